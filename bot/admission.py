@@ -46,8 +46,8 @@ class Admission:
 
 def _too_many(count: int) -> OperatorError:
     return OperatorError(
-        f"You have {count} commands under way already; this one was not run",
-        why="so that one person's commands do not hold up the others'",
+        f"You already have {count} commands running; this one was not run",
+        why="one person's commands must not delay those of others",
         what_next="Wait for their answers, then type it again. `stop-workers` never waits.",
     )
 

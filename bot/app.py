@@ -59,7 +59,7 @@ async def announce_disabled(
         if database is None or not await _stored(database, key, channel, text, blocks):
             await _post(slack, key, channel, text, blocks)
     except SourceError as error:
-        logger.warning("the channel was not told of the settings: %s", error.why)
+        logger.warning("missing settings were not announced in the channel: %s", error.why)
 
 
 async def _stored(database: Database, key: str, channel: str, text: str, blocks: Blocks) -> bool:
@@ -78,7 +78,7 @@ async def _post(slack: SlackClient, key: str, channel: str, text: str, blocks: B
         if await slack.find(channel_id, key, since=datetime.now(UTC) - _AGAIN_AFTER) is not None:
             return
     except SourceError as error:
-        logger.info("not known whether it was said already: %s", error.why)
+        logger.info("unknown whether it was announced already: %s", error.why)
     await slack.post(channel_id, text, blocks, key=key, urgency=Urgency.NOTE)
 
 

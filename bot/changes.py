@@ -65,7 +65,7 @@ _CHANGES = (
     ),
     Change(
         name="golden-path",
-        summary="send one file of test data all the way through the intake, prove it, and take it away again",
+        summary="send one file of test data through the whole intake, verify it, and remove it again",
         usage="[--keep|--clean]",
         examples=("golden-path", "golden-path --keep", "golden-path --dry-run"),
         parse=Lazy("bot.commands.golden_path:parse"),
@@ -76,7 +76,7 @@ _CHANGES = (
     ),
     Change(
         name="redeploy",
-        summary="deploy what runs again, with its current variables",
+        summary="redeploy the active deployment with the current variables",
         usage="<service>",
         examples=("redeploy api",),
         parse=Lazy("bot.commands.redeploy:parse"),
@@ -95,7 +95,7 @@ _CHANGES = (
     ),
     Change(
         name="restart",
-        summary="restart what runs, without a build; `--through-zero` stops everything first",
+        summary="restart the active deployment, without a build; `--through-zero` stops everything first",
         usage="<service> [--through-zero]",
         examples=("restart ingest", "restart ingest --through-zero"),
         parse=Lazy("bot.commands.restart:parse"),
@@ -105,7 +105,7 @@ _CHANGES = (
     ),
     Change(
         name="rollback",
-        summary="go back to an earlier deployment; without a target, the best candidate is offered",
+        summary="return to an earlier deployment; without a target, the bot offers the best candidate",
         usage="<service|workers|all> [to <sha|deployment>]",
         examples=("rollback api", "rollback api to 8d02b64e", "rollback all to 8d02b64e --dry-run"),
         parse=Lazy("bot.commands.rollback:parse"),
@@ -117,7 +117,7 @@ _CHANGES = (
     ),
     Change(
         name="rollback-db",
-        summary="take a migration back with its prepared and tested rollback",
+        summary="revert a migration with its prepared and tested rollback",
         usage="<version> [--with-api]",
         examples=("rollback-db 20251202009900", "rollback-db 20251202009900 --dry-run"),
         parse=Lazy("bot.commands.rollback_db:parse"),
@@ -126,7 +126,7 @@ _CHANGES = (
     ),
     Change(
         name="scale",
-        summary="run more or fewer replicas of a service, one more at a time, watched",
+        summary="run more or fewer replicas of a service; adds them one at a time, watching each",
         usage="<service> <n>",
         examples=("scale ingest 2", "scale ingest 0 --dry-run"),
         parse=Lazy("bot.commands.scale:parse"),
@@ -138,7 +138,7 @@ _CHANGES = (
     Change(
         name="stop-workers",
         keeps_words=True,
-        summary="break-glass: stop the workers at once; nobody is asked first, everybody is told",
+        summary="break-glass: stop the workers immediately, without approval; announced to everyone",
         usage="[ingest|enforcement] [reason]",
         examples=("stop-workers", "stop-workers ingest wrong amounts"),
         parse=Lazy("bot.commands.stop_workers:parse"),
@@ -149,7 +149,7 @@ _CHANGES = (
     ),
     Change(
         name="unlock",
-        summary="lift the lock and the frozen auto-deploy that a rollback left",
+        summary="remove the lock that a rollback left, and turn auto-deploy on again",
         usage="<service> <reason>",
         examples=("unlock api fixed in 9f8e7d6c",),
         parse=Lazy("bot.commands.unlock:parse"),

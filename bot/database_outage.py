@@ -49,8 +49,8 @@ class Away:
 async def note_absence(conn: Connection, away: Away) -> None:
     """That it was told, and that it is over."""
     why = f" ({away.problem})" if away.problem else ""
-    what = "the database took no writes" if away.refused_writes else "the bot did not reach the database"
-    told = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} told it in Slack"
+    what = "the database accepted no writes" if away.refused_writes else "the bot could not reach the database"
+    told = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} announced it in Slack"
     over = f"{back_words(refused_writes=away.refused_writes)}, after {age(away.ended_at - away.since)}"
     await _note(conn, away.told_at, "told", told)
     await _note(conn, away.ended_at, "resolved", over)
@@ -233,7 +233,7 @@ class Outage:
         problem = self._leader.database_problem
         said = self._said or (await self._find() if problem is not None else None)
         if said is None or problem is None:
-            what_next = "`health` tells how the database is."
+            what_next = "`health` shows the state of the database."
             raise OperatorError("Nothing was acknowledged", why="no database outage is announced", what_next=what_next)
         await self._paging.acknowledge(said.channel_id, said.ts, user_id)
         line, wakes = await self._line(problem)
@@ -300,7 +300,7 @@ class Outage:
         except SlackRefusedError as refused:
             if refused.code not in CANNOT_LOOK:
                 raise
-            logger.warning("an outage may be told twice: %s", refused.why)
+            logger.warning("an outage may be announced twice: %s", refused.why)
             return None
         if ts is None:
             return None

@@ -48,10 +48,10 @@ def outcome(course: Course) -> str | None:
     if course.answered_at is not None:
         return "answered"
     if course.is_resolved:
-        return "resolved without an answer"
+        return "resolved without an acknowledgement"
     if course.detected_at is None and late > DETECTED_WITHIN:
-        return f"told to nobody: {course.held}" if course.held else "not detected"
-    return f"nobody answered within {PATIENCE.seconds // 60} minutes" if late > PATIENCE else None
+        return f"no one was notified: {course.held}" if course.held else "not detected"
+    return f"no acknowledgement within {PATIENCE.seconds // 60} minutes" if late > PATIENCE else None
 
 
 def report(course: Course, ended: str) -> dict[str, Any]:
@@ -83,4 +83,4 @@ def _is_missed(course: Course, call: Call) -> bool:
 def _why_not(course: Course, call: Call) -> str | None:
     if call.at is not None:
         return None
-    return call.why or ("no word of it yet" if course.answered_at is None else "somebody answered before")
+    return call.why or ("no delivery report yet" if course.answered_at is None else "acknowledged earlier")

@@ -87,7 +87,7 @@ class Phones:
         try:
             await self._pagers.notify(*key[1], told)
         except SourceError as error:
-            logger.warning("%s was not told that it is acknowledged: %s", key[1][1], error.why)
+            logger.warning("%s was not notified of the acknowledgement: %s", key[1][1], error.why)
 
     async def _cancel_pages(self, key: tuple[int, Target], page: Page) -> None:
         subject = f"RESOLVED {page.subject.removeprefix('PAGE ')}"
@@ -97,7 +97,7 @@ class Phones:
                 *key[1], replace(page, subject=subject, text=text, at=now, event=PageEvent.RESOLVED)
             )
         except SourceError as error:
-            logger.warning("%s was not told that it is over: %s", key[1][1], error.why)
+            logger.warning("%s was not notified of the end: %s", key[1][1], error.why)
             if error.retryable:
                 return
         self._ringing.pop(key, None)

@@ -72,7 +72,7 @@ class People:
         if any(isinstance(known, Members) and user_id in known.users for known in members.values()):
             return Found(is_in=True)
         doubts = [
-            f" (the members of {mention(group)} are not known: {known.why})"
+            f" (the members of {mention(group)} are unknown: {known.why})"
             for group, known in members.items()
             if isinstance(known, Unavailable)
         ]
@@ -111,15 +111,15 @@ class People:
 
     def _another(self, person: Person) -> str | None:
         if self.workspace is None:
-            return "Slack has not told yet which workspace is ours"
+            return "Slack has not reported yet which workspace the bot is in"
         return "you belong to another workspace" if person.team_id not in ("", self.workspace) else None
 
     def _unknown(self, person: Person) -> str | None:
         known = self.account(person.user_id)
         if isinstance(known, Unavailable):
-            return f"Slack does not tell whose account yours is ({known.why})"
+            return f"Slack did not return your account ({known.why})"
         if not person.team_id and not known.profile.team_id:
-            return "Slack does not tell which workspace you belong to"
+            return "Slack does not report which workspace you belong to"
         return None
 
     def _not_of_ours(self, user_id: str) -> str | None:
@@ -136,5 +136,5 @@ class People:
         if isinstance(known, Unavailable):
             return None
         if known.profile.is_bot:
-            return "a bot is not a person"
-        return "a guest of the workspace holds no right here" if known.profile.is_guest else None
+            return "bots have no permissions here"
+        return "guests of the workspace have no permissions here" if known.profile.is_guest else None

@@ -47,7 +47,9 @@ class DeadMansSwitch(PeriodicTask):
         """Ping, unless something is late."""
         late = [*self._heartbeat_monitor.late(), *await self._late_pages()]
         if late != self.late:
-            logger.warning("dead man's switch: %s", f"late: {', '.join(late)}" if late else "all is on time again")
+            logger.warning(
+                "dead man's switch: %s", f"late: {', '.join(late)}" if late else "all periodic work is on time again"
+            )
         self.late = late
         if not late:
             await self._ping()

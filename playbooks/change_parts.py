@@ -93,7 +93,7 @@ def backlog(load: Load) -> list[str]:
 def doubts(load: Load) -> list[str]:
     """What cannot be seen, one line a source."""
     missing = {fact for fact in (load.queue, load.running, load.beats) if isinstance(fact, Unavailable)}
-    lines = sorted(f"the {fact.source} does not tell what runs: {fact.why}" for fact in missing)
+    lines = sorted(f"the {fact.source} does not report what runs: {fact.why}" for fact in missing)
     if not load.all_visible:
         lines.append("row-level security may hide jobs and workers: the real numbers may be higher")
     return lines
@@ -101,7 +101,7 @@ def doubts(load: Load) -> list[str]:
 
 def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
     if isinstance(load.running, Unavailable):
-        return ", nobody knows with which jobs"
+        return ", their jobs are unknown"
     if not jobs:
         return " holding no job"
     return f" holding {counted(len(jobs), 'job')}, oldest since {dated_time(jobs[0].locked_at, now)}"
@@ -163,8 +163,8 @@ def find_standing(states: States, service: Service) -> Standing | NoPlan:
 def unavailable(fact: Unavailable) -> NoPlan:
     """No plan without this source."""
     return NoPlan(
-        f"{fact.source} is needed for this and is not available: {fact.why}",
-        "try again, or look at the settings",
+        f"{fact.source} is required and not available: {fact.why}",
+        "try again, or check the settings",
         (NextStep("Check the settings", "check-config"),),
         is_unseen=True,
     )
@@ -185,7 +185,7 @@ def draining_doubts(state: ServiceState) -> list[str]:
     return []
 
 
-def coming_doubts(state: ServiceState, so: str = "wait until it has arrived") -> list[str]:
+def coming_doubts(state: ServiceState, so: str = "wait until it has finished") -> list[str]:
     """A warning when a deployment is on its way to the service, and what follows from it."""
     latest = state.latest
     if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL:
@@ -193,7 +193,7 @@ def coming_doubts(state: ServiceState, so: str = "wait until it has arrived") ->
         return [f"a deployment of {sha} to {state.service.short} waits for approval in Railway, and may start any time"]
     if latest is None or not latest.status.is_in_progress:
         return []
-    return [f"a deployment of {short_sha(latest.commit_sha)} is on its way to {state.service.short}: {so}"]
+    return [f"a deployment of {short_sha(latest.commit_sha)} to {state.service.short} is in progress: {so}"]
 
 
 def commit_words(deployment: Deployment) -> str:

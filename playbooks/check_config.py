@@ -79,10 +79,10 @@ def _check_people(facts: Facts) -> list[Finding]:
 def _check_list(role: str, verb: str, listed: Sequence[str] | None) -> Finding:
     name, evidence = f"people.{role}", {"listed": None if listed is None else len(listed)}
     if listed is None:
-        return Finding(name, Status.FAIL, f"nobody may {verb} a change", "the list is malformed", evidence=evidence)
+        return Finding(name, Status.FAIL, f"no one can {verb} a change", "the list is malformed", evidence=evidence)
     if not listed:
-        detail = f"DRAGONFLY_{role.upper()} is empty, and empty means nobody"
-        return Finding(name, Status.WARN, f"nobody may {verb} a change", detail, evidence=evidence)
+        detail = f"DRAGONFLY_{role.upper()} is empty, which allows no one"
+        return Finding(name, Status.WARN, f"no one can {verb} a change", detail, evidence=evidence)
     return Finding(name, Status.OK, f"{role}: {_counted_ids(listed)}", evidence=evidence)
 
 
@@ -104,10 +104,10 @@ def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding
     ]
     unknown = {change: why.why for change, why in gaps.items() if isinstance(why, Unavailable)}
     if unknown:
-        title = f"not known who could approve {', '.join(unknown)}"
+        title = f"approvers of {', '.join(unknown)} unknown"
         findings.append(Finding("policy", Status.UNKNOWN, title, next(iter(unknown.values()))))
     if gaps and not findings:
-        findings.append(Finding("policy", Status.OK, f"all {len(gaps)} changes have people to ask and to approve"))
+        findings.append(Finding("policy", Status.OK, f"all {len(gaps)} changes have requesters and approvers"))
     return findings
 
 
@@ -124,15 +124,15 @@ def _check_phones(count: int) -> Finding:
     evidence = {"targets": count}
     if count == 0:
         detail = "no PAGER_WEBHOOK_URL, PAGER_ROUTING_KEY or PAGER_EMAIL is set, and Slack may be muted at night"
-        return Finding("paging.targets", Status.WARN, "a page rings no phone", detail, evidence=evidence)
+        return Finding("paging.targets", Status.WARN, "pages go to Slack only", detail, evidence=evidence)
     return Finding("paging.targets", Status.OK, f"{counted(count, 'target')} outside Slack", evidence=evidence)
 
 
 def _check_monitor(is_monitored: bool) -> Finding:
     if is_monitored:
-        return Finding("paging.monitor", Status.OK, "somebody outside notices when the bot is dead")
+        return Finding("paging.monitor", Status.OK, "an outside monitor notices when the bot is down")
     detail = "DEAD_MANS_SWITCH_URL is not set"
-    return Finding("paging.monitor", Status.WARN, "nobody notices when the bot itself is dead", detail)
+    return Finding("paging.monitor", Status.WARN, "no outside monitor notices when the bot is down", detail)
 
 
 def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Finding]:
@@ -156,7 +156,7 @@ def _check_oncall(facts: Facts) -> list[Finding]:
         return [*check_reach(facts.schedule, facts.targets), *check_absent(facts.schedule, facts.absent)]
     if any(group.name == "oncall" and group.faults for group in facts.groups):
         return []  # said already, with the line
-    detail = "incidents call the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"
+    detail = "incidents page the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"
     return [Finding("oncall.schedule", Status.WARN, "there is no on-call file", detail)]
 
 

@@ -90,7 +90,7 @@ def _complete(facts: Facts, sha: str) -> str | NoPlan:
         return known[0]
     if len(sha) < WHOLE_SHA:
         return NoPlan(
-            f"Railway has never seen a commit {sha}, so its whole SHA is not known",
+            f"Railway has never seen a commit {sha}, so its full SHA is unknown",
             f"write all {WHOLE_SHA} characters: git rev-parse {sha}",
             LOOK,
         )
@@ -115,7 +115,7 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
             states.append(state)
     if not states:
         verify = NextStep("Verify it", f"verify {scope}")
-        return NoPlan(f"{scope} runs {short_sha(sha)} already", f"to take new variables: redeploy {scope}", (verify,))
+        return NoPlan(f"{scope} already runs {short_sha(sha)}", f"to take new variables: redeploy {scope}", (verify,))
     return states
 
 
@@ -151,7 +151,7 @@ def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[
 
 def _warnings(facts: Facts, states: Sequence[ServiceState]) -> Iterator[str]:
     if isinstance(facts.migrations, Unavailable):
-        yield f"whether migrations are pending is not known: {facts.migrations.why}"
+        yield f"whether migrations are pending is unknown: {facts.migrations.why}"
     elif facts.migrations.pending:
         pending = ", ".join(facts.migrations.pending)
         yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"

@@ -131,7 +131,7 @@ def _find_database(found: _Found) -> Iterator[Cause]:
         return
     sources = frozenset({reachable.check})
     if api is not None and api.evidence.get("db_connected") is True:
-        title = "The bot does not reach the database, but api does"
+        title = "The bot can't reach the database, but api does"
         do = f"The services may be fine. {reachable.detail}: verify SUPABASE_DB_URL of the bot."
         finding = replace(reachable, title=title, detail=do, next_step=CONFIG)
         yield Cause(Kind.NO_ACCESS, finding, sources, found.database_since)
@@ -153,7 +153,7 @@ def _find_refused_writes(found: _Found) -> Iterator[Cause]:
     """It answers, and stores nothing: workers and API fail one after the other."""
     refused = found.one("database.writes")
     if refused is not None and refused.status is Status.FAIL:
-        title = "The database takes no writes"
+        title = "The database accepts no writes"
         do = f"Free disk space or end its read-only mode in Supabase. {refused.detail}"
         yield Cause(Kind.NO_WRITES, replace(refused, title=title, detail=do), frozenset({refused.check}))
 
@@ -290,7 +290,7 @@ def _process(state: Finding | None) -> str:
         return ""
     running, wanted = state.evidence.get("running"), state.evidence.get("replicas_configured")
     return (
-        f" Its process is gone: Railway runs {running} of {wanted}."
+        f" Its process has died: Railway runs {running} of {wanted}."
         if _is_process_gone(state)
         else " It hangs: it runs."
     )

@@ -85,7 +85,7 @@ def plan_clean(facts: Facts) -> Plan | NoPlan:
     if facts.under_way:
         runs = ", ".join(map(str, facts.under_way))
         steps = tuple(NextStep(f"Run {run}", f"run {run}") for run in facts.under_way[:1])
-        return NoPlan(f"a golden path is under way (run {runs})", "wait for its end, or cancel it", steps)
+        return NoPlan(f"a golden path is running (run {runs})", "wait until it ends, or cancel it", steps)
     if not facts.left:
         return NoPlan("no golden path left a batch", "nothing to do", (NextStep("Latest batches", "intake"),))
     batches = [batch.id for batch in facts.left][:MOST_CLEANED]
@@ -106,12 +106,12 @@ def _refuse(facts: Facts) -> NoPlan | None:
     if isinstance(api, Unavailable):
         return unavailable(api)
     if not api.is_ok:
-        return _not_ready(f"the API answers {api.status} (HTTP {api.http_status})", "mend that first", "health")
+        return _not_ready(f"the API answers {api.status} (HTTP {api.http_status})", "fix that first", "health")
     if api.environment != facts.environment:
         other = api.environment or "an unknown environment"
         return _not_ready(
             f"the API belongs to {other}, and the bot's settings say {facts.environment}",
-            "mend DRAGONFLY_API_BASE or ENVIRONMENT first",
+            "fix DRAGONFLY_API_BASE or ENVIRONMENT first",
             "check-config",
         )
     if not facts.has_key:
@@ -142,9 +142,9 @@ def _steps(sample: SampleFile, *, keep: bool) -> Iterator[Step]:
 def _impact(facts: Facts, sample: SampleFile, *, keep: bool) -> Iterator[str]:
     yield f"uploads {counted(sample.rows, 'row')} of test data as a marked batch, which is never enforced"
     if keep:
-        yield f"the batch stays until somebody takes it away: {CLEAN}"
+        yield f"the batch stays until it is removed: {CLEAN}"
     else:
-        yield "takes the batch away again with its rows, judgments and jobs, however the run ends"
+        yield "removes the batch with its rows, judgments and jobs at the end, whatever the outcome"
     yield from backlog(facts.load)
 
 

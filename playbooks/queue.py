@@ -98,17 +98,22 @@ def _check_locks(waits: Sequence[LockWait] | Unavailable) -> Finding:
         return Finding("queue.locks", Status.UNKNOWN, "lock waits unknown", waits.why)
     evidence = {"waiting": len(waits), "longest_s": max((round(wait.waiting_s, 1) for wait in waits), default=0.0)}
     if not waits:
-        return Finding("queue.locks", Status.OK, "no lock is waited for", evidence=evidence)
+        return Finding("queue.locks", Status.OK, "no session is waiting for a lock", evidence=evidence)
     longest = max(waits, key=lambda wait: wait.waiting_s)
     status = Status.WARN if longest.waiting_s > LONG_LOCK_WAIT_S else Status.OK
     return Finding(
-        "queue.locks", status, f"{counted(len(waits), 'lock')} waited for", _describe(longest), None, evidence
+        "queue.locks",
+        status,
+        f"{counted(len(waits), 'session')} waiting for a lock",
+        _describe(longest),
+        None,
+        evidence,
     )
 
 
 def _describe(wait: LockWait) -> str:
     waited = age(timedelta(seconds=wait.waiting_s))
-    blockers = ", ".join(map(str, wait.blocked_by)) or "nobody any more"
+    blockers = ", ".join(map(str, wait.blocked_by)) or "no session any more"
     return (
         f"longest {waited}: {wait.application_name} for {wait.relation or 'a transaction'}, blocked by pid {blockers}"
     )

@@ -74,9 +74,9 @@ def _refuse(found: Standing) -> NoPlan | None:
     if found.state.serving is None:
         back = f"rollback {short}"
         return NoPlan(
-            f"{short} runs nothing that could be deployed again: its deployment is {found.current.status.value}",
-            f"go back to one that worked: {back}",
-            (NextStep("Show where to go back to", back),),
+            f"{short} has no deployment to redeploy: the latest is {found.current.status.value}",
+            f"return to one that worked: {back}",
+            (NextStep("Show rollback targets", back),),
         )
     return None
 
@@ -97,4 +97,4 @@ def _doubts(found: Standing) -> Iterator[str]:
         sha, status = short_sha(latest.commit_sha), latest.status.value
         yield f"the latest deployment, of {sha}, is {status}; this repeats the one that runs"
     if not found.current.commit_sha:
-        yield "Railway does not say which commit it is: it cannot be verified"
+        yield "Railway does not report its commit, so it cannot be verified"

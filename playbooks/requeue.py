@@ -77,7 +77,7 @@ def _nothing(what: str, jobs: Sequence[Job]) -> NoPlan:
     if what == ORPHANS:
         return NoPlan("no job is orphaned", "nothing to do", (NextStep("The queue", "queue"),))
     if not jobs:
-        return NoPlan(f"there is no job or group {what} that failed", "look at what failed", (FAILED,))
+        return NoPlan(f"there is no failed job or group {what}", "see the failed jobs", (FAILED,))
     states = ", ".join(sorted({job.status for job in jobs}))
     return NoPlan(
         f"{what} needs no requeue: {states}",

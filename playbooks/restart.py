@@ -70,14 +70,14 @@ def _refuse(found: Standing, *, through_zero: bool) -> NoPlan | None:
     short, state = found.service.short, found.state
     if state.replicas_wanted == 0:
         start = f"scale {short} 1"
-        return NoPlan(f"{short} is stopped: there is nothing to restart", f"start it: {start}", (_run(start),))
+        return NoPlan(f"{short} is stopped; there is nothing to restart", f"start it: {start}", (_run(start),))
     if through_zero and found.service.worker_type is None:
         again = f"restart {short}"
-        return NoPlan("the API is not taken to zero", "restart it without --through-zero", (_run(again),))
+        return NoPlan("the API can't be scaled to zero", "restart it without --through-zero", (_run(again),))
     if through_zero and state.replicas_wanted is None:
         again = f"restart {short}"
         return NoPlan(
-            f"Railway does not say how many replicas {short} has, so they could not be brought back",
+            f"Railway does not report how many replicas {short} has, so they could not be restored",
             "restart it without --through-zero",
             (_run(again),),
             is_unseen=True,
@@ -116,7 +116,7 @@ def _warnings(found: Standing) -> Iterator[str]:
     if found.state.serving is None:
         yield f"{found.service.short} does not run now: its deployment is {found.current.status.value}"
     if found.state.replicas_wanted is None:
-        yield "Railway does not say how many replicas there are, so the heartbeats are not counted afterwards"
+        yield "Railway does not report how many replicas there are, so the heartbeats are not counted afterwards"
 
 
 def _run(command: str) -> NextStep:

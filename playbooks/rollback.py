@@ -50,7 +50,7 @@ class Facts:
     """`deployments`: each service's newest ones. `outcomes`: `{deployment id: how jobs ended while it served}`.
     `variable_changes`: each service's, as far as Railway remembers them.
 
-    Nothing but Railway is needed: what the database does not tell is a warning.
+    Nothing but Railway is needed: what the database does not report is a warning.
     """
 
     environment: str
@@ -163,7 +163,7 @@ def _changed_since(facts: Facts, target: Target) -> str:
     for move in target.moves:
         changes = facts.variable_changes.get(move.found.service, Unavailable("Railway", "not asked"))
         if isinstance(changes, Unavailable):
-            return f"which have changed since is not known: {changes.why}"
+            return f"which of them have changed since is unknown: {changes.why}"
         names.update(name for change in changes if change.changed_at > move.to.created_at for name in change.names)
     if not names:
         return "Railway's history names none that changed since"
@@ -184,7 +184,7 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
         since = counted(candidate.migrations_since, "migration")
         yield f"{since} applied since {candidate.name} ran: the old code meets a newer schema"
     if isinstance(facts.outcomes, Unavailable):
-        yield f"how its jobs went is not known: {facts.outcomes.why}"
+        yield f"the outcomes of its jobs are unknown: {facts.outcomes.why}"
     if candidate is not None and not candidate.is_proven:
         yield f"{candidate.name} is not proven: {candidate.evidence}"
 
@@ -193,9 +193,9 @@ def _move_doubts(move: Move) -> Iterator[str]:
     short, state = move.found.service.short, move.found.state
     yield from draining_doubts(state)
     if not move.to.commit_sha:
-        yield f"{move.to.name} of {short} has no commit: that it runs cannot be verified"
+        yield f"{move.to.name} of {short} has no commit: so it cannot be verified"
     if state.is_stopped:
         yield f"{short} is stopped, and a rollback starts it"
     yield from coming_doubts(state, "this replaces it")
     if move.found.service.worker_type and not _replicas_afterwards(move.found):
-        yield f"Railway does not say how many replicas {short} has, so its heartbeats are not counted afterwards"
+        yield f"Railway does not report how many replicas {short} has, so its heartbeats are not counted afterwards"

@@ -43,7 +43,7 @@ def _doubt(
     scope: str, pasts: Sequence[Past], beats: Sequence[Heartbeat] | Unavailable
 ) -> tuple[str | None, NextStep | None]:
     if any(isinstance(past.outcomes, Unavailable) for past in pasts):
-        return "The database does not answer: a rollback does not mend that", NextStep("Health", "health")
+        return "The database does not answer: a rollback does not fix that", NextStep("Health", "health")
     moments = [moment for past in pasts if (moment := deployed_at(past)) is not None]
     if not any(past.now - moment <= LATELY for past in pasts for moment in moments):
         return f"No deploy of {scope} lately: a rollback is unlikely to help", None
@@ -147,9 +147,9 @@ def offer(scope: str, found: Offer) -> NoPlan:
         return _nowhere(scope, found.candidates)
     best = possible[0]
     advice = "is recommended" if best.recommended else "ran last"
-    why = f"pick where {scope} goes back to: {best.name} {advice}, {best.evidence}"
+    why = f"choose a target for {scope}: {best.name} {advice}, {best.evidence}"
     return NoPlan(
-        f"{found.doubt}. To do it all the same, {why}" if found.doubt else why,
+        f"{found.doubt}. To roll back anyway, {why}" if found.doubt else why,
         f"rollback {scope} to {best.short_word}",
         tuple(_to(scope, candidate) for candidate in possible[:OFFERED]),
     )
@@ -229,7 +229,9 @@ def _one_of(scope: str) -> str:
 def _rebuild(why: str, scope: str, sha: str) -> NoPlan:
     """The commit can be built again, which is slower and takes the variables of now."""
     step = NextStep(f"Rebuild {short_sha(sha)}", f"deploy {scope} {sha}")
-    return NoPlan(why, f"build the commit again: {step.command}; it takes minutes, and the current variables", (step,))
+    return NoPlan(
+        why, f"build the commit again: {step.command}; it takes minutes and uses the current variables", (step,)
+    )
 
 
 def _to(scope: str, candidate: Candidate) -> NextStep:
@@ -239,7 +241,7 @@ def _to(scope: str, candidate: Candidate) -> NextStep:
 
 def _serves_already(scope: str, current: Deployment) -> NoPlan:
     check = f"verify {scope}"
-    return NoPlan(f"{scope} stands on {current.name} already", "nothing to do", (NextStep("Verify it", check),))
+    return NoPlan(f"{scope} already runs {current.name}", "nothing to do", (NextStep("Verify it", check),))
 
 
 def _gone(scope: str, deployment: Deployment) -> NoPlan:

@@ -120,7 +120,7 @@ def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan |
         return NoPlan(f"migration {version} is not applied", f"the newest one is {migrations.head}", (MIGRATIONS,))
     newer = [one for one in applied if one > version]
     if newer:
-        what_next = f"roll back {newer[-1]} first: a migration may rest on the ones before it"
+        what_next = f"roll back {newer[-1]} first: it may depend on this one"
         return NoPlan(f"{version} is not the newest migration, {newer[-1]} is", what_next, (MIGRATIONS,))
     if version not in facts.rollbacks:
         known = ", ".join(sorted(facts.rollbacks)) or "none"
@@ -201,8 +201,9 @@ def _impact(facts: Facts, migrations: MigrationStatus, version: str, fits: Seque
         else:
             yield _code_afterwards(fit, fit.code)
     yield from stopping(facts.load, [fit.found.service for fit in fits])
-    yield "if the SQL fails it is rolled back whole, and what ran before starts again; otherwise it stays stopped"
-    yield "the way back: dragonfly migrate on a terminal, then deploy the code of now"
+    yield "if the SQL fails, the database rolls it back and the former code starts again"
+    yield "if a later step fails, the workers stay stopped"
+    yield "to undo: dragonfly migrate on a terminal, then deploy the current code"
 
 
 def _code_afterwards(fit: _Fit, code: Deployment) -> str:
@@ -216,7 +217,7 @@ def _code_afterwards(fit: _Fit, code: Deployment) -> str:
 
 
 def _warnings(facts: Facts, fits: Sequence[_Fit], undone: AppliedMigration, *, with_api: bool) -> Iterator[str]:
-    yield f"data that only {undone.version}_{undone.name} has room for is lost"
+    yield f"data that only {undone.version}_{undone.name} can store is lost"
     unknown = ", ".join(fit.found.service.short for fit in fits if fit.code is None)
     if unknown:
         yield f"check by hand that the code of {unknown} works without this migration"

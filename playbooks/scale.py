@@ -89,12 +89,12 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
     if to == from_:
         look = "heartbeats" if service.worker_type else "health"
         return NoPlan(
-            f"{service.short} has {counted(from_, 'replica')} already", "nothing to do", (NextStep("Look at it", look),)
+            f"{service.short} already has {counted(from_, 'replica')}", "nothing to do", (NextStep("Look at it", look),)
         )
     if to == 0 and service is Service.API:
         steps = (NextStep("Restart api", "restart api"), NextStep("Roll back api", "rollback api"))
         return NoPlan(
-            "the API is not scaled to zero: nobody could upload or look", "restart it, or roll it back", steps
+            "the API can't be scaled to zero: uploads and reads would fail", "restart it, or roll it back", steps
         )
     return _refuse_sessions(facts.connections, facts.sessions, to - from_)
 
@@ -116,7 +116,7 @@ def _refuse_sessions(use: ConnectionUse | Unavailable, each: int | Unavailable, 
 
 def _unknown_count(service: Service) -> NoPlan:
     return NoPlan(
-        f"Railway does not say how many replicas {service.short} has",
+        f"Railway does not report how many replicas {service.short} has",
         "scale it once in Railway's dashboard",
         (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),),
         is_unseen=True,
@@ -190,7 +190,7 @@ def _warnings(facts: Facts, found: Standing, from_: int, to: int) -> Iterator[st
     if isinstance(facts.connections, Unavailable):
         yield f"the database's connections cannot be counted: {facts.connections.why}"
     elif facts.connections.pooler_may_allow_fewer:
-        yield "the pooler's own limit is not known: set DATABASE_CONNECTION_LIMIT to have it counted too"
+        yield "the pooler's own limit is unknown: set DATABASE_CONNECTION_LIMIT to have it counted too"
     if isinstance(facts.sessions, Unavailable):
         yield f"how many connections one more {found.service.short} takes is unknown: {facts.sessions.why}"
     beating = len(facts.load.workers([found.service]))

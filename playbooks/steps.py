@@ -156,7 +156,7 @@ class AwaitStopped(_OfService):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"Wait until no {self.service.short} runs any more (at most {self.timeout_s} s)"
+        return f"Wait until every {self.service.short} process has ended (at most {self.timeout_s} s)"
 
     def by_hand(self) -> str:
         return f"{self.page} → Deployments: all instances REMOVED, EXITED or STOPPED"
@@ -167,7 +167,7 @@ class FreezeAutoDeploy(_OfService, _Act):
     """Keep a push to main from overwriting what this run does. Best effort: its failure is said and never blocks."""
 
     def describe(self) -> str:
-        return f"Keep a push to main from deploying {self.service.short}"
+        return f"Turn off auto-deploy of {self.service.short}"
 
     def by_hand(self) -> str:
         return f"{self.page} → Settings → Source → switch automatic deployments off"
@@ -178,7 +178,7 @@ class UnfreezeAutoDeploy(_OfService, _Act):
     """Let a push to main deploy again."""
 
     def describe(self) -> str:
-        return f"Let a push to main deploy {self.service.short} again"
+        return f"Turn on auto-deploy of {self.service.short}"
 
     def by_hand(self) -> str:
         return f"{self.page} → Settings → Source → switch automatic deployments on"
@@ -222,7 +222,7 @@ class RestartDeployment(_OfService, _Act):
     deployment_id: str
 
     def describe(self) -> str:
-        return f"Restart what runs as {self.service.short}"
+        return f"Restart the active deployment of {self.service.short}"
 
     def by_hand(self) -> str:
         return f"{self.page} → Deployments → {self.deployment_id} → Restart"
@@ -235,7 +235,7 @@ class RedeployDeployment(_OfService, _Act):
     deployment_id: str
 
     def describe(self) -> str:
-        return f"Deploy what runs as {self.service.short} again, with its current variables"
+        return f"Redeploy the active deployment of {self.service.short} with the current variables"
 
     def by_hand(self) -> str:
         return f"{self.page} → Deployments → {self.deployment_id} → Redeploy"
@@ -248,7 +248,7 @@ class AwaitDeployment(_OfService):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"Wait until Railway calls {self.service.short} a success (at most {self.timeout_s} s)"
+        return f"Wait until Railway reports {self.service.short} as SUCCESS (at most {self.timeout_s} s)"
 
     def by_hand(self) -> str:
         return f"{self.page} → Deployments: the newest one is SUCCESS"
@@ -262,7 +262,7 @@ class VerifySha(_OfService):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"Prove that {self.service.short} itself reports {short_sha(self.sha)}"
+        return f"Verify that {self.service.short} itself reports {short_sha(self.sha)}"
 
     def by_hand(self) -> str:
         if self.service.worker_type is not None:
@@ -278,7 +278,7 @@ class VerifyHeartbeats(_OfService):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"Prove that {_workers_beat(self.service, self.expected)}"
+        return f"Verify that {_workers_beat(self.service, self.expected)}"
 
     def by_hand(self) -> str:
         return _BEATS
@@ -291,7 +291,7 @@ class VerifyStartupLog(_OfService):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"Find the three startup lines in the log of {self.service.short}"
+        return f"Verify the three startup lines in the log of {self.service.short}"
 
     def by_hand(self) -> str:
         return f"railway logs --service {self.service.value}"
@@ -305,7 +305,7 @@ class VerifyApiHealth(_Step):
     report_name = "Health Check"
 
     def describe(self) -> str:
-        return "Prove that the API calls itself healthy"
+        return "Verify that /api/health reports ok"
 
     def by_hand(self) -> str:
         return "curl -s $DRAGONFLY_API_BASE/api/health  → status ok"
@@ -316,7 +316,7 @@ class VerifyNoOrphanedJobs(_OfService):
     """No `processing` job is without a living worker; those that are get listed with a button to requeue."""
 
     def describe(self) -> str:
-        return f"Look for jobs that {self.service.short} left behind"
+        return f"Check for orphaned jobs of {self.service.short}"
 
     def by_hand(self) -> str:
         return "SELECT id, locked_by, locked_at FROM ops.job_queue WHERE status = 'processing';"
@@ -361,7 +361,7 @@ class VerifyJobsSettled(_Step):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"See that the {counted(len(self.job_ids), 'job')} do not fail again"
+        return f"Verify that the {counted(len(self.job_ids), 'job')} do not fail again"
 
 
 @dataclass(frozen=True)
@@ -374,7 +374,7 @@ class LockService(_OfService, _Act):
         return f"Lock {self.service.short} against deploys: {self.reason}"
 
     def by_hand(self) -> str:
-        return f"Tell everybody not to deploy {self.service.value}"
+        return f"Tell the team not to deploy {self.service.value}"
 
 
 @dataclass(frozen=True)
@@ -396,7 +396,7 @@ class VerifyNothingRuns(_Step):
         return self.services
 
     def describe(self) -> str:
-        return f"Prove that nothing of {', '.join(one.short for one in self.services)} runs"
+        return f"Verify that nothing of {', '.join(one.short for one in self.services)} runs"
 
     def by_hand(self) -> str:
         return _BEATS
@@ -432,7 +432,7 @@ class VerifySchemaHead(_Step):
     version: str | None
 
     def describe(self) -> str:
-        return f"Prove that the newest migration is {self.version or 'none at all'}"
+        return f"Verify that the newest migration is {self.version or 'none at all'}"
 
     def by_hand(self) -> str:
         return "SELECT version, name FROM supabase_migrations.schema_migrations ORDER BY version DESC LIMIT 5;"
@@ -479,7 +479,7 @@ class VerifySampleRows(_Step):
     report_name = "Snapshot"
 
     def describe(self) -> str:
-        return f"Prove that {counted(self.rows, 'row')} came in and passed"
+        return f"Verify that {counted(self.rows, 'row')} came in and passed"
 
 
 @dataclass(frozen=True)
@@ -502,7 +502,7 @@ class RemoveSample(_Act):
     report_name = "Cleanup"
 
     def describe(self) -> str:
-        return f"Remove the test batch {self.batch_id or 'again, whatever became of it'}"
+        return f"Remove the test batch {self.batch_id or 'again, whatever its state'}"
 
 
 Step = (

@@ -58,7 +58,7 @@ def check(throughput: Throughput | Unavailable) -> list[Finding]:
     completed, failed = throughput.completed, throughput.failed
     status = Status.FAIL if failed > completed else Status.WARN if failed else Status.OK
     title = f"{counted(completed, 'job')} completed, {failed} failed"
-    detail = f"{throughput.completed_per_minute:.1f} completed a minute"
+    detail = f"{throughput.completed_per_minute:.1f} completed per minute"
     evidence = {"completed": completed, "failed": failed}
     return [Finding(name, status, title, detail, evidence=evidence, next_step=FAILED if failed else None)]
 

@@ -97,7 +97,7 @@ def _compare(found: Finding, service: Service, wanted: str, reported: tuple[str,
     name, short = found.check, service.short
     step = NextStep("Compare SHAs", "sha")
     if isinstance(reported, Unavailable):
-        return Finding(name, Status.UNKNOWN, f"{short} does not tell its SHA", reported.why, service, evidence, step)
+        return Finding(name, Status.UNKNOWN, f"{short} does not report its SHA", reported.why, service, evidence, step)
     if not reported:
         return Finding(name, Status.FAIL, f"{short} runs nothing", "", service, evidence, step)
     if all(same_sha(said, wanted) for said in reported):

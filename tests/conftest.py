@@ -39,7 +39,7 @@ _numbers = itertools.count(1)
 
 
 # How long an example takes says nothing on a machine that runs other tests beside it. The same examples in each run:
-# a new one that fails is found by whoever looks for it (`make explore`), and never by a change that has no part in it.
+# a new one that fails is found by an explicit search (`make explore`), and never by an unrelated change.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("shared", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("shared")

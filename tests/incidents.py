@@ -9,7 +9,7 @@ from services.domain.services import Service
 
 
 def new_incident(id: int, *, at: datetime) -> Incident:  # noqa: A002
-    """Opened at that moment, about the ingest worker, with nobody called."""
+    """Opened at that moment, about the ingest worker, without pages."""
     return Incident(
         id=id,
         state=IncidentState.OPEN,

@@ -1,4 +1,4 @@
-"""Stand-ins at the wire for what the bot calls outside: somebody's pager, a monitor, a mail server."""
+"""Stand-ins at the wire for what the bot calls outside: a pager, a monitor, a mail server."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Mailbox:
     mails: list[EmailMessage] = field(default_factory=list)
     refuse: str | None = None
     delay_s: float = 0.0
-    password: str | None = None  # wanted from whoever logs in
+    password: str | None = None  # required from a client that logs in
     log_ins: list[str] = field(default_factory=list)
 
     @property

@@ -206,7 +206,7 @@ class Line:
         self._is_cut = False
 
     def hold(self, word: bytes, where: Where, *, lose: bool = True) -> Word:
-        """The next time that somebody says it."""
+        """The next time that it is sent."""
         self._word = Word(word, where, lose)
         return self._word
 

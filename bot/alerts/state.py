@@ -123,7 +123,7 @@ def _begin(
         return _fire(begun, alert, around)
     if hold is None:
         is_new = alert is None or not alert.is_open
-        reason = f"told if it lasts {age(signal.wait)}" if is_new else "what held it back has ended; it is not due yet"
+        reason = f"fires if it lasts {age(signal.wait)}" if is_new else "no longer suppressed; not due yet"
         return Transition(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
     if begun.held == hold.reason:
         return None
@@ -186,7 +186,7 @@ def _fire(begun: Alert, before: Alert | None, around: EvaluationContext) -> Tran
         held="",
     )
     again = fired.fires > 1
-    notice = f"It is back: {fired.title}" if again else ""
+    notice = f"Firing again: {fired.title}" if again else ""
     reason = (
         f"firing again ({ordinal(fired.fires)} time)"
         if again
@@ -213,8 +213,8 @@ def _still(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Trans
         )
     if _repeat_at(alert, around) <= around.now and silence is None:
         repeated = replace(now, told_at=around.now)
-        notice = f"Still: {now.title}, since {dated_time(alert.since, around.now)}"
-        return Transition(alert, repeated, "told", "it still fires", AlertChange.CHANGED, notice)
+        notice = f"Still firing: {now.title}, since {dated_time(alert.since, around.now)}"
+        return Transition(alert, repeated, "told", "still firing", AlertChange.CHANGED, notice)
     edited = (now.title, now.detail) != (alert.title, alert.detail)
     soon = (alert.said_at or alert.since) + timedelta(seconds=around.telling.edit_every_s)
     if alert.fine_since or (edited and around.now >= soon):
@@ -227,7 +227,7 @@ def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: Eva
     if silence is not None:
         return Transition(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
     told = replace(now, held="", told_at=around.now)
-    notice = f"The silence has ended, and it still fires: {now.title}"
+    notice = f"The silence has ended and the alert is still firing: {now.title}"
     return Transition(alert, told, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
 
 
@@ -242,14 +242,13 @@ def _fine(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transi
         return None
     title, detail = signal.finding.title, signal.finding.detail
     calm = replace(alert, fine_since=around.now, said_at=around.now, title=title, detail=detail)
-    reason = (
-        f"it came back before ({counted(alert.fires, 'time')} told): over when it stays fine until {ends_at:%H:%M} UTC"
-    )
+    total = counted(alert.fires, "time")
+    reason = f"it fired again before ({total}): resolves if it stays fine until {ends_at:%H:%M} UTC"
     return Transition(alert, calm, "watched", reason, AlertChange.CHANGED)
 
 
 def _pass(alert: Alert, around: EvaluationContext) -> Transition:
-    reason = f"it passed after {age(around.now - alert.since)}; nobody was told"
+    reason = f"it cleared after {age(around.now - alert.since)}; no one was notified"
     if alert.fires == 0:
         return Transition(alert, None, "passed", reason)
     return Transition(alert, replace(alert, state=AlertState.RESOLVED, held=""), "passed", reason)
@@ -278,7 +277,7 @@ def _resolve(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Tra
         fine_since=None,
         held="",
     )
-    notice = f"Over while it was silenced ({alert.held})" if alert.held else ""
+    notice = f"Resolved while silenced ({alert.held})" if alert.held else ""
     return Transition(alert, over, "resolved", signal.finding.title, AlertChange.RESOLVED, notice)
 
 
@@ -372,7 +371,7 @@ def _end_one(
     if silence.ends_at <= around.now:
         return SilenceEnd(silence, EXPIRED, f"{name} has ended. {_state(still)}")
     if _is_over(silence, moves) and not still and not silence.in_advance:
-        return SilenceEnd(silence, RESOLVED, f"{name} has ended early: the alerts it covered are over")
+        return SilenceEnd(silence, RESOLVED, f"{name} has ended early: the alerts it covered have cleared")
     left = silence.ends_at - around.now
     if silence.reminded_at is None and left <= timedelta(seconds=around.telling.remind_s):
         is_long = silence.ends_at - silence.created_at > timedelta(seconds=around.telling.remind_s)
@@ -396,4 +395,4 @@ def _has_passed(alert: Alert, moves: Sequence[Transition]) -> bool:
 
 def _state(still: Sequence[Alert]) -> str:
     firing = [alert.title for alert in still if alert.state is AlertState.FIRING or alert.held]
-    return f"Still so: {'; '.join(firing[:3])}" if firing else "It resolved meanwhile, or never fired"
+    return f"Still firing: {'; '.join(firing[:3])}" if firing else "The alert resolved meanwhile, or never fired"

@@ -123,7 +123,9 @@ def find_silence(fingerprint: str, service: Service | None, around: EvaluationCo
 def _find_blindness(signal: RuleResult, around: EvaluationContext) -> Suppression | None:
     if signal.rule not in TIMED or around.blind_until is None or around.blind_until <= around.now:
         return None
-    return Suppression("nobody looked, or the database was away, until a moment ago", around.blind_until)
+    return Suppression(
+        "the evaluator was not running, or the database was unreachable, until a moment ago", around.blind_until
+    )
 
 
 def _find_cause(signal: RuleResult, alerts: Sequence[Alert], around: EvaluationContext) -> Suppression | None:
@@ -132,11 +134,11 @@ def _find_cause(signal: RuleResult, alerts: Sequence[Alert], around: EvaluationC
         if not _explains(alert, signal):
             continue
         if alert.state is AlertState.FIRING and not alert.held:
-            return Suppression(f"explained by {alert.fingerprint}, which fires")
+            return Suppression(f"explained by {alert.fingerprint}, which is firing")
         ended = alert.resolved_at if alert.state is AlertState.RESOLVED else None
         until = ended + timedelta(seconds=around.telling.aftermath_s) if ended else around.now
         if until > around.now:
-            return Suppression(f"explained by {alert.fingerprint}, which has just ended", until)
+            return Suppression(f"explained by {alert.fingerprint}, which just ended", until)
     return None
 
 

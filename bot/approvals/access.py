@@ -71,12 +71,12 @@ def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy,
 
 
 def still_holds(right: Right, person: Person, target: Target, policy: Policy, people: People) -> bool:
-    """Whether somebody who acted earlier has the right still. They were looked up when they acted."""
+    """Whether a person who acted earlier still has the right. They were looked up when they acted."""
     return people.former(person) is None and _why_not(right, person.user_id, target, policy, people) is None
 
 
 def able(right: Right, target: Target, policy: Policy, people: People) -> Able:
-    """Everybody who has the right, as far as the groups' members are known."""
+    """Everyone who has the right, as far as the groups' members are known."""
     named = policy.named(right, target)
     ruled = named | policy.named(right, target, denies=True)
     unread = frozenset(one for one in ruled if is_group(one) and isinstance(people.members(one), Unavailable))
@@ -97,12 +97,12 @@ def who_could(
     found = able(right, target, policy, people)
     names = _names(found.users - besides, right, target, policy, people)
     if names:
-        return f"{_listed(names)} could {right.value} it."
+        return f"{_listed(names)} can {right.value} it."
     if found.unread:
         groups = _listed(map(mention, sorted(found.unread)))
-        return f"Nobody can tell who could {right.value} it until Slack tells who is in {groups}."
-    others = "Nobody else" if besides & found.users else "Nobody"
-    return f"{others} may {right.value} `{target.playbook}` in {target.environment}: see `check-config`."
+        return f"Who can {right.value} it is unknown until Slack returns the members of {groups}."
+    others = "No one else" if besides & found.users else "No one"
+    return f"{others} can {right.value} `{target.playbook}` in {target.environment}: see `check-config`."
 
 
 def _why_not(right: Right, user: str, target: Target, policy: Policy, people: People) -> str | None:
@@ -111,10 +111,10 @@ def _why_not(right: Right, user: str, target: Target, policy: Policy, people: Pe
         for rule in policy.about(right, target, part, denies=True):
             held = _holds(rule, user, people)
             if held is not False:
-                doubt = "" if held is True else ", and nobody knows whether that is about you"
-                return f"the policy ({rule.place}) forbids to {right.value} {about}{doubt}"
+                doubt = "" if held is True else ", and it is unknown whether that includes you"
+                return f"the policy ({rule.place}) does not allow you to {right.value} {about}{doubt}"
         if not _allowing(right, user, target, part, policy, people):
-            return f"you are not among those who may {right.value} {about}{_doubt(right, target, policy, people)}"
+            return f"you don't have permission to {right.value} {about}{_doubt(right, target, policy, people)}"
     return None
 
 
@@ -140,7 +140,7 @@ def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
     for group in sorted(filter(is_group, policy.named(right, target))):
         known = people.members(group)
         if isinstance(known, Unavailable):
-            return f" (the members of {mention(group)} are not known: {known.why})"
+            return f" (the members of {mention(group)} are unknown: {known.why})"
     return ""
 
 
@@ -176,7 +176,7 @@ def _names(users: frozenset[str], right: Right, target: Target, policy: Policy, 
 
 
 def _about(target: Target, part: Service | None) -> str:
-    return f"`{target.playbook}`{f' of {part.short}' if part else ''} in {target.environment}"
+    return f"`{target.playbook}` for {f'{part.short} in ' if part else ''}{target.environment}"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -185,13 +185,13 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def may_see_raw(person: Person, people: People, trusted: Collection[str]) -> Verdict:
-    """`trusted`: ids of users and groups. None at all means nobody; members that are not known allow nothing."""
+    """`trusted`: ids of users and groups. An empty list allows no one; unknown members allow nothing."""
     stranger = people.stranger(person)
     if stranger is not None:
-        return Refused(stranger, "Ask somebody of ours.")
+        return Refused(stranger, "Ask a member of our workspace.")
     found = people.find_in(person.user_id, trusted)
     if found.is_in:
         return Allowed()
     named = " ".join(map(mention, sorted(trusted)))
-    whom = f"These are: {named}." if named else "Nobody is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
+    whom = f"These are: {named}." if named else "No one is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
     return Refused(f"you are neither an operator nor an approver{found.doubt}", whom)

@@ -30,7 +30,7 @@ _EVENTS = 1000  # of one timeline
 
 
 async def read_emergency(conn: Connection, incident: Incident) -> Emergency:
-    """The incident with its witnesses: its alerts, but for those of a drill, and whoever acknowledged it."""
+    """The incident with its witnesses: its alerts, but for those of a drill, and the person who acknowledged it."""
     alerts = await incidents.list_joined_alerts(conn, incident.id)
     events = await incidents.list_events(conn, incident.id, limit=_EVENTS)
     hands = frozenset(one.by.user_id for one in events if one.kind == ACKNOWLEDGED and one.by)
@@ -58,7 +58,7 @@ class ApproverPaging:
     async def call(
         self, conn: Connection, run_id: int, person: Person | None, policy: Policy, people: People
     ) -> Called | None:
-        """Who is called; None where nobody has to approve it, or where no open incident covers it.
+        """Who is paged; None where no approval is needed, or where no open incident covers it.
 
         In the transaction that files the request, once its message is stored.
         """
@@ -72,7 +72,7 @@ class ApproverPaging:
             return None
         why_not = rules.why_no_self_approval(person, target, Risk(run.risk), emergencies, policy, people)
         incident = rules.find_emergency(person, emergencies) if why_not is None else covering[0]
-        assert incident is not None  # noqa: S101 - nobody starts anything alone without one
+        assert incident is not None  # noqa: S101 - self-approval needs one
         called = Called(tuple(rules.whom_to_page(person, target, policy, people)), self.silence, why_not)
         if called.may_self_approve:
             await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
@@ -82,7 +82,7 @@ class ApproverPaging:
     async def _call(self, conn: Connection, run: Run, incident: Incident, called: Called) -> None:
         """A direct message to each, and a page where there is a way; the run's message mentions them besides."""
         text, blocks = call_message(run, incident.id, may_self_approve=called.may_self_approve)
-        without = f" Without an answer within {age(self.silence)} it may be started alone."
+        without = f" If no approver responds within {age(self.silence)}, the requester can self-approve it."
         for user in called.users:
             key = f"{run.message_key}:call:{user}"
             await store_message(conn, key=key, channel=user, text=text, blocks=blocks, priority=PAGE)

@@ -25,7 +25,7 @@ from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Person, R
 
 @dataclass(frozen=True)
 class PendingDecision:
-    """A run that nobody else can change before the transaction ends. `now` is the database's clock."""
+    """A run that is locked until the transaction ends. `now` is the database's clock."""
 
     conn: Connection
     run: Run
@@ -75,7 +75,7 @@ class PendingDecision:
         return (await self.again()).run
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
-        """Write down that somebody wanted what they may not."""
+        """Record that a person tried something without permission."""
         details = {"why": refused.why, "policy": self.policy.hash, "team": self.person.team_id}
         await append_audit(
             self.conn, actor=self.person.user_id, event=f"{event}.refused", run_id=self.run.id, details=details
@@ -99,8 +99,8 @@ async def open_decision(
 def _too_late(run_id: int) -> OperatorError:
     return OperatorError(
         f"Run {run_id} did not change",
-        why="its time ran out at this very moment",
-        what_next="`Ask again` makes a new request from what is so now.",
+        why="it expired just now",
+        what_next="`Request again` files a new one based on the current state.",
     )
 
 
@@ -141,7 +141,7 @@ async def decide(case: PendingDecision, *, approve: bool, reason: str, typed: st
 
 
 async def cancel(case: PendingDecision) -> Decided | Refused:
-    """What waits or is unknown ends at once; what runs is stopped by whoever carries it."""
+    """A waiting or unknown run ends immediately; a running one is stopped by the replica that executes it."""
     verdict = may_cancel(case.run, case.person, case.policy, case.people)
     if isinstance(verdict, Refused):
         return await case.refuse("run.cancel", verdict)
@@ -166,18 +166,18 @@ async def resolve_unknown(case: PendingDecision, how: Resolution) -> Decided | R
     for position in unknown:
         await runs.resolve_unknown_step(case.conn, run_id=case.run.id, position=position, person=case.person, how=how)
     if how == "abort" and is_left_to_clean_up(steps):
-        await case.move(RunState.RUNNING, "Given up. What it brought is taken away first.")
+        await case.move(RunState.RUNNING, "Aborted. The data it added is removed first.")
     elif how == "abort":
-        await case.move(RunState.FAILED, f"Given up. {_how_it_stood(case)}")
+        await case.move(RunState.FAILED, f"Aborted. {_how_it_stood(case)}")
     else:
-        said = "it is done" if how == "done" else "try it again"
-        await case.move(RunState.RUNNING, f"A person said of the unknown step: {said}. The run goes on.")
+        said = "done" if how == "done" else "retry"
+        await case.move(RunState.RUNNING, f"The unknown step was marked: {said}. The run continues.")
     return Decided(await case.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
 
 
 def _how_it_stood(case: PendingDecision) -> str:
     """What was said when it became unknown: at which step, and how the services were left."""
-    return case.run.outcome or "It stayed unknown what became of a step."
+    return case.run.outcome or "The outcome of a step stayed unknown."
 
 
 async def close_review(case: PendingDecision, note: str) -> Decided | Refused:
@@ -204,17 +204,18 @@ async def _deny(case: PendingDecision, verdict: Allowed, reason: str) -> Decided
 
 
 def _basis(verdict: Allowed, reason: str) -> dict[str, object]:
-    """What the audit log keeps of why somebody could decide, and of what they said."""
+    """What the audit log keeps: why the person could decide, and the reason that they gave."""
     return {"reason": reason, "rules": list(verdict.rules), "notes": list(verdict.notes)}
 
 
-TERMINAL = "terminal"  # the audit log's word for a requester whom nobody knows
+TERMINAL = "terminal"  # the audit log's word for an unknown requester
 
 
 def new_run(
     plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str, delivery: str | None
 ) -> NewRun:
-    """The plan as a run that waits, or is approved already when it needs nobody. `person`: None on the terminal."""
+    """The plan as a run that waits, or is approved already when no approval is needed. `person`: None on the
+    terminal."""
     needs = rules.needs(plan.risk, has_requester=person is not None)
     return NewRun(
         environment=plan.environment,
@@ -252,7 +253,7 @@ def audit_details(plan: Plan, person: Person | None, policy: Policy) -> dict[str
 
 
 def person_of(actor: Actor | None) -> Person | None:
-    """None on the terminal, which knows nobody."""
+    """None on the terminal, which does not identify people."""
     return Person(actor.user_id, actor.team_id) if actor else None
 
 

@@ -1,4 +1,4 @@
-"""Who may open a dialog about a run: whoever could submit it at this moment, whatever they would write."""
+"""Who may open a dialog about a run: a person who could submit it now, whatever they would write."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Expires undecided requests, and sends daily reminders of open reviews and locks; leader only.
 
-Nothing waits for this: the database lets nobody approve or start what has expired. It is for the people who look.
+Nothing waits for this: the database refuses to approve or start an expired run. It is for the people who read it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Reminders(PeriodicTask):
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
         run = await runs.read_run(conn, run_id)
         if run is not None:
-            words = "nobody has reviewed this yet. The button is in the message above."
+            words = "not reviewed yet. Use the button in the message above."
             await self._message_writer.note(conn, run, f"review:{count}", words, to=self._approvers(run))
 
     async def _remind_of_lock(self, conn: Connection, lock: Lock, count: int) -> None:

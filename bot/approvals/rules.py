@@ -1,6 +1,6 @@
 """Who may request, approve, deny, cancel or self-approve a change, and how many must agree; pure.
 
-Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by somebody who could approve it for
+Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by a person who could approve it for
 others, after the approvers were called and stayed silent.
 """
 
@@ -20,6 +20,7 @@ from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
 from services.domain.services import Service
+from services.domain.text import counted
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Needs:
 
 
 def needs(risk: Risk, *, has_requester: bool) -> Needs:
-    """A request from the terminal has no requester: nobody confirms it, and it takes one approver more."""
+    """A request from the terminal has no requester: it can't be confirmed, and needs one more approver."""
     more = 0 if has_requester else 1
     match risk:
         case Risk.LOW:
@@ -53,12 +54,14 @@ def needs(risk: Risk, *, has_requester: bool) -> Needs:
 
 
 def may_request(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> Verdict:
-    """Whether this request may be filed: by somebody who may, and so that enough others could approve it.
+    """Whether this request may be filed: the requester has the right, and enough others could approve it.
 
     `person` is None on the terminal, which files for others to approve and breaks no glass.
     """
     if person is None and risk is Risk.BREAK_GLASS:
-        return Refused("the terminal knows nobody who answers for it", "Type it in Slack, where it runs at once.")
+        return Refused(
+            "the terminal does not identify who is responsible", "Type it in Slack, where it runs immediately."
+        )
     asked = Allowed() if person is None else judge(Right.REQUEST, person, target, policy, people)
     if isinstance(asked, Refused):
         return asked
@@ -66,7 +69,8 @@ def may_request(person: Person | None, target: Target, risk: Risk, policy: Polic
     if lacking == 0:
         return asked
     besides = _excluded(person, risk)
-    why = f"it needs {needs(risk, has_requester=person is not None).approvals} to approve it, and {lacking} are lacking"
+    wanted = counted(needs(risk, has_requester=person is not None).approvals, "approver")
+    why = f"it needs {wanted}, and {lacking} of them {'is' if lacking == 1 else 'are'} missing"
     return Refused(why, who_could(Right.APPROVE, target, policy, people, besides=besides))
 
 
@@ -83,9 +87,9 @@ def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people:
     if over is not None:
         return over
     if run.state is not RunState.PLANNED:
-        return Refused("this request is not confirmed but approved", who_could_approve(run, policy, people))
+        return Refused("this request needs an approval, not a confirmation", who_could_approve(run, policy, people))
     if not is_requester(run, person):
-        return Refused("only who asked confirms it", _requester_could(run))
+        return Refused("only the requester can confirm it", _requester_could(run))
     return judge(Right.REQUEST, person, target_of(run), policy, people)
 
 
@@ -109,12 +113,12 @@ def may_decide(
         return refused
     deciders = frozenset(decision.person.user_id for decision in decisions)
     if person.user_id in deciders:
-        return Refused("you have decided already", who_could_approve(run, policy, people, besides=deciders))
+        return Refused("you have already decided", who_could_approve(run, policy, people, besides=deciders))
     if not approve and is_requester(run, person) and people.stranger(person) is None:
         return Allowed()
     verdict = judge(Right.APPROVE, person, target_of(run), policy, people)
     if approve and isinstance(verdict, Allowed) and run.risk == Risk.CRITICAL and not is_typed(run, typed):
-        return Refused("what was typed is not the phrase", f"Type `{confirmation_phrase(run)}` to approve it.")
+        return Refused("the typed phrase does not match", f"Type `{confirmation_phrase(run)}` to approve it.")
     return verdict
 
 
@@ -141,12 +145,12 @@ def confirmation_phrase(run: Run) -> str:
 
 
 def is_typed(run: Run, typed: str) -> bool:
-    """Whether somebody typed the phrase; case and spaces do not matter."""
+    """Whether the person typed the phrase; case and spaces do not matter."""
     return typed.casefold().split() == confirmation_phrase(run).casefold().split()
 
 
 def is_requester(run: Run, person: Person) -> bool:
-    """By the id alone: whoever shares it with the requester is not somebody else."""
+    """By the id alone: a person with the requester's id is the requester."""
     return run.requested_by is not None and run.requested_by.user_id == person.user_id
 
 
@@ -156,13 +160,11 @@ def target_of(run: Run) -> Target:
 
 
 def _over(run: Run, now: datetime) -> Refused | None:
-    """Why nobody can decide on it any more."""
+    """Why it can't be decided any more."""
     if run.state not in UNDECIDED:
-        return Refused(
-            f"nobody decides on this request any more: it is {run.state.value}", f"`run {run.id}` tells of it."
-        )
+        return Refused(f"this request is closed: it is {run.state.value}", f"See `run {run.id}`.")
     if run.expires_at <= now:
-        return Refused("this request has expired", "`Ask again` makes a new one from what is so now.")
+        return Refused("this request has expired", "`Request again` files a new one based on the current state.")
     return None
 
 
@@ -170,9 +172,9 @@ def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, peopl
     """Why this person's approval is not the one that is waited for."""
     if run.state is RunState.PLANNED:
         word = "approved" if approve else "denied"
-        return Refused(f"this request is not {word} but confirmed by who asked", _requester_could(run))
+        return Refused(f"this request can't be {word}: the requester confirms it", _requester_could(run))
     if approve and person.user_id in _excluded(run.requested_by, Risk(run.risk)):
-        return Refused("who asks does not approve", who_could_approve(run, policy, people))
+        return Refused("you can't approve your own request", who_could_approve(run, policy, people))
     return None
 
 
@@ -188,14 +190,14 @@ def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:
 
 
 def _requester_could(run: Run) -> str:
-    return f"{mention(run.requested_by.user_id)} could." if run.requested_by else f"`run {run.id}` tells of it."
+    return f"{mention(run.requested_by.user_id)} can." if run.requested_by else f"See `run {run.id}`."
 
 
 @dataclass(frozen=True)
 class Emergency:
     """An incident and who says that it is one. `by_alert`: an alert opened or joined it; drills do not count.
 
-    acknowledged_by: the ids of everybody who ever acknowledged it.
+    acknowledged_by: the ids of all people who ever acknowledged it.
     """
 
     incident: Incident
@@ -210,7 +212,7 @@ def covering_incidents(target: Target, incidents: Iterable[Incident]) -> list[In
 
 
 def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
-    """The first that somebody or something besides this person vouches for."""
+    """The first one that an alert or another person confirms."""
     return next((one.incident for one in emergencies if person and doubt_emergency(one, person) is None), None)
 
 
@@ -219,16 +221,16 @@ def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
     incident = emergency.incident
     if not incident.severity.calls_people:
         name = incident.severity.upper()
-        return Refused(f"incident {incident.id} is {name}", "In a SEV3, somebody else has to approve it.")
+        return Refused(f"incident {incident.id} is {name}", "In a SEV3, an approver has to approve it.")
     opener = {incident.opened_by.user_id} if incident.opened_by else set()
     if emergency.by_alert or (opener | emergency.acknowledged_by) - {person.user_id}:
         return None
-    why = f"only you say that incident {incident.id} is an emergency: no alert is part of it"
-    return Refused(why, "Let somebody else acknowledge it, or approve this change.")
+    why = f"no alert and no other person confirms that incident {incident.id} is an emergency"
+    return Refused(why, "Ask another person to acknowledge it, or to approve this change.")
 
 
 def whom_to_page(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
-    """The approvers of a request inside an incident, whoever asks for it: all but that person."""
+    """The approvers of a request inside an incident: all except the requester."""
     return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
 
 
@@ -245,9 +247,9 @@ def why_no_self_approval(
         return "a request from a terminal has no requester"
     change = CHANGES.get(target.playbook)
     if risk is not Risk.HIGH or change is None or not change.self_approval:
-        return f"`{target.playbook}` always needs somebody else"
+        return f"`{target.playbook}` always needs another approver"
     if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
-        return "operators cannot"
+        return "only approvers can"
     if find_emergency(person, emergencies) is not None:
         return None
     doubts = (doubt_emergency(one, person) for one in emergencies)
@@ -268,23 +270,25 @@ def may_self_approve(
 ) -> Verdict:
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
     if lone is None or not is_requester(run, person):
-        return Refused("nobody may start this alone", "Somebody else has to approve it.")
+        return Refused("this run can't be self-approved", "Another approver has to approve it.")
     if run.state is not RunState.AWAITING_APPROVAL or decisions:
-        return Refused(f"this request is {run.state.value} already", f"`run {run.id}` tells of it.")
+        return Refused(f"this request is {run.state.value} already", f"See `run {run.id}`.")
     if emergency is None or emergency.incident.state is IncidentState.RESOLVED:
-        return Refused("the incident is over", "Without one, somebody else has to approve it.")
+        return Refused("the incident is resolved", "Without an open incident, another approver has to approve it.")
     doubt = doubt_emergency(emergency, person)
     if doubt is not None:
         return doubt
     if now < lone.open_at:
-        return Refused("the approvers still have time to answer", f"You may from {date_token(lone.open_at)} on.")
+        return Refused(
+            "the approvers still have time to respond", f"You can self-approve it from {date_token(lone.open_at)}."
+        )
     if run.expires_at <= now + countdown:
-        return Refused("this request expires before the countdown would end", "`Ask again` makes a new one.")
+        return Refused("this request expires before the countdown would end", "`Request again` files a new one.")
     return judge(Right.APPROVE, person, target_of(run), policy, people)
 
 
 def find_gaps(policy: Policy, people: People, environment: str) -> dict[str, str | Unavailable | None]:
-    """`{change: why nobody could have it done}`; None when somebody could, Unavailable when Slack would have to tell.
+    """`{change: why no one can get it done}`; None when people can, Unavailable when Slack is needed to decide.
 
     Each change is tried for each service by itself, at the highest risk that it can have.
     """
@@ -313,16 +317,16 @@ def _try(target: Target, risk: Risk, policy: Policy, people: People) -> str | Un
     if unread:
         groups = ", ".join(sorted(unread))
         return Unavailable("Slack", f"the members of {groups} are not known")
-    return "nobody could approve it" if persons else "nobody could ask for it"
+    return "no one can approve it" if persons else "no one can request it"
 
 
 def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
     """Whether the run may be stopped, at whatever moment."""
     if run.state.is_final:
-        return Refused(f"this run has {run.state.value} already", f"`run {run.id}` tells how it ended.")
+        return Refused(f"this run has already ended ({run.state.value})", f"See `run {run.id}`.")
     if run.cancel_requested_by is not None and run.state is RunState.RUNNING:
         by = mention(run.cancel_requested_by.user_id)
-        return Refused(f"{by} has cancelled it already", "It stops when the step under way has ended.")
+        return Refused(f"{by} has already cancelled it", "It stops after the current step.")
     stranger = people.stranger(person)
     if stranger is None and is_requester(run, person):
         return Allowed()  # one's own request is taken back without any right
@@ -330,26 +334,26 @@ def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verd
 
 
 def may_resolve(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether this person may say what became of an act whose outcome nobody could read back."""
+    """Whether this person may settle a step whose outcome could not be read back."""
     if run.state is not RunState.UNKNOWN:
-        return Refused("nothing about this run is unknown", f"`run {run.id}` shows where it stands.")
+        return Refused("no step of this run is unknown", f"`run {run.id}` shows where it stands.")
     return may_control(run, person, policy, people)
 
 
 def may_review(run: Run, review: Review | None, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether this person may say what came of what nobody had approved: an approver, but not who did it."""
+    """Whether this person may review a run without approval: an approver, but not the person who ran it."""
     if review is None:
-        return Refused("this run was approved before it started", f"`run {run.id}` tells by whom.")
+        return Refused("this run was approved before it started", f"`run {run.id}` shows by whom.")
     if review.reviewed_by is not None:
         return Refused(
-            f"{mention(review.reviewed_by.user_id)} has reviewed it already", f"`run {run.id}` has the note."
+            f"{mention(review.reviewed_by.user_id)} has already reviewed it", f"`run {run.id}` shows the note."
         )
     if not run.state.is_final:
-        return Refused("it is not over yet", "Review it when it has ended.")
+        return Refused("it has not ended yet", "Review it after it ends.")
     doer = frozenset({review.acted_by.user_id})
     if person.user_id in doer:
         could = who_could(Right.APPROVE, target_of(run), policy, people, besides=doer)
-        return Refused("who did it does not review it", could)
+        return Refused("you can't review your own run", could)
     return judge(Right.APPROVE, person, target_of(run), policy, people)
 
 

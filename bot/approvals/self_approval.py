@@ -23,13 +23,15 @@ from services.domain.runs import RunState, SelfApproval
 
 
 async def begin_countdown(case: PendingDecision, reason: str, countdown: timedelta) -> Decided | Refused:
-    """Who asked says why they do not wait any longer; everybody sees until when it can be vetoed."""
+    """The requester gives the reason; everyone sees until when it can be vetoed."""
     verdict = await may_begin(case, countdown)
     if isinstance(verdict, Refused):
         return await case.refuse("run.alone", verdict)
     ends_at = await approvals.begin_countdown(case.conn, run_id=case.run.id, reason=reason, countdown=countdown)
     if ends_at is None:
-        return await case.refuse("run.alone", Refused("its countdown runs already", "It starts when that is over."))
+        return await case.refuse(
+            "run.alone", Refused("its countdown is already running", "It starts when the countdown ends.")
+        )
     return Decided(await case.record("run.alone", {"reason": reason, "starts_at": ends_at.isoformat()}))
 
 
@@ -40,7 +42,7 @@ async def offer(case: PendingDecision) -> None:
 
 
 async def end_countdown(case: PendingDecision) -> None:
-    """Nobody vetoed it: it starts, and waits for a review. Whoever may not any more does not."""
+    """It was not vetoed: it starts, and waits for a review. Not if the requester has lost the right."""
     verdict = await may_begin(case, timedelta())
     if isinstance(verdict, Refused):
         await case.refuse("run.alone", verdict)

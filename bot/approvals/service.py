@@ -1,6 +1,6 @@
 """The approval service: files requests and records decisions, one transaction per state change.
 
-Slack is asked who somebody is before the transaction begins. Of two who decide in the same instant, on whatever
+Slack accounts are looked up before the transaction begins. Of two who decide in the same instant, on whatever
 replicas, the second sees what the first did: the run is locked, and every change is compare-and-set besides.
 """
 
@@ -79,7 +79,7 @@ class Late:
             except SourceError:
                 continue
             except OperatorError as error:
-                logger.warning("what was done without the database is not filed: %s", error.why)
+                logger.warning("what was done without the database was not recorded: %s", error.why)
             return
 
 
@@ -94,7 +94,7 @@ MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from 
 
 @dataclass(frozen=True)
 class Filed:
-    """A request, and who was called about it: None where nobody has to be. `incident`: in whose thread it is shown.
+    """A request, and who was paged about it: None where no page is needed. `incident`: in whose thread it is shown.
     `acknowledged`: incidents that page the requester, which are theirs now."""
 
     run: Run
@@ -142,13 +142,13 @@ class ApprovalService:
         return (await self.request(plan, request, reason=reason, notice=notice)).run
 
     async def request(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Filed:
-        """Ask for the plan: it waits to be approved or confirmed, or is approved already when it needs nobody.
+        """Ask for the plan: it waits to be approved or confirmed, or is approved already when no approval is needed.
 
         One delivery files one run: what a former try has filed, whose answer was lost, is found. `notice`: what the
         channel was told already; it becomes the run's message.
 
-        Raises OperatorError for who may not ask, and for what nobody could approve; then SourceError when the database
-        is away, which is soon for what has to happen at once.
+        Raises OperatorError for a requester without permission, and for a plan that no one could approve; then
+        SourceError when the database is away, which is soon for what has to happen at once.
         """
         policy, person = self._usable_policy(), person_of(request.actor)
         people = await self.groups.people(person.user_id if person else None)
@@ -183,7 +183,7 @@ class ApprovalService:
     async def refuse_early(
         self, playbook: str, services: Iterable[Service], environment: str, request: Request
     ) -> None:
-        """Raises OperatorError for somebody whom no plan of this playbook would let ask: before anything is read or a
+        """Raises OperatorError for a person who may not request any plan of this playbook: before anything is read or a
         dialog opens. `file` decides in the end."""
         policy, person = self._usable_policy(), person_of(request.actor)
         if person is None:
@@ -239,12 +239,13 @@ class ApprovalService:
             return await decisions.decide(case, approve=approve, reason=_short(reason), typed=typed)
 
     async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
-        """Stop it: at once while it waits or is unknown; what runs is stopped by whoever carries it, step by step."""
+        """Stop it: immediately while it waits or is unknown; a running one is stopped by the replica that executes
+        it, after its step."""
         async with self._case(run_id, actor) as case:
             return await decisions.cancel(case)
 
     async def resolve_unknown(self, run_id: int, actor: Actor, how: Resolution) -> Decided | Refused:
-        """A person says what became of the act that nobody could read back; the run goes on, or ends when given up."""
+        """A person settles the step that could not be read back; the run continues, or ends when aborted."""
         async with self._case(run_id, actor) as case:
             return await decisions.resolve_unknown(case, how)
 
@@ -259,17 +260,17 @@ class ApprovalService:
         except TimeoutError as error:
             raise OperatorError(
                 "The dialog did not open, and nothing was decided",
-                why=f"whether you may submit it could not be told within {DIALOG_TIMEOUT_S:g} s",
+                why=f"your permission could not be checked within {DIALOG_TIMEOUT_S:g} s",
                 what_next="Press the button again.",
             ) from error
 
     async def self_approve(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
-        """Nobody answers: begin the countdown, in which approvers may veto it."""
+        """No approver responded: begin the countdown, in which approvers may veto it."""
         async with self._case(run_id, actor) as case:
             return await self_approval.begin_countdown(case, _short(reason), self._approver_paging.countdown)
 
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
-        """Somebody else has looked at what was done without an approval, and says what they found."""
+        """Another person has reviewed the run without approval, and describes what they found."""
         async with self._case(run_id, actor) as case:
             return await decisions.close_review(case, _short(note))
 
@@ -279,9 +280,9 @@ class ApprovalService:
             run = await runs.read_run(conn, run_id)
         if run is None or run.state not in (RunState.EXPIRED, RunState.VOIDED):
             raise OperatorError(
-                f"Run {run_id} cannot be asked for again",
-                why="only what expired or was voided can",
-                what_next=f"`run {run_id}` shows what was asked for: type that again.",
+                f"Run {run_id} cannot be requested again",
+                why="only expired and voided requests can",
+                what_next=f"`run {run_id}` shows what was requested: type it again.",
             )
         plan = await make_plan(run.playbook, run.parameters)
         return plan if isinstance(plan, NoPlan) else await self.request(plan, request, reason=run.reason)
@@ -336,7 +337,7 @@ class ApprovalService:
                 "Nothing can be changed",
                 why=f"the policy cannot be used: {self.policy.why}",
                 what_next="; ".join(f"{fault.variable}: {fault.what_next}" for fault in self.policy.faults)
-                + ". `check-config` says whether it is mended.",
+                + ". `check-config` shows whether it is fixed.",
             )
         return self.policy
 
@@ -348,7 +349,7 @@ async def _read(conn: Connection, run_id: int) -> Run:
 
 
 async def _incident_of(conn: Connection, request: Request) -> Incident | None:
-    """The incident in whose thread, or on whose direct message, somebody asks; none once it is resolved."""
+    """The incident in whose thread, or on whose direct message, the request was made; none once it is resolved."""
     if request.channel_id is None or request.thread_ts is None:
         return None
     found = await find_incident_of_message(conn, channel_id=request.channel_id, ts=request.thread_ts)

@@ -35,7 +35,7 @@ def wants_all(words: Sequence[str]) -> bool:
         return False
     no_more(words, 1)
     if words[0].lower().lstrip("-") != "all":
-        raise wrong_word(words[0], "is not understood here", "Write `all` to see every finding, or nothing.")
+        raise wrong_word(words[0], "is not expected here", "Write `all` to see every finding, or leave it out.")
     return True
 
 
@@ -78,7 +78,7 @@ def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta,
         what_next = "Write number and unit: `90s`, `10m`, `2 hours` or `2d`."
         raise wrong_word(" ".join(words[:2]), "is not a time span", what_next)
     if not timedelta(seconds=1) <= window <= largest:
-        raise wrong_word(written, "is out of range", f"Take 1 s to {age(largest)}.")
+        raise wrong_word(written, "is out of range", f"Use 1 s to {age(largest)}.")
     return window, words[length:]
 
 
@@ -95,7 +95,7 @@ def parse_sha(word: str) -> str:
 def parse_count(word: str, *, largest: int) -> int:
     """A whole number from 1 to `largest`."""
     if not (word.isascii() and word.isdigit() and len(word) <= 9 and 1 <= int(word) <= largest):
-        raise wrong_word(word, "is not a number that fits", f"Take 1 to {largest}.")
+        raise wrong_word(word, "is not a number in range", f"Use 1 to {largest}.")
     return int(word)
 
 
@@ -148,10 +148,10 @@ def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") 
     empty or too long, in which it is `called` what the usage calls it."""
     reason = mask_message(" ".join(words))
     if not reason:
-        raise UsageError("Nothing was done", why=f"the {called} is missing", what_next=f"Say it: `{example}`.")
+        raise UsageError("Nothing was done", why=f"the {called} is missing", what_next=f"Write `{example}`.")
     if len(reason) > REASON_LIMIT:
         why = f"the {called} has {len(reason)} characters"
-        raise UsageError("Nothing was done", why=why, what_next=f"Say it in at most {REASON_LIMIT}.")
+        raise UsageError("Nothing was done", why=why, what_next=f"Shorten it to at most {REASON_LIMIT}.")
     return reason
 
 

@@ -32,10 +32,10 @@ async def answer_audit(request: Request, world: World) -> Answer:
     if request.words[0].lower() == EXPORT:
         return await _export(request, world)
     if request.words[0].lower() != VERIFY:
-        raise wrong_word(request.words[0], "does not fit here", "Write `audit`, `audit verify` or `audit export`.")
+        raise wrong_word(request.words[0], "is not expected here", "Write `audit`, `audit verify` or `audit export`.")
     report = await world.read(verify_audit, remembered=_parse_hash(request.words[1:]))
     if isinstance(report, Unavailable):
-        return unavailable_answer("whether the audit log is whole", report)
+        return unavailable_answer("integrity of the audit log", report)
     return verification_answer(report)
 
 

@@ -70,7 +70,7 @@ def _which_incident(
     unresolved: Sequence[Incident], alerts: Sequence[JoinedAlert], verb: str, words: tuple[str, ...], example: str
 ) -> UsageError:
     if not unresolved:
-        what_next = f"`incident` lists them; write `{example}` with the number of one that is over."
+        what_next = f"`incident` lists them; write `{example}` with the number of a resolved one."
         return UsageError("Which incident?", why="no incident is open", what_next=what_next)
     lines = {one.id: join_words(["incident", verb, str(one.id), *words]) for one in unresolved[:MOST_OFFERED]}
     choices = [
@@ -107,8 +107,8 @@ def need_approval_service(approval_service: ApprovalService | None) -> ApprovalS
     if approval_service is None:
         raise OperatorError(
             "Nothing was done",
-            why="requests are kept in the database and approved in Slack, and the settings of one of them are missing",
-            what_next="Mend them (`check-config`); `--dry-run` shows the steps to take by hand in Railway's dashboard.",
+            why="requests need the database and Slack, and the settings of one of them are missing",
+            what_next="Fix them (`check-config`); `--dry-run` shows the steps to take by hand in Railway's dashboard.",
         )
     return approval_service
 
@@ -118,8 +118,8 @@ def need_incident_service(incident_service: IncidentService | None) -> IncidentS
     if incident_service is None:
         raise OperatorError(
             "Nothing was done",
-            why="incidents are kept in the database and told in Slack, and the settings of one of them are missing",
-            what_next="Mend them (`check-config`), and tell people by hand meanwhile.",
+            why="incidents need the database and Slack, and the settings of one of them are missing",
+            what_next="Fix them (`check-config`), and contact people directly in the meantime.",
         )
     return incident_service
 
@@ -136,7 +136,7 @@ def need_actor(request: Request) -> Actor:
     if request.actor is None:
         raise OperatorError(
             "Nothing was done",
-            why="nobody knows who types on a terminal",
+            why="the terminal does not identify you",
             what_next="Type the same line in Slack, behind `/dragonfly`.",
         )
     return request.actor
@@ -158,7 +158,7 @@ async def need_right(
     actor = need_actor(request)
     person, approval_service = Person(actor.user_id, actor.team_id), need_approval_service(approval_service)
     if isinstance(approval_service.policy, Invalid):
-        raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` says what to mend.")
+        raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` shows what to fix.")
     target = Target(playbook, frozenset(services), require(world.settings.identity).environment)
     verdict = judge(
         Right.REQUEST, person, target, approval_service.policy, await approval_service.people(person.user_id)

@@ -155,7 +155,7 @@ def _refuse_unknown(verb: Verb, word: str, known: list[str]) -> None:
     if not _OPTION.fullmatch(name) or name in (*known, RAW):
         return
     has = f"`{verb.name}` has {', '.join(f'`{one}`' for one in known)}" if known else f"`{verb.name}` has no options"
-    raise wrong_word(name, "is not an option", f"{has}; `help {verb.name}` tells more.")
+    raise wrong_word(name, "is not an option", f"{has}; `help {verb.name}` shows more.")
 
 
 def _takes_sentence(verb: Verb) -> bool:
@@ -180,8 +180,8 @@ def _check_environment(verb: Verb, named: str, own: str) -> None:
     if found is not None and found.name == own:
         return
     why = f"this bot is in `{own}`, not in {code(named, limit=40)}" if named else "no environment follows `--env`"
-    what_next = f"`{verb.name}` without `--env` asks about `{own}`; for another environment ask its own bot."
-    raise UsageError("Nothing was looked at", why=why, what_next=what_next)
+    what_next = f"`{verb.name}` without `--env` checks `{own}`; for another environment use its own bot."
+    raise UsageError("Nothing was checked", why=why, what_next=what_next)
 
 
 def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
@@ -192,5 +192,5 @@ def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError
         typed, meant = error.instead
         line = join_words([*verb.name.split(), *(meant if word == typed else word for word in rest)])
         choices = (Choice(line),) if line else ()
-    more = "" if "`" in error.what_next or choices else f" `help {verb.name}` tells more."
+    more = "" if "`" in error.what_next or choices else f" `help {verb.name}` shows more."
     return UsageError(error.what, why=error.why, what_next=f"{error.what_next}{more}", choices=choices)

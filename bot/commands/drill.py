@@ -33,7 +33,7 @@ async def answer_drill(request: Request, world: World, approval_service: Approva
     if not request.words or request.words[0] == DRY_RUN:
         return await _offer(need_database(world), world.settings)
     if request.words[0].lower() != START:
-        raise wrong_word(request.words[0], "is not what a drill knows", "Write `drill`, then `drill start`.")
+        raise wrong_word(request.words[0], "is not an option of `drill`", "Write `drill`, then `drill start`.")
     person = await need_right(DRILL, (), request, world, approval_service, failed="No drill began")
     return await _start(need_database(world), person, world.settings.stale_after.of(DRILL_WORKER))
 

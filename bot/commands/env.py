@@ -36,7 +36,7 @@ def _headline(found: Mapping[Service, Sequence[Finding]]) -> str:
     if not wrong:
         return f"{SIGN[status]} *The variables of {', '.join(s.short for s in found)} are fine*"
     counts = ", ".join(f"{service.short} {count}" for service, count in wrong.items())
-    return f"{SIGN[status]} *{WORD[status]} · variables that need a look: {counts}*"
+    return f"{SIGN[status]} *{WORD[status]} · variables to check: {counts}*"
 
 
 def _wrong(findings: Sequence[Finding]) -> int:

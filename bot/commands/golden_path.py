@@ -24,12 +24,14 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     """`keep` ("yes") or `clean` ("yes"), or nothing."""
     for word in words:
         if word not in FLAGS:
-            raise wrong_word(word, "is not known here", "Write `golden-path`, `--keep` or `--clean` behind it.")
+            raise wrong_word(
+                word, "is not an option of `golden-path`", "Write `golden-path`, `--keep` or `--clean` behind it."
+            )
     if len(set(words)) > 1:
         raise UsageError(
             "Nothing was done",
             why="`--keep` and `--clean` exclude each other",
-            what_next="`--keep` leaves the batch of a new run, `--clean` takes away what earlier runs left.",
+            what_next="`--keep` keeps the batch of a new run, `--clean` removes the batches of earlier runs.",
         )
     return {FLAGS[word]: "yes" for word in words}
 

@@ -114,8 +114,8 @@ def _stem(word: str) -> str:
 
 WAYS = (
     "Type `/dragonfly &lt;command&gt;`; inside a thread mention the bot instead; on a terminal "
-    "`dragonfly &lt;command&gt;`, which has `migrate` and `manifest` besides. "
-    "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` tells more."
+    "`dragonfly &lt;command&gt;`, which also has `migrate` and `manifest`. "
+    "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` shows more."
 )
 FIRST_GROUP = "Start here"
 FIRST_STEPS = ("health", "queue", "failed-jobs")
@@ -137,7 +137,7 @@ def list_answer(title: str, commands: Sequence[Verb]) -> Answer:
     blocks = [
         *sections([f"*{escape(title)}*", *map(_line, commands)]),
         *actions([command_button(one.name, one.name) for one in at_once[:MOST_BUTTONS]]),
-        context("`help &lt;command&gt;` tells more of one, `help all` lists them all."),
+        context("`help &lt;command&gt;` shows one in detail, `help all` lists them all."),
     ]
     text = f"{escape(title)}: " + ", ".join(f"`{command.name}`" for command in commands)
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
@@ -146,7 +146,7 @@ def list_answer(title: str, commands: Sequence[Verb]) -> Answer:
 def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None) -> Answer:
     """The words name no command: those that are about them, and the name that was probably meant."""
     hint = f" Did you mean {code(meant, limit=80)}?" if meant else ""
-    first = f"{code(words, limit=80)} is no command.{hint} These are about it:"
+    first = f"{code(words, limit=80)} is not a command.{hint} Related commands:"
     rows = [section(_line(one), accessory=command_button("More", f"help {one.name}")) for one in commands]
     return Answer(*fit_message(first, [section(first), *rows]), commands_data(commands), private=True)
 
@@ -170,7 +170,7 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
     lines += [f"*Risk:* {escape(command.risk_words)}"] if isinstance(command, Change) else []
     lines += [f"• {code(line)}" for line in command.examples]
     lines += ["*See also*", *map(_line, family)] if family else []
-    seen_by = "Only you see the answer." if command.private else "Everybody in the channel sees the answer."
+    seen_by = "Only you see the answer." if command.private else "Everyone in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
     if command.examples:
         blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])

@@ -90,10 +90,10 @@ def _table(record: IncidentRecord) -> Iterator[str]:
     yield "|---|---|"
     yield f"| environment | {_words(incident.environment)} |"
     yield f"| severity | {incident.severity.upper()} |"
-    yield f"| services | {', '.join(services) or 'no one alone'} |"
+    yield f"| services | {', '.join(services) or 'none in particular'} |"
     for name, value in _times(incident, _beginning(record)):
         yield f"| {name} | {value} |"
-    yield f"| people called | {_called(record.pages)} |"
+    yield f"| people paged | {_called(record.pages)} |"
 
 
 def _beginning(record: IncidentRecord) -> IncidentEvent | None:
@@ -105,14 +105,14 @@ def _times(incident: Incident, began: IncidentEvent | None) -> Iterator[tuple[st
     seen_for = incident.opened_at - incident.since
     at_least = f", at least {age(seen_for)}" if seen_for >= timedelta(seconds=1) else ""
     if began is None:
-        yield "began", f"not known, first seen {utc(incident.since)}"
-        yield "time to detect", f"not known{at_least}"
+        yield "began", f"unknown, first seen {utc(incident.since)}"
+        yield "time to detect", f"unknown{at_least}"
     else:
         yield "began", f"{utc(began.happened_at)} ({_words(began.text)})"
         yield "time to detect", age(incident.opened_at - began.happened_at)
     since = began.happened_at if began else incident.since
-    yield "time to acknowledge", _span(incident.opened_at, incident.first_acknowledged_at, "nobody acknowledged it")
-    yield "time to mitigate", _span(since, incident.cleared_at, "not known: no alert told when it was over")
+    yield "time to acknowledge", _span(incident.opened_at, incident.first_acknowledged_at, "not acknowledged")
+    yield "time to mitigate", _span(since, incident.cleared_at, "unknown: no alert recorded its end")
     yield "time to resolve", _span(since, incident.resolved_at, "not resolved yet")
 
 
@@ -122,17 +122,17 @@ def _span(begin: datetime, end: datetime | None, otherwise: str) -> str:
 
 def _called(pages: tuple[PageSent, ...]) -> str:
     if not pages:
-        return "nobody"
+        return "no one"
     return f"{counted(len(pages), 'time')}, up to level {max(page.level for page in pages) + 1}"
 
 
 def _timeline(record: IncidentRecord, names: Mapping[str, str]) -> list[str]:
     lines = [f"- {_clock(event.happened_at)} {_line(event, names)}" for event in record.events]
-    return lines or ["_Nothing was written down._"]
+    return lines or ["_No entries._"]
 
 
 def _line(event: IncidentEvent, names: Mapping[str, str]) -> str:
-    who = f"{_words(names.get(event.by.user_id, 'somebody'))} " if event.by else ""
+    who = f"{_words(names.get(event.by.user_id, 'an unknown user'))} " if event.by else ""
     mark = "(marked) " if event.ts else ""
     return f"{mark}{who}{_words(event_words(event))}"
 
@@ -178,7 +178,7 @@ def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...
     if rest and rest[0].lower() in tuple(IncidentSeverity):
         severity, rest = parse_severity(rest[0]), rest[1:]
     if not rest:
-        raise UsageError("What is wrong?", why="nothing is said", what_next=f"Write `{OPEN_EXAMPLE}`.")
+        raise UsageError("What is wrong?", why="the description is missing", what_next=f"Write `{OPEN_EXAMPLE}`.")
     services = find_services(rest[0]) or ()
     return severity, tuple(service.value for service in services), parse_reason(rest, OPEN_EXAMPLE, called="title")
 

@@ -128,7 +128,7 @@ async def _answer_batch(word: str, world: World) -> Answer:
         return unavailable_answer("intake", found)
     if len(found) != 1:
         why = "more than one batch begins with it" if found else "no batch begins with it"
-        raise wrong_word(word, f"is not one batch: {why}", "Take an id from `intake`.")
+        raise wrong_word(word, f"is not one batch: {why}", "Use an id from `intake`.")
     faults = await world.read(list_row_faults, batch_id=found[0].id, limit=20)
     return batch_answer(found[0], check_batch(found[0], faults), None if isinstance(faults, Unavailable) else faults)
 
@@ -137,5 +137,5 @@ def _parse_batch(word: str) -> str:
     """The beginning of a batch's id, as hexadecimal digits."""
     digits = word.lower().replace("-", "")
     if not BATCH.fullmatch(digits):
-        raise wrong_word(word, "is not a batch", "Take an id from `intake`; its first 8 characters are enough.")
+        raise wrong_word(word, "is not a batch", "Use an id from `intake`; its first 8 characters are enough.")
     return digits

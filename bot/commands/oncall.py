@@ -49,7 +49,7 @@ NO_FILE = Finding(
     "oncall.schedule",
     Status.WARN,
     "there is no on-call file",
-    "incidents call the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL",
+    "incidents page the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL",
 )
 
 
@@ -60,7 +60,7 @@ def oncall_answer(facts: Facts, findings: Sequence[Finding], known: KnownOverrid
     schedule = facts.schedule if isinstance(facts.schedule, Schedule) else None
     overrides = () if isinstance(known.rows, Unavailable) else known.rows
     levels = _levels(schedule, facts.now, overrides) if schedule else []
-    first = f"{SIGN[worst(findings)]} *On call* · {levels[0] if levels else 'nobody is named'}"
+    first = f"{SIGN[worst(findings)]} *On call* · {levels[0] if levels else 'no one is named'}"
     lines = [first, *levels[1:], *_standing_in(overrides, facts.now), *loud]
     blocks: list[Block] = [section(lines[0]), *sections(lines[1:]), context(*_notes(facts, known))]
     data = finding_data("on call", findings) | {
@@ -89,7 +89,7 @@ def _who(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Ov
     pagers = [escape(name, limit=100) for name in (level.webhook, level.email) if name]
     turns = [next_handover(schedule.rotations[call], now) for call in level.calls if call in schedule.rotations]
     until = f" (next handover {date_token(min(turns))})" if turns else ""
-    return (", ".join([*people, *groups, *pagers]) or "*nobody*") + until
+    return (", ".join([*people, *groups, *pagers]) or "*no one*") + until
 
 
 def _ways(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Override]) -> str:
@@ -99,7 +99,7 @@ def _ways(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[O
 
 def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:
     return [
-        f"{mention(one.user_id)} stands in for {escape(one.rotation, limit=100)} "
+        f"{mention(one.user_id)} covers {escape(one.rotation, limit=100)} "
         f"{'' if one.holds(now) else f'from {date_token(one.begins_at)} '}until {date_token(one.ends_at)}"
         f"{'' if one.confirmed_at else ' · not confirmed yet'}"
         for one in overrides
@@ -111,8 +111,8 @@ def _notes(facts: Facts, known: KnownOverrides) -> list[str]:
         return [f"as of {date_token(facts.now)}"]
     why = escape(known.problem.why, limit=200)
     if isinstance(known.rows, Unavailable):
-        return [f"by the file alone: who stands in for whom is unknown ({why})"]
-    return [f"who stands in for whom is {age(known.age)} old ({why})"]
+        return [f"from the file alone: overrides are unknown ({why})"]
+    return [f"the overrides are {age(known.age)} old ({why})"]
 
 
 def _data(schedule: Schedule, now: datetime, overrides: Sequence[Override]) -> list[dict[str, object]]:
@@ -145,7 +145,7 @@ async def answer_override(request: Request, world: World, incident_service: Inci
     schedule = usable_schedule(world)
     if not isinstance(schedule, Schedule):
         why = schedule.why if schedule else "there is no on-call file"
-        raise OperatorError("Nobody stands in", why=why, what_next="Mend it; `check-config` names the line.")
+        raise OperatorError("The override was not made", why=why, what_next="Fix it; `check-config` names the line.")
     words = tuple(word for word in request.words if word != SLACK_ONLY)
     rotation, user_id, span = parse_override(words, tuple(schedule.rotations))
     outcome = await need_incident_service(incident_service).override(
@@ -173,7 +173,7 @@ def parse_override(words: tuple[str, ...], rotations: tuple[str, ...]) -> tuple[
     The rotation may be left out where the file has one.
     """
     if not words:
-        raise UsageError("Who stands in?", why="nobody is named", what_next=USAGE)
+        raise UsageError("Who is the substitute?", why="no one is named", what_next=USAGE)
     if words[0].lower() == "end":
         return _rotation(words[1:], rotations), None, timedelta()
     user_id = parse_user(words[0], USAGE)
@@ -190,6 +190,8 @@ def _rotation(words: tuple[str, ...], rotations: tuple[str, ...]) -> str:
     if not words or words[0].lower() not in rotations:
         known = ", ".join(f"`{name}`" for name in rotations) or "none"
         raise UsageError(
-            "Which rotation?", why="the file has several, or none of this name", what_next=f"Known: {known}."
+            "Which rotation?",
+            why="the on-call file has several rotations, or none with this name",
+            what_next=f"Known: {known}.",
         )
     return words[0].lower()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _OF_THEM = tuple(
     (re.compile(said, re.IGNORECASE), meant)
     for said, meant in (
-        (r"\babout you\b", "about them"),
+        (r"\b(allow|includes) you\b", r"\1 them"),
         (r"\byours\b", "theirs"),
         (r"\byour\b", "their"),
         (r"\byou\b", "they"),
@@ -58,7 +58,7 @@ def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: R
     """One line a right. `line` is the command as typed."""
     first = f"*<@{user_id}>* and {code(line, limit=200)}"
     lines = [_line(one) for one in rulings]
-    notes = (f"at most {NEEDS[risk]}", "who asks never approves alone", f"policy `{policy_hash[:12]}`")
+    notes = (f"at most {NEEDS[risk]}", "requesters never approve their own requests", f"policy `{policy_hash[:12]}`")
     data = {
         "user": user_id,
         "command": line,
@@ -93,8 +93,8 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
     user_id, change, words = parse(request.words)
     approval_service = need_approval_service(approval_service)
     if isinstance(approval_service.policy, Invalid):
-        what_next = "`check-config` says what to mend."
-        raise OperatorError("Nobody can change anything", why=approval_service.policy.why, what_next=what_next)
+        what_next = "`check-config` shows what to fix."
+        raise OperatorError("Changes are disabled", why=approval_service.policy.why, what_next=what_next)
     services = named_services(change, words)
     people = await approval_service.people(user_id)
     team = request.actor.team_id if request.actor else people.workspace or ""
@@ -159,7 +159,7 @@ def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
     user_id = parse_user(words[1], usage)
     verb, rest = find(list(words[2:]))
     if not isinstance(verb, Change):
-        raise wrong_word(verb.name, "changes nothing, so anybody may ask for it", usage)
+        raise wrong_word(verb.name, "changes nothing, so everyone can run it", usage)
     return user_id, verb, rest
 
 

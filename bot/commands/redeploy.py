@@ -1,4 +1,4 @@
-"""`redeploy <service>`: deploy what runs again, with its current variables."""
+"""`redeploy <service>`: redeploy the active deployment with the current variables."""
 
 from __future__ import annotations
 

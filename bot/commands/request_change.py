@@ -70,7 +70,7 @@ async def file(
     if isinstance(plan, NoPlan):
         return no_plan_answer(plan)
     if approval_service is None and request.surface is Surface.TERMINAL:
-        return await _by_hand(plan, world, "changes are approved in Slack, which is not there or not configured")
+        return await _by_hand(plan, world, "changes are approved in Slack, which is unreachable or not configured")
     approval_service, reason = need_approval_service(approval_service), parameters.get("reason", "")
     try:
         filed = await approval_service.request(plan, request, reason=reason)
@@ -103,7 +103,7 @@ async def _not_filed(
 ) -> Answer:
     """By hand; if the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run."""
     if not error.outcome_unknown:
-        return await _by_hand(plan, world, f"runs are kept in the database: {error.why}")
+        return await _by_hand(plan, world, f"runs are stored in the database: {error.why}")
     try:
         if request.delivery is None:
             raise error
@@ -155,7 +155,7 @@ def _refuse_foreign(plan: Plan | NoPlan, owner: str | None) -> Plan | NoPlan:
         return plan
     return NoPlan(
         f"the database belongs to {owner}, and the bot's settings say {plan.environment}",
-        "mend ENVIRONMENT or SUPABASE_DB_URL before anything is changed",
+        "fix ENVIRONMENT or SUPABASE_DB_URL before anything is changed",
         (NextStep("Check the settings", "check-config"),),
     )
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVEALED, REFUSED, RAW = "line.revealed", "line.reveal.refused", "raw.shown"
-NOT_RECORDED = "This was not written into the audit log: {why}."
+NOT_RECORDED = "This was not recorded in the audit log: {why}."
 VALID_S = 15 * 60  # how long a button works
 _TIMEOUT_S = 3.0  # a person waits behind this
 
@@ -84,7 +84,7 @@ def _login() -> str:
 
 LABEL = "Show the whole line"
 MOST = 20  # lines offered below one answer, the newest
-NOTE = "Only you see this, and the audit log says that you did. Secrets stay hidden; Railway has the whole log."
+NOTE = "Only you see this, and the audit log records it. Secrets stay hidden; Railway has the whole log."
 
 
 def reveal_answer(text: str, *, source: str, service: Service | None) -> Answer:
@@ -127,7 +127,7 @@ class Wanted:
 async def answer_reveal(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     wanted = parse(request.words)
     if request.surface is Surface.TERMINAL:
-        raise UsageError("Nothing was shown", why="a terminal has `--raw`", what_next="Add `--raw` to `logs`.")
+        raise UsageError("Nothing was shown", why="a terminal uses `--raw` instead", what_next="Add `--raw` to `logs`.")
     if time.time() > wanted.until:
         raise OperatorError("Nothing was shown", why="this button has expired", what_next=_again(wanted))
     person = await _permit(wanted, request, world, need_approval_service(approval_service))
@@ -146,7 +146,7 @@ def parse(words: tuple[str, ...]) -> Wanted:
         case []:
             raise UsageError("Nothing was shown", why="no line is named", what_next=_USAGE)
         case _:
-            raise wrong_word(" ".join(words), "names no line", _USAGE)
+            raise wrong_word(" ".join(words), "does not name a line", _USAGE)
 
 
 async def _permit(wanted: Wanted, request: Request, world: World, approval_service: ApprovalService) -> Person:

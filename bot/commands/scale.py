@@ -30,7 +30,7 @@ def _parse_replicas(word: str) -> str:
     """A whole number from 0 to what Railway allows, without leading zeros."""
     largest = playbook.MOST_REPLICAS
     if not (word.isascii() and word.isdigit() and len(word) <= 9 and int(word) <= largest):
-        raise wrong_word(word, "is not a number of replicas", f"Take a whole number from 0 to {largest}.")
+        raise wrong_word(word, "is not a number of replicas", f"Use a whole number from 0 to {largest}.")
     return str(int(word))
 
 

@@ -53,7 +53,7 @@ def _row(row: ServiceSha) -> str:
 
 def _reported(row: ServiceSha) -> str:
     if isinstance(row.reported, Unavailable):
-        return f"does not tell ({escape(row.reported.why, limit=200)})"
+        return f"does not report it ({escape(row.reported.why, limit=200)})"
     return "runs " + (" and ".join(escape(short_sha(sha), limit=40) for sha in row.reported) or "nothing")
 
 

@@ -61,7 +61,7 @@ async def _open_alerts(conn: Connection) -> list[Alert]:
     return [alert for alert in known if alert.is_open]
 
 
-REASONS = ("Known, somebody is on it", "Planned work", "False alarm, wrong limit")
+REASONS = ("Known, being worked on", "Planned work", "False alarm, wrong limit")
 SHOWN = 20
 BUTTONS = 5  # with one of their own
 
@@ -70,9 +70,9 @@ def silenced_answer(silence: Silence) -> Answer:
     """For everybody: who silenced what, until when, and why."""
     line = _line(silence)
     note = (
-        "nothing of the kind is open; it lasts until its end"
+        "no such alert is open; the silence lasts until its end"
         if silence.in_advance
-        else "it ends early when the alerts it covers are over"
+        else "it ends early when the alerts it covers have cleared"
     )
     blocks = [section(line), *actions([_end(silence)]), context(note)]
     return Answer(*fit_message(line, blocks), _data(silence))
@@ -80,7 +80,7 @@ def silenced_answer(silence: Silence) -> Answer:
 
 def reasons_answer(what: str, how_long: str) -> Answer:
     """Asks why: one tap on a reason is enough. Nothing was silenced yet."""
-    first = f"🔕 *Why is {code(what)} silenced?* Nothing was done yet: one tap silences it for {escape(how_long)}."
+    first = f"🔕 *Why silence {code(what)}?* Nothing has happened yet: one tap silences it for {escape(how_long)}."
     buttons = [command_button(reason, f"silence {what} {how_long} {reason}") for reason in REASONS]
     own = context(f"or in your own words: `silence {escape(what)} {escape(how_long)} &lt;why&gt;`")
     data = {"reasons": list(REASONS), "command": f"silence {what} {how_long} <why>"}
@@ -101,7 +101,7 @@ def silences_answer(silences: Sequence[Silence]) -> Answer:
 
 def ended_answer(silence: Silence, *, by: str) -> Answer:
     """For everybody: it is told again from now on."""
-    first = f"🔔 <@{escape(by)}> ended silence {silence.id} of {code(silence.what)}: people are told again"
+    first = f"🔔 <@{escape(by)}> ended silence {silence.id} of {code(silence.what)}: people are notified again"
     return Answer(*fit_message(first, [section(first)]), _data(silence))
 
 
@@ -156,7 +156,7 @@ async def answer_silences(request: Request, world: World) -> Answer:
 def parse(words: Sequence[str]) -> tuple[str, timedelta, Sequence[str]]:
     """What is silenced, for how long, and the words of the reason, which may be none."""
     if len(words) < 2:
-        why = "what and how long are needed" if not words else "for how long is missing"
+        why = "a target and a time span are needed" if not words else "the time span is missing"
         raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`.")
     lasts, reason = take_window(words[1:], largest=LONGEST)
     return need_what(words[0]), lasts, reason
@@ -168,7 +168,7 @@ def need_what(word: str) -> str:
     if what is None:
         meant = names.nearest(word)
         hint = f"Did you mean `{meant}`? " if meant else ""
-        what_next = f"{hint}A service does, a rule such as `heartbeats`, or one alert such as `heartbeats.ingest`."
+        what_next = f"{hint}Use a service, a rule such as `heartbeats`, or one alert such as `heartbeats.ingest`."
         raise wrong_word(word, "is neither an alert nor a service", what_next, meant=meant)
     return what
 
@@ -184,6 +184,6 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
     ended = await lift(need_database(world), silence_id=silence_id, person=person)
     if ended is None:
         raise OperatorError(
-            f"Silence {silence_id} was not ended", why="no silence of this number lasts", what_next="See `silences`."
+            f"Silence {silence_id} was not ended", why="no active silence has this number", what_next="See `silences`."
         )
     return ended_answer(ended, by=person.user_id)

@@ -39,7 +39,7 @@ def _read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
     """One worker service or, by `workers` or without a word, both."""
     services = read_services({"service": "workers", **parameters})[1]
     if Service.API in services:
-        raise wrong_word(parameters["service"], "is no worker", "Name `ingest`, `enforcement` or `workers`.")
+        raise wrong_word(parameters["service"], "is not a worker", "Name `ingest`, `enforcement` or `workers`.")
     return services
 
 
@@ -83,9 +83,9 @@ SHOWN = 3  # buttons; the modal of the slash command has all
 
 def presets_answer(service: str) -> Answer:
     """`service`: a worker's short name, or `workers`. Nothing was stopped yet."""
-    first = f"🚨 *Why are the {service} stopped?*" if service == "workers" else f"🚨 *Why is {service} stopped?*"
+    first = f"🚨 *Why stop the {service}?*" if service == "workers" else f"🚨 *Why stop {service}?*"
     blocks = [
-        section(f"{first} Nothing was done yet: one tap stops them."),
+        section(f"{first} Nothing has happened yet: one tap confirms the stop."),
         *actions([_preset(service, reason) for reason in PRESETS[:SHOWN]]),
         context(f"or in your own words: `stop-workers {service} &lt;reason&gt;`"),
     ]
@@ -94,7 +94,7 @@ def presets_answer(service: str) -> Answer:
 
 
 def _preset(service: str, reason: str) -> Block:
-    effect = f"{reason}. Stops at once; nobody is asked, everybody is told, a review is due afterwards."
+    effect = f"{reason}. Stops immediately, without approval. Announced to everyone, reviewed afterwards."
     dialog = confirm_dialog(f"Stop {service} now?", effect, "Stop now", danger=True)
     return command_button(reason, f"stop-workers {service} {reason}", style="danger") | {"confirm": dialog}
 
@@ -120,5 +120,5 @@ def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         return BOTH, words[1:]
     service = find_service(words[0]) if words else None
     if service is Service.API:
-        raise wrong_word(words[0], "is no worker", f"Write `{EXAMPLE}`, or leave the service out for both workers.")
+        raise wrong_word(words[0], "is not a worker", f"Write `{EXAMPLE}`, or leave the service out for both workers.")
     return (service.short, words[1:]) if service else (BOTH, words)

@@ -30,7 +30,7 @@ def throughput_answer(findings: Sequence[Finding], throughput: Throughput | None
     length = throughput.row_minutes
     columns = ("Minute (UTC)" if length == 1 else f"{length} minutes from (UTC)", "Completed", "Failed")
     cells = [(clock(row.minute), str(row.completed), str(row.failed)) for row in throughput.rows]
-    notes = ["stretches in which no jobs ran are left out"]
+    notes = ["intervals without jobs are left out"]
     return findings_answer(title, findings, data=data, notes=notes, extra=table(columns, cells))
 
 

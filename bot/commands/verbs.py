@@ -29,7 +29,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="help",
-        summary="what there is to type: by topic, one command with its examples, or what some words are about",
+        summary="commands by topic, one command with its examples, or the commands about some words",
         group="Start here",
         handle=Lazy("bot.commands.help:answer_help"),
         usage="[topic|command|words]",
@@ -63,7 +63,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="logs",
-        summary="what a service's log tells by the runbook's patterns, and its newest lines, masked",
+        summary="the log of a service: matches of the runbook's patterns, and the newest lines, masked",
         group="Services",
         handle=Lazy("bot.commands.logs:answer_logs"),
         usage="<service> [filter] [--failed] [--build] [-n <lines>]",
@@ -72,7 +72,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     ApprovalCommand(
         name="reveal",
-        summary="show one masked line whole, to an operator or approver only; the audit log keeps who saw which",
+        summary="show one masked line in full, to an operator or approver only; the audit log records who saw which",
         group="Services",
         handle=Lazy("bot.commands.reveal:answer_reveal"),
         usage="<what the button says>",
@@ -81,7 +81,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="sha",
-        summary="the commit of each service: deployed and really running",
+        summary="the commit of each service: deployed, and reported by the service itself",
         group="Services",
         handle=Lazy("bot.commands.sha:handle"),
         examples=("sha",),
@@ -128,7 +128,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="incident",
-        summary="the newest incidents: who has them, since when, and what they were",
+        summary="the newest incidents: assignee, start, and cause",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_incidents"),
         usage="[id]",
@@ -138,20 +138,20 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident open",
         keeps_words=True,
-        summary="raise the alarm: one message and its thread, and whoever is on call is called",
+        summary="open an incident: one message with its thread; pages the people on call",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_open"),
         usage="[--new] [sev1|sev2|sev3] [service] <what>",
         examples=(
             "incident open ingest amounts look wrong",
-            "incident open sev1 payments stand still",
-            "incident open --new api another trouble",
+            "incident open sev1 payments have stopped",
+            "incident open --new api another problem",
         ),
         private=True,
     ),
     IncidentCommand(
         name="incident ack",
-        summary="acknowledge an incident, so that it calls nobody else; also to take over from a colleague",
+        summary="acknowledge an incident, so that it pages no one else; also takes over from a colleague",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_ack"),
         usage="[id]",
@@ -160,7 +160,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="incident escalate",
-        summary="call the next level now",
+        summary="page the next level now",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_escalate"),
         usage="[id]",
@@ -169,7 +169,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="incident severity",
-        summary="how bad it is: sev1 and sev2 call people, sev3 calls nobody",
+        summary="set the severity: sev1 and sev2 page people, sev3 pages no one",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_severity"),
         usage="[id] <sev1|sev2|sev3>",
@@ -179,7 +179,7 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident resolve",
         keeps_words=True,
-        summary="end it, with its cause; nobody is sent anything about it any more",
+        summary="resolve it, with its cause; the bot sends nothing more about it",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_resolve"),
         usage="[id] <cause>",
@@ -188,7 +188,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="incident timeline",
-        summary="what happened when: what the bot did, what people did, and messages marked with :pushpin:",
+        summary="what happened when: actions of the bot and of people, and messages marked with :pushpin:",
         group="Incidents",
         handle=Lazy("bot.commands.incident:answer_timeline"),
         usage="[id]",
@@ -206,7 +206,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="oncall override",
-        summary="somebody stands in for a rotation from now on, and is told so; `end` takes it back",
+        summary="put a person on call for a rotation from now on, and notify them; `end` reverts it",
         group="Incidents",
         handle=Lazy("bot.commands.oncall:answer_override"),
         usage="<user> <how long> [rotation] [--slack-only] | end [rotation]",
@@ -215,7 +215,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="oncall take",
-        summary="you were put on call, and take it",
+        summary="confirm that you take an override",
         group="Incidents",
         handle=Lazy("bot.commands.oncall:answer_take"),
         usage="<id>",
@@ -224,7 +224,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="oncall",
-        summary="who is called when something is wrong, level by level; gaps in the schedule",
+        summary="who is paged, level by level; gaps in the schedule",
         group="Incidents",
         handle=Lazy("bot.commands.oncall:answer_oncall"),
         examples=("oncall",),
@@ -232,7 +232,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     ApprovalCommand(
         name="drill",
-        summary="rehearse a page: a made-up worker falls silent, people are called, times are told",
+        summary="rehearse a page: a simulated worker stops, people are paged, every step is timed",
         group="Alerts",
         handle=Lazy("bot.commands.drill:answer_drill"),
         usage="[start|--dry-run]",
@@ -241,7 +241,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="silence",
         keeps_words=True,
-        summary="tell nobody of an alert, a rule or a service for a while; `silence end 5` lifts it",
+        summary="silence an alert, a rule or a service for a while; `silence end 5` ends it",
         group="Alerts",
         handle=Lazy("bot.commands.silence:answer_silence"),
         usage="<what> <how long> <why>",
@@ -253,7 +253,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="silences",
-        summary="what nobody is told of: who silenced it, until when, and why",
+        summary="active silences: who silenced what, until when, and why",
         group="Alerts",
         handle=Lazy("bot.commands.silence:answer_silences"),
         examples=("silences",),
@@ -262,7 +262,7 @@ VERBS: tuple[Verb, ...] = (
     *CHANGES.values(),
     ApprovalCommand(
         name="approve",
-        summary="approve a run that waits; something critical takes its name behind the number",
+        summary="approve a waiting run; a critical one needs its name after the number",
         group="Runs",
         handle=Lazy("bot.commands.approve:answer_approve"),
         usage="<id> [name]",
@@ -272,7 +272,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="deny",
         keeps_words=True,
-        summary="deny a run that waits, and say why",
+        summary="deny a waiting run, with a reason",
         group="Runs",
         handle=Lazy("bot.commands.approve:answer_deny"),
         usage="<id> <why>",
@@ -282,7 +282,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="review",
         keeps_words=True,
-        summary="close the review of what was done without an approval: what you found",
+        summary="close the review of a run without approval, with what you found",
         group="Runs",
         handle=Lazy("bot.commands.approve:answer_review"),
         usage="<id> <what>",
@@ -292,7 +292,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="start-alone",
         keeps_words=True,
-        summary="inside an incident, when no other approver answers: begin the countdown, and say why",
+        summary="self-approve a run inside an incident when no other approver responds: starts a countdown",
         group="Runs",
         handle=Lazy("bot.commands.approve:answer_self_approval"),
         usage="<id> <why>",
@@ -301,7 +301,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="audit",
-        summary="who did what; `verify` proves that no row was changed, taken away or cut off",
+        summary="who did what; `verify` checks that no row was changed, removed or cut off",
         group="Runs",
         handle=Lazy("bot.commands.audit:answer_audit"),
         usage="[verify [hash]|export]",
@@ -310,7 +310,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     ApprovalCommand(
         name="cancel",
-        summary="end a run that waits, or stop one that runs after the step under way",
+        summary="cancel a waiting run, or stop a running one after its current step",
         group="Runs",
         handle=Lazy("bot.commands.approve:answer_cancel"),
         usage="<id>",
@@ -319,7 +319,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="runs",
-        summary="the newest changes: what waits, what runs, what became of the others",
+        summary="the newest runs: waiting, running, and the outcomes of the others",
         group="Runs",
         handle=Lazy("bot.commands.runs:answer_runs"),
         usage="[id]",
@@ -337,7 +337,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="why",
-        summary="why people were told of an alert or not, why a run stands as it does, why somebody was refused",
+        summary="why an alert notified people or not, why a run is in its state, why a request was refused",
         group="Runs",
         handle=Lazy("bot.commands.why:answer_why"),
         usage="<alert|run|refusal>",
@@ -364,7 +364,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="migrations",
-        summary="what the database has applied, what waits, what was changed afterwards",
+        summary="applied and pending migrations, and those changed after being applied",
         group="Configuration",
         handle=Lazy("bot.commands.migrations:handle"),
         usage="[--env <environment>]",
@@ -373,7 +373,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="policy",
         is_read=True,
-        summary="may this person ask for a change, or approve it, and by which rule",
+        summary="whether a person can request or approve a change, and by which rule",
         group="Configuration",
         handle=Lazy("bot.commands.policy:answer_policy"),
         usage="explain <user> <command>",

@@ -51,7 +51,7 @@ def choose(beginning: str, deployed: Iterable[str], line: str, *, is_complete: b
         return fitting[0]
     shown = code(beginning, limit=40)
     if not is_complete:
-        why = f"Railway does not tell all deployments, so {shown} may be more than one commit"
+        why = f"Railway does not list all deployments, so {shown} may be more than one commit"
     elif fitting:
         why = f"{len(fitting)} commits begin with {shown}"
     else:

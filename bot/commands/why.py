@@ -52,16 +52,16 @@ def why_answer(record: Record) -> Answer:
 def refusals_answer(rows: Sequence[AuditRow]) -> Answer:
     """The newest refusals; `rows` are the audit log's, newest first."""
     refused = [row for row in rows if row.event.endswith(REFUSED)][:SHOWN]
-    first = "*The newest refusals*" if refused else "*Nobody was refused lately*"
+    first = "*The newest refusals*" if refused else "*No recent refusals*"
     blocks = [section(first), *sections(map(refusal_line, refused)), *actions([command_button("Audit log", "audit")])]
     return Answer(*fit_message(first, blocks), [row_data(row) for row in refused], private=True)
 
 
 # What was tried, by the middle of the event's name; `audit` has the rows themselves.
 _TRIED = {
-    "file": "asked for a change",
-    "resolve": "tried to settle",
-    "alone": "tried to start alone",
+    "file": "requested a change",
+    "resolve": "tried to resolve the unknown step of",
+    "alone": "tried to self-approve",
     "acknowledged": "tried to acknowledge",
     "escalated": "tried to escalate",
     "resolved": "tried to resolve",
@@ -91,12 +91,12 @@ def _waiting_for(record: Record) -> list[str]:
     run = record.run
     match run.state:
         case RunState.PLANNED:
-            return [f"Who asked has not confirmed it; it expires {date_token(run.expires_at)}"]
+            return [f"The requester has not confirmed it yet; it expires {date_token(run.expires_at)}"]
         case RunState.AWAITING_APPROVAL:
             given = sum(decision.approve for decision in record.decisions)
             return [f"{given} of {run.approvals_needed} approvals; it expires {date_token(run.expires_at)}"]
         case RunState.APPROVED:
-            return ["It is approved and waits for a replica to take it."]
+            return ["It is approved and waits for a replica to run it."]
         case _:
             return []
 
@@ -117,13 +117,13 @@ def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Seq
 
 # What each stored decision means, as the middle of a sentence whose end is the stored reason.
 _SENTENCES = {
-    "pending": "The bot saw it and waited before notifying anybody",
-    "not told": "Nobody was notified",
+    "pending": "Detected; the bot waited before notifying people",
+    "not told": "No one was notified",
     "told": "People were notified",
-    "silenced": "A silence began to cover it, so updates stopped",
-    "watched": "It recovered, and the bot kept watching it",
+    "silenced": "Silenced; updates stopped",
+    "watched": "Recovered; the bot kept watching it",
     "passed": "It went away by itself",
-    "resolved": "It was over, and people were notified",
+    "resolved": "Resolved; people were notified",
 }
 
 
@@ -133,7 +133,7 @@ def _lines(history: AlertHistory) -> Iterator[str]:
 
 
 def _sentence(decision: AlertDecision) -> str:
-    """ "today 12:05 · Nobody was notified: silence 5 covers it."; another version may have written other words."""
+    """ "today 12:05 · No one was notified: silence 5 covers it."; another version may have written other words."""
     what = _SENTENCES.get(decision.decision, escape(decision.decision))
     return f"{date_token(decision.at)} · {what}: {escape(decision.reason, limit=300)}."
 
@@ -142,9 +142,9 @@ def _state(alert: Alert | None) -> str:
     if alert is None:
         return "is not firing now."
     if alert.state is AlertState.RESOLVED:
-        return f"is over. It was: {escape(alert.title)}."
-    word = "has been firing" if alert.state is AlertState.FIRING else "has been seen, without notifying anybody,"
-    held = f" It is held back: {escape(alert.held)}." if alert.held else ""
+        return f"has ended. It was: {escape(alert.title)}."
+    word = "has been firing" if alert.state is AlertState.FIRING else "has been detected, without notifying people,"
+    held = f" Suppressed: {escape(alert.held)}." if alert.held else ""
     return f"{word} since {date_token(alert.since)}: {escape(alert.title)}.{held}"
 
 

@@ -129,7 +129,7 @@ class Telling(_Table):
 
 
 class AlertRules(_Table):
-    """The whole file. `runbook`: its address, empty when nobody said it."""
+    """The whole file. `runbook`: its address, empty when it is not configured."""
 
     version: Literal[1]
     runbook: str = Field(max_length=500, pattern=r"^(https?://\S+)?$")

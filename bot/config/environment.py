@@ -194,7 +194,7 @@ class ChangeSettings(Group):
 
 
 class PeopleSettings(Group):
-    """Slack user or user-group ids. Empty means nobody. `policy_path`: the finer policy, None for the default."""
+    """Slack user or user-group ids. Empty allows no one. `policy_path`: the finer policy, None for the default."""
 
     operators: Ids = Field((), validation_alias="DRAGONFLY_OPERATORS")
     approvers: Ids = Field((), validation_alias="DRAGONFLY_APPROVERS")
@@ -205,7 +205,7 @@ class PeopleSettings(Group):
     def _check_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         wrong = sum(_SLACK_ID.match(part) is None for part in value)
         if wrong:
-            raise ValueError(f"holds {wrong} of {len(value)} entries that are no Slack id")
+            raise ValueError(f"holds {wrong} of {len(value)} entries that are not Slack ids")
         return value
 
 
@@ -249,7 +249,8 @@ class TraceSettings(Group):
 
 
 class HookSettings(Group):
-    """The secret parts of addresses that others call. Two are accepted during a rotation; none: nobody may call."""
+    """The secret parts of addresses that other services call. Two are accepted during a rotation; none: no call is
+    accepted."""
 
     railway_secrets: Secrets = Field((), validation_alias="RAILWAY_WEBHOOK_SECRET")
 
@@ -257,7 +258,7 @@ class HookSettings(Group):
     @classmethod
     def _check_strength(cls, value: tuple[Secret, ...]) -> tuple[Secret, ...]:
         if any(not _HOOK_SECRET.match(secret.reveal()) for secret in value):
-            raise ValueError("holds something else than at least 24 letters, digits, - or _")
+            raise ValueError("is not at least 24 letters, digits, - or _")
         return value
 
 
@@ -358,7 +359,7 @@ class Settings:
 
     @property
     def log_privacy(self) -> Privacy:
-        """What somebody sees of the lines that they asked for; strict when the variable is malformed."""
+        """How much of the requested lines a requester sees; strict when the variable is malformed."""
         return Privacy.STRICT if isinstance(self.privacy, Invalid) else Privacy(self.privacy.log_privacy)
 
     @property
@@ -394,7 +395,7 @@ def require(group: GroupT | Invalid) -> GroupT:
             f"The {group.group} settings cannot be used",
             why=group.why,
             what_next=" ".join(f"{fault.variable}: {fault.what_next}." for fault in group.faults)
-            + " `check-config` says whether it is mended.",
+            + " `check-config` shows whether it is fixed.",
         )
     return group
 

@@ -147,7 +147,7 @@ class MailSettings(Group):
 
 
 class MonitorSettings(Group):
-    """`url` is called while all is well; whoever listens there raises the alarm when the calls stop."""
+    """`url` is called while the bot works; the monitor behind it raises the alarm when the calls stop."""
 
     url: SecretUrl | None = Field(None, validation_alias="DEAD_MANS_SWITCH_URL")
 

@@ -1,6 +1,6 @@
 """Reads the on-call file into a schedule; its errors name the line.
 
-A file with a mistake is not used at all: somebody would rely on being called by it, or on not being called.
+A file with a mistake is not used at all: people would rely on being paged by it, or on not being paged.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TARGET = r"^[a-z0-9][a-z0-9-]{0,98}$"
 def _span(value: object) -> timedelta:
     span = read_span(value) if isinstance(value, str) else None
     if span is None:
-        raise ValueError('is no time span: write "90s", "5m" or "2 hours"')
+        raise ValueError('is not a time span: write "90s", "5m" or "2 hours"')
     if not SHORTEST <= span <= LONGEST:
         raise ValueError("is out of range: take 10 s to 24 h")
     return span
@@ -52,14 +52,14 @@ def _clock(value: object) -> time:
         return value
     match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError('is no time of the day: write "09:00"')
+        raise ValueError('is not a time of day: write "09:00"')
     return time(int(match[1]), int(match[2]))
 
 
 def _hours(value: object) -> Hours:
     begins, separator, ends = value.partition("-") if isinstance(value, str) else ("", "", "")
     if not separator:
-        raise ValueError('is no part of the day: write "08:00-20:00"')
+        raise ValueError('is not a part of the day: write "08:00-20:00"')
     hours = Hours(_clock(begins.strip()), _clock(ends.strip()))
     if hours.begins == hours.ends:
         raise ValueError("begins and ends at the same time: leave it out for the whole day")
@@ -73,7 +73,7 @@ def _zone(value: object) -> ZoneInfo:
         if not _knows_zones():
             why = "cannot be looked up on a machine without time zones: install the package tzdata"
             raise ValueError(why) from None
-        raise ValueError('is no time zone: write a name such as "America/New_York"') from None
+        raise ValueError('is not a time zone: write a name such as "America/New_York"') from None
 
 
 def _knows_zones() -> bool:
@@ -86,7 +86,7 @@ def _knows_zones() -> bool:
 
 def _day(value: object) -> date:
     if type(value) is not date:
-        raise ValueError("is no day: write 2026-01-05, without quotes")
+        raise ValueError("is not a date: write 2026-01-05, without quotes")
     return value
 
 
@@ -202,7 +202,7 @@ class _Reading:
             words = [word for word in level.call if not _SLACK_GROUP.match(word)]
             self._check_words(("levels", index, "call"), words, callable_names, "a rotation, a person or a group's id")
             if not (level.call or level.webhook or level.email):
-                self.refuse(("levels", index), "the level calls nobody", 'write call = ["…"]')
+                self.refuse(("levels", index), "the level pages no one", 'write call = ["…"]')
 
     def refuse(self, path: Iterable[str | int], problem: str, what_next: str) -> None:
         line = self._lines.find(*path)
@@ -212,7 +212,9 @@ class _Reading:
         for table, names in (("people", list(file.people)), ("rotations", list(file.rotations))):
             for name in names:
                 if not _NAME.match(name):
-                    self.refuse((table, name), f"{_quoted(name)} is no name", "write small letters, digits and `-`")
+                    self.refuse(
+                        (table, name), f"{_quoted(name)} is not a valid name", "write small letters, digits and `-`"
+                    )
         for name in file.people.keys() & file.rotations.keys():
             self.refuse(("rotations", name), f"{_quoted(name)} is a person too", "give the rotation another name")
 
@@ -237,11 +239,11 @@ def _malformed(error: Any) -> tuple[str, str]:
             problem, _, what_next = str(error["ctx"]["error"]).partition(": ")
             return f"{key} {problem}", what_next or "correct it"
         case "string_pattern_mismatch" if names[-1] == "slack":
-            return f"{key} is no Slack user id", "copy it from the person's profile (U…)"
+            return f"{key} is not a Slack user id", "copy it from the person's profile (U…)"
         case "string_pattern_mismatch":
             return (
-                f"{key} is no name of a target",
-                "write its name, such as `ann`; what is behind it stands in the settings",
+                f"{key} is not the name of a target",
+                "write its name, such as `ann`; its address is in the settings",
             )
         case "too_short":
             return f"{key} is empty", "name at least one"

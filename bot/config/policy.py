@@ -12,7 +12,7 @@ from services.domain.services import Service
 
 ANYBODY = "*"  # in a deny only
 
-SILENCE = "silence"  # no change of the system, and yet not everybody's: people then do not hear of trouble
+SILENCE = "silence"  # changes no system, but needs permission: a silence keeps people from being notified
 DRILL = "drill"  # nor this: people are really called
 VERBS = frozenset({*CHANGES, SILENCE, DRILL})  # what a policy file may name
 
@@ -26,7 +26,7 @@ class Right(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What somebody wants to change: the playbook, the services that it touches (none: the jobs, say), and where."""
+    """What a request wants to change: the playbook, the services that it touches (none: the jobs, say), and where."""
 
     playbook: str
     services: frozenset[Service]
@@ -55,7 +55,7 @@ class Rule:
     place: str = ""
 
     def concerns(self, right: Right, target: Target, part: Service | None) -> bool:
-        """Whether the rule is about this part of the target, whoever asks."""
+        """Whether the rule applies to this part of the target, for any requester."""
         return (
             self.right is right
             and (self.verbs is None or target.playbook in self.verbs)

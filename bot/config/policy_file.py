@@ -160,7 +160,7 @@ class _Reader:
         return Rule(denies, Right(str(may)), who, verbs, services, environments, f"line {line}" if line else kind)
 
     def _read_who(self, value: object, line: int | None, *, denies: bool) -> frozenset[str]:
-        """The ids that the words stand for. A list that is empty allows nobody, and denies nobody."""
+        """The ids that the words stand for. An empty list allows no one and denies no one."""
         people: set[str] = set()
         for word in self._words("who", value, line):
             if word in self._lists:
@@ -168,7 +168,7 @@ class _Reader:
             elif (word == ANYBODY and denies) or _SLACK_ID.match(word):
                 people.add(word)
             else:
-                self._refuse(line, f"`who` names {_quoted(word)}, which is no Slack id", _WHO_NEXT)
+                self._refuse(line, f"`who` names {_quoted(word)}, which is not a Slack id", _WHO_NEXT)
         return frozenset(people)
 
     def _read_set(
@@ -181,7 +181,7 @@ class _Reader:
         for word in self._words(key, table[key], line):
             meant = find(word)
             if isinstance(meant, str):
-                self._refuse(line, f"`{key}` names {_quoted(word)}, which there is not", meant)
+                self._refuse(line, f"`{key}` names {_quoted(word)}, which does not exist", meant)
             else:
                 found |= meant
         return frozenset(found)

@@ -96,7 +96,9 @@ class Told:
         """For the row's last error."""
         if self.people:
             return f"sent to {counted(len(self.people), 'person')} directly".replace("persons", "people")
-        return f"{counted(len(self.pagers), 'pager')} rung instead" if self.pagers else "told to nobody elsewhere"
+        return (
+            f"{counted(len(self.pagers), 'pager')} notified instead" if self.pagers else "no one was notified elsewhere"
+        )
 
     async def store(self, conn: Connection) -> None:
         """Ring the pagers, in the transaction that takes the page out of the queue."""

@@ -60,13 +60,13 @@ class Escalation(PeriodicTask):
         logger.info("incident %d: %s", number, type(move).__name__)
         match move:
             case Call():
-                reason = "nobody has acknowledged it" if incident.pages else "it was opened"
+                reason = "not acknowledged yet" if incident.pages else "it was opened"
                 await paging.call(self._incident_store, conn, incident, move, reason)
             case Remind(answer_in):
                 await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
                 await paging.remind(self._incident_store, conn, incident, silent_since=incident.active_at, now=now)
             case TakeBack():
-                await self._take_back(conn, incident, f"nothing happened since {dated_time(incident.active_at, now)}")
+                await self._take_back(conn, incident, f"no activity since {dated_time(incident.active_at, now)}")
             case Rest():
                 await incidents.set_due(conn, incident_id=number, due_in=None)
             case None:
@@ -77,4 +77,4 @@ class Escalation(PeriodicTask):
         await self._incident_store.record(conn, incident, "unacknowledged", f"{why}: it is open again")
         incident = await self._incident_store.notify_everywhere(conn, incident.id)
         await paging.notify_directly(conn, incident)
-        await paging.call_next(self._incident_store, conn, incident, "the one who had it did not answer")
+        await paging.call_next(self._incident_store, conn, incident, "the assignee did not respond")

@@ -46,7 +46,7 @@ class AlertRouting:
         known = await incidents.list_joined_alerts(conn, incident.id)
         await _join(conn, event, incident)
         was_over = await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=None)
-        words = f"{'it fires again' if was_over else 'it fires too'}: {event.title}"
+        words = f"{'firing again' if was_over else 'also firing'}: {event.title}"
         # The root message shows it; who is called reads that, and who has it already has to notice what is new.
         firing = [alert.fingerprint for alert in known if alert.cleared_at is None]
         is_same = is_same_outage(event.fingerprint, firing)
@@ -59,7 +59,7 @@ class AlertRouting:
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
         elif was_over and incident.state is IncidentState.OPEN:
-            await paging.call_next(self._incident_store, conn, incident, "it fires again")
+            await paging.call_next(self._incident_store, conn, incident, "firing again")
 
     async def _open(self, conn: Connection, event: AlertEvent) -> None:
         alert = await alerts.read_alert(conn, event.alert_id)
@@ -88,7 +88,7 @@ class AlertRouting:
         joined = await incidents.list_joined_alerts(conn, incident_id)
         if all(one.cleared_at is not None or one.alert_id == event.alert_id for one in joined):
             await self._incident_store.record(
-                conn, incident, "silenced", f"nobody is called: {event.fingerprint} is silenced"
+                conn, incident, "silenced", f"no one is paged: {event.fingerprint} is silenced"
             )
             await incidents.set_due(conn, incident_id=incident_id, due_in=None)
             await paging.cancel_pages(conn, incident)

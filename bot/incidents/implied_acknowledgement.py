@@ -53,7 +53,7 @@ class ImpliedAcknowledgement:
 
     async def _acknowledge(self, incident_id: int, run: Run, person: Person) -> Incident | None:
         """None when somebody was faster."""
-        words = f"acknowledged it by asking for run {run.id} ({run.title}), nobody else is called"
+        words = f"acknowledged it by requesting run {run.id} ({run.title}); no one else is paged"
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             incident = await service.find(conn, incident_id)
             if incident.acknowledged_by is not None:

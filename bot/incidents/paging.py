@@ -96,7 +96,7 @@ async def remind(
 
     Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
     """
-    words = f"nothing happened since {dated_time(silent_since, now)}"
+    words = f"no activity since {dated_time(silent_since, now)}"
     event = await incidents.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
     key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
     await incident_store.say(conn, incident, key, content, priority=PAGE)
@@ -145,7 +145,7 @@ def target_key(page: PageSent, target: Target) -> str:
 
 
 def _called(move: Call, reason: str) -> str:
-    return f"level {move.index + 1} ({move.level.name}) is called: {reason}; {ways_words(move.level.targets)}"
+    return f"level {move.index + 1} ({move.level.name}) is paged: {reason}; {ways_words(move.level.targets)}"
 
 
 def _details(incident: Incident) -> dict[str, str]:
@@ -156,6 +156,6 @@ def _details(incident: Incident) -> dict[str, str]:
 
 def _outside(incident: Incident, details: Sequence[str], page: PageSent, channel: str, skipped: Sequence[str]) -> str:
     """What a pager or a mail shows below its subject, which is not said again; no data of the operated system."""
-    what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is called, {page.reason}."
+    what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is paged, {page.reason}."
     how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
-    return "\n".join([*details, *([""] if details else []), what, *(f"Not called: {words}." for words in skipped), how])
+    return "\n".join([*details, *([""] if details else []), what, *(f"Not paged: {words}." for words in skipped), how])

@@ -80,7 +80,7 @@ async def begin(
     incident = await incident_store.open(
         conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
     )
-    incident = await paging.call_next(incident_store, conn, incident, "somebody opened it")
+    incident = await paging.call_next(incident_store, conn, incident, "opened by hand")
     return Done(incident, f"Incident {incident.id} is open.")
 
 
@@ -106,14 +106,17 @@ async def acknowledge(
     incident = await _reread(conn, incident)
     await paging.cancel_pages(conn, incident)
     if before == person:
-        await incident_store.record(conn, incident, "active", "is still on it", by=person)
+        await incident_store.record(conn, incident, "active", "is still working on it", by=person)
         return Done(
-            await incident_store.notify_everywhere(conn, incident.id), "You have it still; the reminder starts anew."
+            await incident_store.notify_everywhere(conn, incident.id),
+            "You're still assigned; the reminder timer was reset.",
         )
-    words = words or ("took over" if before else "acknowledged it, nobody else is called")
+    words = words or ("took over" if before else "acknowledged it; no one else is paged")
     # The root message says who has it; only whoever had it before has to notice.
     await incident_store.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
-    return Done(await incident_store.notify_everywhere(conn, incident.id), "You have it; nobody else is called.")
+    return Done(
+        await incident_store.notify_everywhere(conn, incident.id), "You're assigned. No one else will be paged."
+    )
 
 
 async def escalate(
@@ -126,13 +129,13 @@ async def escalate(
         await incidents.unacknowledge_incident(conn, incident_id=incident.id)
         await paging.notify_directly(conn, await incident_store.notify_everywhere(conn, incident.id))
     await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
-    await incident_store.record(conn, incident, "escalated", "asked for the next level", by=person)
+    await incident_store.record(conn, incident, "escalated", "escalated to the next level", by=person)
     incident = await _reread(conn, incident)
     call = next_call(incident, decode_chain(incident.chain))
     if call is None:
-        return Refused("there is nobody to call: neither an on-call file nor an approver", "Call somebody by hand.")
-    incident = await paging.call(incident_store, conn, incident, call, "somebody asked for more people")
-    return Done(incident, f"Level {call.index + 1} ({call.level.name}) is called.")
+        return Refused("there is no one to page: no on-call file and no approver", "Contact someone directly.")
+    incident = await paging.call(incident_store, conn, incident, call, "escalated by hand")
+    return Done(incident, f"Level {call.index + 1} ({call.level.name}) is paged.")
 
 
 async def resolve(
@@ -155,17 +158,21 @@ async def change_severity(
 ) -> Outcome:
     """It is worse, or less bad, than it seemed: people are called from now on, or no longer."""
     if not await incidents.change_severity(conn, incident_id=incident.id, severity=severity):
-        return over(incident) if incident.state is IncidentState.RESOLVED else Done(incident, "It is so already.")
+        return (
+            over(incident)
+            if incident.state is IncidentState.RESOLVED
+            else Done(incident, "It already has this severity.")
+        )
     called_before, incident = calls_people(incident), await _reread(conn, incident)
-    before = "it calls people" if calls_people(incident) else "it calls nobody"
+    before = "it pages people" if calls_people(incident) else "it pages no one"
     await incident_store.record(conn, incident, "severity", f"made it {severity.upper()}: {before}", by=person)
     if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
         return Done(await incident_store.tell(conn, incident.id), f"It is {severity.upper()} now.")
     if calls_people(incident):
-        incident = await paging.call_next(incident_store, conn, incident, "it is worse than it seemed")
-        return Done(incident, "People are called now.")
+        incident = await paging.call_next(incident_store, conn, incident, "its severity was raised")
+        return Done(incident, "People are being paged now.")
     await paging.cancel_pages(conn, incident)
-    return Done(await incident_store.tell(conn, incident.id), "Nobody is called any more.")
+    return Done(await incident_store.tell(conn, incident.id), "No one is paged any more.")
 
 
 def over(incident: Incident) -> Refused:
@@ -305,8 +312,8 @@ class IncidentService:
         person = person_of(request.actor)
         if person is None:
             raise OperatorError(
-                "Nobody stands in",
-                why="nobody knows who types on a terminal",
+                "The override was not made",
+                why="the terminal does not identify you",
                 what_next="Type it in Slack, behind `/dragonfly`.",
             )
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
@@ -325,7 +332,7 @@ class IncidentService:
                 return SlackOnly(levels)
             if user_id is None:
                 ended = await overrides.end(conn, place.schedule, channel=place.channel, rotation=rotation, by=person)
-                words = f"{rotation}: {'as the file says again' if ended else 'nobody stood in'}."
+                words = f"{rotation}: {'the on-call file applies again' if ended else 'there was no override'}."
             else:
                 made = await overrides.put_on_call(
                     conn,
@@ -336,7 +343,8 @@ class IncidentService:
                     span=span,
                     by=person,
                 )
-                words = f"{mention(user_id)} stands in for {rotation} until {date_token(made.ends_at)}. Both are told."
+                until, who = date_token(made.ends_at), mention(user_id)
+                words = f"{who} is on call for {rotation} until {until}. Both were notified."
             details |= {"team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
         self._incident_store.wake_ups.outbox.set()
@@ -348,17 +356,17 @@ class IncidentService:
         if person is None:
             raise OperatorError(
                 "Nothing changed",
-                why="nobody knows who types on a terminal",
+                why="the terminal does not identify you",
                 what_next="Type it in Slack, behind `/dragonfly`.",
             )
         stranger = (await self._groups.people(person.user_id)).stranger(person)
         if stranger is not None:
-            return Refused(stranger, "Ask one of our own people.")
+            return Refused(stranger, "Ask a member of our workspace.")
         channel = self._incident_store.place.channel
         async with self._database.transaction() as conn:
             taken = await overrides.take(conn, channel=channel, override_id=override_id, user_id=person.user_id)
             if taken is None:
-                return Refused("you are not put on call by this, or it is over", "`oncall` shows who is on call.")
+                return Refused("this override is not yours, or it has ended", "`oncall` shows who is on call.")
             details = {"override": override_id, "rotation": taken.rotation, "team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.taken", run_id=None, details=details)
         self._incident_store.wake_ups.outbox.set()
@@ -369,7 +377,7 @@ class IncidentService:
         people = await self._groups.people(user_id)
         if not people.is_barred(user_id):
             return None
-        return Refused(f"{mention(user_id)} is no active member of our workspace", "Put somebody else on call.")
+        return Refused(f"{mention(user_id)} is not an active member of our workspace", "Put another person on call.")
 
     async def _losing_phones(self, conn: Connection, rotation: str, user_id: str, by: Person) -> tuple[int, ...]:
         """The levels that this person would leave without a phone."""
@@ -397,7 +405,7 @@ class IncidentService:
         if person is None:
             raise OperatorError(
                 f"Incident {incident_id} did not change",
-                why="nobody knows who types on a terminal",
+                why="the terminal does not identify you",
                 what_next="Press the button in Slack, or type it there.",
             )
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)

@@ -136,7 +136,7 @@ class ActExecution:
             case Drifted(note):
                 return Outcome(StepState.FAILED, f"not done: {note}")
             case Unknown(note):
-                return Outcome(StepState.FAILED, f"not done, because what is there cannot be read: {note}")
+                return Outcome(StepState.FAILED, f"not done, because the current state cannot be read: {note}")
 
     async def _recover(self) -> Outcome | None:
         """Somebody wrote the intent, and perhaps sent it, before the lease came to us."""
@@ -148,7 +148,7 @@ class ActExecution:
             case Done():
                 return _done(seen)
             case Unknown(note):
-                return Outcome(StepState.UNKNOWN, f"it may have been done: {note}")
+                return Outcome(StepState.UNKNOWN, f"it may have happened: {note}")
             case NotApplied(note) if answered:
                 return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
             case NotApplied():

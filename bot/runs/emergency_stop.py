@@ -66,7 +66,7 @@ class EmergencyNotices:
                     *await self._slack.post(channel_id, content.text, content.blocks, key=key, leaves_by=leaves_by)
                 )
         except (SourceError, TimeoutError) as error:
-            logger.warning("the channel was not told of an emergency stop: %s", error)
+            logger.warning("an emergency stop was not announced in the channel: %s", error)
             return None
 
     async def edit(self, notice: Notice, content: Content) -> None:
@@ -74,14 +74,14 @@ class EmergencyNotices:
         try:
             await self._slack.update(notice.channel_id, notice.ts, content.text, content.blocks)
         except SourceError as error:
-            logger.warning("the channel was not told how an emergency stop ended: %s", error.why)
+            logger.warning("the end of an emergency stop was not announced in the channel: %s", error.why)
 
     async def _find(self, channel_id: str, key: str) -> str | None:
         """Of a replica that was asked the same, or of ours before a restart."""
         try:
             return await self._slack.find(channel_id, key, since=datetime.now(UTC) - FIND_WITHIN)
         except SourceError as error:
-            logger.info("not known whether it was told already: %s", error.why)
+            logger.info("unknown whether it was announced already: %s", error.why)
             return None
 
 

@@ -99,12 +99,12 @@ class Gate:
         return OperatorError(
             "Nothing was done",
             why=escape(why, limit=300),
-            what_next="Ask one of our own people to type it, after `/dragonfly`.",
+            what_next="Ask a member of our workspace to type it, after `/dragonfly`.",
         )
 
     async def _why_not_here(self, channel_id: str | None, body: Body) -> OperatorError | None:
         shared = "this conversation is shared with another company"
-        elsewhere = f"Type `/dragonfly` in {channel_name(self._channel)}, which only our own people read."
+        elsewhere = f"Type `/dragonfly` in {channel_name(self._channel)}, which only our workspace can read."
         if body.get("is_ext_shared_channel"):
             return OperatorError("Nothing was done", why=shared, what_next=elsewhere)
         if channel_id is None:
@@ -114,7 +114,7 @@ class Gate:
         if isinstance(known, Known) and known.age <= MAX_AGE:
             return OperatorError("Nothing was done", why=shared, what_next=elsewhere) if known.value else None
         doubt = known.why if isinstance(known, Unavailable) else "last read over an hour ago"
-        why = f"Slack does not tell who else reads this conversation ({escape(doubt, limit=200)})"
+        why = f"Slack does not report who else can read this conversation ({escape(doubt, limit=200)})"
         return OperatorError("Nothing was done", why=why, what_next=f"{elsewhere} Or `/invite` me here first.")
 
 

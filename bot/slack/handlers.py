@@ -216,5 +216,5 @@ def _unknown_button() -> UsageError:
     return UsageError(
         "This button is no longer known; nothing was done",
         why="the message is older than this version of the bot",
-        what_next="Type `/dragonfly` to see the present state and what can be done.",
+        what_next="Type `/dragonfly` to see the current state.",
     )

@@ -45,7 +45,7 @@ def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dic
     return {
         "display_information": {
             "name": "Dragonfly",
-            "description": "Tells how Dragonfly Civil is doing, and what to do about it",
+            "description": "Reports the state of Dragonfly Civil, and what to do about it",
             "background_color": "#1d3557",
         },
         "features": {
@@ -86,7 +86,7 @@ def _endpoint(url: str) -> str:
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise UsageError(
             "The manifest needs the bot's public address",
-            why="Slack posts to https addresses only, and this is none",
+            why="Slack posts to https addresses only, and this is not one",
             what_next="Write `dragonfly manifest --http https://<the bot's address>`.",
         )
     return f"{url.removesuffix('/').removesuffix('/slack/events')}/slack/events"
@@ -101,6 +101,6 @@ async def print_manifest(words: Sequence[str], environ: Mapping[str, str]) -> An
             url = given
         case _:
             usage = "Write `dragonfly manifest` or `dragonfly manifest --http https://…`."
-            raise wrong_word(words[0], "does not fit here", usage)
+            raise wrong_word(words[0], "is not expected here", usage)
     text = manifest_json(http_url=url)
     return Answer("", (), manifest(http_url=url), file=Attachment("manifest.json", text))

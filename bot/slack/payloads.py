@@ -137,11 +137,11 @@ _NEEDS = {
 
 # What to say to whoever leaves the text of such a modal empty.
 _WANTED = {
-    DENY: "Say why: everybody reads it in the run's message.",
-    REVIEW: "Say what you found: everybody reads it in the run's message.",
-    ALONE: "Say why: everybody reads it, and it is reviewed afterwards.",
-    modals.OPEN: "Say it in a few words: everybody reads it.",
-    modals.RESOLVE: "Say it in a few words: everybody reads it.",
+    DENY: "Give a reason. It is shown to everyone in the run's message.",
+    REVIEW: "Describe what you found. It is shown to everyone in the run's message.",
+    ALONE: "Give a reason. It is shown to everyone and reviewed afterwards.",
+    modals.OPEN: "Describe it in a few words. It is shown to everyone.",
+    modals.RESOLVE: "Describe it in a few words. It is shown to everyone.",
 }
 
 
@@ -379,21 +379,21 @@ def _opened_in(body: Payload, part: str) -> str | None:
 NOT_SPEECH: Mapping[str, str] = {
     "bot_message": "written by a program: two bots that mention each other would never stop",
     "assistant_app_thread": "Slack's opening of an assistant's thread",
-    "reminder_add": "Slack tells that somebody set a reminder",
-    "reminder_delete": "Slack tells that somebody deleted a reminder",
-    "message_changed": "tells of an edit: a message is one command, read when it was posted",
-    "message_deleted": "tells that a message is gone",
-    "message_replied": "tells of a reply, which has an event of its own",
+    "reminder_add": "Slack reports that a reminder was set",
+    "reminder_delete": "Slack reports that a reminder was deleted",
+    "message_changed": "reports an edit: a message is one command, read when it was posted",
+    "message_deleted": "reports that a message was deleted",
+    "message_replied": "reports a reply, which has an event of its own",
     "reply_broadcast": "the former notice of a broadcast reply, which has an event of its own",
     "tombstone": "what is left of a deleted message",
-    "ekm_access_denied": "Slack stands in for a message that may not be read",
-    **dict.fromkeys(("pinned_item", "unpinned_item"), "Slack tells of a pin, and quotes what was pinned"),
-    **dict.fromkeys(("bot_add", "bot_remove", "bot_enable", "bot_disable"), "Slack tells of an integration"),
-    **dict.fromkeys(("file_comment", "file_mention"), "Slack tells what was said about a file elsewhere"),
-    **dict.fromkeys(("document_mention", "channel_canvas_updated"), "Slack tells of a canvas"),
-    **dict.fromkeys(("huddle_thread", "sh_room_created"), "Slack tells of a call"),
+    "ekm_access_denied": "Slack's placeholder for a message that can't be read",
+    **dict.fromkeys(("pinned_item", "unpinned_item"), "Slack reports a pin, and quotes the pinned message"),
+    **dict.fromkeys(("bot_add", "bot_remove", "bot_enable", "bot_disable"), "Slack reports an integration"),
+    **dict.fromkeys(("file_comment", "file_mention"), "Slack reports a comment on a file elsewhere"),
+    **dict.fromkeys(("document_mention", "channel_canvas_updated"), "Slack reports a canvas"),
+    **dict.fromkeys(("huddle_thread", "sh_room_created"), "Slack reports a call"),
     **{
-        f"{kind}_{change}": "Slack tells what became of a conversation; its topic or name may mention the bot"
+        f"{kind}_{change}": "Slack reports a change of a conversation, whose topic or name may mention the bot"
         for kind in ("channel", "group")
         for change in (
             *("join", "leave", "topic", "purpose", "name", "archive", "unarchive"),

@@ -84,7 +84,7 @@ class DecisionHandlers:
         if candidates:
             view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
         else:
-            view = modals.failed_modal("Another target", "Railway does not tell where this could go back to.")
+            view = modals.failed_modal("Another target", "Railway does not list the deployments to return to.")
         await fill_dialog(self._slack, view_id, view, line=line)
 
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:

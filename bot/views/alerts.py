@@ -71,7 +71,7 @@ def _menu(alert: Alert) -> list[tuple[str, str]]:
     logs = [(f"Logs of {short}", f"logs {short}")] if short else []
     stop = [(f"Stop {short}…", f"stop-workers {short}")] if alert.service not in (None, Service.API) else []
     silence = ("Silence for 1 h…", f"silence {alert.fingerprint} 1h")
-    return [*logs, silence, *stop, ("Why was this told?", f"why {alert.fingerprint}")]
+    return [*logs, silence, *stop, ("Why this alert?", f"why {alert.fingerprint}")]
 
 
 RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # told by what Railway says when it is asked
@@ -118,7 +118,7 @@ def page_line(alert: Alert, around: Surroundings) -> str:
 def calm_line(alert: Alert, environment: str | None, *, until: datetime) -> str:
     """ "prod · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"."""
     since = clock_time(alert.fine_since or until)
-    words = f"{CALM}{since}, watched until {clock_time(until)} because it came back before"
+    words = f"{CALM}{since}, watched until {clock_time(until)} because it fired again before"
     return plain(f"{_place(environment)} · {alert.title} · {words}", limit=1500)
 
 
@@ -149,7 +149,7 @@ def alert_message(
     blocks += sections(silence_line(one) for one in silences if any(_is_covered(one, alert) for alert in alerts))
     if first.is_open:
         blocks += actions(alert_buttons(first))
-    belongs = [f"part of incident {joined}, calls nobody by itself"] if joined is not None else []
+    belongs = [f"part of incident {joined}; no separate page"] if joined is not None else []
     blocks.append(context(*details, *belongs, *_notes(first, guide)))
     return fit_message("\n".join([headline.phone.replace("*", ""), *below, *details]), blocks)
 
@@ -163,9 +163,9 @@ def notice(words: str, *, to: str = "") -> Content:
 def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Content:
     """What the settings lack, said once at the start: (variable, problem) each."""
     words = ", ".join(f"{code(variable)} {escape(problem)}" for variable, problem in faults)
-    line = f"🟡 *{escape(_place(environment))}* · the bot runs without some of its settings"
+    line = f"🟡 *{escape(_place(environment))}* · some of the bot's settings are missing or invalid"
     blocks = [
-        section(f"{line}\n{words}. The commands that need them say so."),
+        section(f"{line}\n{words}. Commands that need them will say so."),
         *actions([command_button("Check the settings", "check-config")]),
     ]
     return fit_message(f"{line}: {words}", blocks)
@@ -208,7 +208,7 @@ def _word(alert: Alert, owners: Owners) -> str:
     if alert.held:
         return "*Silenced*"
     if alert.fine_since:
-        return "*Fine for now*"
+        return "*Recovering*"
     if owner := _owner(alert, owners):
         return f"*Acknowledged* by {person(owner)} ·"
     return "*PAGE*" if alert.severity is Severity.PAGE else ""
@@ -227,7 +227,7 @@ def _is_covered(silence: Silence, alert: Alert) -> bool:
 def _notes(alert: Alert, guide: Guide) -> list[str]:
     notes = [_times(alert), _runbook(guide.sections.get(alert.rule, ""), guide.runbook)]
     if alert.rule in RAILWAY_RULES or "Railway" in alert.detail:
-        notes.append(f"Railway is asked every {guide.railway_every_s:.0f} s")
+        notes.append(f"Railway is polled every {guide.railway_every_s:.0f} s")
     return [" · ".join(filter(None, notes))]
 
 

@@ -44,7 +44,7 @@ def notified_words(notifications: Sequence[Notification]) -> str:
 
 def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:
     """Somebody will not be told: people have to notice, so it is a message of its own."""
-    line = f"🔴 *{_whom(notification)} was not reached*: {escape(why)}. Tell them another way, or escalate."
+    line = f"🔴 *{_whom(notification)} was not reached*: {escape(why)}. Contact them another way, or escalate."
     return fit_message(line.replace("*", ""), [section(line)])
 
 
@@ -55,7 +55,7 @@ def _line(notification: Notification) -> str:
             at = notification.ended_at or notification.created_at
             return f"🟢 {whom} notified {date_token(at, '{time_secs}')}"
         case NotificationState.FAILED:
-            return f"🔴 {whom} never reached: {escape(notification.last_error or '')}"
+            return f"🔴 {whom} not reached: {escape(notification.last_error or '')}"
         case NotificationState.CANCELLED:
             return f"⚪ {whom} not notified: it was over before"
         case NotificationState.WAITING if notification.last_error:
@@ -73,7 +73,7 @@ def _later(page: Notification, notifications: Sequence[Notification]) -> Iterato
             case NotificationState.SENT:
                 yield f"{one.event} there {date_token(one.ended_at or one.created_at, '{time_secs}')}"
             case NotificationState.FAILED:
-                yield f"🔴 never {one.event} there, it may ring on: {escape(one.last_error or '')}"
+                yield f"🔴 never {one.event} there, it may keep ringing: {escape(one.last_error or '')}"
             case NotificationState.WAITING if one.last_error:
                 yield f"🟡 not {one.event} there yet, trying again: {escape(one.last_error)}"
             case NotificationState.WAITING | NotificationState.CANCELLED:
@@ -87,7 +87,7 @@ def _whom(notification: Notification) -> str:
 Content = tuple[str, list[Block]]
 
 ACKNOWLEDGE = "outage.acknowledge"  # action id
-OUTAGE_ACKNOWLEDGED = "You have it; nobody else is paged."  # for who pressed it, or typed `incident ack`
+OUTAGE_ACKNOWLEDGED = "You're assigned. No one else will be paged."  # for who pressed it, or typed `incident ack`
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def away_line(
     environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
 ) -> AwayLine:
     """`refuses_writes`: the database answers and stores nothing."""
-    what = "the database takes no writes" if refuses_writes else "the bot does not reach the database"
+    what = "the database accepts no writes" if refuses_writes else "the bot can't reach the database"
     return AwayLine(environment or "environment unknown", what, problem, _api(api))
 
 
@@ -142,7 +142,9 @@ def away(
         section(first.shown),
         *sections(lines),
         *actions(buttons),
-        context("Nobody watches heartbeats, jobs and runs until it is back, and nothing can be approved."),
+        context(
+            "Until the database is back, heartbeats, jobs and runs are not monitored, and nothing can be approved."
+        ),
     ]
     return fit_message("\n".join([first.phone.replace("*", ""), *state, why]), blocks)
 
@@ -150,22 +152,20 @@ def away(
 def paged_note(level: PagedLevel) -> Content:
     """In the thread: the next level is paged. The mentions are what rings in Slack."""
     mentions = " ".join(map(mention, level.mentions))
-    line = (
-        f"📟 {mentions} *Level {level.number}* ({escape(level.name, limit=200)}) is paged: nobody has acknowledged it"
-    )
+    line = f"📟 {mentions} *Level {level.number}* ({escape(level.name, limit=200)}) is paged: not acknowledged yet"
     notes = [f"⚠️ {escape(words, limit=200)}: not paged" for words in level.skipped]
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 
 def acknowledged_note(user_id: str) -> Content:
     """In the thread: who has it."""
-    line = f"🟡 {mention(user_id)} acknowledged it: nobody else is paged."
+    line = f"🟡 {mention(user_id)} acknowledged it. No one else will be paged."
     return fit_message(line, [section(line)])
 
 
 def back_words(*, refused_writes: bool = False) -> str:
     """That it is over, as a clause."""
-    return "the database takes writes again" if refused_writes else "the bot reaches the database again"
+    return "the database accepts writes again" if refused_writes else "the bot reaches the database again"
 
 
 def back(
@@ -187,7 +187,7 @@ def back(
 
 def back_note(*, since: datetime, at: datetime) -> Content:
     """In the thread, because an edit notifies nobody."""
-    line = f"🟢 The database is back after {age(at - since)}. Alerts and runs go on from what it says now."
+    line = f"🟢 The database is back after {age(at - since)}. Alerts and runs have resumed."
     return fit_message(line, [section(line)])
 
 
@@ -200,16 +200,16 @@ def _api(api: ApiHealth | Unavailable) -> str:
     if isinstance(api, Unavailable):
         return f"the API does not answer ({api.why})"
     if api.db_writable is False:
-        return "the API cannot write either"
+        return "the API can't write either"
     if api.db_connected is None:
-        return "the API does not say whether it reaches it"
-    return "the API reaches it" if api.db_connected else "the API does not reach it either"
+        return "the API does not report whether it reaches it"
+    return "the API reaches it" if api.db_connected else "the API can't reach it either"
 
 
 def rate_limited_message(at: datetime) -> tuple[str, list[Block]]:
     """What may be lost, and what works all the same."""
-    line = f"🟠 Slack drops events for this app since {date_token(at)}: there were over 30,000 in an hour."
-    what = "A mention or a Home tab may get no answer. `/dragonfly …` and buttons work."
+    line = f"🟠 Slack has been dropping events for this app since {date_token(at)}: more than 30,000 in one hour."
+    what = "Mentions and the Home tab may get no answer. `/dragonfly …` and buttons still work."
     return fit_message(f"{line} {what}", [section(line), section(what), context("Slack: `app_rate_limited`")])
 
 
@@ -232,6 +232,6 @@ def direct_answer(text: str, blocks: Sequence[Mapping[str, Any]], *, code: str |
 def pager_words(environment: str | None, code: str) -> str:
     """For whoever is rung because the page reached nobody in Slack. Nothing of the page itself leaves Slack."""
     return (
-        f"{environment or 'environment unknown'}: a page could not be posted in Slack ({code}) and reached nobody there"
+        f"{environment or 'environment unknown'}: a page could not be posted in Slack ({code}) and reached no one there"
         "; run dragonfly check-config"
     )

@@ -14,35 +14,37 @@ from services.domain.alerts import MARK, Drill
 from services.domain.text import counted
 
 EXPLAINED = (
-    "A made-up worker falls silent, beside the real ones. The alert finds it, the message is posted, and whoever is on "
-    f"call now is *really called*, all of it marked {MARK}. Acknowledge it: the drill then ends by itself, at the "
-    "latest after five minutes, and says how long each step took and who was not reached."
+    "A simulated worker stops sending heartbeats, next to the real ones. The alert detects it, the bot posts the "
+    f"message, and the people on call are *really paged*, all marked {MARK}. Acknowledge it: the drill then ends, "
+    "after 5 minutes at the latest, and reports how long each step took and who was not reached."
 )
 
 
 def offer_answer(phones: int, last: Drill | None) -> Answer:
     """Nothing was started yet: people are called by it, so it wants one tap more."""
-    first = f"*{MARK}*: a rehearsal from a silent worker to somebody's answer"
+    first = f"*{MARK}*: a rehearsal, from a missed heartbeat to an acknowledgement"
     reach = f"{counted(phones, 'target')} outside Slack" if phones else "no target outside Slack is set: no phone rings"
     start = command_button("Start the drill", "drill start", style="danger")
     buttons = actions([start, command_button("On call", "oncall")])
     blocks = [section(first), section(EXPLAINED), *buttons, context(reach)]
     if last is not None and last.report is not None:
-        blocks += [section(f"The last one, {date_token(last.asked_at)}:"), *_report(last, last.report)]
+        blocks += [section(f"The last drill, {date_token(last.asked_at)}:"), *_report(last, last.report)]
     return Answer(*fit_message(first, blocks), {"started": False, "last": _data(last)}, private=True)
 
 
 def started_answer(drill: Drill) -> Answer:
     """For everybody: what comes now is a drill."""
     at = date_token(drill.stale_at, "{time_secs}")
-    first = f"🧪 *{MARK} {drill.id}* begins: {person(drill.asked_by)} lets a made-up worker fall silent {at}"
+    first = (
+        f"🧪 *{MARK} {drill.id}* started by {person(drill.asked_by)}: a simulated worker stops sending heartbeats {at}"
+    )
     blocks = [section(first), context("Acknowledge it as if it were real.")]
     return Answer(*fit_message(first.replace("*", ""), blocks), _data(drill))
 
 
 def under_way_answer(drill: Drill) -> Answer:
     """There is one already."""
-    first = f"🧪 *{MARK} {drill.id}* is under way, since {date_token(drill.asked_at, '{time_secs}')}"
+    first = f"🧪 *{MARK} {drill.id}* has been running since {date_token(drill.asked_at, '{time_secs}')}"
     return Answer(*fit_message(first.replace("*", ""), [section(first)]), _data(drill), private=True)
 
 
@@ -70,7 +72,7 @@ def _report(drill: Drill, report: Mapping[str, Any]) -> list[Block]:
 
 
 def _calls(report: Mapping[str, Any]) -> list[str]:
-    return [_call(call, report["not_reached"]) for call in report["calls"]] or ["🔴 Nobody was called"]
+    return [_call(call, report["not_reached"]) for call in report["calls"]] or ["🔴 No one was paged"]
 
 
 def _call(call: Mapping[str, Any], missed: Sequence[str]) -> str:
@@ -79,7 +81,7 @@ def _call(call: Mapping[str, Any], missed: Sequence[str]) -> str:
         return f"🟢 {whom}: {call['after_s']:.1f} s"
     why = escape(call["why_not"])
     is_missed = f"{call['whom']} by {call['by']}" in missed
-    return f"🔴 {whom}: *not reached*, {why}" if is_missed else f"⚪ {whom}: not called any more, {why}"
+    return f"🔴 {whom}: *not reached*, {why}" if is_missed else f"⚪ {whom}: not paged, {why}"
 
 
 def _step(name: str, after_s: float | None) -> str:

@@ -70,12 +70,12 @@ def _sentences(error: BaseException, reference: str | None) -> tuple[str, str, s
         case SourceError(source="database", is_outage=True):
             what_next = (
                 "Try again in a moment. `health`, `logs`, `deployments` and `oncall` work without it; if it is urgent, "
-                "call people yourself."
+                "contact people directly."
             )
             return "The database does not answer", escape(error.why, limit=500), what_next
         case SourceError():
             what_next = "Try again in a moment." if error.retryable else "Run `check-config`, then look at the service."
-            return f"The {escape(error.source, limit=100)} could not be read", escape(error.why, limit=500), what_next
+            return f"{escape(error.source, limit=100)} could not be read", escape(error.why, limit=500), what_next
         case _:
             why = f"an unexpected {type(error).__name__} inside the bot"
             where = "for the reference in the bot's log" if reference else "at what was logged"

@@ -41,7 +41,7 @@ def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
     word = "VERIFYING" if is_settled else "DEPLOYING"
     sign = "🔵"
     if about.is_held:
-        sign, word = "🟡", "WAITS FOR APPROVAL in Railway"
+        sign, word = "🟡", "WAITING FOR APPROVAL in Railway"
     first = f"{sign} *{word}* · {_place(about)}{_commit(about)} to {_names(about)}"
     return fit_message(first, [section(first), *actions(_approve(about)), context(_who(about))])
 
@@ -90,5 +90,5 @@ def _who(about: Shown) -> str:
     author = about.made_by and about.made_by.author
     by = f"committed by {escape(author, limit=AUTHOR_LIMIT)} · " if author else ""
     skipped = ", ".join(service.short for service in about.skipped)
-    left_out = f" · Railway skipped {skipped}: nothing that changed is theirs" if skipped else ""
+    left_out = f" · Railway skipped {skipped}: no changes there" if skipped else ""
     return f"{by}deployed {date_token(about.since)}, not by a run of the bot{left_out}"

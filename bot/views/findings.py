@@ -84,7 +84,7 @@ def findings_answer(
 def unavailable_answer(what: str, reason: Unavailable, *, private: bool = True) -> Answer:
     """The whole answer when the one source that it needs did not answer: unknown, never fine."""
     step = NextStep("Check the settings", "check-config")
-    finding = Finding("source", Status.UNKNOWN, f"the {reason.source} did not say", reason.why, next_step=step)
+    finding = Finding("source", Status.UNKNOWN, f"{what} unknown", reason.why, next_step=step)
     return findings_answer(what, [finding], private=private)
 
 

@@ -234,27 +234,28 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
     """In the thread: who is called now. Their mentions are what rings in Slack."""
     mentions = [mention(target.address) for target in level.targets if target.channel is Channel.MENTION]
     ways = ways_words(target for target in level.targets if target.channel is not Channel.MENTION)
-    line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is called: "
+    line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is paged: "
     line += escape(page.reason, limit=LINE_LIMIT)
     notes = [f"also {escape(ways, limit=LINE_LIMIT)}"] if ways else []
-    notes += [f"⚠️ {escape(words, limit=LINE_LIMIT)}: not called" for words in level.skipped]
+    notes += [f"⚠️ {escape(words, limit=LINE_LIMIT)}: not paged" for words in level.skipped]
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 
 def late_call(incident: Incident) -> Content:
     """What a call says that was on its way when it was answered, and arrived all the same."""
-    line = f"⚪ This call was on its way when incident {incident.id} was answered: nothing is asked of you."
+    line = f"⚪ Incident {incident.id} was acknowledged while this page was on its way. No action is needed."
     return fit_message(line, [section(line)])
 
 
 def reminder(incident: Incident, words: str) -> Content:
     """Whether somebody is still on it. `words`: for how long nothing happened."""
     if incident.acknowledged_by is not None:
-        line = f"⏰ {person(incident.acknowledged_by)} is incident {incident.id} still yours? {escape(words)}."
+        who = person(incident.acknowledged_by)
+        line = f"⏰ {who} Are you still working on incident {incident.id}? There was {escape(words)}."
         asked = [command_button("Still on it", f"incident ack {incident.id}", style="primary")]
     else:
-        state = "its alerts are over" if incident.cleared_at else "nobody has acknowledged it"
-        line = f"⏰ incident {incident.id}: {state}, and {escape(words)}. Somebody has to resolve it."
+        state = "all its alerts have cleared" if incident.cleared_at else "not acknowledged yet"
+        line = f"⏰ Incident {incident.id}: {state}, {escape(words)}. Please acknowledge or resolve it."
         asked = [command_button("Acknowledge", f"incident ack {incident.id}", style="primary")]
     asked.append(command_button("Resolve…", f"incident resolve {incident.id}"))
     return fit_message(line, [section(line), *actions(asked)])
@@ -291,7 +292,7 @@ def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, s
         case IncidentState.RESOLVED:
             return f"RESOLVED {line}", f"Incident {incident.id} is resolved."
         case IncidentState.OPEN:
-            return f"OVER {line}", f"Nobody is called for incident {incident.id} any more; it stays open in Slack."
+            return f"OVER {line}", f"Incident {incident.id} no longer pages anyone. It stays open in Slack."
 
 
 def _end(incident: Incident) -> list[str]:
@@ -319,11 +320,11 @@ def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside
         return []
     notes = [f"⚠️ {escape(words)}" for words in chain.notes]
     if not chain.levels:
-        return [*notes, "⚠️ *Nobody could be called*: there is neither an on-call file nor an approver."]
+        return [*notes, "⚠️ *No one could be paged*: there is no on-call file and no approver."]
     if not pages or incident.cleared_at is not None:
         return notes
     last = pages[-1]
-    words = f"📟 called {_names(chain.levels[last.level % len(chain.levels)])} {date_token(last.paged_at, '{time}')}"
+    words = f"📟 paged {_names(chain.levels[last.level % len(chain.levels)])} {date_token(last.paged_at, '{time}')}"
     words += notified_words(outside)
     following = chain.level(incident.next_level)
     if incident.due_at is not None and following is not None:

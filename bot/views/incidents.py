@@ -34,7 +34,7 @@ def done_answer(incident: Incident, words: str) -> Answer:
 
 def joined_answer(incident: Incident, title: str, alerts: Sequence[JoinedAlert] = ()) -> Answer:
     """For whoever wanted to open an incident about which one is open already; `title`: their words, plain text."""
-    first = f"ℹ️ *Incident {incident.id} is open about it already.* Your words are in its thread."  # noqa: RUF001
+    first = f"ℹ️ *Incident {incident.id} already covers this.* Your report was added to its thread."  # noqa: RUF001
     service = next((found.short for name in incident.services if (found := find_service(name))), "")
     another = f"incident open --new {incident.severity} {service} {title}"
     take = [command_button("Acknowledge", f"incident ack {incident.id}", style="primary")]
@@ -51,7 +51,7 @@ def incidents_answer(incidents: Sequence[Incident], alerts: Sequence[JoinedAlert
     """Newest first; those that nobody resolved yet come before the others and have their buttons. `alerts`: theirs."""
     unresolved = [one for one in incidents if one.state is not IncidentState.RESOLVED]
     resolved = [one for one in incidents if one.state is IncidentState.RESOLVED]
-    first = f"🔴 *{counted(len(unresolved), 'incident')} open*" if unresolved else "✅ *No incident is open*"
+    first = f"🔴 *{counted(len(unresolved), 'incident')} open*" if unresolved else "✅ *No open incidents*"
     blocks: list[Block] = [section(first), *(incident_block(one, alerts) for one in unresolved)]
     blocks += sections(_ended(incident, now) for incident in resolved)
     text = "\n".join([first, *(incident_line(one, alerts) for one in unresolved)])
@@ -81,7 +81,7 @@ def timeline_answer(record: IncidentRecord) -> Answer:
     notes = [f"… {counted(left_out, 'earlier line')} in `incident export {incident.id}`"] if left_out > 0 else []
     lines = [event_line(event) for event in events[-SHOWN_EVENTS:]]
     buttons = [command_button("Postmortem", f"incident export {incident.id}")]
-    marking = "Mark a message in the thread with :pushpin: and it is in here."
+    marking = "Add a :pushpin: reaction to a message in the thread to include it here."
     blocks = [section(first), *sections([*notes, *lines]), *actions(buttons), context(marking)]
     data = incident_data(incident) | {"events": [_event_data(event) for event in events]}
     return Answer(*fit_message("\n".join([first, *lines]), blocks), data, private=True)

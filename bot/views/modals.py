@@ -51,20 +51,20 @@ def failed_modal(title: str, why: str) -> Block:
 
 def deny_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why. Everybody reads it in the run's message."""
-    ask = text_input("Why not?", "Everybody sees it in the run's message.")
+    ask = text_input("Why not?", "Shown to everyone in the run's message.")
     return modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
 
 
 def review_modal(metadata: Mapping[str, object]) -> Block:
     """Asks what came of it. Everybody reads it in the run's message."""
-    ask = text_input("What did you find?", "Was it right, what came of it, what is left to do. Everybody sees it.")
+    ask = text_input("What did you find?", "Was it right, what was the result, what is left to do? Shown to everyone.")
     return modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
 
 
 def self_approval_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why nobody is waited for any longer. Everybody reads it, and may veto it while the countdown runs."""
-    ask = text_input("Why can it not wait?", "Everybody sees it, and approvers can veto it until the countdown ends.")
-    return modal("Start it alone", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
+    ask = text_input("Why can't it wait?", "Shown to everyone. Approvers can veto it until the countdown ends.")
+    return modal("Self-approve", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
 
 
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
@@ -85,8 +85,8 @@ def target_modal(service: str, choices: Sequence[Choice], metadata: Mapping[str,
     select: Block = {"type": "static_select", "action_id": ANSWER, "options": options, "initial_option": options[0]}
     label = _plain(f"Roll {service} back to", 200)
     ask: Block = {"type": "input", "block_id": ANSWER, "label": label, "element": select}
-    note = context("Ranked by what is known of each commit in production. Nothing happens before the approval.")
-    return modal("Another target", [ask, note], callback_id=CHOOSE_TARGET, submit="Ask for it", metadata=metadata)
+    note = context("Ranked by how each commit did in production. Nothing happens until it is approved.")
+    return modal("Another target", [ask, note], callback_id=CHOOSE_TARGET, submit="Request it", metadata=metadata)
 
 
 def stop_workers_modal(service: str, metadata: Mapping[str, object]) -> Block:
@@ -101,7 +101,7 @@ def stop_workers_modal(service: str, metadata: Mapping[str, object]) -> Block:
     }
     blocks = [
         section(
-            f"Stops *{escape(service)}* at once, without asking anybody. Everybody is told; it is reviewed afterwards."
+            f"Stops *{escape(service)}* immediately, without approval. Announced to everyone, reviewed afterwards."
         ),
         why,
         text_input("Anything to add?", "", optional=True),
@@ -149,13 +149,13 @@ INCIDENT_TITLE_LIMIT = 300
 _SEVERITIES = {
     IncidentSeverity.SEV1: "SEV1: customers or money are affected now",
     IncidentSeverity.SEV2: "SEV2: part of the system does not work",
-    IncidentSeverity.SEV3: "SEV3: it can wait for the day, nobody is called",
+    IncidentSeverity.SEV3: "SEV3: it can wait for business hours, no one is paged",
 }
 
 
 def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
     """What is wrong, and how bad it is. `title`: untrusted words to begin with, cut to one line."""
-    what = text_input("What is wrong?", "Its title: everybody in the channel reads it.", limit=INCIDENT_TITLE_LIMIT)
+    what = text_input("What is wrong?", "The title. Everyone in the channel sees it.", limit=INCIDENT_TITLE_LIMIT)
     begun = plain(title, limit=INCIDENT_TITLE_LIMIT)
     if begun:
         what = what | {"element": what["element"] | {"initial_value": begun}}
@@ -168,6 +168,6 @@ def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
 
 def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
     """What it was. Submitting it ends the incident."""
-    ask = text_input("What was it, and what ended it?", "Everybody reads it; the postmortem begins with it.")
+    ask = text_input("What was it, and what ended it?", "Shown to everyone, and at the top of the postmortem.")
     known = {"incident": incident_id, **metadata}
     return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)

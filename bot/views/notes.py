@@ -19,7 +19,7 @@ def only_for_asker(answer: Answer) -> Answer:
     if answer.file is not None:
         raise OperatorError(
             "The file was not sent",
-            why="this channel had many answers in the last minute, and everybody in it would see the file",
+            why="this channel had many answers in the last minute, and everyone in it would see the file",
             what_next="Ask again in a minute, or in another channel; `incident timeline` shows it to you alone.",
         )
     return replace(answer, blocks=[context(NOTE), *answer.blocks], private=True)
@@ -37,11 +37,13 @@ def with_masked_note(answer: Answer, typed: str) -> Answer:
     """The answer to words that are kept, with a note of what they are kept as, should that differ."""
     if not is_changed(typed):
         return answer
-    note = context(f"Kept without the data in it: “{escape(mask_message(typed), limit=_SHOWN)}”")
+    note = context(f"Stored without the sensitive data: “{escape(mask_message(typed), limit=_SHOWN)}”")
     return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), note])
 
 
 def kept_as(typed: str) -> Block:
     """For a modal, before anything is kept."""
     shown = escape(mask_message(typed), limit=_SHOWN)
-    return section(f"*Data is taken out before this is kept.* It will read:\n“{shown}”\nPress again if that will do.")
+    return section(
+        f"*Sensitive data is removed before this is stored.* It will read:\n“{shown}”\nPress again to continue."
+    )

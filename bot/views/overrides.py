@@ -48,8 +48,8 @@ def relieved_message(override: Override) -> Content:
 
 def ended_message(rotation: str, now_on_call: str | None, by: str) -> Content:
     """In the channel and to both: the file holds again."""
-    who = mention(now_on_call) if now_on_call else "nobody"
-    line = f"📟 *{escape(rotation, limit=100)}* is as the on-call file says again: {who} is on call"
+    who = mention(now_on_call) if now_on_call else "no one"
+    line = f"📟 *{escape(rotation, limit=100)}* follows the on-call file again: {who} is on call"
     return fit_message(line, [section(line), context(f"arranged by {mention(by)}")])
 
 

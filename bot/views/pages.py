@@ -43,7 +43,7 @@ def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple
     who = person(run.requested_by)
     first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
     alone = (
-        f"If no approver answers, {who} may start it alone." if may_self_approve else f"{who} may not start it alone."
+        f"If no approver responds, {who} can self-approve it." if may_self_approve else f"{who} can't self-approve it."
     )
     asked = f"run {run.id}, incident {incident_id}, requested by {who}. {alone}"
     plan = run.plan
@@ -55,7 +55,7 @@ def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple
 def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
     """The same message once nobody has to decide any more."""
     what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
-    first = f"{_decided(run, decisions)} · {what}. Nothing is asked of you."
+    first = f"{_decided(run, decisions)} · {what}. No action is needed."
     return fit_message(first, [section(first), *actions([details(run), open_request(run)])])
 
 
@@ -66,12 +66,12 @@ def open_request(run: Run) -> Block:
 
 def called_line(called: Called) -> str:
     """ "@ann and @ben are called. You may not start it alone (operators cannot).", in mrkdwn, for who asked."""
-    *others, last = [mention(user) for user in called.users] or ["nobody"]
+    *others, last = [mention(user) for user in called.users] or ["no one"]
     names = f"{', '.join(others)} and {last}" if others else last
-    who = f"{names} {'are' if others else 'is'} called"
+    who = f"{names} {'were' if others else 'was'} paged"
     if called.why_no_self_approval is not None:
-        return f"{who}. You may not start it alone ({called.why_no_self_approval})."
-    return f"{who}. If none of them answers within {age(called.silence)}, you may start it alone."
+        return f"{who}. You can't self-approve it: {called.why_no_self_approval}."
+    return f"{who}. If none of them responds within {age(called.silence)}, you can self-approve it."
 
 
 def _decided(run: Run, decisions: Sequence[Decision]) -> str:
@@ -81,7 +81,7 @@ def _decided(run: Run, decisions: Sequence[Decision]) -> str:
     if run.state in _OVER:
         return _OVER[run.state]
     if not decisions:
-        return f"🚨 *Started alone* by {person(run.requested_by)}"
+        return f"🚨 *Self-approved* by {person(run.requested_by)}"
     return f"✅ *Approved* by {' and '.join(person(one.person) for one in decisions)}"
 
 
@@ -94,7 +94,7 @@ def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: Page
         command_button("Escalate", f"incident escalate {incident.id}"),
     ]
     where = (
-        f"incident {incident.id} · you are called at level {page.level + 1} · the thread is in {channel_name(channel)}"
+        f"incident {incident.id} · you were paged at level {page.level + 1} · the thread is in {channel_name(channel)}"
     )
     blocks = [section(first), *sections(lines), *actions([*asked, _open_thread(incident)]), context(where)]
     return fit_message(phone_line(incident, alerts), blocks)
@@ -121,13 +121,13 @@ def is_owner(incident: Incident, reader: str) -> bool:
 def _stands(incident: Incident, reader: str) -> str:
     match incident.state:
         case IncidentState.RESOLVED:
-            return "It is resolved: nothing is left to do."
+            return "Resolved. No action is needed."
         case IncidentState.ACKNOWLEDGED if is_owner(incident, reader):
-            return "*You have it.*"
+            return "*You're assigned.*"
         case IncidentState.ACKNOWLEDGED:
-            return f"{person(incident.acknowledged_by)} has it."
+            return f"{person(incident.acknowledged_by)} is assigned."
         case IncidentState.OPEN:
-            return "Nobody has it."
+            return "No one is assigned yet."
 
 
 def _open_thread(incident: Incident) -> Block:

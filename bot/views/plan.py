@@ -18,7 +18,7 @@ from playbooks.steps import Step
 from services.domain.runs import Person, Run
 from services.domain.services import Service
 
-LATER = "the run is filed by itself once the database is back; `scale` starts the workers again"
+LATER = "the run is recorded automatically once the database is back; `scale` starts the workers again"
 
 
 class Content(NamedTuple):
@@ -34,7 +34,7 @@ def stopping_notice(
     """Who stops what and why, for everybody in the channel. `lines` as in `emergency_answer`; empty: under way."""
     first = _first(plan.environment, lines)
     why = f": {escape(reason)}" if reason else ""
-    asked = f"*Asked for by* {person(requester)}{why}"
+    asked = f"*Requested by* {person(requester)}{why}"
     what = "*Stops* " + " and ".join(service.short for service in Service if service in plan.services)
     body = "\n".join([first, *(_lines(lines) or [what]), asked])
     return Content(f"{first}; {asked}", [section(body), context(LATER)])
@@ -44,7 +44,7 @@ def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, tol
     """`lines`: whether it is stopping, and the words for it, one a service. `told`: the channel has its own message."""
     fine = all(is_stopping for is_stopping, _ in lines)
     first = _first(environment, lines)
-    note = f"everybody was told in the incidents channel; {LATER}" if told else LATER
+    note = f"announced in the incidents channel; {LATER}" if told else LATER
     data = {"stopping": fine, "services": [note for _, note in lines]}
     status = Status.OK if fine else Status.FAIL
     return Answer(first, [section("\n".join([first, *_lines(lines)])), context(note)], data, status, private=told)
@@ -59,7 +59,7 @@ def joined_notice(run: Run) -> Content:
 def _first(environment: str, lines: Sequence[tuple[bool, str]]) -> str:
     fine = all(is_stopping for is_stopping, _ in lines)
     sign = "🛑 *STOPPING THE WORKERS*" if fine else "🔴 *NOT ALL WORKERS ARE STOPPING*"
-    return f"{sign} · {escape(environment)} · without the database, so nothing is written down yet"
+    return f"{sign} · {escape(environment)} · without the database, so nothing is recorded yet"
 
 
 def _lines(lines: Sequence[tuple[bool, str]]) -> list[str]:
@@ -69,10 +69,10 @@ def _lines(lines: Sequence[tuple[bool, str]]) -> list[str]:
 STEP_LIMIT = 200  # characters of one step's words
 LINE_LIMIT = 500  # and of one line of impact, warning or undo
 NEEDS = {
-    Risk.LOW: "low risk: whoever asks confirms it",
-    Risk.HIGH: "high risk: somebody else has to approve it",
-    Risk.CRITICAL: "critical: two people have to approve it, and type its name",
-    Risk.BREAK_GLASS: "break-glass: runs at once, is announced, and is reviewed afterwards",
+    Risk.LOW: "low risk: the requester confirms it",
+    Risk.HIGH: "high risk: another person has to approve it",
+    Risk.CRITICAL: "critical: two people have to approve it by typing its name",
+    Risk.BREAK_GLASS: "break-glass: runs immediately, is announced, and is reviewed afterwards",
 }
 
 
@@ -83,7 +83,7 @@ def dry_run_answer(plan: Plan, line: str) -> Answer:
         section(first),
         *sections(plan_lines(plan.impact, plan.warnings, plan.undo)),
         *sections([f"{n}. {escape(step.describe(), limit=STEP_LIMIT)}" for n, step in enumerate(plan.steps, start=1)]),
-        *actions([command_button("Ask for it", line)]),
+        *actions([command_button("Request it", line)]),
         context(f"nothing was done · {NEEDS[plan.risk]} · plan `{plan.hash[:12]}`"),
     ]
     data = encode_plan(plan) | {"hash": plan.hash, "dry_run": True}
@@ -126,7 +126,7 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
         section(first),
         *sections(plan_lines(plan.impact, plan.warnings, plan.undo)),
         *sections([*pages, *lines]),
-        context("nobody has approved this: tell the others what you do, and why"),
+        context("not approved: announce what you do, and why"),
     ]
     data = encode_plan(plan) | {"why": why, "by_hand": [step.by_hand() or step.describe() for step in plan.steps]}
     return Answer(*fit_message(first, blocks), data, Status.FAIL, private=True)

@@ -31,7 +31,7 @@ def offer_answer(scope: str, found: Offer) -> Answer:
     subject = (best.message or "").strip().partition("\n")[0]
     lines = [first, *([escape(subject, limit=200)] if subject else [])]
     buttons = _buttons(scope, found)
-    notes = (f"it ran until {date_token(best.until)}", "nothing happens before somebody else approves it")
+    notes = (f"it ran until {date_token(best.until)}", "nothing happens until another person approves it")
     data = [_data(scope, one) for one in found.candidates]
     blocks = [section("\n".join(lines)), *actions(buttons), context(*notes)]
     return Answer(*fit_message(first, blocks), data, Status.OK, private=True)

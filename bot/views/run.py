@@ -79,15 +79,15 @@ def outcome_words(
         return _outcome_words(state, steps, cancelled_by=cancelled_by, standing=standing)
     failed = _where(steps[:planned])
     if state is RunState.FAILED and all(step.state in _FINE for step in steps[planned:]):
-        return f"Stopped at {failed}. Nothing was changed, so what had been stopped was started again. {standing}"
+        return f"Stopped at {failed}. Nothing was changed, and the stopped services were started again. {standing}"
     then = _outcome_words(state, steps[planned:], cancelled_by=cancelled_by, standing=standing)
-    return f"Stopped at {failed}. What had been stopped was to start again: {then[:1].lower()}{then[1:]}"
+    return f"Stopped at {failed}. Starting the stopped services again: {then[:1].lower()}{then[1:]}"
 
 
 def standing_words(services: Sequence[Service], states: Mapping[Service, ServiceState] | Unavailable) -> str:
     """ "ingest runs 2 of 3 replicas of c45e17a9." — how the system was left."""
     if isinstance(states, Unavailable):
-        return f"How the services stand cannot be read ({states})."
+        return f"The state of the services cannot be read ({states})."
     known = [_standing(states[service]) for service in services if service in states]
     return f"{'; '.join(known)}." if known else ""
 
@@ -97,10 +97,10 @@ def sample_words(steps: Sequence[RunStep]) -> str:
     upload, removal = (_last_of(steps, kind) for kind in (UploadSample, RemoveSample))
     if removal is None or removal.state is not StepState.DONE:
         has_begun = upload is not None and upload.state not in (StepState.PENDING, StepState.SKIPPED)
-        return f"Its test batch may be there still: `{CLEAN}` takes it away." if has_begun else ""
+        return f"Its test batch may still exist: `{CLEAN}` removes it." if has_begun else ""
     note, is_found = removal.note or "", (removal.evidence or {}).get("removed")
     is_doubtful = upload is not None and upload.state in (StepState.FAILED, StepState.UNKNOWN) and not is_found
-    late = f" Should the upload arrive late: `{CLEAN}`." if is_doubtful else ""
+    late = f" If the upload arrives late: `{CLEAN}`." if is_doubtful else ""
     return f"{note[:1].upper()}{note[1:]}.{late}"
 
 
@@ -109,10 +109,10 @@ def _last_of(steps: Sequence[RunStep], kind: type[Step]) -> RunStep | None:
 
 
 def schema_words(status: MigrationStatus | Unavailable) -> str:
-    """ "The schema stands at 20251201009000." — how the database was left."""
+    """ "The schema is at 20251201009000." — how the database was left."""
     if isinstance(status, Unavailable):
-        return f"How the schema stands cannot be read ({status})."
-    return f"The schema stands at {status.head or 'no migration at all'}."
+        return f"The schema version cannot be read ({status})."
+    return f"The schema is at {status.head or 'no migration at all'}."
 
 
 def is_proved(outcome: str | None) -> bool:
@@ -127,11 +127,10 @@ def _outcome_words(state: RunState, steps: Sequence[RunStep], *, cancelled_by: s
             missing = [step.note or f"step {step.position + 1}" for step in steps if step.state is StepState.NOT_PROVED]
             return f"{_NOT_PROVED}: {'; '.join(missing)}." if missing else "Done, and every step is proved."
         case RunState.CANCELLED:
-            return (
-                f"Cancelled by {cancelled_by or 'somebody'} after {done} of {counted(len(steps), 'step')}. {standing}"
-            )
+            who = cancelled_by or "an operator"
+            return f"Cancelled by {who} after {done} of {counted(len(steps), 'step')}. {standing}"
         case RunState.UNKNOWN:
-            return f"Nobody can tell what became of {_where(steps)}. {standing}"
+            return f"The outcome is unknown at {_where(steps)}. {standing}"
         case _:
             return f"Stopped at {_where(steps)}. {standing}"
 
@@ -140,14 +139,14 @@ def _where(steps: Sequence[RunStep]) -> str:
     """ "step 3 of 9: not within 180 s", of the first that is not fine."""
     row = next((step for step in steps if step.state not in _FINE), None)
     where = f"step {row.position + 1} of {steps[-1].position + 1}" if row else "its end"
-    return f"{where}: {(row.note if row else None) or 'no reason was written down'}"
+    return f"{where}: {(row.note if row else None) or 'no reason was recorded'}"
 
 
 def _standing(state: ServiceState) -> str:
     current = state.current
     running = current.running_instances if current else 0
     if state.unknown is not None:
-        return f"how {state.service.short} stands is unknown ({state.unknown})"
+        return f"the state of {state.service.short} is unknown ({state.unknown})"
     wanted = "an unknown number of" if state.replicas_configured is None else str(state.replicas_configured)
     if state.is_stopped:
         return f"{state.service.short} is stopped"
@@ -162,12 +161,14 @@ def self_approval_blocks(run: Run, lone: SelfApproval | None) -> list[Block]:
     who, where = person(run.requested_by), f"incident {lone.incident_id}"
     if lone.starts_at is not None:
         why = escape(lone.reason or "", limit=LINE_LIMIT)
-        starts = f"⏳ *Nobody answered: {who} starts it alone* at {date_token(lone.starts_at, '{time_secs}')}: {why}"
+        starts = (
+            f"⏳ *No approver responded: {who} self-approves it* at {date_token(lone.starts_at, '{time_secs}')}: {why}"
+        )
         return [section(starts, accessory=veto(run))]
     if lone.offered_at is not None:
-        return [section(f"Nobody answered in {where}: {who} may start it alone.", accessory=self_approve(run))]
+        return [section(f"No approver responded in {where}: {who} can self-approve it.", accessory=self_approve(run))]
     until = date_token(lone.open_at, "{time_secs}")
-    return [context(f"{where}: the approvers are called; if none answers by {until}, {who} may start it alone")]
+    return [context(f"{where}: the approvers were paged; if none responds by {until}, {who} can self-approve it")]
 
 
 def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
@@ -178,7 +179,7 @@ def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
     word, why = (
         ("Break-glass", run.reason)
         if run.risk == Risk.BREAK_GLASS
-        else ("Started alone", lone.reason if lone else None)
+        else ("Self-approved", lone.reason if lone else None)
     )
     done = f"🚨 *{word}* by {person(run.requested_by)}{f': {escape(why, limit=LINE_LIMIT)}' if why else ''}"
     if review is not None and not review.is_open:
@@ -191,14 +192,14 @@ def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
 def review_line(review: Review) -> str:
     """ "Reviewed by @ann 14:05: the amounts were wrong, mended in e4f5a6b"."""
     if review.reviewed_at is None:
-        return f"Nobody has reviewed yet what {person(review.acted_by)} did without an approval"
+        return f"Not reviewed yet: {person(review.acted_by)} acted without an approval"
     note = escape(review.note or "", limit=LINE_LIMIT)
     return f"Reviewed by {person(review.reviewed_by)} {date_token(review.reviewed_at, '{time}')}: {note}"
 
 
 SIGNS = {
-    RunState.PLANNED: "🟡 *WAITS FOR CONFIRMATION*",
-    RunState.AWAITING_APPROVAL: "🟡 *WAITS FOR APPROVAL*",
+    RunState.PLANNED: "🟡 *WAITING FOR CONFIRMATION*",
+    RunState.AWAITING_APPROVAL: "🟡 *WAITING FOR APPROVAL*",
     RunState.APPROVED: "🔵 *APPROVED*",
     RunState.RUNNING: "🔵 *RUNNING*",
     RunState.SUCCEEDED: "✅ *DONE*",
@@ -206,7 +207,7 @@ SIGNS = {
     RunState.CANCELLED: "⚫ *CANCELLED*",
     RunState.EXPIRED: "⚫ *EXPIRED*",
     RunState.VOIDED: "⚫ *VOID*",
-    RunState.UNKNOWN: "❔ *UNKNOWN, a person has to look*",
+    RunState.UNKNOWN: "❔ *UNKNOWN, needs a decision*",
 }
 DENIED = "⛔ *DENIED*"
 NOT_PROVED = "⚠️ *DONE, NOT PROVED*"
@@ -310,7 +311,7 @@ def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:
     if are_deleted(run, steps):
         return [deleted_note()]
     if run.state.is_final and not any(step.started_at for step in steps):
-        return [context("Nothing of it was begun.")]
+        return [context("No step was started.")]
     return mission_blocks(run, steps) if run.playbook == GOLDEN_PATH else progress(run, steps)
 
 
@@ -325,13 +326,13 @@ def _numbered(steps: Sequence[str]) -> list[str]:
 
 
 def _who(run: Run, approvers: Sequence[str]) -> list[str]:
-    asked = f"*Asked for by* {person(run.requested_by)}{_reason(run)}"
-    until = f"*Until* {date_token(run.expires_at)}"
+    asked = f"*Requested by* {person(run.requested_by)}{_reason(run)}"
+    until = f"*Expires* {date_token(run.expires_at)}"
     if run.state is RunState.PLANNED:
         return [asked, f"{person(run.requested_by)} confirms it.", until]
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
     who = " ".join(map(mention, approvers)) or "an approver"
-    return [asked, f"*May approve:* {who}{count}, not the one who asked", until]
+    return [asked, f"*Approvers:* {who}{count}, except the requester", until]
 
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
@@ -353,7 +354,7 @@ def _decided(decisions: Sequence[Decision]) -> list[Block]:
 def _notes(run: Run, audit_head: str | None, *, is_folded: bool) -> list[str]:
     notes = [f"run {run.id}"]
     if run.state not in UNDECIDED:  # while it waits this is said above
-        notes.append(f"asked for by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
+        notes.append(f"requested by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
     if run.state.is_final and run.ended_at:
         notes += [f"ended {_at(run.ended_at)}"]
         notes += [f"took {age(run.ended_at - run.started_at)}"] if run.started_at and not is_folded else []

@@ -25,11 +25,11 @@ ALONE, VETO = "run.alone", "run.veto"  # the first opens a modal, the second cou
 RESOLVE = "run.resolve"  # "run.resolve.<how>"
 HOWS = {"done": "Mark done", "retry": "Retry", "abort": "Abort"}
 _EFFECTS = {
-    "done": "You say that this step has happened; the run goes on with the next one.",
-    "retry": "The step is done again. If it had happened after all, it happens twice.",
-    "abort": "The run ends here; what it did so far stays.",
+    "done": "Confirms that this step happened. The run continues with the next step.",
+    "retry": "The step runs again. If it did happen before, it happens twice.",
+    "abort": "The run ends here. Completed steps stay in effect.",
 }
-_TAKEN_AWAY = "The run ends here; what it brought is taken away first, should it be there."
+_TAKEN_AWAY = "The run ends here, after the data it added is removed."
 CONFIRM_TITLE, CONFIRM_TEXT = 100, 300
 
 
@@ -45,7 +45,7 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
         case RunState.UNKNOWN:
             return [_resolve(run, how, _effect(how, steps)) for how in HOWS]
         case RunState.EXPIRED | RunState.VOIDED:
-            return [button("Ask again", ASK_AGAIN, run.id, style="primary"), details(run)]
+            return [button("Request again", ASK_AGAIN, run.id, style="primary"), details(run)]
         case RunState.SUCCEEDED:
             return [*_left_to_do(steps), *(command_button(*one) for one in _unlocks(run, steps)[:1])]
         case _:
@@ -64,7 +64,7 @@ def details(run: Run) -> Block:
 
 def self_approve(run: Run) -> Block:
     """For who asked, once nobody answered; a modal asks why."""
-    return button("Start it alone", ALONE, run.id)
+    return button("Self-approve", ALONE, run.id)
 
 
 def veto(run: Run) -> Block:
@@ -118,7 +118,7 @@ def _fitting(clauses: Sequence[str], limit: int) -> str:
 
 
 def _cancel(run: Run) -> Block:
-    text = f"{run.title} stops after the step under way; what is done so far stays, and the message says what that is."
+    text = f"{run.title} stops after the current step. Completed steps stay in effect; the message lists them."
     dialog = confirm_dialog(f"Cancel run {run.id}?", text, "Cancel the run", danger=True)
     return button("Cancel", CANCEL, run.id, style="danger", confirm=dialog)
 

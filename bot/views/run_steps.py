@@ -14,7 +14,7 @@ from services.domain.services import Service
 from services.domain.text import age, counted
 
 _FROZEN = "pushes are not deployed"
-_OPEN = "this bot deploys nothing to it, and a push to main still does"
+_OPEN = "the bot does not deploy to it, but a push to main still does"
 
 
 def locked_services(steps: Sequence[RunStep]) -> list[Service]:
@@ -73,7 +73,7 @@ def are_deleted(run: Run, steps: Sequence[RunStep]) -> bool:
 
 def deleted_note() -> Block:
     """Instead of them."""
-    return context("What its steps came to was deleted: `RUN_STEPS_KEEP_DAYS` says how long that is kept.")
+    return context("Step results were deleted: `RUN_STEPS_KEEP_DAYS` sets how long they are kept.")
 
 
 def progress(run: Run, steps: Sequence[RunStep]) -> list[Block]:

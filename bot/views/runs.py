@@ -33,7 +33,7 @@ _OF_THE_MESSAGE = ("run.approve", "run.deny", "run.confirm", "run.details")
 def runs_answer(runs: Sequence[Run], *, now: datetime) -> Answer:
     """The newest runs, those that wait for a person first."""
     waiting = [run for run in runs if run.state in {*UNDECIDED, RunState.UNKNOWN}]
-    first = f"*{counted(len(runs), 'run')}*, {len(waiting)} waiting for a person" if runs else "*No runs yet*"
+    first = f"*{counted(len(runs), 'run')}*, {len(waiting)} waiting for a decision" if runs else "*No runs yet*"
     ordered = [*waiting, *(run for run in runs if run not in waiting)]
     blocks: list[Block] = [section(first)]
     blocks += [section(run_line(run), accessory=_open(run)) for run in ordered[:SHOWN_BUTTONS]]
@@ -164,7 +164,7 @@ def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
 
 def refused_answer(sentence: str, look: NextStep) -> Answer:
     """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `look`: what to press."""
-    first = f"🔴 *Your click changed nothing*: {sentence}"
+    first = f"🔴 *Nothing changed*: {sentence}"
     button = step_button(look)
     blocks = [section(first), *actions([button] if button else [])]
     return Answer(*fit_message(first, blocks), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)
@@ -178,7 +178,7 @@ def filed_answer(
 ) -> Answer:
     """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is.
     `acknowledged`: those that became the requester's with it."""
-    yours = [f"Incident {one.id} is acknowledged: you have it, nobody else is called." for one in acknowledged]
+    yours = [f"Incident {one.id} is acknowledged: you're assigned, and no one else is paged." for one in acknowledged]
     waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else "", *yours]))
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
@@ -213,4 +213,4 @@ def _waits_for(run: Run) -> str:
         case RunState.AWAITING_APPROVAL:
             return f"It waits for {counted(run.approvals_needed, 'approval')} {until}."
         case _:
-            return "It starts at once."
+            return "It starts immediately."

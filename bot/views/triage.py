@@ -116,7 +116,7 @@ def diagnosis_message(parts: Wiring, services: Sequence[Service], ref: str | Non
     lines = [line for line in (*_others(parts, cause), *_changes(parts), *_missing(parts)) if line]
     blocks = [section(first), *sections(lines), *actions(_buttons(parts, cause, services, ref))]
     if not parts.is_complete:
-        blocks.append(context("Still reading; this message changes."))
+        blocks.append(context("Still collecting data. This message will be updated."))
     return fit_message("\n".join([first, *lines]), blocks)
 
 
@@ -127,8 +127,8 @@ def _first(parts: Wiring, cause: Diagnosis | None) -> str:
     if isinstance(parts.report, doctor.Report):
         wrong = wrong_first(parts.report.wrong)
         if wrong:
-            return f"🔎 *Most likely: {escape(wrong[0].title, limit=200)}.* No cause explains it."
-        return "🔎 *No cause found:* every check that could be made is fine now."
+            return f"🔎 *Most likely: {escape(wrong[0].title, limit=200)}.* The cause is unknown."
+        return "🔎 *No cause found:* all checks that could run pass now."
     return "🔎 *Diagnosis:* reading deployments, logs and the database…"
 
 
@@ -154,13 +154,13 @@ def _changes(parts: Wiring) -> Iterator[str]:
         return
     happenings = parts.changes.happenings
     if not happenings and not parts.changes.unknown:
-        yield "Nothing was deployed, migrated or run in the last 2 h."
+        yield "No deployments, migrations or runs in the last 2 h."
     lines = [f"• {date_token(one.at, '{time}')} {escape(_short(one.words))}" for one in happenings[:SHOWN]]
     if happenings[SHOWN:]:
         lines[-1] += f" (+ {len(happenings) - SHOWN} more)"
     yield from lines
     for words in parts.changes.unknown[:SHOWN]:
-        yield f"❔ not known: {escape(words, limit=LINE_LIMIT)}"
+        yield f"❔ unknown: {escape(words, limit=LINE_LIMIT)}"
 
 
 def _short(words: str) -> str:
@@ -171,7 +171,7 @@ def _missing(parts: Wiring) -> Iterator[str]:
     named = {"recent changes": parts.changes, "the doctor": parts.report, "earlier versions": parts.candidates}
     for name, part in named.items():
         if isinstance(part, Missing):
-            yield f"❔ not known: {name}, {escape(part.why, limit=LINE_LIMIT)}"
+            yield f"❔ unknown: {name}, {escape(part.why, limit=LINE_LIMIT)}"
 
 
 def _buttons(parts: Wiring, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:

@@ -49,11 +49,11 @@ def check(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret],
         return Refusal(413, "body too large")
     timestamp = headers.get("x-slack-request-timestamp", "")
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
-        return Refusal(401, "timestamp is no number")
+        return Refusal(401, "timestamp is not a number")
     if abs(now - int(timestamp)) > MAX_AGE_S:
         return Refusal(401, "timestamp too old or in the future")
     if not _is_signed(headers.get("x-slack-signature", ""), timestamp, body, secrets):
-        return Refusal(401, "signature does not fit")
+        return Refusal(401, "signature does not match")
     if not _is_readable(headers.get("content-type", ""), body):
         return Refusal(400, "body is malformed")
     return None
@@ -104,7 +104,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(*, health: Callable[[], Awaitable[Health]], metrics: Metrics) -> FastAPI:
-    """/livez is for Railway's health check, /healthz for whoever watches the bot, /metrics for Prometheus."""
+    """/livez is for Railway's health check, /healthz for the monitor of the bot, /metrics for Prometheus."""
     app = FastAPI(title="Dragonfly ChatOps", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/livez")

@@ -72,22 +72,25 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.answers = Histogram(
             "dragonfly_bot_answer_seconds",
-            "From taking a payload to the sent answer",
+            "From receiving a payload to sending the answer",
             ["surface", "outcome"],
             registry=self.registry,
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
         self.messages = Counter(
-            "dragonfly_bot_outbox_sends_total", "Posts and edits by the outbox", ["outcome"], registry=self.registry
+            "dragonfly_bot_outbox_sends_total",
+            "Messages that the outbox posted or edited",
+            ["outcome"],
+            registry=self.registry,
         )
         self.notifications = Counter(
             "dragonfly_bot_notifications_total",
-            "Tries to reach somebody outside Slack",
+            "Attempts to notify people outside Slack",
             ["means", "outcome"],
             registry=self.registry,
         )
         self.alerts = Counter(
-            "dragonfly_bot_alerts_total", "Alerts by what happened to them", ["transition"], registry=self.registry
+            "dragonfly_bot_alerts_total", "Alerts, per transition", ["transition"], registry=self.registry
         )
         self.task_failures = Counter(
             "dragonfly_bot_task_failures_total",
@@ -97,9 +100,11 @@ class Metrics:
         )
         self._connections = Gauge("dragonfly_bot_slack_connections", "Connections to Slack", registry=self.registry)
         self._able = Gauge(
-            "dragonfly_bot_able_to_act", "1 when connected and the database is there", registry=self.registry
+            "dragonfly_bot_able_to_act", "1 when connected to Slack and the database", registry=self.registry
         )
-        self._leader = Gauge("dragonfly_bot_leader", "1 on the replica that sends", registry=self.registry)
+        self._leader = Gauge(
+            "dragonfly_bot_leader", "1 on the leader, the replica that sends messages", registry=self.registry
+        )
 
     def render(self, health: Health) -> bytes:
         """The text that Prometheus reads."""

@@ -77,12 +77,12 @@ def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str
     if not health.is_ok:
         return Status.FAIL, f"api answers {health.http_status} with status {health.status}", took
     if health.environment is None:
-        return Status.UNKNOWN, "api does not say its environment", took
+        return Status.UNKNOWN, "api does not report its environment", took
     if environment is None:
         return Status.UNKNOWN, f"api runs in {health.environment}, ours is not set", took
     if health.environment != environment:
         return Status.FAIL, f"api runs in {health.environment}, not in {environment}", took
-    silent = "" if health.db_connected else ", does not say whether it reaches its database"
+    silent = "" if health.db_connected else ", does not report whether it reaches its database"
     return Status.OK, f"api ok {took}", f"SHA {short_sha(health.git_sha)}{silent}"
 
 

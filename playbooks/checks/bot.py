@@ -33,8 +33,8 @@ def check_channel(problem: str) -> Finding:
         "bot.channel",
         Status.FAIL,
         f"the incidents channel takes no messages: {problem}",
-        "mend it in Slack, or set SLACK_INCIDENTS_CHANNEL to another channel; until then pages go to whoever is on "
-        "call and to the approvers directly, and to pagers where that reaches nobody",
+        "fix it in Slack, or set SLACK_INCIDENTS_CHANNEL to another channel; until then pages go directly to the "
+        "people on call and to the approvers, and to the pagers if that reaches no one",
         next_step=NextStep("Check the settings", "check-config"),
     )
 

@@ -25,7 +25,7 @@ def check_clean(facts: Facts) -> Finding:
     """`git.clean`."""
     checkout = facts.checkout
     if isinstance(checkout, Unavailable):
-        return Finding("git.clean", Status.UNKNOWN, "not known what is uncommitted", checkout.why)
+        return Finding("git.clean", Status.UNKNOWN, "uncommitted files unknown", checkout.why)
     evidence = {"head": checkout.head, "uncommitted": checkout.uncommitted}
     if checkout.uncommitted:
         title = f"{counted(checkout.uncommitted, 'file')} not committed"
@@ -37,18 +37,18 @@ def check_tagged(facts: Facts) -> Finding:
     """`git.tag`."""
     checkout = facts.checkout
     if isinstance(checkout, Unavailable):
-        return Finding("git.tag", Status.UNKNOWN, "not known which release this is", checkout.why)
+        return Finding("git.tag", Status.UNKNOWN, "release tag unknown", checkout.why)
     release, head = checkout.release, short_sha(checkout.head)
     evidence = {"head": checkout.head, "tags": [tag.name for tag in checkout.tags]}
     if release is None:
         return Finding("git.tag", Status.FAIL, f"{head} has no release tag", TAG_IT, evidence=evidence)
     if isinstance(facts.is_pushed, Unavailable):
-        title = f"not known whether {release.name} is pushed"
+        title = f"whether {release.name} is pushed is unknown"
         return Finding("git.tag", Status.UNKNOWN, title, facts.is_pushed.why, evidence=evidence)
     if not facts.is_pushed:
         title = f"{release.name} is not pushed, or elsewhere at the remote"
         return Finding("git.tag", Status.FAIL, title, f"git push origin {release.name}", evidence=evidence)
     if not release.annotated:
-        detail = "it says neither who released nor when: git tag -a"
+        detail = "it does not record who released it, and when: git tag -a"
         return Finding("git.tag", Status.WARN, f"{release.name} is a lightweight tag", detail, evidence=evidence)
     return Finding("git.tag", Status.OK, f"{head} is {release.name}, and pushed", evidence=evidence)

@@ -8,7 +8,7 @@ from services.domain.errors import Unavailable
 
 SCHEMAS = ("enforcement", "intake", "ops", "public")  # the runbook's four
 CONFIG = NextStep("Check the settings", "check-config")
-NO_WRITES = "the database takes no writes"
+NO_WRITES = "the database accepts no writes"
 
 _NO_LISTEN = "transaction pooler: no LISTEN, so the bot polls"
 
@@ -60,6 +60,6 @@ def _schemas(server: ServerFacts) -> Finding:
 def _hidden(server: ServerFacts) -> Finding:
     title = f"database may hide rows from {server.current_user}"
     tables = ", ".join(server.hidden_tables)
-    detail = f"row-level security on {tables}: what is counted may be too low; the role needs BYPASSRLS or a policy"
+    detail = f"row-level security on {tables}: counts may be too low; the role needs BYPASSRLS or a policy"
     evidence = {"hidden_tables": list(server.hidden_tables)}
     return Finding("database.visibility", Status.UNKNOWN, title, detail, evidence=evidence, next_step=CONFIG)

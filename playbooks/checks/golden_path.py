@@ -49,7 +49,7 @@ def _batch(facts: Facts) -> Finding:
     if batch is None:
         return Finding(name, Status.FAIL, "the batch is not in this database", "the API may use another one")
     if not batch.is_golden_path:
-        return Finding(name, Status.FAIL, "the batch carries no mark: it is enforced like any other")
+        return Finding(name, Status.FAIL, "the batch is not marked, so it is enforced like any other")
     if batch.status != "completed" or batch.source_system != SOURCE_SYSTEM:
         return Finding(name, Status.FAIL, f"the batch is {batch.status}, from {batch.source_system}")
     return Finding(name, Status.OK, "the batch was created", evidence={"batch": batch.id})

@@ -179,7 +179,7 @@ def _fell_silent(facts: Facts) -> list[Finding]:
     if usual > _EVERY_MINUTE or silent_for <= SILENT_AFTER:
         return []
     short = facts.service.short
-    title = f"{short}: nothing written {lasting(times[-1], facts.now, stored=facts.stored)}, usually each minute"
+    title = f"{short}: no log line {lasting(times[-1], facts.now, stored=facts.stored)}, usually each minute"
     evidence = {"last_at": times[-1].isoformat()}
     step = NextStep(f"Heartbeats of {short}", f"heartbeats {short}")
     detail = _process(facts.state)
@@ -189,10 +189,10 @@ def _fell_silent(facts: Facts) -> list[Finding]:
 def _process(state: ServiceState | None) -> str:
     """What Railway says of the process that should write."""
     if state is None:
-        return "the process is gone, or hangs"
+        return "the process has died or hangs"
     running, wanted = state.serving.running_instances if state.serving else 0, state.replicas_configured
     if not running:
-        return "the process is gone"
+        return "the process has died"
     return "the process runs, so it hangs" if wanted is None else f"Railway runs {running} of {wanted}: it hangs"
 
 
@@ -219,7 +219,7 @@ def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Itera
     said = f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}"
     due = facts.next_due_at
     if isinstance(due, Unavailable):
-        title = f"{short} is idle, but nobody can see whether jobs wait"
+        title = f"{short} is idle, but whether jobs are waiting is unknown"
         yield Finding(name, Status.UNKNOWN, title, due.why, facts.service, next_step=NextStep("Queue", "queue"))
     elif due is not None and facts.now - due > NOT_CLAIMED_AFTER:
         title = f"{short} finds no jobs, but one has been due {lasting(due, facts.now, stored=facts.stored)}"
@@ -250,5 +250,5 @@ def _silent(facts: Facts) -> Finding:
     if facts.service.worker_type is None or facts.lines:
         return Finding(name, Status.OK, f"{short} logs no error", "", facts.service)
     step = NextStep(f"Deployments of {short}", f"deployments {short}")
-    detail = "an idle worker writes a line a minute"
+    detail = "an idle worker writes one line per minute"
     return Finding(name, Status.UNKNOWN, f"{short} wrote nothing", detail, facts.service, next_step=step)

@@ -30,7 +30,7 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
 def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
     if status.changed:
         title = f"{_count(status.changed)} changed after being applied"
-        return Status.FAIL, title, f"{', '.join(status.changed)}: the file is not what the database ran"
+        return Status.FAIL, title, f"{', '.join(status.changed)}: the file differs from what the database ran"
     if status.pending:
         return Status.WARN, f"{_count(status.pending)} not applied", "apply them before new code is deployed"
     if status.unknown:

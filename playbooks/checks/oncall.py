@@ -51,7 +51,7 @@ def check_absent(schedule: Schedule, absent: Mapping[str, str] | Unavailable) ->
     """One finding per person and group on a level whom Slack cannot reach any more; they are skipped when paging."""
     if isinstance(absent, Unavailable):
         why = absent.why
-        return [Finding("oncall.absent", Status.UNKNOWN, "not known whether everybody on call is in Slack still", why)]
+        return [Finding("oncall.absent", Status.UNKNOWN, "whether everyone on call is still in Slack is unknown", why)]
     found = ((level, name, absent.get(slack_id)) for level, name, slack_id in _named(schedule))
     return [_absence(level, name, why) for level, name, why in found if why is not None]
 
@@ -61,16 +61,16 @@ def _check_gaps(facts: Facts, schedule: Schedule) -> list[Finding]:
     found = gaps(schedule, facts.now, facts.now + AHEAD, overrides)
     if found and isinstance(facts.overrides, Unavailable):
         why = f"overrides cannot be read: {facts.overrides.why}"
-        return [Finding("oncall.schedule", Status.UNKNOWN, "not known whether somebody is always on call", why)]
+        return [Finding("oncall.schedule", Status.UNKNOWN, "whether the schedule has gaps is unknown", why)]
     if not found:
-        return [Finding("oncall.schedule", Status.OK, f"somebody is on call for the next {AHEAD.days} days")]
+        return [Finding("oncall.schedule", Status.OK, f"the schedule has no gaps in the next {AHEAD.days} days")]
     return [_gap(schedule, gap, facts.now) for gap in found]
 
 
 def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
     """Each level has to reach somebody outside Slack, which may be muted at night; and only targets that there are."""
     return [*_slack_only(schedule), *_without_address(schedule, targets)] or [
-        Finding("oncall.reach", Status.OK, "every level reaches somebody outside Slack")
+        Finding("oncall.reach", Status.OK, "every level has a target outside Slack")
     ]
 
 
@@ -80,8 +80,8 @@ def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
     return Finding(
         check=f"oncall.gap.{gap.level + 1}",
         status=Status.FAIL if gap.begins - now < SOON else Status.WARN,
-        title=f"nobody is on call at level {gap.level + 1} ({level.name}) {begins} until {dated_time(gap.ends, now)}",
-        detail="correct the on-call file, or let somebody stand in with `oncall override`",
+        title=f"no one is on call at level {gap.level + 1} ({level.name}) {begins} until {dated_time(gap.ends, now)}",
+        detail="fix the on-call file, or put a person on call with `oncall override`",
         evidence={"begins": gap.begins.isoformat(), "ends": gap.ends.isoformat()},
         next_step=SEE,
     )
@@ -100,8 +100,8 @@ def _absence(level: int, name: str, why: str) -> Finding:
     return Finding(
         check=f"oncall.absent.{level}.{name}",
         status=Status.FAIL,
-        title=f"level {level} calls {who}, who {why}" if who == name else f"level {level} calls {who} that {why}",
-        detail=f"{who} is skipped when paging; take {name} out of the on-call file, or put somebody in their place",
+        title=f"level {level} pages {who}, who {why}" if who == name else f"level {level} pages {who}, which {why}",
+        detail=f"{who} is skipped when paging; remove {name} from the on-call file, or replace them",
         evidence={"level": level, "name": name},
         next_step=SEE,
     )

@@ -75,7 +75,7 @@ def check_exhausted(count: int | Unavailable, *, at_least: float) -> Finding:
     title, evidence = f"{counted(count, 'job')} out of attempts in the last hour", {"exhausted": count}
     if count < at_least:
         return Finding("jobs.exhausted", Status.OK, title, evidence=evidence)
-    detail = "nobody tries them again unless somebody requeues them"
+    detail = "they are not retried until they are requeued"
     return Finding("jobs.exhausted", Status.FAIL, title, detail, evidence=evidence, next_step=FAILED)
 
 
@@ -86,7 +86,7 @@ def check_contention(waits: Sequence[LockWait] | Unavailable, *, longer_than_s: 
         return Finding(name, Status.UNKNOWN, "lock waits unknown", waits.why, next_step=QUEUE)
     long = [wait for wait in waits if wait.waiting_s > longer_than_s]
     if not long:
-        return Finding(name, Status.OK, "nobody waits long for a lock", evidence={"waiting": len(waits)})
+        return Finding(name, Status.OK, "no session waits long for a lock", evidence={"waiting": len(waits)})
     worst = max(long, key=lambda wait: wait.waiting_s)
     title = f"{counted(len(long), 'session')} waiting for a lock, longest {worst.waiting_s:.0f} s"
     blockers = ", ".join(map(str, worst.blocked_by[:3])) or "unknown"

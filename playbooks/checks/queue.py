@@ -38,7 +38,7 @@ def _check_service(facts: ClaimingFacts, service: Service) -> Finding:
     name, short, due = f"claiming.{service.short}", service.short, facts.due.get(service)
     missing = next((fact for fact in (due, facts.heartbeats) if isinstance(fact, Unavailable)), None)
     if missing is not None:
-        title = f"not known whether {short} claims its jobs"
+        title = f"whether {short} claims its jobs is unknown"
         return Finding(name, Status.UNKNOWN, title, missing.why, service, next_step=STEP)
     waited = facts.as_of - due if isinstance(due, datetime) else timedelta()
     idle = _idle(facts, service)

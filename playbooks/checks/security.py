@@ -41,14 +41,18 @@ MAX_NAMED = 5  # objects in one line; the evidence has all of them
 # Kind of exposure -> how bad, what is right when there is none, what to do.
 _KINDS: Mapping[str, tuple[Status, str, str]] = {
     "grants": (Status.FAIL, "no rights of anon, authenticated or PUBLIC on the closed schemas", "REVOKE them"),
-    "functions": (Status.FAIL, "no functions that reach into the closed schemas open to them", "REVOKE EXECUTE"),
-    "policies": (Status.FAIL, "no policy of row-level security lets them in", "DROP POLICY"),
+    "functions": (Status.FAIL, "no function gives them access to the closed schemas", "REVOKE EXECUTE"),
+    "policies": (Status.FAIL, "no row-level security policy gives them access", "DROP POLICY"),
     "rls": (Status.FAIL, "row-level security is on everywhere", "ALTER TABLE … ENABLE ROW LEVEL SECURITY"),
     "definer": (Status.FAIL, "every SECURITY DEFINER function has a search_path", "ALTER FUNCTION … SET search_path"),
-    "public_schema": (Status.FAIL, "nobody may create in schema public", "REVOKE CREATE ON SCHEMA public"),
+    "public_schema": (Status.FAIL, "no one can create in schema public", "REVOKE CREATE ON SCHEMA public"),
     "defaults": (Status.FAIL, "default privileges open nothing", "ALTER DEFAULT PRIVILEGES … REVOKE"),
     "views": (Status.WARN, "no view of schema public reads with its owner's rights", "SET (security_invoker = true)"),
-    "roles": (Status.FAIL, "our roles and these have no more than they need", "ALTER ROLE … NOSUPERUSER …, or REVOKE"),
+    "roles": (
+        Status.FAIL,
+        "our roles, anon and authenticated have only the rights they need",
+        "ALTER ROLE … NOSUPERUSER …, or REVOKE",
+    ),
     "logins": (Status.WARN, "only known roles can log in", "ALTER ROLE … NOLOGIN, or drop the role"),
 }
 

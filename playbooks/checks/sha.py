@@ -65,14 +65,14 @@ def _check_service(facts: Facts, service: Service) -> Finding:
     if reported == () and _is_stopped(facts, service):
         status, words, detail = Status.OK, "runs nothing", "0 replicas"
     if status is Status.FAIL and _is_deploying(facts, service):
-        status, detail = Status.WARN, "a deployment is under way"
+        status, detail = Status.WARN, "a deployment is in progress"
     step = None if status is Status.OK else STEP
     return Finding(f"sha.{service.short}", status, f"{service.short} {words}", detail, service, evidence, step)
 
 
 def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unavailable) -> tuple[Status, str, str]:
     if isinstance(reported, Unavailable):
-        return Status.UNKNOWN, "does not tell its SHA", reported.why
+        return Status.UNKNOWN, "does not report its SHA", reported.why
     if isinstance(deployed, Unavailable):
         return Status.UNKNOWN, f"runs {_list(reported)}, deployed unknown", deployed.why
     if not reported:

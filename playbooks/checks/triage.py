@@ -95,7 +95,7 @@ def _judge_database(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
         return Verdict(Cause.DATABASE, "api does not reach it either")
     last = max(stale, key=lambda beat: beat.last_heartbeat_at, default=None)
     if last is not None and last.database_ok is False:
-        return Verdict(Cause.DATABASE, f"said {last.worker_id} with its last heartbeat")
+        return Verdict(Cause.DATABASE, f"reported by {last.worker_id} with its last heartbeat")
     return None
 
 
@@ -117,7 +117,7 @@ def _judge_process(service: Service, facts: Facts) -> Verdict:
         return Verdict(Cause.UNKNOWN, "Railway does not answer")
     state = facts.services.get(service)
     if state is None or state.replicas_wanted is None:
-        return Verdict(Cause.UNKNOWN, "Railway does not say what runs")
+        return Verdict(Cause.UNKNOWN, "Railway does not report what runs")
     running = state.serving.running_instances if state.serving else 0
     words = f"Railway runs {running} of {state.replicas_wanted}"
     return Verdict(Cause.DEAD if running < state.replicas_wanted else Cause.WEDGED, words)

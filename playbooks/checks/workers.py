@@ -72,7 +72,7 @@ def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
     now = facts.as_of
     busy_for = job_age(beat, now)
     if beat.status == "error":
-        return Status.FAIL, "worker reports an error", "its heartbeat says status error"
+        return Status.FAIL, "worker reports an error", "its heartbeat has status error"
     if beat.database_ok is False:
         return Status.FAIL, "worker does not reach the database", "its last probe failed"
     if busy_for is not None and busy_for > facts.stuck_after:
@@ -84,7 +84,7 @@ def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
     if beat.status == "starting" and beat.started_at and now - beat.started_at > facts.slow_start_after:
         return (
             Status.WARN,
-            "worker does not get past its start",
+            "worker does not finish starting",
             f"starting {lasting(beat.started_at, now, stored=facts.stored)}",
         )
     return None

@@ -52,7 +52,7 @@ def require_key(presented: str | None, keys: Sequence[Secret], *, closed: str = 
             401,
             "Nothing was read or stored",
             why=f"the header {KEY_HEADER} is missing or holds no valid key",
-            what_next="Present the key that dragonfly-api has in DRAGONFLY_API_KEY.",
+            what_next="Send the key that dragonfly-api has in DRAGONFLY_API_KEY.",
         )
 
 
@@ -65,7 +65,7 @@ def _is_one_of(presented: str, keys: Sequence[Secret]) -> bool:
 UNLIMITED = "/api/live"  # Railway restarts what does not answer its health check
 REAL_ADDRESS = "x-real-ip"  # Railway's edge writes the caller's address there
 SUBSCRIBER_BITS = 64  # what a provider gives to one subscriber (RFC 6177)
-REMEMBERED = 10_000  # addresses and keys; whoever was not seen for longest is forgotten first
+REMEMBERED = 10_000  # addresses and keys; the least recently seen one is dropped first
 
 
 class Allowance:
@@ -124,9 +124,9 @@ class RateLimits:
 
 
 def _address_of(scope: Scope, headers: Headers) -> str:
-    """Behind a proxy what it says, which nobody outside can make up; otherwise who is connected.
+    """Behind a proxy the address that it reports, which a client can't forge; otherwise the peer's own.
 
-    A proxy is connected from a network of its own: whoever comes from the internet cannot claim another address.
+    A proxy is connected from a network of its own: a client on the internet can't claim another address.
     """
     peer = scope["client"][0] if scope.get("client") else ""
     told = headers.get(REAL_ADDRESS, "")
@@ -156,7 +156,7 @@ def _is_public(address: str) -> bool:
 def _too_many(wait_s: float) -> RefusedError:
     return RefusedError(
         429,
-        "The request was not looked at",
-        why="there were too many from this address, or with this key, within a minute",
+        "The request was not processed",
+        why="too many requests came from this address, or with this key, within a minute",
         what_next=f"Try again in {math.ceil(wait_s)} s.",
     )

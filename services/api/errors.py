@@ -73,7 +73,7 @@ def show_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
         why = HTTPStatus(error.status_code).phrase.lower()
-        answer = _answer(error.status_code, "The request was refused", why, "See /docs for what there is.")
+        answer = _answer(error.status_code, "The request was refused", why, "See /docs for the available endpoints.")
         answer.headers.update(error.headers or {})
         return answer
 

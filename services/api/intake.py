@@ -173,7 +173,7 @@ def _known_source(source_system: object) -> str:
         raise RefusedError(
             422,
             "Nothing was stored",
-            why="this source_system has no reader",
+            why="this source_system is unknown",
             what_next=f"Send one of {', '.join(LAYOUTS)}, or leave it out: then it is `{SOURCE_SYSTEM}`.",
         )
     return source_system

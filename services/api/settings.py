@@ -20,7 +20,7 @@ class ApiSettings(ProcessSettings):
     metrics_need_key: bool = True  # what is asked how often is nobody's business; Prometheus can send a header
     openapi_needs_key: bool = True  # with false, /docs and /redoc are served too
     max_upload_bytes: PositiveInt = 200 * MEBIBYTE  # about two million rows
-    requests_per_minute_per_address: PositiveInt = 600  # also at once; whoever asks, with a key or without
+    requests_per_minute_per_address: PositiveInt = 600  # also at the same time; from any client, with a key or without
     requests_per_minute_per_key: PositiveInt = 1200  # a key may be used from several addresses
     health_timeout_s: PositiveFloat = 2.0
     pool_size: PositiveInt = 5

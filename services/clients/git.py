@@ -17,7 +17,7 @@ REMOTE = "origin"  # the runbook's `git push origin v1.x.x`
 
 _TAG_FORMAT = "--format=%(refname:short) %(objecttype)"  # an annotated tag is an object of its own
 
-# No lock for a mere look, and no question that nobody would see.
+# No lock for a read, and no prompt, which no one would see.
 _QUIETLY = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 
 
@@ -71,5 +71,5 @@ def _why(error: str) -> str:
     if "not a git repository" in error:
         return "there is no checkout here"
     if "dubious ownership" in error:
-        return "the checkout belongs to somebody else, and git does not trust it"
+        return "the checkout belongs to another user, and git does not trust it"
     return "it does not answer (run it by hand to see why)"

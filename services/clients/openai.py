@@ -85,7 +85,7 @@ class OpenAIClient:
         `outcome_unknown` whether the service may have worked, and want money, all the same.
 
         `again` is asked before each further attempt, with what came of the last one. The SDK's own retries are off:
-        nobody could count them, and each may cost as much as the first.
+        they could not be counted, and each may cost as much as the first.
         """
         all_s = self._timeout_s * (self._max_retries + 1)
         ends_at = asyncio.get_running_loop().time() + all_s

@@ -111,7 +111,7 @@ _REMEMBERED = 500  # channels; one that was quiet for so long is not limited any
 
 
 class Urgency(IntEnum):
-    """What waits for its moment, the most urgent first. PAGE: somebody is to be woken. NOTE: anything the bot says by
+    """What waits for its moment, the most urgent first. PAGE: wakes a person. NOTE: anything the bot writes by
     itself. ANSWER: what people asked."""
 
     PAGE = 0
@@ -143,14 +143,14 @@ class Pace:
         turn = asyncio.get_running_loop().create_future()
         heapq.heappush(at.waiting, (urgency, next(self._numbers), turn))
         self._let_pass(at)
-        await turn  # whoever is cancelled leaves a turn that is done, and is passed over
+        await turn  # a cancelled caller leaves a finished future, which is skipped
 
     def leave_to_pages(self, until: float) -> None:
         """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and says when it may."""
         self._pages_only_until = max(until, self._pages_only_until)
 
     def _let_pass(self, at: _Channel) -> None:
-        """Whoever may go now goes; a timer comes back for the rest."""
+        """Releases the requests that are due; a timer releases the rest."""
         now = asyncio.get_running_loop().time()
         if at.timer is not None:
             at.timer.cancel()
@@ -282,7 +282,7 @@ class SlackClient:
         """Post a message; (channel id, ts). `key` lets `find` recognise it. At most one a second and channel.
 
         `urgency` decides who goes first when several wait for that. leaves_by: time.monotonic() until which the call
-        may leave this process; whoever gives it waits for the pace themselves. SourceError when that was over: then
+        may leave this process; a caller that sets it waits for the pace itself. SourceError when that was over: then
         nothing was sent. only_in_thread: a reply whose message was deleted, which Slack puts into the channel, is taken
         back. SlackRefusedError with `thread_not_found` then.
         """

@@ -101,7 +101,7 @@ def unwrap_formula(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text without what nobody sees: format characters (zero-width, soft hyphen, directions) and controls."""
+    """The text without invisible characters: format characters (zero-width, soft hyphen, directions) and controls."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(filter(_is_visible, text))

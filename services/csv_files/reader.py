@@ -241,8 +241,8 @@ class CsvFile:
         except csv.Error as error:
             # The csv module's messages name the rule that is broken and never the text.
             raise UnusableFileError(
-                f"it is no CSV at line {self._reader.line_num}: {error}",
-                what_next="Export it again, or mend that line.",
+                f"it is not CSV at line {self._reader.line_num}: {error}",
+                what_next="Export it again, or fix that line.",
             ) from None
 
     def _bounded_lines(self) -> Iterator[str]:

@@ -25,14 +25,14 @@ def is_same_outage(fingerprint: str, firing: Iterable[str]) -> bool:
 
 
 class Severity(StrEnum):
-    """`page`: somebody is woken up for it; `notify`: the channel is told, and it can wait for the day."""
+    """`page`: wakes a person; `notify`: posted in the channel, can wait for business hours."""
 
     PAGE = "page"
     NOTIFY = "notify"
 
 
 class AlertState(StrEnum):
-    """`pending`: seen, and nobody is told yet; `firing`: people were told; `resolved`: over, may come back."""
+    """`pending`: detected, not announced yet; `firing`: people were notified; `resolved`: ended, may fire again."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -53,8 +53,9 @@ class Alert:
 
     Times are the database's clock. opened_at: when it was seen at all; since: when it was seen this time. fires: how
     often people were told that it is there. told_at: when people were told anything last; said_at: when the words of
-    its message were last changed. fine_since: it fires and looks fine, but came back before. held: why nobody is told
-    (a silence, a known cause, a run at work, nobody looked); empty when nothing holds it. line: the page line
+    its message were last changed. fine_since: it fires and looks fine, but fired again before. held: why no one is
+    notified
+    (a silence, a known cause, a running change, no evaluation); empty when nothing holds it. line: the page line
     as plain text. message_key: its message in the outbox, which it may share. id: None until it is stored.
     """
 
@@ -104,10 +105,10 @@ def read_page_line(line: str) -> PageLine:
 class AlertEvent:
     """What happened to an alert, for those who act on it: incidents, pagers.
 
-    `line` is the page line as plain text that nobody escaped yet. `at` is the database's clock.
+    `line` is the page line as plain text, not escaped yet. `at` is the database's clock.
     `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
     may share one. `again`: people were told before in the last hour and it seemed over, or a silence has ended; where
-    its incident is still open that is no new page. `silenced`: somebody has asked not to be told of it for a while; the
+    its incident is still open that is no new page. `silenced`: a silence began to cover it; the
     end of that is told as `again`. `deployed_at`: when a commit was deployed to its service last, None when not lately.
     """
 
@@ -127,7 +128,7 @@ class AlertEvent:
 
 @dataclass(frozen=True)
 class Silence:
-    """Somebody asked not to be told of `what`: a fingerprint, its beginning ("heartbeats"), or a service ("ingest").
+    """A silence of `what`: a fingerprint, its beginning ("heartbeats"), or a service ("ingest").
 
     owner: a Slack user id. in_advance: nothing of the kind was open when it was made (planned work), so it lasts until
     its end; otherwise it ends with the alerts that it is about. ended_at, outcome: None and empty while it lasts.
@@ -158,7 +159,7 @@ def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:
 def in_order(message_keys: Iterable[str]) -> list[str]:
     """The keys of messages ("alert:12"), each once and the oldest first.
 
-    Whoever writes several takes them in this order, so that two who do so never wait for each other.
+    A writer of several locks them in this order, so that two writers never deadlock.
     """
     return sorted(set(message_keys), key=lambda key: (len(key), key))
 
@@ -213,7 +214,7 @@ class Drill:
 
 @dataclass(frozen=True)
 class DrillTraces:
-    """What a drill has left behind so far. `held`: why its alert is told to nobody; empty when nothing holds it."""
+    """What a drill has left behind so far. `held`: why its alert is not announced; empty when nothing holds it."""
 
     alert_id: int
     fired_at: datetime | None

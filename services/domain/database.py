@@ -107,10 +107,10 @@ class PreparedRollback:
 
 @dataclass(frozen=True)
 class Exposure:
-    """One right that nobody should have.
+    """One permission that no one should have.
 
     `kind`: `grants`, `functions`, `policies`, `rls`, `definer`, `public_schema`, `defaults`, `views`, `roles` or
-    `logins`. `role` is empty where the fault is the object's own; `public` stands for everybody.
+    `logins`. `role` is empty where the fault is the object's own; `public` stands for every role.
     """
 
     kind: str
@@ -125,7 +125,7 @@ class ServerFacts:
     of which row-level security may hide rows from it.
 
     `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell. `refuses_writes`:
-    why the database takes no writes of ours; None when it does, or when nobody tried.
+    why the database accepts no writes of ours; None when it does, or when no write was tried.
     """
 
     current_user: str
@@ -150,7 +150,7 @@ class SessionRole:
 class ConnectionUse:
     """`used`: client sessions on the server now; `limit`: how many there may be.
 
-    `pooler_may_allow_fewer`: there is a pooler in front of it, which tells nobody its own limit.
+    `pooler_may_allow_fewer`: there is a pooler in front of it, which does not report its own limit.
     """
 
     used: int

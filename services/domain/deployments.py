@@ -143,12 +143,12 @@ class Deployment:
 
     @property
     def ended_by_itself(self) -> bool:
-        """Whether every process exited with code 0, which Railway also calls stopped; nobody asked it to."""
+        """Whether every process exited with code 0, which Railway also calls stopped, without being told to stop."""
         return self.stopped and bool(self.instances) and all(one.status == "EXITED" for one in self.instances)
 
     @property
     def was_stopped(self) -> bool:
-        """Whether somebody stopped it in Railway, as far as Railway tells."""
+        """Whether it was stopped in Railway, as far as Railway reports."""
         return self.stopped and not self.status.is_failed and not self.ended_by_itself
 
 
@@ -192,7 +192,7 @@ class ServiceState:
         """Whether a run of ours or a person in Railway stopped it: that is how a service gets to zero replicas.
 
         Railway drops a stopped deployment from the active ones after some minutes; the journal and the deployment's own
-        mark then still tell. A process that ended by itself was stopped by nobody.
+        mark then still tell. A process that ended by itself was not stopped.
         """
         if self.serving is not None:
             return False
@@ -244,7 +244,7 @@ class VariableChange:
 @dataclass(frozen=True)
 class ReplicaChange:
     """A service's configured replicas were `before` when they were last seen so, at `not_before`, and `after` when they
-    were seen again, at `not_after`: somebody changed them at some moment between."""
+    were seen again, at `not_after`: they were changed at some moment between."""
 
     service: Service
     before: int

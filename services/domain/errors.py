@@ -40,8 +40,8 @@ class OperatorError(Exception):
 class UsageError(OperatorError):
     """The words typed do not fit the command; nothing was done. The CLI exits with 2.
 
-    `instead`: the word that does not fit and the one that was probably meant; whoever knows the whole line makes a
-    choice of it.
+    `instead`: the word that does not fit and the one that was probably meant; the caller that knows the whole line
+    makes a choice of it.
     """
 
     def __init__(
@@ -109,5 +109,5 @@ class Unavailable:
 
     @property
     def is_server_error(self) -> bool:
-        """Whether somebody answered that the service does not work."""
+        """Whether the service, or its proxy, answered that it does not work."""
         return self.http_status is not None and self.http_status >= 500

@@ -17,7 +17,7 @@ from services.domain.runs import Person
 
 
 class IncidentState(StrEnum):
-    """OPEN: nobody has taken it on, people are called. RESOLVED is the end; a new alert opens a new incident."""
+    """OPEN: not acknowledged, people are paged. RESOLVED is the end; a new alert opens a new incident."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -27,7 +27,7 @@ class IncidentState(StrEnum):
 TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType(
     {
         IncidentState.OPEN: frozenset({IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED}),
-        # Open again when whoever took it on does nothing for too long.
+        # Open again when its owner is inactive for too long.
         IncidentState.ACKNOWLEDGED: frozenset({IncidentState.OPEN, IncidentState.RESOLVED}),
         IncidentState.RESOLVED: frozenset(),
     }
@@ -38,7 +38,7 @@ BEGAN = "began"  # the kind of event that tells when the trouble began, by evide
 
 
 class IncidentSeverity(StrEnum):
-    """How bad it is. SEV1 and SEV2 call people until somebody answers; SEV3 is told in the channel only."""
+    """How bad it is. SEV1 and SEV2 page people until one acknowledges; SEV3 is posted in the channel only."""
 
     SEV1 = "sev1"  # customers or money are affected now
     SEV2 = "sev2"  # part of the system does not work
@@ -66,11 +66,11 @@ class NewIncident:
 class Incident:
     """A stored incident. Times are the database's, timezone-aware.
 
-    title: plain text that nobody escaped yet. services: full names; none when it is about no service alone.
+    title: plain text, not escaped yet. services: full names; none when it is about no service alone.
     opened_by: None when an alert or a terminal opened it. chain: who is called in which order, as it was at the start.
     pages: how often people were called. next_level: an index into the chain's levels, modulo them. due_at: when the
     leader has to do something. active_at: when a person last did. cleared_at: when the last of its alerts ended.
-    briefed: how many parts of the diagnosis were told. diagnosis: the most likely cause as plain text that nobody
+    briefed: how many parts of the diagnosis were posted. diagnosis: the most likely cause as plain text that nobody
     escaped yet, remedy: the command line against it; None while they are not known.
     """
 
@@ -112,7 +112,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class JoinedAlert:
-    """An alert of an incident. `line`: what it says now, plain text that nobody escaped yet. `message_key`: where.
+    """An alert of an incident. `line`: its current text, plain, not escaped yet. `message_key`: where.
     `deployed_at`: when a commit was deployed to its service before it fired, None when not lately."""
 
     alert_id: int
@@ -139,9 +139,9 @@ class PageSent:
 
 @dataclass(frozen=True)
 class IncidentEvent:
-    """One line of the timeline. `by` is None for the bot. `text` is plain text that nobody escaped yet.
+    """One line of the timeline. `by` is None for the bot. `text` is plain text, not escaped yet.
 
-    `channel_id` and `ts` name the message that somebody marked; None for everything else.
+    `channel_id` and `ts` name the message that a person marked; None for everything else.
     """
 
     incident_id: int
@@ -155,7 +155,7 @@ class IncidentEvent:
 
 @dataclass(frozen=True)
 class MarkedMessage:
-    """A message that somebody wants in the timeline. `user_id` wrote it; empty for what is none of a person's."""
+    """A message marked for the timeline. `user_id` wrote it; empty if no person did."""
 
     channel_id: str
     ts: str

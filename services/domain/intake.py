@@ -250,7 +250,7 @@ class Judgment(NamedTuple):
 
 
 SAMPLE = "data_in/simplicity_test_single.csv"  # the runbook's name for it
-MARK = "GOLDEN-PATH"  # how each of its case numbers begins, so that no run can meet somebody's case
+MARK = "GOLDEN-PATH"  # how each of its case numbers begins, so that no run can meet a real case
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from services.domain.services import Service, WorkerType
 from services.domain.thresholds import StaleLimits
 
 BEAT_EVERY = timedelta(seconds=30)  # by default
-MISSED = 2.5 * BEAT_EVERY  # two beats and a bit: gone, where somebody watches closely
+MISSED = 2.5 * BEAT_EVERY  # just over two heartbeats: gone, while a change is watched closely
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ def worker_type_of_job(job_type: str) -> WorkerType | None:
     return service.worker_type if service else None
 
 
-# So that a backlog makes no read dear, and nobody acts otherwise on a million than on so many.
+# So that a backlog makes no read expensive; a million would lead to the same decision.
 PENDING_COUNTED_TO = 10_000
 
 
 def pending_words(pending: int) -> str:
-    """How many wait, as people read it: "318", or "more than 10,000" where nobody counted on."""
+    """How many wait, as people read it: "318", or "more than 10,000" where the count stopped."""
     return str(pending) if pending <= PENDING_COUNTED_TO else f"more than {PENDING_COUNTED_TO:,}"
 
 

@@ -76,7 +76,7 @@ _HIDDEN_RUN = re.compile(rf"{HIDDEN}(?:[\s,.:;/@$%&+#'-]*{HIDDEN})+")
 
 
 def mask_line(line: str) -> str:
-    """A log line that may be shown to anybody: as it is when our own programs print such lines, else its template."""
+    """A log line that may be shown to everyone: as it is when our own programs print such lines, else its template."""
     return line if is_known_line(line) else template(line)
 
 
@@ -187,9 +187,9 @@ def _stem_is_known(stem: str) -> bool:
     return any(form in WORDS for form in (stem, f"{stem}e", doubled, f"{stem[:-1]}y" if stem[-1] == "i" else stem))
 
 
-# A block that nobody closed goes to the end, as Slack shows it.
+# An unclosed block goes to the end, as Slack shows it.
 _PASTED = re.compile(r"```(?P<block>.*?)(?:```|\Z)|`(?P<code>[^`\n]+)`|(?m:^>\s?(?P<quote>[^\n]*)$)", re.DOTALL)
-# A full SHA and a UUID too: nobody needs them in a sentence, and tokens look like them.
+# A full SHA and a UUID too: a sentence doesn't need them, and tokens look like them.
 _TOKENS = re.compile(
     r"""\b\w{1,20}://\S+
        |\b(?!\d{4}-\d\d-\d\dT)(?=\w{0,100}\d)[\w-]{12,}\b|\b\d{5,}\b""",

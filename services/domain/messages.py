@@ -92,7 +92,7 @@ def redacted_page(page: Page) -> Page:
     return replace(page, subject=without_own_secrets(page.subject), text=without_own_secrets(page.text))
 
 
-PAGE = 10  # from this priority on somebody is to be woken
+PAGE = 10  # from this priority on a message wakes a person
 LINK_TO_MESSAGE = "link_to_message"  # action id of a button whose value is a message's key; it is sent as a link
 
 Blocks = Sequence[Mapping[str, Any]]
@@ -133,7 +133,7 @@ class UnsentMessage:
 
     @property
     def is_new_page(self) -> bool:
-        """Whether somebody is to be woken by it who was not yet."""
+        """Whether it wakes a person who was not woken yet."""
         return self.ts is None and self.priority >= PAGE and not self.is_withdrawn
 
 
@@ -256,7 +256,7 @@ def _width(token: str) -> int:
 class Profile:
     """A user as Slack's `users.info` describes them. `team_id`: empty where Slack did not say.
 
-    is_guest: a single- or multi-channel guest. is_stranger: somebody from another company.
+    is_guest: a single- or multi-channel guest. is_stranger: a person from another company.
     """
 
     team_id: str = ""

@@ -17,7 +17,7 @@ from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.runs import Person
 
-REMIND_AFTER = timedelta(minutes=30)  # an incident that somebody has, and in which nothing happens
+REMIND_AFTER = timedelta(minutes=30)  # an acknowledged incident without activity
 UNACKNOWLEDGE_AFTER = timedelta(minutes=10)  # after the reminder
 CALL_AGAIN_AFTER = timedelta(minutes=5)
 
@@ -89,12 +89,12 @@ class Schedule:
 
     @property
     def slack_ids(self) -> frozenset[str]:
-        """Everybody whom it names, and the groups."""
+        """All people that it names, and the groups."""
         groups = {call for level in self.levels for call in level.calls if is_group(call)}
         return frozenset(person.slack for person in self.people.values()) | groups
 
     def person_of(self, slack_id: str) -> OnCallPerson:
-        """Somebody by their Slack id; whoever the file does not name can be reached in Slack only."""
+        """A person by their Slack id; a person whom the file does not name can be reached in Slack only."""
         known = (person for person in self.people.values() if person.slack == slack_id)
         return next(known, OnCallPerson(slack_id, slack_id))
 
@@ -171,7 +171,7 @@ class Chain:
     notes: tuple[str, ...] = field(default=())  # what is wrong with it, in plain words
 
     def level(self, number: int) -> ChainLevel | None:
-        """The level to call, counted from 0 and starting again after the last; None when there is nobody at all."""
+        """The level to call, counted from 0 and starting again after the last; None when the chain has no one."""
         return self.levels[number % len(self.levels)] if self.levels else None
 
 
@@ -194,7 +194,8 @@ def encode_chain(chain: Chain) -> dict[str, Any]:
 
 
 def decode_chain(stored: Mapping[str, Any]) -> Chain:
-    """What `encode_chain` wrote. What it lacks counts as nobody, with the usual times, so that it stops no other."""
+    """What `encode_chain` wrote. What it lacks counts as no one, with the usual times, so that it stops no other
+    level."""
     defaults = Chain()
     return Chain(
         levels=tuple(
@@ -217,7 +218,7 @@ def _seconds(stored: Mapping[str, Any], name: str, default: timedelta) -> timede
 
 
 def nobody_is_absent(slack_id: str) -> str | None:  # noqa: ARG001
-    """Where Slack is not asked: nobody is known to be absent."""
+    """Without Slack: no one is known to be absent."""
     return None
 
 
@@ -228,12 +229,12 @@ def is_group(call: str) -> bool:
 
 _DAY = timedelta(days=1)
 
-Absent = Callable[[str], str | None]  # why nobody is reached behind a Slack id ("is deactivated in Slack"), else None
+Absent = Callable[[str], str | None]  # why a Slack id reaches no one ("is deactivated in Slack"), else None
 
 
 @dataclass(frozen=True)
 class Gap:
-    """From `begins` until `ends` nobody is on call at the level of this index."""
+    """From `begins` until `ends` no one is on call at the level of this index."""
 
     level: int
     begins: datetime
@@ -269,7 +270,7 @@ def targets(
     overrides: Sequence[Override],
     absent: Absent = nobody_is_absent,
 ) -> Iterator[Target]:
-    """How each of them is told, in the order of `Channel`. Whoever is absent is left out."""
+    """The channels of each of them, in the order of `Reach`. Absent people are left out."""
     present = (person for person in on_call(schedule, level, at, overrides) if absent(person.slack) is None)
     for person in present:
         ways = {
@@ -290,14 +291,15 @@ def targets(
 
 
 def holder(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
-    """Who is on call for this rotation, or stands in for whoever is; None when nobody is, or it is not in the file."""
+    """Who is on call for this rotation, overrides included; None when no one is, or it is not in the file."""
     return _person(schedule, rotation, at, overrides) if rotation in schedule.rotations else None
 
 
 def levels_without_a_phone(
     schedule: Schedule, at: datetime, overrides: Sequence[Override], standing_in: Override
 ) -> list[int]:
-    """The numbers of the levels that would reach nobody outside Slack with this override, and do not mean to."""
+    """The numbers of the levels that would reach no one outside Slack with this override, unless the file accepts
+    that."""
     with_it = [*overrides, standing_in]
     return [
         number
@@ -309,7 +311,7 @@ def levels_without_a_phone(
 
 
 def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:
-    """When a level has nobody at all, between the two moments."""
+    """When a level has no one on call, between the two moments."""
     edges = sorted({begins, ends, *_edges(schedule, begins, ends, overrides)})
     found: list[Gap] = []
     for index, level in enumerate(schedule.levels):
@@ -348,7 +350,7 @@ def freeze(
     name_of: Callable[[str], str] = str,
     absent: Absent = nobody_is_absent,
 ) -> Chain:
-    """The chain as it is at this moment. A level that reaches nobody is passed over, and said.
+    """The chain as it is at this moment. A level that reaches no one is skipped, and reported.
 
     `name_of` gives what somebody of whom only the Slack id is known, a group or a stand-in, is called. `absent`: why
     nobody is reached behind a Slack id; such people are skipped, on the phone too, and the level says so.
@@ -419,7 +421,7 @@ def _instant(rotation: Rotation, day: date, clock: time) -> datetime:
 
 
 def _edges(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> Iterator[datetime]:
-    """Every moment between the two at which somebody's turn may begin or end."""
+    """Every moment between the two at which a shift may begin or end."""
     for rotation in schedule.rotations.values():
         clocks = {rotation.handover, *((rotation.hours.begins, rotation.hours.ends) if rotation.hours else ())}
         day = begins.astimezone(rotation.zone).date()

@@ -39,7 +39,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class SelfApproval:
-    """Of one request, filed inside an incident by somebody who may approve such changes. Times are the database's.
+    """Of one request, filed inside an incident by a person who may approve such changes. Times are the database's.
 
     called_at: when the approvers were called. open_at: from then on who asked may begin the countdown. offered_at:
     since when the button is there. starts_at: the end of the countdown; None while none runs, and `reason` with it.
@@ -62,7 +62,7 @@ class SelfApproval:
 class RunState(StrEnum):
     """Where a run is. UNKNOWN: an act's outcome could not be read back, and a person has to decide."""
 
-    PLANNED = "planned"  # waits for its requester's own confirmation; nobody else is asked
+    PLANNED = "planned"  # waits for its requester's own confirmation only
     AWAITING_APPROVAL = "awaiting_approval"
     APPROVED = "approved"
     RUNNING = "running"
@@ -104,7 +104,7 @@ class StepState(StrEnum):
     INTENDED = "intended"
     RUNNING = "running"
     DONE = "done"
-    NOT_PROVED = "not_proved"  # done, as far as anybody can tell
+    NOT_PROVED = "not_proved"  # done, as far as can be known
     FAILED = "failed"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
@@ -126,7 +126,7 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in Slack, as the signed payload names them."""
+    """A person in Slack, as the signed payload names them."""
 
     user_id: str
     team_id: str
@@ -251,7 +251,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Review:
-    """Of one run. It is open until somebody else than `acted_by` has written a note. Times are the database's."""
+    """Of one run. It is open until a person other than `acted_by` has written a note. Times are the database's."""
 
     run_id: int
     acted_by: Person
@@ -269,7 +269,7 @@ class Review:
 class Record:
     """`steps` in their order, `decisions` and `audit` oldest first. `review`: None for a run that was approved.
 
-    lone: None for a run that nobody may start alone.
+    lone: None for a run that can't be self-approved.
     """
 
     run: Run

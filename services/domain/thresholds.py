@@ -11,11 +11,11 @@ from datetime import timedelta
 STALE_AFTER = timedelta(minutes=5)  # the runbook's heartbeat check; HEARTBEAT_STALE_AFTER_S… override it
 NOT_CLAIMED_AFTER = timedelta(minutes=1)  # a claim takes milliseconds, and an idle worker looks every few seconds
 WAITS_LONG_AFTER = timedelta(minutes=5)  # a claim takes seconds; five minutes is the runbook's "something is off"
-BACKLOG_AFTER = timedelta(minutes=15)  # older pages somebody
+BACKLOG_AFTER = timedelta(minutes=15)  # older pages people
 MANY_FAILED = 10  # jobs in an hour; as many as the runbook's crash loop, so no longer single bad files
 STUCK_AFTER = timedelta(minutes=10)  # on one job; the largest file we take is a matter of seconds
 SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits for something that does not come
-LOCK_FORGOTTEN_AFTER = timedelta(hours=24)  # whoever rolled back has had a day to look
+LOCK_FORGOTTEN_AFTER = timedelta(hours=24)  # the person who rolled back has had a day to review it
 LOGS_LOOK_BACK = timedelta(hours=1)  # as far as the runbook looks back for failed jobs
 OUTAGE_OVER_AFTER = timedelta(minutes=5)  # without a new line, while the live check is fine: it is over
 

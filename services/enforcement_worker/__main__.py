@@ -57,7 +57,7 @@ class EnforcementSettings(WorkerSettings):
 
     @property
     def prices(self) -> Prices | None:
-        """None while the prices of a model of somebody's own choice are not known."""
+        """None while the prices of a configured model are unknown."""
         if self.openai_input_usd_per_mtok is not None and self.openai_output_usd_per_mtok is not None:
             return Prices(self.openai_input_usd_per_mtok, self.openai_output_usd_per_mtok)
         return DEFAULT_PRICES if self.openai_model == DEFAULT_MODEL else None
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, Handler]:
-    """Why nobody can be asked for memos, if so, and what becomes of jobs for them."""
+    """Why memos can't be requested, if so, and what happens to their jobs."""
     if settings.openai_api_key is None:
         return NO_KEY, partial(write_no_memos, why=NO_KEY)
     if settings.prices is None:

@@ -74,8 +74,8 @@ def _payments(paid_on: Sequence[date], as_of: date) -> tuple[int, str]:
     if not paid_on:
         return 0, "+0: no payment is known."
     if as_of < years_after(max(paid_on), PAYING_YEARS):
-        return 20, "+20: somebody paid within a year, so somebody can."
-    return 8, "+8: somebody paid once, more than a year ago."
+        return 20, "+20: a payment was made within a year."
+    return 8, "+8: a payment was made, more than a year ago."
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ MEMO_ATTEMPTS = 8  # over some twenty minutes: models have outages
 async def assess_batch(job: ClaimedJob, database: Database, *, why_no_memos: str | None) -> Result:
     """Handle one `enforcement_next_step` job, whose payload is `{"batch_id": …}`.
 
-    Repeating it on the same day changes nothing. Unless there is a reason why nobody can be asked for memos, a job for
+    Repeating it on the same day changes nothing. Unless there is a reason why memos can't be requested, a job for
     them is queued in the last of its transactions.
     """
     batch_id = batch_of(job)

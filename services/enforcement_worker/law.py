@@ -42,7 +42,7 @@ def presumed_paid_on(entered_on: date, paid_on: Iterable[date] = ()) -> date:
     """The day from which it is presumed paid.
 
     A payment within the twenty years begins them anew, as against the one who made it; a written acknowledgment does
-    too, but nobody tells us of those.
+    too, but the files don't report those.
     """
     end = years_after(entered_on, PRESUMED_PAID_YEARS)
     for day in sorted(paid_on):
@@ -202,7 +202,7 @@ class _Account(NamedTuple):
         amount = amount_cents * self.scale
         to_interest = min(self.interest, amount)
         left = self.principal - (amount - to_interest)
-        is_paid_off = left <= 0 or not self.cents(left)  # nobody can pay a part of a cent
+        is_paid_off = left <= 0 or not self.cents(left)  # a part of a cent can't be paid
         return self._replace(principal=0 if is_paid_off else left, interest=self.interest - to_interest)
 
     def cents(self, parts: int) -> int:

@@ -1,6 +1,6 @@
 """The strategy memo: its prompt, cost limits, and the check of what the language model returns. Pure.
 
-Its words are advice beside our figures. They may name no figure, no address and nobody: figures come from our own
+Its words are advice beside our figures. They may name no figure, no address and no person: figures come from our own
 calculation only, and whatever looks like anything else is refused as a whole, not repaired.
 
 No name, no case number, no text of the file. Amounts and dates become bands, and a county that New York does not have

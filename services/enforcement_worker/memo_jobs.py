@@ -96,7 +96,7 @@ NO_BUDGET = "OPENAI_BUDGET_USD is used up"
 
 
 async def write_no_memos(_job: ClaimedJob, _database: Database, *, why: str) -> Result:
-    """For a worker that cannot ask anybody any more, and finds a job of one that could."""
+    """For a worker without access to the model that finds a memo job of a worker with access."""
     _tell_missing(why)
     return {"written": 0, "note": why}
 

@@ -205,10 +205,10 @@ def _result(batch: StartedBatch) -> dict[str, str | int]:
 
 
 class IngestSettings(WorkerSettings):
-    """Ages in days after which the worker deletes what nobody needs any more; 0 keeps it for good."""
+    """Ages in days after which the worker deletes data that is no longer needed; 0 keeps it for good."""
 
     completed_jobs_keep_days: NonNegativeInt = 90
-    failed_jobs_keep_days: NonNegativeInt = 365  # somebody may still put them back
+    failed_jobs_keep_days: NonNegativeInt = 365  # they may still be requeued
     intake_log_keep_days: NonNegativeInt = 365
     raw_rows_keep_days: NonNegativeInt = 0  # the originals as uploaded: only who set an age has them deleted
 

@@ -137,7 +137,7 @@ def parse_filing_date(text: str, *, today: date) -> date:
 
 
 def parse_consumer_debt(text: str) -> bool | None:
-    """Whether it is consumer debt; None where the file says that nobody knows."""
+    """Whether it is consumer debt; None where the file marks it as unknown."""
     known = _CONSUMER_DEBT.get(text.lower(), text)
     if isinstance(known, str):
         if is_placeholder(text):
@@ -159,7 +159,7 @@ def payment_reference(text: str) -> str:
 
 
 def party_name(text: str) -> str:
-    """A plaintiff or defendant as the file writes it, but for what nobody sees."""
+    """A plaintiff or defendant as the file writes it, without invisible characters."""
     if len(text) > LONGEST_PLACEHOLDER and text.isascii() and text.isprintable() and text[0] != "=":
         return text
     return _present(" ".join(visible(unwrap_formula(text)).split()))

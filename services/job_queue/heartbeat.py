@@ -138,7 +138,7 @@ class WorkerHeartbeat:
             self._told = ""
 
     async def _prune(self) -> None:
-        """Once a start: each start leaves a row, and nobody else may delete here."""
+        """Once a start: each start leaves a row, and no other role may delete here."""
         with suppress(SourceError):  # the next start does it
             async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
                 await prune_heartbeats(conn, older_than=DEAD_ROWS_KEPT)

@@ -103,7 +103,7 @@ def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
 
 
 class LostClaims:
-    """Nobody else would miss such a job while this worker beats.
+    """No other worker reclaims such a job while this worker sends heartbeats.
 
     A lane holds `claiming` from before it claims until the jobs are in the worker's state: what another lane has just
     claimed, and has not been told of yet, is no stray.

@@ -46,7 +46,7 @@ class LocalDatabase:
         """
         self._url = url
         self.sql_directory = SQL_DIRECTORY if url else directory / "sql"
-        # One port for its whole life, so that a stopped server comes back where everybody looks for it.
+        # One port for its whole life, so that a stopped server comes back at the address that every client uses.
         self._server = None if url else PostgresServer(directory / "postgres", find_free_port(), fast=fast)
         self.urls: SandboxDatabase
 

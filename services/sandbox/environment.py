@@ -123,7 +123,8 @@ def bot_variables(
 
 
 def phone_variables(*, page: str, mail: str) -> dict[str, str]:
-    """Everybody who may be on call has a phone and a mailbox. `page`: where the stand-ins listen; `mail`: SMTP_URL."""
+    """Every person who may be on call has a phone and a mailbox. `page`: where the stand-ins listen; `mail`:
+    SMTP_URL."""
     variables = {"SMTP_URL": mail, "SMTP_FROM": phones.SENDER}
     for user in (model.OLIVIA, model.ANN, model.BEN):
         name = user.name.upper()
@@ -136,7 +137,7 @@ def phone_variables(*, page: str, mail: str) -> dict[str, str]:
 
 
 def _made_up_jwt() -> str:
-    """Shaped like Supabase's service-role key, and signed by nobody."""
+    """Shaped like Supabase's service-role key, and without a real signature."""
     parts = (
         {"alg": "HS256", "typ": "JWT"},
         {"iss": "supabase", "ref": PROJECT_REF, "role": "service_role", "iat": 1764547200, "exp": 2080123200},

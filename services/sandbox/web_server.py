@@ -23,17 +23,17 @@ def serve_own_hosts_only(app: FastAPI) -> None:
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Another site must not stop somebody's Postgres: browsers say who asks. Raises 403."""
+    """Another site must not stop a user's Postgres: browsers send the origin. Raises 403."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(403, "Only the sandbox's own page may do this")
 
 
-# Below those that systems give to whoever asks for any: nobody gets one by chance before its process listens there.
+# Below the ephemeral range, so that no process gets one by chance before ours listens there.
 UNASKED = range(10_000, 32_768)
 
 
 def find_free_port(among: Sequence[int] = UNASKED) -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    """A TCP port on 127.0.0.1 that is free now."""
     while True:
         port = random.choice(among)  # noqa: S311 - no secret
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""How long a page takes to be posted while everybody asks as fast as they can."""
+"""How long a page takes to be posted while all people send commands as fast as they can."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def _figure(on_young: float, on_old: float) -> str:
 
 @contextlib.asynccontextmanager
 async def _filling(urls: DatabaseUrls) -> AsyncIterator[Connection]:
-    """As the owner. Nobody listens for new jobs, and autovacuum has been there at the end."""
+    """As the owner. No worker listens for new jobs, and autovacuum has run at the end."""
     async with await connect(Secret(urls.owner), application_name="benchmark", timeout_s=5) as conn:
         await conn.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER USER")
         yield conn

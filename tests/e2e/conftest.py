@@ -61,7 +61,7 @@ class Stage:
 
     @staticmethod
     def is_news(message: Message) -> bool:
-        """Whether the bot said it by itself: an alert, an incident, or a deployment that somebody made."""
+        """Whether the bot posted it unasked: an alert, an incident, or a deployment made outside the bot."""
         payload = (message.metadata or {}).get("event_payload") or {}
         return str(payload.get("key", "")).startswith(("alert:", "incident:", "rollout:"))
 

@@ -1,4 +1,5 @@
-"""Three in the morning, in a browser: a worker dies, a phone rings, somebody takes it on, restarts it, and says why."""
+"""Three in the morning, in a browser: a worker dies, a phone rings, a person acknowledges, restarts it, and gives the
+cause."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await expect(thread.get_by_role("button", name="Doctor")).to_be_visible()
 
         await root.get_by_role("button", name="Restart ingest").click()
-        run = thread.locator("article").filter(has_text=re.compile("WAITS FOR CONFIRMATION.*Restart ingest"))
+        run = thread.locator("article").filter(has_text=re.compile("WAITING FOR CONFIRMATION.*Restart ingest"))
         await run.get_by_role("button", name="Confirm").click()
         await page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
         await expect(root).to_contain_text("CLEARED, to be resolved by")

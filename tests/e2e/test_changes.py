@@ -121,7 +121,7 @@ def channel(stage: Stage) -> Channel:
 
 async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, channel: Channel) -> None:
     asked = await channel.ask("scale ingest 2")
-    assert "WAITS FOR CONFIRMATION" in asked.text
+    assert "WAITING FOR CONFIRMATION" in asked.text
 
     await channel.click(asked, CONFIRM, model.OLIVIA.id)
     done = await channel.until(asked, "DONE")
@@ -135,7 +135,7 @@ async def test_scaling_up_is_confirmed_carried_out_and_proved(stage: Stage, chan
 
 async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage: Stage, channel: Channel) -> None:
     asked = await channel.ask("golden-path")
-    assert "WAITS FOR CONFIRMATION" in asked.text
+    assert "WAITING FOR CONFIRMATION" in asked.text
 
     await channel.click(asked, CONFIRM, model.OLIVIA.id)
     done = await channel.until(asked, "DONE")
@@ -157,7 +157,7 @@ async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage:
     asked = await channel.click_for_run(offer, recommended["action_id"], model.OLIVIA.id)
     assert f"<!subteam^{model.APPROVERS.id}>" in shown(asked)
     await channel.click(asked, APPROVE, model.OLIVIA.id)
-    await channel.told(model.OLIVIA.id, "Your click changed nothing")
+    await channel.told(model.OLIVIA.id, "Nothing changed")
     await channel.click(asked, APPROVE, model.ANN.id)
     done = await channel.until(asked, "DONE")
 
@@ -197,7 +197,7 @@ async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, channel: Cha
     asked = await channel.ask("redeploy enforcement")
 
     await channel.click(asked, APPROVE, model.OTTO.id)
-    await channel.told(model.OTTO.id, "Your click changed nothing")
+    await channel.told(model.OTTO.id, "Nothing changed")
 
     await channel.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
     await channel.until(asked, "CANCELLED")
@@ -216,7 +216,7 @@ async def test_clicks_of_two_people_make_one_run(stage: Stage, channel: Channel)
     assert shown(done).count("Approved by") == 1
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
     late = model.BEN if f"Approved by <@{model.ANN.id}>" in shown(done) else model.ANN
-    await channel.told(late.id, "Your click changed nothing")
+    await channel.told(late.id, "Nothing changed")
 
 
 async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(stage: Stage, channel: Channel) -> None:
@@ -233,7 +233,7 @@ async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(st
     told = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
     assert "not by a run of the bot" in shown(told)
     again = await channel.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
-    assert "WAITS FOR APPROVAL" in again.text
+    assert "WAITING FOR APPROVAL" in again.text
     await channel.click(again, APPROVE, model.BEN.id)
     await channel.until(again, "DONE")
 
@@ -263,8 +263,8 @@ async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can
         failed = await channel.until(await _roll_back_database(channel), "FAILED")
         await conn.execute(f"ALTER TABLE {TABLE.partition('.')[0]}.elsewhere RENAME TO {TABLE.partition('.')[2]}")
 
-    assert "what had been stopped was started again" in shown(failed)
-    assert f"The schema stands at {VERSION}" in shown(failed)
+    assert "the stopped services were started again" in shown(failed)
+    assert f"The schema is at {VERSION}" in shown(failed)
     assert [service.active.commit.sha for service in services if service.active] == before
     assert "0 of" not in shown(await stage.ask("/dragonfly heartbeats"))
 
@@ -303,7 +303,7 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
 async def _is_reviewed_by_somebody_else(stage: Stage, channel: Channel, stopped: Message) -> None:
     assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=model.ANN.id))
     await channel.click(stopped, REVIEW, model.OLIVIA.id)
-    await channel.told(model.OLIVIA.id, "Your click changed nothing")
+    await channel.told(model.OLIVIA.id, "Nothing changed")
 
     await channel.click(stopped, REVIEW, model.ANN.id)
     await channel.modal(model.ANN.id, "Review")

@@ -1,4 +1,4 @@
-"""Whole incidents as whoever is called at night lives through them, and how much of a phone each takes.
+"""Whole incidents as the person on call at night experiences them, and how many phone screens each takes.
 
 The one who is called presses the first button and nothing else before: that acknowledges. From the page to the end the
 bot writes at most five messages into the thread.
@@ -47,8 +47,8 @@ async def test_a_worker_killed_at_night_is_restarted_in_five_messages(
     called = _called(root)
     await _diagnosed(stage, root, "enforcement")
     root = await _press(stage, root, called, "Restart enforcement")
-    await _until(stage, root, "ACKNOWLEDGED")  # nobody pressed Acknowledge
-    run = await _reply(stage, root, "WAITS FOR CONFIRMATION")
+    await _until(stage, root, "ACKNOWLEDGED")  # no one pressed Acknowledge
+    run = await _reply(stage, root, "WAITING FOR CONFIRMATION")
     await _click(stage, run, called, CONFIRM)
     await _until(stage, root, "CLEARED")
     await _reply(stage, root, "DONE")
@@ -66,7 +66,7 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage, thread
     called = _called(root)
     await _diagnosed(stage, root, bad.sha[:8])
     root = await _press(stage, root, called, "Roll back to ")
-    run = await _reply(stage, root, "WAITS FOR APPROVAL")
+    run = await _reply(stage, root, "WAITING FOR APPROVAL")
     await _click(stage, run, model.BEN if called == model.ANN else model.ANN, APPROVE)
     await _until(stage, root, "CLEARED")
     await _reply(stage, root, "DONE")
@@ -98,7 +98,7 @@ async def test_a_stopped_postgres_takes_five_messages(stage: Stage, thread_heigh
     await stage.sandbox.database.stop_postgres()
     try:
         page = await stage.wait_for(
-            lambda one: one.ts not in known and "does not reach the database" in one.text, timeout_s=STORY_S
+            lambda one: one.ts not in known and "can't reach the database" in one.text, timeout_s=STORY_S
         )
         await _click(stage, page, model.ANN, ACKNOWLEDGE)
         await stage.wait_for(lambda one: one.ts == page.ts and "acknowledged by" in one.text)
@@ -141,13 +141,13 @@ async def _has_worked(stage: Stage, service: Service) -> None:
 async def _page(stage: Stage, known: set[str]) -> Message:
     """The root message of the new incident, once it says who is called."""
     return await stage.wait_for(
-        lambda one: _is_root(one) and one.ts not in known and "📟 called" in _shown(one), timeout_s=STORY_S
+        lambda one: _is_root(one) and one.ts not in known and "📟 paged" in _shown(one), timeout_s=STORY_S
     )
 
 
 def _called(root: Message) -> User:
     """Whose week it is."""
-    words = _shown(root).partition("📟 called ")[2].lower()
+    words = _shown(root).partition("📟 paged ")[2].lower()
     return model.ANN if words.startswith("ann") else model.BEN
 
 
@@ -155,7 +155,7 @@ async def _diagnosed(stage: Stage, root: Message, words: str) -> None:
     """The diagnosis is whole, and names the cause in its first line."""
     await stage.wait_for(
         lambda one: (
-            "Most likely" in one.text and words in one.text.split("\n")[0] and "Still reading" not in _shown(one)
+            "Most likely" in one.text and words in one.text.split("\n")[0] and "Still collecting" not in _shown(one)
         ),
         thread_ts=root.ts,
         timeout_s=STORY_S,
@@ -206,7 +206,7 @@ async def _resolve_and_count(stage: Stage, root: Message, person: User) -> None:
 
 
 def _replies(stage: Stage, root: Message) -> list[Message]:
-    """What the bot wrote into the thread for everybody."""
+    """What the bot wrote into the thread for everyone."""
     shown = stage.messages(thread_ts=root.ts)
     bot = stage.sandbox.workspace.bot.id
     return [one for one in shown if one.ts != root.ts and one.user == bot and one.visible_to is None]

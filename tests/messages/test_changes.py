@@ -183,7 +183,7 @@ def test_outcomes(golden: Compare) -> None:
 def test_approvals(golden: Compare) -> None:
     run = a_run()
     asked = pages.Called(("U0ANN", "U0BEN"), timedelta(minutes=3), None)
-    not_alone = replace(asked, users=("U0ANN",), why_no_self_approval="`scale` always needs somebody else")
+    not_alone = replace(asked, users=("U0ANN",), why_no_self_approval="`scale` always needs another approver")
     planned = a_run(RunState.PLANNED, approvals_needed=0)
     golden(
         "approvals",
@@ -201,7 +201,7 @@ def test_approvals(golden: Compare) -> None:
             "decided: expired": message_text(*pages.call_over(a_run(RunState.EXPIRED), [])),
             "counted": answer_text(decided_answer(run, missing=1, notes=())),
             "refused": answer_text(
-                outcome_answer(Refused("You can't approve your own request", "<@U0BEN> could approve it."), 12)
+                outcome_answer(Refused("You can't approve your own request", "<@U0BEN> can approve it."), 12)
             ),
         },
     )

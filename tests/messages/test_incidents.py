@@ -85,7 +85,7 @@ def test_incidents(golden: Compare) -> None:
     cleared = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
     found = incident(diagnosis="ingest crashes at start: deploy e9a70d3b at 11:54 UTC", remedy="rollback ingest to 8d0")
     by_hand = acknowledged(opened_by=BEN)
-    level_2 = PageSent(7, 2, 1, "nobody has acknowledged it", NOW)
+    level_2 = PageSent(7, 2, 1, "not acknowledged yet", NOW)
     noted = [IncidentEvent(7, NOW, "opened", None, "opened by an alert: PAGE prod")]
     noted += [IncidentEvent(7, NOW + FIVE, "marked", BEN, "it was the pool", "C1", "1.2")]
     record = IncidentRecord(incident(), (alert(),), tuple(PAGES), tuple(noted))
@@ -107,9 +107,9 @@ def test_incidents(golden: Compare) -> None:
             "resolved": message_text(*incident_message(resolved(), [alert()], PAGES, CHAIN)),
             "paged, in the thread": message_text(*called_message(level_2, CHAIN.levels[1])),
             "paged too late": message_text(*late_call(acknowledged())),
-            "reminder of its owner": message_text(*reminder(acknowledged(), "nothing happened since 11:30 UTC")),
-            "reminder, no owner": message_text(*reminder(incident(), "nothing happened since 11:30 UTC")),
-            "reminder, cleared": message_text(*reminder(incident(cleared_at=NOW), "nothing happened since 11:30 UTC")),
+            "reminder of its owner": message_text(*reminder(acknowledged(), "no activity since 11:30 UTC")),
+            "reminder, no owner": message_text(*reminder(incident(), "no activity since 11:30 UTC")),
+            "reminder, cleared": message_text(*reminder(incident(cleared_at=NOW), "no activity since 11:30 UTC")),
             "direct message": message_text(*pages.direct_message(incident(), [alert()], PAGES[0], "incidents")),
             "direct message, yours": message_text(*pages.direct_message_after(acknowledged(), [alert()], ANN.user_id)),
             "direct message, another's": message_text(
@@ -205,7 +205,7 @@ def test_drills(golden: Compare) -> None:
         Call("Otto", "direct", None),
     )
     answered = report(replace(FIRED, calls=calls, answered_at=after(40 * SECOND), answered_by="U2"), "answered")
-    missed = report(FIRED, "nobody answered within 5 minutes")
+    missed = report(FIRED, "no acknowledgement within 5 minutes")
     golden(
         "drills",
         {

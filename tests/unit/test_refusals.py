@@ -158,7 +158,7 @@ async def test_a_value_that_does_not_fit_ends_with_something_to_type(line: str) 
 
 
 def test_a_refused_decision_has_the_run_as_a_button() -> None:
-    answer = outcome_answer(Refused("who asks does not approve", "<@U1> could approve it."), 7)
+    answer = outcome_answer(Refused("you can't approve your own request", "<@U1> can approve it."), 7)
 
     assert answer.blocks[-1]["elements"][0]["value"] == "run 7"
 

@@ -1,4 +1,4 @@
-"""What import-linter cannot say of the house: nobody reaches into a private module, and each folder has few crumbs."""
+"""What import-linter can't check: no import of a private module from outside, and few tiny files per folder."""
 
 from __future__ import annotations
 

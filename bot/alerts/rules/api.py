@@ -45,7 +45,7 @@ def _heard(seen: Snapshot, finding: Finding) -> Finding:
 
 def _pace(health: ApiHealth | Unavailable, slower_than_ms: float) -> Finding:
     if isinstance(health, Unavailable):
-        return Finding("", Status.UNKNOWN, "how fast api answers is unknown", health.why, Service.API)
+        return Finding("", Status.UNKNOWN, "the response time of api is unknown", health.why, Service.API)
     status = Status.WARN if health.elapsed_ms > slower_than_ms else Status.OK
     title = f"api answers in {health.elapsed_ms:.0f} ms"
     return Finding("", status, title, f"slow is beyond {slower_than_ms:.0f} ms", Service.API)

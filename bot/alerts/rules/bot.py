@@ -29,5 +29,5 @@ def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 def _railway(seen: Snapshot) -> Finding:
     if not isinstance(seen.services, Unavailable):
         return fine("Railway answers")
-    title = "Railway does not answer: deployments and replicas are not watched"
+    title = "Railway does not answer: deployments and replicas are not monitored"
     return Finding("", Status.FAIL, title, seen.services.why, next_step=CONFIG)

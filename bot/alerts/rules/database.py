@@ -39,7 +39,7 @@ def _reached(seen: Snapshot) -> Finding:
     """The bot reaches the database, or this would not be asked: do the others?"""
     lost = _without_database(seen)
     if not lost:
-        return fine("database reached by everybody who says so")
+        return fine("every service that reports it reaches the database")
     title = f"database not reached by {', '.join(lost)}"
     return Finding("", Status.FAIL, title, "the bot reaches it", evidence={"lost": lost}, next_step=HEALTH)
 
@@ -50,7 +50,7 @@ def _written(api: ApiHealth | Unavailable) -> Finding:
         return Finding("", Status.UNKNOWN, "whether the api can write to the database is unknown", next_step=HEALTH)
     if api.db_writable is False:
         return Finding("", Status.FAIL, database.NO_WRITES, "says the api", next_step=HEALTH)
-    return fine("the database takes writes")
+    return fine("the database accepts writes")
 
 
 def _without_database(seen: Snapshot) -> list[str]:
@@ -72,9 +72,9 @@ def _visibility(work: Work | None, upkeep: SlowReads | None) -> Iterator[tuple[s
     if not answers:
         return
     if not refused:
-        yield "answers", fine("the database answers everything")
+        yield "answers", fine("the database answers every query")
         return
-    title = f"the database does not tell {', '.join(refused)}"
+    title = f"the database does not report {', '.join(refused)}"
     yield "answers", Finding("", Status.FAIL, title, next(iter(refused.values())), next_step=database.CONFIG)
 
 

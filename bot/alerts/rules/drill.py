@@ -35,4 +35,4 @@ def _check(seen: Snapshot, drill: Drill) -> Finding:
     [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
     facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after, stored=True)
     [finding] = [one for one in heartbeats.check(facts) if one.service is worker.service]
-    return replace(finding, title=f"{MARK} {drill.id}: a made-up worker, {finding.title}", next_step=None)
+    return replace(finding, title=f"{MARK} {drill.id}: a simulated worker, {finding.title}", next_step=None)

@@ -80,6 +80,6 @@ def _locked(seen: Snapshot) -> set[Service]:
 
 
 def _frozen(service: Service) -> Finding:
-    title = f"auto-deploy of {service.short} is off, and no lock says why"
+    title = f"auto-deploy of {service.short} is off, and no lock explains it"
     detail = "a push to main does not deploy it; unlock turns it on again"
     return Finding("", Status.WARN, title, detail, service, next_step=NextStep("How to", "help unlock"))

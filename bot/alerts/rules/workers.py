@@ -115,7 +115,7 @@ def _wedged(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     wedged = [finding for finding in workers.check(facts) if finding.status is Status.WARN]
     for service in WORKERS:
         own = [finding for finding in wedged if finding.service is service]
-        for finding in own or [fine(f"{service.short} workers get on", service)]:
+        for finding in own or [fine(f"{service.short} workers make progress", service)]:
             yield signal("workers", settings, finding, subject=service.short)
 
 

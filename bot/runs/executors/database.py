@@ -148,7 +148,7 @@ class ApplySql(Act[ApplySqlFile]):
         if isinstance(status, Unavailable):
             return Unknown(str(status))
         if status.head != self._step.head:
-            return Drifted(f"the schema stands at {status.head or 'nothing'}, not at {self._step.head}")
+            return Drifted(f"the schema is at {status.head or 'nothing'}, not at {self._step.head}")
         return Ready({"head": self._step.head})
 
     async def send(self, intent: Json, _deadline: float) -> Done | None:
@@ -169,8 +169,8 @@ class ApplySql(Act[ApplySqlFile]):
         if isinstance(status, Unavailable):
             return Unknown(str(status))
         if any(one.version == intent["head"] for one in status.applied):
-            return NotApplied(f"the schema still stands at {status.head}")
-        return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
+            return NotApplied(f"the schema is still at {status.head}")
+        return Done(f"the schema is at {status.head or 'nothing'}", {"head": status.head})
 
     async def _apply(self, head: str) -> None:
         settings = self._tools.world.settings

@@ -64,7 +64,7 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
         note = f"deployment {ours.short_id} of {short_sha(ours.commit_sha)}"
         return Done(note, {"deployment_id": ours.id})
     if new:
-        return Unknown(f"somebody else deployed {short_sha(new[0].commit_sha)} to {service.short} meanwhile")
+        return Unknown(f"{service.short} has a deployment of {short_sha(new[0].commit_sha)} that this run did not make")
     return NotApplied(f"{service.short} has no new deployment")
 
 

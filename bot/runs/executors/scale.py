@@ -43,7 +43,7 @@ class Scale(Act[ScaleService]):
                 f"{self._step.service.short} has {_count(now)} now, and the step starts from {self._step.from_}"
             )
         if not state.regions:
-            return Drifted("Railway does not say in which regions the service runs")
+            return Drifted("Railway does not report in which regions the service runs")
         wanted = spread(state.regions, self._step.to)
         if wanted is None:
             return Drifted(f"{self._step.to} replicas cannot keep its {len(state.regions)} regions")
@@ -62,9 +62,7 @@ class Scale(Act[ScaleService]):
             return Done(note, {"regions": now})
         if now == intent["was"]:
             return NotApplied(f"{self._step.service.short} still has {_count(_configured(state))}")
-        return Unknown(
-            f"{self._step.service.short} has {_count(_configured(state))}, which somebody else must have set"
-        )
+        return Unknown(f"{self._step.service.short} has {_count(_configured(state))}, which was not set by this run")
 
 
 def spread(regions: Mapping[str, int], to: int) -> dict[str, int] | None:

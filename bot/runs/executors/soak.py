@@ -102,7 +102,7 @@ def _slower(facts: Facts) -> str | None:
     )
     if since >= SLOWER * before:
         return None
-    return f"{since * 60:.0f} jobs a minute, {before * 60:.0f} before, while {pending_words(facts.pending)} wait"
+    return f"{since * 60:.0f} jobs per minute, {before * 60:.0f} before, while {pending_words(facts.pending)} wait"
 
 
 LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for its last beat

@@ -233,8 +233,8 @@ class SchemaHead(Watch[VerifySchemaHead]):
         if isinstance(status, Unavailable):
             return Unknown(str(status))
         if status.head == self._step.version:
-            return Done(f"the schema stands at {status.head or 'nothing'}", {"head": status.head})
-        return Failed(f"the schema stands at {status.head or 'nothing'}, not at {self._step.version or 'nothing'}")
+            return Done(f"the schema is at {status.head or 'nothing'}", {"head": status.head})
+        return Failed(f"the schema is at {status.head or 'nothing'}, not at {self._step.version or 'nothing'}")
 
 
 def _may_run(state: ServiceState | None) -> bool:

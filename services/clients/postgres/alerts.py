@@ -46,7 +46,7 @@ async def store_alert(conn: Connection, alert: Alert) -> None:
 
 
 async def forget_alert(conn: Connection, id: int) -> None:  # noqa: A002
-    """It passed before anybody was told."""
+    """It cleared before people were notified."""
     await conn.execute(SQL["forget_alert"], {"id": id})
 
 
@@ -66,7 +66,7 @@ async def list_alert_decisions(conn: Connection, fingerprint: str, *, limit: int
 
 
 async def note_look(conn: Connection, *, now: datetime, gap: timedelta, aftermath: timedelta) -> datetime | None:
-    """Until when the effects of nobody looking may last; None when somebody always looked within `gap`."""
+    """Until when a pause of the evaluation may have effects; None when every evaluation came within `gap`."""
     parameters = {"now": now, "gap": gap, "aftermath": aftermath}
     row = await (await conn.execute(SQL["note_look"], parameters)).fetchone()
     return row[0] if row else None

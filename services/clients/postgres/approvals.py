@@ -43,7 +43,7 @@ async def record_decision(
 ) -> bool:
     """Whether it counts: the run waits for it, has not expired, has this plan, and the person had not decided yet.
 
-    The run stays locked until the transaction ends; whoever counts the decisions afterwards sees all there are.
+    The run stays locked until the transaction ends; a later count of the decisions sees all of them.
     """
     parameters = {
         "run_id": run_id,
@@ -75,7 +75,7 @@ def _to_decision(*, user_id: str, team_id: str, **columns: Any) -> Decision:
 async def append_audit(
     conn: Connection, *, actor: str, event: str, run_id: int | None, details: Mapping[str, Any]
 ) -> str:
-    """The new row's hash. Append last in a transaction: nobody else can before it ends.
+    """The new row's hash. Append last in a transaction: it blocks other appends until it ends.
 
     `details` is JSON-able and holds no secret and no personal data beyond Slack ids: it stays for ever.
     """
@@ -128,7 +128,7 @@ async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, sil
 
 
 async def read_lone_start(conn: Connection, run_id: int) -> SelfApproval | None:
-    """None for a request that nobody may start alone."""
+    """None for a request that can't be self-approved."""
     return await fetch_one(conn, SelfApproval, "read_lone_start", run_id=run_id)
 
 

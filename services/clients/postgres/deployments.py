@@ -36,7 +36,7 @@ def _to_change(*, service: str, **columns: object) -> ReplicaChange:
 
 
 async def is_first_watch(conn: Connection) -> bool:
-    """Whether nobody ever looked: what serves then was not deployed under anybody's eyes."""
+    """Whether no read was ever recorded: the active deployment was then not observed being deployed."""
     row = await (await conn.execute(SQL["is_first_watch"])).fetchone()
     return bool(row and row[0])
 
@@ -74,7 +74,7 @@ async def open_rollout(conn: Connection, *, commit_sha: str | None) -> int:
 async def remember_deployment(
     conn: Connection, *, deployment_id: str, service: Service, rollout_id: int | None
 ) -> None:
-    """`rollout_id` is None for what is nobody's news."""
+    """`rollout_id` is None for a deployment that is not announced."""
     values = {"deployment_id": deployment_id, "service": service.value, "rollout_id": rollout_id}
     await conn.execute(SQL["remember_deployment"], values)
 

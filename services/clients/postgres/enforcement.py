@@ -41,7 +41,7 @@ class ReviewState:
 class FiledJudgment:
     """What the reckoning needs of a judgment: no names. `amount` in US dollars; `taken_in_on` by New York's calendar.
 
-    `is_consumer_debt` is None while nobody has said. `paid_on[i]` is the day of `paid_amounts[i]`.
+    `is_consumer_debt` is None while unknown. `paid_on[i]` is the day of `paid_amounts[i]`.
     """
 
     id: str
@@ -135,7 +135,8 @@ async def list_wanted_memos(conn: Connection, *, batch_id: str, max_requests: in
 
 
 async def claim_memo(conn: Connection, *, memo_id: str, lease: timedelta, reserve_usd: Decimal) -> bool:
-    """Whether the memo is ours to ask for; for so long nobody else will. `reserve_usd` counts as spent meanwhile."""
+    """Whether this worker may request the memo; other workers don't during that time. `reserve_usd` counts as spent
+    meanwhile."""
     cursor = await conn.execute(SQL["claim_memo"], {"memo_id": memo_id, "lease": lease, "reserve_usd": reserve_usd})
     return await cursor.fetchone() is not None
 

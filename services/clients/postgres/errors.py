@@ -144,7 +144,7 @@ def server_trouble(sqlstate: str | None) -> ServerTrouble | None:
 
 
 def loses_the_answer(sqlstate: str | None) -> bool:
-    """Whether the connection broke, so that nobody knows what the server did last."""
+    """Whether the connection broke, so that the last statement's outcome is unknown."""
     return sqlstate is None or sqlstate.startswith(_ANSWER_LOST)
 
 

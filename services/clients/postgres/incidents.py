@@ -62,7 +62,7 @@ async def list_joined_alerts(conn: Connection, incident_id: int) -> list[JoinedA
 
 
 async def list_alerts_of_open_incidents(conn: Connection) -> list[JoinedAlert]:
-    """Of all incidents that nobody resolved yet, also those that are over."""
+    """Of all unresolved incidents, also those whose alerts have cleared."""
     return await fetch_all(conn, JoinedAlert, "list_alerts_of_open_incidents")
 
 
@@ -107,12 +107,12 @@ async def read_incident(conn: Connection, incident_id: int) -> Incident | None:
 
 
 async def find_incident_of_message(conn: Connection, *, channel_id: str, ts: str) -> Incident | None:
-    """The incident whose root message this is, or a message by which somebody was called; None for any other."""
+    """The incident whose root message this is, or one of its pages; None for any other message."""
     return await fetch_one(conn, _to_incident, "find_incident_of_message", channel_id=channel_id, ts=ts)
 
 
 async def list_open_incidents(conn: Connection) -> list[Incident]:
-    """Those that nobody resolved yet, acknowledged or not, oldest first; `find_covering` picks one for services."""
+    """The unresolved ones, acknowledged or not, oldest first; `find_covering` picks one for services."""
     return await fetch_all(conn, _to_incident, "list_open_incidents")
 
 
@@ -122,7 +122,7 @@ async def list_incidents(conn: Connection, *, limit: int) -> list[Incident]:
 
 
 async def lock_opening(conn: Connection) -> None:
-    """Nobody else opens an incident by hand before this transaction ends."""
+    """Incidents opened by hand wait until this transaction ends."""
     await conn.execute(SQL["lock_opening"])
 
 
@@ -155,7 +155,7 @@ async def change_severity(conn: Connection, *, incident_id: int, severity: Incid
 
 
 async def note_activity(conn: Connection, *, incident_id: int, due_in: timedelta) -> bool:
-    """A person did something about it; whoever has it is reminded after `due_in`. False when it has ended."""
+    """A person was active in it; its owner is reminded after `due_in`. False when it has ended."""
     return await _happened(conn, SQL["note_activity"], {"incident_id": incident_id, "due_in": due_in})
 
 
@@ -274,7 +274,7 @@ async def end_overrides(conn: Connection, *, rotation: str) -> int:
 
 
 async def confirm_override(conn: Connection, *, override_id: int, user_id: str) -> Override | None:
-    """The override, confirmed now or before; None when it is over, or somebody else's."""
+    """The override, confirmed now or before; None when it has ended, or belongs to another person."""
     return await fetch_one(conn, _to_override, "confirm_override", override_id=override_id, user_id=user_id)
 
 

@@ -31,7 +31,7 @@ from services.domain.messages import (
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """Somebody else's delivery: finished, or claimed for `busy_for_s` seconds more."""
+    """Another replica's delivery: finished, or claimed for `busy_for_s` seconds more."""
 
     finished: bool
     busy_for_s: float
@@ -45,7 +45,7 @@ async def claim_delivery(conn: Connection, *, key: str, owner: str, duration: ti
 
 
 async def read_delivery(conn: Connection, *, key: str) -> DeliveryState | None:
-    """None when nobody ever took it."""
+    """None when no replica ever took it."""
     return await fetch_one(conn, DeliveryState, "read_delivery", key=key)
 
 
@@ -112,7 +112,7 @@ async def notify_notifications(conn: Connection) -> None:
 async def end_pages(
     conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
 ) -> None:
-    """Nobody is rung about it any more, and the pagers that ring, or may, are told of `event`: once each.
+    """Cancels its unsent pages, and notifies each pager that rings, or may ring, of `event` once.
 
     The prefix as in `cancel_notifications`, which comes first: no earlier event follows a later one.
     """
@@ -155,7 +155,7 @@ async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notif
 
 
 async def lock_due_notifications(conn: Connection, *, means: Channel, limit: int) -> list[Notification]:
-    """What is to be sent now, held by this transaction: nobody else sends or cancels it meanwhile."""
+    """What is to be sent now, locked by this transaction: no other one sends or cancels it meanwhile."""
     values = {"means": means, "limit": limit, "longest_pause": LONGEST_PAUSE}
     return await fetch_all(conn, _to_notification, "lock_due_notifications", **values)
 
@@ -248,7 +248,7 @@ async def read_outbox_wait(conn: Connection, *, lane: OutboxQueue, may_post: boo
 async def begin_posting(conn: Connection, *, key: str, seen: datetime | None) -> bool:
     """Write down that a post is about to be sent; commit before sending it.
 
-    `seen` is the message's `posting_since` as it was read. False: somebody else posts or posted it meanwhile.
+    `seen` is the message's `posting_since` as it was read. False: another replica posts or posted it meanwhile.
     """
     cur = await conn.execute(SQL["begin_posting"], {"key": key, "seen": seen})
     return await cur.fetchone() is not None
@@ -373,7 +373,7 @@ async def withdraw(
     await withdraw_messages(conn, key_prefix=key_prefix)
     deadline = asyncio.get_running_loop().time() + patience_s
     while await count_posting(conn, key_prefix=key_prefix):
-        if asyncio.get_running_loop().time() >= deadline:  # its answer was lost, or whoever posted it is gone
+        if asyncio.get_running_loop().time() >= deadline:  # its answer was lost, or the replica that posted it has died
             await recall_messages(conn, key_prefix=key_prefix, text=late[0], blocks=late[1])
             return
         await asyncio.sleep(0.05)

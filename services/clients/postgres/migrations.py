@@ -36,12 +36,12 @@ class Purpose(StrEnum):
 
 
 MIGRATIONS = SQL_DIRECTORY / "migrations"
-LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks everybody behind it
+LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks every session behind it
 TURN_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
 COLUMNS = 4  # version, name, executed_at, checksum
 LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
 
-_AGAIN = "The earlier ones stay applied. Mend the cause, then run `dragonfly migrate` again."
+_AGAIN = "The earlier ones stay applied. Fix the cause, then run `dragonfly migrate` again."
 _RECORD = {Purpose.CHATOPS: SQL["record_chatops_migration"], Purpose.OPERATED: SQL["record_migration"]}
 _FILE = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql\Z")
 
@@ -148,7 +148,7 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
 
 @contextlib.asynccontextmanager
 async def turn(conn: Connection) -> AsyncIterator[None]:
-    """A transaction in which nobody else migrates or rolls back."""
+    """A transaction during which no other process migrates or rolls back."""
     async with conn.transaction():
         await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'; SET LOCAL statement_timeout = 0")
         await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
@@ -222,7 +222,7 @@ async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...])
 
 
 async def list_operated_tables(conn: Connection, *, limit: int = 5) -> list[str]:
-    """Tables in `ops` and `intake`, by schema and name, whoever made them."""
+    """Tables in `ops` and `intake`, by schema and name, whatever made them."""
     cursor = await conn.execute(SQL["list_operated_tables"], {"limit": limit})
     return [str(name) for (name,) in await cursor.fetchall()]
 
@@ -280,7 +280,7 @@ async def name_environment(conn: Connection, *, environment: str) -> None:
 
 
 async def read_environment(conn: Connection) -> str | None:
-    """The environment's name; None when nobody has said it yet."""
+    """The environment's name; None when it is not recorded yet."""
     row = await (await conn.execute(SQL["read_environment"])).fetchone()
     return row[0] if row else None
 
@@ -300,7 +300,7 @@ async def _check(conn: Connection, environment: str) -> None:
         raise OperatorError(
             "Nothing was migrated",
             why=f"the database belongs to {owner}, and ENVIRONMENT says {environment}",
-            what_next="Mend ENVIRONMENT or the connection string: one of them is another environment's. "
+            what_next="Fix ENVIRONMENT or the connection string: one of them is another environment's. "
             "Then run `dragonfly migrate`.",
         )
 
@@ -309,7 +309,7 @@ ROLLBACKS = SQL_DIRECTORY / "rollbacks"
 TIMEOUT_S = 60.0  # of the whole transaction; a prepared rollback that needs longer is not one for an incident
 IDLE_S = 10  # in the transaction: the locks of a process that froze must not outlive this
 
-_ROLLBACKS_AGAIN = "Ask for it again with `rollback-db`."
+_ROLLBACKS_AGAIN = "Request it again with `rollback-db`."
 _ROLLBACKS_FILE = re.compile(r"(?P<version>\d{14})_rollback\.sql\Z")
 
 
@@ -344,7 +344,7 @@ async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, 
                 f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
             )
             await _check_head(conn, rollback, head)
-            what, what_next = f"The rollback of {rollback.version}", "The schema is as it was. Mend the cause first."
+            what, what_next = f"The rollback of {rollback.version}", "The schema is unchanged. Fix the cause first."
             await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
             await conn.execute(SQL["forget_migration"], {"version": rollback.version})
             if (await _read_tables(conn)).has_own:  # a row that was copied stands in both

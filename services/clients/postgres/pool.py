@@ -57,7 +57,7 @@ class Turns:
         self._numbers = itertools.count()
 
     async def acquire(self) -> None:
-        """Wait for a session. Whoever is cancelled leaves none behind."""
+        """Wait for a session. A cancelled waiter leaves none behind."""
         turn = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (_IS_BEHIND.get(), next(self._numbers), turn))
         self._let_pass()
@@ -169,7 +169,7 @@ class Database:
         return cls(dsn, application_name=application_name, max_size=max_size, timeout_s=timeout_s)
 
     async def open(self) -> None:
-        """Prove that the server can be reached. Raises SourceError."""
+        """Verify that the server can be reached. Raises SourceError."""
         async with self.read(timeout_s=self._timeout_s):
             pass
 

@@ -177,7 +177,7 @@ async def preempt_runs(
     """Cancel the started runs that hold one of these services, fence them off, and free what they had."""
     preempted = []
     for run_id in await list_runs_in_the_way(conn, services=services, except_run=by_run):
-        # The lease before the run, as everybody locks them who writes under a fence.
+        # The lease before the run: every writer under a fence locks them in this order.
         left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run), longest_lease=longest_lease)
         started = (RunState.RUNNING, RunState.UNKNOWN)
         if await move_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):

@@ -1,4 +1,4 @@
-"""Proves that the database takes writes. The typed call of `sql/queries/writes.sql`, and how often it is made."""
+"""Proves that the database accepts writes. The typed call of `sql/queries/writes.sql`, and how often it is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
 from services.domain.errors import SourceError
 
-EVERY_S = 10.0  # each proof is a commit, and anybody may ask for the API's health
+EVERY_S = 10.0  # each proof is a commit, and any client can request the API's health
 RETRY_S = 1.0  # a refused one stored nothing, and the end of the trouble is to be seen soon
 
 
@@ -41,13 +41,13 @@ class WriteProbe:
         self._problem: SourceError | None = None
 
     async def problem(self) -> SourceError | None:
-        """Why the database takes no writes; None when it does, and when nobody can tell.
+        """Why the database accepts no writes; None when it does, and when that is unknown.
 
         A function or right that is missing says nothing about other writes: drift is found elsewhere.
         """
         asked_at = _now()
         async with self._lock:
-            if self._proven_at < asked_at and _now() >= self._next_at:  # nobody proved it meanwhile
+            if self._proven_at < asked_at and _now() >= self._next_at:  # no other read proved it meanwhile
                 self._problem = await self._try()
                 self._proven_at = _now()
                 wait_s = self._every_s if self._problem is None else min(RETRY_S, self._every_s)

@@ -159,7 +159,7 @@ def _text(value: object) -> str | None:
 
 
 def _own_words(value: object) -> str | None:
-    """What a developer wrote: it is told to everybody, so without the data in it."""
+    """A developer's text: it is shown to everyone, so sensitive data is removed."""
     text = _text(value)
     return mask_message(text) if text else None
 
@@ -169,7 +169,7 @@ def _whole_number(value: object) -> int | None:
 
 
 _EDGES = ("environment", "serviceInstances", "edges")
-_JUDGED = ("activeDeployments", "latestDeployment")  # without these nobody can say what runs
+_JUDGED = ("activeDeployments", "latestDeployment")  # without these the active deployment is unknown
 
 
 def is_of_one_service(path: Sequence[object]) -> bool:

@@ -45,7 +45,7 @@ class SharedReads(Generic[T]):
         task = None if anew else self._newest.get(key)
         if task is None:
             task = self._begin(key, ask)
-        return await asyncio.shield(task)  # whoever gives up waiting takes nothing away from the others
+        return await asyncio.shield(task)  # a caller that stops waiting does not cancel the request of the others
 
     def forget(self) -> None:
         """Something was changed: no answer from before serves any more."""
@@ -172,7 +172,7 @@ class Transport:
             headers=_headers(token, token_kind), timeout=timeout_s, transport=transport, verify=trusted_authorities()
         )
         # Changes take a new connection each: Railway may close an idle one while a request is being written to it, and
-        # nobody could tell then whether the change arrived.
+        # it would then be unknown whether the change arrived.
         self._http_once = httpx.AsyncClient(
             headers=_headers(token, token_kind),
             timeout=timeout_s,
@@ -182,7 +182,7 @@ class Transport:
         )
 
     async def call(self, document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
-        """The `data` of a query; do not change it, it may be somebody else's too.
+        """The `data` of a query; do not change it, other callers may share it.
 
         Raises SourceError for anything else, whose reason never holds the token.
         """

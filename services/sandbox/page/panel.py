@@ -190,7 +190,7 @@ class Breaking:
         return {"told": _upload_answer(act.name, answer)}
 
     async def flood(self) -> dict[str, str]:
-        """Somebody who may change nothing asks as much as they can; returns before the bot has answered."""
+        """A person without permissions sends as many commands as they can; returns before the bot has answered."""
         flooding = asyncio.create_task(self._ask_all())
         self._floods.add(flooding)
         flooding.add_done_callback(self._floods.discard)

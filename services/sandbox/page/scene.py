@@ -145,7 +145,7 @@ class LineDrawer:
 
 
 def drawing_for(workspace: Workspace, viewer: User, scope: str, errors: Mapping[str, str] | None = None) -> Drawing:
-    """Everybody's names, for one person's eyes."""
+    """The names of all people, as one person sees them."""
     return Drawing(
         users={user.id: user.name for user in workspace.users.values()},
         channels={c.id: c.name for c in workspace.channels.values() if c.im_user is None},
@@ -217,7 +217,7 @@ def read_place(workspace: Workspace, query: Mapping[str, str]) -> Place:
 
 
 def _channel_id(workspace: Workspace, viewer: User, wanted: str) -> str:
-    """Somebody else's direct message becomes one's own: that is what a switch of the person means there."""
+    """Another person's direct message becomes one's own: that is what switching the person means there."""
     if wanted == HOME:
         return HOME
     channel = workspace.find_channel(wanted) if wanted else None
@@ -256,7 +256,7 @@ class ReadMarks:
             self._marks[user, channel] = messages[-1].ts
 
     def has_unread(self, user: str, channel: str, messages: list[Message]) -> bool:
-        """Whether somebody else wrote something after what this person last saw."""
+        """Whether another person wrote something after what this person last saw."""
         last_seen = self._marks.get((user, channel), "")
         return any(message.ts > last_seen and message.user != user for message in messages[-20:])
 

@@ -59,7 +59,7 @@ class Mail:
 
 
 class Phones:
-    """Everybody's phone and mailbox."""
+    """The phone and mailbox of each person."""
 
     def __init__(self) -> None:
         self._rings: deque[Ring] = deque(maxlen=KEPT)

@@ -45,7 +45,7 @@ class PostgresHome:
     """`path` holds everything; `install` has Postgres' bin, lib and share.
 
     `owner` is None: run as who we are. Then `path` is the folder that was `asked` for; otherwise a link in that folder
-    leads here, and whoever deletes the folder has deleted the data.
+    leads here, and deleting the folder deletes the data.
     """
 
     path: Path
@@ -152,7 +152,7 @@ def _wheel_install() -> Path:
 
 
 def _claim(folder: Path) -> None:
-    """Everybody may write to the parent, so make sure that the folder is root's and nobody else's."""
+    """Every user may write to the parent, so make sure that the folder belongs to root only."""
     folder.mkdir(mode=0o711, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
@@ -168,7 +168,7 @@ def _remove_abandoned(shared: Path) -> None:
     """Delete the data of folders that were deleted: a removed clone, a test that was killed."""
     for origin in shared.glob(f"*/{ORIGIN}"):
         with contextlib.suppress(OSError), (origin.parent / LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # somebody uses it: leave it
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # in use: leave it
             if not Path(origin.read_text()).is_symlink():
                 shutil.rmtree(origin.parent)
 

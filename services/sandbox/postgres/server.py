@@ -51,7 +51,7 @@ def read_status(data: Path) -> str:
 def end_left_over(data: Path) -> None:
     """End a server that outlived its guard, and remove a pid file whose number now belongs to another program.
 
-    We hold the lock, so nobody uses such a server any more.
+    We hold the lock, so no process uses such a server any more.
     """
     lines = _pid_file(data)
     if not lines or not lines[0].strip().isdigit():
@@ -173,7 +173,7 @@ class PostgresServer:
             self._lock = None
 
     def erase(self) -> None:
-        """Stop, whoever started it, and delete the data and the passwords for good."""
+        """Stop, whichever process started it, and delete the data and the passwords for good."""
         self.stop()
         end_left_over(self._home.data)
         self._home.erase()
@@ -235,7 +235,7 @@ class PostgresServer:
 
     def _launch(self) -> None:
         settings = _SETTINGS | (_FAST_SETTINGS if self._fast else {})
-        for _ in range(3):  # somebody else may take the free port before the server does
+        for _ in range(3):  # another process may take the free port before the server does
             self.port = self._wanted_port or find_free_port()
             options = [f"--{name}={value}" for name, value in {**settings, "port": str(self.port)}.items()]
             self._process = self._spawn([str(self._home.binary("postgres")), "-D", str(self._home.data), *options])

@@ -34,7 +34,7 @@ from services.sandbox.railway.snapshot import Snapshot, view_service
 
 
 class Changes:
-    """A counter that can be waited for. Many changes between two looks are one tick: nobody falls behind."""
+    """A counter that can be waited for. Many changes between two reads are one tick, so no reader falls behind."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -189,7 +189,7 @@ class Replica:
         await self._tried.wait()
 
     async def stop(self, drain_s: float, become: InstanceStatus = InstanceStatus.REMOVED) -> None:
-        """SIGTERM, `drain_s` seconds of patience, SIGKILL. Returns when the process is gone."""
+        """SIGTERM, `drain_s` seconds of patience, SIGKILL. Returns when the process has died."""
         if self._supervisor and not self._supervisor.done():
             self._end(become, signal.SIGTERM)
             self._become(InstanceStatus.REMOVING)

@@ -92,7 +92,7 @@ class Events:
         self._workspace = workspace
 
     def message_posted(self, message: Message) -> None:
-        """`message`, and `app_mention` when it names the app. Nobody is told of ephemeral messages."""
+        """`message`, and `app_mention` when it names the app. Ephemeral messages cause no event."""
         if message.visible_to is not None:
             return
         channel = self._workspace.channels[message.channel]

@@ -37,7 +37,7 @@ class Outside:
     `latest` is what Railway's newest deployment of a service says differently from the one that runs, `nodes` what a
     service says differently as a whole. `manual`: the
     services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
-    `api_refuses`: nobody listens there.
+    `api_refuses`: no process listens there.
     `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
     """
 

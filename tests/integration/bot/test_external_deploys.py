@@ -1,4 +1,5 @@
-"""What somebody deployed is verified once it has settled, and told once in one message, whoever leads."""
+"""A deployment made outside the bot is verified once it has settled, and announced once in one message, whichever
+replica leads."""
 
 from __future__ import annotations
 
@@ -230,7 +231,7 @@ async def test_one_that_waits_for_a_person_says_so_and_leads_there(bench: Bench)
 
     assert not await bench.see(api=held)
 
-    assert waiting.startswith("🟡 *WAITS FOR APPROVAL in Railway* · prod · *a1b2c3d4*")
+    assert waiting.startswith("🟡 *WAITING FOR APPROVAL in Railway* · prod · *a1b2c3d4*")
     assert "https://railway.com/held" in shown
     assert (await bench.only())[0].startswith("❔ *a1b2c3d4 waits for approval in Railway on api*")
 

@@ -35,7 +35,7 @@ PIECES = (
 
 
 class HostileRailway(HostileOutside):
-    """Deployments that were committed by somebody who means harm."""
+    """Deployments with hostile commit messages."""
 
     def _data(self, document: str) -> dict[str, Any]:
         data = super()._data(document)

@@ -1,4 +1,4 @@
-"""Two replicas of the API and two of the ingest worker on one database; whoever is killed is started again at once."""
+"""Two replicas of the API and two of the ingest worker on one database; a killed one is restarted immediately."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Fleet:
             await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
 
     async def kill(self, replica: Replica) -> None:
-        """`kill -9`. Returns when the process is gone, and its successor is on its way."""
+        """`kill -9`. Returns when the process has died, and its successor is on its way."""
         assert replica.process
         replica.process.signal(signal.SIGKILL)
         await replica.process.exit_code()

@@ -169,7 +169,7 @@ async def look(conn: Connection) -> Moment:
 
 
 def victim(fleet: Fleet, kind: Kind, moment: Moment, chance: random.Random) -> Replica:
-    """Whoever has the batch in hand, or else anybody."""
+    """The worker that processes the batch, or else any worker."""
     if kind == "api":
         running = fleet.running("api")
         return fleet.serving if fleet.serving in running else chance.choice(running)

@@ -1,4 +1,4 @@
-"""A batch ends when its job ends, whoever ends the job: nobody else would ever look at the batch again."""
+"""A batch ends when its job ends, whatever ends the job: nothing else would ever end the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database keeps the state machine of incidents, whoever writes (docs/states.md)."""
+"""The database enforces the state machine of incidents for every writer (docs/states.md)."""
 
 from __future__ import annotations
 

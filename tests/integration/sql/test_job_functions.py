@@ -268,7 +268,7 @@ GONE_AFTER = timedelta(seconds=1)
 async def test_a_job_of_a_worker_whose_process_is_gone_goes_back_long_before_the_lock_times_out(
     database_urls: DatabaseUrls, as_app: Connection, as_owner: Connection
 ) -> None:
-    """Of three silent workers one is there, of one nobody knows, and one has gone."""
+    """Of three silent workers one is connected, one is unknown, and one has gone."""
     jobs = {worker: await add(as_app) for worker in ("there", "hidden", "gone")}
     sessions = {}
     for worker, job_id in jobs.items():

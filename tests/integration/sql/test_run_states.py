@@ -1,4 +1,4 @@
-"""The database keeps the state machines of runs and steps, whoever writes (docs/states.md)."""
+"""The database enforces the state machines of runs and steps for every writer (docs/states.md)."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def test_refuses_the_first_that_would_wait_behind_too_many() -> None:
     work = Work(Admission(at_once=4, per_person=2, waiting=1))
     tasks = await work.begin("otto", "otto", "otto")
 
-    with pytest.raises(OperatorError, match="You have 3 commands under way already"):
+    with pytest.raises(OperatorError, match="You already have 3 commands running"):
         await work.run("otto")
 
     work.may_end.set()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Unreadable(dict[str, str]):
-    """An environment of which nobody can tell what it holds."""
+    """An environment whose content is unknown."""
 
     def __iter__(self) -> NoReturn:
         raise RuntimeError("secret")

@@ -49,7 +49,7 @@ def test_a_drill_that_nothing_detects_says_so(late: timedelta, over: bool) -> No
 def test_a_drill_that_is_held_back_says_why() -> None:
     course = Course(now=after(2 * DETECTED_WITHIN), drill=DRILL, held="silenced by U1")
 
-    assert outcome(course) == "told to nobody: silenced by U1"
+    assert outcome(course) == "no one was notified: silenced by U1"
 
 
 def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> None:
@@ -68,15 +68,15 @@ def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> N
     assert [call["why_not"] for call in found["calls"]] == [
         None,
         "mail server: refused (550)",
-        "somebody answered before",
+        "acknowledged earlier",
     ]
 
 
 def test_without_an_answer_everybody_who_was_not_reached_is_missed() -> None:
-    found = report(replace(FIRED, calls=(Call("Otto", "direct", None),)), "nobody answered within 5 minutes")
+    found = report(replace(FIRED, calls=(Call("Otto", "direct", None),)), "no acknowledgement within 5 minutes")
 
     assert found["not_reached"] == ["Otto by direct"]
-    assert found["calls"][0]["why_not"] == "no word of it yet"
+    assert found["calls"][0]["why_not"] == "no delivery report yet"
 
 
 def test_clocks_that_differ_give_no_time_before_the_beginning() -> None:
@@ -89,7 +89,7 @@ def test_it_is_fine_only_when_somebody_answered_and_everybody_was_reached() -> N
     assert status_of(report(reached, "answered")) is Status.OK
     missed = replace(reached, calls=(Call("Ann", "webhook", None, "refused (404)"),))
     assert status_of(report(missed, "answered")) is Status.FAIL
-    assert status_of(report(reached, "nobody answered within 5 minutes")) is Status.FAIL
+    assert status_of(report(reached, "no acknowledgement within 5 minutes")) is Status.FAIL
 
 
 def test_every_message_says_drill_and_fits() -> None:

@@ -31,12 +31,10 @@ def test_the_api_holds_no_jobs() -> None:
 def test_what_cannot_be_seen_is_unknown() -> None:
     assert stopping(replace(BUSY, beats=AWAY), WORKERS) == ["stops an unknown number of workers"]
     assert stopping(replace(BUSY, queue=AWAY), WORKERS) == ["stops an unknown number of workers"]
-    assert stopping(replace(BUSY, running=AWAY), WORKERS) == [
-        "stops 2 workers, nobody knows with which jobs; 318 pending"
-    ]
+    assert stopping(replace(BUSY, running=AWAY), WORKERS) == ["stops 2 workers, their jobs are unknown; 318 pending"]
     assert backlog(replace(BUSY, queue=AWAY)) == []
     assert doubts(replace(BUSY, queue=AWAY, running=AWAY)) == [
-        "the database does not tell what runs: no answer within 5 s"
+        "the database does not report what runs: no answer within 5 s"
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> Non
 def test_empty_lists_mean_nobody() -> None:
     found = by_name(replace(COMPLETE, operators=(), approvers=None))
 
-    assert found["people.operators"].title == "nobody may request a change"
+    assert found["people.operators"].title == "no one can request a change"
     assert found["people.operators"].status is Status.WARN
     assert found["people.approvers"].status is Status.FAIL
 
@@ -93,11 +93,11 @@ def test_what_the_database_no_longer_has_is_named() -> None:
 
 
 def test_changes_that_nobody_could_have_done_are_listed() -> None:
-    gaps = {"rollback": "nobody could approve it for api", "scale": None}
+    gaps = {"rollback": "no one can approve it for api", "scale": None}
 
     found = by_name(replace(COMPLETE, gaps=gaps))
 
-    assert found["policy.rollback"].title == "rollback: nobody could approve it for api"
+    assert found["policy.rollback"].title == "rollback: no one can approve it for api"
     assert found["policy.rollback"].status is Status.WARN
     assert "policy" not in found
 
@@ -107,7 +107,7 @@ def test_changes_whose_approvers_slack_does_not_tell_are_unknown() -> None:
 
     finding = by_name(replace(COMPLETE, gaps={"rollback": why, "scale": why}))["policy"]
 
-    assert (finding.status, finding.title) == (Status.UNKNOWN, "not known who could approve rollback, scale")
+    assert (finding.status, finding.title) == (Status.UNKNOWN, "approvers of rollback, scale unknown")
 
 
 def test_policy_that_cannot_be_used_is_a_fault_and_no_list_of_changes() -> None:

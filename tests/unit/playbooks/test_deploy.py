@@ -135,8 +135,8 @@ def test_what_else_goes_on_is_said() -> None:
     warned = made(deploy.plan(unsure, "all", ALL, sha("e"))).warnings
 
     assert warned == (
-        "whether migrations are pending is not known: no answer within 5 s",
-        f"a deployment of {sha('f')[:8]} is on its way to api: this replaces it",
+        "whether migrations are pending is unknown: no answer within 5 s",
+        f"a deployment of {sha('f')[:8]} to api is in progress: this replaces it",
         "ingest is stopped, and a deploy starts it",
     )
 

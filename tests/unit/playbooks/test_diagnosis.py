@@ -222,7 +222,7 @@ def test_health_names_the_same_cause(name: str) -> None:
 
 
 def test_the_only_red_finding_without_evidence_of_others_stays_unknown() -> None:
-    """The API does not say either: nobody can tell the bot's own network from the database's."""
+    """The API does not report it either: the bot's own network can't be distinguished from the database's."""
     quiet = Unavailable("API", "no answer within 5 s")
 
     told = health.report(replace(STOPPED.health, api=quiet, intake=quiet))
@@ -235,7 +235,7 @@ def test_a_bot_that_alone_is_cut_off_does_not_call_the_database_down() -> None:
     report = seen(replace(STOPPED, health=replace(STOPPED.health, api=HEALTHY.api, intake=HEALTHY.intake), logs=[]))
 
     [diagnosis] = report.diagnosed.diagnoses
-    assert diagnosis.finding.title == "The bot does not reach the database, but api does"
+    assert diagnosis.finding.title == "The bot can't reach the database, but api does"
     assert report.status is Status.UNKNOWN
 
 
@@ -285,7 +285,7 @@ def test_a_database_without_writes_explains_workers_and_api_that_fail() -> None:
 
     [diagnosis] = health.report(replace(silent(WorkerType.INGEST, 7), server=full, api=api)).diagnoses
 
-    assert diagnosis.finding.title == "The database takes no writes"
+    assert diagnosis.finding.title == "The database accepts no writes"
     assert [one.check for one in diagnosis.follows] == ["api.health", "heartbeats.ingest"]
 
 
@@ -334,7 +334,7 @@ def test_a_worker_that_was_killed_minutes_after_its_deploy_is_restarted() -> Non
 
     assert diagnosis.cause.kind is Kind.WORKER
     assert diagnosis.finding.title == "ingest is down (0 of 1)"
-    assert "Its process is gone" in diagnosis.finding.detail
+    assert "Its process has died" in diagnosis.finding.detail
     assert choose_remedy(diagnosis, ()) == NextStep("Restart ingest", "restart ingest --through-zero")
 
 

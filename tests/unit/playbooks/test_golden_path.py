@@ -146,7 +146,7 @@ def test_cleaning_names_each_batch() -> None:
         ({}, "no golden path left a batch"),
         ({"left": AWAY}, "no answer within 5 s"),
         ({"left": left("b-1"), "under_way": AWAY}, "no answer within 5 s"),
-        ({"left": left("b-1"), "under_way": [12]}, "under way (run 12)"),
+        ({"left": left("b-1"), "under_way": [12]}, "running (run 12)"),
     ],
 )
 def test_cleaning_is_refused_while_a_batch_may_be_in_use(changes: dict[str, Any], why: str) -> None:

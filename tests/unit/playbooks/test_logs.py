@@ -1,4 +1,4 @@
-"""The serving deployment answers, unless somebody asks for the one that failed."""
+"""The active deployment's log is read, unless the failed one is requested."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What changed lately, newest first, and what of it nobody knows."""
+"""What changed lately, newest first, and what of it is unknown."""
 
 from __future__ import annotations
 

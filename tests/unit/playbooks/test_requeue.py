@@ -84,7 +84,7 @@ def test_what_changed_since_stays_in_the_plan_so_that_it_is_not_voided() -> None
 
 
 def test_an_unknown_job_is_no_plan() -> None:
-    assert "no job or group" in refused(plan(facts([]), "g-1a2b3c4d")).why
+    assert "no failed job or group" in refused(plan(facts([]), "g-1a2b3c4d")).why
 
 
 def test_without_orphans_there_is_nothing_to_do() -> None:

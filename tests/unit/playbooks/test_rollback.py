@@ -112,7 +112,9 @@ def test_variables_that_nobody_knows_of_are_said_to_be_unknown() -> None:
 
     planned = made(plan(blind, "api", [API], sha("b")))
 
-    assert "the old variables come back too; which have changed since is not known: Not Authorized" in planned.impact
+    assert (
+        "the old variables come back too; which of them have changed since is unknown: Not Authorized" in planned.impact
+    )
     assert planned.hash == made(plan(facts(), "api", [API], sha("b"))).hash
 
 
@@ -247,7 +249,7 @@ def test_a_deployment_on_its_way_is_named() -> None:
     coming = replace(state(API), latest=deployment("x", sha("e"), status=DeploymentStatus.BUILDING))
 
     assert (
-        f"a deployment of {sha('e')[:8]} is on its way to api: this replaces it"
+        f"a deployment of {sha('e')[:8]} to api is in progress: this replaces it"
         in made(plan(facts(coming), "api", [API], sha("b"))).warnings
     )
 
@@ -271,7 +273,7 @@ def test_an_unknown_commit_is_rolled_back_to_and_not_verified() -> None:
 def test_without_railway_there_is_no_plan() -> None:
     silent = replace(facts(), deployments={API: Unavailable("Railway", "HTTP 500")})
 
-    assert refused(plan(silent, "api", [API], sha("b"))).why.startswith("Railway is needed")
+    assert refused(plan(silent, "api", [API], sha("b"))).why.startswith("Railway is required")
     assert isinstance(find_offer(silent, "api", [API]), NoPlan)
 
 

@@ -69,7 +69,7 @@ def test_what_was_rolled_back_just_now_is_not_rolled_back_once_more() -> None:
 def test_with_the_database_away_none_is() -> None:
     found = advice(replace(past(BAD, BEFORE), outcomes=Unavailable("database", "refused")))
 
-    assert (found.doubt, recommended(found)) == ("The database does not answer: a rollback does not mend that", [])
+    assert (found.doubt, recommended(found)) == ("The database does not answer: a rollback does not fix that", [])
     assert found.instead is not None
 
 

@@ -140,7 +140,7 @@ def test_the_api_is_watched_by_its_health() -> None:
 
 
 def test_the_api_is_not_scaled_to_zero() -> None:
-    assert "the API is not scaled to zero" in refused(plan(facts(), Service.API, 0)).why
+    assert "the API can't be scaled to zero" in refused(plan(facts(), Service.API, 0)).why
 
 
 @pytest.mark.parametrize("to", [0, 1, 3])
@@ -149,7 +149,7 @@ def test_a_deployment_on_its_way_is_a_warning(to: int) -> None:
 
     planned = made(plan(facts(replace(state(INGEST, replicas=2), latest=building)), INGEST, to))
 
-    assert f"a deployment of {sha('e')[:8]} is on its way to ingest: wait until it has arrived" in planned.warnings
+    assert f"a deployment of {sha('e')[:8]} to ingest is in progress: wait until it has finished" in planned.warnings
 
 
 @pytest.mark.parametrize("now", [state(INGEST, replicas=2), stopped(INGEST)])
@@ -158,13 +158,13 @@ def test_nothing_to_do_is_no_plan(now: ServiceState) -> None:
 
 
 def test_an_unknown_count_is_no_plan() -> None:
-    assert "does not say how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2)).why
+    assert "does not report how many replicas" in refused(plan(facts(state(INGEST, replicas=None)), INGEST, 2)).why
 
 
 def test_without_railway_there_is_no_plan() -> None:
     silent = replace(facts(), states=Unavailable("Railway", "HTTP 500"))
 
-    assert refused(plan(silent, INGEST, 2)).why == "Railway is needed for this and is not available: HTTP 500"
+    assert refused(plan(silent, INGEST, 2)).why == "Railway is required and not available: HTTP 500"
 
 
 def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
@@ -206,7 +206,7 @@ def test_what_the_database_does_not_tell_is_a_warning() -> None:
     planned = made(plan(replace(facts(), load=silent, connections=AWAY), INGEST, 2))
 
     assert planned.warnings == (
-        "the database does not tell what runs: no answer within 5 s",
+        "the database does not report what runs: no answer within 5 s",
         "the database's connections cannot be counted: no answer within 5 s",
     )
 

@@ -55,7 +55,7 @@ def test_numbers_are_from_and_to() -> None:
     ("expected", "words"), [(1, "1 worker of ingest is alive"), (2, "2 workers of ingest are alive")]
 )
 def test_one_worker_beats(expected: int, words: str) -> None:
-    assert VerifyHeartbeats(Service.INGEST, expected, 60).describe() == f"Prove that {words}"
+    assert VerifyHeartbeats(Service.INGEST, expected, 60).describe() == f"Verify that {words}"
 
 
 def test_a_stored_step_says_the_same() -> None:

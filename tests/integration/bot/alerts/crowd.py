@@ -87,7 +87,7 @@ class Crowd:
 
     @contextlib.asynccontextmanager
     async def without_database(self) -> AsyncIterator[None]:
-        """Nobody gets in, and whoever is in is thrown out."""
+        """Refuses new connections, and ends the open ones."""
         server, _, name = self.stage.database.superuser.rpartition("/")
         async with await psycopg.AsyncConnection.connect(f"{server}/postgres", autocommit=True) as conn:
             allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")

@@ -84,7 +84,7 @@ def _exposure(kind: str, opening: str, closing: str) -> Fault:
 FAULTS = (
     Fault("heartbeats.ingest", "ingest is down (0 of 1)", RESTART, silent(301), silent(270), severity=PAGE),
     Fault("workers.ingest", "ingest worker on one job since ", RESTART, busy(601), busy(570)),
-    Fault("workers.ingest", "ingest worker does not get past its start", RESTART, starting(121), starting(90)),
+    Fault("workers.ingest", "ingest worker does not finish starting", RESTART, starting(121), starting(90)),
     Fault("restarts.ingest", "ingest workers started 4 times in 15 min", RESTART, starts(4), starts(3)),
     Fault("crash_loop.ingest", "ingest gave up after failing", RESTART, gave_up(5), gave_up(301), severity=PAGE),
     Fault(
@@ -108,7 +108,7 @@ FAULTS = (
     ),
     Fault(
         "writes",
-        "the database takes no writes",
+        "the database accepts no writes",
         ("health",),
         answers(503, status="degraded", db_writable=False),
         answers(200),
@@ -141,7 +141,7 @@ FAULTS = (
     ),
     Fault(
         "visibility.answers",
-        "the database does not tell queue",
+        "the database does not report queue",
         ("check-config",),
         sql("REVOKE SELECT (locked_by) ON ops.job_queue FROM dragonfly_bot"),
         heal=sql("GRANT SELECT (locked_by) ON ops.job_queue TO dragonfly_bot"),
@@ -219,7 +219,7 @@ FAULTS = (
     ),
     Fault(
         "oncall",
-        "nobody is on call at level 1",
+        "no one is on call at level 1",
         ("oncall",),
         on_call_for(days=7),
         on_call_for(days=16),

@@ -1,4 +1,4 @@
-"""Alerts are told once each, whoever dies meanwhile. The whole of it: tests/chaos/test_alerts.py."""
+"""Each alert is announced once, whichever replica dies meanwhile. All cases: tests/chaos/test_alerts.py."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ async def test_after_a_time_in_which_nobody_looked_stale_beats_are_no_news(engin
     await engine.tick()
 
     held = (await engine.alerts())["heartbeats.ingest"]
-    assert (held.state, held.held.startswith("nobody looked")) == (AlertState.PENDING, True)
+    assert (held.state, held.held.startswith("the evaluator was not running")) == (AlertState.PENDING, True)
     working.run("UPDATE chatops.watch SET blind_until = now()")
     await engine.tick()
     assert [event.severity for event in engine.events] == [Severity.PAGE]

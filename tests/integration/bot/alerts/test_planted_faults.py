@@ -132,7 +132,7 @@ def test_every_rule_has_a_planted_fault() -> None:
 
 def test_so_has_everything_that_the_database_may_hide_or_leave_open() -> None:
     planted = {fault.fingerprint for fault in FAULTS}
-    quiet = {"grants.views", "grants.logins", "grants.audit"}  # warnings, and that nobody could look: told by the audit
+    quiet = {"grants.views", "grants.logins", "grants.audit"}  # warnings and unreadable catalogs: reported by the audit
 
     assert {f"{rule}.{one}" for rule in ("visibility", "grants") for one in SUBJECTS[rule]} - planted == quiet
 

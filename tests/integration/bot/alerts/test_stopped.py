@@ -1,4 +1,4 @@
-"""A worker that does not run: who stopped it, if anybody did."""
+"""A worker that does not run: who stopped it, if it was stopped."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def request(actor: Actor | None) -> Request:
 
 @pytest.fixture
 def make_plan() -> MakePlan:
-    """`make_plan(risk=…)`: a plan for the API; what it does matters to nobody here."""
+    """`make_plan(risk=…)`: a plan for the API; its effect does not matter here."""
 
     def make(risk: Risk = Risk.HIGH, *, playbook: str = "rollback", deployment: str = "d1") -> Plan:
         steps: tuple[Step, ...] = (RestartDeployment(Service.API, deployment),)

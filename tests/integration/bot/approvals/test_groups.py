@@ -173,7 +173,7 @@ async def test_user_who_was_never_looked_up_holds_no_right(make_groups: MakeGrou
 
     people = await make_groups().people(model.ANN.id)
 
-    assert "does not tell whose account yours is" in str(people.stranger(ANN))
+    assert "did not return your account" in str(people.stranger(ANN))
 
 
 async def test_user_is_known_for_an_hour_while_slack_is_silent(

@@ -1,4 +1,4 @@
-"""Requests that nobody decided on in time: ended once, told, and never approved at the last moment."""
+"""Requests that expire undecided: ended once, announced, and never approved at the last moment."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ async def test_empty_lists_let_nobody_see_it(
     line = await the_button(world, approval_service)
     closed = make_world(database_urls.bot, DRAGONFLY_OPERATORS="", DRAGONFLY_APPROVERS="")
     try:
-        with pytest.raises(OperatorError, match="Nobody is"):
+        with pytest.raises(OperatorError, match="No one is"):
             await run(line, by(OLIVIA), closed, approval_service)
     finally:
         await closed.close()
@@ -229,4 +229,4 @@ async def test_raw_without_the_database_says_that_it_was_not_written_down() -> N
         await nowhere.close()
 
     assert "Maria Kowalski" in shown
-    assert "not written into the audit log" in shown
+    assert "not recorded in the audit log" in shown

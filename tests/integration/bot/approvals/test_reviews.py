@@ -1,4 +1,4 @@
-"""What nobody approved waits for somebody else to look at it, and people are reminded of it."""
+"""A run without approval waits for another person's review, and approvers are reminded of it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_of_two_reviews_one_counts(approval_service: ApprovalService, stop
     late = await approval_service.review(stopped.id, BEN, "wrong")
 
     assert isinstance(late, Refused)
-    assert "has reviewed it already" in late.sentence
+    assert "has already reviewed it" in late.sentence
     assert (await books.events(stopped.id))[-1] == "run.review.refused"
 
 
@@ -116,7 +116,7 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
 
     await reminders.tick(fence)
 
-    words = f"<!subteam^{model.APPROVERS.id}> nobody has reviewed this yet. The button is in the message above."
+    words = f"<!subteam^{model.APPROVERS.id}> not reviewed yet. Use the button in the message above."
     assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
 
 

@@ -1,4 +1,5 @@
-"""Nobody answers, so who asked starts it alone: the calls, the countdown, the veto, and the review afterwards."""
+"""No approver responds, so the requester self-approves: the pages, the countdown, the veto, and the review
+afterwards."""
 
 from __future__ import annotations
 
@@ -154,7 +155,7 @@ async def test_the_approvers_are_called_for_whoever_asks_who_may_not_start_it_al
     assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
     assert await read_lone_start(as_bot, filed.run.id) is None
     told = str(filed_answer(filed.run, filed.called).blocks)
-    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> are called. You may not start it alone (" in told
+    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> were paged. You can't self-approve it: " in told
     [page] = await list_notifications(as_bot, thread_key=filed.run.message_key)
     assert "It waits for you" in page.text
 
@@ -182,7 +183,7 @@ async def test_the_direct_messages_are_closed_once_somebody_has_decided(
 
     texts = [text for (text,) in await keys("SELECT text FROM chatops.outbox WHERE key LIKE 'run:%:call:%'")]
     assert len(texts) == 2
-    assert all(f"*{word}* by <@{BEN.user_id}>" in text and "Nothing is asked of you" in text for text in texts)
+    assert all(f"*{word}* by <@{BEN.user_id}>" in text and "No action is needed" in text for text in texts)
 
 
 async def test_without_an_incident_nobody_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:
@@ -311,7 +312,7 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
 async def test_an_incident_of_the_requesters_own_making_lets_nobody_start_alone(
     make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection, severity: IncidentSeverity
 ) -> None:
-    """An approver opened one, filed a change in it and started that without anybody else."""
+    """An approver opened an incident, filed a change in it and tried to start that without another person."""
     await incidents.create_incident(as_bot, opened_by(ANN, severity))
     approval_service, _ = make_alone()
 

@@ -53,7 +53,7 @@ async def test_request_waits_for_its_approval(
     assert (run.approvals_needed, run.requested_by) == (1, Person(OLIVIA.user_id, OLIVIA.team_id))
     assert (run.reason, run.services, run.kinds) == ("bad release", ("dragonfly-api",), ("RestartDeployment",))
     assert await books.events(run.id) == ["run.filed"]
-    assert "WAITS FOR APPROVAL" in await books.message(run.id)
+    assert "WAITING FOR APPROVAL" in await books.message(run.id)
 
 
 async def test_approval_of_somebody_else_lets_it_run(
@@ -85,8 +85,8 @@ async def test_denial_ends_it_with_its_reason(
 @pytest.mark.parametrize(
     ("actor", "why"),
     [
-        (OTTO, "not among those who may approve"),
-        (OLIVIA, "Who asks does not approve"),
+        (OTTO, "permission to approve"),
+        (OLIVIA, "You can't approve your own request"),
         (replace(OTTO, team_id="T0ELSEWHERE"), "another workspace"),
     ],
 )
@@ -98,7 +98,7 @@ async def test_who_may_not_approve_is_refused_and_recorded(
     sentence = refused(await approval_service.decide(run.id, actor, approve=True))
 
     assert why in sentence
-    assert f"<!subteam^{model.APPROVERS.id}> could approve it." in sentence
+    assert f"<!subteam^{model.APPROVERS.id}> can approve it." in sentence
     assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL
     row = (await list_audit(books.conn, limit=1))[0]
     assert (row.event, row.actor, row.run_id) == ("run.approve.refused", actor.user_id, run.id)
@@ -110,7 +110,7 @@ async def test_bot_is_refused_even_where_the_list_has_it(make_desk: MakeDesk, ma
 
     sentence = refused(await approval_service.decide(run.id, Actor(model.BOT.id, model.TEAM.id), approve=True))
 
-    assert sentence == f"A bot is not a person. <@{model.ANN.id}> could approve it."
+    assert sentence == f"Bots have no permissions here. <@{model.ANN.id}> can approve it."
 
 
 async def test_approver_of_another_workspace_is_refused(approval_service: ApprovalService, make_plan: MakePlan) -> None:
@@ -127,7 +127,7 @@ async def test_approver_does_not_approve_their_own_request(
     run = await approval_service.file(make_plan(), request(ANN))
 
     assert refused(await approval_service.decide(run.id, ANN, approve=True)) == (
-        f"Who asks does not approve. <@{BEN.user_id}> could approve it."
+        f"You can't approve your own request. <@{BEN.user_id}> can approve it."
     )
     assert decided(await approval_service.decide(run.id, BEN, approve=True)).run.state is RunState.APPROVED
 
@@ -138,7 +138,7 @@ async def test_member_who_was_removed_cannot_approve_any_more(
     run = await approval_service.file(make_plan(), request(OLIVIA))
     workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, users=(BEN.user_id,))
 
-    assert "not among those who may approve" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    assert "permission to approve" in refused(await approval_service.decide(run.id, ANN, approve=True))
 
 
 async def test_who_was_removed_after_approving_counts_no_more(
@@ -160,15 +160,15 @@ async def test_outsiders_request_is_refused_and_recorded(
     with pytest.raises(OperatorError) as refusal:
         await approval_service.file(make_plan(), request(OTTO))
 
-    assert "not among those who may request" in refusal.value.why
-    assert refusal.value.what_next == f"<!subteam^{model.OPERATORS.id}> could request it."
+    assert "permission to request" in refusal.value.why
+    assert refusal.value.what_next == f"<!subteam^{model.OPERATORS.id}> can request it."
     assert await books.events() == ["run.file.refused"]
 
 
 async def test_what_nobody_could_approve_is_not_filed(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
     approval_service = make_desk(approvers=())
 
-    with pytest.raises(OperatorError, match="Nobody may approve"):
+    with pytest.raises(OperatorError, match="No one can approve"):
         await approval_service.file(make_plan(), request(OLIVIA))
 
     assert await books.events() == ["run.file.refused"]
@@ -188,9 +188,9 @@ async def test_low_risk_is_confirmed_by_who_asked_and_by_nobody_else(
 
     assert (
         refused(await approval_service.confirm(run.id, ANN))
-        == f"Only who asked confirms it. <@{OLIVIA.user_id}> could."
+        == f"Only the requester can confirm it. <@{OLIVIA.user_id}> can."
     )
-    assert "confirmed by who asked" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    assert "the requester confirms it" in refused(await approval_service.decide(run.id, ANN, approve=True))
     assert decided(await approval_service.confirm(run.id, OLIVIA)).run.state is RunState.APPROVED
     assert "it is approved" in refused(await approval_service.confirm(run.id, OLIVIA))
 
@@ -198,7 +198,7 @@ async def test_low_risk_is_confirmed_by_who_asked_and_by_nobody_else(
 async def test_high_risk_is_not_confirmed(approval_service: ApprovalService, make_plan: MakePlan) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    assert "not confirmed but approved" in refused(await approval_service.confirm(run.id, OLIVIA))
+    assert "needs an approval, not a confirmation" in refused(await approval_service.confirm(run.id, OLIVIA))
 
 
 async def test_break_glass_needs_nobody(approval_service: ApprovalService, make_plan: MakePlan) -> None:
@@ -213,7 +213,7 @@ async def test_critical_needs_two_people_who_type_it(approval_service: ApprovalS
     assert "Type `rollback-db api dev`" in refused(await approval_service.decide(run.id, ANN, approve=True))
     first = decided(await approval_service.decide(run.id, ANN, approve=True, typed=" Rollback-DB  api dev"))
     assert (first.run.state, first.missing) == (RunState.AWAITING_APPROVAL, 1)
-    assert "decided already" in refused(
+    assert "already decided" in refused(
         await approval_service.decide(run.id, ANN, approve=True, typed="rollback-db api dev")
     )
     second = decided(await approval_service.decide(run.id, BEN, approve=True, typed="rollback-db api dev"))
@@ -250,7 +250,7 @@ async def test_expired_request_is_refused(make_desk: MakeDesk, make_plan: MakePl
     run = await approval_service.file(make_plan(), request(OLIVIA))
     await asyncio.sleep(1.05)
 
-    assert "has expired. `Ask again`" in refused(await approval_service.decide(run.id, ANN, approve=True))
+    assert "has expired. `Request again`" in refused(await approval_service.decide(run.id, ANN, approve=True))
     assert await books.events(run.id) == ["run.filed", "run.approve.refused"]
 
 
@@ -280,13 +280,13 @@ async def test_what_waits_is_cancelled_at_once(
     assert outcome.run.state is RunState.CANCELLED
     assert outcome.run.cancel_requested_by == Person(actor.user_id, actor.team_id)
     assert await books.events(run.id) == ["run.filed", "run.cancelled"]
-    assert "cancelled already" in refused(await approval_service.cancel(run.id, actor))
+    assert "already ended (cancelled)" in refused(await approval_service.cancel(run.id, actor))
 
 
 async def test_outsider_cancels_nothing(approval_service: ApprovalService, make_plan: MakePlan, books: Books) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
 
-    assert "not among those who may request" in refused(await approval_service.cancel(run.id, OTTO))
+    assert "permission to request" in refused(await approval_service.cancel(run.id, OTTO))
     assert await books.events(run.id) == ["run.filed", "run.cancel.refused"]
 
 
@@ -298,15 +298,15 @@ async def test_what_runs_is_asked_to_stop(approval_service: ApprovalService, mak
 
     assert outcome.run.state is RunState.RUNNING
     assert outcome.run.cancel_requested_by == Person(ANN.user_id, ANN.team_id)
-    assert f"<@{ANN.user_id}> has cancelled it already" in refused(await approval_service.cancel(run.id, BEN))
+    assert f"<@{ANN.user_id}> has already cancelled it" in refused(await approval_service.cancel(run.id, BEN))
 
 
 @pytest.mark.parametrize(
     ("how", "step", "state", "told"),
     [
-        ("done", "done", "running", "it is done. The run goes on."),
-        ("retry", "pending", "running", "try it again. The run goes on."),
-        ("abort", "failed", "failed", "Given up. Nobody can tell. api is stopped."),
+        ("done", "done", "running", "done. The run continues."),
+        ("retry", "pending", "running", "retry. The run continues."),
+        ("abort", "failed", "failed", "Aborted. The outcome is unknown. api is stopped."),
     ],
 )
 async def test_person_settles_what_is_unknown(
@@ -315,15 +315,16 @@ async def test_person_settles_what_is_unknown(
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
     assert (
-        "nothing about this run is unknown"
-        in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
+        "no step of this run is unknown" in refused(await approval_service.resolve_unknown(run.id, ANN, "done")).lower()
     )
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'running' WHERE run_id = %s", [run.id])
     await books.conn.execute("UPDATE chatops.run_steps SET state = 'unknown' WHERE run_id = %s", [run.id])
-    unknown = "UPDATE chatops.runs SET state = 'unknown', outcome = 'Nobody can tell. api is stopped.' WHERE id = %s"
+    unknown = (
+        "UPDATE chatops.runs SET state = 'unknown', outcome = 'The outcome is unknown. api is stopped.' WHERE id = %s"
+    )
     await books.conn.execute(unknown, [run.id])
 
-    assert "not among those" in refused(await approval_service.resolve_unknown(run.id, OTTO, "done"))
+    assert "don't have permission" in refused(await approval_service.resolve_unknown(run.id, OTTO, "done"))
     outcome = decided(await approval_service.resolve_unknown(run.id, ANN, how))  # type: ignore[arg-type]
 
     assert outcome.run.state == state
@@ -357,7 +358,7 @@ async def test_expired_request_is_asked_for_again(make_desk: MakeDesk, make_plan
     second = again.run
     assert (second.state, second.reason) == (RunState.AWAITING_APPROVAL, "bad release")
     assert second.requested_by == Person(ANN.user_id, ANN.team_id)
-    with pytest.raises(OperatorError, match="only what expired or was voided"):
+    with pytest.raises(OperatorError, match="only expired and voided"):
         await approval_service.ask_again(second.id, request(ANN), plan_again)  # type: ignore[arg-type]
 
 

@@ -118,7 +118,7 @@ async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
 async def test_outsider_is_refused_all_the_same(
     make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan
 ) -> None:
-    with pytest.raises(OperatorError, match="not among those"):
+    with pytest.raises(OperatorError, match="don't have permission"):
         await make_desk_beyond().file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OTTO))
 
 
@@ -137,7 +137,7 @@ async def test_what_was_done_is_filed_once_the_database_is_back(
 async def test_what_was_done_long_ago_is_written_down_and_not_done_again(
     make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
-    """Somebody may have started the workers again in Railway's dashboard."""
+    """The workers may have been started again in Railway's dashboard."""
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
     make_desk_beyond(expires_after_s=1).file_later(plan, request(OLIVIA), reason="wrong amounts")

@@ -116,7 +116,7 @@ async def test_an_empty_queue_is_fine(world: World) -> None:
     answer = await run("queue", SLACK, world)
 
     assert answer.status is Status.OK
-    assert "no lock is waited for" in answer_text(answer)
+    assert "no session is waiting for a lock" in answer_text(answer)
 
 
 async def test_a_crowded_queue_fits_into_a_message(world: World, system: System) -> None:

@@ -296,5 +296,5 @@ async def test_verify_offers_the_commits_that_begin_so(world: World) -> None:
 async def test_verify_takes_no_four_characters_while_railway_is_silent(world: World, railway: Railway) -> None:
     railway.is_silent = True
 
-    with pytest.raises(UsageError, match="Railway does not tell all deployments"):
+    with pytest.raises(UsageError, match="Railway does not list all deployments"):
         await run("verify ingest 0000", SLACK, world)

@@ -86,7 +86,7 @@ async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Pho
 
     said = await stage.said()
     assert "was not reached*: refused (404)" in said["incident:1:1:failed"]
-    assert "never reached" in said["incident:1:told"]
+    assert "not reached" in said["incident:1:told"]
     assert (await stage.read()).state is NotificationState.FAILED
 
 
@@ -122,7 +122,7 @@ async def test_target_that_the_environment_does_not_name_fails_at_once(stage: St
 
 
 async def test_what_no_client_expects_is_given_up_and_stops_nothing_else(stage: Stage, phone: Phone) -> None:
-    """A target whose host name nobody can read must not end the leader's work again and again."""
+    """A target with an invalid host name must not end the leader's work again and again."""
     await stage.store("incident:1:1", target="broken")
     await stage.store("incident:1:2")
     await stage.pager.tick(FENCE)
@@ -267,7 +267,7 @@ async def test_pager_is_told_of_an_event_once(stage: Stage, phone: Phone) -> Non
 
 
 async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage, phone: Phone) -> None:
-    """It was not told yet when somebody pressed again."""
+    """It was not sent yet when the button was pressed again."""
     await stage.store()
     await stage.pager.tick(FENCE)
     await stage.end(PageEvent.ACKNOWLEDGED)
@@ -334,7 +334,7 @@ async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stag
     await stage.pager.tick(FENCE)
 
     said = await stage.said()
-    assert "never resolved there, it may ring on: refused (404)" in said["incident:1:told"]
+    assert "never resolved there, it may keep ringing: refused (404)" in said["incident:1:told"]
     assert list(said) == ["incident:1:told"], "nobody is sent a message about it after the end"
 
 

@@ -32,7 +32,7 @@ async def test_each_level_is_called_until_somebody_answers(scene: Scene, books: 
 
     await until(scene, books, "called", 4)
 
-    texts = [event.text.split(" is called")[0] for event in await books.events() if event.kind == "called"]
+    texts = [event.text.split(" is paged")[0] for event in await books.events() if event.kind == "called"]
     assert texts[:4] == ["level 1 (ann)", "level 2 (ben)"] * 2
 
 
@@ -70,7 +70,7 @@ async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(
     await scene.incident_service.acknowledge(1, request(ANN))
 
     assert len(reminders) == 2
-    assert all(f"<@{model.ANN.id}> is incident 1 still yours?" in text for text in reminders.values())
+    assert all(f"<@{model.ANN.id}> Are you still working on incident 1?" in text for text in reminders.values())
     assert [key for key in await books.messages() if "reminder" in key] == []
 
 

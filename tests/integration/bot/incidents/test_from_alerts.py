@@ -63,7 +63,7 @@ async def test_another_alert_of_the_same_service_joins_and_calls_nobody_anew(sce
     assert (await books.incident()).pages == 1
     assert await books.kinds() == ["opened", "called", "joined"]
     assert "oldest job waits 20 min" in await books.blocks("incident:1")
-    assert not [key for key, text in (await books.messages()).items() if "it fires too" in text]
+    assert not [key for key, text in (await books.messages()).items() if "also firing" in text]
 
 
 async def test_an_alert_that_joins_is_told_in_the_thread_only_to_whoever_has_it(scene: Scene, books: Books) -> None:
@@ -71,12 +71,12 @@ async def test_an_alert_that_joins_is_told_in_the_thread_only_to_whoever_has_it(
     await scene.alert(FIRED, fingerprint="queue.backlog", message_key="alert:2", line="PAGE dev · oldest job waits")
 
     assert "oldest job waits" in await books.blocks("incident:1")
-    assert not [text for text in (await books.messages()).values() if text.startswith("it fires too")]
+    assert not [text for text in (await books.messages()).values() if text.startswith("also firing")]
     await scene.incident_service.acknowledge(1, request(ANN))
 
     await scene.alert(FIRED, fingerprint="workers.ingest", message_key="alert:3")
 
-    assert [text for text in (await books.messages()).values() if text.startswith("it fires too")]
+    assert [text for text in (await books.messages()).values() if text.startswith("also firing")]
 
 
 async def test_an_alert_that_becomes_a_page_opens_one_then(scene: Scene, books: Books) -> None:
@@ -144,7 +144,7 @@ async def test_a_crash_and_missing_workers_are_one_outage_to_its_owner(
     await scene.alert(FIRED, fingerprint=f"{after}.ingest", message_key="alert:2", line="PAGE dev · seen the other way")
 
     assert "seen the other way" in await books.blocks("incident:1")
-    assert await books.thread("it fires too") == []
+    assert await books.thread("also firing") == []
 
 
 async def test_a_crash_that_returns_while_workers_are_missing_is_written_to_the_thread(
@@ -158,7 +158,7 @@ async def test_a_crash_that_returns_while_workers_are_missing_is_written_to_the_
 
     await scene.alert(FIRED, again=True, **crash)
 
-    assert len(await books.thread("it fires too")) == 1
+    assert len(await books.thread("also firing")) == 1
 
 
 async def test_both_halves_of_an_outage_that_came_back_are_announced_once(scene: Scene, books: Books) -> None:
@@ -166,7 +166,7 @@ async def test_both_halves_of_an_outage_that_came_back_are_announced_once(scene:
 
     await scene.alert(FIRED, message_key="alert:2", again=True)
 
-    assert await books.thread("it fires too") == []
+    assert await books.thread("also firing") == []
 
 
 async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Scene, books: Books) -> None:

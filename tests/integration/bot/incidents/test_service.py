@@ -143,8 +143,8 @@ async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_an
     await scene.incident_service.acknowledge(1, request(ANN))
 
     assert [event.text for event in await books.events()][2:] == [
-        "acknowledged it, nobody else is called",
-        "is still on it",
+        "acknowledged it; no one else is paged",
+        "is still working on it",
         "took over",
     ]
     assert first.due_at is not None
@@ -160,7 +160,7 @@ async def test_escalating_calls_the_next_level_also_when_somebody_has_it(scene: 
     outcome = await scene.incident_service.escalate(1, request(ANN))
 
     assert isinstance(outcome, Done)
-    assert outcome.words == "Level 2 (ben) is called."
+    assert outcome.words == "Level 2 (ben) is paged."
     assert (await books.incident()).state is IncidentState.OPEN
     assert await books.notifications() == {"incident:1:page:2:webhook:ben"}
 
@@ -231,7 +231,7 @@ async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: 
     await open_one(scene)
     outcome = await scene.incident_service.escalate(1, request(OLIVIA))
 
-    assert "Nobody could be called" in await books.blocks("incident:1")
+    assert "No one could be paged" in await books.blocks("incident:1")
     assert isinstance(outcome, Refused)
 
 
@@ -269,7 +269,7 @@ async def test_whoever_is_neither_listed_nor_on_call_may_not_silence_it(scene: S
 async def test_nobody_acknowledges_on_a_terminal(scene: Scene) -> None:
     await open_one(scene)
 
-    with pytest.raises(OperatorError, match="nobody knows who types"):
+    with pytest.raises(OperatorError, match="does not identify you"):
         await scene.incident_service.acknowledge(1, request(None))
 
 
@@ -340,14 +340,14 @@ async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(s
     await open_one(scene, another=True)
 
     assert isinstance(told, str)
-    assert told.startswith(f"<@{model.BEN.id}> stands in for primary until ")
+    assert told.startswith(f"<@{model.BEN.id}> is on call for primary until ")
     called = [f"<@{model.BEN.id}>" in text for key, text in (await books.messages()).items() if key.endswith(":page:1")]
     assert called == [False, True, False]
     assert (await books.audit()).count("oncall.override") == 2
 
 
 def with_primary(people: tuple[str, ...] = ("ann",)) -> Schedule:
-    """Ann has the turn, and level 1 calls whoever has it; Olivia has no phone."""
+    """Ann is on call for the rotation that level 1 pages; Olivia has no phone."""
     rotation = Rotation("primary", people, 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
     level = Level(("primary",), frozenset(Channel), timedelta(hours=1))
     return replace(schedule(), rotations={"primary": rotation}, levels=(level,))
@@ -401,7 +401,7 @@ async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, b
 
     messages = await books.messages()
     key = "oncall:ended:1"
-    assert f"as the on-call file says again: <@{model.ANN.id}> is on call" in messages[key]
+    assert f"follows the on-call file again: <@{model.ANN.id}> is on call" in messages[key]
     assert {f"{key}:{model.ANN.id}", f"{key}:{model.BEN.id}"} < set(messages)
 
 
@@ -441,7 +441,7 @@ async def test_nobody_is_put_on_call_behind_a_deactivated_account(scene: Scene, 
     )
 
     assert isinstance(refused, Refused)
-    assert "no active member" in refused.why
+    assert "not an active member" in refused.why
 
 
 async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:
@@ -478,7 +478,7 @@ async def test_of_two_who_take_it_on_in_the_same_instant_one_has_it_and_the_othe
     await asyncio.gather(*[scene.incident_service.acknowledge(1, request(actor)) for actor in (ANN, BEN)])
 
     texts = [event.text for event in await books.events() if event.kind == "acknowledged"]
-    assert texts == ["acknowledged it, nobody else is called", "took over"]
+    assert texts == ["acknowledged it; no one else is paged", "took over"]
 
 
 async def test_after_a_resolve_slack_is_asked_to_post_no_call(

@@ -75,7 +75,7 @@ async def test_nobody_reads_an_id_where_people_are_called(scene: Scene, books: B
 
     messages = await books.messages()
     rung = messages["incident:1:page:1"]
-    assert f"*Level 1* ({HANDLE}) is called" in rung
+    assert f"*Level 1* ({HANDLE}) is paged" in rung
     assert GROUP not in rung.replace(f"<!subteam^{GROUP}>", "")
     assert GROUP not in await books.blocks("incident:1")
     assert GROUP not in " ".join(event.text for event in await books.events())

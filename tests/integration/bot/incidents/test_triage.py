@@ -1,4 +1,4 @@
-"""The thread is told in order, each step once, whatever is away and whoever dies in between."""
+"""The thread is written in order, each step once, whichever source or replica fails in between."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_one_message_tells_all_parts_of_the_escalation_path(
     assert set(await books.messages()) - before == {KEY}
     assert (await books.incident()).briefed == len(PARTS)
     shown = await books.blocks(KEY)
-    assert "this message changes" not in shown
+    assert "Still collecting data" not in shown
     assert "ingest is down" in shown
 
 
@@ -89,11 +89,11 @@ async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: W
         async with asyncio.timeout(60):
             while (await books.incident()).briefed < 1:
                 await asyncio.sleep(0.02)
-        assert "this message changes" in await books.blocks(KEY)
+        assert "Still collecting data" in await books.blocks(KEY)
     finally:
         outside.railway_logs_may_answer.set()
         await looking
-    assert "this message changes" not in await books.blocks(KEY)
+    assert "Still collecting data" not in await books.blocks(KEY)
 
 
 async def test_when_it_began_is_in_the_timeline_once(
@@ -130,7 +130,7 @@ async def test_what_is_away_is_said_and_holds_nothing_up(
     async with asyncio.timeout(60):
         await triage_summary.tick(scene.fence)
 
-    assert "not known: deployments of api" in await books.blocks(KEY)
+    assert "unknown: deployments of api" in await books.blocks(KEY)
 
 
 async def test_a_part_that_takes_too_long_is_said(scene: Scene, books: Books, world: World, outside: Outside) -> None:
@@ -139,7 +139,7 @@ async def test_a_part_that_takes_too_long_is_said(scene: Scene, books: Books, wo
 
     await TriageSummary(scene.database, world, scene.incident_store, step_s=2).tick(scene.fence)
 
-    assert "not known: the doctor, no answer within 2 s" in await books.blocks(KEY)
+    assert "unknown: the doctor, no answer within 2 s" in await books.blocks(KEY)
 
 
 @pytest.mark.parametrize("done", range(len(PARTS)))
@@ -151,7 +151,7 @@ async def test_a_successor_reads_all_parts_and_ends_what_its_predecessor_began(
 
     await triage_summary.tick(scene.fence)
 
-    assert "this message changes" not in await books.blocks(KEY)
+    assert "Still collecting data" not in await books.blocks(KEY)
     assert (await books.incident()).briefed == len(PARTS)
 
 

@@ -85,7 +85,7 @@ async def test_trouble_that_comes_back_goes_on_in_the_same_message(
     await slack.wait_for(_is_resolved)
 
     second.kill()
-    back = await slack.wait_for(lambda message: "it fires again" in message.text)
+    back = await slack.wait_for(lambda message: "firing again" in message.text)
     await slack.wait_for(_is_page)
 
     [page] = _told(slack)

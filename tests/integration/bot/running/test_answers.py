@@ -1,4 +1,4 @@
-"""Answers get to whoever asked, whatever the channel takes: each of Slack's refusals of a post, over the wire."""
+"""Answers reach the requester, whatever the channel accepts: each of Slack's refusals of a post, over the wire."""
 
 from __future__ import annotations
 

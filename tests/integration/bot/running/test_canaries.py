@@ -68,7 +68,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 async def start(
     spawn: Spawn, slack: Slack, database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox, tmp_path: Path
 ) -> Start:
-    """`python -m bot`, with somebody on call by every means, over a database that holds a canary in each column."""
+    """`python -m bot`, with a person on call by every channel, over a database that holds a canary in each column."""
     with psycopg.connect(database_urls.owner, autocommit=True) as conn:
         psycopg.ClientCursor(conn).execute(PLANT, values_to_plant())
         assert conn.execute(PLANTED_ROWS).fetchone() == (len(LINES) + 2, 2, 2)
@@ -114,7 +114,9 @@ async def test_an_incident_tells_nothing_personal_or_secret(
     root = await wait_for(slack, lambda message: key_of(message) == "incident:1")
     await wait_for(
         slack,
-        lambda message: key_of(message) == "incident:1:diagnosis" and "this message changes" not in str(message.blocks),
+        lambda message: (
+            key_of(message) == "incident:1:diagnosis" and "Still collecting data" not in str(message.blocks)
+        ),
     )
     await phone.wait_for()
     await until(lambda: bool(mailbox.mails))
@@ -135,7 +137,7 @@ async def test_an_incident_tells_nothing_personal_or_secret(
     assert await ann.submit(modal.id, answers) == {}
     shown = slack.workspace.modal_for(model.ANN.id)  # what would be kept of it, before anything is
     assert shown is not None
-    assert "Data is taken out before this is kept" in json.dumps(shown.content)
+    assert "Sensitive data is removed before this is stored" in json.dumps(shown.content)
     assert await ann.submit(shown.id, answers) == {}
     await until_stored(as_owner, "chatops.incidents WHERE title LIKE 'escalated%'")
     await ann.type(model.INCIDENTS_ID, f"<@{name}> ack", thread_ts=root.ts)
@@ -163,7 +165,7 @@ async def test_an_incident_tells_nothing_personal_or_secret(
 async def test_names_that_people_choose_in_slack_stay_there_and_format_nothing(
     slack: Slack, start: Start, phone: Phone, mailbox: Mailbox
 ) -> None:
-    """They are shown in Slack, where everybody sees them anyway; pagers, mails and log lines are read elsewhere."""
+    """They are shown in Slack, where everyone sees them anyway; pagers, mails and log lines are read elsewhere."""
     slack.workspace.users[model.ANN.id] = replace(model.ANN, real_name=NAMED, name="canaryname")
     slack.workspace.groups[model.APPROVERS.id] = replace(model.APPROVERS, handle=HANDLE)
     bot = await start()

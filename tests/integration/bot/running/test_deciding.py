@@ -1,4 +1,4 @@
-"""Requests and decisions on a whole bot: what is clicked counts once, and whoever is too late is told so alone."""
+"""Requests and decisions on a whole bot: each click counts once, and a late one is answered privately."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_what_is_void_can_be_asked_for_again_from_what_is_so_now(slack: Sl
 
     await click(slack, void, ASK_AGAIN, model.OLIVIA)
 
-    await slack.wait_for(lambda one: one.ts != message.ts and "WAITS FOR APPROVAL" in one.text)
+    await slack.wait_for(lambda one: one.ts != message.ts and "WAITING FOR APPROVAL" in one.text)
 
 
 async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Slack, file: File) -> None:
@@ -137,7 +137,7 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
 
     await deliver_click(slack, old, APPROVE, model.ANN)
 
-    answer = await told(slack, model.ANN, "Your click changed nothing")
+    answer = await told(slack, model.ANN, "Nothing changed")
     assert f"run {run.id}" in answer.text
     assert "denied: not today" in denied.text
 
@@ -200,7 +200,7 @@ async def test_a_person_says_what_became_of_an_unknown_step(
 ) -> None:
     assert bot.parts is not None
     run, message = await file(HIGH)
-    await bot.parts.changing.stop()  # nobody carries it out meanwhile
+    await bot.parts.changing.stop()  # no replica executes it meanwhile
     await bot.parts.changing.approval_service.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
     async with as_bot.transaction():
         await take_services(as_bot, run_id=run.id)
@@ -216,7 +216,7 @@ async def test_a_person_says_what_became_of_an_unknown_step(
     await deliver_click(slack, replace(message, blocks=asks.blocks), "run.resolve.abort", model.BEN)
 
     failed = await slack.wait_for(lambda one: one.ts == message.ts and "FAILED" in one.text)
-    assert "Given up" in failed.text
+    assert "Aborted" in failed.text
 
 
 async def test_low_risk_is_confirmed_in_the_private_answer_which_says_that_it_counted(slack: Slack, file: File) -> None:

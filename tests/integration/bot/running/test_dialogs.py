@@ -205,7 +205,7 @@ async def test_no_dialog_about_a_run_opens_for_who_could_not_submit_it(
 
     await press(bot, slack, action, str(run_id), model.OTTO.id)
 
-    await told(slack, "Your click changed nothing", model.OTTO.id)
+    await told(slack, "Nothing changed", model.OTTO.id)
     assert slack.workspace.calls_of("views.open") == []
     cursor = await as_owner.execute("SELECT actor FROM chatops.audit WHERE event LIKE '%.refused'")
     assert await cursor.fetchall() == [(model.OTTO.id,)]
@@ -234,13 +234,13 @@ async def test_no_dialog_opens_while_nobody_can_tell_whether_it_may_be_submitted
 @pytest.mark.usefixtures("bot", "no_dialogs")
 async def test_escalating_a_message_offers_the_incident_as_a_button(slack: Slack) -> None:
     actor = acting_as(slack.workspace, model.OLIVIA.id)
-    said = actor.say(model.INCIDENTS_ID, "payments stand still\nsince noon")
+    said = actor.say(model.INCIDENTS_ID, "payments have stopped\nsince noon")
 
     await actor.shortcut(ESCALATE_THIS, model.INCIDENTS_ID, said.ts)
 
     answer = await told(slack, "dialog did not open")
     [button_] = answer.blocks[-1]["elements"]
-    assert button_["value"] == "incident open payments stand still"
+    assert button_["value"] == "incident open payments have stopped"
 
 
 async def test_a_typed_denial_counts(slack: Slack, file: File) -> None:
@@ -267,4 +267,4 @@ async def test_who_asked_cannot_approve_by_typing_either(slack: Slack, file: Fil
 
     await slack.type(f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")
 
-    await told(slack, "changed nothing")
+    await told(slack, "Nothing changed")

@@ -92,14 +92,14 @@ async def test_who_has_an_incident_works_on_it_from_the_direct_message_and_the_o
     ann = acting_as(slack.workspace, model.ANN.id)
     await ann.click(called.channel, called.ts, "command.run.0")
 
-    hers = await direct(slack, model.ANN, lambda one: "You have it." in str(one.blocks))
+    hers = await direct(slack, model.ANN, lambda one: "You're assigned." in str(one.blocks))
     assert link_of(hers) == address(slack, root)
-    his = await direct(slack, model.BEN, lambda one: f"<@{model.ANN.id}> has it." in str(one.blocks))
+    his = await direct(slack, model.BEN, lambda one: f"<@{model.ANN.id}> is assigned." in str(one.blocks))
     assert (labels(his), link_of(his)) == (["Open the thread"], address(slack, root))
     await deliver_click(slack, hers, command_action(hers, "Resolve…"), model.ANN)
     modal = await modal_of(slack, model.ANN)
     await ann.submit(modal.id, {"answer": {"answer": "it was the pool"}})
-    await direct(slack, model.ANN, lambda one: "It is resolved" in str(one.blocks))
+    await direct(slack, model.ANN, lambda one: "Resolved." in str(one.blocks))
 
 
 def command_action(message: Message, label: str) -> str:
@@ -127,7 +127,7 @@ async def test_an_approver_decides_in_the_direct_message_and_only_once(
     word = "Approved" if approve else "Denied"
     await direct(slack, model.BEN, lambda one: f"*{word}* by <@{model.ANN.id}>" in one.text)
     await deliver_click(slack, his, APPROVE, model.BEN)
-    await direct(slack, model.BEN, lambda one: "Your click changed nothing" in one.text)
+    await direct(slack, model.BEN, lambda one: "Nothing changed" in one.text)
     await deliver_click(slack, his, DETAILS, model.BEN)
     await direct(slack, model.BEN, lambda one: f"<@{model.ANN.id}>" in str(one.blocks) and "Redeploy api" in one.text)
 
@@ -153,10 +153,10 @@ async def test_who_may_not_approve_may_not_from_a_direct_message_either(
     await deliver_click(slack, hers, APPROVE, model.OLIVIA)
 
     def is_refused(one: Message) -> bool:
-        return one.channel == hers.channel and "Your click changed nothing" in one.text
+        return one.channel == hers.channel and "Nothing changed" in one.text
 
     async with asyncio.timeout(PATIENCE_S):
         while not any(map(is_refused, slack.workspace.messages)):
             await asyncio.sleep(0.01)
     shown = await slack.wait_for(lambda message: "Redeploy api" in message.text)
-    assert "WAITS FOR APPROVAL" in shown.text
+    assert "WAITING FOR APPROVAL" in shown.text

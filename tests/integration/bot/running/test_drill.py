@@ -66,7 +66,7 @@ async def start_ready(
 
 
 def is_root(message: Message) -> bool:
-    return "DRILL" in message.text and "made-up worker" in message.text and "begins" not in message.text
+    return "DRILL" in message.text and "simulated worker" in message.text and "begins" not in message.text
 
 
 async def click(slack: Slack, message: Message, label: str, user: User) -> None:
@@ -169,7 +169,7 @@ async def test_one_drill_at_a_time_and_only_by_who_may(
     await start_ready()
     await slack.type("/dragonfly drill start")
     await slack.type("/dragonfly drill start")
-    await slack.wait_for(lambda message: "is under way" in message.text, timeout_s=60)
+    await slack.wait_for(lambda message: "has been running" in message.text, timeout_s=60)
 
     assert await acting_as(slack.workspace, model.OTTO.id).type(model.INCIDENTS_ID, "/dragonfly drill start") is None
 

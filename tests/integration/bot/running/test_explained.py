@@ -1,4 +1,4 @@
-"""What people are told of others: the policy of somebody, names instead of ids, and the drill's dry run."""
+"""What people read about others: the policy of a person, names instead of ids, and the drill's dry run."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def test_policy_of_somebody_else_is_told_of_them_and_for_all_services(bot:
     answer = await told(slack, model.OLIVIA, f"<@{model.OTTO.id}>")
 
     words = " ".join(answer.text.split())
-    assert "🔴 may not request for every service: They are not among those who may request `deploy`" in words
-    assert "🔴 may not approve for every service: They are not among" in words
+    assert "🔴 may not request for every service: They don't have permission to request `deploy`" in words
+    assert "🔴 may not approve for every service: They don't have permission" in words
 
 
 async def test_policy_of_oneself_is_told_of_you(bot: Bot, slack: Slack) -> None:
@@ -37,7 +37,7 @@ async def test_policy_of_oneself_is_told_of_you(bot: Bot, slack: Slack) -> None:
     answer = await told(slack, model.OLIVIA, f"*<@{model.OLIVIA.id}>*")
 
     assert "✅ may request for every service" in answer.text
-    assert "You are not among those who may approve" in answer.text
+    assert "You don't have permission to approve" in answer.text
 
 
 async def test_dry_run_of_a_drill_is_the_bare_drill(bot: Bot, slack: Slack) -> None:
@@ -58,4 +58,4 @@ async def test_terminal_names_groups_as_slack_does(slack: Slack, database_urls: 
 
     assert "@Otto Lind" in outcome.text
     assert model.OTTO.id not in outcome.text
-    assert "@dragonfly-operators could request it" in outcome.text
+    assert "@dragonfly-operators can request it" in outcome.text

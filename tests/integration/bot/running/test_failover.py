@@ -1,4 +1,4 @@
-"""Whole bots as processes, killed and frozen while somebody's phone is about to ring.
+"""Whole bots as processes, killed and frozen while a phone is about to ring.
 
 A receiver may be called twice, always with the same key, by which it rings once. One case runs in CI with short leases,
 all of them under `make chaos` with those of production.

@@ -67,7 +67,7 @@ async def test_a_rollback_to_a_commit_of_harmful_words_is_filed_approved_and_pro
     target = railway.commits[1].sha[:8]
 
     await slack.type(f"/dragonfly rollback ingest {target}")
-    asked = await slack.wait_for(lambda message: "WAITS FOR APPROVAL" in message.text)
+    asked = await slack.wait_for(lambda message: "WAITING FOR APPROVAL" in message.text)
     await slack.type("/dragonfly deployments ingest")
     listed = await slack.wait_for(lambda message: message.ts != asked.ts and SAYS in json.dumps(message.blocks))
     await click(slack, asked, APPROVE, model.ANN)

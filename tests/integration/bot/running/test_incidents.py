@@ -15,7 +15,7 @@ from tests.outside import PATIENCE_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
-GONE = "level 1 calls ann, who is deactivated in Slack"
+GONE = "level 1 pages ann, who is deactivated in Slack"
 
 
 def key_of(message: Message) -> str:
@@ -84,7 +84,7 @@ async def test_whoever_may_not_is_told_so_and_nothing_happens(
     await otto.click(model.INCIDENTS_ID, root.ts, first_action(root, "Acknowledge"))
 
     async with asyncio.timeout(PATIENCE_S):
-        while not any("Your click changed nothing" in message.text for message in slack.seen(model.OTTO.id)):
+        while not any("Nothing changed" in message.text for message in slack.seen(model.OTTO.id)):
             await asyncio.sleep(0.05)
     assert (await root_of(slack)).text.startswith("🔴 no ingest")
 
@@ -132,7 +132,7 @@ async def test_who_is_deactivated_is_skipped_by_the_page_which_says_so(
 
 
 def is_complete_diagnosis(message: Message) -> bool:
-    return key_of(message) == "incident:1:diagnosis" and "this message changes" not in str(message.blocks)
+    return key_of(message) == "incident:1:diagnosis" and "Still collecting data" not in str(message.blocks)
 
 
 def first_action(message: Message, label: str) -> str:

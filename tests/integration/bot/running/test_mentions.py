@@ -162,4 +162,4 @@ async def test_a_decorated_command_is_understood(channel: Channel, slack: Slack,
     answer = await slack.wait_for()
 
     assert "no command" not in answer.text
-    assert answer.visible_to is None  # the queue is for everybody
+    assert answer.visible_to is None  # everyone may read the queue

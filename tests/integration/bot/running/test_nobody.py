@@ -1,4 +1,5 @@
-"""Without operators, approvers and an on-call file nobody changes anything, on any surface; raising the alarm works."""
+"""Without operators, approvers and an on-call file no one can change anything, on any surface; opening an incident
+works."""
 
 from __future__ import annotations
 
@@ -70,15 +71,15 @@ CLICKS = (
     run_buttons.ASK_AGAIN,
 )
 REFUSALS = (
-    "you are not among those who may",
-    "nobody may answer for incidents",
-    "nobody may start this alone",
-    "this request is not confirmed but approved",
-    "nothing about this run is unknown",
+    "you don't have permission to",
+    "no one may manage incidents",
+    "this run can't be self-approved",
+    "this request needs an approval, not a confirmation",
+    "no step of this run is unknown",
     "this run was approved before it started",
-    "cannot be asked for again",
+    "cannot be requested again",
     "there is no on-call file",
-    "you are not put on call by this",
+    "this override is not yours",
     "you are neither an operator nor an approver",
 )
 TABLES = ("runs", "run_decisions", "incidents", "silences", "drills", "oncall_overrides", "service_locks", "reviews")
@@ -144,7 +145,7 @@ def dialogs() -> list[tuple[dict[str, Any], str]]:
 
 @pytest.fixture
 async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, as_bot: Connection) -> Message:
-    """A bot that knows nobody, a run that waits from better times, and an incident that Olivia opened."""
+    """A bot without configured people, a run that waits from before, and an incident that Olivia opened."""
     plan_of = NewRun(
         environment=HIGH.environment,
         playbook=HIGH.playbook,
@@ -172,7 +173,7 @@ async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, 
 
 @pytest.fixture
 def snapshot(database_urls: DatabaseUrls) -> Callable[[], Awaitable[list[object]]]:
-    """Every row that somebody with rights could have changed, without what the bot itself writes meanwhile."""
+    """Every row that a person with permissions could have changed, without what the bot itself writes meanwhile."""
 
     async def read() -> list[object]:
         async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as conn:

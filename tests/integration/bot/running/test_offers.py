@@ -48,12 +48,12 @@ async def test_an_offered_change_of_high_risk_waits_for_an_approval(slack: Slack
 
     await press(slack, offer, "scale ingest 3")
 
-    await slack.wait_for(lambda message: "WAITS FOR APPROVAL" in message.text)
+    await slack.wait_for(lambda message: "WAITING FOR APPROVAL" in message.text)
 
 
 @pytest.mark.usefixtures("bot")
 async def test_of_several_open_incidents_each_has_its_button(slack: Slack) -> None:
-    for number, title in enumerate(("payments stand still", "amounts look wrong"), start=1):
+    for number, title in enumerate(("payments have stopped", "amounts look wrong"), start=1):
         await answer_to(slack, f"incident open sev3 {title}", f"Incident {number} is open")
 
     which = await answer_to(slack, "ack", "Which incident")
@@ -63,6 +63,6 @@ async def test_of_several_open_incidents_each_has_its_button(slack: Slack) -> No
     assert [rows[line]["accessory"]["text"]["text"] for line in ("incident ack 1", "incident ack 2")] == [
         "Acknowledge"
     ] * 2
-    assert "payments stand still" in str(rows["incident ack 1"])
+    assert "payments have stopped" in str(rows["incident ack 1"])
     assert "amounts look wrong" in str(rows["incident ack 2"])
-    await slack.wait_for(lambda message: "You have it" in message.text)
+    await slack.wait_for(lambda message: "You're assigned" in message.text)

@@ -81,10 +81,10 @@ async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: S
     message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     [ring] = await phone.wait_for()
 
-    assert message.text.startswith("🔴 PAGE dev · the bot does not reach the database since ")
-    assert "the API does not reach it either" in message.text
+    assert message.text.startswith("🔴 PAGE dev · the bot can't reach the database since ")
+    assert "the API can't reach it either" in message.text
     assert ring.body is not None
-    assert ring.body["subject"].startswith("PAGE dev · the bot does not reach the database")
+    assert ring.body["subject"].startswith("PAGE dev · the bot can't reach the database")
 
 
 async def test_message_says_back_and_who_was_notified(
@@ -143,7 +143,7 @@ async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_told(
     assert [one.decision for one in decisions] == ["called", "told", "resolved"]
     assert [one.at for one in decisions] == sorted(one.at for one in decisions)
     assert decisions[0].reason == "default by webhook, while the database was away"
-    assert "the last leader told it in Slack" in decisions[1].reason
+    assert "the last leader announced it in Slack" in decisions[1].reason
     events = await incidents.list_events(as_bot, number, limit=10)
     assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]
 
@@ -201,7 +201,7 @@ async def test_the_next_level_is_paged_without_the_database_and_the_first_one_ag
     assert f"<@{model.ANN.id}> paged first" in str(root.blocks)
     assert len(set(triggered(of_ann))) == len(triggered(of_ann))  # each page rings anew
     notes = [one for one in slack.seen() if one.thread_ts == root.ts and "is paged" in one.text]
-    assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) is paged: nobody has acknowledged it")
+    assert notes[0].text.startswith(f"📟 <@{model.BEN.id}> *Level 2* (ben) is paged: not acknowledged yet")
 
 
 async def test_the_next_level_is_paged_without_slack_and_without_the_database(
@@ -258,7 +258,7 @@ async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
 
         await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in told(slack)))
         _, over = await of_ann.wait_for(2)
-        await until(lambda: any("nobody else is paged" in one.text for one in slack.seen(model.BEN.id)))
+        await until(lambda: any("No one else will be paged" in one.text for one in slack.seen(model.BEN.id)))
 
     assert over.body is not None
     assert over.body["event"] == "acknowledged"
@@ -400,12 +400,12 @@ async def test_a_database_that_takes_no_writes_is_told_without_it_and_healthz_sa
         health = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{bot.web.port}/healthz", trust_env=False)
         _set_read_only(conn, "off")
 
-    await until(lambda: told(slack) == ["🟢 Back dev · the database takes writes again"])
-    assert line.startswith("🔴 PAGE dev · the database takes no writes since ")
-    assert line.endswith("\nthe database is read-only · the API cannot write either")
-    assert "the API cannot write either" in line
+    await until(lambda: told(slack) == ["🟢 Back dev · the database accepts writes again"])
+    assert line.startswith("🔴 PAGE dev · the database accepts no writes since ")
+    assert line.endswith("\nthe database is read-only · the API can't write either")
+    assert "the API can't write either" in line
     assert ring.body is not None
-    assert ring.body["subject"].startswith("PAGE dev · the database takes no writes")
+    assert ring.body["subject"].startswith("PAGE dev · the database accepts no writes")
     assert (health.status_code, health.json()["database"]) == (503, {"ok": False, "why": "the database is read-only"})
 
 

@@ -1,4 +1,4 @@
-"""Railway's webhook wakes whoever reads Railway, in every replica, and is believed in nothing."""
+"""Railway's webhook wakes the readers of Railway, in every replica; its content is never trusted."""
 
 from __future__ import annotations
 

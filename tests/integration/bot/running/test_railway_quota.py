@@ -52,7 +52,7 @@ async def test_the_workers_are_stopped_after_an_outsider_asked_doctor_100_times(
 ) -> None:
     otto = acting_as(slack.workspace, model.OTTO.id)
     await asyncio.gather(*(otto.type(model.INCIDENTS_ID, "/dragonfly doctor") for _ in range(100)))
-    refused = await slack.wait_for(lambda message: "under way already" in message.text, user=model.OTTO)
+    refused = await slack.wait_for(lambda message: "commands running" in message.text, user=model.OTTO)
 
     assert refused.visible_to == model.OTTO.id
     assert await stop_workers(bot, slack) is RunState.SUCCEEDED

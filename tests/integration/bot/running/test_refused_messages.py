@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 
 
 def tell(stage: Stage, *people: str, pagers: Sequence[tuple[channels.Channel, str]] = ()) -> None:
-    """Give the sender somebody to tell elsewhere."""
+    """Give the sender people to notify elsewhere."""
 
     async def recipients() -> Sequence[str]:
         return people

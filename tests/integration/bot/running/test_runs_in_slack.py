@@ -77,7 +77,7 @@ async def bot(start_whole: StartWhole) -> Bot:
 async def ask(
     bot: Bot, slack: Slack, playbook: str, *, request: Request = OLIVIA, **parameters: str
 ) -> tuple[Run, Message]:
-    """File it, as Olivia if nobody else; the run and its message."""
+    """File it, by default as Olivia; the run and its message."""
     assert bot.parts is not None
     plan = await PLANS[playbook](parameters, bot.world)
     assert isinstance(plan, Plan), plan
@@ -121,14 +121,14 @@ async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack,
     assert CONFIRM not in json.dumps(expired.blocks)
 
     await click(slack, expired, ASK_AGAIN, model.OLIVIA)
-    again = await slack.wait_for(lambda one: one.ts != asked.ts and "WAITS FOR CONFIRMATION" in one.text)
+    again = await slack.wait_for(lambda one: one.ts != asked.ts and "WAITING FOR CONFIRMATION" in one.text)
     await click(slack, again, CONFIRM, model.OLIVIA)
 
     await until(slack, again, "DONE")
 
 
 async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Connection) -> Message:
-    """A rollback that Ann asks for inside an incident that Ben opened, once nobody answered."""
+    """A rollback that Ann requests inside an incident that Ben opened, once no approver responded."""
     services, ben = ("dragonfly-worker-ingest",), Person(model.BEN.id, model.TEAM.id)
     await create_incident(
         conn, NewIncident("dev", IncidentSeverity.SEV1, "ingest is down", services, ben, encode_chain(Chain()))
@@ -165,7 +165,7 @@ async def test_one_person_awake_rolls_back_alone_and_it_waits_for_a_review(
     done = await until(slack, asked, "DONE")
 
     text = json.dumps(done.blocks)
-    assert f"*Started alone* by <@{model.ANN.id}>: customers wait" in text
+    assert f"*Self-approved* by <@{model.ANN.id}>: customers wait" in text
     assert REVIEW in text
     assert VETO not in text
 
@@ -293,7 +293,7 @@ async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_chan
     [
         (model.ANN, "scale ingest 2", True),
         (model.ANN, "scale enforcement 2", False),  # another service: no work on this incident
-        (model.OLIVIA, "scale ingest 2", False),  # nobody called her
+        (model.OLIVIA, "scale ingest 2", False),  # no one paged her
     ],
 )
 async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
@@ -308,7 +308,7 @@ async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
     await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, mention, thread_ts=root.ts)
 
     answer = await slack.wait_for(lambda one: one.visible_to == person.id and "Run 1" in one.text, user=person)
-    told = "Incident 1 is acknowledged: you have it, nobody else is called."
+    told = "Incident 1 is acknowledged: you're assigned, and no one else is paged."
     assert (told in json.dumps(answer.blocks, ensure_ascii=False)) is counts
     found = await (await as_owner.execute("SELECT state::text, due_at IS NULL FROM chatops.incidents")).fetchone()
     assert found is not None

@@ -18,7 +18,7 @@ from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
 from tests.outside import PATIENCE_S
 
-MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, somebody is on it"
+MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, being worked on"
 IN_INCIDENT = "silence heartbeats.ingest 1h incident 1"
 
 
@@ -71,7 +71,7 @@ async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, aler
 
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
     assert f"<@{model.OLIVIA.id}>" in told.text
-    assert "Known, somebody is on it" in told.text
+    assert "Known, being worked on" in told.text
     root = next(message for message in slack.seen() if message.ts == alert.ts)
     assert "silenced by" in str(root.blocks)
 
@@ -96,7 +96,7 @@ async def test_lifting_it_tells_the_alert_again(slack: Slack, alert: Message) ->
     await press(slack, told, "silence end 1")
 
     await slack.wait_for(lambda message: message.ts == alert.ts and "Silenced" not in message.text)
-    line = await slack.wait_for(lambda message: "The silence has ended, and it still fires" in message.text)
+    line = await slack.wait_for(lambda message: "The silence has ended, and the alert is still firing" in message.text)
     assert line.thread_ts == alert.ts
 
 
@@ -132,7 +132,7 @@ async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew,
     assert not [message for message in slack.seen() if message.text.startswith("🔴")]
     await slack.type("/dragonfly why heartbeats.ingest")
     why = await slack.wait_for(lambda message: "*Why people were notified about `heartbeats.ingest`" in message.text)
-    assert "Nobody was notified: silence 1: we move the queue" in str(why.blocks)
+    assert "No one was notified: silence 1: we move the queue" in str(why.blocks)
     assert f"silenced by <@{model.OLIVIA.id}>" in str(why.blocks)
 
 
@@ -141,4 +141,4 @@ async def test_an_outsider_silences_nothing(slack: Slack, alert: Message) -> Non
 
     refused = await slack.wait_for(lambda message: "Nothing was silenced" in message.text, user=model.OTTO)
 
-    assert "you are not among those who may request `silence`" in str(refused.blocks)
+    assert "you don't have permission to request `silence`" in str(refused.blocks)

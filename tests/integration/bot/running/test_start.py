@@ -61,7 +61,7 @@ async def test_policy_that_cannot_be_used_is_told_in_the_channel(
     bot = await start_bot(database_urls.bot, DRAGONFLY_POLICY=str(path))
 
     told = await slack.wait_for(lambda message: "policy.toml line 4" in f"{message.text}{message.blocks}")
-    assert "which is no Slack id" in str(told.blocks)
+    assert "which is not a Slack id" in str(told.blocks)
     assert any("line 4" in str(fault) for fault in (await bot.health()).disabled)
 
 

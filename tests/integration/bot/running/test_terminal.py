@@ -98,7 +98,7 @@ async def test_a_change_without_the_database_says_how_to_do_it_by_hand(environ: 
     outcome = await dispatch(["restart", "api"], away)
 
     assert outcome.code == 1
-    assert "Nothing was done: runs are kept in the database: server not reachable" in outcome.text
+    assert "Nothing was done: runs are stored in the database: server not reachable" in outcome.text
     assert "Railway → dragonfly-api → Deployments → d-api → Restart" in outcome.text
 
 

@@ -248,7 +248,7 @@ class Bench:
 
     @contextlib.asynccontextmanager
     async def journal_blocked(self, run_id: int, position: int) -> AsyncIterator[int]:
-        """Nobody can write this line of the journal meanwhile; gives the backend that blocks it."""
+        """Blocks writes of this row of the journal meanwhile; gives the backend that blocks it."""
         query = "SELECT FROM chatops.run_steps WHERE run_id = %s AND position = %s FOR UPDATE"
         async with await psycopg.AsyncConnection.connect(self.environ["OWNER"]) as conn:
             await conn.execute(query, (run_id, position))
@@ -259,7 +259,7 @@ class Bench:
     async def at(
         self, boundary: str, run_id: int, act: str, hold: Callable[[Where], Suppression | Word]
     ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-        """Whoever carries the run is stopped at this boundary of the act until the end; gives what awaits that.
+        """Stops the run engine at this boundary of the act until the end; gives what awaits that.
 
         `hold` stops the act's call before it arrives, or its answer.
         """

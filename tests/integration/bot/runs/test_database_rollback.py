@@ -49,8 +49,8 @@ async def test_sql_that_fails_starts_again_what_ran_before(bench: Bench) -> None
     outcome = run.outcome or ""
     assert (run.state, kinds(steps, StepState.FAILED)) == (RunState.FAILED, ["ApplySqlFile"]), steps
     assert f'"{TABLE}" does not exist' in outcome
-    assert "what had been stopped was started again" in outcome
-    assert f"The schema stands at {VERSION}." in outcome
+    assert "the stopped services were started again" in outcome
+    assert f"The schema is at {VERSION}." in outcome
     assert await bench.sql(HEAD) == [(VERSION,)]
     assert running(bench) == before
     assert bench.wire.mutations == ["stop", "stop", "redeploy", "redeploy"]
@@ -70,7 +70,7 @@ async def test_a_schema_that_moved_meanwhile_leaves_everything_stopped(bench: Be
     run, steps = await bench.ended(run_id, timeout_s=90)
 
     assert (run.state, kinds(steps, StepState.FAILED)) == (RunState.FAILED, ["ApplySqlFile", "VerifySchemaHead"])
-    assert "enforcement is stopped; ingest is stopped. The schema stands at 20991231000001." in (run.outcome or "")
+    assert "enforcement is stopped; ingest is stopped. The schema is at 20991231000001." in (run.outcome or "")
     assert running(bench) == {}
     assert bench.wire.mutations == ["stop", "stop"]
 

@@ -52,7 +52,7 @@ async def test_a_start_that_is_refused_says_that_the_replicas_are_set(bench: Ben
     stopped, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))
     assert stopped.state is RunState.SUCCEEDED, stopped.outcome
     regions = bench.railway.find_service(INGEST).regions
-    regions.update(dict.fromkeys(regions, 3))  # somebody configured more while it was stopped
+    regions.update(dict.fromkeys(regions, 3))  # more replicas were configured while it was stopped
     hold = bench.wire.hold("redeploy", "before", status=404)
     hold.release()
 
@@ -263,7 +263,7 @@ async def test_freeze_that_fails_is_said_and_never_blocks(bench: Bench) -> None:
 
 
 async def test_database_away_in_the_middle(make_bench: MakeBench, database_urls: DatabaseUrls) -> None:
-    """The act was sent; its outcome is written once the database is back, by whoever takes the lease then."""
+    """The act was sent; its outcome is written once the database is back, by the replica that takes the lease then."""
     async with Line(database_urls.bot).serve() as line:
         bench = await make_bench(dsn=line.dsn)
         run_id = await bench.file_command("scale", service="ingest", to="2")

@@ -236,7 +236,7 @@ async def test_a_batch_that_lost_its_mark_is_left_alone(bench: Bench) -> None:
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.FAILED
-    assert "carries no mark" in (run.outcome or "")
+    assert "is not marked" in (run.outcome or "")
     removal = next(step for step in steps if step.step["kind"] == "RemoveSample")
     assert removal.state is StepState.FAILED
     assert "no golden path's" in (removal.note or "")
@@ -285,7 +285,7 @@ async def test_abort_takes_away_what_came_after_all(bench: Bench, uploads: Uploa
     run_id = await bench.file_command("golden-path")
     unknown, _ = await bench.ended(run_id)
     assert unknown.state is RunState.UNKNOWN, unknown.outcome
-    assert "Its test batch may be there still: `golden-path --clean`" in (unknown.outcome or "")
+    assert "Its test batch may still exist: `golden-path --clean`" in (unknown.outcome or "")
     uploads.is_away = False
     content = file_of(unknown)
     assert isinstance(content, bytes)
@@ -314,7 +314,7 @@ async def test_abort_says_what_stands_when_nothing_came(bench: Bench, uploads: U
 
     assert run.state is RunState.FAILED, steps
     assert "There is no test batch to remove." in (run.outcome or "")
-    assert "Should the upload arrive late: `golden-path --clean`." in (run.outcome or "")
+    assert "If the upload arrives late: `golden-path --clean`." in (run.outcome or "")
 
 
 async def test_without_a_worker_nothing_is_uploaded(bench: Bench, uploads: Uploads) -> None:

@@ -87,7 +87,7 @@ async def test_short_renewal_that_comes_late_takes_nothing_from_an_act(journal: 
 
 
 async def test_lease_is_short_again_once_the_act_is_over(journal: Journal, database: Database) -> None:
-    """Or a successor would wait for a call that nobody makes any more."""
+    """Or a successor would wait for a call that is no longer made."""
     async with journal.acting(), journal.writing():
         pass
 

@@ -94,7 +94,7 @@ async def test_call_that_could_outlive_its_lease_is_not_sent(make_bench: MakeBen
 
 
 async def test_only_replica_is_restarted_while_it_waits(bench: Bench, start_replica: StartReplica) -> None:
-    """SIGTERM hands the run over at once: nobody waits for a lease to run out."""
+    """SIGTERM hands the run over immediately: no replica waits for a lease to expire."""
     run_id = await bench.file_command("scale", service="ingest", to="2")
     victim = await start_replica(bench, "victim")
     await bench.until(run_id, lambda _, steps: steps[4].state is StepState.RUNNING)

@@ -92,10 +92,10 @@ async def test_stores_a_file_that_does_not_fit_into_one_block(open_api: OpenApi,
         (HEADER, "a header and no rows"),
         (HEADER + b"\n,,,,,\n", "a header and no rows"),
         (HEADER + b"1,Ren\x81,3,4,5,6\n", "it is neither UTF-8 nor Windows-1252"),
-        (HEADER + b'1,"2,3,4,5,6\n', "it is no CSV at line"),
+        (HEADER + b'1,"2,3,4,5,6\n', "it is not CSV at line"),
         (HEADER + b"1,2\x003,3,4,5,6\n", "NUL characters at line"),
-        (HEADER + b'"' + b"x" * 200_000 + b'"', "it is no CSV at line"),
-        (HEADER + b"1,2,3,4,5,6\n" * 9000 + b'1,"2,3,4,5,6\n', "it is no CSV at line"),
+        (HEADER + b'"' + b"x" * 200_000 + b'"', "it is not CSV at line"),
+        (HEADER + b"1,2,3,4,5,6\n" * 9000 + b'1,"2,3,4,5,6\n', "it is not CSV at line"),
     ],
 )
 async def test_refuses_an_unusable_file_whole(
@@ -344,7 +344,7 @@ async def test_stores_a_file_of_payments_as_one(open_api: OpenApi, database_urls
         (PAYMENTS, {}, "missing columns: Plaintiff, Defendant"),
         (HEADER + b"1,2,3,4,5,6\n", {"source_system": "payments"}, "Payment Date, Reference"),
         (PAYMENTS, {"source_system": "payments", "golden_path": "true"}, "marks a file of judgments"),
-        (PAYMENTS, {"source_system": "letters"}, "no reader"),
+        (PAYMENTS, {"source_system": "letters"}, "source_system is unknown"),
     ],
 )
 async def test_refuses_a_file_of_another_kind_than_it_is_said_to_be(

@@ -1,4 +1,4 @@
-"""The figures that a job stores, with nobody asked for memos."""
+"""The figures that a job stores, without memos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assessments that are due are made anew, once, whoever notices."""
+"""Assessments that are due are made again, once, whichever worker notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site that somebody has open beside the demo cannot drive it, whatever name it gives to this machine."""
+"""A website open beside the demo cannot drive it, whatever name it gives to this machine."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_it_is_a_page_of_no_service_at_once_and_says_drill() -> None:
     [signal] = rule.look(seen(timedelta(seconds=1)), RULES)
 
     assert (signal.severity, signal.wait, signal.finding.service) == (Severity.PAGE, timedelta(), None)
-    assert signal.finding.title == "DRILL 7: a made-up worker, ingest is down (0 of 1)"
+    assert signal.finding.title == "DRILL 7: a simulated worker, ingest is down (0 of 1)"
 
 
 def test_it_is_fine_once_it_is_over() -> None:

@@ -45,7 +45,7 @@ def test_a_hundred_flaps_an_hour_go_on_firing_and_end_when_they_end() -> None:
         now += timedelta(seconds=20)
 
     assert firing(following) == set()
-    assert [one.words for one in following.told] == ["ingest is down (0 of 1)", "It is back: ingest is down (0 of 1)"]
+    assert [one.words for one in following.told] == ["ingest is down (0 of 1)", "Firing again: ingest is down (0 of 1)"]
 
 
 @pytest.mark.parametrize(("apart_s", "is_flap"), [(TELLING.quiet_s, True), (TELLING.quiet_s + 20, False)])
@@ -67,7 +67,7 @@ STRETCHES = st.lists(st.tuples(st.floats(min_value=1, max_value=4000), st.boolea
 def test_no_hour_has_more_than_three_messages(changes: list[tuple[float, bool]], wait_s: float) -> None:
     following, _ = follow(changes, wait_s=wait_s)
 
-    times = [one.at for one in following.told if not one.words.startswith("Still: ")]
+    times = [one.at for one in following.told if not one.words.startswith("Still firing: ")]
     for first in times:
         assert sum(first <= at < first + HOUR for at in times) <= 3
 

@@ -125,7 +125,7 @@ def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
     every = signals()
 
     assert {name for name, one in every.items() if one.finding.status is not Status.OK} == set()
-    assert set(FINGERPRINTS) ^ set(every) == {"grants.audit"}  # which says that nobody could look
+    assert set(FINGERPRINTS) ^ set(every) == {"grants.audit"}  # which reports that the catalog was unreadable
 
 
 def test_what_was_not_asked_is_not_spoken_of() -> None:
@@ -408,7 +408,7 @@ def test_what_is_within_its_limit_is_not_told(more: dict[str, Any]) -> None:
         (beat(status="error"), "crash_loop.ingest"),
         (beat(database_ok=False), "database"),
     ],
-    ids=["stuck", "not past its start", "gave up", "without database"],
+    ids=["stuck", "not finish starting", "gave up", "without database"],
 )
 def test_a_worker_that_beats_may_still_be_in_trouble(one: Heartbeat, name: str) -> None:
     assert name in trouble(one, beat(id="e1", kind=ENFORCEMENT))

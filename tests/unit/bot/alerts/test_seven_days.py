@@ -1,4 +1,4 @@
-"""Seven days of an ordinary life, in which nobody is woken up without need: simulated time, the rules that are used."""
+"""Seven ordinary days without a needless page: simulated time, the real rules."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Worker:
         beat_at = self.started_at + beats * BEAT_EVERY
         if self.said_goodbye and self.ended_at and self.ended_at <= now:
             return Heartbeat(self.id, self.kind, "stopped", self.ended_at, self.started_at, self.git_sha)
-        for begins, ends in outages:  # nobody can write while the database is away
+        for begins, ends in outages:  # no write succeeds while the database is away
             if begins <= beat_at < ends + BEAT_EVERY and now < ends + BEAT_EVERY:
                 beat_at = min(beat_at, begins)
         return Heartbeat(self.id, self.kind, "running", beat_at, self.started_at, self.git_sha)
@@ -272,7 +272,7 @@ DAY = timedelta(days=1)
 def test_a_death_in_such_a_life_is_one_page_in_time(before: Events) -> None:
     following = live([*before, (DAY * 0.75, die)], lasts=DAY)
 
-    told = [one for one in following.told if not one.words.startswith("Still: ")]
+    told = [one for one in following.told if not one.words.startswith("Still firing: ")]
     assert [(one.is_page, one.words) for one in told] == [(True, "ingest is down (0 of 2)")]
     assert timedelta() <= told[0].at - (START + DAY * 0.75) <= STALE + 2 * EVERY
 

@@ -29,7 +29,7 @@ def test_trouble_that_need_not_last_is_told_at_once() -> None:
 def test_trouble_that_may_pass_is_only_remembered() -> None:
     move = only(decide([signal(wait_s=60)], [], around()))
 
-    assert (move.alert.state, move.change, move.reason) == (PENDING, None, "told if it lasts 60 s")
+    assert (move.alert.state, move.change, move.reason) == (PENDING, None, "fires if it lasts 60 s")
 
 
 @pytest.mark.parametrize(("since_s", "is_told"), [(59, False), (60, True)])
@@ -87,7 +87,7 @@ def test_what_goes_on_firing_is_said_again_after_a_while(severity: Severity) -> 
     firing = alert(since_s=after_s, severity=severity)
 
     assert decide([signal(severity=severity)], [replace(firing, told_at=ago(after_s - 1))], around()) == []
-    assert only(decide([signal(severity=severity)], [firing], around())).notice.startswith("Still: ")
+    assert only(decide([signal(severity=severity)], [firing], around())).notice.startswith("Still firing: ")
 
 
 # Coming back
@@ -99,7 +99,7 @@ def test_what_comes_back_soon_goes_on_in_its_message() -> None:
     move = only(decide([signal()], [over], around()))
 
     assert (move.before, move.alert.fires, move.again, move.alert.message_key) == (over, 2, True, "alert:7")
-    assert move.notice == "It is back: ingest is down (0 of 1)"
+    assert move.notice == "Firing again: ingest is down (0 of 1)"
 
 
 def test_what_comes_back_late_is_told_anew() -> None:
@@ -190,13 +190,13 @@ def test_what_ends_while_it_is_silenced_says_so_in_its_thread() -> None:
     move = only(decide([fine()], [quiet], around(silences=[silence()])))
 
     assert (move.change, move.alert.held) == (AlertChange.RESOLVED, "")
-    assert move.notice.startswith("Over while it was silenced")
+    assert move.notice.startswith("Resolved while silenced")
 
 
 def test_a_cause_that_fires_explains_its_effects() -> None:
     move = only(decide([signal()], [alert(**DATABASE)], around()))
 
-    assert (move.decision, move.reason) == ("not told", "explained by database, which fires")
+    assert (move.decision, move.reason) == ("not told", "explained by database, which is firing")
 
 
 @pytest.mark.parametrize(("ended_s", "is_told"), [(TELLING.aftermath_s - 1, False), (TELLING.aftermath_s, True)])

@@ -26,7 +26,7 @@ def test_its_owner_is_reminded_before_it_ends() -> None:
     [reminder] = ends(silence(left_s=TELLING.remind_s))
 
     assert isinstance(reminder, Reminder)
-    assert reminder.words == "the silence of `ingest` ends at 03:10 UTC. Still so: ingest is down (0 of 1)"
+    assert reminder.words == "the silence of `ingest` ends at 03:10 UTC. Still firing: ingest is down (0 of 1)"
 
 
 def test_its_owner_is_reminded_once_and_never_of_a_short_one() -> None:
@@ -57,9 +57,9 @@ def test_it_lasts_while_something_else_that_it_covers_is_open() -> None:
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        (QUIET, "Still so: ingest is down (0 of 1)"),
-        (alert(AlertState.RESOLVED), "It resolved meanwhile, or never fired"),
-        (None, "It resolved meanwhile, or never fired"),
+        (QUIET, "Still firing: ingest is down (0 of 1)"),
+        (alert(AlertState.RESOLVED), "The alert resolved meanwhile, or never fired"),
+        (None, "The alert resolved meanwhile, or never fired"),
     ],
 )
 def test_at_its_end_it_says_whether_it_resolved_meanwhile(known: object, words: str) -> None:

@@ -26,7 +26,7 @@ WAIT = LockWait(5, "dragonfly-worker", "AccessExclusiveLock", "ops.job_queue", 4
 TROUBLES: dict[str, Any] = {
     "a worker is stale, and the replicas are known from before": ([beat(600)], {"expected_age": timedelta(minutes=9)}),
     "a worker is stuck on one job": ([beat(**BUSY), beat(id="e1", kind=ENFORCEMENT)], {}),
-    "a worker does not get past its start": ([beat(status="starting", started_at=ago(900))], {}),
+    "a worker does not finish starting": ([beat(status="starting", started_at=ago(900))], {}),
     "a worker is two days old": ([beat(172_800)], {"expected": {INGEST: 2, ENFORCEMENT: 1}}),
     "jobs wait": ([], {"work": work(queue=queue(oldest_s=3600, failed=20, orphaned=3), lock_waits=(WAIT,))}),
     "a lock is forgotten": ([], {"work": work(locks=(LOCK,))}),

@@ -1,4 +1,4 @@
-"""A policy over a small company: Olivia operates, Ann and Ben approve, Otto is nobody."""
+"""A policy over a small company: Olivia operates, Ann and Ben approve, Otto has no role."""
 
 from __future__ import annotations
 

@@ -106,12 +106,12 @@ def test_names_the_line_of_a_mistake_above_the_rules(text: str, place: str, prob
         ("who = []\nwhom = []", "`whom` is not a key of a rule"),
         ('who = "operators"', "`who` is not a list of words"),
         ("who = [7]", "`who` is not a list of words"),
-        ('who = ["ann"]', "`who` names `ann`, which is no Slack id"),
-        ('who = ["*"]', "`who` names `*`, which is no Slack id"),
-        ('who = ["<!channel>"]', "`who` names `??channel?`, which is no Slack id"),
-        ('verbs = ["rolback"]', "`verbs` names `rolback`, which there is not"),
-        ('services = ["db"]', "`services` names `db`, which there is not"),
-        ('environments = ["production"]', "`environments` names `production`, which there is not"),
+        ('who = ["ann"]', "`who` names `ann`, which is not a Slack id"),
+        ('who = ["*"]', "`who` names `*`, which is not a Slack id"),
+        ('who = ["<!channel>"]', "`who` names `??channel?`, which is not a Slack id"),
+        ('verbs = ["rolback"]', "`verbs` names `rolback`, which does not exist"),
+        ('services = ["db"]', "`services` names `db`, which does not exist"),
+        ('environments = ["production"]', "`environments` names `production`, which does not exist"),
     ],
 )
 def test_names_the_line_of_a_mistake_in_a_rule(line: str, problem: str) -> None:
@@ -174,7 +174,9 @@ def test_file_of_the_settings_is_read(tmp_path: Path) -> None:
 
 
 def test_malformed_lists_of_people_make_the_policy_unusable() -> None:
-    people = Invalid("people", (Fault("DRAGONFLY_APPROVERS", "holds 1 of 1 entries that are no Slack id", "list ids"),))
+    people = Invalid(
+        "people", (Fault("DRAGONFLY_APPROVERS", "holds 1 of 1 entries that are not Slack ids", "list ids"),)
+    )
 
     assert load_policy(people) == people
 

@@ -67,15 +67,15 @@ def test_the_countdown_ends_before_the_request_expires(
 def test_nobody_else_may_and_nobody_without_a_call(
     run: Run, ann: Person, ben: Person, policy: Policy, people: People
 ) -> None:
-    assert "nobody may start this alone" in refused(judge(run, ben, policy, people)).lower()
-    assert "nobody may start this alone" in refused(judge(run, ann, policy, people, lone=None)).lower()
+    assert "this run can't be self-approved" in refused(judge(run, ben, policy, people)).lower()
+    assert "this run can't be self-approved" in refused(judge(run, ann, policy, people, lone=None)).lower()
 
 
 def test_not_without_the_incident(run: Run, ann: Person, policy: Policy, people: People) -> None:
     over = replace(EMERGENCY, incident=replace(INCIDENT, state=IncidentState.RESOLVED))
 
-    assert "the incident is over" in refused(judge(run, ann, policy, people, emergency=over)).lower()
-    assert "the incident is over" in refused(judge(run, ann, policy, people, emergency=None)).lower()
+    assert "the incident is resolved" in refused(judge(run, ann, policy, people, emergency=over)).lower()
+    assert "the incident is resolved" in refused(judge(run, ann, policy, people, emergency=None)).lower()
 
 
 @pytest.mark.parametrize("severity", IncidentSeverity)
@@ -94,7 +94,7 @@ def test_a_sev3_is_no_emergency(
     ("opener", "by_alert", "acknowledged_by", "counts"),
     [
         (None, True, [], True),
-        (None, False, [], False),  # from a terminal: nobody knows by whom
+        (None, False, [], False),  # from a terminal: by an unknown person
         ("U0BEN", False, [], True),
         ("U0ANN", False, [], False),
         ("U0ANN", False, ["U0ANN"], False),
@@ -120,7 +120,7 @@ def test_an_emergency_does_not_rest_on_the_requesters_word_alone(
     assert isinstance(verdict, Allowed) is counts
     assert (rules.find_emergency(ann, [emergency]) == incident) is counts
     if not counts:
-        assert refused(verdict).startswith("Only you say that incident 4 is an emergency")
+        assert refused(verdict).startswith("No alert and no other person confirms that incident 4 is an emergency")
 
 
 def test_the_first_incident_that_counts_is_taken(ann: Person) -> None:
@@ -143,7 +143,7 @@ def test_only_what_waits(state: RunState, make_run: MakeRun, ann: Person, policy
 
 
 def test_an_approver_who_was_removed_may_not(run: Run, policy: Policy, people: People, olivia: Person) -> None:
-    assert "not among those who may approve" in refused(
+    assert "don't have permission to approve" in refused(
         judge(replace(run, requested_by=olivia), olivia, policy, people)
     )
 
@@ -157,10 +157,10 @@ API = frozenset({Service.API})
         ("rollback", Risk.HIGH, None),
         ("restart", Risk.HIGH, None),
         ("scale", Risk.HIGH, None),
-        ("deploy", Risk.HIGH, "`deploy` always needs somebody else"),
-        ("rollback-db", Risk.CRITICAL, "`rollback-db` always needs somebody else"),
-        ("rollback", Risk.CRITICAL, "`rollback` always needs somebody else"),
-        ("restart", Risk.LOW, "`restart` always needs somebody else"),
+        ("deploy", Risk.HIGH, "`deploy` always needs another approver"),
+        ("rollback-db", Risk.CRITICAL, "`rollback-db` always needs another approver"),
+        ("rollback", Risk.CRITICAL, "`rollback` always needs another approver"),
+        ("restart", Risk.LOW, "`restart` always needs another approver"),
     ],
 )
 def test_only_these_changes_may_be_started_alone(
@@ -175,9 +175,11 @@ def test_who_asks_is_told_why_they_may_not_start_it_alone(
     target = Target("rollback", API, "prod")
     own = rules.Emergency(replace(INCIDENT, opened_by=ann))
 
-    assert rules.why_no_self_approval(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "operators cannot"
+    assert rules.why_no_self_approval(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "only approvers can"
     assert "terminal" in (rules.why_no_self_approval(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
-    assert "only you say" in (rules.why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or "")
+    assert "no alert and no other person" in (
+        rules.why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or ""
+    )
     assert rules.why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
 
 

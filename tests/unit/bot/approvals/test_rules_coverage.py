@@ -1,4 +1,4 @@
-"""Changes that nobody could have done."""
+"""Changes that no one can request or approve."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def test_enough_people_leave_no_gap(policy: Policy, people: People) -> None:
 def test_without_operators_nobody_could_ask_for_anything(make_policy: MakePolicy, people: People) -> None:
     gaps = find_gaps(make_policy(operators=()), people, "prod")
 
-    assert set(gaps.values()) == {"nobody could ask for it"}
+    assert set(gaps.values()) == {"no one can request it"}
 
 
 def test_without_approvers_only_what_needs_none_is_left(make_policy: MakePolicy, people: People) -> None:
     gaps = find_gaps(make_policy(approvers=()), people, "prod")
 
     assert {change for change, why in gaps.items() if why is None} == {"requeue", "restart", "stop-workers", "unlock"}
-    assert gaps["rollback"] == "nobody could approve it"
+    assert gaps["rollback"] == "no one can approve it"
 
 
 def test_only_operator_who_is_the_only_approver_could_approve_nothing(make_policy: MakePolicy, people: People) -> None:
     gaps = find_gaps(make_policy(operators=("U0ANN",), approvers=("U0ANN",)), people, "prod")
 
-    assert gaps["deploy"] == "nobody could approve it"
+    assert gaps["deploy"] == "no one can approve it"
 
 
 def test_gap_of_one_service_is_named(make_policy: MakePolicy, people: People) -> None:
@@ -40,7 +40,7 @@ def test_gap_of_one_service_is_named(make_policy: MakePolicy, people: People) ->
 
     gaps = find_gaps(make_policy(DEFAULT_RULES + deny), people, "prod")
 
-    assert gaps["rollback"] == "nobody could approve it for api"
+    assert gaps["rollback"] == "no one can approve it for api"
     assert gaps["deploy"] is None
 
 
@@ -51,14 +51,14 @@ def test_a_rule_about_services_leaves_no_gap_for_a_change_that_takes_none(
 
     gaps = find_gaps(make_policy(DEFAULT_RULES + deny), people, "prod")
 
-    assert gaps["scale"] == "nobody could approve it for api"
+    assert gaps["scale"] == "no one can approve it for api"
     assert gaps["golden-path"] is None
 
 
 def test_gap_of_one_environment_is_only_there(make_policy: MakePolicy, people: People) -> None:
     policy = make_policy(DEFAULT_RULES + '[[deny]]\nmay = "request"\nwho = ["*"]\nenvironments = ["prod"]\n')
 
-    assert find_gaps(policy, people, "prod")["scale"] == "nobody could ask for it"
+    assert find_gaps(policy, people, "prod")["scale"] == "no one can request it"
     assert find_gaps(policy, people, "dev")["scale"] is None
 
 

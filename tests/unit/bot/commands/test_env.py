@@ -19,7 +19,7 @@ def test_only_the_asker_sees_it() -> None:
 def test_what_is_wrong_is_counted_first_and_told_first() -> None:
     found = env_answer({Service.INGEST: [FINE], Service.API: [FINE, MISSING]}, {Service.API: LINK})
 
-    assert found.text.splitlines()[0] == "🔴 *WRONG · variables that need a look: api 1*"
+    assert found.text.splitlines()[0] == "🔴 *WRONG · variables to check: api 1*"
     assert found.text.splitlines()[1:3] == ["*api*", "🔴 wrong: *SUPABASE_URL is missing* — or sealed in Railway"]
     assert found.blocks[3]["elements"][0]["url"] == LINK
     assert found.status is Status.FAIL

@@ -60,12 +60,12 @@ async def test_a_terminal_prints_the_list_at_once() -> None:
     ("words", "name"),
     [
         ("who is on call", "oncall"),
-        ("who is called tonight", "oncall"),
+        ("who is paged tonight", "oncall"),
         ("restart something", "restart"),
         ("put back failed jobs", "requeue"),
         ("grants", "security-audit"),
         ("postmortem of an incident", "incident export"),
-        ("go back to an earlier deployment", "rollback"),
+        ("return to an earlier deployment", "rollback"),
         ("heartbeat of the workers", "heartbeats"),
     ],
 )
@@ -80,7 +80,7 @@ async def test_help_who_is_on_call_is_about_oncall() -> None:
 async def test_what_is_no_command_is_said_with_what_is_about_it() -> None:
     answer = await ask("help put back failed jobs")
 
-    assert answer.text.startswith("`put back failed jobs` is no command.")
+    assert answer.text.startswith("`put back failed jobs` is not a command.")
     assert "help requeue" in [block["accessory"]["value"] for block in answer.blocks[1:]]
 
 

@@ -100,7 +100,7 @@ def test_what_waits_to_be_reviewed_is_there_with_its_button() -> None:
 
     text = json.dumps(answer.blocks)
     assert "*1 review* waiting for you" in text
-    assert "Nobody has reviewed yet what <@U0OLIVIA001> did" in text
+    assert "Not reviewed yet: <@U0OLIVIA001> acted" in text
     [button] = [block["accessory"] for block in answer.blocks if "accessory" in block]
     assert (button["action_id"], button["value"]) == ("run.review", "12")
 

@@ -20,8 +20,8 @@ HERE = incident()
 @pytest.mark.parametrize(
     ("line", "severity", "services", "title"),
     [
-        ("payments stand still", IncidentSeverity.SEV2, (), "payments stand still"),
-        ("sev1 payments stand still", IncidentSeverity.SEV1, (), "payments stand still"),
+        ("payments have stopped", IncidentSeverity.SEV2, (), "payments have stopped"),
+        ("sev1 payments have stopped", IncidentSeverity.SEV1, (), "payments have stopped"),
         ("SEV3 api is a bit slow", IncidentSeverity.SEV3, (Service.API,), "api is a bit slow"),
         ("workers stuck", IncidentSeverity.SEV2, (Service.INGEST, Service.ENFORCEMENT), "workers stuck"),
     ],
@@ -70,7 +70,7 @@ def test_verbs_of_two_words_are_found_as_people_type_them(line: str) -> None:
         ("resolve a bad deploy", "incident resolve", ("a", "bad", "deploy")),
         ("postmortem 7", "incident export", ("7",)),
         ("incidents", "incident", ()),
-        ("page payments stand still", "incident open", ("payments", "stand", "still")),
+        ("page payments have stopped", "incident open", ("payments", "have", "stopped")),
     ],
 )
 def test_the_verbs_of_incidents_stand_alone(typed: str, verb: str, rest: tuple[str, ...]) -> None:

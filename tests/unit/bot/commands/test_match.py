@@ -203,7 +203,7 @@ async def test_an_unknown_option_is_told_those_there_are(line: str, has: str) ->
 
 
 async def test_a_sentence_for_people_may_begin_a_word_with_dashes() -> None:
-    with pytest.raises(SourceError):  # the words were taken, and then nobody knows which incidents are open
+    with pytest.raises(SourceError):  # the words were accepted; the open incidents are then unknown
         await run("incident resolve --force did it", Request(surface=Surface.SLASH), WORLD)
 
 
@@ -225,7 +225,7 @@ async def test_another_environment_is_refused(env: str) -> None:
     with pytest.raises(UsageError) as refused:
         await run(f"doctor {env}", Request(surface=Surface.SLASH), IN_DEV)
 
-    assert refused.value.what == "Nothing was looked at"
+    assert refused.value.what == "Nothing was checked"
     assert "<!" not in refused.value.why
 
 

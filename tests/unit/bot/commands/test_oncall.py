@@ -27,13 +27,13 @@ def test_the_only_rotation_need_not_be_named() -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ((), "nobody is named"),
+        ((), "no one is named"),
         (("ben", "2h"), "is not a person"),
         (("U0BEN",), "no time span"),
         (("U0BEN", "soon"), "is not a time span"),
         (("U0BEN", "32d", "primary"), "is out of range"),
-        (("U0BEN", "2h"), "the file has several"),
-        (("U0BEN", "2h", "nights"), "none of this name"),
+        (("U0BEN", "2h"), "the on-call file has several"),
+        (("U0BEN", "2h", "nights"), "none with this name"),
         (("end", "primary", "now"), "is not expected here"),
     ],
 )

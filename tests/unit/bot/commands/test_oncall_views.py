@@ -52,8 +52,8 @@ def test_who_stands_in_is_named_and_takes_the_place() -> None:
     lines = answer(Facts(SCHEDULE, [standing_in, later], NOW), KnownOverrides((standing_in, later))).text.splitlines()
 
     assert "1. <@U2>" in lines[0]
-    assert lines[2].startswith("<@U2> stands in for primary until ")
-    assert lines[3].startswith("<@U3> stands in for primary from ")
+    assert lines[2].startswith("<@U2> covers primary until ")
+    assert lines[3].startswith("<@U3> covers primary from ")
 
 
 def test_a_gap_is_said() -> None:
@@ -61,8 +61,8 @@ def test_a_gap_is_said() -> None:
 
     told = answer(Facts(ended, [], NOW))
 
-    assert "*nobody*" in told.text.splitlines()[0]
-    assert "nobody is on call at level 1" in told.text
+    assert "*no one*" in told.text.splitlines()[0]
+    assert "no one is on call at level 1" in told.text
     assert told.status is Status.FAIL
 
 
@@ -71,17 +71,17 @@ def test_what_is_remembered_is_told_with_its_age() -> None:
 
     note = answer(Facts(SCHEDULE, [], NOW), known).blocks[-1]["elements"][0]["text"]
 
-    assert note == "who stands in for whom is 3 min old (connection refused)"
+    assert note == "the overrides are 3 min old (connection refused)"
 
 
 def test_what_was_never_read_is_unknown() -> None:
     note = answer(Facts(SCHEDULE, AWAY, NOW), KnownOverrides(AWAY, problem=AWAY)).blocks[-1]["elements"][0]["text"]
 
-    assert "who stands in for whom is unknown (connection refused)" in note
+    assert "overrides are unknown (connection refused)" in note
 
 
 def test_without_a_file_people_learn_whom_incidents_call() -> None:
     told = answer(Facts(None, [], NOW))
 
     assert told.status is Status.WARN
-    assert "incidents call the approvers" in told.text
+    assert "incidents page the approvers" in told.text

@@ -1,4 +1,4 @@
-"""What the policy says of somebody is said of them, not of who asks."""
+"""`policy explain` about another person refers to that person, not to the requester."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bot.commands.policy import of_them
     ("said", "meant"),
     [
         (
-            "You are not among those who may request `restart` of ingest in dev. <@U1> could request it.",
-            "They are not among those who may request `restart` of ingest in dev. <@U1> could request it.",
+            "You don't have permission to request `restart` for ingest in dev. <@U1> can request it.",
+            "They don't have permission to request `restart` for ingest in dev. <@U1> can request it.",
         ),
         ("You belong to another workspace.", "They belong to another workspace."),
         ("Your Slack account is deactivated.", "Their Slack account is deactivated."),
-        ("Slack does not tell whose account yours is.", "Slack does not tell whose account theirs is."),
+        ("Slack did not return your account.", "Slack did not return their account."),
         (
-            "The policy (line 3) forbids to request it, and nobody knows whether that is about you.",
-            "The policy (line 3) forbids to request it, and nobody knows whether that is about them.",
+            "The policy (line 3) does not allow you to request it, and it is unknown whether that includes you.",
+            "The policy (line 3) does not allow them to request it, and it is unknown whether that includes them.",
         ),
     ],
 )

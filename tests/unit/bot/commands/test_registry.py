@@ -138,7 +138,7 @@ async def test_help_of_a_family_names_its_members() -> None:
 async def test_the_words_of_the_help_are_marked_as_code_where_one_types_them() -> None:
     answer = await run("help all", Request(), World.from_settings(NO_SETTINGS))
 
-    assert "`silence end 5` lifts it" in str(answer.blocks)
+    assert "`silence end 5` ends it" in str(answer.blocks)
 
 
 @pytest.mark.parametrize("topic", ["", "logs", "jobs", "failed jobs"])

@@ -51,7 +51,7 @@ def test_says_why_something_is_unknown_or_absent() -> None:
 
     found = sha_answer([silent, nothing], SAME, moment=NOW)
 
-    assert "does not tell (refused) · deployed unknown (HTTP 500)" in found.text
+    assert "does not report it (refused) · deployed unknown (HTTP 500)" in found.text
     assert "runs nothing · nothing is deployed" in found.text
 
 

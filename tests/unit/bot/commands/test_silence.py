@@ -1,4 +1,4 @@
-"""What is silenced, for how long and why, from what somebody typed."""
+"""What is silenced, for how long and why, from the typed words."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_a_line_says_what_how_long_and_why(line: str, what: str, lasts: timedelt
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("", "what and how long are needed"),
-        ("ingest", "for how long is missing"),
+        ("", "a target and a time span are needed"),
+        ("ingest", "the time span is missing"),
         ("ingets 1h", "is neither an alert nor a service"),
         ("ingest soon", "is not a time span"),
         ("ingest 8d", "is out of range"),

@@ -40,7 +40,7 @@ def test_none_is_said_with_what_to_write() -> None:
 
 
 def test_without_all_deployments_nobody_knows_that_it_is_the_only_one() -> None:
-    with pytest.raises(UsageError, match="Railway does not tell"):
+    with pytest.raises(UsageError, match="Railway does not list"):
         choose("c45e", [ONE], "verify ingest", is_complete=False)
 
 

@@ -15,8 +15,8 @@ def test_whose_silence_it_is_is_said_before_the_decisions() -> None:
 
     whose, state, said = section["text"]["text"].splitlines()
     assert whose.startswith("🔕 silenced by <@U1> until <!date^")
-    assert state.endswith(" It is held back: silence 5: we know.")
-    assert said.endswith(" · A silence began to cover it, so updates stopped: silence 5: we know.")
+    assert state.endswith(" Suppressed: silence 5: we know.")
+    assert said.endswith(" · Silenced; updates stopped: silence 5: we know.")
 
 
 def test_every_decision_is_a_sentence_with_its_time() -> None:

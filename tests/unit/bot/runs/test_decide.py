@@ -161,7 +161,7 @@ def test_a_step_of_the_same_words_is_told_by_what_it_rests_on() -> None:
     approved = plan(RestartDeployment(Service.API, "d-1"))
 
     assert difference(approved, plan(RestartDeployment(Service.API, "d-2"))) == (
-        "“Restart what runs as api” rests on something else now: deployment id d-1 → d-2"
+        "“Restart the active deployment of api” rests on something else now: deployment id d-1 → d-2"
     )
 
 

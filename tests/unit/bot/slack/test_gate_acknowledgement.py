@@ -1,4 +1,4 @@
-"""An error after the acknowledgement of a dialog is shown, and takes the acknowledgement away from nobody."""
+"""An error after the acknowledgement of a dialog is shown, and does not undo the acknowledgement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 
-# A submission that names nobody passes the gate without a question to Slack.
+# A submission that names no one passes the gate without a call to Slack.
 SUBMISSION = {"type": "view_submission", "view": {"type": "modal", "callback_id": "run.deny", "id": "V1"}}
 REFUSAL = OperatorError("Nothing was done", why="it is too late", what_next="Type `runs`.")
 

@@ -1,4 +1,4 @@
-"""What was entered in a modal is read and checked without asking anybody: Slack waits for it."""
+"""A modal's input is read and checked without any call: Slack waits for it."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_the_end_says_what_is_so_now() -> None:
         ({}, "🔴 PAGE prod · ingest"),
         ({"severity": Severity.NOTIFY, "line": "prod · ingest"}, "🟠 prod · ingest"),
         ({"held": "silence 5: we know"}, "🔕 Silenced prod · ingest"),
-        ({"fires": 2, "fine_since": NOW}, "🟡 Fine for now prod · ingest"),
+        ({"fires": 2, "fine_since": NOW}, "🟡 Recovering prod · ingest"),
     ],
 )
 def test_the_first_word_says_how_it_stands(more: dict[str, Any], beginning: str) -> None:
@@ -234,9 +234,9 @@ def _anchors(markdown: str) -> set[str]:
 
 
 def test_what_comes_from_railway_says_how_often_it_is_asked() -> None:
-    assert "Railway is asked every 20 s" in shown(alert(rule="deployments"))[1]
-    assert "Railway is asked every 20 s" in shown(STALE)[1]  # its cause rests on what Railway runs
-    assert "Railway is asked" not in shown(alert())[1]
+    assert "Railway is polled every 20 s" in shown(alert(rule="deployments"))[1]
+    assert "Railway is polled every 20 s" in shown(STALE)[1]  # its cause rests on what Railway runs
+    assert "Railway is polled" not in shown(alert())[1]
 
 
 def test_hostile_words_page_nobody() -> None:

@@ -39,7 +39,9 @@ BEST = Candidate(
     can_roll_back=True,
     recommended=True,
 )
-REFUSAL = AuditRow(4, NOW, "U0OTTO00001", "run.approve.refused", 12, {"why": "you are not among those"}, "ab" * 32)
+REFUSAL = AuditRow(
+    4, NOW, "U0OTTO00001", "run.approve.refused", 12, {"why": "you are don't have permission"}, "ab" * 32
+)
 
 
 def shown(answer: Answer) -> str:
@@ -110,7 +112,7 @@ def test_to_what_is_newer_one_returns() -> None:
         (RUN, "1 approval until"),
         (replace(RUN, approvals_needed=2), "2 approvals until"),
         (replace(RUN, approvals_needed=0, state=RunState.PLANNED), "your confirmation until"),
-        (replace(RUN, state=RunState.APPROVED), "starts at once"),
+        (replace(RUN, state=RunState.APPROVED), "starts immediately"),
     ],
 )
 def test_the_one_who_asked_learns_what_it_waits_for(run: Run, words: str) -> None:
@@ -125,21 +127,23 @@ def test_a_first_of_two_approvals_is_acknowledged() -> None:
 
 
 def test_a_refusal_is_private_and_says_why() -> None:
-    answer = refused_answer("Who asks does not approve. <@U0ANN000001> could approve it.", NextStep("Run 7", "run 7"))
+    answer = refused_answer(
+        "You can't approve your own request. <@U0ANN000001> can approve it.", NextStep("Run 7", "run 7")
+    )
 
     assert answer.private
     assert answer.status is Status.FAIL
-    assert "Who asks does not approve" in answer.text
+    assert "You can't approve your own request" in answer.text
     assert answer.blocks[-1]["elements"][0]["value"] == "run 7"
 
 
 def test_a_ruling_names_its_rule() -> None:
-    rulings = [Ruling("request", True, "line 19"), Ruling("approve", False, "You are not among those.")]
+    rulings = [Ruling("request", True, "line 19"), Ruling("approve", False, "You don't have permission.")]
 
     text = shown(policy_answer("U0ANN000001", "rollback api", rulings, risk=Risk.HIGH, policy_hash="ab" * 32))
 
     assert "✅ may request: line 19" in text
-    assert "🔴 may not approve: You are not among those." in text
+    assert "🔴 may not approve: You don't have permission." in text
 
 
 def test_why_tells_the_steps_that_explain_it_and_who_was_refused() -> None:

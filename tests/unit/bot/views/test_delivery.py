@@ -35,7 +35,7 @@ def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write()
     assert wakes_people(refused, refuses_writes=True)
     assert not wakes_people(fine, refuses_writes=True)
     assert away_line("prod", "the database's disk is full", refused, refuses_writes=True).text == (
-        "prod · the database takes no writes (the database's disk is full) · the API cannot write either"
+        "prod · the database accepts no writes (the database's disk is full) · the API can't write either"
     )
 
 
@@ -43,7 +43,7 @@ def test_first_line_says_what_each_signal_says() -> None:
     line = away_line("prod", "no answer within 3.5 s", SILENT)
 
     assert line.text == (
-        "prod · the bot does not reach the database (no answer within 3.5 s) · the API does not answer "
+        "prod · the bot can't reach the database (no answer within 3.5 s) · the API does not answer "
         "(no answer within 5 s)"
     )
 

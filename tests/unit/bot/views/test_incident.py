@@ -77,7 +77,7 @@ def test_the_lines_are_what_why_work_and_who() -> None:
         == "last beat 11:55 UTC, worker dead: Railway runs 0 of 1 · deploy e9a70d3b CRASHED 11:54 UTC (commit by Tom)"
     )
     assert work == "0 waiting · DB ok"
-    assert who.startswith("📟 called ann")
+    assert who.startswith("📟 paged ann")
 
 
 def test_the_likely_cause_takes_the_second_line_once_it_is_known() -> None:
@@ -113,13 +113,15 @@ def test_the_first_line_fits_a_notification(one: Incident, line: str) -> None:
 
 
 def test_what_is_fine_and_watched_is_green_and_says_until_when() -> None:
-    calm = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"
+    calm = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 
     assert message(acknowledged(), [alert(line=calm)])[0].startswith("🟢 ingest 1 of 1 alive: fine since 08:03 UTC")
 
 
 def test_what_is_fine_and_watched_offers_no_restart_and_no_rollback() -> None:
-    calm = alert(line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back")
+    calm = alert(
+        line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
+    )
     found = {"remedy": "rollback ingest to 8d02b64e", "diagnosis": "ingest crashes at start"}
 
     assert labels(message(acknowledged(**found), [calm])[1]) == ["Resolve…", "Health", "…"]
@@ -128,7 +130,9 @@ def test_what_is_fine_and_watched_offers_no_restart_and_no_rollback() -> None:
 
 
 def test_a_remedy_stays_while_another_alert_is_not_fine() -> None:
-    calm = alert(line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back")
+    calm = alert(
+        line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
+    )
 
     assert "Restart ingest" in labels(message(acknowledged(), [calm, alert()])[1])
 
@@ -155,7 +159,7 @@ def test_without_an_alert_the_title_is_what_is_wrong() -> None:
 def test_the_message_tells_who_is_called_and_who_is_next() -> None:
     text = str(message(incident(due_at=NOW + FIVE))[1])
 
-    assert "📟 called ann <!date^" in text
+    assert "📟 paged ann <!date^" in text
     assert "next ben <!date^" in text
     assert "called" not in str(message(acknowledged())[1])
 
@@ -164,7 +168,7 @@ def test_what_is_wrong_with_the_schedule_is_said_where_people_look() -> None:
     assert "level 1 (primary) has nobody" in str(
         message(incident(), chain=Chain(notes=("level 1 (primary) has nobody on call",)))[1]
     )
-    assert "Nobody could be called" in str(message(incident(), chain=Chain())[1])
+    assert "No one could be paged" in str(message(incident(), chain=Chain())[1])
 
 
 @pytest.mark.parametrize(
@@ -268,7 +272,7 @@ def test_whoever_has_it_reads_what_to_do_next_in_the_direct_message() -> None:
     text, blocks = direct_message_after(acknowledged(), [alert()], ANN.user_id)
 
     assert "ACKNOWLEDGED" in text
-    assert "*You have it.*" in str(blocks)
+    assert "*You're assigned.*" in str(blocks)
     assert labels(blocks) == ["Restart ingest", "Logs of ingest", "Resolve…", "Open the thread"]
     over = direct_message_after(acknowledged(cleared_at=NOW), [alert(cleared_at=NOW)], ANN.user_id)[1]
     assert labels(over) == ["Resolve…", "Health", "Open the thread"]
@@ -277,9 +281,9 @@ def test_whoever_has_it_reads_what_to_do_next_in_the_direct_message() -> None:
 @pytest.mark.parametrize(
     ("one", "words", "shown"),
     [
-        (acknowledged(), "<@U0ANN> has it.", ["Open the thread"]),
-        (resolved(), "It is resolved: nothing is left to do.", ["Open the thread"]),
-        (incident(), "Nobody has it.", ["Acknowledge", "Open the thread"]),
+        (acknowledged(), "<@U0ANN> is assigned.", ["Open the thread"]),
+        (resolved(), "Resolved. No action is needed.", ["Open the thread"]),
+        (incident(), "No one is assigned yet.", ["Acknowledge", "Open the thread"]),
     ],
 )
 def test_the_others_who_were_called_read_who_has_it(one: Incident, words: str, shown: list[str]) -> None:
@@ -290,18 +294,18 @@ def test_the_others_who_were_called_read_who_has_it(one: Incident, words: str, s
 
 
 def test_a_call_mentions_whom_it_calls_and_says_why() -> None:
-    text, blocks = called_message(PageSent(7, 2, 1, "nobody has acknowledged it", NOW), CHAIN.levels[1])
+    text, blocks = called_message(PageSent(7, 2, 1, "not acknowledged yet", NOW), CHAIN.levels[1])
 
-    assert text == "📟 <@U0BEN> *Level 2* (secondary) is called: nobody has acknowledged it"
+    assert text == "📟 <@U0BEN> *Level 2* (secondary) is paged: not acknowledged yet"
     assert blocks[1]["elements"][0]["text"] == "also ben by pager"
 
 
 def test_a_reminder_asks_whoever_has_it_or_somebody() -> None:
     assert reminder(acknowledged(), "nothing happened for 30 min")[0].startswith(
-        "⏰ <@U0ANN> is incident 7 still yours?"
+        "⏰ <@U0ANN> Are you still working on incident 7?"
     )
-    assert "its alerts are over" in reminder(incident(cleared_at=NOW), "x")[0]
-    assert "nobody has acknowledged it" in reminder(incident(), "x")[0]
+    assert "all its alerts have cleared" in reminder(incident(cleared_at=NOW), "x")[0]
+    assert "not acknowledged yet" in reminder(incident(), "x")[0]
 
 
 EVENT = IncidentEvent(7, NOW, "opened", None, "opened by an alert: PAGE prod")
@@ -326,7 +330,7 @@ def test_the_timeline_tells_who_did_what_and_what_was_marked() -> None:
             "opened by an alert: PAGE prod · ingest is down (0 of 2), last 6 min ago · 318 waiting",
             "opened by an alert: ingest is down (0 of 2)",
         ),
-        ("it fires too: PAGE prod · api does not answer · DB ok", "it fires too: api does not answer"),
+        ("also firing: PAGE prod · api does not answer · DB ok", "also firing: api does not answer"),
         ("opened by an alert: PAGE prod", "opened by an alert: PAGE prod"),
         ("opened by an alert: ingest is down", "opened by an alert: ingest is down"),
     ],
@@ -339,7 +343,7 @@ def test_what_a_former_version_stored_of_an_alert_is_one_short_line(text: str, s
     assert f" {shown}\n" in postmortem(story, {})
 
 
-CALM_LINE = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it came back before"
+CALM_LINE = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 
 
 def test_what_is_fine_again_is_neither_red_nor_before_what_is_not() -> None:
@@ -384,12 +388,12 @@ def test_the_postmortem_has_the_four_times() -> None:
     text = postmortem(record(ended, EVENT, MARKED), {BEN.user_id: "Ben Osei"})
 
     for line in (
-        "| began | not known, first seen 2026-11-23 11:55 UTC |",
-        "| time to detect | not known, at least 5 min |",
+        "| began | unknown, first seen 2026-11-23 11:55 UTC |",
+        "| time to detect | unknown, at least 5 min |",
         "| time to acknowledge | 5 min |",
         "| time to mitigate | 10 min |",
         "| time to resolve | 15 min |",
-        "| people called | 1 time, up to level 1 |",
+        "| people paged | 1 time, up to level 1 |",
         "| services | ingest |",
     ):
         assert line in text.splitlines()
@@ -414,21 +418,21 @@ def test_the_postmortem_detects_from_the_last_heartbeat() -> None:
 def test_the_postmortem_does_not_call_its_own_first_sight_a_detection() -> None:
     text = postmortem(record(resolved(since=NOW), EVENT), {})
 
-    assert "| time to detect | not known |" in text.splitlines()
+    assert "| time to detect | unknown |" in text.splitlines()
 
 
 def test_whose_name_slack_does_not_tell_is_somebody() -> None:
     text = postmortem(record(resolved(), MARKED), {})
 
-    assert "(marked) somebody it was the pool" in text
+    assert "(marked) an unknown user it was the pool" in text
     assert BEN.user_id not in text
 
 
 def test_what_is_not_known_is_not_made_up() -> None:
     text = postmortem(record(incident(), EVENT), {})
 
-    assert "| time to acknowledge | nobody acknowledged it |" in text
-    assert "| time to mitigate | not known: no alert told when it was over |" in text
+    assert "| time to acknowledge | not acknowledged |" in text
+    assert "| time to mitigate | unknown: no alert recorded its end |" in text
     assert "| time to resolve | not resolved yet |" in text
 
 

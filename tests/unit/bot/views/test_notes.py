@@ -23,7 +23,7 @@ def test_what_was_taken_out_is_shown(typed: str, kept: str) -> None:
     shown = answer_text(with_masked_note(ANSWER, typed))
 
     assert "Incident 7 is open." in shown
-    assert f"Kept without the data in it: “{kept}”" in shown
+    assert f"Stored without the sensitive data: “{kept}”" in shown
 
 
 @pytest.mark.parametrize("typed", ["sev1 the queue grows", "7 too small &amp; full", ""])

@@ -82,7 +82,7 @@ def test_a_request_shows_what_an_approver_has_to_know() -> None:
     message = run_message(Record(a_run(reason="backlog"), journal(*[StepState.PENDING] * 3)), approvers=["S0APPROVERS"])
 
     text = json.dumps(message.blocks, ensure_ascii=False)
-    assert message.text == "🟡 *WAITS FOR APPROVAL* · prod · *Scale ingest: 1 → 2*"
+    assert message.text == "🟡 *WAITING FOR APPROVAL* · prod · *Scale ingest: 1 → 2*"
     for part in (
         "318 jobs are waiting, oldest 9 min",
         "⚠️ the pooler's limit is not known",
@@ -108,8 +108,8 @@ def test_a_request_shows_what_an_approver_has_to_know() -> None:
         (a_run(RunState.SUCCEEDED), []),
         (a_run(RunState.FAILED), ["Undo: scale ingest 1", "Details"]),
         (a_run(RunState.CANCELLED, started_at=None), ["Details"]),
-        (a_run(RunState.EXPIRED, started_at=None), ["Ask again", "Details"]),
-        (a_run(RunState.VOIDED, started_at=None), ["Ask again", "Details"]),
+        (a_run(RunState.EXPIRED, started_at=None), ["Request again", "Details"]),
+        (a_run(RunState.VOIDED, started_at=None), ["Request again", "Details"]),
     ],
 )
 def test_only_buttons_that_can_be_used_are_there(run: Run, expected: list[str]) -> None:
@@ -166,7 +166,7 @@ def test_a_done_run_has_its_steps_and_the_way_back_in_the_menu_of_its_first_line
     assert "accessory" not in run_message(Record(a_run(RunState.FAILED), DONE)).blocks[0]
     details = record_answer(Record(run, DONE)).blocks
     assert "Undo: scale ingest 1" in json.dumps(details)
-    assert "Prove that 2 workers of ingest are alive" in json.dumps(details)
+    assert "Verify that 2 workers of ingest are alive" in json.dumps(details)
 
 
 def test_a_done_run_says_in_one_line_how_much_was_done_and_what_it_proved() -> None:
@@ -272,8 +272,8 @@ LONE = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
 @pytest.mark.parametrize(
     ("lone", "words", "action"),
     [
-        (LONE, "the approvers are called", None),
-        (replace(LONE, offered_at=NOW), "may start it alone", "run.alone"),
+        (LONE, "the approvers were paged", None),
+        (replace(LONE, offered_at=NOW), "can self-approve it", "run.alone"),
         (replace(LONE, offered_at=NOW, reason="<!here> down", starts_at=NOW), "&lt;!here&gt; down", "run.veto"),
     ],
 )
@@ -292,7 +292,7 @@ def test_what_was_started_alone_says_so_and_waits_for_a_review() -> None:
 
     text = json.dumps(run_message(record, approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
 
-    assert "🚨 *Started alone* by <@U0ANN000001>: customers wait" in text
+    assert "🚨 *Self-approved* by <@U0ANN000001>: customers wait" in text
     assert "*To review it:* <!subteam^S0APPROVERS>" in text
 
 
@@ -312,7 +312,7 @@ def test_what_was_never_begun_shows_no_steps() -> None:
 
     text = shown(a_run(RunState.VOIDED, started_at=None), never)
 
-    assert "Nothing of it was begun" in text
+    assert "No step was started" in text
     assert "skipped" not in text
 
 
@@ -445,7 +445,7 @@ def test_a_rollback_offers_to_unlock_and_hides_the_way_back_to_what_was_broken()
     ]
     text = json.dumps(message.blocks, ensure_ascii=False)
     assert "🔒 ingest stays locked: pushes are not deployed" in text
-    assert "api stays locked: this bot deploys nothing to it, and a push to main still does" in text
+    assert "api stays locked: the bot does not deploy to it, but a push to main still does" in text
     assert list(violations({"channel": "C1", "text": message.text, "blocks": message.blocks}, surface="message")) == []
 
 

@@ -18,5 +18,5 @@ def test_a_run_whose_steps_were_deleted_says_so() -> None:
         record = Record(run, (), ())
 
         for shown in (str(run_message(record)), str(record_answer(record).blocks)):
-            assert "What its steps came to was deleted" in shown
-            assert "Nothing of it was begun" not in shown
+            assert "Step results were deleted" in shown
+            assert "No step was started" not in shown

@@ -109,7 +109,7 @@ def test_the_list_starts_with_what_waits_for_a_person() -> None:
 
     answer = runs_answer(runs, now=NOW)
 
-    assert answer.text == "*3 runs*, 1 waiting for a person"
+    assert answer.text == "*3 runs*, 1 waiting for a decision"
     assert "run 2" in answer.blocks[1]["text"]["text"]
     assert answer.blocks[1]["accessory"]["value"] == "run 2"
 

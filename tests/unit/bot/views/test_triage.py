@@ -84,7 +84,7 @@ def test_while_parts_are_read_it_says_so_and_is_short() -> None:
     text, blocks = diagnosis_message(Wiring(), INGEST, None)
 
     assert text.startswith("🔎 *Diagnosis:* reading")
-    assert "this message changes" in str(blocks)
+    assert "Still collecting data" in str(blocks)
 
 
 def test_nothing_wrong_any_more_is_said() -> None:
@@ -106,15 +106,15 @@ def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
     assert "change 0" in shown
     assert "change 3" not in shown
     assert "(+ 2 more)" in shown
-    assert "not known: runs: connection refused" in shown
-    assert "Nothing was deployed" in str(told(KILLED)[1])
+    assert "unknown: runs: connection refused" in shown
+    assert "No deployments" in str(told(KILLED)[1])
 
 
 def test_a_part_that_is_away_is_said() -> None:
     text, _ = told(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
 
-    assert "❔ not known: the doctor, no answer within 8 s" in text
-    assert "❔ not known: earlier versions, Railway is silent" in text
+    assert "❔ unknown: the doctor, no answer within 8 s" in text
+    assert "❔ unknown: earlier versions, Railway is silent" in text
 
 
 def test_the_incident_keeps_the_cause_and_the_first_step() -> None:

@@ -53,13 +53,13 @@ def test_any_other_answer_is_wrong_and_leads_to_the_logs(answer: ApiHealth) -> N
 
 
 def test_what_the_answer_lacks_disables_only_what_needs_it() -> None:
-    assert check_one(replace(health(), environment=None)).title == "api does not say its environment"
+    assert check_one(replace(health(), environment=None)).title == "api does not report its environment"
     assert check_one(replace(health(), environment=None)).status is Status.UNKNOWN
 
     bare = check_one(replace(health(), git_sha=None, db_connected=None))
 
     assert (bare.status, bare.title) == (Status.OK, "api ok in 12 ms")
-    assert bare.detail == "SHA unknown, does not say whether it reaches its database"
+    assert bare.detail == "SHA unknown, does not report whether it reaches its database"
 
 
 def test_no_answer_is_unknown_and_says_why() -> None:

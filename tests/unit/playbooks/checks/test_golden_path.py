@@ -1,4 +1,4 @@
-"""Each of the five verifications sees its own fault, and none is fine because nobody could look."""
+"""Each of the five verifications detects its own fault, and none passes because it could not be read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_all_five_hold() -> None:
     ("changes", "name", "words"),
     [
         ({"batch": None}, "batch", "not in this database"),
-        ({"batch": replace(BATCH, is_golden_path=False)}, "batch", "carries no mark"),
+        ({"batch": replace(BATCH, is_golden_path=False)}, "batch", "is not marked"),
         ({"batch": replace(BATCH, status="processing")}, "batch", "is processing"),
         ({"batch": replace(BATCH, source_system="other")}, "batch", "from other"),
         ({"counts": RowCounts(2, 2, 0)}, "rows", "2 rows"),

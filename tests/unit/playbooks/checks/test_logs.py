@@ -251,7 +251,7 @@ def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s
     silence = [one for one in found if one.check == "logs.ingest.silence"]
     assert bool(silence) is is_told
     assert any(one.check == "logs.ingest.idle" for one in found) is not is_told
-    assert all(one.title == "ingest: nothing written for 3 min, usually each minute" for one in silence)
+    assert all(one.title == "ingest: no log line for 3 min, usually each minute" for one in silence)
 
 
 SILENT = [LogLine(NOW - timedelta(minutes=6 + n), "info", "No pending jobs found (idle)", "r") for n in range(5)]
@@ -267,10 +267,10 @@ def state_of(running: int, wanted: int | None = 1, *, stopped: bool = False) -> 
 @pytest.mark.parametrize(
     ("state", "detail"),
     [
-        (state_of(0), "the process is gone"),
+        (state_of(0), "the process has died"),
         (state_of(1), "Railway runs 1 of 1: it hangs"),
         (state_of(1, None), "the process runs, so it hangs"),
-        (None, "the process is gone, or hangs"),
+        (None, "the process has died or hangs"),
     ],
 )
 def test_silence_says_whether_railway_still_runs_the_process(state: ServiceState | None, detail: str) -> None:
@@ -299,5 +299,5 @@ def test_what_is_stored_says_when_and_not_how_long_ago() -> None:
     found = check(Facts(Service.INGEST, lines, NOW, NOW - timedelta(minutes=9), state=state_of(0), stored=True))
 
     words = " ".join(f"{one.title} {one.detail}" for one in found)
-    assert "nothing written since 11:54 UTC" in words
+    assert "no log line since 11:54 UTC" in words
     assert not re.search(r"\d+ (s|min|h|d) ago|for \d+ (s|min|h|d)\b", words)

@@ -1,4 +1,4 @@
-"""Whether somebody is called: gaps in the schedule, and levels that Slack's night mode would silence."""
+"""Whether people are paged: gaps in the schedule, and levels that Slack's night mode would silence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_gap_is_told_two_weeks_ahead_and_is_urgent_three_days_ahead(ahead: tim
 def test_a_gap_says_when_it_begins_and_how_long_it_lasts() -> None:
     assert (
         gap(ending(date(2026, 11, 24)), []).title
-        == "nobody is on call at level 1 (primary) from 24 Nov 12:00 UTC until 7 Dec 12:00 UTC"
+        == "no one is on call at level 1 (primary) from 24 Nov 12:00 UTC until 7 Dec 12:00 UTC"
     )
     assert "now until 7 Dec" in gap(ending(date(2026, 11, 20)), []).title
 
@@ -80,12 +80,12 @@ def test_who_is_gone_from_slack_is_a_finding_on_each_level_that_calls_them() -> 
     found = [one for one in check(Facts(replace(SCHEDULE, levels=levels), [], NOW, absent)) if "absent" in one.check]
 
     assert [finding.title for finding in found] == [
-        "level 1 calls ann, who is deactivated in Slack",
-        "level 2 calls ann, who is deactivated in Slack",
-        "level 2 calls a user group that has no members in Slack",
+        "level 1 pages ann, who is deactivated in Slack",
+        "level 2 pages ann, who is deactivated in Slack",
+        "level 2 pages a user group, which has no members in Slack",
     ]
     assert {finding.status for finding in found} == {Status.FAIL}
-    assert "take S0GROUP out of the on-call file" in found[-1].detail
+    assert "remove S0GROUP from the on-call file" in found[-1].detail
 
 
 def test_who_is_in_slack_still_is_unknown_while_slack_does_not_answer() -> None:

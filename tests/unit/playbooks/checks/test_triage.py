@@ -87,7 +87,7 @@ def test_when_all_fall_silent_at_once_and_all_else_is_well_it_is_our_view() -> N
     [
         (Unavailable("Railway", "no answer"), "Railway does not answer"),
         (None, "Railway is not configured"),
-        ({}, "Railway does not say what runs"),
+        ({}, "Railway does not report what runs"),
     ],
 )
 def test_without_railway_nobody_can_say(services: object, why: str) -> None:

@@ -237,8 +237,8 @@ def test_leaves_a_file_open_that_it_refuses() -> None:
     ("content", "why"),
     [
         (b"1,2,3,4,5,6\nRen\x81,2,3,4,5,6\n", "neither UTF-8 nor Windows-1252"),
-        (b'1,"2,3,4,5,6\n', "no CSV at line"),
-        (b'"canary"x,2,3,4,5,6\n', "no CSV at line 2"),
+        (b'1,"2,3,4,5,6\n', "not CSV at line"),
+        (b'"canary"x,2,3,4,5,6\n', "not CSV at line 2"),
         (b"1,2,3,4,5,6\n1,2\x003,3,4,5,6\n", "NUL characters at line 3"),
         (b"1,2,3,4,5,6\n" * 50_000 + b"1,2\x003,3,4,5,6\n", "NUL characters at line 50002"),
         (b"", "a header and no rows"),

@@ -14,7 +14,7 @@ from services.domain.secrets import hide_data, hide_secrets
 KEY = "4f9a8b7c6d5e4f3a"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAvalue\n-----END RSA PRIVATE KEY-----"
 
-# (the text, the part of it that nobody may read)
+# (the text, the part of it that must stay hidden)
 SECRETS = [
     ("PGPASSWORD=swordfish psql", "swordfish"),
     ("PGPASSWORD='sword fish' psql", "fish"),
@@ -201,7 +201,7 @@ DATA = [
     ('{"judgment_amount": 1204}', "1204"),
 ]
 
-# What only a program writes: shown to everybody.
+# What only a program writes: shown to everyone.
 SHOWN = [
     "JudgeBoom: simulated failure",
     "backend.workers.ingest.JudgeBoom: simulated failure",

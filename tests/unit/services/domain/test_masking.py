@@ -135,7 +135,7 @@ def test_shows_the_lines_of_the_runbook_as_they_are(line: str) -> None:
         "[ingest_processor] Job failed: John Smith",
         "GET /api/health/canaria 200 5 ms",
         "[enforcement_engine] Memos missing: OpenAI: John Smith refused",
-        'INFO:     203.0.113.7:51234 - "GET /api/health HTTP/1.1" 200 OK',  # somebody's address
+        'INFO:     203.0.113.7:51234 - "GET /api/health HTTP/1.1" 200 OK',  # a person's address
     ],
 )
 def test_a_line_that_is_almost_known_is_masked(line: str) -> None:

@@ -245,7 +245,7 @@ def test_a_chain_is_stored_and_read_as_it_was() -> None:
     assert decode_chain(encode_chain(chain)) == chain
 
 
-# When nobody is called
+# When no one is paged
 
 
 def test_there_is_no_gap_where_turns_follow_each_other() -> None:

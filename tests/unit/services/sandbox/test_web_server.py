@@ -6,7 +6,7 @@ import socket
 
 from services.sandbox.web_server import find_free_port
 
-SMALLEST_GIVEN_OUT = 32_768  # by Linux, to whoever asks for any; other systems begin higher
+SMALLEST_GIVEN_OUT = 32_768  # by Linux, to a process that asks for any port; other systems begin higher
 
 
 def test_it_is_none_that_the_system_may_give_to_somebody_else_meanwhile() -> None:

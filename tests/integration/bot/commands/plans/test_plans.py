@@ -275,7 +275,7 @@ async def test_a_database_that_says_nothing_does_not_hold_up_the_emergency_stop(
         await blind.close()
 
     assert elapsed_s < 15  # it waits for 1.5 s, and other sources may take 30
-    assert "the database does not tell what runs: no answer within 1.5 s" in stop.warnings
+    assert "the database does not report what runs: no answer within 1.5 s" in stop.warnings
 
 
 async def test_a_rollback_needs_no_database_and_a_deploy_does(make_world: LocalWorld) -> None:

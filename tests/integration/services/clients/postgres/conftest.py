@@ -52,7 +52,7 @@ async def database(request: pytest.FixtureRequest, database_urls: DatabaseUrls) 
 
 @pytest.fixture
 def new_run() -> NewRun:
-    """An approved run of two steps on the API that needed nobody's approval."""
+    """A run of two steps on the API that needed no approval."""
     return NEW
 
 

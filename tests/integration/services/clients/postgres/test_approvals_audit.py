@@ -1,4 +1,4 @@
-"""The audit log: append-only for everybody, and whoever gets round that leaves a trace."""
+"""The audit log: append-only for every role, and a bypass leaves a trace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def hashes(as_bot: Connection) -> list[str]:
 
 @pytest.fixture
 async def tamperer(as_owner: Connection) -> Connection:
-    """Somebody who may do everything in the database, and has switched the guards off."""
+    """A superuser who has switched the guards off."""
     for table in ("audit", "audit_head"):
         await as_owner.execute(f"ALTER TABLE chatops.{table} DISABLE TRIGGER USER")
     return as_owner

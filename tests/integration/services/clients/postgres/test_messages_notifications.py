@@ -1,4 +1,4 @@
-"""What is to reach somebody outside Slack: stored once, sent by one, cancelled for good."""
+"""Notifications outside Slack: stored once, sent by one replica, cancelled for good."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def test_a_sender_that_dies_leaves_it_to_others(database: Database) -> Non
     assert len(await due(conn)) == 1
     await conn.close()
 
-    async with asyncio.timeout(30):  # a pooler sees a moment later that somebody is gone
+    async with asyncio.timeout(30):  # a pooler notices a moment later that a client is gone
         while await keys(database) != ["incident:1:1"]:
             await asyncio.sleep(0.05)
 

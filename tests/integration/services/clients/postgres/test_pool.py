@@ -100,7 +100,7 @@ async def test_a_malformed_dsn_is_not_repeated() -> None:
 
 
 async def test_a_server_that_accepts_and_is_silent_costs_the_limit_only() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts; nobody answers
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts; no process answers
         port = silent.getsockname()[1]
         started = time.monotonic()
         async with pool(f"postgresql://u:p@127.0.0.1:{port}/d") as database:
@@ -111,7 +111,7 @@ async def test_a_server_that_accepts_and_is_silent_costs_the_limit_only() -> Non
 
 
 async def test_a_connect_that_is_cancelled_leaves_nothing_half_open() -> None:
-    """A half-open session is in the way of others on the server for a minute, however long somebody keeps the error."""
+    """A half-open session blocks others on the server for at most a minute, however long the error is kept."""
     called, hung_up = asyncio.Event(), asyncio.Event()
 
     async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

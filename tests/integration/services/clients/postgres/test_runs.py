@@ -373,7 +373,7 @@ async def test_a_step_that_ended_is_not_written_again(as_bot: Connection, start_
 
 @pytest.fixture
 async def unknown_run(as_bot: Connection, start_run: StartRun) -> int:
-    """Its first step was sent, and nobody can tell what became of it."""
+    """Its first step was sent, and its outcome is unknown."""
     run_id = await start_run(as_bot)
     await runs.intend_step(as_bot, **fence(run_id), intent={"seen": []})
     await runs.finish_step(as_bot, **fence(run_id), state=StepState.UNKNOWN, note="the answer was lost")

@@ -422,7 +422,7 @@ async def test_a_modal_that_is_closed_already_is_closed(page: httpx.AsyncClient)
 
 
 async def test_an_upload_is_told_as_the_api_answers(page: httpx.AsyncClient) -> None:
-    """Nobody listens yet."""
+    """No process listens yet."""
     answer = await page.post("/page/break/upload", json={"name": "a.csv", "content": "Case Number"})
 
     assert answer.json()["told"].startswith("a.csv was not uploaded: the API does not answer")

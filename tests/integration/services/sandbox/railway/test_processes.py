@@ -34,7 +34,7 @@ async def until(railway: LocalRailway, is_so: Callable[[], bool]) -> None:
 
 
 async def until_state(pid: int, is_so: Callable[[str], bool]) -> None:
-    """A signal takes effect a moment later, and nobody tells when. The test fails after a minute."""
+    """A signal takes effect a moment later, without notice. The test fails after a minute."""
     async with asyncio.timeout(60):
         while not is_so(state_of(pid)):
             await asyncio.sleep(0.01)
