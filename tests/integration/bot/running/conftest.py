@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from bot.app import Bot
 from bot.config.environment import Settings
 from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, RunSettings
+from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.control import build_slack_router
@@ -21,11 +22,15 @@ from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.crew import Crew
+from tests.integration.bot.runs.conftest import QUICK, TOKEN
+from tests.integration.bot.runs.conftest import railway as railway
+from tests.integration.bot.runs.conftest import wire as wire
 from tests.outside import PATIENCE_S, first_message, wait_long
 from tests.outside import mailbox as mailbox
 from tests.outside import phone as phone
 from tests.serving import no_proxy as no_proxy
 from tests.serving import serve
+from tests.wire import Wire
 
 STALE_AFTER_S = 3.0
 QUICK_BEATS = {"HEARTBEAT_STALE_AFTER_S": str(STALE_AFTER_S)}  # for a bot that is to miss a worker
@@ -150,3 +155,31 @@ async def crew(system: System) -> AsyncIterator[Crew]:
     crew.hire("enforcement-1", "enforcement_engine")
     yield crew
     await crew.end()
+
+
+PATIENT = replace(QUICK, call_timeout_s=15.0, act_lease_s=20.0)  # Railway answers here; a loaded machine late
+StartWhole = Callable[..., Awaitable[Bot]]
+
+
+@pytest.fixture
+async def start_whole(
+    start_bot: StartBot, railway: LocalRailway, wire: Wire, database_urls: DatabaseUrls
+) -> StartWhole:
+    """`await start_whole(runs=…)`: a bot that changes the services of the local Railway."""
+
+    async def start(runs: RunSettings = PATIENT, **more: str) -> Bot:
+        return await start_bot(
+            database_urls.bot,
+            runs=runs,
+            RAILWAY_API_URL=wire.url,
+            RAILWAY_TOKEN=TOKEN,
+            RAILWAY_PROJECT_ID=railway.place.project_id,
+            RAILWAY_ENVIRONMENT_ID=railway.place.environment_id,
+            DRAGONFLY_API_BASE=railway.edge_url,
+            DRAGONFLY_OPERATORS=model.OPERATORS.id,
+            DRAGONFLY_APPROVERS=model.APPROVERS.id,
+            HEARTBEAT_STALE_AFTER_S="300",
+            **{"SOAK_SECONDS": "1", "ALONE_AFTER_SECONDS": "1", **more},
+        )
+
+    return start

@@ -57,22 +57,6 @@ async def test_two_bots_tell_once(start_bot: StartBot, slack: Slack, database_ur
     assert len(_told(slack)) == 1
 
 
-async def test_same_message_is_resolved_when_another_worker_takes_its_place(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
-) -> None:
-    worker = crew.hire("ingest-1")
-    await start_bot(database_urls.bot, **QUICK_BEATS)
-    await asyncio.sleep(0.5)
-    worker.kill()
-    page = await slack.wait_for(_is_page)
-
-    crew.hire("ingest-2")
-    resolved = await slack.wait_for(_is_resolved)
-
-    assert resolved.ts == page.ts
-    assert len(_told(slack)) == 1
-
-
 async def test_trouble_that_comes_back_goes_on_in_the_same_message(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:

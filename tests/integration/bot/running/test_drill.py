@@ -94,35 +94,6 @@ async def report_of(conn: Connection) -> dict[str, object]:
             await asyncio.sleep(0.1)
 
 
-async def test_a_drill_goes_all_the_way_and_is_answered(
-    start_ready: StartReady, slack: Slack, phone: Phone, mailbox: Mailbox, as_bot: Connection
-) -> None:
-    await start_ready()
-    await slack.type("/dragonfly drill start")
-
-    root = await slack.wait_for(is_root, timeout_s=60)
-    [ring] = await phone.wait_for()
-    await until(lambda: len(mailbox.mails) == 1, timeout_s=60)
-    await until_called(as_bot, 2)
-    await click(slack, root, "Acknowledge", model.ANN)
-    report = await report_of(as_bot)
-
-    assert ring.body is not None
-    assert "DRILL" in ring.body["subject"]
-    assert report["outcome"] == "answered"
-    assert report["answered_by"] == model.ANN.id
-    assert report["not_reached"] == []
-    assert {call["by"] for call in report["calls"]} == {  # type: ignore[attr-defined]
-        "mention",
-        "direct message",
-        "pager",
-        "e-mail",
-    }
-    assert "DRILL" in mailbox.mails[0]["Subject"]
-    await until(lambda: [ring.body["event"] for ring in phone.rings if ring.body][-1] == "resolved", timeout_s=60)
-    await slack.wait_for(lambda message: "DRILL 1 is over: answered" in message.text, timeout_s=60)
-
-
 async def test_nothing_is_left_of_a_drill(
     start_ready: StartReady, slack: Slack, as_bot: Connection, as_owner: Connection
 ) -> None:

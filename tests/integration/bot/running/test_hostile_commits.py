@@ -18,9 +18,9 @@ from services.sandbox.railway.model import HISTORY
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
+from tests.integration.bot.running.conftest import start_whole as start_whole
 from tests.integration.bot.running.test_runs_in_slack import bot as bot
 from tests.integration.bot.running.test_runs_in_slack import click, until
-from tests.integration.bot.running.test_runs_in_slack import start_whole as start_whole
 from tests.integration.bot.runs.conftest import PACE, TOKEN, local_services
 from tests.integration.bot.runs.conftest import wire as wire
 from tests.integration.bot.test_hostile_markup import parsed

@@ -37,42 +37,6 @@ async def modal_of(slack: Slack, user: str) -> str:
     return view.id
 
 
-async def test_a_message_is_escalated_worked_on_in_its_thread_and_resolved(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
-) -> None:
-    await start_bot(database_urls.bot, **PEOPLE)
-    olivia, ann = (acting_as(slack.workspace, user.id) for user in (model.OLIVIA, model.ANN))
-    said = olivia.say(model.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
-
-    assert await olivia.shortcut("incident.escalate_this", model.INCIDENTS_ID, said.ts) is None
-    modal = await modal_of(slack, model.OLIVIA.id)
-    assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(model.OLIVIA.id))
-    await olivia.submit(modal, {"answer": {"answer": "Amounts look wrong"}, "preset": {"preset": "sev1"}})
-    root = await root_of(slack)
-    assert root.text.startswith("🔴 Amounts look wrong")
-    call = await slack.wait_for(lambda message: key_of(message) == "incident:1:page:1")
-    assert call.thread_ts == root.ts
-
-    bot = slack.workspace.bot.id
-    await ann.type(model.INCIDENTS_ID, f"<@{bot}> ack", thread_ts=root.ts)
-    await until_it_says(slack, f"*ACKNOWLEDGED* by <@{model.ANN.id}>")
-    note = ann.say(model.INCIDENTS_ID, "it was the last import", thread_ts=root.ts)
-    ann.react(model.INCIDENTS_ID, note.ts, "pushpin")
-
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            await ann.type(model.INCIDENTS_ID, f"<@{bot}> timeline", thread_ts=root.ts)
-            await asyncio.sleep(0.5)
-            if any("it was the last import" in str(message.blocks) for message in slack.seen(model.ANN.id)):
-                break
-
-    await ann.click(model.INCIDENTS_ID, root.ts, first_action(root, "Resolve…"))
-    await ann.submit(await modal_of(slack, model.ANN.id), {"answer": {"answer": "a bad import, taken back"}})
-    await until_it_says(slack, "✅ *RESOLVED*")
-    await ann.type(model.INCIDENTS_ID, f"<@{bot}> export", thread_ts=root.ts)
-    await slack.wait_for(lambda message: bool(message.files) and message.thread_ts == root.ts)
-
-
 async def test_whoever_may_not_is_told_so_and_nothing_happens(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:

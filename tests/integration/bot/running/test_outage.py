@@ -18,11 +18,9 @@ from bot.app import Bot
 from bot.config.timing import OutageSettings
 from bot.outage_pages import ACKNOWLEDGED
 from bot.views.delivery import ACKNOWLEDGE
-from services.clients.postgres import alerts, incidents, messages
+from services.clients.postgres import alerts, incidents
 from services.clients.slack import SlackClient
-from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.messages import NotificationState
 from services.domain.oncall import Schedule
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
@@ -85,28 +83,6 @@ async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: S
     assert "the API can't reach it either" in message.text
     assert ring.body is not None
     assert ring.body["subject"].startswith("PAGE dev · the bot can't reach the database")
-
-
-async def test_message_says_back_and_who_was_notified(
-    start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
-) -> None:
-    await lead(await start())
-    line.cut()
-    await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
-    await phone.wait_for()
-    line.mend()
-
-    await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
-    reply = await slack.wait_for(lambda message: "is back after" in message.text, timeout_s=PATIENCE_S)
-    assert reply.thread_ts is not None
-    root = await slack.wait_for(lambda message: "pager ✓" in str(message.blocks), timeout_s=PATIENCE_S)
-    assert root.ts == reply.thread_ts
-    assert not [one for one in slack.seen() if "outside Slack" in one.text]
-
-    cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
-    [(key,)] = await cur.fetchall()
-    [stored] = await messages.list_notifications(as_bot, thread_key=key)
-    assert (stored.means, stored.target, stored.state) == (Channel.WEBHOOK, "default", NotificationState.SENT)
 
 
 async def test_a_pager_that_rings_is_told_when_it_is_back(

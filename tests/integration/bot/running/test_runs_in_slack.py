@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 
@@ -15,7 +13,7 @@ from bot.config.timing import RunSettings
 from bot.types import Actor, Request, Surface
 from bot.views.blocks import COMMAND_ACTION
 from bot.views.modals import ANSWER
-from bot.views.run_buttons import ALONE, ASK_AGAIN, CONFIRM, REVIEW, VETO
+from bot.views.run_buttons import ALONE, CONFIRM, VETO
 from playbooks.model import Plan
 from services.clients.postgres import runs
 from services.clients.postgres.incidents import create_incident
@@ -28,45 +26,13 @@ from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from services.sandbox.slack.model import Message, User
-from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.integration.bot.runs.conftest import QUICK, TOKEN
-from tests.integration.bot.runs.conftest import railway as railway
-from tests.integration.bot.runs.conftest import wire as wire
-from tests.outside import until as until_so
+from tests.integration.bot.running.conftest import Slack, StartWhole
 from tests.wire import Wire
 
 ANN = Request((), Surface.SLASH, Actor(model.ANN.id, model.TEAM.id), model.INCIDENTS_ID)
 OLIVIA = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
 AWAY_S, CHAOS_AWAY_S = 3.0, 60.0
 RUN_S = 60.0
-PATIENT = replace(QUICK, call_timeout_s=15.0, act_lease_s=20.0)  # Railway answers here; a loaded machine late
-
-StartWhole = Callable[..., Awaitable[Bot]]
-
-
-@pytest.fixture
-async def start_whole(
-    start_bot: StartBot, railway: LocalRailway, wire: Wire, database_urls: DatabaseUrls
-) -> StartWhole:
-    """`await start_whole(runs=…)`: a bot that changes the services of the local Railway."""
-
-    async def start(runs: RunSettings = PATIENT, **more: str) -> Bot:
-        return await start_bot(
-            database_urls.bot,
-            runs=runs,
-            RAILWAY_API_URL=wire.url,
-            RAILWAY_TOKEN=TOKEN,
-            RAILWAY_PROJECT_ID=railway.place.project_id,
-            RAILWAY_ENVIRONMENT_ID=railway.place.environment_id,
-            DRAGONFLY_API_BASE=railway.edge_url,
-            DRAGONFLY_OPERATORS=model.OPERATORS.id,
-            DRAGONFLY_APPROVERS=model.APPROVERS.id,
-            HEARTBEAT_STALE_AFTER_S="300",
-            **{"SOAK_SECONDS": "1", "ALONE_AFTER_SECONDS": "1", **more},
-        )
-
-    return start
 
 
 @pytest.fixture
@@ -114,19 +80,6 @@ async def test_an_unknown_step_is_settled_by_a_click_and_the_run_goes_on(
     assert "run.resolve" not in json.dumps(done.blocks)
 
 
-async def test_an_expired_request_can_be_asked_for_again(bot: Bot, slack: Slack, as_owner: Connection) -> None:
-    run, asked = await ask(bot, slack, "scale", service="ingest", to="2")
-    await as_owner.execute("UPDATE chatops.runs SET expires_at = clock_timestamp() WHERE id = %s", (run.id,))
-    expired = await until(slack, asked, "EXPIRED")
-    assert CONFIRM not in json.dumps(expired.blocks)
-
-    await click(slack, expired, ASK_AGAIN, model.OLIVIA)
-    again = await slack.wait_for(lambda one: one.ts != asked.ts and "WAITING FOR CONFIRMATION" in one.text)
-    await click(slack, again, CONFIRM, model.OLIVIA)
-
-    await until(slack, again, "DONE")
-
-
 async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Connection) -> Message:
     """A rollback that Ann requests inside an incident that Ben opened, once no approver responded."""
     services, ben = ("dragonfly-worker-ingest",), Person(model.BEN.id, model.TEAM.id)
@@ -152,22 +105,6 @@ async def begin_alone(slack: Slack, asked: Message) -> None:
         while (modal := slack.workspace.modal_for(model.ANN.id)) is None:
             await asyncio.sleep(0.01)
     assert await acting_as(slack.workspace, model.ANN.id).submit(modal.id, {ANSWER: {ANSWER: "customers wait"}}) == {}
-
-
-async def test_one_person_awake_rolls_back_alone_and_it_waits_for_a_review(
-    start_whole: StartWhole, slack: Slack, railway: LocalRailway, as_owner: Connection
-) -> None:
-    bot = await start_whole(ALONE_COUNTDOWN_SECONDS="1")
-    asked = await offered_alone(bot, slack, railway, as_owner)
-    await until_so(lambda: any("An approver is needed" in one.text for one in said_to(slack, model.BEN)))
-
-    await begin_alone(slack, asked)
-    done = await until(slack, asked, "DONE")
-
-    text = json.dumps(done.blocks)
-    assert f"*Self-approved* by <@{model.ANN.id}>: customers wait" in text
-    assert REVIEW in text
-    assert VETO not in text
 
 
 async def test_a_click_on_veto_ends_the_countdown_and_the_request(

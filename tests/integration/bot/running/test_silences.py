@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from bot.app import Bot
-from services.clients.postgres.pool import Connection
 from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
@@ -16,7 +15,6 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
-from tests.outside import PATIENCE_S
 
 MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, being worked on"
 IN_INCIDENT = "silence heartbeats.ingest 1h incident 1"
@@ -114,26 +112,6 @@ async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: 
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
     assert f"<@{model.OLIVIA.id}>" in told.text
     assert "incident 1" in told.text
-
-
-@pytest.mark.usefixtures("bot")
-async def test_what_is_silenced_in_advance_is_not_told(slack: Slack, crew: Crew, as_bot: Connection) -> None:
-    worker = crew.hire("ingest-1")
-    await slack.type("/dragonfly silence ingest 1h we move the queue")
-    await slack.wait_for(lambda message: "silenced `ingest` until" in message.text)
-
-    worker.kill()
-
-    held = "SELECT count(*) FROM chatops.alert_decisions WHERE fingerprint = 'heartbeats.ingest'"
-    async with asyncio.timeout(PATIENCE_S):
-        while await (await as_bot.execute(held)).fetchone() == (0,):
-            await asyncio.sleep(0.05)
-    await asyncio.sleep(1)
-    assert not [message for message in slack.seen() if message.text.startswith("🔴")]
-    await slack.type("/dragonfly why heartbeats.ingest")
-    why = await slack.wait_for(lambda message: "*Why people were notified about `heartbeats.ingest`" in message.text)
-    assert "No one was notified: silence 1: we move the queue" in str(why.blocks)
-    assert f"silenced by <@{model.OLIVIA.id}>" in str(why.blocks)
 
 
 async def test_an_outsider_silences_nothing(slack: Slack, alert: Message) -> None:

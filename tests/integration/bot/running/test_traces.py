@@ -12,11 +12,8 @@ from bot.views.run_buttons import CONFIRM
 from services.clients.postgres.pool import Connection
 from services.sandbox.slack import model
 from tests.collector import Collector, collect
-from tests.integration.bot.running.conftest import Slack
-from tests.integration.bot.running.test_runs_in_slack import StartWhole, click, until
-from tests.integration.bot.running.test_runs_in_slack import railway as railway
-from tests.integration.bot.running.test_runs_in_slack import start_whole as start_whole
-from tests.integration.bot.running.test_runs_in_slack import wire as wire
+from tests.integration.bot.running.conftest import Slack, StartWhole
+from tests.integration.bot.running.test_runs_in_slack import click, until
 from tests.serving import no_proxy as no_proxy
 
 
