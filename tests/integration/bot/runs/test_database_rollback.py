@@ -5,14 +5,14 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from services.clients.postgres.migrations import LOCK_KEY, read_files
+from services.clients.postgres.migrations import LOCK_KEY, Purpose, read_files
 from services.domain.runs import RunState, RunStep, StepState
 from services.sandbox.database import TABLE, VERSION
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, StartReplica
 from tests.wire import Line
 
-BEFORE = read_files()[-1].version
+BEFORE = [file.version for file in read_files() if file.purpose is Purpose.OPERATED][-1]
 HEAD = "SELECT max(version) FROM supabase_migrations.schema_migrations"
 WORKERS = ("dragonfly-worker-ingest", "dragonfly-worker-enforcement")
 
