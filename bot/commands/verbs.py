@@ -420,6 +420,15 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         private=True,
     ),
     TerminalCommand(
+        name="adopt",
+        summary="install the bot beside a system that stands already: its own schema, its role, the right to read",
+        group="On a terminal",
+        handle=Lazy("bot.commands.adopt:adopt_system"),
+        usage="[--dry-run | --print | --print-undo]",
+        examples=("adopt --dry-run", "adopt", "adopt --print"),
+        private=True,
+    ),
+    TerminalCommand(
         name="manifest",
         summary="print the Slack app's manifest, for Socket Mode or for HTTP",
         group="On a terminal",

@@ -1,6 +1,6 @@
 -- name: name_environment
 -- Written once, when the system is installed; a name that is there stays. By primary key.
-INSERT INTO chatops.installation (environment) VALUES (%(environment)s)
+INSERT INTO chatops.installation (environment, system) VALUES (%(environment)s, %(system)s)
 ON CONFLICT (only_row) DO NOTHING;
 
 -- name: read_environment

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ from services.clients.postgres.queries import SQL, SQL_DIRECTORY
 from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 
 
 class Purpose(StrEnum):
@@ -135,7 +136,7 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
     """
     async with turn(conn):
         status = await _read_status(conn, files)
-        _refuse_changed(status)
+        refuse_changed(status)
         pending = next((file for file in files if file.title in status.pending), None)
         if pending is None:
             return None
@@ -181,7 +182,11 @@ async def run_sql(conn: Connection, sql: str, *, what: str, what_next: str) -> N
 
 
 async def _read_status(conn: Connection, files: tuple[Migration, ...]) -> MigrationStatus:
-    applied = await list_applied(conn)
+    return compare(files, await list_applied(conn))
+
+
+def compare(files: Sequence[Migration], applied: tuple[AppliedMigration, ...]) -> MigrationStatus:
+    """What these files say against what a database says."""
     by_version = {migration.version: migration for migration in applied}
     known = {file.version for file in files}
     return MigrationStatus(
@@ -200,12 +205,18 @@ async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
     """What the database has, oldest first; nothing when it was never migrated."""
     tables = await _read_tables(conn)
     applied: dict[str, AppliedMigration] = {}
-    for query in (
-        *([SQL["list_migrations"]] if tables.columns else []),
-        *([SQL["list_chatops_migrations"]] if tables.has_own else []),
-    ):
-        applied |= {row[0]: AppliedMigration(*row) for row in await (await conn.execute(query)).fetchall()}
+    if tables.columns:
+        rows = await (await conn.execute(SQL["list_migrations"])).fetchall()
+        applied |= {row[0]: AppliedMigration(*row) for row in rows}
+    if tables.has_own:
+        applied |= {migration.version: migration for migration in await list_own(conn)}
     return tuple(applied[version] for version in sorted(applied))
+
+
+async def list_own(conn: Connection) -> tuple[AppliedMigration, ...]:
+    """What is applied of the bot's own schema, oldest first."""
+    rows = await (await conn.execute(SQL["list_chatops_migrations"])).fetchall()
+    return tuple(AppliedMigration(*row) for row in rows)
 
 
 async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...]) -> None:
@@ -217,7 +228,8 @@ async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...])
     raise OperatorError(
         "Nothing was migrated, and nothing was changed",
         why=f"this database has tables of another system that no migration here made: {', '.join(standing)}",
-        what_next="Check DRAGONFLY_ADMIN_DB_URL or SUPABASE_DB_URL: `dragonfly migrate` needs a database of its own.",
+        what_next="To operate that system, run `dragonfly adopt`. If it is the wrong database, correct "
+        "DRAGONFLY_ADMIN_DB_URL or SUPABASE_DB_URL: `dragonfly migrate` needs a database of its own.",
     )
 
 
@@ -248,7 +260,8 @@ async def _read_tables(conn: Connection) -> _Tables:
     return _Tables(int(row[0]), bool(row[1])) if row else _Tables(0, has_own=False)
 
 
-def _refuse_changed(status: MigrationStatus) -> None:
+def refuse_changed(status: MigrationStatus) -> None:
+    """Raises OperatorError when an applied file was edited."""
     if status.changed:
         raise OperatorError(
             "Nothing was migrated",
@@ -274,9 +287,9 @@ async def install(dsn: Secret, *, environment: str, directory: Path = MIGRATIONS
     return outcome
 
 
-async def name_environment(conn: Connection, *, environment: str) -> None:
-    """Say once which environment this database is. A name that is there stays."""
-    await conn.execute(SQL["name_environment"], {"environment": environment})
+async def name_environment(conn: Connection, *, environment: str, system: str = RUNBOOK.name) -> None:
+    """Say once which environment this database is, and which system it holds. A name that is there stays."""
+    await conn.execute(SQL["name_environment"], {"environment": environment, "system": system})
 
 
 async def read_environment(conn: Connection) -> str | None:

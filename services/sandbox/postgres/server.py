@@ -178,6 +178,10 @@ class PostgresServer:
         end_left_over(self._home.data)
         self._home.erase()
 
+    def program(self, name: str) -> Path:
+        """Where one of Postgres's own programs is, of this server's version."""
+        return self._home.binary(name)
+
     def dsn(self, user: str, password: str, database: str) -> str:
         """The connection string of one role on this server."""
         return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{quote(database)}"
