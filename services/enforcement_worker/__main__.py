@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import Field, PositiveInt, SecretStr, field_validator
 
 from services.clients.openai import OpenAIClient
 from services.domain.intake import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
@@ -25,6 +25,9 @@ from services.process import read_or_exit
 DEFAULT_MODEL = "gpt-4o-mini"
 DEFAULT_PRICES = Prices(Decimal("0.15"), Decimal("0.60"))  # of that model, OpenAI's list in 2025
 
+REVIEW_EVERY_S = 600.0  # how often it checks whether an assessment is due
+ATTEMPT_TIMEOUT_S, MAX_RETRIES = 30.0, 2  # of one question to the model
+
 _Dollars = Annotated[Decimal, Field(ge=0, le=10_000)]
 _ON_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -34,12 +37,9 @@ class EnforcementSettings(WorkerSettings):
 
     concurrency: PositiveInt = 2  # memos take one at most (ops.job_types), so figures never wait for them
 
-    review_every_s: PositiveFloat = 600.0  # looks so often whether an assessment is due
     openai_api_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
     openai_model: str = DEFAULT_MODEL
-    openai_timeout_s: PositiveFloat = 30.0  # one attempt
-    openai_max_retries: NonNegativeInt = 2
     openai_in_flight: PositiveInt = 4
     openai_budget_usd: _Dollars = Decimal(1)
     openai_input_usd_per_mtok: _Dollars | None = None  # US dollars for a million tokens
@@ -71,7 +71,7 @@ def main() -> int:
         REVIEW_JOB_TYPE: review_due,
         MEMO_JOB_TYPE: write,
     }
-    reviews = MaintenanceTask("queue_review_if_due", settings.review_every_s, queue_review_if_due)
+    reviews = MaintenanceTask("queue_review_if_due", REVIEW_EVERY_S, queue_review_if_due)
     notices = [why_not] if why_not else []
     return run_worker(WorkerType.ENFORCEMENT, handlers, settings, notices=notices, maintenance=[reviews])
 
@@ -86,8 +86,8 @@ def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, Handler]:
         api_key=Secret(settings.openai_api_key.get_secret_value()),
         base_url=settings.openai_base_url,
         model=settings.openai_model,
-        timeout_s=settings.openai_timeout_s,
-        max_retries=settings.openai_max_retries,
+        timeout_s=ATTEMPT_TIMEOUT_S,
+        max_retries=MAX_RETRIES,
     )
     writing = partial(
         write_memos,
