@@ -79,7 +79,7 @@ class PublicAnswers:
         self._due_at: dict[tuple[str, str | None], float] = {}  # when as much was given as the rate allows
 
     def take(self, channel: str, person: str) -> bool:
-        """Whether one more may be shown to everybody there; it counts then."""
+        """Whether one more may be shown to everyone there; it counts then."""
         now = self._clock()
         self._due_at = {key: due_at for key, due_at in self._due_at.items() if due_at > now}
         wanted = {(channel, None): self._per_channel, (channel, person): self._per_person}

@@ -1,6 +1,7 @@
 """Announces a database outage without the database, and records it once the database is back.
 
-Every replica runs this, because without a database nobody leads. The message carries a fixed key in its metadata, which
+Every replica runs this, because without a database no replica leads. The message carries a fixed key in its metadata,
+which
 is looked for before it is posted, so that replicas and restarts do not double it. Once the database is back, the outbox
 takes the message over under a key of its own, and edits it; with the edit it loses the fixed key.
 """
@@ -87,9 +88,9 @@ async def store_outage(
     away: Away,
 ) -> None:
     """The message (`content` makes what it says now, of who was notified outside Slack), a note in its thread, and its
-    history. Whoever was not reached is in the thread too.
+    history. People who were not reached are in the thread too.
 
-    Several replicas may know of the same message: whoever comes second adds only whom it notified.
+    Several replicas may know of the same message: the second one adds only the people whom it notified.
     """
     key = f"outage:{ts}"
     text, blocks = content(())
@@ -198,7 +199,7 @@ class Outage:
                 await self.look()
             except SourceError as error:
                 logger.warning("outage: %s: %s", error.source, error.why)
-            except Exception as error:  # nobody would notice that this ended
+            except Exception as error:  # its end would go unnoticed
                 logger.error("outage: %s", describe_error(error))  # noqa: TRY400 - may hold an address
             await asyncio.sleep(self._settings.look_every_s)
 
@@ -226,7 +227,7 @@ class Outage:
             await self._paging.go_on(said.channel_id, said.ts, since=self._since, is_last_leader=is_last_leader)
 
     async def acknowledge(self, user_id: str) -> None:
-        """Somebody has it: nobody else is paged, and the message says who it is.
+        """Acknowledged: no one else is paged, and the message shows the owner.
 
         Raises OperatorError when there is no outage to acknowledge, SourceError when Slack does not answer.
         """
@@ -265,7 +266,7 @@ class Outage:
             raise
 
     async def _tell(self, problem: str, since: datetime) -> None:
-        """Phones first, because they do not need Slack; the other replicas only where nobody told before them."""
+        """Pagers first, because they do not need Slack; the other replicas only where none announced it before them."""
         line, wakes = await self._line(problem)
         self._wakes = wakes
         paged = await self._paging.freeze(line.text) if wakes else ()

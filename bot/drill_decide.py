@@ -27,8 +27,8 @@ class Call:
 class Course:
     """How far a drill has come by `now`, the database's clock like all of them.
 
-    detected_at: the alert fired. held: why nobody is told of it. told_at: the message was in Slack. answered_at:
-    somebody acknowledged it, `answered_by` (a Slack user id). is_resolved: somebody ended its incident.
+    detected_at: the alert fired. held: why it is not announced. told_at: the message was in Slack. answered_at:
+    it was acknowledged, by `answered_by` (a Slack user id). is_resolved: its incident was resolved.
     """
 
     now: datetime

@@ -49,7 +49,7 @@ async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident 
 
 
 async def _read_calls(conn: Connection, incident: Incident) -> Sequence[Call]:
-    """Everybody of every level that was called, and what became of it."""
+    """All people of every paged level, and the outcome of each page."""
     chain = decode_chain(incident.chain)
     told = {one.key: one for one in await messages.list_notifications(conn, thread_key=incident.message_key)}
     calls = []

@@ -1,6 +1,6 @@
 """Detects deployments and scaling made outside the bot, verifies them, and maintains their message.
 
-It asks Railway nothing to notice: whoever reads it anyway hands its answer on (`see`).
+It sends no requests of its own: other readers of Railway hand their answers on (`see`).
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class ExternalDeployWatcher(PeriodicTask):
         return verdict.is_final
 
     async def _gather(self, external_deploy: ExternalDeploy, services: Services) -> Evidence:
-        """Verifies only what has settled: until then nobody wants to know."""
+        """Verifies only settled deployments."""
         found = progress(external_deploy, services)
         targets = arrived(found)
         if not is_settled(found) or not targets:

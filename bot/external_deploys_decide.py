@@ -1,6 +1,6 @@
 """What a rollout comes to: is it told now, and as what; pure.
 
-News is what was never seen before and was made by none of our own runs. While a run has the service nobody can tell
+News is what was never seen before and was made by none of our own runs. While a run has the service it is unknown
 yet: the run's journal names its deployment in a moment, or does not.
 """
 
@@ -48,7 +48,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Remember:
-    """Nobody's news: it was there before anybody watched, a run of ours made it, or Railway skipped the service."""
+    """Not announced: it was there before the first read, a run of ours made it, or Railway skipped the service."""
 
     service: Service
     deployment: Deployment
@@ -110,7 +110,7 @@ def skipped(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceS
 
 def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
     if state is not None and state.unknown is not None:
-        return Progress.COMING  # nobody can say: look again
+        return Progress.COMING  # unknown: read again
     known = [] if state is None else [*filter(None, (state.serving, state.latest)), *state.active]
     deployment = next((one for one in known if one.id == deployment_id), None)
     if state is None or deployment is None:

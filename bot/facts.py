@@ -268,7 +268,7 @@ async def gather_logs(
 
 
 async def read_error_digest(world: World, service: Service) -> list[Finding]:
-    """What is not fine in the newest log lines of a service, the most urgent first; safe to show to anybody."""
+    """What is not fine in the newest log lines of a service, the most urgent first; safe to show to everyone."""
     [facts] = await gather_logs(world, [service], await world.railway_services())
     return await asyncio.to_thread(logs.error_digest, facts)  # masking many long lines takes its time
 
@@ -436,7 +436,7 @@ async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:
 
 
 async def read_absent(world: World) -> Mapping[str, str] | Unavailable:
-    """`{Slack id: why nobody is reached behind it}` of the on-call file; empty without Slack, or without a file.
+    """`{Slack id: why it reaches no one}` of the on-call file; empty without Slack, or without a file.
 
     The bot keeps it in mind; a terminal asks Slack.
     """

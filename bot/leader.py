@@ -1,7 +1,7 @@
 """The leader lease: one replica at a time runs the alerts and sends to Slack.
 
 The lease is a row with the database's clock. This process trusts it until `duration` after it *asked*, by its own
-monotonic clock, so it stops before anybody else may start.
+monotonic clock, so it stops before another replica may start.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def wakes_people(api: ApiHealth | Unavailable, *, refuses_writes: bool = False) 
 
 
 def first_pages(levels: Sequence[PagedLevel]) -> int:
-    """How many levels are paged at once: those before the first that has a phone wake nobody at night."""
+    """How many levels are paged at once: those before the first that has a pager wake no one at night."""
     silent = next((n for n, level in enumerate(levels) if level.phones), len(levels) - 1)
     return silent + 1 if levels else 0
 

@@ -1,4 +1,4 @@
-"""Pages the on-call levels during a database outage until somebody acknowledges in Slack.
+"""Pages the on-call levels during a database outage until a person acknowledges in Slack.
 
 The chain is frozen at the first page and kept in memory. What other replicas did stands in the thread of the outage's
 message, under keys in the metadata: each page, and the acknowledgement. So any replica may take a click, and one may go
@@ -66,7 +66,7 @@ class Phones:
         await asyncio.gather(*(self._ring(target, line, since, number) for target in left))
 
     async def acknowledge(self) -> None:
-        """Somebody has it: pagers that ring are told so, once, and are told again when it is over."""
+        """Acknowledged: pagers that ring are notified once, and once more when it is over."""
         await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._ringing.items()))
 
     async def cancel_pages(self) -> None:
@@ -127,7 +127,7 @@ class OutagePaging:
     """`levels` gives the chain when it comes to it.
 
     grace: how long another replica leaves the next page to the last leader. look_every: between two looks whether
-    somebody acknowledged it at another replica.
+    it was acknowledged at another replica.
     """
 
     def __init__(
@@ -179,7 +179,8 @@ class OutagePaging:
         return pages_due(self._levels, elapsed if is_last_leader else elapsed - self._grace)
 
     async def go_on(self, channel_id: str, ts: str, *, since: datetime, is_last_leader: bool) -> None:
-        """Page whoever is due by now, below the message of this `ts`. Raises SourceError; the next call goes on."""
+        """Page the levels that are due by now, below the message of this `ts`. Raises SourceError; the next call
+        continues."""
         if self.acknowledged:
             return
         now = datetime.now(UTC)
@@ -195,7 +196,7 @@ class OutagePaging:
             self._paged += 1
 
     async def acknowledge(self, channel_id: str, ts: str, user_id: str) -> None:
-        """Nobody else is paged, by this replica or another. Raises SourceError."""
+        """No one else is paged, by this replica or another. Raises SourceError."""
         if not await self._find(channel_id, ts, ACKNOWLEDGED):
             text, blocks = view.acknowledged_note(user_id)
             await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=ACKNOWLEDGED)
@@ -210,7 +211,7 @@ class OutagePaging:
         return self._levels[: first_pages(self._levels)]
 
     def _is_time_to_look(self, now: datetime) -> bool:
-        """Whether somebody may have acknowledged it at another replica, while phones of this one ring."""
+        """Whether it may have been acknowledged at another replica, while pagers of this one ring."""
         return self._looked_at is None or now - self._looked_at >= self._look_every
 
     async def _stop(self) -> None:
@@ -243,7 +244,7 @@ class OutagePaging:
 
 
 async def on_call_levels(world: World, pagers: Pagers) -> Sequence[PagedLevel]:
-    """The levels of the on-call file as they are now; the approvers and the bot's own targets where it names nobody.
+    """The levels of the on-call file as they are now; the approvers and the bot's own targets where it names no one.
 
     Stand-ins are the last known ones: they are kept in the database. Where no level has a phone, the first one gets the
     bot's own targets.

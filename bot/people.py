@@ -1,4 +1,4 @@
-"""Who somebody is, as far as Slack told: workspace, groups' members, kind of account; pure."""
+"""Accounts as far as Slack reported them: workspace, groups' members, kind of account; pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Found:
-    """Whether somebody is in a list. `doubt`: that some members are not known, to be put behind a clause; or empty."""
+    """Whether a person is in a list. `doubt`: that some members are not known, to be put behind a clause; or empty."""
 
     is_in: bool
     doubt: str = ""
@@ -53,7 +53,7 @@ class People:
     accounts: Mapping[str, Account | Unavailable] = field(default_factory=dict)
 
     def members(self, group: str) -> Members | Unavailable:
-        """Who is in the group, or why nobody knows."""
+        """Who is in the group, or why that is unknown."""
         known = self.groups.get(group) or Unavailable("Slack", "they were never read")
         if isinstance(known, Members) and known.age > MAX_AGE:
             return Unavailable("Slack", f"they were last read {age(known.age)} ago, and an hour is the limit")
@@ -86,7 +86,7 @@ class People:
         return known
 
     def outsider(self, person: Person) -> str | None:
-        """Why this person gets no answer at all: not of our workspace, or nobody can tell. A clause about "you"."""
+        """Why this person gets no answer at all: not of our workspace, or unknown. A clause about "you"."""
         return self._another(person) or self._unknown(person) or self._not_of_ours(person.user_id)
 
     def stranger(self, person: Person) -> str | None:
@@ -97,7 +97,7 @@ class People:
         return self.outsider(person) or self._not_a_member(person.user_id)
 
     def former(self, person: Person) -> str | None:
-        """The same of somebody who acted earlier and was looked up then: only what is known counts against them."""
+        """The same for a person who acted earlier and was looked up then: only what is known counts against them."""
         return self._another(person) or self._not_of_ours(person.user_id) or self._not_a_member(person.user_id)
 
     def is_barred(self, user_id: str) -> bool:

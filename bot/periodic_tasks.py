@@ -35,7 +35,7 @@ class PeriodicTask(ABC):
 
     `interval_s`: how often it runs; None: when its last tick says so. `first_after_s`: how long after the lease was
     taken. `retry_s`: how long after a failure. `late_after_s`: how long after its last good tick people may not be
-    paged any more, which the dead man's switch reports; None: nobody is paged by it.
+    paged any more, which the dead man's switch reports; None: it pages no one.
     """
 
     name: str
@@ -51,7 +51,7 @@ class PeriodicTask(ABC):
     async def tick(self, fence: Fence) -> float | None:
         """Do what is due; seconds until the next tick, None: at the interval or at a wake-up only.
 
-        Raises LostLeadershipError, SourceError, and OperatorError when somebody was faster.
+        Raises LostLeadershipError, SourceError, and OperatorError when another person was faster.
         """
 
     @contextlib.asynccontextmanager

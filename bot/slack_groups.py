@@ -1,6 +1,6 @@
 """Looks up members of user groups and accounts in Slack, and keeps the last answers.
 
-Every decision asks anew, unless an answer is a few seconds old, so that somebody who was taken out of a group cannot
+Every decision asks anew, unless an answer is a few seconds old, so that a person who was removed from a group can't
 decide any more. While Slack does not answer, what is kept is given with its age; how old it may be is not decided here.
 """
 
@@ -98,7 +98,7 @@ class Lookups(Generic[T]):
         return self._asking[slack_id]
 
     async def _keep(self, slack_id: str) -> None:
-        asked_at = self._clock()  # before the request: whoever loses a right during it does not keep it for longer
+        asked_at = self._clock()  # before the request: a right lost during it is not kept for longer
         try:
             self._answers[slack_id] = await self._read(slack_id), asked_at
         except SourceError as error:
@@ -118,7 +118,7 @@ Profiles = Lookups[Profile]
 
 
 def make_profiles(slack: SlackClient, *, clock: Callable[[], float] = time.monotonic) -> Profiles:
-    """One for the process: whoever asks for the same user waits for the same answer."""
+    """One for the process: concurrent lookups of the same user share one answer."""
     return Lookups("user", slack.read_profile, gone=_NO_USER, clock=clock)
 
 
@@ -169,7 +169,7 @@ class Groups:
         return People(self._workspace(), groups, {user: self._account(user) for user in self._profiles.ids})
 
     def absent(self, slack_id: str) -> str | None:
-        """Why nobody is reached behind this id, as Slack told within the hour: "is deactivated in Slack". Never asks.
+        """Why this id reaches no one, as Slack reported within the hour: "is deactivated in Slack". Never asks.
 
         None for whom Slack did not tell of: calling in vain is better than not calling.
         """

@@ -1,6 +1,6 @@
-"""What people and groups are called of whom only the Slack id is known, for words that nobody is rung by.
+"""What people and groups are called of whom only the Slack id is known, for text that notifies no one.
 
-A mention rings, and an id means nothing to anybody. Names are read now and then and kept: no call waits for Slack.
+A mention notifies, and an id is unreadable. Names are read now and then and kept: no call waits for Slack.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ PATIENCE_S = 2.0  # a person waits behind this
 
 
 def nameless(slack_id: str) -> str:
-    """A word for somebody whose name is not known."""
+    """A word for a person whose name is unknown."""
     return "a user group" if is_group(slack_id) else "somebody"
 
 
 class SlackNames:
-    """One for the process. `slack_ids`: those that will be asked for; others are looked up once somebody asks."""
+    """One for the process. `slack_ids`: those that will be asked for; others are looked up when they are needed."""
 
     def __init__(self, slack: SlackClient, slack_ids: Iterable[str]) -> None:
         self._slack = slack
@@ -84,7 +84,7 @@ class SlackNames:
         return True
 
     async def _read_users(self, user_ids: Iterable[str]) -> bool:
-        """False as above; somebody whom Slack does not know holds no other up."""
+        """False as above; a person whom Slack does not know delays no other."""
         read = True
         for user_id in sorted(user_ids):
             try:

@@ -66,7 +66,8 @@ class Answer:
 
     `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
     made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
-    `private`: only the asker sees it (an ephemeral message in Slack); an answer with a `file` is for everybody there.
+    `private`: only the requester sees it (an ephemeral message in Slack); an answer with a `file` is for everyone
+    there.
     """
 
     text: str

@@ -18,7 +18,7 @@ from services.domain.secrets import Secret
 logger = logging.getLogger(__name__)
 
 EVERY_S = 30.0
-PAGE_IS_LATE_S = 60.0  # one that Slack has not taken by then has reached nobody
+PAGE_IS_LATE_S = 60.0  # one that Slack has not accepted by then has reached no one
 
 
 class DeadMansSwitch(PeriodicTask):

@@ -148,7 +148,7 @@ class ChangeWiring:
 @asynccontextmanager
 async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIterator[ChangeWiring | None]:
     """With a desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
-    silent: nobody could approve anything there."""
+    silent: nothing can be approved there."""
     if world.database is None or isinstance(settings.slack, Invalid):
         yield None
         return
@@ -189,7 +189,7 @@ def make_incident_store(
     wake_ups: WakeUps | None = None,
     write_alert: WriteAlert = writes_nothing,
 ) -> IncidentStore:
-    """Tells in the incidents channel. A file that cannot be used calls nobody; then the approvers are called.
+    """Posts in the incidents channel. An unusable file pages no one; then the approvers are paged.
 
     `name_of`: what those of `called_by_id` are called.
     """
@@ -379,7 +379,7 @@ def _leader(
 
 
 def _switch(core_wiring: CoreWiring, webhooks: Webhooks, heartbeat_monitor: HeartbeatMonitor) -> DeadMansSwitch | None:
-    """None when nobody outside listens."""
+    """None when no monitor is configured."""
     monitor = core_wiring.settings.monitor
     if isinstance(monitor, Invalid) or monitor.url is None:
         return None

@@ -194,7 +194,7 @@ class Sources:
 
 
 def _look_at_error(task: asyncio.Task[Any]) -> None:
-    """Asyncio logs an error that nobody retrieves, as when the caller was cancelled in the moment of the failure."""
+    """Asyncio logs an error that is never retrieved, as when the caller was cancelled in the moment of the failure."""
     if not task.cancelled():
         task.exception()
 
@@ -237,8 +237,8 @@ class World:
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
     without one. `questions`, `plans` and `decisions` bound how many commands of each kind work at the same time,
-    `public_answers` how many answers a channel gets to see. `name_of`: what somebody is called by their Slack id; the
-    bot, which may ask Slack, puts a better one in its place. `absent`: why nobody is reached behind a Slack id, None
+    `public_answers` how many answers a channel gets to see. `name_of`: the name of a person by their Slack id; the
+    bot, which may ask Slack, puts a better one in its place. `absent`: why a Slack id reaches no one, None
     where nothing keeps that in mind. `api_well_until`: the last good answer of the API before it stopped answering well
     last; None while this process has not seen that.
     """

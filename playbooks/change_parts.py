@@ -202,7 +202,7 @@ def commit_words(deployment: Deployment) -> str:
 
 
 def replicas_words(count: int | None) -> str:
-    """ "2 replicas"; said when nobody knows."""
+    """ "2 replicas"; also when the number is unknown."""
     return "an unknown number of replicas" if count is None else counted(count, "replica")
 
 

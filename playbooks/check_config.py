@@ -29,8 +29,8 @@ class Facts:
     """`operators`, `approvers`: the Slack ids that are listed, None when the variable is malformed.
 
     `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
-    nobody could have it done, None when somebody could; empty when the policy cannot be used. `phones`: how many
-    targets there are outside Slack. `is_monitored`: whether somebody outside is told while the bot works.
+    no one can get it done, None when people can; empty when the policy cannot be used. `phones`: how many
+    targets there are outside Slack. `is_monitored`: whether an outside monitor watches the bot.
     `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
     `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
     `refused`: what Slack refused for good of late.
@@ -96,7 +96,7 @@ def _counted_ids(listed: Sequence[str]) -> str:
 
 
 def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding]:
-    """Changes that nobody could have done: better found out now than during an incident."""
+    """Changes that no one can request or approve: better found now than during an incident."""
     findings = [
         Finding(f"policy.{change}", Status.WARN, f"{change}: {why}", "add people to the policy, or to its lists")
         for change, why in gaps.items()

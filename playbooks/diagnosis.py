@@ -48,7 +48,7 @@ _UNREACHABLE = _Class(
     "Check Supabase's status and the database's logs.",
     SUPABASE_STATUS,
     "The database has not answered",
-    Status.UNKNOWN,  # unless somebody else says so too
+    Status.UNKNOWN,  # unless another source reports it too
 )
 _CLASSES = (
     _Class(
@@ -125,7 +125,7 @@ def diagnose(
 
 
 def _find_database(found: _Found) -> Iterator[Cause]:
-    """Nobody reaches it, or only the bot does not."""
+    """No process reaches it, or only the bot does not."""
     reachable, api = found.one("database.reachable"), found.one("api.health")
     if reachable is None or reachable.status is Status.OK:
         return

@@ -169,7 +169,7 @@ def _with_row(finding: Finding) -> Finding:
     if symptom is None:
         return finding
     told = explain(finding, symptom)
-    # What lacks a right is not mended in anybody's variables.
+    # A missing permission is not fixed in any variable.
     return replace(told, next_step=finding.next_step) if finding.check.startswith("drift.") else told
 
 

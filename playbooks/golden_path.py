@@ -1,6 +1,6 @@
 """Does a file still go all the way, from the upload to validated rows? (runbook, "Golden Path Validation")
 
-When:   after a deployment that touched the intake, or whenever somebody doubts it.
+When:   after a deployment that touched the intake, or when in doubt.
 Effect: uploads one marked file of test data, follows it until it is completed, checks what came of it, and takes it
         away again, however the run ends. It is never enforced, and no other batch is touched.
 Undo:   none needed; with `--keep` the batch stays, and `golden-path --clean` takes it away.
@@ -53,7 +53,7 @@ class Facts:
 
 
 def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
-    """`keep`: leave the batch for somebody to look at."""
+    """`keep`: keep the batch for inspection."""
     sample, refusal = facts.sample, _refuse(facts)
     if isinstance(sample, Unavailable):
         return NoPlan(

@@ -23,7 +23,7 @@ class State(StrEnum):
     """How a worker does, most urgent first."""
 
     MISSING = "missing"  # Railway should run it, and no worker was ever seen in that place
-    STALE = "stale"  # it is not beating any more, and nobody took its place
+    STALE = "stale"  # it stopped sending heartbeats and was not replaced
     FAILING = "failing"  # it beats, and says that something is wrong
     STUCK = "stuck"
     BEATING = "beating"
@@ -75,7 +75,7 @@ def stopped_count(facts: Facts, services: Sequence[Service] = WORKERS) -> int:
 
 
 def _rows(facts: Facts, worker_type: str, own: Sequence[Heartbeat]) -> Iterator[WorkerRow]:
-    """The workers of one type, then its empty places. The newest stale ones stand for those that nobody replaced."""
+    """The workers of one type, then its empty places. The newest stale ones stand for those that were not replaced."""
     beating = [beat for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
     stale = sorted((beat for beat in own if beat not in beating), key=lambda beat: beat.age(facts.as_of))
     expected = next((count for known, count in facts.expected.items() if known == worker_type), None)

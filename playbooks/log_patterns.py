@@ -171,7 +171,7 @@ PATTERNS = (
 )
 
 # What a later line of the same replica has to say so that a failure is over: a job that was done proves everything
-# that jobs need, and whoever could look for one reaches the database.
+# that jobs need, and a worker that could claim one reaches the database.
 _DONE = re.compile(r"\] Job completed:")
 _LOOKED = re.compile(r"No pending jobs found|claimed job")
 _REACHED = re.compile(rf"PostgreSQL connection established|{_LOOKED.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}")

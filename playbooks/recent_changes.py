@@ -23,7 +23,7 @@ _WENT_WELL = (DeploymentStatus.SUCCESS, DeploymentStatus.REMOVING, DeploymentSta
 
 @dataclass(frozen=True)
 class Facts:
-    """Each newest first. `scalings`: what Railway showed, whoever did it."""
+    """Each newest first. `scalings`: what Railway showed, from any actor."""
 
     deployments: Mapping[Service, Sequence[Deployment] | Unavailable]
     migrations: MigrationStatus | Unavailable
@@ -34,7 +34,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Happening:
-    """One change, in plain words that nobody escaped yet."""
+    """One change, in plain words, not escaped yet."""
 
     at: datetime
     words: str
@@ -116,7 +116,7 @@ def _runs(facts: Facts) -> Iterator[Happening]:
 
 
 def _scalings(facts: Facts) -> Iterator[Happening]:
-    """What no run of ours did; nobody but Railway knows who, and when between the two looks."""
+    """Not done by a run of ours; only Railway knows by whom, and when between the two reads."""
     runs = () if isinstance(facts.runs, Unavailable) else facts.runs
     for one in () if isinstance(facts.scalings, Unavailable) else facts.scalings:
         if any(_may_have_done(run, one) for run in runs):

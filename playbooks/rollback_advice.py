@@ -78,7 +78,7 @@ def _worked_for(past: Past, beats: Sequence[Heartbeat]) -> timedelta | None:
 
 
 def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis | None:
-    """The most urgent cause of what happens to these services: everybody's or one of theirs, otherwise any."""
+    """The most urgent cause of what happens to these services: a general one or one of theirs, otherwise any."""
     fitting = [one for one in diagnosed.diagnoses if one.cause.service is None or one.cause.service in services]
     return fitting[0] if fitting else diagnosed.first
 

@@ -15,7 +15,7 @@ from services.domain.jobs import JobOutcomes
 from services.domain.services import Service, short_sha
 from services.domain.text import age, counted
 
-PROVEN_AFTER = timedelta(hours=1)  # less, and nobody has looked at it yet
+PROVEN_AFTER = timedelta(hours=1)  # less, and it is not proven yet
 TRIED_AFTER = timedelta(minutes=10)  # less, and it was probably replaced because it did not work
 MOST_FAILED = 0.05  # above this share of failed jobs a version was no good one
 

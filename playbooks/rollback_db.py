@@ -76,7 +76,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A service that is stopped, and the deployment whose code fits the schema afterwards; None: nobody knows."""
+    """A service that is stopped, and the deployment whose code fits the schema afterwards; None: unknown."""
 
     found: Standing
     count: int
@@ -176,7 +176,7 @@ def _steps(
 
 
 def _start(fit: _Fit) -> Iterator[Step]:
-    """The code that fits, at the former count; what ran before when nobody knows a better one."""
+    """The code that fits, at the former count; the former deployment when no better one is known."""
     found, code = fit.found, fit.code
     if code is None or code.id == found.current.id:
         yield from start(found.service, found.current.id, fit.count)

@@ -33,8 +33,8 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Cause:
     """`finding`: what is wrong, what to do about it (its detail) and the button for that. `sources`: the checks that it
-    speaks for, which are not listed again. `service`: whose trouble it is, None for everybody's. `since`: None where
-    nobody knows."""
+    speaks for, which are not listed again. `service`: which service it concerns, None for all. `since`: None where
+    unknown."""
 
     kind: Kind
     finding: Finding

@@ -1,6 +1,6 @@
-"""Is the database closed to everybody but our own roles? (runbook, "Pre-Deployment Checklist")
+"""Is the database closed to all roles but our own? (runbook, "Pre-Deployment Checklist")
 
-When:   before a deploy, and after anybody changed grants, roles or functions by hand.
+When:   before a deploy, and after grants, roles or functions were changed by hand.
 Effect: none, it only reads the catalogue.
 """
 

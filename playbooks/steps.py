@@ -58,7 +58,7 @@ class _Step(ABC):
         return ()
 
     def prove_unchanged(self) -> Step | None:
-        """What proves that it has changed nothing when it failed; None where nobody can tell how far it came."""
+        """What proves that it has changed nothing when it failed; None where its progress is unknown."""
         return None
 
 
@@ -366,7 +366,7 @@ class VerifyJobsSettled(_Step):
 
 @dataclass(frozen=True)
 class LockService(_OfService, _Act):
-    """Refuse deploys of the service until `unlock`; `reason` is shown to whoever is refused."""
+    """Refuse deploys of the service until `unlock`; `reason` is shown with each refusal."""
 
     reason: str
 

@@ -1,6 +1,6 @@
 """Stop the workers at once (runbook, "Emergency: Disable Workers")
 
-When:   workers are causing damage. Nobody has to agree; it is announced and reviewed afterwards.
+When:   workers are causing damage. It needs no approval; it is announced and reviewed afterwards.
 Effect: every worker gets its SIGTERM now, hands back or finishes its job, and stays stopped.
 Undo:   scale each service back to its former count.
 """

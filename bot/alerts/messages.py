@@ -38,7 +38,7 @@ async def no_incident_thread(conn: Connection, alerts: Sequence[Alert]) -> Incid
 
 
 async def no_owners(conn: Connection, alerts: Sequence[Alert]) -> Mapping[int, Person]:  # noqa: ARG001 - as others are called
-    """What `owners` gives when nothing else is given: nobody has taken anything on."""
+    """What `owners` gives when nothing else is given: nothing is acknowledged."""
     return {}
 
 
@@ -211,7 +211,7 @@ class AlertMessageWriter:
                 return replace(move.alert, line=view.page_line(move.alert, around))
 
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
-        """Lines that people must notice: an edit alone nobody sees."""
+        """Lines that people must notice: an edit alone notifies no one."""
         key, move = step.alert.message_key, step.move
         is_new = move.change is AlertChange.FIRED  # an incident that has the alert tells that in its own words
         if move.run is not None and move.notice:

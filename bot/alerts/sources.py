@@ -37,7 +37,7 @@ SLOW_READS_EVERY_S = 300.0
 AUTO_DEPLOY_EVERY_S = 3600.0
 PATIENCE_S = 1.0
 
-AWAY_AFTER = timedelta(seconds=60)  # three looks without heartbeats: nobody could write them either
+AWAY_AFTER = timedelta(seconds=60)  # three reads without heartbeats: they could not be written either
 HOUR = timedelta(hours=1)
 LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
 
@@ -48,7 +48,7 @@ Services = Mapping[Service, ServiceState]
 class Poll(Generic[T]):
     """One source. `answer` is None until it gave one.
 
-    `heard` gets each answer as soon as it is there, whoever looks when; `answered` is called after that of a hint.
+    `heard` gets each answer as soon as it arrives; `answered` is called after an answer to a refresh notice.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Poll(Generic[T]):
         self._asking.add_done_callback(lambda asked: self._end(asked, is_hinted=is_hinted))
 
     def _end(self, asked: asyncio.Task[T], *, is_hinted: bool) -> None:
-        """Nobody may have looked meanwhile, so the answer is passed on here. An error is for whoever takes it."""
+        """No read may have come meanwhile, so the answer is passed on here. The caller of the read gets an error."""
         if asked.cancelled() or asked.exception() is not None:
             return
         self._heard(asked.result())

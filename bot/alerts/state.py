@@ -22,15 +22,15 @@ from bot.config.alerts import Telling
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence, is_same_outage
 from services.domain.text import age, counted, dated_time, ordinal
 
-LONGEST = timedelta(hours=24)  # a message is not continued for longer: nobody would see it any more
+LONGEST = timedelta(hours=24)  # a message is not continued for longer: it would go unnoticed
 
 
 @dataclass(frozen=True)
 class Transition:
-    """One alert's step from `before` (None: there was none) to `after` (None: it passed and nobody was ever told).
+    """One alert's step from `before` (None: there was none) to `after` (None: it cleared without a notification).
 
     change: what others are told, None: nothing. decision, reason: for `why`; empty when there was nothing to decide.
-    notice: a line for the message's thread, because an edit alone nobody would notice; empty: none. again: see
+    notice: a line for the message's thread, because an edit alone notifies no one; empty: none. again: see
     `AlertEvent`. run: the line goes to this run's thread instead.
     """
 

@@ -57,7 +57,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sha": ("deployments", "heartbeats"),
     }
 )
-# What rests on times in the database: nothing that it says is news while nobody could write there, or nobody looked.
+# What rests on times in the database: it has no news while the database was not writable, or nothing was evaluated.
 TIMED = frozenset({"heartbeats", "workers", "backlog", "orphaned"})
 
 
@@ -74,7 +74,8 @@ class WorkingRun:
 class EvaluationContext:
     """What decides besides the signals. `now` is the database's clock.
 
-    blind_until: nobody looked for a while, or the database was away; until then its effects may last. None: not so.
+    blind_until: nothing was evaluated for a while, or the database was away; its effects may last until then. None:
+    not so.
     """
 
     now: datetime
@@ -143,7 +144,7 @@ def _find_cause(signal: RuleResult, alerts: Sequence[Alert], around: EvaluationC
 
 
 def _explains(alert: Alert, signal: RuleResult) -> bool:
-    """What is said of one service explains nothing about another, and what wakes nobody explains no page."""
+    """What is said of one service explains nothing about another, and what does not page explains no page."""
     loud = alert.severity is Severity.PAGE or signal.severity is Severity.NOTIFY
     same = alert.service is None or signal.finding.service in (None, alert.service)
     return loud and same and alert.rule in CAUSES.get(signal.rule, ())

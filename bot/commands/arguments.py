@@ -144,7 +144,7 @@ def parse_services(words: Sequence[str], example: str) -> str:
 
 
 def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") -> str:
-    """The rest of the line as one sentence, without the data in it: everybody reads it. Raises UsageError when it is
+    """The rest of the line as one sentence, without sensitive data: everyone reads it. Raises UsageError when it is
     empty or too long, in which it is `called` what the usage calls it."""
     reason = mask_message(" ".join(words))
     if not reason:

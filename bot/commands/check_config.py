@@ -31,7 +31,7 @@ REFUSED_SHOWN = 10  # messages that Slack refused for good in the last 24 h
 
 
 async def read_gaps(settings: Settings) -> dict[str, str | Unavailable | None] | Invalid:
-    """`{change: why nobody could have it done}`, see `find_gaps`; what is wrong with the policy when it is unusable."""
+    """`{change: why no one can get it done}`, see `find_gaps`; what is wrong with the policy when it is unusable."""
     policy = load_policy(settings.people)
     if isinstance(policy, Invalid):
         return policy
@@ -39,7 +39,7 @@ async def read_gaps(settings: Settings) -> dict[str, str | Unavailable | None] |
 
 
 async def _read_people(policy: Policy, settings: Settings) -> People:
-    """Asks Slack about the policy's groups; without Slack, or without groups, nobody is asked."""
+    """Asks Slack about the policy's groups; without Slack, or without groups, nothing is read."""
     if isinstance(settings.slack, Invalid) or not policy.groups:
         return People(workspace=None)
     slack = open_slack(settings.slack)

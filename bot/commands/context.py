@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 MOST_OFFERED = 10
-ON_CALL = NextStep("Who is on call", "oncall")  # the people who could, where somebody may not
+ON_CALL = NextStep("Who is on call", "oncall")  # the people who could, where a person may not
 _LABELS = {
     "ack": "Acknowledge",
     "escalate": "Escalate",
@@ -94,7 +94,7 @@ def parse_severity(word: str) -> IncidentSeverity:
 
 
 def incident_outcome_answer(outcome: Outcome) -> Answer:
-    """For the one who clicked or typed; everybody else reads the incident's own messages."""
+    """For the one who clicked or typed; everyone else reads the incident's own messages."""
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
     if isinstance(outcome, Joined):
@@ -132,7 +132,7 @@ def need_database(world: World) -> Database:
 
 
 def need_actor(request: Request) -> Actor:
-    """Raises OperatorError on the terminal, which knows nobody."""
+    """Raises OperatorError on the terminal, which does not identify people."""
     if request.actor is None:
         raise OperatorError(
             "Nothing was done",
@@ -203,7 +203,7 @@ async def read_alerts_of_open_incidents(world: World) -> list[JoinedAlert]:
 async def list_waiting(
     actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[Run] | Unavailable:
-    """What this person could confirm, approve or resolve; everything that waits when nobody knows who asks."""
+    """What this person could confirm, approve or resolve; everything that waits when the requester is unknown."""
     found = await world.read(list_open_runs)
     if isinstance(found, Unavailable):
         return found
@@ -217,7 +217,7 @@ async def list_waiting(
 async def list_assignments(
     actor: Actor | None, incidents: Sequence[Incident] | Unavailable, approval_service: ApprovalService | None
 ) -> Sequence[Assignment]:
-    """What unresolved incidents ask of this person; nothing when nobody knows who asks."""
+    """What unresolved incidents ask of this person; nothing when the requester is unknown."""
     if actor is None or isinstance(incidents, Unavailable) or not incidents:
         return ()
     groups = (
@@ -229,7 +229,7 @@ async def list_assignments(
 async def list_reviews(
     actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[tuple[Review, Run]] | Unavailable:
-    """What this person could review; everything that waits to be when nobody knows who asks."""
+    """What this person could review; everything that waits to be when the requester is unknown."""
     found = await world.read(read_open_reviews)
     if (
         isinstance(found, Unavailable)

@@ -39,7 +39,7 @@ async def answer_prod_gate(request: Request, world: World) -> Answer:
 
 
 async def answer_preflight(request: Request, world: World) -> Answer:
-    """For the asker alone: the security audit says what is not protected. In Slack nobody has a checkout."""
+    """For the requester only: the security audit shows what is not protected. In Slack there is no checkout."""
     no_more(request.words, 0)
     directory = Path.cwd() if request.surface is Surface.TERMINAL else None
     findings = preflight.check(await gather_preflight(world, directory))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 ENV = "--env"  # as the runbook's own tools have it
-RAW = "--raw"  # refused by whoever takes it, with the reason
+RAW = "--raw"  # refused by the command itself, with the reason
 
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _SENTENCES = ("what", "why", "reason", "cause", "command", "filter")
@@ -73,7 +73,7 @@ async def run_words(
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
-    if not isinstance(verb, Change):  # what was asked for and done is for everybody, however much else there is
+    if not isinstance(verb, Change):  # a requested change is shown to everyone, however many answers there were
         answer = _bounded(answer, request, world)
     text, blocks = fit_message(answer.text, answer.blocks)
     return replace(answer, text=text, blocks=blocks)
@@ -113,7 +113,7 @@ async def _ask(change: Change, request: Request, world: World, approval_service:
 
 
 def _turn(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
-    """Whoever sits at a terminal has a process of their own."""
+    """Each terminal has a process of its own."""
     return admission.admit(request.actor.user_id) if request.actor else nullcontext()
 
 

@@ -60,7 +60,7 @@ def failed_jobs_answer(
 
 
 def unknown_answer(reason: Unavailable, window: timedelta) -> Answer:
-    """When nobody can tell: neither none nor some."""
+    """When it is unknown: neither none nor some."""
     answer = unavailable_answer("failed jobs", reason)
     known = answer.data if isinstance(answer.data, dict) else {}
     return replace(answer, data=known | {"window_s": window.total_seconds(), "total": None, "groups": None})
@@ -90,7 +90,7 @@ def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
 
 
 def _reveal(groups: Sequence[FailureGroup], until: int) -> list[Block]:
-    """The newest error of each group of which something is hidden, to be shown whole to whoever may see it."""
+    """The newest error of each group of which something is hidden, to be shown in full to people with permission."""
     masked = [group for group in groups[:GROUPS_SHOWN] if is_masked(group.sample)]
     items = [(f"{group.job_type}: {group.sample}", f"job {group.sample_ids[0]}") for group in masked]
     return reveal_buttons(items, until=until)

@@ -169,7 +169,7 @@ def logs_answer(view: LogView) -> Answer:
 
 
 def _reveal(view: LogView, messages: Sequence[str]) -> list[Block]:
-    """The newest lines of which something is hidden, to be shown whole to whoever may see them."""
+    """The newest lines of which something is hidden, to be shown in full to people with permission."""
     if view.is_raw:
         return []
     kind = "build" if view.is_build else "log"

@@ -187,7 +187,7 @@ def _likeness(typed: str, known: str) -> float:
     if known.startswith(f"{typed}-"):
         return CHANGE_CUTOFF
     if 2 * min(len(known), len(typed)) < READ_CUTOFF * (len(known) + len(typed)):
-        return 0.0  # too long or too short to be alike: nobody waits for the comparison
+        return 0.0  # too long or too short to be alike: skip the comparison
     return SequenceMatcher(None, known, typed, autojunk=False).ratio()
 
 

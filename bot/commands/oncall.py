@@ -1,6 +1,6 @@
-"""`oncall`: who is called when something is wrong. `oncall override`: somebody stands in for somebody else.
+"""`oncall`: who is paged when something is wrong. `oncall override`: puts a substitute on call.
 
-`oncall take`: whoever was put on call confirms it.
+`oncall take`: the substitute confirms it.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ async def answer_take(request: Request, world: World, incident_service: Incident
 
 
 def parse_override(words: tuple[str, ...], rotations: tuple[str, ...]) -> tuple[str, str | None, timedelta]:
-    """The rotation, who stands in (None: nobody any more), and for how long from now on.
+    """The rotation, the substitute (None: the override ends), and for how long from now on.
 
     The rotation may be left out where the file has one.
     """

@@ -71,7 +71,7 @@ def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: R
 
 
 def of_them(sentence: str) -> str:
-    """A refusal's sentence about "you" as one about somebody else."""
+    """A refusal's sentence about "you" as one about another person."""
     for said, meant in _OF_THEM:
         sentence = said.sub(meant, sentence)
     return sentence[:1].upper() + sentence[1:]

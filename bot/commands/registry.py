@@ -44,7 +44,7 @@ def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tup
 
 
 def edited_error(line: str) -> UsageError:
-    """What whoever edited a mention is told: the line was read once, when it was posted."""
+    """The answer to an edited mention: the line was read once, when it was posted."""
     words = split_words(line, Surface.MENTION)
     typed = join_words(words) if words and match(without_self(words), REGISTRY) else None
     return UsageError(

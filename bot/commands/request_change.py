@@ -51,7 +51,7 @@ async def refuse_early(
     world: World,
     approval_service: ApprovalService | None,
 ) -> None:
-    """Raises OperatorError for somebody whom no plan would let ask for it. Nothing is read for them."""
+    """Raises OperatorError for a person who may not request any plan of it. Nothing is read for them."""
     if approval_service is not None:
         services = find_services(parameters.get("service", "")) or ()
         await approval_service.refuse_early(playbook, services, world.settings.environment or "", request)
@@ -80,7 +80,7 @@ async def file(
             raise
         if plan.risk is not Risk.BREAK_GLASS:
             return await _not_filed(plan, request, world, approval_service, error)
-    # Whoever may do this was looked up in the policy and in Slack; only the journal has nowhere to be.
+    # The requester's permission was checked against the policy and Slack; only the journal can't be stored.
     return await _stop_now(plan, request, world, approval_service, reason)
 
 
@@ -141,7 +141,7 @@ def _of_our_environment(change: Change) -> MakePlan:
 
 
 async def _read_owner(world: World) -> str | None:
-    """The environment that the database belongs to; None when nobody has said it, or it does not answer."""
+    """The environment that the database belongs to; None when it is not recorded, or it does not answer."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             named = await world.read(read_environment)

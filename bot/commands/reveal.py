@@ -56,7 +56,7 @@ async def record_reveal(database: Database, actor: str, event: str, details: Map
 async def record_raw(world: World, command: str, words: tuple[str, ...]) -> str | None:
     """That a terminal was shown whole lines. The sentence to add when it could not be recorded, else None.
 
-    It is shown all the same: whoever types it has the tokens with which to read them elsewhere.
+    It is shown anyway: the person at the terminal has the tokens to read them elsewhere.
     """
     details = {"command": command, "words": mask_message(" ".join(words)), "login": _login()}
     if world.database is None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 async def silence(database: Database, *, what: str, lasts: timedelta, reason: str, person: Person) -> Silence:
-    """Nobody is told of `what` from now on. Raises SourceError when the database is away."""
+    """Silences `what` from now on. Raises SourceError when the database is away."""
     async with database.transaction() as conn:
         is_known = any(is_meant(what, alert.fingerprint, alert.service) for alert in await _open_alerts(conn))
         made = await alerts.create_silence(
@@ -67,7 +67,7 @@ BUTTONS = 5  # with one of their own
 
 
 def silenced_answer(silence: Silence) -> Answer:
-    """For everybody: who silenced what, until when, and why."""
+    """For everyone: who silenced what, until when, and why."""
     line = _line(silence)
     note = (
         "no such alert is open; the silence lasts until its end"
@@ -88,7 +88,7 @@ def reasons_answer(what: str, how_long: str) -> Answer:
 
 
 def silences_answer(silences: Sequence[Silence]) -> Answer:
-    """What nobody is told of, the next to end first."""
+    """The active silences, the next to end first."""
     if not silences:
         first = "*Nothing is silenced*"
         return Answer(*fit_message(first, [section(first)]), [], private=True)
@@ -100,7 +100,7 @@ def silences_answer(silences: Sequence[Silence]) -> Answer:
 
 
 def ended_answer(silence: Silence, *, by: str) -> Answer:
-    """For everybody: it is told again from now on."""
+    """For everyone: it is announced again from now on."""
     first = f"🔔 <@{escape(by)}> ended silence {silence.id} of {code(silence.what)}: people are notified again"
     return Answer(*fit_message(first, [section(first)]), _data(silence))
 

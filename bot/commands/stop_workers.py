@@ -1,4 +1,4 @@
-"""`stop-workers [ingest|enforcement] [reason]`: stop them now; nobody is asked first."""
+"""`stop-workers [ingest|enforcement] [reason]`: stop them now, without approval."""
 
 from __future__ import annotations
 

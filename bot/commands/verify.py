@@ -45,7 +45,8 @@ async def find_commit(word: str, services: Sequence[Service], world: World, *, l
 
 
 def choose(beginning: str, deployed: Iterable[str], line: str, *, is_complete: bool = True) -> str:
-    """The only one of the deployed commits that begins so. Without all of them nobody knows that it is the only one."""
+    """The only one of the deployed commits that begins so. Without all of them it is unknown whether it is the only
+    one."""
     fitting = list(dict.fromkeys(sha for sha in deployed if sha.startswith(beginning)))
     if len(fitting) == 1 and is_complete:
         return fitting[0]

@@ -1,4 +1,4 @@
-"""`why <alert|run|refusal>`: why people were told or not, why a run stands as it does, why somebody was refused."""
+"""`why <alert|run|refusal>`: why people were notified or not, why a run is in its state, why a request was refused."""
 
 from __future__ import annotations
 

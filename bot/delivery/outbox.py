@@ -63,14 +63,14 @@ class _Edit:
 
 @dataclass(frozen=True)
 class _MessageGone:
-    """Somebody deleted it in Slack, or its channel is another one now."""
+    """It was deleted in Slack, or its channel is another one now."""
 
     ts: str
 
 
 @dataclass(frozen=True)
 class _ThreadGone:
-    """Somebody deleted the message that it belongs below."""
+    """The message that it belongs below was deleted."""
 
     thread_ts: str
     again: TryAgain
@@ -225,7 +225,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
         return None if ts is None else _Edit(channel, ts)
 
     async def _end_withdrawn(self, message: UnsentMessage, *, may_arrive: bool) -> None:
-        """Slack does not show it, and need not; should it arrive yet, it must not page anybody for long."""
+        """Slack does not show it, and need not; if it arrives late, it must not page people for long."""
         older_than = LOOK_FOR if may_arrive else timedelta()
         is_over = await self._write(lambda conn: messages.forget_recalled(conn, key=message.key, older_than=older_than))
         if may_arrive and not is_over:

@@ -51,7 +51,7 @@ class Pagers:
         return () if isinstance(group, Invalid) else tuple(group.targets)
 
     def everybody(self) -> list[tuple[Channel, str]]:
-        """For when nobody can say who is on call: the target "default" of each means, or all where there is none."""
+        """For when the people on call are unknown: the target "default" of each channel, or all where there is none."""
         found = [(means, name) for means in OUTSIDE_SLACK for name in self.targets(means)]
         return [each for each in found if each[1] == DEFAULT_TARGET] or found
 
@@ -151,7 +151,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
             yield batch
             await batch.write_threads()
         for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
-            await self._retell(key)  # no part of the above: whoever answers an incident may wait for what is held here
+            await self._retell(key)  # not part of the above: an acknowledgement may wait for the rows locked here
 
 
 class _Pages(Batch[Notification, Page, Outcome]):

@@ -23,7 +23,7 @@ from services.domain.text import counted
 
 
 def responders(world: World) -> tuple[str, ...]:
-    """Who may answer for an incident: operators, approvers, and whoever the on-call file names."""
+    """Who may answer for an incident: operators, approvers, and the people whom the on-call file names."""
     people, schedule = world.settings.people, _schedule(world)
     listed = () if isinstance(people, Invalid) else (*people.operators, *people.approvers)
     return tuple(sorted({*listed, *(schedule.slack_ids if schedule else ())}))
@@ -108,7 +108,8 @@ class Told:
 
 
 class Undeliverable:
-    """`recipients`: the Slack ids of whoever gets a page directly. `pagers`: those that ring when that reached nobody.
+    """`recipients`: the Slack ids of the people who get a page directly. `pagers`: those that ring when that reached
+    no one.
 
     `refused` is set whenever a channel refused something.
     """

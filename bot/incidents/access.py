@@ -1,6 +1,6 @@
-"""Who may answer for an incident: whoever may ask for or approve changes, and whoever is on call; pure.
+"""Who may manage an incident: people who may request or approve changes, and people on call; pure.
 
-Raising the alarm is for everybody in our workspace; silencing it is not.
+Everyone in our workspace can open one; closing it needs permission.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from services.domain.runs import Person
 
 
 def may_open(person: Person | None, people: People) -> Verdict:
-    """Everybody of our workspace, guests too. None is somebody at a terminal, who may."""
+    """Everyone in our workspace, guests too. None is a person at a terminal, who may."""
     outsider = people.outsider(person) if person else None
     return Refused(outsider, "Ask a member of our workspace to open it.") if outsider else Allowed()
 
 
 def may_respond(person: Person, people: People, responders: Collection[str]) -> Verdict:
-    """`responders`: ids of users and groups; none at all means nobody."""
+    """`responders`: ids of users and groups; an empty set allows no one."""
     stranger = people.stranger(person)
     if stranger is not None:
         return Refused(stranger, "Ask a member of our workspace.")

@@ -35,9 +35,9 @@ def assignments_of(user_id: str, groups: Collection[str], incidents: Iterable[In
 def is_to_be_taken(
     incident: Incident, services: Collection[str], addresses: Collection[str], *, responds: bool
 ) -> bool:
-    """Whether work on these services (full names) makes an open incident that of whoever has these Slack ids.
+    """Whether work on these services (full names) acknowledges an open incident for the person with these Slack ids.
 
-    Of one that pages people it is theirs; of one that has paged nobody any responder's who works on its own service.
+    Of one that pages people it is theirs; of one that has paged no one it is any responder's who works on its service.
     """
     if incident.state is not IncidentState.OPEN or incident.cleared_at is not None or not incident.covers(services):
         return False

@@ -1,4 +1,4 @@
-"""What an incident that is due wants next: call people, remind whoever has it, or take it away from them; pure."""
+"""The next action of an incident that is due: page people, remind its owner, or reopen it; pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Remind:
-    """Nothing happened for a while: is somebody still on it? `due_in` is how long to wait for an answer, if at all."""
+    """No activity for a while: ask its owner. `due_in` is how long to wait for an answer, if at all."""
 
     due_in: timedelta | None
 
 
 @dataclass(frozen=True)
 class TakeBack:
-    """Nobody answered the reminder: it is open again, and people are called."""
+    """The reminder got no answer: it is open again, and people are paged."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ Move = Call | Remind | TakeBack | Rest
 
 
 def calls_people(incident: Incident) -> bool:
-    """Whether somebody has to answer for it: it is bad enough, and not over by itself."""
+    """Whether it pages people: it is severe enough, and has not cleared."""
     return incident.severity.calls_people and incident.cleared_at is None
 
 
 def next_call(incident: Incident, chain: Chain) -> Call | None:
-    """Whom to call next; None when there is nobody at all."""
+    """Whom to page next; None when the chain has no one."""
     level = chain.level(incident.next_level)
     if level is None:
         return None
@@ -56,7 +56,7 @@ def next_call(incident: Incident, chain: Chain) -> Call | None:
 def due_in(incident: Incident, chain: Chain, now: datetime) -> timedelta | None:
     """How long until something is due (zero: now); None when nothing is by itself.
 
-    A wait that is longer than any was stored before the database's clock stepped back. It is over: nobody waits for
+    A wait that is longer than any was stored before the database's clock stepped back. It has ended: no one waits for
     the next level for as long as the clock was wrong.
     """
     if incident.due_at is None:

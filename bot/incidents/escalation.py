@@ -1,4 +1,4 @@
-"""Calls people when they are due, and takes incidents away from whoever fell silent. Runs on the leader only.
+"""Pages people when they are due, and reopens incidents whose owner does not respond. Runs on the leader only.
 
 It sleeps until the next incident is due, or until one changes; each step is written before anything is sent.
 """
@@ -51,7 +51,7 @@ class Escalation(PeriodicTask):
         return 0.0 if due else min([*waits.values(), self._wake_ups.poll_s])
 
     async def _step(self, conn: Connection, number: int) -> None:
-        """What it wants by now: somebody may have taken it on since it was looked at."""
+        """Its next action now: it may have been acknowledged since it was read."""
         now = await incidents.lock_incident(conn, number)
         incident = await incidents.read_incident(conn, number)
         if now is None or incident is None:

@@ -81,7 +81,7 @@ class AlertRouting:
             await self._incident_store.tell(conn, number)
 
     async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
-        """Who silences the last of its alerts knows of it: nobody is called until the silence has ended."""
+        """A silence of its last alert is on purpose: no one is paged until the silence has ended."""
         incident = await _lock(conn, incident_id)
         if incident is None or incident.state is not IncidentState.OPEN or incident.due_at is None:
             return
@@ -135,7 +135,7 @@ async def incident_thread_of(conn: Connection, shown: Sequence[Alert]) -> Incide
 
 
 async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Person]:
-    """Who has taken these alerts on, by the alert's id: whoever has acknowledged their incident."""
+    """The owners of these alerts, by the alert's id: the people who acknowledged their incident."""
     owners: dict[int, Person] = {}
     for alert_id in [alert.id for alert in shown if alert.id is not None]:
         joined = await incidents.read_joined_alert(conn, alert_id)
@@ -157,7 +157,7 @@ async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None
 
 
 async def _lock(conn: Connection, incident_id: int) -> Incident | None:
-    """The incident as it is from here on; None when somebody resolved it meanwhile."""
+    """The incident as it is from here on; None when it was resolved meanwhile."""
     await incidents.lock_incident(conn, incident_id)
     incident = await incidents.read_incident(conn, incident_id)
     return incident if incident and incident.state is not IncidentState.RESOLVED else None

@@ -1,6 +1,6 @@
-"""A change that a paged person asks for acknowledges their incident: they work on it, so nobody else is called.
+"""A change requested by a paged person acknowledges their incident: they work on it, so no one else is paged.
 
-Where nobody was paged, any responder who asks for a change of its service takes it.
+Where no one was paged, a change of its service requested by any responder acknowledges it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ImpliedAcknowledgement:
         return []
 
     async def _acknowledge(self, incident_id: int, run: Run, person: Person) -> Incident | None:
-        """None when somebody was faster."""
+        """None when another person was faster."""
         words = f"acknowledged it by requesting run {run.id} ({run.title}); no one else is paged"
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             incident = await service.find(conn, incident_id)

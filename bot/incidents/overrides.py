@@ -1,4 +1,4 @@
-"""Somebody stands in for a rotation: stored, posted in the channel, and sent to both of them, in one transaction."""
+"""An override of a rotation: stored, posted in the channel, and sent to both people, in one transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.domain.runs import Person
 
 @dataclass(frozen=True)
 class SlackOnly:
-    """Nothing changed: with this person these levels would reach nobody outside Slack."""
+    """Nothing changed: with this person these levels would reach no one outside Slack."""
 
     levels: tuple[int, ...]
 
@@ -30,7 +30,7 @@ async def put_on_call(
     span: timedelta,
     by: Person,
 ) -> Override:
-    """From now on. Whoever puts themselves on call has confirmed it by that."""
+    """From now on. People who put themselves on call have confirmed it by that."""
     before = await _on_call(conn, schedule, rotation)
     await incidents.end_overrides(conn, rotation=rotation)
     now = await read_clock(conn)
@@ -47,7 +47,7 @@ async def put_on_call(
 
 
 async def take(conn: Connection, *, channel: str, override_id: int, user_id: str) -> Override | None:
-    """Whoever was put on call takes it; None when it is over, or somebody else's."""
+    """The substitute confirms it; None when it has ended, or belongs to another person."""
     taken = await incidents.confirm_override(conn, override_id=override_id, user_id=user_id)
     if taken is not None:
         await tell(conn, taken, None, channel=channel)
@@ -55,7 +55,7 @@ async def take(conn: Connection, *, channel: str, override_id: int, user_id: str
 
 
 async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rotation: str, by: Person) -> bool:
-    """The file holds again; whether somebody stood in."""
+    """The file applies again; whether there was an override."""
     before = await _on_call(conn, schedule, rotation)
     ended = [one for one in await incidents.list_overrides(conn) if one.rotation == rotation]
     if not await incidents.end_overrides(conn, rotation=rotation):
@@ -70,14 +70,14 @@ async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rota
 
 
 async def tell(conn: Connection, override: Override, before: str | None, *, channel: str) -> None:
-    """Its message in the channel, and the one to whoever is on call by it."""
+    """Its message in the channel, and the one to the substitute."""
     await _send(conn, override.message_key, channel, view.override_message(override, before))
     key = f"{override.message_key}:direct"
     await _send(conn, key, override.user_id, view.put_on_call_message(override, before))
 
 
 async def _on_call(conn: Connection, schedule: Schedule | None, rotation: str) -> str | None:
-    """The Slack id of whoever is on call for the rotation now."""
+    """The Slack id of the person on call for the rotation now."""
     if schedule is None:
         return None
     found = holder(schedule, rotation, await read_clock(conn), await incidents.list_overrides(conn))

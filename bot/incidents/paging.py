@@ -29,7 +29,7 @@ _SEVERITIES = {
 
 
 async def call_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
-    """Call the next level, unless somebody answers for it already or nobody has to; the incident as it is then."""
+    """Page the next level, unless it is acknowledged or pages no one; the incident as it is then."""
     move = next_call(incident, decode_chain(incident.chain))
     if move is None or not calls_people(incident):
         return await incident_store.tell(conn, incident.id)
@@ -64,9 +64,9 @@ async def call(
 
 
 async def cancel_pages(conn: Connection, incident: Incident) -> None:
-    """Nobody has to answer it any more: what was not sent yet never is, and what was is changed in place.
+    """It needs no acknowledgement any more: unsent pages are cancelled, and sent ones are changed in place.
 
-    A pager that rings is told so, too: somebody has it, or nobody has to.
+    A pager that rings is notified too.
     """
     prefix = f"{incident.message_key}:page:"
     await messages.withdraw(conn, key_prefix=prefix, late=view.late_call(incident))
@@ -79,7 +79,7 @@ async def cancel_pages(conn: Connection, incident: Incident) -> None:
 
 
 async def notify_directly(conn: Connection, incident: Incident) -> None:
-    """Let the direct messages of everybody who was called say who has it now."""
+    """Update the direct messages of all paged people with its owner."""
     alerts = await incidents.list_joined_alerts(conn, incident.id)
     chain = decode_chain(incident.chain)
     for page in await incidents.list_pages(conn, incident.id):
@@ -92,7 +92,7 @@ async def notify_directly(conn: Connection, incident: Incident) -> None:
 async def remind(
     incident_store: IncidentStore, conn: Connection, incident: Incident, *, silent_since: datetime, now: datetime
 ) -> None:
-    """Ask whoever has it whether they still do; when nobody has, ask for somebody to resolve it.
+    """Ask its owner whether they still work on it; without an owner, ask people to resolve it.
 
     Keys as those of the calls: what is not sent by then is withdrawn when it is answered.
     """

@@ -1,6 +1,6 @@
 """The incident service: each act is one transaction with its timeline, message and audit row.
 
-Slack is asked who somebody is before the transaction begins. Of two who act in the same instant, on whatever replicas,
+Slack accounts are looked up before the transaction begins. Of two who act in the same instant, on whatever replicas,
 the second sees what the first did, because the incident is locked.
 """
 
@@ -76,7 +76,7 @@ async def begin(
     services: Sequence[str],
     person: Person | None,
 ) -> Done:
-    """A new incident that somebody opened by hand, and its first call."""
+    """A new incident opened by hand, and its first page."""
     incident = await incident_store.open(
         conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
     )
@@ -87,7 +87,7 @@ async def begin(
 async def join(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None, title: str
 ) -> Joined:
-    """Add a report to the incident that is open about it, in the words of whoever reports."""
+    """Add a report to the incident that is open about it, in the reporter's words."""
     reported = plain(title, limit=CAUSE_LIMIT)
     await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
     return Joined(incident, reported, await incidents.list_joined_alerts(conn, incident.id))
@@ -96,7 +96,7 @@ async def join(
 async def acknowledge(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, *, words: str = ""
 ) -> Outcome:
-    """The person has it now, and the calls stop. Whoever had it before is told. `words`: how they did it, when not by
+    """The person owns it now, and paging stops. The former owner is notified. `words`: how they did it, when not by
     saying so."""
     if incident.state is IncidentState.RESOLVED:
         return over(incident)
@@ -112,7 +112,7 @@ async def acknowledge(
             "You're still assigned; the reminder timer was reset.",
         )
     words = words or ("took over" if before else "acknowledged it; no one else is paged")
-    # The root message says who has it; only whoever had it before has to notice.
+    # The root message shows its owner; only the former owner has to notice.
     await incident_store.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
     return Done(
         await incident_store.notify_everywhere(conn, incident.id), "You're assigned. No one else will be paged."
@@ -122,7 +122,7 @@ async def acknowledge(
 async def escalate(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None
 ) -> Outcome:
-    """The next level is called now, whoever has it: more people are needed."""
+    """The next level is paged now, also if it is acknowledged: more people are needed."""
     if incident.state is IncidentState.RESOLVED:
         return over(incident)
     if incident.state is IncidentState.ACKNOWLEDGED:
@@ -141,7 +141,7 @@ async def escalate(
 async def resolve(
     incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, cause: str
 ) -> Outcome:
-    """It is over. Once this has committed nobody is sent anything about it."""
+    """It is resolved. Once this has committed nothing more is sent about it."""
     cause = plain(cause, limit=CAUSE_LIMIT)
     if not await incidents.resolve_incident(conn, incident_id=incident.id, person=person, cause=cause):
         return over(incident)
@@ -176,7 +176,7 @@ async def change_severity(
 
 
 def over(incident: Incident) -> Refused:
-    """Nothing leaves `resolved`: whoever comes later reads who ended it."""
+    """Nothing leaves `resolved`: a later attempt shows who ended it."""
     who = f" by <@{incident.resolved_by.user_id}>" if incident.resolved_by else ""
     return Refused(f"incident {incident.id} is resolved{who}", "`incident open <what>` opens a new one.")
 
@@ -252,14 +252,14 @@ class IncidentService:
         return outcome
 
     async def refuse_early(self, request: Request) -> None:
-        """Raises OperatorError for somebody who may not answer for incidents: before a dialog opens."""
+        """Raises OperatorError for a person who may not manage incidents: before a dialog opens."""
         person = person_of(request.actor)
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders) if person else None
         if isinstance(verdict, Refused):
             raise OperatorError("The incident did not change", why=verdict.why, what_next=verdict.what_next)
 
     async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
-        """The incident whose root message, or a message that calls for it, this is; also None while nobody can tell."""
+        """The incident whose root message, or a page of it, this is; also None while that is unknown."""
         try:
             async with self._database.read(timeout_s=LOOK_S) as conn:
                 return await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
@@ -268,7 +268,7 @@ class IncidentService:
             return None
 
     async def note_activity(self, incident: Incident) -> None:
-        """Somebody does something about it: whoever has it is not asked whether they still do."""
+        """A person is active in it: its owner is not reminded."""
         due_in = decode_chain(incident.chain).remind_after
         try:
             async with self._database.transaction(timeout_s=LOOK_S) as conn:
@@ -283,7 +283,7 @@ class IncidentService:
         return await self._act("escalated", incident_id, request, escalate)
 
     async def resolve(self, incident_id: int, request: Request, cause: str) -> Outcome:
-        """Once this returns, nobody is sent anything about it any more."""
+        """Once this returns, nothing more is sent about it."""
         return await self._act(
             "resolved",
             incident_id,
@@ -304,7 +304,7 @@ class IncidentService:
     async def override(
         self, request: Request, *, rotation: str, user_id: str | None, span: timedelta, slack_only: bool = False
     ) -> str | SlackOnly | Refused:
-        """Somebody stands in for a rotation from now on, or (None) nobody any more; what became of it, in mrkdwn.
+        """Puts a substitute on call for a rotation from now on, or (None) ends the override; the outcome, in mrkdwn.
 
         SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` does not say that it may.
         Incidents that are open keep the chain with which they began.
@@ -351,7 +351,7 @@ class IncidentService:
         return words
 
     async def take_override(self, request: Request, override_id: int) -> str | Refused:
-        """Whoever was put on call says that they take it; what became of it, in mrkdwn."""
+        """The substitute confirms the override; the outcome, in mrkdwn."""
         person = person_of(request.actor)
         if person is None:
             raise OperatorError(
@@ -373,7 +373,7 @@ class IncidentService:
         return f"You are on call for {taken.rotation} until {date_token(taken.ends_at)}."
 
     async def _why_not_on_call(self, user_id: str) -> Refused | None:
-        """Nobody can be called behind an account that is switched off, or that is no person's."""
+        """A deactivated account, or one that is not a person's, can't be paged."""
         people = await self._groups.people(user_id)
         if not people.is_barred(user_id):
             return None
@@ -428,7 +428,7 @@ class IncidentService:
 
 
 async def _put_into_timeline(conn: Connection, incident: Incident, message: MarkedMessage, team_id: str) -> None:
-    """Once a message, by whoever wrote it, at the moment when they did; masked, because it leaves the channel."""
+    """Once per message, by its author, at its time; masked, because it leaves the channel."""
     await incidents.add_event(
         conn,
         incident_id=incident.id,

@@ -1,6 +1,6 @@
-"""Opens incidents and lets everybody read how they stand: each in the transaction of what it tells.
+"""Opens incidents and shows their state to everyone: each in the transaction of the change.
 
-Whoever takes a part in an incident (an alert, a person, the leader's clock) does it through this one place, so that the
+Every change of an incident (by an alert, a person, the leader's clock) goes through this one place, so that the
 root message, the thread and the timeline never disagree.
 """
 
@@ -42,7 +42,7 @@ WriteAlert = Callable[[Connection, str], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where incidents are told and who answers for them. `approvers`: Slack ids, called when the file names nobody."""
+    """Where incidents are posted and who manages them. `approvers`: Slack ids, paged when the file names no one."""
 
     environment: str
     channel: str
@@ -62,8 +62,8 @@ def diagnosis_key(incident: Incident) -> str:
 class IncidentStore:
     """One for the process.
 
-    `write_alert` says the message of alerts that has this key again. `name_of`: what somebody of whom only the Slack id
-    is known is called. `absent`: why nobody is reached behind a Slack id.
+    `write_alert` says the message of alerts that has this key again. `name_of`: the name of a person of whom only the
+    Slack id is known. `absent`: why a Slack id reaches no one.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class IncidentStore:
     ) -> None:
         """One line in the timeline and, unless the thread hears of it otherwise, in the thread.
 
-        text: plain words that follow the name of whoever did it.
+        text: plain words that follow the actor's name.
         """
         event = await incidents.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
         if not in_thread:
@@ -133,7 +133,7 @@ class IncidentStore:
     async def tell(self, conn: Connection, incident_id: int) -> Incident:
         """The root message, as everything stands in this transaction; the incident as it stands."""
         incident = await incidents.read_incident(conn, incident_id)
-        assert incident is not None  # noqa: S101 - whoever calls has written or locked it
+        assert incident is not None  # noqa: S101 - the caller has written or locked it
         alerts = await incidents.list_joined_alerts(conn, incident_id)
         pages = await incidents.list_pages(conn, incident_id)
         outside = await messages.list_notifications(conn, thread_key=incident.message_key)
@@ -151,7 +151,7 @@ class IncidentStore:
                 await self.tell(conn, number)
 
     async def notify_everywhere(self, conn: Connection, incident_id: int) -> Incident:
-        """Somebody has it now, or has it no longer: the root message and those of its alerts say so."""
+        """Its owner changed: updates the root message and those of its alerts."""
         joined = await incidents.list_joined_alerts(conn, incident_id)
         for key in in_order(one.message_key for one in joined):
             await self._write_alert(conn, key)
@@ -173,7 +173,7 @@ class IncidentStore:
         )
 
     async def _chain(self, conn: Connection) -> Chain:
-        """Who is on call now. When nobody is, or there is no file, the approvers are mentioned."""
+        """Who is on call now. When no one is, or there is no file, the approvers are mentioned."""
         schedule, now = self.place.schedule, await read_clock(conn)
         overrides = await incidents.list_overrides(conn)
         chain = freeze(schedule, now, overrides, self._name_of, self._absent) if schedule else Chain()

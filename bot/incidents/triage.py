@@ -77,7 +77,7 @@ class TriageSummary(PeriodicTask):
                 name, part = await task
                 parts = replace(parts, **{name: part})
                 if number > incident.briefed and not await self._say(number, incident, parts, fence):
-                    return  # somebody resolved it
+                    return  # it was resolved
         finally:
             for one in reading:
                 one.cancel()

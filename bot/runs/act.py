@@ -79,14 +79,14 @@ class StepContext:
         return self.cancellation.cancel or self.cancellation.leave
 
     async def pause(self, *, until: float | None = None) -> None:
-        """Until the next look; shorter when somebody wants us to stop, or `until` (time.monotonic()) comes first."""
+        """Until the next check; shorter when a cancellation comes, or `until` (time.monotonic()) comes first."""
         wait_s = self.poll_s() if until is None else min(self.poll_s(), max(until - time.monotonic(), 0.0))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self.cancellation.changed.wait()
 
     async def pause_whatever(self) -> None:
-        """Until the next look, also while somebody wants us to stop: an act under way is followed to its end."""
+        """Until the next check, also after a cancellation: an act in progress is followed to its end."""
         await asyncio.sleep(self.poll_s())
 
     def stopped(self) -> Outcome | None:
@@ -105,7 +105,7 @@ class ActExecution:
         self._turn = step_context
         self._settings = step_context.settings
         self._journaled = journaled
-        self._silences = 0  # calls whose outcome nobody told us
+        self._silences = 0  # calls whose outcome is unknown
 
     async def run(self) -> Outcome | None:
         """How the step ended; None when it is left to a successor. Raises LostRunError, and the database's SourceError.
@@ -139,7 +139,7 @@ class ActExecution:
                 return Outcome(StepState.FAILED, f"not done, because the current state cannot be read: {note}")
 
     async def _recover(self) -> Outcome | None:
-        """Somebody wrote the intent, and perhaps sent it, before the lease came to us."""
+        """Another replica wrote the intent, and perhaps sent it, before this one took the lease."""
         intent = self._turn.row.intent or {}
         answered = self._turn.row.state is StepState.RUNNING
         await self._turn.progress("reading back whether it was done before this replica took over")

@@ -43,7 +43,7 @@ def next_move(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunSte
 
 
 def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
-    """What is not any more as it was approved; None when nothing is, or nobody can tell."""
+    """What differs from the approved plan; None when nothing does, or that is unknown."""
     if isinstance(now, NoPlan):
         return None if now.is_unseen else now.why
     if approved.hash == now.hash:

@@ -36,7 +36,7 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Done:
-    """It is so. `proved` False: as far as anybody can tell; the note names what is missing."""
+    """It is done. `proved` False: as far as can be known; the note names what is missing."""
 
     note: str = ""
     evidence: Json = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A source is not available, so nobody can tell."""
+    """A source is not available, so the outcome is unknown."""
 
     note: str
 
@@ -167,7 +167,7 @@ class Act(_OfStep[StepT], ABC):
         """Whether it happened, by what the world shows."""
 
     async def done_in_part(self, intent: Json, /) -> str:  # noqa: ARG002 - for acts of several calls
-        """What is done of an act that did not happen as a whole, as a clause; empty: nothing, or nobody can tell."""
+        """What is done of an act that did not happen as a whole, as a clause; empty: nothing, or unknown."""
         return ""
 
 

@@ -1,7 +1,7 @@
 """The journal of one run while this process carries it: every write renews the lease, and fails when it is lost.
 
-Whatever goes wrong with the database ends this process's part of the run; the lease runs out, and whoever takes it,
-perhaps this process again, reads back where things stand. So nothing here is tried twice.
+Whatever goes wrong with the database ends this process's part of the run; the lease expires, and the replica that
+takes it, perhaps this process again, reads back where things stand. So nothing here is tried twice.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Journal:
         self.run_id = run_id
         self.owner = owner
         self.epoch = epoch
-        self.held_until = 0.0  # time.monotonic(); nobody else carries the run before
+        self.held_until = 0.0  # time.monotonic(); no other replica executes the run before
         self._database = database
         self._settings = settings
         self._hold_s = settings.lease_s

@@ -84,7 +84,7 @@ class RunMessageWriter:
 
 
 async def end_calls(conn: Connection, run_id: int) -> None:
-    """Nobody has to decide on it any more: pagers that ring are told, whoever was not told yet never is, and the direct
+    """No decision is needed any more: pagers that ring are notified, unsent pages are cancelled, and the direct
     messages say how it was decided."""
     run = await runs.read_run(conn, run_id)
     if run is None:

@@ -1,4 +1,4 @@
-"""Looks for runs that nobody carries, and carries them: in every replica, many runs at a time."""
+"""Finds runs that no replica executes, and executes them: in every replica, many runs at a time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Runner:
         return settings.look_when_quiet_s if is_quiet else settings.look_every_s
 
     async def _take_all(self) -> bool:
-        """Carry what nobody carries. Whether no run is open, as far as the database tells."""
+        """Execute the runs that no replica executes. Whether no run is open, as far as the database shows."""
         try:
             async with self._dependencies.database.read() as conn:
                 open_runs = await runs.list_runs_to_carry(
@@ -82,7 +82,7 @@ class Runner:
         task.add_done_callback(lambda _: self._carried.pop(run_id, None))
 
     async def _execute(self, run_engine: RunEngine, run_id: int) -> None:
-        """What goes wrong here leaves the run to whoever takes its lease next, perhaps to this process."""
+        """A failure here leaves the run to the replica that takes its lease next, perhaps this one."""
         try:
             await run_engine.execute()
         except LostRunError:

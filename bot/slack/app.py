@@ -113,7 +113,7 @@ def make_bolt(
 
 
 async def show_error(slack: SlackClient, error: Exception, body: dict[str, Any]) -> None:
-    """Tell whoever asked. What is unexpected is logged once, without anything of the payload."""
+    """Show the error to the requester. An unexpected one is logged once, without anything of the payload."""
     reference = None
     if not isinstance(error, OperatorError | SourceError):
         reference = secrets.token_hex(4)

@@ -1,7 +1,7 @@
 """Handles each payload once, across replicas and restarts.
 
-A redelivery of finished work does nothing; one of unfinished work does it, as soon as the claim of whoever began it has
-run out. Without a database each replica remembers for itself.
+A redelivery of finished work does nothing; one of unfinished work does it, as soon as the claim of the replica that
+began it has run out. Without a database each replica remembers for itself.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Deduplicator:
         self._running: set[asyncio.Task[object]] = set()
 
     async def do(self, key: str | None, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work unless somebody does or did it. What it raises counts as done: the asker is told of it."""
+        """Do the work unless a replica does or did it. An error counts as done: the requester sees it."""
         task = asyncio.current_task()
         if task is not None:
             self._running.add(task)
@@ -116,7 +116,7 @@ class Deduplicator:
             await asyncio.sleep(min(state + 0.1, 5.0))
 
     async def _try_to_claim(self, key: str) -> bool | float:
-        """Whether it is ours or finished; or for how many seconds more somebody has it."""
+        """Whether it is ours or finished; or for how many seconds more a replica has it."""
         if self._database is None:
             return True
         try:

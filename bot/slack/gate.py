@@ -1,4 +1,4 @@
-"""The one gate before every handler: only our own people are answered, and only where nobody else listens.
+"""The one gate before every handler: answers only members of our workspace, and only where no one else can read.
 
 A payload passes when all workspaces that it names are ours, when Slack shows an account of our workspace for its user,
 and when the conversation is not shared with another company. What Slack does not tell does not pass.
@@ -25,8 +25,8 @@ from services.domain.runs import Person
 
 logger = logging.getLogger(__name__)
 
-FRESH_S = 60.0  # who somebody is and who listens hardly changes; rights are asked for anew at each decision
-_SILENT = frozenset({"reaction_added", "reaction_removed"})  # nobody expects an answer to them
+FRESH_S = 60.0  # accounts and conversations hardly change; permissions are checked again at each decision
+_SILENT = frozenset({"reaction_added", "reaction_removed"})  # they need no answer
 _GONE = frozenset({"channel_not_found"})
 
 Handler = Callable[..., Awaitable[None]]
@@ -71,7 +71,8 @@ class Gate:
         self._channel = channel
 
     async def check(self, body: Body) -> OperatorError | None:
-        """Why this payload gets no answer; None when it passes. A payload of nobody passes: nothing is done for it."""
+        """Why this payload gets no answer; None when it passes. A payload without a person passes: nothing is done
+        for it."""
         request_origin = read_request_origin(body)
         if request_origin is None:
             return None
@@ -119,7 +120,7 @@ class Gate:
 
 
 class GatedApp:
-    """Bolt's app for whoever registers handlers: none of them runs before the gate has let the payload pass.
+    """Bolt's app for registering handlers: none of them runs before the gate has let the payload pass.
 
     `tell` shows the one who acted why not.
     """

@@ -151,7 +151,7 @@ class Listeners:
             await self._deduplicate(body, lambda request_origin, key: self._answer(line, request_origin, key))
 
     async def _refuse_early(self, prompt: Block, body: Body) -> None:
-        """Nobody fills in a dialog only to read that they may not submit it. Raises OperatorError."""
+        """Checks the permission before a dialog opens, not after it is filled in. Raises OperatorError."""
         request_origin, metadata = read_request_origin(body), read_metadata(prompt)
         if request_origin is not None and prompt.get("callback_id") == STOP_WORKERS_MODAL:
             parameters = {"service": str(metadata["service"])}
@@ -195,7 +195,7 @@ class Listeners:
         await deliver(self._slack, answer, request_origin, key=key)
 
     async def _in_thread(self, request_origin: RequestOrigin) -> Request:
-        """The request, with the incident in whose thread it was made; that somebody did something there is noted."""
+        """The request, with the incident in whose thread it was made; activity there is recorded."""
         if self._incident_service is None or request_origin.channel_id is None or request_origin.thread_ts is None:
             return request_origin.request
         incident = await self._incident_service.incident_at(request_origin.channel_id, request_origin.thread_ts)

@@ -22,11 +22,11 @@ SCOPES = (
     "groups:history",  # the same in private channels
     "groups:read",
     "im:history",  # find a direct message whose answer was lost
-    "im:read",  # whether a direct message is with somebody of another company
-    "im:write",  # call somebody directly
+    "im:read",  # whether a direct message is with a person from another company
+    "im:write",  # page a person directly
     "reactions:read",  # messages marked for the timeline
     "usergroups:read",  # who is in the groups of operators and approvers
-    "users:read",  # whether somebody is a bot
+    "users:read",  # whether an account is a bot
 )
 EVENTS = ("app_home_opened", "app_mention", "reaction_added", "reaction_removed")
 SHORTCUTS = {ESCALATE_THIS: ("Escalate this", "Open an incident from this message")}

@@ -73,7 +73,7 @@ def prompt_for(line: str, surface: Surface, *, channel: str, thread: str | None 
         verb, words = find(split_words(line, surface))
         return None if DRY_RUN in words else _prompt(verb.name, words, place)
     except UsageError:
-        return None  # whoever runs the line says what is wrong with it
+        return None  # the command itself reports what is wrong with the line
 
 
 def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> Prompt | None:
@@ -135,7 +135,7 @@ _NEEDS = {
     modals.RESOLVE: "incident",
 }
 
-# What to say to whoever leaves the text of such a modal empty.
+# The error when the text of such a modal is empty.
 _WANTED = {
     DENY: "Give a reason. It is shown to everyone in the run's message.",
     REVIEW: "Describe what you found. It is shown to everyone in the run's message.",
@@ -149,7 +149,7 @@ _WANTED = {
 class Submission:
     """`metadata` is what the modal was opened with; `answer` the text or option, `preset` the choice beside it.
 
-    `words` is the text as everybody may read it, without the data in it.
+    `words` is the text that everyone may read, without sensitive data.
     """
 
     kind: str
@@ -260,7 +260,7 @@ def _action_key(body: Payload, action: Payload) -> str:
     where = container.get("message_ts") or container.get("view_id") or ""
     user = (body.get("user") or {}).get("id")
     parts = (body.get("team", {}) or {}).get("id"), user, where, action.get("action_ts"), action.get("action_id")
-    # Hashed: an action id may be 255 characters, and what a key says is nobody's business.
+    # Hashed: an action id may be 255 characters, and a key's content is private.
     return "action:" + hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
@@ -269,7 +269,7 @@ class RequestOrigin:
     """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
 
     `delivery`: the key that a redelivery repeats. `opened_ts`: the thread in which a modal was opened; it is asked for
-    there, though nothing can be answered there that somebody would see.
+    there, though no answer there would be seen.
     """
 
     surface: Surface
@@ -291,7 +291,7 @@ class RequestOrigin:
 
 
 def read_request_origin(body: Payload) -> RequestOrigin | None:
-    """None when the payload names nobody (most events)."""
+    """None when the payload names no person (most events)."""
     request_origin = _read(body)
     return request_origin and replace(request_origin, delivery=delivery_key(body))
 
@@ -307,9 +307,9 @@ def _read(body: Payload) -> RequestOrigin | None:
 
 
 def named_teams(body: Payload) -> tuple[str, ...]:
-    """Every workspace that the payload names for whoever acted, the most telling first.
+    """Every workspace that the payload names for the actor, the most specific first.
 
-    In a shared channel the outer `team_id` is ours also for somebody of another company. None at all with an
+    In a shared channel the outer `team_id` is ours also for a person from another company. None at all with an
     organization-wide installation.
     """
     event, user = body.get("event") or {}, body.get("user") or {}
@@ -374,7 +374,7 @@ def _opened_in(body: Payload, part: str) -> str | None:
     return str(found) if found else None
 
 
-# Subtypes of a message in which nobody speaks, and why each is one. A subtype that is not here is somebody speaking:
+# Subtypes of a message without a speaker, and why each is one. A subtype that is not here has a speaker:
 # `thread_broadcast` (also sent to the channel), `me_message` (/me), `file_share`, and whatever Slack adds next.
 NOT_SPEECH: Mapping[str, str] = {
     "bot_message": "written by a program: two bots that mention each other would never stop",
@@ -415,7 +415,8 @@ class Mention:
 
 
 def read_mention(event: Payload, bot_user: str | None) -> Mention | None:
-    """What somebody said to the bot whose user id this is; None when nobody spoke. Without an id, any mention counts.
+    """The words addressed to the bot with this user id; None when the message has no speaker. Without an id, any
+    mention counts.
 
     A message that a program wrote carries `bot_id`, whatever its subtype.
     """

@@ -52,7 +52,7 @@ async def _deliver(slack: SlackClient, answer: Answer, request_origin: RequestOr
 
 
 async def _upload(slack: SlackClient, answer: Answer, request_origin: RequestOrigin, channel: str) -> None:
-    assert answer.file is not None  # noqa: S101 - whoever calls has checked it
+    assert answer.file is not None  # noqa: S101 - the caller has checked it
     name, text = answer.file.name, answer.file.text
     try:
         await slack.upload(channel, name, text, answer.text, thread_ts=request_origin.thread_ts)

@@ -108,7 +108,7 @@ class DecisionHandlers:
         return on_open
 
     async def _run_to_decide(self, body: Body, dialog: Dialog) -> Run | None:
-        """The clicked run, for who may submit such a dialog about it; anybody else is told why not, and gets None."""
+        """The clicked run, for a person who may submit such a dialog about it; others see the refusal, and get None."""
         request_origin, run_id = read_request_origin(body), _need_click(body).run_id
         if request_origin is None:
             return None
@@ -170,7 +170,7 @@ class DecisionHandlers:
             await self._refresh_home(request_origin)
 
     async def _refresh_home(self, request_origin: RequestOrigin) -> None:
-        """Whoever decided on their Home tab sees there at once that it does not wait for them any more."""
+        """After a decision on the Home tab, the tab shows immediately that it no longer waits."""
         if request_origin.home:
             answer = await run(START, request_origin.request, self._world, self._approval_service)
             await deliver(self._slack, answer, request_origin, key=None)

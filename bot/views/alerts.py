@@ -106,7 +106,7 @@ def page_line(alert: Alert, around: Surroundings) -> str:
     """ "PAGE prod · ingest is down (0 of 2), …": what a pager or a mail shows, as plain text.
 
     What was deployed comes before the backlog: it is the first suspect. Clock times only, because the line is stored. A
-    notification has neither: it can wait until somebody asks.
+    notification has neither: it can wait until it is needed.
     """
     parts = [_place(around.environment), _trouble(alert)]
     if alert.severity is Severity.PAGE:
@@ -172,7 +172,7 @@ def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Cont
 
 
 def _rank(alert: Alert, owners: Owners) -> tuple[bool, bool, bool, int]:
-    """The most urgent first: what fires, aloud, as a page, and has nobody yet."""
+    """The most urgent first: firing, not silenced, a page, without an owner."""
     is_quiet = bool(alert.held or alert.fine_since or _owner(alert, owners))
     return not alert.is_open, is_quiet, alert.severity is not Severity.PAGE, alert.id or 0
 
@@ -241,7 +241,7 @@ def _times(alert: Alert) -> str:
 
 
 def _runbook(title: str, address: str) -> str:
-    """The section's name, as a link where somebody said where the runbook is."""
+    """The section's name, as a link where the runbook's address is configured."""
     if not title:
         return ""
     slug = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")

@@ -82,7 +82,7 @@ def actor_name(row: AuditRow) -> str:
 
 
 def reason_text(why: str) -> str:
-    """Why somebody was refused, with people and groups by name and commands as code; nothing else in it is markup."""
+    """Why a request was refused, with people and groups by name and commands as code; nothing else in it is markup."""
     escaped = escape(why, limit=DETAIL_LIMIT)
     return _CODE.sub(r"`\1`", _MENTION.sub(r"<\1>", escaped))
 

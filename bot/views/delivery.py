@@ -43,7 +43,7 @@ def notified_words(notifications: Sequence[Notification]) -> str:
 
 
 def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:
-    """Somebody will not be told: people have to notice, so it is a message of its own."""
+    """A person was not reached: people have to notice, so it is a message of its own."""
     line = f"🔴 *{_whom(notification)} was not reached*: {escape(why)}. Contact them another way, or escalate."
     return fit_message(line.replace("*", ""), [section(line)])
 
@@ -122,9 +122,9 @@ def away(
     links: Mapping[str, str] = MappingProxyType({}),
     acknowledged_by: str | None = None,
 ) -> Content:
-    """`wakes`: the database seems down for everybody, so this is a page. `paged`: Slack ids of who is paged first.
+    """`wakes`: the database seems down for all processes, so this is a page. `paged`: Slack ids of who is paged first.
 
-    links: `{label: address}` of where to look. acknowledged_by: who has it; nobody else is paged then.
+    links: `{label: address}` of where to look. acknowledged_by: its owner; no one else is paged then.
     """
     first = FirstLine("🔴 *PAGE*" if wakes else "🟠 *Blind*", line.place, line.what, since)
     state = [f"🟡 acknowledged by {mention(acknowledged_by)}"] if acknowledged_by else []
@@ -186,7 +186,7 @@ def back(
 
 
 def back_note(*, since: datetime, at: datetime) -> Content:
-    """In the thread, because an edit notifies nobody."""
+    """In the thread, because an edit notifies no one."""
     line = f"🟢 The database is back after {age(at - since)}. Alerts and runs have resumed."
     return fit_message(line, [section(line)])
 
@@ -223,14 +223,14 @@ def direct_message(
 
 
 def direct_answer(text: str, blocks: Sequence[Mapping[str, Any]], *, code: str | None) -> tuple[str, list[Block]]:
-    """An answer for whoever asked where the bot can't answer. `code`: Slack's word for a refusal, or None."""
+    """An answer for a requester where the bot can't answer. `code`: Slack's word for a refusal, or None."""
     why = f": {escape(place_words(code))}" if code else ""
     note = f"Sent to you directly, because it can't be posted where you asked{why}."
     return fit_message(text, [context(note), *map(dict, blocks)])
 
 
 def pager_words(environment: str | None, code: str) -> str:
-    """For whoever is rung because the page reached nobody in Slack. Nothing of the page itself leaves Slack."""
+    """For the people paged because the page reached no one in Slack. Nothing of the page itself leaves Slack."""
     return (
         f"{environment or 'environment unknown'}: a page could not be posted in Slack ({code}) and reached no one there"
         "; run dragonfly check-config"

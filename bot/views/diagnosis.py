@@ -19,7 +19,7 @@ SHOWN = 12  # findings with a block of their own; the rest shares sections
 
 
 def since_words(cause: Cause, form: str = "{time}") -> str:
-    """ " since 08:32", as each reader's clock shows it; empty where nobody knows."""
+    """ " since 08:32", as each reader's clock shows it; empty where unknown."""
     return f" {cause.preposition} {date_token(cause.since, form)}" if cause.since else ""
 
 

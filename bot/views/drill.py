@@ -33,7 +33,7 @@ def offer_answer(phones: int, last: Drill | None) -> Answer:
 
 
 def started_answer(drill: Drill) -> Answer:
-    """For everybody: what comes now is a drill."""
+    """For everyone: what follows is a drill."""
     at = date_token(drill.stale_at, "{time_secs}")
     first = (
         f"🧪 *{MARK} {drill.id}* started by {person(drill.asked_by)}: a simulated worker stops sending heartbeats {at}"
@@ -55,7 +55,7 @@ def report_message(drill: Drill, report: Mapping[str, Any]) -> tuple[str, list[B
 
 
 def status_of(report: Mapping[str, Any]) -> Status:
-    """Fine only when somebody answered and everybody who was called was reached."""
+    """Fine only when it was acknowledged and every paged person was reached."""
     return Status.OK if report["outcome"] == "answered" and not report["not_reached"] else Status.FAIL
 
 

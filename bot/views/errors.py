@@ -28,7 +28,7 @@ def no_dialog(failure: SourceError, line: str, choices: Sequence[Choice] = ()) -
 def error_answer(error: BaseException, *, reference: str | None = None) -> Answer:
     """A private answer; only our own sentences are shown, never the text of an unexpected error.
 
-    `reference` is what the log line of this error carries, so that somebody with the logs can find it.
+    `reference` is what the log line of this error carries, so that an operator can find it in the logs.
     """
     what, why, what_next = _sentences(error, reference)
     sign = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}" if isinstance(error, UsageError) else "🔴"

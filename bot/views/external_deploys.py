@@ -1,4 +1,4 @@
-"""A deployment that somebody made, in one message: on its way, being verified, and what it came to."""
+"""A deployment made outside the bot, in one message: in progress, being verified, and its outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # what the deployment is of has to be in a
 class Shown:
     """What every state of the message says. `scope`: the word for its services in a command. `made_by`: one of its
     deployments, which tells commit and author; None when Railway does not show it any more. `skipped`: the services
-    that Railway left out of this push. `is_held`: somebody has to approve it in Railway."""
+    that Railway left out of this push. `is_held`: it waits for approval in Railway."""
 
     environment: str | None
     services: Sequence[Service]

@@ -2,7 +2,7 @@
 
 The first line is the answer: how it stands, what is wrong, since when. What is no longer so is not shown.
 
-All of them run command lines, so whoever may not is told so, and what changes something is asked for as ever.
+All of them run command lines, so permissions are checked as usual, and changes are requested as usual.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
 
 
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
-    """For whoever has it, away from its thread: the first remedy, the logs, the end; the end alone once it is over."""
+    """For its owner, outside its thread: the first remedy, the logs, *Resolve*; only *Resolve* once it has cleared."""
     resolve = ("Resolve…", f"incident resolve {incident.id}")
     if incident.cleared_at is not None or _is_calm(alerts):
         return [command_button(*resolve, style="primary"), command_button("Health", "health")]
@@ -248,7 +248,7 @@ def late_call(incident: Incident) -> Content:
 
 
 def reminder(incident: Incident, words: str) -> Content:
-    """Whether somebody is still on it. `words`: for how long nothing happened."""
+    """Asks whether its owner still works on it. `words`: for how long there was no activity."""
     if incident.acknowledged_by is not None:
         who = person(incident.acknowledged_by)
         line = f"⏰ {who} Are you still working on incident {incident.id}? There was {escape(words)}."

@@ -1,4 +1,4 @@
-"""Incidents as answers: a list, the timeline of one, and what became of what somebody asked for."""
+"""Incidents as answers: a list, the timeline of one, and the outcome of a request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def done_answer(incident: Incident, words: str) -> Answer:
 
 
 def joined_answer(incident: Incident, title: str, alerts: Sequence[JoinedAlert] = ()) -> Answer:
-    """For whoever wanted to open an incident about which one is open already; `title`: their words, plain text."""
+    """For a person who reported what an open incident already covers; `title`: their words, plain text."""
     first = f"ℹ️ *Incident {incident.id} already covers this.* Your report was added to its thread."  # noqa: RUF001
     service = next((found.short for name in incident.services if (found := find_service(name))), "")
     another = f"incident open --new {incident.severity} {service} {title}"
@@ -48,7 +48,7 @@ def joined_answer(incident: Incident, title: str, alerts: Sequence[JoinedAlert] 
 
 
 def incidents_answer(incidents: Sequence[Incident], alerts: Sequence[JoinedAlert] = (), *, now: datetime) -> Answer:
-    """Newest first; those that nobody resolved yet come before the others and have their buttons. `alerts`: theirs."""
+    """Newest first; unresolved ones come before the others and have their buttons. `alerts`: theirs."""
     unresolved = [one for one in incidents if one.state is not IncidentState.RESOLVED]
     resolved = [one for one in incidents if one.state is IncidentState.RESOLVED]
     first = f"🔴 *{counted(len(unresolved), 'incident')} open*" if unresolved else "✅ *No open incidents*"
@@ -61,7 +61,7 @@ def incidents_answer(incidents: Sequence[Incident], alerts: Sequence[JoinedAlert
 
 
 def incident_block(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> Block:
-    """One that nobody resolved yet, with its timeline behind a button."""
+    """An unresolved one, with its timeline behind a button."""
     button = command_button("Timeline", f"incident timeline {incident.id}")
     return section(incident_line(incident, alerts), accessory=button)
 

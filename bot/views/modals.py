@@ -50,19 +50,19 @@ def failed_modal(title: str, why: str) -> Block:
 
 
 def deny_modal(metadata: Mapping[str, object]) -> Block:
-    """Asks why. Everybody reads it in the run's message."""
+    """Asks for the reason. Everyone reads it in the run's message."""
     ask = text_input("Why not?", "Shown to everyone in the run's message.")
     return modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
 
 
 def review_modal(metadata: Mapping[str, object]) -> Block:
-    """Asks what came of it. Everybody reads it in the run's message."""
+    """Asks for the outcome. Everyone reads it in the run's message."""
     ask = text_input("What did you find?", "Was it right, what was the result, what is left to do? Shown to everyone.")
     return modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
 
 
 def self_approval_modal(metadata: Mapping[str, object]) -> Block:
-    """Asks why nobody is waited for any longer. Everybody reads it, and may veto it while the countdown runs."""
+    """Asks why it can't wait. Everyone reads it; approvers may veto it while the countdown runs."""
     ask = text_input("Why can't it wait?", "Shown to everyone. Approvers can veto it until the countdown ends.")
     return modal("Self-approve", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
 

@@ -15,7 +15,7 @@ NOTE = "Only you see this answer: this channel had many answers in the last minu
 
 
 def only_for_asker(answer: Answer) -> Answer:
-    """The same, private, and saying why. Raises OperatorError when it is a file, which everybody would see."""
+    """The same, private, and saying why. Raises OperatorError when it is a file, which everyone would see."""
     if answer.file is not None:
         raise OperatorError(
             "The file was not sent",

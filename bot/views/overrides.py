@@ -27,7 +27,7 @@ def override_message(override: Override, before: str | None) -> Content:
 
 
 def put_on_call_message(override: Override, before: str | None) -> Content:
-    """To whoever is put on call."""
+    """To the substitute."""
     instead = f" instead of {mention(before)}" if before and before != override.user_id else ""
     line = f"📟 You are on call for *{_rotation(override)}*{instead} until {_end(override)}"
     arranged = context(f"arranged by {mention(override.by.user_id)}")
@@ -38,7 +38,7 @@ def put_on_call_message(override: Override, before: str | None) -> Content:
 
 
 def relieved_message(override: Override) -> Content:
-    """To whoever was on call until then."""
+    """To the person who was on call until then."""
     line = (
         f"📟 {mention(override.user_id)} is on call for *{_rotation(override)}* instead of you until {_end(override)}"
     )

@@ -53,7 +53,7 @@ def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple
 
 
 def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
-    """The same message once nobody has to decide any more."""
+    """The same message once no decision is needed any more."""
     what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
     first = f"{_decided(run, decisions)} · {what}. No action is needed."
     return fit_message(first, [section(first), *actions([details(run), open_request(run)])])
@@ -101,7 +101,8 @@ def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: Page
 
 
 def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert], reader: str) -> Content:
-    """The same message once its reader, a Slack user id, need not answer it any more: to work on for whoever has it."""
+    """The same message once its reader, a Slack user id, need not answer it any more: with the next steps for its
+    owner."""
     lines, asked = [_stands(incident, reader)], []
     if is_owner(incident, reader):
         lines += [escape(line, limit=LINE_LIMIT) for line in incident_details(incident, alerts)]

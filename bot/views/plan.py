@@ -31,7 +31,7 @@ class Content(NamedTuple):
 def stopping_notice(
     plan: Plan, requester: Person | None, reason: str, lines: Sequence[tuple[bool, str]] = ()
 ) -> Content:
-    """Who stops what and why, for everybody in the channel. `lines` as in `emergency_answer`; empty: under way."""
+    """Who stops what and why, for everyone in the channel. `lines` as in `emergency_answer`; empty: in progress."""
     first = _first(plan.environment, lines)
     why = f": {escape(reason)}" if reason else ""
     asked = f"*Requested by* {person(requester)}{why}"

@@ -18,7 +18,7 @@ CHOOSE = "rollback.choose"  # the value is what is rolled back: a service, `work
 
 
 def offer_answer(scope: str, found: Offer) -> Answer:
-    """The recommended candidate as a button, or why none is; nothing happens before somebody else approves.
+    """The recommended candidate as a button, or why none is; nothing happens until another person approves.
 
     `found` has at least one candidate.
     """

@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def ended_line(run: Run, decisions: Sequence[Decision]) -> str | None:
-    """ "@olivia: denied by @ann: not during the import", in mrkdwn; None when nobody is to be told, or they know."""
+    """ "@olivia: denied by @ann: not during the import", in mrkdwn; None when no one needs a notification."""
     who = run.requested_by
     if who is None or not run.state.is_final or _ended_it_themselves(run):
         return None
@@ -116,7 +116,7 @@ def schema_words(status: MigrationStatus | Unavailable) -> str:
 
 
 def is_proved(outcome: str | None) -> bool:
-    """Whether what a successful run says of itself holds no doubt; of one that says nothing, nobody knows better."""
+    """Whether what a successful run says of itself holds no doubt; one without a result counts as such."""
     return outcome is None or not outcome.startswith(_NOT_PROVED)
 
 
@@ -172,7 +172,7 @@ def self_approval_blocks(run: Run, lone: SelfApproval | None) -> list[Block]:
 
 
 def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
-    """Nobody was asked, or nobody answered: everybody is told, and a review is asked for."""
+    """Without approval: announced to everyone, and a review is requested."""
     run, review, lone = record.run, record.review, record.lone
     if run.risk != Risk.BREAK_GLASS and review is None:
         return []

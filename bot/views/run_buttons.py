@@ -63,7 +63,7 @@ def details(run: Run) -> Block:
 
 
 def self_approve(run: Run) -> Block:
-    """For who asked, once nobody answered; a modal asks why."""
+    """For the requester, once no approver responded; a modal asks for the reason."""
     return button("Self-approve", ALONE, run.id)
 
 
@@ -73,7 +73,7 @@ def veto(run: Run) -> Block:
 
 
 def review(run: Run) -> Block:
-    """Say what came of what nobody had approved."""
+    """Review a run without approval."""
     return button("Review", REVIEW, run.id)
 
 

@@ -77,7 +77,7 @@ def escape(text: str, *, limit: int = SECTION_LIMIT) -> str:
     characters, cut between characters and marked "… N more".
     """
     line = _one_line(text)
-    seen = limit + _LONGEST_MARK  # what comes after is cut anyway, however long somebody made it
+    seen = limit + _LONGEST_MARK  # what comes after is cut anyway, however long it is
     return _escaped(_MARKS.sub(lambda mark: mark[0].translate(_ALIKE), line[:seen]) + line[seen:], limit)
 
 
@@ -191,7 +191,7 @@ PLACE_LIMIT = 20  # and of a place on a phone
 
 @dataclass(frozen=True)
 class FirstLine:
-    """`sign`: our own mrkdwn. `place`, `title`: anybody's words. `since`: None: over. `more`: ours, at the end.
+    """`sign`: our own mrkdwn. `place`, `title`: untrusted words. `since`: None: over. `more`: ours, at the end.
 
     `place_last`: what is wrong comes before where it is. `form`: of the date, as `date_token` takes it.
     """
@@ -238,7 +238,7 @@ def mention(slack_id: str) -> str:
 
 
 def person(who: Person | None, *, otherwise: str = "the terminal") -> str:
-    """Somebody by the id of Slack's signed payload."""
+    """A person by the id in Slack's signed payload."""
     return f"<@{who.user_id}>" if who else otherwise
 
 

@@ -99,7 +99,7 @@ NEEDED: Mapping[Endpoint, tuple[str, ...]] = {
 
 
 def check_endpoints(endpoints: Set[Endpoint] | Unavailable) -> list[Finding]:
-    """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all are there or nobody knows."""
+    """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all exist or that is unknown."""
     if isinstance(endpoints, Unavailable):
         title = "endpoints of the API unknown"
         return [Finding("drift.endpoints", Status.UNKNOWN, title, endpoints.why, Service.API, next_step=STEP)]

@@ -29,7 +29,7 @@ def sees_all(server: ServerFacts | Unavailable) -> bool:
 
 
 def refuses_writes(why: str) -> Finding:
-    """It answers reads: whoever only looks finds nothing wrong."""
+    """It answers reads, so reads show nothing wrong."""
     detail = f"{why}; nothing is queued, claimed, approved or recorded until the database has room or is writable again"
     return Finding("database.writes", Status.FAIL, NO_WRITES, detail, evidence={"why": why}, next_step=CONFIG)
 

@@ -106,7 +106,7 @@ def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
     if latest is None:
         return Status.FAIL, "was never deployed", ""
     if state.is_stopped:
-        # Stopping is how workers get to zero; nobody does that to the API for long.
+        # Stopping is how workers get to zero; the API is never at zero for long.
         return Status.WARN if is_worker else Status.FAIL, "is stopped", _stopped_detail(state, latest)
     if latest.ended_by_itself:
         return Status.FAIL, "ended by itself", f"each process of the {_of(latest)} exited with code 0"

@@ -99,7 +99,7 @@ def _judge(beating: int, expected: int | Unavailable, *, all_visible: bool) -> t
 
 
 def _last_seen(facts: Facts, seen: Sequence[Heartbeat]) -> str:
-    """Of the newest row, whoever's it is: an older one tells nothing of when the trouble began."""
+    """Of the newest row of any worker: an older one does not show when the problem began."""
     if not seen:
         return "no worker has reported in the last day"
     last = max(seen, key=lambda beat: beat.last_heartbeat_at)

@@ -36,7 +36,7 @@ _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "D
 class Facts:
     """`lines`: oldest first, of one deployment. `next_due_at`: since when the job that the service's workers would
     claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or is alive as
-    it should be right now; None when nobody looked. `state`: what Railway says of the service, None when it was not
+    it should be right now; None when it was not read. `state`: what Railway says of the service, None when it was not
     asked; `is_current`: whether the deployment is the one that runs now. `stored`: what is said is read later, so
     with clock times.
     """
@@ -52,7 +52,7 @@ class Facts:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody wanted no process of the service to run."""
+        """Whether the service was stopped on purpose."""
         return self.state is not None and (self.state.is_stopped or self.state.replicas_configured == 0)
 
 
@@ -69,7 +69,7 @@ class _Group:
 
 
 def error_digest(facts: Facts) -> list[Finding]:
-    """What is not fine in a service's log, most urgent first: a line a group, fit to be shown to anybody."""
+    """What is not fine in a service's log, most urgent first: a line a group, safe to show to everyone."""
     return wrong_first(finding for finding in check(facts) if finding.status is not Status.OK)
 
 

@@ -1,4 +1,4 @@
-"""Whether somebody is called when something is wrong: now, in the next two weeks, and outside Slack too."""
+"""Whether people are paged when something is wrong: now, in the next two weeks, and outside Slack too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.errors import Unavailable
 from services.domain.oncall import Gap, Level, Override, Schedule, gaps, is_group
 from services.domain.text import dated_time
 
-AHEAD = timedelta(days=14)  # a gap is mended by people who plan, not by whoever is called
+AHEAD = timedelta(days=14)  # a gap is fixed by planning, not by the person who is paged
 SOON = timedelta(days=3)  # a weekend away
 SEE = NextStep("On call", "oncall")
 
@@ -21,7 +21,7 @@ SEE = NextStep("On call", "oncall")
 class Facts:
     """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first.
 
-    absent: `{Slack id: why nobody is reached behind it}`, as far as Slack told.
+    absent: `{Slack id: why it reaches no one}`, as far as Slack reported.
     """
 
     schedule: Schedule | Unavailable | None
@@ -68,7 +68,7 @@ def _check_gaps(facts: Facts, schedule: Schedule) -> list[Finding]:
 
 
 def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
-    """Each level has to reach somebody outside Slack, which may be muted at night; and only targets that there are."""
+    """Each level has to reach a person outside Slack, which may be muted at night; and only targets that there are."""
     return [*_slack_only(schedule), *_without_address(schedule, targets)] or [
         Finding("oncall.reach", Status.OK, "every level has a target outside Slack")
     ]
@@ -88,7 +88,7 @@ def _gap(schedule: Schedule, gap: Gap, now: datetime) -> Finding:
 
 
 def _named(schedule: Schedule) -> Iterator[tuple[int, str, str]]:
-    """Everybody on a level: its number, the name in the file, and the Slack id; a group by its id."""
+    """All people on a level: its number, the name in the file, and the Slack id; a group by its id."""
     for number, level in enumerate(schedule.levels, start=1):
         for call in level.calls:
             for name in [call] if is_group(call) else _names(schedule, call):
@@ -121,7 +121,7 @@ def _slack_only(schedule: Schedule) -> Iterator[Finding]:
 
 
 def _surely_rings(schedule: Schedule, level: Level) -> bool:
-    """Whether a phone rings whoever has the turn."""
+    """Whether a page leaves Slack for every person on call."""
     if level.webhook or level.email:
         return True
     people = [_names(schedule, call) for call in level.calls if not is_group(call)]

@@ -57,7 +57,7 @@ def _check_starts(facts: Facts, service: Service) -> Finding:
 
 
 def _replicas(facts: Facts, service: Service) -> int:
-    """As many as are expected; one where nobody can say."""
+    """As many as are expected; one where that is unknown."""
     assert service.worker_type is not None  # noqa: S101 - WORKERS have one
     expected = facts.expected.get(service.worker_type)
     return max(expected, 1) if isinstance(expected, int) else 1

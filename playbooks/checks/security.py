@@ -58,7 +58,7 @@ _KINDS: Mapping[str, tuple[Status, str, str]] = {
 
 
 def check(exposures: Sequence[Exposure] | Unavailable) -> list[Finding]:
-    """A finding a kind, `security.<kind>`; one `security.audit` when nobody could look."""
+    """A finding a kind, `security.<kind>`; one `security.audit` when the catalog can't be read."""
     if isinstance(exposures, Unavailable):
         return [Finding("security.audit", Status.UNKNOWN, "security unknown", exposures.why, next_step=STEP)]
     return [_check_kind(kind, [one for one in exposures if one.kind == kind]) for kind in _KINDS]

@@ -1,6 +1,6 @@
 """Why did a worker's heartbeat go stale? From signals that do not depend on each other.
 
-A worker whose process is gone, one that runs and hangs, a database that nobody reaches, a clock that is wrong and a
+A worker whose process is gone, one that runs and hangs, a database that no process reaches, a clock that is wrong and a
 view of ours that is old all look the same in `ops.worker_heartbeats`, and need different people.
 """
 
@@ -100,7 +100,7 @@ def _judge_database(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
 
 
 def _judge_view(service: Service, facts: Facts) -> Verdict | None:
-    """Every worker of every type fell silent together, while everybody else says that all is well."""
+    """Every worker of every type stopped sending heartbeats together, while all other sources are fine."""
     if isinstance(facts.services, Unavailable) or facts.services is None or not facts.api_reaches_database:
         return None
     others = [beat for beat in facts.heartbeats if beat.worker_type != service.worker_type and not beat.is_stopped]
@@ -124,7 +124,7 @@ def _judge_process(service: Service, facts: Facts) -> Verdict:
 
 
 def _lacking(state: ServiceState | None) -> int | None:
-    """How many instances are missing; None when nobody can say."""
+    """How many instances are missing; None when unknown."""
     if state is None or state.replicas_wanted is None:
         return None
     running = state.serving.running_instances if state.serving else 0

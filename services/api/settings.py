@@ -17,7 +17,7 @@ class ApiSettings(ProcessSettings):
     port: PositiveInt = 8080  # Railway injects PORT
     dragonfly_api_key: SecretStr | None = None  # two, separated by a comma, while the key is rotated
     metrics_enabled: bool = True
-    metrics_need_key: bool = True  # what is asked how often is nobody's business; Prometheus can send a header
+    metrics_need_key: bool = True  # request counts are private; Prometheus can send a header
     openapi_needs_key: bool = True  # with false, /docs and /redoc are served too
     max_upload_bytes: PositiveInt = 200 * MEBIBYTE  # about two million rows
     requests_per_minute_per_address: PositiveInt = 600  # also at the same time; from any client, with a key or without

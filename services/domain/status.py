@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What a check found. UNKNOWN: a fact was missing, so nobody can say."""
+    """What a check found. UNKNOWN: a fact was missing."""
 
     OK = "ok"
     WARN = "warn"
@@ -28,4 +28,4 @@ class Risk(StrEnum):
     LOW = "low"  # the requester confirms
     HIGH = "high"  # one approver who is not the requester
     CRITICAL = "critical"  # two distinct people, and a typed confirmation
-    BREAK_GLASS = "break-glass"  # nobody: at once, announced, reviewed afterwards
+    BREAK_GLASS = "break-glass"  # no approval: immediately, announced, reviewed afterwards

@@ -1,4 +1,4 @@
-"""What the bot cannot see or hear: trouble there would be told by nobody."""
+"""What the bot can't read or hear: problems there would not be announced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.errors import Unavailable
 
 
 def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`blindness.railway` and `blindness.slack`, and `oncall`: nobody would answer what it tells."""
+    """`blindness.railway` and `blindness.slack`, and `oncall`: no one would respond to its pages."""
     if seen.services is not None:
         yield signal("blindness", rules.blindness, _railway(seen), subject="railway")
     for finding in bot.check(bot.Facts(seen.bot, seen.now)):

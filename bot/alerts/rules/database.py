@@ -83,7 +83,7 @@ def _answers(source: Work | SlowReads | None, names: Sequence[str]) -> list[tupl
 
 
 def _as_trouble(finding: Finding) -> Finding:
-    """That rows may be hidden is *unknown* for whoever counts them, and trouble for whoever watches."""
+    """Hidden rows are *unknown* for a count of rows, and a problem for alerts."""
     return Finding(
         "", Status.WARN, finding.title, finding.detail, evidence=finding.evidence, next_step=finding.next_step
     )

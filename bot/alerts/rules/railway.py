@@ -29,7 +29,7 @@ def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[RuleResult]:
-    """A worker that somebody stopped is what they wanted: `health` says it, and nobody is told."""
+    """A worker that was stopped on purpose shows in `health`, and is not announced."""
     settings = rules.deployments
     for finding in deployments.check(services):
         state = services.get(finding.service) if finding.service else None
@@ -73,7 +73,7 @@ def _freezes(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _locked(seen: Snapshot) -> set[Service]:
-    """Every service while nobody can say: then nothing is left on without reason."""
+    """Every service while the facts are unknown: then nothing is left on without reason."""
     if seen.work is None or isinstance(seen.work.locks, Unavailable):
         return set(Service)
     return {lock.service for lock in seen.work.locks}

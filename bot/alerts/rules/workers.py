@@ -51,7 +51,7 @@ def _heartbeats(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _facts(seen: Snapshot) -> heartbeats.Facts:
-    """While nobody ever said how many should run, one of each type that beat lately is the least."""
+    """While the wanted replicas are unknown, at least one of each type with a recent heartbeat is expected."""
     types = {beat.worker_type for beat in seen.heartbeats if not beat.is_stopped}
     expected = {
         worker_type: 1 if isinstance(count, Unavailable) and worker_type in types else count
@@ -89,7 +89,7 @@ def _fell_silent(seen: Snapshot, worker_type: WorkerType) -> bool:
 
 
 def _triaged(seen: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
-    """The finding with its probable cause; a clock that is wrong wakes nobody up, because the workers work."""
+    """The finding with its probable cause; a wrong clock pages no one, because the workers work."""
     assert finding.service is not None  # noqa: S101 - heartbeats are of a service
     api = None if seen.api is None or isinstance(seen.api, Unavailable) else seen.api.db_connected
     facts = triage.Facts(seen.now, seen.heartbeats, seen.stale_after, seen.services, api, seen.earlier)
@@ -150,7 +150,7 @@ def _crashed(seen: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, S
 
 
 def _left(seen: Snapshot, finding: Finding) -> tuple[int, int] | None:
-    """Workers that both run, says Railway, and beat; and how many should. None when nobody can say."""
+    """Workers that both run, says Railway, and beat; and how many should. None when unknown."""
     service = finding.service
     if service is None or service.worker_type is None or isinstance(seen.services, Unavailable) or not seen.services:
         return None
@@ -171,7 +171,7 @@ def _by_what_is_left(seen: Snapshot, rules: Rules, severity: Severity, left: tup
 
 
 def _jobs_wait(seen: Snapshot, rules: Rules) -> bool:
-    """Whether a job has been due for longer than `backlog` takes for usual, or nobody can see."""
+    """Whether a job has been due for longer than `backlog` expects, or that is unknown."""
     queue = seen.work.queue if seen.work else None
     if queue is None or isinstance(queue, Unavailable):
         return queue is not None

@@ -110,7 +110,7 @@ class JobsSettle(Watch[VerifyJobsSettled]):
         return set(last.get("jobs", ())) if last else set(self._step.job_ids)
 
 
-TERMINAL = "terminal"  # the owner's name when nobody in Slack asked for the run
+TERMINAL = "terminal"  # the owner's name when the run was not requested in Slack
 
 
 class Lock(LocalStep[LockService]):

@@ -53,7 +53,7 @@ async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unknow
 async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: str | None) -> ReadBack:
     """The newest deployment that was not there before. `sha`: of which commit it has to be; None: of any.
 
-    Another commit is somebody else's deployment, and nobody can tell then what became of ours.
+    Another commit was deployed outside this run; the outcome of our deployment is then unknown.
     """
     deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_LOOK_AT)
     if isinstance(deployments, Unavailable):

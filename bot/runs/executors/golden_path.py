@@ -1,6 +1,6 @@
 """Sends our test file through the intake once, follows it, proves what came of it, and takes it away.
 
-The file is the run's own, so its hash tells in the database whether the upload happened, whoever asks and whenever.
+The file is the run's own, so its hash shows in the database whether the upload happened, at any time.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ _LEAVING = (*_ENDED, "REMOVING")
 
 
 class Stop(Act[StopService]):
-    """Stops whatever is active, whoever deployed it meanwhile: the service is to be at zero.
+    """Stops every active deployment, also one made meanwhile: the service has to be at zero.
 
     `unseen_too`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
     """
@@ -154,7 +154,7 @@ class Stop(Act[StopService]):
 
 
 class Stopped(Watch[AwaitStopped]):
-    """The last process has ended. When Railway is silent, nobody can tell: not proved."""
+    """The last process has ended. When Railway does not answer, that is unknown: not proved."""
 
     unseen = StepState.NOT_PROVED
 

@@ -181,7 +181,7 @@ class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
         return Done(f"{counted(len(orphans), 'job')} in processing without a living worker", {"orphans": orphans})
 
     async def _living(self) -> set[str] | Unknown:
-        """Nobody, once Railway shows no process; otherwise whoever has beaten since the last act."""
+        """No worker, once Railway shows no process; otherwise the workers with a heartbeat since the last act."""
         state = await self._tools.state_of(self._step.service)
         if not isinstance(state, Unavailable) and count_processes(state) == 0:
             return set()
@@ -197,7 +197,7 @@ class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
 
 
 class NothingRuns(Watch[VerifyNothingRuns]):
-    """No process at Railway, and no worker that beats: what is worked on next must not have anybody in it."""
+    """No process at Railway, and no worker with a heartbeat: nothing may use what the next step changes."""
 
     timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
 

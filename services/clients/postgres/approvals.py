@@ -100,8 +100,8 @@ async def list_audit_of_run(conn: Connection, *, run_id: int, limit: int) -> lis
 async def verify_audit(conn: Connection, *, remembered: str = "") -> AuditReport:
     """Whether every row is there and as it was written.
 
-    `remembered`: a hash that some closing message shows, or its beginning; it proves that even somebody who could write
-    everything, the remembered head too, did not shorten the log. Takes about a second for each 100,000 rows.
+    `remembered`: a hash that some closing message shows, or its beginning; it proves that even a superuser who could
+    write everything, the remembered head too, did not shorten the log. Takes about a second for each 100,000 rows.
     """
     return judge_chain(await check_audit(conn, remembered=remembered), remembered=remembered)
 
