@@ -15,7 +15,7 @@ WAITING = 6  # of one person, before more are refused
 
 @dataclass
 class _Person:
-    turns: asyncio.Semaphore
+    slots: asyncio.Semaphore
     under_way: int = 0
 
 
@@ -36,7 +36,7 @@ class Admission:
             raise _too_many(own.under_way)
         own.under_way += 1
         try:
-            async with own.turns, self._all:
+            async with own.slots, self._all:
                 yield
         finally:
             own.under_way -= 1

@@ -102,8 +102,8 @@ class Bot:
         self.slack = SlackClient(self._slack_settings.bot_token, api_url=self._slack_settings.api_url)
         self._bot_identity = BotIdentity(self.slack, self._slack_settings.bot_token)
         self._profiles = make_profiles(self.slack)
-        self._once = Deduplicator(self.world.database, owner=self._owner)
-        self.parts = self._make_wiring()
+        self._deduplicator = Deduplicator(self.world.database, owner=self._owner)
+        self.wiring = self._make_wiring()
         self._gate = Gate(
             self.slack, self._profiles, workspace=lambda: self._bot_identity.workspace, channel=self._incidents_channel
         )
@@ -116,7 +116,7 @@ class Bot:
                 self.world.database,
                 self.slack,
                 channel=self._incidents_channel,
-                wake_ups=self.parts.wake_ups if self.parts else WakeUps(),
+                wake_ups=self.wiring.wake_ups if self.wiring else WakeUps(),
             ),
         )
         self.web = self._make_web()
@@ -128,8 +128,8 @@ class Bot:
         tracing.start(None if isinstance(traces, Invalid) else traces.endpoint, environment=self.settings.environment)
         await self.web.open()
         await self._bot_identity.find_out()
-        if self.parts is not None:
-            self.parts.start()
+        if self.wiring is not None:
+            self.wiring.start()
         await announce_disabled(self._faults, self.settings, self.world.database, self.slack)
         if self._sockets is not None:  # last: alerts need only the Web API, and this waits until Slack lets us in
             await self._sockets.open()
@@ -139,9 +139,9 @@ class Bot:
         self._stopping = True
         if self._sockets is not None:
             await self._sockets.close()
-        await self._once.drain(DRAIN_S)
-        if self.parts is not None:
-            await self.parts.stop()
+        await self._deduplicator.drain(DRAIN_S)
+        if self.wiring is not None:
+            await self.wiring.stop()
         await self._gate.aclose()
         await self._profiles.aclose()
         await self.world.close()
@@ -151,15 +151,15 @@ class Bot:
 
     async def health(self) -> Health:
         """What /healthz tells."""
-        leader = self.parts.leader if self.parts else None
+        leader = self.wiring.leader if self.wiring else None
         return Health(
             slack_connections=self._connections,
             slack_expected=self._sockets.expected if self._sockets else 1,
             database=leader.database_problem if leader else "not configured",
             leader=leader is not None and leader.is_leading,
             disabled=self._faults,
-            late=self.parts.switch.late if self.parts and self.parts.switch else (),
-            channel=self.parts.channel.problem if self.parts else None,
+            late=self.wiring.switch.late if self.wiring and self.wiring.switch else (),
+            channel=self.wiring.channel.problem if self.wiring else None,
             git_sha=self.settings.git_sha,
             uptime_s=time.monotonic() - self._started,
         )
@@ -175,8 +175,8 @@ class Bot:
         return self._sockets.connected if self._sockets else int(self._bot_identity.identity is not None)
 
     def _state(self) -> BotState:
-        leader_tasks = self.parts.leader.is_leading if self.parts else None
-        problem = self.parts.channel.problem if self.parts else None
+        leader_tasks = self.wiring.leader.is_leading if self.wiring else None
+        problem = self.wiring.channel.problem if self.wiring else None
         return BotState(self.settings.git_sha, self._started_at, self._connections > 0, leader_tasks, problem)
 
     def _make_wiring(self) -> Wiring | None:
@@ -200,10 +200,10 @@ class Bot:
         return Listeners(
             world=self.world,
             slack=self.slack,
-            approval_service=self.parts.changing.approval_service if self.parts else None,
-            incident_service=self.parts.incident_service if self.parts else None,
-            outage=self.parts.outage if self.parts else None,
-            once=self._once,
+            approval_service=self.wiring.changing.approval_service if self.wiring else None,
+            incident_service=self.wiring.incident_service if self.wiring else None,
+            outage=self.wiring.outage if self.wiring else None,
+            deduplicator=self._deduplicator,
             metrics=self.metrics,
             bot_user=lambda: self._bot_identity.identity.user_id if self._bot_identity.identity else None,
         )
@@ -213,9 +213,9 @@ class Bot:
         if not self._slack_settings.uses_socket_mode:
             add_events(app, self._bolt, self._slack_settings.signing_secrets)
         hooks, railway = self.settings.hooks, self.settings.railway
-        if self.parts is not None and not isinstance(hooks, Invalid):
+        if self.wiring is not None and not isinstance(hooks, Invalid):
             environment_id = None if isinstance(railway, Invalid) else railway.environment_id
-            wake_up = self.parts.wake_ups.webhook
+            wake_up = self.wiring.wake_ups.webhook
             add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, wake_up=wake_up)
         port = self.settings.web.port if isinstance(self.settings.web, WebSettings) else WebSettings().port
         return WebServer(app, port=port)

@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.config.timing import OutageSettings
 from bot.leader import Leader
-from bot.outage_levels import CANNOT_LOOK, wakes_people
-from bot.outage_pages import OutagePaging, Phones, Rung
+from bot.outage_levels import CANNOT_READ, wakes_people
+from bot.outage_pages import OutagePagers, OutagePaging, Rung
 from bot.views import delivery as view
 from bot.views.delivery import Content, back_words, notified_elsewhere
 from bot.wake_ups import WakeUps
@@ -36,11 +36,12 @@ FINGERPRINT = "database"  # the alert of which an absent database is the worst c
 
 @dataclass(frozen=True)
 class Away:
-    """One absence. `since`: when it was first missed. `told_at`: when Slack had the message. `by`: which replica posted
+    """One absence. `since`: when it was first missed. `announced_at`: when Slack had the message. `by`: which
+    replica posted
     it, in words. `problem`: empty where only that replica knows. `refused_writes`: it answered, and stored nothing."""
 
     since: datetime
-    told_at: datetime
+    announced_at: datetime
     ended_at: datetime
     by: str
     problem: str = ""
@@ -51,16 +52,16 @@ async def note_absence(conn: Connection, away: Away) -> None:
     """That it was told, and that it is over."""
     why = f" ({away.problem})" if away.problem else ""
     what = "the database accepted no writes" if away.refused_writes else "the bot could not reach the database"
-    told = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} announced it in Slack"
+    announcement = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} announced it in Slack"
     over = f"{back_words(refused_writes=away.refused_writes)}, after {age(away.ended_at - away.since)}"
-    await _note(conn, away.told_at, "told", told)
+    await _note(conn, away.announced_at, "told", announcement)
     await _note(conn, away.ended_at, "resolved", over)
     for incident in await incidents.list_open_incidents(conn):
-        for at, words in ((away.told_at, told), (away.ended_at, over)):
+        for at, words in ((away.announced_at, announcement), (away.ended_at, over)):
             await incidents.add_event(conn, incident_id=incident.id, kind="outage", text=words, happened_at=at)
 
 
-async def note_rings(conn: Connection, rung: Sequence[Rung]) -> None:
+async def note_notified(conn: Connection, rung: Sequence[Rung]) -> None:
     """Whom it was told outside Slack."""
     for one in sorted(rung, key=lambda one: one.at):
         way = f"{one.target} by {one.means}, while the database was away"
@@ -98,8 +99,8 @@ async def store_outage(
         conn, key=key, channel=channel, channel_id=channel_id, ts=ts, text=text, blocks=blocks
     )
     if is_first:
-        await _say(conn, f"{key}:back", key, channel, note)
-    await note_rings(conn, [each for each in rung if await _store_rung(conn, key, each)])
+        await _post(conn, f"{key}:back", key, channel, note)
+    await note_notified(conn, [each for each in rung if await _store_rung(conn, key, each)])
     if is_first:
         await note_absence(conn, away)
     if rung:
@@ -107,7 +108,7 @@ async def store_outage(
         text, blocks = content(notified)
         await messages.replace_message(conn, key=key, text=text, blocks=blocks)
         if any(one.last_error for one in notified):
-            await _say(conn, f"{key}:told", key, channel, notified_elsewhere(notified))
+            await _post(conn, f"{key}:told", key, channel, notified_elsewhere(notified))
 
 
 async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
@@ -127,7 +128,7 @@ async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
     return is_new
 
 
-async def _say(conn: Connection, key: str, thread_key: str, channel: str, content: Content) -> None:
+async def _post(conn: Connection, key: str, thread_key: str, channel: str, content: Content) -> None:
     text, blocks = content
     await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks, thread_key=thread_key)
 
@@ -139,7 +140,7 @@ FIND_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Said:
+class Announced:
     """The message as Slack has it. `since`: when the database was first missed, as far as this process knows. `by`:
     which replica posted it, in words; `problem`: empty where only that one knows. `refused_writes`: the database
     answered, and stored nothing."""
@@ -152,7 +153,7 @@ class Said:
     refused_writes: bool = False
 
     @property
-    def told_at(self) -> datetime:
+    def announced_at(self) -> datetime:
         return datetime.fromtimestamp(float(self.ts), UTC)
 
 
@@ -165,7 +166,7 @@ class Outage:
         world: World,
         database: Database,
         slack: SlackClient,
-        phones: Phones,
+        outage_pagers: OutagePagers,
         paging: OutagePaging,
         *,
         channel: str,
@@ -177,7 +178,7 @@ class Outage:
         self._world = world
         self._database = database
         self._slack = slack
-        self._phones = phones
+        self._outage_pagers = outage_pagers
         self._paging = paging
         self._links = links
         self._channel = channel
@@ -187,7 +188,7 @@ class Outage:
         self._since: datetime | None = None
         self._first_at: datetime | None = None
         self._missed_at = 0.0
-        self._said: Said | None = None
+        self._announced: Announced | None = None
         self._wakes = False
         self._led_since: float | None = None
         self._next_find = 0.0
@@ -196,35 +197,37 @@ class Outage:
         """Until cancelled."""
         while True:
             try:
-                await self.look()
+                await self.check()
             except SourceError as error:
                 logger.warning("outage: %s: %s", error.source, error.why)
             except Exception as error:  # its end would go unnoticed
                 logger.error("outage: %s", describe_error(error))  # noqa: TRY400 - may hold an address
-            await asyncio.sleep(self._settings.look_every_s)
+            await asyncio.sleep(self._settings.check_every_s)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """One round. Raises SourceError when Slack or the database do not answer; the next round goes on."""
         problem = self._leader.database_problem
         if problem is not None:
             await self._while_away(problem)
             return
-        await self._phones.cancel_pages()
-        if self._said is not None:
-            await self._store(self._said)
+        await self._outage_pagers.cancel_pages()
+        if self._announced is not None:
+            await self._store(self._announced)
         else:
             self._since = self._first_at = None
-            await self._look_back()
+            await self._find_earlier()
 
     async def _while_away(self, problem: str) -> None:
         self._led_since = None
         if self._since is None:
             self._since, self._missed_at = datetime.now(UTC), _now()
-        if self._said is None and _now() - self._missed_at >= self._patience_s:
+        if self._announced is None and _now() - self._missed_at >= self._patience_s:
             await self._announce(problem, self._since)
-        if self._said is not None and self._wakes:
-            said, is_last_leader = self._said, self._leader.led_last
-            await self._paging.go_on(said.channel_id, said.ts, since=self._since, is_last_leader=is_last_leader)
+        if self._announced is not None and self._wakes:
+            announced, is_last_leader = self._announced, self._leader.led_last
+            await self._paging.go_on(
+                announced.channel_id, announced.ts, since=self._since, is_last_leader=is_last_leader
+            )
 
     async def acknowledge(self, user_id: str) -> None:
         """Acknowledged: no one else is paged, and the message shows the owner.
@@ -232,14 +235,14 @@ class Outage:
         Raises OperatorError when there is no outage to acknowledge, SourceError when Slack does not answer.
         """
         problem = self._leader.database_problem
-        said = self._said or (await self._find() if problem is not None else None)
-        if said is None or problem is None:
+        announced = self._announced or (await self._find() if problem is not None else None)
+        if announced is None or problem is None:
             what_next = "`health` shows the state of the database."
             raise OperatorError("Nothing was acknowledged", why="no database outage is announced", what_next=what_next)
-        await self._paging.acknowledge(said.channel_id, said.ts, user_id)
+        await self._paging.acknowledge(announced.channel_id, announced.ts, user_id)
         line, wakes = await self._line(problem)
-        text, blocks = view.away(line, wakes=wakes, since=said.since, links=self._links, acknowledged_by=user_id)
-        await self._slack.update(said.channel_id, said.ts, text, blocks)
+        text, blocks = view.away(line, wakes=wakes, since=announced.since, links=self._links, acknowledged_by=user_id)
+        await self._slack.update(announced.channel_id, announced.ts, text, blocks)
 
     async def acknowledge_if_away(self, user_id: str) -> bool:
         """`acknowledge`, unless the database is there. Raises as that does."""
@@ -251,13 +254,13 @@ class Outage:
     @property
     def _patience_s(self) -> float:
         settings = self._settings
-        return settings.tell_after_s if self._leader.led_last else settings.others_after_s + self._spread_s
+        return settings.announce_after_s if self._leader.led_last else settings.others_after_s + self._spread_s
 
     async def _announce(self, problem: str, since: datetime) -> None:
         """In Slack; the next levels are paged all the same while Slack does not take it."""
         self._first_at = self._first_at or datetime.now(UTC)
         try:
-            await self._tell(problem, since)
+            await self._announce_outage(problem, since)
         except SourceError:
             if self._wakes:
                 await self._paging.page_without_slack(
@@ -265,27 +268,27 @@ class Outage:
                 )
             raise
 
-    async def _tell(self, problem: str, since: datetime) -> None:
+    async def _announce_outage(self, problem: str, since: datetime) -> None:
         """Pagers first, because they do not need Slack; the other replicas only where none announced it before them."""
         line, wakes = await self._line(problem)
         self._wakes = wakes
         paged = await self._paging.freeze(line.text) if wakes else ()
         if wakes and self._leader.led_last:
-            await self._paging.ring_first(since=since)
+            await self._paging.page_first_level(since=since)
         try:
-            self._said = await self._find()
+            self._announced = await self._find()
         except SourceError:
             if wakes:
-                await self._paging.ring_first(since=since)
+                await self._paging.page_first_level(since=since)
             raise
-        if self._said is None:
+        if self._announced is None:
             if wakes:
-                await self._paging.ring_first(since=since)
+                await self._paging.page_first_level(since=since)
             channel_id = await self._slack.channel_id(self._channel)
             text, blocks = view.away(line, wakes=wakes, since=since, paged=paged, links=self._links)
             channel_id, ts = await self._slack.post(channel_id, text, blocks, key=KEY, urgency=Urgency.PAGE)
             by = "the last leader" if self._leader.led_last else "a replica that did not lead"
-            self._said = Said(channel_id, ts, since, by, problem, self._leader.refuses_writes)
+            self._announced = Announced(channel_id, ts, since, by, problem, self._leader.refuses_writes)
 
     async def _line(self, problem: str) -> tuple[view.AwayLine, bool]:
         """What is wrong, and whether it is a page."""
@@ -293,47 +296,49 @@ class Outage:
         line = view.away_line(self._world.settings.environment, problem, api, refuses_writes=refuses)
         return line, wakes_people(api, refuses_writes=refuses)
 
-    async def _find(self) -> Said | None:
+    async def _find(self) -> Announced | None:
         """Another replica's message, or ours from before a restart."""
         channel_id = await self._slack.channel_id(self._channel)
         try:
             ts = await self._slack.find(channel_id, KEY, since=datetime.now(UTC) - FIND_WITHIN)
         except SlackRefusedError as refused:
-            if refused.code not in CANNOT_LOOK:
+            if refused.code not in CANNOT_READ:
                 raise
             logger.warning("an outage may be announced twice: %s", refused.why)
             return None
         if ts is None:
             return None
-        return Said(channel_id, ts, datetime.fromtimestamp(float(ts), UTC), "another replica, or one that has ended,")
+        return Announced(
+            channel_id, ts, datetime.fromtimestamp(float(ts), UTC), "another replica, or one that has ended,"
+        )
 
-    async def _store(self, said: Said) -> None:
+    async def _store(self, announced: Announced) -> None:
         """The database is back: everything that was said without it becomes known to it."""
         now = datetime.now(UTC)
-        refused = said.refused_writes
+        refused = announced.refused_writes
 
         def content(notified: Sequence[Notification]) -> Content:
             environment = self._world.settings.environment
-            return view.back(environment, since=said.since, at=now, refused_writes=refused, notified=notified)
+            return view.back(environment, since=announced.since, at=now, refused_writes=refused, notified=notified)
 
-        note = view.back_note(since=said.since, at=now)
+        note = view.back_note(since=announced.since, at=now)
         async with self._database.transaction() as conn:
             await store_outage(
                 conn,
                 channel=self._channel,
-                channel_id=said.channel_id,
-                ts=said.ts,
+                channel_id=announced.channel_id,
+                ts=announced.ts,
                 content=content,
                 note=note,
-                rung=self._phones.rung,
-                away=Away(said.since, said.told_at, now, said.by, said.problem, refused),
+                rung=self._outage_pagers.rung,
+                away=Away(announced.since, announced.announced_at, now, announced.by, announced.problem, refused),
             )
-        self._said = self._since = self._first_at = None
-        self._phones.forget()
+        self._announced = self._since = self._first_at = None
+        self._outage_pagers.forget()
         self._paging.forget()
         self._wake_ups.outbox.set()
 
-    async def _look_back(self) -> None:
+    async def _find_earlier(self) -> None:
         """A new leader ends the message of one that died, or of a replica that alone was cut off."""
         if not self._leader.is_leading:
             self._led_since = None

@@ -51,18 +51,18 @@ async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident 
 async def _read_calls(conn: Connection, incident: Incident) -> Sequence[Call]:
     """All people of every paged level, and the outcome of each page."""
     chain = decode_chain(incident.chain)
-    told = {one.key: one for one in await messages.list_notifications(conn, thread_key=incident.message_key)}
+    notified = {one.key: one for one in await messages.list_notifications(conn, thread_key=incident.message_key)}
     calls = []
     for page in await incidents.list_pages(conn, incident.id):
         for target in chain.levels[page.level].targets:
-            calls.append(await _read_call(conn, page, target, told.get(target_key(page, target))))
+            calls.append(await _read_call(conn, page, target, notified.get(target_key(page, target))))
     return calls
 
 
-async def _read_call(conn: Connection, page: PageSent, target: Target, told: Notification | None) -> Call:
-    if told is not None:
-        at = told.ended_at if told.state is NotificationState.SENT else None
-        return Call(target.who, target.channel.words, at, told.last_error)
+async def _read_call(conn: Connection, page: PageSent, target: Target, notified: Notification | None) -> Call:
+    if notified is not None:
+        at = notified.ended_at if notified.state is NotificationState.SENT else None
+        return Call(target.who, target.channel.words, at, notified.last_error)
     key = page_key(page) if target.channel is Channel.MENTION else target_key(page, target)
     ts, why = await messages.read_message_state(conn, key=key)
     return Call(target.who, target.channel.words, _moment(ts), why)
@@ -116,7 +116,7 @@ class DrillRunner(PeriodicTask):
         logger.info("drill %d: %s", drill.id, ended)
         if incident is not None:
             incident = await service.find(conn, incident.id)
-            await self._incident_store.say(
+            await self._incident_store.post(
                 conn, incident, f"{incident.message_key}:drill", report_message(drill, found)
             )
             if incident.state is not IncidentState.RESOLVED:

@@ -123,7 +123,7 @@ class ExternalDeployWatcher(PeriodicTask):
             await deployments.settle_rollout(conn, id=external_deploy.id, is_settled=is_settled(found))
             if verdict.is_final:
                 await deployments.close_rollout(conn, id=external_deploy.id, outcome=verdict.sentence)
-            await self._say(conn, external_deploy, about, verdict, is_settled=is_settled(found))
+            await self._post(conn, external_deploy, about, verdict, is_settled=is_settled(found))
         self._wake_ups.outbox.set()
         return verdict.is_final
 
@@ -136,7 +136,7 @@ class ExternalDeployWatcher(PeriodicTask):
         facts = replace(await gather_verify(self._world, targets, external_deploy.commit_sha), stored=True)
         return Evidence(services, facts, await self._world.migrations())
 
-    async def _say(
+    async def _post(
         self,
         conn: Connection,
         external_deploy: ExternalDeploy,

@@ -254,11 +254,11 @@ async def gather_logs(
     services: Sequence[Service],
     states: Mapping[Service, ServiceState] | Unavailable,
     *,
-    look_back: timedelta = LOGS_LOOK_BACK,
+    earlier: timedelta = LOGS_LOOK_BACK,
 ) -> list[logs.Facts]:
-    """The log of the current deployment of each service, without the lines older than `look_back`."""
+    """The log of the current deployment of each service, without the lines older than `earlier`."""
     async with asyncio.TaskGroup() as group:
-        read = {service: group.create_task(_read_lines(world, service, states, look_back)) for service in services}
+        read = {service: group.create_task(_read_lines(world, service, states, earlier)) for service in services}
         due = group.create_task(read_due(world))
     now = datetime.now(UTC)
     return [
@@ -291,7 +291,7 @@ def _known(states: Mapping[Service, ServiceState] | Unavailable, service: Servic
 
 
 async def _read_lines(
-    world: World, service: Service, states: Mapping[Service, ServiceState] | Unavailable, look_back: timedelta
+    world: World, service: Service, states: Mapping[Service, ServiceState] | Unavailable, earlier: timedelta
 ) -> list[LogLine] | Unavailable:
     state = find_state(states, service)
     if isinstance(state, Unavailable):
@@ -301,7 +301,7 @@ async def _read_lines(
     lines = await world.ask_railway(RailwayClient.read_logs, state.current.id, limit=DIGEST_LINES)
     if isinstance(lines, Unavailable):
         return lines
-    oldest = datetime.now(UTC) - look_back
+    oldest = datetime.now(UTC) - earlier
     return [line for line in lines if line.timestamp >= oldest]
 
 
@@ -325,7 +325,7 @@ async def gather_doctor(world: World) -> doctor.Facts:
         due = group.create_task(read_due(world))
         failed = group.create_task(world.read(list_failed_jobs, window=FAILED_WITHIN, limit=500))
         roles = group.create_task(world.read(list_session_roles))
-        told = group.create_task(_read_logs(world))
+        log_reads = group.create_task(_read_logs(world))
         drift = group.create_task(world.read(read_drift))
         endpoints = group.create_task(world.ask_api(DragonflyApi.read_endpoints))
         exposures = group.create_task(world.read(list_exposures))
@@ -336,7 +336,7 @@ async def gather_doctor(world: World) -> doctor.Facts:
         claiming=claiming.ClaimingFacts(health.as_of, health.stale_after, health.heartbeats, due.result()),
         failed=failed.result(),
         roles=roles.result(),
-        logs=told.result(),
+        logs=log_reads.result(),
         drift=drift.result(),
         endpoints=endpoints.result(),
         exposures=exposures.result(),

@@ -10,7 +10,7 @@ from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 
-CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
+CANNOT_READ = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
 _SHORTEST = timedelta(seconds=1)
 
 Target = tuple[Channel, str]
@@ -25,7 +25,7 @@ class PagedLevel:
 
     number: int
     name: str
-    phones: tuple[Target, ...]
+    outage_pagers: tuple[Target, ...]
     mentions: tuple[str, ...]
     wait: timedelta
     skipped: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ def wakes_people(api: ApiHealth | Unavailable, *, refuses_writes: bool = False) 
 
 def first_pages(levels: Sequence[PagedLevel]) -> int:
     """How many levels are paged at once: those before the first that has a pager wake no one at night."""
-    silent = next((n for n, level in enumerate(levels) if level.phones), len(levels) - 1)
+    silent = next((n for n, level in enumerate(levels) if level.outage_pagers), len(levels) - 1)
     return silent + 1 if levels else 0
 
 

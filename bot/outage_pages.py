@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from bot.config.fields import Invalid
 from bot.delivery.decide import GIVE_UP_AFTER
 from bot.delivery.pages import Pagers
-from bot.outage_levels import CANNOT_LOOK, PagedLevel, Target, first_pages, pages_due
+from bot.outage_levels import CANNOT_READ, PagedLevel, Target, first_pages, pages_due
 from bot.views import delivery as view
 from bot.world import World
 from services.clients.slack import SlackClient
@@ -39,7 +39,7 @@ class Rung:
     why_not: str | None
 
 
-class Phones:
+class OutagePagers:
     """One for the process."""
 
     def __init__(self, pagers: Pagers, *, environment: str | None) -> None:
@@ -58,12 +58,12 @@ class Phones:
         """It is over and stored."""
         self._rung.clear()
 
-    async def ring(self, line: str, targets: Sequence[Target], *, since: datetime, number: int = 0) -> None:
+    async def page_targets(self, line: str, targets: Sequence[Target], *, since: datetime, number: int = 0) -> None:
         """Tell those who were not told yet by the page of this number, which counts from 0; whom a repetition may still
         reach is tried again by the next call."""
         self._over_at = None
         left = [target for target in targets if (number, target) not in self._rung]
-        await asyncio.gather(*(self._ring(target, line, since, number) for target in left))
+        await asyncio.gather(*(self._send(target, line, since, number) for target in left))
 
     async def acknowledge(self) -> None:
         """Acknowledged: pagers that ring are notified once, and once more when it is over."""
@@ -83,9 +83,9 @@ class Phones:
     async def _acknowledge(self, key: tuple[int, Target], page: Page) -> None:
         subject = f"ACKNOWLEDGED {page.subject.removeprefix('PAGE ')}"
         text, now = "Acknowledged in Slack.", datetime.now(UTC)
-        told = replace(page, subject=subject, text=text, at=now, event=PageEvent.ACKNOWLEDGED)
+        acknowledgement = replace(page, subject=subject, text=text, at=now, event=PageEvent.ACKNOWLEDGED)
         try:
-            await self._pagers.notify(*key[1], told)
+            await self._pagers.notify(*key[1], acknowledgement)
         except SourceError as error:
             logger.warning("%s was not notified of the acknowledgement: %s", key[1][1], error.why)
 
@@ -102,7 +102,7 @@ class Phones:
                 return
         self._ringing.pop(key, None)
 
-    async def _ring(self, target: Target, line: str, since: datetime, number: int) -> None:
+    async def _send(self, target: Target, line: str, since: datetime, number: int) -> None:
         means, name = target
         # The same key in all replicas, so that a receiver rings once; another one for an outage of another hour.
         key = f"dragonfly:{self._environment}:outage:{since:%Y-%m-%dT%H}{f':{number}' if number else ''}"
@@ -133,18 +133,18 @@ class OutagePaging:
     def __init__(
         self,
         slack: SlackClient,
-        phones: Phones,
+        outage_pagers: OutagePagers,
         *,
         levels: Callable[[], Awaitable[Sequence[PagedLevel]]],
         grace: timedelta,
-        look_every: timedelta,
+        check_every: timedelta,
     ) -> None:
         self._slack = slack
-        self._phones = phones
+        self._outage_pagers = outage_pagers
         self._read_levels = levels
         self._grace = grace
-        self._look_every = look_every
-        self._looked_at: datetime | None = None
+        self._check_every = check_every
+        self._checked_at: datetime | None = None
         self._levels: Sequence[PagedLevel] = ()
         self._paged = 0
         self._line = ""
@@ -157,10 +157,10 @@ class OutagePaging:
         self._line = line
         return [one for level in self._first for one in level.mentions]
 
-    async def ring_first(self, *, since: datetime) -> None:
+    async def page_first_level(self, *, since: datetime) -> None:
         """The phones of the first levels; whom a repetition may still reach is tried again by the next call."""
         for number, level in enumerate(self._first):
-            await self._phones.ring(self._line, level.phones, since=since, number=number)
+            await self._outage_pagers.page_targets(self._line, level.outage_pagers, since=since, number=number)
 
     async def page_without_slack(self, *, since: datetime, first_at: datetime, is_last_leader: bool) -> None:
         """Page by phone the levels that are due while Slack does not take the message. `first_at`: of the first pages.
@@ -170,7 +170,7 @@ class OutagePaging:
         due = self._due(first_at, is_last_leader=is_last_leader)
         while self._paged < due:
             level = self._levels[self._paged % len(self._levels)]
-            await self._phones.ring(self._line, level.phones, since=since, number=self._paged)
+            await self._outage_pagers.page_targets(self._line, level.outage_pagers, since=since, number=self._paged)
             self._paged += 1
 
     def _due(self, first_at: datetime, *, is_last_leader: bool) -> int:
@@ -185,9 +185,9 @@ class OutagePaging:
             return
         now = datetime.now(UTC)
         due = self._due(datetime.fromtimestamp(float(ts), UTC), is_last_leader=is_last_leader)
-        if due <= self._paged and not self._is_time_to_look(now):
+        if due <= self._paged and not self._is_time_to_check(now):
             return
-        self._looked_at = now
+        self._checked_at = now
         if await self._find(channel_id, ts, ACKNOWLEDGED):
             await self._stop()
             return
@@ -204,30 +204,32 @@ class OutagePaging:
 
     def forget(self) -> None:
         """It is over and stored."""
-        self._levels, self._paged, self._looked_at, self.acknowledged = (), 0, None, False
+        self._levels, self._paged, self._checked_at, self.acknowledged = (), 0, None, False
 
     @property
     def _first(self) -> Sequence[PagedLevel]:
         return self._levels[: first_pages(self._levels)]
 
-    def _is_time_to_look(self, now: datetime) -> bool:
+    def _is_time_to_check(self, now: datetime) -> bool:
         """Whether it may have been acknowledged at another replica, while pagers of this one ring."""
-        return self._looked_at is None or now - self._looked_at >= self._look_every
+        return self._checked_at is None or now - self._checked_at >= self._check_every
 
     async def _stop(self) -> None:
         self.acknowledged = True
-        await self._phones.acknowledge()
+        await self._outage_pagers.acknowledge()
 
     async def _page(self, channel_id: str, ts: str, number: int, *, since: datetime) -> None:
         level, key = self._levels[number % len(self._levels)], f"{PAGED}:{number}"
         try:
             is_paged = await self._find(channel_id, ts, key)
         except SourceError:
-            await self._phones.ring(self._line, level.phones, since=since, number=number)  # they do not need Slack
+            await self._outage_pagers.page_targets(
+                self._line, level.outage_pagers, since=since, number=number
+            )  # they do not need Slack
             raise
         if is_paged:
             return
-        await self._phones.ring(self._line, level.phones, since=since, number=number)
+        await self._outage_pagers.page_targets(self._line, level.outage_pagers, since=since, number=number)
         text, blocks = view.paged_note(level)
         await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=key)
 
@@ -237,7 +239,7 @@ class OutagePaging:
         try:
             return await self._slack.find(channel_id, key, since=since, thread_ts=ts) is not None
         except SlackRefusedError as refused:
-            if refused.code not in CANNOT_LOOK:
+            if refused.code not in CANNOT_READ:
                 raise
             logger.warning("a page may be sent twice: %s", refused.why)
             return False
@@ -254,8 +256,8 @@ async def on_call_levels(world: World, pagers: Pagers) -> Sequence[PagedLevel]:
         people = world.settings.people
         approvers = () if isinstance(people, Invalid) else people.approvers
         return [PagedLevel(1, "everybody", tuple(pagers.everybody()), approvers, CALL_AGAIN_AFTER)]
-    if not any(level.phones for level in levels):
-        levels[0] = replace(levels[0], phones=tuple(pagers.everybody()))
+    if not any(level.outage_pagers for level in levels):
+        levels[0] = replace(levels[0], outage_pagers=tuple(pagers.everybody()))
     return levels
 
 
@@ -268,6 +270,8 @@ async def _chain(world: World) -> Chain:
 
 
 def _level(number: int, level: ChainLevel) -> PagedLevel:
-    phones = [(one.channel, one.address) for one in level.targets if one.channel.leaves_slack]
+    outage_pagers = [(one.channel, one.address) for one in level.targets if one.channel.leaves_slack]
     mentions = [one.address for one in level.targets if one.channel in (Channel.MENTION, Channel.DIRECT)]
-    return PagedLevel(number, level.name, tuple(phones), tuple(dict.fromkeys(mentions)), level.wait, level.skipped)
+    return PagedLevel(
+        number, level.name, tuple(outage_pagers), tuple(dict.fromkeys(mentions)), level.wait, level.skipped
+    )

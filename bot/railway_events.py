@@ -113,8 +113,8 @@ def may_concern(body: bytes, environment_id: str | None) -> bool:
 
     The form of today has it in `resource.environment.id`, the one until 2025 in `environment.id`.
     """
-    told = _environment_id(body)
-    return environment_id is None or told is None or told == environment_id
+    workspace_id = _environment_id(body)
+    return environment_id is None or workspace_id is None or workspace_id == environment_id
 
 
 def _environment_id(body: bytes) -> str | None:
@@ -122,8 +122,8 @@ def _environment_id(body: bytes) -> str | None:
         event = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    told = _get(_get(event, "resource"), "environment") or _get(event, "environment")
-    found = _get(told, "id")
+    workspace_id = _get(_get(event, "resource"), "environment") or _get(event, "environment")
+    found = _get(workspace_id, "id")
     return found if isinstance(found, str) and found else None
 
 

@@ -41,7 +41,7 @@ from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
-from bot.outage_pages import OutagePaging, Phones, on_call_levels
+from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.railway_events import RefreshNotices
 from bot.retention import Retention
@@ -101,7 +101,7 @@ class ChangeWiring:
         in_file = world.name_of
         world.absent = self.groups.absent
         world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
-        message_writer = RunMessageWriter(self._say, wake_ups)
+        message_writer = RunMessageWriter(self._run_message, wake_ups)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
         approver_paging = ApproverPaging.of(settings.changing, schedule)
         self.approval_service = ApprovalService(
@@ -137,7 +137,7 @@ class ChangeWiring:
         await self.approval_service.aclose()
         await self.groups.aclose()
 
-    def _say(self, record: Record, head: str | None) -> Content:
+    def _run_message(self, record: Record, head: str | None) -> Content:
         return run_message(record, approvers=self._approvers(record.run), audit_head=head)
 
     def _approvers(self, run: Run) -> Sequence[str]:
@@ -276,11 +276,11 @@ class Wiring:
         messages = AlertMessages(
             rules,
             channel=core_wiring.channel,
-            railway_every_s=core_wiring.settings.watching.railway_every_s,
+            railway_every_s=core_wiring.settings.evaluator.railway_every_s,
             home=incident_thread_of,
             owners=owners_of,
         )
-        incident_store = make_incident_store(core_wiring.world, self.changing.names.of, self.wake_ups, messages.say)
+        incident_store = make_incident_store(core_wiring.world, self.changing.names.of, self.wake_ups, messages.write)
         retell = partial(incident_store.retell, core_wiring.database)
         self.changing.approval_service.on_request = ImpliedAcknowledgement(
             core_wiring.database, incident_store, responders(core_wiring.world)
@@ -292,7 +292,7 @@ class Wiring:
         escalation = Escalation(core_wiring.database, incident_store)
         triage_summary = TriageSummary(core_wiring.database, core_wiring.world, incident_store)
         drill_runner = DrillRunner(core_wiring.database, incident_store)
-        rollouts = ExternalDeployWatcher(
+        external_deployments = ExternalDeployWatcher(
             core_wiring.world, core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups
         )
         on_alert = AlertRouting(incident_store).on_alert
@@ -306,10 +306,10 @@ class Wiring:
             rules,
             message_writer,
             wake_ups=self.wake_ups,
-            on_services=rollouts.see,
+            on_services=external_deployments.see,
             name_of=self.changing.names.known,
         )
-        tasks: list[PeriodicTask] = [watch, rollouts, *sender.tasks, *notifiers, escalation, triage_summary]
+        tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)
@@ -388,20 +388,20 @@ def _switch(core_wiring: CoreWiring, webhooks: Webhooks, heartbeat_monitor: Hear
 
 def _outage(core_wiring: CoreWiring, leader: Leader, pagers: Pagers, wake_ups: WakeUps) -> Outage:
     settings = core_wiring.settings.outage
-    phones = Phones(pagers, environment=core_wiring.settings.environment)
+    outage_pagers = OutagePagers(pagers, environment=core_wiring.settings.environment)
     paging = OutagePaging(
         core_wiring.slack,
-        phones,
+        outage_pagers,
         levels=lambda: on_call_levels(core_wiring.world, pagers),
         grace=timedelta(seconds=settings.others_after_s + settings.spread_s),
-        look_every=timedelta(seconds=settings.find_every_s),
+        check_every=timedelta(seconds=settings.find_every_s),
     )
     return Outage(
         leader,
         core_wiring.world,
         core_wiring.database,
         core_wiring.slack,
-        phones,
+        outage_pagers,
         paging,
         channel=core_wiring.channel,
         settings=settings,

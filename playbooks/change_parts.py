@@ -76,7 +76,9 @@ def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> li
     if not load.workers(services):
         return [f"no worker of {' and '.join(service.short for service in services if service.worker_type)} is alive"]
     jobs = load.held(services)
-    line = f"{verb} {counted(len(load.workers(services)), 'worker')}{_holding(load, jobs, load.as_of)}{_waiting(load)}"
+    line = (
+        f"{verb} {counted(len(load.workers(services)), 'worker')}{_jobs_words(load, jobs, load.as_of)}{_waiting(load)}"
+    )
     return [line, *_named(jobs)]
 
 
@@ -99,7 +101,7 @@ def doubts(load: Load) -> list[str]:
     return lines
 
 
-def _holding(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
+def _jobs_words(load: Load, jobs: Sequence[RunningJob], now: datetime) -> str:
     if isinstance(load.running, Unavailable):
         return ", their jobs are unknown"
     if not jobs:
@@ -166,7 +168,7 @@ def unavailable(fact: Unavailable) -> NoPlan:
         f"{fact.source} is required and not available: {fact.why}",
         "try again, or check the settings",
         (NextStep("Check the settings", "check-config"),),
-        is_unseen=True,
+        is_unknown=True,
     )
 
 

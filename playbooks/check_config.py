@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from playbooks.checks import drift
 from playbooks.checks.bot import check_channel
 from playbooks.checks.heartbeats import limit_words
-from playbooks.checks.oncall import Targets, check_absent, check_reach
+from playbooks.checks.oncall import Targets, check_absent, check_targets
 from playbooks.checks.settings import Group, check_group
 from playbooks.model import Finding, Status
 from services.domain.database import SchemaDrift
@@ -29,7 +29,7 @@ class Facts:
     """`operators`, `approvers`: the Slack ids that are listed, None when the variable is malformed.
 
     `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
-    no one can get it done, None when people can; empty when the policy cannot be used. `phones`: how many
+    no one can get it done, None when people can; empty when the policy cannot be used. `outside_targets`: how many
     targets there are outside Slack. `is_monitored`: whether an outside monitor watches the bot.
     `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
     `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
@@ -42,7 +42,7 @@ class Facts:
     sources: Mapping[str, Unavailable | None]
     drift: SchemaDrift | Unavailable
     gaps: Mapping[str, str | Unavailable | None]
-    phones: int
+    outside_targets: int
     is_monitored: bool
     schedule: Schedule | None = None
     targets: Targets = field(default_factory=Targets)
@@ -60,7 +60,7 @@ def check(facts: Facts) -> list[Finding]:
         *_check_changes(facts.gaps),
         *_check_oncall(facts),
         _check_limits(facts.stale_after),
-        _check_phones(facts.phones),
+        _check_outside_targets(facts.outside_targets),
         _check_monitor(facts.is_monitored),
         *([check_channel(facts.channel_problem)] if facts.channel_problem else []),
         *_check_refused(facts.refused),
@@ -119,7 +119,7 @@ def _check_limits(limits: StaleLimits) -> Finding:
     )
 
 
-def _check_phones(count: int) -> Finding:
+def _check_outside_targets(count: int) -> Finding:
     """Slack may be muted at night."""
     evidence = {"targets": count}
     if count == 0:
@@ -153,7 +153,7 @@ def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Find
 
 def _check_oncall(facts: Facts) -> list[Finding]:
     if facts.schedule is not None:
-        return [*check_reach(facts.schedule, facts.targets), *check_absent(facts.schedule, facts.absent)]
+        return [*check_targets(facts.schedule, facts.targets), *check_absent(facts.schedule, facts.absent)]
     if any(group.name == "oncall" and group.faults for group in facts.groups):
         return []  # said already, with the line
     detail = "incidents page the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"

@@ -39,7 +39,7 @@ from services.domain.errors import Unavailable
 from services.domain.services import Service, same_sha, short_sha
 
 WHOLE_SHA = 40
-LOOK = (NextStep("What is deployed", "sha"),)
+STEPS = (NextStep("What is deployed", "sha"),)
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ def _complete(facts: Facts, sha: str) -> str | NoPlan:
     """The whole SHA: Railway builds nothing from a part of one, and a part may mean two commits."""
     known = sorted({one.commit_sha for one in _known(facts) if one.commit_sha and same_sha(one.commit_sha, sha)})
     if len(known) > 1:
-        return NoPlan(f"{sha} means more than one commit: {', '.join(known)}", "write more characters", LOOK)
+        return NoPlan(f"{sha} means more than one commit: {', '.join(known)}", "write more characters", STEPS)
     if known:
         return known[0]
     if len(sha) < WHOLE_SHA:
         return NoPlan(
             f"Railway has never seen a commit {sha}, so its full SHA is unknown",
             f"write all {WHOLE_SHA} characters: git rev-parse {sha}",
-            LOOK,
+            STEPS,
         )
     return sha
 

@@ -438,8 +438,8 @@ def _error(found: _Found, service: Service) -> str:
 
 def _saying(found: _Found, words: str) -> list[Finding]:
     """Lines of logs and errors of jobs that have these words."""
-    told = [*found.wrong("logs"), *found.wrong("queue")]
-    return [one for one in told if words in one.title.lower()]
+    wrong_findings = [*found.wrong("logs"), *found.wrong("queue")]
+    return [one for one in wrong_findings if words in one.title.lower()]
 
 
 def _first(findings: Sequence[Finding]) -> datetime | None:

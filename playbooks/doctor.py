@@ -86,8 +86,8 @@ class Report:
     @property
     def findings(self) -> list[Finding]:
         """All lines: causes and what follows from them, what else is wrong or unknown, what is over, what is fine."""
-        told = [one for item in self.diagnosed.diagnoses for one in (item.finding, *item.follows)]
-        return [*told, *self.wrong, *self.unknown, *self.past, *self.fine]
+        explained = [one for item in self.diagnosed.diagnoses for one in (item.finding, *item.follows)]
+        return [*explained, *self.wrong, *self.unknown, *self.past, *self.fine]
 
     @property
     def status(self) -> Status:
@@ -106,7 +106,7 @@ def as_stored(facts: Facts) -> Facts:
 
 def report(facts: Facts) -> Report:
     """What is wrong and why, the cause before what follows from it."""
-    found = list(map(_with_row, _look(facts)))
+    found = list(map(_with_row, _checks(facts)))
     diagnosed = health.diagnose_with(facts.health, found)
     areas: dict[str, list[Finding]] = {area: [] for area in AREAS}
     for finding in diagnosed.rest:
@@ -120,7 +120,7 @@ def _area(finding: Finding) -> str:
     return _AREA_OF[finding.check.split(".")[0]]
 
 
-def _look(facts: Facts) -> Iterator[Finding]:
+def _checks(facts: Facts) -> Iterator[Finding]:
     seen = health.check(facts.health)
     yield from seen
     yield from queue.check_claiming(facts.claiming)
@@ -164,13 +164,13 @@ def _shortly(titles: Sequence[str]) -> str:
 
 def _with_row(finding: Finding) -> Finding:
     """With its row of the troubleshooting table, where it has none yet and its evidence is there."""
-    is_told = finding.status not in _WRONG or "symptom" in finding.evidence
-    symptom = None if is_told else _symptom(finding)
+    is_explained = finding.status not in _WRONG or "symptom" in finding.evidence
+    symptom = None if is_explained else _symptom(finding)
     if symptom is None:
         return finding
-    told = explain(finding, symptom)
+    explained = explain(finding, symptom)
     # A missing permission is not fixed in any variable.
-    return replace(told, next_step=finding.next_step) if finding.check.startswith("drift.") else told
+    return replace(explained, next_step=finding.next_step) if finding.check.startswith("drift.") else explained
 
 
 def _symptom(finding: Finding) -> Symptom | None:

@@ -124,8 +124,8 @@ def _refuse(facts: Facts) -> NoPlan | None:
     return None
 
 
-def _not_ready(why: str, what_next: str, look: str) -> NoPlan:
-    return NoPlan(why, what_next, (NextStep("Look at it", look),))
+def _not_ready(why: str, what_next: str, command: str) -> NoPlan:
+    return NoPlan(why, what_next, (NextStep("Look at it", command),))
 
 
 def _steps(sample: SampleFile, *, keep: bool) -> Iterator[Step]:

@@ -136,7 +136,7 @@ def check(facts: Facts) -> list[Finding]:
         *_beyond(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
-    return [*found, *_telling(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]
+    return [*found, *_relevant(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]
 
 
 def report(facts: Facts) -> Report:
@@ -163,15 +163,15 @@ def _beyond(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[
     return [f for f in findings if not (isinstance(server, Unavailable) and f.status is Status.UNKNOWN)]
 
 
-def _telling(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+def _relevant(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
     """What the SHAs add to the other findings.
 
     One service's SHA is told when it is wrong; that it is unknown is told once, for all, and not at all where each
     service without a SHA is known to be down: that is no second trouble.
     """
     down = {finding.service.short for finding in others if finding.service and finding.status is Status.FAIL}
-    telling = [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]
-    return [f for f in telling if f.status is not Status.UNKNOWN or _without_sha(f) - down]
+    relevant = [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]
+    return [f for f in relevant if f.status is not Status.UNKNOWN or _without_sha(f) - down]
 
 
 def _without_sha(finding: Finding) -> set[str]:
@@ -199,19 +199,19 @@ def _subject(finding: Finding) -> str:
 def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Sequence[Line]) -> str:
     name = environment or "this environment"
     wrong = [line for line in lines if line.status is not Status.OK]
-    told = [(one.finding.status, _lower(one.finding.title)) for one in diagnoses]
-    told += [(line.status, _first(line)) for line in wrong]
-    if not told:
+    headlines = [(one.finding.status, _lower(one.finding.title)) for one in diagnoses]
+    headlines += [(line.status, _first(line)) for line in wrong]
+    if not headlines:
         return f"{name} is healthy"
-    told.sort(key=lambda one: -one[0].urgency)
-    status, title = told[0]
-    said = {
+    headlines.sort(key=lambda one: -one[0].urgency)
+    status, title = headlines[0]
+    sentence = {
         Status.FAIL: f"{name} is not healthy",
         Status.UNKNOWN: f"{name} may not be healthy",
         Status.WARN: f"{name} is healthy, with a warning",
     }[status]
-    more = f", and {len(told) - 1} more" if len(told) > 1 else ""
-    return f"{said}: {title}{more}"
+    more = f", and {len(headlines) - 1} more" if len(headlines) > 1 else ""
+    return f"{sentence}: {title}{more}"
 
 
 def _lower(title: str) -> str:

@@ -75,8 +75,8 @@ def _merge(known: Sequence[Deployment], state: ServiceState | None, *, since: da
 def _newest(facts: Facts, service: Service) -> Deployment | None:
     """The newest deployment of the window that changed what the service runs, or was to."""
     fitting = [one for one in facts.made.get(service, ()) if one.created_at >= facts.now - LOOK_BACK]
-    changing = [one for one in fitting if one.status is not DeploymentStatus.SKIPPED and not _is_same_again(facts, one)]
-    return max(changing, key=lambda one: one.created_at, default=None)
+    relevant = [one for one in fitting if one.status is not DeploymentStatus.SKIPPED and not _is_same_again(facts, one)]
+    return max(relevant, key=lambda one: one.created_at, default=None)
 
 
 def _is_same_again(facts: Facts, deployment: Deployment) -> bool:

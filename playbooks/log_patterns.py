@@ -173,8 +173,8 @@ PATTERNS = (
 # What a later line of the same replica has to say so that a failure is over: a job that was done proves everything
 # that jobs need, and a worker that could claim one reaches the database.
 _DONE = re.compile(r"\] Job completed:")
-_LOOKED = re.compile(r"No pending jobs found|claimed job")
-_REACHED = re.compile(rf"PostgreSQL connection established|{_LOOKED.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}")
+_READ = re.compile(r"No pending jobs found|claimed job")
+_REACHED = re.compile(rf"PostgreSQL connection established|{_READ.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}")
 _ENDED_BY: Mapping[Topic, re.Pattern[str]] = {
     Topic.CRASH_LOOP: _DONE,
     Topic.PERMISSIONS: _DONE,
@@ -198,7 +198,7 @@ def recognise(message: str) -> Pattern | None:
 def ends(failure: str, topic: Topic, later: str) -> bool:
     """Whether a later line shows that what the failure told is over."""
     if failure.startswith("claim_pending_job:"):
-        return _LOOKED.search(later) is not None
+        return _READ.search(later) is not None
     if topic is Topic.REQUESTS and _route(failure) != _route(later):
         return False  # one route may work while another does not
     return topic in _ENDED_BY and _ENDED_BY[topic].search(later) is not None

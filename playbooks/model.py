@@ -131,10 +131,10 @@ def decode_plan(stored: Mapping[str, Any]) -> Plan:
 class NoPlan:
     """There is nothing to do, or it must not be done: why, and what to do instead. No plan is stored.
 
-    `is_unseen`: only because a fact is not available, which says nothing about a plan that was made before.
+    `is_unknown`: only because a fact is not available, which says nothing about a plan that was made before.
     """
 
     why: str
     what_next: str
     next_steps: tuple[NextStep, ...] = ()
-    is_unseen: bool = False
+    is_unknown: bool = False

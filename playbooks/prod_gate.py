@@ -31,24 +31,24 @@ class Facts:
 
 def check(facts: Facts, *, strict: bool = False) -> list[Finding]:
     """One finding a gate, in the runbook's order. `strict`: a warning and an unknown fail too."""
-    found = [gate("gate", name, findings) for name, findings in zip(GATES, _look(facts), strict=True)]
+    found = [gate("gate", name, findings) for name, findings in zip(GATES, _checks(facts), strict=True)]
     return [_strictly(finding) for finding in found] if strict else found
 
 
 def find_causes(facts: Facts) -> Diagnosed:
     """What the gates look at, under the causes that explain it."""
-    findings = [finding for findings in _look(facts) for finding in findings]
+    findings = [finding for findings in _checks(facts) for finding in findings]
     return health.diagnose_with(facts.health, findings)
 
 
 def is_explained(found: Finding, diagnosed: Diagnosed) -> bool:
     """Whether all that keeps a gate shut follows from a cause."""
-    told = {one.check for item in diagnosed.diagnoses for one in (item.finding, *item.follows)}
+    explained = {one.check for item in diagnosed.diagnoses for one in (item.finding, *item.follows)}
     shut = [check for check, seen in found.evidence.items() if isinstance(seen, dict) and seen["status"] != Status.OK]
-    return bool(shut) and told.issuperset(shut)
+    return bool(shut) and explained.issuperset(shut)
 
 
-def _look(facts: Facts) -> list[list[Finding]]:
+def _checks(facts: Facts) -> list[list[Finding]]:
     seen = facts.health
     all_visible = database.sees_all(seen.server)
     beats = heartbeats.Facts(

@@ -61,14 +61,14 @@ def _deployments(facts: Facts) -> Iterator[Happening]:
     known = [
         (s, one) for s, listed in facts.deployments.items() if not isinstance(listed, Unavailable) for one in listed
     ]
-    rollouts: list[list[tuple[Service, Deployment]]] = []
+    waves: list[list[tuple[Service, Deployment]]] = []
     for service, one in sorted(known, key=lambda pair: pair[1].created_at):
-        same = next((each for each in rollouts if _is_one_rollout(each[-1][1], one)), None)
+        same = next((each for each in waves if _is_one_rollout(each[-1][1], one)), None)
         if same is None:
-            rollouts.append([(service, one)])
+            waves.append([(service, one)])
         else:
             same.append((service, one))
-    for rollout in rollouts:
+    for rollout in waves:
         yield Happening(rollout[-1][1].created_at, _rollout_words(rollout))
 
 

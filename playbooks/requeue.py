@@ -1,6 +1,6 @@
 """Put jobs that failed, or lost their worker, back into the queue
 
-When:   the cause of a group of failures is mended, or a stop left orphaned jobs.
+When:   the cause of a group of failures is fixed, or a stop left orphaned jobs.
 Effect: the jobs become pending, their attempts kept: a few first, the others when these do not fail again.
 Undo:   none needed. Handlers are idempotent, and a job that fails again is failed as before.
 """

@@ -80,7 +80,7 @@ def _refuse(found: Standing, *, through_zero: bool) -> NoPlan | None:
             f"Railway does not report how many replicas {short} has, so they could not be restored",
             "restart it without --through-zero",
             (_run(again),),
-            is_unseen=True,
+            is_unknown=True,
         )
     return None
 

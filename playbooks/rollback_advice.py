@@ -128,8 +128,8 @@ def find_target(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], 
         return _by_commit(scope, pasts, ranked, to)
     named = [(past, one) for past in pasts for one in past.deployments if is_meant(one, to)]
     if len(named) > 1:
-        look = NextStep("Deployments", f"deployments {pasts[0].service.short}")
-        return NoPlan(f"{to} means more than one deployment", "write more characters of its id", (look,))
+        deployments_step = NextStep("Deployments", f"deployments {pasts[0].service.short}")
+        return NoPlan(f"{to} means more than one deployment", "write more characters of its id", (deployments_step,))
     if not named:
         return _by_commit(scope, pasts, ranked, to)
     return _by_id(*named[0], ranked, alone=len(pasts) == 1)
@@ -191,15 +191,19 @@ def _find_commit(scope: str, pasts: Sequence[Past], to: str) -> str | NoPlan:
     """The whole SHA that the prefix means."""
     known = sorted({one.commit_sha for past in pasts for one in past.deployments if one.commit_sha})
     matching = [sha for sha in known if same_sha(sha, to)]
-    look = NextStep("Deployments", f"deployments {pasts[0].service.short}")
+    deployments_step = NextStep("Deployments", f"deployments {pasts[0].service.short}")
     if len(matching) == 1:
         return matching[0]
     if matching:
-        return NoPlan(f"{to} means more than one commit: {', '.join(matching)}", "write more characters", (look,))
+        return NoPlan(
+            f"{to} means more than one commit: {', '.join(matching)}", "write more characters", (deployments_step,)
+        )
     if is_sha(to.lower()):
         return _rebuild(f"{scope} has no deployment of {short_sha(to)} among those that Railway lists", scope, to)
     return NoPlan(
-        f"{scope} has no deployment with this id", "name a commit or a deployment that Railway lists", (look,)
+        f"{scope} has no deployment with this id",
+        "name a commit or a deployment that Railway lists",
+        (deployments_step,),
     )
 
 

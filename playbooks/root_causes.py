@@ -89,8 +89,8 @@ class Diagnosed:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All of them: causes, what follows from each, and the rest."""
-        told = [finding for one in self.diagnoses for finding in (one.finding, *one.follows)]
-        return (*told, *self.rest)
+        explained = [finding for one in self.diagnoses for finding in (one.finding, *one.follows)]
+        return (*explained, *self.rest)
 
     @property
     def status(self) -> Status:
@@ -145,7 +145,7 @@ def _of_topics(*topics: Topic) -> Test:
     return lambda _, finding: finding.evidence.get("topic") in topics
 
 
-def _says(*words: str) -> Test:
+def _mentions(*words: str) -> Test:
     """Whether the title has one of these words, in lower case."""
     return lambda _, finding: any(word in finding.title.lower() for word in words)
 
@@ -179,8 +179,9 @@ _SHARED = frozenset(
     {"queue.backlog", "queue.orphaned", "queue.errors", "sha.same"}
 )  # what one service may spoil for all
 _IN_SERVICE = ("deployment", "heartbeats", "workers", "claiming", "logs", "sha", "queue.backlog", "queue.orphaned")
-_tells_of_database = _either(
-    _of_topics(Topic.CONNECTIVITY, Topic.REQUESTS), _says("connection", "operationalerror", "database", "pool", "idle")
+_is_about_database = _either(
+    _of_topics(Topic.CONNECTIVITY, Topic.REQUESTS),
+    _mentions("connection", "operationalerror", "database", "pool", "idle"),
 )
 _MISSING_WORDS = ("does not exist", "undefined")
 
@@ -190,7 +191,7 @@ EXPLAINS: Mapping[Kind, tuple[Follow, ...]] = {
         Follow("api", _WRONG, _is_server_error),
         Follow("intake", _WRONG, _is_server_error),
         Follow("workers", _WRONG, _lacks_database),
-        Follow("logs", _NOT_FINE, _tells_of_database),
+        Follow("logs", _NOT_FINE, _is_about_database),
         Follow("deployment", _WRONG, _is_fresh_crash),
         Follow("drift.endpoints", _UNKNOWN),
     ),
@@ -199,19 +200,19 @@ EXPLAINS: Mapping[Kind, tuple[Follow, ...]] = {
         Follow("api", _WRONG, _is_server_error),
         Follow("intake", _WRONG, _is_server_error),
         Follow("workers", _WRONG, _lacks_database),
-        Follow("logs", _WRONG, _tells_of_database),
+        Follow("logs", _WRONG, _is_about_database),
     ),
     Kind.NO_WRITES: (
         *map(Follow, ("api", "intake", "workers", "heartbeats", "claiming", "deployment")),
         Follow("queue.backlog"),
         Follow("queue.orphaned"),
-        Follow("logs", _WRONG, _either(_tells_of_database, _says("read-only", "disk", "space"))),
+        Follow("logs", _WRONG, _either(_is_about_database, _mentions("read-only", "disk", "space"))),
     ),
     Kind.MIGRATIONS: (
         Follow("drift"),
         Follow("database.schemas"),
-        Follow("queue.errors", _WRONG, _says(*_MISSING_WORDS)),
-        Follow("logs", _WRONG, _either(_says(*_MISSING_WORDS), _of_topics(Topic.REQUESTS))),
+        Follow("queue.errors", _WRONG, _mentions(*_MISSING_WORDS)),
+        Follow("logs", _WRONG, _either(_mentions(*_MISSING_WORDS), _of_topics(Topic.REQUESTS))),
         Follow("claiming", _WRONG),
         Follow("workers", _WRONG),
         Follow("api", _WRONG, _is_server_error),
@@ -219,11 +220,11 @@ EXPLAINS: Mapping[Kind, tuple[Follow, ...]] = {
         *(Follow(area, _UNKNOWN) for area in _READ_IN_DATABASE),
     ),
     Kind.PERMISSIONS: (
-        Follow("drift", _WRONG, _says("permission denied", " lacks ", "hides")),
+        Follow("drift", _WRONG, _mentions("permission denied", " lacks ", "hides")),
         Follow("database.schemas"),
         Follow("database.visibility"),
         Follow("roles", _WRONG),
-        Follow("queue.errors", _WRONG, _says("permission denied")),
+        Follow("queue.errors", _WRONG, _mentions("permission denied")),
         Follow("logs", _WRONG, _of_topics(Topic.PERMISSIONS, Topic.REQUESTS)),
         Follow("claiming", _WRONG),
         Follow("workers", _WRONG),

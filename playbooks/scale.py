@@ -87,9 +87,11 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
     if from_ is None:
         return _unknown_count(service)
     if to == from_:
-        look = "heartbeats" if service.worker_type else "health"
+        command = "heartbeats" if service.worker_type else "health"
         return NoPlan(
-            f"{service.short} already has {counted(from_, 'replica')}", "nothing to do", (NextStep("Look at it", look),)
+            f"{service.short} already has {counted(from_, 'replica')}",
+            "nothing to do",
+            (NextStep("Look at it", command),),
         )
     if to == 0 and service is Service.API:
         steps = (NextStep("Restart api", "restart api"), NextStep("Roll back api", "rollback api"))
@@ -119,7 +121,7 @@ def _unknown_count(service: Service) -> NoPlan:
         f"Railway does not report how many replicas {service.short} has",
         "scale it once in Railway's dashboard",
         (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),),
-        is_unseen=True,
+        is_unknown=True,
     )
 
 

@@ -74,7 +74,7 @@ def _by_hand(states: Unavailable, dashboard: str | None) -> NoPlan:
         "stop them by hand: Railway's dashboard → the service → its active deployment → Stop; or on a terminal "
         "railway down --service dragonfly-worker-ingest, and the same for dragonfly-worker-enforcement",
         (NextStep("Open Railway", url=dashboard),) if dashboard else (),
-        is_unseen=True,
+        is_unknown=True,
     )
 
 

@@ -1,6 +1,6 @@
 """Let a service be deployed to again
 
-When:   after a rollback, once the cause is mended.
+When:   after a rollback, once the cause is fixed.
 Effect: the service's lock and the frozen auto-deploy are lifted together: the next push to main goes live.
 Undo:   none; the next rollback locks again.
 """
@@ -37,8 +37,8 @@ def plan(facts: Facts, service: Service, reason: str) -> Plan | NoPlan:
     if lock is None and isinstance(facts.auto_deploy, Unavailable):
         return unavailable(facts.auto_deploy)
     if lock is None and facts.auto_deploy is True:
-        look = (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),)
-        return NoPlan(f"{service.short} is not locked, and a push to main deploys it", "nothing to do", look)
+        next_steps = (NextStep(f"Deployments of {service.short}", f"deployments {service.short}"),)
+        return NoPlan(f"{service.short} is not locked, and a push to main deploys it", "nothing to do", next_steps)
     return Plan(
         environment=facts.environment,
         playbook="unlock",

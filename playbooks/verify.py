@@ -100,7 +100,7 @@ def _compare(found: Finding, service: Service, wanted: str, reported: tuple[str,
         return Finding(name, Status.UNKNOWN, f"{short} does not report its SHA", reported.why, service, evidence, step)
     if not reported:
         return Finding(name, Status.FAIL, f"{short} runs nothing", "", service, evidence, step)
-    if all(same_sha(said, wanted) for said in reported):
+    if all(same_sha(one, wanted) for one in reported):
         return Finding(name, Status.OK, f"{short} runs {short_sha(wanted)}", "", service, evidence)
     running = " and ".join(map(short_sha, reported))
     status = Status.UNKNOWN if set(reported) == {"unknown"} else Status.FAIL

@@ -50,15 +50,15 @@ def retry_delay_s(failures: int) -> float:
 
 async def await_database(database: Database, *, pool_size: int) -> None:
     """Return when the database answers; until then retry, and log each new reason once."""
-    failures, told = 0, ""
+    failures, fields = 0, ""
     while True:
         try:
             await database.open()
         except SourceError as error:
             failures += 1
-            if error.why != told:
-                _tell(error)
-                told = error.why
+            if error.why != fields:
+                _log_error(error)
+                fields = error.why
             await asyncio.sleep(retry_delay_s(failures))
         else:
             log.info("PostgreSQL connection established")
@@ -66,7 +66,7 @@ async def await_database(database: Database, *, pool_size: int) -> None:
             return
 
 
-def _tell(error: SourceError) -> None:
+def _log_error(error: SourceError) -> None:
     log.error("PostgreSQL connection failed: %s", _RUNBOOK_WORDS.get(error.why, error.why))
 
 
@@ -123,10 +123,10 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {"level": record.levelname.lower(), "message": record.getMessage(), "logger": record.name}
+        fields = {"level": record.levelname.lower(), "message": record.getMessage(), "logger": record.name}
         error = _error_of(record)
-        told |= {} if error is None else {"error": error}
-        return printable_json(json.dumps(redacted(told), ensure_ascii=False))
+        fields |= {} if error is None else {"error": error}
+        return printable_json(json.dumps(redacted(fields), ensure_ascii=False))
 
 
 def describe_error(error: BaseException) -> str:

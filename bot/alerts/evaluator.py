@@ -87,18 +87,18 @@ class Evaluator(PeriodicTask):
         reading = await self._world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             raise SourceError("database", reading.why)
-        seen = replace(self._sources.see(reading), drills=await self._read_drills())
-        signals = rules.look(seen, self._settings.rules)
+        snapshot = replace(self._sources.see(reading), drills=await self._read_drills())
+        results = rules.evaluate(snapshot, self._settings.rules)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            around, known = await self._read_context(conn, seen.now)
-            has_moved = await self._move(conn, signals, known, around, seen)
+            around, known = await self._read_context(conn, snapshot.now)
+            has_moved = await self._move(conn, results, known, around, snapshot)
             if has_moved:
-                around, known = await self._read_context(conn, seen.now)
+                around, known = await self._read_context(conn, snapshot.now)
         if has_moved:
             self._wake_ups.outbox.set()
         self._is_first = False
-        return self._wait_s(seen, signals, known, around, read_at)
+        return self._wait_s(snapshot, results, known, around, read_at)
 
     async def _read_drills(self) -> Sequence[Drill]:
         async with self._database.read() as conn:
@@ -117,17 +117,17 @@ class Evaluator(PeriodicTask):
     async def _move(
         self,
         conn: Connection,
-        signals: Sequence[RuleResult],
+        results: Sequence[RuleResult],
         known: Sequence[Alert],
         around: EvaluationContext,
-        seen: Snapshot,
+        snapshot: Snapshot,
     ) -> bool:
         """Whether anything changed."""
-        moves = decide(signals, known, around)
+        moves = decide(results, known, around)
         ends = end_silences(moves, known, around)
         for end in ends:
             await self._end_silence(conn, end, known, around.now)
-        surroundings = surroundings_of(seen, self._name_of)
+        surroundings = surroundings_of(snapshot, self._name_of)
         await self._message_writer.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
         return bool(moves or ends)
 
@@ -146,8 +146,8 @@ class Evaluator(PeriodicTask):
 
     def _wait_s(
         self,
-        seen: Snapshot,
-        signals: Sequence[RuleResult],
+        snapshot: Snapshot,
+        results: Sequence[RuleResult],
         known: Sequence[Alert],
         around: EvaluationContext,
         read_at: float,
@@ -155,8 +155,8 @@ class Evaluator(PeriodicTask):
         """Until the next deadline, measured by the database's clock from the moment it answered."""
         is_busy = any(alert.is_open and alert.rule in BUSY for alert in known)
         pause = BUSY_EVERY if is_busy else IDLE_EVERY
-        moment = earliest(next_deadline(seen), drill.next_deadline(seen), next_moment(signals, known, around))
+        moment = earliest(next_deadline(snapshot), drill.next_deadline(snapshot), next_moment(results, known, around))
         if moment is not None:
-            pause = min(pause, moment + MARGIN - seen.now)
+            pause = min(pause, moment + MARGIN - snapshot.now)
         self._due_at = read_at + pause.total_seconds()
         return max(self._due_at - asyncio.get_running_loop().time(), MARGIN.total_seconds())

@@ -61,7 +61,7 @@ class AlertMessages:
         sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
         self._guide = view.Guide(sections, rules.runbook, railway_every_s)
 
-    async def say(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:
+    async def write(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:
         """The message of this key as its alerts stand; those in `changed` may not name it in their rows yet."""
         members = {alert.id: alert for alert in await alerts.list_alerts_of_message(conn, key)}
         members |= {alert.id: alert for alert in changed}
@@ -112,7 +112,7 @@ logger = logging.getLogger(__name__)
 OnAlert = Callable[[Connection, AlertEvent], Awaitable[None]]
 
 
-async def nobody_acts(conn: Connection, event: AlertEvent) -> None:
+async def ignore_alert(conn: Connection, event: AlertEvent) -> None:
     """What `on_alert` does when nothing else is given."""
 
 
@@ -135,7 +135,7 @@ class AlertMessageWriter:
         *,
         environment: str | None,
         metrics: Metrics,
-        on_alert: OnAlert = nobody_acts,
+        on_alert: OnAlert = ignore_alert,
     ) -> None:
         self._rules = rules
         self._messages = messages
@@ -155,16 +155,16 @@ class AlertMessageWriter:
     ) -> None:
         """Store the moves and say what they tell. `known`: the alerts as they were before."""
         steps = [await self._store(conn, move, around, now) for move in moves]
-        fired = [one.alert for one in steps if _is_told(one.move) and one.alert.message_key is None]
+        fired = [one.alert for one in steps if _is_announced(one.move) and one.alert.message_key is None]
         keys = share_messages(fired, known, now=now, telling=self._rules.telling, is_digest=is_digest)
         joined = set(keys.values()) & {alert.message_key for alert in known}
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
-        said = [one for one in steps if one.move.change is not None and one.alert.message_key]
-        for one in said:  # first, because it may open an incident, in whose thread the alert's own message then is
+        announced = [one for one in steps if one.move.change is not None and one.alert.message_key]
+        for one in announced:  # first, because it may open an incident, in whose thread the alert's own message then is
             await self._notify_others(conn, one, around, now)
-        for key in in_order(str(one.alert.message_key) for one in said):
-            await self._messages.say(conn, key, [one.alert for one in said if one.alert.message_key == key])
-        for one in said:
+        for key in in_order(str(one.alert.message_key) for one in announced):
+            await self._messages.write(conn, key, [one.alert for one in announced if one.alert.message_key == key])
+        for one in announced:
             await alerts.store_alert(conn, one.alert)
         for one in steps:
             await self._add_to_thread(conn, one, joined=one.alert.message_key in joined and one.alert.id in keys)
@@ -240,7 +240,7 @@ class AlertMessageWriter:
         await self._on_alert(conn, event)
 
 
-def _is_told(move: Transition) -> bool:
+def _is_announced(move: Transition) -> bool:
     return move.change is AlertChange.FIRED and move.alert.state is AlertState.FIRING
 
 

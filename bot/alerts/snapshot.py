@@ -66,7 +66,7 @@ class Snapshot:
     services: Mapping[Service, ServiceState] | Unavailable | None = None
     made: Mapping[Service, Sequence[Deployment]] = field(default_factory=dict)
     work: Work | None = None
-    upkeep: SlowReads | None = None
+    slow_reads: SlowReads | None = None
     auto_deploy: Mapping[Service, bool | Unavailable] | None = None
     bot: BotState | None = None
     drills: Sequence[Drill] = ()

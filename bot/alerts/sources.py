@@ -135,7 +135,7 @@ class Sources:
                 on_services(answer)
 
         self._world = world
-        railway_every_s = world.settings.watching.railway_every_s
+        railway_every_s = world.settings.evaluator.railway_every_s
         has_api, has_railway = world.api is not None, world.railway is not None
         self._api = Poll(world.api_health, EVERY_S, answered=answered) if has_api else None
         self._intake = Poll(partial(world.ask_api, DragonflyApi.read_intake_health), EVERY_S) if has_api else None
@@ -144,7 +144,7 @@ class Sources:
         )
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
-        self._upkeep = Poll(self._read_slow_values, SLOW_READS_EVERY_S)
+        self._slow_reads = Poll(self._read_slow_values, SLOW_READS_EVERY_S)
         self._oncall = Poll(self._read_oncall, SLOW_READS_EVERY_S) if usable_schedule(world) is not None else None
         self._earlier: Earlier | None = None
         self._back_at: datetime | None = None
@@ -175,7 +175,7 @@ class Sources:
         if services is not None and not isinstance(services, Unavailable):
             self._made = remember_deployments(self._made, services, reading.as_of)
         replicas = world.expected_replicas(Unavailable("Railway", "not configured") if services is None else services)
-        seen = Snapshot(
+        snapshot = Snapshot(
             now=reading.as_of,
             stale_after=world.settings.stale_after,
             environment=world.settings.environment,
@@ -190,14 +190,14 @@ class Sources:
             services=services,
             made=self._made if has_railway else {},
             work=self._work.take(),
-            upkeep=self._upkeep.take(),
+            slow_reads=self._slow_reads.take(),
             auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
             bot=world.bot_state() if world.bot_state else None,
             oncall=self._oncall.take() if self._oncall else None,
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
         self._earlier = Earlier(reading.as_of, beats)
-        return seen
+        return snapshot
 
     async def close(self) -> None:
         """Stop asking."""
@@ -206,7 +206,7 @@ class Sources:
 
     @property
     def _polls(self) -> list[Poll[Any]]:
-        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._upkeep, self._oncall)
+        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._slow_reads, self._oncall)
         return [poll for poll in polls if poll is not None]
 
     async def _read_work(self) -> Work:
@@ -231,18 +231,18 @@ class Sources:
         return {service: await self._world.ask_railway(RailwayClient.read_auto_deploy, service) for service in Service}
 
 
-def surroundings_of(seen: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
+def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
     """What a page line says besides the trouble itself, as far as it is known."""
-    acts = seen.work.acts if seen.work else ()
-    known = Deploys(seen.now, seen.made, () if isinstance(acts, Unavailable) else acts, name_of)
+    acts = snapshot.work.acts if snapshot.work else ()
+    known = Deploys(snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of)
     words = {service: last_deploys(known, service) for service in (None, *Service)}
     moments = {service: moment for service in Service if (moment := deployed_at(known, service)) is not None}
-    return Surroundings(seen.environment, queue_of(seen), words, moments)
+    return Surroundings(snapshot.environment, queue_of(snapshot), words, moments)
 
 
-def queue_of(seen: Snapshot) -> QueueSnapshot | None:
+def queue_of(snapshot: Snapshot) -> QueueSnapshot | None:
     """None while it is not known, or rows may be hidden."""
-    queue = seen.work.queue if seen.work and seen.all_visible else None
+    queue = snapshot.work.queue if snapshot.work and snapshot.all_visible else None
     return None if isinstance(queue, Unavailable) else queue
 
 

@@ -18,7 +18,7 @@ from bot.alerts.suppression import (
     find_silence,
     find_suppression,
 )
-from bot.config.alerts import Telling
+from bot.config.alerts import AnnouncementSettings
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence, is_same_outage
 from services.domain.text import age, counted, dated_time, ordinal
 
@@ -50,50 +50,50 @@ class Transition:
         return found
 
 
-def decide(signals: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> list[Transition]:
+def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> list[Transition]:
     """At most one move a signal. `alerts`: those that are open, and those resolved within `again_within_s`.
 
     Several signals of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
     """
     known = {alert.fingerprint: alert for alert in alerts}
     moves = []
-    for signal in _one_each(signals):
-        move = _decide_one(signal, known.get(signal.fingerprint), list(known.values()), around)
+    for result in _one_each(results):
+        move = _decide_one(result, known.get(result.fingerprint), list(known.values()), around)
         if move is None:
             continue
         moves.append(move)
         if move.after is None:
-            del known[signal.fingerprint]
+            del known[result.fingerprint]
         else:
-            known[signal.fingerprint] = move.after
+            known[result.fingerprint] = move.after
     return moves
 
 
-def next_moment(signals: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> datetime | None:
+def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> datetime | None:
     """When something may change by the passing of time alone; None when nothing will."""
     known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
     moments: list[datetime | None] = []
-    for signal in _one_each(signals):
-        alert = known.get(signal.fingerprint)
+    for result in _one_each(results):
+        alert = known.get(result.fingerprint)
         if alert is not None:
-            moments += _moments(signal, alert, alerts, around)
+            moments += _moments(result, alert, alerts, around)
     remind = timedelta(seconds=around.telling.remind_s)
     for silence in around.silences:
         moments += [silence.ends_at, None if silence.reminded_at else silence.ends_at - remind]
     return min((moment for moment in moments if moment and moment > around.now), default=None)
 
 
-def _one_each(signals: Iterable[RuleResult]) -> list[RuleResult]:
+def _one_each(results: Iterable[RuleResult]) -> list[RuleResult]:
     """One a fingerprint; those whose rule explains others come first."""
     found: dict[str, list[RuleResult]] = {}
-    for signal in signals:
-        found.setdefault(signal.fingerprint, []).append(signal)
+    for result in results:
+        found.setdefault(result.fingerprint, []).append(result)
     order = {"database": 0, "heartbeats": 1, "crash_loop": 1, "api": 1, "failed_jobs": 1}
-    return sorted(map(_merge, found.values()), key=lambda signal: order.get(signal.rule, 2))
+    return sorted(map(_merge, found.values()), key=lambda result: order.get(result.rule, 2))
 
 
-def _merge(signals: Sequence[RuleResult]) -> RuleResult:
-    first, *others = sorted(signals, key=lambda one: -one.finding.status.urgency)
+def _merge(results: Sequence[RuleResult]) -> RuleResult:
+    first, *others = sorted(results, key=lambda one: -one.finding.status.urgency)
     if not others:
         return first
     more = f"{first.finding.title}, and {len(others)} more"
@@ -101,29 +101,29 @@ def _merge(signals: Sequence[RuleResult]) -> RuleResult:
 
 
 def _decide_one(
-    signal: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
+    result: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Transition | None:
-    if signal.is_unknown:
+    if result.is_unknown:
         return None
-    if not signal.is_trouble:
-        return _fine(signal, alert, around) if alert and alert.is_open else None
+    if not result.is_trouble:
+        return _fine(result, alert, around) if alert and alert.is_open else None
     if alert is not None and alert.state is AlertState.FIRING:
-        return _still(signal, alert, around)
-    return _begin(signal, alert, alerts, around)
+        return _still(result, alert, around)
+    return _begin(result, alert, alerts, around)
 
 
 def _begin(
-    signal: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
+    result: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Transition | None:
     """Trouble of which people do not know."""
-    begun = _pending(signal, alert, around)
-    hold = find_suppression(signal, begun.since, alerts, around)
-    due_at = begun.since + signal.wait
+    begun = _pending(result, alert, around)
+    hold = find_suppression(result, begun.since, alerts, around)
+    due_at = begun.since + result.wait
     if hold is None and around.now >= due_at:
         return _fire(begun, alert, around)
     if hold is None:
         is_new = alert is None or not alert.is_open
-        reason = f"fires if it lasts {age(signal.wait)}" if is_new else "no longer suppressed; not due yet"
+        reason = f"fires if it lasts {age(result.wait)}" if is_new else "no longer suppressed; not due yet"
         return Transition(alert, replace(begun, held=""), "pending", reason) if is_new or begun.held else None
     if begun.held == hold.reason:
         return None
@@ -144,15 +144,15 @@ def _is_announced(alert: Alert) -> bool:
     return alert.state is AlertState.FIRING and not alert.held
 
 
-def _pending(signal: RuleResult, alert: Alert | None, around: EvaluationContext) -> Alert:
+def _pending(result: RuleResult, alert: Alert | None, around: EvaluationContext) -> Alert:
     """The alert as it waits: a new one, the one that waits already, or one that was over and comes back."""
-    finding = signal.finding
+    finding = result.finding
     if alert is None or _is_past(alert, around):
         return Alert(
-            fingerprint=signal.fingerprint,
-            rule=signal.rule,
+            fingerprint=result.fingerprint,
+            rule=result.rule,
             state=AlertState.PENDING,
-            severity=signal.severity,
+            severity=result.severity,
             service=finding.service,
             title=finding.title,
             detail=finding.detail,
@@ -160,7 +160,7 @@ def _pending(signal: RuleResult, alert: Alert | None, around: EvaluationContext)
             opened_at=around.now,
         )
     since = alert.since if alert.is_open else around.now
-    severity = signal.severity
+    severity = result.severity
     return replace(
         alert, state=AlertState.PENDING, since=since, severity=severity, title=finding.title, detail=finding.detail
     )
@@ -200,13 +200,13 @@ def _same(begun: Alert, before: Alert | None) -> Alert | None:
     return before if before is not None and before.id == begun.id else None
 
 
-def _still(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
+def _still(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
     """Trouble of which people know."""
-    silence = find_silence(signal.fingerprint, signal.finding.service, around)
-    now = replace(alert, title=signal.finding.title, detail=signal.finding.detail, said_at=around.now, fine_since=None)
+    silence = find_silence(result.fingerprint, result.finding.service, around)
+    now = replace(alert, title=result.finding.title, detail=result.finding.detail, said_at=around.now, fine_since=None)
     if (silence.reason if silence else "") != alert.held:
         return _silenced(now, alert, silence, around)
-    if alert.severity is Severity.NOTIFY and signal.severity is Severity.PAGE:
+    if alert.severity is Severity.NOTIFY and result.severity is Severity.PAGE:
         raised = replace(now, severity=Severity.PAGE, told_at=around.now)
         return Transition(
             alert, raised, "told", "it became a page", AlertChange.FIRED, f"This is a page now: {now.title}"
@@ -226,21 +226,21 @@ def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: Eva
     """A silence began, was replaced, or ended while it fires."""
     if silence is not None:
         return Transition(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
-    told = replace(now, held="", told_at=around.now)
+    announced = replace(now, held="", told_at=around.now)
     notice = f"The silence has ended and the alert is still firing: {now.title}"
-    return Transition(alert, told, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
+    return Transition(alert, announced, "told", "its silence has ended", AlertChange.FIRED, notice, again=True)
 
 
-def _fine(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
+def _fine(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
     """It seems over."""
     if alert.state is AlertState.PENDING:
         return _pass(alert, around)
     ends_at = _over_at(alert, around)
     if around.now >= ends_at:
-        return _resolve(signal, alert, around)
+        return _resolve(result, alert, around)
     if alert.fine_since is not None:
         return None
-    title, detail = signal.finding.title, signal.finding.detail
+    title, detail = result.finding.title, result.finding.detail
     calm = replace(alert, fine_since=around.now, said_at=around.now, title=title, detail=detail)
     total = counted(alert.fires, "time")
     reason = f"it fired again before ({total}): resolves if it stays fine until {ends_at:%H:%M} UTC"
@@ -266,19 +266,19 @@ def _over_at(alert: Alert, around: EvaluationContext) -> datetime:
     return (alert.fine_since or around.now) + quiet
 
 
-def _resolve(signal: RuleResult, alert: Alert, around: EvaluationContext) -> Transition:
+def _resolve(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition:
     over = replace(
         alert,
         state=AlertState.RESOLVED,
         resolved_at=around.now,
-        title=signal.finding.title,
-        detail=signal.finding.detail,
+        title=result.finding.title,
+        detail=result.finding.detail,
         said_at=around.now,
         fine_since=None,
         held="",
     )
     notice = f"Resolved while silenced ({alert.held})" if alert.held else ""
-    return Transition(alert, over, "resolved", signal.finding.title, AlertChange.RESOLVED, notice)
+    return Transition(alert, over, "resolved", result.finding.title, AlertChange.RESOLVED, notice)
 
 
 def _repeat_at(alert: Alert, around: EvaluationContext) -> datetime:
@@ -286,18 +286,18 @@ def _repeat_at(alert: Alert, around: EvaluationContext) -> datetime:
 
 
 def _moments(
-    signal: RuleResult, alert: Alert, alerts: Sequence[Alert], around: EvaluationContext
+    result: RuleResult, alert: Alert, alerts: Sequence[Alert], around: EvaluationContext
 ) -> list[datetime | None]:
     """When this open alert may move by itself."""
     if alert.state is AlertState.FIRING:
         quiet_at = _over_at(alert, around) if alert.fine_since else None
         return [quiet_at, None if alert.held else _repeat_at(alert, around)]
-    hold = find_suppression(signal, alert.since, alerts, around)
-    return [alert.since + signal.wait, hold.until if hold else None]
+    hold = find_suppression(result, alert.since, alerts, around)
+    return [alert.since + result.wait, hold.until if hold else None]
 
 
 def share_messages(
-    fired: Sequence[Alert], alerts: Sequence[Alert], *, now: datetime, telling: Telling, is_digest: bool
+    fired: Sequence[Alert], alerts: Sequence[Alert], *, now: datetime, telling: AnnouncementSettings, is_digest: bool
 ) -> Mapping[int, str]:
     """`{alert id: message key}` of alerts that fire now and have no message yet; `alerts` are all that are known.
 
@@ -313,7 +313,7 @@ def share_messages(
     return given
 
 
-def _young_messages(alerts: Sequence[Alert], now: datetime, telling: Telling) -> dict[str, str]:
+def _young_messages(alerts: Sequence[Alert], now: datetime, telling: AnnouncementSettings) -> dict[str, str]:
     """`{rule: the key of its message that was begun a moment ago}`."""
     since = now - timedelta(seconds=telling.group_within_s)
     young = [

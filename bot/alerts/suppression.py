@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from bot.config.alerts import Telling
+from bot.config.alerts import AnnouncementSettings
 from playbooks.model import Finding, Status
 from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.services import Service
@@ -79,7 +79,7 @@ class EvaluationContext:
     """
 
     now: datetime
-    telling: Telling
+    telling: AnnouncementSettings
     silences: Sequence[Silence] = ()
     runs: Sequence[WorkingRun] = ()
     blind_until: datetime | None = None
@@ -101,14 +101,14 @@ class Suppression:
 
 
 def find_suppression(
-    signal: RuleResult, since: datetime, alerts: Sequence[Alert], around: EvaluationContext
+    result: RuleResult, since: datetime, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Suppression | None:
     """The first reason not to tell people of this trouble, which is there since `since`; None: tell them."""
     return (
-        find_silence(signal.fingerprint, signal.finding.service, around)
-        or _find_blindness(signal, around)
-        or _find_cause(signal, alerts, around)
-        or _find_run(signal, since, around)
+        find_silence(result.fingerprint, result.finding.service, around)
+        or _find_blindness(result, around)
+        or _find_cause(result, alerts, around)
+        or _find_run(result, since, around)
     )
 
 
@@ -121,18 +121,18 @@ def find_silence(fingerprint: str, service: Service | None, around: EvaluationCo
     return Suppression(f"silence {last.id}: {last.reason}", last.ends_at)
 
 
-def _find_blindness(signal: RuleResult, around: EvaluationContext) -> Suppression | None:
-    if signal.rule not in TIMED or around.blind_until is None or around.blind_until <= around.now:
+def _find_blindness(result: RuleResult, around: EvaluationContext) -> Suppression | None:
+    if result.rule not in TIMED or around.blind_until is None or around.blind_until <= around.now:
         return None
     return Suppression(
         "the evaluator was not running, or the database was unreachable, until a moment ago", around.blind_until
     )
 
 
-def _find_cause(signal: RuleResult, alerts: Sequence[Alert], around: EvaluationContext) -> Suppression | None:
+def _find_cause(result: RuleResult, alerts: Sequence[Alert], around: EvaluationContext) -> Suppression | None:
     """A cause that people know of, or knew of a moment ago, and that is told at least as loudly."""
     for alert in alerts:
-        if not _explains(alert, signal):
+        if not _explains(alert, result):
             continue
         if alert.state is AlertState.FIRING and not alert.held:
             return Suppression(f"explained by {alert.fingerprint}, which is firing")
@@ -143,17 +143,17 @@ def _find_cause(signal: RuleResult, alerts: Sequence[Alert], around: EvaluationC
     return None
 
 
-def _explains(alert: Alert, signal: RuleResult) -> bool:
+def _explains(alert: Alert, result: RuleResult) -> bool:
     """What is said of one service explains nothing about another, and what does not page explains no page."""
-    loud = alert.severity is Severity.PAGE or signal.severity is Severity.NOTIFY
-    same = alert.service is None or signal.finding.service in (None, alert.service)
-    return loud and same and alert.rule in CAUSES.get(signal.rule, ())
+    loud = alert.severity is Severity.PAGE or result.severity is Severity.NOTIFY
+    same = alert.service is None or result.finding.service in (None, alert.service)
+    return loud and same and alert.rule in CAUSES.get(result.rule, ())
 
 
-def _find_run(signal: RuleResult, since: datetime, around: EvaluationContext) -> Suppression | None:
+def _find_run(result: RuleResult, since: datetime, around: EvaluationContext) -> Suppression | None:
     """A run that works on the service, for as long as we are patient; a failed one does not work any more."""
     until = since + timedelta(seconds=around.telling.run_patience_s)
-    service = signal.finding.service
+    service = result.finding.service
     if service is None or until <= around.now:
         return None
     run = next((run for run in around.runs if service in run.services), None)

@@ -193,5 +193,5 @@ def may_see_raw(person: Person, people: People, trusted: Collection[str]) -> Ver
     if found.is_in:
         return Allowed()
     named = " ".join(map(mention, sorted(trusted)))
-    whom = f"These are: {named}." if named else "No one is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
-    return Refused(f"you are neither an operator nor an approver{found.doubt}", whom)
+    listed = f"These are: {named}." if named else "No one is: set DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS."
+    return Refused(f"you are neither an operator nor an approver{found.doubt}", listed)

@@ -71,7 +71,7 @@ class PendingDecision:
         shown = {"plan": self.run.plan_hash, "policy": self.policy.hash, "team": self.person.team_id, **(details or {})}
         actor = self.person.user_id
         head = await append_audit(self.conn, actor=actor, event=event, run_id=self.run.id, details=shown)
-        await self.message_writer.tell(self.conn, self.run.id, head=head)
+        await self.message_writer.write(self.conn, self.run.id, head=head)
         return (await self.again()).run
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
@@ -113,97 +113,99 @@ class Decided:
     notes: tuple[str, ...] = ()
 
 
-async def confirm(case: PendingDecision) -> Decided | Refused:
+async def confirm(pending: PendingDecision) -> Decided | Refused:
     """The requester's own word for something of low risk."""
-    verdict = may_confirm(case.run, case.person, case.now, case.policy, case.people)
+    verdict = may_confirm(pending.run, pending.person, pending.now, pending.policy, pending.people)
     if isinstance(verdict, Refused):
-        return await case.refuse("run.confirm", verdict)
-    await case.move(RunState.APPROVED)
-    return Decided(await case.record("run.confirmed"), notes=verdict.notes)
+        return await pending.refuse("run.confirm", verdict)
+    await pending.move(RunState.APPROVED)
+    return Decided(await pending.record("run.confirmed"), notes=verdict.notes)
 
 
-async def decide(case: PendingDecision, *, approve: bool, reason: str, typed: str) -> Decided | Refused:
+async def decide(pending: PendingDecision, *, approve: bool, reason: str, typed: str) -> Decided | Refused:
     """One denial ends the request, the last approval lets it run."""
     verdict = may_decide(
-        case.run,
-        case.person,
+        pending.run,
+        pending.person,
         approve=approve,
         typed=typed,
-        decisions=case.decisions,
-        now=case.now,
-        policy=case.policy,
-        people=case.people,
+        decisions=pending.decisions,
+        now=pending.now,
+        policy=pending.policy,
+        people=pending.people,
     )
     if isinstance(verdict, Refused):
-        return await case.refuse("run.approve" if approve else "run.deny", verdict)
-    await case.write_decision(approve=approve, reason=reason)
-    return await (_approve(case, verdict, reason) if approve else _deny(case, verdict, reason))
+        return await pending.refuse("run.approve" if approve else "run.deny", verdict)
+    await pending.write_decision(approve=approve, reason=reason)
+    return await (_approve(pending, verdict, reason) if approve else _deny(pending, verdict, reason))
 
 
-async def cancel(case: PendingDecision) -> Decided | Refused:
+async def cancel(pending: PendingDecision) -> Decided | Refused:
     """A waiting or unknown run ends immediately; a running one is stopped by the replica that executes it."""
-    verdict = may_cancel(case.run, case.person, case.policy, case.people)
+    verdict = may_cancel(pending.run, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):
-        return await case.refuse("run.cancel", verdict)
-    await runs.request_cancel(case.conn, run_id=case.run.id, person=case.person)
-    if case.run.state in WAITING:
-        await case.move(RunState.CANCELLED, "cancelled before it started")
-    elif case.run.state is RunState.UNKNOWN:
-        await case.move(RunState.CANCELLED, f"Cancelled. {_how_it_stood(case)}")
-    return Decided(await case.record("run.cancelled"), notes=verdict.notes)
+        return await pending.refuse("run.cancel", verdict)
+    await runs.request_cancel(pending.conn, run_id=pending.run.id, person=pending.person)
+    if pending.run.state in WAITING:
+        await pending.move(RunState.CANCELLED, "cancelled before it started")
+    elif pending.run.state is RunState.UNKNOWN:
+        await pending.move(RunState.CANCELLED, f"Cancelled. {_how_it_stood(pending)}")
+    return Decided(await pending.record("run.cancelled"), notes=verdict.notes)
 
 
-async def resolve_unknown(case: PendingDecision, how: Resolution) -> Decided | Refused:
+async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided | Refused:
     """Every unknown step becomes what the person says; the run goes on, or fails when it is given up.
 
     What is given up may have brought something: the run goes on until that is taken away.
     """
-    verdict = may_resolve(case.run, case.person, case.policy, case.people)
+    verdict = may_resolve(pending.run, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):
-        return await case.refuse("run.resolve", verdict)
-    steps = await runs.read_steps(case.conn, case.run.id)
+        return await pending.refuse("run.resolve", verdict)
+    steps = await runs.read_steps(pending.conn, pending.run.id)
     unknown = [step.position for step in steps if step.state is StepState.UNKNOWN]
     for position in unknown:
-        await runs.resolve_unknown_step(case.conn, run_id=case.run.id, position=position, person=case.person, how=how)
+        await runs.resolve_unknown_step(
+            pending.conn, run_id=pending.run.id, position=position, person=pending.person, how=how
+        )
     if how == "abort" and is_left_to_clean_up(steps):
-        await case.move(RunState.RUNNING, "Aborted. The data it added is removed first.")
+        await pending.move(RunState.RUNNING, "Aborted. The data it added is removed first.")
     elif how == "abort":
-        await case.move(RunState.FAILED, f"Aborted. {_how_it_stood(case)}")
+        await pending.move(RunState.FAILED, f"Aborted. {_how_it_stood(pending)}")
     else:
-        said = "done" if how == "done" else "retry"
-        await case.move(RunState.RUNNING, f"The unknown step was marked: {said}. The run continues.")
-    return Decided(await case.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
+        choice = "done" if how == "done" else "retry"
+        await pending.move(RunState.RUNNING, f"The unknown step was marked: {choice}. The run continues.")
+    return Decided(await pending.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
 
 
-def _how_it_stood(case: PendingDecision) -> str:
+def _how_it_stood(pending: PendingDecision) -> str:
     """What was said when it became unknown: at which step, and how the services were left."""
-    return case.run.outcome or "The outcome of a step stayed unknown."
+    return pending.run.outcome or "The outcome of a step stayed unknown."
 
 
-async def close_review(case: PendingDecision, note: str) -> Decided | Refused:
+async def close_review(pending: PendingDecision, note: str) -> Decided | Refused:
     """Who reviewed it and what they noted stays in the run's message and in the audit log."""
-    review = await approvals.read_review(case.conn, case.run.id)
-    verdict = may_review(case.run, review, case.person, case.policy, case.people)
+    review = await approvals.read_review(pending.conn, pending.run.id)
+    verdict = may_review(pending.run, review, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):
-        return await case.refuse("run.review", verdict)
-    await approvals.close_review(case.conn, run_id=case.run.id, person=case.person, note=note)
-    return Decided(await case.record("run.reviewed", _basis(verdict, note)), notes=verdict.notes)
+        return await pending.refuse("run.review", verdict)
+    await approvals.close_review(pending.conn, run_id=pending.run.id, person=pending.person, note=note)
+    return Decided(await pending.record("run.reviewed", _audit_details(verdict, note)), notes=verdict.notes)
 
 
-async def _approve(case: PendingDecision, verdict: Allowed, reason: str) -> Decided:
-    missing = (await case.again()).missing
+async def _approve(pending: PendingDecision, verdict: Allowed, reason: str) -> Decided:
+    missing = (await pending.again()).missing
     if missing == 0:
-        await case.move(RunState.APPROVED)
-    run = await case.record("run.approved", _basis(verdict, reason) | {"missing": missing})
+        await pending.move(RunState.APPROVED)
+    run = await pending.record("run.approved", _audit_details(verdict, reason) | {"missing": missing})
     return Decided(run, missing, verdict.notes)
 
 
-async def _deny(case: PendingDecision, verdict: Allowed, reason: str) -> Decided:
-    await case.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
-    return Decided(await case.record("run.denied", _basis(verdict, reason)), notes=verdict.notes)
+async def _deny(pending: PendingDecision, verdict: Allowed, reason: str) -> Decided:
+    await pending.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
+    return Decided(await pending.record("run.denied", _audit_details(verdict, reason)), notes=verdict.notes)
 
 
-def _basis(verdict: Allowed, reason: str) -> dict[str, object]:
+def _audit_details(verdict: Allowed, reason: str) -> dict[str, object]:
     """What the audit log keeps: why the person could decide, and the reason that they gave."""
     return {"reason": reason, "rules": list(verdict.rules), "notes": list(verdict.notes)}
 

@@ -22,27 +22,27 @@ class Dialog(StrEnum):
     ALONE = "run.alone"
 
 
-async def open_dialog(case: PendingDecision, dialog: Dialog, countdown: timedelta) -> Run | Refused:
+async def open_dialog(pending: PendingDecision, dialog: Dialog, countdown: timedelta) -> Run | Refused:
     """The run that the dialog is about, or the refusal, which is written down. The submission is judged anew."""
-    verdict = await _judge(case, dialog, countdown)
-    return await case.refuse(dialog, verdict) if isinstance(verdict, Refused) else case.run
+    verdict = await _judge(pending, dialog, countdown)
+    return await pending.refuse(dialog, verdict) if isinstance(verdict, Refused) else pending.run
 
 
-async def _judge(case: PendingDecision, dialog: Dialog, countdown: timedelta) -> Verdict:
+async def _judge(pending: PendingDecision, dialog: Dialog, countdown: timedelta) -> Verdict:
     match dialog:
         case Dialog.APPROVE | Dialog.DENY:
             return may_decide(
-                case.run,
-                case.person,
+                pending.run,
+                pending.person,
                 approve=dialog is Dialog.APPROVE,
-                typed=confirmation_phrase(case.run),  # the dialog asks for it
-                decisions=case.decisions,
-                now=case.now,
-                policy=case.policy,
-                people=case.people,
+                typed=confirmation_phrase(pending.run),  # the dialog asks for it
+                decisions=pending.decisions,
+                now=pending.now,
+                policy=pending.policy,
+                people=pending.people,
             )
         case Dialog.REVIEW:
-            review = await approvals.read_review(case.conn, case.run.id)
-            return may_review(case.run, review, case.person, case.policy, case.people)
+            review = await approvals.read_review(pending.conn, pending.run.id)
+            return may_review(pending.run, review, pending.person, pending.policy, pending.people)
         case Dialog.ALONE:
-            return await may_begin(case, countdown)
+            return await may_begin(pending, countdown)

@@ -39,7 +39,7 @@ class Expiry(PeriodicTask):
             expired = await runs.expire_runs(conn)
             for run_id in expired:
                 head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
-                await self._message_writer.tell(conn, run_id, head=head)
+                await self._message_writer.write(conn, run_id, head=head)
                 await end_calls(conn, run_id)
         if expired:
             self._message_writer.wake_ups.outbox.set()

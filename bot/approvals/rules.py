@@ -258,7 +258,7 @@ def why_no_self_approval(
 
 def may_self_approve(
     run: Run,
-    lone: SelfApproval | None,
+    pending_self_approval: SelfApproval | None,
     emergency: Emergency | None,
     person: Person,
     *,
@@ -269,7 +269,7 @@ def may_self_approve(
     people: People,
 ) -> Verdict:
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
-    if lone is None or not is_requester(run, person):
+    if pending_self_approval is None or not is_requester(run, person):
         return Refused("this run can't be self-approved", "Another approver has to approve it.")
     if run.state is not RunState.AWAITING_APPROVAL or decisions:
         return Refused(f"this request is {run.state.value} already", f"See `run {run.id}`.")
@@ -278,9 +278,10 @@ def may_self_approve(
     doubt = doubt_emergency(emergency, person)
     if doubt is not None:
         return doubt
-    if now < lone.open_at:
+    if now < pending_self_approval.open_at:
         return Refused(
-            "the approvers still have time to respond", f"You can self-approve it from {date_token(lone.open_at)}."
+            "the approvers still have time to respond",
+            f"You can self-approve it from {date_token(pending_self_approval.open_at)}.",
         )
     if run.expires_at <= now + countdown:
         return Refused("this request expires before the countdown would end", "`Request again` files a new one.")

@@ -22,52 +22,54 @@ from services.clients.postgres.queries import read_clock
 from services.domain.runs import RunState, SelfApproval
 
 
-async def begin_countdown(case: PendingDecision, reason: str, countdown: timedelta) -> Decided | Refused:
+async def begin_countdown(pending: PendingDecision, reason: str, countdown: timedelta) -> Decided | Refused:
     """The requester gives the reason; everyone sees until when it can be vetoed."""
-    verdict = await may_begin(case, countdown)
+    verdict = await may_begin(pending, countdown)
     if isinstance(verdict, Refused):
-        return await case.refuse("run.alone", verdict)
-    ends_at = await approvals.begin_countdown(case.conn, run_id=case.run.id, reason=reason, countdown=countdown)
+        return await pending.refuse("run.alone", verdict)
+    ends_at = await approvals.begin_countdown(pending.conn, run_id=pending.run.id, reason=reason, countdown=countdown)
     if ends_at is None:
-        return await case.refuse(
+        return await pending.refuse(
             "run.alone", Refused("its countdown is already running", "It starts when the countdown ends.")
         )
-    return Decided(await case.record("run.alone", {"reason": reason, "starts_at": ends_at.isoformat()}))
+    return Decided(await pending.record("run.alone", {"reason": reason, "starts_at": ends_at.isoformat()}))
 
 
-async def offer(case: PendingDecision) -> None:
+async def offer(pending: PendingDecision) -> None:
     """The approvers had their time: the run's message gets the button."""
-    await approvals.note_offer(case.conn, case.run.id)
-    await case.message_writer.tell(case.conn, case.run.id)
+    await approvals.note_offer(pending.conn, pending.run.id)
+    await pending.message_writer.write(pending.conn, pending.run.id)
 
 
-async def end_countdown(case: PendingDecision) -> None:
+async def end_countdown(pending: PendingDecision) -> None:
     """It was not vetoed: it starts, and waits for a review. Not if the requester has lost the right."""
-    verdict = await may_begin(case, timedelta())
+    verdict = await may_begin(pending, timedelta())
     if isinstance(verdict, Refused):
-        await case.refuse("run.alone", verdict)
-        await approvals.end_countdown(case.conn, case.run.id)
-        await case.message_writer.tell(case.conn, case.run.id)
+        await pending.refuse("run.alone", verdict)
+        await approvals.end_countdown(pending.conn, pending.run.id)
+        await pending.message_writer.write(pending.conn, pending.run.id)
         return
-    await case.move(RunState.APPROVED)
-    await approvals.ask_for_review(case.conn, run_id=case.run.id, acted_by=case.person, remind_after=REMIND_AFTER)
-    await case.record("run.started_alone", {"rules": list(verdict.rules), "notes": list(verdict.notes)})
+    await pending.move(RunState.APPROVED)
+    await approvals.ask_for_review(
+        pending.conn, run_id=pending.run.id, acted_by=pending.person, remind_after=REMIND_AFTER
+    )
+    await pending.record("run.started_alone", {"rules": list(verdict.rules), "notes": list(verdict.notes)})
 
 
-async def may_begin(case: PendingDecision, countdown: timedelta) -> Verdict:
+async def may_begin(pending: PendingDecision, countdown: timedelta) -> Verdict:
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
-    lone = await approvals.read_lone_start(case.conn, case.run.id)
-    incident = await read_incident(case.conn, lone.incident_id) if lone else None
+    self_approval = await approvals.read_lone_start(pending.conn, pending.run.id)
+    incident = await read_incident(pending.conn, self_approval.incident_id) if self_approval else None
     return may_self_approve(
-        case.run,
-        lone,
-        await read_emergency(case.conn, incident) if incident else None,
-        case.person,
-        decisions=case.decisions,
-        now=case.now,
+        pending.run,
+        self_approval,
+        await read_emergency(pending.conn, incident) if incident else None,
+        pending.person,
+        decisions=pending.decisions,
+        now=pending.now,
         countdown=countdown,
-        policy=case.policy,
-        people=case.people,
+        policy=pending.policy,
+        people=pending.people,
     )
 
 
@@ -93,24 +95,30 @@ class SelfApprovals(PeriodicTask):
     async def tick(self, fence: Fence) -> float:
         async with self._database.read() as conn:
             waiting, now = await list_waiting_lone_starts(conn), await read_clock(conn)
-        waits = {lone: (lone.due_at - now).total_seconds() for lone in waiting if lone.due_at is not None}
-        for lone, wait_s in waits.items():
+        waits = {
+            self_approval: (self_approval.due_at - now).total_seconds()
+            for self_approval in waiting
+            if self_approval.due_at is not None
+        }
+        for self_approval, wait_s in waits.items():
             if wait_s <= 0:
-                await self._move(fence, lone)
+                await self._move(fence, self_approval)
         return min([self._wake_ups.poll_s, *(wait_s for wait_s in waits.values() if wait_s > 0)])
 
-    async def _move(self, fence: Fence, lone: SelfApproval) -> None:
+    async def _move(self, fence: Fence, self_approval: SelfApproval) -> None:
         async with self._database.read() as conn:
-            run = await runs.read_run(conn, lone.run_id)
+            run = await runs.read_run(conn, self_approval.run_id)
         if run is None or run.requested_by is None:
             return
         person = run.requested_by
         people = await self._groups.people(person.user_id)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            case = await open_decision(conn, lone.run_id, person, self._policy, people, self._message_writer)
-            if lone.starts_at is not None and lone.starts_at <= case.now:
-                await end_countdown(case)
+            pending = await open_decision(
+                conn, self_approval.run_id, person, self._policy, people, self._message_writer
+            )
+            if self_approval.starts_at is not None and self_approval.starts_at <= pending.now:
+                await end_countdown(pending)
             else:
-                await offer(case)
+                await offer(pending)
         self._wake_ups.outbox.set()

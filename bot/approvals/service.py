@@ -169,12 +169,12 @@ class ApprovalService:
             head = await append_audit(conn, actor=name_of(person), event="run.filed", run_id=run_id, details=details)
             incident = await _incident_of(conn, request)
             thread_key = incident.message_key if incident else None
-            await self._message_writer.tell(conn, run_id, head=head, thread_key=thread_key)
+            await self._message_writer.write(conn, run_id, head=head, thread_key=thread_key)
             called = await self._approver_paging.call(
                 conn, run_id, person, policy, people
             )  # pages hang on the run's message
             if called is not None:
-                await self._message_writer.tell(conn, run_id, head=head)
+                await self._message_writer.write(conn, run_id, head=head)
             run = await _read(conn, run_id)
         self._message_writer.wake_ups.outbox.set()
         acknowledged = await self.on_request(run, person, people) if person is not None else ()
@@ -228,26 +228,26 @@ class ApprovalService:
 
     async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
         """The requester's own word for something of low risk."""
-        async with self._case(run_id, actor) as case:
-            return await decisions.confirm(case)
+        async with self._pending(run_id, actor) as pending:
+            return await decisions.confirm(pending)
 
     async def decide(
         self, run_id: int, actor: Actor, *, approve: bool, reason: str = "", typed: str = ""
     ) -> Decided | Refused:
         """Approve or deny. `typed`: what was typed for something critical, see `decide.confirmation_phrase`."""
-        async with self._case(run_id, actor) as case:
-            return await decisions.decide(case, approve=approve, reason=_short(reason), typed=typed)
+        async with self._pending(run_id, actor) as pending:
+            return await decisions.decide(pending, approve=approve, reason=_short(reason), typed=typed)
 
     async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
         """Stop it: immediately while it waits or is unknown; a running one is stopped by the replica that executes
         it, after its step."""
-        async with self._case(run_id, actor) as case:
-            return await decisions.cancel(case)
+        async with self._pending(run_id, actor) as pending:
+            return await decisions.cancel(pending)
 
     async def resolve_unknown(self, run_id: int, actor: Actor, how: Resolution) -> Decided | Refused:
         """A person settles the step that could not be read back; the run continues, or ends when aborted."""
-        async with self._case(run_id, actor) as case:
-            return await decisions.resolve_unknown(case, how)
+        async with self._pending(run_id, actor) as pending:
+            return await decisions.resolve_unknown(pending, how)
 
     async def open_dialog(self, run_id: int, actor: Actor, dialog: Dialog) -> Run | Refused:
         """Whether this person could submit such a dialog about the run: the run, or the refusal; before it opens.
@@ -255,8 +255,8 @@ class ApprovalService:
         Raises OperatorError when that cannot be told while Slack still opens it, SourceError when the database is away.
         """
         try:
-            async with asyncio.timeout(DIALOG_TIMEOUT_S), self._case(run_id, actor) as case:
-                return await open_dialog(case, dialog, self._approver_paging.countdown)
+            async with asyncio.timeout(DIALOG_TIMEOUT_S), self._pending(run_id, actor) as pending:
+                return await open_dialog(pending, dialog, self._approver_paging.countdown)
         except TimeoutError as error:
             raise OperatorError(
                 "The dialog did not open, and nothing was decided",
@@ -266,13 +266,13 @@ class ApprovalService:
 
     async def self_approve(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
         """No approver responded: begin the countdown, in which approvers may veto it."""
-        async with self._case(run_id, actor) as case:
-            return await self_approval.begin_countdown(case, _short(reason), self._approver_paging.countdown)
+        async with self._pending(run_id, actor) as pending:
+            return await self_approval.begin_countdown(pending, _short(reason), self._approver_paging.countdown)
 
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
         """Another person has reviewed the run without approval, and describes what they found."""
-        async with self._case(run_id, actor) as case:
-            return await decisions.close_review(case, _short(note))
+        async with self._pending(run_id, actor) as pending:
+            return await decisions.close_review(pending, _short(note))
 
     async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Filed | NoPlan:
         """The same request anew, from what is so now. Raises OperatorError as `file` does."""
@@ -309,7 +309,7 @@ class ApprovalService:
         return verdict
 
     @asynccontextmanager
-    async def _case(self, run_id: int, actor: Actor) -> AsyncIterator[PendingDecision]:
+    async def _pending(self, run_id: int, actor: Actor) -> AsyncIterator[PendingDecision]:
         """The run, locked, in a transaction that commits at the end; what is said is sent then."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)

@@ -79,7 +79,7 @@ async def gather_config(world: World) -> check_config.Facts:
         sources={name: answer if isinstance(answer, Unavailable) else None for name, answer in answers.items()},
         drift=drift.result(),
         gaps={} if isinstance(gaps, Invalid) else gaps,
-        phones=world.settings.phones,
+        outside_targets=world.settings.outside_targets,
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
         schedule=None if isinstance(schedule, Invalid) else schedule,
         absent=absent.result(),

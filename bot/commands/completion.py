@@ -99,8 +99,8 @@ def _cases() -> Iterator[tuple[list[str], list[str]]]:
         behind = sorted({name.split()[len(place.split())] for name in verbs if name.startswith(f"{place} ")})
         own = _words_of(verbs[place], first) if place in verbs else []
         if behind:
-            yield [place], _once(behind, own, EVERYWHERE)
-        yield ([f"{place} *"] if behind else [place, f"{place} *"]), _once(own, EVERYWHERE)
+            yield [place], _distinct(behind, own, EVERYWHERE)
+        yield ([f"{place} *"] if behind else [place, f"{place} *"]), _distinct(own, EVERYWHERE)
 
 
 def _words_of(verb: Verb, first: Sequence[str]) -> list[str]:
@@ -114,9 +114,9 @@ def _words_of(verb: Verb, first: Sequence[str]) -> list[str]:
         meanings.get(word, [word] if word.startswith("--") or word in LITERAL else [])
         for word in _PLACE.findall(verb.usage)
     )
-    return _once(*found)
+    return _distinct(*found)
 
 
-def _once(*several: Sequence[str]) -> list[str]:
+def _distinct(*several: Sequence[str]) -> list[str]:
     """All of them, each once, in their order."""
     return list(dict.fromkeys(chain.from_iterable(several)))

@@ -17,7 +17,7 @@ from bot.commands.registry import asks_for_help, find
 from bot.config.environment import require
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.limits import fit_message
-from bot.views.notes import only_for_asker, with_masked_note
+from bot.views.notes import only_for_requester, with_masked_note
 from bot.views.text import code
 from playbooks.model import Risk
 from services.clients.postgres.pool import behind
@@ -88,19 +88,19 @@ async def _run(
 ) -> Answer:
     match verb:
         case Command():
-            async with _turn(world.questions, request):
+            async with _admit(world.questions, request):
                 with behind():  # pages, runs and decisions have the sessions first
                     return await verb.handle(request, world)
         case ApprovalCommand():
-            async with _turn(world.decisions, request):
+            async with _admit(world.decisions, request):
                 return await verb.handle(request, world, approval_service)
         case IncidentCommand():
-            async with _turn(world.decisions, request):
+            async with _admit(world.decisions, request):
                 return await verb.handle(request, world, incident_service)
         case Change(risk=Risk.BREAK_GLASS):
             return await _ask(verb, request, world, approval_service)
         case Change():
-            async with _turn(world.plans, request):
+            async with _admit(world.plans, request):
                 return await _ask(verb, request, world, approval_service)
         case _:
             raise TypeError(f"{verb.name} is no kind of verb that can be run")
@@ -112,7 +112,7 @@ async def _ask(change: Change, request: Request, world: World, approval_service:
     return await ask(change, request, world, approval_service)
 
 
-def _turn(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
+def _admit(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
     """Each terminal has a process of its own."""
     return admission.admit(request.actor.user_id) if request.actor else nullcontext()
 
@@ -122,7 +122,7 @@ def _bounded(answer: Answer, request: Request, world: World) -> Answer:
     actor, channel = request.actor, request.channel_id
     if answer.private or actor is None or channel is None:
         return answer
-    return answer if world.public_answers.take(channel, actor.user_id) else only_for_asker(answer)
+    return answer if world.public_answers.take(channel, actor.user_id) else only_for_requester(answer)
 
 
 def _without_help(words: list[str]) -> list[str]:

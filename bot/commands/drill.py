@@ -41,7 +41,7 @@ async def answer_drill(request: Request, world: World, approval_service: Approva
 async def _offer(database: Database, settings: Settings) -> Answer:
     async with database.read() as conn:
         open_drill, last = await alerts.read_open_drill(conn), await alerts.read_last_drill(conn)
-    return under_way_answer(open_drill) if open_drill else offer_answer(settings.phones, last)
+    return under_way_answer(open_drill) if open_drill else offer_answer(settings.outside_targets, last)
 
 
 async def _start(database: Database, person: Person, stale_after: timedelta) -> Answer:

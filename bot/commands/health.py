@@ -72,20 +72,20 @@ def _loud(lines: Sequence[Line], headline: str) -> Iterator[Block]:
     offered: set[NextStep | None] = set()
     for line in lines:
         step = line.next_step
-        is_said = len(line.findings) == 1 and line.findings[0].title in headline
-        yield section(_words(line, is_said=is_said), accessory=None if step in offered else step_button(step))
+        is_reported = len(line.findings) == 1 and line.findings[0].title in headline
+        yield section(_words(line, is_reported=is_reported), accessory=None if step in offered else step_button(step))
         offered.add(step)
 
 
-def _words(line: Line, *, is_said: bool = False) -> str:
+def _words(line: Line, *, is_reported: bool = False) -> str:
     word = status_word(line.status, line.findings[0].title)
-    parts = [_part(finding, line.subject, is_said=is_said) for finding in line.findings[:MAX_PARTS]]
+    parts = [_part(finding, line.subject, is_reported=is_reported) for finding in line.findings[:MAX_PARTS]]
     more = [f"{len(line.findings) - MAX_PARTS} more"] if len(line.findings) > MAX_PARTS else []
     return f"{SIGN[line.status]} {word}*{line.subject}* {' · '.join([*parts, *more])}"
 
 
-def _part(finding: Finding, subject: str, *, is_said: bool) -> str:
-    if is_said and finding.detail:
+def _part(finding: Finding, subject: str, *, is_reported: bool) -> str:
+    if is_reported and finding.detail:
         return escape(finding.detail, limit=PART_LIMIT)
     title = escape(finding.title.removeprefix(f"{subject} "), limit=PART_LIMIT)
     return f"{title} ({escape(finding.detail, limit=PART_LIMIT)})" if finding.detail else title

@@ -89,19 +89,19 @@ def find_topic(words: Sequence[str]) -> Topic | None:
 def search(words: Sequence[str], registry: Mapping[str, Verb]) -> list[Verb]:
     """The commands whose names, synonyms or summaries have the most of these words, best first."""
     asked = set(_WORD.findall(" ".join(words).lower()))
-    telling = {_stem(word) for word in asked - _EMPTY}
-    scored = [(_score(telling, asked, verb), verb) for verb in registry.values()]
+    content_words = {_stem(word) for word in asked - _EMPTY}
+    scored = [(_score(content_words, asked, verb), verb) for verb in registry.values()]
     best = max((score for score, _ in scored), default=0)
     found = sorted((one for one in scored if one[0] and one[0] * 2 >= best), key=lambda one: -one[0])
     return [verb for _, verb in found[:MOST_FOUND]]
 
 
-def _score(telling: set[str], asked: set[str], verb: Verb) -> int:
+def _score(content_words: set[str], asked: set[str], verb: Verb) -> int:
     """A whole synonym is worth most ("who is on call"); every word counts, one of a name a little more."""
     names = [verb.name, *(synonym for synonym, name in SYNONYMS.items() if name == verb.name)]
     whole = sum(len(parts) > 1 and parts <= asked for parts in (set(_WORD.findall(name)) for name in names))
-    named, told = telling & _stems(" ".join(names)), telling & _stems(verb.summary)
-    return 10 * whole + 2 * len(named | told) + len(named)
+    named, in_summary = content_words & _stems(" ".join(names)), content_words & _stems(verb.summary)
+    return 10 * whole + 2 * len(named | in_summary) + len(named)
 
 
 def _stems(text: str) -> set[str]:

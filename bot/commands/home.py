@@ -54,11 +54,11 @@ def home_view(answer: Answer, line: str, *, now: datetime) -> dict[str, Any]:
     if line not in ("", START):
         buttons.append(command_button("Back to the start", START, 9001))
     blocks = [block if block["type"] != "table" else _as_text(block) for block in answer.blocks]
-    told = [] if any(_tells_its_time(block) for block in blocks) else [context(f"As of {date_token(now)}")]
-    return {"type": "home", "blocks": [*blocks, *told, *actions(buttons)]}
+    as_of_note = [] if any(_shows_its_time(block) for block in blocks) else [context(f"As of {date_token(now)}")]
+    return {"type": "home", "blocks": [*blocks, *as_of_note, *actions(buttons)]}
 
 
-def _tells_its_time(block: Block) -> bool:
+def _shows_its_time(block: Block) -> bool:
     """Most answers say as of when they are, in their last line of context."""
     return block["type"] == "context" and "as of" in json.dumps(block)
 

@@ -91,12 +91,12 @@ def _table(record: IncidentRecord) -> Iterator[str]:
     yield f"| environment | {_words(incident.environment)} |"
     yield f"| severity | {incident.severity.upper()} |"
     yield f"| services | {', '.join(services) or 'none in particular'} |"
-    for name, value in _times(incident, _beginning(record)):
+    for name, value in _times(incident, _start_event(record)):
         yield f"| {name} | {value} |"
     yield f"| people paged | {_called(record.pages)} |"
 
 
-def _beginning(record: IncidentRecord) -> IncidentEvent | None:
+def _start_event(record: IncidentRecord) -> IncidentEvent | None:
     return next((event for event in record.events if event.kind == BEGAN), None)
 
 

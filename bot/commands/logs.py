@@ -156,14 +156,14 @@ def logs_answer(view: LogView) -> Answer:
     shown = [_group_text(group, view) for group in groups]
     fitting = shown if view.is_raw else _within(shown, PREFORMATTED_LIMIT)
     left_out = sum(len(entry) for group in groups[len(fitting) :] for entry in group)
-    told = finding_blocks(TITLE, view.findings) if view.findings else []
+    findings = finding_blocks(TITLE, view.findings) if view.findings else []
     headline = _headline(view)
-    blocks: list[Block] = [*told, section(headline)]
+    blocks: list[Block] = [*findings, section(headline)]
     blocks += [preformatted("\n".join(fitting))] if fitting else [section(_nothing(view))]
     blocks += [context(*_notes(view, left_out))]
     blocks += _reveal(view, messages)
     blocks += actions(_buttons(view))
-    text, fitted = fit_message("\n".join([*_told(view), headline]), blocks)
+    text, fitted = fit_message("\n".join([*_finding_lines(view), headline]), blocks)
     status = worst(view.findings) if view.findings else Status.OK
     return Answer(text, blocks if view.is_raw else fitted, _data(view, messages), status, private=True)
 
@@ -179,7 +179,7 @@ def _reveal(view: LogView, messages: Sequence[str]) -> list[Block]:
     return reveal_buttons(labels[::-1], until=view.reveal_until)
 
 
-def _told(view: LogView) -> list[str]:
+def _finding_lines(view: LogView) -> list[str]:
     return [findings_text(TITLE, view.findings)] if view.findings else []
 
 
@@ -220,10 +220,10 @@ def _as_written(view: LogView) -> list[list[_Entry]]:
 def _fold(lines: Sequence[LogLine], messages: Sequence[str]) -> list[list[_Entry]]:
     """Entries that follow each other and say the same, newest first; a group's oldest entry is its first."""
     entries = [[(lines[index], messages[index]) for index in entry] for entry in split_entries(lines)]
-    return [list(group) for _, group in groupby(entries, key=_said)][::-1]
+    return [list(group) for _, group in groupby(entries, key=_fold_key)][::-1]
 
 
-def _said(entry: _Entry) -> list[tuple[str, str]]:
+def _fold_key(entry: _Entry) -> list[tuple[str, str]]:
     return [(line.severity, message) for line, message in entry]
 
 
@@ -323,9 +323,9 @@ async def answer_logs(request: Request, world: World) -> Answer:
         return unavailable_answer(f"logs of {wanted.service.short}", chosen)
     choice, state = chosen
     async with asyncio.TaskGroup() as reads:
-        told = reads.create_task(_read(wanted, choice, world))
+        log_read = reads.create_task(_read(wanted, choice, world))
         due = reads.create_task(read_due(world))
-    read = told.result()
+    read = log_read.result()
     if isinstance(read, Unavailable):
         return unavailable_answer(f"logs of {wanted.service.short}", read)
     current = state.current if state else None

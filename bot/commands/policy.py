@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 _OF_THEM = tuple(
-    (re.compile(said, re.IGNORECASE), meant)
-    for said, meant in (
+    (re.compile(pattern, re.IGNORECASE), meant)
+    for pattern, meant in (
         (r"\b(allow|includes) you\b", r"\1 them"),
         (r"\byours\b", "theirs"),
         (r"\byour\b", "their"),
@@ -72,8 +72,8 @@ def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: R
 
 def of_them(sentence: str) -> str:
     """A refusal's sentence about "you" as one about another person."""
-    for said, meant in _OF_THEM:
-        sentence = said.sub(meant, sentence)
+    for pattern, meant in _OF_THEM:
+        sentence = pattern.sub(meant, sentence)
     return sentence[:1].upper() + sentence[1:]
 
 
@@ -105,8 +105,8 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
         approval_service.policy,
         people,
     )
-    is_asker = request.actor is not None and request.actor.user_id == user_id
-    rulings = [one for right in Right for one in _rulings(asked, right, services, is_asker=is_asker)]
+    is_requester = request.actor is not None and request.actor.user_id == user_id
+    rulings = [one for right in Right for one in _rulings(asked, right, services, is_requester=is_requester)]
     line = " ".join([change.name, *words])
     return policy_answer(user_id, line, rulings, risk=change.risk, policy_hash=approval_service.policy.hash)
 
@@ -131,24 +131,26 @@ class _Asked:
         return judge(right, self.person, Target(self.playbook, services, self.environment), self.policy, self.people)
 
 
-def _rulings(asked: _Asked, right: Right, services: frozenset[Service] | None, *, is_asker: bool) -> Iterator[Ruling]:
+def _rulings(
+    asked: _Asked, right: Right, services: frozenset[Service] | None, *, is_requester: bool
+) -> Iterator[Ruling]:
     """One for the services together; one for each where they are not named and differ."""
     if services is not None:
-        yield _ruling(right, asked.judge(right, services), is_asker=is_asker)
+        yield _ruling(right, asked.judge(right, services), is_requester=is_requester)
         return
     verdicts = {service: asked.judge(right, frozenset({service})) for service in Service}
     allowed = {isinstance(verdict, Allowed) for verdict in verdicts.values()}
     if len(allowed) > 1:
         for service, verdict in verdicts.items():
-            yield _ruling(right, verdict, is_asker=is_asker, service=service.short)
+            yield _ruling(right, verdict, is_requester=is_requester, service=service.short)
     else:
         together = frozenset(Service) if allowed == {True} else frozenset[Service]()
-        yield _ruling(right, asked.judge(right, together), is_asker=is_asker, service="every service")
+        yield _ruling(right, asked.judge(right, together), is_requester=is_requester, service="every service")
 
 
-def _ruling(right: Right, verdict: Verdict, *, is_asker: bool, service: str = "") -> Ruling:
+def _ruling(right: Right, verdict: Verdict, *, is_requester: bool, service: str = "") -> Ruling:
     because = _because(verdict)
-    return Ruling(right.value, isinstance(verdict, Allowed), because if is_asker else of_them(because), service)
+    return Ruling(right.value, isinstance(verdict, Allowed), because if is_requester else of_them(because), service)
 
 
 def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:

@@ -89,13 +89,13 @@ async def _stop_now(
 ) -> Answer:
     """The emergency stop without the database: done and told at the same time, and filed when that is back."""
     async with asyncio.TaskGroup() as group:
-        telling = group.create_task(approval_service.announce(plan, request, reason=reason))
+        announcement = group.create_task(approval_service.announce(plan, request, reason=reason))
         stopping = group.create_task(stop_without_journal(plan, world))
-    notice, lines = telling.result(), [(one.is_stopping, one.note) for one in stopping.result()]
+    notice, lines = announcement.result(), [(one.is_stopping, one.note) for one in stopping.result()]
     if notice is not None:
         await approval_service.announce_outcome(notice, plan, request, lines, reason=reason)
     approval_service.file_later(plan, request, reason=reason, notice=notice)
-    return emergency_answer(plan.environment, lines, told=notice is not None)
+    return emergency_answer(plan.environment, lines, is_announced=notice is not None)
 
 
 async def _not_filed(

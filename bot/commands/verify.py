@@ -17,21 +17,21 @@ from services.clients.railway.client import RailwayClient
 from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.services import WORKERS, Service, is_sha, short_sha
 
-_BEGINNING = re.compile(r"[0-9a-f]{4,40}\Z")
+_PREFIX = re.compile(r"[0-9a-f]{4,40}\Z")
 _MOST_OFFERED = 5
 
 
-def is_beginning(word: str) -> bool:
+def is_commit_prefix(word: str) -> bool:
     """Whether the word may be the beginning of a commit's SHA: 4 characters or more."""
-    return _BEGINNING.match(word.lower()) is not None
+    return _PREFIX.match(word.lower()) is not None
 
 
 async def find_commit(word: str, services: Sequence[Service], world: World, *, line: str) -> str:
     """The commit that begins with this word. 7 characters name one by themselves; fewer have to be those of exactly one
     commit among the latest deployments. `line`: the command before the commit, for what is offered. Raises UsageError.
     """
-    beginning = word.lower()
-    if is_sha(beginning) or not is_beginning(beginning):
+    prefix = word.lower()
+    if is_sha(prefix) or not is_commit_prefix(prefix):
         return parse_sha(word)
     async with asyncio.TaskGroup() as reads:
         listing = [
@@ -40,17 +40,17 @@ async def find_commit(word: str, services: Sequence[Service], world: World, *, l
     lists = [read.result() for read in listing]
     deployed = [one.commit_sha for listed in lists if not isinstance(listed, Unavailable) for one in listed]
     return choose(
-        beginning, filter(None, deployed), line, is_complete=not any(isinstance(one, Unavailable) for one in lists)
+        prefix, filter(None, deployed), line, is_complete=not any(isinstance(one, Unavailable) for one in lists)
     )
 
 
-def choose(beginning: str, deployed: Iterable[str], line: str, *, is_complete: bool = True) -> str:
+def choose(prefix: str, deployed: Iterable[str], line: str, *, is_complete: bool = True) -> str:
     """The only one of the deployed commits that begins so. Without all of them it is unknown whether it is the only
     one."""
-    fitting = list(dict.fromkeys(sha for sha in deployed if sha.startswith(beginning)))
+    fitting = list(dict.fromkeys(sha for sha in deployed if sha.startswith(prefix)))
     if len(fitting) == 1 and is_complete:
         return fitting[0]
-    shown = code(beginning, limit=40)
+    shown = code(prefix, limit=40)
     if not is_complete:
         why = f"Railway does not list all deployments, so {shown} may be more than one commit"
     elif fitting:
@@ -83,7 +83,7 @@ def parse(words: Sequence[str]) -> tuple[tuple[Service, ...], str | None]:
     no_more(words, 2)
     if not words:
         return tuple(Service), None
-    if len(words) == 1 and is_beginning(words[0]):
+    if len(words) == 1 and is_commit_prefix(words[0]):
         return tuple(Service), words[0]
     targets = _GROUPS.get(words[0].lower()) or (parse_service(words[0]),)
     return targets, words[1] if len(words) == 2 else None

@@ -18,13 +18,13 @@ PACKAGES = Path(__file__).resolve().parents[2]  # the checkout, or where the whe
 async def print_version(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
     """What is installed here, from which commit where that is known, and the schema that it brings."""
     no_more(words, 0)
-    told = {
+    versions = {
         "version": _own_version(),
         "commit": environ.get("RAILWAY_GIT_COMMIT_SHA", "").strip() or await _own_commit(),
         "schema": read_files()[-1].version,
     }
-    text = f"dragonfly {told['version']}, commit {short_sha(told['commit'])}, schema {told['schema']}"
-    return Answer(text, (), told)
+    text = f"dragonfly {versions['version']}, commit {short_sha(versions['commit'])}, schema {versions['schema']}"
+    return Answer(text, (), versions)
 
 
 def _own_version() -> str:

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 SHOWN = 20
-_TELLING = (StepState.FAILED, StepState.UNKNOWN, StepState.NOT_PROVED)
+_EXPLAINING = (StepState.FAILED, StepState.UNKNOWN, StepState.NOT_PROVED)
 
 
 def why_answer(record: Record) -> Answer:
     """State, outcome, the steps that explain it, who decided, and who was refused."""
     run = record.run
     lines = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else _waiting_for(record)
-    lines += [step_line(step) for step in record.steps if step.state in _TELLING]
+    lines += [step_line(step) for step in record.steps if step.state in _EXPLAINING]
     lines += [decision_line(decision) for decision in record.decisions]
     lines += [review_line(record.review)] if record.review else []
     lines += [refusal_line(row) for row in record.audit if row.event.endswith(REFUSED)]
@@ -161,7 +161,7 @@ def _data(history: AlertHistory) -> dict[str, object]:
 
 
 DECISIONS = 12  # of one alert
-LOOKED_AT = 500  # newest rows of the audit log in which refusals are looked for
+DECISIONS_READ = 500  # newest rows of the audit log in which refusals are looked for
 REFUSAL = "refusal"
 
 
@@ -171,7 +171,7 @@ async def answer_why(request: Request, world: World) -> Answer:
         raise UsageError("Why what?", why="nothing is named", what_next=what_next)
     if request.words[0].lower() in (REFUSAL, f"{REFUSAL}s"):
         no_more(request.words, 1)
-        rows = await world.read(list_audit, limit=LOOKED_AT)
+        rows = await world.read(list_audit, limit=DECISIONS_READ)
         return unavailable_answer("refusals", rows) if isinstance(rows, Unavailable) else refusals_answer(rows)
     if not request.words[0].removeprefix("#").isdigit():
         return await _answer_alert(request, world)

@@ -111,7 +111,7 @@ class Rules(_Table):
         return rule.section if isinstance(rule, Rule) else ""
 
 
-class Telling(_Table):
+class AnnouncementSettings(_Table):
     """How often, and how long after."""
 
     again_within_s: Seconds
@@ -133,7 +133,7 @@ class AlertRules(_Table):
 
     version: Literal[1]
     runbook: str = Field(max_length=500, pattern=r"^(https?://\S+)?$")
-    telling: Telling
+    telling: AnnouncementSettings
     rules: Rules
 
 

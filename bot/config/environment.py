@@ -116,7 +116,7 @@ class RailwaySettings(Group):
 
     @model_validator(mode="before")
     @classmethod
-    def _tell_kind(cls, data: dict[str, Any]) -> dict[str, Any]:
+    def _set_kind(cls, data: dict[str, Any]) -> dict[str, Any]:
         bearer = "RAILWAY_API_TOKEN" in data and "RAILWAY_TOKEN" not in data
         return {"token_kind": TokenKind.BEARER if bearer else TokenKind.PROJECT, **data}
 
@@ -292,7 +292,7 @@ class Settings:
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
-    watching: EvaluatorSettings = field(default_factory=EvaluatorSettings)
+    evaluator: EvaluatorSettings = field(default_factory=EvaluatorSettings)
     source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
 
     @classmethod
@@ -353,7 +353,7 @@ class Settings:
         return None if isinstance(self.identity, Invalid) else self.identity.git_sha
 
     @property
-    def phones(self) -> int:
+    def outside_targets(self) -> int:
         """How many targets outside Slack there are."""
         return sum(len(group.targets) for group in (self.pager, self.mail) if not isinstance(group, Invalid))
 

@@ -21,15 +21,16 @@ class LeaseSettings:
 
 @dataclass(frozen=True)
 class OutageSettings:
-    """The last leader tells after `tell_after_s`; if it did not, another replica within `others_after_s + spread_s`.
+    """The last leader tells after `announce_after_s`; if it did not, another replica within `others_after_s +
+    spread_s`.
 
     The spread keeps two that know nothing of each other from looking, and posting, at the same moment.
     """
 
-    tell_after_s: float = 60.0  # a database that is down for a minute is a page
+    announce_after_s: float = 60.0  # a database that is down for a minute is a page
     others_after_s: float = 90.0
     spread_s: float = 60.0
-    look_every_s: float = 2.0
+    check_every_s: float = 2.0
     look_back_s: float = 300.0  # a new leader looks for the message of a former one for so long,
     find_every_s: float = 60.0  # and so often
 
@@ -46,7 +47,7 @@ class RunSettings:
     renew_every_s: float = 1.0
     act_lease_s: float = 12.0  # outlives a call by the time it takes to get it on its way
     call_timeout_s: float = 8.0  # RailwayClient's own
-    look_every_s: float = 1.0  # for runs that no replica executes
+    check_every_s: float = 1.0  # for runs that no replica executes
     look_when_quiet_s: float = 30.0  # while no run is open and notices arrive
     poll_every_s: float = 2.0  # of a step that waits; a share of Railway's rate limit is kept for runs
     patience_s: float = 60.0  # for a source that a step cannot do without, and for a Railway that refuses for now

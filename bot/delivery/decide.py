@@ -27,8 +27,8 @@ LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page
 AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselves for so long
 
 LEAVES_WITHIN_S = 2.0  # after the claim; resolving an incident waits for so long and for a call besides
-LOOK_AGAIN = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
-LOOK_FOR = timedelta(minutes=1)  # then it never arrived
+FIND_POSTED = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
+FIND_FOR = timedelta(minutes=1)  # then it never arrived
 
 TRIES_OF_UNKNOWN = 10
 
@@ -85,22 +85,24 @@ class RateLimitGates:
     def __init__(self) -> None:
         self._closed_until: dict[tuple[OutboxQueue, bool], float] = {}
 
-    def close(self, lane: OutboxQueue, move: Move, *, until: float) -> None:
+    def close(self, outbox_queue: OutboxQueue, move: Move, *, until: float) -> None:
         """Slack answered 429 and named the moment."""
-        self._note(lane, is_post(move), until)
-        if lane is OutboxQueue.PAGES and is_post(move):
+        self._note(outbox_queue, is_post(move), until)
+        if outbox_queue is OutboxQueue.PAGES and is_post(move):
             self._note(OutboxQueue.REST, is_post(move), until + AFTER_PAGES_S)
 
-    def is_open(self, lane: OutboxQueue, *, posting: bool, now: float) -> bool:
-        return self._closed_until.get((lane, posting), now) <= now
+    def is_open(self, outbox_queue: OutboxQueue, *, posting: bool, now: float) -> bool:
+        return self._closed_until.get((outbox_queue, posting), now) <= now
 
-    def opens_in(self, lane: OutboxQueue, *, now: float) -> float | None:
+    def opens_in(self, outbox_queue: OutboxQueue, *, now: float) -> float | None:
         """Seconds until the lane's next closed gate opens; None when none is closed."""
-        left = [until - now for (whose, _), until in self._closed_until.items() if whose is lane and until > now]
+        left = [
+            until - now for (whose, _), until in self._closed_until.items() if whose is outbox_queue and until > now
+        ]
         return min(left, default=None)
 
-    def _note(self, lane: OutboxQueue, posting: bool, until: float) -> None:
-        self._closed_until[lane, posting] = max(until, self._closed_until.get((lane, posting), until))
+    def _note(self, outbox_queue: OutboxQueue, posting: bool, until: float) -> None:
+        self._closed_until[outbox_queue, posting] = max(until, self._closed_until.get((outbox_queue, posting), until))
 
 
 GIVE_UP_AFTER = timedelta(minutes=15)  # of pages outside Slack: by then the next level has long been paged

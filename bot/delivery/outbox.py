@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from bot.delivery.decide import (
     AFTER_PAGES_S,
+    FIND_FOR,
+    FIND_POSTED,
     GONE,
     LEAVES_WITHIN_S,
-    LOOK_AGAIN,
-    LOOK_FOR,
     UPDATE_PAUSE,
     Delivered,
     Move,
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 20
 _CLOCK_SLACK = timedelta(minutes=1)  # the database's clock and Slack's may differ
-_CANNOT_LOOK = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
+_CANNOT_READ = frozenset({"missing_scope", "not_in_channel", "no_permission", "access_denied"})
 
 ResultT = TypeVar("ResultT")
 
@@ -121,9 +121,11 @@ class SlackTransport(Transport[UnsentMessage, _Act, _Outcome]):
         may_post, may_update = self.is_open(posting=True), self.is_open(posting=False)
         async with self.database.read() as conn:
             due = await messages.list_due_messages(
-                conn, lane=self.queue, may_post=may_post, may_update=may_update, limit=_AT_ONCE
+                conn, outbox_queue=self.queue, may_post=may_post, may_update=may_update, limit=_AT_ONCE
             )
-            wait_s = await messages.read_outbox_wait(conn, lane=self.queue, may_post=may_post, may_update=may_update)
+            wait_s = await messages.read_outbox_wait(
+                conn, outbox_queue=self.queue, may_post=may_post, may_update=may_update
+            )
         opens_in = self.gates.opens_in(self.queue, now=_now())
         waits = [wait for wait in (wait_s, opens_in) if wait is not None]
         yield _Messages(self, fence, [self._with_link(message) for message in due], min(waits, default=None))
@@ -218,7 +220,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
         try:
             ts = await self._to.slack.find(channel, message.key, since=since, thread_ts=message.thread_ts)
         except SlackRefusedError as refused:
-            if refused.code not in _CANNOT_LOOK:
+            if refused.code not in _CANNOT_READ:
                 raise
             logger.warning("%s may be posted twice: %s", message.key, refused.why)
             ts = None
@@ -226,11 +228,11 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
 
     async def _end_withdrawn(self, message: UnsentMessage, *, may_arrive: bool) -> None:
         """Slack does not show it, and need not; if it arrives late, it must not page people for long."""
-        older_than = LOOK_FOR if may_arrive else timedelta()
+        older_than = FIND_FOR if may_arrive else timedelta()
         is_over = await self._write(lambda conn: messages.forget_recalled(conn, key=message.key, older_than=older_than))
         if may_arrive and not is_over:
             await self._postpone(
-                message, TryAgain("it was on its way when it was withdrawn", LOOK_AGAIN, maybe_sent=True)
+                message, TryAgain("it was on its way when it was withdrawn", FIND_POSTED, maybe_sent=True)
             )
 
     def _close_gate(self, message: UnsentMessage, pause_s: float) -> None:
@@ -254,7 +256,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
         """It leaves the queue; a page reaches people elsewhere before."""
         logger.error("%s is not tried again: %s", message.key, refused.why)
         self._count("refused")
-        elsewhere = await self._to.undeliverable.tell(message, refused) if message.is_new_page else None
+        elsewhere = await self._to.undeliverable.notify(message, refused) if message.is_new_page else None
 
         async def store(conn: Connection) -> None:
             error = refused.why if elsewhere is None else f"{refused.why}; {elsewhere.words}"

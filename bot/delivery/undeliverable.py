@@ -83,7 +83,7 @@ Pagers = Callable[[], Sequence[tuple[Channel, str]]]
 
 
 @dataclass(frozen=True)
-class Told:
+class Notified:
     """Who got a page in Slack directly, and who is rung because none did. `line` is what their pagers say."""
 
     key: str
@@ -129,14 +129,14 @@ class Undeliverable:
         self._pagers = pagers
         self._refused = refused or WakeUp()
 
-    async def tell(self, message: UnsentMessage, refused: SlackRefusedError) -> Told:
+    async def notify(self, message: UnsentMessage, refused: SlackRefusedError) -> Notified:
         """Send the page directly. Twice when this process dies before the row says so. What is for one person stays
         theirs: their level's other ways ring, and the next level follows."""
         self._refused.set()
         is_personal = message.home[:1] in "UWD" and message.home.isupper()
         people = [] if is_personal else await self._send_directly(message, refused)
         pagers = () if people or is_personal else self._pagers()
-        return Told(message.key, pager_words(self._environment, refused.code), people, pagers)
+        return Notified(message.key, pager_words(self._environment, refused.code), people, pagers)
 
     async def _send_directly(self, message: UnsentMessage, refused: SlackRefusedError) -> list[str]:
         text, blocks = direct_message(message.text, message.blocks, channel=message.home, code=refused.code)

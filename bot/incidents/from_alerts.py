@@ -55,7 +55,7 @@ class AlertRouting:
         returned = event.again and (not is_same or any(one.fingerprint == event.fingerprint for one in known))
         is_news = was_over or returned or is_new
         await self._incident_store.record(conn, incident, "joined", words, in_thread=is_news)
-        incident = await self._incident_store.tell(conn, incident.id)
+        incident = await self._incident_store.update_message(conn, incident.id)
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
         elif was_over and incident.state is IncidentState.OPEN:
@@ -78,7 +78,7 @@ class AlertRouting:
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:
         number = await incidents.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
         if number is not None and await _lock(conn, number) is not None:
-            await self._incident_store.tell(conn, number)
+            await self._incident_store.update_message(conn, number)
 
     async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
         """A silence of its last alert is on purpose: no one is paged until the silence has ended."""
@@ -110,7 +110,7 @@ class AlertRouting:
             await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)
             if incident.state is IncidentState.OPEN:
                 await paging.cancel_pages(conn, incident)
-        await paging.notify_directly(conn, await self._incident_store.tell(conn, incident.id))
+        await paging.notify_directly(conn, await self._incident_store.update_message(conn, incident.id))
 
     async def _find(self, conn: Connection, event: AlertEvent) -> Incident | None:
         """The incident to join, locked."""

@@ -40,7 +40,7 @@ async def put_on_call(
     made = Override(number, rotation, user_id, now, now + span, by, now)
     if user_id == by.user_id:
         made = await incidents.confirm_override(conn, override_id=number, user_id=user_id) or made
-    await tell(conn, made, before, channel=channel)
+    await update_message(conn, made, before, channel=channel)
     if before is not None and before != user_id:
         await _send(conn, f"{made.message_key}:relieved", before, view.relieved_message(made))
     return made
@@ -50,7 +50,7 @@ async def take(conn: Connection, *, channel: str, override_id: int, user_id: str
     """The substitute confirms it; None when it has ended, or belongs to another person."""
     taken = await incidents.confirm_override(conn, override_id=override_id, user_id=user_id)
     if taken is not None:
-        await tell(conn, taken, None, channel=channel)
+        await update_message(conn, taken, None, channel=channel)
     return taken
 
 
@@ -69,7 +69,7 @@ async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rota
     return True
 
 
-async def tell(conn: Connection, override: Override, before: str | None, *, channel: str) -> None:
+async def update_message(conn: Connection, override: Override, before: str | None, *, channel: str) -> None:
     """Its message in the channel, and the one to the substitute."""
     await _send(conn, override.message_key, channel, view.override_message(override, before))
     key = f"{override.message_key}:direct"

@@ -32,7 +32,7 @@ async def call_next(incident_store: IncidentStore, conn: Connection, incident: I
     """Page the next level, unless it is acknowledged or pages no one; the incident as it is then."""
     move = next_call(incident, decode_chain(incident.chain))
     if move is None or not calls_people(incident):
-        return await incident_store.tell(conn, incident.id)
+        return await incident_store.update_message(conn, incident.id)
     return await call(incident_store, conn, incident, move, reason)
 
 
@@ -54,12 +54,12 @@ async def call(
     if not written:
         return incident
     await incidents.add_event(conn, incident_id=incident.id, kind="called", text=_called(move, reason))
-    incident = await incident_store.tell(conn, incident.id)
+    incident = await incident_store.update_message(conn, incident.id)
     alerts = await incidents.list_joined_alerts(conn, incident.id)
     page = PageSent(incident.id, move.number, move.index, reason, await read_clock(conn))
-    await incident_store.say(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
+    await incident_store.post(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
     for target in move.level.targets:
-        await _ring(incident_store, conn, incident, alerts, page, target, move.level.skipped)
+        await _notify_outside(incident_store, conn, incident, alerts, page, target, move.level.skipped)
     return incident
 
 
@@ -99,14 +99,14 @@ async def remind(
     words = f"no activity since {dated_time(silent_since, now)}"
     event = await incidents.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
     key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
-    await incident_store.say(conn, incident, key, content, priority=PAGE)
+    await incident_store.post(conn, incident, key, content, priority=PAGE)
     if incident.acknowledged_by is not None:
         text, blocks = content
         user = incident.acknowledged_by.user_id
         await messages.store_message(conn, key=f"{key}:direct", channel=user, text=text, blocks=blocks, priority=PAGE)
 
 
-async def _ring(
+async def _notify_outside(
     incident_store: IncidentStore,
     conn: Connection,
     incident: Incident,

@@ -167,12 +167,12 @@ async def change_severity(
     before = "it pages people" if calls_people(incident) else "it pages no one"
     await incident_store.record(conn, incident, "severity", f"made it {severity.upper()}: {before}", by=person)
     if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
-        return Done(await incident_store.tell(conn, incident.id), f"It is {severity.upper()} now.")
+        return Done(await incident_store.update_message(conn, incident.id), f"It is {severity.upper()} now.")
     if calls_people(incident):
         incident = await paging.call_next(incident_store, conn, incident, "its severity was raised")
         return Done(incident, "People are being paged now.")
     await paging.cancel_pages(conn, incident)
-    return Done(await incident_store.tell(conn, incident.id), "No one is paged any more.")
+    return Done(await incident_store.update_message(conn, incident.id), "No one is paged any more.")
 
 
 def over(incident: Incident) -> Refused:
@@ -191,7 +191,7 @@ logger = logging.getLogger(__name__)
 
 AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.database_outage`
 
-LOOK_S = 1.0  # a person waits behind this
+LOOKUP_S = 1.0  # a person waits behind this
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 Act = Callable[[IncidentStore, Connection, Incident, Person], Awaitable[Outcome]]
@@ -261,7 +261,7 @@ class IncidentService:
     async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
         """The incident whose root message, or a page of it, this is; also None while that is unknown."""
         try:
-            async with self._database.read(timeout_s=LOOK_S) as conn:
+            async with self._database.read(timeout_s=LOOKUP_S) as conn:
                 return await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
         except SourceError as error:
             logger.warning("which incident a thread belongs to is unknown: %s", error.why)
@@ -271,7 +271,7 @@ class IncidentService:
         """A person is active in it: its owner is not reminded."""
         due_in = decode_chain(incident.chain).remind_after
         try:
-            async with self._database.transaction(timeout_s=LOOK_S) as conn:
+            async with self._database.transaction(timeout_s=LOOKUP_S) as conn:
                 await incidents.note_activity(conn, incident_id=incident.id, due_in=due_in)
         except SourceError as error:
             logger.warning("activity was not noted: %s", error.why)
@@ -327,7 +327,11 @@ class IncidentService:
         if gone is not None:
             return gone
         async with self._database.transaction() as conn:
-            levels = () if slack_only or user_id is None else await self._losing_phones(conn, rotation, user_id, person)
+            levels = (
+                ()
+                if slack_only or user_id is None
+                else await self._levels_losing_targets(conn, rotation, user_id, person)
+            )
             if levels:
                 return SlackOnly(levels)
             if user_id is None:
@@ -379,7 +383,9 @@ class IncidentService:
             return None
         return Refused(f"{mention(user_id)} is not an active member of our workspace", "Put another person on call.")
 
-    async def _losing_phones(self, conn: Connection, rotation: str, user_id: str, by: Person) -> tuple[int, ...]:
+    async def _levels_losing_targets(
+        self, conn: Connection, rotation: str, user_id: str, by: Person
+    ) -> tuple[int, ...]:
         """The levels that this person would leave without a phone."""
         schedule, now = self._incident_store.place.schedule, await read_clock(conn)
         if schedule is None:

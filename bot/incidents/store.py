@@ -108,7 +108,7 @@ class IncidentStore:
         number = await incidents.create_incident(conn, new)
         await incidents.set_due(conn, incident_id=number, due_in=chain.remind_after)
         await incidents.add_event(conn, incident_id=number, kind="opened", text=how, by=opened_by)
-        return await self.tell(conn, number)
+        return await self.update_message(conn, number)
 
     async def record(
         self,
@@ -128,9 +128,9 @@ class IncidentStore:
         if not in_thread:
             return
         who = f"{person(by)} " if by else ""
-        await self.say(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
+        await self.post(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
 
-    async def tell(self, conn: Connection, incident_id: int) -> Incident:
+    async def update_message(self, conn: Connection, incident_id: int) -> Incident:
         """The root message, as everything stands in this transaction; the incident as it stands."""
         incident = await incidents.read_incident(conn, incident_id)
         assert incident is not None  # noqa: S101 - the caller has written or locked it
@@ -148,16 +148,16 @@ class IncidentStore:
         number = int(message_key.partition(":")[2])
         async with database.transaction() as conn:
             if await incidents.lock_incident(conn, number) is not None:
-                await self.tell(conn, number)
+                await self.update_message(conn, number)
 
     async def notify_everywhere(self, conn: Connection, incident_id: int) -> Incident:
         """Its owner changed: updates the root message and those of its alerts."""
         joined = await incidents.list_joined_alerts(conn, incident_id)
         for key in in_order(one.message_key for one in joined):
             await self._write_alert(conn, key)
-        return await self.tell(conn, incident_id)
+        return await self.update_message(conn, incident_id)
 
-    async def say(
+    async def post(
         self, conn: Connection, incident: Incident, key: str, content: view.Content, *, priority: int = 0
     ) -> None:
         """A message in the thread, once a key."""

@@ -71,12 +71,12 @@ class TriageSummary(PeriodicTask):
     async def _brief(self, incident: Incident, fence: Fence) -> None:
         """Read all parts, and tell what is known whenever one more is; a successor reads those again that were told."""
         reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
-        parts = view.Wiring()
+        parts = view.TriageFacts()
         try:
             for number, task in enumerate(asyncio.as_completed(reading), start=1):
                 name, part = await task
                 parts = replace(parts, **{name: part})
-                if number > incident.briefed and not await self._say(number, incident, parts, fence):
+                if number > incident.briefed and not await self._post(number, incident, parts, fence):
                     return  # it was resolved
         finally:
             for one in reading:
@@ -97,29 +97,29 @@ class TriageSummary(PeriodicTask):
             why = f"its answer could not be understood ({type(error).__name__})"
         return name, view.Missing(why)
 
-    async def _say(self, number: int, incident: Incident, parts: view.Wiring, fence: Fence) -> bool:
+    async def _post(self, number: int, incident: Incident, parts: view.TriageFacts, fence: Fence) -> bool:
         services, identity = services_of(incident), self._world.settings.identity
         ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
-        told, content = view.told_of(parts, services), view.diagnosis_message(parts, services, ref)
+        summary, content = view.summary_of(parts, services), view.diagnosis_message(parts, services, ref)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             is_next = await incidents.note_briefed(
-                conn, incident_id=incident.id, part=number, diagnosis=told.diagnosis, remedy=told.remedy
+                conn, incident_id=incident.id, part=number, diagnosis=summary.diagnosis, remedy=summary.remedy
             )
             if is_next:
-                await self._incident_store.say(conn, incident, diagnosis_key(incident), content)
-                await self._incident_store.tell(conn, incident.id)
+                await self._incident_store.post(conn, incident, diagnosis_key(incident), content)
+                await self._incident_store.update_message(conn, incident.id)
             if is_next and number == len(PARTS):
-                await _note_beginning(conn, incident, told)
+                await _record_start(conn, incident, summary)
         self._wake_ups.outbox.set()
         return is_next
 
 
-async def _note_beginning(conn: Connection, incident: Incident, told: view.Told) -> None:
+async def _record_start(conn: Connection, incident: Incident, summary: view.Summary) -> None:
     """In the timeline, where the postmortem looks for it; what began later is not how the incident began."""
-    if told.began is None or told.began[0] > incident.opened_at:
+    if summary.began is None or summary.began[0] > incident.opened_at:
         return
-    at, words = told.began
+    at, words = summary.began
     await incidents.add_event(conn, incident_id=incident.id, kind=BEGAN, text=words, happened_at=at)
 
 

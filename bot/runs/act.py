@@ -102,7 +102,7 @@ class ActExecution:
 
     def __init__(self, act: Act[Any], step_context: StepContext, *, journaled: bool = True) -> None:
         self._act = act
-        self._turn = step_context
+        self._step_context = step_context
         self._settings = step_context.settings
         self._journaled = journaled
         self._silences = 0  # calls whose outcome is unknown
@@ -112,8 +112,8 @@ class ActExecution:
 
         An act that is best effort never fails: it is not proved.
         """
-        async with self._turn.journal.acting():
-            fresh = self._turn.row.state is StepState.PENDING or not self._journaled
+        async with self._step_context.journal.during_act():
+            fresh = self._step_context.row.state is StepState.PENDING or not self._journaled
             outcome = await (self._begin() if fresh else self._recover())
         blocked = outcome is not None and outcome.state in (StepState.FAILED, StepState.UNKNOWN)
         if outcome is not None and blocked and self._act.best_effort:
@@ -121,13 +121,15 @@ class ActExecution:
         return outcome
 
     async def _begin(self) -> Outcome | None:
-        if self._turn.row.intent and self._journaled:  # a person wants it tried again: it may have happened after all
-            seen = await self._act.read_back(self._turn.row.intent)
-            if isinstance(seen, Done):
-                return _done(seen)
-        before = await self._look_before()
-        if self._turn.is_stopping:
-            return self._turn.stopped()
+        if (
+            self._step_context.row.intent and self._journaled
+        ):  # a person wants it tried again: it may have happened after all
+            readback = await self._act.read_back(self._step_context.row.intent)
+            if isinstance(readback, Done):
+                return _done(readback)
+        before = await self._check_before()
+        if self._step_context.is_stopping:
+            return self._step_context.stopped()
         match before:
             case Ready(intent):
                 return await self._send(intent)
@@ -140,19 +142,19 @@ class ActExecution:
 
     async def _recover(self) -> Outcome | None:
         """Another replica wrote the intent, and perhaps sent it, before this one took the lease."""
-        intent = self._turn.row.intent or {}
-        answered = self._turn.row.state is StepState.RUNNING
-        await self._turn.progress("reading back whether it was done before this replica took over")
-        seen = await self._read_back(intent, within_s=self._settings.settle_after_takeover_s)
-        match seen:
+        intent = self._step_context.row.intent or {}
+        answered = self._step_context.row.state is StepState.RUNNING
+        await self._step_context.progress("reading back whether it was done before this replica took over")
+        readback = await self._read_back(intent, within_s=self._settings.settle_after_takeover_s)
+        match readback:
             case Done():
-                return _done(seen)
+                return _done(readback)
             case Unknown(note):
                 return Outcome(StepState.UNKNOWN, f"it may have happened: {note}")
             case NotApplied(note) if answered:
                 return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
             case NotApplied():
-                return await self._stopped(intent) if self._turn.is_stopping else await self._send(intent)
+                return await self._stopped(intent) if self._step_context.is_stopping else await self._send(intent)
 
     async def _send(self, intent: Json) -> Outcome | None:
         give_up_at = time.monotonic() + self._settings.patience_s
@@ -168,16 +170,16 @@ class ActExecution:
                 return _done(proof) if proof else await self._confirm(intent)
             if outcome is not None:
                 return outcome
-            if self._turn.is_stopping:
+            if self._step_context.is_stopping:
                 return await self._stopped(intent)
-            await self._turn.pause()
+            await self._step_context.pause()
 
     async def _permit(self, intent: Json | None) -> float:
         """The moment until which the call may leave: it then ends before the lease does. Raises LostRunError."""
-        journal = self._turn.journal
+        journal = self._step_context.journal
         async with journal.writing() as conn:
             if intent is not None and self._journaled:
-                await journal.intend(conn, self._turn.row.position, intent)
+                await journal.intend(conn, self._step_context.row.position, intent)
         return journal.held_until - self._settings.call_timeout_s
 
     async def _after(self, error: SourceError, intent: Json, give_up_at: float) -> Outcome | None:
@@ -186,12 +188,12 @@ class ActExecution:
             may_again = error.retryable and time.monotonic() < give_up_at
             return None if may_again else Outcome(StepState.FAILED, await self._with_part(intent, f"not done: {error}"))
         self._silences += 1
-        await self._turn.progress(f"{error}; reading back whether it was done all the same")
-        seen = await self._read_back(intent, within_s=self._settings.settle_s)
-        match seen:
+        await self._step_context.progress(f"{error}; reading back whether it was done all the same")
+        readback = await self._read_back(intent, within_s=self._settings.settle_s)
+        match readback:
             case Done():
-                words = f"{seen.note}; {error.source} had not answered".lstrip("; ")
-                return _done(Done(words, seen.evidence, seen.proved))
+                words = f"{readback.note}; {error.source} had not answered".lstrip("; ")
+                return _done(Done(words, readback.evidence, readback.proved))
             case Unknown(note):
                 return Outcome(StepState.UNKNOWN, f"it may have been done ({error.why}): {note}")
             case NotApplied(note) if self._silences >= self._settings.sends:
@@ -202,14 +204,14 @@ class ActExecution:
 
     async def _confirm(self, intent: Json) -> Outcome | None:
         """Railway said yes; that may be followed by nothing."""
-        journal = self._turn.journal
+        journal = self._step_context.journal
         async with journal.writing() as conn:
-            await journal.start(conn, self._turn.row.position)
-        await self._turn.progress("accepted; waiting until it shows")
-        seen = await self._read_back(intent, within_s=self._settings.confirm_s)
-        match seen:
+            await journal.start(conn, self._step_context.row.position)
+        await self._step_context.progress("accepted; waiting until it shows")
+        readback = await self._read_back(intent, within_s=self._settings.confirm_s)
+        match readback:
             case Done():
-                return _done(seen)
+                return _done(readback)
             case NotApplied(note):
                 return Outcome(StepState.FAILED, await self._with_part(intent, f"{_NOTHING_FOLLOWED}: {note}"))
             case Unknown(note):
@@ -221,37 +223,37 @@ class ActExecution:
         return f"done in part, {part}; the rest is {why}" if part else why
 
     async def _stopped(self, intent: Json) -> Outcome | None:
-        outcome = self._turn.stopped()
+        outcome = self._step_context.stopped()
         part = await self._act.done_in_part(intent) if outcome is not None else ""
         return replace(outcome, note=f"{outcome.note}, done in part: {part}") if outcome and part else outcome
 
-    async def _look_before(self) -> Before:
+    async def _check_before(self) -> Before:
         """A source that is away for a moment is asked again."""
         give_up_at = time.monotonic() + self._settings.patience_s
         while True:
             before = await self._act.before()
-            if not isinstance(before, Unknown) or self._turn.is_stopping or time.monotonic() >= give_up_at:
+            if not isinstance(before, Unknown) or self._step_context.is_stopping or time.monotonic() >= give_up_at:
                 return before
-            await self._turn.progress(f"waiting for what it rests on: {before.note}")
-            await self._turn.pause(until=give_up_at)
+            await self._step_context.progress(f"waiting for what it rests on: {before.note}")
+            await self._step_context.pause(until=give_up_at)
 
     async def _read_back(self, intent: Json, *, within_s: float) -> ReadBack:
         """Done at once; "not there" is believed after `within_s`, "cannot tell" when patience is over."""
         began = time.monotonic()
         while True:
-            seen = await self._act.read_back(intent)
-            is_settled = isinstance(seen, NotApplied) or self._act.best_effort
+            readback = await self._act.read_back(intent)
+            is_settled = isinstance(readback, NotApplied) or self._act.best_effort
             limit_s = within_s if is_settled else max(within_s, self._settings.patience_s)
-            if isinstance(seen, Done) or time.monotonic() - began >= limit_s:
-                return seen
-            await self._turn.pause_whatever()
+            if isinstance(readback, Done) or time.monotonic() - began >= limit_s:
+                return readback
+            await self._step_context.pause_whatever()
 
 
-def _done(seen: Done) -> Outcome:
-    return Outcome(StepState.DONE if seen.proved else StepState.NOT_PROVED, seen.note, seen.evidence)
+def _done(readback: Done) -> Outcome:
+    return Outcome(StepState.DONE if readback.proved else StepState.NOT_PROVED, readback.note, readback.evidence)
 
 
-async def look_until_so(watch: Watch[Any], step_context: StepContext) -> Outcome | None:
+async def observe_until_done(watch: Watch[Any], step_context: StepContext) -> Outcome | None:
     """How the step ended; None when it is left to a successor. Raises LostRunError, and SourceError of the database."""
     async with step_context.journal.writing() as conn:
         await step_context.journal.start(conn, step_context.row.position)
@@ -259,7 +261,7 @@ async def look_until_so(watch: Watch[Any], step_context: StepContext) -> Outcome
     end = time.monotonic() + max(limit_s - step_context.elapsed_s, 0.0)
     while True:
         is_last = time.monotonic() >= end
-        sight = await watch.look()
+        sight = await watch.observe()
         match sight:
             case Done(note, evidence, proved):
                 return Outcome(StepState.DONE if proved else StepState.NOT_PROVED, note, evidence)
@@ -276,7 +278,7 @@ async def look_until_so(watch: Watch[Any], step_context: StepContext) -> Outcome
 def _too_late(watch: Watch[Any], sight: Waiting | Unknown, limit_s: float) -> Outcome:
     within = age(timedelta(seconds=limit_s))
     if isinstance(sight, Unknown):
-        return Outcome(watch.unseen, f"could not be seen within {within}: {sight.note}")
+        return Outcome(watch.when_unknown, f"could not be seen within {within}: {sight.note}")
     return Outcome(StepState.FAILED, f"not within {within}: {sight.note}")
 
 

@@ -45,7 +45,7 @@ def next_move(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunSte
 def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
     """What differs from the approved plan; None when nothing does, or that is unknown."""
     if isinstance(now, NoPlan):
-        return None if now.is_unseen else now.why
+        return None if now.is_unknown else now.why
     if approved.hash == now.hash:
         return None
     for before, after in zip_longest(approved.steps, now.steps):
@@ -93,5 +93,5 @@ def _step_difference(before: Step | None, after: Step | None) -> str:
         return f"approved was “{was}”, now it would be “{is_now}”"
     old, new = encode_step(before), encode_step(after)
     changed = (name for name in old if old[name] != new[name])
-    told = ", ".join(f"{name.rstrip('_').replace('_', ' ')} {old[name]} → {new[name]}" for name in changed)
-    return f"“{was}” rests on something else now: {told}"
+    difference_words = ", ".join(f"{name.rstrip('_').replace('_', ' ')} {old[name]} → {new[name]}" for name in changed)
+    return f"“{was}” rests on something else now: {difference_words}"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.config.timing import RunSettings
-from bot.runs.executor import Done, Drifted, Reach, Ready, Unknown
+from bot.runs.executor import Done, Drifted, Reads, Ready, Unknown
 from bot.runs.executors.scale import Stop
 from bot.views.plan import Content, joined_notice
 from bot.world import World
@@ -120,7 +120,7 @@ async def stop_without_journal(plan: Plan, world: World) -> list[Stopped]:
 
 
 async def _stop(step: StopService, world: World) -> Stopped:
-    act = Stop(Reach(world), step, unseen_too=True)
+    act = Stop(Reads(world), step, also_unknown=True)
     before = await act.before()
     match before:
         case Done(note):
@@ -146,11 +146,11 @@ async def _read_back(
 ) -> Stopped:
     give_up_at = time.monotonic() + settings.settle_s
     while True:
-        seen = await act.read_back(intent)
-        if isinstance(seen, Done):
-            return Stopped(service, is_stopping=True, note=seen.note)
+        readback = await act.read_back(intent)
+        if isinstance(readback, Done):
+            return Stopped(service, is_stopping=True, note=readback.note)
         if time.monotonic() >= give_up_at:
             part = await act.done_in_part(intent)
-            note = f"{seen.note}{why}" + (f"; done in part: {part}" if part else "")
+            note = f"{readback.note}{why}" + (f"; done in part: {part}" if part else "")
             return Stopped(service, is_stopping=False, note=note)
         await asyncio.sleep(min(settings.poll_every_s, 1.0))

@@ -13,7 +13,7 @@ from typing import Any
 from bot import tracing
 from bot.config.timing import RunSettings
 from bot.facts import MakePlan
-from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, look_until_so
+from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, observe_until_done
 from bot.runs.decide import FallBack, next_move, poll_every
 from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps
 from bot.runs.executors import executor_of
@@ -41,18 +41,18 @@ class Progress:
     def __init__(self, journal: Journal, message_writer: RunMessageWriter) -> None:
         self._journal = journal
         self._message_writer = message_writer
-        self._told = ""
-        self._told_at = 0.0
+        self._reported = ""
+        self._reported_at = 0.0
 
-    async def tell(self, run: Run, steps: Sequence[RunStep], row: RunStep, note: str) -> None:
+    async def report(self, run: Run, steps: Sequence[RunStep], row: RunStep, note: str) -> None:
         """Show the note at its step, which is under way whatever the journal said before."""
         now = time.monotonic()
-        if note == self._told or now - self._told_at < EVERY_S:
+        if note == self._reported or now - self._reported_at < EVERY_S:
             return
-        self._told, self._told_at = note, now
+        self._reported, self._reported_at = note, now
         shown = [replace(one, note=note, state=StepState.RUNNING) if one is row else one for one in steps]
         async with self._journal.writing() as conn:
-            await self._message_writer.tell_as(conn, run, shown)
+            await self._message_writer.write_as(conn, run, shown)
         self._message_writer.wake_ups.outbox.set()
 
 
@@ -118,7 +118,7 @@ class RunEngine:
     async def _work(self) -> None:
         run, steps, _ = await self._read()
         if run.state is RunState.RUNNING and self._journal.epoch > 1:
-            await self._tell_taken_over(run, steps)
+            await self._report_takeover(run, steps)
         goes_on = True
         while goes_on and not self._cancellation.leave:
             run, steps, now = await self._read()
@@ -171,7 +171,7 @@ class RunEngine:
             await self._do(run, row, executor)
         else:
             with at_least(Purpose.EMERGENCY if run.risk == Risk.BREAK_GLASS else Purpose.CHANGE):
-                outcome = await self._guarded(executor, self._turn(run, steps, row, now))
+                outcome = await self._guarded(executor, self._make_context(run, steps, row, now))
             if outcome is None:
                 return False  # left to a successor
             async with self._journal.writing(settled=True) as conn:
@@ -184,7 +184,7 @@ class RunEngine:
         try:
             if isinstance(executor, Act):
                 return await ActExecution(executor, step_context).run()
-            return await look_until_so(executor, step_context)
+            return await observe_until_done(executor, step_context)
         except (LostRunError, SourceError):
             raise
         except Exception as error:
@@ -206,7 +206,7 @@ class RunEngine:
                 refused = Outcome(StepState.FAILED, f"the database refused it: {error.why}")
                 await self._ending.finish(conn, run, row, refused)
 
-    async def _tell_taken_over(self, run: Run, steps: list[RunStep]) -> None:
+    async def _report_takeover(self, run: Run, steps: list[RunStep]) -> None:
         async with self._journal.writing() as conn:
             await self._dependencies.message_writer.note(
                 conn, run, f"taken-over:{self._journal.epoch}", taken_over(steps)
@@ -222,9 +222,9 @@ class RunEngine:
             run, steps = await self._journal.read(conn)
             return run, steps, await read_clock(conn)
 
-    def _turn(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> StepContext:
+    def _make_context(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> StepContext:
         async def progress(note: str) -> None:
-            await self._progress.tell(run, steps, row, note)
+            await self._progress.report(run, steps, row, note)
 
         return StepContext(
             journal=self._journal,

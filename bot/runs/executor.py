@@ -86,7 +86,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Reads:
     """The world to read, and Railway to change."""
 
     world: World
@@ -105,7 +105,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Tools(Reach):
+class Tools(Reads):
     """`past` are the steps before the one at hand, in their order; `row` is its own line of the journal, begun."""
 
     run: Run
@@ -180,9 +180,9 @@ class LocalStep(_OfStep[StepT], ABC):
 
 
 class Watch(_OfStep[StepT], ABC):
-    """Looks until it is so or its time is up. `unseen`: the step's state if a source stays away until the end."""
+    """Looks until it is so or its time is up. `when_unknown`: the step's state if a source stays away until the end."""
 
-    unseen: StepState = StepState.FAILED
+    when_unknown: StepState = StepState.FAILED
 
     @property
     def timeout_s(self) -> float | None:
@@ -190,7 +190,7 @@ class Watch(_OfStep[StepT], ABC):
         return getattr(self._step, "timeout_s", None)
 
     @abstractmethod
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         """How it stands now."""
 
     def remedy(self) -> Act[Any] | None:

@@ -37,7 +37,7 @@ class RunFinish:
         await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
         details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
         await append_audit(conn, actor=ACTOR, event="run.step", run_id=run.id, details=details)
-        await self._message_writer.tell(conn, run.id)
+        await self._message_writer.write(conn, run.id)
 
     async def fall_back(self, run: Run, steps: Sequence[RunStep], move: FallBack) -> None:
         """Skip what was planned to follow, and add what is done instead."""
@@ -48,7 +48,7 @@ class RunFinish:
             added = [encode_step(step) for step in move.steps]
             await runs.create_steps(conn, run_id=run.id, steps=added, first=len(steps))
             await append_audit(conn, actor=ACTOR, event="run.fell_back", run_id=run.id, details={"steps": added})
-            await self._message_writer.tell(conn, run.id)
+            await self._message_writer.write(conn, run.id)
         self._message_writer.wake_ups.outbox.set()
 
     async def close(self, run: Run, steps: Sequence[RunStep], state: RunState) -> None:
@@ -83,5 +83,5 @@ class RunFinish:
                 raise LostRunError
             details = {"outcome": outcome}
             head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)
-            await self._message_writer.tell(conn, run.id, head=head)
+            await self._message_writer.write(conn, run.id, head=head)
         self._message_writer.wake_ups.outbox.set()

@@ -57,7 +57,7 @@ class Journal:
         return self._settings.longest_lease
 
     @contextlib.asynccontextmanager
-    async def acting(self) -> AsyncIterator[None]:
+    async def during_act(self) -> AsyncIterator[None]:
         """While an act is under way the lease is long, and stays so at each renewal."""
         self._hold_s = self._settings.act_lease_s
         try:

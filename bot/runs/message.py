@@ -18,7 +18,7 @@ from services.domain.messages import PageEvent
 from services.domain.runs import Record, Run, RunStep
 
 # (all about the run but its audit rows, newest audit hash or None) -> (fallback text, blocks)
-Say = Callable[[Record, str | None], tuple[str, Sequence[Block]]]
+MakeMessage = Callable[[Record, str | None], tuple[str, Sequence[Block]]]
 
 
 def taken_over(steps: Sequence[RunStep]) -> str:
@@ -31,13 +31,13 @@ def taken_over(steps: Sequence[RunStep]) -> str:
 
 
 class RunMessageWriter:
-    """`say` makes the message from the run's record."""
+    """`make_message` makes the message from the run's record."""
 
-    def __init__(self, say: Say, wake_ups: WakeUps | None = None) -> None:
-        self._say = say
+    def __init__(self, make_message: MakeMessage, wake_ups: WakeUps | None = None) -> None:
+        self._make_message = make_message
         self.wake_ups = wake_ups or WakeUps()
 
-    async def tell(
+    async def write(
         self, conn: Connection, run_id: int, *, head: str | None = None, thread_key: str | None = None
     ) -> None:
         """The run's message, as the journal stands in this transaction.
@@ -46,9 +46,9 @@ class RunMessageWriter:
         """
         run = await runs.read_run(conn, run_id)
         if run is not None:
-            await self.tell_as(conn, run, await runs.read_steps(conn, run_id), head=head, thread_key=thread_key)
+            await self.write_as(conn, run, await runs.read_steps(conn, run_id), head=head, thread_key=thread_key)
 
-    async def tell_as(
+    async def write_as(
         self,
         conn: Connection,
         run: Run,
@@ -60,8 +60,10 @@ class RunMessageWriter:
         """The run's message with these steps, whose notes may be of this very moment."""
         decisions = await approvals.list_decisions(conn, run.id)
         review = await approvals.read_review(conn, run.id)
-        lone = await approvals.read_lone_start(conn, run.id)
-        words, blocks = self._say(Record(run, steps, decisions, review=review, lone=lone), head)
+        self_approval = await approvals.read_lone_start(conn, run.id)
+        words, blocks = self._make_message(
+            Record(run, steps, decisions, review=review, self_approval=self_approval), head
+        )
         await store_message(
             conn, key=run.message_key, channel=run.channel, text=words, blocks=blocks, thread_key=thread_key
         )

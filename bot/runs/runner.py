@@ -25,29 +25,29 @@ class Runner:
         self._dependencies = dependencies
         self._owner = owner
         self._wake_ups = dependencies.message_writer.wake_ups
-        self._carried: dict[int, tuple[Cancellation, asyncio.Task[None]]] = {}
+        self._executing: dict[int, tuple[Cancellation, asyncio.Task[None]]] = {}
         self._problem: str | None = None
 
     async def run(self) -> None:
         """Until cancelled; then `hand_over`."""
-        await drive(self._look, self._wake_ups.runs)
+        await drive(self._claim_due, self._wake_ups.runs)
 
     async def hand_over(self) -> None:
         """Finish the acts under way, for a while, and let other replicas go on with the runs."""
-        for cancellation, _ in self._carried.values():
+        for cancellation, _ in self._executing.values():
             cancellation.wish(leave=True)
-        tasks = [task for _, task in self._carried.values()]
+        tasks = [task for _, task in self._executing.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=self._dependencies.settings.hand_over_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _look(self) -> float:
+    async def _claim_due(self) -> float:
         """Seconds until the next look."""
         is_quiet = await self._take_all() and self._wake_ups.has_notices
         settings = self._dependencies.settings
-        return settings.look_when_quiet_s if is_quiet else settings.look_every_s
+        return settings.look_when_quiet_s if is_quiet else settings.check_every_s
 
     async def _take_all(self) -> bool:
         """Execute the runs that no replica executes. Whether no run is open, as far as the database shows."""
@@ -66,7 +66,7 @@ class Runner:
         return not open_runs
 
     async def _take(self, run_id: int) -> None:
-        if run_id in self._carried:
+        if run_id in self._executing:
             return
         owner = f"{self._owner}:{secrets.token_hex(4)}"
         journal = await claim(
@@ -78,8 +78,8 @@ class Runner:
         task = asyncio.create_task(
             self._execute(RunEngine(self._dependencies, journal, cancellation), run_id), name=f"run {run_id}"
         )
-        self._carried[run_id] = (cancellation, task)
-        task.add_done_callback(lambda _: self._carried.pop(run_id, None))
+        self._executing[run_id] = (cancellation, task)
+        task.add_done_callback(lambda _: self._executing.pop(run_id, None))
 
     async def _execute(self, run_engine: RunEngine, run_id: int) -> None:
         """A failure here leaves the run to the replica that takes its lease next, perhaps this one."""

@@ -101,11 +101,11 @@ class RunStart:
             await end_calls(conn, other)
         for other in [one.run_id for one in preempted] + voided:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
-            await self._message_writer.tell(conn, other)
+            await self._message_writer.write(conn, other)
         head = await append_audit(
             conn, actor=ACTOR, event="run.started", run_id=run.id, details={"plan": run.plan_hash}
         )
-        await self._message_writer.tell(conn, run.id, head=head)
+        await self._message_writer.write(conn, run.id, head=head)
 
     async def _may_preempt(self, conn: Connection, run: Run, holders: Collection[int]) -> bool:
         change = CHANGES.get(run.playbook)
@@ -135,7 +135,7 @@ class RunStart:
         if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.VOIDED, outcome=outcome):
             raise LostRunError
         head = await append_audit(conn, actor=ACTOR, event="run.voided", run_id=run.id, details={"why": outcome})
-        await self._message_writer.tell(conn, run.id, head=head)
+        await self._message_writer.write(conn, run.id, head=head)
 
     async def _wait_for_calls(self, run: Run, preempted: list[PreemptedRun]) -> None:
         """A call that a pre-empted run has out may still take effect; an emergency does not wait for it."""

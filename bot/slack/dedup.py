@@ -21,7 +21,7 @@ TTL_S = 3600.0  # Slack's last retry of an event comes after about five minutes
 LIMIT = 10_000
 
 
-class Seen:
+class RecentDeliveries:
     """At most `limit` keys, each for `ttl_s` seconds."""
 
     def __init__(
@@ -65,12 +65,12 @@ class Deduplicator:
     """One for the process. `owner` names this process among the replicas."""
 
     def __init__(
-        self, database: Database | None, *, owner: str, claim: timedelta = CLAIM, seen: Seen | None = None
+        self, database: Database | None, *, owner: str, claim: timedelta = CLAIM, seen: RecentDeliveries | None = None
     ) -> None:
         self._database = database
         self._owner = owner
         self._claim = claim
-        self._seen = seen or Seen()
+        self._recent = seen or RecentDeliveries()
         self._running: set[asyncio.Task[object]] = set()
 
     async def do(self, key: str | None, work: Callable[[], Awaitable[None]]) -> None:
@@ -81,7 +81,7 @@ class Deduplicator:
             task.add_done_callback(self._running.discard)
         if key is None:
             await work()
-        elif self._seen.add(key):
+        elif self._recent.add(key):
             await self._do_if_ours(key, work)
 
     async def drain(self, timeout_s: float) -> None:
@@ -99,7 +99,7 @@ class Deduplicator:
                 return
             await work()
         except asyncio.CancelledError:
-            self._seen.discard(key)
+            self._recent.discard(key)
             await self._write(lambda conn: messages.release_delivery(conn, key=key, owner=self._owner))
             raise
         except Exception:

@@ -31,7 +31,7 @@ _GONE = frozenset({"channel_not_found"})
 
 Handler = Callable[..., Awaitable[None]]
 Register = Callable[..., Callable[[Handler], Any]]
-Tell = Callable[[Exception, Body], Coroutine[Any, Any, None]]
+ShowError = Callable[[Exception, Body], Coroutine[Any, Any, None]]
 
 
 class App(Protocol):
@@ -122,13 +122,13 @@ class Gate:
 class GatedApp:
     """Bolt's app for registering handlers: none of them runs before the gate has let the payload pass.
 
-    `tell` shows the one who acted why not.
+    `show_error` shows the one who acted why not.
     """
 
-    def __init__(self, app: App, gate: Gate, tell: Tell) -> None:
+    def __init__(self, app: App, gate: Gate, show_error: ShowError) -> None:
         self._gate = gate
-        self._tell = tell
-        self._telling: set[asyncio.Task[None]] = set()
+        self._show_error = show_error
+        self._tasks: set[asyncio.Task[None]] = set()
         self.command = self._gated(app.command)
         self.event = self._gated(app.event)
         self.action = self._gated(app.action)
@@ -155,19 +155,19 @@ class GatedApp:
                 except Exception as error:
                     if ack.response is None:
                         raise
-                    self._tell_later(error, body)
+                    self._show_error_later(error, body)
                 return
             await ack()
             if (body.get("event") or {}).get("type") not in _SILENT:
-                self._tell_later(refused, body)
+                self._show_error_later(refused, body)
 
         return gated
 
-    def _tell_later(self, error: Exception, body: Body) -> None:
+    def _show_error_later(self, error: Exception, body: Body) -> None:
         """Bolt drops the acknowledgement of a listener that raises before Bolt has looked at it, every 10 ms."""
-        task = asyncio.create_task(self._tell(error, body))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        task = asyncio.create_task(self._show_error(error, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _is_our_direct_message(body: Body) -> bool:

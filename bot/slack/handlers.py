@@ -64,7 +64,7 @@ class Listeners:
         approval_service: ApprovalService | None,
         incident_service: IncidentService | None,
         outage: Outage | None,
-        once: Deduplicator,
+        deduplicator: Deduplicator,
         metrics: Metrics,
         bot_user: Callable[[], str | None],
     ) -> None:
@@ -76,7 +76,7 @@ class Listeners:
         self._incident_service = incident_service
         self._outage = outage
         self._slack = slack
-        self._once = once
+        self._deduplicator = deduplicator
         self._metrics = metrics
 
     def register(self, app: App) -> None:
@@ -167,7 +167,7 @@ class Listeners:
         request_origin = read_request_origin(body)
         if request_origin is not None:
             key = delivery_key(body)
-            await self._once.do(key, lambda: self._timed(request_origin, work(request_origin, key)))
+            await self._deduplicator.do(key, lambda: self._timed(request_origin, work(request_origin, key)))
 
     async def _timed(self, request_origin: RequestOrigin, work: Awaitable[None]) -> None:
         started, outcome = time.monotonic(), "failed"

@@ -44,7 +44,7 @@ class IncidentsChannel:
         """Look until cancelled."""
         await drive(self._pass, self._refused)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Ask Slack once. Raises SourceError when it does not answer, or the database does not in `on_back`."""
         before, id_before = self.problem, self._id
         self.problem = await self._find_problem()
@@ -55,7 +55,7 @@ class IncidentsChannel:
 
     async def _pass(self) -> float:
         try:
-            await self.look()
+            await self.check()
         except SourceError as error:
             logger.warning("#%s: %s: %s", self._channel, error.source, error.why)
         return self._every_s

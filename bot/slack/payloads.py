@@ -120,7 +120,7 @@ def read_click(action: Mapping[str, Any]) -> RunClick | None:
 
 Payload = Mapping[str, Any]
 
-SEEN = "masked_seen"  # block and metadata: what the writer was shown that would be kept
+CONFIRMED = "masked_seen"  # block and metadata: what the writer was shown that would be kept
 _OF_A_VIEW = ("type", "callback_id", "title", "submit", "close")
 
 # What each modal's metadata has to name.
@@ -204,13 +204,16 @@ def view_to_look_at(view: Payload, submission: Submission) -> Block | None:
 
     None when nothing is taken out of it, or when its writer has seen that already. An emergency stop does not wait.
     """
-    seen = hashlib.sha256(submission.words.encode()).hexdigest()[:12]
+    confirmed = hashlib.sha256(submission.words.encode()).hexdigest()[:12]
     is_asked = submission.kind in _WANTED and is_changed(submission.answer)
-    if not is_asked or submission.metadata.get(SEEN) == seen:
+    if not is_asked or submission.metadata.get(CONFIRMED) == confirmed:
         return None
-    own = [block for block in view["blocks"] if block.get("block_id") != SEEN]
-    blocks = [kept_as(submission.answer) | {"block_id": SEEN}, *(_with_answer(one, submission.answer) for one in own)]
-    metadata = json.dumps({**submission.metadata, SEEN: seen})
+    own = [block for block in view["blocks"] if block.get("block_id") != CONFIRMED]
+    blocks = [
+        kept_as(submission.answer) | {"block_id": CONFIRMED},
+        *(_with_answer(one, submission.answer) for one in own),
+    ]
+    metadata = json.dumps({**submission.metadata, CONFIRMED: confirmed})
     again = {name: view[name] for name in _OF_A_VIEW if view.get(name)}
     return again | {"blocks": blocks, "private_metadata": metadata}
 

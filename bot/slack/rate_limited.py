@@ -41,19 +41,19 @@ class RateLimited:
         self._wake_ups = wake_ups
         self._clock = clock
         self._last_key = ""
-        self._telling: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002
         """Bolt's global middleware. The notice is acknowledged at once; everything else passes."""
         if body.get("type") != TYPE:
             await next()
             return None
-        task = asyncio.create_task(self.tell())
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        task = asyncio.create_task(self.announce())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return BoltResponse(status=200, body="")
 
-    async def tell(self) -> None:
+    async def announce(self) -> None:
         """Once an hour: Slack sends a notice each minute, and one message is enough."""
         now = self._clock()
         key = f"slack:rate_limited:{now:%Y-%m-%dT%H}"

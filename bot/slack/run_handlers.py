@@ -183,8 +183,8 @@ class DecisionHandlers:
             parameters = {"service": str(submission.metadata["service"]), "reason": submission.reason}
             return await file("stop-workers", parameters, request_origin.request, self._world, self._approval_service)
         outcome = await self._settle(submission, request_origin.actor)
-        is_told = isinstance(outcome, Refused) or outcome.missing
-        return outcome_answer(outcome, submission.run_id) if is_told else None
+        is_shown = isinstance(outcome, Refused) or outcome.missing
+        return outcome_answer(outcome, submission.run_id) if is_shown else None
 
     async def _settle(self, submission: Submission, actor: Actor) -> Decided | Refused:
         """What a modal about a run decides."""

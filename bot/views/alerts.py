@@ -235,9 +235,9 @@ def _times(alert: Alert) -> str:
     if alert.resolved_at is not None and not alert.is_open:
         lasted = age(alert.resolved_at - alert.since)
         return f"lasted {lasted}, from {date_token(alert.since)} to {date_token(alert.resolved_at)}"
-    told = f" · announced {counted(alert.fires, 'time')}" if alert.fires > 1 else ""
+    fire_count = f" · announced {counted(alert.fires, 'time')}" if alert.fires > 1 else ""
     as_of = f" · as of {date_token(alert.said_at)}" if alert.said_at else ""
-    return f"since {date_token(alert.since)}{as_of}{told}"
+    return f"since {date_token(alert.since)}{as_of}{fire_count}"
 
 
 def _runbook(title: str, address: str) -> str:

@@ -69,9 +69,9 @@ def row_line(row: AuditRow) -> str:
     is_refusal = row.event.endswith(REFUSED)
     whys = [str(row.details["why"])] if is_refusal and row.details.get("why") else []
     rest = {name: value for name, value in row.details.items() if not (is_refusal and name == "why")}
-    told = ", ".join(f"{name} {_short(value)}" for name, value in rest.items() if _is_told(value))
+    detail_words = ", ".join(f"{name} {_short(value)}" for name, value in rest.items() if _is_shown(value))
     details = "".join(f" · {reason_text(why)}" for why in whys)
-    details += f" · {escape(told, limit=DETAIL_LIMIT)}" if told else ""
+    details += f" · {escape(detail_words, limit=DETAIL_LIMIT)}" if detail_words else ""
     return f"#{row.seq} {date_token(row.at)} · {escape(row.event, limit=80)} · {actor_name(row)}{run}{details}"
 
 
@@ -87,7 +87,7 @@ def reason_text(why: str) -> str:
     return _CODE.sub(r"`\1`", _MENTION.sub(r"<\1>", escaped))
 
 
-def _is_told(value: object) -> bool:
+def _is_shown(value: object) -> bool:
     return isinstance(value, str | int) and value != ""
 
 

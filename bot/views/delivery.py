@@ -44,24 +44,24 @@ def notified_words(notifications: Sequence[Notification]) -> str:
 
 def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:
     """A person was not reached: people have to notice, so it is a message of its own."""
-    line = f"🔴 *{_whom(notification)} was not reached*: {escape(why)}. Contact them another way, or escalate."
+    line = f"🔴 *{_target(notification)} was not reached*: {escape(why)}. Contact them another way, or escalate."
     return fit_message(line.replace("*", ""), [section(line)])
 
 
 def _line(notification: Notification) -> str:
-    whom = f"*{_whom(notification)}*"
+    target_words = f"*{_target(notification)}*"
     match notification.state:
         case NotificationState.SENT:
             at = notification.ended_at or notification.created_at
-            return f"🟢 {whom} notified {date_token(at, '{time_secs}')}"
+            return f"🟢 {target_words} notified {date_token(at, '{time_secs}')}"
         case NotificationState.FAILED:
-            return f"🔴 {whom} not reached: {escape(notification.last_error or '')}"
+            return f"🔴 {target_words} not reached: {escape(notification.last_error or '')}"
         case NotificationState.CANCELLED:
-            return f"⚪ {whom} not notified: it was over before"
+            return f"⚪ {target_words} not notified: it was over before"
         case NotificationState.WAITING if notification.last_error:
-            return f"🟡 {whom} not reached yet, trying again: {escape(notification.last_error)}"
+            return f"🟡 {target_words} not reached yet, trying again: {escape(notification.last_error)}"
         case NotificationState.WAITING:
-            return f"🟡 {whom} is being notified"
+            return f"🟡 {target_words} is being notified"
 
 
 def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _later(page: Notification, notifications: Sequence[Notification]) -> Iterato
                 pass  # in a moment, or the next event says it
 
 
-def _whom(notification: Notification) -> str:
+def _target(notification: Notification) -> str:
     return f"{escape(notification.target, limit=100)} by {notification.means.words}"
 
 

@@ -20,13 +20,15 @@ EXPLAINED = (
 )
 
 
-def offer_answer(phones: int, last: Drill | None) -> Answer:
+def offer_answer(targets: int, last: Drill | None) -> Answer:
     """Nothing was started yet: people are called by it, so it wants one tap more."""
     first = f"*{MARK}*: a rehearsal, from a missed heartbeat to an acknowledgement"
-    reach = f"{counted(phones, 'target')} outside Slack" if phones else "no target outside Slack is set: no phone rings"
+    outside = (
+        f"{counted(targets, 'target')} outside Slack" if targets else "no target outside Slack is set: no phone rings"
+    )
     start = command_button("Start the drill", "drill start", style="danger")
     buttons = actions([start, command_button("On call", "oncall")])
-    blocks = [section(first), section(EXPLAINED), *buttons, context(reach)]
+    blocks = [section(first), section(EXPLAINED), *buttons, context(outside)]
     if last is not None and last.report is not None:
         blocks += [section(f"The last drill, {date_token(last.asked_at)}:"), *_report(last, last.report)]
     return Answer(*fit_message(first, blocks), {"started": False, "last": _data(last)}, private=True)

@@ -48,7 +48,7 @@ def error_answer(error: BaseException, *, reference: str | None = None) -> Answe
 
 def _data(error: BaseException, words: Mapping[str, str], reference: str | None) -> dict[str, object]:
     choices = [choice.line for choice in error.choices] if isinstance(error, OperatorError) else []
-    shown: dict[str, object] = {name: mrkdwn_text(said) for name, said in words.items()}
+    shown: dict[str, object] = {name: mrkdwn_text(value) for name, value in words.items()}
     return shown | {"reference": reference} | ({"choices": choices} if choices else {})
 
 

@@ -42,12 +42,12 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
         # nothing is left to restart or to roll back
         return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
     steps = _remedies(incident, alerts)
-    looks = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
+    read_steps = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
     if incident.state is IncidentState.OPEN:
-        shown = [*([] if _is_calm(alerts) else steps), *looks][: MOST - 1]
+        shown = [*([] if _is_calm(alerts) else steps), *read_steps][: MOST - 1]
         first = [command_button("Acknowledge", acknowledge, style="primary")]
     else:
-        shown, first = [*[*steps, *looks][: MOST - 1], resolve], []
+        shown, first = [*[*steps, *read_steps][: MOST - 1], resolve], []
     is_sure = bool(steps) and _is_sure(incident, alerts) and not _is_calm(alerts)
     styled = ["primary" if is_sure and n == 0 else None for n in range(len(shown))]
     return [*first, *(command_button(*one, style=style) for one, style in zip(shown, styled, strict=True)), menu]
@@ -169,26 +169,26 @@ def phone_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
 
 def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
     """What is wrong, where and since when, as one short line of plain text."""
-    said = _said(incident, alerts)
-    since = f" since {clock_time(said.since)}" if said.since else ""
-    return plain(f"{plain(said.place, limit=40)} · {plain(said.title, limit=PHONE_LIMIT - 30)}{since}")
+    display = _shown(incident, alerts)
+    since = f" since {clock_time(display.since)}" if display.since else ""
+    return plain(f"{plain(display.place, limit=40)} · {plain(display.title, limit=PHONE_LIMIT - 30)}{since}")
 
 
 def details(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     """What stands below the summary, as plain text: the likely cause, and how the work stands."""
-    said = _said(incident, alerts)
+    display = _shown(incident, alerts)
     found = incident.diagnosis or ""
-    why = said.why if found.startswith(said.title) else found or said.why
-    return [line for line in (why, said.work) if line]
+    why = display.why if found.startswith(display.title) else found or display.why
+    return [line for line in (why, display.work) if line]
 
 
 def _first_line(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "{time}") -> FirstLine:
-    said = _said(incident, alerts)
-    return FirstLine(_sign(incident, said), said.place, said.title, said.since, place_last=True, form=form)
+    display = _shown(incident, alerts)
+    return FirstLine(_sign(incident, display), display.place, display.title, display.since, place_last=True, form=form)
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Shown:
     """What an alert's line says, in its parts. since: None where it is over."""
 
     place: str
@@ -199,23 +199,23 @@ class _Said:
     is_calm: bool = False
 
 
-def _said(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Said:
+def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
     """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved."""
     firing = _firing(alerts)
     alert = firing[0] if firing else alerts[-1] if alerts else None
     is_over = incident.state is IncidentState.RESOLVED
     if alert is None or not alert.line or is_over:
         since = None if is_over or incident.cleared_at else incident.since
-        return _Said(incident.environment, incident.title, since=since)
+        return _Shown(incident.environment, incident.title, since=since)
     line = read_page_line(alert.line)
     title = line.title or incident.title
     calm = next((words for words in line.rest if words.startswith(CALM)), None)
     if calm is not None:
-        return _Said(line.place, f"{title}: {calm}", is_calm=True)
+        return _Shown(line.place, f"{title}: {calm}", is_calm=True)
     work = [words for words in line.rest if _is_work(words)]
     why = [line.detail, *(words for words in line.rest if words not in work)]
     since = incident.since if alert.cleared_at is None else None
-    return _Said(line.place, title, " · ".join(filter(None, why)), " · ".join(work), since)
+    return _Shown(line.place, title, " · ".join(filter(None, why)), " · ".join(work), since)
 
 
 def _is_work(words: str) -> bool:
@@ -251,7 +251,7 @@ def reminder(incident: Incident, words: str) -> Content:
     """Asks whether its owner still works on it. `words`: for how long there was no activity."""
     if incident.acknowledged_by is not None:
         who = person(incident.acknowledged_by)
-        line = f"⏰ {who} Are you still working on incident {incident.id}? There was {escape(words)}."
+        line = f"⏰ {who} Are you still working on incident {incident.id}? There has been {escape(words)}."
         asked = [command_button("Still on it", f"incident ack {incident.id}", style="primary")]
     else:
         state = "all its alerts have cleared" if incident.cleared_at else "not acknowledged yet"
@@ -266,14 +266,14 @@ def note(words: str) -> Content:
     return fit_message(words, [section(words)])
 
 
-def _sign(incident: Incident, said: _Said) -> str:
+def _sign(incident: Incident, display: _Shown) -> str:
     is_over = incident.cleared_at is not None
     match incident.state:
         case IncidentState.RESOLVED:
             return "✅ *RESOLVED* ·"
         case IncidentState.ACKNOWLEDGED if is_over:
             return f"🟢 *CLEARED*, to be resolved by {person(incident.acknowledged_by)} ·"
-        case _ if said.is_calm:
+        case _ if display.is_calm:
             return "🟢"
         case IncidentState.ACKNOWLEDGED:
             return f"🟡 *ACKNOWLEDGED* by {person(incident.acknowledged_by)} ·"

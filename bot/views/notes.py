@@ -14,7 +14,7 @@ from services.domain.masking import mask_message
 NOTE = "Only you see this answer: this channel had many answers in the last minute."
 
 
-def only_for_asker(answer: Answer) -> Answer:
+def only_for_requester(answer: Answer) -> Answer:
     """The same, private, and saying why. Raises OperatorError when it is a file, which everyone would see."""
     if answer.file is not None:
         raise OperatorError(

@@ -42,10 +42,10 @@ def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple
     """A direct message."""
     who = person(run.requested_by)
     first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
-    alone = (
+    self_approval = (
         f"If no approver responds, {who} can self-approve it." if may_self_approve else f"{who} can't self-approve it."
     )
-    asked = f"run {run.id}, incident {incident_id}, requested by {who}. {alone}"
+    asked = f"run {run.id}, incident {incident_id}, requested by {who}. {self_approval}"
     plan = run.plan
     lines = plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))
     blocks = [section(first.shown), *sections([asked, *lines]), *actions([*buttons(run, ()), open_request(run)])]

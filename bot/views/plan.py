@@ -40,14 +40,17 @@ def stopping_notice(
     return Content(f"{first}; {asked}", [section(body), context(LATER)])
 
 
-def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, told: bool) -> Answer:
-    """`lines`: whether it is stopping, and the words for it, one a service. `told`: the channel has its own message."""
+def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, is_announced: bool) -> Answer:
+    """`lines`: whether it is stopping, and the words for it, one a service. `is_announced`: the channel has its own
+    message."""
     fine = all(is_stopping for is_stopping, _ in lines)
     first = _first(environment, lines)
-    note = f"announced in the incidents channel; {LATER}" if told else LATER
+    note = f"announced in the incidents channel; {LATER}" if is_announced else LATER
     data = {"stopping": fine, "services": [note for _, note in lines]}
     status = Status.OK if fine else Status.FAIL
-    return Answer(first, [section("\n".join([first, *_lines(lines)])), context(note)], data, status, private=told)
+    return Answer(
+        first, [section("\n".join([first, *_lines(lines)])), context(note)], data, status, private=is_announced
+    )
 
 
 def joined_notice(run: Run) -> Content:
@@ -133,5 +136,5 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
 
 
 def _line(step: Step) -> str:
-    told, how = escape(step.describe(), limit=LINE_LIMIT), step.by_hand()
-    return f"{told}\n      {escape(how, limit=LINE_LIMIT)}" if how else told
+    is_announced, how = escape(step.describe(), limit=LINE_LIMIT), step.by_hand()
+    return f"{is_announced}\n      {escape(how, limit=LINE_LIMIT)}" if how else is_announced

@@ -154,32 +154,33 @@ def _standing(state: ServiceState) -> str:
     return f"{state.service.short} runs {running} of {wanted} replicas of {sha}"
 
 
-def self_approval_blocks(run: Run, lone: SelfApproval | None) -> list[Block]:
+def self_approval_blocks(run: Run, self_approval: SelfApproval | None) -> list[Block]:
     """Until when the approvers have time to answer, or the countdown's end."""
-    if lone is None or run.state is not RunState.AWAITING_APPROVAL:
+    if self_approval is None or run.state is not RunState.AWAITING_APPROVAL:
         return []
-    who, where = person(run.requested_by), f"incident {lone.incident_id}"
-    if lone.starts_at is not None:
-        why = escape(lone.reason or "", limit=LINE_LIMIT)
+    who, where = person(run.requested_by), f"incident {self_approval.incident_id}"
+    if self_approval.starts_at is not None:
+        why = escape(self_approval.reason or "", limit=LINE_LIMIT)
         starts = (
-            f"⏳ *No approver responded: {who} self-approves it* at {date_token(lone.starts_at, '{time_secs}')}: {why}"
+            f"⏳ *No approver responded: {who} self-approves it* at "
+            f"{date_token(self_approval.starts_at, '{time_secs}')}: {why}"
         )
         return [section(starts, accessory=veto(run))]
-    if lone.offered_at is not None:
+    if self_approval.offered_at is not None:
         return [section(f"No approver responded in {where}: {who} can self-approve it.", accessory=self_approve(run))]
-    until = date_token(lone.open_at, "{time_secs}")
+    until = date_token(self_approval.open_at, "{time_secs}")
     return [context(f"{where}: the approvers were paged; if none responds by {until}, {who} can self-approve it")]
 
 
 def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
     """Without approval: announced to everyone, and a review is requested."""
-    run, review, lone = record.run, record.review, record.lone
+    run, review, self_approval = record.run, record.review, record.self_approval
     if run.risk != Risk.BREAK_GLASS and review is None:
         return []
     word, why = (
         ("Break-glass", run.reason)
         if run.risk == Risk.BREAK_GLASS
-        else ("Self-approved", lone.reason if lone else None)
+        else ("Self-approved", self_approval.reason if self_approval else None)
     )
     done = f"🚨 *{word}* by {person(run.requested_by)}{f': {escape(why, limit=LINE_LIMIT)}' if why else ''}"
     if review is not None and not review.is_open:
@@ -280,7 +281,7 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         *sections(_numbered([describe_stored(step) for step in plan.get("steps", ())])),
         section("\n".join(_who(run, approvers))),
-        *self_approval_blocks(run, record.lone),
+        *self_approval_blocks(run, record.self_approval),
     ]
 
 

@@ -99,8 +99,8 @@ def step_lines(steps: Sequence[RunStep]) -> list[Block]:
 def step_line(step: RunStep) -> str:
     """ "✅ 3. Set ingest from 1 to 2 replicas — 12 s", in mrkdwn."""
     words = escape(describe_stored(step.step), limit=TITLE_LIMIT)
-    told = escape(_told(step), limit=EVIDENCE_LIMIT)
-    return f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {told}' if told else ''}"
+    result = escape(_result(step), limit=EVIDENCE_LIMIT)
+    return f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {result}' if result else ''}"
 
 
 def done_line(run: Run, steps: Sequence[RunStep]) -> str:
@@ -132,11 +132,11 @@ def _task(run: Run, step: RunStep) -> Block:
         "title": _plain(f"{step.position + 1}. {describe_stored(step.step)}"),
         "status": _STATUSES[step.state],
     }
-    told = _told(step)
-    return task | {"output": _rich(plain(told, limit=EVIDENCE_LIMIT))} if told else task
+    result = _result(step)
+    return task | {"output": _rich(plain(result, limit=EVIDENCE_LIMIT))} if result else task
 
 
-def _told(step: RunStep) -> str:
+def _result(step: RunStep) -> str:
     return " · ".join(filter(None, [_word(step), _took(step), evidence_words(step)]))
 
 

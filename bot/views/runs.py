@@ -45,7 +45,7 @@ def record_answer(record: Record) -> Answer:
     """Who asked, what was shown, who decided on which hash, every step with times and evidence, and the outcome."""
     run = record.run
     first = headline(run, record.steps)
-    asked = f"Asked for by {person(run.requested_by)} {date_token(run.created_at)}"
+    asked = f"Requested by {person(run.requested_by)} {date_token(run.created_at)}"
     reason = f": {escape(run.reason, limit=LINE_LIMIT)}" if run.reason else ""
     outcome = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else []
     plan = run.plan
@@ -157,15 +157,15 @@ def _decision_data(decision: Decision) -> Mapping[str, object]:
 def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
     """It counted. `missing`: approvals that are needed still; `notes` are mrkdwn."""
     more = f" {counted(missing, 'approval')} still missing." if missing else ""
-    told = "".join(f" {note}." for note in notes)
-    first = f"{sign(run)} · run {run.id} · {escape(run.title, limit=500)}.{more}{told}"
+    extra = "".join(f" {note}." for note in notes)
+    first = f"{sign(run)} · run {run.id} · {escape(run.title, limit=500)}.{more}{extra}"
     return Answer(*fit_message(first, [section(first)]), run_data(run), private=True)
 
 
-def refused_answer(sentence: str, look: NextStep) -> Answer:
-    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `look`: what to press."""
+def refused_answer(sentence: str, step: NextStep) -> Answer:
+    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `step`: what to press."""
     first = f"🔴 *Nothing changed*: {sentence}"
-    button = step_button(look)
+    button = step_button(step)
     blocks = [section(first), *actions([button] if button else [])]
     return Answer(*fit_message(first, blocks), {"refused": mrkdwn_text(sentence)}, Status.FAIL, private=True)
 

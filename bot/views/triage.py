@@ -38,7 +38,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Wiring:
+class TriageFacts:
     """What is known so far; None: it is being read. `candidates`: where the service could go back to, best first."""
 
     changes: Changes | Missing | None = None
@@ -51,7 +51,7 @@ class Wiring:
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button.
 
     `began`: when the trouble began and what shows it; None while that is not known."""
@@ -61,22 +61,22 @@ class Told:
     began: tuple[datetime, str] | None = None
 
 
-def find_cause_of(parts: Wiring, services: Sequence[Service]) -> Diagnosis | None:
+def find_cause_of(parts: TriageFacts, services: Sequence[Service]) -> Diagnosis | None:
     """The cause that fits the incident, once the doctor has answered."""
     return find_cause(parts.report.diagnosed, services) if isinstance(parts.report, doctor.Report) else None
 
 
-def told_of(parts: Wiring, services: Sequence[Service]) -> Told:
+def summary_of(parts: TriageFacts, services: Sequence[Service]) -> Summary:
     """What the root message takes over."""
     cause = find_cause_of(parts, services)
     if cause is None:
-        return Told(None, None, _api_began(parts) if [*services] == [Service.API] else None)
+        return Summary(None, None, _api_began(parts) if [*services] == [Service.API] else None)
     since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
     remedy = _remedy(parts, cause)
-    return Told(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
+    return Summary(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
 
 
-def _began(parts: Wiring, cause: Cause) -> tuple[datetime, str] | None:
+def _began(parts: TriageFacts, cause: Cause) -> tuple[datetime, str] | None:
     """The last beat where none of the service's workers is left, since when the database has not answered, or the end
     of the API."""
     if cause.kind is Kind.DATABASE and cause.since is not None:
@@ -92,7 +92,7 @@ def _began(parts: Wiring, cause: Cause) -> tuple[datetime, str] | None:
     return (datetime.fromisoformat(last), f"last heartbeat of {short}") if is_gone and isinstance(last, str) else None
 
 
-def _api_began(parts: Wiring) -> tuple[datetime, str] | None:
+def _api_began(parts: TriageFacts) -> tuple[datetime, str] | None:
     """When Railway saw it crash, else the bot's last good check."""
     found = _evidence(parts)
     state, health = found.get("deployment.api", {}), found.get("api.health", {})
@@ -102,14 +102,14 @@ def _api_began(parts: Wiring) -> tuple[datetime, str] | None:
     return (datetime.fromisoformat(well_until), "last good check of api") if isinstance(well_until, str) else None
 
 
-def _evidence(parts: Wiring) -> dict[str, Mapping[str, object]]:
+def _evidence(parts: TriageFacts) -> dict[str, Mapping[str, object]]:
     """Of each check, by its name; nothing while the doctor has not answered."""
     report = parts.report
     known = report.diagnosed.findings if isinstance(report, doctor.Report) else ()
     return {finding.check: finding.evidence for finding in known}
 
 
-def diagnosis_message(parts: Wiring, services: Sequence[Service], ref: str | None) -> Content:
+def diagnosis_message(parts: TriageFacts, services: Sequence[Service], ref: str | None) -> Content:
     """`ref`: Supabase's project, None where it is not known. The first line is the cause and what to do about it."""
     cause = find_cause_of(parts, services)
     first = _first(parts, cause)
@@ -120,7 +120,7 @@ def diagnosis_message(parts: Wiring, services: Sequence[Service], ref: str | Non
     return fit_message("\n".join([first, *lines]), blocks)
 
 
-def _first(parts: Wiring, cause: Diagnosis | None) -> str:
+def _first(parts: TriageFacts, cause: Diagnosis | None) -> str:
     if cause is not None:
         title = f"{escape(cause.finding.title, limit=200).rstrip('.')}{since_words(cause.cause)}"
         return f"🔎 *Most likely: {title}.* {escape(cause.finding.detail, limit=LINE_LIMIT)}".strip()
@@ -132,7 +132,7 @@ def _first(parts: Wiring, cause: Diagnosis | None) -> str:
     return "🔎 *Diagnosis:* reading deployments, logs and the database…"
 
 
-def _others(parts: Wiring, cause: Diagnosis | None) -> Iterator[str]:
+def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
     """What follows from the cause as a number, other causes, and what none of them explains."""
     if not isinstance(parts.report, doctor.Report):
         return
@@ -148,7 +148,7 @@ def _others(parts: Wiring, cause: Diagnosis | None) -> Iterator[str]:
         yield f"… {counted(len(wrong) - SHOWN, 'more finding')}"
 
 
-def _changes(parts: Wiring) -> Iterator[str]:
+def _changes(parts: TriageFacts) -> Iterator[str]:
     """Newest first: what was changed last most often broke it."""
     if not isinstance(parts.changes, Changes):
         return
@@ -167,29 +167,31 @@ def _short(words: str) -> str:
     return words if len(words) <= CHANGE_LIMIT else f"{words[: CHANGE_LIMIT - 1].rstrip()}…"
 
 
-def _missing(parts: Wiring) -> Iterator[str]:
+def _missing(parts: TriageFacts) -> Iterator[str]:
     named = {"recent changes": parts.changes, "the doctor": parts.report, "earlier versions": parts.candidates}
     for name, part in named.items():
         if isinstance(part, Missing):
             yield f"❔ unknown: {name}, {escape(part.why, limit=LINE_LIMIT)}"
 
 
-def _buttons(parts: Wiring, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:
+def _buttons(parts: TriageFacts, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:
     """What to do, then where to look: at most eight, some of them links."""
     one = cause.cause.service if cause and cause.cause.service else services[0] if len(services) == 1 else None
     remedy = _remedy(parts, cause) if cause else None
     first = [command_button(remedy.label, remedy.command or "", style="primary")] if remedy else []
     url = cause.finding.next_step.url if cause and cause.finding.next_step else None
     first += [link_button(cause.finding.next_step.label, url)] if cause and cause.finding.next_step and url else []
-    looks = [("Logs", f"logs {one.short}"), ("Changes", f"deployments {one.short}")] if one else [("Changes", "runs")]
+    read_steps = (
+        [("Logs", f"logs {one.short}"), ("Changes", f"deployments {one.short}")] if one else [("Changes", "runs")]
+    )
     links = log_links(ref) if ref and cause and cause.cause.kind in OF_THE_DATABASE else {}
     return [
         *first,
-        *(command_button(label, line) for label, line in [*looks, ("Doctor", "doctor")]),
+        *(command_button(label, line) for label, line in [*read_steps, ("Doctor", "doctor")]),
         *(link_button(f"Supabase: {label.lower()}", url) for label, url in links.items()),
     ]
 
 
-def _remedy(parts: Wiring, cause: Diagnosis) -> NextStep | None:
+def _remedy(parts: TriageFacts, cause: Diagnosis) -> NextStep | None:
     known = parts.candidates
     return choose_remedy(cause, () if known is None or isinstance(known, Missing) else known)

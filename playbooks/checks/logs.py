@@ -216,17 +216,17 @@ def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Itera
     if not idle or facts.is_stopped:
         return
     short, name = facts.service.short, f"logs.{facts.service.short}.idle"
-    said = f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}"
+    last_idle = f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}"
     due = facts.next_due_at
     if isinstance(due, Unavailable):
         title = f"{short} is idle, but whether jobs are waiting is unknown"
         yield Finding(name, Status.UNKNOWN, title, due.why, facts.service, next_step=NextStep("Queue", "queue"))
     elif due is not None and facts.now - due > NOT_CLAIMED_AFTER:
         title = f"{short} finds no jobs, but one has been due {lasting(due, facts.now, stored=facts.stored)}"
-        finding = Finding(name, Status.FAIL, title, said, facts.service, {"due_at": due.isoformat()})
+        finding = Finding(name, Status.FAIL, title, last_idle, facts.service, {"due_at": due.isoformat()})
         yield explain(finding, Symptom.NOT_CLAIMING)
     elif not _fell_silent(facts):
-        yield Finding(name, Status.OK, f"{short} is idle: no job is due", said, facts.service)
+        yield Finding(name, Status.OK, f"{short} is idle: no job is due", last_idle, facts.service)
 
 
 def _successes(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:

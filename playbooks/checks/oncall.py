@@ -67,7 +67,7 @@ def _check_gaps(facts: Facts, schedule: Schedule) -> list[Finding]:
     return [_gap(schedule, gap, facts.now) for gap in found]
 
 
-def check_reach(schedule: Schedule, targets: Targets) -> list[Finding]:
+def check_targets(schedule: Schedule, targets: Targets) -> list[Finding]:
     """Each level has to reach a person outside Slack, which may be muted at night; and only targets that there are."""
     return [*_slack_only(schedule), *_without_address(schedule, targets)] or [
         Finding("oncall.reach", Status.OK, "every level has a target outside Slack")
@@ -109,7 +109,7 @@ def _absence(level: int, name: str, why: str) -> Finding:
 
 def _slack_only(schedule: Schedule) -> Iterator[Finding]:
     for number, level in enumerate(schedule.levels, start=1):
-        if level.accepts_slack_only or _surely_rings(schedule, level):
+        if level.accepts_slack_only or _surely_leaves_slack(schedule, level):
             continue
         muted = ", ".join(_muted(schedule, level))
         yield Finding(
@@ -120,24 +120,24 @@ def _slack_only(schedule: Schedule) -> Iterator[Finding]:
         )
 
 
-def _surely_rings(schedule: Schedule, level: Level) -> bool:
+def _surely_leaves_slack(schedule: Schedule, level: Level) -> bool:
     """Whether a page leaves Slack for every person on call."""
     if level.webhook or level.email:
         return True
     people = [_names(schedule, call) for call in level.calls if not is_group(call)]
-    return any(all(_rings(schedule, name, level) for name in names) for names in people)
+    return any(all(_leaves_slack(schedule, name, level) for name in names) for names in people)
 
 
 def _muted(schedule: Schedule, level: Level) -> list[str]:
     names = [name for call in level.calls for name in ([call] if is_group(call) else _names(schedule, call))]
-    return list(dict.fromkeys(name for name in names if is_group(name) or not _rings(schedule, name, level)))
+    return list(dict.fromkeys(name for name in names if is_group(name) or not _leaves_slack(schedule, name, level)))
 
 
 def _names(schedule: Schedule, call: str) -> Sequence[str]:
     return schedule.rotations[call].people if call in schedule.rotations else [call]
 
 
-def _rings(schedule: Schedule, name: str, level: Level) -> bool:
+def _leaves_slack(schedule: Schedule, name: str, level: Level) -> bool:
     person = schedule.people[name]
     return bool((person.webhook and Channel.WEBHOOK in level.by) or (person.email and Channel.EMAIL in level.by))
 

@@ -24,7 +24,7 @@ def check(jobs: Sequence[FailedJob] | Unavailable) -> list[Finding]:
         symptom = _symptom(job)
         if symptom is not None:
             groups.setdefault((symptom, template(job.error_message or "")), []).append(job)
-    return [_told(symptom, error, failed) for (symptom, error), failed in groups.items()]
+    return [_retry_finding(symptom, error, failed) for (symptom, error), failed in groups.items()]
 
 
 def _symptom(job: FailedJob) -> Symptom | None:
@@ -32,7 +32,7 @@ def _symptom(job: FailedJob) -> Symptom | None:
     return pattern.symptom if pattern else None
 
 
-def _told(symptom: Symptom, error: str, jobs: Sequence[FailedJob]) -> Finding:
+def _retry_finding(symptom: Symptom, error: str, jobs: Sequence[FailedJob]) -> Finding:
     types = sorted({job.job_type for job in jobs})
     service = service_of_job(jobs[0].job_type)
     title = f"{counted(len(jobs), 'failed job')}: {error}"

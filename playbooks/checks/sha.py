@@ -106,8 +106,8 @@ def _check_same(facts: Facts) -> Finding:
 def _known_sha(facts: Facts, service: Service) -> str | None:
     """What the processes say, else what Railway says."""
     reported, deployed = reported_shas(facts, service), deployed_sha(facts, service)
-    said = [] if isinstance(reported, Unavailable) else [sha for sha in reported if sha != "unknown"]
-    return said[0] if said else None if isinstance(deployed, Unavailable) else deployed
+    known_shas = [] if isinstance(reported, Unavailable) else [sha for sha in reported if sha != "unknown"]
+    return known_shas[0] if known_shas else None if isinstance(deployed, Unavailable) else deployed
 
 
 def _is_stopped(facts: Facts, service: Service) -> bool:

@@ -129,8 +129,8 @@ def _address_of(scope: Scope, headers: Headers) -> str:
     A proxy is connected from a network of its own: a client on the internet can't claim another address.
     """
     peer = scope["client"][0] if scope.get("client") else ""
-    told = headers.get(REAL_ADDRESS, "")
-    return subscriber_of(told[:45] if told and not _is_public(peer) else peer)
+    forwarded = headers.get(REAL_ADDRESS, "")
+    return subscriber_of(forwarded[:45] if forwarded and not _is_public(peer) else peer)
 
 
 def subscriber_of(address: str) -> str:

@@ -58,10 +58,10 @@ class RequestsSeen:
         route = getattr(scope.get("route"), "path", "(unknown path)")
         method = scope["method"] if scope["method"] in METHODS else "(other)"
         self._metrics.count_request(method=method, route=route, status=status, seconds=seconds)
-        if self._is_told(route, status):
+        if self._is_logged(route, status):
             log.info("%s %s %d %.0f ms", method, route, status, seconds * 1000)
 
-    def _is_told(self, route: str, status: int) -> bool:
+    def _is_logged(self, route: str, status: int) -> bool:
         if route not in QUIET_ROUTES:
             return True
         if status >= 400:

@@ -116,7 +116,7 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
             git_sha=settings.git_sha,
             db_connected=connected,
             timestamp=datetime.now(UTC),
-            **_told(refuses),
+            **_write_status(refuses),
         )
 
     @router.get("/api/v1/intake/health", responses={503: {"model": IntakeHealth}}, response_model_exclude_unset=True)
@@ -131,7 +131,7 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
             pending_jobs=state.pending_jobs if state else None,
             last_batch_at=state.last_batch_at if state else None,
             timestamp=datetime.now(UTC),
-            **_told(refuses),
+            **_write_status(refuses),
         )
 
     if settings.metrics_enabled:
@@ -146,7 +146,7 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
     return router
 
 
-def _told(refuses: bool) -> dict[str, Literal[False]]:
+def _write_status(refuses: bool) -> dict[str, Literal[False]]:
     """Only when it is so: the healthy answer has the runbook's keys and no other."""
     return {"db_writable": False} if refuses else {}
 

@@ -171,27 +171,27 @@ def _unless_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
         return None
 
 
-Said = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for what is not said, or said in another way
+Lenient = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for what is not said, or said in another way
 
 
 class _HealthAnswer(BaseModel):
     """Of another version of the API some of it may be missing: only what needs it does without."""
 
     status: Text
-    environment: Said[Text] = None
-    git_sha: Said[Text] = None
-    db_connected: Said[bool] = None
-    timestamp: Said[AwareDatetime] = None
-    db_writable: Said[bool] = None
+    environment: Lenient[Text] = None
+    git_sha: Lenient[Text] = None
+    db_connected: Lenient[bool] = None
+    timestamp: Lenient[AwareDatetime] = None
+    db_writable: Lenient[bool] = None
 
 
 class _IntakeAnswer(BaseModel):
     """The runbook's own answer has neither of the last two."""
 
     status: Text
-    db_connected: Said[bool] = None
-    pending_jobs: Said[int] = None
-    last_batch_at: Said[AwareDatetime] = None
+    db_connected: Lenient[bool] = None
+    pending_jobs: Lenient[int] = None
+    last_batch_at: Lenient[AwareDatetime] = None
 
 
 class _UploadAnswer(BaseModel):

@@ -140,10 +140,10 @@ class Pace:
     async def wait(self, channel: str, urgency: Urgency = Urgency.ANSWER) -> None:
         """Wait until nothing as urgent came before, and take the channel's next free moment."""
         at = self._channel(channel)
-        turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(at.waiting, (urgency, next(self._numbers), turn))
+        waiter = asyncio.get_running_loop().create_future()
+        heapq.heappush(at.waiting, (urgency, next(self._numbers), waiter))
         self._let_pass(at)
-        await turn  # a cancelled caller leaves a finished future, which is skipped
+        await waiter  # a cancelled caller leaves a finished future, which is skipped
 
     def leave_to_pages(self, until: float) -> None:
         """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and says when it may."""
@@ -156,9 +156,9 @@ class Pace:
             at.timer.cancel()
             at.timer = None
         while at.waiting and (at.waiting[0][2].done() or self._opens_at(at) <= now):
-            turn = heapq.heappop(at.waiting)[2]
-            if not turn.done():
-                turn.set_result(None)
+            waiter = heapq.heappop(at.waiting)[2]
+            if not waiter.done():
+                waiter.set_result(None)
                 at.free_at = now + self._every_s
         if at.waiting:
             at.timer = asyncio.get_running_loop().call_at(self._opens_at(at), self._let_pass, at)

@@ -59,9 +59,9 @@ FOREIGN = frozenset(
 _UNKNOWN_PARAMETER = re.compile(r'invalid uri query parameter: "([^"]+)"', re.IGNORECASE)
 
 
-def foreign_parameter(said: str) -> str | None:
+def foreign_parameter(raw: str) -> str | None:
     """The advice for libpq's complaint about a parameter; None for another complaint."""
-    match = _UNKNOWN_PARAMETER.search(said)
+    match = _UNKNOWN_PARAMETER.search(raw)
     return without(match[1]) if match else None
 
 

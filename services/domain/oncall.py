@@ -241,7 +241,7 @@ class Gap:
     ends: datetime
 
 
-def turn_of(rotation: Rotation, at: datetime) -> str | None:
+def shift_of(rotation: Rotation, at: datetime) -> str | None:
     """Whose turn it is; None before it starts, after it ends and outside its hours."""
     number = _handovers(rotation, at)
     if number < 0 or _has_ended(rotation, at) or not _is_on_duty(rotation, at):
@@ -363,7 +363,7 @@ def freeze(
             levels.append(ChainLevel(_level_name(level, name_of), called, level.wait, left_out))
         else:
             why = f": {', '.join(left_out)}" if left_out else ""
-            notes.append(f"level {index} ({_level_name(level, name_of)}) has nobody on call{why}")
+            notes.append(f"level {index} ({_level_name(level, name_of)}) has no one on call{why}")
     return Chain(tuple(levels), schedule.remind_after, schedule.unacknowledge_after, tuple(notes))
 
 
@@ -382,7 +382,7 @@ def _person(schedule: Schedule, call: str, at: datetime, overrides: Sequence[Ove
     standing_in = [one for one in overrides if one.rotation == call and one.holds(at)]
     if standing_in:
         return schedule.person_of(standing_in[-1].user_id)
-    name = turn_of(schedule.rotations[call], at)
+    name = shift_of(schedule.rotations[call], at)
     return schedule.people[name] if name else None
 
 

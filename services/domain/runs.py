@@ -277,4 +277,4 @@ class Record:
     decisions: Sequence[Decision] = ()
     audit: Sequence[AuditRow] = ()
     review: Review | None = None
-    lone: SelfApproval | None = None
+    self_approval: SelfApproval | None = None

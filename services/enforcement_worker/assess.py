@@ -197,8 +197,8 @@ def next_review_on(case: Case, balance: Balance, step: NextStep) -> date | None:
     to_come = [payment.received_on for payment in case.payments if payment.received_on > day]
     if step.kind in _ENDED:
         return min(to_come, default=None)
-    turns = (*to_come, *_turning_days(case, day), *_days_of_growth(balance))
-    return min(turn for turn in turns if turn > day)
+    days_ahead = (*to_come, *_turning_days(case, day), *_days_of_growth(balance))
+    return min(day_ahead for day_ahead in days_ahead if day_ahead > day)
 
 
 def _turning_days(case: Case, day: date) -> Iterator[date]:

@@ -97,7 +97,7 @@ NO_BUDGET = "OPENAI_BUDGET_USD is used up"
 
 async def write_no_memos(_job: ClaimedJob, _database: Database, *, why: str) -> Result:
     """For a worker without access to the model that finds a memo job of a worker with access."""
-    _tell_missing(why)
+    _log_missing(why)
     return {"written": 0, "note": why}
 
 
@@ -183,9 +183,11 @@ class _Asking:
         spent = self._settle_failure(error, reserved)
         if error.http_status in REFUSED_QUESTION and self._may_be_the_question():
             self._counts["refused"] += 1
-            told = MemoAnswer(None, f"the service refused the question: {error.why}", self._client.model, 0, 0, spent)
+            memo_answer = MemoAnswer(
+                None, f"the service refused the question: {error.why}", self._client.model, 0, 0, spent
+            )
             async with self._database.transaction() as conn:
-                await store_memo(conn, memo_id=wanted.id, answer=told)
+                await store_memo(conn, memo_id=wanted.id, answer=memo_answer)
             return
         if reserved:
             self._failure = error
@@ -219,7 +221,7 @@ class _Asking:
         if self._failure:
             raise OutsideError(f"{SOURCE}: {self._failure.why}", may_retry=self._failure.retryable)
         if self._note:
-            _tell_missing(self._note)
+            _log_missing(self._note)
         note = {"note": f"{self._note}; the figures do not depend on it"} if self._note else {}
         return {"written": written, "refused": refused, "left": left, "cost_usd": str(self._cost), **note}
 
@@ -232,11 +234,11 @@ class _Asking:
         memo, why = _memo_or_why(answer)
         self._counts["written" if memo else "refused"] += 1
         async with self._database.transaction() as conn:
-            told = MemoAnswer(memo, why, self._client.model, usage.input_tokens, usage.output_tokens, cost)
-            await store_memo(conn, memo_id=wanted.id, answer=told)
+            memo_answer = MemoAnswer(memo, why, self._client.model, usage.input_tokens, usage.output_tokens, cost)
+            await store_memo(conn, memo_id=wanted.id, answer=memo_answer)
 
 
-def _tell_missing(why: str) -> None:
+def _log_missing(why: str) -> None:
     log.warning("[%s] Memos missing: %s", WorkerType.ENFORCEMENT, why)
 
 

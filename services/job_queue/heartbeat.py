@@ -99,7 +99,7 @@ class WorkerHeartbeat:
         self._git_sha = git_sha
         self._database = database
         self._work_database = work_database
-        self._told = ""
+        self._logged_error = ""
 
     async def run(self, *, every_s: float) -> None:
         """Beat every `every_s` seconds, with a job every `BUSY_EVERY_S`, and at each change of state, until cancelled.
@@ -131,11 +131,11 @@ class WorkerHeartbeat:
                     database_ok=probe,
                 )
         except SourceError as error:
-            if error.why != self._told:
+            if error.why != self._logged_error:
                 log.warning("heartbeat not written: %s", error.why)
-            self._told = error.why
+            self._logged_error = error.why
         else:
-            self._told = ""
+            self._logged_error = ""
 
     async def _prune(self) -> None:
         """Once a start: each start leaves a row, and no other role may delete here."""

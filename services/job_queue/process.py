@@ -100,13 +100,13 @@ class _Worker:
         self._name = f"{worker_type.service}:{self._id}"
         self._database = self._connect(self._name, settings.sessions)
         # By this name the others see whether the process is there (ops.reap_jobs).
-        self._heart_database = self._connect(f"{self._name}:beat", 1)
+        self._heartbeat_database = self._connect(f"{self._name}:beat", 1)
         self._heartbeat = WorkerHeartbeat(
             self._state,
             worker_id=self._id,
             worker_type=worker_type,
             git_sha=settings.git_sha,
-            database=self._heart_database,
+            database=self._heartbeat_database,
             work_database=self._database,
         )
         self._loop = WorkerLoop(
@@ -117,7 +117,7 @@ class _Worker:
             settings=settings,
             state=self._state,
             stop=self._stop,
-            bell=self._wake_up,
+            wake=self._wake_up,
         )
 
     async def run(self, notices: Sequence[str]) -> int:
@@ -135,7 +135,7 @@ class _Worker:
             self._state.become("error" if code else "stopped")
             await self._heartbeat.beat()
             await self._database.close()
-            await self._heart_database.close()
+            await self._heartbeat_database.close()
         log.info("Worker stopped")
         return code
 

@@ -67,15 +67,15 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
     be stored is a failure. Given up when the worker stops meanwhile, or cannot even store that: the job then stays
     `processing`, is handed back with the strays, and is found as an orphan once this worker no longer beats.
     """
-    failures, told = 0, ""
+    failures, logged = 0, ""
     while True:
         try:
             statuses, _ = await settle_and_claim(database, [(job, outcome)], worker_id=worker_id, job_types=(), limit=0)
         except SourceError as error:
             failures += 1
-            if error.why != told:
+            if error.why != logged:
                 log.warning("update_job_status: job %s not written: %s", job.id, error.why)
-            told = error.why
+            logged = error.why
             if stop.is_set() or (not error.is_outage and isinstance(outcome, Failed)):
                 return
             if error.is_outage:
@@ -83,11 +83,11 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
             else:
                 outcome = Failed(f"its outcome could not be stored: {error}")
         else:
-            tell_status(job, statuses[job.id] or "stored before, or no longer ours")
+            log_status(job, statuses[job.id] or "stored before, or no longer ours")
             return
 
 
-def tell_status(job: ClaimedJob, status: str | None) -> None:
+def log_status(job: ClaimedJob, status: str | None) -> None:
     """The runbook's line, once it is stored."""
     log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
 
@@ -109,18 +109,18 @@ class LostClaims:
     claimed, and has not been told of yet, is no stray.
     """
 
-    def __init__(self, database: Database, state: WorkerState, *, worker_id: str, lanes: int) -> None:
-        self.claiming = asyncio.Semaphore(lanes)
+    def __init__(self, database: Database, state: WorkerState, *, worker_id: str, slots: int) -> None:
+        self.claiming = asyncio.Semaphore(slots)
         self._database = database
         self._state = state
         self._worker_id = worker_id
-        self._lanes = lanes
+        self._slots = slots
         self._looking = asyncio.Lock()  # two that each waited for the other's place would wait for ever
 
     async def hand_back(self) -> None:
         """Between the claims: waits for those under way, and keeps the next ones waiting. Raises SourceError."""
         async with self._looking, AsyncExitStack() as held:
-            for _ in range(self._lanes):
+            for _ in range(self._slots):
                 await held.enter_async_context(self.claiming)
             known = self._state.claims
             async with self._database.read(timeout_s=TIMEOUT_S) as conn:
@@ -150,7 +150,7 @@ class CrashLoopError(Exception):
 
 @dataclass(kw_only=True)
 class WorkerLoop:
-    """Some jobs at a time. `stop` ends it after the jobs under way; `bell` cuts its waiting for work short."""
+    """Some jobs at a time. `stop` ends it after the jobs under way; `wake` cuts its waiting for work short."""
 
     worker_id: str
     worker_type: WorkerType
@@ -159,19 +159,19 @@ class WorkerLoop:
     settings: WorkerSettings
     state: WorkerState
     stop: asyncio.Event
-    bell: asyncio.Event
+    wake: asyncio.Event
     _lost_claims: LostClaims = field(init=False)
     _failures: int = field(default=0, init=False)
     _refusals: int = field(default=0, init=False)  # in a row, of a database that fails whatever is asked
-    _told: str = field(default="", init=False)
+    _logged_error: str = field(default="", init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
     _reap_at: float = field(default=0.0, init=False)
     _trusts_silence_at: float = field(default=0.0, init=False)
     _handling: set[asyncio.Timeout] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        lanes = self.settings.concurrency
-        self._lost_claims = LostClaims(self.database, self.state, worker_id=self.worker_id, lanes=lanes)
+        slots = self.settings.concurrency
+        self._lost_claims = LostClaims(self.database, self.state, worker_id=self.worker_id, slots=slots)
 
     async def run(self) -> None:
         """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
@@ -179,8 +179,8 @@ class WorkerLoop:
         self._reap_at = time.monotonic() + self.settings.reap_every_s  # those that start together beat first
         async with asyncio.TaskGroup() as group:
             grace = group.create_task(self._end_grace())
-            lanes = [group.create_task(self._work()) for _ in range(self.settings.concurrency)]
-            await asyncio.wait(lanes)
+            slots = [group.create_task(self._work()) for _ in range(self.settings.concurrency)]
+            await asyncio.wait(slots)
             grace.cancel()
         if self._is_crash_loop:
             raise CrashLoopError
@@ -202,12 +202,12 @@ class WorkerLoop:
         """One lane: what it has done and what it does next share a round trip and a commit."""
         done: list[Done] = []
         while done or not self._is_ending:
-            self.bell.clear()
+            self.wake.clear()
             try:
                 await self._reap_if_due()
                 jobs = await self._settle_and_claim(done)
             except SourceError as error:
-                await self._settle_alone(done)
+                await self._settle_one_by_one(done)
                 await self._recover(error)
                 continue
             finally:
@@ -219,7 +219,7 @@ class WorkerLoop:
             elif not self._is_ending:
                 self._refusals = 0
                 self._note_idle()
-                await wait_for_any(self.stop, self.bell, timeout_s=self.settings.poll_every_s)
+                await wait_for_any(self.stop, self.wake, timeout_s=self.settings.poll_every_s)
 
     async def _settle_and_claim(self, done: Sequence[Done]) -> list[ClaimedJob]:
         wanted = 0 if self._is_ending else self.settings.claim_batch
@@ -227,16 +227,16 @@ class WorkerLoop:
             statuses, jobs = await settle_and_claim(
                 self.database, done, worker_id=self.worker_id, job_types=list(self.handlers), limit=wanted
             )
-            self._told = ""
+            self._logged_error = ""
             for job, _ in done:
-                tell_status(job, statuses[job.id])
+                log_status(job, statuses[job.id])
                 self.state.end_job(job)
             for job in jobs:
                 log.info("claim_pending_job: claimed job %s", job.id)
                 self.state.begin_job(job)
         return jobs
 
-    async def _settle_alone(self, done: Sequence[Done]) -> None:
+    async def _settle_one_by_one(self, done: Sequence[Done]) -> None:
         for job, outcome in done:
             await settle(self.database, job, outcome, worker_id=self.worker_id, stop=self.stop)
             self.state.end_job(job)
@@ -263,9 +263,9 @@ class WorkerLoop:
 
     async def _recover(self, error: SourceError) -> None:
         """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
-        if error.why != self._told or not error.is_outage:
+        if error.why != self._logged_error or not error.is_outage:
             log.error("claim_pending_job: %s", error.why)
-        self._told = error.why
+        self._logged_error = error.why
         self._trusts_silence_at = time.monotonic() + self._longest_return_s
         if not error.is_outage:
             self._failures += 1
@@ -291,13 +291,13 @@ class WorkerLoop:
         else:
             log.info("[%s] Claimed job: %s", self.worker_type, job.id)
             outcome = await self._handle(job)
-        self._tell(job, outcome)
+        self._log_outcome(job, outcome)
         if isinstance(outcome, Completed):
             self._failures = self._refusals = 0
         elif isinstance(outcome, Failed) and outcome.ours:
             self._failures += 1
             if self._is_crash_loop:
-                self.bell.set()  # the other lanes end too
+                self.wake.set()  # the other lanes end too
         return outcome
 
     async def _handle(self, job: ClaimedJob) -> Outcome:
@@ -317,7 +317,7 @@ class WorkerLoop:
         for grace in self._handling:
             grace.reschedule(0)
 
-    def _tell(self, job: ClaimedJob, outcome: Outcome) -> None:
+    def _log_outcome(self, job: ClaimedJob, outcome: Outcome) -> None:
         match outcome:
             case Completed():
                 log.info("[%s] Job completed: %s", self.worker_type, job.id)

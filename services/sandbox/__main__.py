@@ -41,7 +41,7 @@ def main() -> int:
                 return _reset(chosen.data)
             return asyncio.run(_run(SandboxSettings(chosen.data, chosen.port, database_url=_given_database())))
     except OperatorError as error:
-        _say(f"\n{error.what}: {error.why}.\n{error.what_next}")
+        _log(f"\n{error.what}: {error.why}.\n{error.what_next}")
         return 1
 
 
@@ -49,8 +49,8 @@ async def _run(settings: SandboxSettings) -> int:
     ended, began = asyncio.Event(), time.monotonic()
     for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(wanted, ended.set)
-    sandbox = Sandbox(settings, progress=lambda line: _say(f"  … {line}"))
-    _say("Starting the sandbox")
+    sandbox = Sandbox(settings, progress=lambda line: _log(f"  … {line}"))
+    _log("Starting the sandbox")
     starting = asyncio.create_task(sandbox.start())
     waiting = asyncio.create_task(ended.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -60,15 +60,15 @@ async def _run(settings: SandboxSettings) -> int:
             await asyncio.gather(starting, return_exceptions=True)
             return 130
         await starting
-        _say(f"\nReady after {time.monotonic() - began:.0f} s. Open {sandbox.page_url} and type /dragonfly health")
-        _say(f"On another terminal: {_shown(settings.directory / NAME)} health")
-        _say(f"Logs are in {settings.directory / 'logs'}. Ctrl-C stops everything; the data stays.")
+        _log(f"\nReady after {time.monotonic() - began:.0f} s. Open {sandbox.page_url} and type /dragonfly health")
+        _log(f"On another terminal: {_shown(settings.directory / NAME)} health")
+        _log(f"Logs are in {settings.directory / 'logs'}. Ctrl-C stops everything; the data stays.")
         await waiting
-        _say("\nStopping")
+        _log("\nStopping")
     finally:
         waiting.cancel()
         await sandbox.stop()
-    _say("Everything is stopped. The next start continues with the same data; --reset (make demo-reset) deletes it.")
+    _log("Everything is stopped. The next start continues with the same data; --reset (make demo-reset) deletes it.")
     return 0
 
 
@@ -76,7 +76,7 @@ def _reset(directory: Path) -> int:
     server = PostgresServer(directory / "postgres")
     server.erase()
     shutil.rmtree(directory, ignore_errors=True)
-    _say("The demo's data is deleted. The next start begins with none.")
+    _log("The demo's data is deleted. The next start begins with none.")
     return 0
 
 
@@ -106,7 +106,7 @@ def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

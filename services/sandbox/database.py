@@ -94,5 +94,5 @@ def _not_ours() -> OperatorError:
     return OperatorError(
         "The database was left alone",
         why="SUPABASE_DB_URL names it, so it is not the sandbox's own",
-        what_next="Start the demo without that variable to break one that nobody needs.",
+        what_next="Start the demo without that variable to break a database that is not in use.",
     )

@@ -201,7 +201,7 @@ class Sandbox:
         for bot in self.bots:
             if not bot.is_running:
                 raise OperatorError(
-                    "The bot did not start", why=f"its process ended:\n{bot.last_words()}", what_next="Mend that first."
+                    "The bot did not start", why=f"its process ended:\n{bot.last_words()}", what_next="Fix that first."
                 )
 
     async def _send_demo_file(self) -> None:

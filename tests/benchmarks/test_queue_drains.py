@@ -38,9 +38,9 @@ async def test_claims_stay_cheap_while_a_backlog_is_drained(database: SandboxDat
         await conn.execute(_WAITING, (PENDING,))
         await conn.execute("ALTER TABLE ops.job_queue ENABLE TRIGGER USER")
         await conn.execute("VACUUM ANALYZE ops.job_queue")
-        parts = await _drain(conn)
+        wiring = await _drain(conn)
 
-    first, last, worst = parts[0], parts[-1], max(parts)
+    first, last, worst = wiring[0], wiring[-1], max(wiring)
     show(
         f"{PENDING:,} jobs one by one, {FINISHED:,} finished ones beside them, mean time of each in {PARTS} parts",
         ("the first part", ms(first)),
@@ -52,11 +52,11 @@ async def test_claims_stay_cheap_while_a_backlog_is_drained(database: SandboxDat
 
 async def _drain(conn: Connection) -> list[float]:
     """Seconds a job, part by part."""
-    parts = []
+    wiring = []
     started, claimed = time.perf_counter(), 0
     async for _ in chain(conn, TYPE):
         claimed += 1
         if claimed % (PENDING // PARTS) == 0:
-            parts.append((time.perf_counter() - started) / (PENDING // PARTS))
+            wiring.append((time.perf_counter() - started) / (PENDING // PARTS))
             started = time.perf_counter()
-    return parts
+    return wiring

@@ -58,7 +58,7 @@ class Worker:
         self.started_at: list[float] = []
         self.expected = 0
         self.reached = asyncio.Event()
-        self.stop, self.bell = asyncio.Event(), asyncio.Event()
+        self.stop, self.wake = asyncio.Event(), asyncio.Event()
         self.loop = WorkerLoop(
             worker_id="benchmark",
             worker_type=WorkerType.INGEST,
@@ -69,7 +69,7 @@ class Worker:
             ),
             state=WorkerState(),
             stop=self.stop,
-            bell=self.bell,
+            wake=self.wake,
         )
 
     async def drain(self) -> None:
@@ -143,10 +143,10 @@ async def _starts(database: SandboxDatabase) -> tuple[list[float], list[float]]:
     """Seconds from queueing to the start: the worker's, then those of a bare loop."""
     started = []
     worker = Worker(database, claim_batch=1)
-    bell = Listener(database.app, {JOBS_CHANNEL: worker.bell.set}, application_name="benchmark")
-    listening, running = asyncio.create_task(bell.run()), asyncio.create_task(worker.loop.run())
+    wake = Listener(database.app, {JOBS_CHANNEL: worker.wake.set}, application_name="benchmark")
+    listening, running = asyncio.create_task(wake.run()), asyncio.create_task(worker.loop.run())
     async with await connect(database.app, application_name="benchmark", timeout_s=5) as conn:
-        while not bell.works:
+        while not wake.works:
             await asyncio.sleep(0.05)
         for _ in range(STARTS):
             worker.expected = len(worker.started_at) + 1

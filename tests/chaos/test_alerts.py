@@ -60,7 +60,7 @@ async def disturbed(crowd: Crowd, disturb: Disturb) -> AsyncIterator[None]:
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("disturb", [leave_alone, kill_again_and_again, take_the_database_away, take_slack_away])
-async def test_a_thousand_alerts_are_told_once_each(stage: Stage, disturb: Disturb, record: Record) -> None:
+async def test_a_thousand_alerts_are_reported_once_each(stage: Stage, disturb: Disturb, record: Record) -> None:
     crowd = Crowd(stage, COUNT, CHANNELS)
     await crowd.start_bots(REPLICAS)
     began = time.monotonic()
@@ -78,7 +78,7 @@ async def test_a_thousand_alerts_are_told_once_each(stage: Stage, disturb: Distu
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-async def test_a_successor_tells_within_fifteen_seconds(stage: Stage, record: Record) -> None:
+async def test_a_successor_reports_within_fifteen_seconds(stage: Stage, record: Record) -> None:
     crowd = Crowd(stage, count=1, channels=1)
     await crowd.start_bots(1)
     await asyncio.sleep(3)  # it leads

@@ -132,7 +132,7 @@ async def _stopped_at(
 @pytest.mark.chaos
 @pytest.mark.parametrize("how", ["kill", "freeze"])
 @pytest.mark.parametrize("case", DEEDS, ids=lambda case: case.act)
-async def test_deed_in_our_own_database(
+async def test_local_step_in_our_own_database(
     make_bench: MakeBench, start_replica: StartReplica, record: Record, case: Case, how: str
 ) -> None:
     """One transaction: its only boundary is its commit."""
@@ -197,7 +197,7 @@ async def _check(bench: Bench, run_id: int, case: Case, before: int, frozen: Rep
     sent = bench.wire.mutations[before:]
     if frozen is not None:
         frozen.signal(signal.SIGCONT)
-        await asyncio.sleep(RunSettings().look_every_s * 2)
+        await asyncio.sleep(RunSettings().check_every_s * 2)
     assert bench.wire.mutations[before:] == sent
     assert case.mutation == "" or sent.count(case.mutation) == 1, sent
     assert case.act != "ApplySqlFile" or await bench.sql(APPLIED, VERSION) == [(0,)]

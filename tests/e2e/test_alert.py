@@ -38,7 +38,7 @@ async def test_a_killed_worker_raises_one_message_that_stays_true(stage: Stage) 
     await _resolve(stage, root)
 
 
-async def test_a_frozen_worker_is_told_too(stage: Stage) -> None:
+async def test_a_frozen_worker_is_reported_too(stage: Stage) -> None:
     replica = _replica(stage, Service.ENFORCEMENT)
     known = {message.ts for message in stage.messages()}
 

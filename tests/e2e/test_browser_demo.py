@@ -38,7 +38,7 @@ async def test_what_only_one_person_sees_is_gone_for_another(stage: Stage, open_
         await expect(page.get_by_text("SUPABASE_DB_URL is present")).to_have_count(0)
 
 
-async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Stage, open_page: OpenPage) -> None:
+async def test_a_worker_killed_in_the_panel_is_reported_and_started_again(stage: Stage, open_page: OpenPage) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
         card = (
             page.locator("section, article, li, div")
@@ -53,7 +53,7 @@ async def test_a_worker_killed_in_the_panel_is_told_and_started_again(stage: Sta
         await expect(page.locator("#timeline article").filter(has_text="CLEARED").last).to_be_visible()
 
 
-async def test_what_is_typed_while_the_bot_is_dead_is_told_and_it_answers_again(
+async def test_what_is_typed_while_the_bot_is_dead_is_reported_and_it_answers_again(
     stage: Stage, open_page: OpenPage
 ) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:

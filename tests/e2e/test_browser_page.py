@@ -216,7 +216,7 @@ async def test_an_ephemeral_answer_can_be_dismissed(page: Page) -> None:
     await expect(page.get_by_text("the log, for you")).to_have_count(0)
 
 
-async def test_an_ephemeral_answer_is_gone_for_somebody_else(page: Page) -> None:
+async def test_an_ephemeral_answer_is_gone_for_another_person(page: Page) -> None:
     await say(page, "/dragonfly logs api")
     await expect(page.get_by_text("the log, for you")).to_be_visible()
     await expect(page.get_by_text("Only visible to you")).to_be_visible()

@@ -147,7 +147,7 @@ async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage
     assert "no golden path left a batch" in shown(refused)
 
 
-async def test_a_rollback_is_offered_approved_by_somebody_else_and_proved(stage: Stage, channel: Channel) -> None:
+async def test_a_rollback_is_offered_approved_by_another_person_and_proved(stage: Stage, channel: Channel) -> None:
     offer = await stage.ask("/dragonfly rollback api")
     assert offer.visible_to == model.OLIVIA.id
     recommended = next(one for one in elements_of(offer) if one.get("style") == "primary")
@@ -219,7 +219,9 @@ async def test_clicks_of_two_people_make_one_run(stage: Stage, channel: Channel)
     await channel.told(late.id, "Nothing changed")
 
 
-async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(stage: Stage, channel: Channel) -> None:
+async def test_a_deploy_in_between_voids_the_approval_and_reports_the_difference(
+    stage: Stage, channel: Channel
+) -> None:
     asked = await channel.ask("redeploy enforcement")
     record = stage.sandbox.railway.deploy(Service.ENFORCEMENT, stage.sha)
     async with asyncio.timeout(RUN_S):
@@ -238,7 +240,7 @@ async def test_a_deploy_in_between_voids_the_approval_and_says_the_difference(st
     await channel.until(again, "DONE")
 
 
-async def test_a_running_scale_can_be_cancelled_and_says_where_it_stands(stage: Stage, channel: Channel) -> None:
+async def test_a_running_scale_can_be_cancelled_and_reports_where_it_stands(stage: Stage, channel: Channel) -> None:
     asked = await channel.ask("scale enforcement 3")
     await channel.click(asked, APPROVE, model.ANN.id)
     running = await channel.until(asked, "RUNNING")

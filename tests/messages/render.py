@@ -20,7 +20,7 @@ def message_text(text: str, blocks: Iterable[Block]) -> str:
 
 def answer_text(answer: Answer) -> str:
     """An answer: who sees it, then as a message."""
-    return f"({'only you' if answer.private else 'everybody'}, {answer.status.value})\n" + message_text(
+    return f"({'only you' if answer.private else 'everyone'}, {answer.status.value})\n" + message_text(
         answer.text, answer.blocks
     )
 

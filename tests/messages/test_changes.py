@@ -36,7 +36,7 @@ from services.domain.runs import Decision, Record, Review, Run, RunState, RunSte
 from services.domain.services import WORKERS, Service
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, dialog_text, message_text
-from tests.unit.bot.views.test_deciding import BEST
+from tests.unit.bot.views.test_decision_views import BEST
 from tests.unit.bot.views.test_run import ANN, BROKEN_GLASS, DONE, NOW, OLIVIA, PLAN, a_run, journal
 from tests.unit.playbooks import test_deploy as deploys
 from tests.unit.playbooks import test_golden_path as golden_paths
@@ -137,10 +137,12 @@ def test_runs(golden: Compare) -> None:
         "stopping": run_text(a_run(RunState.RUNNING, cancel_requested_by=ANN), half),
         "waits for two": run_text(a_run(approvals_needed=2), waiting),
         "requested from the terminal": run_text(a_run(requested_by=None), waiting),
-        "approvers paged": run_text(a_run(requested_by=ANN), waiting, lone=LONE),
-        "self-approval offered": run_text(a_run(requested_by=ANN), waiting, lone=offered),
-        "self-approval counting down": run_text(a_run(requested_by=ANN), waiting, lone=counting),
-        "self-approved": run_text(a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=open_review, lone=counting),
+        "approvers paged": run_text(a_run(requested_by=ANN), waiting, self_approval=LONE),
+        "self-approval offered": run_text(a_run(requested_by=ANN), waiting, self_approval=offered),
+        "self-approval counting down": run_text(a_run(requested_by=ANN), waiting, self_approval=counting),
+        "self-approved": run_text(
+            a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=open_review, self_approval=counting
+        ),
         "break-glass": run_text(a_run(RunState.SUCCEEDED, plan=BROKEN_GLASS), DONE, review=open_review),
         "reviewed": run_text(
             a_run(RunState.SUCCEEDED, plan=BROKEN_GLASS), DONE, review=Review(12, OLIVIA, NOW, ANN, "fixed", NOW)

@@ -66,7 +66,7 @@ def test_health(golden: Compare) -> None:
 
 def test_check_config(golden: Compare) -> None:
     away = Unavailable("database", "no answer within 5 s")
-    bare = replace(COMPLETE, operators=(), approvers=None, phones=0, is_monitored=False, schedule=None)
+    bare = replace(COMPLETE, operators=(), approvers=None, outside_targets=0, is_monitored=False, schedule=None)
     silent = replace(COMPLETE, sources={"database": away}, gaps={"scale": "no approver is configured", "deploy": away})
     texts = {"complete": COMPLETE, "bare": bare, "a source is silent": silent}
     golden(

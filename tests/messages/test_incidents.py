@@ -12,7 +12,7 @@ from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disa
 from bot.views.diagnosis import doctor_answer, gate_answer
 from bot.views.incident import called_message, incident_message, late_call, page_over, reminder
 from bot.views.incidents import done_answer, incidents_answer, joined_answer, timeline_answer
-from bot.views.triage import Missing, Wiring, diagnosis_message
+from bot.views.triage import Missing, TriageFacts, diagnosis_message
 from playbooks import doctor
 from playbooks.recent_changes import Changes, Happening
 from services.domain.alerts import AlertState, Severity
@@ -154,10 +154,10 @@ def test_diagnoses(golden: Compare) -> None:
         (Happening(NOW, "ingest: deployment of e9a70d3b (commit by Ann), crashed"),), ("runs: no answer",)
     )
     triage = {
-        "reading": Wiring(),
-        "with changes": Wiring(changes, stopped, [BEFORE]),
-        "without some": Wiring(Missing("no answer within 5 s"), Missing("no answer within 5 s"), [BEFORE]),
-        "nothing found": Wiring(Changes((), ()), doctor.report(WELL), [BEFORE]),
+        "reading": TriageFacts(),
+        "with changes": TriageFacts(changes, stopped, [BEFORE]),
+        "without some": TriageFacts(Missing("no answer within 5 s"), Missing("no answer within 5 s"), [BEFORE]),
+        "nothing found": TriageFacts(Changes((), ()), doctor.report(WELL), [BEFORE]),
     }
     texts |= {f"incident, {name}": message_text(*diagnosis_message(one, INGEST, "abc")) for name, one in triage.items()}
     texts["all"] = answer_text(doctor_answer(stopped, notes=["took 9 ms"], show_all=True))

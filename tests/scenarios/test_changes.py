@@ -61,7 +61,7 @@ async def test_jobs_of_a_dead_worker_are_put_back_into_the_queue(
             await asyncio.sleep(0.1)
 
 
-async def test_a_bad_deploy_is_rolled_back_by_whoever_asks_and_another_who_agrees(
+async def test_a_bad_deploy_is_rolled_back_by_the_one_who_asks_and_another_who_agrees(
     start_whole: StartWhole, channel: Channel, railway: LocalRailway
 ) -> None:
     await start_whole()
@@ -112,7 +112,7 @@ async def test_a_request_that_expired_is_asked_for_again(
     await channel.expect("DONE", at=again)
 
 
-async def test_the_workers_are_stopped_at_once_and_somebody_else_reviews_it(
+async def test_the_workers_are_stopped_at_once_and_another_person_reviews_it(
     start_whole: StartWhole, channel: Channel, wire: Wire
 ) -> None:
     await start_whole()

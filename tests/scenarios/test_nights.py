@@ -24,7 +24,7 @@ from tests.wire import Line
 
 SEEN_S = 0.5  # so that the bot has seen a worker before it falls silent
 QUICK_OUTAGE = OutageSettings(
-    tell_after_s=0.5, others_after_s=3.0, spread_s=1.0, look_every_s=0.05, look_back_s=60.0, find_every_s=0.2
+    announce_after_s=0.5, others_after_s=3.0, spread_s=1.0, check_every_s=0.05, look_back_s=60.0, find_every_s=0.2
 )
 ANN_ON_CALL = f"""version = 1
 time_zone = "UTC"
@@ -158,7 +158,7 @@ async def test_the_night_is_handed_over_and_ben_is_paged(
     assert phone.rings == []
 
 
-async def test_maintenance_is_silenced_in_advance_and_why_says_so(
+async def test_maintenance_is_silenced_in_advance_and_why_reports_so(
     start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, channel: Channel, crew: Crew, as_bot: Connection
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE, **QUICK_BEATS)
@@ -178,15 +178,15 @@ async def test_maintenance_is_silenced_in_advance_and_why_says_so(
     await channel.expect("silence 1: we move the queue", f"silenced by <@{model.OLIVIA.id}>")
 
 
-async def test_the_database_is_away_and_its_one_message_says_when_it_is_back(
+async def test_the_database_is_away_and_its_one_message_reports_when_it_is_back(
     start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, phone: Phone, outside: Outside, as_bot: Any
 ) -> None:
     outside.health, outside.api_status = {"status": "degraded", "db_connected": False}, 503
     async with Line(database_urls.bot).serve() as line:
         bot = await start_bot(line.dsn, outage=QUICK_OUTAGE, PAGER_WEBHOOK_URL=phone.url)
-        parts = bot.parts
-        assert parts is not None
-        await until(lambda: parts.leader.is_leading)
+        wiring = bot.wiring
+        assert wiring is not None
+        await until(lambda: wiring.leader.is_leading)
 
         line.cut()
         root = await channel.expect("the bot can't reach the database since", "the API can't reach it either")

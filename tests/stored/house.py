@@ -42,7 +42,7 @@ RUNS = RunSettings(
     renew_every_s=0.5,
     act_lease_s=20.0,
     call_timeout_s=15.0,
-    look_every_s=0.2,
+    check_every_s=0.2,
     poll_every_s=0.1,
     patience_s=15.0,
     settle_s=0.6,
@@ -88,7 +88,7 @@ class House:
 
     async def start_bot(self, runs: RunSettings = PATIENT) -> None:
         settings = replace(Settings.from_environment(self.environ), runs=runs)
-        bot = Bot(replace(settings, source_timeout_s=30.0, watching=EvaluatorSettings(railway_every_s=1.0)))
+        bot = Bot(replace(settings, source_timeout_s=30.0, evaluator=EvaluatorSettings(railway_every_s=1.0)))
         self._bots.append(bot)
         await bot.start()
 

@@ -76,7 +76,7 @@ def test_the_image_installs_only_what_is_locked() -> None:
     assert len(installs) == 2
 
 
-def test_the_image_runs_as_nobody_s_account() -> None:
+def test_the_image_runs_as_no_one_s_account() -> None:
     last = _last_stage()
     user = _arguments("USER", last)[-1]
 
@@ -243,7 +243,7 @@ def test_railway_checks_a_path_that_the_process_serves() -> None:
 
 
 @pytest.mark.parametrize("name", RAILWAY)
-def test_the_page_about_railway_says_what_its_files_say(name: str) -> None:
+def test_the_page_about_railway_reports_what_its_files_report(name: str) -> None:
     deploy = RAILWAY[name]["deploy"]
     line = next(
         line for line in (ROOT / "docs/railway.md").read_text().splitlines() if f"`{deploy['startCommand']}`" in line

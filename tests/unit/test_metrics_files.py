@@ -114,7 +114,7 @@ def test_the_page_lists_every_metric_with_its_type_labels_and_meaning() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
-def test_an_alert_says_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
+def test_an_alert_reports_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"page", "warn"}
     assert set(rule["annotations"]) == {"summary", "next_step"}
 

@@ -101,7 +101,7 @@ def test_a_row_names_commands_that_can_be_typed(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
-def test_a_row_is_answered_by_code_and_a_test_or_says_why_not(row: Row) -> None:
+def test_a_row_is_answered_by_code_and_a_test_or_reports_why_not(row: Row) -> None:
     if row.command.startswith(REASON):
         assert len(row.command) > len(REASON)
     elif not LATER.search(row.command):
@@ -110,7 +110,7 @@ def test_a_row_is_answered_by_code_and_a_test_or_says_why_not(row: Row) -> None:
         assert "](../tests/" in row.test
 
 
-def test_later_is_said_only_of_what_does_not_exist() -> None:
+def test_later_is_reported_only_of_what_does_not_exist() -> None:
     promised = [name for row in ROWS for name in LATER.findall(row.command)]
 
     assert [name for name in promised if name in REGISTRY] == []

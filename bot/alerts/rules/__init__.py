@@ -9,14 +9,22 @@ from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
 
-FAMILIES = (workers.look, api.look, database.look, jobs.look, railway.look, bot.look, drill.look)
+FAMILIES = (
+    workers.evaluate,
+    api.evaluate,
+    database.evaluate,
+    jobs.evaluate,
+    railway.evaluate,
+    bot.evaluate,
+    drill.evaluate,
+)
 
 
-def look(seen: Snapshot, rules: Rules) -> list[RuleResult]:
+def evaluate(snapshot: Snapshot, rules: Rules) -> list[RuleResult]:
     """What every rule says now. Each subject has a signal also when it is well, so that its alert can end."""
-    return [signal for family in FAMILIES for signal in family(seen, rules)]
+    return [result for family in FAMILIES for result in family(snapshot, rules)]
 
 
-def fingerprints(seen: Snapshot, rules: Rules) -> Iterator[str]:
+def fingerprints(snapshot: Snapshot, rules: Rules) -> Iterator[str]:
     """The names that `why` and `silence` know."""
-    yield from (signal.fingerprint for signal in look(seen, rules))
+    yield from (result.fingerprint for result in evaluate(snapshot, rules))

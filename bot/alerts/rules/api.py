@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.alerts.rules.rule import signal
+from bot.alerts.rules.rule import rule_result
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
@@ -16,31 +16,33 @@ from services.domain.health import ApiHealth
 from services.domain.services import Service
 
 
-def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`api`, `slow_api` and `intake`."""
-    if seen.api is not None:
-        heard = not isinstance(seen.services, Unavailable)
-        [finding] = api.check(api.Facts(seen.api, seen.environment, others_answer=heard))
-        yield signal("api", rules.api, _heard(seen, finding))
-        yield signal("slow_api", rules.slow_api, _pace(seen.api, rules.slow_api.slower_than_ms))
-    if seen.intake is not None:
-        [finding] = api.check_intake(seen.intake)
-        yield signal("intake", rules.intake, finding)
+    if snapshot.api is not None:
+        heard = not isinstance(snapshot.services, Unavailable)
+        [finding] = api.check(api.Facts(snapshot.api, snapshot.environment, others_answer=heard))
+        yield rule_result("api", rules.api, _heard(snapshot, finding))
+        yield rule_result("slow_api", rules.slow_api, _pace(snapshot.api, rules.slow_api.slower_than_ms))
+    if snapshot.intake is not None:
+        [finding] = api.check_intake(snapshot.intake)
+        yield rule_result("intake", rules.intake, finding)
 
 
-def _heard(seen: Snapshot, finding: Finding) -> Finding:
+def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
     """No answer says nothing by itself: it is the API's fault where others are heard, as the database is.
 
     An API that is cut off from the database, or that cannot write there, says so itself, and `database` or `writes`
     tells it: one cause, one page.
     """
-    if isinstance(seen.api, ApiHealth) and (seen.api.db_connected is False or seen.api.db_writable is False):
+    if isinstance(snapshot.api, ApiHealth) and (
+        snapshot.api.db_connected is False or snapshot.api.db_writable is False
+    ):
         return replace(finding, status=Status.UNKNOWN)
-    if not isinstance(seen.api, Unavailable) or finding.status is not Status.UNKNOWN:
+    if not isinstance(snapshot.api, Unavailable) or finding.status is not Status.UNKNOWN:
         return finding
-    if isinstance(seen.services, Unavailable):
+    if isinstance(snapshot.services, Unavailable):
         return finding  # Railway is not heard either: it is our own way out that does not work
-    return replace(finding, status=Status.FAIL, title="api does not answer", detail=seen.api.why)
+    return replace(finding, status=Status.FAIL, title="api does not answer", detail=snapshot.api.why)
 
 
 def _pace(health: ApiHealth | Unavailable, slower_than_ms: float) -> Finding:

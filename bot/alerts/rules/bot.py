@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bot.alerts.rules.rule import fine, signal
+from bot.alerts.rules.rule import fine, rule_result
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
@@ -15,19 +15,19 @@ from playbooks.model import Finding, Status, wrong_first
 from services.domain.errors import Unavailable
 
 
-def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`blindness.railway` and `blindness.slack`, and `oncall`: no one would respond to its pages."""
-    if seen.services is not None:
-        yield signal("blindness", rules.blindness, _railway(seen), subject="railway")
-    for finding in bot.check(bot.Facts(seen.bot, seen.now)):
-        yield signal("blindness", rules.blindness, finding, subject="slack")
-    if seen.oncall is not None:
-        found = oncall.check(replace(seen.oncall, now=seen.now))
-        yield from (signal("oncall", rules.oncall, finding) for finding in wrong_first(found)[:1])
+    if snapshot.services is not None:
+        yield rule_result("blindness", rules.blindness, _railway(snapshot), subject="railway")
+    for finding in bot.check(bot.Facts(snapshot.bot, snapshot.now)):
+        yield rule_result("blindness", rules.blindness, finding, subject="slack")
+    if snapshot.oncall is not None:
+        found = oncall.check(replace(snapshot.oncall, now=snapshot.now))
+        yield from (rule_result("oncall", rules.oncall, finding) for finding in wrong_first(found)[:1])
 
 
-def _railway(seen: Snapshot) -> Finding:
-    if not isinstance(seen.services, Unavailable):
+def _railway(snapshot: Snapshot) -> Finding:
+    if not isinstance(snapshot.services, Unavailable):
         return fine("Railway answers")
     title = "Railway does not answer: deployments and replicas are not monitored"
-    return Finding("", Status.FAIL, title, seen.services.why, next_step=CONFIG)
+    return Finding("", Status.FAIL, title, snapshot.services.why, next_step=CONFIG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.alerts.rules.rule import fine, only_failures, signal
+from bot.alerts.rules.rule import fine, only_failures, rule_result
 from bot.alerts.snapshot import SlowReads, Snapshot, Work
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
@@ -17,27 +17,27 @@ from services.domain.services import WORKERS
 HEALTH = NextStep("Health", "health")
 
 
-def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`database`, `writes`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
-    yield signal("database", rules.database, _reached(seen))
-    if seen.api is not None:
-        yield signal("writes", rules.writes, _written(seen.api))
-    if seen.work is not None:
-        waits = outcomes.check_contention(seen.work.lock_waits, longer_than_s=rules.contention.longer_than_s)
-        yield signal("contention", rules.contention, waits)
-    if seen.upkeep is not None:
-        [finding] = migrations.check(seen.upkeep.migrations)
-        yield signal("migrations", rules.migrations, finding)
-        for exposure in security.check(seen.upkeep.exposures):
+    yield rule_result("database", rules.database, _reached(snapshot))
+    if snapshot.api is not None:
+        yield rule_result("writes", rules.writes, _written(snapshot.api))
+    if snapshot.work is not None:
+        waits = outcomes.check_contention(snapshot.work.lock_waits, longer_than_s=rules.contention.longer_than_s)
+        yield rule_result("contention", rules.contention, waits)
+    if snapshot.slow_reads is not None:
+        [finding] = migrations.check(snapshot.slow_reads.migrations)
+        yield rule_result("migrations", rules.migrations, finding)
+        for exposure in security.check(snapshot.slow_reads.exposures):
             subject = exposure.check.split(".")[-1]
-            yield signal("grants", rules.grants, only_failures(exposure), subject=subject)
-    for subject, finding in _visibility(seen.work, seen.upkeep):
-        yield signal("visibility", rules.visibility, finding, subject=subject)
+            yield rule_result("grants", rules.grants, only_failures(exposure), subject=subject)
+    for subject, finding in _visibility(snapshot.work, snapshot.slow_reads):
+        yield rule_result("visibility", rules.visibility, finding, subject=subject)
 
 
-def _reached(seen: Snapshot) -> Finding:
+def _reached(snapshot: Snapshot) -> Finding:
     """The bot reaches the database, or this would not be asked: do the others?"""
-    lost = _without_database(seen)
+    lost = _without_database(snapshot)
     if not lost:
         return fine("every service that reports it reaches the database")
     title = f"database not reached by {', '.join(lost)}"
@@ -53,21 +53,23 @@ def _written(api: ApiHealth | Unavailable) -> Finding:
     return fine("the database accepts writes")
 
 
-def _without_database(seen: Snapshot) -> list[str]:
-    api_lost = seen.api is not None and not isinstance(seen.api, Unavailable) and seen.api.db_connected is False
-    beating = [beat for beat in seen.heartbeats if beat.is_beating(seen.now, seen.stale_after)]
+def _without_database(snapshot: Snapshot) -> list[str]:
+    api_lost = (
+        snapshot.api is not None and not isinstance(snapshot.api, Unavailable) and snapshot.api.db_connected is False
+    )
+    beating = [beat for beat in snapshot.heartbeats if beat.is_beating(snapshot.now, snapshot.stale_after)]
     lost = {beat.worker_type for beat in beating if beat.database_ok is False}
     return [*(["api"] if api_lost else []), *(one.short for one in WORKERS if one.worker_type in lost)]
 
 
-def _visibility(work: Work | None, upkeep: SlowReads | None) -> Iterator[tuple[str, Finding]]:
+def _visibility(work: Work | None, slow_reads: SlowReads | None) -> Iterator[tuple[str, Finding]]:
     """What the database answers to the bot in general but not to this question, or only in part."""
-    if upkeep is not None and not isinstance(upkeep.server, Unavailable):
-        found = {finding.check.split(".")[-1]: finding for finding in database.check(upkeep.server)}
+    if slow_reads is not None and not isinstance(slow_reads.server, Unavailable):
+        found = {finding.check.split(".")[-1]: finding for finding in database.check(slow_reads.server)}
         yield "schemas", found.get("schemas", fine("all schemas visible"))
         hidden = found.get("visibility")
         yield "rows", _as_trouble(hidden) if hidden else fine("all rows visible")
-    answers = [*_answers(work, ("queue", "lock_waits", "locks")), *_answers(upkeep, ("server", "migrations"))]
+    answers = [*_answers(work, ("queue", "lock_waits", "locks")), *_answers(slow_reads, ("server", "migrations"))]
     refused = {name: answer.why for name, answer in answers if isinstance(answer, Unavailable)}
     if not answers:
         return

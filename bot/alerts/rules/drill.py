@@ -17,22 +17,22 @@ from services.domain.services import WorkerType
 from services.domain.thresholds import StaleLimits
 
 
-def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - as others are called
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - as others are called
     """`drill.<id>`: always a page, at once, and never held back by a real service's trouble: it belongs to none."""
-    for drill in seen.drills:
-        finding = fine(f"{MARK} {drill.id} is over") if drill.ended_at else _check(seen, drill)
+    for drill in snapshot.drills:
+        finding = fine(f"{MARK} {drill.id} is over") if drill.ended_at else _check(snapshot, drill)
         yield RuleResult(RULE, replace(finding, check=drill.fingerprint, service=None), Severity.PAGE, timedelta())
 
 
-def next_deadline(seen: Snapshot) -> datetime | None:
+def next_deadline(snapshot: Snapshot) -> datetime | None:
     """When the beat of a made-up worker goes stale."""
-    moments = [drill.stale_at for drill in seen.drills if drill.ended_at is None and drill.stale_at >= seen.now]
+    moments = [drill.stale_at for drill in snapshot.drills if drill.ended_at is None and drill.stale_at >= snapshot.now]
     return min(moments, default=None)
 
 
-def _check(seen: Snapshot, drill: Drill) -> Finding:
+def _check(snapshot: Snapshot, drill: Drill) -> Finding:
     stale_after = StaleLimits(drill.stale_at - drill.beat_at)
     [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
-    facts = heartbeats.Facts(seen.now, [drill.beat], {worker: 1}, stale_after, stored=True)
+    facts = heartbeats.Facts(snapshot.now, [drill.beat], {worker: 1}, stale_after, stored=True)
     [finding] = [one for one in heartbeats.check(facts) if one.service is worker.service]
     return replace(finding, title=f"{MARK} {drill.id}: a simulated worker, {finding.title}", next_step=None)

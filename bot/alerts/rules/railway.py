@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.alerts.rules.rule import fine, signal
+from bot.alerts.rules.rule import fine, rule_result
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
@@ -17,15 +17,15 @@ from services.domain.errors import Unavailable
 from services.domain.services import Service
 
 
-def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
-    if seen.services is not None and not isinstance(seen.services, Unavailable):
-        yield from _deployments(seen.services, rules)
-        yield from _shas(seen, rules)
-    if seen.work is not None:
-        yield from _locks(seen, rules)
-    if seen.auto_deploy is not None:
-        yield from _freezes(seen, rules)
+    if snapshot.services is not None and not isinstance(snapshot.services, Unavailable):
+        yield from _deployments(snapshot.services, rules)
+        yield from _shas(snapshot, rules)
+    if snapshot.work is not None:
+        yield from _locks(snapshot, rules)
+    if snapshot.auto_deploy is not None:
+        yield from _freezes(snapshot, rules)
 
 
 def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[RuleResult]:
@@ -37,46 +37,50 @@ def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iter
             finding = replace(finding, status=Status.OK)
         has_failed = state is not None and state.latest is not None and state.latest.status is DeploymentStatus.FAILED
         wait = settings.failed_wait if has_failed else settings.wait
-        yield signal("deployments", settings, finding, subject=finding.check.split(".")[-1], wait=wait)
+        yield rule_result("deployments", settings, finding, subject=finding.check.split(".")[-1], wait=wait)
 
 
-def _shas(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    assert seen.services is not None  # noqa: S101 - the caller asked
-    api = Unavailable("API", "not asked") if seen.api is None else seen.api
-    for finding in sha.check(sha.Facts(seen.now, seen.stale_after, seen.services, api, seen.heartbeats)):
-        yield signal("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
+def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+    assert snapshot.services is not None  # noqa: S101 - the caller asked
+    api = Unavailable("API", "not asked") if snapshot.api is None else snapshot.api
+    for finding in sha.check(
+        sha.Facts(snapshot.now, snapshot.stale_after, snapshot.services, api, snapshot.heartbeats)
+    ):
+        yield rule_result("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
 
 
-def _locks(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """One a service, also without a lock: so that the alert ends with it."""
-    assert seen.work is not None  # noqa: S101 - the caller asked
-    if isinstance(seen.work.locks, Unavailable):
+    assert snapshot.work is not None  # noqa: S101 - the caller asked
+    if isinstance(snapshot.work.locks, Unavailable):
         return
     forgotten_after = timedelta(seconds=rules.locks.after_s)
-    told = deployments.check_locks(seen.work.locks, seen.now, forgotten_after=forgotten_after, stored=True)
-    found = {one.service: one for one in told}
+    lock_findings = deployments.check_locks(
+        snapshot.work.locks, snapshot.now, forgotten_after=forgotten_after, stored=True
+    )
+    found = {one.service: one for one in lock_findings}
     for service in Service:
         finding = found.get(service) or fine(f"{service.short} is not locked", service)
-        yield signal("locks", rules.locks, finding, subject=service.short)
+        yield rule_result("locks", rules.locks, finding, subject=service.short)
 
 
-def _freezes(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Frozen without a lock that says why, while others are not: where none deploys by itself, it is meant so."""
-    assert seen.auto_deploy is not None  # noqa: S101 - the caller asked
-    known = {service: on for service, on in seen.auto_deploy.items() if not isinstance(on, Unavailable)}
-    locked = _locked(seen)
+    assert snapshot.auto_deploy is not None  # noqa: S101 - the caller asked
+    known = {service: on for service, on in snapshot.auto_deploy.items() if not isinstance(on, Unavailable)}
+    locked = _locked(snapshot)
     for service, is_on in known.items():
         is_frozen = not is_on and any(known.values()) and service not in locked
         finding = _frozen(service) if is_frozen else fine(f"{service.short} is not frozen", service)
         finding = replace(finding, evidence={"auto_deploy": is_on})
-        yield signal("freezes", rules.freezes, finding, subject=service.short)
+        yield rule_result("freezes", rules.freezes, finding, subject=service.short)
 
 
-def _locked(seen: Snapshot) -> set[Service]:
+def _locked(snapshot: Snapshot) -> set[Service]:
     """Every service while the facts are unknown: then nothing is left on without reason."""
-    if seen.work is None or isinstance(seen.work.locks, Unavailable):
+    if snapshot.work is None or isinstance(snapshot.work.locks, Unavailable):
         return set(Service)
-    return {lock.service for lock in seen.work.locks}
+    return {lock.service for lock in snapshot.work.locks}
 
 
 def _frozen(service: Service) -> Finding:

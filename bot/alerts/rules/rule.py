@@ -12,7 +12,7 @@ from services.domain.alerts import Severity
 from services.domain.services import Service
 
 
-def signal(
+def rule_result(
     rule: str,
     settings: Rule,
     finding: Finding,

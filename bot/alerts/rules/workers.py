@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.alerts.rules.rule import fine, signal
+from bot.alerts.rules.rule import fine, rule_result
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
@@ -18,53 +18,59 @@ from services.domain.jobs import MISSED
 from services.domain.services import WORKERS, WorkerType
 
 
-def look(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`heartbeats.*`, `workers.*`, `restarts.*` and `crash_loop.*`."""
-    yield from _heartbeats(seen, rules)
-    yield from _wedged(seen, rules)
-    yield from _restarts(seen, rules)
+    yield from _heartbeats(snapshot, rules)
+    yield from _wedged(snapshot, rules)
+    yield from _restarts(snapshot, rules)
 
 
-def next_deadline(seen: Snapshot) -> datetime | None:
+def next_deadline(snapshot: Snapshot) -> datetime | None:
     """When the next beat that counts now would go stale."""
-    return heartbeats.next_deadline(_facts(seen))
+    return heartbeats.next_deadline(_facts(snapshot))
 
 
-def _heartbeats(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """A beat that has just gone stale is told at once.
 
     Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is told once it has lasted
     as long as a beat may be old.
     """
-    for finding, worker_type in zip(heartbeats.check(_facts(seen)), WorkerType, strict=True):
-        wait = timedelta() if _fell_silent(seen, worker_type) else seen.stale_after.of(worker_type)
-        expected = seen.expected.get(worker_type)
+    for finding, worker_type in zip(heartbeats.check(_facts(snapshot)), WorkerType, strict=True):
+        wait = timedelta() if _fell_silent(snapshot, worker_type) else snapshot.stale_after.of(worker_type)
+        expected = snapshot.expected.get(worker_type)
         left = (_beating(finding), expected) if isinstance(expected, int) else None
-        severity = _by_what_is_left(seen, rules, rules.heartbeats.severity, left)
-        if finding.status is Status.FAIL and _had_no_time_to_beat(seen):
+        severity = _by_what_is_left(snapshot, rules, rules.heartbeats.severity, left)
+        if finding.status is Status.FAIL and _had_no_time_to_beat(snapshot):
             finding = replace(finding, status=Status.UNKNOWN)
         if finding.status is Status.FAIL:
-            finding, severity = _triaged(seen, finding, severity)
+            finding, severity = _triaged(snapshot, finding, severity)
         settings, subject = rules.heartbeats, worker_type.service.short
         wait = max(wait, settings.wait)
-        yield signal("heartbeats", settings, finding, subject=subject, severity=severity, wait=wait)
+        yield rule_result("heartbeats", settings, finding, subject=subject, severity=severity, wait=wait)
 
 
-def _facts(seen: Snapshot) -> heartbeats.Facts:
+def _facts(snapshot: Snapshot) -> heartbeats.Facts:
     """While the wanted replicas are unknown, at least one of each type with a recent heartbeat is expected."""
-    types = {beat.worker_type for beat in seen.heartbeats if not beat.is_stopped}
+    types = {beat.worker_type for beat in snapshot.heartbeats if not beat.is_stopped}
     expected = {
         worker_type: 1 if isinstance(count, Unavailable) and worker_type in types else count
-        for worker_type, count in seen.expected.items()
+        for worker_type, count in snapshot.expected.items()
     }
     return heartbeats.Facts(
-        seen.now, seen.heartbeats, expected, seen.stale_after, seen.expected_age, seen.all_visible, stored=True
+        snapshot.now,
+        snapshot.heartbeats,
+        expected,
+        snapshot.stale_after,
+        snapshot.expected_age,
+        snapshot.all_visible,
+        stored=True,
     )
 
 
-def _had_no_time_to_beat(seen: Snapshot) -> bool:
+def _had_no_time_to_beat(snapshot: Snapshot) -> bool:
     """The database has just come back: a worker has to reach it and beat before its silence means anything."""
-    return seen.back_at is not None and seen.now < seen.back_at + MISSED
+    return snapshot.back_at is not None and snapshot.now < snapshot.back_at + MISSED
 
 
 def _beating(finding: Finding) -> int:
@@ -72,27 +78,29 @@ def _beating(finding: Finding) -> int:
     return len(beating) if isinstance(beating, list) else 0
 
 
-def _fell_silent(seen: Snapshot, worker_type: WorkerType) -> bool:
+def _fell_silent(snapshot: Snapshot, worker_type: WorkerType) -> bool:
     """Whether a worker of this type fell silent for no longer than its limit; an older one explains nothing new.
 
     One that was already stale when it was first seen did not fall silent: its clock may be wrong.
     """
-    for beat in seen.heartbeats:
+    for beat in snapshot.heartbeats:
         if beat.worker_type != worker_type or beat.is_stopped:
             continue
-        stale_for = seen.now - beat.stale_at(seen.stale_after)
-        if timedelta() < stale_for <= seen.stale_after.of(worker_type) and (
-            seen.earlier is None or beat.worker_id in seen.earlier.beats
+        stale_for = snapshot.now - beat.stale_at(snapshot.stale_after)
+        if timedelta() < stale_for <= snapshot.stale_after.of(worker_type) and (
+            snapshot.earlier is None or beat.worker_id in snapshot.earlier.beats
         ):
             return True
     return False
 
 
-def _triaged(seen: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
+def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
     """The finding with its probable cause; a wrong clock pages no one, because the workers work."""
     assert finding.service is not None  # noqa: S101 - heartbeats are of a service
-    api = None if seen.api is None or isinstance(seen.api, Unavailable) else seen.api.db_connected
-    facts = triage.Facts(seen.now, seen.heartbeats, seen.stale_after, seen.services, api, seen.earlier)
+    api = None if snapshot.api is None or isinstance(snapshot.api, Unavailable) else snapshot.api.db_connected
+    facts = triage.Facts(
+        snapshot.now, snapshot.heartbeats, snapshot.stale_after, snapshot.services, api, snapshot.earlier
+    )
     verdict = triage.triage(facts, finding.service)
     last, *rest = finding.detail.split("; ")
     detail = "; ".join([f"{last}, {verdict.cause}: {verdict.why}", *rest])
@@ -101,13 +109,13 @@ def _triaged(seen: Snapshot, finding: Finding, severity: Severity) -> tuple[Find
     return replace(finding, detail=detail, evidence=evidence), severity
 
 
-def _wedged(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def _wedged(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """Workers that beat and get nowhere. Without their database, or at their end, they are another rule's."""
     settings = rules.workers
     facts = workers.Facts(
-        seen.now,
-        seen.heartbeats,
-        seen.stale_after,
+        snapshot.now,
+        snapshot.heartbeats,
+        snapshot.stale_after,
         timedelta(seconds=settings.stuck_after_s),
         timedelta(seconds=settings.slow_start_after_s),
         stored=True,
@@ -116,63 +124,68 @@ def _wedged(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     for service in WORKERS:
         own = [finding for finding in wedged if finding.service is service]
         for finding in own or [fine(f"{service.short} workers make progress", service)]:
-            yield signal("workers", settings, finding, subject=service.short)
+            yield rule_result("workers", settings, finding, subject=service.short)
 
 
-def _restarts(seen: Snapshot, rules: Rules) -> Iterator[RuleResult]:
+def _restarts(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     facts = restarts.Facts(
-        as_of=seen.now,
-        heartbeats=seen.heartbeats,
-        expected=seen.expected,
-        services=seen.services,
-        stale_after=seen.stale_after,
+        as_of=snapshot.now,
+        heartbeats=snapshot.heartbeats,
+        expected=snapshot.expected,
+        services=snapshot.services,
+        stale_after=snapshot.stale_after,
         window=timedelta(seconds=rules.restarts.window_s),
         starts_per_replica=rules.restarts.starts_per_replica,
     )
     for finding in restarts.check(facts):
         rule, subject = finding.check.split(".")
         if rule == "restarts":
-            yield signal(rule, rules.restarts, finding, subject=subject)
+            yield rule_result(rule, rules.restarts, finding, subject=subject)
         else:
-            finding, severity = _crashed(seen, rules, finding)
-            yield signal(rule, rules.crash_loop, finding, subject=subject, severity=severity)
+            finding, severity = _crashed(snapshot, rules, finding)
+            yield rule_result(rule, rules.crash_loop, finding, subject=subject, severity=severity)
 
 
-def _crashed(seen: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
+def _crashed(snapshot: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
     """Crashed instances of a worker by what is left; one that gave up after failures pages, because the others run the
     same code on the same jobs."""
-    left = _left(seen, finding) if "crashed" in finding.evidence else None
-    severity = _by_what_is_left(seen, rules, rules.crash_loop.severity, left)
+    left = _left(snapshot, finding) if "crashed" in finding.evidence else None
+    severity = _by_what_is_left(snapshot, rules, rules.crash_loop.severity, left)
     if left is None or not left[0]:
         return finding, severity
     working, wanted = left
     return replace(finding, detail=f"{finding.detail}; {working} of {wanted} still work"), severity
 
 
-def _left(seen: Snapshot, finding: Finding) -> tuple[int, int] | None:
+def _left(snapshot: Snapshot, finding: Finding) -> tuple[int, int] | None:
     """Workers that both run, says Railway, and beat; and how many should. None when unknown."""
     service = finding.service
-    if service is None or service.worker_type is None or isinstance(seen.services, Unavailable) or not seen.services:
+    if (
+        service is None
+        or service.worker_type is None
+        or isinstance(snapshot.services, Unavailable)
+        or not snapshot.services
+    ):
         return None
-    state = seen.services.get(service)
+    state = snapshot.services.get(service)
     if state is None or state.replicas_wanted is None:
         return None
-    own = [beat for beat in seen.heartbeats if beat.worker_type == service.worker_type]
-    beating = sum(beat.is_beating(seen.now, seen.stale_after) for beat in own)
+    own = [beat for beat in snapshot.heartbeats if beat.worker_type == service.worker_type]
+    beating = sum(beat.is_beating(snapshot.now, snapshot.stale_after) for beat in own)
     running = state.serving.running_instances if state.serving else 0
     return min(running, beating), state.replicas_wanted
 
 
-def _by_what_is_left(seen: Snapshot, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
+def _by_what_is_left(snapshot: Snapshot, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
     """Half of the workers or more can wait for the day, unless jobs wait for them. Not known counts as none."""
-    if left is None or not left[0] or 2 * left[0] < left[1] or _jobs_wait(seen, rules):
+    if left is None or not left[0] or 2 * left[0] < left[1] or _jobs_wait(snapshot, rules):
         return severity
     return Severity.NOTIFY
 
 
-def _jobs_wait(seen: Snapshot, rules: Rules) -> bool:
+def _jobs_wait(snapshot: Snapshot, rules: Rules) -> bool:
     """Whether a job has been due for longer than `backlog` expects, or that is unknown."""
-    queue = seen.work.queue if seen.work else None
+    queue = snapshot.work.queue if snapshot.work else None
     if queue is None or isinstance(queue, Unavailable):
         return queue is not None
     waits_since = queue.oldest_pending_at

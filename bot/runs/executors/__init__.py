@@ -20,7 +20,7 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
         case steps.ScaleService():
             return scale.Scale(tools, step)
         case steps.StopService():
-            return scale.Stop(tools, step, unseen_too=tools.run.risk == Risk.BREAK_GLASS)
+            return scale.Stop(tools, step, also_unknown=tools.run.risk == Risk.BREAK_GLASS)
         case steps.StartService():
             return scale.Start(tools, step)
         case steps.AwaitStopped():

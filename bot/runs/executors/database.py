@@ -90,9 +90,9 @@ class Requeue(LocalStep[RequeueJobs]):
 class JobsSettle(Watch[VerifyJobsSettled]):
     """None fails again. Jobs that still wait at the end are no failure: nothing proves that they are fine."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         jobs = await self._tools.world.read(approvals.list_jobs, job_ids=self._step.job_ids)
         if isinstance(jobs, Unavailable):
             return Unknown(str(jobs))
@@ -182,7 +182,7 @@ class ApplySql(Act[ApplySqlFile]):
 
     async def _done_before(self, error: AnotherHeadError) -> Done:
         """By a process that was taken for dead, and finished while this one waited for its lock."""
-        seen = await self.read_back({"head": self._step.head})
-        if isinstance(seen, Done):
-            return seen
-        raise SourceError(SOURCE, error.why, outcome_unknown=isinstance(seen, Unknown)) from None
+        readback = await self.read_back({"head": self._step.head})
+        if isinstance(readback, Done):
+            return readback
+        raise SourceError(SOURCE, error.why, outcome_unknown=isinstance(readback, Unknown)) from None

@@ -32,7 +32,7 @@ from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.services import Service, same_sha, short_sha
 
-_LOOK_AT = 25  # deployments: more than one run can make, and one page of Railway's
+_DEPLOYMENTS_READ = 25  # deployments: more than one run can make, and one page of Railway's
 _NEVER_ARRIVES = (
     DeploymentStatus.CRASHED,
     DeploymentStatus.FAILED,
@@ -42,9 +42,9 @@ _NEVER_ARRIVES = (
 )
 
 
-async def seen_deployments(tools: Tools, service: Service) -> list[str] | Unknown:
+async def known_deployments(tools: Tools, service: Service) -> list[str] | Unknown:
     """The ids that Railway lists now."""
-    deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_LOOK_AT)
+    deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_DEPLOYMENTS_READ)
     if isinstance(deployments, Unavailable):
         return Unknown(str(deployments))
     return [deployment.id for deployment in deployments]
@@ -55,7 +55,7 @@ async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: s
 
     Another commit was deployed outside this run; the outcome of our deployment is then unknown.
     """
-    deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_LOOK_AT)
+    deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_DEPLOYMENTS_READ)
     if isinstance(deployments, Unavailable):
         return Unknown(str(deployments))
     new = [deployment for deployment in deployments if deployment.id not in intent["seen"]]
@@ -81,11 +81,11 @@ class _Deploying(Act[DeployingT]):
             return Unknown(str(state))
         current = state.current
         if (current.id if current else None) != self._serving():
-            return Drifted(f"{service.short} stands on {_words(current)} now, somebody deployed meanwhile")
-        seen = await seen_deployments(self._tools, service)
-        if isinstance(seen, Unknown):
-            return seen
-        return Ready({"seen": seen, **_marks(current)})
+            return Drifted(f"{service.short} stands on {_words(current)} now, which this run did not deploy")
+        readback = await known_deployments(self._tools, service)
+        if isinstance(readback, Unknown):
+            return readback
+        return Ready({"seen": readback, **_marks(current)})
 
     def _serving(self) -> str | None:
         """The deployment that the step found; None when nothing served."""
@@ -131,7 +131,7 @@ class RestartServing(_Deploying[RestartDeployment]):
 
     async def read_back(self, intent: Json) -> ReadBack:
         deployments = await self._tools.world.ask_railway(
-            RailwayClient.list_deployments, self._step.service, limit=_LOOK_AT
+            RailwayClient.list_deployments, self._step.service, limit=_DEPLOYMENTS_READ
         )
         if isinstance(deployments, Unavailable):
             return Unknown(str(deployments))
@@ -146,12 +146,12 @@ class RestartServing(_Deploying[RestartDeployment]):
 class DeploymentArrives(Watch[AwaitDeployment]):
     """The deployment that the run's last act on the service made, or restarted, is SUCCESS."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         wanted = self._tools.last_deployment(self._step.service)
         if wanted is None:
             return Failed("this run has made no deployment to wait for")
         deployments = await self._tools.world.ask_railway(
-            RailwayClient.list_deployments, self._step.service, limit=_LOOK_AT
+            RailwayClient.list_deployments, self._step.service, limit=_DEPLOYMENTS_READ
         )
         if isinstance(deployments, Unavailable):
             return Unknown(str(deployments))

@@ -52,7 +52,7 @@ KNOWN = 409  # the API's answer to a file that it has already
 class IngestBeats(Watch[CheckIngestBeats]):
     """One is enough: it is about whether files are worked off, not about how many work."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return Unknown(str(reading))
@@ -104,7 +104,7 @@ class Upload(Act[UploadSample]):
 class SampleIngested(Watch[AwaitSample]):
     """Asks the API, as the runbook does."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
             return Unknown(str(batch))
@@ -120,7 +120,7 @@ class SampleIngested(Watch[AwaitSample]):
 class SampleRows(Watch[VerifySampleRows]):
     """As the API counts them."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         batch = await _batch(self._tools)
         if isinstance(batch, Unavailable):
             return Unknown(str(batch))
@@ -134,7 +134,7 @@ class SampleRows(Watch[VerifySampleRows]):
 class SampleData(Watch[VerifySampleData]):
     """The five verifications at once; what may come right in a moment is looked at again."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         evidence = _upload_evidence(self._tools)
         found = golden_path.check(
             await gather_verification(

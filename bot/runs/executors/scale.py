@@ -11,8 +11,8 @@ from bot.runs.executor import (
     Drifted,
     Json,
     NotApplied,
-    Reach,
     ReadBack,
+    Reads,
     Ready,
     Sight,
     Tools,
@@ -20,7 +20,7 @@ from bot.runs.executor import (
     Waiting,
     Watch,
 )
-from bot.runs.executors.deploy import new_deployment, seen_deployments
+from bot.runs.executors.deploy import known_deployments, new_deployment
 from playbooks.steps import AwaitStopped, ScaleService, StartService, StopService
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import SourceError, Unavailable
@@ -107,18 +107,18 @@ _LEAVING = (*_ENDED, "REMOVING")
 class Stop(Act[StopService]):
     """Stops every active deployment, also one made meanwhile: the service has to be at zero.
 
-    `unseen_too`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
+    `also_unknown`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
     """
 
-    def __init__(self, reach: Reach, step: StopService, *, unseen_too: bool = False) -> None:
-        self._reach = reach
+    def __init__(self, reads: Reads, step: StopService, *, also_unknown: bool = False) -> None:
+        self._reads = reads
         self._step = step
-        self._unseen_too = unseen_too
+        self._also_unknown = also_unknown
 
     async def before(self) -> Before:
-        state = await self._reach.state_of(self._step.service)
+        state = await self._reads.state_of(self._step.service)
         if isinstance(state, Unavailable):
-            return Ready({"deployments": [self._step.deployment_id]}) if self._unseen_too else Unknown(str(state))
+            return Ready({"deployments": [self._step.deployment_id]}) if self._also_unknown else Unknown(str(state))
         if not _to_stop(state):
             return Done(f"nothing of {self._step.service.short} runs")
         return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})
@@ -127,7 +127,7 @@ class Stop(Act[StopService]):
         """Those that run still, should an earlier try have stopped some."""
         left = await self._left(intent)
         for deployment_id in intent["deployments"] if isinstance(left, Unknown) else [one.id for one in left]:
-            await self._reach.mutations.stop(deployment_id, deadline=deadline)
+            await self._reads.mutations.stop(deployment_id, deadline=deadline)
 
     async def read_back(self, intent: Json) -> ReadBack:
         left = await self._left(intent)
@@ -147,7 +147,7 @@ class Stop(Act[StopService]):
         return f"{' and '.join(stopped)} of {self._step.service.short} stopped" if stopped and running else ""
 
     async def _left(self, intent: Json) -> list[Deployment] | Unknown:
-        state = await self._reach.state_of(self._step.service)
+        state = await self._reads.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))
         return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
@@ -156,9 +156,9 @@ class Stop(Act[StopService]):
 class Stopped(Watch[AwaitStopped]):
     """The last process has ended. When Railway does not answer, that is unknown: not proved."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))
@@ -179,8 +179,8 @@ class Start(Act[StartService]):
             return Unknown(str(state))
         if count_processes(state):
             return Drifted(f"{self._step.service.short} runs already")
-        seen = await seen_deployments(self._tools, self._step.service)
-        return seen if isinstance(seen, Unknown) else Ready({"seen": seen, "regions": dict(state.regions)})
+        readback = await known_deployments(self._tools, self._step.service)
+        return readback if isinstance(readback, Unknown) else Ready({"seen": readback, "regions": dict(state.regions)})
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await set_replicas(self._tools, ScaleService(self._step.service, 0, self._step.to), deadline)

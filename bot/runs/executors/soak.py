@@ -111,7 +111,7 @@ LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for
 class WatchWhileSoaking(Watch[Soak]):
     """A source that is silent until the end leaves it unproved; the time itself has to pass in any case."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
     @property
     def timeout_s(self) -> float:
@@ -124,7 +124,7 @@ class WatchWhileSoaking(Watch[Soak]):
         back = ScaleService(self._step.service, self._step.fall_back_to + 1, self._step.fall_back_to)
         return Scale(self._tools, back)
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         facts = await self._gather()
         if isinstance(facts, Unavailable):
             return Unknown(str(facts))

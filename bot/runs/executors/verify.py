@@ -35,9 +35,9 @@ _LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwh
 class HeartbeatsAppear(Watch[VerifyHeartbeats]):
     """Exactly as many workers beat as wanted, each since the last act: what beat before it proves nothing."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         beats = await fresh_beats(self._tools, self._step.service)
         if isinstance(beats, Unknown):
             return beats
@@ -50,15 +50,15 @@ class HeartbeatsAppear(Watch[VerifyHeartbeats]):
 class ShaReported(Watch[VerifySha]):
     """The process itself reports the commit: the API in its health, every fresh worker in its heartbeat."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         if self._step.service.worker_type is None:
-            return await self._look_at_api()
+            return await self._check_api()
         beats = await fresh_beats(self._tools, self._step.service)
         return beats if isinstance(beats, Unknown) else self._judge([beat.git_sha for beat in beats])
 
-    async def _look_at_api(self) -> Sight:
+    async def _check_api(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
             return Unknown(str(health))
@@ -77,9 +77,9 @@ class ShaReported(Watch[VerifySha]):
 class StartupLogged(Watch[VerifyStartupLog]):
     """The runbook's startup lines. Log lines can be dropped, and the heartbeats decide: never more than not proved."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         state = await self._tools.state_of(self._step.service)
         if isinstance(state, Unavailable):
             return Unknown(str(state))
@@ -104,9 +104,9 @@ class ApiHealthy(Watch[VerifyApiHealth]):
 
     def __init__(self, tools: Tools, step: VerifyApiHealth) -> None:
         super().__init__(tools, step)
-        self.unseen = StepState.NOT_PROVED if tools.world.api is None else StepState.FAILED
+        self.when_unknown = StepState.NOT_PROVED if tools.world.api is None else StepState.FAILED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
             return Unknown(str(health))
@@ -137,7 +137,7 @@ def _of(reading: HeartbeatReading, worker_type: WorkerType | None) -> list[Heart
 class DatabaseReady(Watch[CheckDatabaseReady]):
     """The database answers and the queue can be read."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         queue = await self._tools.world.queue()
         if isinstance(queue, Unavailable):
             return Unknown(str(queue))
@@ -149,7 +149,7 @@ class DatabaseReady(Watch[CheckDatabaseReady]):
 class WorkersHealthy(Watch[CheckWorkersHealthy]):
     """At least as many workers beat as are configured; a replaced one may be seen for some minutes yet."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return Unknown(str(reading))
@@ -165,9 +165,9 @@ class WorkersHealthy(Watch[CheckWorkersHealthy]):
 class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
     """Jobs in processing without a living worker. Finding some is an answer, not a failure: they get a button."""
 
-    unseen = StepState.NOT_PROVED
+    when_unknown = StepState.NOT_PROVED
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         jobs = await self._tools.world.read(list_running_jobs)
         living = await self._living()
         if isinstance(jobs, Unavailable):
@@ -201,7 +201,7 @@ class NothingRuns(Watch[VerifyNothingRuns]):
 
     timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         services = await self._tools.world.railway_services()
         if isinstance(services, Unavailable):
             return Unknown(str(services))
@@ -228,7 +228,7 @@ class NothingRuns(Watch[VerifyNothingRuns]):
 class SchemaHead(Watch[VerifySchemaHead]):
     """The newest applied migration."""
 
-    async def look(self) -> Sight:
+    async def observe(self) -> Sight:
         status = await self._tools.world.migrations()
         if isinstance(status, Unavailable):
             return Unknown(str(status))

@@ -19,7 +19,7 @@ from services.domain.secrets import Secret
 
 SOURCE = "mail server"
 _HOST_NAME = "dragonfly-chatops"  # said in EHLO; the real one is looked up by a call that blocks
-_OURSELVES = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def wants_starttls(url: Secret) -> bool | None:
     parts = urlsplit(url.reveal())
     if parts.scheme == "smtps":
         return False
-    return True if parts.username and parts.hostname not in _OURSELVES else None
+    return True if parts.username and parts.hostname not in _LOOPBACK else None
 
 
 def _message(page: Page, *, sender: str, to: str) -> EmailMessage:

@@ -16,7 +16,7 @@ from services.domain.messages import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 
 _TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx
-_OURSELVES = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Webhooks:
@@ -24,7 +24,7 @@ class Webhooks:
 
     def __init__(self, *, timeout_s: float = 5.0) -> None:
         self._timeout_s = timeout_s
-        direct = {f"all://{host}": httpx.AsyncHTTPTransport(verify=trusted_authorities()) for host in _OURSELVES}
+        direct = {f"all://{host}": httpx.AsyncHTTPTransport(verify=trusted_authorities()) for host in _LOOPBACK}
         self._http = httpx.AsyncClient(
             timeout=timeout_s, follow_redirects=False, mounts=direct, verify=trusted_authorities()
         )

@@ -21,18 +21,18 @@ from psycopg import sql
 from services.clients.postgres.errors import explain
 from services.clients.postgres.migrations import (
     LOCK_TIMEOUT_S,
+    MIGRATION_LOCK_TIMEOUT_S,
     MIGRATIONS,
-    TURN_TIMEOUT_S,
     Migration,
     Purpose,
     compare,
     list_own,
+    migration_lock,
     name_environment,
     read_environment,
     read_files,
     refuse_changed,
     run_sql,
-    turn,
 )
 from services.clients.postgres.pool import Connection, connect
 from services.clients.postgres.queries import SQL, SQL_DIRECTORY
@@ -92,7 +92,7 @@ async def adopt(
                 await name_environment(conn, environment=environment, system=system.name)
         return AdoptionOutcome(system, tuple(applied), made_role, dry_run)
     except psycopg.Error as error:
-        raise explain(error, timeout_s=TURN_TIMEOUT_S) from None
+        raise explain(error, timeout_s=MIGRATION_LOCK_TIMEOUT_S) from None
     finally:
         await conn.close()
 
@@ -154,7 +154,7 @@ async def _apply(conn: Connection, file: Migration, files: Sequence[Migration]) 
 @contextlib.asynccontextmanager
 async def _guarded(conn: Connection) -> AsyncIterator[None]:
     """A transaction that is rolled back when more than the bot's schema and its right to read has changed."""
-    async with turn(conn):
+    async with migration_lock(conn):
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
         before = await _lines(conn, SQL["list_outside"])
         yield
@@ -165,7 +165,7 @@ async def _guarded(conn: Connection) -> AsyncIterator[None]:
                 "The adoption was rolled back",
                 why=f"outside schema chatops it would have changed: {'; '.join(changed[:_SHOWN])}",
                 what_next="The system's own tables are as they were. Report this as a bug, with the lines above; if "
-                "somebody migrated the system at the same time, run `dragonfly adopt` again.",
+                "the system was migrated at the same time, run `dragonfly adopt` again.",
             )
 
 

@@ -261,7 +261,7 @@ async def read_record(conn: Connection, run_id: int) -> Record | None:
         decisions=tuple(await list_decisions(conn, run_id)),
         audit=tuple(reversed(await list_audit(conn, limit=AUDIT_OF_A_RUN, run_id=run_id))),
         review=await read_review(conn, run_id),
-        lone=await read_lone_start(conn, run_id),
+        self_approval=await read_lone_start(conn, run_id),
     )
 
 

@@ -17,7 +17,7 @@ from services.clients.postgres.queries import OPERATED, QUERIES, SQL, read_queri
 from services.domain.database import MissingRight, Query, SchemaDrift
 
 APP_ROLE = "dragonfly_app"
-NOT_OURS = ("drift", "migrations")  # run as the owner, or are this very check
+NOT_OURS = ("adoption", "drift", "migrations")  # run as the owner, or are this very check
 OF_THE_OWNER = frozenset({"name_environment"})  # `migrate` runs it; the bot may read its table and not write it
 
 _INSUFFICIENT_PRIVILEGE = "42501"

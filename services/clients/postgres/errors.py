@@ -92,9 +92,9 @@ POOLER_REFUSALS: tuple[tuple[str, PoolerRefusal], ...] = (
 )
 
 
-def pooler_refusal(said: str) -> PoolerRefusal | None:
+def pooler_refusal(raw: str) -> PoolerRefusal | None:
     """What a pooler means by this text; None when no pooler wrote it."""
-    text = said.lower()
+    text = raw.lower()
     return next((refusal for words, refusal in POOLER_REFUSALS if words in text), None)
 
 

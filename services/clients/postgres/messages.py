@@ -230,16 +230,20 @@ async def notify_outbox(conn: Connection) -> None:
 
 
 async def list_due_messages(
-    conn: Connection, *, lane: OutboxQueue, may_post: bool, may_update: bool, limit: int
+    conn: Connection, *, outbox_queue: OutboxQueue, may_post: bool, may_update: bool, limit: int
 ) -> list[UnsentMessage]:
     """What may be sent now: pages first, then what Slack has never seen, then what is due longest."""
-    parameters = _lane(lane, may_post=may_post, may_update=may_update) | {"limit": limit}
+    parameters = _outbox_queue(outbox_queue, may_post=may_post, may_update=may_update) | {"limit": limit}
     return await fetch_all(conn, UnsentMessage, "list_due_messages", **parameters)
 
 
-async def read_outbox_wait(conn: Connection, *, lane: OutboxQueue, may_post: bool, may_update: bool) -> float | None:
+async def read_outbox_wait(
+    conn: Connection, *, outbox_queue: OutboxQueue, may_post: bool, may_update: bool
+) -> float | None:
     """Seconds until the lane's next message may be sent; None when nothing waits."""
-    cur = await conn.execute(SQL["read_outbox_wait"], _lane(lane, may_post=may_post, may_update=may_update))
+    cur = await conn.execute(
+        SQL["read_outbox_wait"], _outbox_queue(outbox_queue, may_post=may_post, may_update=may_update)
+    )
     row = await cur.fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives one row
     return None if row[0] is None else max(float(row[0]), 0.0)
@@ -426,10 +430,10 @@ async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
     return cur.rowcount
 
 
-def _lane(lane: OutboxQueue, *, may_post: bool, may_update: bool) -> dict[str, Any]:
+def _outbox_queue(outbox_queue: OutboxQueue, *, may_post: bool, may_update: bool) -> dict[str, Any]:
     return {
         "page": PAGE,
-        "new_pages": lane is OutboxQueue.PAGES,
+        "new_pages": outbox_queue is OutboxQueue.PAGES,
         "may_post": may_post,
         "may_update": may_update,
         "longest_pause": LONGEST_PAUSE,

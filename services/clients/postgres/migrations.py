@@ -38,7 +38,7 @@ class Purpose(StrEnum):
 
 MIGRATIONS = SQL_DIRECTORY / "migrations"
 LOCK_TIMEOUT_S = 5  # a migration that waits for a lock also blocks every session behind it
-TURN_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
+MIGRATION_LOCK_TIMEOUT_S = 120  # another replica's pre-deploy command may be migrating
 COLUMNS = 4  # version, name, executed_at, checksum
 LOCK_KEY = 0x6472_6167_6F6E_666C  # "dragonfl"
 
@@ -118,7 +118,7 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
             applied.append(title)
         return MigrationOutcome(tuple(applied), (await _read_status(conn, files)).unknown)
     except psycopg.Error as error:
-        raise explain(error, timeout_s=TURN_TIMEOUT_S) from None
+        raise explain(error, timeout_s=MIGRATION_LOCK_TIMEOUT_S) from None
     finally:
         await conn.close()
 
@@ -134,7 +134,7 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
     The lock belongs to the transaction, so that it works through a transaction pooler too; what is pending is read
     under the lock, so that two processes never apply the same file.
     """
-    async with turn(conn):
+    async with migration_lock(conn):
         status = await _read_status(conn, files)
         refuse_changed(status)
         pending = next((file for file in files if file.title in status.pending), None)
@@ -148,17 +148,17 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
 
 
 @contextlib.asynccontextmanager
-async def turn(conn: Connection) -> AsyncIterator[None]:
+async def migration_lock(conn: Connection) -> AsyncIterator[None]:
     """A transaction during which no other process migrates or rolls back."""
     async with conn.transaction():
-        await conn.execute(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'; SET LOCAL statement_timeout = 0")
+        await conn.execute(f"SET LOCAL lock_timeout = '{MIGRATION_LOCK_TIMEOUT_S}s'; SET LOCAL statement_timeout = 0")
         await conn.execute(SQL["lock_migrations"], {"key": LOCK_KEY})
         yield
 
 
 async def _prepare(conn: Connection, files: tuple[Migration, ...]) -> None:
     """Make or widen the tables of migrations; those that are complete are left alone, because ALTER locks them."""
-    async with turn(conn):
+    async with migration_lock(conn):
         tables, what = await _read_tables(conn), "The migration of the table of migrations"
         if tables.columns < COLUMNS:
             await run_sql(conn, SQL["prepare_migrations"], what=what, what_next=_AGAIN)
@@ -221,7 +221,7 @@ async def list_own(conn: Connection) -> tuple[AppliedMigration, ...]:
 
 async def _refuse_another_system(conn: Connection, files: tuple[Migration, ...]) -> None:
     """Read only. Tables stand in `ops` or `intake`, and no migration that made them is recorded: not ours to change."""
-    async with turn(conn):
+    async with migration_lock(conn):
         standing = await list_operated_tables(conn)
         if not standing or await _has_any_of(conn, files):
             return
@@ -351,7 +351,7 @@ async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, 
         raise OperatorError(_what(rollback), why=why, what_next=_ROLLBACKS_AGAIN)
     conn = await connect(dsn, application_name="dragonfly-rollback", timeout_s=10)
     try:
-        async with turn(conn):
+        async with migration_lock(conn):
             await conn.execute(
                 f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{TIMEOUT_S:g}s'; "
                 f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
@@ -363,9 +363,9 @@ async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, 
             if (await _read_tables(conn)).has_own:  # a row that was copied stands in both
                 await conn.execute(SQL["forget_chatops_migration"], {"version": rollback.version})
     except psycopg.Error as error:
-        told = explain(error, timeout_s=TIMEOUT_S)
-        told.outcome_unknown = True  # the answer to the commit may be what was lost
-        raise told from None
+        explained = explain(error, timeout_s=TIMEOUT_S)
+        explained.outcome_unknown = True  # the answer to the commit may be what was lost
+        raise explained from None
     finally:
         await conn.close()
 

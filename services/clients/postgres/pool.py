@@ -47,7 +47,7 @@ def behind() -> Iterator[None]:
         _IS_BEHIND.reset(token)
 
 
-class Turns:
+class WaitingList:
     """`count` sessions. The last free one is kept for what is not `behind`, so that a page waits for no question."""
 
     def __init__(self, count: int) -> None:
@@ -58,13 +58,13 @@ class Turns:
 
     async def acquire(self) -> None:
         """Wait for a session. A cancelled waiter leaves none behind."""
-        turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (_IS_BEHIND.get(), next(self._numbers), turn))
+        waiter = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (_IS_BEHIND.get(), next(self._numbers), waiter))
         self._let_pass()
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if not turn.cancelled():  # it was given at that very moment
+            if not waiter.cancelled():  # it was given at that very moment
                 self.release()
             raise
 
@@ -74,10 +74,10 @@ class Turns:
 
     def _let_pass(self) -> None:
         while self._waiting and (self._waiting[0][2].done() or self._may_pass(is_behind=self._waiting[0][0])):
-            turn = heapq.heappop(self._waiting)[2]
-            if not turn.done():
+            waiter = heapq.heappop(self._waiting)[2]
+            if not waiter.done():
                 self._free -= 1
-                turn.set_result(None)
+                waiter.set_result(None)
 
     def _may_pass(self, *, is_behind: bool) -> bool:
         return self._free > (self._kept if is_behind else 0)
@@ -156,7 +156,7 @@ class Database:
         self._dsn = dsn
         self._application_name = application_name
         self._timeout_s = timeout_s
-        self._turns = Turns(max_size)
+        self._waiting_list = WaitingList(max_size)
         self._idle: list[Connection] = []
         self._closed = False
         self.away_since: datetime | None = None  # when a session was first missed, by our own clock; None: one came
@@ -205,7 +205,7 @@ class Database:
         """
         limit = _Limit.of(timeout_s)
         try:
-            async with self._turn(limit), self._session(limit) as conn:
+            async with self._slot(limit), self._session(limit) as conn:
                 cursor = psycopg.AsyncClientCursor(conn)
                 await cursor.execute("\n;\n".join([limit.begin("BEGIN"), cursor.mogrify(query, values), "COMMIT"]))
                 while cursor.rownumber is None:  # of the limits
@@ -221,7 +221,7 @@ class Database:
     async def _transaction(self, begin: str, limit: _Limit) -> AsyncIterator[Connection]:
         committing = False
         try:
-            async with self._turn(limit), self._session(limit, limit.begin(begin)) as conn:
+            async with self._slot(limit), self._session(limit, limit.begin(begin)) as conn:
                 yield conn
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
@@ -235,17 +235,17 @@ class Database:
             raise not_encodable() from None
 
     @contextlib.asynccontextmanager
-    async def _turn(self, limit: _Limit) -> AsyncIterator[None]:
+    async def _slot(self, limit: _Limit) -> AsyncIterator[None]:
         """Wait until one of our sessions is free."""
         try:
             async with asyncio.timeout_at(limit.begins_by):
-                await self._turns.acquire()
+                await self._waiting_list.acquire()
         except TimeoutError:
             raise SourceError(SOURCE, "all our sessions are busy", retryable=True) from None
         try:
             yield
         finally:
-            self._turns.release()
+            self._waiting_list.release()
 
     @contextlib.asynccontextmanager
     async def _session(self, limit: _Limit, begin: str | None = None) -> AsyncIterator[Connection]:

@@ -242,5 +242,5 @@ def _is_known(error: object) -> bool:
         return False
     extensions = error.get("extensions")
     code = extensions.get("code") if isinstance(extensions, dict) else None
-    said = str(error.get("message") or "").lower()
-    return code in _CODES or any(refusal in said for refusal in _REFUSALS)
+    error_text = str(error.get("message") or "").lower()
+    return code in _CODES or any(refusal in error_text for refusal in _REFUSALS)

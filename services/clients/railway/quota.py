@@ -115,7 +115,7 @@ def at_least(purpose: Purpose) -> Iterator[None]:
 
 
 ASSUMED_LIMIT = 1000  # requests an hour, Railway's Hobby plan: until the first answer tells
-TOLD_FOR = timedelta(minutes=1)  # after so long a figure without a reset time is asked for anew
+REPORT_VALID_FOR = timedelta(minutes=1)  # after so long a figure without a reset time is asked for anew
 _HOUR_S = 3600.0
 FLOORS = MappingProxyType({Purpose.ANSWER: 0.4, Purpose.PLAN: 0.25, Purpose.WATCH: 0.15})  # the last: for changes only
 
@@ -143,8 +143,8 @@ class Quota:
 
     def __init__(self, shares: Shares | None = None) -> None:
         self._shares = shares or Shares()
-        self._told: RateLimit | None = None
-        self._told_at: datetime | None = None
+        self._reported: RateLimit | None = None
+        self._reported_at: datetime | None = None
         self._under_way = 0
         self._people: dict[tuple[Purpose, str], _Bucket] = {}
 
@@ -155,25 +155,25 @@ class Quota:
             self._under_way += 1
         return why
 
-    def end(self, told: RateLimit | None, now: datetime) -> None:
+    def end(self, reported: RateLimit | None, now: datetime) -> None:
         """The request that `begin` counted is over, and what its answer told of the limit."""
         self._under_way -= 1
-        if told is not None:
-            self._told, self._told_at = told, now
+        if reported is not None:
+            self._reported, self._reported_at = reported, now
 
     def _why_kept(self, purpose: Purpose, now: datetime) -> str | None:
-        told = self._told_now(now)
+        reported = self._current(now)
         floor = self._shares.floors.get(purpose, 0.0)
-        if told is None or not floor or told.remaining - self._under_way > floor * told.limit:
+        if reported is None or not floor or reported.remaining - self._under_way > floor * reported.limit:
             return None
-        until = f" until {told.reset_at:%H:%M} UTC" if told.reset_at else ""
-        left = counted(max(told.remaining - self._under_way, 0), "request")
-        return f"not asked: {left} of {told.limit} are left{until}, kept for more urgent reads and changes"
+        until = f" until {reported.reset_at:%H:%M} UTC" if reported.reset_at else ""
+        left = counted(max(reported.remaining - self._under_way, 0), "request")
+        return f"not asked: {left} of {reported.limit} are left{until}, kept for more urgent reads and changes"
 
     def _take_share(self, reader: Reader, now: datetime) -> str | None:
         if reader.person is None or reader.purpose > Purpose.PLAN:
             return None
-        share = self._shares.person * (self._told.limit if self._told else ASSUMED_LIMIT)
+        share = self._shares.person * (self._reported.limit if self._reported else ASSUMED_LIMIT)
         bucket = self._bucket((reader.purpose, reader.person), share, now)
         if bucket.left >= 1.0:
             bucket.left -= 1.0
@@ -189,9 +189,9 @@ class Quota:
         self._people = {key: bucket for key, bucket in self._people.items() if bucket.left < share}
         return self._people.setdefault(key, _Bucket(share, now))
 
-    def _told_now(self, now: datetime) -> RateLimit | None:
+    def _current(self, now: datetime) -> RateLimit | None:
         """None when the figure is of a window that is over, or too old to be believed."""
-        if self._told is None or self._told_at is None:
+        if self._reported is None or self._reported_at is None:
             return None
-        ends_at = self._told.reset_at or self._told_at + TOLD_FOR
-        return self._told if now < ends_at else None
+        ends_at = self._reported.reset_at or self._reported_at + REPORT_VALID_FOR
+        return self._reported if now < ends_at else None

@@ -217,13 +217,13 @@ class Transport:
             self._obey_rate_limit()
         if why := self._quota.begin(reader, datetime.now(UTC)):
             raise NothingDoneError(why, retryable=True)
-        told: RateLimit | None = None
+        reported: RateLimit | None = None
         try:
             response = await self._post({"query": document, "variables": dict(variables)}, send_deadline)
-            told = parse_rate_limit(response.headers, datetime.now(UTC))
+            reported = parse_rate_limit(response.headers, datetime.now(UTC))
         finally:
-            self._quota.end(told, datetime.now(UTC))
-        self.rate_limit = told or self.rate_limit
+            self._quota.end(reported, datetime.now(UTC))
+        self.rate_limit = reported or self.rate_limit
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._refuse_until = time.monotonic() + parse_retry_after(response.headers)
             self._obey_rate_limit()
@@ -278,9 +278,13 @@ class Transport:
     def _graphql_error(self, answer: Mapping[str, Any], *, is_refusal: bool) -> GraphQLError:
         errors, data = answer["errors"], answer.get("data")
         first = errors[0] if isinstance(errors, list) and errors else None
-        said = _message(first).replace(self._token.reveal(), "…")
-        refused = any(refusal in said.lower() for refusal in TOKEN_REFUSALS)
-        why = f"it refuses our token: {mask_line(said)}" if refused else f"it answered with an error: {mask_line(said)}"
+        error_text = _message(first).replace(self._token.reveal(), "…")
+        refused = any(refusal in error_text.lower() for refusal in TOKEN_REFUSALS)
+        why = (
+            f"it refuses our token: {mask_line(error_text)}"
+            if refused
+            else f"it answered with an error: {mask_line(error_text)}"
+        )
         return GraphQLError(
             why,
             field=_field(first),

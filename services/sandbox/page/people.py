@@ -21,7 +21,7 @@ _PEOPLE = frozenset(user.id for user in model.PEOPLE)
 
 def _known(user_id: str) -> str:
     if user_id not in _PEOPLE:
-        raise ValueError("nobody in this workspace has that id")
+        raise ValueError("no person in this workspace has that id")
     return user_id
 
 
@@ -163,10 +163,10 @@ class _Route(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def handle_or_tell(request: Request) -> Response:
+        async def handle_or_show_error(request: Request) -> Response:
             try:
                 return await handle(request)
             except NothingThereError as exc:
                 raise HTTPException(409, str(exc)) from exc
 
-        return handle_or_tell
+        return handle_or_show_error

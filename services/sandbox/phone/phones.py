@@ -145,7 +145,7 @@ class MailServer:
         self, _server: SMTP, _session: Session, envelope: Envelope, recipient: str, _options: list[str]
     ) -> str:
         if recipient.lower() not in _MAILBOXES:
-            return "550 nobody here has this address"
+            return "550 no mailbox here has this address"
         envelope.rcpt_tos.append(recipient.lower())
         return "250 OK"
 

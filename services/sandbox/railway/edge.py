@@ -27,7 +27,7 @@ class Edge:
         self.port = 0
         self._find_ports = find_ports
         self._http = http
-        self._turn = count()
+        self._next_replica = count()
         self._server: web.ServerRunner | None = None
 
     @property
@@ -56,7 +56,7 @@ class Edge:
         ports = self._find_ports()
         if not ports:
             return _failed()
-        url = f"http://127.0.0.1:{ports[next(self._turn) % len(ports)]}{request.raw_path}"
+        url = f"http://127.0.0.1:{ports[next(self._next_replica) % len(ports)]}{request.raw_path}"
         try:
             upstream = await self._http.request(
                 request.method,

@@ -82,10 +82,10 @@ async def close(workspace: "Workspace", user: User, view: View, *, all_of_them: 
     for each in closed:
         if each.content.get("notify_on_close"):
             payload = actor.view_closed(workspace, user, each, is_cleared=all_of_them)
-            await _tell(workspace, payload)
+            await _deliver(workspace, payload)
 
 
-async def _tell(workspace: "Workspace", payload: Json) -> None:
+async def _deliver(workspace: "Workspace", payload: Json) -> None:
     try:
         await workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
     except NotDeliveredError:
@@ -217,16 +217,16 @@ class Actor:
     async def _command(self, channel: str, line: str, thread_ts: str | None) -> str | None:
         name, _, text = line.partition(" ")
         if thread_ts is not None:
-            return self._told(channel, f"{name} is not supported in threads. Sorry!", thread_ts=thread_ts)
+            return self._send(channel, f"{name} is not supported in threads. Sorry!", thread_ts=thread_ts)
         if name not in self.workspace.commands:
-            return self._told(channel, f"{name} is not a valid command.")
+            return self._send(channel, f"{name} is not a valid command.")
         escaped = typed_command(self.workspace, text.strip())
         payload = actor.command(self.workspace, self.user, channel, name, escaped)
         try:
             answer = await self.workspace.delivery.send(Envelope(EnvelopeKind.COMMAND, payload))
         except NotDeliveredError as error:
             code = failure(error)
-            self._told(channel, f'{name} failed with the error "{code}"')
+            self._send(channel, f'{name} failed with the error "{code}"')
             return code
         self._show_answer(channel, name, answer)
         return None
@@ -238,7 +238,7 @@ class Actor:
         try:
             respond(self.workspace, ResponseTicket(self.user.id, channel, expires_at=float("inf")), answer)
         except ApiError as error:
-            self._told(channel, f'{name} failed with the error "{error.code}"')
+            self._send(channel, f'{name} failed with the error "{error.code}"')
 
     async def _interact(self, payload: Json) -> str | None:
         try:
@@ -256,16 +256,16 @@ class Actor:
     def _message(self, channel: str, ts: str) -> Message:
         message = self.workspace.messages.find(channel, ts)
         if message is None or not message.is_visible_to(self.user.id):
-            raise NothingThereError("This message is gone, or only somebody else can see it.")
+            raise NothingThereError("This message is gone, or only another person can see it.")
         return message
 
     def _own_view(self, view_id: str) -> View:
         view = self.workspace.views.find(view_id)
         if view is None or view.user != self.user.id:
-            raise NothingThereError("This view is closed, or is somebody else's.")
+            raise NothingThereError("This view is closed, or is another person's.")
         return view
 
-    def _told(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
+    def _send(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
         """Slack itself says something that only this person sees."""
         message = Message(channel, self.workspace.new_ts(), model.SLACKBOT.id, text, thread_ts=thread_ts)
         message.visible_to = self.user.id
@@ -281,7 +281,7 @@ def failure(error: NotDeliveredError) -> str:
 def acting_as(workspace: "Workspace", user: str) -> Actor:
     """What `user` can do: type, click, submit. Raises NothingThereError for an unknown user."""
     if user not in workspace.users:
-        raise NothingThereError(f"There is nobody with the id `{user}`.")
+        raise NothingThereError(f"There is no person with the id `{user}`.")
     return Actor(workspace, workspace.users[user])
 
 

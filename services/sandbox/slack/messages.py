@@ -102,7 +102,7 @@ class MessageStore:
     def add(self, message: Message) -> None:
         self.restore(message)
         self._drop_oldest(message.channel)
-        self._tell(ChangeKind.MESSAGE_POSTED, message)
+        self._publish(ChangeKind.MESSAGE_POSTED, message)
 
     def restore(self, message: Message) -> None:
         """Add without telling anyone, as when a saved workspace is read."""
@@ -114,11 +114,11 @@ class MessageStore:
         """Set fields of a message. Lists and dicts are replaced, never changed in place: snapshots stay true."""
         for name, value in values.items():
             setattr(message, name, value)
-        self._tell(ChangeKind.MESSAGE_CHANGED, message)
+        self._publish(ChangeKind.MESSAGE_CHANGED, message)
 
     def remove(self, message: Message) -> None:
         self._forget(message)
-        self._tell(ChangeKind.MESSAGE_DELETED, message)
+        self._publish(ChangeKind.MESSAGE_DELETED, message)
 
     def in_channel(self, channel: str) -> list[Message]:
         """What stands in the channel itself, oldest first: no replies, but those also sent to the channel."""
@@ -144,7 +144,7 @@ class MessageStore:
             if message in replies:
                 replies.remove(message)
 
-    def _tell(self, kind: ChangeKind, message: Message) -> None:
+    def _publish(self, kind: ChangeKind, message: Message) -> None:
         thread_ts = message.thread_ts if message.is_reply else None
         self._changes.publish(Change(kind, message.channel, message.ts, thread_ts, message.visible_to))
 

@@ -46,7 +46,7 @@ class ViewStore:
         view_id = new_view_id()
         view = View(view_id, user, new_hash(), content, root_id=view_id)
         self._stacks[user] = [view]
-        self._tell(view)
+        self._publish(view)
         return view
 
     def push(self, user: str, content: Json) -> View | None:
@@ -58,7 +58,7 @@ class ViewStore:
             return None
         view = View(new_view_id(), user, new_hash(), content, root_id=stack[0].id, previous_id=stack[-1].id)
         stack.append(view)
-        self._tell(view)
+        self._publish(view)
         return view
 
     def update(self, view: View, content: Json) -> None:
@@ -66,23 +66,23 @@ class ViewStore:
         view.content = content
         view.hash = new_hash()
         view.errors = {}
-        self._tell(view)
+        self._publish(view)
 
     def refuse(self, view: View, errors: dict[str, str]) -> None:
         view.errors = errors
-        self._tell(view)
+        self._publish(view)
 
     def pop(self, view: View) -> None:
         stack = self._stacks[view.user]
         if view in stack:
             del stack[stack.index(view) :]
-        self._tell(view)
+        self._publish(view)
 
     def clear(self, user: str) -> list[View]:
         """Close all modals of a person; returns them, front first."""
         closed = self._stacks.pop(user, [])[::-1]
         for view in closed[:1]:
-            self._tell(view)
+            self._publish(view)
         return closed
 
     def publish(self, user: str, content: Json) -> View:
@@ -94,7 +94,7 @@ class ViewStore:
         self._changes.publish(Change(ChangeKind.HOME, user=user))
         return view
 
-    def _tell(self, view: View) -> None:
+    def _publish(self, view: View) -> None:
         self._changes.publish(Change(ChangeKind.VIEW, user=view.user))
 
 

@@ -98,16 +98,18 @@ class Events:
         channel = self._workspace.channels[message.channel]
         shape = message_json(self._workspace, message) | {"channel": channel.id, "event_ts": message.ts}
         kind = "im" if channel.im_user else "channel"
-        self._tell(f"message.{kind}s" if kind == "channel" else "message.im", shape | {"channel_type": kind}, channel)
+        self._publish(
+            f"message.{kind}s" if kind == "channel" else "message.im", shape | {"channel_type": kind}, channel
+        )
         if f"<@{self._workspace.bot.id}>" in message.text and message.bot_id is None:
-            self._tell("app_mention", shape | {"type": "app_mention"}, channel)
+            self._publish("app_mention", shape | {"type": "app_mention"}, channel)
 
     def reaction_changed(self, message: Message, user: str, name: str, *, added: bool) -> None:
         kind = "reaction_added" if added else "reaction_removed"
         item: Json = {"type": "message", "channel": message.channel, "ts": message.ts}
         event: Json = {"type": kind, "user": user, "reaction": name, "item": item, "item_user": message.user}
         event["event_ts"] = self._workspace.new_ts()
-        self._tell(kind, event, self._workspace.channels[message.channel])
+        self._publish(kind, event, self._workspace.channels[message.channel])
 
     def home_opened(self, user: str) -> None:
         home = self._workspace.home_for(user)
@@ -116,9 +118,9 @@ class Events:
         event["event_ts"] = self._workspace.new_ts()
         if home is not None:
             event["view"] = view_json(self._workspace, home)
-        self._tell("app_home_opened", event, None)
+        self._publish("app_home_opened", event, None)
 
-    def _tell(self, subscription: str, event: Json, channel: Channel | None) -> None:
+    def _publish(self, subscription: str, event: Json, channel: Channel | None) -> None:
         needs_bot = channel is not None and self._workspace.bot.id not in channel.members
         if subscription in self._workspace.subscribed_events and not needs_bot:
             is_shared = channel is not None and channel.is_ext_shared

@@ -112,7 +112,7 @@ async def test_every_read_prints_text_and_json(database_urls: DatabaseUrls, comm
     assert text.code == data.code
 
 
-async def test_an_unreachable_database_is_unknown_and_no_secret_is_told() -> None:
+async def test_an_unreachable_database_is_unknown_and_no_secret_is_reported() -> None:
     url = "postgresql://dragonfly_bot:hunter2@127.0.0.1:1/dragonfly"
 
     outcome = await dispatch(["queue"], environment(url))
@@ -121,7 +121,7 @@ async def test_an_unreachable_database_is_unknown_and_no_secret_is_told() -> Non
     assert "hunter2" not in outcome.text
 
 
-async def test_the_audit_log_is_exported_so_that_anybody_can_verify_it(
+async def test_the_audit_log_is_exported_so_that_anyone_can_verify_it(
     database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing but SHA-256: each hash covers the one before and the line's content, the last one is the head."""
@@ -144,7 +144,7 @@ async def test_the_audit_log_is_exported_so_that_anybody_can_verify_it(
     assert outcome.code == 0
 
 
-async def test_an_export_of_a_log_that_was_cut_off_says_so(
+async def test_an_export_of_a_log_that_was_cut_off_reports_so(
     database_urls: DatabaseUrls, as_bot: Connection, as_owner: Connection
 ) -> None:
     for number in range(3):
@@ -157,7 +157,7 @@ async def test_an_export_of_a_log_that_was_cut_off_says_so(
     assert (end["rows"], end["head"]["seq"], end["is_whole"], outcome.code) == (2, 3, False, 1)
 
 
-async def test_an_export_that_breaks_off_has_no_head_and_says_so(
+async def test_an_export_that_breaks_off_has_no_head_and_reports_so(
     database_urls: DatabaseUrls, as_bot: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.commands.audit.EXPORTED_AT_ONCE", 1)

@@ -112,7 +112,7 @@ async def bench(world: World, system: System, database_urls: DatabaseUrls) -> Be
     return made
 
 
-async def test_what_was_there_before_is_not_told(bench: Bench) -> None:
+async def test_what_was_there_before_is_not_reported(bench: Bench) -> None:
     assert await bench.messages() == []
 
 
@@ -138,7 +138,7 @@ async def test_a_push_to_all_services_is_one_message(bench: Bench) -> None:
     assert told.startswith("✅ *Verified: everything at a1b2c3d4*")
 
 
-async def test_it_is_told_once_whoever_leads_and_however_often_it_is_seen(bench: Bench, world: World) -> None:
+async def test_it_is_reported_once_the_one_who_leads_and_however_often_it_is_seen(bench: Bench, world: World) -> None:
     await bench.see(api=deployed("new"))
     before = await bench.sql("SELECT content_version FROM chatops.outbox")
 
@@ -195,7 +195,7 @@ async def test_pending_migrations_are_warned_about(bench: Bench, system: System)
     assert "apply them before new code is deployed" in shown
 
 
-async def test_a_deployment_that_failed_is_told_at_once(bench: Bench) -> None:
+async def test_a_deployment_that_failed_is_reported_at_once(bench: Bench) -> None:
     assert not await bench.see(api=deployed("new", status=DeploymentStatus.FAILED))
 
     told, shown = await bench.only()
@@ -213,7 +213,7 @@ async def test_half_a_push_that_failed_is_no_success(bench: Bench) -> None:
     assert (await bench.only())[0].startswith("🔴 *NOT verified: api at a1b2c3d4; ingest deployment a1b2c3d4 FAILED*")
 
 
-async def test_one_that_another_replaces_says_so(bench: Bench) -> None:
+async def test_one_that_another_replaces_reports_so(bench: Bench) -> None:
     await bench.see(api=deployed("n1", OTHER, DeploymentStatus.BUILDING))
 
     await bench.see(api=deployed("n2"))
@@ -223,7 +223,7 @@ async def test_one_that_another_replaces_says_so(bench: Bench) -> None:
     assert second[0].startswith("✅ *Verified: api at a1b2c3d4*")
 
 
-async def test_one_that_waits_for_a_person_says_so_and_leads_there(bench: Bench) -> None:
+async def test_one_that_waits_for_a_person_reports_so_and_leads_there(bench: Bench) -> None:
     held = replace(deployed("new", status=DeploymentStatus.NEEDS_APPROVAL), link="https://railway.com/held")
     assert await bench.see(api=held)
     waiting, shown = await bench.only()
@@ -236,7 +236,7 @@ async def test_one_that_waits_for_a_person_says_so_and_leads_there(bench: Bench)
     assert (await bench.only())[0].startswith("❔ *a1b2c3d4 waits for approval in Railway on api*")
 
 
-async def test_one_that_never_arrives_is_told_in_the_end(bench: Bench) -> None:
+async def test_one_that_never_arrives_is_reported_in_the_end(bench: Bench) -> None:
     coming = deployed("new", status=DeploymentStatus.WAITING)
     assert await bench.see(api=coming)
     await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
@@ -246,7 +246,7 @@ async def test_one_that_never_arrives_is_told_in_the_end(bench: Bench) -> None:
     assert (await bench.only())[0].startswith("❔ *a1b2c3d4 is still on its way to api*")
 
 
-async def test_a_push_of_a_monorepo_tells_which_services_took_part(bench: Bench) -> None:
+async def test_a_push_of_a_monorepo_reports_which_services_took_part(bench: Bench) -> None:
     skipped = DeploymentStatus.SKIPPED
     assert not await bench.see(api=deployed("n1"), ingest=deployed("n2", status=skipped))
 
@@ -255,7 +255,7 @@ async def test_a_push_of_a_monorepo_tells_which_services_took_part(bench: Bench)
     assert "Railway skipped ingest" in shown
 
 
-async def test_what_railway_skips_everywhere_is_not_told(bench: Bench) -> None:
+async def test_what_railway_skips_everywhere_is_not_reported(bench: Bench) -> None:
     left_out = [deployed(f"n{n}", status=DeploymentStatus.SKIPPED) for n in range(3)]
     assert not await bench.see(api=left_out[0], ingest=left_out[1], enforcement=left_out[2])
 
@@ -295,7 +295,7 @@ async def test_what_a_run_of_ours_deploys_is_its_own_business(bench: Bench) -> N
     assert await bench.messages() == []
 
 
-async def test_what_appears_beside_a_run_of_ours_is_told_after_it(bench: Bench) -> None:
+async def test_what_appears_beside_a_run_of_ours_is_reported_after_it(bench: Bench) -> None:
     await bench.sql(RUN)
     await bench.see(api=deployed("a push", status=DeploymentStatus.BUILDING))
     assert await bench.messages() == []

@@ -10,7 +10,7 @@ import pytest
 from bot import outage_pages as module
 from bot.config.environment import Settings
 from bot.delivery.pages import Pagers
-from bot.outage_pages import Phones
+from bot.outage_pages import OutagePagers
 from services.clients.pagers.webhook import Webhooks
 from services.domain.channels import Channel
 from tests.outside import Phone
@@ -18,40 +18,42 @@ from tests.outside import phone as phone
 
 
 @pytest.fixture
-async def phones(phone: Phone) -> AsyncIterator[Phones]:
+async def outage_pagers(phone: Phone) -> AsyncIterator[OutagePagers]:
     webhooks = Webhooks(timeout_s=30.0)
     settings = Settings.from_environment({"ENVIRONMENT": "prod", "PAGER_WEBHOOK_URL_ANN": phone.url})
-    yield Phones(Pagers(settings, webhooks), environment="prod")
+    yield OutagePagers(Pagers(settings, webhooks), environment="prod")
     await webhooks.aclose()
 
 
-async def _outage(phones: Phones) -> None:
-    phones.forget()
-    await phones.ring("the database does not answer", [(Channel.WEBHOOK, "ann")], since=datetime.now(UTC))
+async def _outage(outage_pagers: OutagePagers) -> None:
+    outage_pagers.forget()
+    await outage_pagers.page_targets(
+        "the database does not answer", [(Channel.WEBHOOK, "ann")], since=datetime.now(UTC)
+    )
 
 
-async def test_the_end_of_a_second_outage_is_told_however_long_ago_the_first_one_ended(
-    phones: Phones, phone: Phone, monkeypatch: pytest.MonkeyPatch
+async def test_the_end_of_a_second_outage_is_reported_however_long_ago_the_first_one_ended(
+    outage_pagers: OutagePagers, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _outage(phones)
-    await phones.cancel_pages()
-    await _outage(phones)
+    await _outage(outage_pagers)
+    await outage_pagers.cancel_pages()
+    await _outage(outage_pagers)
     monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(0))  # any time at all is too long since the first end
 
-    await phones.cancel_pages()
+    await outage_pagers.cancel_pages()
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"] * 2
 
 
 async def test_a_pager_that_stays_away_is_given_up_after_a_while(
-    phones: Phones, phone: Phone, monkeypatch: pytest.MonkeyPatch
+    outage_pagers: OutagePagers, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _outage(phones)
+    await _outage(outage_pagers)
     phone.is_away = True
-    await phones.cancel_pages()
+    await outage_pagers.cancel_pages()
     phone.is_away = False
     monkeypatch.setattr(module, "GIVE_UP_AFTER", timedelta(0))
 
-    await phones.cancel_pages()
+    await outage_pagers.cancel_pages()
 
     assert len(phone.rings) == 1

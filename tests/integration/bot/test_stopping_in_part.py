@@ -45,7 +45,7 @@ def outside() -> Outside:
     return TwoDeployments()
 
 
-async def test_a_stop_that_is_refused_in_the_middle_says_which_deployment_stands(make_world: MakeWorld) -> None:
+async def test_a_stop_that_is_refused_in_the_middle_reports_which_deployment_stands(make_world: MakeWorld) -> None:
     world = make_world(None)
     world.settings = replace(world.settings, runs=replace(world.settings.runs, settle_s=0.1))
     plan = Plan(

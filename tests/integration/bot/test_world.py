@@ -40,7 +40,7 @@ async def test_reads_every_source(world: World, system: System) -> None:
     assert facts.expected == {WorkerType.INGEST: 1, WorkerType.ENFORCEMENT: 1}
 
 
-async def test_a_slow_source_is_unknown_after_its_time_and_delays_nobody(
+async def test_a_slow_source_is_unknown_after_its_time_and_delays_no_one(
     make_world: MakeWorld, database_urls: DatabaseUrls, outside: Outside
 ) -> None:
     outside.api_delay_s = 60
@@ -152,7 +152,7 @@ async def test_replicas_that_were_never_known_are_not_invented(world: World, out
     assert all(isinstance(count, Unavailable) for count in facts.expected.values())
 
 
-async def test_a_malformed_answer_is_one_sources_trouble(world: World, outside: Outside) -> None:
+async def test_a_malformed_answer_is_one_sources_problem(world: World, outside: Outside) -> None:
     outside.health = {"status": ["not", "a", "word"]}
 
     facts = await gather_health(world)

@@ -114,7 +114,7 @@ async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
     return await (await conn.execute(query.encode())).fetchall()
 
 
-async def test_nothing_planted_is_told_by_the_operated_processes(
+async def test_nothing_planted_is_reported_by_the_operated_processes(
     spawn: Spawn,
     database_urls: DatabaseUrls,
     as_owner: Connection,

@@ -99,7 +99,7 @@ async def test_a_judgment_that_is_just_being_stored_is_removed_too(
 
 
 @pytest.mark.parametrize("role", ["dragonfly_app", "anon", "authenticated"])
-async def test_nobody_but_the_bot_removes_batches(as_owner: Connection, role: str) -> None:
+async def test_no_one_but_the_bot_removes_batches(as_owner: Connection, role: str) -> None:
     query = "SELECT has_function_privilege(%s, 'intake.remove_golden_path_batch(uuid)', 'EXECUTE')"
 
     assert await one(as_owner, query, role) == (False,)

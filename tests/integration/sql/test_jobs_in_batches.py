@@ -211,7 +211,7 @@ async def test_a_worker_of_the_former_version_ends_its_own_attempt_only(as_owner
     assert (late, right) == ([], [("completed",)])
 
 
-async def test_claims_what_the_rules_say_whatever_waits(as_owner: Connection) -> None:
+async def test_claims_what_the_rules_report_whatever_waits(as_owner: Connection) -> None:
     """Against the rules in Python, on queues made at random; `ops.pending_levels` against a plain GROUP BY."""
     chance = random.Random(4)  # noqa: S311 - the same queues at each run
     for _ in range(25):

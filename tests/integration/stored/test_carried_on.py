@@ -135,7 +135,7 @@ async def test_incidents_of_then_are_taken_on_and_resolved_by_their_buttons(hous
     assert (await house.message("incident:2", "RESOLVED")).ts == acknowledged.ts
 
 
-async def test_what_had_not_gone_out_goes_out_once_and_nothing_is_told_twice(house: House) -> None:
+async def test_what_had_not_gone_out_goes_out_once_and_nothing_is_reported_twice(house: House) -> None:
     before = Counter(key_of(one) for one in house.messages() if key_of(one))
     unsent = [key for (key,) in await house.sql("SELECT key FROM chatops.outbox WHERE sent_version = 0")]
     assert "incident:5" in unsent

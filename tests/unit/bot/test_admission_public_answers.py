@@ -28,7 +28,7 @@ def test_one_person_has_a_burst_and_then_one_per_ten_seconds() -> None:
     assert not counted.take("C1", "otto")
 
 
-def test_one_persons_answers_are_nobody_elses_and_those_of_one_channel() -> None:
+def test_one_persons_answers_are_no_one_elses_and_those_of_one_channel() -> None:
     counted = answers(Clock(), person=1)
     assert counted.take("C1", "otto")
 

@@ -90,7 +90,7 @@ def test_a_read_imports_the_module_of_its_own_command_only() -> None:
     assert within(imported("health"), {"bot.commands.logs", "bot.commands.rollback", "bot.commands.incident"}) == set()
 
 
-def test_the_bot_imports_every_command_before_somebody_presses_a_button() -> None:
+def test_the_bot_imports_every_command_before_a_person_presses_a_button() -> None:
     places = {place.place.partition(":")[0] for verb in REGISTRY.values() for place in verb.places}
 
     assert places <= imported("", BOT)

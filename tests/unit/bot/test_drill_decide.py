@@ -29,7 +29,7 @@ def after(span: timedelta) -> datetime:
     return STALE + span
 
 
-def test_it_goes_on_until_somebody_answers() -> None:
+def test_it_goes_on_until_a_person_answers() -> None:
     assert outcome(FIRED) is None
     assert outcome(replace(FIRED, answered_at=after(40 * SECOND), answered_by="U2")) == "answered"
 
@@ -40,13 +40,13 @@ def test_it_does_not_wait_for_ever(late: timedelta, over: bool) -> None:
 
 
 @pytest.mark.parametrize(("late", "over"), [(DETECTED_WITHIN, False), (DETECTED_WITHIN + SECOND, True)])
-def test_a_drill_that_nothing_detects_says_so(late: timedelta, over: bool) -> None:
+def test_a_drill_that_nothing_detects_reports_so(late: timedelta, over: bool) -> None:
     course = Course(now=after(late), drill=DRILL)
 
     assert outcome(course) == ("not detected" if over else None)
 
 
-def test_a_drill_that_is_held_back_says_why() -> None:
+def test_a_drill_that_is_held_back_reports_why() -> None:
     course = Course(now=after(2 * DETECTED_WITHIN), drill=DRILL, held="silenced by U1")
 
     assert outcome(course) == "no one was notified: silenced by U1"
@@ -72,7 +72,7 @@ def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> N
     ]
 
 
-def test_without_an_answer_everybody_who_was_not_reached_is_missed() -> None:
+def test_without_an_answer_everyone_who_was_not_reached_is_missed() -> None:
     found = report(replace(FIRED, calls=(Call("Otto", "direct", None),)), "no acknowledgement within 5 minutes")
 
     assert found["not_reached"] == ["Otto by direct"]
@@ -83,7 +83,7 @@ def test_clocks_that_differ_give_no_time_before_the_beginning() -> None:
     assert report(replace(FIRED, told_at=after(-SECOND)), "answered")["told_after_s"] == 0.0
 
 
-def test_it_is_fine_only_when_somebody_answered_and_everybody_was_reached() -> None:
+def test_it_is_fine_only_when_a_person_answered_and_everyone_was_reached() -> None:
     reached = replace(FIRED, calls=(Call("Ann", "webhook", after(SECOND)),), answered_at=after(2 * SECOND))
 
     assert status_of(report(reached, "answered")) is Status.OK
@@ -92,7 +92,7 @@ def test_it_is_fine_only_when_somebody_answered_and_everybody_was_reached() -> N
     assert status_of(report(reached, "no acknowledgement within 5 minutes")) is Status.FAIL
 
 
-def test_every_message_says_drill_and_fits() -> None:
+def test_every_message_reports_drill_and_fits() -> None:
     found = report(
         replace(FIRED, calls=tuple(Call("Ann" * 30, "webhook", None, "<!channel>" * 50) for _ in range(60))), "x"
     )

@@ -49,7 +49,7 @@ def test_what_was_never_seen_is_news_while_it_is_on_its_way() -> None:
     assert decide(api(OLD, COMING), memory()) == [Join(None, Service.API, COMING)]
 
 
-def test_what_was_there_before_anybody_watched_is_none() -> None:
+def test_what_was_there_before_anyone_watched_is_none() -> None:
     moves = decide(api(OLD, COMING), memory(is_first=True, seen=()))
 
     assert moves == [Remember(Service.API, OLD), Remember(Service.API, COMING)]
@@ -63,12 +63,12 @@ def test_what_a_run_of_ours_made_is_none() -> None:
     assert decide(api(NEW), memory(ours={"new-api"}, taken={Service.API})) == [Remember(Service.API, NEW)]
 
 
-def test_while_a_run_has_the_service_nobody_can_tell_yet() -> None:
+def test_while_a_run_has_the_service_no_one_can_report_yet() -> None:
     assert decide(api(NEW), memory(taken={Service.API})) == []
     assert decide(api(NEW), memory(taken={Service.INGEST})) == [Join(None, Service.API, NEW)]
 
 
-def test_what_railway_skipped_is_none_and_is_told_beside_what_took_part() -> None:
+def test_what_railway_skipped_is_none_and_is_reported_beside_what_took_part() -> None:
     left_out = replace(deployment("new-ingest", sha("b")), status=DeploymentStatus.SKIPPED)
     ingest = {Service.INGEST: replace(state(Service.INGEST), latest=left_out)}
 

@@ -26,7 +26,7 @@ def test_bot_does_not_keep_the_owners_connection_string(caplog: pytest.LogCaptur
     assert "secret" not in caplog.text
 
 
-def test_nothing_is_said_where_it_is_not_set(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_reported_where_it_is_not_set(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         drop_owner({"ENVIRONMENT": "dev"})
 
@@ -34,7 +34,7 @@ def test_nothing_is_said_where_it_is_not_set(caplog: pytest.LogCaptureFixture) -
 
 
 @pytest.mark.parametrize(("log_format", "is_json"), [("json", True), ("plain", False), ("", False), ("xml", False)])
-def test_bot_writes_its_log_as_it_is_told(log_format: str, is_json: bool) -> None:
+def test_bot_writes_its_log_as_it_is_reported(log_format: str, is_json: bool) -> None:
     """With no Slack token it ends at once, after the line about the owner's connection string."""
     environ = {"LOG_FORMAT": log_format, "DRAGONFLY_ADMIN_DB_URL": "postgresql://owner:secret@db/x"}
 

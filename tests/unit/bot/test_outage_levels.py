@@ -13,8 +13,8 @@ MINUTE = timedelta(minutes=1)
 PHONE = ((Channel.WEBHOOK, "ann"),)
 
 
-def level(number: int, *, wait: timedelta = 5 * MINUTE, phones: bool = True) -> PagedLevel:
-    return PagedLevel(number, f"level {number}", PHONE if phones else (), ("U1",), wait)
+def level(number: int, *, wait: timedelta = 5 * MINUTE, outage_pagers: bool = True) -> PagedLevel:
+    return PagedLevel(number, f"level {number}", PHONE if outage_pagers else (), ("U1",), wait)
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_levels_follow_each_other_by_the_clock_and_begin_again(elapsed: timedelt
 
 
 def test_levels_without_a_phone_are_paged_together_with_the_first_that_has_one() -> None:
-    levels = [level(1, phones=False), level(2, phones=False), level(3), level(4)]
+    levels = [level(1, outage_pagers=False), level(2, outage_pagers=False), level(3), level(4)]
 
     assert first_pages(levels) == 3
     assert pages_due(levels, timedelta()) == 3
     assert pages_due(levels, 5 * MINUTE) == 4
-    assert first_pages([level(1, phones=False), level(2, phones=False)]) == 2
+    assert first_pages([level(1, outage_pagers=False), level(2, outage_pagers=False)]) == 2
     assert (first_pages([]), pages_due([], MINUTE)) == (0, 0)
 
 

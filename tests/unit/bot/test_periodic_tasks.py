@@ -97,7 +97,7 @@ async def test_a_task_runs_at_once_and_then_at_its_interval(bench: Bench) -> Non
     assert task.fences == {FENCE}
 
 
-async def test_a_task_runs_again_after_as_long_as_its_tick_said(bench: Bench) -> None:
+async def test_a_task_runs_again_after_as_long_as_its_tick_reported(bench: Bench) -> None:
     async def soon() -> float:
         return 0.01 if task.ticks < 4 else SELDOM_S
 
@@ -110,7 +110,7 @@ async def test_a_task_runs_again_after_as_long_as_its_tick_said(bench: Bench) ->
     assert task.ticks == 4
 
 
-async def test_the_first_tick_waits_when_the_task_says_so(bench: Bench) -> None:
+async def test_the_first_tick_waits_when_the_task_reports_so(bench: Bench) -> None:
     late, early = Task(seldom, name="late"), Task(seldom, name="early")
     late.first_after_s = SELDOM_S
 
@@ -302,7 +302,7 @@ async def test_a_small_correction_of_the_clock_is_no_step(
     assert "stepped" not in caplog.text
 
 
-async def test_the_scheduler_says_nothing_of_each_run(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_scheduler_reports_nothing_of_each_run(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("WARNING")
     task = Task(at_the_interval, interval_s=0.01)
 

@@ -15,14 +15,14 @@ INGEST = ServiceState(Service.INGEST, "s", (SERVING,), SERVING, replicas_configu
 SILENT = Unavailable("Railway", "HTTP 500")
 
 
-def test_a_silent_railway_is_taken_by_what_it_said_last() -> None:
+def test_a_silent_railway_is_taken_by_what_it_reported_last() -> None:
     memory = ReplicaMemory()
     memory.recall({Service.INGEST: INGEST})
 
     assert memory.recall(SILENT).counts == {WorkerType.INGEST: 2, WorkerType.ENFORCEMENT: SILENT}
 
 
-def test_nobody_expects_workers_of_a_service_that_was_stopped() -> None:
+def test_no_one_expects_workers_of_a_service_that_was_stopped() -> None:
     stopped = replace(INGEST, active=(replace(SERVING, stopped=True),))
 
     assert ReplicaMemory().recall({Service.INGEST: stopped}).counts[WorkerType.INGEST] == 0

@@ -23,7 +23,7 @@ async def test_gives_the_value() -> None:
     assert await Sources(1).ask("API", answer()) == 42
 
 
-async def test_a_source_that_says_why_it_failed_is_quoted() -> None:
+async def test_a_source_that_reports_why_it_failed_is_quoted() -> None:
     found = await Sources(1).ask("API", fail(SourceError("database", "connection lost")))
 
     assert found == Unavailable("database", "connection lost")
@@ -65,7 +65,7 @@ async def test_a_call_that_will_not_be_cancelled_is_left_behind_until_close() ->
     assert ended
 
 
-async def test_a_late_failure_bothers_nobody(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_late_failure_bothers_no_one(caplog: pytest.LogCaptureFixture) -> None:
     async def spoil() -> None:
         try:
             await asyncio.sleep(60)

@@ -19,7 +19,7 @@ def default(settings: type[ApiSettings] | type[WorkerSettings], name: str) -> fl
     return float(settings.model_fields[name].default)
 
 
-def test_a_worker_takes_as_long_to_end_as_the_warning_says() -> None:
+def test_a_worker_takes_as_long_to_end_as_the_warning_reports() -> None:
     assert default(WorkerSettings, "stop_grace_s") == STOP_GRACE_S
 
 

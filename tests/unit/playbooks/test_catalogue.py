@@ -19,7 +19,7 @@ def test_reads_purpose_when_and_effect_over_several_lines() -> None:
 
 
 @pytest.mark.parametrize("docstring", ["", "Is it well?", "Is it well?\n\nWhen: always."])
-def test_refuses_a_playbook_that_does_not_say_what_it_is_for(docstring: str) -> None:
+def test_refuses_a_playbook_that_does_not_report_what_it_is_for(docstring: str) -> None:
     with pytest.raises(ValueError, match="playbook x"):
         read_docstring("x", docstring)
 
@@ -35,7 +35,7 @@ def test_every_change_can_be_planned_again_by_the_name_of_its_command() -> None:
     assert changes <= set(catalogue())
 
 
-def test_the_reading_playbooks_say_that_they_change_nothing() -> None:
+def test_the_reading_playbooks_report_that_they_change_nothing() -> None:
     assert (entry := find_entry("health"))
     assert "only reads" in entry.effect
 

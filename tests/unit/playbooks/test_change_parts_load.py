@@ -38,7 +38,7 @@ def test_what_cannot_be_seen_is_unknown() -> None:
     ]
 
 
-def test_where_nobody_beats_nothing_is_interrupted() -> None:
+def test_where_no_one_beats_nothing_is_interrupted() -> None:
     assert stopping(replace(BUSY, beats=[]), WORKERS) == ["no worker of ingest and enforcement is alive"]
 
 

@@ -26,7 +26,7 @@ COMPLETE = Facts(
     sources={"database": None, "Railway": None, "API": None},
     drift=SchemaDrift(2),
     gaps={"rollback": None, "scale": None},
-    phones=2,
+    outside_targets=2,
     is_monitored=True,
     schedule=Schedule({"ann": ANN}, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),)),
     targets=Targets(webhooks=["ann"]),
@@ -68,7 +68,7 @@ def test_a_group_that_cannot_be_used_names_faults_and_disabled_commands() -> Non
     assert "disabled: deployments, logs, env" in finding.detail
 
 
-def test_empty_lists_mean_nobody() -> None:
+def test_empty_lists_mean_no_one() -> None:
     found = by_name(replace(COMPLETE, operators=(), approvers=None))
 
     assert found["people.operators"].title == "no one can request a change"
@@ -92,7 +92,7 @@ def test_what_the_database_no_longer_has_is_named() -> None:
     assert (finding.status, finding.title) == (Status.FAIL, 'column "last_seen" does not exist')
 
 
-def test_changes_that_nobody_could_have_done_are_listed() -> None:
+def test_changes_that_no_one_could_have_done_are_listed() -> None:
     gaps = {"rollback": "no one can approve it for api", "scale": None}
 
     found = by_name(replace(COMPLETE, gaps=gaps))
@@ -102,7 +102,7 @@ def test_changes_that_nobody_could_have_done_are_listed() -> None:
     assert "policy" not in found
 
 
-def test_changes_whose_approvers_slack_does_not_tell_are_unknown() -> None:
+def test_changes_whose_approvers_slack_does_not_report_are_unknown() -> None:
     why = Unavailable("Slack", "the members of S0APPROVERS are not known")
 
     finding = by_name(replace(COMPLETE, gaps={"rollback": why, "scale": why}))["policy"]
@@ -119,8 +119,8 @@ def test_policy_that_cannot_be_used_is_a_fault_and_no_list_of_changes() -> None:
     assert not [name for name in found if name.startswith("policy")]
 
 
-def test_a_bot_that_can_wake_nobody_is_warned_of() -> None:
-    found = by_name(replace(COMPLETE, phones=0, is_monitored=False))
+def test_a_bot_that_can_wake_no_one_is_warned_of() -> None:
+    found = by_name(replace(COMPLETE, outside_targets=0, is_monitored=False))
 
     assert found["paging.targets"].status is Status.WARN
     assert "muted at night" in found["paging.targets"].detail
@@ -133,7 +133,7 @@ def test_without_an_on_call_file_incidents_reach_people_in_slack_only() -> None:
     assert finding.status is Status.WARN
 
 
-def test_a_mistake_in_the_on_call_file_is_said_once() -> None:
+def test_a_mistake_in_the_on_call_file_is_reported_once() -> None:
     broken = replace(COMPLETE, schedule=None, groups=[Group("oncall", ("oncall.toml line 3: …",))])
 
     assert [name for name in by_name(broken) if "oncall" in name] == ["settings.oncall"]

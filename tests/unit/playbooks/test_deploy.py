@@ -118,7 +118,7 @@ def test_the_lock_of_another_service_does_not_matter() -> None:
 def test_locks_that_cannot_be_read_refuse() -> None:
     refusal = refused(deploy.plan(replace(facts(), locks=AWAY), "api", [API], sha("e")))
 
-    assert refusal.is_unseen
+    assert refusal.is_unknown
 
 
 def test_pending_migrations_come_first() -> None:
@@ -128,7 +128,7 @@ def test_pending_migrations_come_first() -> None:
     assert made(deploy.plan(facts(), "api", [API], sha("e"))).impact[0] == "no migration is pending"
 
 
-def test_what_else_goes_on_is_said() -> None:
+def test_what_else_goes_on_is_reported() -> None:
     coming = replace(state(API), latest=deployment("x", sha("f"), status=DeploymentStatus.BUILDING))
     unsure = replace(facts(coming, stopped(INGEST)), migrations=AWAY)
 

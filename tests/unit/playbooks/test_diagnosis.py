@@ -469,7 +469,7 @@ def test_some_workers_that_are_left_are_counted_and_not_stopped() -> None:
     assert diagnosis.finding.next_step == NextStep("Restart ingest", "restart ingest")
 
 
-def test_only_the_log_tells_of_a_crash_loop() -> None:
+def test_only_the_log_reports_of_a_crash_loop() -> None:
     looping = [log(Service.INGEST, "[ingest_processor] CRITICAL: Crash loop detected after 10 failures")]
 
     [diagnosis] = seen(replace(KILLED, logs=looping)).diagnosed.diagnoses

@@ -55,7 +55,7 @@ def wrong(facts: Facts) -> list[Finding]:
     return [finding for finding in report(facts).findings if finding.status is not Status.OK]
 
 
-def test_without_trouble_each_area_is_one_line() -> None:
+def test_without_problem_each_area_is_one_line() -> None:
     found = report(WELL).findings
 
     assert worst(found) is Status.OK
@@ -118,7 +118,7 @@ TROUBLES: dict[str, tuple[Facts, Symptom]] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_trouble_comes_with_its_row_of_the_table(trouble: str) -> None:
+def test_a_problem_comes_with_its_row_of_the_table(trouble: str) -> None:
     facts, symptom = TROUBLES[trouble]
 
     [finding] = [finding for finding in wrong(facts) if finding.evidence.get("symptom") == symptom]
@@ -142,7 +142,7 @@ def test_a_stale_worker_is_stopped_and_started_by_a_button() -> None:
     assert finding.next_step.command == "restart ingest --through-zero"
 
 
-def test_an_exposure_is_counted_and_shown_to_the_asker_only() -> None:
+def test_an_exposure_is_counted_and_shown_to_the_requester_only() -> None:
     [finding] = wrong(replace(WELL, exposures=(Exposure("grants", "ops.job_queue", "anon", "SELECT"),)))
 
     assert finding.title == "1 kind of exposure in the database"
@@ -177,7 +177,7 @@ MISSING: dict[str, Callable[[Facts], Facts]] = {
 
 
 @pytest.mark.parametrize("fact", MISSING)
-def test_a_missing_fact_makes_its_area_unknown_and_says_why(fact: str) -> None:
+def test_a_missing_fact_makes_its_area_unknown_and_reports_why(fact: str) -> None:
     [finding] = wrong(MISSING[fact](WELL))
 
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "the reason")

@@ -77,7 +77,7 @@ def test_what_is_optional_is_judged_where_it_is() -> None:
         ("PORT", "http", "is malformed"),
     ],
 )
-def test_says_what_is_wrong_with_a_variable(name: str, value: str | None, words: str) -> None:
+def test_reports_what_is_wrong_with_a_variable(name: str, value: str | None, words: str) -> None:
     finding = wrong(facts(changed(**{name: value})))[name]
 
     assert finding.status is Status.FAIL
@@ -85,7 +85,7 @@ def test_says_what_is_wrong_with_a_variable(name: str, value: str | None, words:
 
 
 @pytest.mark.parametrize("port", [5432, 6543])
-def test_both_poolers_are_fine_and_are_told_apart(port: int) -> None:
+def test_both_poolers_are_fine_and_are_reported_apart(port: int) -> None:
     findings = check(facts(changed(SUPABASE_DB_URL=dsn(PROJECT, port))))[Service.API]
 
     detail = next(finding.detail for finding in findings if finding.check.endswith("SUPABASE_DB_URL"))

@@ -59,7 +59,7 @@ def test_the_steps_are_the_runbook_s_and_the_batch_is_taken_away() -> None:
     assert planned().services == frozenset()
 
 
-def test_it_is_kept_when_asked_for_and_says_how_to_take_it_away() -> None:
+def test_it_is_kept_when_asked_for_and_reports_how_to_take_it_away() -> None:
     made = plan(facts(), keep=True)
 
     assert isinstance(made, Plan)
@@ -70,7 +70,7 @@ def test_it_is_kept_when_asked_for_and_says_how_to_take_it_away() -> None:
 @pytest.mark.parametrize(
     ("environment", "risk"), [("prod", Risk.HIGH), ("staging", Risk.LOW), ("dev", Risk.LOW), ("qa", Risk.LOW)]
 )
-def test_only_production_needs_somebody_else(environment: str, risk: Risk) -> None:
+def test_only_production_needs_another_person(environment: str, risk: Risk) -> None:
     assert planned(environment=environment, api=replace(HEALTHY, environment=environment)).risk is risk
 
 
@@ -100,13 +100,13 @@ def test_a_worker_at_the_limit_counts() -> None:
     assert planned(load=load(beats=[beat("i-1", age_s=300)]))
 
 
-def test_a_source_that_is_silent_says_nothing_about_a_plan_that_was_approved() -> None:
+def test_a_source_that_is_silent_reports_nothing_about_a_plan_that_was_approved() -> None:
     silent = plan(facts(api=Unavailable("API", "no answer within 5 s")))
     degraded = plan(facts(api=replace(HEALTHY, status="degraded")))
 
     assert isinstance(silent, NoPlan)
     assert isinstance(degraded, NoPlan)
-    assert (silent.is_unseen, degraded.is_unseen) == (True, False)
+    assert (silent.is_unknown, degraded.is_unknown) == (True, False)
 
 
 def test_hidden_workers_are_a_warning_not_a_refusal() -> None:
@@ -115,7 +115,7 @@ def test_hidden_workers_are_a_warning_not_a_refusal() -> None:
     assert "row-level security may hide workers" in made.warnings[0]
 
 
-def test_what_waits_before_it_and_what_was_left_are_told() -> None:
+def test_what_waits_before_it_and_what_was_left_are_reported() -> None:
     made = planned(load=load(beats=[beat("i-1")], pending=318), left=left("b-1", "b-2"))
 
     assert any("318 pending may go first" in line for line in made.warnings)

@@ -20,7 +20,7 @@ from tests.unit.playbooks.healthy import HEALTHY, NOW, beat, serving
 AWAY = Unavailable("database", "connection refused")
 
 
-def test_all_well_is_said_in_one_line_and_told_by_subject() -> None:
+def test_all_well_is_reported_in_one_line_and_reported_by_subject() -> None:
     seen = report(HEALTHY)
 
     assert (seen.status, seen.headline) == (Status.OK, "prod is healthy")
@@ -37,7 +37,7 @@ def test_what_is_wrong_is_in_the_headline_and_comes_first() -> None:
     assert seen.cause.finding.next_step.command == "restart ingest --through-zero"
 
 
-def test_the_unknown_commit_of_a_service_that_is_down_is_no_second_trouble() -> None:
+def test_the_unknown_commit_of_a_service_that_is_down_is_no_second_problem() -> None:
     crashed = replace(serving(Service.INGEST), active=())
 
     seen = report(
@@ -81,7 +81,7 @@ SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "serv
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_each_missing_source_makes_it_unknown_and_says_why(source: str) -> None:
+def test_each_missing_source_makes_it_unknown_and_reports_why(source: str) -> None:
     missing: dict[str, Any] = {source: Unavailable("somewhere", "the reason")}
 
     seen = report(replace(HEALTHY, **missing))
@@ -91,7 +91,7 @@ def test_each_missing_source_makes_it_unknown_and_says_why(source: str) -> None:
     assert any("the reason" in finding.detail for finding in seen.findings)
 
 
-def test_an_api_that_is_silent_while_railway_answers_is_down_as_its_page_says() -> None:
+def test_an_api_that_is_silent_while_railway_answers_is_down_as_its_page_reports() -> None:
     silent = Unavailable("API", "no answer within 5 s", is_outage=True)
 
     seen = report(replace(HEALTHY, api=silent, intake=silent))
@@ -120,7 +120,7 @@ def test_rows_that_may_be_hidden_are_never_green() -> None:
     assert next(line for line in seen.lines if line.subject == "queue").status is Status.UNKNOWN
 
 
-def test_without_a_database_the_rest_is_still_told() -> None:
+def test_without_a_database_the_rest_is_still_reported() -> None:
     seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY, locks=AWAY))
 
     assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
@@ -131,7 +131,7 @@ def test_without_a_database_the_rest_is_still_told() -> None:
     ]
 
 
-def test_a_disagreeing_commit_is_told_with_its_service() -> None:
+def test_a_disagreeing_commit_is_reported_with_its_service() -> None:
     old = replace(HEALTHY, api=ApiHealth(200, "ok", "prod", "0ddba110", True, NOW, 12))
 
     assert report(old).headline.startswith("prod is not healthy: api runs 0ddba110, not a1b2c3d4")

@@ -66,7 +66,7 @@ def test_every_stale_worker_is_shown_as_such_while_replicas_are_unknown() -> Non
     assert states(facts(beat("a", 301), beat("b"), ingest=silent)) == [(State.STALE, "a"), (State.BEATING, "b")]
 
 
-def test_workers_that_said_goodbye_are_counted_and_not_listed() -> None:
+def test_workers_that_reported_goodbye_are_counted_and_not_listed() -> None:
     seen = facts(beat("left", status="stopped"), ingest=0)
 
     assert states(seen) == []
@@ -87,7 +87,7 @@ def test_one_service_alone_has_its_own_findings() -> None:
     assert [finding.service for finding in found] == [Service.ENFORCEMENT]
 
 
-def test_nothing_readable_lists_nothing_and_says_so() -> None:
+def test_nothing_readable_lists_nothing_and_reports_so() -> None:
     away = Facts(NOW, Unavailable("database", "away"), {}, StaleLimits(LIMIT))
 
     assert list_workers(away) == []

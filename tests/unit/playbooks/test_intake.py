@@ -23,7 +23,7 @@ def test_batches_that_went_through_are_fine() -> None:
     assert worst(check(Facts(FINE, [batch()], []))) is Status.OK
 
 
-def test_rows_that_did_not_pass_are_told_and_no_warning() -> None:
+def test_rows_that_did_not_pass_are_reported_and_no_warning() -> None:
     finding = check(Facts(FINE, [batch(failed=1)], []))[-1]
 
     assert (finding.status, finding.detail) == (Status.OK, "1 with rows that did not pass")
@@ -36,7 +36,7 @@ def test_a_failed_batch_is_a_warning_with_a_next_step() -> None:
     assert finding.next_step is not None
 
 
-def test_no_batch_at_all_is_fine_and_said() -> None:
+def test_no_batch_at_all_is_fine_and_reported() -> None:
     assert check(Facts(FINE, [], []))[-1].title == "no batch was ever uploaded"
 
 
@@ -71,7 +71,7 @@ def test_a_batch_of_which_no_row_passed_is_wrong_and_leads_to_the_reasons() -> N
         (batch("processing", failed=3), Status.OK, "processing: 100 % of 3 rows checked"),
     ],
 )
-def test_says_what_became_of_one_batch(looked_at: Batch, status: Status, title: str) -> None:
+def test_reports_what_became_of_one_batch(looked_at: Batch, status: Status, title: str) -> None:
     [finding] = check_batch(looked_at, [RowFault("County: empty", 1)])
 
     assert (finding.status, finding.title) == (status, title)

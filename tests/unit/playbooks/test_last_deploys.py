@@ -72,7 +72,7 @@ def test_a_restart_is_none_either_and_takes_no_deploy_away() -> None:
     assert words(INGEST, act("RestartDeployment", "bad"), ingest=[made("bad", "e")]).startswith("deploy e0123456")
 
 
-def test_what_a_run_made_says_which_and_by_whom() -> None:
+def test_what_a_run_made_reports_which_and_by_whom() -> None:
     back = [made("back", "8")]
 
     assert words(INGEST, act("RollBackDeployment", "back"), ingest=back) == (
@@ -94,7 +94,7 @@ def test_it_is_none_of_late_beyond_the_limit() -> None:
     assert words(INGEST, ingest=[made("a", "e", minutes=minutes + 1)]).startswith("no deploy")
 
 
-def test_nothing_is_said_of_a_service_that_railway_did_not_show() -> None:
+def test_nothing_is_reported_of_a_service_that_railway_did_not_show() -> None:
     assert last_deploys(Facts(NOW, {}, (), lambda _: ""), INGEST) == ""
 
 

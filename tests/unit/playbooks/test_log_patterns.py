@@ -77,7 +77,7 @@ def test_idleness_is_neither() -> None:
 
 
 @pytest.mark.parametrize("line", NEITHER)
-def test_other_lines_tell_nothing(line: str) -> None:
+def test_other_lines_report_nothing(line: str) -> None:
     assert recognise(line) is None
 
 

@@ -105,7 +105,7 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:  # noqa: C901 - one line a kind
 
 
 @given(plans())
-def test_a_refusal_says_why_and_what_next(made: Plan | NoPlan) -> None:
+def test_a_refusal_reports_why_and_what_next(made: Plan | NoPlan) -> None:
     if isinstance(made, NoPlan):
         assert made.why
         assert made.what_next
@@ -160,7 +160,7 @@ def test_a_soak_falls_back_to_fewer_than_it_watches(made: Plan | NoPlan) -> None
 
 
 @given(plans())
-def test_nothing_but_the_emergency_stop_runs_without_anybody(made: Plan | NoPlan) -> None:
+def test_nothing_but_the_emergency_stop_runs_without_anyone(made: Plan | NoPlan) -> None:
     if isinstance(made, Plan):
         assert (made.risk is Risk.BREAK_GLASS) is (made.playbook == "stop-workers")
         assert not any(isinstance(step, VerifyNothingRuns) for step in made.steps)

@@ -33,7 +33,7 @@ def words(facts: Facts) -> list[str]:
     return [one.words for one in recent_changes(facts).happenings]
 
 
-def test_deployments_and_migrations_are_told_newest_first() -> None:
+def test_deployments_and_migrations_are_reported_newest_first() -> None:
     applied = AppliedMigration("20251202000500", "incidents", NOW - 5 * MINUTE, None)
     facts = replace(
         QUIET,
@@ -110,7 +110,7 @@ def test_migrations_of_one_go_are_one_line() -> None:
     ]
 
 
-def test_what_is_older_than_two_hours_is_not_told() -> None:
+def test_what_is_older_than_two_hours_is_not_reported() -> None:
     listed = [deployment(LOOK_BACK), deployment(LOOK_BACK + timedelta(seconds=1))]
 
     assert len(words(replace(QUIET, deployments={Service.API: listed}))) == 1
@@ -125,7 +125,7 @@ def test_a_source_that_is_away_is_unknown_and_hides_nothing_else() -> None:
     assert changes.unknown == ("deployments of api: no answer within 5 s", "runs: no answer within 5 s")
 
 
-def test_scaling_by_hand_is_told_with_what_is_known_of_its_time() -> None:
+def test_scaling_by_hand_is_reported_with_what_is_known_of_its_time() -> None:
     [told] = recent_changes(replace(QUIET, scalings=[SCALED])).happenings
 
     assert told.words == (
@@ -146,7 +146,7 @@ def test_scaling_by_hand_is_told_with_what_is_known_of_its_time() -> None:
     ],
     ids=["during it", "since it", "until it", "before it", "after it", "another service"],
 )
-def test_what_a_run_of_ours_scaled_is_told_by_the_run_alone(
+def test_what_a_run_of_ours_scaled_is_reported_by_the_run_alone(
     started: float, ended: float | None, service: Service, is_told: bool
 ) -> None:
     run = replace(

@@ -61,7 +61,7 @@ def test_a_group_is_capped(there: int, moved: int) -> None:
     assert len(requeued) == moved
 
 
-def test_says_how_many_there_are() -> None:
+def test_reports_how_many_there_are() -> None:
     assert made(plan(facts([job(1)], total=340), "g-1a2b3c4d")).impact[0].startswith("1 of 340 of type")
 
 
@@ -94,10 +94,10 @@ def test_without_orphans_there_is_nothing_to_do() -> None:
 def test_without_the_database_there_is_no_plan() -> None:
     away = Unavailable("database", "no answer within 5 s")
 
-    assert refused(plan(replace(facts([]), chosen=away), "job-1")).is_unseen
+    assert refused(plan(replace(facts([]), chosen=away), "job-1")).is_unknown
 
 
-def test_nobody_to_work_on_them_is_a_warning() -> None:
+def test_no_one_to_work_on_them_is_a_warning() -> None:
     assert made(plan(replace(facts([job(1)]), load=load()), "job-1")).warnings == (
         "no worker is alive: they will wait",
     )

@@ -80,7 +80,7 @@ def test_freezes_goes_back_locks_and_proves() -> None:
     assert planned.undo == f"rollback api to {sha('c')[:8]}"
 
 
-def test_says_what_it_does_in_words_and_numbers() -> None:
+def test_reports_what_it_does_in_words_and_numbers() -> None:
     busy = load(beats=[beat("ingest-1")], running=[running_job(1, "ingest-1", age_s=240)], pending=318)
 
     planned = made(plan(replace(facts(), load=busy), "ingest", [INGEST], sha("b")))
@@ -107,7 +107,7 @@ def test_names_the_variables_that_changed_after_the_target_was_deployed() -> Non
     )
 
 
-def test_variables_that_nobody_knows_of_are_said_to_be_unknown() -> None:
+def test_variables_that_no_one_knows_of_are_reported_to_be_unknown() -> None:
     blind = replace(facts(), variable_changes={API: Unavailable("Railway", "Not Authorized")})
 
     planned = made(plan(blind, "api", [API], sha("b")))
@@ -328,7 +328,7 @@ def list_of(some: Facts) -> list[Deployment]:
     return list(listed)
 
 
-def test_what_is_not_proven_is_said_once() -> None:
+def test_what_is_not_proven_is_reported_once() -> None:
     brief = deployment("b-api", sha("b"), age_h=1.5, status=REMOVED, ended_h=1)
 
     planned = made(plan(facts(api=[deployment("d-api", sha("c")), brief]), "api", [API], sha("b")))

@@ -72,7 +72,7 @@ def test_the_previous_successful_one_comes_first() -> None:
     ("served", "words"),
     [(PROVEN_AFTER, "ran 60 min, no"), (PROVEN_AFTER - timedelta(seconds=1), "ran 59 min, not an hour yet, no")],
 )
-def test_its_evidence_says_when_it_ran_less_than_an_hour(served: timedelta, words: str) -> None:
+def test_its_evidence_reports_when_it_ran_less_than_an_hour(served: timedelta, words: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
 
     best = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED)[0]

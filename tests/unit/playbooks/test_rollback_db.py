@@ -130,7 +130,7 @@ def test_only_with_a_prepared_file() -> None:
     refusal = refused(plan(replace(facts(), rollbacks={}), NEW))
 
     assert refusal.why == f"there is no sql/rollbacks/{NEW}_rollback.sql"
-    assert not refusal.is_unseen
+    assert not refusal.is_unknown
 
 
 def test_the_first_migration_leads_to_none() -> None:
@@ -146,7 +146,7 @@ def test_nothing_is_planned_blindly(source: str) -> None:
     away = Unavailable("a source", "no answer within 5 s")
     blind = replace(facts(), **{source: dict.fromkeys(Service, away) if source == "deployments" else away})  # type: ignore[arg-type]
 
-    assert refused(plan(blind, NEW)).is_unseen
+    assert refused(plan(blind, NEW)).is_unknown
 
 
 def test_bot_without_a_role_that_may_undo_migrations_plans_nothing() -> None:

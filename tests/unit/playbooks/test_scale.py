@@ -103,7 +103,7 @@ def test_to_zero_stops_gracefully_and_looks_for_orphans() -> None:
     assert planned.risk is Risk.HIGH
 
 
-def test_to_zero_says_what_is_interrupted() -> None:
+def test_to_zero_reports_what_is_interrupted() -> None:
     busy = load(
         beats=[beat("ingest-1"), beat("ingest-2"), beat("enforcement-1", Service.ENFORCEMENT)],
         running=[running_job(1, "ingest-1", age_s=240), running_job(2, "enforcement-1"), running_job(3, "ingest-2")],
@@ -200,7 +200,7 @@ def test_the_unknown_limit_of_a_pooler_is_a_warning(pooled: bool) -> None:
     assert any("DATABASE_CONNECTION_LIMIT" in warning for warning in warnings) is pooled
 
 
-def test_what_the_database_does_not_tell_is_a_warning() -> None:
+def test_what_the_database_does_not_report_is_a_warning() -> None:
     silent = replace(load(), queue=AWAY, running=AWAY, beats=AWAY)
 
     planned = made(plan(replace(facts(), load=silent, connections=AWAY), INGEST, 2))

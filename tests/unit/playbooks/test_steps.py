@@ -39,7 +39,7 @@ def example(kind: type[Step]) -> Step:
 
 
 @pytest.mark.parametrize("kind", STEPS.values(), ids=STEPS.keys())
-def test_each_step_says_what_it_does(kind: type[Step]) -> None:
+def test_each_step_reports_what_it_does(kind: type[Step]) -> None:
     words = example(kind).describe()
 
     assert words[0].isupper()
@@ -58,7 +58,7 @@ def test_one_worker_beats(expected: int, words: str) -> None:
     assert VerifyHeartbeats(Service.INGEST, expected, 60).describe() == f"Verify that {words}"
 
 
-def test_a_stored_step_says_the_same() -> None:
+def test_a_stored_step_reports_the_same() -> None:
     step = DeployCommit(Service.API, "8d02b64e" * 5, None)
 
     assert describe_stored(encode_step(step)) == "Build and deploy 8d02b64e to api"
@@ -81,5 +81,5 @@ def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
         (RequeueJobs(("a", "b")), "ops.requeue_jobs('{a,b}'::uuid[]"),
     ],
 )
-def test_a_step_says_where_to_click_or_what_to_type(step: Step, told: str) -> None:
+def test_a_step_reports_where_to_click_or_what_to_type(step: Step, told: str) -> None:
     assert told in (step.by_hand() or "")

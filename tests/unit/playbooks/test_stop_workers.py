@@ -20,7 +20,7 @@ def facts(*changed: ServiceState) -> Facts:
     return Facts("prod", states(*changed), load(), dashboard="https://railway.com/project/p")
 
 
-def test_tells_all_to_stop_before_it_waits_for_the_first() -> None:
+def test_reports_all_to_stop_before_it_waits_for_the_first() -> None:
     planned = made(plan(facts(state(INGEST, replicas=3)), reason="wrong amounts"))
 
     assert planned.steps == (
@@ -39,7 +39,7 @@ def test_the_way_back_has_the_former_counts() -> None:
     assert made(plan(facts(state(INGEST, replicas=3)))).undo == "scale ingest 3; scale enforcement 1"
 
 
-def test_counts_what_runs_when_railway_does_not_say_what_is_configured() -> None:
+def test_counts_what_runs_when_railway_does_not_report_what_is_configured() -> None:
     unknown = state(INGEST, replicas=2)
 
     assert made(plan(facts(replace(unknown, replicas_configured=None)), [INGEST])).undo == "scale ingest 2"
@@ -60,7 +60,7 @@ def test_one_that_crashes_all_the_time_is_stopped_too() -> None:
     assert planned.steps[0] == StopService(INGEST, "d-ingest", 1)
 
 
-def test_says_what_it_interrupts() -> None:
+def test_reports_what_it_interrupts() -> None:
     busy = load(beats=[beat("ingest-1")], running=[running_job(1, "ingest-1", age_s=240)], pending=318)
 
     planned = made(plan(replace(facts(), load=busy), [INGEST]))
@@ -75,7 +75,7 @@ def test_needs_no_database() -> None:
     assert made(plan(blind)).hash == made(plan(facts())).hash
 
 
-def test_without_railway_it_says_how_to_do_it_by_hand() -> None:
+def test_without_railway_it_reports_how_to_do_it_by_hand() -> None:
     refusal = plan(replace(facts(), states=Unavailable("Railway", "HTTP 500")))
 
     assert isinstance(refusal, NoPlan)
@@ -109,4 +109,4 @@ def test_names_the_way_by_hand_when_nothing_was_known() -> None:
     none = plan(known)
 
     assert isinstance(none, NoPlan)
-    assert none.is_unseen
+    assert none.is_unknown

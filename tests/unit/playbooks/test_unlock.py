@@ -47,7 +47,7 @@ def test_without_lock_and_freeze_there_is_nothing_to_do() -> None:
     refusal = plan(Facts("prod", NOW, {}, auto_deploy=True), API, "mended")
 
     assert isinstance(refusal, NoPlan)
-    assert not refusal.is_unseen
+    assert not refusal.is_unknown
 
 
 @pytest.mark.parametrize(("locks", "auto_deploy"), [(AWAY, True), ({}, AWAY)])
@@ -55,4 +55,4 @@ def test_what_cannot_be_read_is_no_plan(locks: Locks, auto_deploy: bool | Unavai
     refusal = plan(Facts("prod", NOW, locks, auto_deploy), API, "mended")
 
     assert isinstance(refusal, NoPlan)
-    assert refusal.is_unseen
+    assert refusal.is_unknown

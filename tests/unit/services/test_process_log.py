@@ -23,7 +23,7 @@ def test_names_the_class_and_the_place_and_never_the_text() -> None:
     assert "canary" not in text
 
 
-def test_tells_the_reason_of_our_own_errors() -> None:
+def test_reports_the_reason_of_our_own_errors() -> None:
     assert describe_error(raised(SourceError("database", "connection lost"))).startswith(
         "SourceError: database: connection lost at test_process_log.py:"
     )

@@ -106,7 +106,7 @@ def incident_store(engine: Engine) -> IncidentStore:
     """The incidents' part, put together with the watch as `bot.wiring` does."""
     rules = default_rules()
     messages = AlertMessages(rules, channel="c", home=incident_thread_of, owners=owners_of)
-    incident_store = IncidentStore(Place("prod", "c", None, ()), write_alert=messages.say)
+    incident_store = IncidentStore(Place("prod", "c", None, ()), write_alert=messages.write)
     on_alert = AlertRouting(incident_store).on_alert
     message_writer = AlertMessageWriter(rules, messages, environment="prod", metrics=Metrics(), on_alert=on_alert)
     engine.watch = Evaluator(engine.world, engine.database, rules, message_writer, wake_ups=WakeUps())

@@ -68,7 +68,7 @@ async def test_asking_for_more_people_takes_the_acknowledgement_back(
     assert (await message(engine)).startswith(f"🔴 {STALE}")
 
 
-async def test_once_it_is_over_it_says_so_and_who_has_to_resolve_it(
+async def test_once_it_is_over_it_reports_so_and_who_has_to_resolve_it(
     engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)

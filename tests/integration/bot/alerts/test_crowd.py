@@ -15,7 +15,7 @@ COUNT = 40
 
 
 @pytest.mark.timeout(180)
-async def test_forty_alerts_are_told_once_each_while_bots_are_killed_and_slack_is_down(stage: Stage) -> None:
+async def test_forty_alerts_are_reported_once_each_while_bots_are_killed_and_slack_is_down(stage: Stage) -> None:
     crowd = Crowd(stage, count=COUNT, channels=20)
     await crowd.start_bots(2)
     writing = asyncio.create_task(crowd.write())

@@ -49,7 +49,7 @@ async def test_when_all_is_well_nothing_is_stored(engine: Engine) -> None:
         ("status, attempts, max_attempts, updated_at", "'failed', 5, 5, now()", "exhausted"),
     ],
 )
-async def test_a_fault_in_the_queue_is_told(
+async def test_a_fault_in_the_queue_is_reported(
     engine: Engine, working: System, columns: str, values: str, fingerprint: str
 ) -> None:
     queue(working, columns, values)
@@ -59,7 +59,7 @@ async def test_a_fault_in_the_queue_is_told(
     assert (await engine.alerts())[fingerprint].state is AlertState.FIRING
 
 
-async def test_an_orphan_is_told_after_five_minutes(engine: Engine, working: System) -> None:
+async def test_an_orphan_is_reported_after_five_minutes(engine: Engine, working: System) -> None:
     queue(working, "status, locked_at, locked_by", "'processing', now(), 'nobody'")
     await engine.tick()
     assert (await engine.alerts())["orphaned"].state is AlertState.PENDING
@@ -70,7 +70,7 @@ async def test_an_orphan_is_told_after_five_minutes(engine: Engine, working: Sys
     assert (await engine.alerts())["orphaned"].state is AlertState.FIRING
 
 
-async def test_a_grant_to_strangers_is_told(engine: Engine, working: System) -> None:
+async def test_a_grant_to_strangers_is_reported(engine: Engine, working: System) -> None:
     working.run("GRANT SELECT ON ops.intake_logs TO anon")
 
     await engine.tick()
@@ -78,7 +78,7 @@ async def test_a_grant_to_strangers_is_told(engine: Engine, working: System) -> 
     assert [event.fingerprint for event in engine.events] == ["grants.grants"]
 
 
-async def test_what_the_bot_may_not_read_is_told_as_blindness(engine: Engine, working: System) -> None:
+async def test_what_the_bot_may_not_read_is_reported_as_blindness(engine: Engine, working: System) -> None:
     working.run("REVOKE SELECT ON ops.job_queue FROM dragonfly_bot")
 
     await engine.tick()
@@ -141,7 +141,7 @@ async def test_the_first_look_after_a_start_is_one_digest(engine: Engine, workin
     assert "and 1 more alert" in message.text
 
 
-async def test_another_start_says_nothing_again(engine: Engine, working: System) -> None:
+async def test_another_start_reports_nothing_again(engine: Engine, working: System) -> None:
     kill(working)
     await engine.tick()
     before = await engine.said()
@@ -153,7 +153,7 @@ async def test_another_start_says_nothing_again(engine: Engine, working: System)
     assert len(engine.events) == 1
 
 
-async def test_a_worker_that_is_back_is_told_in_the_same_message(engine: Engine, working: System) -> None:
+async def test_a_worker_that_is_back_is_reported_in_the_same_message(engine: Engine, working: System) -> None:
     kill(working)
     await engine.tick()
     revive(working)
@@ -176,7 +176,7 @@ async def test_each_decision_is_kept_with_its_reason(engine: Engine, working: Sy
     assert (resolved.decision, resolved.reason) == ("resolved", "ingest 1 of 1 alive")
 
 
-async def test_after_a_time_in_which_nobody_looked_stale_beats_are_no_news(engine: Engine, working: System) -> None:
+async def test_after_a_time_in_which_no_one_looked_stale_beats_are_no_news(engine: Engine, working: System) -> None:
     await engine.tick()
     kill(working)
     working.run("UPDATE chatops.watch SET looked_at = now() - interval '2 minutes'")
@@ -206,7 +206,7 @@ def start_run(conn: psycopg.Connection[Any]) -> None:
     )
 
 
-async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_be_told(
+async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_be_reported(
     engine: Engine, working: System
 ) -> None:
     with psycopg.connect(engine.urls.superuser, autocommit=True) as conn:

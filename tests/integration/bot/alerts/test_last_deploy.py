@@ -63,7 +63,7 @@ async def test_a_deploy_that_crashes_is_named_and_not_that_of_another_service(en
 
 
 @pytest.mark.usefixtures("old")
-async def test_an_api_that_was_not_deployed_lately_says_so(engine: Engine, outside: Outside) -> None:
+async def test_an_api_that_was_not_deployed_lately_reports_so(engine: Engine, outside: Outside) -> None:
     outside.api_refuses = True
 
     line = await page_of(engine, "api")

@@ -40,7 +40,7 @@ async def lead(world: World) -> Fence:
     return Fence("me", epoch)
 
 
-async def test_event_tells_what_became_of_the_alert(world: World, system: System) -> None:
+async def test_event_reports_what_became_of_the_alert(world: World, system: System) -> None:
     told: list[AlertEvent] = []
 
     async def act(_conn: Connection, event: AlertEvent) -> None:
@@ -63,7 +63,7 @@ async def test_event_tells_what_became_of_the_alert(world: World, system: System
     ]
 
 
-async def test_alert_is_not_stored_when_nobody_could_act_on_it(world: World, system: System) -> None:
+async def test_alert_is_not_stored_when_no_one_could_act_on_it(world: World, system: System) -> None:
     async def fail(_conn: Connection, _event: AlertEvent) -> None:
         raise SourceError("database", "away")
 

@@ -43,7 +43,7 @@ async def blocks(engine: Engine, key: str) -> str:
 @pytest.fixture(autouse=True)
 def always_asks(engine: Engine) -> None:
     """Railway, at each look."""
-    engine.world.settings = replace(engine.world.settings, watching=EvaluatorSettings(railway_every_s=0))
+    engine.world.settings = replace(engine.world.settings, evaluator=EvaluatorSettings(railway_every_s=0))
 
 
 async def look_until_it_fires(engine: Engine, fingerprint: str) -> None:

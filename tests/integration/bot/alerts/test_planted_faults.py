@@ -99,7 +99,7 @@ def name(fault: Fault) -> str:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name)
-async def test_a_planted_fault_is_told_with_its_next_steps_and_is_over_once_it_is_mended(
+async def test_a_planted_fault_is_reported_with_its_next_steps_and_is_over_once_it_is_fixed(
     scene: Scene, fault: Fault
 ) -> None:
     fault.plant(scene)
@@ -118,7 +118,7 @@ async def test_a_planted_fault_is_told_with_its_next_steps_and_is_over_once_it_i
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name)
-async def test_what_is_just_within_the_limit_is_not_told(scene: Scene, fault: Fault) -> None:
+async def test_what_is_just_within_the_limit_is_not_reported(scene: Scene, fault: Fault) -> None:
     fault.below(scene)
 
     await look(scene, fault)

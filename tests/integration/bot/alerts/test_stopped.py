@@ -83,7 +83,7 @@ async def test_it_is_paged_once_a_run_of_ours_started_it_again(engine: Engine, a
     assert told["heartbeats.ingest"] is AlertState.FIRING
 
 
-async def test_what_nobody_stopped_is_paged(after_six_minutes: Any) -> None:
+async def test_what_no_one_stopped_is_paged(after_six_minutes: Any) -> None:
     told = await after_six_minutes(not_active(made("REMOVED")))
 
     assert told["heartbeats.ingest"] is AlertState.FIRING

@@ -47,7 +47,7 @@ may = "approve"
 who = ["approvers"]
 """
 
-MakeDesk = Callable[..., ApprovalService]
+MakeApprovalService = Callable[..., ApprovalService]
 MakePlan = Callable[..., Plan]
 
 
@@ -88,8 +88,8 @@ async def slack(workspace: Workspace) -> AsyncIterator[SlackClient]:
 
 
 @pytest.fixture
-async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[MakeDesk]:
-    """`make_desk(operators=…, approvers=…)`: one more replica's desk. It asks Slack at every decision."""
+async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIterator[MakeApprovalService]:
+    """`make_approval_service(operators=…, approvers=…)`: one more replica's desk. It asks Slack at every decision."""
     databases, asking = [], []
 
     def make(
@@ -120,8 +120,8 @@ async def make_desk(database_urls: DatabaseUrls, slack: SlackClient) -> AsyncIte
 
 
 @pytest.fixture
-def approval_service(make_desk: MakeDesk) -> ApprovalService:
-    return make_desk()
+def approval_service(make_approval_service: MakeApprovalService) -> ApprovalService:
+    return make_approval_service()
 
 
 class Books:

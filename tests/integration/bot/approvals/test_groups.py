@@ -81,7 +81,7 @@ async def test_client_lists_members_and_knows_accounts(slack: SlackClient, works
         await slack.list_group_members("S0NONE")
 
 
-async def test_members_are_those_that_slack_tells(make_groups: MakeGroups) -> None:
+async def test_members_are_those_that_slack_reports(make_groups: MakeGroups) -> None:
     people = await make_groups().people()
 
     assert people.workspace == model.TEAM.id
@@ -147,7 +147,7 @@ async def test_group_that_is_gone_has_no_members_any_more(
     assert "no_such_subteam" in known.why
 
 
-async def test_slow_slack_delays_nobody_for_long(make_groups: MakeGroups, workspace: Workspace) -> None:
+async def test_slow_slack_delays_no_one_for_long(make_groups: MakeGroups, workspace: Workspace) -> None:
     groups = make_groups(timeout_s=0.1)
     workspace.faults.plant(METHOD, FaultKind.SLOW, seconds=600)
 
@@ -157,7 +157,7 @@ async def test_slow_slack_delays_nobody_for_long(make_groups: MakeGroups, worksp
     assert isinstance(people.members(GROUP), Unavailable)
 
 
-async def test_members_are_kept_young_without_anybody_asking(make_groups: MakeGroups, workspace: Workspace) -> None:
+async def test_members_are_kept_young_without_anyone_asking(make_groups: MakeGroups, workspace: Workspace) -> None:
     groups = make_groups(fresh_s=0, keep_every_s=0.01)
 
     keeping = asyncio.create_task(groups.keep())
@@ -217,7 +217,7 @@ async def test_accounts_of_members_and_of_named_users_are_kept_in_mind(
     await groups.aclose()
 
 
-async def test_who_is_gone_from_slack_is_told_from_what_is_kept(
+async def test_who_is_gone_from_slack_is_reported_from_what_is_kept(
     slack: SlackClient, clock: Clock, workspace: Workspace
 ) -> None:
     workspace.groups["S0EMPTY"] = replace(model.APPROVERS, id="S0EMPTY", users=())

@@ -25,7 +25,16 @@ from services.domain.runs import RunState
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+from tests.integration.bot.approvals.conftest import (
+    ANN,
+    BEN,
+    OLIVIA,
+    Books,
+    MakeApprovalService,
+    MakePlan,
+    request,
+    say,
+)
 from tests.integration.conftest import Pooled
 
 ROUNDS, EXECUTIONS, CHAOS_ROUNDS = 200, 20, 1000
@@ -53,24 +62,30 @@ async def race(desks: tuple[ApprovalService, ApprovalService], make_plan: MakePl
 
 
 async def test_two_approvers_in_the_same_instant_approve_once(
-    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
-    await race((make_desk(**LISTED), make_desk(**LISTED)), make_plan, books, ROUNDS)
+    await race((make_approval_service(**LISTED), make_approval_service(**LISTED)), make_plan, books, ROUNDS)
 
 
 async def test_two_approvers_approve_once_through_a_transaction_pooler_too(
-    make_desk: MakeDesk, make_plan: MakePlan, books: Books, database_urls: DatabaseUrls, pooled: Pooled
+    make_approval_service: MakeApprovalService,
+    make_plan: MakePlan,
+    books: Books,
+    database_urls: DatabaseUrls,
+    pooled: Pooled,
 ) -> None:
     dsn = pooled(database_urls.bot)
 
-    await race((make_desk(**LISTED, dsn=dsn), make_desk(**LISTED, dsn=dsn)), make_plan, books, 40)
+    await race(
+        (make_approval_service(**LISTED, dsn=dsn), make_approval_service(**LISTED, dsn=dsn)), make_plan, books, 40
+    )
 
 
 @pytest.mark.chaos
 async def test_two_approvers_in_the_same_instant_approve_once_in_a_thousand_rounds(
-    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
-    await race((make_desk(**LISTED), make_desk(**LISTED)), make_plan, books, CHAOS_ROUNDS)
+    await race((make_approval_service(**LISTED), make_approval_service(**LISTED)), make_plan, books, CHAOS_ROUNDS)
 
 
 async def race_to_run(
@@ -86,7 +101,7 @@ async def race_to_run(
     async def make_again(_parameters: object, _world: World) -> Plan:
         return plan
 
-    settings = replace(Settings.from_environment({}), runs=RunSettings(look_every_s=0.02))
+    settings = replace(Settings.from_environment({}), runs=RunSettings(check_every_s=0.02))
     gears = [
         Dependencies(
             database,
@@ -130,24 +145,28 @@ async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Datab
 
 
 async def test_double_approvals_are_one_execution(
-    make_desk: MakeDesk, databases: Sequence[Database], make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, databases: Sequence[Database], make_plan: MakePlan, books: Books
 ) -> None:
-    await race_to_run((make_desk(**LISTED), make_desk(**LISTED)), databases, make_plan, books, EXECUTIONS)
+    await race_to_run(
+        (make_approval_service(**LISTED), make_approval_service(**LISTED)), databases, make_plan, books, EXECUTIONS
+    )
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
 async def test_double_approvals_are_one_execution_in_a_thousand_rounds(
-    make_desk: MakeDesk, databases: Sequence[Database], make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, databases: Sequence[Database], make_plan: MakePlan, books: Books
 ) -> None:
-    await race_to_run((make_desk(**LISTED), make_desk(**LISTED)), databases, make_plan, books, CHAOS_ROUNDS)
+    await race_to_run(
+        (make_approval_service(**LISTED), make_approval_service(**LISTED)), databases, make_plan, books, CHAOS_ROUNDS
+    )
 
 
 async def test_both_halves_of_a_critical_approval_in_the_same_instant_make_it_whole(
-    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     """Each sees the other's: never do both believe that one is missing still."""
-    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    first, second = make_approval_service(**LISTED), make_approval_service(**LISTED)
     for _ in range(20):
         run = await first.file(make_plan(Risk.CRITICAL, playbook="rollback-db"), request(OLIVIA))
 
@@ -161,9 +180,9 @@ async def test_both_halves_of_a_critical_approval_in_the_same_instant_make_it_wh
 
 
 async def test_approval_and_denial_in_the_same_instant_are_one_of_them(
-    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
-    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    first, second = make_approval_service(**LISTED), make_approval_service(**LISTED)
     for _ in range(20):
         run = await first.file(make_plan(), request(OLIVIA))
 
@@ -177,10 +196,10 @@ async def test_approval_and_denial_in_the_same_instant_are_one_of_them(
 
 
 async def test_approval_and_cancellation_in_the_same_instant_leave_it_cancelled(
-    make_desk: MakeDesk, make_plan: MakePlan, books: Books
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     """What was approved first and has not started is cancelled as well."""
-    first, second = make_desk(**LISTED), make_desk(**LISTED)
+    first, second = make_approval_service(**LISTED), make_approval_service(**LISTED)
     for _ in range(20):
         run = await first.file(make_plan(), request(OLIVIA))
 
@@ -190,8 +209,10 @@ async def test_approval_and_cancellation_in_the_same_instant_leave_it_cancelled(
         assert (await books.run(run.id)).state is RunState.CANCELLED
 
 
-async def test_redelivered_confirmation_confirms_once(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    first, second = make_desk(**LISTED), make_desk(**LISTED)
+async def test_redelivered_confirmation_confirms_once(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    first, second = make_approval_service(**LISTED), make_approval_service(**LISTED)
     run = await first.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
 
     outcomes = await asyncio.gather(

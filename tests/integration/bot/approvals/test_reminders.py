@@ -21,7 +21,7 @@ from services.domain.messages import NotificationState, PageEvent
 from services.domain.runs import Run, RunState
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeApprovalService, MakePlan, request, say
 from tests.scheduling import leading
 
 ROUNDS = 8
@@ -47,11 +47,11 @@ def expiry(database: Database) -> Expiry:
     return Expiry(database, RunMessageWriter(say), every_s=0.02)
 
 
-async def test_request_that_nobody_decided_on_ends_and_says_so(
-    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
+async def test_request_that_no_one_decided_on_ends_and_reports_so(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
 ) -> None:
-    old = await make_desk(expires_after_s=1).file(make_plan(), request(OLIVIA))
-    young = await make_desk().file(make_plan(), request(OLIVIA))
+    old = await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
+    young = await make_approval_service().file(make_plan(), request(OLIVIA))
     await asyncio.sleep(1.05)
 
     await expiry.tick(fence)
@@ -63,10 +63,10 @@ async def test_request_that_nobody_decided_on_ends_and_says_so(
     assert "EXPIRED" in await books.message(old.id)
 
 
-async def test_a_pager_that_rings_for_an_expired_request_is_told(
-    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, as_bot: Connection
+async def test_a_pager_that_rings_for_an_expired_request_is_reported(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry, fence: Fence, as_bot: Connection
 ) -> None:
-    run = await make_desk(expires_after_s=1).file(make_plan(), request(OLIVIA))
+    run = await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
     key = f"{run.message_key}:call:{ANN.user_id}:webhook"
     await store_notification(
         as_bot, key=key, means=Channel.WEBHOOK, target="ann", subject="asked", text="asked", thread_key=run.message_key
@@ -86,10 +86,10 @@ async def test_only_the_leader_ends_requests(expiry: Expiry) -> None:
 
 
 async def test_approval_at_the_last_moment_counts_or_does_not(
-    make_desk: MakeDesk, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry, fence: Fence, books: Books
 ) -> None:
     """Clicks rain around the moment of expiry: the run is approved with a decision or expired without one."""
-    approval_service = make_desk(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
+    approval_service = make_approval_service(approvers=(ANN.user_id,), operators=(OLIVIA.user_id,), expires_after_s=1)
 
     async def click(run: Run, after_s: float) -> bool:
         await asyncio.sleep(after_s)

@@ -114,7 +114,7 @@ async def test_an_operator_and_an_approver_see_the_line_and_it_is_written_down(
 
 
 @pytest.mark.parametrize("actor", [OTTO, Actor(OLIVIA.user_id, "T0ELSEWHERE")])
-async def test_nobody_else_sees_it_and_the_refusal_is_written_down(
+async def test_no_one_else_sees_it_and_the_refusal_is_written_down(
     world: World, approval_service: ApprovalService, books: Books, actor: Actor
 ) -> None:
     line = await the_button(world, approval_service)
@@ -126,7 +126,7 @@ async def test_nobody_else_sees_it_and_the_refusal_is_written_down(
     assert (event, who) == ("line.reveal.refused", actor.user_id)
 
 
-async def test_empty_lists_let_nobody_see_it(
+async def test_empty_lists_let_no_one_see_it(
     database_urls: DatabaseUrls, approval_service: ApprovalService, world: World
 ) -> None:
     line = await the_button(world, approval_service)
@@ -157,7 +157,7 @@ async def test_without_its_audit_row_nothing_is_shown(world: World, approval_ser
         await nowhere.close()
 
 
-async def test_a_line_that_is_no_more_says_so(world: World, approval_service: ApprovalService) -> None:
+async def test_a_line_that_is_no_more_reports_so(world: World, approval_service: ApprovalService) -> None:
     *words, key, until = (await the_button(world, approval_service)).split()
 
     with pytest.raises(OperatorError, match="any more"):
@@ -196,7 +196,7 @@ async def test_the_error_of_a_failed_job_is_shown_whole(
 
 
 @pytest.mark.parametrize(("mode", "shows_gizmo"), [("balanced", True), ("strict", False), ("nonsense", False)])
-async def test_log_privacy_says_how_much_the_asker_sees(
+async def test_log_privacy_reports_how_much_the_requester_sees(
     database_urls: DatabaseUrls, approval_service: ApprovalService, mode: str, shows_gizmo: bool
 ) -> None:
     world = make_world(database_urls.bot, LOG_PRIVACY=mode)
@@ -221,7 +221,7 @@ async def test_raw_on_the_terminal_is_written_down(world: World, books: Books, l
     assert about["login"]
 
 
-async def test_raw_without_the_database_says_that_it_was_not_written_down() -> None:
+async def test_raw_without_the_database_reports_that_it_was_not_written_down() -> None:
     nowhere = make_world("postgresql://nobody@127.0.0.1:1/x")
     try:
         shown = answer_text(await run("logs ingest --raw", by(None), nowhere))

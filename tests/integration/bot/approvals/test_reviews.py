@@ -44,7 +44,7 @@ async def notes(conn: Connection) -> list[str]:
     return [text for (text,) in await (await conn.execute(query)).fetchall()]
 
 
-async def test_another_approver_closes_it_and_everybody_reads_what_they_found(
+async def test_another_approver_closes_it_and_everyone_reads_what_they_found(
     approval_service: ApprovalService, stopped: Run, books: Books, as_bot: Connection
 ) -> None:
     (review,) = await list_open_reviews(as_bot)

@@ -32,7 +32,16 @@ from services.domain.messages import NotificationState, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
-from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeDesk, MakePlan, request, say
+from tests.integration.bot.approvals.conftest import (
+    ANN,
+    BEN,
+    OLIVIA,
+    Books,
+    MakeApprovalService,
+    MakePlan,
+    request,
+    say,
+)
 from tests.integration.bot.approvals.test_reminders import database as database
 from tests.integration.bot.approvals.test_reminders import fence as fence
 
@@ -56,11 +65,11 @@ def opened_by(actor: Actor, severity: IncidentSeverity = IncidentSeverity.SEV1) 
 
 
 @pytest.fixture
-def make_alone(make_desk: MakeDesk, database: Database) -> MakeAlone:
+def make_alone(make_approval_service: MakeApprovalService, database: Database) -> MakeAlone:
     """`make_alone(silence=…, countdown=…)`: a desk, and the leader's part."""
 
     def make(*, silence: timedelta = SHORT, countdown: timedelta = SHORT) -> tuple[ApprovalService, SelfApprovals]:
-        approval_service = make_desk(**LISTED, approver_paging=ApproverPaging(silence, countdown, PAGED))
+        approval_service = make_approval_service(**LISTED, approver_paging=ApproverPaging(silence, countdown, PAGED))
         assert isinstance(approval_service.policy, Policy)
         return approval_service, SelfApprovals(
             database,
@@ -104,16 +113,16 @@ async def test_the_other_approvers_are_messaged_and_paged(
 
     run = await file(approval_service, make_plan)
 
-    lone = await read_lone_start(as_bot, run.id)
-    assert lone is not None
-    assert (lone.incident_id, lone.starts_at) == (incident, None)
+    self_approval = await read_lone_start(as_bot, run.id)
+    assert self_approval is not None
+    assert (self_approval.incident_id, self_approval.starts_at) == (incident, None)
     called = "SELECT channel FROM chatops.outbox WHERE key LIKE 'run:%:call:%'"
     assert await keys(called) == [(BEN.user_id,)]
     assert await keys("SELECT means, target FROM chatops.notifications") == [("webhook", "ben")]
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_a_pager_that_rings_is_told_once_somebody_has_decided(
+async def test_a_pager_that_rings_is_reported_once_a_person_has_decided(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, approve: bool
 ) -> None:
     assert incident
@@ -129,7 +138,7 @@ async def test_a_pager_that_rings_is_told_once_somebody_has_decided(
     assert "needs no approver any more" in over.subject
 
 
-async def test_whom_nobody_has_paged_yet_is_not_paged_after_the_decision(
+async def test_whom_no_one_has_paged_yet_is_not_paged_after_the_decision(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
 ) -> None:
     assert incident
@@ -143,7 +152,7 @@ async def test_whom_nobody_has_paged_yet_is_not_paged_after_the_decision(
 
 
 @pytest.mark.parametrize("who", [OLIVIA, None])
-async def test_the_approvers_are_called_for_whoever_asks_who_may_not_start_it_alone(
+async def test_the_approvers_are_called_for_the_one_who_asks_who_may_not_start_it_alone(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, keys: Keys, who: Actor | None
 ) -> None:
     assert incident
@@ -160,7 +169,7 @@ async def test_the_approvers_are_called_for_whoever_asks_who_may_not_start_it_al
     assert "It waits for you" in page.text
 
 
-async def test_nobody_is_called_for_what_needs_nobody(
+async def test_no_one_is_called_for_what_needs_no_one(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys
 ) -> None:
     assert incident
@@ -172,7 +181,7 @@ async def test_nobody_is_called_for_what_needs_nobody(
 
 
 @pytest.mark.parametrize(("approve", "word"), [(True, "Approved"), (False, "Denied")])
-async def test_the_direct_messages_are_closed_once_somebody_has_decided(
+async def test_the_direct_messages_are_closed_once_a_person_has_decided(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys, approve: bool, word: str
 ) -> None:
     assert incident
@@ -186,7 +195,7 @@ async def test_the_direct_messages_are_closed_once_somebody_has_decided(
     assert all(f"*{word}* by <@{BEN.user_id}>" in text and "No action is needed" in text for text in texts)
 
 
-async def test_without_an_incident_nobody_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:
+async def test_without_an_incident_no_one_may(make_alone: MakeAlone, make_plan: MakePlan) -> None:
     approval_service, _ = make_alone()
     run = await file(approval_service, make_plan)
 
@@ -309,7 +318,7 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
 
 
 @pytest.mark.parametrize("severity", [IncidentSeverity.SEV3, IncidentSeverity.SEV1])
-async def test_an_incident_of_the_requesters_own_making_lets_nobody_start_alone(
+async def test_an_incident_of_the_requesters_own_making_lets_no_one_start_alone(
     make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection, severity: IncidentSeverity
 ) -> None:
     """An approver opened an incident, filed a change in it and tried to start that without another person."""
@@ -323,7 +332,7 @@ async def test_an_incident_of_the_requesters_own_making_lets_nobody_start_alone(
     assert isinstance(refused, Refused)
 
 
-async def test_somebody_elses_acknowledgement_makes_it_an_emergency(
+async def test_a_person_elses_acknowledgement_makes_it_an_emergency(
     make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection
 ) -> None:
     number = await incidents.create_incident(as_bot, opened_by(ANN))
@@ -333,9 +342,9 @@ async def test_somebody_elses_acknowledgement_makes_it_an_emergency(
 
     run = await file(approval_service, make_plan)
 
-    lone = await read_lone_start(as_bot, run.id)
-    assert lone is not None
-    assert lone.incident_id == number
+    self_approval = await read_lone_start(as_bot, run.id)
+    assert self_approval is not None
+    assert self_approval.incident_id == number
 
 
 async def test_an_incident_that_is_no_emergency_any_more_ends_the_way_alone(
@@ -366,9 +375,9 @@ async def test_the_end_of_the_incident_ends_the_countdown(
 
     await leading.tick(fence)
 
-    lone = await read_lone_start(as_owner, run.id)
-    assert lone is not None
-    assert (lone.starts_at, (await books.run(run.id)).state) == (None, RunState.AWAITING_APPROVAL)
+    self_approval = await read_lone_start(as_owner, run.id)
+    assert self_approval is not None
+    assert (self_approval.starts_at, (await books.run(run.id)).state) == (None, RunState.AWAITING_APPROVAL)
     assert (await books.events(run.id))[-1] == "run.alone.refused"
 
 

@@ -17,7 +17,17 @@ from services.domain.errors import OperatorError
 from services.domain.runs import Person, RunState
 from services.sandbox.slack import model
 from services.sandbox.slack.workspace import Workspace
-from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, OTTO, RULES, Books, MakeDesk, MakePlan, request
+from tests.integration.bot.approvals.conftest import (
+    ANN,
+    BEN,
+    OLIVIA,
+    OTTO,
+    RULES,
+    Books,
+    MakeApprovalService,
+    MakePlan,
+    request,
+)
 
 
 def refused(outcome: Decided | Refused) -> str:
@@ -30,7 +40,7 @@ def decided(outcome: Decided | Refused) -> Decided:
     return outcome
 
 
-async def test_a_delivery_that_is_tried_again_files_one_run_and_tells_of_it_once(
+async def test_a_delivery_that_is_tried_again_files_one_run_and_reports_of_it_once(
     approval_service: ApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     asked = replace(request(OLIVIA), delivery="trigger:1")
@@ -56,7 +66,7 @@ async def test_request_waits_for_its_approval(
     assert "WAITING FOR APPROVAL" in await books.message(run.id)
 
 
-async def test_approval_of_somebody_else_lets_it_run(
+async def test_approval_of_another_person_lets_it_run(
     approval_service: ApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
@@ -104,8 +114,10 @@ async def test_who_may_not_approve_is_refused_and_recorded(
     assert (row.event, row.actor, row.run_id) == ("run.approve.refused", actor.user_id, run.id)
 
 
-async def test_bot_is_refused_even_where_the_list_has_it(make_desk: MakeDesk, make_plan: MakePlan) -> None:
-    approval_service = make_desk(approvers=(model.ANN.id, model.BOT.id))
+async def test_bot_is_refused_even_where_the_list_has_it(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan
+) -> None:
+    approval_service = make_approval_service(approvers=(model.ANN.id, model.BOT.id))
     run = await approval_service.file(make_plan(), request(OLIVIA))
 
     sentence = refused(await approval_service.decide(run.id, Actor(model.BOT.id, model.TEAM.id), approve=True))
@@ -165,8 +177,10 @@ async def test_outsiders_request_is_refused_and_recorded(
     assert await books.events() == ["run.file.refused"]
 
 
-async def test_what_nobody_could_approve_is_not_filed(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    approval_service = make_desk(approvers=())
+async def test_what_no_one_could_approve_is_not_filed(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    approval_service = make_approval_service(approvers=())
 
     with pytest.raises(OperatorError, match="No one can approve"):
         await approval_service.file(make_plan(), request(OLIVIA))
@@ -174,14 +188,16 @@ async def test_what_nobody_could_approve_is_not_filed(make_desk: MakeDesk, make_
     assert await books.events() == ["run.file.refused"]
 
 
-async def test_malformed_policy_lets_nobody_do_anything(make_desk: MakeDesk, make_plan: MakePlan) -> None:
-    approval_service = make_desk(rules=RULES + "[[alow]]\n")
+async def test_malformed_policy_lets_no_one_do_anything(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan
+) -> None:
+    approval_service = make_approval_service(rules=RULES + "[[alow]]\n")
 
     with pytest.raises(OperatorError, match="line 9"):
         await approval_service.file(make_plan(), request(OLIVIA))
 
 
-async def test_low_risk_is_confirmed_by_who_asked_and_by_nobody_else(
+async def test_low_risk_is_confirmed_by_who_asked_and_by_no_one_else(
     approval_service: ApprovalService, make_plan: MakePlan
 ) -> None:
     run = await approval_service.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
@@ -201,7 +217,7 @@ async def test_high_risk_is_not_confirmed(approval_service: ApprovalService, mak
     assert "needs an approval, not a confirmation" in refused(await approval_service.confirm(run.id, OLIVIA))
 
 
-async def test_break_glass_needs_nobody(approval_service: ApprovalService, make_plan: MakePlan) -> None:
+async def test_break_glass_needs_no_one(approval_service: ApprovalService, make_plan: MakePlan) -> None:
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
 
     assert run.state is RunState.APPROVED
@@ -245,8 +261,10 @@ async def test_terminal_breaks_no_glass(approval_service: ApprovalService, make_
         await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(None))
 
 
-async def test_expired_request_is_refused(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    approval_service = make_desk(expires_after_s=1)
+async def test_expired_request_is_refused(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    approval_service = make_approval_service(expires_after_s=1)
     run = await approval_service.file(make_plan(), request(OLIVIA))
     await asyncio.sleep(1.05)
 
@@ -254,7 +272,7 @@ async def test_expired_request_is_refused(make_desk: MakeDesk, make_plan: MakePl
     assert await books.events(run.id) == ["run.filed", "run.approve.refused"]
 
 
-async def test_second_click_is_told_what_became_of_the_first(
+async def test_second_click_is_reported_what_became_of_the_first(
     approval_service: ApprovalService, make_plan: MakePlan
 ) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
@@ -264,7 +282,7 @@ async def test_second_click_is_told_what_became_of_the_first(
     assert "it is approved" in refused(await approval_service.decide(run.id, BEN, approve=False))
 
 
-async def test_run_that_is_not_there_is_told(approval_service: ApprovalService) -> None:
+async def test_run_that_is_not_there_is_reported(approval_service: ApprovalService) -> None:
     with pytest.raises(OperatorError, match="There is no run 99"):
         await approval_service.decide(99, ANN, approve=True)
 
@@ -343,8 +361,10 @@ async def test_what_is_unknown_can_be_cancelled(
     assert decided(await approval_service.cancel(run.id, OLIVIA)).run.state is RunState.CANCELLED
 
 
-async def test_expired_request_is_asked_for_again(make_desk: MakeDesk, make_plan: MakePlan, books: Books) -> None:
-    approval_service = make_desk()
+async def test_expired_request_is_asked_for_again(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    approval_service = make_approval_service()
     first = await approval_service.file(make_plan(), request(OLIVIA), reason="bad release")
     await books.conn.execute("UPDATE chatops.runs SET state = 'expired' WHERE id = %s", [first.id])
 

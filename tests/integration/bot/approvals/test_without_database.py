@@ -76,7 +76,7 @@ async def way(database_urls: DatabaseUrls) -> AsyncIterator[Way]:
 
 
 @pytest.fixture
-async def make_desk_beyond(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., ApprovalService]]:
+async def make_approval_service_behind(way: Way, slack: SlackClient) -> AsyncIterator[Callable[..., ApprovalService]]:
     """A desk whose database is at the end of the way."""
     database = Database.connect_lazily(Secret(way.dsn), application_name="desk")
     groups = Groups(slack, (model.OPERATORS.id, model.APPROVERS.id), workspace=lambda: model.TEAM.id, timeout_s=30.0)
@@ -106,28 +106,28 @@ async def events(books: Books, *, count: int) -> list[str]:
 
 
 async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
-    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan
+    make_approval_service_behind: Callable[..., ApprovalService], make_plan: MakePlan
 ) -> None:
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
     async with asyncio.timeout(9):
         with pytest.raises(SourceError, match="database"):
-            await make_desk_beyond().file(plan, request(OLIVIA))
+            await make_approval_service_behind().file(plan, request(OLIVIA))
 
 
 async def test_outsider_is_refused_all_the_same(
-    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan
+    make_approval_service_behind: Callable[..., ApprovalService], make_plan: MakePlan
 ) -> None:
     with pytest.raises(OperatorError, match="don't have permission"):
-        await make_desk_beyond().file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OTTO))
+        await make_approval_service_behind().file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OTTO))
 
 
 async def test_what_was_done_is_filed_once_the_database_is_back(
-    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
+    make_approval_service_behind: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
-    make_desk_beyond().file_later(plan, request(OLIVIA), reason="wrong amounts")
+    make_approval_service_behind().file_later(plan, request(OLIVIA), reason="wrong amounts")
     await asyncio.sleep(0.2)
     way.is_open.set()
 
@@ -135,12 +135,12 @@ async def test_what_was_done_is_filed_once_the_database_is_back(
 
 
 async def test_what_was_done_long_ago_is_written_down_and_not_done_again(
-    make_desk_beyond: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
+    make_approval_service_behind: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
     """The workers may have been started again in Railway's dashboard."""
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
-    make_desk_beyond(expires_after_s=1).file_later(plan, request(OLIVIA), reason="wrong amounts")
+    make_approval_service_behind(expires_after_s=1).file_later(plan, request(OLIVIA), reason="wrong amounts")
     await asyncio.sleep(2.8)  # the first try has given up by then
     way.is_open.set()
 

@@ -180,7 +180,7 @@ async def test_without_a_database_the_answer_is_unknown_and_never_fine(make_worl
     assert refused(answer) == []
 
 
-async def test_the_bare_command_tells_the_state_and_what_serves(world: World, system: System) -> None:
+async def test_the_bare_command_reports_the_state_and_what_serves(world: World, system: System) -> None:
     system.work()
 
     answer = await run("", SLACK, world)
@@ -206,7 +206,7 @@ def plant_batch(system: System, batch_id: str, *errors: str | None) -> None:
         )
 
 
-async def test_intake_tells_why_rows_of_a_batch_failed(world: World, system: System) -> None:
+async def test_intake_reports_why_rows_of_a_batch_failed(world: World, system: System) -> None:
     plant_batch(
         system, "0a1b2c3d-0000-4000-8000-000000000001", "County: empty; Plaintiff: empty", "County: empty", None
     )
@@ -231,7 +231,7 @@ async def test_intake_asks_for_one_batch(world: World, system: System, word: str
     assert "`intake`" in caught.value.what_next
 
 
-async def test_intake_tells_why_an_upload_was_refused(world: World, system: System) -> None:
+async def test_intake_reports_why_an_upload_was_refused(world: World, system: System) -> None:
     system.run(
         "INSERT INTO ops.intake_logs (event_type, source_system, details, reason)"
         " VALUES ('upload_refused', 'simplicity', '{}', 'it is a PDF, not a CSV file')"

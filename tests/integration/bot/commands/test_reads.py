@@ -52,7 +52,7 @@ async def test_every_command_answers_without_any_source(line: str, make_world: C
     assert "not configured" in answer_text(answer) or "is not set" in answer_text(answer)
 
 
-async def test_health_tells_what_is_wrong_first_with_a_button(world: World, system: System) -> None:
+async def test_health_reports_what_is_wrong_first_with_a_button(world: World, system: System) -> None:
     system.beat("enforcement-1", "enforcement_engine")
 
     answer = await ask("health", world)

@@ -151,7 +151,7 @@ async def test_when_nothing_serves_the_newest_is_shown(world: World, railway: Ra
     assert "deployment 00000002 (the newest, nothing runs" in answer_text(await run("logs api", SLACK, world))
 
 
-async def test_without_a_failed_deployment_says_so(world: World) -> None:
+async def test_without_a_failed_deployment_reports_so(world: World) -> None:
     with pytest.raises(OperatorError, match="api has no failed deployment"):
         await run("logs api --failed", SLACK, world)
 
@@ -162,7 +162,7 @@ async def test_a_filter_goes_to_railway_in_its_own_words(world: World, railway: 
     assert railway.filters == ["", '@level:error "Crash loop"']  # first without: only all lines show what is over
 
 
-async def test_logs_lead_with_what_the_lines_tell(world: World, railway: Railway) -> None:
+async def test_logs_lead_with_what_the_lines_report(world: World, railway: Railway) -> None:
     denied = "[ingest_processor] Job failed: permission denied for table judgments"
     railway.logs = {"d-2": ["PostgreSQL connection established", *[denied] * 3]}
 

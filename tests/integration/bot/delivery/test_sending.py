@@ -46,7 +46,7 @@ async def test_mail_is_handed_over_once(stage: Stage, mailbox: Mailbox) -> None:
     assert (await stage.read()).state is NotificationState.SENT
 
 
-async def test_root_message_tells_who_was_told(stage: Stage) -> None:
+async def test_root_message_reports_who_was_reported(stage: Stage) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
 
@@ -69,7 +69,7 @@ async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: 
     assert (await stage.read()).state is NotificationState.SENT
 
 
-async def test_thread_says_when_somebody_is_not_reached_yet(stage: Stage, phone: Phone) -> None:
+async def test_thread_reports_when_a_person_is_not_reached_yet(stage: Stage, phone: Phone) -> None:
     phone.answers.append(503)
     await stage.store()
     await stage.pager.tick(FENCE)
@@ -177,7 +177,7 @@ async def test_slow_pager_does_not_hold_up_the_others(stage: Stage, phone: Phone
     await sending
 
 
-async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
+async def test_a_lost_database_leaves_it_to_be_reported_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
     """The receiver knows the second by its key: at least once, and once in practice."""
     lost = asyncio.Event()
     phone.answers.append(lost)
@@ -199,7 +199,7 @@ async def test_a_lost_database_leaves_it_to_be_told_again_with_the_same_key(stag
     assert first.body == second.body
 
 
-async def test_who_was_frozen_before_it_began_rings_nobody(
+async def test_who_was_frozen_before_it_began_rings_no_one(
     stage: Stage, phone: Phone, mailbox: Mailbox, database_urls: DatabaseUrls
 ) -> None:
     """By then the server may have freed what it held, and a successor rings."""
@@ -243,7 +243,7 @@ async def test_the_sender_sends_at_a_wake_up_however_seldom_it_polls(stage: Stag
         await phone.wait_for()
 
 
-async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone) -> None:
+async def test_pager_is_reported_what_became_of_its_page(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
     for event in (PageEvent.ACKNOWLEDGED, PageEvent.RESOLVED):
@@ -256,7 +256,7 @@ async def test_pager_is_told_what_became_of_its_page(stage: Stage, phone: Phone)
     assert set(stage.retold) == {"incident:1"}
 
 
-async def test_pager_is_told_of_an_event_once(stage: Stage, phone: Phone) -> None:
+async def test_pager_is_reported_of_an_event_once(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
     for _ in range(2):
@@ -277,7 +277,7 @@ async def test_second_acknowledgement_does_not_take_back_the_first(stage: Stage,
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged"]
 
 
-async def test_pager_that_never_rang_is_told_nothing(stage: Stage, phone: Phone) -> None:
+async def test_pager_that_never_rang_is_reported_nothing(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.end(PageEvent.RESOLVED)
     await stage.pager.tick(FENCE)
@@ -326,7 +326,7 @@ async def test_resolve_is_tried_again_until_the_pager_takes_it(stage: Stage, pho
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved", "resolved"]
 
 
-async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stage, phone: Phone) -> None:
+async def test_pager_that_refuses_a_resolve_is_reported_of_in_the_thread(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)
@@ -338,7 +338,7 @@ async def test_pager_that_refuses_a_resolve_is_told_of_in_the_thread(stage: Stag
     assert list(said) == ["incident:1:told"], "nobody is sent a message about it after the end"
 
 
-async def test_mailbox_is_told_nothing_more(stage: Stage, mailbox: Mailbox) -> None:
+async def test_mailbox_is_reported_nothing_more(stage: Stage, mailbox: Mailbox) -> None:
     await stage.store(means=Channel.EMAIL)
     await stage.mail.tick(FENCE)
     await stage.end(PageEvent.RESOLVED)

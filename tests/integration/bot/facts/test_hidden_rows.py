@@ -87,7 +87,7 @@ def counts_in(data: Any) -> dict[str, object]:
 
 @pytest.mark.usefixtures("hidden")
 @pytest.mark.parametrize("line", ["failed-jobs", "queue", "throughput", "intake", "heartbeats"])
-async def test_a_read_says_null_and_ends_with_3(world: World, line: str) -> None:
+async def test_a_read_reports_null_and_ends_with_3(world: World, line: str) -> None:
     answer = await run(line, TERMINAL, world)
 
     assert EXIT[answer.status] == 3
@@ -95,7 +95,7 @@ async def test_a_read_says_null_and_ends_with_3(world: World, line: str) -> None
 
 
 @pytest.mark.usefixtures("hidden")
-async def test_failed_jobs_are_unknown_and_say_why(world: World) -> None:
+async def test_failed_jobs_are_unknown_and_report_why(world: World) -> None:
     answer = await run("failed-jobs", TERMINAL, world)
 
     assert isinstance(answer.data, dict)
@@ -105,7 +105,7 @@ async def test_failed_jobs_are_unknown_and_say_why(world: World) -> None:
 
 @pytest.mark.usefixtures("hidden")
 @pytest.mark.parametrize("line", ["health", "home", "doctor"])
-async def test_a_report_never_says_that_there_is_none(world: World, line: str) -> None:
+async def test_a_report_never_reports_that_there_is_none(world: World, line: str) -> None:
     answer = await run(line, TERMINAL, world)
 
     assert answer.status in (Status.UNKNOWN, Status.FAIL)

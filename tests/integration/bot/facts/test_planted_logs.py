@@ -51,7 +51,7 @@ async def test_the_digest_of_a_quiet_service_is_empty(world: World, outside: Out
     assert await read_error_digest(world, Service.INGEST) == []
 
 
-async def test_the_digest_of_a_service_that_cannot_be_read_says_so(world: World, outside: Outside) -> None:
+async def test_the_digest_of_a_service_that_cannot_be_read_reports_so(world: World, outside: Outside) -> None:
     outside.railway_status = 503
 
     [finding] = await read_error_digest(world, Service.API)

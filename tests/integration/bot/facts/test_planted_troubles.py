@@ -46,7 +46,7 @@ async def symptoms(world: World) -> set[object]:
     return {finding.evidence["symptom"] for finding in await trouble(world) if "symptom" in finding.evidence}
 
 
-async def test_without_a_trouble_every_area_is_green(world: World) -> None:
+async def test_without_a_problem_every_area_is_green(world: World) -> None:
     assert {finding.title: finding.detail for finding in await trouble(world)} == {}
 
 
@@ -63,7 +63,7 @@ async def test_without_a_trouble_every_area_is_green(world: World) -> None:
         ("UPDATE ops.worker_heartbeats SET last_heartbeat_at = now() - interval '6 min'", Symptom.STALE_HEARTBEAT),
     ],
 )  # fmt: skip
-async def test_a_trouble_in_the_database_leads_to_its_row(
+async def test_a_problem_in_the_database_leads_to_its_row(
     world: World, system: System, sql: str, symptom: Symptom
 ) -> None:
     system.run(sql)
@@ -71,7 +71,7 @@ async def test_a_trouble_in_the_database_leads_to_its_row(
     assert symptom in await symptoms(world)
 
 
-async def test_a_job_that_its_type_s_limit_holds_back_is_no_trouble(world: World, system: System) -> None:
+async def test_a_job_that_its_type_s_limit_holds_back_is_no_problem(world: World, system: System) -> None:
     """One job for memos runs, as long as the model takes; the next one waits for it, beside idle workers."""
     system.run(
         "INSERT INTO ops.job_queue (job_type, status, run_at, locked_at, locked_by)"
@@ -133,7 +133,7 @@ async def test_a_process_under_another_role_is_seen(world: World, database_urls:
         (lambda outside: outside.replicas.update({Service.INGEST: 2}), "1 of 2 ingest workers alive"),
     ],
 )  # fmt: skip
-async def test_a_trouble_outside_is_seen(
+async def test_a_problem_outside_is_seen(
     world: World, outside: Outside, spoil: Callable[[Outside], object], said: str
 ) -> None:
     spoil(outside)
@@ -166,7 +166,7 @@ async def test_drift_is_named(world: World, system: System, sql: str, said: str)
     assert [title for title in titles if said in title], titles
 
 
-async def test_a_silent_source_delays_nobody_and_is_unknown(
+async def test_a_silent_source_delays_no_one_and_is_unknown(
     make_world: Callable[..., World], database_urls: DatabaseUrls, outside: Outside
 ) -> None:
     outside.railway_delay_s = 60

@@ -26,7 +26,7 @@ async def until(scene: Scene, books: Books, kind: str, times: int = 1) -> None:
             await asyncio.sleep(min(await scene.escalation.tick(scene.fence), 0.02))
 
 
-async def test_each_level_is_called_until_somebody_answers(scene: Scene, books: Books) -> None:
+async def test_each_level_is_called_until_a_person_answers(scene: Scene, books: Books) -> None:
     scene.reschedule(schedule(SHORT))
     await open_one(scene)
 
@@ -45,7 +45,7 @@ async def test_nothing_is_called_before_it_is_due(scene: Scene, books: Books) ->
     assert (await books.incident()).pages == 1
 
 
-async def test_whoever_does_nothing_is_reminded_then_it_is_open_again_and_the_next_level_is_called(
+async def test_the_one_who_does_nothing_is_reminded_then_it_is_open_again_and_the_next_level_is_called(
     scene: Scene, books: Books
 ) -> None:
     scene.reschedule(schedule(silence=SHORT))
@@ -60,7 +60,7 @@ async def test_whoever_does_nothing_is_reminded_then_it_is_open_again_and_the_ne
     assert await books.notifications() == {"incident:1:page:2:webhook:ben"}
 
 
-async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(scene: Scene, books: Books) -> None:
+async def test_a_reminder_reaches_the_one_who_has_it_and_is_withdrawn_by_the_answer(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
@@ -74,7 +74,7 @@ async def test_a_reminder_reaches_whoever_has_it_and_is_withdrawn_by_the_answer(
     assert [key for key in await books.messages() if "reminder" in key] == []
 
 
-async def test_what_somebody_does_puts_the_reminder_off(scene: Scene, books: Books) -> None:
+async def test_what_a_person_does_puts_the_reminder_off(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
@@ -85,7 +85,7 @@ async def test_what_somebody_does_puts_the_reminder_off(scene: Scene, books: Boo
     assert "reminded" not in await books.kinds()
 
 
-async def test_what_calls_nobody_is_reminded_of_once(scene: Scene, books: Books) -> None:
+async def test_what_calls_no_one_is_reminded_of_once(scene: Scene, books: Books) -> None:
     scene.reschedule(schedule(SHORT, silence=SHORT))
     await open_one(scene, IncidentSeverity.SEV3)
 
@@ -109,7 +109,7 @@ async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Boo
         assert (await books.incident(number)).pages == 2
 
 
-async def test_a_replica_that_lost_the_lease_calls_nobody(scene: Scene, books: Books) -> None:
+async def test_a_replica_that_lost_the_lease_calls_no_one(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await books.make_due()
 
@@ -136,7 +136,7 @@ async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time
     assert "incident:1:page:2" in await books.messages()
 
 
-async def test_its_message_is_repaired_by_whoever_acts_next(scene: Scene, books: Books) -> None:
+async def test_its_message_is_repaired_by_the_one_who_acts_next(scene: Scene, books: Books) -> None:
     """Half-said: the root was stored, and the bot that was to post it died."""
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.outbox SET posting_since = clock_timestamp() WHERE key = 'incident:1'")

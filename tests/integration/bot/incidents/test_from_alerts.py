@@ -16,7 +16,7 @@ FIRED, CHANGED, RESOLVED = AlertChange.FIRED, AlertChange.CHANGED, AlertChange.R
 OVER = "Resolved dev · ingest 2 of 2 alive"
 
 
-async def test_a_page_opens_an_incident_that_says_what_the_alert_says(scene: Scene, books: Books) -> None:
+async def test_a_page_opens_an_incident_that_reports_what_the_alert_reports(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED)
 
     incident = await books.incident()
@@ -56,7 +56,7 @@ async def test_what_only_notifies_opens_nothing(scene: Scene, books: Books) -> N
     assert await books.messages() == {}
 
 
-async def test_another_alert_of_the_same_service_joins_and_calls_nobody_anew(scene: Scene, books: Books) -> None:
+async def test_another_alert_of_the_same_service_joins_and_calls_no_one_anew(scene: Scene, books: Books) -> None:
     await scene.alert(FIRED)
     await scene.alert(FIRED, fingerprint="queue.backlog", line="PAGE dev · oldest job waits 20 min")
 
@@ -66,7 +66,9 @@ async def test_another_alert_of_the_same_service_joins_and_calls_nobody_anew(sce
     assert not [key for key, text in (await books.messages()).items() if "also firing" in text]
 
 
-async def test_an_alert_that_joins_is_told_in_the_thread_only_to_whoever_has_it(scene: Scene, books: Books) -> None:
+async def test_an_alert_that_joins_is_reported_in_the_thread_only_to_the_one_who_has_it(
+    scene: Scene, books: Books
+) -> None:
     await scene.alert(FIRED)
     await scene.alert(FIRED, fingerprint="queue.backlog", message_key="alert:2", line="PAGE dev · oldest job waits")
 
@@ -182,7 +184,7 @@ async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Sc
     assert await books.notifications() == {"incident:1:page:3:webhook:ann", "incident:1:page:3:email:ann"}
 
 
-async def test_an_alert_that_flaps_calls_nobody_at_once_and_is_called_for_in_time(scene: Scene, books: Books) -> None:
+async def test_an_alert_that_flaps_calls_no_one_at_once_and_is_called_for_in_time(scene: Scene, books: Books) -> None:
     first = await scene.alert(FIRED)
     await scene.alert(RESOLVED, first, line=OVER)
 
@@ -195,7 +197,7 @@ async def test_an_alert_that_flaps_calls_nobody_at_once_and_is_called_for_in_tim
     assert (await books.incident()).pages == 2
 
 
-async def test_a_silenced_alert_calls_nobody_until_its_silence_has_ended(scene: Scene, books: Books) -> None:
+async def test_a_silenced_alert_calls_no_one_until_its_silence_has_ended(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED)
 
     await scene.alert(CHANGED, alert, silenced=True)
@@ -227,7 +229,7 @@ async def test_alerts_that_share_a_message_share_an_incident(scene: Scene, books
     assert "incident:2" not in await books.messages()
 
 
-async def test_an_alert_that_fires_again_calls_nobody_while_somebody_has_it(scene: Scene, books: Books) -> None:
+async def test_an_alert_that_fires_again_calls_no_one_while_a_person_has_it(scene: Scene, books: Books) -> None:
     first = await scene.alert(FIRED)
     await scene.incident_service.acknowledge(1, request(ANN))
     await scene.alert(RESOLVED, first, line=OVER)

@@ -86,7 +86,7 @@ async def test_reports_of_two_people_in_one_moment_are_one_incident(scene: Scene
         {"another": True},
     ],
 )
-async def test_what_may_be_another_trouble_is_an_incident_of_its_own(scene: Scene, other: dict[str, object]) -> None:
+async def test_what_may_be_another_problem_is_an_incident_of_its_own(scene: Scene, other: dict[str, object]) -> None:
     await open_one(scene)
 
     outcome = await open_one(scene, OTTO, **other)
@@ -109,7 +109,7 @@ async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene
     assert f"*ACKNOWLEDGED* by <@{model.BEN.id}>" in messages["incident:1"]
 
 
-async def test_a_call_that_was_sent_says_that_nothing_is_asked_any_more(scene: Scene, books: Books) -> None:
+async def test_a_call_that_was_sent_reports_that_nothing_is_asked_any_more(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.sender.flush(scene.fence)
 
@@ -119,7 +119,7 @@ async def test_a_call_that_was_sent_says_that_nothing_is_asked_any_more(scene: S
     assert "Acknowledge" not in await books.blocks(DIRECT)
 
 
-async def test_a_pager_that_rings_is_told_who_answers_and_when_it_is_over(scene: Scene, books: Books) -> None:
+async def test_a_pager_that_rings_is_reported_who_answers_and_when_it_is_over(scene: Scene, books: Books) -> None:
     await open_one(scene)
     pager, mailbox = "incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"
     for key in (pager, mailbox):
@@ -133,7 +133,9 @@ async def test_a_pager_that_rings_is_told_who_answers_and_when_it_is_over(scene:
     assert await books.notifications("cancelled") == {f"{pager}:acknowledged"}
 
 
-async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_anew(scene: Scene, books: Books) -> None:
+async def test_taking_it_over_is_reported_and_still_having_it_starts_the_reminder_anew(
+    scene: Scene, books: Books
+) -> None:
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(BEN))
     first = await books.incident()
@@ -153,7 +155,7 @@ async def test_taking_it_over_is_told_and_still_having_it_starts_the_reminder_an
     assert (await books.incident()).acknowledged_by == Person(ANN.user_id, TEAM)
 
 
-async def test_escalating_calls_the_next_level_also_when_somebody_has_it(scene: Scene, books: Books) -> None:
+async def test_escalating_calls_the_next_level_also_when_a_person_has_it(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(ANN))
 
@@ -195,7 +197,7 @@ async def test_nothing_brings_it_back(scene: Scene, books: Books) -> None:
     assert await books.incident() == ended
 
 
-async def test_what_is_not_bad_calls_nobody_until_it_is_worse(scene: Scene, books: Books) -> None:
+async def test_what_is_not_bad_calls_no_one_until_it_is_worse(scene: Scene, books: Books) -> None:
     await open_one(scene, severity=IncidentSeverity.SEV3)
     assert list(await books.messages()) == ["incident:1"]
 
@@ -225,7 +227,7 @@ async def test_without_an_on_call_file_the_approvers_are_mentioned(scene: Scene,
     assert await books.notifications() == set()
 
 
-async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: Books) -> None:
+async def test_without_anyone_to_call_the_message_reports_so(scene: Scene, books: Books) -> None:
     scene.reschedule(None)
 
     await open_one(scene)
@@ -238,12 +240,12 @@ async def test_without_anybody_to_call_the_message_says_so(scene: Scene, books: 
 # Who may
 
 
-async def test_everybody_of_ours_may_raise_the_alarm_and_a_terminal_too(scene: Scene) -> None:
+async def test_everyone_of_ours_may_raise_the_alarm_and_a_terminal_too(scene: Scene) -> None:
     assert isinstance(await open_one(scene, OTTO), Done)
     assert isinstance(await open_one(scene, None, services=[Service.API]), Done)
 
 
-async def test_somebody_of_another_workspace_may_nothing(scene: Scene, books: Books) -> None:
+async def test_a_person_of_another_workspace_may_nothing(scene: Scene, books: Books) -> None:
     stranger = Actor(model.ANN.id, "T0OTHER")
 
     assert isinstance(await open_one(scene, stranger), Refused)
@@ -252,7 +254,7 @@ async def test_somebody_of_another_workspace_may_nothing(scene: Scene, books: Bo
     assert (await books.incident()).state is IncidentState.OPEN
 
 
-async def test_whoever_is_neither_listed_nor_on_call_may_not_silence_it(scene: Scene, books: Books) -> None:
+async def test_the_person_who_is_neither_listed_nor_on_call_may_not_silence_it(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
     acts = [
@@ -266,7 +268,7 @@ async def test_whoever_is_neither_listed_nor_on_call_may_not_silence_it(scene: S
     assert "incident.acknowledged.refused" in await books.audit()
 
 
-async def test_nobody_acknowledges_on_a_terminal(scene: Scene) -> None:
+async def test_no_one_acknowledges_on_a_terminal(scene: Scene) -> None:
     await open_one(scene)
 
     with pytest.raises(OperatorError, match="does not identify you"):
@@ -326,7 +328,7 @@ async def test_an_incident_that_is_opened_from_a_message_has_it_in_its_timeline(
     assert (await books.events())[0].text == "it was the pool"
 
 
-async def test_somebody_who_stands_in_is_called_by_what_is_opened_from_then_on(scene: Scene, books: Books) -> None:
+async def test_a_person_who_stands_in_is_called_by_what_is_opened_from_then_on(scene: Scene, books: Books) -> None:
     level = Level(("primary",), frozenset(Channel), timedelta(hours=1))
     rotation = Rotation("primary", ("ann",), 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
     scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
@@ -381,7 +383,7 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
     assert (await books.audit()) == ["oncall.override", "oncall.taken"]
 
 
-async def test_whoever_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
+async def test_the_one_who_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
 
     await scene.incident_service.override(
@@ -432,7 +434,7 @@ async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_as
         assert isinstance(told, str)
 
 
-async def test_nobody_is_put_on_call_behind_a_deactivated_account(scene: Scene, workspace: Workspace) -> None:
+async def test_no_one_is_put_on_call_behind_a_deactivated_account(scene: Scene, workspace: Workspace) -> None:
     scene.reschedule(with_primary())
     workspace.users[model.BEN.id] = replace(model.BEN, deleted=True)
 

@@ -28,14 +28,14 @@ async def test_groups_go_by_their_handle_and_people_by_their_name(slack: SlackCl
     assert (names.of(GROUP), names.of(model.ANN.id)) == (HANDLE, "Ann Keller")
 
 
-async def test_until_slack_has_told_there_is_a_word_and_no_id(slack: SlackClient) -> None:
+async def test_until_slack_has_reported_there_is_a_word_and_no_id(slack: SlackClient) -> None:
     names = SlackNames(slack, [GROUP])
 
     assert (names.of(GROUP), names.of("U0NOBODY001")) == ("a user group", "somebody")
 
 
 @pytest.mark.parametrize("method", ["usergroups.list", "users.info"])
-async def test_what_slack_does_not_tell_keeps_its_name_and_is_asked_again_soon(
+async def test_what_slack_does_not_report_keeps_its_name_and_is_asked_again_soon(
     slack: SlackClient, workspace: Workspace, method: str
 ) -> None:
     names = SlackNames(slack, [GROUP, model.ANN.id])
@@ -66,7 +66,7 @@ async def test_who_was_asked_for_once_is_known_the_next_time(slack: SlackClient)
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_nobody_reads_an_id_where_people_are_called(scene: Scene, books: Books, names: SlackNames) -> None:
+async def test_no_one_reads_an_id_where_people_are_called(scene: Scene, books: Books, names: SlackNames) -> None:
     names.of(GROUP)
     await names.read()
     scene.reschedule(Schedule({}, {}, (Level((GROUP,), frozenset(Channel), LONG),)))

@@ -33,7 +33,7 @@ async def triage_summary(scene: Scene, world: World) -> TriageSummary:
     return TriageSummary(scene.database, world, scene.incident_store, step_s=6)
 
 
-async def test_one_message_tells_all_parts_of_the_escalation_path(
+async def test_one_message_reports_all_parts_of_the_escalation_path(
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
@@ -110,7 +110,7 @@ async def test_when_it_began_is_in_the_timeline_once(
     assert "began" not in [one.kind for one in others]
 
 
-async def test_they_are_told_once(scene: Scene, books: Books, triage_summary: TriageSummary) -> None:
+async def test_they_are_reported_once(scene: Scene, books: Books, triage_summary: TriageSummary) -> None:
     await open_one(scene)
     await triage_summary.tick(scene.fence)
     before = await books.messages()
@@ -120,7 +120,7 @@ async def test_they_are_told_once(scene: Scene, books: Books, triage_summary: Tr
     assert await books.messages() == before
 
 
-async def test_what_is_away_is_said_and_holds_nothing_up(
+async def test_what_is_away_is_reported_and_holds_nothing_up(
     scene: Scene, books: Books, triage_summary: TriageSummary, outside: Outside
 ) -> None:
     outside.railway_status = 503
@@ -133,7 +133,9 @@ async def test_what_is_away_is_said_and_holds_nothing_up(
     assert "unknown: deployments of api" in await books.blocks(KEY)
 
 
-async def test_a_part_that_takes_too_long_is_said(scene: Scene, books: Books, world: World, outside: Outside) -> None:
+async def test_a_part_that_takes_too_long_is_reported(
+    scene: Scene, books: Books, world: World, outside: Outside
+) -> None:
     outside.railway_delay_s = 60
     await open_one(scene)
 
@@ -155,7 +157,7 @@ async def test_a_successor_reads_all_parts_and_ends_what_its_predecessor_began(
     assert (await books.incident()).briefed == len(PARTS)
 
 
-async def test_what_the_former_version_told_in_six_messages_is_not_told_again(
+async def test_what_the_former_version_reported_in_six_messages_is_not_reported_again(
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
@@ -166,7 +168,7 @@ async def test_what_the_former_version_told_in_six_messages_is_not_told_again(
     assert await told(books) is None
 
 
-async def test_two_at_the_same_time_tell_it_once(scene: Scene, books: Books, world: World) -> None:
+async def test_two_at_the_same_time_report_it_once(scene: Scene, books: Books, world: World) -> None:
     await open_one(scene)
     both = [TriageSummary(scene.database, world, scene.incident_store) for _ in range(2)]
 
@@ -176,7 +178,7 @@ async def test_two_at_the_same_time_tell_it_once(scene: Scene, books: Books, wor
     assert [key for key in await books.messages() if "diagnosis" in key] == [KEY]
 
 
-async def test_nothing_is_told_once_it_is_resolved_or_somebody_else_leads(
+async def test_nothing_is_reported_once_it_is_resolved_or_another_person_leads(
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)

@@ -126,13 +126,13 @@ async def start_bot(
         outage: OutageSettings = OutageSettings(),  # noqa: B008
         runs: RunSettings = RunSettings(),  # noqa: B008
         leases: LeaseSettings = QUICK_LEASES,
-        watching: EvaluatorSettings = EvaluatorSettings(),  # noqa: B008
+        evaluator: EvaluatorSettings = EvaluatorSettings(),  # noqa: B008
         source_timeout_s: float = 30.0,
         **more: str,
     ) -> Bot:
         environ = environment(slack, dsn, **more)
         settings = replace(Settings.from_environment(environ), leases=leases, outage=outage, runs=runs)
-        bot = Bot(replace(settings, source_timeout_s=source_timeout_s, watching=watching))
+        bot = Bot(replace(settings, source_timeout_s=source_timeout_s, evaluator=evaluator))
         bots.append(bot)
         await bot.start()
         return bot

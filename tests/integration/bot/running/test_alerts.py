@@ -43,7 +43,7 @@ async def _nobody_is_told(slack: Slack, seconds: float) -> None:
     assert not slack.seen()
 
 
-async def test_two_bots_tell_once(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew) -> None:
+async def test_two_bots_report_once(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew) -> None:
     worker = crew.hire("ingest-1")
     for _ in range(2):
         await start_bot(database_urls.bot, **QUICK_BEATS)
@@ -57,7 +57,7 @@ async def test_two_bots_tell_once(start_bot: StartBot, slack: Slack, database_ur
     assert len(_told(slack)) == 1
 
 
-async def test_trouble_that_comes_back_goes_on_in_the_same_message(
+async def test_problem_that_comes_back_goes_on_in_the_same_message(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
@@ -77,7 +77,7 @@ async def test_trouble_that_comes_back_goes_on_in_the_same_message(
     assert back.thread_ts == page.ts
 
 
-async def test_orderly_stop_and_scale_down_alert_nobody(
+async def test_orderly_stop_and_scale_down_alert_no_one(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside
 ) -> None:
     outside.replicas[Service.INGEST] = 2
@@ -91,7 +91,7 @@ async def test_orderly_stop_and_scale_down_alert_nobody(
     await _nobody_is_told(slack, STALE_AFTER_S / 2)
 
 
-async def test_replaced_worker_alerts_nobody(
+async def test_replaced_worker_alerts_no_one(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
@@ -104,7 +104,9 @@ async def test_replaced_worker_alerts_nobody(
     await _nobody_is_told(slack, STALE_AFTER_S + 1)
 
 
-async def test_worker_that_never_comes_is_told(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls) -> None:
+async def test_worker_that_never_comes_is_reported(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+) -> None:
     await start_bot(database_urls.bot, **QUICK_BEATS)
 
     page = await slack.wait_for(_is_page)
@@ -112,7 +114,7 @@ async def test_worker_that_never_comes_is_told(start_bot: StartBot, slack: Slack
     assert "ingest is down (0 of 1)" in page.text
 
 
-async def test_successor_tells_when_the_leader_dies(
+async def test_successor_reports_when_the_leader_dies(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
 ) -> None:
     worker = crew.hire("ingest-1")
@@ -143,9 +145,9 @@ async def test_railway_being_silent_delays_no_page(
 
 async def test_idle_bot_leaves_the_database_alone(start_bot: StartBot, database_urls: DatabaseUrls, crew: Crew) -> None:
     crew.hire("ingest-1")
-    parts = (await start_bot(database_urls.bot, **QUICK_BEATS)).parts
-    assert parts is not None
-    await until(lambda: parts._listener.works)  # it proved it with a session of its own
+    wiring = (await start_bot(database_urls.bot, **QUICK_BEATS)).wiring
+    assert wiring is not None
+    await until(lambda: wiring._listener.works)  # it proved it with a session of its own
 
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         found = await conn.execute(

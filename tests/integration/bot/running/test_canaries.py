@@ -107,7 +107,7 @@ async def wait_for(slack: Slack, wanted: Callable[[Message], bool]) -> Message:
 
 
 @pytest.mark.timeout(240)
-async def test_an_incident_tells_nothing_personal_or_secret(
+async def test_an_incident_reports_nothing_personal_or_secret(
     bot: RunningProcess, slack: Slack, phone: Phone, mailbox: Mailbox, as_owner: Connection
 ) -> None:
     ann, name = acting_as(slack.workspace, model.ANN.id), slack.workspace.bot.id

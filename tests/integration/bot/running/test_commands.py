@@ -47,7 +47,7 @@ async def test_mention_is_answered_in_its_thread(slack: Slack) -> None:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_usage_error_is_for_the_asker_only(slack: Slack) -> None:
+async def test_usage_error_is_for_the_requester_only(slack: Slack) -> None:
     await slack.type("/dragonfly helth")
 
     answer = await slack.wait_for(lambda message: "health" in message.text)
@@ -109,7 +109,7 @@ async def test_home_tab_shows_the_state_and_runs_commands(slack: Slack, system: 
             await asyncio.sleep(0.01)
 
 
-async def test_unexpected_error_is_told_with_a_reference_and_nothing_else(bot: Bot, slack: Slack) -> None:
+async def test_unexpected_error_is_reported_with_a_reference_and_nothing_else(bot: Bot, slack: Slack) -> None:
     body = {"command": "/dragonfly", "user_id": model.OLIVIA.id, "team_id": "T1", "channel_id": model.INCIDENTS_ID}
 
     await show_error(bot.slack, KeyError("hush-1"), body)

@@ -119,12 +119,12 @@ async def test_monitor_that_is_away_stops_nothing(stage: Stage, phone: Phone) ->
 
 async def test_bot_that_works_is_on_time(start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone) -> None:
     bot: Bot = await start_bot(database_urls.bot, DEAD_MANS_SWITCH_URL=phone.url)
-    parts = bot.parts
-    assert parts is not None
-    assert parts.switch is not None
-    switch = parts.switch
+    wiring = bot.wiring
+    assert wiring is not None
+    assert wiring.switch is not None
+    switch = wiring.switch
 
-    await until(lambda: parts.leader.is_leading)
+    await until(lambda: wiring.leader.is_leading)
     async with asyncio.timeout(PATIENCE_S):
         while not phone.rings:
             await switch.tick(FENCE)
@@ -135,11 +135,11 @@ async def test_bot_that_works_is_on_time(start_bot: StartBot, database_urls: Dat
 
 async def test_each_part_that_wakes_people_is_minded(start_bot: StartBot, phone: Phone) -> None:
     bot: Bot = await start_bot("postgresql://nobody@127.0.0.1:9/none", DEAD_MANS_SWITCH_URL=phone.url)
-    assert bot.parts is not None
-    assert bot.parts.switch is not None
+    assert bot.wiring is not None
+    assert bot.wiring.switch is not None
 
-    await bot.parts.switch.tick(FENCE)
+    await bot.wiring.switch.tick(FENCE)
 
     means = [f"notifications by {one}" for one in OUTSIDE_SLACK]
-    assert sorted(bot.parts.switch.late) == sorted(["evaluation", "outbox", "escalation", *means, "database"])
+    assert sorted(bot.wiring.switch.late) == sorted(["evaluation", "outbox", "escalation", *means, "database"])
     assert phone.rings == []

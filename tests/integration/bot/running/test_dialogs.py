@@ -17,9 +17,9 @@ from services.sandbox.slack.methods import METHODS
 from services.sandbox.slack.model import ApiError, Json, Message
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.running.conftest import Slack
-from tests.integration.bot.running.test_deciding import CRITICAL, File, click
-from tests.integration.bot.running.test_deciding import bot as bot
-from tests.integration.bot.running.test_deciding import file as file
+from tests.integration.bot.running.test_decisions import CRITICAL, File, click
+from tests.integration.bot.running.test_decisions import bot as bot
+from tests.integration.bot.running.test_decisions import file as file
 
 MakeRun = Callable[[Connection], Awaitable[int]]
 
@@ -218,7 +218,7 @@ async def test_no_dialog_of_other_targets_opens_for_who_may_not_ask(bot: Bot, sl
     assert slack.workspace.calls_of("views.open") == []
 
 
-async def test_no_dialog_opens_while_nobody_can_tell_whether_it_may_be_submitted(
+async def test_no_dialog_opens_while_no_one_can_report_whether_it_may_be_submitted(
     bot: Bot, slack: Slack, as_owner: Connection
 ) -> None:
     run_id = await to_be_started_alone(as_owner)

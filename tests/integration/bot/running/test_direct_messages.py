@@ -21,7 +21,7 @@ from services.sandbox.slack.blocks import find_element
 from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.integration.bot.running.test_deciding import deliver_click, modal_of
+from tests.integration.bot.running.test_decisions import deliver_click, modal_of
 from tests.outside import PATIENCE_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
@@ -114,9 +114,9 @@ async def test_an_approver_decides_in_the_direct_message_and_only_once(
     bot = await start_bot(database_urls.bot, **PEOPLE)
     await slack.type("/dragonfly incident open no ingest")
     await slack.wait_for(lambda message: "no ingest" in message.text)
-    assert bot.parts is not None
+    assert bot.wiring is not None
 
-    await bot.parts.changing.approval_service.file(REDEPLOY, OLIVIA)
+    await bot.wiring.changing.approval_service.file(REDEPLOY, OLIVIA)
 
     shown = await slack.wait_for(lambda message: "Redeploy api" in message.text)
     hers, his = [await direct(slack, user, lambda one: link_of(one) is not None) for user in (model.ANN, model.BEN)]
@@ -146,8 +146,8 @@ async def test_who_may_not_approve_may_not_from_a_direct_message_either(
     bot = await start_bot(database_urls.bot, **PEOPLE)
     await slack.type("/dragonfly incident open no ingest")
     await slack.wait_for(lambda message: "no ingest" in message.text)
-    assert bot.parts is not None
-    await bot.parts.changing.approval_service.file(REDEPLOY, OLIVIA)
+    assert bot.wiring is not None
+    await bot.wiring.changing.approval_service.file(REDEPLOY, OLIVIA)
     hers = await direct(slack, model.ANN, lambda one: "An approver is needed" in one.text)
 
     await deliver_click(slack, hers, APPROVE, model.OLIVIA)

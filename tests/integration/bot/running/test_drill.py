@@ -57,9 +57,9 @@ async def start_ready(
             HEARTBEAT_STALE_AFTER_S="300",
             **more,
         )
-        parts = bot.parts
-        assert parts is not None
-        await until(lambda: parts.leader.is_leading)
+        wiring = bot.wiring
+        assert wiring is not None
+        await until(lambda: wiring.leader.is_leading)
         return bot
 
     return start
@@ -119,7 +119,7 @@ async def test_nothing_is_left_of_a_drill(
     assert await count("SELECT count(*) FROM ops.worker_heartbeats") == 0
 
 
-async def test_who_was_not_reached_is_said(
+async def test_who_was_not_reached_is_reported(
     start_ready: StartReady, slack: Slack, phone: Phone, as_bot: Connection
 ) -> None:
     phone.answers.append(404)

@@ -9,7 +9,7 @@ from bot.cli import dispatch
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot, environment
-from tests.integration.bot.running.test_deciding import told
+from tests.integration.bot.running.test_decisions import told
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
@@ -19,7 +19,7 @@ async def bot(start_bot: StartBot, database_urls: DatabaseUrls) -> Bot:
     return await start_bot(database_urls.bot, **PEOPLE)
 
 
-async def test_policy_of_somebody_else_is_told_of_them_and_for_all_services(bot: Bot, slack: Slack) -> None:
+async def test_policy_of_another_person_is_reported_of_them_and_for_all_services(bot: Bot, slack: Slack) -> None:
     assert bot
     await slack.type("/dragonfly policy explain @otto deploy")
 
@@ -30,7 +30,7 @@ async def test_policy_of_somebody_else_is_told_of_them_and_for_all_services(bot:
     assert "🔴 may not approve for every service: They don't have permission" in words
 
 
-async def test_policy_of_oneself_is_told_of_you(bot: Bot, slack: Slack) -> None:
+async def test_policy_of_oneself_is_reported_of_you(bot: Bot, slack: Slack) -> None:
     assert bot
     await slack.type("/dragonfly policy explain @olivia deploy")
 

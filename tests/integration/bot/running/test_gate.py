@@ -22,7 +22,7 @@ from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message, User, View
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.integration.bot.running.test_deciding import HIGH, OLIVIA, told
+from tests.integration.bot.running.test_decisions import HIGH, OLIVIA, told
 from tests.outside import PATIENCE_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
@@ -42,8 +42,8 @@ def begin(start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack) -> Beg
     async def begin(person: User = model.BEN) -> Bot:
         slack.workspace.users[person.id] = person
         bot = await start_bot(database_urls.bot, **PEOPLE)
-        assert bot.parts is not None
-        await bot.parts.changing.approval_service.file(HIGH, OLIVIA)
+        assert bot.wiring is not None
+        await bot.wiring.changing.approval_service.file(HIGH, OLIVIA)
         await message_of(slack)
         return bot
 
@@ -96,7 +96,7 @@ SURFACES = [by_command, by_mention, by_button, by_shortcut, by_modal]
 
 async def nothing_happened(bot: Bot, slack: Slack) -> None:
     """The run waits still, no modal is open, no incident was opened."""
-    assert bot.parts is not None
+    assert bot.wiring is not None
     assert bot.world.database is not None
     async with bot.world.database.read() as conn:
         run = await runs.read_run(conn, 1)
@@ -107,7 +107,7 @@ async def nothing_happened(bot: Bot, slack: Slack) -> None:
 
 
 @pytest.mark.parametrize("act", SURFACES)
-async def test_somebody_of_another_company_is_refused_on_every_surface(begin: Begin, slack: Slack, act: Act) -> None:
+async def test_a_person_of_another_company_is_refused_on_every_surface(begin: Begin, slack: Slack, act: Act) -> None:
     bot = await begin(FOREIGN)
 
     await act(slack, FOREIGN)
@@ -188,7 +188,7 @@ async def test_deactivated_account_gets_no_answer(begin: Begin, slack: Slack) ->
 
 
 @pytest.mark.parametrize("method", ["users.info", "conversations.info"])
-async def test_what_slack_does_not_tell_is_refused(begin: Begin, slack: Slack, method: str) -> None:
+async def test_what_slack_does_not_report_is_refused(begin: Begin, slack: Slack, method: str) -> None:
     bot = await begin()
     slack.workspace.faults.plant(method, FaultKind.SERVER_ERROR, times=1000)
 
@@ -217,7 +217,7 @@ async def test_payload_that_names_no_workspace_is_answered(begin: Begin, slack: 
     await slack.wait_for(lambda one: one.ts == message.ts and "awaiting" not in one.text.lower())
 
 
-async def test_slacks_notice_of_dropped_events_is_taken_and_told_once(begin: Begin, slack: Slack) -> None:
+async def test_slacks_notice_of_dropped_events_is_taken_and_reported_once(begin: Begin, slack: Slack) -> None:
     await begin()
     notice = {"type": "app_rate_limited", "team_id": model.TEAM.id, "api_app_id": model.APP_ID}
 

@@ -37,7 +37,7 @@ async def modal_of(slack: Slack, user: str) -> str:
     return view.id
 
 
-async def test_whoever_may_not_is_told_so_and_nothing_happens(
+async def test_the_one_who_may_not_is_reported_so_and_nothing_happens(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE)
@@ -53,7 +53,7 @@ async def test_whoever_may_not_is_told_so_and_nothing_happens(
     assert (await root_of(slack)).text.startswith("🔴 no ingest")
 
 
-async def test_what_was_half_said_is_said_by_the_next_bot(
+async def test_what_was_half_reported_is_reported_by_the_next_bot(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     first = await start_bot(database_urls.bot, **PEOPLE)
@@ -70,7 +70,7 @@ async def test_what_was_half_said_is_said_by_the_next_bot(
     assert last.thread_ts == root.ts
 
 
-async def test_who_is_deactivated_is_skipped_by_the_page_which_says_so(
+async def test_who_is_deactivated_is_skipped_by_the_page_which_reports_so(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
     slack.workspace.users[model.ANN.id] = replace(model.ANN, deleted=True)
@@ -78,9 +78,9 @@ async def test_who_is_deactivated_is_skipped_by_the_page_which_says_so(
     people = f'version = 1\n[people.ann]\nslack = "{model.ANN.id}"\n[people.ben]\nslack = "{model.BEN.id}"\n'
     file.write_text(people + '[[levels]]\ncall = ["ann", "ben"]\naccept_slack_only = true\n')
     bot = await start_bot(database_urls.bot, DRAGONFLY_ONCALL=str(file), **PEOPLE)
-    assert bot.parts is not None
+    assert bot.wiring is not None
     async with asyncio.timeout(PATIENCE_S):
-        while bot.parts.changing.groups.absent(model.ANN.id) is None:
+        while bot.wiring.changing.groups.absent(model.ANN.id) is None:
             await asyncio.sleep(0.01)
 
     await slack.type("/dragonfly incident open no ingest")

@@ -116,7 +116,7 @@ async def test_a_sentence_is_answered_with_what_it_may_mean(channel: Channel, sl
 
 
 @pytest.mark.usefixtures("bot")
-async def test_one_message_is_one_command_whatever_is_told_of_it(channel: Channel, slack: Slack) -> None:
+async def test_one_message_is_one_command_whatever_is_reported_of_it(channel: Channel, slack: Slack) -> None:
     ts = await channel.mentioned(f"{BOT} incident open ingest amounts look wrong")
     await slack.wait_for(lambda message: "amounts look wrong" in message.text)
 

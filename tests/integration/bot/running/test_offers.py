@@ -9,7 +9,7 @@ from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Json, Message
 from tests.integration.bot.conftest import System
 from tests.integration.bot.running.conftest import Slack
-from tests.integration.bot.running.test_deciding import bot as bot
+from tests.integration.bot.running.test_decisions import bot as bot
 
 
 def buttons(message: Message) -> list[Json]:

@@ -34,7 +34,7 @@ from tests.outside import PATIENCE_S, Phone, open_phone, until
 from tests.wire import Line
 
 QUICK = OutageSettings(
-    tell_after_s=0.5, others_after_s=3.0, spread_s=1.0, look_every_s=0.05, look_back_s=60.0, find_every_s=0.2
+    announce_after_s=0.5, others_after_s=3.0, spread_s=1.0, check_every_s=0.05, look_back_s=60.0, find_every_s=0.2
 )
 
 
@@ -67,12 +67,14 @@ def told(slack: Slack) -> list[str]:
 
 
 async def lead(bot: Bot) -> None:
-    parts = bot.parts
-    assert parts is not None
-    await until(lambda: parts.leader.is_leading)
+    wiring = bot.wiring
+    assert wiring is not None
+    await until(lambda: wiring.leader.is_leading)
 
 
-async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
+async def test_last_leader_reports_in_slack_and_by_phone(
+    start: StartBot, slack: Slack, line: Line, phone: Phone
+) -> None:
     await lead(await start())
     line.cut()
 
@@ -85,7 +87,7 @@ async def test_last_leader_tells_in_slack_and_by_phone(start: StartBot, slack: S
     assert ring.body["subject"].startswith("PAGE dev · the bot can't reach the database")
 
 
-async def test_a_pager_that_rings_is_told_when_it_is_back(
+async def test_a_pager_that_rings_is_reported_when_it_is_back(
     start: StartBot, slack: Slack, line: Line, phone: Phone
 ) -> None:
     await lead(await start())
@@ -103,7 +105,7 @@ async def test_a_pager_that_rings_is_told_when_it_is_back(
     assert over.body["text"] == "The bot reaches the database again."
 
 
-async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_told(
+async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_reported(
     start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
 ) -> None:
     await lead(await start())
@@ -124,7 +126,9 @@ async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_told(
     assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]
 
 
-async def test_whoever_is_on_call_is_told_first(start: StartBot, line: Line, phone: Phone, tmp_path: Path) -> None:
+async def test_the_person_who_is_on_call_is_reported_first(
+    start: StartBot, line: Line, phone: Phone, tmp_path: Path
+) -> None:
     path = tmp_path / "oncall.toml"
     path.write_text(
         f'version = 1\n[people.ann]\nslack = "{model.ANN.id}"\nwebhook = "ann"\n'
@@ -253,7 +257,7 @@ async def test_acknowledgement_at_one_replica_ends_the_pages_of_another(
     start: StartBot, slack: Slack, line: Line, tmp_path: Path
 ) -> None:
     async with two_levels(start, tmp_path, wait=timedelta(hours=1)) as (bot, of_ann, of_ben):
-        assert bot.parts is not None
+        assert bot.wiring is not None
         line.cut()
         root = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
         await of_ann.wait_for()
@@ -268,20 +272,20 @@ async def test_acknowledgement_at_one_replica_ends_the_pages_of_another(
     assert of_ben.rings == []
 
 
-async def test_short_absence_is_not_told(start: StartBot, slack: Slack, line: Line) -> None:
-    bot = await start(replace(QUICK, tell_after_s=600.0))
+async def test_short_absence_is_not_reported(start: StartBot, slack: Slack, line: Line) -> None:
+    bot = await start(replace(QUICK, announce_after_s=600.0))
     await lead(bot)
     line.cut()
-    parts = bot.parts
-    assert parts is not None
-    await until(lambda: parts.leader.database_problem is not None)
+    wiring = bot.wiring
+    assert wiring is not None
+    await until(lambda: wiring.leader.database_problem is not None)
     line.mend()
-    await until(lambda: parts.leader.is_leading)
+    await until(lambda: wiring.leader.is_leading)
 
     assert told(slack) == []
 
 
-async def test_replicas_and_restarts_tell_it_once(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
+async def test_replicas_and_restarts_report_it_once(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
     first = await start()
     await lead(first)
     line.cut()
@@ -291,9 +295,9 @@ async def test_replicas_and_restarts_tell_it_once(start: StartBot, slack: Slack,
     third = await start()
 
     for bot in (second, third):
-        outage = bot.parts.outage if bot.parts else None
+        outage = bot.wiring.outage if bot.wiring else None
         assert outage is not None
-        await until(lambda outage=outage: outage._said is not None)  # type: ignore[misc]
+        await until(lambda outage=outage: outage._announced is not None)  # type: ignore[misc]
 
     assert len(told(slack)) == 1
     assert len({ring.headers["Idempotency-Key"] for ring in phone.rings}) == 1
@@ -322,7 +326,7 @@ async def test_next_outage_is_a_message_of_its_own(start: StartBot, slack: Slack
     assert len(told(slack)) == 2
 
 
-async def test_bot_that_alone_is_blind_rings_nobody(
+async def test_bot_that_alone_is_blind_rings_no_one(
     start: StartBot, slack: Slack, line: Line, phone: Phone, outside: Outside
 ) -> None:
     outside.health, outside.api_status = {}, 200
@@ -354,14 +358,14 @@ async def test_post_whose_answer_was_lost_is_found_again(start: StartBot, slack:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.LOST_ANSWER)
     line.cut()
 
-    outage = bot.parts.outage if bot.parts else None
+    outage = bot.wiring.outage if bot.wiring else None
     assert outage is not None
-    await until(lambda: outage._said is not None)
+    await until(lambda: outage._announced is not None)
 
     assert len(told(slack)) == 1
 
 
-async def test_a_database_that_takes_no_writes_is_told_without_it_and_healthz_says_so(
+async def test_a_database_that_takes_no_writes_is_reported_without_it_and_healthz_reports_so(
     start: StartBot, slack: Slack, phone: Phone, outside: Outside, database_urls: DatabaseUrls
 ) -> None:
     """As a hosting platform does it when the disk is nearly full: everything can be read, nothing stored."""

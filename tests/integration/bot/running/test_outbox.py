@@ -240,7 +240,9 @@ async def test_copy_that_grew_old_is_not_posted_a_second_time(stage: Stage) -> N
     """A message may become a page while the other lane is about to post it."""
     await stage.store("one")
     async with stage.database.read() as conn:
-        [old] = await messages.list_due_messages(conn, lane=OutboxQueue.REST, may_post=True, may_update=True, limit=1)
+        [old] = await messages.list_due_messages(
+            conn, outbox_queue=OutboxQueue.REST, may_post=True, may_update=True, limit=1
+        )
     await stage.settle()
 
     async with stage.database.transaction() as conn:
@@ -347,14 +349,14 @@ async def test_deleted_message_with_an_edit_and_replies_is_posted_anew_once(stag
     assert [message.text for message in roots] == ["two"]
 
 
-async def test_a_failure_waits_and_says_why(stage: Stage, slack: Slack) -> None:
+async def test_a_failure_waits_and_reports_why(stage: Stage, slack: Slack) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code="service_unavailable")
     await stage.store("one")
 
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        wait_s = await messages.read_outbox_wait(conn, lane=OutboxQueue.REST, may_post=True, may_update=True)
+        wait_s = await messages.read_outbox_wait(conn, outbox_queue=OutboxQueue.REST, may_post=True, may_update=True)
         cur = await conn.execute("SELECT attempts, last_error, next_try_at - created_at FROM chatops.outbox")
         row = await cur.fetchone()
     assert wait_s is not None
@@ -364,13 +366,15 @@ async def test_a_failure_waits_and_says_why(stage: Stage, slack: Slack) -> None:
     assert row[2] >= FIRST_RETRY
 
 
-async def test_unknown_channel_leaves_the_queue_and_says_why(stage: Stage) -> None:
+async def test_unknown_channel_leaves_the_queue_and_reports_why(stage: Stage) -> None:
     await stage.store("one", channel="no-such-channel")
 
     await stage.sender.send_due(stage.fence)
 
     async with stage.database.read() as conn:
-        assert await messages.read_outbox_wait(conn, lane=OutboxQueue.REST, may_post=True, may_update=True) is None
+        assert (
+            await messages.read_outbox_wait(conn, outbox_queue=OutboxQueue.REST, may_post=True, may_update=True) is None
+        )
         [message] = await messages.list_undeliverable(conn, window=timedelta(days=1), limit=10)
     assert message.error == "conversations.list was refused (channel_not_found)"
 
@@ -398,7 +402,7 @@ async def withdraw(stage: Stage) -> None:
         await messages.withdraw(conn, key_prefix="call:", late=("over", BLOCKS), patience_s=0)
 
 
-async def test_call_that_arrives_after_its_withdrawal_says_that_it_is_over(stage: Stage, slack: Slack) -> None:
+async def test_call_that_arrives_after_its_withdrawal_reports_that_it_is_over(stage: Stage, slack: Slack) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.SLOW, seconds=2.0)
     await stage.store("wake up", key="call:1", priority=PAGE)
     await stage.sender.send_due(stage.fence)  # it waits for the answer for a second
@@ -410,7 +414,7 @@ async def test_call_that_arrives_after_its_withdrawal_says_that_it_is_over(stage
     assert len(slack.workspace.calls_of("chat.postMessage")) == 1
 
 
-async def test_call_whose_answer_comes_after_its_withdrawal_says_that_it_is_over(stage: Stage, slack: Slack) -> None:
+async def test_call_whose_answer_comes_after_its_withdrawal_reports_that_it_is_over(stage: Stage, slack: Slack) -> None:
     await stage.store("wake up", key="call:1", priority=PAGE)
     async with stage.database.transaction() as conn:
         assert await messages.begin_posting(conn, key="call:1", seen=None)

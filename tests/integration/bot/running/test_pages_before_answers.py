@@ -86,7 +86,7 @@ async def test_a_page_waits_for_no_session_that_questions_have(
         await slack.wait_for(lambda message: message.text == "wake up")
 
         assert [message.text for message in slack.seen()] == ["wake up"]
-    assert bot.parts is not None
+    assert bot.wiring is not None
 
 
 async def until_waiting(database_urls: DatabaseUrls, sessions: int) -> None:

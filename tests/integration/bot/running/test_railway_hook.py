@@ -45,11 +45,11 @@ def listen() -> Iterator[Listen]:
 
         async def listen(bot: Bot, *, with_database: bool = True) -> list[None]:
             woken: list[None] = []
-            parts = bot.parts
-            assert parts is not None
+            wiring = bot.wiring
+            assert wiring is not None
             if with_database:  # a new session to the database wakes them too, once
-                await until(lambda: parts._listener.works)
-            stack.enter_context(parts.wake_ups.refresh.listen(lambda: woken.append(None)))
+                await until(lambda: wiring._listener.works)
+            stack.enter_context(wiring.wake_ups.refresh.listen(lambda: woken.append(None)))
             return woken
 
         yield listen
@@ -142,7 +142,7 @@ async def test_a_call_reaches_this_process_without_a_database(
     await until(lambda: bool(woken))
 
 
-async def test_wrong_secret_is_told_nothing_and_soon_not_even_that(
+async def test_wrong_secret_is_reported_nothing_and_soon_not_even_that(
     listen: Listen, bot: Bot, http: httpx.AsyncClient
 ) -> None:
     woken = await listen(bot)

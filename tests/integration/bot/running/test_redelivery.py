@@ -30,9 +30,9 @@ async def test_two_replicas_answer_a_repeated_command_once(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     for bot in [await start_bot(database_urls.bot) for _ in range(2)]:
-        parts = bot.parts
-        assert parts is not None
-        await until(lambda parts=parts: parts.leader.database_problem is None)  # type: ignore[misc]
+        wiring = bot.wiring
+        assert wiring is not None
+        await until(lambda wiring=wiring: wiring.leader.database_problem is None)  # type: ignore[misc]
     envelope = _command(slack)
 
     for _ in range(4):  # the local Slack takes the connections in turn

@@ -73,7 +73,7 @@ def count_named(slack: Slack, why: str = "the channel is archived") -> int:
 
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long", "metadata_too_large"])
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
-async def test_what_is_refused_for_what_it_says_is_plain_text_at_once(
+async def test_what_is_refused_for_what_it_reports_is_plain_text_at_once(
     stage: Stage, slack: Slack, method: str, code: str
 ) -> None:
     if method == "chat.update":
@@ -110,7 +110,9 @@ async def test_what_fails_again_and_again_is_tried_after_what_was_never_tried(st
     await stage.store("wake up", key="good", priority=PAGE)
 
     async with stage.database.read() as conn:
-        due = await messages.list_due_messages(conn, lane=OutboxQueue.PAGES, may_post=True, may_update=True, limit=2)
+        due = await messages.list_due_messages(
+            conn, outbox_queue=OutboxQueue.PAGES, may_post=True, may_update=True, limit=2
+        )
 
     assert [message.key for message in due] == ["f19", "good"]
 
@@ -129,7 +131,7 @@ async def test_a_page_whose_channel_is_archived_goes_to_people_directly(stage: S
     assert await oldest_page_s(stage) == 0.0
 
 
-async def test_a_note_whose_channel_is_archived_is_for_nobody_else(stage: Stage, slack: Slack) -> None:
+async def test_a_note_whose_channel_is_archived_is_for_no_one_else(stage: Stage, slack: Slack) -> None:
     tell(stage, model.ANN.id)
     home(slack).is_archived = True
     await stage.store("by the way")
@@ -140,7 +142,7 @@ async def test_a_note_whose_channel_is_archived_is_for_nobody_else(stage: Stage,
     assert [message.key for message in await refused(stage)] == ["m1"]
 
 
-async def test_pagers_ring_when_a_page_reaches_nobody_in_slack(stage: Stage, slack: Slack) -> None:
+async def test_pagers_ring_when_a_page_reaches_no_one_in_slack(stage: Stage, slack: Slack) -> None:
     tell(stage, "U0NOBODY", pagers=[(channels.Channel.WEBHOOK, "default")])
     home(slack).is_archived = True
     await stage.store("wake up", priority=PAGE)
@@ -154,7 +156,7 @@ async def test_pagers_ring_when_a_page_reaches_nobody_in_slack(stage: Stage, sla
     assert subject.startswith("dev: a page could not be posted in Slack (is_archived)")
 
 
-async def test_what_was_refused_is_tried_again_when_it_says_something_else(stage: Stage, slack: Slack) -> None:
+async def test_what_was_refused_is_tried_again_when_it_reports_something_else(stage: Stage, slack: Slack) -> None:
     home(slack).is_archived = True
     await stage.store("one")
     await send_all(stage)
@@ -215,15 +217,15 @@ async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=model.ANN.id)
-    assert bot.parts is not None
+    assert bot.wiring is not None
     assert bot.world.database is not None
-    parts = bot.parts
+    wiring = bot.wiring
     home(slack).is_archived = True
     async with bot.world.database.transaction() as conn:
         await messages.store_message(conn, key="m1", channel=HOME, text="wake up", blocks=[], priority=PAGE)
 
     await until(lambda: bool(direct(slack, model.ANN.id)))
-    await until(lambda: parts.channel.problem is not None)
+    await until(lambda: wiring.channel.problem is not None)
     assert (await bot.health()).as_json()["channel"] == {"ok": False, "why": "the channel is archived"}
     olivia = acting_as(slack.workspace, model.OLIVIA.id)
     for number, line in enumerate(("health", "check-config"), 1):
@@ -231,19 +233,19 @@ async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_
         await until(lambda number=number: count_named(slack) == number)  # type: ignore[misc]
 
     home(slack).is_archived = False
-    parts.wake_ups.channel.set()
+    wiring.wake_ups.channel.set()
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
-    assert parts.channel.problem is None
+    assert wiring.channel.problem is None
 
 
 async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_ours_alone(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=model.ANN.id)
-    assert bot.parts is not None
+    assert bot.wiring is not None
     assert bot.world.database is not None
-    parts, database = bot.parts, bot.world.database
+    wiring, database = bot.wiring, bot.world.database
 
     async def store(key: str, text: str) -> None:
         async with database.transaction() as conn:
@@ -252,8 +254,8 @@ async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_our
     await store("m1", "before")
     await slack.wait_for(lambda message: message.text == "before")
     home(slack).is_ext_shared = True
-    parts.wake_ups.channel.set()
-    await until(lambda: parts.channel.problem is not None)
+    wiring.wake_ups.channel.set()
+    await until(lambda: wiring.channel.problem is not None)
 
     await store("m2", "wake up")
     await store("m1", "before, edited")
@@ -267,7 +269,7 @@ async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_our
     assert [message.text for message in slack.seen()] == ["before"]
 
     home(slack).is_ext_shared = False
-    parts.wake_ups.channel.set()
+    wiring.wake_ups.channel.set()
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
-    assert parts.channel.problem is None
+    assert wiring.channel.problem is None

@@ -44,10 +44,10 @@ async def ask(
     bot: Bot, slack: Slack, playbook: str, *, request: Request = OLIVIA, **parameters: str
 ) -> tuple[Run, Message]:
     """File it, by default as Olivia; the run and its message."""
-    assert bot.parts is not None
+    assert bot.wiring is not None
     plan = await PLANS[playbook](parameters, bot.world)
     assert isinstance(plan, Plan), plan
-    run = await bot.parts.changing.approval_service.file(plan, request)
+    run = await bot.wiring.changing.approval_service.file(plan, request)
     return run, await slack.wait_for(lambda message: plan.title in message.text)
 
 
@@ -185,7 +185,7 @@ async def until_known(conn: Connection, message: Message) -> None:
 async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(
     bot: Bot, slack: Slack, as_owner: Connection
 ) -> None:
-    assert bot.parts is not None
+    assert bot.wiring is not None
     olivia = acting_as(slack.workspace, model.OLIVIA.id)
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
@@ -212,7 +212,7 @@ async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(
 
 
 async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_channel(bot: Bot, slack: Slack) -> None:
-    assert bot.parts is not None
+    assert bot.wiring is not None
     olivia = acting_as(slack.workspace, model.OLIVIA.id)
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
@@ -233,10 +233,10 @@ async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_chan
         (model.OLIVIA, "scale ingest 2", False),  # no one paged her
     ],
 )
-async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
+async def test_the_person_who_is_paged_acknowledges_by_asking_for_a_change(
     bot: Bot, slack: Slack, as_owner: Connection, person: User, line: str, counts: bool
 ) -> None:
-    assert bot.parts is not None
+    assert bot.wiring is not None
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
     await slack.wait_for(lambda one: key_of(one) == "incident:1:page:1")
@@ -256,8 +256,8 @@ async def test_whoever_is_paged_acknowledges_by_asking_for_a_change(
         assert await rows.fetchall() == [(person.id, 1)]
 
 
-async def test_where_nobody_was_paged_who_works_on_it_has_it(bot: Bot, slack: Slack, as_owner: Connection) -> None:
-    assert bot.parts is not None
+async def test_where_no_one_was_paged_who_works_on_it_has_it(bot: Bot, slack: Slack, as_owner: Connection) -> None:
+    assert bot.wiring is not None
     await slack.type("/dragonfly incident open sev3 ingest is a bit slow")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
     await until_known(as_owner, root)
@@ -271,7 +271,7 @@ async def test_where_nobody_was_paged_who_works_on_it_has_it(bot: Bot, slack: Sl
 async def test_a_request_stands_when_its_acknowledgement_fails(bot: Bot, slack: Slack, as_owner: Connection) -> None:
     """A person's request is more than the note that goes with it: an incident that is being written is not waited for
     beyond its limit, and the request is there before."""
-    assert bot.parts is not None
+    assert bot.wiring is not None
     await slack.type("/dragonfly incident open ingest hangs service ingest")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")
     await slack.wait_for(lambda one: key_of(one) == "incident:1:page:1")

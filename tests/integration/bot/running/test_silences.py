@@ -87,7 +87,7 @@ async def test_it_ends_when_the_worker_is_back_and_its_owner_hears_of_it(
     assert f"<@{model.OLIVIA.id}>" in told.text
 
 
-async def test_lifting_it_tells_the_alert_again(slack: Slack, alert: Message) -> None:
+async def test_lifting_it_reports_the_alert_again(slack: Slack, alert: Message) -> None:
     await silence(slack, alert)
     told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
 

@@ -39,7 +39,7 @@ async def test_answers_without_a_database(start_bot: StartBot, slack: Slack, lin
     assert (health.connected, health.able_to_act, health.http_status) == (True, False, 503)
 
 
-async def test_missing_settings_are_told_once_in_the_channel(
+async def test_missing_settings_are_reported_once_in_the_channel(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     for _ in range(2):
@@ -52,7 +52,7 @@ async def test_missing_settings_are_told_once_in_the_channel(
     assert len(slack.seen()) == 1
 
 
-async def test_policy_that_cannot_be_used_is_told_in_the_channel(
+async def test_policy_that_cannot_be_used_is_reported_in_the_channel(
     slack: Slack, start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
     path = tmp_path / "policy.toml"
@@ -65,7 +65,7 @@ async def test_policy_that_cannot_be_used_is_told_in_the_channel(
     assert any("line 4" in str(fault) for fault in (await bot.health()).disabled)
 
 
-async def test_limits_that_cannot_be_used_are_told_and_check_config_names_the_line(
+async def test_limits_that_cannot_be_used_are_reported_and_check_config_names_the_line(
     slack: Slack, start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
     path = tmp_path / "alerts.toml"
@@ -80,7 +80,7 @@ async def test_limits_that_cannot_be_used_are_told_and_check_config_names_the_li
     assert "alerts.toml line 3" in str(answer.blocks)
 
 
-async def test_missing_settings_are_told_once_without_a_database(start_bot: StartBot, slack: Slack) -> None:
+async def test_missing_settings_are_reported_once_without_a_database(start_bot: StartBot, slack: Slack) -> None:
     for _ in range(2):
         await start_bot(None)
 
@@ -112,6 +112,6 @@ async def test_stop_hands_over_at_once(start_bot: StartBot, database_urls: Datab
 
 
 async def until_leading(bot: Bot) -> None:
-    parts = bot.parts
-    assert parts is not None
-    await until(lambda: parts.leader.is_leading)
+    wiring = bot.wiring
+    assert wiring is not None
+    await until(lambda: wiring.leader.is_leading)

@@ -78,7 +78,7 @@ async def test_exit_codes(environ: dict[str, str], words: list[str], code: int) 
     assert (await dispatch(words, environ)).code == code
 
 
-async def test_a_change_without_slack_says_how_to_do_it_by_hand(environ: dict[str, str], slack: Slack) -> None:
+async def test_a_change_without_slack_reports_how_to_do_it_by_hand(environ: dict[str, str], slack: Slack) -> None:
     slack.workspace.faults.is_down = True
 
     outcome = await dispatch(["restart", "api"], environ)
@@ -92,7 +92,7 @@ async def test_a_change_without_slack_says_how_to_do_it_by_hand(environ: dict[st
     assert json.loads((await dispatch(["runs", "--json"], environ)).text) == []
 
 
-async def test_a_change_without_the_database_says_how_to_do_it_by_hand(environ: dict[str, str]) -> None:
+async def test_a_change_without_the_database_reports_how_to_do_it_by_hand(environ: dict[str, str]) -> None:
     away = environ | {"SUPABASE_DB_URL": "postgresql://dragonfly_bot:x@127.0.0.1:1/d"}
 
     outcome = await dispatch(["restart", "api"], away)

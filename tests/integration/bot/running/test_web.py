@@ -125,10 +125,10 @@ async def test_socket_mode_has_no_events_endpoint(bot: Bot, http: httpx.AsyncCli
     assert (await http.post(events(bot), content=b"{}")).status_code == 404
 
 
-async def test_health_tells_what_the_bot_can_do(bot: Bot, http: httpx.AsyncClient) -> None:
-    parts = bot.parts
-    assert parts is not None
-    await until(lambda: parts.leader.database_problem is None)
+async def test_health_reports_what_the_bot_can_do(bot: Bot, http: httpx.AsyncClient) -> None:
+    wiring = bot.wiring
+    assert wiring is not None
+    await until(lambda: wiring.leader.database_problem is None)
 
     answer = await http.get(f"http://127.0.0.1:{bot.web.port}/healthz")
 

@@ -83,7 +83,7 @@ async def check_silence(bench: Bench, log: Lines, conn: Connection, run_id: int)
 
 
 @pytest.mark.timeout(180)
-async def test_a_rollback_and_a_scale_tell_none(bench: Bench, log: Lines, as_owner: Connection) -> None:
+async def test_a_rollback_and_a_scale_report_none(bench: Bench, log: Lines, as_owner: Connection) -> None:
     bench.start_runner()
     target = bench.railway.commits[0].sha[:8]
 
@@ -97,7 +97,9 @@ async def test_a_rollback_and_a_scale_tell_none(bench: Bench, log: Lines, as_own
 
 
 @pytest.mark.timeout(180)
-async def test_what_railway_quotes_when_it_refuses_is_not_told(bench: Bench, log: Lines, as_owner: Connection) -> None:
+async def test_what_railway_quotes_when_it_refuses_is_not_reported(
+    bench: Bench, log: Lines, as_owner: Connection
+) -> None:
     bench.wire.hold("restart", "before", status=200, text=quoting(code="BAD_USER_INPUT")).release()
     bench.start_runner()
 
@@ -109,7 +111,7 @@ async def test_what_railway_quotes_when_it_refuses_is_not_told(bench: Bench, log
 
 
 @pytest.mark.timeout(180)
-async def test_what_railway_quotes_in_an_error_that_may_be_none_is_not_told(
+async def test_what_railway_quotes_in_an_error_that_may_be_none_is_not_reported(
     bench: Bench, log: Lines, as_owner: Connection
 ) -> None:
     """An error of no known kind is no refusal: it is read back, and asked again when nothing was done."""
@@ -129,7 +131,7 @@ def quoting(*, code: str | None) -> str:
 
 
 @pytest.mark.timeout(180)
-async def test_a_row_that_the_database_quotes_is_not_told(bench: Bench, log: Lines, as_owner: Connection) -> None:
+async def test_a_row_that_the_database_quotes_is_not_reported(bench: Bench, log: Lines, as_owner: Connection) -> None:
     await bench.sql(PLANT, JOB, LINES[1], person("PAYLOAD"))
     await bench.sql(REFUSE)
     bench.start_runner()
@@ -141,7 +143,7 @@ async def test_a_row_that_the_database_quotes_is_not_told(bench: Bench, log: Lin
 
 
 @pytest.mark.timeout(180)
-async def test_a_row_that_a_rollback_of_the_schema_quotes_is_not_told(
+async def test_a_row_that_a_rollback_of_the_schema_quotes_is_not_reported(
     bench: Bench, log: Lines, as_owner: Connection
 ) -> None:
     row = person("ROLLBACK").replace("'", "''")
@@ -156,7 +158,7 @@ async def test_a_row_that_a_rollback_of_the_schema_quotes_is_not_told(
 
 
 @pytest.mark.timeout(180)
-async def test_what_the_api_answers_to_an_upload_is_not_told(
+async def test_what_the_api_answers_to_an_upload_is_not_reported(
     make_bench: MakeBench, log: Lines, as_owner: Connection
 ) -> None:
     bench = await make_bench(DRAGONFLY_API_KEY=KEY)

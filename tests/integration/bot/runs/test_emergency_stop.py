@@ -128,7 +128,7 @@ async def test_a_delivery_that_comes_again_is_announced_once(
     assert len(posted(workspace)) == 1
 
 
-async def test_who_asked_is_answered_for_everybody_where_the_channel_cannot_be_told(
+async def test_who_asked_is_answered_for_everyone_where_the_channel_cannot_be_reported(
     bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=9)

@@ -47,7 +47,7 @@ async def test_call_without_an_answer_is_read_back(bench: Bench, where: str) -> 
     assert ("had not answered" in (steps[SCALE_STEP].note or "")) == (where == "after")
 
 
-async def test_a_start_that_is_refused_says_that_the_replicas_are_set(bench: Bench) -> None:
+async def test_a_start_that_is_refused_reports_that_the_replicas_are_set(bench: Bench) -> None:
     bench.start_runner()
     stopped, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))
     assert stopped.state is RunState.SUCCEEDED, stopped.outcome
@@ -118,7 +118,7 @@ async def _unknown(bench: Bench) -> int:
 @pytest.mark.parametrize(
     ("how", "state"), [("done", RunState.SUCCEEDED), ("retry", RunState.SUCCEEDED), ("abort", RunState.FAILED)]
 )
-async def test_what_nobody_can_tell_waits_for_a_person(impatient: Bench, how: Resolution, state: RunState) -> None:
+async def test_what_no_one_can_report_waits_for_a_person(impatient: Bench, how: Resolution, state: RunState) -> None:
     bench = impatient
     run_id = await _unknown(bench)
     held = await bench.sql("SELECT count(*) FROM chatops.run_services WHERE run_id = %s", run_id)
@@ -210,7 +210,7 @@ async def test_cancelled_while_it_waits_ends_at_once(bench: Bench, make_bench: M
     assert "stopped" in step_line(steps[4])
 
 
-async def test_second_run_on_a_service_is_void_and_told_why(bench: Bench) -> None:
+async def test_second_run_on_a_service_is_void_and_reported_why(bench: Bench) -> None:
     first = await bench.file_command("scale", service="ingest", to="2")
     second = await bench.file_command("restart", service="ingest")
     bench.start_runner()
@@ -238,17 +238,17 @@ async def crowd(bench: Bench, people: int) -> None:
     assert bench.wire.mutations == ["restart"]
 
 
-async def test_of_many_on_one_service_one_runs_and_the_others_are_told(bench: Bench) -> None:
+async def test_of_many_on_one_service_one_runs_and_the_others_are_reported(bench: Bench) -> None:
     await crowd(bench, 20)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
-async def test_of_200_on_one_service_one_runs_and_the_others_are_told(bench: Bench) -> None:
+async def test_of_200_on_one_service_one_runs_and_the_others_are_reported(bench: Bench) -> None:
     await crowd(bench, 200)
 
 
-async def test_freeze_that_fails_is_said_and_never_blocks(bench: Bench) -> None:
+async def test_freeze_that_fails_is_reported_and_never_blocks(bench: Bench) -> None:
     hold = bench.wire.hold("setAutoDeploy", "before", status=403)
     hold.release()
     old = bench.railway.commits[1].sha[:8]

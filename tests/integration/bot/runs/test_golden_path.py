@@ -22,8 +22,8 @@ from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.domain.runs import RunState, RunStep, StepState
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.approvals.conftest import ANN, MakeDesk
-from tests.integration.bot.approvals.conftest import make_desk as make_desk
+from tests.integration.bot.approvals.conftest import ANN, MakeApprovalService
+from tests.integration.bot.approvals.conftest import make_approval_service as make_approval_service
 from tests.integration.bot.approvals.conftest import slack as slack
 from tests.integration.bot.approvals.conftest import workspace as workspace
 from tests.integration.bot.runs.conftest import OLIVIA, QUICK, Bench, StartReplica
@@ -277,7 +277,9 @@ async def test_a_killed_replica_s_upload_is_there_once(
 
 
 @pytest.mark.usefixtures("idle_worker")
-async def test_abort_takes_away_what_came_after_all(bench: Bench, uploads: Uploads, make_desk: MakeDesk) -> None:
+async def test_abort_takes_away_what_came_after_all(
+    bench: Bench, uploads: Uploads, make_approval_service: MakeApprovalService
+) -> None:
     """Three uploads without an answer, nothing to see: a person gives up, and one of them has arrived meanwhile."""
     await bench.sql(REAL)
     uploads.is_away = True
@@ -293,7 +295,7 @@ async def test_abort_takes_away_what_came_after_all(bench: Bench, uploads: Uploa
     await bench.world.api.upload_csv("late.csv", content, is_golden_path=True)
     assert len(await bench.sql(BATCHES)) == 2
 
-    await make_desk().resolve_unknown(run_id, ANN, "abort")
+    await make_approval_service().resolve_unknown(run_id, ANN, "abort")
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.FAILED, steps
@@ -303,13 +305,15 @@ async def test_abort_takes_away_what_came_after_all(bench: Bench, uploads: Uploa
 
 
 @pytest.mark.usefixtures("idle_worker")
-async def test_abort_says_what_stands_when_nothing_came(bench: Bench, uploads: Uploads, make_desk: MakeDesk) -> None:
+async def test_abort_reports_what_stands_when_nothing_came(
+    bench: Bench, uploads: Uploads, make_approval_service: MakeApprovalService
+) -> None:
     uploads.is_away = True
     bench.start_runner()
     run_id = await bench.file_command("golden-path")
     await bench.ended(run_id)
 
-    await make_desk().resolve_unknown(run_id, ANN, "abort")
+    await make_approval_service().resolve_unknown(run_id, ANN, "abort")
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.FAILED, steps

@@ -46,11 +46,11 @@ async def test_holder_reckons_with_the_duration_that_was_sent(journal: Journal) 
     """A short renewal is under way while an act begins: what it brings is short."""
     asked_at = time.monotonic()
     async with journal.writing():
-        acting = journal.acting()
-        await acting.__aenter__()
+        during_act = journal.during_act()
+        await during_act.__aenter__()
 
     assert journal.held_until <= time.monotonic() + SETTINGS.lease_s
-    await acting.__aexit__(None, None, None)
+    await during_act.__aexit__(None, None, None)
     assert journal.held_until >= asked_at + SETTINGS.lease_s
 
 
@@ -66,7 +66,7 @@ async def test_renewal_that_waits_for_a_session_sends_what_its_holder_reckons_wi
     async with contextlib.AsyncExitStack() as sessions:
         for _ in range(4):  # all there are
             await sessions.enter_async_context(database.read(timeout_s=60.0))
-        async with journal.acting():
+        async with journal.during_act():
             renewing = asyncio.create_task(renew())
             await asyncio.sleep(0)  # it waits for a session now
     await renewing
@@ -75,7 +75,7 @@ async def test_renewal_that_waits_for_a_session_sends_what_its_holder_reckons_wi
 
 
 async def test_short_renewal_that_comes_late_takes_nothing_from_an_act(journal: Journal, database: Database) -> None:
-    async with journal.acting(), journal.writing():
+    async with journal.during_act(), journal.writing():
         pass
     held_until = journal.held_until
 
@@ -88,7 +88,7 @@ async def test_short_renewal_that_comes_late_takes_nothing_from_an_act(journal: 
 
 async def test_lease_is_short_again_once_the_act_is_over(journal: Journal, database: Database) -> None:
     """Or a successor would wait for a call that is no longer made."""
-    async with journal.acting(), journal.writing():
+    async with journal.during_act(), journal.writing():
         pass
 
     async with journal.writing(settled=True):

@@ -30,7 +30,7 @@ async def test_nothing_is_missed_where_no_notices_arrive(bench: Bench) -> None:
     assert run.state is RunState.SUCCEEDED
 
 
-async def test_a_run_of_another_replica_is_kept_in_sight_though_its_death_wakes_nobody(bench: Bench) -> None:
+async def test_a_run_of_another_replica_is_kept_in_sight_though_its_death_wakes_no_one(bench: Bench) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="0")
     async with bench.database.transaction() as conn:
         await leases.take_lease(conn, name=run_lease(run_id), owner="dying", duration=timedelta(seconds=1))

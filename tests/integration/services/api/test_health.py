@@ -39,7 +39,7 @@ async def test_health_is_503_while_the_database_is_away(open_api: OpenApi) -> No
     assert live.status_code == 200
 
 
-async def test_intake_health_tells_what_waits(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+async def test_intake_health_reports_what_waits(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
         await conn.execute("INSERT INTO ops.job_queue (job_type) VALUES ('simplicity_ingest'), ('something_else')")
 
@@ -146,7 +146,7 @@ async def test_a_read_only_database_is_not_healthy(
     assert (health.status_code, health.json()["db_connected"], health.json()["db_writable"]) == (503, True, False)
 
 
-async def test_whoever_asks_for_health_costs_one_write_in_ten_seconds(
+async def test_the_one_who_asks_for_health_costs_one_write_in_ten_seconds(
     open_api: OpenApi, database_urls: DatabaseUrls, as_owner: Connection
 ) -> None:
     await as_owner.execute(

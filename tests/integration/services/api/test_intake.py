@@ -179,7 +179,7 @@ async def test_explains_how_to_send_a_file(
     assert "curl -F file=@batch.csv" in error_of(response)["what_next"]
 
 
-async def test_refuses_a_source_that_nobody_can_read(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+async def test_refuses_a_source_that_no_one_can_read(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     async with open_api(database_urls.app) as api:
         response = await api.post(UPLOAD, **upload(DEMO, data={"source_system": "other"}))
 
@@ -291,7 +291,7 @@ async def test_gives_failed_rows_as_csv(
     assert (closed.status_code, unknown.status_code) == (401, 404)
 
 
-async def test_says_503_while_the_database_is_away(open_api: OpenApi) -> None:
+async def test_reports_503_while_the_database_is_away(open_api: OpenApi) -> None:
     async with open_api("postgresql://u:p@127.0.0.1:1/d") as api:
         response = await api.post(UPLOAD, **upload(DEMO))
 
@@ -347,7 +347,7 @@ async def test_stores_a_file_of_payments_as_one(open_api: OpenApi, database_urls
         (PAYMENTS, {"source_system": "letters"}, "source_system is unknown"),
     ],
 )
-async def test_refuses_a_file_of_another_kind_than_it_is_said_to_be(
+async def test_refuses_a_file_of_another_kind_than_it_is_reported_to_be(
     open_api: OpenApi, database_urls: DatabaseUrls, content: bytes, fields: dict[str, str], why: str
 ) -> None:
     async with open_api(database_urls.app) as api:

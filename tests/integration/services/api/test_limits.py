@@ -45,7 +45,7 @@ async def test_everything_but_health_wants_a_key(open_api: OpenApi, database_url
 @pytest.mark.parametrize(
     ("path", "setting"), [("/api/v1/metrics", "metrics_need_key"), ("/openapi.json", "openapi_needs_key")]
 )
-async def test_metrics_and_the_document_are_open_where_the_settings_say_so(
+async def test_metrics_and_the_document_are_open_where_the_settings_report_so(
     open_api: OpenApi, path: str, setting: str
 ) -> None:
     async with open_api(NOWHERE, **{setting: False}) as api:
@@ -69,7 +69,7 @@ async def test_the_pages_about_the_document_come_and_go_with_it(open_api: OpenAp
         assert (await api.get("/docs")).status_code == 200
 
 
-async def test_the_document_says_that_it_wants_a_key_and_how_it_refuses(
+async def test_the_document_reports_that_it_wants_a_key_and_how_it_refuses(
     open_api: OpenApi, database_urls: DatabaseUrls
 ) -> None:
     async with open_api(database_urls.app) as api:
@@ -83,7 +83,7 @@ async def test_the_document_says_that_it_wants_a_key_and_how_it_refuses(
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-async def test_too_many_from_one_address_are_told_when_to_come_back(
+async def test_too_many_from_one_address_are_reported_when_to_come_back(
     open_api: OpenApi, database_urls: DatabaseUrls
 ) -> None:
     async with open_api(database_urls.app, requests_per_minute_per_address=3) as api:
@@ -116,7 +116,7 @@ async def test_guesses_at_the_key_are_limited_too(open_api: OpenApi, database_ur
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_a_body_that_nobody_wants_is_not_read(
+async def test_a_body_that_no_one_wants_is_not_read(
     open_api: OpenApi, database_urls: DatabaseUrls, method: str
 ) -> None:
     sent = 0

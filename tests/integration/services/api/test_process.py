@@ -46,7 +46,7 @@ async def start_api(spawn: Spawn, eventually: Eventually, dsn: str, **more: str)
 
 
 @pytest.mark.skipif(not HAS_IPV6, reason="no IPv6 here")
-async def test_serves_ipv6_and_ipv4_unless_it_is_told_one_address(spawn: Spawn, eventually: Eventually) -> None:
+async def test_serves_ipv6_and_ipv4_unless_it_is_reported_one_address(spawn: Spawn, eventually: Eventually) -> None:
     port = find_free_port()
     await spawn("services.api", SUPABASE_DB_URL=NOWHERE, PORT=str(port), LISTEN_ADDRESS="")
 
@@ -61,7 +61,7 @@ async def test_serves_ipv6_and_ipv4_unless_it_is_told_one_address(spawn: Spawn, 
     assert await alive_on("[::1]")
 
 
-async def test_says_that_its_port_is_taken(spawn: Spawn) -> None:
+async def test_reports_that_its_port_is_taken(spawn: Spawn) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         process = await spawn("services.api", SUPABASE_DB_URL=NOWHERE, PORT=str(port), LISTEN_ADDRESS="127.0.0.1")
@@ -133,7 +133,7 @@ async def test_health_answers_in_time_while_the_database_hangs(
     await eventually(is_up)
 
 
-async def test_says_everything_that_is_wrong_with_its_environment(spawn: Spawn) -> None:
+async def test_reports_everything_that_is_wrong_with_its_environment(spawn: Spawn) -> None:
     api = await spawn("services.api", ENVIRONMENT="", SUPABASE_DB_URL="mysql://u:hidden@h/d", PORT="many")
 
     assert await api.exit_code() == 2

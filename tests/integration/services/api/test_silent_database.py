@@ -36,7 +36,7 @@ async def upload(api: httpx.AsyncClient) -> httpx.Response:
 
 
 @pytest.mark.parametrize("has_session", [True, False], ids=["with an idle session", "with a new session"])
-async def test_an_upload_into_silence_is_told_when_to_come_back(
+async def test_an_upload_into_silence_is_reported_when_to_come_back(
     open_api: OpenApi, database_gate: DatabaseGate, database_urls: DatabaseUrls, has_session: bool
 ) -> None:
     async with open_api(database_gate.dsn) as api:
@@ -53,7 +53,7 @@ async def test_an_upload_into_silence_is_told_when_to_come_back(
     assert row == (0,)
 
 
-async def test_an_upload_that_waits_for_a_lock_is_told_so(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
+async def test_an_upload_that_waits_for_a_lock_is_reported_so(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     """The server answers, and the statement does not: that is as long for who waits."""
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn, open_api(database_urls.app) as api:
         await conn.execute("LOCK TABLE intake.simplicity_batches IN ACCESS EXCLUSIVE MODE")

@@ -47,7 +47,7 @@ async def test_counts_what_is_changed_staged_and_unknown(checkout: Path) -> None
     assert (await read_checkout(checkout)).uncommitted == 3
 
 
-async def test_tells_annotated_tags_from_lightweight_ones(checkout: Path) -> None:
+async def test_reports_annotated_tags_from_lightweight_ones(checkout: Path) -> None:
     git(checkout, "tag", "-a", "v1.2.3", "-m", "Release v1.2.3")
     git(checkout, "tag", "nightly")
 
@@ -74,7 +74,7 @@ async def test_a_tag_is_pushed_when_the_remote_has_the_same_one(checkout: Path) 
     assert (before, after, await is_pushed(checkout, "v1.2.3")) == (False, True, False)
 
 
-async def test_where_there_is_no_checkout_says_so(tmp_path: Path) -> None:
+async def test_where_there_is_no_checkout_reports_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no checkout here"):
         await read_checkout(tmp_path)
 

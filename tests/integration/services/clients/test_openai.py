@@ -77,7 +77,7 @@ async def test_an_answer_without_usable_text_is_paid_for_all_the_same(
     assert await ask(server) == Answer(None, why, Usage(400, 100))
 
 
-async def test_usage_that_is_not_told_is_unknown(server: OpenAIServer) -> None:
+async def test_usage_that_is_not_reported_is_unknown(server: OpenAIServer) -> None:
     server.speak = lambda _: Said(completion("{}", usage=None))
 
     assert await ask(server) == Answer("{}", None, None)
@@ -123,7 +123,7 @@ async def test_an_answer_of_another_shape_is_no_answer(server: OpenAIServer, bod
         (503, "it answered 503", True),
     ],
 )
-async def test_says_why_without_the_key_or_the_question(
+async def test_reports_why_without_the_key_or_the_question(
     server: OpenAIServer, status: int, why: str, retryable: bool
 ) -> None:
     server.speak = lambda body: Said({"error": {"message": f"{KEY} {body}", "type": "x", "code": KEY}}, status=status)
@@ -154,7 +154,7 @@ async def test_does_not_try_again_what_cannot_pass(server: OpenAIServer) -> None
     assert len(server.requests) == 1
 
 
-async def test_gives_up_on_a_service_that_says_nothing(server: OpenAIServer) -> None:
+async def test_gives_up_on_a_service_that_reports_nothing(server: OpenAIServer) -> None:
     server.speak = lambda _: Said(completion("{}"), after_s=60)
 
     with pytest.raises(SourceError, match=r"no answer within 0\.3 s") as told:
@@ -182,7 +182,7 @@ async def test_does_not_wait_longer_than_all_attempts_may_take(server: OpenAISer
     ],
     ids=lambda value: str(getattr(value, "status", value)),
 )
-async def test_says_whether_the_service_may_want_money_without_an_answer(
+async def test_reports_whether_the_service_may_want_money_without_an_answer(
     server: OpenAIServer, said: Said, may_cost: bool
 ) -> None:
     server.speak = lambda _: said
@@ -193,7 +193,7 @@ async def test_says_whether_the_service_may_want_money_without_an_answer(
     assert told.value.outcome_unknown is may_cost
 
 
-async def test_says_that_nobody_listens() -> None:
+async def test_reports_that_no_one_listens() -> None:
     nobody = OpenAIServer(base_url="http://127.0.0.1:1/v1")
 
     with pytest.raises(SourceError, match="it cannot be reached") as told:

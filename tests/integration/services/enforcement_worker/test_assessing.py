@@ -169,7 +169,7 @@ async def test_memos_are_a_job_of_their_own_queued_once(
     assert await rows(as_owner, MEMO_JOBS) == [("enforcement_memos", {"batch_id": batch_id}, -20, 8)]
 
 
-async def test_nobody_is_asked_about_a_batch_without_judgments(
+async def test_no_one_is_asked_about_a_batch_without_judgments(
     database: Database, as_owner: Connection, store_batch: StoreBatch
 ) -> None:
     result = await assess_batch(job_for(await store_batch()), database, why_no_memos=None)
@@ -178,7 +178,7 @@ async def test_nobody_is_asked_about_a_batch_without_judgments(
     assert await rows(as_owner, MEMO_JOBS) == []
 
 
-async def test_without_anybody_to_ask_no_memo_is_queued(
+async def test_without_anyone_to_ask_no_memo_is_queued(
     database: Database, as_owner: Connection, store_batch: StoreBatch
 ) -> None:
     await assess_batch(job_for(await store_batch({})), database, why_no_memos="no key")

@@ -95,7 +95,7 @@ async def test_cases_that_look_alike_cost_one_request(
     assert await rows(as_owner, with_memo) == [(30,)]
 
 
-async def test_nobody_is_asked_twice_for_the_same_memo(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:
+async def test_no_one_is_asked_twice_for_the_same_memo(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:
     batch_id = await store_batch({})
     await run(batch_id)
 
@@ -138,7 +138,7 @@ async def test_nothing_of_a_person_or_a_case_reaches_the_service(
     assert json.loads(json.loads(sent)["messages"][1]["content"])["county"] == "unknown"
 
 
-async def test_what_the_model_says_changes_no_figure(
+async def test_what_the_model_reports_changes_no_figure(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     figures = (

@@ -32,7 +32,7 @@ async def results(conn: Connection, eventually: Eventually, *, jobs: int) -> dic
     return dict(await (await conn.execute(query)).fetchall())
 
 
-async def test_without_a_key_the_result_says_that_it_is_deterministic(
+async def test_without_a_key_the_result_reports_that_it_is_deterministic(
     spawn: Spawn, database_urls: DatabaseUrls, as_owner: Connection, store_batch: StoreBatch, eventually: Eventually
 ) -> None:
     await queue_job(as_owner, await store_batch({}, {}))

@@ -96,7 +96,7 @@ async def test_what_is_one_case_is_one_judgment(
         ("codefendants", ("2024-CV-93000", "Kings", "Ann First", "1200.00"), "Defendant"),
     ],
 )
-async def test_rows_that_disagree_about_a_case_are_told(
+async def test_rows_that_disagree_about_a_case_are_reported(
     name: str, kept: tuple[str, ...], column: str, database: Database, as_owner: Connection
 ) -> None:
     assert await take_in_case(database, name) == (1, 1)
@@ -157,7 +157,9 @@ async def test_a_receipt_stored_by_an_earlier_version_is_known_in_any_letters(
     assert await rows(as_owner, PAYMENTS) == [("r-1001", "50.00")]
 
 
-async def test_rows_that_disagree_are_told_however_far_apart_they_are(database: Database, as_owner: Connection) -> None:
+async def test_rows_that_disagree_are_reported_however_far_apart_they_are(
+    database: Database, as_owner: Connection
+) -> None:
     case = "C-1,Acme LLC,Jo Roe,{},1/2/2024,Kings"
     between = [f"B-{number},Acme LLC,Jo Roe,5,1/2/2024,Kings" for number in range(ROWS)]
     lines = [case.format(100), *between, case.format("100.00"), "C-2,Acme LLC,Jo Roe,5,1/2/2024,Kings"]
@@ -173,7 +175,7 @@ async def test_rows_that_disagree_are_told_however_far_apart_they_are(database: 
     assert await rows(as_owner, amount) == [("100.00",)]
 
 
-async def test_a_row_that_does_not_say_what_debt_it_is_takes_nothing_back(
+async def test_a_row_that_does_not_report_what_debt_it_is_takes_nothing_back(
     database: Database, as_owner: Connection
 ) -> None:
     line = "{},Acme LLC,Jo Roe,100,1/2/2024,Kings,{}"
@@ -189,7 +191,9 @@ async def test_a_row_that_does_not_say_what_debt_it_is_takes_nothing_back(
     assert (result["validated"], result["failed"]) == (5, 1)
 
 
-async def test_a_later_file_replaces_and_says_how_many_cases_changed(database: Database, as_owner: Connection) -> None:
+async def test_a_later_file_replaces_and_reports_how_many_cases_changed(
+    database: Database, as_owner: Connection
+) -> None:
     line = "{},Acme LLC,Jo Roe,{},1/2/2024,Kings"
     await take_in(database, "\n".join([HEADER, line.format("C-1", 100), line.format("C-2", 100)]).encode())
 

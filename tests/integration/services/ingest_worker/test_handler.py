@@ -106,7 +106,7 @@ async def test_a_later_file_changes_a_case_and_keeps_its_id(database: Database, 
     assert await (await as_owner.execute(query)).fetchall() == [(case_id, "250.50")]
 
 
-async def test_a_later_file_that_does_not_say_what_debt_it_is_takes_nothing_back(
+async def test_a_later_file_that_does_not_report_what_debt_it_is_takes_nothing_back(
     database: Database, as_owner: Connection
 ) -> None:
     header = f"{HEADER},Consumer Debt"

@@ -73,7 +73,7 @@ async def test_deletes_what_is_old_enough_and_nothing_that_is_to_be_done(
     assert await kept(as_owner, "intake.simplicity_raw_rows") == {"completed29", "processing29", "processing31"}
 
 
-async def test_an_age_of_0_keeps_all_and_originals_are_kept_unless_somebody_says_otherwise(
+async def test_an_age_of_0_keeps_all_and_originals_are_kept_unless_a_person_reports_otherwise(
     database: Database, as_owner: Connection
 ) -> None:
     nothing = settings(completed_jobs_keep_days=0, failed_jobs_keep_days=0, intake_log_keep_days=0)
@@ -84,7 +84,7 @@ async def test_an_age_of_0_keeps_all_and_originals_are_kept_unless_somebody_says
     assert [await kept(as_owner, table) for table in KEPT] == before
 
 
-async def test_what_somebody_holds_is_left_for_the_next_time(database: Database, as_owner: Connection) -> None:
+async def test_what_a_person_holds_is_left_for_the_next_time(database: Database, as_owner: Connection) -> None:
     async with as_owner.transaction():
         await as_owner.execute("SELECT FROM ops.job_queue WHERE job_type = 'completed 91' FOR UPDATE")
         await handler.prune_old(database, settings=settings())

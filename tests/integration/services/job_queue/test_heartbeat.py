@@ -12,7 +12,7 @@ from tests.outside import PATIENCE_S
 
 
 @pytest.mark.parametrize("works", [True, False])
-async def test_a_beat_tells_whether_the_jobs_reach_the_database(
+async def test_a_beat_reports_whether_the_jobs_reach_the_database(
     database_urls: DatabaseUrls,
     as_owner: Connection,
     unused_tcp_port: int,

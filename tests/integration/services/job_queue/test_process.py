@@ -262,7 +262,7 @@ async def test_retries_a_job_that_failed_for_another_reason(spawn: Spawn, databa
     ]
 
 
-async def test_says_that_it_may_not_use_its_queue(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+async def test_reports_that_it_may_not_use_its_queue(spawn: Spawn, database_urls: DatabaseUrls) -> None:
     await run_sql(database_urls.owner, "REVOKE EXECUTE ON FUNCTION ops.claim_pending_job FROM dragonfly_app")
 
     worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app)
@@ -370,7 +370,7 @@ async def test_two_workers_share_the_jobs(spawn: Spawn, database_urls: DatabaseU
     assert sorted(claimed) == sorted(f"claim_pending_job: claimed job {job_id}" for job_id in jobs)
 
 
-async def test_says_everything_that_is_wrong_with_its_environment(spawn: Spawn) -> None:
+async def test_reports_everything_that_is_wrong_with_its_environment(spawn: Spawn) -> None:
     worker = await spawn(WORKER, ENVIRONMENT="production", SUPABASE_DB_URL="", HEARTBEAT_EVERY_S="often")
 
     assert await worker.exit_code() == 2

@@ -91,7 +91,7 @@ def work(line: Line, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest
             settings=settings,
             state=WorkerState(),
             stop=asyncio.Event(),
-            bell=asyncio.Event(),
+            wake=asyncio.Event(),
         )
         running = asyncio.create_task(loop.run())
         try:

@@ -10,7 +10,7 @@ from services.sandbox.environment import write_terminal
 from services.sandbox.sandbox import ROOT
 
 
-def test_a_terminal_sees_what_the_bot_is_told(tmp_path: Path) -> None:
+def test_a_terminal_sees_what_the_bot_is_reported(tmp_path: Path) -> None:
     path = write_terminal(tmp_path, {"SLACK_APP_TOKEN": "xapp-it's this one"}, working_directory=ROOT)
 
     caller = {**os.environ, "SLACK_BOT_TOKEN": "xoxb-of-another-bot"}

@@ -41,7 +41,7 @@ async def test_its_own_names_are_served(sandbox: httpx.AsyncClient, host: str) -
 
 @pytest.mark.parametrize("path", ["/control/slack/type", KILL])
 @pytest.mark.parametrize(("site", "is_taken"), [("cross-site", False), ("same-site", False), ("same-origin", True)])
-async def test_a_browser_that_says_who_asks_is_believed(
+async def test_a_browser_that_reports_who_asks_is_believed(
     sandbox: httpx.AsyncClient, path: str, site: str, is_taken: bool
 ) -> None:
     answer = await sandbox.post(path, json=TYPED, headers={"Sec-Fetch-Site": site})

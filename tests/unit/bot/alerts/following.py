@@ -33,7 +33,7 @@ class Following:
     looked_at: datetime | None = None
     blind_until: datetime | None = None
 
-    def look(
+    def evaluate(
         self,
         now: datetime,
         signals: Iterable[RuleResult],

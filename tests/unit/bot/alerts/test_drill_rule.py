@@ -27,21 +27,21 @@ def seen(after: timedelta, drill: Drill = DRILL) -> Snapshot:
 
 @pytest.mark.parametrize(("after_ms", "is_trouble"), [(0, False), (1, True)])
 def test_it_is_missed_from_the_moment_its_beat_is_stale(after_ms: int, is_trouble: bool) -> None:
-    [signal] = rule.look(seen(timedelta(milliseconds=after_ms)), RULES)
+    [signal] = rule.evaluate(seen(timedelta(milliseconds=after_ms)), RULES)
 
     assert signal.is_trouble is is_trouble
     assert signal.fingerprint == "drill.7"
 
 
-def test_it_is_a_page_of_no_service_at_once_and_says_drill() -> None:
-    [signal] = rule.look(seen(timedelta(seconds=1)), RULES)
+def test_it_is_a_page_of_no_service_at_once_and_reports_drill() -> None:
+    [signal] = rule.evaluate(seen(timedelta(seconds=1)), RULES)
 
     assert (signal.severity, signal.wait, signal.finding.service) == (Severity.PAGE, timedelta(), None)
     assert signal.finding.title == "DRILL 7: a simulated worker, ingest is down (0 of 1)"
 
 
 def test_it_is_fine_once_it_is_over() -> None:
-    [signal] = rule.look(seen(WAIT, replace(DRILL, ended_at=STALE, report={})), RULES)
+    [signal] = rule.evaluate(seen(WAIT, replace(DRILL, ended_at=STALE, report={})), RULES)
 
     assert not signal.is_trouble
 

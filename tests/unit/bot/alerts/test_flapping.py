@@ -20,7 +20,7 @@ def follow(changes: list[tuple[float, bool]], *, wait_s: float = 0, look_s: floa
     following, now = Following(), NOW
     for lasts_s, is_bad in changes:
         for _ in range(max(int(lasts_s / look_s), 1)):
-            following.look(now, [signal(wait_s=wait_s) if is_bad else fine(wait_s=wait_s)])
+            following.evaluate(now, [signal(wait_s=wait_s) if is_bad else fine(wait_s=wait_s)])
             now += timedelta(seconds=look_s)
     return following, now
 
@@ -41,7 +41,7 @@ def test_a_hundred_flaps_an_hour_go_on_firing_and_end_when_they_end() -> None:
     assert firing(following) == {"heartbeats.ingest"}
 
     for _ in range(int(TELLING.quiet_s / 20) + 2):
-        following.look(now, [fine()])
+        following.evaluate(now, [fine()])
         now += timedelta(seconds=20)
 
     assert firing(following) == set()
@@ -52,7 +52,7 @@ def test_a_hundred_flaps_an_hour_go_on_firing_and_end_when_they_end() -> None:
 def test_two_kills_far_apart_are_no_flap(apart_s: float, is_flap: bool) -> None:
     following, now = follow([(60, True), (apart_s, False), (60, True)])
 
-    following.look(now, [fine()])
+    following.evaluate(now, [fine()])
 
     one = following.alerts["heartbeats.ingest"]
     assert one.fires == 2
@@ -73,7 +73,9 @@ def test_no_hour_has_more_than_three_messages(changes: list[tuple[float, bool]],
 
 
 @given(STRETCHES, st.sampled_from([0.0, 60.0, 300.0]))
-def test_what_stays_bad_is_told_and_what_stays_fine_is_over(changes: list[tuple[float, bool]], wait_s: float) -> None:
+def test_what_stays_bad_is_reported_and_what_stays_fine_is_over(
+    changes: list[tuple[float, bool]], wait_s: float
+) -> None:
     bad, _ = follow([*changes, (wait_s + 40, True)], wait_s=wait_s)
     good, _ = follow([*changes, (TELLING.quiet_s + 40, False)], wait_s=wait_s)
 

@@ -47,7 +47,7 @@ async def test_an_old_answer_is_forgotten() -> None:
     await poll.close()
 
 
-async def test_the_answer_to_a_hint_is_told_when_it_is_there() -> None:
+async def test_the_answer_to_a_refresh_notice_is_reported_when_it_is_there() -> None:
     may_answer, answered = asyncio.Event(), asyncio.Event()
 
     async def ask() -> str:
@@ -66,7 +66,7 @@ async def test_the_answer_to_a_hint_is_told_when_it_is_there() -> None:
     assert poll.take() == "new"
 
 
-async def test_an_answer_at_the_usual_pace_is_not_told() -> None:
+async def test_an_answer_at_the_usual_pace_is_not_reported() -> None:
     answered = asyncio.Event()
 
     async def ask() -> str:
@@ -81,7 +81,7 @@ async def test_an_answer_at_the_usual_pace_is_not_told() -> None:
     assert not answered.is_set()
 
 
-async def test_a_hint_asks_without_anybody_looking() -> None:
+async def test_a_refresh_notice_asks_without_anyone_looking() -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def ask() -> str:
@@ -93,7 +93,7 @@ async def test_a_hint_asks_without_anybody_looking() -> None:
     assert await heard.get() == "new"
 
 
-async def test_what_was_asked_before_the_hint_is_passed_on_and_asked_again() -> None:
+async def test_what_was_asked_before_the_refresh_notice_is_passed_on_and_asked_again() -> None:
     answers = iter(["before the hint", "after it"])
     may_answer, answered = asyncio.Event(), asyncio.Event()
     heard: list[str] = []
@@ -112,7 +112,7 @@ async def test_what_was_asked_before_the_hint_is_passed_on_and_asked_again() -> 
     assert poll.take() == "after it"
 
 
-async def test_an_error_is_for_whoever_takes_the_answer() -> None:
+async def test_an_error_is_for_the_one_who_takes_the_answer() -> None:
     async def ask() -> str:
         raise ValueError("a bug")
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.alerts.rules import look
+from bot.alerts.rules import evaluate
 from bot.alerts.rules.workers import next_deadline
 from bot.alerts.snapshot import SlowReads, Snapshot, Work
 from bot.alerts.suppression import RuleResult
@@ -63,7 +63,7 @@ def queue(*, oldest_s: float | None = None, failed: int = 0, orphaned: int = 0) 
     return QueueSnapshot(NOW, 3, None if oldest_s is None else ago(oldest_s), 0, failed, orphaned)
 
 
-def upkeep(**more: Any) -> SlowReads:
+def slow_reads(**more: Any) -> SlowReads:
     server = ServerFacts(
         current_user="dragonfly_bot",
         database="db",
@@ -105,7 +105,7 @@ def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
         "intake": IntakeHealth(200, "ok", True, 0, None, 20.0),
         "services": services(),
         "work": work(),
-        "upkeep": upkeep(),
+        "slow_reads": slow_reads(),
         "auto_deploy": dict.fromkeys(Service, True),
         "bot": BotState(SHA, ago(60), connected=True, leader=True),
         "oncall": oncall.Facts(Schedule({}, {}, ()), (), NOW),
@@ -114,7 +114,7 @@ def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
 
 
 def signals(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
-    return {one.fingerprint: one for one in look(seen(*beats, **more), RULES)}
+    return {one.fingerprint: one for one in evaluate(seen(*beats, **more), RULES)}
 
 
 def trouble(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
@@ -129,7 +129,7 @@ def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
 
 
 def test_what_was_not_asked_is_not_spoken_of() -> None:
-    nothing = dict.fromkeys(("api", "intake", "services", "work", "upkeep", "auto_deploy", "bot", "oncall"))
+    nothing = dict.fromkeys(("api", "intake", "services", "work", "slow_reads", "auto_deploy", "bot", "oncall"))
 
     names = {name.split(".")[0] for name in signals(**nothing)}
 
@@ -151,13 +151,13 @@ def test_a_beat_counts_until_its_limit(age_s: float, is_stale: bool) -> None:
     assert ("heartbeats.ingest" in trouble(beat(age_s), beat(id="e1", kind=ENFORCEMENT))) is is_stale
 
 
-def test_a_worker_that_fell_silent_is_told_at_once_and_is_a_page() -> None:
+def test_a_worker_that_fell_silent_is_reported_at_once_and_is_a_page() -> None:
     one = trouble(beat(301))["heartbeats.ingest"]
 
     assert (one.severity, one.wait) == (Severity.PAGE, timedelta())
 
 
-def test_one_of_two_wakes_nobody_up() -> None:
+def test_one_of_two_wakes_no_one_up() -> None:
     found = trouble(beat(), beat(301, id="i2"), expected={INGEST: 2, ENFORCEMENT: 0})
 
     assert found["heartbeats.ingest"].severity is Severity.NOTIFY
@@ -193,7 +193,7 @@ def test_dead_workers_page_by_what_is_left(alive: int, oldest_s: float | None, s
     assert told == ("1 instance" if not alive else f"1 instance; {alive} of 6 still work")
 
 
-def test_a_queue_that_nobody_sees_pages_as_if_jobs_waited() -> None:
+def test_a_queue_that_no_one_sees_pages_as_if_jobs_waited() -> None:
     away = work(queue=Unavailable("database", "permission denied"))
 
     found = trouble(beat(), beat(301, id="i2"), expected={INGEST: 2, ENFORCEMENT: 0}, work=away)
@@ -219,7 +219,7 @@ def test_a_worker_that_gave_up_pages_although_others_work() -> None:
     ],
     ids=["stopped in order", "scaled up", "silent for long", "never there"],
 )
-def test_workers_that_may_be_on_their_way_are_told_later(beats: tuple[Heartbeat, ...]) -> None:
+def test_workers_that_may_be_on_their_way_are_reported_later(beats: tuple[Heartbeat, ...]) -> None:
     others = (beat(id="e1", kind=ENFORCEMENT),)
 
     assert trouble(*beats, *others, expected={INGEST: 2, ENFORCEMENT: 1})["heartbeats.ingest"].wait == STALE
@@ -251,15 +251,15 @@ def test_a_worker_that_was_stale_when_it_was_first_seen_did_not_fall_silent() ->
 
 
 @pytest.mark.parametrize("beats", [(beat(301), beat(id="i2")), (beat(301, status="stopped"), beat(id="i2"))])
-def test_replaced_and_stopped_workers_alert_nobody(beats: tuple[Heartbeat, ...]) -> None:
+def test_replaced_and_stopped_workers_alert_no_one(beats: tuple[Heartbeat, ...]) -> None:
     assert "heartbeats.ingest" not in trouble(*beats)
 
 
-def test_a_scale_down_to_nothing_alerts_nobody() -> None:
+def test_a_scale_down_to_nothing_alerts_no_one() -> None:
     assert "heartbeats.ingest" not in trouble(beat(301), expected={INGEST: 0, ENFORCEMENT: 1})
 
 
-def test_rows_that_may_be_hidden_alert_nobody() -> None:
+def test_rows_that_may_be_hidden_alert_no_one() -> None:
     assert "heartbeats.ingest" not in trouble(beat(301), all_visible=False)
 
 
@@ -289,7 +289,7 @@ def test_a_worker_gets_time_to_beat_after_the_database_came_back(seconds: int, i
     assert ("heartbeats.ingest" in told) is is_told
 
 
-def test_a_wrong_clock_wakes_nobody_up() -> None:
+def test_a_wrong_clock_wakes_no_one_up() -> None:
     skewed = beat(420)
     earlier = Earlier(ago(20), {"i1": ago(450)})
 
@@ -339,14 +339,14 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
         ({"work": work(lock_waits=(lock_wait(31),))}, "contention", Severity.NOTIFY),
         ({"work": work(locks=(Lock(Service.API, "U1", "why", ago(86_400)),))}, "locks.api", Severity.NOTIFY),
         ({"work": work(queue=Unavailable("database", "permission denied"))}, "visibility.answers", Severity.NOTIFY),
-        ({"upkeep": upkeep(migrations=MigrationStatus((), ("1",), (), ()))}, "migrations", Severity.NOTIFY),
+        ({"slow_reads": slow_reads(migrations=MigrationStatus((), ("1",), (), ()))}, "migrations", Severity.NOTIFY),
         (
-            {"upkeep": upkeep(exposures=(Exposure("grants", "ops.x", "anon", "SELECT"),))},
+            {"slow_reads": slow_reads(exposures=(Exposure("grants", "ops.x", "anon", "SELECT"),))},
             "grants.grants",
             Severity.NOTIFY,
         ),
         (
-            {"upkeep": upkeep(outcomes=Usual(JobOutcomes(70, 30), JobOutcomes(1000, 10)))},
+            {"slow_reads": slow_reads(outcomes=Usual(JobOutcomes(70, 30), JobOutcomes(1000, 10)))},
             "failure_rate",
             Severity.NOTIFY,
         ),
@@ -358,11 +358,11 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
         ({"oncall": oncall.Facts(NOBODY, (), NOW)}, "oncall", Severity.NOTIFY),
     ],
 )
-def test_a_planted_fault_is_told(more: dict[str, Any], name: str, severity: Severity) -> None:
+def test_a_planted_fault_is_reported(more: dict[str, Any], name: str, severity: Severity) -> None:
     assert trouble(**more)[name].severity is severity
 
 
-def test_an_api_without_its_database_is_told_once() -> None:
+def test_an_api_without_its_database_is_reported_once() -> None:
     cut_off = health(http_status=503, status="degraded", db_connected=False)
 
     assert set(trouble(api=cut_off)) == {"database"}
@@ -381,8 +381,8 @@ def test_an_api_without_its_database_is_told_once() -> None:
             "auto_deploy": {**dict.fromkeys(Service, True), Service.API: False},
             "work": work(locks=(Lock(Service.API, "U1", "why", ago(60)),)),
         },
-        {"upkeep": upkeep(outcomes=Usual(JobOutcomes(15, 4), JobOutcomes(1000, 10)))},
-        {"upkeep": upkeep(outcomes=Usual(JobOutcomes(70, 30), JobOutcomes(80, 20)))},
+        {"slow_reads": slow_reads(outcomes=Usual(JobOutcomes(15, 4), JobOutcomes(1000, 10)))},
+        {"slow_reads": slow_reads(outcomes=Usual(JobOutcomes(70, 30), JobOutcomes(80, 20)))},
     ],
     ids=[
         "we hear nobody",
@@ -396,7 +396,7 @@ def test_an_api_without_its_database_is_told_once() -> None:
         "not more than usual",
     ],
 )
-def test_what_is_within_its_limit_is_not_told(more: dict[str, Any]) -> None:
+def test_what_is_within_its_limit_is_not_reported(more: dict[str, Any]) -> None:
     assert set(trouble(**more)) <= {"blindness.railway"}
 
 
@@ -410,12 +410,12 @@ def test_what_is_within_its_limit_is_not_told(more: dict[str, Any]) -> None:
     ],
     ids=["stuck", "not finish starting", "gave up", "without database"],
 )
-def test_a_worker_that_beats_may_still_be_in_trouble(one: Heartbeat, name: str) -> None:
+def test_a_worker_that_beats_may_still_be_in_problem(one: Heartbeat, name: str) -> None:
     assert name in trouble(one, beat(id="e1", kind=ENFORCEMENT))
 
 
 @pytest.mark.parametrize(("starts", "is_told"), [(3, False), (4, True)])
-def test_workers_that_start_again_and_again_are_told(starts: int, is_told: bool) -> None:
+def test_workers_that_start_again_and_again_are_reported(starts: int, is_told: bool) -> None:
     beats = (*many_starts(starts), beat(id="e1", kind=ENFORCEMENT))
 
     assert ("restarts.ingest" in trouble(*beats)) is is_told
@@ -427,7 +427,7 @@ def test_workers_that_stopped_in_order_explain_their_starts() -> None:
     assert "restarts.ingest" not in trouble(*beats)
 
 
-def test_services_on_different_commits_are_told_after_a_while() -> None:
+def test_services_on_different_commits_are_reported_after_a_while() -> None:
     other = replace(state(Service.API), latest=None)
     deployment = replace(other.active[0], commit_sha="ffffffff")
     found = trouble(
@@ -437,12 +437,12 @@ def test_services_on_different_commits_are_told_after_a_while() -> None:
     assert found["sha.same"].wait == timedelta(seconds=900)
 
 
-def test_hidden_rows_and_schemas_are_told() -> None:
-    server = upkeep().server
+def test_hidden_rows_and_schemas_are_reported() -> None:
+    server = slow_reads().server
     assert isinstance(server, ServerFacts)
     hidden = replace(server, hidden_tables=("ops.job_queue",), schemas=("ops", "public"))
 
-    found = trouble(upkeep=upkeep(server=hidden))
+    found = trouble(slow_reads=slow_reads(server=hidden))
 
     assert {"visibility.rows", "visibility.schemas"} <= set(found)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.alerts.rules import look
+from bot.alerts.rules import evaluate
 from bot.alerts.snapshot import Snapshot
 from playbooks.checks import oncall
 from playbooks.checks.triage import Earlier
@@ -96,7 +96,7 @@ class Plant:
     def is_watched(self, now: datetime) -> bool:
         return not _is_within(now, [*self.outages, *self.unwatched])
 
-    def look(self, now: datetime, earlier: Earlier | None) -> Snapshot:
+    def evaluate(self, now: datetime, earlier: Earlier | None) -> Snapshot:
         rows = self.rows(now)
         night = CLOCKS_CHANGE[0] <= now < CLOCKS_CHANGE[1]
         return Snapshot(
@@ -247,8 +247,8 @@ def live(events: Events, *, lasts: timedelta = WEEK) -> Following:
         while coming and START + coming[0][0] <= now:
             coming.pop(0)[1](plant, now)
         if plant.is_watched(now):
-            seen = plant.look(now, earlier)
-            following.look(now, look(seen, RULES))
+            seen = plant.evaluate(now, earlier)
+            following.evaluate(now, evaluate(seen, RULES))
             earlier = Earlier(now, {row.worker_id: row.last_heartbeat_at for row in seen.heartbeats})
         else:
             earlier = None  # another process looks afterwards
@@ -256,7 +256,7 @@ def live(events: Events, *, lasts: timedelta = WEEK) -> Following:
     return following
 
 
-def test_a_week_of_deploys_and_outages_wakes_nobody_up() -> None:
+def test_a_week_of_deploys_and_outages_wakes_no_one_up() -> None:
     following = live(LIFE)
 
     assert following.told == []
@@ -278,7 +278,7 @@ def test_a_death_in_such_a_life_is_one_page_in_time(before: Events) -> None:
 
 
 @pytest.mark.parametrize("away", [database_is_away(25), database_is_away(6), bot_is_away(25)])
-def test_a_death_that_nobody_saw_is_told_once_somebody_looks_again(away: Event) -> None:
+def test_a_death_that_no_one_saw_is_reported_once_a_person_looks_again(away: Event) -> None:
     following = live([(DAY / 2, away), (DAY / 2 + timedelta(minutes=5), die)], lasts=DAY)
 
     [told] = following.pages()

@@ -19,21 +19,21 @@ PENDING, FIRING, RESOLVED = AlertState.PENDING, AlertState.FIRING, AlertState.RE
 DATABASE: dict[str, Any] = {"fingerprint": "database", "rule": "database", "service": None, "id": 3}
 
 
-def test_trouble_that_need_not_last_is_told_at_once() -> None:
+def test_problem_that_need_not_last_is_reported_at_once() -> None:
     move = only(decide([signal()], [], around()))
 
     assert (move.before, move.change, move.again, move.notice) == (None, AlertChange.FIRED, False, "")
     assert (move.alert.state, move.alert.fires, move.alert.fired_at) == (FIRING, 1, NOW)
 
 
-def test_trouble_that_may_pass_is_only_remembered() -> None:
+def test_problem_that_may_pass_is_only_remembered() -> None:
     move = only(decide([signal(wait_s=60)], [], around()))
 
     assert (move.alert.state, move.change, move.reason) == (PENDING, None, "fires if it lasts 60 s")
 
 
 @pytest.mark.parametrize(("since_s", "is_told"), [(59, False), (60, True)])
-def test_it_is_told_once_it_has_lasted(since_s: float, is_told: bool) -> None:
+def test_it_is_reported_once_it_has_lasted(since_s: float, is_told: bool) -> None:
     moves = decide([signal(wait_s=60)], [alert(PENDING, since_s=since_s)], around())
 
     assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
@@ -45,11 +45,11 @@ def test_what_passes_untold_is_forgotten() -> None:
     assert (move.after, move.change, move.decision) == (None, None, "passed")
 
 
-def test_what_fires_is_said_once() -> None:
+def test_what_fires_is_reported_once() -> None:
     assert decide([signal()], [alert()], around()) == []
 
 
-def test_what_nobody_can_see_changes_nothing() -> None:
+def test_what_no_one_can_see_changes_nothing() -> None:
     unknown = signal(Status.UNKNOWN)
 
     assert decide([unknown], [], around()) == []
@@ -70,7 +70,7 @@ def test_other_words_are_an_edit_and_not_too_often() -> None:
     assert decide([worse], [alert(since_s=TELLING.edit_every_s - 1)], around()) == []
 
 
-def test_a_notification_that_becomes_a_page_is_told_aloud() -> None:
+def test_a_notification_that_becomes_a_page_is_reported_aloud() -> None:
     move = only(decide([signal()], [alert(severity=Severity.NOTIFY)], around()))
 
     assert (move.change, move.alert.severity) == (AlertChange.FIRED, Severity.PAGE)
@@ -82,7 +82,7 @@ def test_a_page_stays_one_until_it_is_over() -> None:
 
 
 @pytest.mark.parametrize("severity", list(Severity))
-def test_what_goes_on_firing_is_said_again_after_a_while(severity: Severity) -> None:
+def test_what_goes_on_firing_is_reported_again_after_a_while(severity: Severity) -> None:
     after_s = TELLING.repeat_after(severity).total_seconds()
     firing = alert(since_s=after_s, severity=severity)
 
@@ -102,7 +102,7 @@ def test_what_comes_back_soon_goes_on_in_its_message() -> None:
     assert move.notice == "Firing again: ingest is down (0 of 1)"
 
 
-def test_what_comes_back_late_is_told_anew() -> None:
+def test_what_comes_back_late_is_reported_anew() -> None:
     over = alert(RESOLVED, since_s=9000, resolved_at=ago(TELLING.again_within_s + 1))
 
     move = only(decide([signal()], [over], around()))
@@ -126,7 +126,7 @@ def test_what_came_back_is_over_only_after_it_was_fine_for_long() -> None:
     assert only(decide([fine()], [calm], around(then))).change is AlertChange.RESOLVED
 
 
-def test_what_is_bad_again_while_it_is_watched_tells_nobody() -> None:
+def test_what_is_bad_again_while_it_is_watched_reports_no_one() -> None:
     move = only(decide([signal()], [alert(fires=2, fine_since=ago(60))], around()))
 
     assert (move.alert.fine_since, move.change, move.notice) == (None, AlertChange.CHANGED, "")
@@ -143,7 +143,7 @@ def test_what_passes_untold_after_it_was_over_is_still_over() -> None:
 # Being held
 
 
-def test_a_silence_holds_it_and_says_why() -> None:
+def test_a_silence_holds_it_and_reports_why() -> None:
     move = only(decide([signal()], [], around(silences=[silence()])))
 
     assert (move.alert.state, move.change, move.decision) == (PENDING, None, "not told")
@@ -161,13 +161,13 @@ def test_a_silence_of_something_else_holds_nothing() -> None:
     assert only(decide([signal()], [], around(silences=[silence("api")]))).change is AlertChange.FIRED
 
 
-def test_it_is_told_when_the_silence_has_ended() -> None:
+def test_it_is_reported_when_the_silence_has_ended() -> None:
     held = alert(PENDING, held="silence 5: we know")
 
     assert only(decide([signal()], [held], around())).change is AlertChange.FIRED
 
 
-def test_a_silence_quiets_what_fires_and_its_end_tells_it_again() -> None:
+def test_a_silence_quiets_what_fires_and_its_end_reports_it_again() -> None:
     silenced = around(silences=[silence()])
     quiet = only(decide([signal()], [alert()], silenced))
     assert (quiet.change, quiet.decision, quiet.notice) == (AlertChange.CHANGED, "silenced", "")
@@ -184,7 +184,7 @@ def test_what_is_silenced_is_not_repeated() -> None:
     assert decide([signal()], [quiet], around(silences=[silence()])) == []
 
 
-def test_what_ends_while_it_is_silenced_says_so_in_its_thread() -> None:
+def test_what_ends_while_it_is_silenced_reports_so_in_its_thread() -> None:
     quiet = alert(held="silence 5: we know")
 
     move = only(decide([fine()], [quiet], around(silences=[silence()])))
@@ -208,7 +208,7 @@ def test_a_cause_explains_for_a_while_after_it_has_ended(ended_s: float, is_told
     assert (move.change is AlertChange.FIRED) is is_told
 
 
-def test_cause_and_effect_of_the_same_moment_are_told_as_the_cause() -> None:
+def test_cause_and_effect_of_the_same_moment_are_reported_as_the_cause() -> None:
     cause = signal(rule="database", subject="", service=None, title="database not reached by ingest")
 
     moves = decide([signal(), cause], [], around())
@@ -225,7 +225,7 @@ def test_a_cause_that_is_silenced_explains_nothing() -> None:
     assert only(decide([signal()], [quiet], around())).change is AlertChange.FIRED
 
 
-def test_what_wakes_nobody_explains_no_page() -> None:
+def test_what_wakes_no_one_explains_no_page() -> None:
     one_of_two = alert(severity=Severity.NOTIFY)
     backlog = signal(rule="backlog", subject="", service=None)
 
@@ -233,14 +233,14 @@ def test_what_wakes_nobody_explains_no_page() -> None:
     assert only(decide([replace(backlog, severity=Severity.NOTIFY)], [one_of_two], around())).change is None
 
 
-def test_trouble_of_one_service_explains_nothing_about_another() -> None:
+def test_problem_of_one_service_explains_nothing_about_another() -> None:
     crashing = alert(fingerprint="crash_loop.api", rule="crash_loop", service=Service.API)
     restarts = signal(rule="restarts", severity=Severity.NOTIFY)
 
     assert only(decide([restarts], [crashing], around())).change is AlertChange.FIRED
 
 
-def test_nothing_is_news_that_went_stale_while_nobody_looked() -> None:
+def test_nothing_is_news_that_went_stale_while_no_one_looked() -> None:
     blind = around(blind_until=NOW + timedelta(seconds=1))
 
     assert only(decide([signal()], [], blind)).change is None

@@ -62,7 +62,7 @@ def test_it_lasts_while_something_else_that_it_covers_is_open() -> None:
         (None, "The alert resolved meanwhile, or never fired"),
     ],
 )
-def test_at_its_end_it_says_whether_it_resolved_meanwhile(known: object, words: str) -> None:
+def test_at_its_end_it_reports_whether_it_resolved_meanwhile(known: object, words: str) -> None:
     one = silence(left_s=0, in_advance=True)
     circumstances = around(silences=[one])
     alerts = [known] if isinstance(known, type(QUIET)) else []

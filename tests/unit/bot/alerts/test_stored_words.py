@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.triage import Wiring, diagnosis_message
+from bot.views.triage import TriageFacts, diagnosis_message
 from playbooks import doctor
 from playbooks.checks import oncall
 from playbooks.recent_changes import Changes
@@ -48,12 +48,12 @@ def test_an_alert_stores_no_relative_age(name: str) -> None:
 def test_a_diagnosis_stores_no_relative_age(name: str) -> None:
     report = doctor.report(doctor.as_stored(CASES[name].facts))
 
-    text, blocks = diagnosis_message(Wiring(Changes((), ()), report, ()), [Service.INGEST], None)
+    text, blocks = diagnosis_message(TriageFacts(Changes((), ()), report, ()), [Service.INGEST], None)
 
     assert not RELATIVE.search(text + str(blocks))
 
 
-def test_a_lock_of_another_day_is_told_with_its_day() -> None:
+def test_a_lock_of_another_day_is_reported_with_its_day() -> None:
     one = signals(work=work(locks=(LOCK,)))["locks.api"].finding
 
     assert one.title == f"api is locked against deploys since {LOCK.locked_at:%-d %b %H:%M} UTC"

@@ -29,7 +29,9 @@ def test_who_is_listed_is_allowed(olivia: Person, rollback: Target, policy: Poli
     assert judge(Right.REQUEST, olivia, rollback, policy, people) == Allowed(("line 3",))
 
 
-def test_who_is_not_listed_is_told_who_could(otto: Person, rollback: Target, policy: Policy, people: People) -> None:
+def test_who_is_not_listed_is_reported_who_could(
+    otto: Person, rollback: Target, policy: Policy, people: People
+) -> None:
     assert refused(Right.APPROVE, otto, rollback, policy, people) == (
         "You don't have permission to approve `rollback` for api in prod. <!subteam^S0APPROVERS> can approve it."
     )
@@ -40,7 +42,7 @@ def test_one_right_is_not_the_other(olivia: Person, rollback: Target, policy: Po
 
 
 @pytest.mark.parametrize("right", Right)
-def test_empty_list_means_nobody(
+def test_empty_list_means_no_one(
     right: Right, ann: Person, rollback: Target, make_policy: MakePolicy, people: People
 ) -> None:
     policy = make_policy(operators=(), approvers=())
@@ -59,7 +61,7 @@ def test_deny_wins_over_any_number_of_allows(
     assert isinstance(judge(Right.APPROVE, ann, replace(rollback, playbook="deploy"), policy, people), Allowed)
 
 
-def test_everybody_can_be_denied(ann: Person, make_policy: MakePolicy, people: People) -> None:
+def test_everyone_can_be_denied(ann: Person, make_policy: MakePolicy, people: People) -> None:
     policy = make_policy(DEFAULT_RULES + '[[deny]]\nmay = "request"\nwho = ["*"]\nenvironments = ["prod"]\n')
 
     assert "No one can request" in refused(Right.REQUEST, ann, ALL, policy, people)
@@ -159,7 +161,7 @@ def test_who_became_a_guest_holds_nothing_any_more_and_could_not_do_it(
     assert able(Right.APPROVE, rollback, policy, known).users == {"U0BEN"}
 
 
-def test_nobody_is_known_before_our_own_workspace_is(
+def test_no_one_is_known_before_our_own_workspace_is(
     ann: Person, rollback: Target, policy: Policy, people: People
 ) -> None:
     assert "which workspace the bot is in" in refused(
@@ -195,7 +197,7 @@ def test_members_older_than_an_hour_count_no_more(
     assert "until Slack returns the members of <!subteam^S0APPROVERS>" in sentence
 
 
-def test_group_that_was_never_read_allows_nobody(ann: Person, rollback: Target, policy: Policy, people: People) -> None:
+def test_group_that_was_never_read_allows_no_one(ann: Person, rollback: Target, policy: Policy, people: People) -> None:
     unread = replace(people, groups={})
 
     assert "are unknown: they were never read" in refused(Right.APPROVE, ann, rollback, policy, unread)
@@ -219,7 +221,7 @@ def test_deny_of_a_group_that_is_not_known_holds(
     assert "until Slack returns the members of <!subteam^S0INTERNS>" in sentence
 
 
-def test_approvers_to_tell_are_those_of_every_service(make_policy: MakePolicy) -> None:
+def test_approvers_to_report_are_those_of_every_service(make_policy: MakePolicy) -> None:
     workers = '[[allow]]\nmay = "approve"\nwho = ["U0BEN"]\nservices = ["workers"]\n'
     policy = make_policy(DEFAULT_RULES + workers)
 

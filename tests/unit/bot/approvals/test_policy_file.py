@@ -131,30 +131,30 @@ def test_names_the_rule_that_lacks_a_key() -> None:
     ]
 
 
-def test_tells_the_nearest_word() -> None:
+def test_reports_the_nearest_word() -> None:
     policy = read('version = 1\n[[allow]]\nmay = "request"\nwho = []\nverbs = ["rolback"]\n')
 
     assert isinstance(policy, Invalid)
     assert policy.faults[0].what_next == "write `rollback`"
 
 
-def test_tells_every_mistake_at_once() -> None:
+def test_reports_every_mistake_at_once() -> None:
     assert len(faults('version = 3\n[[allow]]\nmay = "do"\nwho = ["x"]\nverbs = ["y"]\n')) == 4
 
 
-def test_text_that_is_not_toml_is_told_with_its_line() -> None:
+def test_text_that_is_not_toml_is_reported_with_its_line() -> None:
     (found,) = faults("version = 1\n[[allow]\n")
 
     assert "line 2" in found[1]
 
 
-def test_bytes_that_are_no_text_are_told() -> None:
+def test_bytes_that_are_no_text_are_reported() -> None:
     policy = read_policy(b"\xff\xfe", "policy.toml", PEOPLE)
 
     assert isinstance(policy, Invalid)
 
 
-def test_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     policy = load_policy(PEOPLE, tmp_path / "missing.toml")
 
     assert isinstance(policy, Invalid)

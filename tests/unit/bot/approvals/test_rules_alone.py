@@ -32,7 +32,7 @@ def run(make_run: MakeRun, ann: Person) -> Run:
 
 def judge(run: Run, person: Person, policy: Policy, people: People, **changed: object) -> Verdict:
     given: dict[str, object] = {
-        "lone": LONE,
+        "pending_self_approval": LONE,
         "emergency": EMERGENCY,
         "decisions": (),
         "now": NOW,
@@ -46,7 +46,7 @@ def refused(verdict: Verdict) -> str:
     return verdict.sentence
 
 
-def test_an_approver_whom_nobody_answers_may(run: Run, ann: Person, policy: Policy, people: People) -> None:
+def test_an_approver_whom_no_one_answers_may(run: Run, ann: Person, policy: Policy, people: People) -> None:
     assert isinstance(judge(run, ann, policy, people), Allowed)
 
 
@@ -64,11 +64,12 @@ def test_the_countdown_ends_before_the_request_expires(
     assert isinstance(judge(replace(run, expires_at=NOW + left), ann, policy, people), Allowed) is may
 
 
-def test_nobody_else_may_and_nobody_without_a_call(
+def test_no_one_else_may_and_no_one_without_a_call(
     run: Run, ann: Person, ben: Person, policy: Policy, people: People
 ) -> None:
     assert "this run can't be self-approved" in refused(judge(run, ben, policy, people)).lower()
-    assert "this run can't be self-approved" in refused(judge(run, ann, policy, people, lone=None)).lower()
+    without_page = judge(run, ann, policy, people, pending_self_approval=None)
+    assert "this run can't be self-approved" in refused(without_page).lower()
 
 
 def test_not_without_the_incident(run: Run, ann: Person, policy: Policy, people: People) -> None:
@@ -169,7 +170,7 @@ def test_only_these_changes_may_be_started_alone(
     assert rules.why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
 
 
-def test_who_asks_is_told_why_they_may_not_start_it_alone(
+def test_who_asks_is_reported_why_they_may_not_start_it_alone(
     ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     target = Target("rollback", API, "prod")
@@ -183,7 +184,7 @@ def test_who_asks_is_told_why_they_may_not_start_it_alone(
     assert rules.why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
 
 
-def test_the_approvers_are_called_whoever_asks_but_not_about_their_own_request(
+def test_the_approvers_are_called_the_one_who_asks_but_not_about_their_own_request(
     ann: Person, ben: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     target = Target("rollback", API, "prod")

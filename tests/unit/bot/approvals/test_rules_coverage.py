@@ -16,7 +16,7 @@ def test_enough_people_leave_no_gap(policy: Policy, people: People) -> None:
     assert find_gaps(policy, people, "prod") == dict.fromkeys(CHANGES)
 
 
-def test_without_operators_nobody_could_ask_for_anything(make_policy: MakePolicy, people: People) -> None:
+def test_without_operators_no_one_could_ask_for_anything(make_policy: MakePolicy, people: People) -> None:
     gaps = find_gaps(make_policy(operators=()), people, "prod")
 
     assert set(gaps.values()) == {"no one can request it"}
@@ -62,7 +62,7 @@ def test_gap_of_one_environment_is_only_there(make_policy: MakePolicy, people: P
     assert find_gaps(policy, people, "dev")["scale"] is None
 
 
-def test_groups_that_slack_does_not_tell_of_are_unknown(policy: Policy, people: People) -> None:
+def test_groups_that_slack_does_not_report_of_are_unknown(policy: Policy, people: People) -> None:
     gaps = find_gaps(policy, replace(people, groups={}), "prod")
 
     assert all(isinstance(why, Unavailable) for why in gaps.values())

@@ -52,7 +52,7 @@ def decision(run: Run, person: Person, *, approves: bool = True, plan_hash: str 
         (Risk.BREAK_GLASS, Needs(0), Needs(0)),
     ],
 )
-def test_risk_says_how_many_have_to_agree(risk: Risk, in_slack: Needs, on_the_terminal: Needs) -> None:
+def test_risk_reports_how_many_have_to_agree(risk: Risk, in_slack: Needs, on_the_terminal: Needs) -> None:
     assert decide.needs(risk, has_requester=True) == in_slack
     assert decide.needs(risk, has_requester=False) == on_the_terminal
 
@@ -111,7 +111,7 @@ def test_terminal_breaks_no_glass(rollback: Target, policy: Policy, people: Peop
     assert "Slack" in refused(decide.may_request(None, rollback, Risk.BREAK_GLASS, policy, people))
 
 
-def test_request_is_filed_while_nobody_knows_who_could_approve(
+def test_request_is_filed_while_no_one_knows_who_could_approve(
     olivia: Person, rollback: Target, policy: Policy, people: People
 ) -> None:
     """Slack may tell before the request expires."""
@@ -199,7 +199,7 @@ def test_phrase_names_what_is_changed_and_where(make_run: MakeRun) -> None:
     assert decide.confirmation_phrase(run) == PHRASE
 
 
-def test_nobody_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
+def test_no_one_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
     run = make_run(approvals_needed=2)
 
     sentence = refused(approve(run, ann, policy, people, decision(run, ann)))
@@ -234,7 +234,7 @@ def test_operator_who_was_removed_confirms_nothing(
     assert refused(decide.may_confirm(run, olivia, NOW, make_policy(operators=("U0ANN",)), people))
 
 
-def test_request_of_the_terminal_is_confirmed_by_nobody(
+def test_request_of_the_terminal_is_confirmed_by_no_one(
     make_run: MakeRun, olivia: Person, policy: Policy, people: People
 ) -> None:
     run = make_run(risk="low", approvals_needed=1, requested_by=None)
@@ -373,7 +373,7 @@ def test_denying_more_never_allows_more(
 
 @settings(deadline=None)
 @given(_policies, _people, _persons, _risks, _touched)
-def test_every_refusal_is_a_sentence_that_says_what_now(
+def test_every_refusal_is_a_sentence_that_reports_what_now(
     policy: Policy, people: People, person: Person, risk: Risk, touched: frozenset[Service]
 ) -> None:
     verdict = decide.may_request(person, Target("rollback", touched, "prod"), risk, policy, people)

@@ -66,7 +66,7 @@ def test_only_what_is_unknown_is_settled(
     assert isinstance(verdict, Allowed) is (state is RunState.UNKNOWN)
 
 
-def test_an_approver_reviews_what_somebody_else_did(
+def test_an_approver_reviews_what_another_person_did(
     make_run: MakeRun, olivia: Person, ann: Person, policy: Policy, people: People
 ) -> None:
     run, review = make_run(state=RunState.SUCCEEDED), Review(7, olivia, NOW)

@@ -22,12 +22,12 @@ def facts(*faults: str) -> Facts:
         sources={},
         drift=Unavailable("database", "not configured"),
         gaps={},
-        phones=0,
+        outside_targets=0,
         is_monitored=False,
     )
 
 
-def test_says_what_is_missing_and_what_is_disabled_by_it_to_the_asker_alone() -> None:
+def test_reports_what_is_missing_and_what_is_disabled_by_it_to_the_requester_alone() -> None:
     found = check_config_answer(check_config.check(facts(FAULT)))
 
     assert found.private

@@ -12,11 +12,11 @@ MISSING = Finding("env.api.SUPABASE_URL", Status.FAIL, "SUPABASE_URL is missing"
 LINK = "https://railway.com/project/p/service/s"
 
 
-def test_only_the_asker_sees_it() -> None:
+def test_only_the_requester_sees_it() -> None:
     assert env_answer({Service.API: [FINE]}, {}).private
 
 
-def test_what_is_wrong_is_counted_first_and_told_first() -> None:
+def test_what_is_wrong_is_counted_first_and_reported_first() -> None:
     found = env_answer({Service.INGEST: [FINE], Service.API: [FINE, MISSING]}, {Service.API: LINK})
 
     assert found.text.splitlines()[0] == "🔴 *WRONG · variables to check: api 1*"

@@ -39,7 +39,7 @@ def test_the_first_line_is_the_answer() -> None:
     assert found.status is Status.FAIL
 
 
-def test_a_line_says_its_subject_once_and_in_words() -> None:
+def test_a_line_reports_its_subject_once_and_in_words() -> None:
     found = answer(Line("ingest", (WRONG, FINE)))
 
     assert found.blocks[1]["text"]["text"] == (
@@ -47,7 +47,7 @@ def test_a_line_says_its_subject_once_and_in_words() -> None:
     )
 
 
-def test_what_the_headline_says_is_not_said_again() -> None:
+def test_what_the_headline_reports_is_not_reported_again() -> None:
     same = Finding("sha.same", Status.WARN, "not all services run the same SHA", "api a1b2c3d4, ingest c45e17a9")
 
     found = answer(Line("SHA", (same,)), headline=f"prod is healthy, with a warning: {same.title}")
@@ -65,7 +65,7 @@ def test_railway_is_one_button_to_the_project() -> None:
     assert [one.get("url") for one in shown.blocks[-1]["elements"]] == [None, at]
 
 
-def test_the_fallback_tells_every_line() -> None:
+def test_the_fallback_reports_every_line() -> None:
     found = answer(Line("ingest", (WRONG,)), Line("api", (FINE,)))
 
     assert len(found.text.splitlines()) == 3
@@ -110,7 +110,7 @@ def test_json_has_the_findings_and_the_time_it_took() -> None:
     count=st.integers(1, 12),
     status=st.sampled_from(Status),
 )
-def test_whatever_is_found_slack_takes_it_and_nobody_is_paged(
+def test_whatever_is_found_slack_takes_it_and_no_one_is_paged(
     title: str, detail: str, count: int, status: Status
 ) -> None:
     finding = Finding("x", status, title, detail, next_step=LOGS)

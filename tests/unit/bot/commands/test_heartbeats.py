@@ -45,7 +45,7 @@ def cells(answer: Answer) -> list[list[str]]:
     return [[cell["text"] for cell in row] for row in table["rows"]]
 
 
-def test_a_worker_is_told_with_job_and_commit() -> None:
+def test_a_worker_is_reported_with_job_and_commit() -> None:
     assert cells(answer(BUSY)) == [
         ["State", "Last beat", "Worker", "Job", "SHA"],
         ["✅ alive", "8 s ago", "ingest-abc123", "8d1bfe22 for 3 min", "a1b2c3d4"],
@@ -66,7 +66,7 @@ def test_a_missing_worker_has_a_row_above_the_others() -> None:
     assert [row[0] for row in rows[1:]] == ["🔴 missing", "✅ alive"]
 
 
-def test_the_fallback_tells_findings_and_workers() -> None:
+def test_the_fallback_reports_findings_and_workers() -> None:
     text = answer(BUSY).text
 
     assert text.splitlines()[0] == "✅ *ingest 1 of 1 alive* — last beat 8 s ago"

@@ -53,7 +53,7 @@ def test_lines_that_differ_or_are_interrupted_are_not_folded() -> None:
     assert TIMES not in "".join(shown(found))
 
 
-def test_replicas_that_say_the_same_share_a_line_without_a_name() -> None:
+def test_replicas_that_report_the_same_share_a_line_without_a_name() -> None:
     found = answer(
         line(IDLE, minutes_ago=2),
         line("PostgreSQL connection established", minutes_ago=1.5),

@@ -84,7 +84,7 @@ def test_whatever_stands_around_a_command_it_is_the_command(name: str, left: str
 
 
 @given(st.text(max_size=30))
-def test_nobody_is_offered_what_they_typed(line: str) -> None:
+def test_no_one_is_offered_what_they_typed(line: str) -> None:
     offered: list[str] = []
     try:
         find(split_words(line, Surface.MENTION))
@@ -195,7 +195,7 @@ async def test_a_mistyped_service_is_offered_in_its_line() -> None:
         ("restart ingest --env prod", "`restart` has `--through-zero`, `--dry-run`"),
     ],
 )
-async def test_an_unknown_option_is_told_those_there_are(line: str, has: str) -> None:
+async def test_an_unknown_option_is_reported_those_there_are(line: str, has: str) -> None:
     with pytest.raises(UsageError) as refused:
         await run(line, Request(surface=Surface.SLASH), WORLD)
 

@@ -56,7 +56,7 @@ def test_who_stands_in_is_named_and_takes_the_place() -> None:
     assert lines[3].startswith("<@U3> covers primary from ")
 
 
-def test_a_gap_is_said() -> None:
+def test_a_gap_is_reported() -> None:
     ended = replace(SCHEDULE, rotations={"primary": replace(ROTATION, until=date(2026, 11, 10))})
 
     told = answer(Facts(ended, [], NOW))
@@ -66,7 +66,7 @@ def test_a_gap_is_said() -> None:
     assert told.status is Status.FAIL
 
 
-def test_what_is_remembered_is_told_with_its_age() -> None:
+def test_what_is_remembered_is_reported_with_its_age() -> None:
     known = KnownOverrides((), timedelta(minutes=3), AWAY)
 
     note = answer(Facts(SCHEDULE, [], NOW), known).blocks[-1]["elements"][0]["text"]

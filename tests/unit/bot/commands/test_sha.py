@@ -28,7 +28,7 @@ def lines(answer: Answer) -> list[str]:
     return [block["text"]["text"] for block in answer.blocks if block["type"] == "section"]
 
 
-def test_tells_what_runs_what_was_deployed_since_when_and_by_whom() -> None:
+def test_reports_what_runs_what_was_deployed_since_when_and_by_whom() -> None:
     found = sha_answer([FINE], SAME, moment=NOW)
 
     assert lines(found)[0] == "✅ *all services run a1b2c3d4*"
@@ -44,7 +44,7 @@ def test_a_disagreement_is_called_out_first() -> None:
     assert found.status is Status.FAIL
 
 
-def test_says_why_something_is_unknown_or_absent() -> None:
+def test_reports_why_something_is_unknown_or_absent() -> None:
     finding = Finding("sha.api", Status.UNKNOWN, "api unknown")
     silent = ServiceSha(Service.API, Unavailable("Railway", "HTTP 500"), Unavailable("API", "refused"), finding)
     nothing = ServiceSha(Service.API, None, (), finding)

@@ -28,7 +28,7 @@ def silence(number: int = 5, **more: object) -> Silence:
         ("failed-jobs 7d known", "failed_jobs", LONGEST, ["known"]),
     ],
 )
-def test_a_line_says_what_how_long_and_why(line: str, what: str, lasts: timedelta, words: list[str]) -> None:
+def test_a_line_reports_what_how_long_and_why(line: str, what: str, lasts: timedelta, words: list[str]) -> None:
     assert parse(line.split()) == (what, lasts, words)
 
 
@@ -55,7 +55,7 @@ def test_without_a_reason_one_tap_gives_it() -> None:
     assert answer.private
 
 
-def test_everybody_reads_who_silenced_what_until_when_and_why() -> None:
+def test_everyone_reads_who_silenced_what_until_when_and_why() -> None:
     answer = silenced_answer(silence(reason="<!channel>"))
 
     assert answer.text.startswith("🔕 <@U1> silenced `ingest` until <!date^")
@@ -71,5 +71,5 @@ def test_the_list_fits_into_a_message_and_each_can_be_ended() -> None:
     assert len(answer.blocks) < 50
 
 
-def test_nothing_silenced_is_said() -> None:
+def test_nothing_silenced_is_reported() -> None:
     assert "Nothing is silenced" in silences_answer([]).text

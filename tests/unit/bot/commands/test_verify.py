@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.verify import choose, find_commit, is_beginning, parse
+from bot.commands.verify import choose, find_commit, is_commit_prefix, parse
 from bot.config.environment import Settings
 from bot.world import World
 from services.domain.errors import UsageError
@@ -18,7 +18,7 @@ NOWHERE = World.from_settings(Settings.from_environment({}))
     ("word", "may_be"), [("c45e", True), ("C45E", True), ("c45", False), ("c45g", False), ("a" * 41, False)]
 )
 def test_four_characters_may_be_a_commit(word: str, may_be: bool) -> None:
-    assert is_beginning(word) is may_be
+    assert is_commit_prefix(word) is may_be
 
 
 def test_the_only_one_that_begins_so_is_meant() -> None:
@@ -32,14 +32,14 @@ def test_several_are_offered() -> None:
     assert [choice.line for choice in refused.value.choices] == ["verify ingest c45e17a9", "verify ingest c45e99ff"]
 
 
-def test_none_is_said_with_what_to_write() -> None:
+def test_none_is_reported_with_what_to_write() -> None:
     with pytest.raises(UsageError, match="none of the latest deployments") as refused:
         choose("dead", [ONE], "verify ingest")
 
     assert "`verify ingest 8d02b64e`" in refused.value.what_next
 
 
-def test_without_all_deployments_nobody_knows_that_it_is_the_only_one() -> None:
+def test_without_all_deployments_no_one_knows_that_it_is_the_only_one() -> None:
     with pytest.raises(UsageError, match="Railway does not list"):
         choose("c45e", [ONE], "verify ingest", is_complete=False)
 

@@ -7,7 +7,7 @@ from services.domain.alerts import AlertDecision, AlertHistory
 from tests.unit.bot.alerts.builders import NOW, alert, silence
 
 
-def test_whose_silence_it_is_is_said_before_the_decisions() -> None:
+def test_whose_silence_it_is_is_reported_before_the_decisions() -> None:
     decision = AlertDecision(NOW, "heartbeats.ingest", 7, "silenced", "silence 5: we know")
     history = AlertHistory("heartbeats.ingest", alert(held="silence 5: we know"), (decision,))
 
@@ -42,7 +42,7 @@ def test_a_decision_that_another_version_wrote_is_still_shown() -> None:
     )
 
 
-def test_without_decisions_it_says_so() -> None:
+def test_without_decisions_it_reports_so() -> None:
     answer = why_alert_answer("backlog", [AlertHistory("backlog", None, ())], [])
 
     assert "Nothing like it was seen in the last 30 days." in str(answer.blocks)

@@ -72,7 +72,7 @@ def test_the_file_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
     assert load_rules(AlertSettings()) == default_rules()
 
 
-def test_a_file_that_cannot_be_used_leaves_the_defaults_and_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_leaves_the_defaults_and_is_reported(tmp_path: Path) -> None:
     missing = AlertSettings(rules_path=tmp_path / "none.toml")
 
     assert usable_rules(missing) == default_rules()
@@ -91,7 +91,7 @@ def test_the_limits_are_those_of_the_checks() -> None:
     assert rules.locks.after_s == thresholds.LOCK_FORGOTTEN_AFTER.total_seconds()
 
 
-def test_only_what_the_design_names_wakes_somebody_up() -> None:
+def test_only_what_the_design_names_wakes_a_person_up() -> None:
     rules = default_rules().rules
 
     loud = {name for name in Rules.model_fields if getattr(rules, name).severity is Severity.PAGE}

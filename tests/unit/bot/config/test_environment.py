@@ -106,7 +106,7 @@ def test_project_token_wins_over_bearer_token() -> None:
     assert (require(bearer.railway).token.reveal(), require(bearer.railway).token_kind.name) == ("t2", "BEARER")
 
 
-def test_empty_people_means_nobody() -> None:
+def test_empty_people_means_no_one() -> None:
     people = require(Settings.from_environment({}).people)
 
     assert people == PeopleSettings(operators=(), approvers=())
@@ -155,7 +155,7 @@ def test_a_stale_limit_of_a_worker_type_leaves_room_for_its_heartbeats(
     assert all("set seconds from 75 to 86400" in fault for fault in faults)
 
 
-def test_a_stale_limit_that_is_too_short_says_why() -> None:
+def test_a_stale_limit_that_is_too_short_reports_why() -> None:
     faults = Settings.from_environment({"HEARTBEAT_STALE_AFTER_S_INGEST": "30"}).faults
 
     [problem] = [fault.problem for fault in faults if fault.variable == "HEARTBEAT_STALE_AFTER_S_INGEST"]
@@ -244,7 +244,7 @@ def test_what_is_no_mail_server_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_file_that_vouches_for_nobody_is_refused(tmp_path: Path, content: str | None) -> None:
+def test_a_file_that_vouches_for_no_one_is_refused(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)

@@ -61,7 +61,7 @@ def test_a_short_file_has_the_usual_times_and_all_means() -> None:
     assert (schedule.remind_after, schedule.unacknowledge_after) == (timedelta(minutes=30), timedelta(minutes=10))
 
 
-def test_everything_that_a_file_may_say_is_understood() -> None:
+def test_everything_that_a_file_may_report_is_understood() -> None:
     schedule = usable("""version = 1
 time_zone = "Europe/Berlin"
 remind_after = "1h"
@@ -173,7 +173,7 @@ def test_names_the_line_of_a_mistake(text: str, line: int | None, problem: str) 
     assert found[0][1].startswith(problem)
 
 
-def test_says_all_mistakes_at_once() -> None:
+def test_reports_all_mistakes_at_once() -> None:
     found = faults(GOOD.replace('slack = "U0BEN"', 'slack = "ben"').replace("2026-01-05", "soon = 1"))
 
     assert found[0][0] == "oncall.toml"  # no TOML: nothing else can be said

@@ -72,7 +72,7 @@ def test_rest_leaves_the_next_posts_to_pages_that_were_refused() -> None:
     assert gates.is_open(OutboxQueue.REST, posting=False, now=0.0)
 
 
-def test_gate_never_opens_earlier_than_was_said_before() -> None:
+def test_gate_never_opens_earlier_than_was_reported_before() -> None:
     gates = RateLimitGates()
     gates.close(OutboxQueue.REST, Move.POST, until=30.0)
     gates.close(OutboxQueue.REST, Move.POST, until=5.0)
@@ -86,7 +86,7 @@ def test_what_no_repetition_can_help_is_given_up() -> None:
     assert given_up == {Refusal.CONTENT, Refusal.THREAD, Refusal.PLACE}
 
 
-def test_a_refusal_that_nobody_knows_is_given_up_after_some_tries() -> None:
+def test_a_refusal_that_no_one_knows_is_given_up_after_some_tries() -> None:
     assert not is_final(Refusal.UNKNOWN, TRIES_OF_UNKNOWN - 2)
     assert is_final(Refusal.UNKNOWN, TRIES_OF_UNKNOWN - 1)
 

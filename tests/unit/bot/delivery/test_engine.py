@@ -133,7 +133,7 @@ async def test_a_database_that_fails_ends_the_tick() -> None:
 
 
 @pytest.mark.parametrize(("wait_s", "expected"), [(None, POLL_S), (POLL_S + 1, POLL_S), (2.0, 2.0)])
-async def test_with_nothing_due_it_waits_as_long_as_the_transport_says_and_at_most_a_poll(
+async def test_with_nothing_due_it_waits_as_long_as_the_transport_reports_and_at_most_a_poll(
     wait_s: float | None, expected: float
 ) -> None:
     assert await delivery(Post(wait_s=wait_s)).tick(FENCE) == expected

@@ -61,7 +61,7 @@ def test_once_its_alerts_are_over_it_asks_to_be_resolved() -> None:
     assert asked(incident(chain=CHAIN, pages=1, next_level=1, cleared_at=NOW), BEN.user_id) == []
 
 
-def test_a_resolved_incident_asks_nobody() -> None:
+def test_a_resolved_incident_asks_no_one() -> None:
     assert asked(resolved(chain=CHAIN, pages=1, next_level=1), BEN.user_id) == []
 
 
@@ -93,7 +93,7 @@ INGEST, ENFORCEMENT = Service.INGEST.value, Service.ENFORCEMENT.value
         "about no service", "fine again", "somebody has it", "resolved",
     ],
 )  # fmt: skip
-def test_work_on_its_service_takes_an_incident_that_pages_one_or_nobody(
+def test_work_on_its_service_takes_an_incident_that_pages_one_or_no_one(
     one: Incident, services: list[str], address: str, responds: bool, is_taken: bool
 ) -> None:
     assert is_to_be_taken(one, services, {address}, responds=responds) is is_taken

@@ -74,7 +74,7 @@ def test_whom_to_call_goes_round() -> None:
     assert [(call.number, call.index) for call in calls if call] == [(1, 0), (2, 1), (3, 0), (4, 1)]
 
 
-def test_without_anybody_to_call_it_rests() -> None:
+def test_without_anyone_to_call_it_rests() -> None:
     assert decide(incident(), Chain(), NOW) == Rest()
 
 
@@ -115,7 +115,7 @@ def live(one: Incident, until: datetime, *, acknowledge_at: datetime | None = No
         one = apply(one, move, now)
 
 
-def test_until_somebody_answers_each_level_is_called_after_its_own_wait() -> None:
+def test_until_a_person_answers_each_level_is_called_after_its_own_wait() -> None:
     opened = incident(pages=0, next_level=0)
 
     assert live(opened, NOW + timedelta(minutes=31)) == [
@@ -127,7 +127,7 @@ def test_until_somebody_answers_each_level_is_called_after_its_own_wait() -> Non
     ]
 
 
-def test_whoever_falls_silent_is_reminded_then_the_next_level_is_called() -> None:
+def test_the_one_who_falls_silent_is_reminded_then_the_next_level_is_called() -> None:
     opened = incident(pages=0, next_level=0)
 
     assert live(opened, NOW + timedelta(minutes=50), acknowledge_at=NOW + timedelta(minutes=2)) == [
@@ -138,13 +138,13 @@ def test_whoever_falls_silent_is_reminded_then_the_next_level_is_called() -> Non
     ]
 
 
-def test_what_calls_nobody_is_reminded_of_once() -> None:
+def test_what_calls_no_one_is_reminded_of_once() -> None:
     quiet = incident(pages=0, next_level=0, severity=IncidentSeverity.SEV3)
 
     assert live(quiet, NOW + timedelta(days=3)) == [(0, "Remind")]
 
 
-def test_a_week_of_silence_never_stops_calling() -> None:
+def test_a_week_of_silence_never_stops_paging() -> None:
     calls = live(incident(pages=0, next_level=0), NOW + timedelta(days=7))
 
     assert len(calls) == 2 * (7 * 24 * 60 // 15) + 1

@@ -139,7 +139,7 @@ def test_same_plan_is_no_difference_and_neither_is_a_missing_fact() -> None:
     approved = plan(CheckDatabaseReady(), ScaleService(Service.INGEST, 1, 2))
 
     assert difference(approved, plan(*approved.steps)) is None
-    assert difference(approved, NoPlan("Railway is needed", "try again", is_unseen=True)) is None
+    assert difference(approved, NoPlan("Railway is needed", "try again", is_unknown=True)) is None
 
 
 def test_other_steps_are_shown_side_by_side() -> None:
@@ -157,7 +157,7 @@ def test_other_steps_are_shown_side_by_side() -> None:
     )
 
 
-def test_a_step_of_the_same_words_is_told_by_what_it_rests_on() -> None:
+def test_a_step_of_the_same_words_is_reported_by_what_it_rests_on() -> None:
     approved = plan(RestartDeployment(Service.API, "d-1"))
 
     assert difference(approved, plan(RestartDeployment(Service.API, "d-2"))) == (

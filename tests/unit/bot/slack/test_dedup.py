@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.slack.dedup import Seen
+from bot.slack.dedup import RecentDeliveries
 
 
 class Clock:
@@ -14,14 +14,14 @@ class Clock:
 
 
 def test_key_is_new_once() -> None:
-    seen = Seen()
+    seen = RecentDeliveries()
 
     assert [seen.add("a"), seen.add("a")] == [True, False]
 
 
 def test_key_is_forgotten_after_its_time() -> None:
     clock = Clock()
-    seen = Seen(ttl_s=10, clock=clock)
+    seen = RecentDeliveries(ttl_s=10, clock=clock)
     seen.add("a")
 
     clock.now = 9.9
@@ -32,7 +32,7 @@ def test_key_is_forgotten_after_its_time() -> None:
 
 
 def test_no_more_than_the_limit_is_kept() -> None:
-    seen = Seen(limit=3)
+    seen = RecentDeliveries(limit=3)
     for number in range(100):
         seen.add(str(number))
 
@@ -41,7 +41,7 @@ def test_no_more_than_the_limit_is_kept() -> None:
 
 
 def test_unfinished_work_is_forgotten() -> None:
-    seen = Seen()
+    seen = RecentDeliveries()
     seen.add("a")
 
     seen.discard("a")

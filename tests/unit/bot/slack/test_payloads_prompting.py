@@ -45,5 +45,5 @@ def test_what_an_incident_leaves_open_is_asked_for(line: str, callback_id: str) 
 @pytest.mark.parametrize(
     "line", ["incident open no ingest", "incident resolve 7 a bad deploy", "incident resolve", "incident ack 7"]
 )
-def test_what_is_said_is_not_asked_for(line: str) -> None:
+def test_what_is_reported_is_not_asked_for(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None

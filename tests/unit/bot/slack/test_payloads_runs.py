@@ -9,7 +9,7 @@ def test_a_click_names_its_run() -> None:
     assert read_click({"action_id": "run.approve", "value": "12"}) == RunClick("run.approve", 12)
 
 
-def test_a_resolution_says_how() -> None:
+def test_a_resolution_reports_how() -> None:
     assert read_click({"action_id": "run.resolve.retry", "value": "12"}) == RunClick("run.resolve", 12, "retry")
 
 

@@ -59,7 +59,7 @@ def test_words_after_the_bot_s_own_mention_are_for_it(text: str, line: str, befo
     assert (found.line.strip(), found.before.strip()) == (line, before)
 
 
-def test_before_slack_told_who_we_are_any_mention_counts() -> None:
+def test_before_slack_reported_who_we_are_any_mention_counts() -> None:
     found = read_mention(event("<@U2> ack"), None)
 
     assert found == Mention(" ack")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.payloads import SEEN, Submission, find_mistakes, read_metadata, read_submission, view_to_look_at
+from bot.slack.payloads import CONFIRMED, Submission, find_mistakes, read_metadata, read_submission, view_to_look_at
 from bot.views.modals import ANSWER, APPROVE_TYPED, CHOOSE_TARGET, DENY, PRESET, STOP_WORKERS, resolve_modal
 from services.sandbox.slack.limits import violations
 
@@ -102,7 +102,7 @@ def test_what_was_seen_once_is_kept_and_what_differs_is_shown_anew() -> None:
     assert view_to_look_at(*resolving("the plaintiff Jane Roe owes $12", **seen)) is None
     other = view_to_look_at(*resolving("defendant Jane Roe owes $12 now", **seen))
     assert other is not None
-    assert [block.get("block_id") for block in other["blocks"]].count(SEEN) == 1
+    assert [block.get("block_id") for block in other["blocks"]].count(CONFIRMED) == 1
 
 
 def test_plain_words_are_kept_at_once() -> None:

@@ -62,14 +62,14 @@ def test_a_notification_is_short() -> None:
     assert page_line(quiet, surroundings()) == "prod · ingest 1 of 2 alive"
 
 
-def test_what_is_not_known_is_said_or_left_out() -> None:
+def test_what_is_not_known_is_reported_or_left_out() -> None:
     line = page_line(STALE, Surroundings(None))
 
     assert line.startswith("PAGE environment unknown · ingest")
     assert line.endswith("queue unknown")
 
 
-def test_the_end_says_what_is_so_now() -> None:
+def test_the_end_reports_what_is_so_now() -> None:
     assert end_line(alert(title="ingest 2 of 2 alive"), "prod") == "Resolved prod · ingest 2 of 2 alive"
 
 
@@ -82,7 +82,7 @@ def test_the_end_says_what_is_so_now() -> None:
         ({"fires": 2, "fine_since": NOW}, "🟡 Recovering prod · ingest"),
     ],
 )
-def test_the_first_word_says_how_it_stands(more: dict[str, Any], beginning: str) -> None:
+def test_the_first_word_reports_how_it_stands(more: dict[str, Any], beginning: str) -> None:
     text, _ = shown(alert(**more))
 
     assert text.startswith(beginning)
@@ -164,14 +164,14 @@ def test_next_steps_are_two_buttons_and_a_menu() -> None:
     ]
 
 
-def test_an_acknowledged_alert_says_who_has_it() -> None:
+def test_an_acknowledged_alert_reports_who_has_it() -> None:
     text, everything = shown(STALE, owners={STALE.id: Person("U1", "T1")})
 
     assert text == "🟡 Acknowledged by <@U1> · prod · ingest is down (0 of 1) since 02:59 UTC"
     assert "restart ingest" in everything
 
 
-def test_what_nobody_has_yet_comes_before_what_somebody_has() -> None:
+def test_what_no_one_has_yet_comes_before_what_a_person_has() -> None:
     text, _ = shown(
         STALE, alert(id=8, severity=Severity.NOTIFY, line="prod · 318 waiting"), owners={7: Person("U1", "T1")}
     )
@@ -180,7 +180,7 @@ def test_what_nobody_has_yet_comes_before_what_somebody_has() -> None:
 
 
 @pytest.mark.parametrize("more", [{"state": AlertState.RESOLVED}, {"held": "silenced"}])
-def test_that_it_is_over_or_silenced_says_more_than_that_somebody_has_it(more: dict[str, Any]) -> None:
+def test_that_it_is_over_or_silenced_reports_more_than_that_a_person_has_it(more: dict[str, Any]) -> None:
     text, _ = shown(alert(**more), owners={7: Person("U1", "T1")})
 
     assert "Acknowledged" not in text
@@ -233,13 +233,13 @@ def _anchors(markdown: str) -> set[str]:
     return set(anchors)
 
 
-def test_what_comes_from_railway_says_how_often_it_is_asked() -> None:
+def test_what_comes_from_railway_reports_how_often_it_is_asked() -> None:
     assert "Railway is polled every 20 s" in shown(alert(rule="deployments"))[1]
     assert "Railway is polled every 20 s" in shown(STALE)[1]  # its cause rests on what Railway runs
     assert "Railway is polled" not in shown(alert())[1]
 
 
-def test_hostile_words_page_nobody() -> None:
+def test_hostile_words_page_no_one() -> None:
     hostile = alert(title="<!channel> *x*", line="PAGE prod · <!channel>")
 
     text, blocks = shown(hostile, alert(id=8, title="<@U9>"))

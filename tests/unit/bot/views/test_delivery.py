@@ -39,7 +39,7 @@ def test_a_database_that_takes_no_writes_wakes_people_unless_the_api_can_write()
     )
 
 
-def test_first_line_says_what_each_signal_says() -> None:
+def test_first_line_reports_what_each_signal_reports() -> None:
     line = away_line("prod", "no answer within 3.5 s", SILENT)
 
     assert line.text == (
@@ -48,14 +48,14 @@ def test_first_line_says_what_each_signal_says() -> None:
     )
 
 
-def test_message_escapes_what_the_api_said() -> None:
+def test_message_escapes_what_the_api_reported() -> None:
     text, blocks = away(away_line(None, "x", Unavailable("API", "<!channel>")), wakes=True, since=AT)
 
     assert "<!channel>" not in text
     assert violations({"text": text, "blocks": blocks}, surface="message", method="chat.postMessage") == []
 
 
-def test_back_says_for_how_long() -> None:
+def test_back_reports_for_how_long() -> None:
     _, blocks = back("prod", since=AT, at=AT + timedelta(minutes=11))
 
     assert "away for 11 min" in str(blocks)

@@ -72,7 +72,7 @@ def test_nothing_wrong_is_one_line_and_the_areas_are_named() -> None:
     assert "more" not in first_block(answer)
 
 
-def test_what_is_over_is_told_with_its_time_and_makes_nothing_red() -> None:
+def test_what_is_over_is_reported_with_its_time_and_makes_nothing_red() -> None:
     old = Finding("logs.api.requests", Status.OK, "api: GET /api/health 503", was_wrong=(AWAY_SINCE, NOW))
     report = doctor.report(WELL)
 

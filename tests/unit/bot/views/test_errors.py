@@ -7,7 +7,7 @@ from playbooks.model import Status
 from services.domain.errors import Choice, OperatorError, SourceError, UsageError
 
 
-def test_says_what_why_and_what_next_to_the_asker_only() -> None:
+def test_reports_what_why_and_what_next_to_the_requester_only() -> None:
     answer = error_answer(OperatorError("It stopped", why="no lease", what_next="Try again."), reference="r-1")
 
     assert answer.private
@@ -29,7 +29,7 @@ def test_a_silent_source_is_unknown() -> None:
     assert answer.status is Status.UNKNOWN
 
 
-def test_without_the_database_people_are_told_what_still_works() -> None:
+def test_without_the_database_people_are_reported_what_still_works() -> None:
     away = error_answer(SourceError("database", "server not reachable", retryable=True))
     refused = error_answer(SourceError("database", "the role may not read it"))
 

@@ -9,7 +9,7 @@ FINE = Finding("api", Status.OK, "api ok")
 BROKEN = Finding("queue", Status.FAIL, "12 orphaned", "no <beat>", next_step=NextStep("Queue", "queue"))
 
 
-def test_the_first_line_says_the_state_in_words() -> None:
+def test_the_first_line_reports_the_state_in_words() -> None:
     answer = findings_answer("health", [FINE, BROKEN])
 
     assert answer.text.splitlines()[0] == "🔴 *WRONG* · health: 12 orphaned"
@@ -24,7 +24,7 @@ def test_what_is_wrong_comes_before_what_is_fine() -> None:
     assert blocks[2]["text"]["text"] == "✅ *api ok*"
 
 
-def test_what_says_its_state_by_itself_is_not_said_twice() -> None:
+def test_what_reports_its_state_by_itself_is_not_reported_twice() -> None:
     silent, odd = Finding("q", Status.UNKNOWN, "queue unknown"), Finding("r", Status.UNKNOWN, "nobody answers")
 
     assert finding_line(silent) == "❔ *queue unknown*"
@@ -47,7 +47,7 @@ def test_a_link_that_is_no_web_address_makes_no_button() -> None:
     assert "accessory" not in findings_answer("health", [finding]).blocks[1]
 
 
-def test_a_silent_source_is_unknown_and_says_why() -> None:
+def test_a_silent_source_is_unknown_and_reports_why() -> None:
     answer = unavailable_answer("logs", Unavailable("Railway", "no answer within 5 s"))
 
     assert answer.status is Status.UNKNOWN

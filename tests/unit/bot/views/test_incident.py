@@ -95,7 +95,7 @@ def test_a_cause_that_repeats_the_first_line_gives_its_place_to_what_the_alert_k
     assert message(one, [alert(line=FULL)])[1][1]["text"]["text"].startswith("last beat 11:55 UTC, worker dead")
 
 
-def test_who_was_told_outside_slack_stands_with_whom_is_called() -> None:
+def test_who_was_reported_outside_slack_stands_with_whom_is_called() -> None:
     sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
 
     shown = str(incident_message(incident(), [alert()], PAGES, CHAIN, sent)[1])
@@ -112,7 +112,7 @@ def test_the_first_line_fits_a_notification(one: Incident, line: str) -> None:
     assert "since 11:55 UTC" in text
 
 
-def test_what_is_fine_and_watched_is_green_and_says_until_when() -> None:
+def test_what_is_fine_and_watched_is_green_and_reports_until_when() -> None:
     calm = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 
     assert message(acknowledged(), [alert(line=calm)])[0].startswith("🟢 ingest 1 of 1 alive: fine since 08:03 UTC")
@@ -137,7 +137,7 @@ def test_a_remedy_stays_while_another_alert_is_not_fine() -> None:
     assert "Restart ingest" in labels(message(acknowledged(), [calm, alert()])[1])
 
 
-def test_what_is_over_by_itself_says_who_has_to_resolve_it() -> None:
+def test_what_is_over_by_itself_reports_who_has_to_resolve_it() -> None:
     over = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
 
     assert message(incident(cleared_at=NOW), over)[0].startswith("🟢 *CLEARED*, not resolved yet · ingest 2")
@@ -156,7 +156,7 @@ def test_without_an_alert_the_title_is_what_is_wrong() -> None:
     assert message(incident(), [])[0] == "🔴 No ingest since 11:55 UTC · prod"
 
 
-def test_the_message_tells_who_is_called_and_who_is_next() -> None:
+def test_the_message_reports_who_is_called_and_who_is_next() -> None:
     text = str(message(incident(due_at=NOW + FIVE))[1])
 
     assert "📟 paged ann <!date^" in text
@@ -164,9 +164,9 @@ def test_the_message_tells_who_is_called_and_who_is_next() -> None:
     assert "called" not in str(message(acknowledged())[1])
 
 
-def test_what_is_wrong_with_the_schedule_is_said_where_people_look() -> None:
-    assert "level 1 (primary) has nobody" in str(
-        message(incident(), chain=Chain(notes=("level 1 (primary) has nobody on call",)))[1]
+def test_what_is_wrong_with_the_schedule_is_reported_where_people_look() -> None:
+    assert "level 1 (primary) has no one" in str(
+        message(incident(), chain=Chain(notes=("level 1 (primary) has no one on call",)))[1]
     )
     assert "No one could be paged" in str(message(incident(), chain=Chain())[1])
 
@@ -221,7 +221,7 @@ def test_a_rollback_comes_first_for_half_an_hour_after_a_deploy_and_is_green_for
     assert (row[0]["text"]["text"], row[0].get("style")) == (first, style)
 
 
-def test_a_deploy_is_told_by_the_fact_and_not_by_the_words_of_the_line() -> None:
+def test_a_deploy_is_reported_by_the_fact_and_not_by_the_words_of_the_line() -> None:
     assert labels(message(acknowledged(), [alert(line=FULL)])[1])[0] == "Restart ingest"
 
 
@@ -260,7 +260,7 @@ def test_the_menu_has_what_the_buttons_lack() -> None:
     assert "stop-workers api" not in menu(message(incident(services=(Service.API,)))[1])
 
 
-def test_whoever_is_called_directly_has_the_two_buttons_they_need() -> None:
+def test_the_person_who_is_called_directly_has_the_two_buttons_they_need() -> None:
     text, blocks = direct_message(incident(), [alert()], PAGES[0], "dragonfly-incidents")
 
     assert text.startswith("🔴 ingest is down (0 of 2)")
@@ -268,7 +268,7 @@ def test_whoever_is_called_directly_has_the_two_buttons_they_need() -> None:
     assert "#dragonfly-incidents" in str(blocks)
 
 
-def test_whoever_has_it_reads_what_to_do_next_in_the_direct_message() -> None:
+def test_the_one_who_has_it_reads_what_to_do_next_in_the_direct_message() -> None:
     text, blocks = direct_message_after(acknowledged(), [alert()], ANN.user_id)
 
     assert "ACKNOWLEDGED" in text
@@ -293,14 +293,14 @@ def test_the_others_who_were_called_read_who_has_it(one: Incident, words: str, s
     assert labels(blocks) == shown
 
 
-def test_a_call_mentions_whom_it_calls_and_says_why() -> None:
+def test_a_call_mentions_whom_it_calls_and_reports_why() -> None:
     text, blocks = called_message(PageSent(7, 2, 1, "not acknowledged yet", NOW), CHAIN.levels[1])
 
     assert text == "📟 <@U0BEN> *Level 2* (secondary) is paged: not acknowledged yet"
     assert blocks[1]["elements"][0]["text"] == "also ben by pager"
 
 
-def test_a_reminder_asks_whoever_has_it_or_somebody() -> None:
+def test_a_reminder_asks_the_one_who_has_it_or_a_person() -> None:
     assert reminder(acknowledged(), "nothing happened for 30 min")[0].startswith(
         "⏰ <@U0ANN> Are you still working on incident 7?"
     )
@@ -316,7 +316,7 @@ def record(one: Incident, *events: IncidentEvent) -> IncidentRecord:
     return IncidentRecord(one, (alert(),), tuple(PAGES), events)
 
 
-def test_the_timeline_tells_who_did_what_and_what_was_marked() -> None:
+def test_the_timeline_reports_who_did_what_and_what_was_marked() -> None:
     text = timeline_answer(record(incident(), EVENT, MARKED)).text
 
     assert "opened by an alert: PAGE prod" in text
@@ -358,7 +358,7 @@ def test_what_is_fine_again_is_neither_red_nor_before_what_is_not() -> None:
     assert "crashes" not in str(blocks)
 
 
-def test_what_somebody_wrote_is_not_shortened() -> None:
+def test_what_a_person_wrote_is_not_shortened() -> None:
     marked = replace(MARKED, text="I saw: PAGE prod · ingest is down · 318 waiting")
 
     assert "318 waiting" in timeline_answer(record(incident(), marked)).text
@@ -421,7 +421,7 @@ def test_the_postmortem_does_not_call_its_own_first_sight_a_detection() -> None:
     assert "| time to detect | unknown |" in text.splitlines()
 
 
-def test_whose_name_slack_does_not_tell_is_somebody() -> None:
+def test_whose_name_slack_does_not_report_is_a_person() -> None:
     text = postmortem(record(resolved(), MARKED), {})
 
     assert "(marked) an unknown user it was the pool" in text

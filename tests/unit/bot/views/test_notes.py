@@ -31,7 +31,7 @@ def test_plain_words_need_no_note(typed: str) -> None:
     assert with_masked_note(ANSWER, typed) is ANSWER
 
 
-def test_every_command_that_keeps_words_says_so() -> None:
+def test_every_command_that_keeps_words_reports_so() -> None:
     keeping = {name for name, verb in REGISTRY.items() if verb.keeps_words}
 
     assert keeping == {

@@ -169,7 +169,7 @@ def test_a_done_run_has_its_steps_and_the_way_back_in_the_menu_of_its_first_line
     assert "Verify that 2 workers of ingest are alive" in json.dumps(details)
 
 
-def test_a_done_run_says_in_one_line_how_much_was_done_and_what_it_proved() -> None:
+def test_a_done_run_reports_in_one_line_how_much_was_done_and_what_it_proved() -> None:
     [scaled, proved, watched] = DONE
     steps = [
         replace(scaled, note="2 replicas"),
@@ -232,7 +232,7 @@ def test_a_step_that_was_stopped_reads_otherwise_than_one_that_never_began() -> 
     assert "unknown" not in text
 
 
-def test_what_could_not_be_proved_is_said_first() -> None:
+def test_what_could_not_be_proved_is_reported_first() -> None:
     steps = journal(StepState.DONE, StepState.NOT_PROVED, StepState.DONE)
 
     message = run_message(Record(a_run(RunState.SUCCEEDED), steps))
@@ -270,15 +270,17 @@ LONE = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
 
 
 @pytest.mark.parametrize(
-    ("lone", "words", "action"),
+    ("self_approval", "words", "action"),
     [
         (LONE, "the approvers were paged", None),
         (replace(LONE, offered_at=NOW), "can self-approve it", "run.alone"),
         (replace(LONE, offered_at=NOW, reason="<!here> down", starts_at=NOW), "&lt;!here&gt; down", "run.veto"),
     ],
 )
-def test_a_lone_start_has_the_button_that_can_be_used(lone: SelfApproval, words: str, action: str | None) -> None:
-    message = run_message(Record(a_run(requested_by=ANN), DONE, lone=lone))
+def test_a_lone_start_has_the_button_that_can_be_used(
+    self_approval: SelfApproval, words: str, action: str | None
+) -> None:
+    message = run_message(Record(a_run(requested_by=ANN), DONE, self_approval=self_approval))
 
     text = json.dumps(message.blocks)
     assert words in text
@@ -286,9 +288,11 @@ def test_a_lone_start_has_the_button_that_can_be_used(lone: SelfApproval, words:
     assert "run.approve" in text
 
 
-def test_what_was_started_alone_says_so_and_waits_for_a_review() -> None:
-    lone = replace(LONE, offered_at=NOW, reason="customers wait", starts_at=NOW)
-    record = Record(a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=Review(12, ANN, NOW), lone=lone)
+def test_what_was_started_alone_reports_so_and_waits_for_a_review() -> None:
+    self_approval = replace(LONE, offered_at=NOW, reason="customers wait", starts_at=NOW)
+    record = Record(
+        a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=Review(12, ANN, NOW), self_approval=self_approval
+    )
 
     text = json.dumps(run_message(record, approvers=["S0APPROVERS"]).blocks, ensure_ascii=False)
 
@@ -296,7 +300,7 @@ def test_what_was_started_alone_says_so_and_waits_for_a_review() -> None:
     assert "*To review it:* <!subteam^S0APPROVERS>" in text
 
 
-def test_a_closed_review_says_who_noted_what() -> None:
+def test_a_closed_review_reports_who_noted_what() -> None:
     review = Review(12, OLIVIA, NOW, ANN, "right, <!here> mended", NOW)
 
     text = json.dumps(run_message(Record(a_run(RunState.SUCCEEDED, plan=BROKEN_GLASS), DONE, review=review)).blocks)
@@ -404,7 +408,7 @@ DENIAL = Decision(12, ANN, False, "not <!channel>", PLAN.hash, "p", NOW)
         (a_run(RunState.CANCELLED, cancel_requested_by=ANN, outcome=None), [], "cancelled"),
     ],
 )
-def test_who_asked_is_told_how_it_ended(run: Run, decisions: list[Decision], line: str) -> None:
+def test_who_asked_is_reported_how_it_ended(run: Run, decisions: list[Decision], line: str) -> None:
     assert ended_line(run, decisions) == f"<@U0OLIVIA001>: {line}"
 
 
@@ -416,7 +420,7 @@ def test_who_asked_is_told_how_it_ended(run: Run, decisions: list[Decision], lin
         a_run(RunState.SUCCEEDED, requested_by=None),
     ],
 )
-def test_nobody_is_told_of_what_goes_on_or_of_what_they_did_themselves(run: Run) -> None:
+def test_no_one_is_reported_of_what_goes_on_or_of_what_they_did_themselves(run: Run) -> None:
     assert ended_line(run, []) is None
 
 
@@ -449,7 +453,7 @@ def test_a_rollback_offers_to_unlock_and_hides_the_way_back_to_what_was_broken()
     assert list(violations({"channel": "C1", "text": message.text, "blocks": message.blocks}, surface="message")) == []
 
 
-def test_nothing_is_said_of_a_lock_that_was_not_made() -> None:
+def test_nothing_is_reported_of_a_lock_that_was_not_made() -> None:
     steps = journal(StepState.DONE, StepState.SKIPPED, StepState.SKIPPED, plan=ROLLBACK)
 
     text = json.dumps(run_message(Record(a_run(RunState.CANCELLED, ROLLBACK), steps)).blocks)

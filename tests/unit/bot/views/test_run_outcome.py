@@ -43,7 +43,7 @@ def test_cancelled_run_names_its_actor_and_how_the_system_was_left() -> None:
     assert words == "Cancelled by U1 after 1 of 2 steps. ingest runs 2 of 3 replicas of a1b2c3d4."
 
 
-def test_failed_run_says_where_and_why() -> None:
+def test_failed_run_reports_where_and_why() -> None:
     steps = journal(DONE, StepState.FAILED, note="not within 180 s: 1 of 2 ingest workers beat")
 
     words = outcome_words(RunState.FAILED, steps, planned=2, standing="ingest is stopped.")
@@ -51,7 +51,7 @@ def test_failed_run_says_where_and_why() -> None:
     assert words == "Stopped at step 2 of 2: not within 180 s: 1 of 2 ingest workers beat. ingest is stopped."
 
 
-def test_what_was_done_instead_is_told_beside_what_failed() -> None:
+def test_what_was_done_instead_is_reported_beside_what_failed() -> None:
     steps = journal(DONE, StepState.FAILED, StepState.SKIPPED, DONE, DONE, note="not done: no such table")
 
     words = outcome_words(RunState.FAILED, steps, planned=3, standing="ingest runs 1 of 1 replicas of a1b2c3d4.")
@@ -60,7 +60,7 @@ def test_what_was_done_instead_is_told_beside_what_failed() -> None:
     assert words.endswith("ingest runs 1 of 1 replicas of a1b2c3d4.")
 
 
-def test_what_could_not_be_started_again_is_told_too() -> None:
+def test_what_could_not_be_started_again_is_reported_too() -> None:
     steps = journal(DONE, StepState.FAILED, StepState.SKIPPED, DONE, StepState.FAILED, note="why")
 
     words = outcome_words(RunState.FAILED, steps, planned=3, standing="ingest is stopped.")
@@ -71,7 +71,7 @@ def test_what_could_not_be_started_again_is_told_too() -> None:
     )
 
 
-def test_standing_tells_replicas_and_commit() -> None:
+def test_standing_reports_replicas_and_commit() -> None:
     instances = (Instance("1", "RUNNING"), Instance("2", "RUNNING"), Instance("3", "CRASHED"))
     serving = Deployment("d", DeploymentStatus.SUCCESS, datetime.now(UTC), commit_sha="a" * 40, instances=instances)
     state = ServiceState(Service.INGEST, "s", active=(serving,), replicas_configured=3)
@@ -82,7 +82,7 @@ def test_standing_tells_replicas_and_commit() -> None:
     assert "cannot be read" in standing_words([Service.INGEST], Unavailable("Railway", "HTTP 500"))
 
 
-def test_the_schema_is_told_too() -> None:
+def test_the_schema_is_reported_too() -> None:
     applied = AppliedMigration("20251201000000", "a", datetime.now(UTC), None)
 
     assert schema_words(MigrationStatus((applied,), (), (), ())) == "The schema is at 20251201000000."
@@ -115,5 +115,5 @@ MAY_BE_THERE = "Its test batch may still exist: `golden-path --clean` removes it
         ),
     ],
 )
-def test_what_stands_of_a_golden_path_is_said(steps: list[RunStep], words: str) -> None:
+def test_what_stands_of_a_golden_path_is_reported(steps: list[RunStep], words: str) -> None:
     assert sample_words(steps) == words

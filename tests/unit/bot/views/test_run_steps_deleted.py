@@ -12,7 +12,7 @@ from tests.runs import new_run
 AT = datetime(2020, 11, 23, 12, tzinfo=UTC)
 
 
-def test_a_run_whose_steps_were_deleted_says_so() -> None:
+def test_a_run_whose_steps_were_deleted_reports_so() -> None:
     for playbook in ("rollback", "golden-path"):
         run = new_run(AT, state=RunState.SUCCEEDED, playbook=playbook, approved_at=AT, started_at=AT, ended_at=AT)
         record = Record(run, (), ())

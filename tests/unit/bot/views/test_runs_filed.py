@@ -41,7 +41,7 @@ def test_nothing_else_is_confirmed_there(state: RunState) -> None:
     assert [element["action_id"] for element in row["elements"]] == [DETAILS]
 
 
-def test_the_answer_says_where_the_request_is_and_names_its_run() -> None:
+def test_the_answer_reports_where_the_request_is_and_names_its_run() -> None:
     run = run_of(PLAN, NOW, state=RunState.PLANNED)
 
     assert f"its message is in the incidents channel · `run {run.id}`" in str(filed_answer(run).blocks)

@@ -48,7 +48,7 @@ def test_without_blocks_the_fallback_speaks() -> None:
     assert shown() == "fallback"
 
 
-def test_people_and_groups_are_told_by_their_ids() -> None:
+def test_people_and_groups_are_reported_by_their_ids() -> None:
     assert shown(blocks.section("<@U0ANN000001> or <!subteam^S0APPROVERS>")) == "@U0ANN000001 or @S0APPROVERS"
 
 

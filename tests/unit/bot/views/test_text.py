@@ -134,7 +134,7 @@ def test_an_address_stays_itself_in_a_link() -> None:
     assert link("https://a.example/~b/_c_?d=1&e|f", "a > b") == "<https://a.example/~b/_c_?d=1&amp;e%7Cf|a &gt; b>"
 
 
-def test_says_how_much_was_left_out() -> None:
+def test_reports_how_much_was_left_out() -> None:
     assert escape("a" * 100, limit=60) == "a" * 36 + " … 64 more"
     assert plain("a" * 100, limit=60) == "a" * 36 + " … 64 more"
 

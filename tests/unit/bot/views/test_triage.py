@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.triage import Missing, Wiring, diagnosis_message, told_of
+from bot.views.triage import Missing, TriageFacts, diagnosis_message, summary_of
 from playbooks import doctor
 from playbooks.model import Finding, Status
 from playbooks.recent_changes import Changes, Happening
@@ -30,7 +30,7 @@ BEFORE = Candidate(
 
 def told(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any]]]:
     known = {"changes": Changes((), ()), "candidates": [BEFORE], "report": doctor.report(facts), **parts}
-    return diagnosis_message(Wiring(**known), INGEST, "abc")
+    return diagnosis_message(TriageFacts(**known), INGEST, "abc")
 
 
 def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
@@ -80,18 +80,18 @@ def test_a_worker_that_is_gone_needs_no_row_of_the_runbook() -> None:
     assert "Likely cause" not in told(KILLED)[0].split("\n")[0]
 
 
-def test_while_parts_are_read_it_says_so_and_is_short() -> None:
-    text, blocks = diagnosis_message(Wiring(), INGEST, None)
+def test_while_parts_are_read_it_reports_so_and_is_short() -> None:
+    text, blocks = diagnosis_message(TriageFacts(), INGEST, None)
 
     assert text.startswith("🔎 *Diagnosis:* reading")
     assert "Still collecting data" in str(blocks)
 
 
-def test_nothing_wrong_any_more_is_said() -> None:
+def test_nothing_wrong_any_more_is_reported() -> None:
     assert told(WELL)[0].startswith("🔎 *No cause found:*")
 
 
-def test_what_no_cause_explains_is_told_without_one() -> None:
+def test_what_no_cause_explains_is_reported_without_one() -> None:
     assert isinstance(WELL.health.queue, QueueSnapshot)
     failed = replace(WELL.health, queue=replace(WELL.health.queue, failed_last_hour=2))
 
@@ -110,7 +110,7 @@ def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
     assert "No deployments" in str(told(KILLED)[1])
 
 
-def test_a_part_that_is_away_is_said() -> None:
+def test_a_part_that_is_away_is_reported() -> None:
     text, _ = told(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
 
     assert "❔ unknown: the doctor, no answer within 8 s" in text
@@ -118,13 +118,13 @@ def test_a_part_that_is_away_is_said() -> None:
 
 
 def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
-    parts = Wiring(Changes((), ()), doctor.report(BAD_DEPLOY), [BEFORE])
+    parts = TriageFacts(Changes((), ()), doctor.report(BAD_DEPLOY), [BEFORE])
 
-    kept = told_of(parts, INGEST)
+    kept = summary_of(parts, INGEST)
 
     assert kept.diagnosis == "ingest crashes at start (FileNotFoundError): deploy e9a70d3b at 10:23 UTC"
     assert kept.remedy == "rollback ingest to 8d02b64e"
-    assert told_of(Wiring(), INGEST).diagnosis is None
+    assert summary_of(TriageFacts(), INGEST).diagnosis is None
 
 
 @pytest.mark.parametrize(
@@ -138,11 +138,11 @@ def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
     ],
 )
 def test_the_incident_keeps_when_it_began_by_evidence(facts: doctor.Facts, began: tuple[datetime, str] | None) -> None:
-    assert told_of(Wiring(report=doctor.report(facts)), INGEST).began == began
+    assert summary_of(TriageFacts(report=doctor.report(facts)), INGEST).began == began
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_known_trouble_fits_a_phone(name: str) -> None:
+def test_each_known_problem_fits_a_phone(name: str) -> None:
     text, blocks = told(CASES[name].facts)
 
     assert len(text) < 900
@@ -155,7 +155,7 @@ def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
     report = doctor.report(STOPPED)
     bad = replace(report, diagnosed=replace(report.diagnosed, rest=(finding,) * 100))
     contents = [
-        diagnosis_message(Wiring(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
+        diagnosis_message(TriageFacts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
         told(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
     ]
 
@@ -170,8 +170,8 @@ API_GONE = timedelta(minutes=4)
 def began(**changes: Any) -> tuple[datetime, str] | None:
     """When an incident of the API began, as what the checks found tells."""
     health = replace(API_DOWN.health, **changes)
-    parts = Wiring(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
-    return told_of(parts, [Service.API]).began
+    parts = TriageFacts(Changes((), ()), doctor.report(replace(API_DOWN, health=health)), ())
+    return summary_of(parts, [Service.API]).began
 
 
 def crashed(at: datetime | None) -> dict[Service, ServiceState]:
@@ -197,5 +197,5 @@ def test_otherwise_it_begins_at_the_last_good_check(has_crashed: bool) -> None:
     assert began(api_well_until=NOW - API_GONE, **more) == (NOW - API_GONE, "last good check of api")
 
 
-def test_when_it_began_is_not_known_where_nobody_saw_it_well() -> None:
+def test_when_it_began_is_not_known_where_no_one_saw_it_well() -> None:
     assert began() is None

@@ -23,7 +23,7 @@ def health(*, connections: int = 2, database: str | None = None) -> Health:
         (0, "server not reachable", ("disconnected", 503)),
     ],
 )
-def test_status_tells_what_works(connections: int, database: str | None, expected: tuple[str, int]) -> None:
+def test_status_reports_what_works(connections: int, database: str | None, expected: tuple[str, int]) -> None:
     now = health(connections=connections, database=database)
 
     assert (now.as_json()["status"], now.http_status) == expected

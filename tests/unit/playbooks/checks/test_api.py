@@ -62,7 +62,7 @@ def test_what_the_answer_lacks_disables_only_what_needs_it() -> None:
     assert bare.detail == "SHA unknown, does not report whether it reaches its database"
 
 
-def test_no_answer_is_unknown_and_says_why() -> None:
+def test_no_answer_is_unknown_and_reports_why() -> None:
     finding = check_one(Unavailable("API", "no answer within 5 s"))
 
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "no answer within 5 s")

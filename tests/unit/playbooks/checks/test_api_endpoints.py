@@ -33,5 +33,5 @@ def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
     assert finding.detail == "affects health, verify"
 
 
-def test_what_the_api_does_not_tell_is_unknown() -> None:
+def test_what_the_api_does_not_report_is_unknown() -> None:
     assert [finding.status for finding in check_endpoints(Unavailable("API", "HTTP 404"))] == [Status.UNKNOWN]

@@ -13,7 +13,7 @@ NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 STATE = BotState("a1b2c3d4", NOW - timedelta(hours=3), connected=True, leader=True)
 
 
-def test_a_connected_bot_tells_commit_uptime_and_role() -> None:
+def test_a_connected_bot_reports_commit_uptime_and_role() -> None:
     [finding] = check(Facts(STATE, NOW))
 
     assert finding.status is Status.OK

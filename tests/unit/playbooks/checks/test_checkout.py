@@ -31,14 +31,14 @@ def test_uncommitted_files_are_counted() -> None:
 
 
 @pytest.mark.parametrize("tags", [(), (Tag("nightly", annotated=True),), (Tag("v1.2", annotated=True),)])
-def test_a_commit_that_is_no_release_says_how_to_make_one(tags: tuple[Tag, ...]) -> None:
+def test_a_commit_that_is_no_release_reports_how_to_make_one(tags: tuple[Tag, ...]) -> None:
     finding = check_tagged(Facts(replace(READY, tags=tags), is_pushed=True))
 
     assert (finding.status, finding.title) == (Status.FAIL, "a1b2c3d4 has no release tag")
     assert "git tag -a" in finding.detail
 
 
-def test_a_tag_that_nobody_else_has_is_not_enough() -> None:
+def test_a_tag_that_no_one_else_has_is_not_enough() -> None:
     finding = check_tagged(Facts(READY, is_pushed=False))
 
     assert (finding.status, finding.detail) == (Status.FAIL, "git push origin v1.2.3")

@@ -24,7 +24,7 @@ def by_name(server: ServerFacts) -> dict[str, Finding]:
     return {finding.check: finding for finding in check(server)}
 
 
-def test_a_reachable_database_tells_role_and_pooler() -> None:
+def test_a_reachable_database_reports_role_and_pooler() -> None:
     found = by_name(SERVER)
 
     assert {finding.status for finding in found.values()} == {Status.OK}
@@ -54,7 +54,7 @@ def test_a_schema_that_is_not_visible_is_wrong_and_named() -> None:
     assert "ops" in finding.title
 
 
-def test_rows_that_may_be_hidden_are_said() -> None:
+def test_rows_that_may_be_hidden_are_reported() -> None:
     limited = replace(SERVER, hidden_tables=("ops.job_queue",))
 
     assert by_name(limited)["database.visibility"].status is Status.UNKNOWN
@@ -83,7 +83,7 @@ def test_all_applied_is_fine() -> None:
         (AWAY, Status.UNKNOWN, "unknown"),
     ],
 )
-def test_each_other_state_is_told(status: MigrationStatus | Unavailable, expected: Status, words: str) -> None:
+def test_each_other_state_is_reported(status: MigrationStatus | Unavailable, expected: Status, words: str) -> None:
     finding = migration_finding(status)
 
     assert finding.status is expected
@@ -91,7 +91,7 @@ def test_each_other_state_is_told(status: MigrationStatus | Unavailable, expecte
     assert finding.next_step is not None
 
 
-def test_a_changed_file_is_told_before_a_pending_one() -> None:
+def test_a_changed_file_is_reported_before_a_pending_one() -> None:
     both = replace(CURRENT, pending=("20251201000200_intake",), changed=("20251201000100_ops",))
 
     assert migration_finding(both).status is Status.FAIL

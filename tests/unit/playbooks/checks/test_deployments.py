@@ -125,7 +125,7 @@ def test_each_status_of_the_newest_is_judged_beside_one_that_serves(status: Depl
     assert finding.title.startswith("ingest depl" if beside else "ingest runs 0ddba110")
 
 
-def test_what_waits_for_a_person_in_railway_says_so_and_leads_there() -> None:
+def test_what_waits_for_a_person_in_railway_reports_so_and_leads_there() -> None:
     waits = replace(deployment(NEW, DeploymentStatus.NEEDS_APPROVAL, instances=()), link="https://railway.com/x")
 
     finding = ingest(state(deployment(), waits))
@@ -183,7 +183,7 @@ def test_a_silent_railway_is_unknown_once() -> None:
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "HTTP 429")
 
 
-def test_a_service_of_which_railway_does_not_tell_is_unknown_and_the_others_are_not() -> None:
+def test_a_service_of_which_railway_does_not_report_is_unknown_and_the_others_are_not() -> None:
     services = {**state(deployment()), Service.API: ServiceState(Service.API, "s", unknown="it answered with an error")}
 
     api, ingest_, _ = check(services)

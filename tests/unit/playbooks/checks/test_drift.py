@@ -22,7 +22,7 @@ def test_every_read_of_the_operated_tables_names_commands_that_exist() -> None:
     assert {command for commands in COMMANDS.values() for command in commands} <= set(REGISTRY)
 
 
-def test_every_other_file_of_queries_says_what_does_not_work_without_it() -> None:
+def test_every_other_file_of_queries_reports_what_does_not_work_without_it() -> None:
     operated = {file.stem for file in OPERATED.glob("*.sql")}
 
     assert set(AFFECTED) == set(TOPICS) - operated - set(NOT_OURS)
@@ -64,9 +64,9 @@ def test_a_database_that_lacks_everything_does_not_flood() -> None:
     assert found[-1].title == "12 more that do not fit"
 
 
-def test_nothing_to_tell_is_fine() -> None:
+def test_nothing_to_report_is_fine() -> None:
     assert [finding.status for finding in check(SchemaDrift(9))] == [Status.OK]
 
 
-def test_nobody_knows_is_not_fine() -> None:
+def test_no_one_knows_is_not_fine() -> None:
     assert [f.status for f in check(Unavailable("database", "away"))] == [Status.UNKNOWN]

@@ -152,7 +152,7 @@ def test_too_few_visible_rows_prove_nothing_when_rows_may_be_hidden() -> None:
     assert ingest_status(facts(beat("a"), ingest=1, visible=False)) is Status.OK
 
 
-def test_remembered_replicas_are_told_with_their_age() -> None:
+def test_remembered_replicas_are_reported_with_their_age() -> None:
     remembered = Facts(NOW, [beat("a")], {INGEST: 1}, STALE_AFTER, expected_age=timedelta(minutes=3))
 
     assert "replicas as known 3 min ago" in check(remembered)[0].detail

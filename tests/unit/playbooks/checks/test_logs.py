@@ -67,7 +67,7 @@ def past(seen: Sequence[LogLine], service: Service = Service.INGEST, *, is_well:
     return [finding for finding in found if finding.was_wrong]
 
 
-def test_a_failure_after_which_it_worked_is_over_and_tells_from_when_to_when() -> None:
+def test_a_failure_after_which_it_worked_is_over_and_reports_from_when_to_when() -> None:
     seen = lines(DENIED, DENIED, DONE)
 
     [finding] = past(seen)
@@ -199,7 +199,7 @@ def test_what_does_not_fit_into_a_digest_is_counted() -> None:
     assert found[-1].title == "ingest: 2 more kinds of errors"
 
 
-def test_the_most_telling_group_comes_first() -> None:
+def test_the_most_reporting_group_comes_first() -> None:
     found = wrong(lines("[x] Job failed: bad table", "Connection refused", "permission denied for table judgments"))
 
     assert [finding.evidence["topic"] for finding in found] == ["permissions", "DB connectivity", "job claiming"]
@@ -273,7 +273,7 @@ def state_of(running: int, wanted: int | None = 1, *, stopped: bool = False) -> 
         (None, "the process has died or hangs"),
     ],
 )
-def test_silence_says_whether_railway_still_runs_the_process(state: ServiceState | None, detail: str) -> None:
+def test_silence_reports_whether_railway_still_runs_the_process(state: ServiceState | None, detail: str) -> None:
     [silence] = [one for one in check(Facts(Service.INGEST, SILENT, NOW, state=state)) if "silence" in one.check]
 
     assert (silence.status, silence.detail) == (Status.WARN, detail)
@@ -293,7 +293,7 @@ def test_an_earlier_deployment_is_expected_to_be_silent() -> None:
     assert not [one for one in found if one.status is not Status.OK]
 
 
-def test_what_is_stored_says_when_and_not_how_long_ago() -> None:
+def test_what_is_stored_reports_when_and_not_how_long_ago() -> None:
     lines = [*SILENT, LogLine(NOW - timedelta(minutes=7), "error", "permission denied for table x", "r")]
 
     found = check(Facts(Service.INGEST, lines, NOW, NOW - timedelta(minutes=9), state=state_of(0), stored=True))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_reach
+from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_targets
 from playbooks.model import Finding, Status
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
@@ -44,11 +44,11 @@ def test_a_schedule_without_gaps_is_fine_even_when_overrides_are_not_known() -> 
 @pytest.mark.parametrize(
     ("ahead", "status"), [(SOON - timedelta(days=1), Status.FAIL), (SOON, Status.WARN), (AHEAD, Status.OK)]
 )
-def test_a_gap_is_told_two_weeks_ahead_and_is_urgent_three_days_ahead(ahead: timedelta, status: Status) -> None:
+def test_a_gap_is_reported_two_weeks_ahead_and_is_urgent_three_days_ahead(ahead: timedelta, status: Status) -> None:
     assert gap(ending((NOW + ahead).date()), []).status is status
 
 
-def test_a_gap_says_when_it_begins_and_how_long_it_lasts() -> None:
+def test_a_gap_reports_when_it_begins_and_how_long_it_lasts() -> None:
     assert (
         gap(ending(date(2026, 11, 24)), []).title
         == "no one is on call at level 1 (primary) from 24 Nov 12:00 UTC until 7 Dec 12:00 UTC"
@@ -56,7 +56,7 @@ def test_a_gap_says_when_it_begins_and_how_long_it_lasts() -> None:
     assert "now until 7 Dec" in gap(ending(date(2026, 11, 20)), []).title
 
 
-def test_somebody_who_stands_in_fills_a_gap() -> None:
+def test_a_person_who_stands_in_fills_a_gap() -> None:
     standing_in = Override(1, "primary", "U9", NOW, NOW + AHEAD, Person("U1", "T1"), NOW)
 
     assert gap(ending(date(2026, 11, 20)), [standing_in]).status is Status.OK
@@ -95,7 +95,7 @@ def test_who_is_in_slack_still_is_unknown_while_slack_does_not_answer() -> None:
 
 
 def reach(level: Level) -> list[tuple[str, Status]]:
-    found = check_reach(replace(SCHEDULE, levels=(level,)), TARGETS)
+    found = check_targets(replace(SCHEDULE, levels=(level,)), TARGETS)
     return [(finding.title, finding.status) for finding in found]
 
 
@@ -127,6 +127,6 @@ def test_a_level_that_has_only_slack_is_refused_with_whom_it_concerns(level: Lev
 
 
 def test_a_target_without_an_address_is_refused() -> None:
-    found = check_reach(SCHEDULE, Targets(webhooks=["ann"]))
+    found = check_targets(SCHEDULE, Targets(webhooks=["ann"]))
 
     assert [finding.check for finding in found] == ["oncall.target.email.ben"]

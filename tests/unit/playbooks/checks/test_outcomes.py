@@ -29,7 +29,7 @@ def test_errors_of_one_kind_are_one_finding() -> None:
     assert "Jane" not in f"{finding}"
 
 
-def test_a_failed_transaction_is_told() -> None:
+def test_a_failed_transaction_is_reported() -> None:
     [finding] = check([failed("InFailedSqlTransaction at handler.py:12")])
 
     assert finding.evidence["symptom"] == "InFailedSqlTransaction"

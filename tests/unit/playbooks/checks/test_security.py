@@ -24,5 +24,5 @@ def test_many_exposures_are_counted_and_the_first_are_named() -> None:
     assert len(found.evidence["open"]) == 7  # type: ignore[arg-type]
 
 
-def test_nobody_could_look_is_unknown() -> None:
+def test_no_one_could_look_is_unknown() -> None:
     assert [f.status for f in check(Unavailable("database", "away"))] == [Status.UNKNOWN]

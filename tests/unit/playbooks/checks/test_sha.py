@@ -138,9 +138,9 @@ def test_nothing_running_is_fine_only_without_replicas() -> None:
     assert found(down, api(), BEATS[1:])["sha.ingest"].status is Status.UNKNOWN
 
 
-def test_nothing_running_and_a_silent_railway_are_said() -> None:
+def test_nothing_running_and_a_silent_railway_are_reported() -> None:
     assert found(SILENT, api(), BEATS[1:])["sha.ingest"].title == "ingest runs nothing, deployed unknown"
 
 
-def test_deployed_and_nobody_running_is_unknown() -> None:
+def test_deployed_and_no_one_running_is_unknown() -> None:
     assert found(railway(), api(), BEATS[1:])["sha.ingest"].status is Status.UNKNOWN

@@ -43,7 +43,7 @@ def cause(found: Facts) -> Cause:
 
 
 @pytest.mark.parametrize(("running", "expected"), [(0, Cause.DEAD), (1, Cause.WEDGED)])
-def test_railway_tells_whether_the_process_is_there(running: int, expected: Cause) -> None:
+def test_railway_reports_whether_the_process_is_there(running: int, expected: Cause) -> None:
     verdict = triage(facts(services=railway(running)), Service.INGEST)
 
     assert (verdict.cause, verdict.why) == (expected, f"Railway runs {running} of 1")
@@ -62,7 +62,7 @@ def test_a_database_that_the_worker_missed_with_its_last_beat_is_the_cause() -> 
     [(440, Cause.CLOCK), (420, Cause.WEDGED)],
     ids=["written since and yet old", "not written since"],
 )
-def test_a_beat_that_is_written_and_is_old_tells_of_a_wrong_clock(before_s: float, expected: Cause) -> None:
+def test_a_beat_that_is_written_and_is_old_reports_of_a_wrong_clock(before_s: float, expected: Cause) -> None:
     earlier = Earlier(NOW - timedelta(seconds=20), {"i1": NOW - timedelta(seconds=before_s)})
 
     assert cause(facts(beat(420), earlier=earlier)) is expected
@@ -90,7 +90,7 @@ def test_when_all_fall_silent_at_once_and_all_else_is_well_it_is_our_view() -> N
         ({}, "Railway does not report what runs"),
     ],
 )
-def test_without_railway_nobody_can_say(services: object, why: str) -> None:
+def test_without_railway_no_one_can_report(services: object, why: str) -> None:
     verdict = triage(facts(services=services), Service.INGEST)
 
     assert (verdict.cause, verdict.why) == (Cause.UNKNOWN, why)

@@ -44,7 +44,7 @@ def test_refuses_other_environments(value: str) -> None:
     assert read_environment(value).fault
 
 
-def test_a_service_role_key_tells_its_project() -> None:
+def test_a_service_role_key_reports_its_project() -> None:
     assert read_service_role_key(jwt(), NOW) == Shape(project="abcdefghij")
 
 
@@ -103,7 +103,7 @@ def test_refuses_other_addresses(value: str) -> None:
         ("postgresql://app:p@db.example.com/dragonfly", None, "not a Supabase host"),
     ],
 )
-def test_takes_database_addresses_and_says_what_the_port_means(value: str, project: str | None, words: str) -> None:
+def test_takes_database_addresses_and_reports_what_the_port_means(value: str, project: str | None, words: str) -> None:
     shape = read_dsn(value)
 
     assert (shape.fault, shape.project) == (None, project)

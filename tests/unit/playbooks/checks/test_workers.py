@@ -25,7 +25,7 @@ def on_job(duration: timedelta) -> Heartbeat:
     return replace(WELL, current_job_id="8d1b", current_job_started_at=NOW - duration)
 
 
-def test_says_nothing_about_a_worker_that_is_well() -> None:
+def test_reports_nothing_about_a_worker_that_is_well() -> None:
     assert check_one(WELL) == []
 
 

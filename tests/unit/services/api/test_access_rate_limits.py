@@ -73,7 +73,7 @@ def scope(peer: str, **headers: str) -> dict[str, Any]:
         ("8.8.8.8", "203.0.113.9", "8.8.8.8"),
     ],
 )
-def test_only_a_proxy_of_a_private_network_tells_the_address(peer: str, told: str, address: str) -> None:
+def test_only_a_proxy_of_a_private_network_reports_the_address(peer: str, told: str, address: str) -> None:
     from starlette.datastructures import Headers
 
     made = scope(peer, **({"x_real_ip": told} if told else {}))

@@ -4,7 +4,7 @@ from services.api.intake import faults_of
 from services.clients.postgres.intake import FailedRow
 
 
-def test_tells_each_fault_of_a_row_with_its_column() -> None:
+def test_reports_each_fault_of_a_row_with_its_column() -> None:
     row = FailedRow(7, "Judgment Amount: not an amount like $1,200.00; the line has more cells than the header")
 
     assert faults_of(row) == [

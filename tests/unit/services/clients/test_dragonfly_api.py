@@ -63,7 +63,7 @@ async def test_the_runbooks_own_answer_of_the_intake_is_enough() -> None:
 
 @pytest.mark.parametrize("lacking", ["environment", "git_sha", "db_connected", "timestamp"])
 @pytest.mark.parametrize("odd", [None, "nothing", {"no": "value"}])
-async def test_what_an_answer_lacks_or_says_oddly_is_not_said(lacking: str, odd: object) -> None:
+async def test_what_an_answer_lacks_or_reports_oddly_is_not_reported(lacking: str, odd: object) -> None:
     body = {name: value for name, value in HEALTH.items() if name != lacking}
     if odd != "nothing":
         body[lacking] = odd
@@ -77,7 +77,7 @@ async def test_what_an_answer_lacks_or_says_oddly_is_not_said(lacking: str, odd:
     assert all(getattr(health, name) == value for name, value in others.items() if name != lacking)
 
 
-async def test_says_that_another_server_answered() -> None:
+async def test_reports_that_another_server_answered() -> None:
     page = httpx.Response(503, text="<html>Application failed to respond</html>")
 
     async with api_that(lambda _: page) as api:

@@ -347,7 +347,7 @@ def test_balanced_shows_words_that_strict_does_not() -> None:
     assert "gizmo" not in mask_line(line)
 
 
-def test_a_block_that_nobody_closed_is_pasted_text() -> None:
+def test_a_block_that_no_one_closed_is_pasted_text() -> None:
     assert "Jane" not in mask_message("look:\n```\nKey (plaintiff)=(Jane) and Jane again")
     assert mask_message("look: ```Jane``` then").endswith("then")
 

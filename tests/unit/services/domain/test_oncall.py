@@ -29,7 +29,7 @@ from services.domain.oncall import (
     gaps,
     next_handover,
     on_call,
-    turn_of,
+    shift_of,
 )
 from services.domain.runs import Person
 
@@ -55,7 +55,7 @@ def override(begins: datetime, ends: datetime, user: str = "U3", rotation: str =
 
 
 def test_turns_follow_each_other_and_begin_again() -> None:
-    weeks = [turn_of(WEEKLY, FIRST + timedelta(weeks=n)) for n in range(4)]
+    weeks = [shift_of(WEEKLY, FIRST + timedelta(weeks=n)) for n in range(4)]
 
     assert weeks == ["ann", "ben", "cem", "ann"]
 
@@ -63,15 +63,15 @@ def test_turns_follow_each_other_and_begin_again() -> None:
 def test_a_turn_ends_at_the_very_handover() -> None:
     handover = FIRST + timedelta(weeks=1)
 
-    assert [turn_of(WEEKLY, handover - SECOND), turn_of(WEEKLY, handover)] == ["ann", "ben"]
+    assert [shift_of(WEEKLY, handover - SECOND), shift_of(WEEKLY, handover)] == ["ann", "ben"]
 
 
-def test_nobody_has_a_turn_before_the_first_and_from_the_last_day_on() -> None:
+def test_no_one_has_a_turn_before_the_first_and_from_the_last_day_on() -> None:
     ends = replace(WEEKLY, until=date(2026, 1, 20))
     last = datetime(2026, 1, 20, 9, tzinfo=BERLIN)
 
-    assert turn_of(ends, FIRST - SECOND) is None
-    assert [turn_of(ends, last - SECOND), turn_of(ends, last)] == ["cem", None]
+    assert shift_of(ends, FIRST - SECOND) is None
+    assert [shift_of(ends, last - SECOND), shift_of(ends, last)] == ["cem", None]
 
 
 def test_a_handover_stays_at_its_hour_when_clocks_change() -> None:
@@ -86,7 +86,7 @@ def test_an_hour_that_is_twice_hands_over_once() -> None:
     """In New York half past one comes twice on 1 November 2026."""
     nightly = Rotation("primary", ("ann", "ben"), 1, date(2026, 10, 31), time(1, 30), NEW_YORK)
     first = datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK).astimezone(UTC)
-    turns = [turn_of(nightly, first + timedelta(minutes=minutes)) for minutes in range(-30, 120, 10)]
+    turns = [shift_of(nightly, first + timedelta(minutes=minutes)) for minutes in range(-30, 120, 10)]
 
     assert turns == ["ann"] * 3 + ["ben"] * 12
 
@@ -96,8 +96,8 @@ def test_an_hour_that_is_left_out_hands_over_all_the_same() -> None:
     nightly = Rotation("primary", ("ann", "ben"), 1, date(2026, 3, 7), time(2, 30), NEW_YORK)
     jump = datetime(2026, 3, 8, 3, tzinfo=NEW_YORK).astimezone(UTC)
 
-    assert turn_of(nightly, jump - timedelta(minutes=1)) == "ann"
-    assert turn_of(nightly, jump + timedelta(minutes=30)) == "ben"
+    assert shift_of(nightly, jump - timedelta(minutes=1)) == "ann"
+    assert shift_of(nightly, jump + timedelta(minutes=30)) == "ben"
 
 
 @given(
@@ -107,7 +107,7 @@ def test_an_hour_that_is_left_out_hands_over_all_the_same() -> None:
     days=st.sampled_from([1, 7]),
     later=st.timedeltas(timedelta(), timedelta(days=800)),
 )
-def test_somebody_always_has_the_turn_and_turns_are_as_long_as_they_should_be(
+def test_a_person_always_has_the_turn_and_turns_are_as_long_as_they_should_be(
     zone: ZoneInfo, starts: date, handover: time, days: int, later: timedelta
 ) -> None:
     rotation = Rotation("primary", ("ann", "ben", "cem"), days, starts, handover.replace(fold=0), zone)
@@ -116,7 +116,7 @@ def test_somebody_always_has_the_turn_and_turns_are_as_long_as_they_should_be(
     for _ in range(3):
         handovers.append(next_handover(rotation, handovers[-1]))
 
-    turns = [turn_of(rotation, at), *(turn_of(rotation, moment) for moment in handovers)]
+    turns = [shift_of(rotation, at), *(shift_of(rotation, moment) for moment in handovers)]
 
     assert None not in turns
     assert all(earlier != following for earlier, following in pairwise(turns))
@@ -134,7 +134,7 @@ def test_somebody_always_has_the_turn_and_turns_are_as_long_as_they_should_be(
 def test_hours_are_of_the_rotations_own_clock_and_may_go_over_midnight(hours: Hours, on_duty: dict[int, bool]) -> None:
     rotation = replace(DAILY, hours=hours)
 
-    found = {hour: turn_of(rotation, datetime(2026, 7, 8, hour, tzinfo=BERLIN)) is not None for hour in on_duty}
+    found = {hour: shift_of(rotation, datetime(2026, 7, 8, hour, tzinfo=BERLIN)) is not None for hour in on_duty}
 
     assert found == on_duty
 
@@ -142,7 +142,7 @@ def test_hours_are_of_the_rotations_own_clock_and_may_go_over_midnight(hours: Ho
 # Who is called
 
 
-def test_somebody_stands_in_from_the_first_moment_until_before_the_last() -> None:
+def test_a_person_stands_in_from_the_first_moment_until_before_the_last() -> None:
     begins, ends = FIRST + timedelta(hours=1), FIRST + timedelta(hours=3)
     level = Level(("primary",), ALL, WAIT)
 
@@ -160,19 +160,19 @@ def test_of_two_overrides_the_newer_counts() -> None:
     assert person == CEM
 
 
-def test_somebody_whom_the_file_does_not_name_can_stand_in_and_is_reached_in_slack() -> None:
+def test_a_person_whom_the_file_does_not_name_can_stand_in_and_is_reached_in_slack() -> None:
     chain = freeze(schedule(), FIRST, [override(FIRST, FIRST + WAIT, "U9")])
 
     assert chain.levels[0].targets == (Target(Channel.MENTION, "U9", "U9"), Target(Channel.DIRECT, "U9", "U9"))
 
 
-def test_somebody_who_is_called_twice_at_a_level_is_called_once() -> None:
+def test_a_person_who_is_called_twice_at_a_level_is_called_once() -> None:
     level = Level(("primary", "ann"), ALL, WAIT)
 
     assert on_call(schedule(level), level, FIRST, []) == [ANN]
 
 
-def test_people_are_told_by_the_means_of_the_level_that_they_have() -> None:
+def test_people_are_reported_by_the_means_of_the_level_that_they_have() -> None:
     quiet = Level(("primary",), frozenset({Channel.MENTION, Channel.EMAIL}), WAIT)
 
     chain = freeze(schedule(quiet, Level(("ben", "S0GROUP"), ALL, 2 * WAIT, webhook="default")), FIRST, [])
@@ -192,18 +192,18 @@ def test_people_are_told_by_the_means_of_the_level_that_they_have() -> None:
     )
 
 
-def test_a_level_without_anybody_is_passed_over_and_said() -> None:
+def test_a_level_without_anyone_is_passed_over_and_reported() -> None:
     chain = freeze(schedule(Level(("primary",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST - SECOND, [])
 
     assert [level.name for level in chain.levels] == ["ben"]
-    assert chain.notes == ("level 1 (primary) has nobody on call",)
+    assert chain.notes == ("level 1 (primary) has no one on call",)
 
 
 def absent(slack_id: str) -> str | None:
     return {"U1": "is deactivated in Slack", "S0GONE": "has no members in Slack"}.get(slack_id)
 
 
-def test_whoever_is_gone_from_slack_is_skipped_by_every_means_and_the_level_says_so() -> None:
+def test_the_person_who_is_gone_from_slack_is_skipped_by_every_means_and_the_level_reports_so() -> None:
     level = Level(("ann", "ben", "S0GONE"), ALL, WAIT)
 
     chain = freeze(schedule(level), FIRST, [], lambda slack_id: f"@{slack_id}", absent)
@@ -213,11 +213,11 @@ def test_whoever_is_gone_from_slack_is_skipped_by_every_means_and_the_level_says
     assert decode_chain(encode_chain(chain)) == chain
 
 
-def test_a_level_on_which_everybody_is_gone_is_passed_over_and_says_why() -> None:
+def test_a_level_on_which_everyone_is_gone_is_passed_over_and_reports_why() -> None:
     chain = freeze(schedule(Level(("ann",), ALL, WAIT), Level(("ben",), ALL, WAIT)), FIRST, [], str, absent)
 
     assert [level.name for level in chain.levels] == ["ben"]
-    assert chain.notes == ("level 1 (ann) has nobody on call: ann is deactivated in Slack",)
+    assert chain.notes == ("level 1 (ann) has no one on call: ann is deactivated in Slack",)
 
 
 def test_a_chain_of_a_former_version_is_read() -> None:
@@ -227,7 +227,7 @@ def test_a_chain_of_a_former_version_is_read() -> None:
     assert decode_chain(stored).levels[0].skipped == ()
 
 
-def test_an_empty_chain_pages_nobody_and_stops_no_other_incident() -> None:
+def test_an_empty_chain_pages_no_one_and_stops_no_other_incident() -> None:
     assert decode_chain({}) == Chain()
 
 

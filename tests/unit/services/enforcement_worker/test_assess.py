@@ -65,7 +65,7 @@ def test_where_nothing_is_in_doubt_there_is_no_caution(certain: Case) -> None:
     assert found.cautions == ()
 
 
-def test_says_when_only_the_higher_count_leaves_anything() -> None:
+def test_reports_when_only_the_higher_count_leaves_anything() -> None:
     paid = ((date(2022, 6, 1), "10700.00"),)
     found = assess(case(entered=date(2020, 6, 1), amount="10000.00", debt=Debt.CONSUMER, paid=paid), as_of=TODAY)
 
@@ -74,7 +74,7 @@ def test_says_when_only_the_higher_count_leaves_anything() -> None:
     assert "a person has to decide" in found.cautions[-1]
 
 
-def test_a_payment_from_before_the_entry_is_left_out_and_told() -> None:
+def test_a_payment_from_before_the_entry_is_left_out_and_reported() -> None:
     early = case(entered=date(2025, 1, 1), paid=((date(2024, 12, 31), "5000.00"),))
 
     assert assess(early, as_of=TODAY).balance == assess(case(entered=date(2025, 1, 1)), as_of=TODAY).balance

@@ -43,7 +43,7 @@ WORDS = {
 
 
 @given(amounts, st.text(), entries, st.sampled_from([None, *Debt]))
-def test_says_nothing_but_words_of_our_own(amount: str, county: str, entered: date, debt: Debt | None) -> None:
+def test_reports_nothing_but_words_of_our_own(amount: str, county: str, entered: date, debt: Debt | None) -> None:
     known = case(amount=amount, county=county, entered=entered, debt=debt)
     found = profile_of(known, assess(known, as_of=TODAY))
 
@@ -77,7 +77,7 @@ def test_days_become_ages(entered: date, age: str, lien: str) -> None:
 
 
 @pytest.mark.parametrize(("entered", "word"), [(date(2007, 12, 20), "within two years"), (date(2007, 12, 21), "later")])
-def test_tells_whether_the_presumption_is_near(entered: date, word: str) -> None:
+def test_reports_whether_the_presumption_is_near(entered: date, word: str) -> None:
     assert profile(case(entered=entered)).presumption == word
 
 

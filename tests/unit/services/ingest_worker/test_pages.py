@@ -44,7 +44,7 @@ def test_keeps_a_bad_row_with_its_number_and_reason() -> None:
     assert text(judged.records).count("\n") == 1
 
 
-def test_stages_what_rows_say_of_a_case_once_with_the_numbers_of_all_that_say_it() -> None:
+def test_stages_what_rows_report_of_a_case_once_with_the_numbers_of_all_that_report_it() -> None:
     other = GOOD.replace("Acme", "Later")
 
     [judged] = pages(GOOD, GOOD.replace("17", "18"), other, GOOD.replace("cv", "CV"), other)
@@ -75,7 +75,7 @@ def test_has_nothing_left_to_do_behind_the_last_row() -> None:
     assert pages(GOOD, judged=1) == []
 
 
-def test_writes_what_the_file_says_about_consumer_debt() -> None:
+def test_writes_what_the_file_reports_about_consumer_debt() -> None:
     assert debts(("1", "yes"), ("2", "no"), ("3", "")) == ["t", "f", ""]
 
 

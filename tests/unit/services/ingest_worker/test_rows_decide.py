@@ -46,7 +46,7 @@ def test_finds_the_columns_wherever_they_stand() -> None:
     assert judge_rows([cells], header, today=TODAY).judgments == {0: JUDGMENT}
 
 
-def test_tells_for_each_row_what_is_wrong_with_it() -> None:
+def test_reports_for_each_row_what_is_wrong_with_it() -> None:
     rows = [GOOD, row(county=""), GOOD, row(judgment_amount="lots")]
 
     verdicts = judge_rows(rows, HEADER, today=TODAY)
@@ -117,15 +117,15 @@ def test_reads_whether_it_is_consumer_debt(cell: str, meaning: bool) -> None:
 
 
 @pytest.mark.parametrize("cell", ["", "  ", "unknown", "N/A"])
-def test_consumer_debt_of_which_nobody_knows_is_not_a_no(cell: str) -> None:
+def test_consumer_debt_of_which_no_one_knows_is_not_a_no(cell: str) -> None:
     assert consumer_debt(cell) is None
 
 
-def test_a_row_that_says_something_else_about_consumer_debt_is_refused() -> None:
+def test_a_row_that_reports_something_else_about_consumer_debt_is_refused() -> None:
     assert consumer_debt("medical") == "Consumer Debt: neither yes nor no"
 
 
-def test_a_line_that_is_too_short_says_nothing_about_consumer_debt() -> None:
+def test_a_line_that_is_too_short_reports_nothing_about_consumer_debt() -> None:
     header = Header(positions=(0, 1, 2, 3, 4, 5), width=7, optional=(6,))
 
     assert judge_rows([GOOD], header, today=TODAY).judgments[0].is_consumer_debt is None

@@ -44,5 +44,5 @@ def test_no_job_loses_an_attempt_to_a_database_that_takes_no_writes() -> None:
     assert failure_of(full) == HandedBack("database: the database's disk is full")
 
 
-def test_tells_nothing_of_an_unknown_errors_text() -> None:
+def test_reports_nothing_of_an_unknown_errors_text() -> None:
     assert failure_of(ValueError("Key (name)=(canary)")) == Failed("ValueError")

@@ -110,7 +110,7 @@ async def test_the_connections_of_a_replica_are_counted_by_its_variables(world: 
     assert any("takes up to 12 more database connections" in line for line in impact), impact
 
 
-async def test_the_soak_is_as_long_as_the_settings_say(make_world: LocalWorld, database_urls: DatabaseUrls) -> None:
+async def test_the_soak_is_as_long_as_the_settings_report(make_world: LocalWorld, database_urls: DatabaseUrls) -> None:
     hasty = await planned(make_world(database_urls.bot, SOAK_SECONDS="7"), "scale", service="ingest", to="3")
 
     assert Soak(Service.INGEST, 7, fall_back_to=2) in hasty.steps
@@ -174,7 +174,7 @@ async def test_the_variables_that_changed_since_are_named(world: World, railway:
     )
 
 
-async def test_somebody_else_s_deployment_changes_the_plan(world: World, railway: LocalRailway) -> None:
+async def test_another_person_s_deployment_changes_the_plan(world: World, railway: LocalRailway) -> None:
     before = await planned(world, "rollback", service="api", to=FIRST.sha)
     railway.deploy(Service.API.value, SECOND.sha)
     async for _ in railway.subscribe():
@@ -265,7 +265,7 @@ async def test_nothing_is_planned_over_the_database_of_another_environment(world
     assert await planned(world, "stop-workers")
 
 
-async def test_a_database_that_says_nothing_does_not_hold_up_the_emergency_stop(make_world: LocalWorld) -> None:
+async def test_a_database_that_reports_nothing_does_not_hold_up_the_emergency_stop(make_world: LocalWorld) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         blind = make_world(f"postgresql://bot:x@127.0.0.1:{silent.getsockname()[1]}/d")
 
@@ -282,7 +282,7 @@ async def test_a_rollback_needs_no_database_and_a_deploy_does(make_world: LocalW
     blind = make_world(f"postgresql://bot:x@127.0.0.1:{find_free_port()}/d")
 
     assert (await planned(blind, "rollback", service="api", to=FIRST.sha)).warnings
-    assert (await refused(blind, "deploy", service="api", sha=SECOND.sha)).is_unseen
+    assert (await refused(blind, "deploy", service="api", sha=SECOND.sha)).is_unknown
 
 
 async def _name_of_group(world: World, job_type: str) -> str:

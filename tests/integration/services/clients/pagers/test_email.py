@@ -49,7 +49,7 @@ async def test_repetition_carries_the_same_id_and_another_page_another(mailbox: 
 
 
 @pytest.mark.parametrize(("answer", "retryable"), [("550 no such user", False), ("451 busy", True)])
-async def test_refusal_says_whether_another_try_helps(mailbox: Mailbox, answer: str, retryable: bool) -> None:
+async def test_refusal_reports_whether_another_try_helps(mailbox: Mailbox, answer: str, retryable: bool) -> None:
     mailbox.refuse = answer
 
     error = await failure_of(server(mailbox).send(ANN, PAGE))
@@ -84,7 +84,7 @@ async def test_logs_in_with_the_user_and_password_of_the_address() -> None:
         assert len(mailbox.mails) == 1
 
 
-async def test_wrong_password_is_final_and_never_said() -> None:
+async def test_wrong_password_is_final_and_never_reported() -> None:
     async with open_mailbox(password="right") as mailbox:
         url = Secret(f"smtp://bot:wrong@127.0.0.1:{mailbox.port}")
         error = await failure_of(server(mailbox, url=url).send(ANN, PAGE))
@@ -138,7 +138,7 @@ async def test_line_may_be_encrypted_from_the_start(authority: trustme.CA, tmp_p
 
 
 @pytest.mark.parametrize("trusts_another", [False, True])
-async def test_certificate_that_nobody_vouches_for_gets_nothing(
+async def test_certificate_that_no_one_vouches_for_gets_nothing(
     authority: trustme.CA, tmp_path: Path, trusts_another: bool
 ) -> None:
     trusted = ca_file(trustme.CA(), tmp_path) if trusts_another else None

@@ -27,7 +27,7 @@ async def webhooks() -> AsyncIterator[Webhooks]:
     await webhooks.aclose()
 
 
-async def test_plain_pager_gets_a_flat_object_and_a_key_to_tell_repetitions(phone: Phone, webhooks: Webhooks) -> None:
+async def test_plain_pager_gets_a_flat_object_and_a_key_to_report_repetitions(phone: Phone, webhooks: Webhooks) -> None:
     await webhooks.page(Pager(Secret(phone.url)), PAGE)
 
     [ring] = phone.rings
@@ -77,7 +77,7 @@ async def test_what_became_of_a_page_is_no_repetition_of_it(phone: Phone, webhoo
 @pytest.mark.parametrize(
     ("status", "retryable"), [(400, False), (404, False), (302, False), (408, True), (429, True), (500, True)]
 )
-async def test_status_says_whether_another_try_helps(
+async def test_status_reports_whether_another_try_helps(
     phone: Phone, webhooks: Webhooks, status: int, retryable: bool
 ) -> None:
     phone.answers.append(status)

@@ -52,7 +52,7 @@ async def test_a_second_click_of_the_same_person_is_no_second_decision(as_bot: C
     assert [decision.approve for decision in await approvals.list_decisions(as_bot, waiting)] == [True]
 
 
-async def test_the_same_user_id_in_another_workspace_is_somebody_else(as_bot: Connection, waiting: int) -> None:
+async def test_the_same_user_id_in_another_workspace_is_another_person(as_bot: Connection, waiting: int) -> None:
     assert await decide(as_bot, waiting, ANN)
     assert await decide(as_bot, waiting, replace(ANN, team_id="T2"))
 

@@ -113,7 +113,7 @@ async def test_a_job_whose_worker_is_gone_is_pending_again(
 
 
 @pytest.mark.parametrize("worker", ["never seen", None])
-async def test_a_job_of_nobody_is_pending_again(as_owner: Connection, as_bot: Connection, worker: str | None) -> None:
+async def test_a_job_of_no_one_is_pending_again(as_owner: Connection, as_bot: Connection, worker: str | None) -> None:
     job_id = await add_job(as_owner, "processing", worker=worker)
 
     assert await approvals.requeue_jobs(as_bot, job_ids=[job_id], stale_after=STALE_AFTER) == [job_id]
@@ -189,7 +189,7 @@ async def test_orphans_are_listed_longest_first(as_owner: Connection, as_bot: Co
     assert len(await approvals.list_orphaned_jobs(as_bot, stale_after=STALE_AFTER, limit=2)) == 2
 
 
-async def test_nobody_else_may_requeue(as_app: Connection) -> None:
+async def test_no_one_else_may_requeue(as_app: Connection) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         await as_app.execute("SELECT ops.requeue_jobs('{}', '5 minutes')")
 

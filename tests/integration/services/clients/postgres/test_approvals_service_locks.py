@@ -11,7 +11,7 @@ from services.domain.services import Service
 FileRun = Callable[..., Awaitable[int]]
 
 
-async def test_a_lock_says_who_why_and_since_when(as_bot: Connection, file_run: FileRun) -> None:
+async def test_a_lock_reports_who_why_and_since_when(as_bot: Connection, file_run: FileRun) -> None:
     run_id = await file_run(as_bot)
     await approvals.lock_service(as_bot, service=Service.API, owner="U1", reason="rolled back", run_id=run_id)
 

@@ -63,8 +63,10 @@ async def test_a_page_waits_in_the_outbox_no_longer_than_anything_is_postponed(d
         await store(conn, "said by another", timedelta())
         await messages.keep_unposted(conn, key="said by another")
 
-        due = await messages.list_due_messages(conn, lane=OutboxQueue.PAGES, may_post=True, may_update=True, limit=20)
-        wait_s = await messages.read_outbox_wait(conn, lane=OutboxQueue.PAGES, may_post=True, may_update=True)
+        due = await messages.list_due_messages(
+            conn, outbox_queue=OutboxQueue.PAGES, may_post=True, may_update=True, limit=20
+        )
+        wait_s = await messages.read_outbox_wait(conn, outbox_queue=OutboxQueue.PAGES, may_post=True, may_update=True)
 
     assert [message.key for message in due] == ["before the step"]
     assert wait_s == 0.0
@@ -85,7 +87,7 @@ async def test_a_pager_waits_no_longer_than_anything_is_postponed(database: Data
     assert wait_s == 0.0
 
 
-async def test_nobody_is_blind_for_longer_than_an_outage_has_effects(database: Database) -> None:
+async def test_no_one_is_blind_for_longer_than_an_outage_has_effects(database: Database) -> None:
     now = datetime.now(UTC)
     async with database.transaction() as conn:
         await alerts.note_look(conn, now=now - 2 * GAP, gap=GAP, aftermath=AFTERMATH)

@@ -88,7 +88,7 @@ async def test_another_person_takes_over_and_the_first_time_stays(as_bot: Connec
     assert then.active_at > first.active_at
 
 
-async def test_an_incident_that_nobody_has_any_more_is_open_and_due_at_once(as_bot: Connection) -> None:
+async def test_an_incident_that_no_one_has_any_more_is_open_and_due_at_once(as_bot: Connection) -> None:
     number = await incidents.create_incident(as_bot, NEW)
     await incidents.acknowledge_incident(as_bot, incident_id=number, person=ANN, due_in=SOON)
     first = await read(as_bot, number)
@@ -123,7 +123,7 @@ async def test_nothing_changes_an_incident_that_is_resolved(as_bot: Connection) 
     assert (ended.resolved_by, ended.cause, ended.due_at) == (ANN, "a bad deploy", None)
 
 
-async def test_the_parts_of_the_briefing_are_told_in_order_and_once(as_bot: Connection) -> None:
+async def test_the_parts_of_the_diagnosis_are_reported_in_order_and_once(as_bot: Connection) -> None:
     number = await incidents.create_incident(as_bot, NEW)
 
     told = [await incidents.note_briefed(as_bot, incident_id=number, part=part) for part in (2, 1, 1, 2)]

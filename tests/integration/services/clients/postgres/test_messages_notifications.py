@@ -33,7 +33,7 @@ async def keys(database: Database, means: Channel = Channel.WEBHOOK) -> list[str
         return [found.key for found in await due(conn, means)]
 
 
-async def test_the_same_key_is_told_once(database: Database) -> None:
+async def test_the_same_key_is_reported_once(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, text="first")
         await store(conn, text="second")
@@ -119,7 +119,7 @@ async def test_what_did_not_get_through_is_due_later(database: Database) -> None
     assert 0 < wait_s <= 30
 
 
-async def test_its_thread_can_tell_what_became_of_it(database: Database) -> None:
+async def test_its_thread_can_report_what_became_of_it(database: Database) -> None:
     async with database.transaction() as conn:
         await messages.store_message(conn, key=THREAD, channel="c", text="x", blocks=BLOCKS)
         await store(conn, "a:1", thread_key=THREAD)
@@ -203,7 +203,7 @@ async def alert_keys(database: Database) -> list[str | None]:
         return [found.alert_key for found in await due(conn)]
 
 
-async def test_every_round_to_one_target_is_one_alert_until_somebody_has_it(database: Database) -> None:
+async def test_every_round_to_one_target_is_one_alert_until_a_person_has_it(database: Database) -> None:
     async with database.transaction() as conn:
         await messages.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
         await store(conn, "incident:1:page:1:webhook:ann", thread_key=THREAD)

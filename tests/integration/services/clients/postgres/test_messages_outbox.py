@@ -29,9 +29,11 @@ PARAMETERS = {
 COSTLY = ("list_due_messages", "read_outbox_wait", "read_oldest_page_s", "prune_outbox")
 
 
-async def due(conn: Connection, lane: OutboxQueue, **may: bool) -> list[str]:
+async def due(conn: Connection, outbox_queue: OutboxQueue, **may: bool) -> list[str]:
     given: dict[str, Any] = {"may_post": True, "may_update": True} | may
-    return [message.key for message in await messages.list_due_messages(conn, lane=lane, limit=20, **given)]
+    return [
+        message.key for message in await messages.list_due_messages(conn, outbox_queue=outbox_queue, limit=20, **given)
+    ]
 
 
 async def store(conn: Connection, key: str, *, priority: int, is_posted: bool) -> None:
@@ -41,7 +43,7 @@ async def store(conn: Connection, key: str, *, priority: int, is_posted: bool) -
         await messages.store_message(conn, key=key, channel="c", text="two", blocks=[], priority=priority)
 
 
-async def test_a_page_that_slack_never_saw_has_a_lane_of_its_own(database: Database) -> None:
+async def test_a_page_that_slack_never_saw_has_a_queue_of_its_own(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "note", priority=0, is_posted=False)
         await store(conn, "edited page", priority=PAGE, is_posted=True)

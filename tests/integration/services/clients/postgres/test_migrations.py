@@ -105,7 +105,7 @@ async def test_a_file_that_fails_is_rolled_back_and_the_earlier_ones_stay(
     assert tables == [("first",)]
 
 
-async def test_a_lock_that_is_held_ends_the_migration_instead_of_blocking_everybody(
+async def test_a_lock_that_is_held_ends_the_migration_instead_of_blocking_everyone(
     empty_database_urls: DatabaseUrls, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.clients.postgres.migrations.LOCK_TIMEOUT_S", 0.1)

@@ -103,7 +103,7 @@ async def test_the_oldest_due_job_is_found_in_every_type_and_priority(as_owner: 
     assert due["a"] > oldest[2].waiting_since  # of type a the most urgent is claimed next, not the oldest
 
 
-async def test_a_job_whose_type_is_at_its_limit_waits_for_nobody(
+async def test_a_job_whose_type_is_at_its_limit_waits_for_no_one(
     as_app: Connection, as_owner: Connection, as_bot: Connection
 ) -> None:
     await as_owner.execute("INSERT INTO ops.job_types (job_type, max_running) VALUES ('a', 1)")
@@ -199,7 +199,7 @@ async def test_batches_and_events_are_read_newest_first_without_details(as_app: 
     assert [event.event_type for event in events] == ["uploaded second.csv", "uploaded first.csv"]
 
 
-async def test_the_server_tells_role_schemas_and_pooler(as_owner: Connection, as_bot: Connection) -> None:
+async def test_the_server_reports_role_schemas_and_pooler(as_owner: Connection, as_bot: Connection) -> None:
     await as_owner.execute("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot")
 
     facts = await operated.read_server(as_bot)

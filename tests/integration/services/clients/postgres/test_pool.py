@@ -55,7 +55,7 @@ async def test_reads_as_the_role_of_the_dsn_and_keeps_the_session(database_urls:
     assert first == second
 
 
-async def test_a_refused_password_is_said_at_once_without_the_password(database_urls: DatabaseUrls) -> None:
+async def test_a_refused_password_is_reported_at_once_without_the_password(database_urls: DatabaseUrls) -> None:
     dsn = psycopg.conninfo.make_conninfo(database_urls.bot, password="hunter2")
     async with pool(dsn) as database:
         error = await why(database)
@@ -219,7 +219,7 @@ async def test_errors_name_objects_but_no_values(database_urls: DatabaseUrls, qu
         assert (await why(database, query)).why == reason
 
 
-async def test_what_a_function_raises_is_not_told(database_urls: DatabaseUrls) -> None:
+async def test_what_a_function_raises_is_not_reported(database_urls: DatabaseUrls) -> None:
     """Whatever code it gives itself: its text may be made from the row."""
     raising = "DO $$ BEGIN RAISE EXCEPTION 'Jane Roe' USING ERRCODE = 'check_violation'; END $$"
 

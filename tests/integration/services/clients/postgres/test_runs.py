@@ -55,7 +55,7 @@ async def test_a_run_is_read_as_it_was_filed(as_bot: Connection, new_run: NewRun
     ]
 
 
-async def test_nobody_asked_from_a_terminal(as_bot: Connection, file_run: FileRun) -> None:
+async def test_no_one_asked_from_a_terminal(as_bot: Connection, file_run: FileRun) -> None:
     assert (await read(as_bot, await file_run(as_bot, requested_by=None))).requested_by is None
 
 
@@ -103,7 +103,7 @@ async def test_open_runs_are_those_that_have_not_ended(as_bot: Connection, file_
 # Claims
 
 
-async def test_claimable_are_approved_runs_and_those_that_nobody_carries_on(
+async def test_claimable_are_approved_runs_and_those_that_no_one_executes(
     as_bot: Connection, file_run: FileRun, start_run: StartRun
 ) -> None:
     approved = await file_run(as_bot)
@@ -299,7 +299,7 @@ async def write_step(conn: Connection, **of: Any) -> list[bool]:
 
 
 @pytest.mark.parametrize("stale", [{"owner": "b"}, {"epoch": 2}, {"epoch": 0}])
-async def test_nobody_writes_under_a_lease_that_is_not_theirs(
+async def test_no_one_writes_under_a_lease_that_is_not_theirs(
     as_bot: Connection, start_run: StartRun, stale: dict[str, Any]
 ) -> None:
     run_id = await start_run(as_bot)
@@ -308,7 +308,7 @@ async def test_nobody_writes_under_a_lease_that_is_not_theirs(
     assert await step_states(as_bot, run_id) == [StepState.PENDING, StepState.PENDING]
 
 
-async def test_nobody_writes_under_an_expired_lease(as_bot: Connection, start_run: StartRun) -> None:
+async def test_no_one_writes_under_an_expired_lease(as_bot: Connection, start_run: StartRun) -> None:
     run_id = await start_run(as_bot, lease=SHORT)
     await asyncio.sleep(0.1)
 

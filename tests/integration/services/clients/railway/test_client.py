@@ -134,7 +134,7 @@ async def test_obeys_retry_after_without_asking_again(client: RailwayClient, rai
         (Faults(refuse_token=True), "refuses our token", False),
     ],
 )
-async def test_says_why_there_is_no_answer(
+async def test_reports_why_there_is_no_answer(
     client: RailwayClient, railway: LocalRailway, faults: Faults, why: str, retryable: bool
 ) -> None:
     railway.faults = faults
@@ -147,7 +147,7 @@ async def test_says_why_there_is_no_answer(
     assert railway.token not in str(raised.value)
 
 
-async def test_says_that_there_is_none_in_time(railway: LocalRailway, railway_url: str) -> None:
+async def test_reports_that_there_is_none_in_time(railway: LocalRailway, railway_url: str) -> None:
     railway.faults = Faults(delay_s=5.0)
     place = railway.place
     impatient = RailwayClient(

@@ -154,7 +154,7 @@ async def test_connection_cut_after_the_request_leaves_the_outcome_unknown(
     assert raised.value.outcome_unknown
 
 
-async def test_railway_that_nobody_reaches_did_nothing() -> None:
+async def test_railway_that_no_one_reaches_did_nothing() -> None:
     client = RailwayClient(
         url="http://127.0.0.1:9/", token=Secret("t"), token_kind=TokenKind.PROJECT, project_id="p", environment_id="e"
     )

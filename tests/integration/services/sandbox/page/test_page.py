@@ -201,13 +201,13 @@ async def test_what_is_typed_reaches_the_channel(page: httpx.AsyncClient, worksp
 
 
 @pytest.mark.parametrize("viewer", [BOT, "U0NOBODY", ""])
-async def test_nobody_else_can_act(page: httpx.AsyncClient, viewer: str) -> None:
+async def test_no_one_else_can_act(page: httpx.AsyncClient, viewer: str) -> None:
     act = {"viewer": viewer, "channel": model.INCIDENTS_ID, "text": "hello"}
 
     assert (await page.post("/page/say", json=act)).status_code == 422
 
 
-async def test_using_what_is_gone_is_told(page: httpx.AsyncClient) -> None:
+async def test_using_what_is_gone_is_reported(page: httpx.AsyncClient) -> None:
     act = {"viewer": OLIVIA, "channel": model.INCIDENTS_ID, "ts": "1.000000", "action_id": "go", "block_id": "b"}
 
     answer = await page.post("/page/click", json=act)
@@ -241,7 +241,7 @@ async def test_a_strange_address_shows_a_page_all_the_same(page: httpx.AsyncClie
     assert (await page.get(f"/?{query}")).status_code == 200
 
 
-async def test_somebody_elses_direct_message_is_not_shown(page: httpx.AsyncClient, workspace: Workspace) -> None:
+async def test_a_person_elses_direct_message_is_not_shown(page: httpx.AsyncClient, workspace: Workspace) -> None:
     channel = workspace.direct_channel(OLIVIA).id
     workspace.messages.add(Message(channel, workspace.new_ts(), OLIVIA, "between us"))
 
@@ -281,7 +281,7 @@ async def test_the_panel_offers_commits_with_what_they_do(page: httpx.AsyncClien
     assert "runs but answers 503" in html
 
 
-async def test_breaking_what_is_gone_is_told(page: httpx.AsyncClient) -> None:
+async def test_breaking_what_is_gone_is_reported(page: httpx.AsyncClient) -> None:
     answer = await page.post("/page/break/kill", json={"replica": "r1"})
 
     assert answer.status_code == 404
@@ -294,7 +294,7 @@ async def test_rate_limiting_waits_for_the_bots_next_call(page: httpx.AsyncClien
     assert workspace.faults.take("chat.postMessage") is not None
 
 
-async def test_a_flood_of_questions_comes_from_somebody_who_may_change_nothing(
+async def test_a_flood_of_questions_comes_from_a_person_who_may_change_nothing(
     page: httpx.AsyncClient, workspace: Workspace
 ) -> None:
     answer = await page.post("/page/break/flood", json={})
@@ -333,7 +333,7 @@ async def test_an_ephemeral_message_can_be_dismissed_by_its_person_only(
     assert workspace.messages_for(OLIVIA, model.INCIDENTS_ID) == []
 
 
-async def test_a_message_for_everybody_cannot_be_dismissed(page: httpx.AsyncClient, workspace: Workspace) -> None:
+async def test_a_message_for_everyone_cannot_be_dismissed(page: httpx.AsyncClient, workspace: Workspace) -> None:
     message = post(workspace, BOT, "for all")
 
     await page.post("/page/dismiss", json={"viewer": OLIVIA, "channel": message.channel, "ts": message.ts})
@@ -397,7 +397,7 @@ async def test_a_shared_file_can_be_opened(page: httpx.AsyncClient, workspace: W
     assert "<strong>F0GONE</strong>" in html
 
 
-async def test_nobody_writes_to_the_app_itself(page: httpx.AsyncClient, workspace: Workspace) -> None:
+async def test_no_one_writes_to_the_app_itself(page: httpx.AsyncClient, workspace: Workspace) -> None:
     """As the manifest has it: Slack shows no message box there."""
     direct = workspace.direct_channel(OLIVIA).id
 
@@ -421,7 +421,7 @@ async def test_a_modal_that_is_closed_already_is_closed(page: httpx.AsyncClient)
     assert answer.status_code == 200
 
 
-async def test_an_upload_is_told_as_the_api_answers(page: httpx.AsyncClient) -> None:
+async def test_an_upload_is_reported_as_the_api_answers(page: httpx.AsyncClient) -> None:
     """No process listens yet."""
     answer = await page.post("/page/break/upload", json={"name": "a.csv", "content": "Case Number"})
 

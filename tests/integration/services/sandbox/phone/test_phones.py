@@ -82,7 +82,7 @@ async def test_what_never_rang_does_not_begin_by_its_end(phones: Phones, url: st
     assert list(phones.rings) == []
 
 
-async def test_a_wrong_key_and_a_trigger_that_says_nothing_are_refused(
+async def test_a_wrong_key_and_a_trigger_that_reports_nothing_are_refused(
     phones: Phones, url: str, webhooks: Webhooks
 ) -> None:
     error = await failure_of(webhooks.page(phone_of("nobody", url), PAGE))
@@ -101,7 +101,7 @@ async def test_a_mail_is_put_into_the_mailbox_of_its_person(phones: Phones, mail
     assert (came.whom, came.subject, came.details) == (model.BEN, PAGE.subject, PAGE.text)
 
 
-async def test_a_mail_to_nobody_is_refused(phones: Phones, mail: MailClient) -> None:
+async def test_a_mail_to_no_one_is_refused(phones: Phones, mail: MailClient) -> None:
     error = await failure_of(mail.send("nobody@dragonfly.example", PAGE))
 
     assert error.retryable is False

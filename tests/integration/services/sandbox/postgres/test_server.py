@@ -146,7 +146,7 @@ def test_two_servers_on_one_folder_are_refused(tmp_path: Path) -> None:
         first.erase()
 
 
-def test_a_taken_port_is_said(running: PostgresServer, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(running: PostgresServer, tmp_path: Path) -> None:
     other = PostgresServer(tmp_path / "other", running.port, fast=True)
     try:
         with pytest.raises(OperatorError, match="Postgres did not start: could not create any TCP/IP sockets"):
@@ -200,7 +200,7 @@ def test_ctrl_c_in_the_terminal_does_not_reach_the_server(running: PostgresServe
     assert os.getsid(postmaster(running.home)) != os.getsid(0)
 
 
-def test_nobody_enters_without_the_password(running: PostgresServer) -> None:
+def test_no_one_enters_without_the_password(running: PostgresServer) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(running.dsn("supabase_admin", "guess", "postgres"))
 
@@ -231,7 +231,7 @@ def test_the_cluster_is_utf8_with_plain_sorting(running: PostgresServer) -> None
 
 
 @as_root
-def test_as_root_the_server_runs_as_somebody_else_even_below_a_closed_folder(tmp_path: Path) -> None:
+def test_as_root_the_server_runs_as_another_person_even_below_a_closed_folder(tmp_path: Path) -> None:
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
     server = PostgresServer(closed / "postgres", fast=True)

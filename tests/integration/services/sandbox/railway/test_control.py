@@ -41,7 +41,7 @@ async def until_running(railway: LocalRailway, service: ServiceRunner, replicas:
                 return
 
 
-async def test_tells_which_environment_a_token_is_for(http: httpx.AsyncClient, railway: LocalRailway) -> None:
+async def test_reports_which_environment_a_token_is_for(http: httpx.AsyncClient, railway: LocalRailway) -> None:
     answer = await ask(http, railway, "{ projectToken { projectId environmentId } }")
 
     assert answer["data"]["projectToken"] == {
@@ -176,7 +176,7 @@ async def test_stopped_deployment_runs_again_after_a_redeploy(http: httpx.AsyncC
     assert service.active.commit == record.commit
 
 
-async def test_deploy_tells_the_new_id(http: httpx.AsyncClient, railway: LocalRailway) -> None:
+async def test_deploy_reports_the_new_id(http: httpx.AsyncClient, railway: LocalRailway) -> None:
     service = railway.find_service(WORKER)
     deploy = """mutation ($environment: String!, $service: String!, $sha: String) {
         serviceInstanceDeployV2(environmentId: $environment, serviceId: $service, commitSha: $sha) }"""
@@ -219,7 +219,7 @@ async def test_control_kills_and_starts_a_replica(http: httpx.AsyncClient, railw
         ("latency", {"seconds": 0.5}, 200),
     ],
 )
-async def test_control_says_what_is_wrong(
+async def test_control_reports_what_is_wrong(
     http: httpx.AsyncClient, order: str, body: dict[str, object], status: int
 ) -> None:
     assert (await http.post(f"/control/railway/{order}", json=body)).status_code == status

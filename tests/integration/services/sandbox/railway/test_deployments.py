@@ -133,7 +133,7 @@ async def test_three_deploys_at_once_leave_the_last_one(railway: LocalRailway) -
     assert (first.status, second.status) == ("REMOVED", "REMOVED")
 
 
-async def test_command_that_does_not_exist_says_so(tmp_path: Path) -> None:
+async def test_command_that_does_not_exist_reports_so(tmp_path: Path) -> None:
     spec = ServiceSpec(WORKER, ("no-such-program",))
     pace = Pace(build_s=0.0, max_restarts=0)
     railway = LocalRailway([spec], directory=tmp_path, working_directory=tmp_path, token="t", pace=pace)

@@ -46,7 +46,7 @@ async def test_passes_bodies_on(http: httpx.AsyncClient) -> None:
     assert answer.content == body[::-1]
 
 
-async def test_says_that_the_application_does_not_respond(railway: LocalRailway, http: httpx.AsyncClient) -> None:
+async def test_reports_that_the_application_does_not_respond(railway: LocalRailway, http: httpx.AsyncClient) -> None:
     (replica,) = replicas_of(railway)
     railway.kill(replica.id)
     async with asyncio.timeout(60):

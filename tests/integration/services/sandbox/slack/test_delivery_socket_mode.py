@@ -22,7 +22,7 @@ def texts(workspace: Workspace, user: str = OLIVIA.id) -> list[str]:
     return [message.text for message in workspace.messages_for(user, INCIDENTS_ID)]
 
 
-async def test_a_slash_command_is_acknowledged_and_answered_to_the_asker_only(
+async def test_a_slash_command_is_acknowledged_and_answered_to_the_requester_only(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
     @app.command("/dragonfly")
@@ -60,7 +60,7 @@ async def test_a_mention_reaches_the_app_and_is_answered_in_its_thread(
     assert answer.text == f"you said <@{BOT.id}> health &lt;now&gt;"
 
 
-async def test_a_command_that_nobody_acknowledges_fails_for_the_asker_only(
+async def test_a_command_that_no_one_acknowledges_fails_for_the_requester_only(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
     @app.command("/dragonfly")

@@ -90,7 +90,7 @@ async def test_a_select_sends_what_was_chosen(
     assert chosen == ["api"]
 
 
-async def test_a_click_that_nobody_handles_fails(
+async def test_a_click_that_no_one_handles_fails(
     workspace: Workspace, app: AsyncApp, client: AsyncWebClient, connect: Connect
 ) -> None:
     workspace.sockets.ack_within_s = 0.1
@@ -100,7 +100,7 @@ async def test_a_click_that_nobody_handles_fails(
     assert await acting_as(workspace, ANN.id).click(INCIDENTS_ID, posted["ts"], "approve") == "operation_timeout"
 
 
-async def test_nobody_clicks_in_what_only_somebody_else_sees(workspace: Workspace, client: AsyncWebClient) -> None:
+async def test_no_one_clicks_in_what_only_another_person_sees(workspace: Workspace, client: AsyncWebClient) -> None:
     posted = await client.chat_postEphemeral(channel=INCIDENTS_ID, user=OLIVIA.id, text="Yours", blocks=BUTTONS)
 
     with pytest.raises(NothingThereError):
@@ -186,7 +186,7 @@ async def test_a_submission_may_update_push_or_clear(workspace: Workspace, app: 
     assert view.content["title"]["text"] == "Second"
 
 
-async def test_an_answer_that_slack_would_refuse_is_shown_as_trouble(
+async def test_an_answer_that_slack_would_refuse_is_shown_as_problem(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
     @app.view("stop")
@@ -202,7 +202,7 @@ async def test_an_answer_that_slack_would_refuse_is_shown_as_trouble(
     assert workspace.refusals[-1].method == "view_submission"
 
 
-async def test_closing_a_modal_is_told_when_it_asked_for_it(
+async def test_closing_a_modal_is_reported_when_it_asked_for_it(
     workspace: Workspace, app: AsyncApp, connect: Connect
 ) -> None:
     closed: list[bool] = []

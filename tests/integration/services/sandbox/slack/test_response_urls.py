@@ -21,7 +21,7 @@ def token(workspace: Workspace) -> str:
     return workspace.tickets.new_response(OLIVIA.id, INCIDENTS_ID)
 
 
-async def test_an_answer_is_for_the_asker_unless_it_says_otherwise(
+async def test_an_answer_is_for_the_requester_unless_it_reports_otherwise(
     workspace: Workspace, base_url: str, token: str
 ) -> None:
     await post(base_url, token, text="mine")
@@ -47,7 +47,7 @@ async def test_a_later_answer_may_replace_or_delete_the_first(workspace: Workspa
     assert texts(workspace, OLIVIA.id) == []
 
 
-async def test_a_clicked_message_is_replaced_for_everybody(workspace: Workspace, base_url: str) -> None:
+async def test_a_clicked_message_is_replaced_for_everyone(workspace: Workspace, base_url: str) -> None:
     message = Message(INCIDENTS_ID, workspace.new_ts(), BOT.id, "Approve?")
     workspace.post(message)
     token = workspace.tickets.new_response(ANN.id, INCIDENTS_ID, message_ts=message.ts)

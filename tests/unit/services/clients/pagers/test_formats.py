@@ -37,7 +37,7 @@ def test_pagerduty_knows_what_became_of_a_page_by_its_key(event: PageEvent, acti
 
 
 @pytest.mark.parametrize("event", PageEvent)
-def test_plain_form_says_which_event_it_is(event: PageEvent) -> None:
+def test_plain_form_reports_which_event_it_is(event: PageEvent) -> None:
     assert plain_event(Page("k", "prod", "s", "t", AT, event))["event"] == event.value
 
 
@@ -48,7 +48,7 @@ def test_all_pages_about_one_matter_are_one_alert() -> None:
     assert [plain_event(page)["key"] for page in pages] == ["a", "b"]
 
 
-def test_a_page_says_how_bad_it_is_what_it_is_about_and_where_to_go() -> None:
+def test_a_page_reports_how_bad_it_is_what_it_is_about_and_where_to_go() -> None:
     page = Page("k", "prod", "PAGE", "text", AT, severity="error", component="dragonfly-api", link="https://x/p1")
 
     event = pagerduty_event(page, routing_key="r")

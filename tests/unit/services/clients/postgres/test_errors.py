@@ -25,7 +25,7 @@ WANTED = (
 
 
 @pytest.mark.parametrize("sqlstate", WANTED)
-def test_the_servers_trouble_can_be_retried(sqlstate: str) -> None:
+def test_the_servers_problem_can_be_retried(sqlstate: str) -> None:
     error = explain(errors.lookup(sqlstate)(), timeout_s=5)
 
     assert error.is_outage

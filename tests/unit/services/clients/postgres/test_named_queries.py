@@ -51,7 +51,7 @@ def test_every_name_is_used() -> None:
 
 
 @pytest.mark.parametrize(("name", "sql"), queries.SQL.items(), ids=list(queries.SQL))
-def test_each_query_says_what_it_is_for_and_names_its_columns(name: str, sql: str) -> None:
+def test_each_query_reports_what_it_is_for_and_names_its_columns(name: str, sql: str) -> None:
     assert sql.startswith("-- "), f"{name} has no comment"
     assert not re.search(r"SELECT\s+(\w+\.)?\*", sql), f"{name} must name its columns"
 
@@ -70,7 +70,7 @@ TABLES = (queries.JOBS, queries.EVENTS, queries.BATCHES, queries.ROWS)
 
 
 @pytest.mark.parametrize("name", sorted(queries.OPERATED_SQL.keys() - NOT_COUNTED))
-def test_a_read_of_rows_that_may_be_hidden_says_so(name: str) -> None:
+def test_a_read_of_rows_that_may_be_hidden_reports_so(name: str) -> None:
     sql = queries.SQL[name]
     read = {table for table in TABLES if re.search(rf"\b(?:FROM|JOIN)\s+{re.escape(table)}\b", sql)}
     query = getattr(operated, name, None) or getattr(approvals, name)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from services.clients.postgres.pool import Turns, behind
+from services.clients.postgres.pool import WaitingList, behind
 
 
-async def ask(turns: Turns, name: str, got: list[str]) -> None:
+async def ask(turns: WaitingList, name: str, got: list[str]) -> None:
     with behind():
         await turns.acquire()
     got.append(name)
 
 
-async def act(turns: Turns, name: str, got: list[str]) -> None:
+async def act(turns: WaitingList, name: str, got: list[str]) -> None:
     await turns.acquire()
     got.append(name)
 
@@ -24,7 +24,7 @@ async def settle() -> None:
 
 
 async def test_questions_never_take_the_last_session() -> None:
-    turns, got = Turns(2), list[str]()
+    turns, got = WaitingList(2), list[str]()
     async with asyncio.TaskGroup() as group:
         group.create_task(ask(turns, "question", got))
         second = group.create_task(ask(turns, "another question", got))
@@ -37,7 +37,7 @@ async def test_questions_never_take_the_last_session() -> None:
 
 
 async def test_who_acts_goes_before_questions_that_have_waited_longer() -> None:
-    turns, got = Turns(1), list[str]()
+    turns, got = WaitingList(1), list[str]()
     await turns.acquire()
     async with asyncio.TaskGroup() as group:
         group.create_task(ask(turns, "question", got))
@@ -52,7 +52,7 @@ async def test_who_acts_goes_before_questions_that_have_waited_longer() -> None:
 
 
 async def test_a_pool_of_one_session_answers_questions_too() -> None:
-    turns, got = Turns(1), list[str]()
+    turns, got = WaitingList(1), list[str]()
 
     await ask(turns, "question", got)
 
@@ -60,7 +60,7 @@ async def test_a_pool_of_one_session_answers_questions_too() -> None:
 
 
 async def test_who_gives_up_keeps_no_session() -> None:
-    turns, got = Turns(1), list[str]()
+    turns, got = WaitingList(1), list[str]()
     await turns.acquire()
     waiting = asyncio.create_task(act(turns, "gave up", got))
     given = asyncio.create_task(act(turns, "given and cancelled", got))
@@ -76,7 +76,7 @@ async def test_who_gives_up_keeps_no_session() -> None:
 
 
 async def test_tasks_begun_by_a_question_are_behind_too() -> None:
-    turns, got = Turns(2), list[str]()
+    turns, got = WaitingList(2), list[str]()
     with behind():
         tasks = [asyncio.create_task(act(turns, str(number), got)) for number in range(2)]
     await settle()

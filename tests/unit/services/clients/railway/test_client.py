@@ -55,7 +55,7 @@ async def test_service_that_the_environment_does_not_have_is_absent() -> None:
     assert services[Service.API].replicas_configured == 2
 
 
-async def test_asking_for_a_missing_service_says_so() -> None:
+async def test_asking_for_a_missing_service_reports_so() -> None:
     with pytest.raises(SourceError, match="no service called dragonfly-worker-ingest"):
         await client(Railway()).read_service(Service.INGEST)
 
@@ -145,7 +145,7 @@ async def test_an_error_about_everything_is_one(path: list[object] | None) -> No
         await client(answer_with_error(path)).read_services()
 
 
-async def test_a_service_that_railway_failed_to_tell_of_cannot_be_asked_for() -> None:
+async def test_a_service_that_railway_failed_to_report_of_cannot_be_asked_for() -> None:
     with pytest.raises(SourceError, match="Problem processing request"):
         await client(answer_with_error(INGEST_NODE, edge=None)).read_service(Service.INGEST)
 

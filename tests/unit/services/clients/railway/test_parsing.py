@@ -100,7 +100,7 @@ def test_deployed_manifest_stands_in_for_the_configuration(
     assert (state.regions, state.replicas_configured) == (regions, replicas)
 
 
-def test_replicas_are_not_known_when_nothing_says_them() -> None:
+def test_replicas_are_not_known_when_nothing_reports_them() -> None:
     assert parse_service(Service.API, instance(), {"services": {}}, page=PAGE).replicas_configured is None
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.clients.railway.quota import ASSUMED_LIMIT, TOLD_FOR, Purpose, Quota, RateLimit, Reader, Shares
+from services.clients.railway.quota import ASSUMED_LIMIT, REPORT_VALID_FOR, Purpose, Quota, RateLimit, Reader, Shares
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 RESET = NOW + timedelta(minutes=30)
@@ -46,7 +46,7 @@ def test_counts_what_is_under_way() -> None:
     assert quota.begin(Reader(Purpose.ANSWER), NOW) is None
 
 
-@pytest.mark.parametrize(("reset_at", "until"), [(RESET, RESET), (None, NOW + TOLD_FOR)])
+@pytest.mark.parametrize(("reset_at", "until"), [(RESET, RESET), (None, NOW + REPORT_VALID_FOR)])
 def test_asks_again_once_the_figure_is_out_of_date(reset_at: datetime | None, until: datetime) -> None:
     quota = told(0, reset_at=reset_at)
 
@@ -67,7 +67,7 @@ def test_one_person_has_a_share_that_fills_up_again() -> None:
     assert quota.begin(otto, NOW + timedelta(seconds=181)) is None
 
 
-def test_the_share_of_one_person_is_nobody_elses_and_not_that_of_their_changes() -> None:
+def test_the_share_of_one_person_is_no_one_elses_and_not_that_of_their_changes() -> None:
     quota, otto = told(100), Reader(Purpose.ANSWER, "U0OTTO")
     while quota.begin(otto, NOW) is None:
         quota.end(None, NOW)

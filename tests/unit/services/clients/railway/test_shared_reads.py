@@ -94,7 +94,7 @@ async def test_no_answer_from_before_a_change_serves_after_it(railway: Railway) 
     assert await ask(call) == 3
 
 
-async def test_whoever_gives_up_takes_nothing_from_the_others(railway: Railway) -> None:
+async def test_the_one_who_gives_up_takes_nothing_from_the_others(railway: Railway) -> None:
     railway.may_answer.clear()
     call = transport(railway)
     first, second = asyncio.create_task(ask(call, "U1")), asyncio.create_task(ask(call, "U2"))

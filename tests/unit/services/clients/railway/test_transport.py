@@ -77,7 +77,7 @@ async def test_each_kind_of_token_has_its_own_header(kind: TokenKind, header: st
         (httpx.Response(200, json={"errors": [{"message": 'no variable "Jane Roe"'}]}), "no variable", False),
     ],
 )
-async def test_says_what_is_wrong(response: httpx.Response, why: str, retryable: bool) -> None:
+async def test_reports_what_is_wrong(response: httpx.Response, why: str, retryable: bool) -> None:
     error = await failure(lambda _: response)
 
     assert why in error.why

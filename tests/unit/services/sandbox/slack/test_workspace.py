@@ -85,7 +85,7 @@ async def test_a_listener_hears_of_a_message_and_who_may_see_it() -> None:
     assert change == Change(ChangeKind.MESSAGE_POSTED, INCIDENTS_ID, posted.ts, None, OLIVIA.id)
 
 
-async def test_a_slow_listener_is_told_that_it_missed_something() -> None:
+async def test_a_slow_listener_is_reported_that_it_missed_something() -> None:
     changes = Changes()
 
     with changes.subscribe() as stream:

@@ -50,7 +50,7 @@ async def enforcement_beats(stage: Stage) -> AsyncIterator[None]:
 @pytest.mark.usefixtures("enforcement_beats")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("workers", [1, 10_000])
-async def test_people_are_told_as_soon_as_a_heartbeat_is_stale(stage: Stage, workers: int) -> None:
+async def test_people_are_reported_as_soon_as_a_heartbeat_is_stale(stage: Stage, workers: int) -> None:
     stage.outside.replicas[Service.INGEST] = workers
     async with await psycopg.AsyncConnection.connect(stage.database.superuser, autocommit=True) as conn:
         await conn.execute(CROWD, (workers,))

@@ -28,7 +28,7 @@ PATIENCE_S = 120.0
 
 @pytest.mark.benchmark
 @pytest.mark.timeout(300)
-async def test_people_are_told_of_a_deployment_as_soon_as_railway_calls(stage: Stage) -> None:
+async def test_people_are_reported_of_a_deployment_as_soon_as_railway_calls(stage: Stage) -> None:
     port = find_free_port()
     await stage.start_bot(RAILWAY_WEBHOOK_SECRET=SECRET, PORT=str(port))
     await _until_deployments_are_known(stage)

@@ -67,8 +67,8 @@ def file(bot: Bot, slack: Slack) -> File:
     """Files a plan as Olivia; its run, and its message in Slack."""
 
     async def file(plan: Plan) -> tuple[Run, Message]:
-        assert bot.parts is not None
-        run = await bot.parts.changing.approval_service.file(plan, OLIVIA)
+        assert bot.wiring is not None
+        run = await bot.wiring.changing.approval_service.file(plan, OLIVIA)
         return run, await slack.wait_for(lambda message: plan.title in message.text)
 
     return file
@@ -164,7 +164,7 @@ async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(sla
 
 
 @pytest.mark.usefixtures("bot")
-async def test_bare_command_lists_what_waits_for_whoever_could_decide(slack: Slack, file: File) -> None:
+async def test_bare_command_lists_what_waits_for_the_one_who_could_decide(slack: Slack, file: File) -> None:
     await file(HIGH)
 
     for person, words in ((model.ANN, "*1 run* waiting for you"), (model.OTTO, "Nothing waits for you")):
@@ -195,13 +195,13 @@ async def home_with(slack: Slack, user: User, words: str) -> View:
             await asyncio.sleep(0.01)
 
 
-async def test_a_person_says_what_became_of_an_unknown_step(
+async def test_a_person_reports_what_became_of_an_unknown_step(
     bot: Bot, slack: Slack, file: File, as_bot: psycopg.AsyncConnection[Any]
 ) -> None:
-    assert bot.parts is not None
+    assert bot.wiring is not None
     run, message = await file(HIGH)
-    await bot.parts.changing.stop()  # no replica executes it meanwhile
-    await bot.parts.changing.approval_service.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
+    await bot.wiring.changing.stop()  # no replica executes it meanwhile
+    await bot.wiring.changing.approval_service.decide(run.id, Actor(model.ANN.id, model.TEAM.id), approve=True)
     async with as_bot.transaction():
         await take_services(as_bot, run_id=run.id)
         for table, key, state in (
@@ -219,7 +219,9 @@ async def test_a_person_says_what_became_of_an_unknown_step(
     assert "Aborted" in failed.text
 
 
-async def test_low_risk_is_confirmed_in_the_private_answer_which_says_that_it_counted(slack: Slack, file: File) -> None:
+async def test_low_risk_is_confirmed_in_the_private_answer_which_reports_that_it_counted(
+    slack: Slack, file: File
+) -> None:
     run, message = await file(replace(HIGH, risk=Risk.LOW, playbook="restart", title="Restart api"))
     answer, olivia = filed_answer(run), model.OLIVIA.id
     client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.workspace.base_url}/slack/api/")

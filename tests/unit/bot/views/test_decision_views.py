@@ -69,14 +69,14 @@ def test_a_single_candidate_has_no_other_target() -> None:
     assert len(offer_answer("api", Offer((BEST,))).blocks[1]["elements"]) == 1
 
 
-def test_choices_say_which_is_recommended_and_why() -> None:
+def test_choices_report_which_is_recommended_and_why() -> None:
     [choice] = choices([BEST])
 
     assert choice.label == "★ 8d02b64e Index failed jobs"
     assert choice.description.startswith("ran 6 d")
 
 
-def test_a_choice_without_a_commit_says_what_it_is_when_and_by_whom() -> None:
+def test_a_choice_without_a_commit_reports_what_it_is_when_and_by_whom() -> None:
     uploaded = replace(BEST, sha=None, message="ghcr.io/x/api:1.2", deployments={Service.API: "3f2a9c1e-77aa"})
 
     [choice] = choices([replace(uploaded, made_at=NOW, made_by="Ann")])
@@ -126,7 +126,7 @@ def test_a_first_of_two_approvals_is_acknowledged() -> None:
     assert "1 approval still missing" in decided_answer(RUN, missing=1, notes=()).text
 
 
-def test_a_refusal_is_private_and_says_why() -> None:
+def test_a_refusal_is_private_and_reports_why() -> None:
     answer = refused_answer(
         "You can't approve your own request. <@U0ANN000001> can approve it.", NextStep("Run 7", "run 7")
     )
@@ -146,7 +146,7 @@ def test_a_ruling_names_its_rule() -> None:
     assert "🔴 may not approve: You don't have permission." in text
 
 
-def test_why_tells_the_steps_that_explain_it_and_who_was_refused() -> None:
+def test_why_reports_the_steps_that_explain_it_and_who_was_refused() -> None:
     step = RunStep(12, 0, {"kind": "LockService"}, StepState.FAILED, None, None, "Railway said no", NOW, NOW)
     fine = replace(step, position=1, state=StepState.DONE, note="all well")
 

@@ -56,7 +56,7 @@ def test_home_tab_has_no_channel() -> None:
     ).home
 
 
-def test_event_of_nobody_has_no_asker() -> None:
+def test_event_of_no_one_has_no_requester() -> None:
     assert read_request_origin({"event": {"type": "channel_rename"}}) is None
 
 
