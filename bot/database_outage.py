@@ -49,7 +49,7 @@ class Away:
 
 
 async def note_absence(conn: Connection, away: Away) -> None:
-    """That it was told, and that it is over."""
+    """That it was announced, and that it has ended."""
     why = f" ({away.problem})" if away.problem else ""
     what = "the database accepted no writes" if away.refused_writes else "the bot could not reach the database"
     announcement = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} announced it in Slack"
@@ -62,7 +62,7 @@ async def note_absence(conn: Connection, away: Away) -> None:
 
 
 async def note_notified(conn: Connection, rung: Sequence[Rung]) -> None:
-    """Whom it was told outside Slack."""
+    """Who was notified outside Slack."""
     for one in sorted(rung, key=lambda one: one.at):
         way = f"{one.target} by {one.means}, while the database was away"
         if one.why_not is None:
@@ -112,7 +112,7 @@ async def store_outage(
 
 
 async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
-    """Whether no other replica has stored that this target was told."""
+    """Whether no other replica has stored that this target was notified."""
     name = f"{key}:{rung.means}:{rung.target}"
     is_new = await messages.store_notification(
         conn,

@@ -114,7 +114,7 @@ class ExternalDeployWatcher(PeriodicTask):
             )
 
     async def _follow(self, fence: Fence, external_deploy: ExternalDeploy, services: Services, now: datetime) -> bool:
-        """Whether it is told to its end."""
+        """Whether its final message is posted."""
         found = progress(external_deploy, services)
         verdict = judge(external_deploy, found, await self._gather(external_deploy, services), now)
         about = self._about(external_deploy, services)

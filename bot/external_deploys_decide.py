@@ -135,7 +135,7 @@ def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
 
 
 def is_overdue(external_deploy: ExternalDeploy, now: datetime) -> bool:
-    """Whether it is told as it stands: it has had its time to arrive, or after that to prove itself."""
+    """Whether it is announced in its current state: its time to deploy, or to be verified, is over."""
     if external_deploy.settled_at is not None:
         return now >= external_deploy.settled_at + SETTLE
     return now >= external_deploy.opened_at + ARRIVE
@@ -163,7 +163,7 @@ class Evidence:
 def judge(
     external_deploy: ExternalDeploy, found: Mapping[Service, Progress], evidence: Evidence, now: datetime
 ) -> Verdict:
-    """Fine is told at once; anything else when its time is over, unless waiting cannot mend it."""
+    """A good result is announced immediately; others when their time is over, unless waiting can't help."""
     sha, overdue = short_sha(external_deploy.commit_sha), is_overdue(external_deploy, now)
     if not is_settled(found):
         return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)

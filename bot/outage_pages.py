@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rung:
-    """What was told to whom. `why_not`: None when it was taken."""
+    """One notification. `why_not`: None when it was accepted."""
 
     means: Channel
     target: str
@@ -51,7 +51,7 @@ class OutagePagers:
 
     @property
     def rung(self) -> Sequence[Rung]:
-        """What each was told first."""
+        """The first notification of each."""
         return tuple({target: one for (_, target), one in reversed(self._rung.items())}.values())[::-1]
 
     def forget(self) -> None:
@@ -70,7 +70,7 @@ class OutagePagers:
         await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._ringing.items()))
 
     async def cancel_pages(self) -> None:
-        """It is over: each pager that rings is told; whom a repetition may still reach is tried again by the next call.
+        """It is over: each pager that rings is notified; failed ones are tried again by the next call.
 
         An e-mail does not ring on, and the message in Slack says that it is over.
         """

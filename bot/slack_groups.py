@@ -164,7 +164,7 @@ class Groups:
         return self.known()
 
     def known(self) -> People:
-        """The same as it was told last. Never asks."""
+        """The same as last reported. Never sends a request."""
         groups = {group: self._recall(group) for group in self._groups}
         return People(self._workspace(), groups, {user: self._account(user) for user in self._profiles.ids})
 

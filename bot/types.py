@@ -100,7 +100,8 @@ class Verb:
 
     `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
     without `/dragonfly`.
-    `keeps_words`: what is typed behind it is kept and read by others, without the data in it, which its writer is told.
+    `keeps_words`: the words after it are stored and read by others, without sensitive data; the author sees what is
+    removed.
     `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
     `is_read`: it changes nothing, so it may be guessed at.
     """

@@ -230,7 +230,7 @@ class CoreWiring:
 
     @property
     def channel(self) -> str:
-        """Where people are told."""
+        """Where messages are posted."""
         return require(self.settings.slack).incidents_channel
 
     def slack_without_patience(self) -> SlackClient:

@@ -53,7 +53,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group, then people, changes, limits, who is told outside Slack, sources and drift."""
+    """A finding a group, then people, changes, limits, targets outside Slack, sources and drift."""
     return [
         *(check_group(group) for group in facts.groups),
         *_check_people(facts),
@@ -136,7 +136,7 @@ def _check_monitor(is_monitored: bool) -> Finding:
 
 
 def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Finding]:
-    """Slack took them in no form: each was told elsewhere if it was a page, and is in the log."""
+    """Slack accepted them in no form: each page was sent elsewhere, and all are in the log."""
     if isinstance(refused, Unavailable) or not refused:
         return []  # that the database is away is said already
     newest = refused[0]

@@ -110,7 +110,7 @@ class Report:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Every finding, in the order in which equally urgent ones are told: what users feel before its causes."""
+    """Every finding, in the order for equally urgent ones: what users notice before its causes."""
     all_visible = database.sees_all(facts.server)
     others = not isinstance(facts.services, Unavailable)
     sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
@@ -159,14 +159,14 @@ def _order(line: Line) -> tuple[int, bool]:
 
 
 def _beyond(server: ServerFacts | Unavailable, findings: list[Finding]) -> list[Finding]:
-    """What else the database says; that it says nothing is told once."""
+    """The database's other findings; a silent database is reported once."""
     return [f for f in findings if not (isinstance(server, Unavailable) and f.status is Status.UNKNOWN)]
 
 
 def _relevant(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
     """What the SHAs add to the other findings.
 
-    One service's SHA is told when it is wrong; that it is unknown is told once, for all, and not at all where each
+    One service's SHA is shown when it is wrong; an unknown one is shown once, for all, and not at all where each
     service without a SHA is known to be down: that is no second trouble.
     """
     down = {finding.service.short for finding in others if finding.service and finding.status is Status.FAIL}

@@ -30,7 +30,8 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Whether the intake answers and the latest batches went through; events are told only when they are unknown."""
+    """Whether the intake answers and the latest batches went through; events are reported only when they are
+    unknown."""
     findings = [*map(_lead_on, api.check_intake(facts.health)), _check_batches(facts.batches)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))

@@ -87,7 +87,7 @@ def _running(states: States, services: Sequence[Service], *, is_certain: bool) -
 
 
 def _steps(founds: Sequence[Standing]) -> Iterator[Step]:
-    """All are told to stop before the first is waited for."""
+    """All get the stop before the first is waited for."""
     yield from (StopService(found.service, found.current.id, _count(found)) for found in founds)
     yield from (AwaitStopped(found.service, stop_timeout_s(found.state.draining_seconds)) for found in founds)
     yield from (VerifyNoOrphanedJobs(found.service) for found in founds)

@@ -1,7 +1,7 @@
 """Decides each alert's next state from the rule results; pure.
 
-`decide` gives moves: the alert's next state as a value, what others are told, and the reason for `why`. The same values
-are stored by `bot.alerts.evaluator` and followed by the tests through days of simulated time.
+`decide` gives moves: the alert's next state as a value, what others are notified of, and the reason for `why`. The
+same values are stored by `bot.alerts.evaluator` and followed by the tests through days of simulated time.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LONGEST = timedelta(hours=24)  # a message is not continued for longer: it would
 class Transition:
     """One alert's step from `before` (None: there was none) to `after` (None: it cleared without a notification).
 
-    change: what others are told, None: nothing. decision, reason: for `why`; empty when there was nothing to decide.
-    notice: a line for the message's thread, because an edit alone notifies no one; empty: none. again: see
+    change: what others are notified of, None: nothing. decision, reason: for `why`; empty when there was nothing to
+    decide. notice: a line for the message's thread, because an edit alone notifies no one; empty: none. again: see
     `AlertEvent`. run: the line goes to this run's thread instead.
     """
 
@@ -167,7 +167,7 @@ def _pending(result: RuleResult, alert: Alert | None, around: EvaluationContext)
 
 
 def _is_past(alert: Alert, around: EvaluationContext) -> bool:
-    """Whether it was over for so long, or its message is so old, that what comes now is told anew."""
+    """Whether it was over for so long, or its message is so old, that a new firing gets a new message."""
     if alert.resolved_at is None or alert.is_open:
         return False
     over_for = around.now - alert.resolved_at
@@ -307,7 +307,7 @@ def share_messages(
     keys: dict[str, str] = {} if is_digest else _young_messages(alerts, now, telling)
     given: dict[int, str] = {}
     for alert in fired:
-        assert alert.id is not None  # noqa: S101 - it is stored before it is told
+        assert alert.id is not None  # noqa: S101 - it is stored before it is announced
         group = "" if is_digest else alert.rule
         given[alert.id] = keys.setdefault(group, f"alert:{alert.id}")
     return given

@@ -17,7 +17,7 @@ from services.domain.services import Service
 class RuleResult:
     """`rule` is the rule's name in the settings, `finding.check` the alert's fingerprint.
 
-    wait: how long the trouble must have lasted before people are told; zero: at once.
+    wait: how long the problem must have lasted before people are notified; zero: immediately.
     """
 
     rule: str
@@ -130,7 +130,7 @@ def _find_blindness(result: RuleResult, around: EvaluationContext) -> Suppressio
 
 
 def _find_cause(result: RuleResult, alerts: Sequence[Alert], around: EvaluationContext) -> Suppression | None:
-    """A cause that people know of, or knew of a moment ago, and that is told at least as loudly."""
+    """A cause that was announced, or was until a moment ago, with at least the same severity."""
     for alert in alerts:
         if not _explains(alert, result):
             continue

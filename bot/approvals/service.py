@@ -50,7 +50,7 @@ Write = Callable[[], Awaitable[object]]  # raises SourceError while the database
 
 
 class Late:
-    """Lost with this process; the channel was told all the same."""
+    """Lost with this process; it was announced in the channel anyway."""
 
     def __init__(self, *, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
@@ -145,7 +145,7 @@ class ApprovalService:
         """Ask for the plan: it waits to be approved or confirmed, or is approved already when no approval is needed.
 
         One delivery files one run: what a former try has filed, whose answer was lost, is found. `notice`: what the
-        channel was told already; it becomes the run's message.
+        channel has the announcement already; it becomes the run's message.
 
         Raises OperatorError for a requester without permission, and for a plan that no one could approve; then
         SourceError when the database is away, which is soon for what has to happen at once.
@@ -197,7 +197,7 @@ class ApprovalService:
             raise _not_filed(playbook, verdict)
 
     async def announce(self, plan: Plan, request: Request, *, reason: str = "") -> Notice | None:
-        """Tell the channel of an emergency stop without the database; None when it cannot be told."""
+        """Tell the channel of an emergency stop without the database; None when it can't be announced."""
         if self._notices is None:
             return None
         content = stopping_notice(plan, person_of(request.actor), _short(reason))
@@ -252,7 +252,7 @@ class ApprovalService:
     async def open_dialog(self, run_id: int, actor: Actor, dialog: Dialog) -> Run | Refused:
         """Whether this person could submit such a dialog about the run: the run, or the refusal; before it opens.
 
-        Raises OperatorError when that cannot be told while Slack still opens it, SourceError when the database is away.
+        Raises OperatorError when that is unknown while Slack still opens it, SourceError when the database is away.
         """
         try:
             async with asyncio.timeout(DIALOG_TIMEOUT_S), self._pending(run_id, actor) as pending:

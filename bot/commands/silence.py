@@ -1,4 +1,4 @@
-"""`silence <what> <how long> <why>`, `silence end <id>` and `silences`: who asked not to be told of what."""
+"""`silence <what> <how long> <why>`, `silence end <id>` and `silences`: who silenced what."""
 
 from __future__ import annotations
 

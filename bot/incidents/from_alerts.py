@@ -26,7 +26,7 @@ class AlertRouting:
         self._incident_store = incident_store
 
     async def on_alert(self, conn: Connection, event: AlertEvent) -> None:
-        """Severity `page` opens an incident, or joins one; whatever belongs to one is told in it."""
+        """Severity `page` opens an incident, or joins one; alerts that belong to one are posted in its thread."""
         if event.change is AlertChange.RESOLVED:
             await self._over(conn, event)
             return
@@ -123,7 +123,7 @@ class AlertRouting:
 
 
 async def incident_thread_of(conn: Connection, shown: Sequence[Alert]) -> IncidentThread | None:
-    """The incident in whose thread these alerts are told together.
+    """The incident in whose thread these alerts are posted together.
 
     None when one of them belongs to none: then the channel has to know.
     """

@@ -39,7 +39,7 @@ async def call_next(incident_store: IncidentStore, conn: Connection, incident: I
 async def call(
     incident_store: IncidentStore, conn: Connection, incident: Incident, move: Call, reason: str
 ) -> Incident:
-    """Write down that people are called, and what each is told; it is sent once all of it is committed.
+    """Record the page, and each person's message; they are sent once all of it is committed.
 
     Raises SourceError, when the transaction ends, unless the incident is open.
     """
@@ -140,7 +140,7 @@ def page_key(page: PageSent) -> str:
 
 
 def target_key(page: PageSent, target: Target) -> str:
-    """The key of what one of them is told, in the outbox or among the notifications."""
+    """The key of one person's message, in the outbox or among the notifications."""
     return f"{page_key(page)}:{target.channel}:{target.address}"
 
 

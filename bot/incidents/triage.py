@@ -1,7 +1,7 @@
 """Writes one diagnosis into each new incident's thread, by itself, and edits it as its parts arrive.
 
 The parts of the runbook's escalation path are read at the same time, each within its own limit; a source that is away
-is said, and delays nothing. How far an incident has been told is written with each edit, so that a successor goes on
+is said, and delays nothing. The number of posted parts is stored with each edit, so that a successor goes on
 where its predecessor stopped. The cause and the first thing to do are kept with the incident for its root message. Runs
 on the leader only.
 """
@@ -34,7 +34,7 @@ from services.domain.services import Service, find_service, project_ref
 
 logger = logging.getLogger(__name__)
 
-STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then it is told without
+STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then the diagnosis is posted without it
 
 
 class TriageSummary(PeriodicTask):
@@ -69,7 +69,7 @@ class TriageSummary(PeriodicTask):
         return self._wake_ups.poll_s
 
     async def _brief(self, incident: Incident, fence: Fence) -> None:
-        """Read all parts, and tell what is known whenever one more is; a successor reads those again that were told."""
+        """Read all parts, and post the known ones whenever one more arrives; a successor reads posted ones again."""
         reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
         parts = view.TriageFacts()
         try:
@@ -84,7 +84,7 @@ class TriageSummary(PeriodicTask):
             await asyncio.gather(*reading, return_exceptions=True)
 
     async def _read(self, name: str, incident: Incident) -> tuple[str, Any]:
-        """The part, or why it cannot be told."""
+        """The part, or why it is unknown."""
         try:
             async with asyncio.timeout(self._step_s):
                 return name, await PARTS[name](self._world, incident)

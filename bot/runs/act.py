@@ -1,7 +1,7 @@
 """Executes one step: an act (check, record the intent, send once, read back), or a wait until a condition holds.
 
 An act is sent again only when it is certain that nothing was done, or when reading back showed that it did not happen;
-what cannot be told stops the run.
+an unknown outcome stops the run.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ MakeMessage = Callable[[Record, str | None], tuple[str, Sequence[Block]]]
 
 
 def taken_over(steps: Sequence[RunStep]) -> str:
-    """What the thread is told when another replica goes on with the run."""
+    """The thread's note when another replica continues the run."""
     over = sum(step.ended_at is not None for step in steps)
     return (
         f"The replica of the bot that carried this run out is gone or stopped; another one goes on with step "

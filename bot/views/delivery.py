@@ -65,7 +65,7 @@ def _line(notification: Notification) -> str:
 
 
 def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
-    """What the pager was told after it rang."""
+    """The pager's later events, after it rang."""
     for one in notifications:
         if one.page_key != page.key or one.event is PageEvent.TRIGGERED:
             continue

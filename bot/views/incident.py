@@ -146,7 +146,7 @@ def incident_message(
     chain: Chain,
     outside: Sequence[Notification] = (),
 ) -> Content:
-    """`alerts` in the order in which they joined, `pages` oldest first. `outside`: who is told outside Slack.
+    """`alerts` in the order in which they joined, `pages` oldest first. `outside`: who is notified outside Slack.
 
     What is wrong, why, how the work stands, who is called; then the buttons, and below them the details.
     """

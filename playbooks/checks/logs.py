@@ -1,7 +1,7 @@
 """What do the newest lines of a log tell? (runbook, "Key Log Patterns")
 
 Lines that differ in their data only are one group, by their masked template (docs/adr/0006). A failure after which the
-same replica did well is over: it is told with the time that it lasted, and is no trouble any more.
+same replica did well is over: it is reported with the time that it lasted, and is no problem any more.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ async def store_file(
 
 
 def _survey(content: BinaryIO, layout: Layout) -> _Survey:
-    """Read the whole file once: whatever is wrong with it as a whole is told at once."""
+    """Read the whole file once: everything that is wrong with it as a whole is reported together."""
     try:
         with CsvFile(content, layout=layout) as file:
             return _Survey(file.sha256, file.raw_header, sum(1 for _ in file.rows()), file.notes)

@@ -40,7 +40,7 @@ class AlertState(StrEnum):
 
 
 class AlertChange(StrEnum):
-    """What became of an alert: people were told, told other words, or that it is over."""
+    """A change of an alert: people were notified, its text changed, or it ended."""
 
     FIRED = "fired"
     CHANGED = "changed"
@@ -52,7 +52,7 @@ class Alert:
     """One kind of trouble (`fingerprint`) from its first sight on; the row stays when it is over, for `why`.
 
     Times are the database's clock. opened_at: when it was seen at all; since: when it was seen this time. fires: how
-    often people were told that it is there. told_at: when people were told anything last; said_at: when the words of
+    often it fired. told_at: the last notification; said_at: when the words of
     its message were last changed. fine_since: it fires and looks fine, but fired again before. held: why no one is
     notified
     (a silence, a known cause, a running change, no evaluation); empty when nothing holds it. line: the page line
@@ -107,7 +107,7 @@ class AlertEvent:
 
     `line` is the page line as plain text, not escaped yet. `at` is the database's clock.
     `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
-    may share one. `again`: people were told before in the last hour and it seemed over, or a silence has ended; where
+    may share one. `again`: people were notified in the last hour and it seemed over, or a silence has ended; where
     its incident is still open that is no new page. `silenced`: a silence began to cover it; the
     end of that is told as `again`. `deployed_at`: when a commit was deployed to its service last, None when not lately.
     """

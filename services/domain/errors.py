@@ -1,4 +1,4 @@
-"""What people are told when something fails: what, why, and what to do next."""
+"""What people read when something fails: what, why, and what to do next."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from services.domain.secrets import without_own_secrets
 
 
 class PageEvent(StrEnum):
-    """What a receiver is told of a page, in this order; at most once each."""
+    """The events of a page that a receiver gets, in this order; at most once each."""
 
     TRIGGERED = "triggered"
     ACKNOWLEDGED = "acknowledged"
@@ -34,7 +34,7 @@ class NotificationState(StrEnum):
 
 @dataclass(frozen=True)
 class Notification:
-    """One thing to be told once. `target` is a name of the bot's environment, never an address or a secret.
+    """One notification. `target` is a name of the bot's environment, never an address or a secret.
 
     `thread_key`: the outbox message in whose thread people see what became of it. Times are the
     database's clock; `age_s`: seconds since it was stored, when it was read. `page_key`, `paged_at`: of the page that

@@ -59,7 +59,7 @@ Outcome = Completed | Failed | HandedBack
 
 
 def failure_of(error: Exception) -> Failed | HandedBack:
-    """What is told of an error: its class and place. An exception's own text may hold the values of a row.
+    """The public part of an error: its class and place. An exception's own text may hold the values of a row.
 
     A database that takes no writes fails every job alike, so no job loses an attempt to it.
     """

@@ -93,7 +93,7 @@ def bot_variables(
     timing: Timing,
     sql_directory: Path,
 ) -> dict[str, str]:
-    """What the bot is told: only its environment points at the sandbox."""
+    """The bot's environment: only that points at the sandbox."""
     return {
         "ENVIRONMENT": ENVIRONMENT,
         "SUPABASE_MODE": ENVIRONMENT,

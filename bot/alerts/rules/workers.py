@@ -31,7 +31,7 @@ def next_deadline(snapshot: Snapshot) -> datetime | None:
 
 
 def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """A beat that has just gone stale is told at once.
+    """A heartbeat that has just gone stale is announced immediately.
 
     Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is told once it has lasted
     as long as a beat may be old.

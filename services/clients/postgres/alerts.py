@@ -154,7 +154,7 @@ async def create_silence(
 
 
 async def remind_of_silence(conn: Connection, *, id: int, at: datetime) -> None:  # noqa: A002 - as the column is called
-    """Its owner was told that it ends soon."""
+    """Its owner was notified that it ends soon."""
     await conn.execute(SQL["remind_of_silence"], {"id": id, "at": at})
 
 

@@ -150,7 +150,7 @@ async def cancel_notifications(conn: Connection, *, key_prefix: str, event: Page
 
 
 async def list_notifications(conn: Connection, *, thread_key: str) -> list[Notification]:
-    """Everything that was to be told about the matter of one message, oldest first."""
+    """All notifications about one message's subject, oldest first."""
     return await fetch_all(conn, _to_notification, "list_notifications", thread_key=thread_key)
 
 

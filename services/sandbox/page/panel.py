@@ -172,7 +172,7 @@ class Breaking:
         await self._bot.start_bot()
 
     async def rate_limit_slack(self) -> dict[str, str]:
-        """What is told to the person: nothing on the page changes by it."""
+        """The message to the person: nothing on the page changes by it."""
         self._slack.plant("*", FaultKind.RATE_LIMIT, times=RATE_LIMITED_CALLS, seconds=RATE_LIMIT_S)
         return {"told": f"Slack refuses the bot's next {RATE_LIMITED_CALLS} calls, for {RATE_LIMIT_S:g} s each"}
 

@@ -158,7 +158,7 @@ def build_people_router(workspace: Workspace) -> APIRouter:
 
 
 class _Route(APIRoute):
-    """What is gone by the time a person uses it is told to them, not to the log."""
+    """A deleted thing that a person uses is reported to them, not to the log."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

@@ -19,7 +19,7 @@ def main() -> None:
     """Never returns."""
     parent, *command = sys.argv[1:]
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # it died before the kernel was told
+    if os.getppid() != int(parent):  # it died before the kernel knew
         sys.exit(_NOT_STARTED)
     try:
         os.execvp(command[0], command)  # noqa: S606 - this is what it is for

@@ -127,7 +127,7 @@ MAX_SENT = 1_000  # envelopes kept, so that one can be delivered twice
 
 
 class Connection:
-    """One socket of the app. `is_leaving` once it was told to disconnect: it gets nothing new."""
+    """One socket of the app. `is_leaving` once it has to disconnect: it gets nothing new."""
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket

@@ -164,7 +164,7 @@ class File:
 
 @dataclass(frozen=True)
 class Call:
-    """One Web API or response_url call that the app made, and what it was told. `at` is Unix time."""
+    """One Web API or response_url call that the app made, and the response. `at` is Unix time."""
 
     method: str
     payload: Json
