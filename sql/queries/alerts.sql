@@ -58,7 +58,7 @@ SET
 WHERE id = %(id)s;
 
 -- name: forget_alert
--- It passed before anybody was told. By primary key.
+-- It cleared before people were notified. By primary key.
 DELETE FROM chatops.alerts
 WHERE id = %(id)s AND fires = 0;
 
@@ -77,7 +77,7 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: note_look
--- The leader looks now. After a gap nobody watched, and what that did may last for a while, however the clock stepped
+-- The leader evaluates now. After a gap without evaluation its effects may last for a while, however the clock stepped
 -- meanwhile. By primary key.
 INSERT INTO chatops.watch AS watch (looked_at) VALUES (%(now)s)
 ON CONFLICT (only_row) DO UPDATE SET

@@ -22,7 +22,7 @@ WHERE run_id = %(run_id)s
 ORDER BY decided_at, user_id;
 
 -- name: lock_run
--- Nobody else changes the run before this transaction ends; the time is the one after any wait. By primary key.
+-- Locks the run until this transaction ends; the time is the one after any wait. By primary key.
 SELECT clock_timestamp()
 FROM chatops.runs
 WHERE id = %(run_id)s

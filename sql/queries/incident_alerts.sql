@@ -27,7 +27,7 @@ WHERE incident_id = %(incident_id)s
 ORDER BY joined_at, alert_id;
 
 -- name: list_alerts_of_open_incidents
--- What belongs to the incidents that nobody resolved yet. Served by incidents_unresolved_idx.
+-- The alerts of unresolved incidents. Served by incidents_unresolved_idx.
 SELECT
     alert.alert_id, alert.incident_id, alert.fingerprint, alert.line, alert.since, alert.joined_at, alert.cleared_at,
     alert.message_key, alert.deployed_at

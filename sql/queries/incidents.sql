@@ -36,7 +36,7 @@ WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
     AND message.thread_key IS NULL AND starts_with(message.key, 'incident:');
 
 -- name: list_open_incidents
--- What nobody resolved yet, oldest first. Served by incidents_unresolved_idx.
+-- Unresolved incidents, oldest first. Served by incidents_unresolved_idx.
 SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
@@ -58,14 +58,14 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: lock_incident
--- Nobody else changes the incident before this transaction ends; the time is the one after any wait. By primary key.
+-- Locks the incident until this transaction ends; the time is the one after any wait. By primary key.
 SELECT clock_timestamp()
 FROM chatops.incidents
 WHERE id = %(incident_id)s
 FOR NO KEY UPDATE;
 
 -- name: acknowledge_incident
--- Somebody takes it on, or takes it over; once it is resolved nobody does. By primary key.
+-- A person acknowledges it, or takes it over; not once it is resolved. By primary key.
 UPDATE chatops.incidents
 SET
     state = 'acknowledged',
@@ -78,7 +78,7 @@ WHERE id = %(incident_id)s AND state IN ('open', 'acknowledged')
 RETURNING id;
 
 -- name: unacknowledge_incident
--- Whoever took it on does nothing: it calls people again, now. By primary key.
+-- Its owner is inactive: it pages people again, now. By primary key.
 UPDATE chatops.incidents
 SET state = 'open', reminded_at = NULL, due_at = clock_timestamp()
 WHERE id = %(incident_id)s AND state = 'acknowledged'
@@ -148,7 +148,7 @@ WHERE id = %(incident_id)s AND state <> 'resolved' AND briefed = %(part)s - 1
 RETURNING id;
 
 -- name: create_page
--- People are about to be called; the trigger refuses it unless nobody has taken the incident on. By primary key.
+-- People are about to be paged; the trigger refuses it once the incident is acknowledged. By primary key.
 INSERT INTO chatops.incident_pages (incident_id, number, level, reason)
 VALUES (%(incident_id)s, %(number)s, %(level)s, %(reason)s)
 ON CONFLICT (incident_id, number) DO NOTHING

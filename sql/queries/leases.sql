@@ -1,7 +1,7 @@
 -- name: take_lease
 -- Take a free or expired lease, or renew one's own, which never shortens it: a renewal may arrive late. No lease of this
 -- name lasts longer than `longest`; what is stored beyond that was written before the database's clock stepped back, and
--- is cut to it. Whoever cuts another's lease does not have it: its owner may still count on `longest`, and epoch is null.
+-- is cut to it. Cutting another's lease does not take it: its owner may still count on `longest`, and epoch is null.
 -- No row when another owner holds it. By primary key.
 INSERT INTO chatops.leases AS held (name, owner, epoch, until)
 VALUES (%(name)s, %(owner)s, 1, clock_timestamp() + %(duration)s)

@@ -25,7 +25,7 @@ LIMIT %(limit)s;
 
 -- name: claim_memo
 -- Ours to ask for, unless another worker asks already; what the question may cost is set aside, and what was set aside for
--- one that nobody finished is spent. By primary key.
+-- an unfinished one is spent. By primary key.
 UPDATE enforcement.memos
 SET asked_at = now(), cost_usd = cost_usd + reserved_usd, reserved_usd = %(reserve_usd)s
 WHERE id = %(memo_id)s::uuid AND status <> 'written'
@@ -49,7 +49,7 @@ SET asked_at = now(), cost_usd = cost_usd + %(spent_usd)s, reserved_usd = %(rese
 WHERE id = %(memo_id)s::uuid AND status <> 'written';
 
 -- name: release_memo
--- Nobody asks for it any more: the next attempt may. By primary key.
+-- No worker requests it any more: the next attempt may. By primary key.
 UPDATE enforcement.memos
 SET asked_at = NULL, cost_usd = cost_usd + %(spent_usd)s, reserved_usd = 0, answered_at = now()
 WHERE id = %(memo_id)s::uuid AND status <> 'written';

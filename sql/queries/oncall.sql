@@ -1,5 +1,5 @@
 -- name: add_override
--- Somebody stands in for a rotation.
+-- An override of a rotation.
 INSERT INTO chatops.oncall_overrides (rotation, user_id, begins_at, ends_at, by_user, by_team)
 VALUES (%(rotation)s, %(user_id)s, %(begins_at)s, %(ends_at)s, %(by_user)s, %(by_team)s)
 RETURNING id;
@@ -20,7 +20,7 @@ WHERE ends_at > now() AND rotation = %(rotation)s
 RETURNING id;
 
 -- name: confirm_override
--- Whoever was put on call takes it; nobody else can. Served by oncall_overrides_pkey.
+-- The substitute confirms it; no one else can. Served by oncall_overrides_pkey.
 UPDATE chatops.oncall_overrides
 SET confirmed_at = coalesce(confirmed_at, now())
 WHERE id = %(override_id)s AND user_id = %(user_id)s AND ends_at > now()

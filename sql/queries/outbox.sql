@@ -86,7 +86,7 @@ WHERE message.sent_version < message.content_version
     AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END;
 
 -- name: begin_posting
--- The intent, before the call: whoever comes next looks for the message before posting it again. No row when somebody else
+-- The intent, before the call: a successor looks for the message before posting it again. No row when another replica
 -- began meanwhile. By primary key.
 UPDATE chatops.outbox
 SET posting_since = clock_timestamp()
@@ -148,13 +148,13 @@ SET refused_at = NULL, attempts = 0, next_try_at = clock_timestamp()
 WHERE refused_at > clock_timestamp() - %(window)s::interval AND channel = %(channel)s;
 
 -- name: forget_message
--- Somebody deleted it in Slack, or its channel is gone: it is posted anew, once for each copy that is gone. By primary key.
+-- It was deleted in Slack, or its channel is gone: it is posted anew, once for each copy that is gone. By primary key.
 UPDATE chatops.outbox
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 WHERE key = %(key)s AND ts = %(ts)s;
 
 -- name: forget_thread
--- Somebody deleted the message that this one belongs below: it is posted anew, once for each copy that is gone. By primary key.
+-- The message that this one belongs below was deleted: it is posted anew, once for each copy that is gone. By primary key.
 UPDATE chatops.outbox AS parent
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 FROM chatops.outbox AS reply
@@ -196,7 +196,7 @@ WHERE key = %(key)s
     AND blocks @> '[{"type": "section"}]';
 
 -- name: replace_messages
--- What several messages are to say, if they are still there; they wake nobody any more. Served by outbox_updated_at_idx.
+-- The new content of several messages, if they still exist; they page no one any more. Served by outbox_updated_at_idx.
 UPDATE chatops.outbox
 SET
     text = %(text)s,

@@ -1,5 +1,5 @@
 -- name: ask_for_review
--- Somebody acted without being approved. By primary key.
+-- A person acted without approval. By primary key.
 INSERT INTO chatops.reviews (run_id, acted_by_user, acted_by_team, remind_at)
 VALUES (%(run_id)s, %(user_id)s, %(team_id)s, clock_timestamp() + %(remind_after)s);
 

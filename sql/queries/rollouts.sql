@@ -1,5 +1,5 @@
 -- name: is_first_watch
--- Whether nobody ever looked at deployments here.
+-- Whether deployments were never read here.
 SELECT NOT EXISTS (SELECT FROM chatops.rollout_deployments) AS is_first;
 
 -- name: list_seen_deployments
@@ -35,7 +35,7 @@ GROUP BY rollout.id
 ORDER BY rollout.id;
 
 -- name: open_rollout
--- A commit that somebody deploys.
+-- A commit that is being deployed.
 INSERT INTO chatops.rollouts (commit_sha) VALUES (%(commit_sha)s) RETURNING id;
 
 -- name: remember_deployment

@@ -85,7 +85,7 @@ WHERE id = %(run_id)s
 RETURNING id;
 
 -- name: list_runs_to_carry
--- Approved and running ones, and whether the caller may claim each: it can carry it out, and nobody does. A lease that is
+-- Approved and running ones, and whether the caller may claim each: it can execute it, and no replica does. A lease that is
 -- stored as longer than any can be (the database's clock stepped back) is for the claim to cut. Served by runs_open_idx.
 SELECT
     run.id,
@@ -142,7 +142,7 @@ WHERE id IN (
 RETURNING id;
 
 -- name: expire_runs
--- Nobody decided in time, or nothing started it in time. Served by runs_open_idx.
+-- Not decided in time, or not started in time. Served by runs_open_idx.
 UPDATE chatops.runs
 SET
     state = 'expired',
@@ -161,7 +161,7 @@ WHERE id IN (
 RETURNING id;
 
 -- name: request_cancel
--- The first wish counts; whoever carries the run out sees it at the next boundary. By primary key.
+-- The first cancellation counts; the run engine sees it at the next boundary. By primary key.
 UPDATE chatops.runs
 SET cancel_requested_by_user = %(user_id)s, cancel_requested_by_team = %(team_id)s
 WHERE id = %(run_id)s
@@ -177,7 +177,7 @@ WHERE held.service = ANY (%(services)s) AND held.run_id <> %(except_run)s
 ORDER BY held.run_id;
 
 -- name: break_lease
--- Take a lease away from whoever has it: the fence of the former owner holds nothing any more. Returns for how many
+-- Take a lease away from its owner: the fence of the former owner holds nothing any more. Returns for how many
 -- seconds an act that was sent under it may still take effect: never longer than a lease lasts, whatever the database's
 -- clock did. By primary key.
 WITH former AS (
@@ -250,7 +250,7 @@ WHERE step.run_id = %(run_id)s AND step.position = %(position)s
 RETURNING step.position;
 
 -- name: resolve_unknown_step
--- A person says what became of an act that nobody could read back. By primary keys.
+-- A person settles a step that could not be read back. By primary keys.
 UPDATE chatops.run_steps AS step
 SET state = %(state)s::chatops.step_state, note = %(note)s
 FROM chatops.runs AS run

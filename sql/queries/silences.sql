@@ -6,7 +6,7 @@ WHERE ended_at IS NULL
 ORDER BY ends_at, id;
 
 -- name: create_silence
--- Somebody asks not to be told.
+-- A new silence.
 INSERT INTO chatops.silences (what, owner, reason, ends_at, in_advance)
 VALUES (%(what)s, %(owner)s, %(reason)s, clock_timestamp() + %(lasts)s::interval, %(in_advance)s)
 RETURNING id, what, owner, reason, created_at, ends_at, in_advance, reminded_at, ended_at, outcome;

@@ -17,7 +17,7 @@ ORDER BY happened_at, id
 LIMIT %(limit)s;
 
 -- name: remove_mark
--- Somebody took their mark off a message. Served by the index of one incident's events.
+-- A person removed their mark from a message. Served by the index of one incident's events.
 DELETE FROM chatops.incident_events
 WHERE incident_id = %(incident_id)s AND channel_id = %(channel_id)s AND ts = %(ts)s
 RETURNING id;

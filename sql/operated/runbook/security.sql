@@ -1,5 +1,5 @@
 -- name: list_exposures
--- Who may do what nobody should, from the catalogue, which every role sees; information_schema hides others' grants.
+-- Permissions that no one should have, from the catalogue, which every role sees; information_schema hides others' grants.
 -- Effective rights: also those through PUBLIC and through membership. One row an object and role.
 WITH strangers AS (
     SELECT 'public' AS role
@@ -40,7 +40,7 @@ JOIN pg_proc ON pronamespace = closed.oid AND prorettype <> 'trigger'::regtype
 CROSS JOIN strangers
 WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
 UNION ALL
--- What schema public has, Supabase's API offers to everybody: a function with its owner's rights is a way past all else.
+-- What schema public has, Supabase's API offers to every client: a function with its owner's rights is a way past all else.
 SELECT 'functions', 'public.' || proname, role, 'EXECUTE with its owner''s rights'
 FROM pg_proc
 CROSS JOIN strangers
@@ -87,7 +87,7 @@ LEFT JOIN closed ON closed.oid = defaclnamespace
 LEFT JOIN pg_roles ON pg_roles.oid = grantee
 WHERE (closed.oid IS NOT NULL OR defaclnamespace = 0)
   AND (grantee = 0 OR rolname IN ('anon', 'authenticated'))
-  -- Postgres itself lets PUBLIC execute functions and use types until somebody takes that away.
+  -- Postgres itself lets PUBLIC execute functions and use types until that is revoked.
   AND NOT (defaclnamespace = 0 AND grantee = 0 AND defaclobjtype IN ('f', 'T'))
 GROUP BY closed.name, rolname
 UNION ALL

@@ -52,7 +52,7 @@ ORDER BY 1;
 
 -- name: list_session_roles
 -- As which role each of our processes is connected, one row a process name and role. Their names begin as the runbook
--- looks for them; the role and the name of a session are visible to everybody, and anybody may choose such a name.
+-- looks for them; the role and the name of a session are visible to every role, and any role may choose such a name.
 SELECT DISTINCT left(split_part(application_name, ':', 1), 200) AS process, usename::text AS role
 FROM pg_stat_activity
 WHERE datname = current_database()
