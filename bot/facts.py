@@ -344,7 +344,7 @@ async def gather_doctor(world: World) -> doctor.Facts:
 
 
 async def gather_preflight(world: World, directory: Path | None) -> preflight.Facts:
-    """`directory`: where the asker's checkout is, None where there is none."""
+    """`directory`: where the requester's checkout is, None where there is none."""
     async with asyncio.TaskGroup() as group:
         variables = group.create_task(gather_env(world, tuple(Service)))
         migrations = group.create_task(world.migrations())

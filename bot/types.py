@@ -62,7 +62,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the asker gets.
+    """What the requester gets.
 
     `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
     made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
@@ -102,7 +102,7 @@ class Verb:
     without `/dragonfly`.
     `keeps_words`: the words after it are stored and read by others, without sensitive data; the author sees what is
     removed.
-    `group` is the heading in `help`. `private`: answers only the asker (help, and what may hold personal data).
+    `group` is the heading in `help`. `private`: answers only the requester (help, and what may hold personal data).
     `is_read`: it changes nothing, so it may be guessed at.
     """
 

@@ -406,7 +406,7 @@ def _is_process_gone(state: Finding) -> bool:
 
 
 def _fell_silent_before(found: _Found, service: Service, deployed_at: datetime) -> bool:
-    """Whether the workers were silent before the deployment was made: then it is an attempt to mend that."""
+    """Whether the workers were silent before the deployment was made: then it is an attempt to fix that."""
     beats = found.one(f"heartbeats.{service.short}")
     last = _moment(beats.evidence.get("last_beat_at")) if beats and not beats.evidence.get("beating") else None
     return last is not None and deployed_at - last > SILENT_BEFORE

@@ -23,7 +23,7 @@ from services.domain.text import counted
 
 TITLES_LENGTH = 70  # characters of what is fine in one area: two lines on a phone
 
-# Area -> the first words of the names of its checks, in the order in which one area's trouble causes another's.
+# Area -> the first words of the names of its checks, in the order in which one area's problem causes another's.
 AREAS: Mapping[str, tuple[str, ...]] = {
     "Database": ("database",),
     "Drift": ("drift",),
@@ -208,7 +208,7 @@ def _log(facts: logs.Facts) -> Iterator[Finding]:
 
 
 def _security(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Counted only: the answer may be read by many, and the audit's own is for the asker."""
+    """Counted only: the answer may be read by many, and the audit's own is for the requester."""
     wrong = [finding for finding in findings if finding.status is not Status.OK]
     if not wrong or worst(wrong) is Status.UNKNOWN:
         yield from findings

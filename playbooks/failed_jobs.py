@@ -22,7 +22,7 @@ NO_MESSAGE = "no error message"
 class FailureGroup:
     """Jobs of one type that failed in one way. `error` is the masked template; `attempts` are the fewest and the most.
 
-    `sample_ids`: the newest first. `sample`: the newest one's error, as the asker may read it.
+    `sample_ids`: the newest first. `sample`: the newest one's error, as the requester may read it.
     """
 
     job_type: str
@@ -51,7 +51,7 @@ def group(
 ) -> list[FailureGroup]:
     """One group a job type and error, the largest first, then the newest.
 
-    `shape` makes the error's template, `show` what the asker sees of the newest one; None shows the template.
+    `shape` makes the error's template, `show` what the requester sees of the newest one; None shows the template.
     """
     found: dict[tuple[str, str], list[FailedJob]] = {}
     for job in jobs:

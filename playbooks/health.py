@@ -167,7 +167,7 @@ def _relevant(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Fi
     """What the SHAs add to the other findings.
 
     One service's SHA is shown when it is wrong; an unknown one is shown once, for all, and not at all where each
-    service without a SHA is known to be down: that is no second trouble.
+    service without a SHA is known to be down: that is no second problem.
     """
     down = {finding.service.short for finding in others if finding.service and finding.status is Status.FAIL}
     relevant = [f for f in findings if f.service is None or f.status in (Status.FAIL, Status.WARN)]

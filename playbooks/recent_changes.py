@@ -49,7 +49,7 @@ class Changes:
 
 
 def recent_changes(facts: Facts) -> Changes:
-    """Deployments, migrations, runs and scaling of the last two hours before the trouble, and since."""
+    """Deployments, migrations, runs and scaling of the last two hours before the problem, and since."""
     since = facts.until - LOOK_BACK
     found = [*_deployments(facts), *_migrations(facts), *_runs(facts), *_scalings(facts)]
     recent = sorted((one for one in found if one.at >= since), key=lambda one: one.at, reverse=True)

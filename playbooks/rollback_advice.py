@@ -86,7 +86,7 @@ def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis
 def choose_remedy(diagnosis: Diagnosis, candidates: Sequence[Candidate]) -> NextStep | None:
     """The button. `candidates`: where the cause's service could go back to, best first; empty while that is not known.
 
-    A restart does not mend what was deployed, and a rollback brings no process back that was killed.
+    A restart does not fix what was deployed, and a rollback brings no process back that was killed.
     """
     step, service = diagnosis.finding.next_step, diagnosis.cause.service
     if step is None or step.command is None:

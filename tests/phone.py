@@ -22,7 +22,7 @@ def phone_faults(call: dict[str, Any]) -> Iterator[str]:
     """What is wrong with one recorded call.
 
     Each post that notifies, and its edits: the first line fits a notification, and the headline is said once. What many
-    people read: no whole id; those are in *Details*, which is a modal, and in answers that only the asker sees.
+    people read: no whole id; those are in *Details*, which is a modal, and in answers that only the requester sees.
     """
     method, payload = call["method"], call["payload"]
     shown = list(_texts(payload.get("blocks") or (payload.get("view") or {}).get("blocks") or []))

@@ -174,7 +174,7 @@ class Word:
 
 
 class Line:
-    """A TCP line to a server (Postgres, say) that can be cut and mended. `dsn` is the same database through it."""
+    """A TCP line to a server (Postgres, say) that can be cut and fixed. `dsn` is the same database through it."""
 
     def __init__(self, dsn: str) -> None:
         parts = urlsplit(dsn)

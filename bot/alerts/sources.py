@@ -232,7 +232,7 @@ class Sources:
 
 
 def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
-    """What a page line says besides the trouble itself, as far as it is known."""
+    """What a page line says besides the problem itself, as far as it is known."""
     acts = snapshot.work.acts if snapshot.work else ()
     known = Deploys(snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of)
     words = {service: last_deploys(known, service) for service in (None, *Service)}

@@ -115,7 +115,7 @@ def _decide_one(
 def _begin(
     result: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Transition | None:
-    """Trouble of which people do not know."""
+    """Problem of which people do not know."""
     begun = _pending(result, alert, around)
     hold = find_suppression(result, begun.since, alerts, around)
     due_at = begun.since + result.wait
@@ -201,7 +201,7 @@ def _same(begun: Alert, before: Alert | None) -> Alert | None:
 
 
 def _still(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
-    """Trouble of which people know."""
+    """A problem that has been announced."""
     silence = find_silence(result.fingerprint, result.finding.service, around)
     now = replace(alert, title=result.finding.title, detail=result.finding.detail, said_at=around.now, fine_since=None)
     if (silence.reason if silence else "") != alert.held:
@@ -257,7 +257,7 @@ def _pass(alert: Alert, around: EvaluationContext) -> Transition:
 def _over_at(alert: Alert, around: EvaluationContext) -> datetime:
     """When what looks fine counts as over: at once, unless it came back soon after it had seemed over before.
 
-    Two troubles with a long quiet time between them are two, and no flapping.
+    Two problems with a long quiet time between them are two, and no flapping.
     """
     quiet = timedelta(seconds=around.telling.quiet_s)
     ended, fired = alert.resolved_at, alert.fired_at

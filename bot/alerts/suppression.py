@@ -35,7 +35,7 @@ class RuleResult:
 
     @property
     def is_unknown(self) -> bool:
-        """A fact was missing: neither trouble nor its end."""
+        """A fact was missing: neither problem nor its end."""
         return self.finding.status is Status.UNKNOWN
 
 
@@ -103,7 +103,7 @@ class Suppression:
 def find_suppression(
     result: RuleResult, since: datetime, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Suppression | None:
-    """The first reason not to tell people of this trouble, which is there since `since`; None: tell them."""
+    """The first reason not to tell people of this problem, which is there since `since`; None: tell them."""
     return (
         find_silence(result.fingerprint, result.finding.service, around)
         or _find_blindness(result, around)

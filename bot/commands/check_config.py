@@ -91,7 +91,7 @@ async def gather_config(world: World) -> check_config.Facts:
 
 
 def check_config_answer(findings: Sequence[Finding]) -> Answer:
-    """Names of variables, never values; still for the asker alone, because it says what is not protected."""
+    """Names of variables, never values; still for the requester alone, because it says what is not protected."""
     return findings_answer("settings of the bot", findings, private=True)
 
 

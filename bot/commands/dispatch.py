@@ -118,7 +118,7 @@ def _admit(admission: Admission, request: Request) -> AbstractAsyncContextManage
 
 
 def _bounded(answer: Answer, request: Request, world: World) -> Answer:
-    """A public answer becomes the asker's own while the channel, or this person in it, has had many."""
+    """A public answer becomes the requester's own while the channel, or this person in it, has had many."""
     actor, channel = request.actor, request.channel_id
     if answer.private or actor is None or channel is None:
         return answer

@@ -18,7 +18,7 @@ from services.domain.services import Service
 
 
 def env_answer(found: Mapping[Service, Sequence[Finding]], links: Mapping[Service, str | None]) -> Answer:
-    """`links` lead to the services in Railway, where variables are changed. For the asker alone."""
+    """`links` lead to the services in Railway, where variables are changed. For the requester alone."""
     findings = [finding for own in found.values() for finding in own]
     first = _headline(found)
     ordered = sorted(found, key=lambda service: -worst(found[service]).urgency)

@@ -91,11 +91,11 @@ def home_answer(
     assignments: Sequence[Assignment] = (),
     now: datetime,
 ) -> Answer:
-    """What waits for the asker comes before the state: pages, approvals, reviews, then incidents.
+    """What waits for the requester comes before the state: pages, approvals, reviews, then incidents.
 
     shas: the active deployment's commit by service; None when Railway did not say. waiting: the runs to be decided on.
-    reviews: what the asker could review. One that cannot be read is said with `waiting`: both come from the database.
-    alerts: of the open incidents. assignments: what these ask of the asker, the most urgent first.
+    reviews: what the requester could review. One that cannot be read is said with `waiting`: both come from the
+    database. alerts: of the open incidents. assignments: what these ask of the requester, the most urgent first.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
     first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
@@ -147,7 +147,7 @@ def _incidents(
 
 
 def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]:
-    """`also`: something else waits for the asker."""
+    """`also`: something else waits for the requester."""
     if isinstance(waiting, Unavailable):
         return [section(f"Whether something waits for you is unknown: {escape(waiting.why, limit=200)}.")]
     if not waiting:

@@ -101,7 +101,7 @@ def _start_event(record: IncidentRecord) -> IncidentEvent | None:
 
 
 def _times(incident: Incident, began: IncidentEvent | None) -> Iterator[tuple[str, str]]:
-    """Each from the beginning of the trouble, or from its first sight; the acknowledgement from the opening."""
+    """Each from the beginning of the problem, or from its first sight; the acknowledgement from the opening."""
     seen_for = incident.opened_at - incident.since
     at_least = f", at least {age(seen_for)}" if seen_for >= timedelta(seconds=1) else ""
     if began is None:

@@ -46,7 +46,7 @@ class Notice:
 
 
 class EmergencyNotices:
-    """Of one channel. Nothing here raises for a Slack that is away: the stop goes on, and the asker is answered."""
+    """Of one channel. Nothing here raises for a Slack that is away: the stop goes on, and the requester is answered."""
 
     def __init__(self, slack: SlackClient, *, channel: str) -> None:
         self._slack = slack

@@ -122,7 +122,7 @@ class DecisionHandlers:
     async def _answer_click(
         self, click: RunClick, request_origin: RequestOrigin, key: str | None, *, is_private: bool
     ) -> None:
-        """`is_private`: on a button that only the asker sees, away from the run's message."""
+        """`is_private`: on a button that only the requester sees, away from the run's message."""
         match click.verb:
             case run_buttons.DETAILS:
                 answer = await run(f"run {click.run_id}", request_origin.request, self._world)

@@ -83,7 +83,7 @@ Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a page line says besides the trouble itself; None: not known just now. `deploys`: what was deployed to each
+    """What a page line says besides the problem itself; None: not known just now. `deploys`: what was deployed to each
     service last, in words; under None to any of them. `deployed_at`: when a commit was, of the last two hours."""
 
     environment: str | None

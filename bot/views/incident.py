@@ -106,7 +106,7 @@ def _is_sure(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
 
 
 def _is_deploy_suspected(incident: Incident, alerts: Sequence[JoinedAlert], *, within: timedelta = BLAMED_FOR) -> bool:
-    """Whether a commit was deployed to the service of an alert so shortly before the trouble. A diagnosis that found
+    """Whether a commit was deployed to the service of an alert so shortly before the problem. A diagnosis that found
     another cause acquits it."""
     made = (incident.since - alert.deployed_at for alert in alerts if alert.deployed_at is not None)
     return incident.diagnosis is None and any(timedelta() <= before <= within for before in made)

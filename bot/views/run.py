@@ -191,7 +191,7 @@ def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
 
 
 def review_line(review: Review) -> str:
-    """ "Reviewed by @ann 14:05: the amounts were wrong, mended in e4f5a6b"."""
+    """ "Reviewed by @ann 14:05: the amounts were wrong, fixed in e4f5a6b"."""
     if review.reviewed_at is None:
         return f"Not reviewed yet: {person(review.acted_by)} acted without an approval"
     note = escape(review.note or "", limit=LINE_LIMIT)

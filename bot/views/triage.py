@@ -54,7 +54,7 @@ class TriageFacts:
 class Summary:
     """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button.
 
-    `began`: when the trouble began and what shows it; None while that is not known."""
+    `began`: when the problem began and what shows it; None while that is not known."""
 
     diagnosis: str | None
     remedy: str | None

@@ -49,7 +49,7 @@ class AlertChange(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """One kind of trouble (`fingerprint`) from its first sight on; the row stays when it is over, for `why`.
+    """One kind of problem (`fingerprint`) from its first sight on; the row stays when it is over, for `why`.
 
     Times are the database's clock. opened_at: when it was seen at all; since: when it was seen this time. fires: how
     often it fired. told_at: the last notification; said_at: when the words of

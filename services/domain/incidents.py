@@ -1,4 +1,4 @@
-"""Incidents: trouble that people were woken for, and the states it may have (docs/states.md).
+"""Incidents: problem that people were woken for, and the states it may have (docs/states.md).
 
 The database enforces the same transitions (`sql/migrations/chatops/20251202000500_incidents.sql`); a test compares
 the two.
@@ -34,7 +34,7 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType
 )
 
 
-BEGAN = "began"  # the kind of event that tells when the trouble began, by evidence older than the alert
+BEGAN = "began"  # the kind of event that tells when the problem began, by evidence older than the alert
 
 
 class IncidentSeverity(StrEnum):
@@ -51,7 +51,7 @@ class IncidentSeverity(StrEnum):
 
 @dataclass(frozen=True)
 class NewIncident:
-    """An incident to be opened. `since` None: the trouble began now. `chain`: as `Incident.chain`."""
+    """An incident to be opened. `since` None: the problem began now. `chain`: as `Incident.chain`."""
 
     environment: str
     severity: IncidentSeverity

@@ -292,7 +292,7 @@ class SlackRefusedError(SourceError):
 class Refusal(Enum):
     """CONTENT: of the message as it is; plain text may pass. THREAD: nothing can be posted there; the channel may take
     it. PLACE: the channel or person takes no message of ours. TOKEN: Slack takes nothing of ours at all, until a person
-    mends it. UNKNOWN: a code that is in no table."""
+    fixes it. UNKNOWN: a code that is in no table."""
 
     CONTENT = auto()
     THREAD = auto()

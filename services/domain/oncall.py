@@ -61,8 +61,8 @@ class Rotation:
 class Level:
     """Who is called at the same time, and how long the next level waits for an answer.
 
-    `calls`: names of rotations and people, and ids of user groups. `webhook`, `email`: targets that are told whoever is
-    on call. `accepts_slack_only`: it is meant to reach people in Slack only.
+    `calls`: names of rotations and people, and ids of user groups. `webhook`, `email`: targets that are paged in
+    addition to the people on call. `accepts_slack_only`: it is meant to reach people in Slack only.
     """
 
     calls: tuple[str, ...]
@@ -352,8 +352,8 @@ def freeze(
 ) -> Chain:
     """The chain as it is at this moment. A level that reaches no one is skipped, and reported.
 
-    `name_of` gives what somebody of whom only the Slack id is known, a group or a stand-in, is called. `absent`: why
-    nobody is reached behind a Slack id; such people are skipped, on the phone too, and the level says so.
+    `name_of` gives the name of a person or group of whom only the Slack id is known. `absent`: why a Slack id
+    reaches no one; such people are skipped, on the phone too, and the level says so.
     """
     levels, notes = [], []
     for index, level in enumerate(schedule.levels, start=1):

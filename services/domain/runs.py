@@ -20,8 +20,8 @@ from services.domain.services import Service
 class Lock:
     """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
 
-    `owner` is who asked for the rollback: a Slack user id, or "terminal". `reason` is plain text, shown to whoever is
-    refused. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
+    `owner` is the requester of the rollback: a Slack user id, or "terminal". `reason` is plain text, shown with each
+    refusal. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
     """
 
     service: Service

@@ -1,5 +1,5 @@
-"""The limits at which a check speaks up. The alerts take the same ones, so that what is said on request and what wakes
-somebody agree. What each means for operators: docs/checks.md.
+"""The limits at which a check speaks up. The alerts take the same ones, so that answers and pages
+agree. What each means for operators: docs/checks.md.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ ORDER BY name;
 SELECT rolbypassrls FROM pg_roles WHERE rolname = 'dragonfly_bot';
 
 -- name: create_bot_role
--- Without a password, so nobody can log in as it yet.
+-- Without a password, so no one can log in as it yet.
 CREATE ROLE dragonfly_bot LOGIN;
 
 -- name: list_outside

@@ -21,7 +21,7 @@ COMMANDS = 500
 WARM_UP = 25
 AIM = 1.3
 SETTLE_S = 0.02  # what the command before still does in the background ends
-LINE = "/dragonfly failed-jobs"  # reads the database and answers only the asker: Slack limits what a channel gets
+LINE = "/dragonfly failed-jobs"  # reads the database and answers only the requester: Slack limits what a channel gets
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ DENY = {
 
 
 def build_bot(base_url: str) -> AsyncApp:
-    """Answers `health` in the channel, `logs` to the asker, `restart` with a question, `deny` with a modal."""
+    """Answers `health` in the channel, `logs` to the requester, `restart` with a question, `deny` with a modal."""
     client = AsyncWebClient(token="xoxb-page", base_url=f"{base_url}/slack/api/")
     bot = AsyncApp(client=client)
 

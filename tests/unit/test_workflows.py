@@ -1,4 +1,4 @@
-"""CI elsewhere runs what CI here runs, with actions that nobody can exchange."""
+"""CI elsewhere runs what CI here runs, with actions pinned by hash."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from services.domain.thresholds import StaleLimits
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - as others are called
-    """`drill.<id>`: always a page, at once, and never held back by a real service's trouble: it belongs to none."""
+    """`drill.<id>`: always a page, at once, and never held back by a real service's problem: it belongs to none."""
     for drill in snapshot.drills:
         finding = fine(f"{MARK} {drill.id} is over") if drill.ended_at else _check(snapshot, drill)
         yield RuleResult(RULE, replace(finding, check=drill.fingerprint, service=None), Severity.PAGE, timedelta())

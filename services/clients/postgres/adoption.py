@@ -3,7 +3,7 @@
 The typed calls of `sql/queries/adoption.sql`. What a system grants the bot is in `sql/adoption/<system>.sql`.
 
 Outside schema `chatops` an adoption may only grant reading to dragonfly_bot and create policies named dragonfly_bot_*.
-This isn't left to whoever writes a migration: each transaction compares the catalogue before it commits, and is rolled
+This isn't left to the author of a migration: each transaction compares the catalogue before it commits, and is rolled
 back if anything else has changed.
 """
 

@@ -10,7 +10,7 @@ from services.clients.postgres.queries import SQL
 from services.domain.errors import SourceError
 
 EVERY_S = 10.0  # each proof is a commit, and any client can request the API's health
-RETRY_S = 1.0  # a refused one stored nothing, and the end of the trouble is to be seen soon
+RETRY_S = 1.0  # a refused one stored nothing, and the end of the problem is to be seen soon
 
 
 async def prove_write(conn: Connection) -> None:

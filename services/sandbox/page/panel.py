@@ -128,7 +128,7 @@ class Latency(BaseModel):
 
 
 class Breaking:
-    """What a person may break, and mend. An act starts what it names and is over at once; the panel shows the rest."""
+    """What a person may break, and fix. An act starts what it names and is over at once; the panel shows the rest."""
 
     def __init__(self, panel: Panel) -> None:
         self._railway = panel.railway

@@ -111,7 +111,7 @@ class People:
         return Outcome()  # what is wrong stands beside the fields
 
     async def close(self, act: CloseModal) -> Outcome:
-        """Closing what is closed already, by another key at the same moment, is no trouble."""
+        """Closing what is closed already, by another key at the same moment, is no problem."""
         with suppress(NothingThereError):
             await self._actor(act).close_modal(act.view_id, all_of_them=act.all_of_them)
         return Outcome()

@@ -285,7 +285,7 @@ def acting_as(workspace: "Workspace", user: str) -> Actor:
     return Actor(workspace, workspace.users[user])
 
 
-TOKEN = "local-verification-token"  # noqa: S105  # Slack's deprecated field; nobody checks it
+TOKEN = "local-verification-token"  # noqa: S105  # Slack's deprecated field; not checked
 
 
 def command(workspace: "Workspace", user: User, channel_id: str, name: str, text: str) -> Json:

@@ -1,4 +1,4 @@
-"""One source's trouble is that source's alone."""
+"""One source's problem is that source's alone."""
 
 from __future__ import annotations
 

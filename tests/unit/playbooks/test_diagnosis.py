@@ -1,4 +1,4 @@
-"""One cause first: planted troubles as a stopped server or a bad deploy show them, and what folds under each."""
+"""One cause first: planted problems as a stopped server or a bad deploy show them, and what folds under each."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ NOT_MIGRATED = replace(
 
 @dataclass(frozen=True)
 class Case:
-    """A planted trouble: the one cause, since when, its button, and how many findings follow from it."""
+    """A planted problem: the one cause, since when, its button, and how many findings follow from it."""
 
     facts: doctor.Facts
     kind: Kind

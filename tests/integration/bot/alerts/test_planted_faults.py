@@ -1,4 +1,4 @@
-"""Every rule with its fault planted for real: told with its next steps, not below its limit, over once mended."""
+"""Every rule with its fault planted for real: told with its next steps, not below its limit, over once fixed."""
 
 from __future__ import annotations
 

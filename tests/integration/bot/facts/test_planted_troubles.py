@@ -1,4 +1,4 @@
-"""The doctor over a real system with one trouble planted, read as `dragonfly_bot`: never green, and it says which."""
+"""The doctor over a real system with one problem planted, read as `dragonfly_bot`: never green, and it says which."""
 
 from __future__ import annotations
 

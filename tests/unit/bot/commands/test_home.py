@@ -1,4 +1,4 @@
-"""Bare `/dragonfly` says what waits for the asker and what is locked."""
+"""Bare `/dragonfly` says what waits for the requester and what is locked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Five kinds of trouble look the same in the heartbeats; independent signals tell them apart."""
+"""Five kinds of problem look the same in the heartbeats; independent signals tell them apart."""
 
 from __future__ import annotations
 

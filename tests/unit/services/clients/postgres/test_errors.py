@@ -1,4 +1,4 @@
-"""The table of SQLSTATEs: what is the server's trouble, what the statement's."""
+"""The table of SQLSTATEs: what is the server's problem, what the statement's."""
 
 from __future__ import annotations
 
