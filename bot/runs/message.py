@@ -25,8 +25,8 @@ def taken_over(steps: Sequence[RunStep]) -> str:
     """The thread's note when another replica continues the run."""
     over = sum(step.ended_at is not None for step in steps)
     return (
-        f"The replica of the bot that carried this run out is gone or stopped; another one goes on with step "
-        f"{min(over + 1, len(steps))} of {len(steps)}, and first reads back what became of it."
+        f"The replica that executed this run has stopped. Another replica continues at step "
+        f"{min(over + 1, len(steps))} of {len(steps)}, and first reads back the outcome of that step."
     )
 
 

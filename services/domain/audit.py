@@ -81,7 +81,7 @@ def judge_chain(chain: AuditChain, *, remembered: str = "") -> AuditReport:
         seq, what = min(faults, key=lambda fault: fault[0])
         return AuditReport(False, chain.rows, chain.last_hash, seq, what)
     if remembered and not chain.is_remembered_there:
-        what = f"no row has the remembered hash {remembered}: the log was cut off or written anew"
+        what = f"no row has the remembered hash {remembered}: the log was cut off or rewritten"
         return AuditReport(False, chain.rows, chain.last_hash, None, what)
     return AuditReport(True, chain.rows, chain.last_hash)
 

@@ -81,7 +81,7 @@ class _Deploying(Act[DeployingT]):
             return Unknown(str(state))
         current = state.current
         if (current.id if current else None) != self._serving():
-            return Drifted(f"{service.short} stands on {_words(current)} now, which this run did not deploy")
+            return Drifted(f"{service.short} now runs {_words(current)}, which this run did not deploy")
         readback = await known_deployments(self._tools, service)
         if isinstance(readback, Unknown):
             return readback

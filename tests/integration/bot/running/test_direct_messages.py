@@ -92,7 +92,7 @@ async def test_who_has_an_incident_works_on_it_from_the_direct_message_and_the_o
     ann = acting_as(slack.workspace, model.ANN.id)
     await ann.click(called.channel, called.ts, "command.run.0")
 
-    hers = await direct(slack, model.ANN, lambda one: "You're assigned." in str(one.blocks))
+    hers = await direct(slack, model.ANN, lambda one: "*You're assigned.*" in str(one.blocks))
     assert link_of(hers) == address(slack, root)
     his = await direct(slack, model.BEN, lambda one: f"<@{model.ANN.id}> is assigned." in str(one.blocks))
     assert (labels(his), link_of(his)) == (["Open the thread"], address(slack, root))

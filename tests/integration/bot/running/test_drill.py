@@ -66,7 +66,7 @@ async def start_ready(
 
 
 def is_root(message: Message) -> bool:
-    return "DRILL" in message.text and "simulated worker" in message.text and "begins" not in message.text
+    return "DRILL" in message.text and "simulated worker" in message.text and "started by" not in message.text
 
 
 async def click(slack: Slack, message: Message, label: str, user: User) -> None:

@@ -88,7 +88,7 @@ async def test_who_is_deactivated_is_skipped_by_the_page_which_reports_so(
     call = await slack.wait_for(lambda message: key_of(message) == "incident:1:page:1")
     assert f"<@{model.BEN.id}>" in call.text
     assert f"<@{model.ANN.id}>" not in str(call.blocks)
-    assert "⚠️ ann is deactivated in Slack: not called" in str(call.blocks)
+    assert "⚠️ ann is deactivated in Slack: not paged" in str(call.blocks)
     await slack.type("/dragonfly oncall")
     told = await slack.wait_for(lambda message: GONE in str(message.blocks))
     await slack.type("/dragonfly check-config")

@@ -77,7 +77,7 @@ async def test_a_deployment_is_announced_at_the_call_however_seldom_railway_is_a
     http: httpx.AsyncClient,
 ) -> None:
     never = EvaluatorSettings(railway_every_s=86_400)
-    bot = await start_bot(database_urls.bot, watching=never, RAILWAY_WEBHOOK_SECRET=SECRET)
+    bot = await start_bot(database_urls.bot, evaluator=never, RAILWAY_WEBHOOK_SECRET=SECRET)
     await listen(bot)
     await until_deployments_are_known(database_urls)
     outside.latest[Service.API] = {"id": "d-next", "status": "FAILED"}

@@ -59,7 +59,7 @@ async def press(slack: Slack, message: Message, value: str, user: User = model.O
 
 async def silence(slack: Slack, alert: Message) -> None:
     await press(slack, alert, MENU)
-    ask = await slack.wait_for(lambda message: "Why is" in message.text)
+    ask = await slack.wait_for(lambda message: "Why silence" in message.text)
     await press(slack, ask, REASON)
     await slack.wait_for(lambda message: message.ts == alert.ts and "Silenced" in message.text)
 
@@ -94,7 +94,7 @@ async def test_lifting_it_reports_the_alert_again(slack: Slack, alert: Message) 
     await press(slack, told, "silence end 1")
 
     await slack.wait_for(lambda message: message.ts == alert.ts and "Silenced" not in message.text)
-    line = await slack.wait_for(lambda message: "The silence has ended, and the alert is still firing" in message.text)
+    line = await slack.wait_for(lambda message: "The silence has ended and the alert is still firing" in message.text)
     assert line.thread_ts == alert.ts
 
 
