@@ -12,7 +12,7 @@ import pytest
 
 from bot.views.modals import ANSWER
 from bot.views.rollback import CHOOSE
-from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, DETAILS, REVIEW
+from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, REVIEW
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import WORKERS, Service
 from services.sandbox.database import TABLE, VERSION
@@ -107,7 +107,7 @@ def elements_of(message: Message) -> list[Json]:
 
 def run_of(message: Message) -> str:
     """The number of the message's run."""
-    return next(str(one["value"]) for one in elements_of(message) if one["action_id"] == DETAILS)
+    return str((message.metadata or {})["event_payload"]["key"]).removeprefix("run:")
 
 
 def shown(message: Message) -> str:

@@ -184,7 +184,7 @@ async def test_it_is_verified_as_soon_as_the_worker_beats(bench: Bench, system: 
 
 
 async def test_pending_migrations_are_warned_about(bench: Bench, system: System) -> None:
-    system.run(f"DELETE FROM supabase_migrations.schema_migrations WHERE version = '{HEAD}'")  # noqa: S608 - ours
+    system.run(f"DELETE FROM chatops.migrations WHERE version = '{HEAD}'")  # noqa: S608 - ours
 
     await bench.see(api=deployed("new"))
     await bench.its_time_is_over()

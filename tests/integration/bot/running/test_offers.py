@@ -37,7 +37,7 @@ async def test_an_offered_change_waits_for_its_confirmation_as_when_typed(slack:
 
     await press(slack, offer, "restart ingest")
 
-    run = await slack.wait_for(lambda message: "WAITS" in message.text)
+    run = await slack.wait_for(lambda message: "WAITING FOR CONFIRMATION" in message.text)
     assert "Restart ingest" in run.text
 
 

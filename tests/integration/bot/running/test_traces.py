@@ -30,7 +30,7 @@ async def test_a_change_is_one_trace_across_two_replicas(
 ) -> None:
     first = await start_whole(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     await slack.type("/dragonfly scale ingest 2")
-    asked = await slack.wait_for(lambda one: "WAITS FOR CONFIRMATION" in one.text)
+    asked = await slack.wait_for(lambda one: "WAITING FOR CONFIRMATION" in one.text)
     await first.stop()
 
     second = await start_whole(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
@@ -52,7 +52,7 @@ async def test_no_context_is_stored_while_traces_are_off(
 ) -> None:
     await start_whole()
     await slack.type("/dragonfly scale ingest 2")
-    await slack.wait_for(lambda one: "WAITS FOR CONFIRMATION" in one.text)
+    await slack.wait_for(lambda one: "WAITING FOR CONFIRMATION" in one.text)
 
     rows = await (await as_owner.execute("SELECT traceparent FROM chatops.runs")).fetchall()
 
