@@ -133,14 +133,17 @@ def _begin(
 
 def _run_notice(begun: Alert, alerts: Sequence[Alert], around: EvaluationContext) -> str:
     """For the thread of the run that works on it; empty where another alert has announced the outage."""
-    if is_same_outage(begun.fingerprint, [one.fingerprint for one in alerts if _is_announced(one)]):
+    if is_same_outage(begun.fingerprint, [one.fingerprint for one in alerts if _is_announced(one, around)]):
         return ""
     patience = age(timedelta(seconds=around.telling.run_patience_s))
     until = f"and to everyone if it lasts {patience} or the run fails"
     return f"{begun.title}: announced in this thread only while the run is in progress, {until}"
 
 
-def _is_announced(alert: Alert) -> bool:
+def _is_announced(alert: Alert, around: EvaluationContext) -> bool:
+    """Also one that the run has just ended: the same outage may go on under another rule until the run is done."""
+    if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
+        return around.now - alert.resolved_at <= timedelta(seconds=around.telling.run_patience_s)
     return alert.state is AlertState.FIRING and not alert.held
 
 

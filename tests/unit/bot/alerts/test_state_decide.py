@@ -329,9 +329,19 @@ def test_a_run_s_thread_does_not_hear_twice_of_an_outage_that_another_alert_anno
     assert only(decide([signal()], [crash], around(runs=[WORKING]))).notice == ""
 
 
+def test_a_run_s_thread_does_not_hear_of_the_rest_of_an_outage_whose_alert_has_just_ended() -> None:
+    """What was rolled back crashes no more, and its successor sends no heartbeat yet."""
+    crash = alert(RESOLVED, fingerprint="crash_loop.ingest", rule="crash_loop", resolved_at=ago(10))
+
+    [move] = [one for one in decide([signal()], [crash], around(runs=[WORKING])) if one.alert.rule == "heartbeats"]
+
+    assert move.notice == ""
+
+
 @pytest.mark.parametrize(
     "other",
     [
+        {"fingerprint": "crash_loop.ingest", "state": RESOLVED, "resolved_at": ago(TELLING.run_patience_s + 1)},
         {"fingerprint": "crash_loop.enforcement", "service": Service.ENFORCEMENT},
         {"fingerprint": "crash_loop.ingest", "held": "silence 1: planned"},
         {"fingerprint": "crash_loop.ingest", "state": AlertState.PENDING},
