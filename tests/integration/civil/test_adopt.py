@@ -19,6 +19,8 @@ from services.domain.secrets import Secret
 from services.domain.status import Status
 from tests.integration.civil.conftest import Civil
 
+JANUARY = pytest.mark.parametrize("civil", ["january"], indirect=True)  # where the vintage makes no difference
+
 
 def dump(civil: Civil, *, without_bot: bool = False) -> list[str]:
     """Everything that the schema consists of, a line per line of pg_dump; rights and policies included."""
@@ -66,12 +68,14 @@ async def test_only_reading_is_granted_and_undo_takes_everything_away(civil: Civ
     assert await attributes(as_owner) is None
 
 
+@JANUARY
 async def test_the_role_has_no_attribute_but_login(civil: Civil, as_owner: Connection) -> None:
     await run(civil, "adopt")
 
     assert await attributes(as_owner) == (False, False, False, False, False, True)
 
 
+@JANUARY
 async def test_a_second_time_changes_nothing(civil: Civil) -> None:
     await run(civil, "adopt")
     first = dump(civil)
@@ -94,6 +98,7 @@ async def test_a_dry_run_changes_nothing(civil: Civil, as_owner: Connection) -> 
     assert await attributes(as_owner) is None
 
 
+@JANUARY
 async def test_the_printed_script_does_the_same(civil: Civil, as_owner: Connection) -> None:
     script = (await run(civil, "adopt", "--print")).text
     await as_owner.execute(script.encode())
@@ -161,7 +166,7 @@ async def test_only_failed_and_orphaned_jobs_are_requeued(civil: Civil, as_owner
     assert await cursor.fetchall() == [("pending", 2, None, None), ("pending", 3, None, None)]
 
 
-@pytest.mark.parametrize("civil", ["january"], indirect=True)  # jobs had no twins before
+@JANUARY  # jobs had no twins before
 async def test_a_job_whose_twin_is_open_stays_failed_and_the_others_are_requeued(
     civil: Civil, as_owner: Connection
 ) -> None:
@@ -211,6 +216,7 @@ async def test_a_statement_that_touches_more_is_rolled_back(
     assert dump(civil, without_bot=True) == before
 
 
+@JANUARY
 async def test_another_environment_is_refused(civil: Civil) -> None:
     await run(civil, "adopt")
 
@@ -251,6 +257,7 @@ async def test_an_unknown_system_is_refused_with_what_differs(
     assert "nothing was changed" in outcome.text
 
 
+@JANUARY
 async def test_our_own_system_is_migrated_not_adopted(civil: Civil, as_owner: Connection) -> None:
     await as_owner.execute(
         "DROP SCHEMA ops CASCADE; DROP SCHEMA intake CASCADE; DROP SCHEMA supabase_migrations CASCADE"
