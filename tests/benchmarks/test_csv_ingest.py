@@ -106,7 +106,7 @@ async def _start_api(database: SandboxDatabase, spawn: Spawn) -> tuple[RunningPr
         LISTEN_ADDRESS="127.0.0.1",
         DRAGONFLY_API_KEY=KEY,
     )
-    await api.line_with("Uvicorn running")
+    await api.line_with("Application startup complete")
     return api, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=300, trust_env=False)
 
 

@@ -45,7 +45,7 @@ async def test_memory_is_flat_under_load(spawn: Spawn, database_urls: DatabaseUr
         "ingest worker": await spawn("services.ingest_worker", **dsn),
         "enforcement worker": await spawn("services.enforcement_worker", **dsn),
     }
-    await processes["API"].line_with("Uvicorn running")
+    await processes["API"].line_with("Application startup complete")
     answers: Counter[int] = Counter()
     numbers = count()
 

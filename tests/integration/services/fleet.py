@@ -93,7 +93,7 @@ class Fleet:
     async def _start(self, replica: Replica) -> None:
         if replica.kind == "api":
             process = await self.spawn("services.api", SUPABASE_DB_URL=self.dsn, PORT=str(replica.port), **API)
-            await process.line_with("Uvicorn running")
+            await process.line_with("Application startup complete")
         else:
             process = await self.spawn("services.ingest_worker", SUPABASE_DB_URL=self.dsn, **WORKER)
             replica.worker_id = re.findall(r"ingest-[0-9a-f]+", await process.line_with("Worker ID:"))[0]
