@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from bot.config.environment import Settings, require
 from bot.types import Answer, Attachment
@@ -28,13 +27,13 @@ async def adopt_system(words: Sequence[str], environ: Mapping[str, str]) -> Answ
     settings = Settings.from_environment(environ)
     environment, directory = require(settings.identity).environment, require(settings.changes).migrations
     if option == PRINT:
-        return _printed("adopt.sql", script(CIVIL, environment=environment, directory=Path(directory)))
+        return _printed("adopt.sql", script(CIVIL, environment=environment, directory=directory))
     database = require(settings.database)
     outcome = await adopt(
         database.admin_url or database.url,
         environment=environment,
         dry_run=option == DRY_RUN,
-        directory=Path(directory),
+        directory=directory,
     )
     data = {"notice": outcome.notice, "system": outcome.system.name, "applied": list(outcome.applied)}
     return Answer(outcome.notice, (), data)

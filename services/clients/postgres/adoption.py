@@ -25,12 +25,15 @@ from services.clients.postgres.migrations import (
     MIGRATIONS,
     Migration,
     Purpose,
+    apply_file,
     compare,
+    is_installed,
     list_own,
     migration_lock,
     name_environment,
     read_environment,
     read_files,
+    read_tables,
     refuse_changed,
     run_sql,
 )
@@ -116,8 +119,7 @@ async def _recognize(conn: Connection) -> System:
 
 
 async def _check_environment(conn: Connection, environment: str) -> None:
-    (is_there,) = await (await conn.execute(SQL["is_installed"])).fetchone() or (False,)
-    owner = await read_environment(conn) if is_there else None
+    owner = await read_environment(conn) if await is_installed(conn) else None
     if owner not in (None, environment):
         raise OperatorError(
             "Nothing was adopted, and nothing was changed",
@@ -132,7 +134,7 @@ async def _prepare(conn: Connection) -> bool:
         made_role = await (await conn.execute(SQL["has_bot_role"])).fetchone() is None
         if made_role:
             await conn.execute(SQL["create_bot_role"])
-        if not (await (await conn.execute(SQL["read_migration_tables"])).fetchone() or (0, False))[1]:
+        if not (await read_tables(conn)).has_own:
             what = "The table of the bot's migrations"
             await run_sql(conn, SQL["prepare_chatops_migrations"], what=what, what_next=_AGAIN)
     return made_role
@@ -145,9 +147,7 @@ async def _apply(conn: Connection, file: Migration, files: Sequence[Migration]) 
         refuse_changed(status)
         if file.title not in status.pending:
             return False
-        await run_sql(conn, file.sql, what=f"The migration {file.title}", what_next=_AGAIN)
-        record = {"version": file.version, "name": file.name, "checksum": file.checksum}
-        await conn.execute(SQL["record_chatops_migration"], record)
+        await apply_file(conn, file, what_next=_AGAIN)
         return True
 
 

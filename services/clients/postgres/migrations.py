@@ -141,10 +141,15 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
         if pending is None:
             return None
         await conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
-        await run_sql(conn, pending.sql, what=f"The migration {pending.title}", what_next=_AGAIN)
-        record = {"version": pending.version, "name": pending.name, "checksum": pending.checksum}
-        await conn.execute(_RECORD[pending.purpose], record)
+        await apply_file(conn, pending, what_next=_AGAIN)
         return pending.title
+
+
+async def apply_file(conn: Connection, file: Migration, *, what_next: str) -> None:
+    """Run one file and record it, in the caller's transaction. Raises OperatorError as `run_sql` does."""
+    await run_sql(conn, file.sql, what=f"The migration {file.title}", what_next=what_next)
+    record = {"version": file.version, "name": file.name, "checksum": file.checksum}
+    await conn.execute(_RECORD[file.purpose], record)
 
 
 @contextlib.asynccontextmanager
@@ -159,7 +164,7 @@ async def migration_lock(conn: Connection) -> AsyncIterator[None]:
 async def _prepare(conn: Connection, files: tuple[Migration, ...]) -> None:
     """Make or widen the tables of migrations; those that are complete are left alone, because ALTER locks them."""
     async with migration_lock(conn):
-        tables, what = await _read_tables(conn), "The migration of the table of migrations"
+        tables, what = await read_tables(conn), "The migration of the table of migrations"
         if tables.columns < COLUMNS:
             await run_sql(conn, SQL["prepare_migrations"], what=what, what_next=_AGAIN)
         own = [file.version for file in files if file.purpose is Purpose.CHATOPS]
@@ -203,7 +208,7 @@ def _is_changed(file: Migration, applied: AppliedMigration | None) -> bool:
 
 async def list_applied(conn: Connection) -> tuple[AppliedMigration, ...]:
     """What the database has, oldest first; nothing when it was never migrated."""
-    tables = await _read_tables(conn)
+    tables = await read_tables(conn)
     applied: dict[str, AppliedMigration] = {}
     if tables.columns:
         rows = await (await conn.execute(SQL["list_migrations"])).fetchall()
@@ -240,7 +245,7 @@ async def list_operated_tables(conn: Connection, *, limit: int = 5) -> list[str]
 
 
 async def _has_any_of(conn: Connection, files: tuple[Migration, ...]) -> bool:
-    if (await _read_tables(conn)).columns == 0:
+    if (await read_tables(conn)).columns == 0:
         return False
     titles = {file.title for file in files if file.purpose is Purpose.OPERATED}
     cursor = await conn.execute(SQL["list_recorded_names"])
@@ -248,16 +253,17 @@ async def _has_any_of(conn: Connection, files: tuple[Migration, ...]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Tables:
+class MigrationTables:
     """`columns`: how many of ours Supabase's table has. `has_own`: whether `chatops.migrations` exists."""
 
     columns: int
     has_own: bool
 
 
-async def _read_tables(conn: Connection) -> _Tables:
+async def read_tables(conn: Connection) -> MigrationTables:
+    """Which tables of migrations are there. From the catalogue, which is visible to every role."""
     row = await (await conn.execute(SQL["read_migration_tables"])).fetchone()
-    return _Tables(int(row[0]), bool(row[1])) if row else _Tables(0, has_own=False)
+    return MigrationTables(int(row[0]), bool(row[1])) if row else MigrationTables(0, has_own=False)
 
 
 def refuse_changed(status: MigrationStatus) -> None:
@@ -360,7 +366,7 @@ async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, 
             what, what_next = f"The rollback of {rollback.version}", "The schema is unchanged. Fix the cause first."
             await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
             await conn.execute(SQL["forget_migration"], {"version": rollback.version})
-            if (await _read_tables(conn)).has_own:  # a row that was copied stands in both
+            if (await read_tables(conn)).has_own:  # a row that was copied stands in both
                 await conn.execute(SQL["forget_chatops_migration"], {"version": rollback.version})
     except psycopg.Error as error:
         explained = explain(error, timeout_s=TIMEOUT_S)
