@@ -159,8 +159,8 @@ class OutagePaging:
 
     async def page_first_level(self, *, since: datetime) -> None:
         """The phones of the first levels; whom a repetition may still reach is tried again by the next call."""
-        for number, level in enumerate(self._first):
-            await self._outage_pagers.page_targets(self._line, level.outage_pagers, since=since, number=number)
+        for number in range(len(self._first)):
+            await self._page_outside_slack(number, since=since)
 
     async def page_without_slack(self, *, since: datetime, first_at: datetime, is_last_leader: bool) -> None:
         """Page by phone the levels that are due while Slack does not take the message. `first_at`: of the first pages.
@@ -169,8 +169,7 @@ class OutagePaging:
         """
         due = self._due(first_at, is_last_leader=is_last_leader)
         while self._paged < due:
-            level = self._levels[self._paged % len(self._levels)]
-            await self._outage_pagers.page_targets(self._line, level.outage_pagers, since=since, number=self._paged)
+            await self._page_outside_slack(self._paged, since=since)
             self._paged += 1
 
     def _due(self, first_at: datetime, *, is_last_leader: bool) -> int:
@@ -219,19 +218,26 @@ class OutagePaging:
         await self._outage_pagers.acknowledge()
 
     async def _page(self, channel_id: str, ts: str, number: int, *, since: datetime) -> None:
-        level, key = self._levels[number % len(self._levels)], f"{PAGED}:{number}"
+        key = f"{PAGED}:{number}"
         try:
             is_paged = await self._find(channel_id, ts, key)
         except SourceError:
-            await self._outage_pagers.page_targets(
-                self._line, level.outage_pagers, since=since, number=number
-            )  # they do not need Slack
+            await self._page_outside_slack(number, since=since)
             raise
         if is_paged:
             return
-        await self._outage_pagers.page_targets(self._line, level.outage_pagers, since=since, number=number)
-        text, blocks = view.paged_note(level)
+        await self._page_outside_slack(number, since=since)
+        text, blocks = view.paged_note(self._level(number))
         await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=key)
+
+    def _level(self, number: int) -> PagedLevel:
+        """Whom the page of this number is for, counted from 0: after the last level the first one follows."""
+        return self._levels[number % len(self._levels)]
+
+    async def _page_outside_slack(self, number: int, *, since: datetime) -> None:
+        await self._outage_pagers.page_targets(
+            self._line, self._level(number).outage_pagers, since=since, number=number
+        )
 
     async def _find(self, channel_id: str, ts: str, key: str) -> bool:
         """Whether the thread has it; where the bot may not read it, it counts as not there."""
