@@ -7,8 +7,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/dragonfly
 WORKDIR /src
-COPY requirements.txt ./
-RUN /opt/dragonfly/bin/pip install --require-hashes --only-binary :all: -r requirements.txt
+# With the extra [otel], so that OTEL_EXPORTER_OTLP_ENDPOINT is all that traces need.
+COPY requirements-otel.txt ./
+RUN /opt/dragonfly/bin/pip install --require-hashes --only-binary :all: -r requirements-otel.txt
 COPY . .
 RUN /opt/dragonfly/bin/pip install --no-deps .
 

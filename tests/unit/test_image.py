@@ -99,6 +99,17 @@ def test_the_image_starts_no_shell_between_docker_and_the_process() -> None:
     assert [json.loads(command)[0] for command in commands] == ["dragonfly"]
 
 
+def test_the_image_runs_the_locked_versions_and_can_trace() -> None:
+    product, image = (_versions(ROOT / name) for name in ("requirements.txt", "requirements-otel.txt"))
+
+    assert product.items() <= image.items()
+    assert {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"} <= image.keys()
+
+
+def _versions(path: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", path.read_text(), re.M))
+
+
 def test_the_image_holds_no_secret() -> None:
     kept = " ".join(_arguments("ARG", _instructions()) + _arguments("ENV", _instructions()))
 
@@ -135,7 +146,7 @@ def _tracked() -> Iterator[str]:
 
 def test_the_build_is_sent_the_sources_of_the_wheel_and_nothing_else() -> None:
     folders = ("backend/", "bot/", "data_in/", "playbooks/", "services/", "sql/", "tools/")
-    files = {"pyproject.toml", "README.md", "requirements.txt"}
+    files = {"pyproject.toml", "README.md", "requirements-otel.txt"}
     wanted = {
         name
         for name in _tracked()
