@@ -16,7 +16,7 @@ from bot.commands.parsing import join_words, split_words, with_service
 from bot.commands.registry import asks_for_help, find
 from bot.config.environment import require
 from bot.types import Answer, Request, Surface, Verb
-from bot.views.limits import fit_message
+from bot.views.blocks import fit_message
 from bot.views.notes import only_for_requester, with_masked_note
 from bot.views.text import code
 from playbooks.model import Risk

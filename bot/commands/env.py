@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.commands.arguments import no_more, parse_service
 from bot.facts import gather_env
 from bot.types import Answer, Block, Request
-from bot.views.blocks import actions, context, is_web_address, link_button, section
+from bot.views.blocks import actions, context, fit_message, is_web_address, link_button, section
 from bot.views.findings import SIGN, WORD, finding_data, finding_line
-from bot.views.limits import fit_message
 from bot.world import World
 from playbooks import env
 from playbooks.model import Finding, Status, worst, wrong_first

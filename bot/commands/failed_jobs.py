@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from bot.commands.arguments import parse_window, take_raw
 from bot.commands.reveal import record_raw, reveal_buttons, reveal_until
 from bot.types import Answer, Block, Request
-from bot.views.blocks import actions, command_button, context, section
+from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.findings import SIGN, WORD, unavailable_answer
-from bot.views.limits import fit_message
 from bot.views.text import code, date_token, escape, plain
 from playbooks.failed_jobs import FailureGroup, group
 from playbooks.model import Status

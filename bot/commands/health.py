@@ -9,10 +9,18 @@ from datetime import datetime
 from bot.commands.arguments import wants_all
 from bot.facts import gather_health
 from bot.types import Answer, Block, Request
-from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
+from bot.views.blocks import (
+    actions,
+    command_button,
+    context,
+    fit_message,
+    is_web_address,
+    link_button,
+    section,
+    sections,
+)
 from bot.views.diagnosis import cause_line, causes_data, since_words
 from bot.views.findings import SIGN, as_of, finding_data, finding_line, status_word, step_button
-from bot.views.limits import fit_message
 from bot.views.text import escape
 from bot.world import World
 from playbooks import health

@@ -8,9 +8,8 @@ from datetime import datetime
 from bot.commands.arguments import no_more, parse_service, wrong_word
 from bot.facts import gather_heartbeats
 from bot.types import Answer, Block, Request
-from bot.views.blocks import actions, context, section, table, without_equal
+from bot.views.blocks import actions, context, fit_message, section, table, without_equal
 from bot.views.findings import SIGN, as_of, finding_data, finding_line, step_button
-from bot.views.limits import fit_message
 from bot.views.text import escape
 from bot.world import World
 from playbooks import heartbeats

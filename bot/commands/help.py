@@ -12,8 +12,7 @@ from bot.changes import Change
 from bot.commands.match import SYNONYMS, key, match, suggest
 from bot.commands.registry import REGISTRY, find
 from bot.types import Answer, Block, Request, Surface, Verb
-from bot.views.blocks import actions, command_button, context, header, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import actions, command_button, context, fit_message, header, section, sections
 from bot.views.text import code, escape
 
 if TYPE_CHECKING:

@@ -20,13 +20,13 @@ from bot.views.blocks import (
     align,
     command_button,
     context,
+    fit_message,
     preformatted,
     section,
     sections,
 )
 from bot.views.findings import as_of
 from bot.views.incidents import incident_block, incident_line
-from bot.views.limits import fit_message
 from bot.views.run import review_line
 from bot.views.run_buttons import buttons as run_buttons
 from bot.views.run_buttons import review as review_button

@@ -17,11 +17,10 @@ from bot.commands.context import (
 )
 from bot.commands.oncall import notice_answer
 from bot.types import Answer, Attachment, Request
-from bot.views.blocks import section
+from bot.views.blocks import fit_message, section
 from bot.views.delivery import OUTAGE_ACKNOWLEDGED
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import event_words, incident_data, incidents_answer, timeline_answer
-from bot.views.limits import fit_message
 from bot.views.text import escape, plain, utc
 from services.clients.postgres.incidents import list_incidents, read_incident_record
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError

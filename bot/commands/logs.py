@@ -24,13 +24,13 @@ from bot.views.blocks import (
     clock_seconds,
     command_button,
     context,
+    fit_message,
     is_web_address,
     link_button,
     preformatted,
     section,
 )
 from bot.views.findings import finding_blocks, finding_data, findings_text, unavailable_answer
-from bot.views.limits import fit_message
 from bot.views.text import code, date_token, escape, plain
 from playbooks.checks.logs import Facts
 from playbooks.logs import Choice, check, choose, line_key

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from bot.commands.arguments import no_more
 from bot.types import Answer, Block, Request
-from bot.views.blocks import context, section, sections, table
+from bot.views.blocks import context, fit_message, section, sections, table
 from bot.views.findings import finding_data, finding_line
-from bot.views.limits import fit_message
 from bot.views.text import code, utc
 from bot.world import World
 from playbooks import migrations

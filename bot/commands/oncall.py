@@ -15,9 +15,8 @@ from bot.commands.context import ON_CALL, need_incident_service
 from bot.facts import gather_oncall, usable_schedule
 from bot.incidents.overrides import SlackOnly
 from bot.types import Answer, Block, Request
-from bot.views.blocks import context, section, sections
+from bot.views.blocks import context, fit_message, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line
-from bot.views.limits import fit_message
 from bot.views.overrides import slack_only_answer
 from bot.views.runs import refused_answer
 from bot.views.terminal import mrkdwn_text

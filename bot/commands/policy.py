@@ -17,8 +17,7 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.people import People
 from bot.types import Answer, Request
-from bot.views.blocks import context, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import context, fit_message, section, sections
 from bot.views.plan import NEEDS
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code

@@ -20,8 +20,16 @@ from bot.commands.context import need_actor, need_approval_service, need_databas
 from bot.config.environment import require
 from bot.facts import DIGEST_LINES
 from bot.types import Answer, Block, Request, Surface
-from bot.views.blocks import PREFORMATTED_LIMIT, actions, command_button, command_select, context, preformatted, section
-from bot.views.limits import fit_message
+from bot.views.blocks import (
+    PREFORMATTED_LIMIT,
+    actions,
+    command_button,
+    command_select,
+    context,
+    fit_message,
+    preformatted,
+    section,
+)
 from bot.views.text import cut, plain
 from playbooks.logs import line_key
 from services.clients.postgres.approvals import append_audit

@@ -8,9 +8,8 @@ from datetime import datetime
 from bot.commands.arguments import no_more
 from bot.facts import gather_sha
 from bot.types import Answer, Request
-from bot.views.blocks import context, section
+from bot.views.blocks import context, fit_message, section
 from bot.views.findings import SIGN, WORD, as_of, finding_data, finding_line, step_button
-from bot.views.limits import fit_message
 from bot.views.text import date_token, escape
 from bot.world import World
 from playbooks import sha

@@ -11,9 +11,8 @@ from bot.commands.context import need_database, need_right
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
 from bot.types import Answer, Block, Request
-from bot.views.blocks import actions, command_button, context, section
+from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.findings import unavailable_answer
-from bot.views.limits import fit_message
 from bot.views.text import code, date_token, escape
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_silences

@@ -10,8 +10,7 @@ from bot.commands.arguments import only, parse_reason, read_reason, read_service
 from bot.config.environment import RailwaySettings
 from bot.facts import Parameters, environment_of, gather_load
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, context, section
-from bot.views.limits import fit_message
+from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.modals import PRESETS
 from bot.views.run_buttons import confirm_dialog
 from bot.world import World

@@ -13,9 +13,8 @@ from bot.facts import read_histories
 from bot.types import Answer, Request
 from bot.views.alerts import silence_line
 from bot.views.audit import REFUSED, actor_name, reason_text, row_data
-from bot.views.blocks import actions, command_button, section, sections
+from bot.views.blocks import actions, command_button, fit_message, section, sections
 from bot.views.findings import unavailable_answer
-from bot.views.limits import fit_message
 from bot.views.plan import LINE_LIMIT
 from bot.views.run import decision_line, headline, review_line
 from bot.views.run_steps import step_line

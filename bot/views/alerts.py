@@ -9,8 +9,16 @@ from datetime import datetime
 from types import MappingProxyType
 
 from bot.types import Block
-from bot.views.blocks import actions, command_button, command_menu, context, is_web_address, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import (
+    actions,
+    command_button,
+    command_menu,
+    context,
+    fit_message,
+    is_web_address,
+    section,
+    sections,
+)
 from bot.views.text import FirstLine, code, date_token, escape, link, person, plain
 from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
 from services.domain.jobs import QueueSnapshot, pending_words

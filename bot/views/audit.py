@@ -7,8 +7,7 @@ import re
 from collections.abc import Sequence
 
 from bot.types import Answer, Attachment
-from bot.views.blocks import actions, command_button, context, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.text import code, date_token, escape
 from playbooks.model import Status
 from services.domain.audit import AuditHead, AuditReport, AuditRow, ExportedRow

@@ -10,8 +10,16 @@ from typing import Any
 
 from bot.outage_levels import PagedLevel
 from bot.types import Block
-from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import (
+    actions,
+    command_button,
+    context,
+    fit_message,
+    is_web_address,
+    link_button,
+    section,
+    sections,
+)
 from bot.views.text import FirstLine, date_token, escape, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth

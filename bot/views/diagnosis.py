@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.types import Answer, Block
-from bot.views.blocks import command_button, context, section, sections
+from bot.views.blocks import command_button, context, fit_message, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, step_button
-from bot.views.limits import fit_message
 from bot.views.text import date_token, escape
 from playbooks.doctor import Report
 from playbooks.model import Finding, NextStep, Status, wrong_first

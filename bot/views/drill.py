@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, context, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.text import date_token, escape, person
 from playbooks.model import Status
 from services.domain.alerts import MARK, Drill

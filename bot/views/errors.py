@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.types import Answer, Block
-from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, section
-from bot.views.limits import fit_message
+from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, fit_message, section
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code, escape
 from services.domain.errors import Choice, OperatorError, SourceError, UsageError

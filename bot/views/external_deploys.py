@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.types import Block
-from bot.views.blocks import actions, command_button, context, is_web_address, link_button, section
+from bot.views.blocks import actions, command_button, context, fit_message, is_web_address, link_button, section
 from bot.views.findings import SIGN, finding_line, step_section
-from bot.views.limits import fit_message
 from bot.views.text import date_token, escape
 from playbooks.model import Status
 from playbooks.verify import Step

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.types import Answer, Block
-from bot.views.blocks import command_button, context, is_web_address, link_button, section, sections
-from bot.views.limits import fit_message
+from bot.views.blocks import command_button, context, fit_message, is_web_address, link_button, section, sections
 from bot.views.text import cut_mrkdwn, date_token, escape
 from playbooks.model import Finding, NextStep, Status, worst, wrong_first
 from playbooks.verify import Step

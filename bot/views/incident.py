@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 
 from bot.types import Block
 from bot.views.alerts import next_steps
-from bot.views.blocks import actions, command_button, command_menu, context, section, sections
+from bot.views.blocks import actions, command_button, command_menu, context, fit_message, section, sections
 from bot.views.delivery import notified_words
-from bot.views.limits import fit_message
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
 from playbooks.diagnosis import BLAMED_FOR, RAN_WELL
 from services.domain.alerts import CALM, read_page_line

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.incident import headline
-from bot.views.limits import fit_message
 from bot.views.text import DATE_AND_TIME, date_token, escape, person
 from playbooks.model import Status
 from services.domain.alerts import read_page_line

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, context, section
-from bot.views.limits import fit_message
+from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.text import date_token, escape, mention
 from playbooks.model import Status
 from services.domain.oncall import Override

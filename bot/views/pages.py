@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.types import Block
-from bot.views.blocks import actions, command_button, context, message_button, section, sections
+from bot.views.blocks import (
+    actions,
+    command_button,
+    context,
+    fit_message,
+    message_button,
+    section,
+    sections,
+    shorten_ids,
+)
 from bot.views.incident import LINE_LIMIT, Content, headline, owner_buttons, phone_line
 from bot.views.incident import details as incident_details
-from bot.views.limits import fit_message, shorten_ids
 from bot.views.plan import plan_lines
 from bot.views.run_buttons import buttons, details
 from bot.views.text import FirstLine, channel_name, escape, mention, person

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.findings import step_button
-from bot.views.limits import fit_message
 from bot.views.text import code, escape, link, person
 from playbooks.model import NoPlan, Plan, Risk, Status, encode_plan
 from playbooks.steps import Step

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, clock, command_button, context, section
-from bot.views.limits import fit_message
+from bot.views.blocks import actions, clock, command_button, context, fit_message, section
 from bot.views.modals import Choice
 from bot.views.text import BUTTON_LIMIT, date_token, escape, plain
 from playbooks.model import Status

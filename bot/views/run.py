@@ -12,9 +12,18 @@ from datetime import datetime
 from typing import NamedTuple
 
 from bot.types import Block
-from bot.views.blocks import actions, command_menu, context, section, sections
+from bot.views.blocks import (
+    TOTAL_LIMIT,
+    actions,
+    characters,
+    command_menu,
+    context,
+    fit_message,
+    section,
+    sections,
+    shorten_ids,
+)
 from bot.views.golden_path import mission_blocks
-from bot.views.limits import TOTAL_LIMIT, characters, fit_message, shorten_ids
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
 from bot.views.run_buttons import buttons, done_menu, self_approve, veto
 from bot.views.run_buttons import review as review_button

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.types import Block
-from bot.views.blocks import context, sections
-from bot.views.limits import characters
+from bot.views.blocks import characters, context, sections
 from bot.views.text import escape, plain
 from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, describe_stored
 from services.domain.runs import Run, RunStep, StepState

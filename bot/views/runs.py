@@ -8,10 +8,9 @@ from typing import Any
 
 from bot.types import Answer, Block
 from bot.views.audit import row_data, row_line
-from bot.views.blocks import actions, command_button, context, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.findings import as_of, step_button
 from bot.views.golden_path import mission_blocks
-from bot.views.limits import fit_message
 from bot.views.pages import Called, called_line
 from bot.views.plan import LINE_LIMIT, plan_lines
 from bot.views.run import decision_line, headline, review_line, sign

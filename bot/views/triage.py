@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.types import Block
-from bot.views.blocks import actions, command_button, context, link_button, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, link_button, section, sections
 from bot.views.diagnosis import cause_line, since_words
 from bot.views.findings import SIGN
-from bot.views.limits import fit_message
 from bot.views.text import date_token, escape
 from playbooks import doctor
 from playbooks.model import NextStep, wrong_first

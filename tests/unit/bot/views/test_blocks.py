@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.types import Block
 from bot.views import blocks
-from bot.views.limits import MAX_BLOCKS, TEXT_LIMIT, TOTAL_LIMIT, characters, fit_message
+from bot.views.blocks import MAX_BLOCKS, TEXT_LIMIT, TOTAL_LIMIT, characters, fit_message
 from bot.views.text import escape, plain
 from services.sandbox.slack.limits import violations
 
