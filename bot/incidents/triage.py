@@ -21,7 +21,7 @@ from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.rollback_offer import read_offer
-from bot.views import triage as view
+from bot.views import diagnosis as view
 from bot.world import World
 from playbooks import doctor
 from playbooks.recent_changes import Changes, recent_changes

@@ -1,17 +1,29 @@
-"""Causes as messages: one first, what to do about it, and what follows from it folded behind a button."""
+"""The doctor's causes as a message: one first, what to do about it, and what follows from it folded behind a button.
+
+Also the one message that the bot writes in an incident's thread by itself, edited as its parts arrive.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from bot.types import Answer, Block
-from bot.views.blocks import command_button, context, fit_message, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, link_button, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, step_button
 from bot.views.text import date_token, escape
+from playbooks import doctor
 from playbooks.doctor import Report
 from playbooks.model import Finding, NextStep, Status, wrong_first
 from playbooks.prod_gate import is_explained
-from playbooks.root_causes import Cause, Diagnosed, Diagnosis
+from playbooks.recent_changes import Changes
+from playbooks.rollback_advice import choose_remedy, find_cause
+from playbooks.rollback_candidates import Candidate
+from playbooks.root_causes import Cause, Diagnosed, Diagnosis, Kind
+from services.domain.deployments import DeploymentStatus
+from services.domain.services import Service, log_links
+from services.domain.text import clock_time, counted
 
 TITLE_LIMIT, DETAIL_LIMIT = 200, 300
 SHOWN = 12  # findings with a block of their own; the rest shares sections
@@ -118,3 +130,178 @@ def _loud(findings: Sequence[Finding], offered: Sequence[NextStep | None]) -> li
 
 def _open(gates: Sequence[Finding]) -> int:
     return sum(one.status is Status.OK for one in gates)
+
+
+Content = tuple[str, list[Block]]
+
+LINE_LIMIT = 160  # characters of one line below the first
+CHANGE_LIMIT = 100  # of a change: three lines on a phone
+CHANGES_SHOWN = 3  # changes, and findings that no cause explains; their commands have them all
+OF_THE_DATABASE = (Kind.DATABASE, Kind.NO_ACCESS, Kind.NO_WRITES, Kind.MIGRATIONS, Kind.PERMISSIONS)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part that could not be read, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class TriageFacts:
+    """What is known so far; None: it is being read. `candidates`: where the service could go back to, best first."""
+
+    changes: Changes | Missing | None = None
+    report: doctor.Report | Missing | None = None
+    candidates: Sequence[Candidate] | Missing | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return None not in (self.changes, self.report, self.candidates)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button.
+
+    `began`: when the problem began and what shows it; None while that is not known."""
+
+    diagnosis: str | None
+    remedy: str | None
+    began: tuple[datetime, str] | None = None
+
+
+def find_cause_of(parts: TriageFacts, services: Sequence[Service]) -> Diagnosis | None:
+    """The cause that fits the incident, once the doctor has answered."""
+    return find_cause(parts.report.diagnosed, services) if isinstance(parts.report, doctor.Report) else None
+
+
+def summary_of(parts: TriageFacts, services: Sequence[Service]) -> Summary:
+    """What the root message takes over."""
+    cause = find_cause_of(parts, services)
+    if cause is None:
+        return Summary(None, None, _api_began(parts) if [*services] == [Service.API] else None)
+    since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
+    remedy = _remedy(parts, cause)
+    return Summary(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
+
+
+def _began(parts: TriageFacts, cause: Cause) -> tuple[datetime, str] | None:
+    """The last beat where none of the service's workers is left, since when the database has not answered, or the end
+    of the API."""
+    if cause.kind is Kind.DATABASE and cause.since is not None:
+        return cause.since, "the database stopped answering"
+    if cause.service is Service.API:
+        return _api_began(parts)
+    if cause.service is None:
+        return None
+    found, short = _evidence(parts), cause.service.short
+    beats, state = found.get(f"heartbeats.{short}", {}), found.get(f"deployment.{short}", {})
+    last = beats.get("last_beat_at")
+    is_gone = beats.get("beating") == [] or (state.get("running") == 0 and bool(state.get("crashed")))
+    return (datetime.fromisoformat(last), f"last heartbeat of {short}") if is_gone and isinstance(last, str) else None
+
+
+def _api_began(parts: TriageFacts) -> tuple[datetime, str] | None:
+    """When Railway saw it crash, else the bot's last good check."""
+    found = _evidence(parts)
+    state, health = found.get("deployment.api", {}), found.get("api.health", {})
+    crashed_at, well_until = state.get("latest_status_at"), health.get("well_until")
+    if state.get("latest_status") == DeploymentStatus.CRASHED and isinstance(crashed_at, str):
+        return datetime.fromisoformat(crashed_at), "Railway saw api crash"
+    return (datetime.fromisoformat(well_until), "last good check of api") if isinstance(well_until, str) else None
+
+
+def _evidence(parts: TriageFacts) -> dict[str, Mapping[str, object]]:
+    """Of each check, by its name; nothing while the doctor has not answered."""
+    report = parts.report
+    known = report.diagnosed.findings if isinstance(report, doctor.Report) else ()
+    return {finding.check: finding.evidence for finding in known}
+
+
+def diagnosis_message(parts: TriageFacts, services: Sequence[Service], ref: str | None) -> Content:
+    """`ref`: Supabase's project, None where it is not known. The first line is the cause and what to do about it."""
+    cause = find_cause_of(parts, services)
+    first = _first(parts, cause)
+    lines = [line for line in (*_others(parts, cause), *_changes(parts), *_missing(parts)) if line]
+    blocks = [section(first), *sections(lines), *actions(_buttons(parts, cause, services, ref))]
+    if not parts.is_complete:
+        blocks.append(context("Still collecting data. This message will be updated."))
+    return fit_message("\n".join([first, *lines]), blocks)
+
+
+def _first(parts: TriageFacts, cause: Diagnosis | None) -> str:
+    if cause is not None:
+        title = f"{escape(cause.finding.title, limit=200).rstrip('.')}{since_words(cause.cause)}"
+        return f"🔎 *Most likely: {title}.* {escape(cause.finding.detail, limit=LINE_LIMIT)}".strip()
+    if isinstance(parts.report, doctor.Report):
+        wrong = wrong_first(parts.report.wrong)
+        if wrong:
+            return f"🔎 *Most likely: {escape(wrong[0].title, limit=200)}.* The cause is unknown."
+        return "🔎 *No cause found:* all checks that could run pass now."
+    return "🔎 *Diagnosis:* reading deployments, logs and the database…"
+
+
+def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
+    """What follows from the cause as a number, other causes, and what none of them explains."""
+    if not isinstance(parts.report, doctor.Report):
+        return
+    if cause is not None and cause.words:
+        yield cause.words
+    for one in parts.report.diagnosed.diagnoses:
+        if one is not cause:
+            yield f"Also: {cause_line(one.cause)}"
+    wrong = wrong_first(parts.report.wrong)[0 if cause else 1 :]
+    for finding in wrong[:CHANGES_SHOWN]:
+        yield f"{SIGN[finding.status]} {escape(finding.title, limit=LINE_LIMIT)}"
+    if wrong[CHANGES_SHOWN:]:
+        yield f"… {counted(len(wrong) - CHANGES_SHOWN, 'more finding')}"
+
+
+def _changes(parts: TriageFacts) -> Iterator[str]:
+    """Newest first: what was changed last most often broke it."""
+    if not isinstance(parts.changes, Changes):
+        return
+    happenings = parts.changes.happenings
+    if not happenings and not parts.changes.unknown:
+        yield "No deployments, migrations or runs in the last 2 h."
+    lines = [f"• {date_token(one.at, '{time}')} {escape(_short(one.words))}" for one in happenings[:CHANGES_SHOWN]]
+    if happenings[CHANGES_SHOWN:]:
+        lines[-1] += f" (+ {len(happenings) - CHANGES_SHOWN} more)"
+    yield from lines
+    for words in parts.changes.unknown[:CHANGES_SHOWN]:
+        yield f"❔ unknown: {escape(words, limit=LINE_LIMIT)}"
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= CHANGE_LIMIT else f"{words[: CHANGE_LIMIT - 1].rstrip()}…"
+
+
+def _missing(parts: TriageFacts) -> Iterator[str]:
+    named = {"recent changes": parts.changes, "the doctor": parts.report, "earlier versions": parts.candidates}
+    for name, part in named.items():
+        if isinstance(part, Missing):
+            yield f"❔ unknown: {name}, {escape(part.why, limit=LINE_LIMIT)}"
+
+
+def _buttons(parts: TriageFacts, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:
+    """What to do, then where to look: at most eight, some of them links."""
+    one = cause.cause.service if cause and cause.cause.service else services[0] if len(services) == 1 else None
+    remedy = _remedy(parts, cause) if cause else None
+    first = [command_button(remedy.label, remedy.command or "", style="primary")] if remedy else []
+    url = cause.finding.next_step.url if cause and cause.finding.next_step else None
+    first += [link_button(cause.finding.next_step.label, url)] if cause and cause.finding.next_step and url else []
+    read_steps = (
+        [("Logs", f"logs {one.short}"), ("Changes", f"deployments {one.short}")] if one else [("Changes", "runs")]
+    )
+    links = log_links(ref) if ref and cause and cause.cause.kind in OF_THE_DATABASE else {}
+    return [
+        *first,
+        *(command_button(label, line) for label, line in [*read_steps, ("Doctor", "doctor")]),
+        *(link_button(f"Supabase: {label.lower()}", url) for label, url in links.items()),
+    ]
+
+
+def _remedy(parts: TriageFacts, cause: Diagnosis) -> NextStep | None:
+    known = parts.candidates
+    return choose_remedy(cause, () if known is None or isinstance(known, Missing) else known)

@@ -9,10 +9,9 @@ from bot.drill_decide import Call, report
 from bot.outage_levels import PagedLevel
 from bot.views import delivery, drill, overrides, pages
 from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, page_line
-from bot.views.diagnosis import doctor_answer, gate_answer
+from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, doctor_answer, gate_answer
 from bot.views.incident import called_message, incident_message, late_call, page_over, reminder
 from bot.views.incidents import done_answer, incidents_answer, joined_answer, timeline_answer
-from bot.views.triage import Missing, TriageFacts, diagnosis_message
 from playbooks import doctor
 from playbooks.recent_changes import Changes, Happening
 from services.domain.alerts import AlertState, Severity
@@ -42,8 +41,8 @@ from tests.unit.bot.incidents.builders import (
 from tests.unit.bot.test_drill_decide import DRILL, FIRED, SECOND, after
 from tests.unit.bot.views.test_delivery import AT, SILENT, health
 from tests.unit.bot.views.test_diagnosis import gates
+from tests.unit.bot.views.test_diagnosis_triage import BEFORE, INGEST
 from tests.unit.bot.views.test_incident import FULL, PAGES, told
-from tests.unit.bot.views.test_triage import BEFORE, INGEST
 from tests.unit.playbooks.test_diagnosis import CASES, STOPPED, WELL
 
 GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.triage import TriageFacts, diagnosis_message
+from bot.views.diagnosis import TriageFacts, diagnosis_message
 from playbooks import doctor
 from playbooks.checks import oncall
 from playbooks.recent_changes import Changes

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.triage import Missing, TriageFacts, diagnosis_message, summary_of
+from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, summary_of
 from playbooks import doctor
 from playbooks.model import Finding, Status
 from playbooks.recent_changes import Changes, Happening
