@@ -20,7 +20,7 @@ from playbooks.checks.settings import DISABLED_BY, Group
 from playbooks.model import Finding, NoPlan, Plan
 from playbooks.recent_changes import LOOK_BACK, Facts
 from services.clients import git
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import alerts
 from services.clients.postgres.approvals import list_locks
 from services.clients.postgres.deployments import list_replica_changes

@@ -14,7 +14,7 @@ from bot.admission import Admission, PublicAnswers
 from bot.config.environment import ApiSettings, DatabaseSettings, RailwaySettings, Settings, SlackSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres.pool import Connection, Database

@@ -21,7 +21,7 @@ from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from playbooks.last_deploys import Facts as Deploys
 from playbooks.last_deploys import deployed_at, last_deploys, remember_deployments
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import approvals, operated
 from services.clients.postgres.operated import list_exposures, list_job_outcomes, list_lock_waits, read_server
 from services.clients.postgres.pool import Connection

@@ -16,7 +16,7 @@ from bot.views.findings import finding_data, findings_answer, unavailable_answer
 from bot.views.text import cut, plain
 from playbooks.intake import Facts, check, check_batch
 from playbooks.model import Finding
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.operated import find_batches, list_batches, list_intake_events, list_row_faults
 from services.domain.errors import Unavailable
 from services.domain.intake import Batch, IntakeEvent, RowFault

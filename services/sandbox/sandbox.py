@@ -13,7 +13,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret
 from services.sandbox import environment

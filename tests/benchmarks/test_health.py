@@ -13,7 +13,7 @@ import pytest
 from bot.commands.dispatch import run
 from bot.types import Request
 from bot.world import World
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.operated import read_heartbeats
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import median, ms, seconds, show

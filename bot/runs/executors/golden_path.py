@@ -36,7 +36,7 @@ from playbooks.steps import (
     VerifySampleData,
     VerifySampleRows,
 )
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.operated import find_golden_batch, read_heartbeats, remove_golden_batch
 from services.clients.postgres.pool import Connection
 from services.domain.errors import SourceError, Unavailable

@@ -17,7 +17,7 @@ import pytest
 from bot.config.environment import Settings
 from bot.world import World
 from playbooks.checks.api import NEEDED
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.pool import Database
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind

@@ -27,7 +27,7 @@ from bot.views.terminal import answer_text
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.leases import take_lease
 from services.clients.postgres.pool import Database
 from services.clients.railway.client import RailwayClient

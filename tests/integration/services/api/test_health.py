@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 
 from services.api.access import KEY_HEADER
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import writes
 from services.clients.postgres.pool import Connection
 from services.domain.secrets import Secret

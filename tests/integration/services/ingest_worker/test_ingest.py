@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from services.clients.dragonfly_api import DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret

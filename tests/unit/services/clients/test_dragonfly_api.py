@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from services.clients.dragonfly_api import MAX_ANSWER_BYTES, DragonflyApi
+from services.clients.dragonfly_api.client import DragonflyApi
+from services.clients.dragonfly_api.http import MAX_ANSWER_BYTES
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 

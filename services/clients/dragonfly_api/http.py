@@ -1,4 +1,4 @@
-"""Calls the Dragonfly API over HTTP and turns its answers into the words of the domain."""
+"""Asks the API over HTTP within limits of time and size, and reads its JSON; each system's reader knows what to ask."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import httpx
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import AfterValidator, BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import ErrorDetails
 
 from services.clients.tls import trusted_authorities
 from services.domain.errors import REFUSED, SourceError
-from services.domain.health import ApiHealth, Endpoint, IntakeHealth
-from services.domain.intake import Batch
 from services.domain.masking import mask_message
 from services.domain.secrets import Secret
 from services.domain.text import clean_text
@@ -33,11 +24,11 @@ MAX_ANSWER_BYTES = 1_000_000  # our longest answer has a few hundred; a proxy's 
 MAX_WHY_LENGTH = 300
 
 
-class DragonflyApi:
-    """The API at `base_url`, asked over a new connection each time; close it with `aclose()`, or use it in a `with`.
+class ApiHttp:
+    """The API at `base_url`, asked over a new connection each time; close it with `aclose()`.
 
-    Every method raises `SourceError("API", …)` when no usable answer comes within `timeout_s` seconds, however slowly
-    its bytes arrive. Proxy variables of the environment are honoured only for other machines.
+    `send` raises `SourceError("API", …)` when no usable answer comes within `timeout_s` seconds, however slowly its
+    bytes arrive. Proxy variables of the environment are honoured only for other machines.
     """
 
     def __init__(
@@ -45,8 +36,8 @@ class DragonflyApi:
         base_url: str,
         api_key: Secret | None,
         *,
-        timeout_s: float = 5.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        timeout_s: float,
+        transport: httpx.AsyncBaseTransport | None,
     ) -> None:
         self._api_key = api_key
         self._timeout_s = timeout_s
@@ -62,72 +53,24 @@ class DragonflyApi:
             trust_env=base.host not in ("127.0.0.1", "localhost", "::1"),
         )
 
-    async def read_health(self) -> ApiHealth:
-        """`GET /api/health`. A 503 with the usual body is an answer: the API lives, its database does not."""
-        response, elapsed_ms = await self._send("GET", "api/health", accept=(200, 503))
-        answer = _parse(_HealthAnswer, response)
-        return ApiHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
-
-    async def read_intake_health(self) -> IntakeHealth:
-        """`GET /api/v1/intake/health`; a 503 with the usual body is an answer too."""
-        response, elapsed_ms = await self._send("GET", "api/v1/intake/health", accept=(200, 503))
-        answer = _parse(_IntakeAnswer, response)
-        return IntakeHealth(http_status=response.status_code, elapsed_ms=elapsed_ms, **dict(answer))
-
-    async def read_endpoints(self) -> frozenset[Endpoint]:
-        """What `GET /openapi.json` lists, asked with our key where we have one; a document kept from us raises."""
-        headers = self._key_header() if self._api_key else {}
-        response, _ = await self._send("GET", "openapi.json", accept=(200,), headers=headers)
-        paths = _parse(_OpenApiAnswer, response).paths
-        return frozenset(Endpoint(method.upper(), path) for path, methods in paths.items() for method in methods)
-
-    async def upload_csv(
-        self, name: str, content: bytes, source_system: str = "simplicity", *, is_golden_path: bool = False
-    ) -> str:
-        """Upload one file and return its batch id. Not repeated on failure: the API refuses a file it knows (409).
-
-        `is_golden_path` marks it as test data of ours, which is never enforced.
-        """
-        response, _ = await self._send(
-            "POST",
-            "api/v1/intake/upload",
-            accept=(202,),
-            headers=self._key_header(),
-            files={"file": (name, content, "text/csv")},
-            data={"source_system": source_system, "golden_path": "true" if is_golden_path else "false"},
-        )
-        try:
-            return _parse(_UploadAnswer, response).batch_id
-        except SourceError as error:
-            error.outcome_unknown = True  # it was accepted, and the answer is something in between's
-            raise
-
-    async def read_batch(self, batch_id: str) -> Batch:
-        """`GET /api/v1/intake/batches/{id}`: the batch with the counts of its rows so far."""
-        path = f"api/v1/intake/batches/{batch_id}"
-        response, _ = await self._send("GET", path, accept=(200,), headers=self._key_header())
-        return Batch(**dict(_parse(_BatchAnswer, response)))
-
     async def aclose(self) -> None:
         """Close the connections; calling it twice is harmless."""
         await self._http.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def _key_header(self) -> dict[str, str]:
+    def key_header(self) -> dict[str, str]:
+        """Raises SourceError without a key."""
         if self._api_key is None:
             raise SourceError(SOURCE, "DRAGONFLY_API_KEY is not set, so the intake cannot be used")
         return {KEY_HEADER: self._api_key.reveal()}
 
-    async def _send(
+    def key_header_if_known(self) -> dict[str, str]:
+        """Empty without a key: what is asked may be open to everyone."""
+        return self.key_header() if self._api_key else {}
+
+    async def send(
         self, method: str, path: str, *, accept: tuple[int, ...], **request: Any
     ) -> tuple[httpx.Response, float]:
+        """The answer, if its status is among `accept`, and how many milliseconds it took."""
         started = time.perf_counter()
         changes = method != "GET"
         try:
@@ -174,42 +117,8 @@ def _unless_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
 Lenient = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for what is not said, or said in another way
 
 
-class _HealthAnswer(BaseModel):
-    """Of another version of the API some of it may be missing: only what needs it does without."""
-
-    status: Text
-    environment: Lenient[Text] = None
-    git_sha: Lenient[Text] = None
-    db_connected: Lenient[bool] = None
-    timestamp: Lenient[AwareDatetime] = None
-    db_writable: Lenient[bool] = None
-
-
-class _IntakeAnswer(BaseModel):
-    """The runbook's own answer has neither of the last two."""
-
-    status: Text
-    db_connected: Lenient[bool] = None
-    pending_jobs: Lenient[int] = None
-    last_batch_at: Lenient[AwareDatetime] = None
-
-
 class _UploadAnswer(BaseModel):
     batch_id: Text
-
-
-class _BatchAnswer(BaseModel):
-    id: Text
-    status: Text
-    source_system: Text
-    created_at: AwareDatetime
-    row_count: int
-    validated: int
-    failed: int
-
-
-class _OpenApiAnswer(BaseModel):
-    paths: dict[str, dict[str, Any]]
 
 
 class _ErrorDetail(BaseModel):
@@ -218,26 +127,51 @@ class _ErrorDetail(BaseModel):
 
 
 class _ErrorAnswer(BaseModel):
-    error: _ErrorDetail
+    """`{error: {what, why}}`; the system `civil` has `{error, message}`, both text."""
+
+    error: _ErrorDetail | str
+    message: str = ""
+
+    @property
+    def words(self) -> str:
+        detail = self.error
+        parts = (detail, self.message) if isinstance(detail, str) else (detail.what, detail.why)
+        return ": ".join(part for part in parts if part)
 
 
-def _parse(model: type[_Model], response: httpx.Response) -> _Model:
+def parse_answer(model: type[_Model], response: httpx.Response) -> _Model:
+    """Raises SourceError, with the names of the fields that do not fit."""
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:
         # Railway's edge answers with its own page while no process listens.
-        faults = ", ".join(sorted({".".join(map(str, fault["loc"])) or "not JSON" for fault in error.errors()}))
+        faults = ", ".join(sorted({_fault(fault) for fault in error.errors()}))
         why = f"HTTP {response.status_code} with an answer that is not the API's own ({faults})"
         status = response.status_code
         raise SourceError(SOURCE, why, retryable=status >= 500, http_status=status) from None
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """The field, or what is wrong with the whole."""
+    whole = "not JSON" if fault["type"] == "json_invalid" else fault["msg"].removeprefix("Value error, ")
+    return ".".join(map(str, fault["loc"])) or whole
+
+
+def parse_upload(response: httpx.Response) -> str:
+    """The id of the batch that an accepted upload became."""
+    try:
+        return parse_answer(_UploadAnswer, response).batch_id
+    except SourceError as error:
+        error.outcome_unknown = True  # it was accepted, and the answer is something in between's
+        raise
 
 
 def _refusal(response: httpx.Response, *, changes: bool) -> SourceError:
     status = response.status_code
     why, is_its_own = f"HTTP {status}", False
     with suppress(ValidationError):
-        detail = _ErrorAnswer.model_validate_json(response.content).error
-        why = f"HTTP {status}: {mask_message(f'{detail.what}: {detail.why}')}"[:MAX_WHY_LENGTH]
+        words = _ErrorAnswer.model_validate_json(response.content).words
+        why = f"HTTP {status}: {mask_message(words)}"[:MAX_WHY_LENGTH]
         is_its_own = True
     # A proxy that gave up waiting answers too, and the API may have finished behind it.
     is_certain = status in REFUSED or (is_its_own and status < 500)

@@ -1,0 +1,179 @@
+"""The API of the system `civil`; which vintage it is shows in an answer's keys, never in its version.
+
+Left alone, because they answer wrongly on a system that is well: /api/ready, /api/health/system, /api/health/jobs,
+/api/metrics and /api/v1/system/status. /api/v1/intake/health always says the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+import httpx
+from pydantic import AwareDatetime, BaseModel, model_validator
+
+from services.clients.dragonfly_api.http import ApiHttp, Lenient, Text, parse_answer, parse_upload
+from services.domain.errors import SourceError
+from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.intake import Batch
+from services.domain.services import is_sha
+
+
+class CivilReader:
+    """Reads the answers of both vintages."""
+
+    async def read_health(self, http: ApiHttp) -> ApiHealth:
+        """`GET /api/health` asks no database, so `GET /readyz` is asked as well; `GET /health` may tell the commit."""
+        (response, elapsed_ms), connected, git_sha = await asyncio.gather(
+            http.send("GET", "api/health", accept=(200, 503)), _reaches_database(http), _commit(http)
+        )
+        answer = parse_answer(_HealthAnswer, response)
+        return ApiHealth(
+            http_status=response.status_code,
+            status=answer.word,
+            environment=answer.data.environment,
+            git_sha=git_sha,
+            db_connected=connected,
+            timestamp=answer.data.timestamp,
+            elapsed_ms=elapsed_ms,
+        )
+
+    async def read_intake_health(self, http: ApiHttp) -> IntakeHealth:
+        """`GET /api/v1/intake/state`, which counts the batches. That rows get in, no answer of this API tells."""
+        headers = http.key_header_if_known()
+        response, elapsed_ms = await http.send("GET", "api/v1/intake/state", accept=(200, 503), headers=headers)
+        answer = parse_answer(_StateAnswer, response)
+        return IntakeHealth(
+            http_status=response.status_code,
+            status="ok" if answer.ok else "not ok",
+            db_connected=answer.ok,
+            pending_jobs=answer.data.queue_depth if answer.data else None,
+            last_batch_at=answer.data.last_batch_at if answer.data else None,
+            elapsed_ms=elapsed_ms,
+        )
+
+    async def upload_csv(self, http: ApiHttp, name: str, content: bytes, source_system: str, *, mark: bool) -> str:  # noqa: ARG002 - this system has no mark
+        """200. The same file again is another batch."""
+        response, _ = await http.send(
+            "POST",
+            "api/v1/intake/upload",
+            accept=(200, 201, 202),
+            headers=http.key_header(),
+            params={"source": source_system},
+            files={"file": (name, content, "text/csv")},
+        )
+        return parse_upload(response)
+
+    async def read_batch(self, http: ApiHttp, batch_id: str) -> Batch:
+        """`GET /api/v1/intake/batch/{id}`: both vintages have it."""
+        path = f"api/v1/intake/batch/{batch_id}"
+        response, _ = await http.send("GET", path, accept=(200,), headers=http.key_header())
+        answer = parse_answer(_BatchAnswer, response)
+        return Batch(
+            id=answer.id,
+            status=answer.status,
+            source_system=answer.source,
+            created_at=answer.created_at,
+            row_count=answer.total_rows,
+            validated=answer.valid_rows,
+            failed=answer.error_rows,
+        )
+
+
+async def _reaches_database(http: ApiHttp) -> bool:
+    """What `GET /readyz` says; 503 means not. Raises SourceError where an answer has the keys of neither vintage."""
+    try:
+        response, _ = await http.send("GET", "readyz", accept=(200, 503))
+        answer = parse_answer(_ReadyAnswer, response)
+    except SourceError as error:
+        why = f"GET /readyz: {error.why}"
+        raise SourceError(error.source, why, retryable=error.retryable, http_status=error.http_status) from error
+    return response.status_code == httpx.codes.OK and answer.reaches_database
+
+
+async def _commit(http: ApiHttp) -> str | None:
+    """The commit that `GET /health` tells, in the vintage that does; a word that is no commit is none."""
+    try:
+        response, _ = await http.send("GET", "health", accept=(200, 503))
+        sha = parse_answer(_LivenessAnswer, response).sha
+    except SourceError:
+        return None  # the rest of the health stands without it
+    return sha.lower() if sha and is_sha(sha.lower()) else None
+
+
+class _HealthData(BaseModel):
+    status: Lenient[Text] = None
+    environment: Lenient[Text] = None
+    timestamp: Lenient[AwareDatetime] = None
+
+
+class _HealthAnswer(BaseModel):
+    ok: bool
+    data: _HealthData
+    degraded: Lenient[object] = None
+
+    @property
+    def word(self) -> str:
+        """`ok`, or what it says instead."""
+        if self.ok and not self.degraded:
+            return "ok"
+        return "degraded" if self.ok or not self.data.status or self.data.status == "ok" else self.data.status
+
+
+class _ReadyServices(BaseModel):
+    database: Lenient[Text] = None
+
+
+class _ReadyAnswer(BaseModel):
+    """`ready` and `database` in December, `status` and `services` in January; without them it is no answer."""
+
+    ready: Lenient[bool] = None
+    database: Lenient[Text] = None
+    status: Lenient[Text] = None
+    services: Lenient[_ReadyServices] = None
+
+    @model_validator(mode="after")
+    def _of_a_known_vintage(self) -> Self:
+        if self.ready is None and self.status is None:
+            raise ValueError("neither ready nor status")
+        return self
+
+    @property
+    def reaches_database(self) -> bool:
+        if self.ready is not None:
+            return self.ready and (self.database is None or self.database.startswith("ok"))
+        database = self.services.database if self.services else None
+        return self.status == "ready" and database in (None, "connected")
+
+
+class _LivenessAnswer(BaseModel):
+    sha: Lenient[Text] = None
+
+
+class _StateData(BaseModel):
+    total_batches: int
+    queue_depth: Lenient[int] = None
+    last_batch_at: Lenient[AwareDatetime] = None
+
+
+class _StateAnswer(BaseModel):
+    """Counts without `ok` prove nothing, and neither does `ok` without counts."""
+
+    ok: bool
+    data: _StateData | None
+
+    @model_validator(mode="after")
+    def _counts_where_ok(self) -> Self:
+        if self.ok and self.data is None:
+            raise ValueError("no counts")
+        return self
+
+
+class _BatchAnswer(BaseModel):
+    id: Text
+    status: Text
+    source: Text
+    created_at: AwareDatetime
+    total_rows: int
+    valid_rows: int
+    error_rows: int
