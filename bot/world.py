@@ -19,6 +19,7 @@ from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import tables_counted_by
+from services.clients.postgres.systems import read_system
 from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
 from services.domain.database import ConnectionUse, MigrationStatus, ServerFacts
@@ -73,7 +74,9 @@ def _database(settings: Settings) -> Database | None:
     group = settings.database
     if not isinstance(group, DatabaseSettings):
         return None
-    return Database.connect_lazily(group.url, application_name="dragonfly-bot", timeout_s=settings.source_timeout_s)
+    return Database.connect_lazily(
+        group.url, application_name="dragonfly-bot", timeout_s=settings.source_timeout_s, recognize=read_system
+    )
 
 
 def _railway(settings: Settings) -> RailwayClient | None:

@@ -73,6 +73,7 @@ AFFECTED: Mapping[str, str] = {
     "runs": "runs, run, cancel, and every change",
     "service_acts": "who stopped or deployed a service, in alerts and health",
     "silences": "the alerts, silence",
+    "systems": "recognizing the operated system",
     "service_locks": "unlock, deploy and rollback",
     "timeline": "the timelines of incidents",
     "uploads": "uploads, intake",

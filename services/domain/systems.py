@@ -41,12 +41,43 @@ SYSTEMS = (RUNBOOK, CIVIL)
 TABLES = frozenset(column.rpartition(".")[0] for system in SYSTEMS for column in system.columns)
 
 
-def recognize(columns: Collection[str]) -> System | None:
-    """The system whose columns are all there; None for an unknown one."""
-    return next((system for system in SYSTEMS if system.columns <= set(columns)), None)
+_SHOWN = 5  # missing columns
 
 
-def missing_columns(columns: Collection[str]) -> tuple[System, list[str]]:
-    """The system that comes nearest, and which of its columns are not there."""
-    nearest = min(SYSTEMS, key=lambda system: len(system.columns - set(columns)) / len(system.columns))
-    return nearest, sorted(nearest.columns - set(columns))
+@dataclass(frozen=True)
+class Recognition:
+    """What a database shows. `system`: the one that stands there, None for an unknown one. `adopted`: the name under
+    which the bot was installed there, None where it was not or our role may not see it.
+
+    `nearest` is always one: `system`, or the one that comes nearest, of which the columns `missing` are not there.
+    """
+
+    system: System | None
+    adopted: str | None
+    nearest: System
+    missing: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing may be changed there; None when the system is the one for which the bot was installed."""
+        if self.system is None:
+            shown = ", ".join(self.missing[:_SHOWN])
+            more = f" and {len(self.missing) - _SHOWN} more" if len(self.missing) > _SHOWN else ""
+            return f"the database holds an unknown system: {self.nearest.name} would have {shown}{more}"
+        if self.adopted not in (None, self.system.name):
+            return f"the database holds the system {self.system.name}, and the bot was installed for {self.adopted}"
+        return None
+
+
+def recognize(columns: Collection[str], *, adopted: str | None = None) -> Recognition:
+    """The system whose columns are all there; the adopted one where there are several."""
+    fitting = [system for system in SYSTEMS if system.columns <= set(columns)]
+    if fitting:
+        system = next((one for one in fitting if one.name == adopted), fitting[0])
+        return Recognition(system, adopted, system)
+    nearest = min(SYSTEMS, key=lambda system: _missing_share(system, columns, adopted))
+    return Recognition(None, adopted, nearest, tuple(sorted(nearest.columns - set(columns))))
+
+
+def _missing_share(system: System, columns: Collection[str], adopted: str | None) -> tuple[bool, float]:
+    return system.name != adopted, len(system.columns - set(columns)) / len(system.columns)

@@ -1,12 +1,3 @@
--- name: list_standing_columns
--- The columns of the tables by which a system is recognized, as schema.table.column. The catalogue is visible to every role.
-SELECT nspname || '.' || relname || '.' || attname AS name
-FROM pg_attribute
-JOIN pg_class ON pg_class.oid = attrelid AND relkind IN ('r', 'p')
-JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE attnum > 0 AND NOT attisdropped AND nspname || '.' || relname = ANY (%(tables)s::text[])
-ORDER BY name;
-
 -- name: has_bot_role
 -- Whether the role stands already, and whether it passes row-level security.
 SELECT rolbypassrls FROM pg_roles WHERE rolname = 'dragonfly_bot';

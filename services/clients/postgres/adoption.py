@@ -39,9 +39,10 @@ from services.clients.postgres.migrations import (
 )
 from services.clients.postgres.pool import Connection, connect
 from services.clients.postgres.queries import SQL, SQL_DIRECTORY
+from services.clients.postgres.systems import list_standing_columns
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.domain.systems import RUNBOOK, TABLES, System, missing_columns, recognize
+from services.domain.systems import RUNBOOK, TABLES, System, recognize
 
 ADOPTION = SQL_DIRECTORY / "adoption"
 UNDO = ADOPTION / "undo.sql"
@@ -101,20 +102,17 @@ async def adopt(
 
 
 async def _recognize(conn: Connection) -> System:
-    cursor = await conn.execute(SQL["list_standing_columns"], {"tables": sorted(TABLES)})
-    columns = [name for (name,) in await cursor.fetchall()]
-    system = recognize(columns)
-    if system is not None and system is not RUNBOOK:
-        return system
+    columns = await list_standing_columns(conn, tables=TABLES)
+    found = recognize(columns)
+    if found.system not in (None, RUNBOOK):
+        return found.nearest
     if not columns:
         why, what_next = "the database holds no system yet", "Run `dragonfly migrate`: it makes the whole system."
-    elif system is RUNBOOK:
+    elif found.system is RUNBOOK:
         why = "the database holds the system that our own migrations make"
         what_next = "Run `dragonfly migrate`."
     else:
-        nearest, missing = missing_columns(columns)
-        why = f"the system is unknown: as `{nearest.name}` it would have {', '.join(missing[:_SHOWN])}"
-        what_next = "Check DRAGONFLY_ADMIN_DB_URL: is it the right database?"
+        why, what_next = found.problem or "", "Check DRAGONFLY_ADMIN_DB_URL: is it the right database?"
     raise OperatorError("Nothing was adopted, and nothing was changed", why=why, what_next=what_next)
 
 

@@ -14,7 +14,7 @@ import os
 import select
 import socket
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from services.clients.postgres.errors import (
 )
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK, Recognition, System
 
 _IS_BEHIND: ContextVar[bool] = ContextVar("is_behind", default=False)
 
@@ -85,12 +86,27 @@ class WaitingList:
 
 Connection = psycopg.AsyncConnection[Any]
 
+
+class Session(Connection):
+    """A connection of ours. `recognition`: the system that its database holds; None where that was not asked."""
+
+    recognition: Recognition | None = None
+
+
+def system_of(conn: Connection) -> System:
+    """Whose tables this connection reads: our own system's where it was not asked, the nearest of an unknown one."""
+    recognition = conn.recognition if isinstance(conn, Session) else None
+    return recognition.nearest if recognition else RUNBOOK
+
+
+Recognize = Callable[[Connection], Awaitable[Recognition]]
+
 # Moments that carry one local zone are subtracted as wall clocks, which is an hour off in the night of the change.
 _UTC = "SET LOCAL timezone = 'UTC'"
 GRACE_S = 0.1  # the server's own timeout comes first, because its answer leaves the session usable
 
 
-async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Connection:
+async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Session:
     """One session in autocommit mode. No prepared statements: a transaction pooler would lose them.
 
     Raises SourceError with the reason.
@@ -104,13 +120,13 @@ async def connect(dsn: Secret, *, application_name: str, timeout_s: float) -> Co
         raise explain_connect(error) from None  # its text may hold parts of the DSN
 
 
-async def _connect(dsn: Secret, application_name: str) -> Connection:
+async def _connect(dsn: Secret, application_name: str) -> Session:
     """Who keeps the error must not keep the half-open session with it: psycopg closes that with the frames of its call.
 
     Until then it occupies the server, which waits a minute for a login; `DROP DATABASE` waits with it.
     """
     try:
-        return await psycopg.AsyncConnection.connect(
+        return await Session.connect(
             dsn.reveal(), autocommit=True, prepare_threshold=None, application_name=application_name
         )
     except BaseException as error:
@@ -150,23 +166,45 @@ class _Limit:
 
 
 class Database:
-    """At most `max_size` sessions to one database; opened when needed, kept while they work."""
+    """At most `max_size` sessions to one database; opened when needed, kept while they work.
 
-    def __init__(self, dsn: Secret, *, application_name: str, max_size: int, timeout_s: float) -> None:
+    `recognition`: the system that the newest session found; None before the first, and for a database that holds our
+    own system by construction.
+    """
+
+    def __init__(
+        self, dsn: Secret, *, application_name: str, max_size: int, timeout_s: float, recognize: Recognize | None = None
+    ) -> None:
         self._dsn = dsn
         self._application_name = application_name
         self._timeout_s = timeout_s
         self._waiting_list = WaitingList(max_size)
-        self._idle: list[Connection] = []
+        self._idle: list[Session] = []
         self._closed = False
+        self._recognize = recognize
+        self.recognition: Recognition | None = None
         self.away_since: datetime | None = None  # when a session was first missed, by our own clock; None: one came
 
     @classmethod
     def connect_lazily(
-        cls, dsn: Secret, *, application_name: str, max_size: int = 4, timeout_s: float = 5.0
+        cls,
+        dsn: Secret,
+        *,
+        application_name: str,
+        max_size: int = 4,
+        timeout_s: float = 5.0,
+        recognize: Recognize | None = None,
     ) -> Database:
-        """Never raises when the server is away: the first use connects. `timeout_s` bounds getting a session."""
-        return cls(dsn, application_name=application_name, max_size=max_size, timeout_s=timeout_s)
+        """Never raises when the server is away: the first use connects. `timeout_s` bounds getting a session.
+
+        `recognize` is asked in each new session which system stands in the database, and again while that is unknown.
+        """
+        return cls(dsn, application_name=application_name, max_size=max_size, timeout_s=timeout_s, recognize=recognize)
+
+    @property
+    def system(self) -> System | None:
+        """The operated system; None while it is unknown."""
+        return self.recognition.system if self.recognition else None
 
     async def open(self) -> None:
         """Verify that the server can be reached. Raises SourceError."""
@@ -248,7 +286,7 @@ class Database:
             self._waiting_list.release()
 
     @contextlib.asynccontextmanager
-    async def _session(self, limit: _Limit, begin: str | None = None) -> AsyncIterator[Connection]:
+    async def _session(self, limit: _Limit, begin: str | None = None) -> AsyncIterator[Session]:
         conn = await self._idle_session(limit, begin) or await self._new_session(limit, begin)
         with _cut_at(conn, limit.deadline):
             try:
@@ -256,13 +294,13 @@ class Database:
             finally:
                 await self._give_back(conn)
 
-    async def _idle_session(self, limit: _Limit, begin: str | None) -> Connection | None:
+    async def _idle_session(self, limit: _Limit, begin: str | None) -> Session | None:
         """An idle session that still answers, with its transaction begun; the others are closed."""
         while self._idle:
             conn = self._idle.pop()
             try:
                 if not _has_hung_up(conn):
-                    await _begin(conn, limit, begin)
+                    await self._begin(conn, limit, begin)
                     return conn
             except psycopg.OperationalError:  # the server or the pooler closed it meanwhile
                 pass
@@ -272,7 +310,7 @@ class Database:
             await conn.close()
         return None
 
-    async def _new_session(self, limit: _Limit, begin: str | None) -> Connection:
+    async def _new_session(self, limit: _Limit, begin: str | None) -> Session:
         if self._closed:
             raise SourceError(SOURCE, "the pool is closed")
         try:
@@ -285,13 +323,20 @@ class Database:
             raise no_answer(min(limit.answer_s, limit.timeout_s)) from None
         self.away_since = None
         try:
-            await _begin(conn, limit, begin)
+            await self._begin(conn, limit, begin)
         except BaseException:
             await conn.close()
             raise
         return conn
 
-    async def _give_back(self, conn: Connection) -> None:
+    async def _begin(self, conn: Session, limit: _Limit, begin: str | None) -> None:
+        with _cut_at(conn, limit.begins_by):
+            if self._recognize is not None and (conn.recognition is None or conn.recognition.problem):
+                conn.recognition = self.recognition = await self._recognize(conn)
+            if begin is not None:
+                await conn.execute(begin)
+
+    async def _give_back(self, conn: Session) -> None:
         try:
             if conn.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 await conn.execute("ROLLBACK")
@@ -304,12 +349,6 @@ class Database:
             self._idle.append(conn)
         else:
             await conn.close()
-
-
-async def _begin(conn: Connection, limit: _Limit, begin: str | None) -> None:
-    if begin is not None:
-        with _cut_at(conn, limit.begins_by):
-            await conn.execute(begin)
 
 
 def _has_hung_up(conn: Connection) -> bool:
