@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from bot.changes import DRY_RUN, Change
 from bot.commands.arguments import wrong_word
 from bot.commands.command import ApprovalCommand, Command, IncidentCommand
-from bot.commands.match import without_self
-from bot.commands.parsing import join_words, split_words, with_service
+from bot.commands.parsing import join_words, split_words, with_service, without_self
 from bot.commands.registry import asks_for_help, find
 from bot.config.environment import require
 from bot.types import Answer, Request, Surface, Verb

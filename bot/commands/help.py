@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.changes import Change
-from bot.commands.match import SYNONYMS, key, match, suggest
+from bot.commands.parsing import SYNONYMS, key, match, suggest
 from bot.commands.registry import REGISTRY, find
 from bot.types import Answer, Block, Request, Surface, Verb
 from bot.views.blocks import actions, command_button, context, fit_message, header, section, sections

@@ -1,16 +1,19 @@
-"""Splits a typed line into words, tolerant of phones and of Slack's formatting; pure."""
+"""Reads a typed line as people and phones write it: words, other names of verbs, and what was probably meant; pure."""
 
 from __future__ import annotations
 
 import html
 import re
 import unicodedata
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher, get_close_matches
 
-from bot.types import Surface
+from bot.changes import Change
+from bot.commands.arguments import read_number
+from bot.types import Surface, Verb
+from services.domain.errors import UsageError
 from services.domain.incidents import Incident
-from services.domain.services import Service, find_service, find_services
+from services.domain.services import Service, find_service, find_services, is_sha
 
 _NAMES = [service.short for service in Service] + [service.value for service in Service]
 
@@ -74,3 +77,233 @@ def _without_markup(line: str) -> str:
     line = begins + rest
     opening = _OPENING.match(line)
     return _CLOSING.sub("", line[opening.end() if opening else 0 :].rstrip())
+
+
+# What is typed, as `key` makes it: the command that is meant. Reads, and what cannot be taken for anything else.
+SYNONYMS: Mapping[str, str] = {
+    # help
+    "?": "help",
+    "h": "help",
+    "commands": "help",
+    "man": "help",
+    "usage": "help",
+    # how things are
+    "status": "health",
+    "state": "health",
+    "ping": "health",
+    "overview": "home",
+    "dashboard": "home",
+    "diagnose": "doctor",
+    "workers": "heartbeats",
+    "beats": "heartbeats",
+    "heartbeat": "heartbeats",
+    "version": "sha",
+    "versions": "sha",
+    "commit": "sha",
+    "commits": "sha",
+    "log": "logs",
+    "deploys": "deployments",
+    "deployment": "deployments",
+    "vars": "env",
+    "variables": "env",
+    "config": "check-config",
+    "migration-status": "migrations",
+    "migration": "migrations",
+    "audit-log": "audit",
+    "security": "security-audit",
+    # jobs
+    "failed": "failed-jobs",
+    "failures": "failed-jobs",
+    "failed-job": "failed-jobs",
+    "jobs": "queue",
+    "backlog": "queue",
+    "batches": "intake",
+    "uploads": "intake",
+    # incidents and people
+    "incidents": "incident",
+    "ack": "incident ack",
+    "acknowledge": "incident ack",
+    "incident-acknowledge": "incident ack",
+    "escalate": "incident escalate",
+    "resolve": "incident resolve",
+    "severity": "incident severity",
+    "timeline": "incident timeline",
+    "export": "incident export",
+    "postmortem": "incident export",
+    "post-mortem": "incident export",
+    "incident-postmortem": "incident export",
+    "page": "incident open",
+    "on-call": "oncall",
+    "who-is-on-call": "oncall",
+    "whos-on-call": "oncall",
+    "who-is-oncall": "oncall",
+    "override": "oncall override",
+    "mute": "silence",
+    "snooze": "silence",
+    # changes
+    "approvals": "runs",
+    "pending": "runs",
+    "roll-back": "rollback",
+    "revert": "rollback",
+    "stop-worker": "stop-workers",
+}
+
+# Of a change these tell or ask what became of it: they never mean the change itself.
+_INFLECTED = re.compile(r"e?s|[a-z]?e?d|[a-z]?ings?")
+
+_SELF = frozenset({"dragonfly"})  # the bot's own name before the command
+_SAYS = re.compile(r"[^\W_]|[?~]")
+
+
+def key(words: Sequence[str]) -> str:
+    """The words as one name: "Failed jobs", "failed_jobs" and "`failed-jobs`." are "failed-jobs"."""
+    return "-".join(map(_bare, words))
+
+
+def without_self(words: Sequence[str]) -> list[str]:
+    """The words without what calls the bot: `dragonfly`, or the runbook's own `python -m tools.`. Without what only
+    looks like something before them; a line that is quoted as a whole is in words too."""
+    if any(map(str.isspace, words[0] if words else "")):
+        return without_self([*words[0].split(), *words[1:]])
+    if key(words[:2]) == "python-m" and words[2:3] and words[2].startswith("tools."):
+        return [words[2].removeprefix("tools."), *words[3:]]
+    says_nothing = bool(words) and (_bare(words[0]) in _SELF or not _SAYS.search(words[0]))
+    return without_self(words[1:]) if says_nothing else list(words)
+
+
+def is_inflected(word: str, name: str) -> bool:
+    """Whether `deployed` is said of `deploy`."""
+    stem = name.removesuffix("e")
+    return word != name and word.startswith(stem) and bool(_INFLECTED.fullmatch(word, len(stem)))
+
+
+def _bare(word: str) -> str:
+    folded = unicodedata.normalize("NFKC", word).casefold()
+    dashed = "".join("-" if one == "_" or unicodedata.category(one) == "Pd" else one for one in folded)
+    bare = _without_ends(dashed).replace("'", "")
+    return bare or ("?" if "?" in dashed else dashed)
+
+
+def _without_ends(word: str) -> str:
+    """Without what stands around letters and digits; a loop, because a pattern would look at a long run again and
+    again."""
+    first, last = 0, len(word)
+    while first < last and not _counts(word[first]):
+        first += 1
+    while last > first and not _counts(word[last - 1]):
+        last -= 1
+    return word[first:last]
+
+
+def _counts(character: str) -> bool:
+    return character.isalnum() or character == "~"
+
+
+Registry = Mapping[str, Verb]
+Match = tuple[Verb, tuple[str, ...]]
+
+READ_CUTOFF, CHANGE_CUTOFF = 0.67, 0.8  # how alike a mistyped name has to be; a change is not guessed at
+MOST = 3  # lines that are offered
+MOST_WORDS = 40  # of a sentence in which a command is looked for
+_LONGEST = 4  # words of the longest name or synonym
+_NO = frozenset({"no", "not", "dont", "never", "without"})
+
+
+def match(words: Sequence[str], registry: Registry) -> Match | None:
+    """The command that the first words name, by its name or a synonym, and the words after it."""
+    names = _names(registry)
+    for length in range(min(_LONGEST, len(words)), 0, -1):
+        name = names.get(key(words[:length]))
+        if name is not None:
+            return registry[name], tuple(words[length:])
+    return None
+
+
+def suggest(words: Sequence[str], before: Sequence[str], registry: Registry) -> list[str]:
+    """The lines that were probably meant, likeliest first: a mistyped command, or one named within a sentence.
+
+    A change is offered when its name was mistyped by little or a sentence names it; never for a word that asks what is.
+    """
+    named = [*_within(words[:MOST_WORDS], registry), *_within(before[-MOST_WORDS:], registry)]
+    likeness, mistyped = _mistyped(words, registry)
+    found = [*mistyped, *named] if likeness >= CHANGE_CUTOFF or not named else named
+    lines = [join_words([*verb.name.split(), *rest]) for verb, rest in found]
+    return list(dict.fromkeys(line for line in lines if line))[:MOST]
+
+
+def _names(registry: Registry) -> dict[str, str]:
+    return {**SYNONYMS, **{key(name.split()): name for name in registry}}
+
+
+def _mistyped(words: Sequence[str], registry: Registry) -> tuple[float, list[Match]]:
+    """The command whose name is nearest to the first word or two, or begins with it, and how near it is (0 to 1)."""
+    best: tuple[float, list[Match]] = (0.0, [])
+    asks = _asks(key(words[:1]), registry)
+    for length in range(1, min(2, len(words)) + 1):
+        typed = key(words[:length])
+        for known, name in _names(registry).items():
+            likeness, verb = _likeness(typed, known), registry[name]
+            if likeness > best[0] and likeness >= _cutoff(verb, asks=asks):
+                best = likeness, [(verb, tuple(words[length:]))]
+    return best
+
+
+def _likeness(typed: str, known: str) -> float:
+    if known.startswith(f"{typed}-"):
+        return CHANGE_CUTOFF
+    if 2 * min(len(known), len(typed)) < READ_CUTOFF * (len(known) + len(typed)):
+        return 0.0  # too long or too short to be alike: skip the comparison
+    return SequenceMatcher(None, known, typed, autojunk=False).ratio()
+
+
+def _cutoff(verb: Verb, *, asks: bool) -> float:
+    if verb.is_read:
+        return READ_CUTOFF
+    return 1.0 if asks else CHANGE_CUTOFF
+
+
+def _asks(word: str, registry: Registry) -> bool:
+    """Whether the word asks what became of a change ("rollbacks", "deployed")."""
+    changes = {
+        part for verb in registry.values() if not verb.is_read for part in (verb.name, key(verb.name.split()[-1:]))
+    }
+    return any(is_inflected(word, name) for name in changes)
+
+
+def _within(words: Sequence[str], registry: Registry) -> list[Match]:
+    """The commands that a sentence names, reads first, with those words after them that are arguments."""
+    found = list(_named(words, registry))
+    reads = [one for one in found if one[0].is_read]
+    if reads or any(key([word]) in _NO for word in words):
+        return reads
+    return found
+
+
+def _named(words: Sequence[str], registry: Registry) -> Iterator[Match]:
+    for start in range(len(words)):
+        found = match(words[start:], registry)
+        arguments = found and _arguments(*found)
+        if found and arguments is not None:
+            yield found[0], arguments
+
+
+def _arguments(verb: Verb, rest: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The words of a sentence that the verb can be run with; None when it needs others."""
+    if isinstance(verb, Change):
+        return next((rest[:end] for end in range(len(rest), -1, -1) if _fits(verb, rest[:end])), None)
+    fitting = tuple(word for word in rest if _is_argument(word, verb.usage))[:1]
+    return None if verb.usage.startswith("<") and not fitting else fitting
+
+
+def _fits(verb: Change, words: tuple[str, ...]) -> bool:
+    try:
+        verb.parse(words)
+    except UsageError:
+        return False
+    return True
+
+
+def _is_argument(word: str, usage: str) -> bool:
+    """Whether the usage has a place for this word: a service, a number, a commit."""
+    kinds = (("service", find_service(word)), ("id", read_number(word)), ("sha", is_sha(word.lower()) or None))
+    return any(kind in usage and value is not None for kind, value in kinds)

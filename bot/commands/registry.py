@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.commands.match import match, suggest, without_self
-from bot.commands.parsing import join_words, split_words
+from bot.commands.parsing import join_words, match, split_words, suggest, without_self
 from bot.commands.verbs import VERBS
 from bot.types import Surface, Verb
 from bot.views.text import code

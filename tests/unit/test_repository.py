@@ -11,7 +11,7 @@ import pytest
 
 from bot.changes import CHANGES, Change, changes_table
 from bot.cli import TERMINAL_ONLY
-from bot.commands.match import match
+from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from services.domain.services import START_COMMANDS, Service

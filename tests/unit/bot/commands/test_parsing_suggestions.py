@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.dispatch import run
-from bot.commands.match import SYNONYMS, key
-from bot.commands.parsing import split_words
+from bot.commands.parsing import SYNONYMS, key, split_words
 from bot.commands.registry import REGISTRY, edited_error, find
 from bot.config.environment import Settings
 from bot.types import Request, Surface
