@@ -31,7 +31,14 @@ from bot.config.policy_file import load_policy
 from bot.database_outage import Outage
 from bot.delivery.outbox import Sender
 from bot.delivery.pages import Pagers, PagerTransport, pager_deliveries
-from bot.delivery.undeliverable import Undeliverable, _approvers, _schedule, called_by_id, page_recipients, responders
+from bot.delivery.undeliverable import (
+    Undeliverable,
+    approvers_of,
+    called_by_id,
+    page_recipients,
+    responders,
+    schedule_of,
+)
 from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
 from bot.incidents.escalation import Escalation
@@ -197,8 +204,8 @@ def make_incident_store(
     place = Place(
         environment=settings.environment or "environment unknown",
         channel=require(settings.slack).incidents_channel,
-        schedule=_schedule(world),
-        approvers=_approvers(world),
+        schedule=schedule_of(world),
+        approvers=approvers_of(world),
     )
     return IncidentStore(place, wake_ups, write_alert, name_of, world.absent or nobody_is_absent)
 

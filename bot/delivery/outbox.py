@@ -30,8 +30,7 @@ from bot.delivery.decide import (
     try_again,
 )
 from bot.delivery.engine import Batch, Delivery, Transport
-from bot.delivery.fallbacks import Fallbacks
-from bot.delivery.undeliverable import Undeliverable
+from bot.delivery.undeliverable import Fallbacks, Undeliverable
 from bot.leader import Fence, LostLeadershipError
 from bot.wake_ups import WakeUp, WakeUps
 from bot.web.metrics import Metrics
