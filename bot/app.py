@@ -25,7 +25,7 @@ from bot.slack.gate import Gate
 from bot.slack.handlers import Listeners
 from bot.slack.rate_limited import RateLimited
 from bot.slack.socket_mode import SocketMode
-from bot.slack_groups import make_profiles
+from bot.slack_directory import make_profiles
 from bot.views.alerts import disabled
 from bot.wake_ups import WakeUps
 from bot.web.app import WebServer, add_events, create_app

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot.config.environment import require
 from bot.config.fields import Invalid, MailSettings, PagerSettings
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from bot.world import KnownReplicas, World, open_slack
 from playbooks import doctor, env, health, preflight, prod_gate, verify
 from playbooks.change_parts import Load

@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bot.config.policy import is_group
 from bot.views.text import mention
 from services.domain.errors import Unavailable
 from services.domain.messages import Profile
+from services.domain.oncall import is_group
 from services.domain.runs import Person
 from services.domain.text import age
 

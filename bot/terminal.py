@@ -11,7 +11,7 @@ from bot.commands.dispatch import run_words
 from bot.commands.registry import find
 from bot.config.environment import Settings
 from bot.config.fields import Invalid
-from bot.slack_names import SlackNames
+from bot.slack_directory import SlackNames
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.terminal import mentioned_ids
 from bot.world import World, open_slack

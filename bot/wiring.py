@@ -26,7 +26,7 @@ from bot.commands.request_change import PLANS
 from bot.config.alerts_file import usable_rules
 from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
-from bot.config.policy import Policy, is_group
+from bot.config.policy import Policy
 from bot.config.policy_file import load_policy
 from bot.database_outage import Outage
 from bot.delivery.outbox import Sender
@@ -57,8 +57,7 @@ from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.slack.incidents_channel import IncidentsChannel
-from bot.slack_groups import Groups, Profiles
-from bot.slack_names import SlackNames
+from bot.slack_directory import Groups, Profiles, SlackNames
 from bot.views.run import Content, run_message
 from bot.wake_ups import WakeUps
 from bot.watchdog import DeadMansSwitch
@@ -78,7 +77,7 @@ from services.clients.railway.parsing import project_link
 from services.clients.slack import SlackClient
 from services.domain.channels import OUTSIDE_SLACK
 from services.domain.errors import SourceError
-from services.domain.oncall import Schedule, nobody_is_absent
+from services.domain.oncall import Schedule, is_group, nobody_is_absent
 from services.domain.runs import Record, Run
 from services.domain.services import STATUS_PAGE, database_log_link, project_ref
 

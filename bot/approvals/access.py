@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from bot.config.policy import ANYBODY, Policy, Right, Rule, Target, is_group
+from bot.config.policy import ANYBODY, Policy, Right, Rule, Target
 from bot.people import FRESH, People
 from bot.views.text import mention
 from services.domain.errors import Unavailable
+from services.domain.oncall import is_group
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.domain.text import age

@@ -13,7 +13,7 @@ from bot.config.policy import Policy
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.runs.message import RunMessageWriter
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import list_waiting_lone_starts
 from services.clients.postgres.incidents import read_incident

@@ -26,7 +26,7 @@ from bot.config.policy import Policy, Right, Target
 from bot.people import People
 from bot.runs.emergency_stop import EmergencyNotices, Notice, join
 from bot.runs.message import RunMessageWriter
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from bot.types import Actor, Request
 from bot.views.pages import Called
 from bot.views.plan import stopping_notice

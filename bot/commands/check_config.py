@@ -15,7 +15,7 @@ from bot.config.policy import Policy
 from bot.config.policy_file import load_policy
 from bot.facts import _names, groups_of, read_absent
 from bot.people import People
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from bot.types import Answer, Request
 from bot.views.findings import findings_answer
 from bot.world import World, open_slack

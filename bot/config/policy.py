@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bot.changes import CHANGES
 from playbooks.model import Plan
+from services.domain.oncall import is_group
 from services.domain.services import Service
 
 ANYBODY = "*"  # in a deny only
@@ -85,8 +86,3 @@ class Policy:
     def groups(self) -> frozenset[str]:
         """The user groups that some rule names."""
         return frozenset(one for rule in self.rules for one in rule.who if is_group(one))
-
-
-def is_group(slack_id: str) -> bool:
-    """Whether the id is a user group's, not a person's."""
-    return slack_id.startswith("S")

@@ -18,8 +18,7 @@ from bot.incidents.access import may_open, may_respond
 from bot.incidents.decide import calls_people, next_call
 from bot.incidents.overrides import SlackOnly
 from bot.incidents.store import IncidentStore, diagnosis_key
-from bot.slack_groups import Groups
-from bot.slack_names import SlackNames
+from bot.slack_directory import Groups, SlackNames
 from bot.types import Request
 from bot.views.text import date_token, mention, plain
 from services.clients.postgres import incidents, messages

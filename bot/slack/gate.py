@@ -17,7 +17,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.people import MAX_AGE, Account, People
 from bot.slack.payloads import RequestOrigin, named_teams, read_channel, read_request_origin
 from bot.slack.respond import Body
-from bot.slack_groups import Known, Lookups, Profiles
+from bot.slack_directory import Known, Lookups, Profiles
 from bot.views.text import channel_name, escape
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, Unavailable

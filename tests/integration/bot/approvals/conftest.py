@@ -15,7 +15,7 @@ from bot.config.environment import PeopleSettings
 from bot.config.policy import Policy
 from bot.config.policy_file import read_policy
 from bot.runs.message import RunMessageWriter
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from bot.types import Actor, Request, Surface
 from bot.views.run import run_message
 from playbooks.model import Plan, Risk

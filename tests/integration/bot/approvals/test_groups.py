@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from bot.people import MAX_AGE, Members
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from services.clients.slack import SlackClient
 from services.domain.errors import Unavailable
 from services.domain.messages import Profile, SlackRefusedError

@@ -13,7 +13,7 @@ from bot.approvals.service import ApprovalService
 from bot.config.environment import PeopleSettings
 from bot.config.policy_file import read_policy
 from bot.runs.message import RunMessageWriter
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from playbooks.model import Risk
 from services.clients.postgres.pool import Database
 from services.clients.slack import SlackClient

@@ -16,8 +16,7 @@ from bot.incidents.from_alerts import AlertRouting
 from bot.incidents.service import IncidentService
 from bot.incidents.store import IncidentStore, Place
 from bot.leader import NAME, Fence
-from bot.slack_groups import Groups
-from bot.slack_names import SlackNames
+from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request, Surface
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics

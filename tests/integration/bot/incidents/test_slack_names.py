@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.slack_names import EVERY_S, RETRY_S, SlackNames
+from bot.slack_directory import EVERY_S, RETRY_S, SlackNames
 from services.clients.slack import SlackClient
 from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity

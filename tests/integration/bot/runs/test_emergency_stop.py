@@ -13,7 +13,7 @@ from bot.config.environment import PeopleSettings
 from bot.config.policy_file import load_policy
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.message import RunMessageWriter
-from bot.slack_groups import Groups
+from bot.slack_directory import Groups
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.run import run_message
 from playbooks.model import Status

@@ -12,7 +12,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack.gate import Gate, GatedApp
-from bot.slack_groups import make_profiles
+from bot.slack_directory import make_profiles
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
