@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import lasting
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimits
 
@@ -24,6 +24,7 @@ class Facts:
     stuck_after: timedelta = STUCK_AFTER
     slow_start_after: timedelta = SLOW_START_AFTER
     stored: bool = False
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -53,7 +54,7 @@ def is_stuck(beat: Heartbeat, now: datetime) -> bool:
 
 def _check_worker(beat: Heartbeat, facts: Facts) -> Finding | None:
     problem = _problem(beat, facts)
-    service = _service(beat)
+    service = facts.system.service_of_worker(beat.worker_type)
     if problem is None or service is None:
         return None
     status, words, detail = problem
@@ -88,11 +89,3 @@ def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
             f"starting {lasting(beat.started_at, now, stored=facts.stored)}",
         )
     return None
-
-
-def _service(beat: Heartbeat) -> Service | None:
-    """None for a worker type that this version does not know."""
-    try:
-        return WorkerType(beat.worker_type).service
-    except ValueError:
-        return None

@@ -1,42 +1,106 @@
-"""The three services of the runbook, commit SHAs, and Supabase's dashboard pages."""
+"""The names of operated services and workers, commit SHAs, and Supabase's dashboard pages."""
 
 from __future__ import annotations
 
 import re
-from enum import StrEnum
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self, TypeVar
+
+_T = TypeVar("_T")
 
 
-class WorkerType(StrEnum):
+class _Iterated(type):
+    """Until each caller iterates its system's services: those of the runbook."""
+
+    def __iter__(cls: type[_T]) -> Iterator[_T]:
+        return iter(_ITERATED[cls])
+
+    def __len__(cls) -> int:
+        return len(_ITERATED[cls])
+
+
+class WorkerType(str, metaclass=_Iterated):
     """What a worker writes into `ops.worker_heartbeats.worker_type`."""
 
-    INGEST = "ingest_processor"
-    ENFORCEMENT = "enforcement_engine"
+    __slots__ = ()
+
+    INGEST: ClassVar[WorkerType]
+    ENFORCEMENT: ClassVar[WorkerType]
+    SIMPLICITY: ClassVar[WorkerType]
+
+    @property
+    def value(self) -> str:
+        return str(self)
 
     @property
     def service(self) -> Service:
         """The Railway service that runs this worker."""
-        return Service.INGEST if self is WorkerType.INGEST else Service.ENFORCEMENT
+        return next(service for service in _DECLARED.values() if service.worker_type == self)
 
 
-class Service(StrEnum):
-    """A Railway service, by its full name."""
+WorkerType.INGEST = WorkerType("ingest_processor")
+WorkerType.ENFORCEMENT = WorkerType("enforcement_engine")
+WorkerType.SIMPLICITY = WorkerType("simplicity_ingest_worker")
 
-    API = "dragonfly-api"
-    INGEST = "dragonfly-worker-ingest"
-    ENFORCEMENT = "dragonfly-worker-enforcement"
+
+class Service(str, metaclass=_Iterated):
+    """A service by its full name, as runs, locks and audit rows store it. Two of one name are the same object.
+
+    `short` is what people type, `worker_type` what its heartbeats say; both are declared once (`declare`). A name that
+    is not declared, such as one stored by a former release, has its last word for a short name, and no worker type.
+    """
+
+    __slots__ = ("is_api", "short", "worker_type")
+
+    short: str
+    worker_type: WorkerType | None  # None for an API, which does not beat
+    is_api: bool
+
+    API: ClassVar[Service]
+    INGEST: ClassVar[Service]
+    ENFORCEMENT: ClassVar[Service]
+    SIMPLICITY: ClassVar[Service]
+
+    def __new__(cls, name: str) -> Self:
+        """The service of that name."""
+        known = _DECLARED.get(str(name))
+        return known if isinstance(known, cls) else cls._make(name, name.rsplit("-", 1)[-1], None, is_api=False)
+
+    @classmethod
+    def _make(cls, name: str, short: str, worker_type: WorkerType | None, *, is_api: bool) -> Self:
+        self = super().__new__(cls, name)
+        self.short, self.worker_type, self.is_api = short, worker_type, is_api
+        return self
+
+    @classmethod
+    def declare(cls, name: str, short: str, worker_type: WorkerType | None = None) -> Self:
+        """Make the name known. Raises ValueError when it is declared otherwise already."""
+        made = cls._make(name, short, worker_type, is_api=worker_type is None)
+        known = _DECLARED.setdefault(name, made)
+        if (known.short, known.worker_type) != (short, worker_type) or not isinstance(known, cls):
+            raise ValueError(f"{name} is declared with another short name or worker type")
+        return known
 
     @property
-    def short(self) -> str:
-        """What people type: `api`, `ingest`, `enforcement`."""
-        return self.value.rsplit("-", 1)[-1]
+    def value(self) -> str:
+        return str(self)
 
-    @property
-    def worker_type(self) -> WorkerType | None:
-        """None for the API, which does not beat."""
-        if self is Service.API:
-            return None
-        return WorkerType.INGEST if self is Service.INGEST else WorkerType.ENFORCEMENT
+    def __reduce__(self) -> tuple[type[Service], tuple[str]]:
+        return Service, (str(self),)
 
+
+_DECLARED: dict[str, Service] = {}
+
+Service.API = Service.declare("dragonfly-api", "api")
+Service.INGEST = Service.declare("dragonfly-worker-ingest", "ingest", WorkerType.INGEST)
+Service.ENFORCEMENT = Service.declare("dragonfly-worker-enforcement", "enforcement", WorkerType.ENFORCEMENT)
+Service.SIMPLICITY = Service.declare("dragonfly-worker-simplicity", "simplicity", WorkerType.SIMPLICITY)
+
+
+_ITERATED: dict[type, tuple[Any, ...]] = {
+    WorkerType: (WorkerType.INGEST, WorkerType.ENFORCEMENT),
+    Service: (Service.API, Service.INGEST, Service.ENFORCEMENT),
+}
 
 # `{process name: command}`: the Procfile, which a wheel does not carry; a test compares the two.
 START_COMMANDS = {
