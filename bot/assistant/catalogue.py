@@ -1,0 +1,132 @@
+"""The reads that a model may choose from: enums only, so no word of a model reaches a command line. Pure.
+
+What is not here cannot be chosen: no change, no `env`, `security-audit` or `audit`, and no `--raw`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_READS = 6  # of one round
+
+
+class ReadVerb(StrEnum):
+    """What can be read. `RECENT_CHANGES` has no command of its own; the others are commands."""
+
+    DOCTOR = "doctor"
+    HEALTH = "health"
+    SHA = "sha"
+    VERIFY = "verify"
+    HEARTBEATS = "heartbeats"
+    QUEUE = "queue"
+    THROUGHPUT = "throughput"
+    FAILED_JOBS = "failed-jobs"
+    INTAKE = "intake"
+    DEPLOYMENTS = "deployments"
+    LOGS = "logs"
+    MIGRATIONS = "migrations"
+    RECENT_CHANGES = "recent-changes"
+    INCIDENT_TIMELINE = "incident timeline"
+    RUNS = "runs"
+    WHY = "why"
+    ONCALL = "oncall"
+    SILENCES = "silences"
+
+
+class Target(StrEnum):
+    """A service, by its short name."""
+
+    API = "api"
+    INGEST = "ingest"
+    ENFORCEMENT = "enforcement"
+
+
+class Window(StrEnum):
+    """How far to look back."""
+
+    MINUTES_10 = "10m"
+    HOUR = "1h"
+    HOURS_6 = "6h"
+    DAY = "1d"
+
+
+_NEEDS_SERVICE = frozenset({ReadVerb.DEPLOYMENTS, ReadVerb.LOGS, ReadVerb.WHY})
+_TAKES_SERVICE = _NEEDS_SERVICE | {ReadVerb.VERIFY, ReadVerb.HEARTBEATS}
+_TAKES_WINDOW = frozenset({ReadVerb.THROUGHPUT, ReadVerb.FAILED_JOBS})
+_SHOWS_ALL = frozenset({ReadVerb.DOCTOR, ReadVerb.HEALTH})
+
+
+@dataclass(frozen=True)
+class Read:
+    """One read; `line` is what one would type after `/dragonfly`."""
+
+    verb: ReadVerb
+    service: Target | None = None
+    window: Window | None = None
+
+    @property
+    def line(self) -> str:
+        """Made of our own enums only. A service or window that the command does not take is left out."""
+        words = [self.verb.value]
+        if self.verb in _SHOWS_ALL:
+            words.append("all")
+        if self.service is not None and self.verb in _TAKES_SERVICE:
+            words.append(self.service.value)
+        if self.window is not None and self.verb in _TAKES_WINDOW:
+            words.append(self.window.value)
+        return " ".join(words)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its command has all that it needs."""
+        return self.service is not None or self.verb not in _NEEDS_SERVICE
+
+
+def choose(wanted: Iterable[Read], *, has_incident: bool, done: Iterable[Read] = ()) -> tuple[Read, ...]:
+    """The reads that will be run: complete, each once, none that was run before, at most `MAX_READS`.
+
+    A timeline needs the incident in whose thread the question was asked. One that lacks its service is read for each.
+    """
+    before = {read.line for read in done}
+    chosen: dict[str, Read] = {}
+    for read in wanted:
+        if read.verb is ReadVerb.INCIDENT_TIMELINE and not has_incident:
+            continue
+        for one in (read,) if read.is_complete else (Read(read.verb, service) for service in Target):
+            if one.line not in before:
+                chosen.setdefault(one.line, one)
+    return tuple(chosen.values())[:MAX_READS]
+
+
+# Words of a question, by their beginning, and what answers it without a model.
+_TOPICS: tuple[tuple[tuple[str, ...], tuple[ReadVerb, ...]], ...] = (
+    (("slow", "backlog", "queue", "wait", "stuck", "behind", "pending"), (ReadVerb.QUEUE, ReadVerb.THROUGHPUT)),
+    (("throughput", "fast", "rate", "drain", "per"), (ReadVerb.THROUGHPUT,)),
+    (("worker", "heartbeat", "beat", "alive", "dead", "stopped", "stale"), (ReadVerb.HEARTBEATS,)),
+    (("fail", "error", "exception", "crash", "broke", "wrong"), (ReadVerb.FAILED_JOBS, ReadVerb.RECENT_CHANGES)),
+    (("upload", "intake", "batch", "file", "csv", "row"), (ReadVerb.INTAKE,)),
+    (("deploy", "release", "change", "new", "since"), (ReadVerb.RECENT_CHANGES,)),
+    (("version", "commit", "sha", "runs", "running"), (ReadVerb.SHA,)),
+    (("migration", "schema", "database", "postgres"), (ReadVerb.MIGRATIONS,)),
+    (("call", "oncall", "who", "owner", "escalat"), (ReadVerb.ONCALL,)),
+    (("silence", "mute", "quiet", "alert", "page"), (ReadVerb.SILENCES,)),
+    (("approv", "rollback", "restart", "request", "run"), (ReadVerb.RUNS,)),
+    (("happen", "timeline", "incident"), (ReadVerb.INCIDENT_TIMELINE, ReadVerb.RECENT_CHANGES)),
+)
+
+
+def reads_for(question: str, *, has_incident: bool) -> tuple[Read, ...]:
+    """The reads that fit the words of a question, without a model; the doctor comes first always."""
+    words = question.casefold().replace("-", " ").split()
+    verbs = [
+        verb for beginnings, verbs in _TOPICS if any(word.startswith(beginnings) for word in words) for verb in verbs
+    ]
+    return choose([Read(ReadVerb.DOCTOR), *map(Read, verbs)], has_incident=has_incident)
+
+
+def services_in(question: str) -> frozenset[Target]:
+    """The services that a question names."""
+    words = {word.strip(".,?!:'\"").removesuffix("'s") for word in question.casefold().split()}
+    return frozenset(target for target in Target if target in words)

@@ -1,0 +1,56 @@
+"""The answer that needs no model: the doctor's findings that fit the question. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.assistant.catalogue import Target, services_in
+from playbooks.doctor import Report
+from playbooks.model import Finding, Status, wrong_first
+from playbooks.root_causes import Cause, Diagnosis
+
+MAX_FINDINGS = 4
+
+
+@dataclass(frozen=True)
+class RuleAnswer:
+    """`causes`: what explains the rest, the most urgent first. `findings`: what else is wrong and fits. `unknown`: what
+    could not be read, which no question makes irrelevant. `about`: the services that the question names."""
+
+    causes: tuple[Cause, ...]
+    findings: tuple[Finding, ...]
+    unknown: tuple[Finding, ...]
+    about: frozenset[Target]
+    left_out: int = 0
+
+    @property
+    def status(self) -> Status:
+        """UNKNOWN, never fine, when something could not be read."""
+        found = [*(cause.finding for cause in self.causes), *self.findings, *self.unknown]
+        return max((one.status for one in found), key=lambda status: status.urgency, default=Status.OK)
+
+
+def answer_by_rules(report: Report, question: str) -> RuleAnswer:
+    """The causes and findings about the services that the question names; about all when it names none."""
+    about = services_in(question)
+    fitting = [one for one in report.diagnosed.diagnoses if _fits(one, about)]
+    causes = tuple(one.cause for one in fitting)
+    findings = wrong_first(one for one in report.wrong if _is_about(one, about))
+    left_out = len(report.diagnosed.diagnoses) - len(fitting) + len(report.wrong) - len(findings)
+    return RuleAnswer(causes, tuple(findings[:MAX_FINDINGS]), report.unknown, about, left_out)
+
+
+def _fits(diagnosis: Diagnosis, about: frozenset[Target]) -> bool:
+    """A cause fits also when something that follows from it does."""
+    return _is_about(diagnosis.finding, about) or _any_about(diagnosis.follows, about)
+
+
+def _any_about(findings: Sequence[Finding], about: frozenset[Target]) -> bool:
+    return any(one.service is not None and _is_about(one, about) for one in findings)
+
+
+def _is_about(finding: Finding, about: Iterable[Target]) -> bool:
+    """What is about no service is about all of them."""
+    services = {target.value for target in about}
+    return not services or finding.service is None or finding.service.short in services

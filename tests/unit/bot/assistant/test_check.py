@@ -1,0 +1,219 @@
+"""A model cannot say what was not read: each kind of lie is dropped, and what was read passes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.assistant.check import MAX_TEXT, Claim, ClaimKind, check, content, why_dropped
+from bot.assistant.evidence import Line, collect
+
+LINES = collect(
+    [
+        (
+            "heartbeats",
+            "🔴 wrong: ingest 0 of 2 alive — last beat 6 min ago; 1 missing\n"
+            "✅ enforcement 1 of 1 alive — last beat 0 s ago\n"
+            "no worker has reported in the last day",
+        ),
+        ("queue", "318 waiting, oldest 9 min\n❔ lock waits unknown — no answer within 5 s"),
+        ("recent-changes", "10:15 · Deployed a1b2c3d4 to ingest by Ann"),
+        ("doctor all", "🔴 ingest crashed at 10:16 after a1b2c3d4. Roll back ingest."),
+    ]
+)
+KNOWN = {line.id: line for line in LINES}
+INGEST, ENFORCEMENT, NONE, WAITING, LOCKS, DEPLOY, CAUSE = (line.id for line in LINES)
+
+
+def why(kind: str, text: str, *evidence: str, quote: str = "", question: str = "") -> str | None:
+    return why_dropped(Claim(ClaimKind(kind), text, evidence, quote), KNOWN, question)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "evidence", "quote"),
+    [
+        ("observed", "Ingest has 0 of 2 workers alive.", [INGEST], "ingest 0 of 2 alive"),
+        ("observed", "The last beat was 6 minutes ago.", [INGEST], "last beat 6 min ago"),
+        ("observed", "318 jobs are waiting, the oldest for 9 min.", [WAITING], "318 waiting, oldest 9 min"),
+        ("observed", "a1b2c3d4 was deployed", [DEPLOY], "Deployed a1b2c3d4"),
+        ("observed", "Deployed a1b2c3d4 to ingest", [DEPLOY], "Deployed a1b2c3d4 to ingest"),
+        ("observed", "No worker has reported in the last day", [NONE], "no worker has reported in the last day"),
+        ("inferred", "Likely because a1b2c3d4 was deployed, ingest has 0 of 2 alive", [DEPLOY, INGEST], ""),
+        ("inferred", "Likely ingest crashed at 10:16 because of a1b2c3d4", [CAUSE], ""),
+        ("unknown", "Lock waits are unknown.", [LOCKS], ""),
+        ("unknown", "The reads do not show why.", [], ""),
+    ],
+)
+def test_what_was_read_passes(kind: str, text: str, evidence: list[str], quote: str) -> None:
+    expected = None if text != "a1b2c3d4 was deployed" else "says what its quote does not say"
+
+    assert why(kind, text, *evidence, quote=quote) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "quote"),
+    [
+        ("Ingest has 2 of 2 workers alive.", [INGEST], "ingest 0 of 2 alive"),  # a number used twice
+        ("2 alive", [INGEST], "2 alive"),  # a number taken apart
+        ("18 waiting", [WAITING], "18 waiting"),  # a part of a number
+        ("9 jobs are waiting", [WAITING], "318 waiting, oldest 9 min"),  # another number of the line
+        ("319 jobs are waiting", [WAITING], "318 waiting"),
+        ("The last beat was 6 s ago", [INGEST], "last beat 6 min ago"),  # another unit
+        ("The last beat was 6 ago", [INGEST], "last beat 6 min ago"),
+        ("Enforcement has 0 of 2 alive", [INGEST], "ingest 0 of 2 alive"),  # another service
+        ("Enforcement has 0 of 2 alive", [INGEST, ENFORCEMENT], "ingest 0 of 2 alive"),
+        ("Deployed a1b2c3d5 to ingest", [DEPLOY], "Deployed a1b2c3d4 to ingest"),  # another commit
+        ("Deployed a1b2c3d4e to ingest", [DEPLOY], "Deployed a1b2c3d4 to ingest"),
+        ("10:16 Deployed", [DEPLOY], "10:15 · Deployed"),  # another time
+        ("Deployed a1b2c3d4 to ingest by Ann", [DEPLOY], "Deployed a1b2c3d4 to ingest"),  # a name
+        ("Ingest has 0 of 2 dead", [INGEST], "ingest 0 of 2 alive"),  # another state
+        ("A worker has reported in the last day", [NONE], "worker has reported in the last day"),
+        ("Ingest does not have 0 of 2 alive", [INGEST], "ingest 0 of 2 alive"),
+        ("Ingest has zero of two alive, all three missing", [INGEST], "ingest 0 of 2 alive"),
+        ("All of ingest is alive", [INGEST], "ingest 0 of 2 alive"),  # a quantity
+        ("Ingest has 0 of 2 alive because of the deploy", [INGEST], "ingest 0 of 2 alive"),  # a cause
+        ("ingest 1 of 2 alive", [INGEST], "ingest 1 of 2 alive"),  # an invented quote
+        ("ingest 0 of 2 alive", [ENFORCEMENT], "ingest 0 of 2 alive"),  # a quote of another line
+        ("ingest 0 of 2 alive", ["E99"], "ingest 0 of 2 alive"),  # a line that was not read
+        ("ingest 0 of 2 alive", [], "ingest 0 of 2 alive"),
+        ("ingest 0 of 2 alive", [INGEST], ""),  # no quote
+        ("ingest 0 of 2 alive", [INGEST], " "),
+        ("It is as it was.", [INGEST], "ingest 0 of 2 alive"),  # nothing
+        ("", [INGEST], "ingest 0 of 2 alive"),
+        ("waiting " * (MAX_TEXT // 8 + 1), [WAITING], "318 waiting"),
+    ],
+)
+def test_a_lie_is_dropped(text: str, evidence: list[str], quote: str) -> None:
+    assert why("observed", text, *evidence, quote=quote) is not None
+
+
+@pytest.mark.parametrize(
+    "addition",
+    ["<!channel>", "<@U0ANN>", "@here", "#general", "https://evil.example", "www.evil.example", "evil.com",
+     "*Approved*", "`x`", "[x](y)", ":fire:", "\u202e", "\n", "é"],
+)  # fmt: skip
+def test_no_link_mention_or_markup_passes(addition: str) -> None:
+    assert why("observed", f"ingest 0 of 2 alive {addition}", INGEST, quote="ingest 0 of 2 alive") is not None
+    assert why("unknown", f"It is unknown {addition}", question=addition) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("Likely ingest crashed", [INGEST]),  # one line that is no finding
+        ("Likely a1b2c3d4 caused it: 400 waiting", [DEPLOY, WAITING]),
+        ("Likely enforcement was deployed at 10:15", [DEPLOY, INGEST]),
+        ("Likely a1b2c3d4 was deployed", [DEPLOY, WAITING]),  # a line that it does not use
+        ("Likely the worker reported in the last day, 318 waiting", [NONE, WAITING]),  # without its negation
+        ("Likely Kowalski broke ingest with a1b2c3d4", [DEPLOY, INGEST]),
+    ],
+)
+def test_a_conclusion_says_nothing_that_its_lines_do_not_say(text: str, evidence: list[str]) -> None:
+    assert why("inferred", text, *evidence) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence"),
+    [
+        ("Lock waits are fine", [LOCKS]),
+        ("ingest is unknown", [INGEST]),  # its line says what it is
+        ("It is unknown whether 400 jobs failed", []),
+        ("Ann knows why", []),
+    ],
+)
+def test_an_unknown_asserts_nothing(text: str, evidence: list[str]) -> None:
+    assert why("unknown", text, *evidence) is not None
+
+
+def test_an_unknown_may_repeat_the_question() -> None:
+    text = "Why the enforcement job failed is unknown."
+
+    assert why("unknown", text) is not None
+    assert why("unknown", text, question="why did the enforcement job fail? failed") is None
+
+
+def test_claims_that_fail_are_counted_and_the_others_stand() -> None:
+    true = Claim(ClaimKind.OBSERVED, "318 waiting", (WAITING,), "318 waiting")
+    false = Claim(ClaimKind.OBSERVED, "319 waiting", (WAITING,), "318 waiting")
+
+    checked = check([true, false, true], LINES)
+
+    assert [one.claim for one in checked.proved] == [true]
+    assert checked.dropped == ("says what its quote does not say", "repeated")
+
+
+# A liar changes one thing that its line says, or adds one.
+
+SUBJECTS = ("api", "ingest", "enforcement")
+STATES = ("alive", "missing", "waiting", "failed", "completed", "stale")
+
+
+@st.composite
+def true_claims(draw: st.DrawFn) -> tuple[Claim, Line]:
+    """A line, and a claim that repeats it in other glue."""
+    subject, state = draw(st.sampled_from(SUBJECTS)), draw(st.sampled_from(STATES))
+    some, all_of = draw(st.integers(0, 400)), draw(st.integers(401, 900))
+    age, sha = draw(st.integers(1, 59)), draw(st.from_regex(r"\A[0-9a-f]{7}[0-9]\Z"))
+    part = f"{subject} {some} of {all_of} {state}"
+    line = Line("E1", "queue", f"{part} — oldest {age} min; deployed {sha} at 10:15")
+    quote, text = draw(
+        st.sampled_from(
+            [
+                (part, f"{subject} has {some} of {all_of} {state}."),
+                (f"oldest {age} min", f"The oldest is {age} minutes."),
+                (f"deployed {sha} at 10:15", f"Now deployed is {sha}, at 10:15."),
+                (part, f"The queue shows {subject} with {some} of {all_of} jobs {state}"),
+            ]
+        )
+    )
+    return Claim(ClaimKind.OBSERVED, text, ("E1",), quote), line
+
+
+@settings(max_examples=60)
+@given(true_claims())
+def test_no_true_claim_is_dropped(given_claim: tuple[Claim, Line]) -> None:
+    claim, line = given_claim
+
+    assert why_dropped(claim, {line.id: line}) is None
+
+
+def lies(claim: Claim) -> list[Claim]:
+    """The claim with each of its words changed, one at a time, and with something added or denied."""
+    words = claim.text.split()
+    changed: list[str] = []
+    for at, word in enumerate(words):
+        if any(map(str.isdigit, word)):
+            digits = "".join(str((int(one) + 1) % 10) if one.isdigit() else one for one in word)
+            changed.append(" ".join([*words[:at], digits, *words[at + 1 :]]))
+        for group in (SUBJECTS, STATES):
+            if word.strip(".,") in group:
+                others = [one for one in group if one != word.strip(".,")]
+                changed += [" ".join([*words[:at], other, *words[at + 1 :]]) for other in others]
+    changed += [f"{claim.text} {tail}" for tail in ("not", "7 failed", "by Ann", "because of ingest", "<!here>")]
+    changed += [f"{head} {claim.text}" for head in ("Not true that", "No longer:", "All fine:", "Soon")]
+    texts = [Claim(claim.kind, text, claim.evidence, claim.quote) for text in changed]
+    invented = Claim(claim.kind, claim.text, claim.evidence, f"{claim.quote} 12")
+    return [*texts, invented, Claim(claim.kind, claim.text, ("E2",), claim.quote)]
+
+
+@settings(max_examples=60)
+@given(true_claims())
+def test_every_lie_is_dropped(given_claim: tuple[Claim, Line]) -> None:
+    claim, line = given_claim
+
+    told = [lie for lie in lies(claim) if lie.text != claim.text or lie.quote != claim.quote or lie.evidence != ("E1",)]
+
+    assert told
+    for lie in told:
+        assert why_dropped(lie, {line.id: line}) is not None, lie
+
+
+@settings(max_examples=60)
+@given(st.text(), st.text(), st.sampled_from(list(ClaimKind)))
+def test_arbitrary_text_never_passes_with_words_of_its_own(text: str, quote: str, kind: ClaimKind) -> None:
+    claim = Claim(kind, text, (INGEST, DEPLOY), quote)
+
+    if why_dropped(claim, KNOWN) is None:
+        there = {word for line in LINES for word in content(line.text, nouns=set())}
+        assert set(content(text, nouns=set())) <= there or kind is not ClaimKind.OBSERVED
