@@ -17,7 +17,7 @@ from playbooks.change_parts import Load
 from playbooks.checks import checkout, golden_path, heartbeats, logs, oncall, sha
 from playbooks.checks import queue as claiming
 from playbooks.checks.settings import DISABLED_BY, Group
-from playbooks.model import Finding, NoPlan, Plan
+from playbooks.model import NoPlan, Plan
 from playbooks.recent_changes import LOOK_BACK, Facts
 from services.clients import git
 from services.clients.dragonfly_api.client import DragonflyApi
@@ -195,7 +195,7 @@ async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
     )
 
 
-def _names(group: PagerSettings | MailSettings | Invalid) -> frozenset[str]:
+def names_of(group: PagerSettings | MailSettings | Invalid) -> frozenset[str]:
     """The targets outside Slack that the environment has an address for."""
     return frozenset() if isinstance(group, Invalid) else frozenset(group.targets)
 
@@ -265,12 +265,6 @@ async def gather_logs(
         logs.Facts(service, read[service].result(), now, due.result()[service], state=_known(states, service))
         for service in services
     ]
-
-
-async def read_error_digest(world: World, service: Service) -> list[Finding]:
-    """What is not fine in the newest log lines of a service, the most urgent first; safe to show to everyone."""
-    [facts] = await gather_logs(world, [service], await world.railway_services())
-    return await asyncio.to_thread(logs.error_digest, facts)  # masking many long lines takes its time
 
 
 async def read_due(world: World) -> dict[Service, datetime | Unavailable | None]:

@@ -13,7 +13,7 @@ from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.config.policy_file import load_policy
-from bot.facts import _names, groups_of, read_absent
+from bot.facts import groups_of, names_of, read_absent
 from bot.people import People
 from bot.slack_directory import Groups
 from bot.types import Answer, Request
@@ -83,7 +83,7 @@ async def gather_config(world: World) -> check_config.Facts:
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
         schedule=None if isinstance(schedule, Invalid) else schedule,
         absent=absent.result(),
-        targets=Targets(_names(world.settings.pager), _names(world.settings.mail)),
+        targets=Targets(names_of(world.settings.pager), names_of(world.settings.mail)),
         channel_problem=state.channel_problem if state else None,
         refused=refused.result(),
         stale_after=world.settings.stale_after,

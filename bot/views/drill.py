@@ -8,7 +8,6 @@ from typing import Any
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.text import date_token, escape, person
-from playbooks.model import Status
 from services.domain.alerts import MARK, Drill
 from services.domain.text import counted
 
@@ -53,11 +52,6 @@ def report_message(drill: Drill, report: Mapping[str, Any]) -> tuple[str, list[B
     """What came of it, for its thread."""
     first = f"🧪 {MARK} {drill.id} is over: {escape(str(report['outcome']))}"
     return fit_message(first, [section(f"*{first}*"), *_report(drill, report)])
-
-
-def status_of(report: Mapping[str, Any]) -> Status:
-    """Fine only when it was acknowledged and every paged person was reached."""
-    return Status.OK if report["outcome"] == "answered" and not report["not_reached"] else Status.FAIL
 
 
 def _report(drill: Drill, report: Mapping[str, Any]) -> list[Block]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median_low
 
 from playbooks.log_patterns import Pattern, Sign, Symptom, Topic, ends, explain, recognise
-from playbooks.model import Finding, NextStep, Status, wrong_first
+from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import LogLine, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.masking import error_class, template
@@ -66,11 +66,6 @@ class _Group:
     count: int = 0
     first: LogLine | None = None
     last: dict[str | None, LogLine] = field(default_factory=dict)
-
-
-def error_digest(facts: Facts) -> list[Finding]:
-    """What is not fine in a service's log, most urgent first: a line a group, safe to show to everyone."""
-    return wrong_first(finding for finding in check(facts) if finding.status is not Status.OK)
 
 
 def check(facts: Facts) -> list[Finding]:

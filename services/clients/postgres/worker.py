@@ -30,12 +30,6 @@ class ClaimedJob:
         return self.id, self.claim
 
 
-async def claim_job(conn: Connection, *, worker_id: str, job_types: Sequence[str]) -> ClaimedJob | None:
-    """The next due job; None when nothing is due."""
-    jobs = await claim_jobs(conn, worker_id=worker_id, job_types=job_types)
-    return jobs[0] if jobs else None
-
-
 async def claim_jobs(conn: Connection, *, worker_id: str, job_types: Sequence[str], limit: int = 1) -> list[ClaimedJob]:
     """The next due jobs, now `processing` and ours, the most urgent first; empty when nothing is due."""
     values = {"worker_id": worker_id, "job_types": list(job_types), "limit": limit}

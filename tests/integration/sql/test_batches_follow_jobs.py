@@ -9,7 +9,7 @@ import pytest
 from services.clients.postgres.approvals import requeue_jobs
 from services.clients.postgres.intake import find_file, insert_batch, start_batch
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.worker import claim_job, finish_job, queue_job, reap_jobs
+from services.clients.postgres.worker import claim_jobs, finish_job, queue_job, reap_jobs
 from services.domain.intake import JOB_TYPE
 from services.domain.thresholds import StaleLimits
 
@@ -21,7 +21,7 @@ async def store(conn: Connection, *, max_attempts: int = 1) -> tuple[str, str]:
     batch_id = await insert_batch(conn, file_name="a.csv", sha256=FILE, header="h", row_count=3)
     job_id = await queue_job(conn, job_type=JOB_TYPE, payload={"batch_id": batch_id}, max_attempts=max_attempts)
     assert job_id
-    await claim_job(conn, worker_id="gone", job_types=[JOB_TYPE])
+    await claim_jobs(conn, worker_id="gone", job_types=[JOB_TYPE])
     await start_batch(conn, batch_id=batch_id)
     return batch_id, job_id
 
@@ -92,7 +92,6 @@ async def test_a_completed_batch_stays_completed_whatever_becomes_of_its_job(
 @pytest.mark.parametrize("payload", [{}, {"batch_id": "seven"}, {"batch_id": None}, {"batch_id": ["x"]}])
 async def test_a_job_that_names_no_batch_fails_alone(as_app: Connection, payload: dict[str, object]) -> None:
     await queue_job(as_app, job_type=JOB_TYPE, payload=payload, max_attempts=1)
-    job = await claim_job(as_app, worker_id="w", job_types=[JOB_TYPE])
-    assert job
+    [job] = await claim_jobs(as_app, worker_id="w", job_types=[JOB_TYPE])
 
     assert await finish_job(as_app, job_id=job.id, status="failed", error="boom") == "failed"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.worker import ClaimedJob, beat, claim_job, claim_jobs, finish_job, queue_job, reap_jobs
+from services.clients.postgres.worker import ClaimedJob, beat, claim_jobs, finish_job, queue_job, reap_jobs
 from tests.conftest import DatabaseUrls
 from tests.outside import PATIENCE_S
 
@@ -21,7 +21,8 @@ async def add(conn: Connection, job_type: str = "a", *, priority: int = 0, max_a
 
 
 async def claim(conn: Connection, *job_types: str, worker: str = "w1") -> ClaimedJob | None:
-    return await claim_job(conn, worker_id=worker, job_types=job_types or ("a",))
+    claimed = await claim_jobs(conn, worker_id=worker, job_types=job_types or ("a",))
+    return claimed[0] if claimed else None
 
 
 async def claimed_id(conn: Connection, *job_types: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.facts import gather_logs, read_error_digest
+from bot.facts import gather_logs
 from bot.world import World
 from playbooks.checks import logs
 from playbooks.model import Finding, Status
@@ -43,17 +43,3 @@ async def test_an_idle_worker_is_fine_only_while_none_of_its_jobs_is_due(
     system.run(jobs or "SELECT 1")
 
     assert (await find(world))["logs.ingest.idle"].status is status
-
-
-async def test_the_digest_of_a_quiet_service_is_empty(world: World, outside: Outside) -> None:
-    outside.logs[Service.INGEST] = ["PostgreSQL connection established", IDLE]
-
-    assert await read_error_digest(world, Service.INGEST) == []
-
-
-async def test_the_digest_of_a_service_that_cannot_be_read_reports_so(world: World, outside: Outside) -> None:
-    outside.railway_status = 503
-
-    [finding] = await read_error_digest(world, Service.API)
-
-    assert finding.status is Status.UNKNOWN

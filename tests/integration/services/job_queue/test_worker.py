@@ -210,7 +210,7 @@ async def test_a_claim_that_comes_through_long_after_the_outage_is_handed_back(
     async with work(reap_every_s=0.1):
         async with as_app.transaction():
             job = await queue_job(as_app)
-            assert await worker.claim_job(as_app, worker_id=WORKER_ID, job_types=[TYPE])
+            assert await worker.claim_jobs(as_app, worker_id=WORKER_ID, job_types=[TYPE])
 
         await until(lambda: jobs.begun == [(job, 1)])
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.checks.logs import MAX_GROUPS, Facts, check, error_digest
+from playbooks.checks.logs import MAX_GROUPS, Facts, check
 from playbooks.model import Finding, Status
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
 from services.domain.errors import Unavailable
@@ -214,12 +214,6 @@ def test_a_log_that_cannot_be_read_is_unknown() -> None:
 @pytest.mark.parametrize(("service", "status"), [(Service.API, Status.OK), (Service.INGEST, Status.UNKNOWN)])
 def test_a_worker_is_never_silent_but_an_api_may_be(service: Service, status: Status) -> None:
     assert [finding.status for finding in check(facts([], service))] == [status]
-
-
-def test_the_digest_has_only_what_is_not_fine_and_the_urgent_first() -> None:
-    found = error_digest(facts(lines(DENIED, DONE, "[ingest_processor] Job failed: bad table")))
-
-    assert [finding.status for finding in found] == [Status.FAIL]
 
 
 CANARY = "Kowalski"

@@ -10,7 +10,7 @@ import psycopg
 from services.clients.postgres import operated
 from services.clients.postgres.intake import insert_batch, log_intake_event
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.worker import beat, claim_job, finish_job, queue_job
+from services.clients.postgres.worker import beat, claim_jobs, finish_job, queue_job
 from services.domain.jobs import PENDING_COUNTED_TO, LockWait
 from services.domain.thresholds import StaleLimits
 from tests.conftest import DatabaseUrls
@@ -22,8 +22,7 @@ HOUR = timedelta(hours=1)
 async def run_job(conn: Connection, worker: str) -> str:
     """A job in processing, claimed by this worker."""
     await queue_job(conn, job_type="a", payload={"name": "Jane Roe"}, max_attempts=1)
-    job = await claim_job(conn, worker_id=worker, job_types=["a"])
-    assert job
+    [job] = await claim_jobs(conn, worker_id=worker, job_types=["a"])
     return job.id
 
 
@@ -40,8 +39,7 @@ async def test_an_empty_queue(as_bot: Connection) -> None:
 
 async def test_a_job_that_backs_off_is_pending_but_has_not_waited(as_app: Connection, as_bot: Connection) -> None:
     await queue_job(as_app, job_type="a", payload={})
-    job = await claim_job(as_app, worker_id="w", job_types=["a"])
-    assert job
+    [job] = await claim_jobs(as_app, worker_id="w", job_types=["a"])
     await finish_job(as_app, job_id=job.id, status="failed", error="boom")
 
     snapshot = await operated.read_queue_snapshot(as_bot, stale_after=STALE_AFTER)
