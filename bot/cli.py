@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import cast
 
 from bot.commands.command import TerminalCommand
@@ -89,10 +89,12 @@ async def dispatch(arguments: Sequence[str], environ: Mapping[str, str], write: 
             return _outcome(await TERMINAL_ONLY[words[0]].handle(words[1:], environ), {}, as_json=as_json)
         from bot.terminal import answer_words  # has every client with it
 
-        answer, names = await answer_words(words, environ, print_page)
+        found = await answer_words(words, environ, print_page)
     except Exception as error:  # a script gets its JSON and its exit code all the same
         return _failure(error, words, as_json=as_json)
-    return _outcome(answer, names, as_json=as_json)
+    if found.error is not None:
+        return _failure(found.error, words, found.names, as_json=as_json)
+    return _outcome(found.answer, found.names, as_json=as_json)
 
 
 def help_outcome(arguments: Sequence[str]) -> Outcome | None:
@@ -128,14 +130,16 @@ def _outcome(answer: Answer, names: Mapping[str, str], *, as_json: bool) -> Outc
     return Outcome(_shown(answer, names, as_json=as_json), EXIT[answer.status])
 
 
-def _failure(error: Exception, words: Sequence[str], *, as_json: bool) -> Outcome:
+def _failure(
+    error: Exception, words: Sequence[str], names: Mapping[str, str] = MappingProxyType({}), *, as_json: bool
+) -> Outcome:
     if not isinstance(error, OperatorError | SourceError):
         import logging
 
         logging.getLogger(__name__).error("`dragonfly %s` did not finish", " ".join(words), exc_info=error)
     answer = error_answer(error)
     code = EXIT_USAGE if isinstance(error, UsageError) else EXIT[answer.status]
-    return Outcome(_shown(answer, {}, as_json=as_json), code, is_error=not as_json)
+    return Outcome(_shown(answer, names, as_json=as_json), code, is_error=not as_json)
 
 
 def _print(text: str, *, is_error: bool = False) -> None:

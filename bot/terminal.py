@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bot.changes import DRY_RUN
 from bot.commands.command import Command, IncidentCommand
@@ -13,22 +14,43 @@ from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.slack_directory import SlackNames
 from bot.types import Answer, Request, Surface, Verb
+from bot.views.errors import error_answer
 from bot.views.terminal import mentioned_ids
 from bot.world import World, open_slack
+from services.domain.errors import OperatorError
 from services.domain.oncall import Schedule
 
 Write = Callable[[str], None]
 
 
-async def answer_words(words: list[str], environ: Mapping[str, str], write: Write) -> tuple[Answer, dict[str, str]]:
-    """The answer, and what people are called by their Slack ids. Raises what the command raises."""
+@dataclass(frozen=True)
+class Answered:
+    """`names`: what people are called, by their Slack ids. `error`: why the command was refused, of which `answer`
+    tells; None otherwise."""
+
+    answer: Answer
+    names: Mapping[str, str]
+    error: OperatorError | None = None
+
+
+async def answer_words(words: list[str], environ: Mapping[str, str], write: Write) -> Answered:
+    """A refusal is an answer too, because it may name people. Raises what else the command raises."""
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
-        answer = await _answer(words, settings, world, write)
-        return answer, await _names(answer, settings, world)
+        answer, error = await _answer_or_refuse(words, settings, world, write)
+        return Answered(answer, await _names(answer, settings, world), error)
     finally:
         await world.close()
+
+
+async def _answer_or_refuse(
+    words: list[str], settings: Settings, world: World, write: Write
+) -> tuple[Answer, OperatorError | None]:
+    try:
+        return await _answer(words, settings, world, write), None
+    except OperatorError as error:
+        return error_answer(error), error
 
 
 async def _answer(words: list[str], settings: Settings, world: World, write: Write) -> Answer:

@@ -9,6 +9,7 @@ import pytest
 from bot.cli import dispatch
 from bot.views.run_buttons import APPROVE, CONFIRM
 from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.blocks import find_element
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
@@ -100,6 +101,21 @@ async def test_a_change_without_the_database_reports_how_to_do_it_by_hand(enviro
     assert outcome.code == 1
     assert "Nothing was done: runs are stored in the database: server not reachable" in outcome.text
     assert "Railway → dragonfly-api → Deployments → d-api → Restart" in outcome.text
+
+
+async def test_a_refusal_calls_people_by_their_names(
+    environ: dict[str, str], start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE)
+    for number, what in enumerate(("api is slow", "ingest loses rows"), start=1):
+        assert (await dispatch(["incident", "open", what], environ)).code == 0
+        await acting_as(slack.workspace, model.ANN.id).type(model.INCIDENTS_ID, f"/dragonfly ack {number}")
+        await slack.wait_for(lambda one, what=what: "ACKNOWLEDGED" in one.text and what in one.text)  # type: ignore[misc]
+
+    refused = await dispatch(["resolve"], environ)
+
+    assert refused.code == 2
+    assert "ACKNOWLEDGED by @Ann Keller" in refused.text
 
 
 async def test_the_policy_is_explained(environ: dict[str, str]) -> None:
