@@ -170,7 +170,7 @@ class Actor:
     ) -> str | None:
         """Use a button or another element of a message. `value` is what was chosen in a select, date and so on."""
         message = self._message(channel, ts)
-        action = self._action(message.blocks, action_id, block_id, value)
+        action = self._action([message.blocks, *message.former[::-1]], action_id, block_id, value)
         return await self._interact(actor.message_action(self.workspace, self.user, message, action, answers))
 
     async def click_in_view(
@@ -185,7 +185,7 @@ class Actor:
         """Use an element of a modal or of the Home tab."""
         view = self._own_view(view_id)
         view.state = state_values(view.content["blocks"], answers)
-        action = self._action(view.content["blocks"], action_id, block_id, value)
+        action = self._action([view.content["blocks"], *view.former[::-1]], action_id, block_id, value)
         return await self._interact(actor.view_action(self.workspace, self.user, view, action))
 
     async def submit(self, view_id: str, answers: Answers | None = None) -> dict[str, str]:
@@ -247,8 +247,10 @@ class Actor:
             return failure(error)
         return None
 
-    def _action(self, blocks: list[Json], action_id: str, block_id: str | None, value: Answer) -> Json:
-        found = find_element(blocks, action_id, block_id)
+    def _action(self, versions: list[list[Json]], action_id: str, block_id: str | None, value: Answer) -> Json:
+        """Of the newest version that has it: what the app replaces while a person presses it is sent as they saw it."""
+        shown = versions if block_id else versions[:1]  # only the page names the block that a person saw
+        found = next(filter(None, (find_element(blocks, action_id, block_id) for blocks in shown)), None)
         if found is None:
             raise NothingThereError(f"There is nothing called `{action_id}` to use any more.")
         return actor.action_of(self.workspace, *found, value)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
-from services.sandbox.slack.model import File, Json, Message
+from services.sandbox.slack.model import File, Json, Message, with_former
 
 MAX_WAITING = 256  # changes kept for one listener
 
@@ -112,6 +112,8 @@ class MessageStore:
 
     def change(self, message: Message, **values: Any) -> None:
         """Set fields of a message. Lists and dicts are replaced, never changed in place: snapshots stay true."""
+        if "blocks" in values:
+            message.former = with_former(message.former, message.blocks)
         for name, value in values.items():
             setattr(message, name, value)
         self._publish(ChangeKind.MESSAGE_CHANGED, message)

@@ -126,6 +126,7 @@ class Message:
     pinned: bool = False
     username: str | None = None
     icon_emoji: str | None = None
+    former: list[list[Json]] = field(default_factory=list)  # the last blocks before these: a person may still see them
 
     @property
     def is_reply(self) -> bool:
@@ -147,6 +148,20 @@ class View:
     previous_id: str | None = None
     errors: Mapping[str, str] = field(default_factory=dict)  # block_id -> what is wrong, after a refused submission
     state: Json = field(default_factory=dict)  # {block_id: {action_id: value object}}, kept across updates
+    former: list[list[Json]] = field(default_factory=list)  # the last blocks before these: a person may still see them
+
+    def change(self, content: Json) -> None:
+        """Show this instead."""
+        self.former = with_former(self.former, self.content["blocks"])
+        self.content = content
+
+
+FORMER = 3  # versions
+
+
+def with_former(former: list[list[Json]], blocks: list[Json]) -> list[list[Json]]:
+    """The blocks that a person may still see a moment after they were replaced."""
+    return [*former, blocks][-FORMER:]
 
 
 @dataclass

@@ -63,7 +63,7 @@ class ViewStore:
 
     def update(self, view: View, content: Json) -> None:
         """Replace the content. What was typed stays in inputs whose block and action ids stay."""
-        view.content = content
+        view.change(content)
         view.hash = new_hash()
         view.errors = {}
         self._publish(view)
@@ -90,7 +90,9 @@ class ViewStore:
         if view is None:
             view_id = new_view_id()
             view = self._homes[user] = View(view_id, user, new_hash(), content, root_id=view_id)
-        view.content, view.hash = content, new_hash()
+        else:
+            view.change(content)
+            view.hash = new_hash()
         self._changes.publish(Change(ChangeKind.HOME, user=user))
         return view
 

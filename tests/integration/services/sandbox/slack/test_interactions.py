@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from services.sandbox.slack.actor import acting_as
-from services.sandbox.slack.model import ANN, BEN, INCIDENTS_ID, OLIVIA, NothingThereError, View
+from services.sandbox.slack.model import ANN, BEN, FORMER, INCIDENTS_ID, OLIVIA, NothingThereError, View
 from services.sandbox.slack.workspace import Workspace
 
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
@@ -88,6 +88,44 @@ async def test_a_select_sends_what_was_chosen(
     await acting_as(workspace, ANN.id).click(INCIDENTS_ID, posted["ts"], "service", value="api")
 
     assert chosen == ["api"]
+
+
+async def test_a_button_that_was_replaced_while_it_was_pressed_is_sent_as_it_was_seen(
+    workspace: Workspace, app: AsyncApp, client: AsyncWebClient, connect: Connect
+) -> None:
+    pressed: list[str] = []
+
+    @app.action("approve")
+    async def approve(ack: Any, action: dict[str, Any]) -> None:
+        await ack()
+        pressed.append(action["value"])
+
+    def home(value: str) -> dict[str, Any]:
+        return {"type": "home", "blocks": [{"type": "actions", "elements": [APPROVE | {"value": value}]}]}
+
+    await connect(app)
+    await client.views_publish(user_id=ANN.id, view=home("seen"))
+    view = workspace.home_for(ANN.id)
+    assert view is not None
+    seen = view.content["blocks"][0]["block_id"]
+    posted = await client.chat_postMessage(channel=INCIDENTS_ID, text="Scale?", blocks=BUTTONS)
+    await client.views_publish(user_id=ANN.id, view=home("newer"))
+    await client.chat_update(channel=INCIDENTS_ID, ts=posted["ts"], text="Scaled", blocks=[])
+    ann = acting_as(workspace, ANN.id)
+
+    await ann.click_in_view(view.id, "approve", block_id=seen)
+    await ann.click(INCIDENTS_ID, posted["ts"], "approve", block_id="decision")
+
+    assert pressed == ["seen", "42"]
+
+
+async def test_a_button_of_long_ago_is_gone(workspace: Workspace, client: AsyncWebClient) -> None:
+    posted = await client.chat_postMessage(channel=INCIDENTS_ID, text="Scale?", blocks=BUTTONS)
+    for _ in range(FORMER + 1):
+        await client.chat_update(channel=INCIDENTS_ID, ts=posted["ts"], text="Scaled", blocks=[])
+
+    with pytest.raises(NothingThereError):
+        await acting_as(workspace, ANN.id).click(INCIDENTS_ID, posted["ts"], "approve", block_id="decision")
 
 
 async def test_a_click_that_no_one_handles_fails(
