@@ -9,6 +9,7 @@ from bot.alerts.messages import IncidentThread
 from bot.incidents import paging
 from bot.incidents.decide import find_joined
 from bot.incidents.store import IncidentStore
+from bot.views.alerts import over_words
 from services.clients.postgres import alerts, incidents
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import RULE as DRILL
@@ -101,7 +102,7 @@ class AlertRouting:
             return
         joined = await incidents.list_joined_alerts(conn, incident.id)
         is_last = all(alert.cleared_at is not None for alert in joined)
-        words = f"alert over: {event.line.removeprefix('Resolved ')}"
+        words = over_words(event.line)
         # Until the last is over the root message shows which still fire, and there is nothing for people to do.
         await self._incident_store.record(conn, incident, "cleared", words, in_thread=is_last)
         if is_last:

@@ -57,6 +57,37 @@ _STEPS: Mapping[str, Steps] = MappingProxyType(
     }
 )
 
+# What an alert's end means, by its rule; `title` is what its check says now that all is well.
+OVER: Mapping[str, str] = MappingProxyType(
+    {
+        "heartbeats": "{title}",
+        "workers": "{service} workers make progress again",
+        "restarts": "{service} no longer restarts again and again",
+        "crash_loop": "{service} is no longer crashing",
+        "api": "api is healthy again",
+        "slow_api": "{title}",
+        "intake": "intake works again",
+        "database": "every service reaches the database again",
+        "writes": "the database accepts writes again",
+        "visibility": "the bot can read the whole database again",
+        "backlog": "jobs no longer wait too long: {title}",
+        "failed_jobs": "fewer jobs fail: {title}",
+        "failure_rate": "the failure rate is normal again: {title}",
+        "exhausted": "no more jobs run out of attempts",
+        "orphaned": "no jobs are orphaned",
+        "contention": "no session waits long for a lock",
+        "deployments": "{title}",
+        "sha": "{title}",
+        "locks": "{service} is no longer locked against deploys",
+        "freezes": "{service} deploys on a push again, or a lock explains why not",
+        "migrations": "the migrations agree with the database again: {title}",
+        "grants": "the exposure in the database is closed",
+        "blindness": "{title} again",
+        "oncall": "{title}",
+        "drill": "{title}",
+    }
+)
+
 
 def alert_buttons(alert: Alert) -> list[Block]:
     """What one most probably does next, then the menu: logs, silence, stop, why."""
@@ -131,8 +162,16 @@ def calm_line(alert: Alert, environment: str | None, *, until: datetime) -> str:
 
 
 def end_line(alert: Alert, environment: str | None) -> str:
-    """ "Resolved prod · ingest 2 of 2 alive", as plain text."""
-    return plain(f"Resolved {_place(environment)} · {alert.title}", limit=1500)
+    """ "Resolved prod · ingest is no longer crashing", as plain text."""
+    short = alert.service.short if alert.service else "it"
+    words = OVER.get(alert.rule, "{title}").format(service=short, title=alert.title)
+    return plain(f"Resolved {_place(environment)} · {words}", limit=1500)
+
+
+def over_words(line: str) -> str:
+    """ "alert over: ingest is no longer crashing (prod)", of such a line; plain text."""
+    place, _, what = line.removeprefix("Resolved ").partition(" · ")
+    return f"alert over: {what} ({place})" if what else f"alert over: {place}"
 
 
 def alert_message(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from bot.drill_decide import Call, report
 from bot.outage_levels import PagedLevel
 from bot.views import delivery, drill, overrides, pages
-from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, page_line
+from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, over_words, page_line
 from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, doctor_answer, gate_answer
 from bot.views.incident import called_message, incident_message, late_call, page_over, reminder
 from bot.views.incidents import done_answer, incidents_answer, joined_answer, timeline_answer
@@ -26,6 +26,7 @@ from services.domain.services import Service
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, message_text
 from tests.unit.bot.alerts import builders as alerts
+from tests.unit.bot.alerts.test_rules import signals
 from tests.unit.bot.incidents.builders import (
     ANN,
     BEN,
@@ -47,6 +48,16 @@ from tests.unit.playbooks.test_diagnosis import CASES, STOPPED, WELL
 
 GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)
 MINUTE = timedelta(minutes=1)
+
+
+def test_the_end_of_each_alert(golden: Compare) -> None:
+    ends = {
+        one.fingerprint: alerts.alert(
+            AlertState.RESOLVED, rule=one.rule, service=one.finding.service, title=one.finding.title
+        )
+        for one in signals().values()
+    }
+    golden("alerts_over", {name: over_words(end_line(end, "dev")) for name, end in ends.items()})
 
 
 def test_alerts(golden: Compare) -> None:

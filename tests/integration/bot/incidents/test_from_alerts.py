@@ -131,9 +131,11 @@ async def test_the_end_of_several_alerts_is_written_to_the_thread_once_with_the_
     assert await books.thread("alert over") == []
     assert (await books.kinds())[-1] == "cleared"  # the timeline has each
 
-    await scene.alert(RESOLVED, second, line="Resolved dev · ingest does not crash", fingerprint="crash_loop.ingest")
+    await scene.alert(
+        RESOLVED, second, line="Resolved dev · ingest is no longer crashing", fingerprint="crash_loop.ingest"
+    )
 
-    assert await books.thread("alert over") == ["alert over: dev · ingest does not crash"]
+    assert await books.thread("alert over") == ["alert over: ingest is no longer crashing (dev)"]
 
 
 @pytest.mark.parametrize(("before", "after"), [("crash_loop", "heartbeats"), ("heartbeats", "crash_loop")])

@@ -15,8 +15,18 @@ from bot.config.alerts import Rules
 from bot.config.alerts_file import default_rules
 from bot.slack.payloads import command_line
 from bot.types import Surface
-from bot.views.alerts import Guide, Surroundings, alert_buttons, alert_message, disabled, end_line, notice, page_line
-from services.domain.alerts import Alert, AlertState, Severity
+from bot.views.alerts import (
+    OVER,
+    Guide,
+    Surroundings,
+    alert_buttons,
+    alert_message,
+    disabled,
+    end_line,
+    notice,
+    page_line,
+)
+from services.domain.alerts import RULE, Alert, AlertState, Severity
 from services.domain.jobs import QueueSnapshot
 from services.domain.messages import PHONE_LIMIT, shown_width
 from services.domain.runs import Person
@@ -71,6 +81,10 @@ def test_what_is_not_known_is_reported_or_left_out() -> None:
 
 def test_the_end_reports_what_is_so_now() -> None:
     assert end_line(alert(title="ingest 2 of 2 alive"), "prod") == "Resolved prod · ingest 2 of 2 alive"
+
+
+def test_the_end_of_every_rule_has_its_sentence() -> None:
+    assert OVER.keys() == {*Rules.model_fields, RULE}
 
 
 @pytest.mark.parametrize(
