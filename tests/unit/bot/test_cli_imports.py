@@ -18,7 +18,7 @@ NEVER |= {"slack_bolt", "slack_sdk", "starlette", "uvicorn"}
 FOR_HELP = NEVER | {"asyncio", "httpx", "psycopg", "pydantic", "playbooks", "bot.config", "bot.world", "bot.wiring"}
 FOR_A_READ = NEVER | {"bot.wiring", "bot.runs.engine", "rich"}
 # Of the commands' folder, what help needs.
-DECLARING = {"arguments", "command", "help", "match", "parsing", "registry", "verbs"}
+DECLARING = {"arguments", "command", "help", "parsing", "registry", "verbs"}
 CLOSED = "127.0.0.1:9"  # nothing listens on the discard port
 CONFIGURED = {
     "SLACK_BOT_TOKEN": "xoxb-made-up",
