@@ -82,6 +82,7 @@ async def test_two_approvers_approve_once_through_a_transaction_pooler_too(
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(600)
 async def test_two_approvers_in_the_same_instant_approve_once_in_a_thousand_rounds(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
@@ -153,6 +154,7 @@ async def test_double_approvals_are_one_execution(
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(600)
 @pytest.mark.timeout(900)
 async def test_double_approvals_are_one_execution_in_a_thousand_rounds(
     make_approval_service: MakeApprovalService, databases: Sequence[Database], make_plan: MakePlan, books: Books
