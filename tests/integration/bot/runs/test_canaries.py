@@ -20,7 +20,7 @@ from services.sandbox.railway.model import HISTORY, ServiceSpec
 from tests.canaries import LINES, TYPED, Lines, everything_stored, found_in, person
 from tests.canaries import log as log
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.runs.conftest import API, PACE, TOKEN, WORKER, Bench, MakeBench, local_services
+from tests.integration.bot.runs.conftest import PACE, TOKEN, Bench, MakeBench, local_services
 
 KEY = "CANARYKEY"
 JOB = "00000000-0000-4000-8000-000000000001"
@@ -35,22 +35,12 @@ CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN {REFUSAL.format(row="OLD.error_message")}; END $$;
 CREATE TRIGGER refuse BEFORE UPDATE ON ops.job_queue FOR EACH ROW EXECUTE FUNCTION public.refuse();
 """
-SPEAK = "import os\nprint(os.environ['CANARY_LINES'], flush=True)\n"
-REFUSE_UPLOADS = """    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = os.environ["CANARY_LINES"].encode()
-        self.send_response(500)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-http.server."""
 
 
 def hostile(spec: ServiceSpec) -> ServiceSpec:
     """It says every line before it starts, and the API answers an upload with them."""
-    code = API.replace("http.server.Threading", REFUSE_UPLOADS + "Threading") if spec.is_public else WORKER
-    spoken = {"CANARY_LINES": "\n".join(LINES), "CANARY_VALUE": person("VARIABLE")}
-    return replace(spec, command=(*spec.command[:2], SPEAK + code), variables={**spec.variables, **spoken})
+    spoken = {"SAID_FIRST": "\n".join(LINES), "REFUSES_WITH": "\n".join(LINES), "CANARY_VALUE": person("VARIABLE")}
+    return replace(spec, variables={**spec.variables, **spoken})
 
 
 @pytest.fixture
