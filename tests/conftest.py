@@ -23,12 +23,13 @@ from psycopg import sql
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection
 from services.sandbox.page.render import DRAWABLE
-from services.sandbox.postgres.server import PostgresServer, dsns, give_passwords, make_database, make_owner
+from services.sandbox.postgres.server import OWNER, PostgresServer, dsns, give_passwords, make_database, make_owner
 from services.sandbox.slack import model
 from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.phone import phone_faults
 
+Superuser = psycopg.Connection[tuple[object, ...]]
 TEMPLATE = "dragonfly_template"
 PREFIX = "dragonfly-tests-"
 
@@ -153,16 +154,23 @@ def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
     return _server(directory)
 
 
+@pytest.fixture(scope="session")
+def superuser(postgres_server: PostgresServer) -> Iterator[Superuser]:
+    """One session that makes and drops databases: logging in for each would cost as much as the database."""
+    with psycopg.connect(postgres_server.superuser_dsn(), autocommit=True) as conn:
+        yield conn
+
+
 @pytest.fixture
-def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
+def database_urls(postgres_server: PostgresServer, superuser: Superuser) -> Iterator[DatabaseUrls]:
     """A fresh database with all migrations applied, dropped afterwards."""
-    yield from make_test_database(postgres_server, TEMPLATE)
+    yield from make_test_database(postgres_server, superuser, TEMPLATE)
 
 
 @pytest.fixture
-def empty_database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
+def empty_database_urls(postgres_server: PostgresServer, superuser: Superuser) -> Iterator[DatabaseUrls]:
     """A fresh database without any migration. The roles exist, because they belong to the whole server."""
-    yield from make_test_database(postgres_server, "template0")
+    yield from make_test_database(postgres_server, superuser, "template0")
 
 
 @pytest.fixture
@@ -247,9 +255,10 @@ def make_template(server: PostgresServer) -> None:
     give_passwords(server, TEMPLATE)
 
 
-def make_test_database(server: PostgresServer, template: str) -> Iterator[DatabaseUrls]:
+def make_test_database(server: PostgresServer, superuser: Superuser, template: str) -> Iterator[DatabaseUrls]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    make_database(server, name, template=template)
+    make = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY")
+    superuser.execute(make.format(sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)))
     roles = dsns(server, name)
     try:
         yield DatabaseUrls(
@@ -259,5 +268,4 @@ def make_test_database(server: PostgresServer, template: str) -> Iterator[Databa
             bot=roles.bot.reveal(),
         )
     finally:
-        with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        superuser.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

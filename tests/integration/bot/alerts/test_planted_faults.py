@@ -35,7 +35,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 @pytest.fixture(scope="module")
 def database_urls(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
     """One database for all faults: each leaves it as it was."""
-    yield from make_test_database(postgres_server, TEMPLATE)
+    with psycopg.connect(postgres_server.superuser_dsn(), autocommit=True) as superuser:
+        yield from make_test_database(postgres_server, superuser, TEMPLATE)
 
 
 @pytest.fixture(autouse=True)
