@@ -18,6 +18,7 @@ from bot.config.environment import Settings, SlackSettings, WebSettings, require
 from bot.config.fields import Fault, Invalid
 from bot.config.oncall_file import schedule_faults
 from bot.config.policy_file import policy_faults
+from bot.incidents.answer_routes import add_answer_links, add_pagerduty_hook
 from bot.railway_events import add_railway_hook
 from bot.slack.app import BotIdentity, make_bolt
 from bot.slack.dedup import Deduplicator
@@ -217,6 +218,9 @@ class Bot:
             environment_id = None if isinstance(railway, Invalid) else railway.environment_id
             wake_up = self.wiring.wake_ups.webhook
             add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, wake_up=wake_up)
+            add_pagerduty_hook(app, self.wiring.answers, hooks.pagerduty_secrets)
+            if hooks.public_url is not None:
+                add_answer_links(app, self.wiring.answers)
         port = self.settings.web.port if isinstance(self.settings.web, WebSettings) else WebSettings().port
         return WebServer(app, port=port)
 

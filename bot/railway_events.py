@@ -70,7 +70,7 @@ WRONG_A_MINUTE = 30  # guesses at the secret; then even looking at them stops
 
 def add_railway_hook(app: FastAPI, *, secrets: Sequence[Secret], environment_id: str | None, wake_up: WakeUp) -> None:
     """Two secrets are accepted during a rotation. `environment_id` is ours; None takes events of any."""
-    guesses = Guesses(WRONG_A_MINUTE)
+    guesses = Guesses(WRONG_A_MINUTE, "/hooks/railway")
 
     @app.post("/hooks/railway/{secret}")
     async def hook(secret: str, request: Request) -> Response:
@@ -85,10 +85,11 @@ def add_railway_hook(app: FastAPI, *, secrets: Sequence[Secret], environment_id:
 
 
 class Guesses:
-    """Counts wrong secrets, `limit` in each minute."""
+    """Counts wrong secrets, `limit` in each minute. `path`: where, for the log."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, path: str) -> None:
         self._limit = limit
+        self._path = path
         self._minute = 0
         self._count = 0
 
@@ -98,7 +99,7 @@ class Guesses:
             self._minute, self._count = int(now_s // 60), 0
         self._count += 1
         if self._count == self._limit + 1:
-            logger.warning("/hooks/railway: more than %d wrong secrets in a minute", self._limit)
+            logger.warning("%s: more than %d wrong secrets in a minute", self._path, self._limit)
         return self._count <= self._limit
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from services.clients.postgres import alerts, deployments, leases, messages, runs
+from services.clients.postgres import alerts, answers, deployments, leases, messages, runs
 from services.clients.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ NOTIFICATIONS = DRILLS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended
 DECISIONS = timedelta(days=30)  # why people were notified, or not
 ALERTS = timedelta(days=90)  # and silences
+PAGER_EVENTS = timedelta(days=7)  # an event that comes so late is too old to count
 RUNS_AT_ONCE = 100  # a run has tens of steps
 
 
@@ -40,6 +41,7 @@ class Retention(PeriodicTask):
             await leases.prune_run_leases(conn, older_than=LEASES)
             await alerts.prune_drills(conn, older_than=DRILLS)
             await messages.prune_notifications(conn, older_than=NOTIFICATIONS)
+            await answers.prune_pager_events(conn, older_than=PAGER_EVENTS)
             await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
             await alerts.prune_alerts(conn, older_than=ALERTS)
             await alerts.prune_silences(conn, older_than=ALERTS)

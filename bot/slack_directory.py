@@ -21,6 +21,7 @@ from bot.wake_ups import WakeUp, drive
 from services.domain.errors import SourceError, Unavailable
 from services.domain.messages import Profile, SlackRefusedError
 from services.domain.oncall import is_group
+from services.domain.runs import outside_name
 
 if TYPE_CHECKING:
     from services.clients.slack import SlackClient
@@ -240,6 +241,9 @@ class SlackNames:
 
     def known(self, slack_id: str) -> str:
         """The same, and "" while the name is not known."""
+        outside = outside_name(slack_id)
+        if outside is not None:
+            return outside
         if slack_id not in self._wanted:
             self._wanted.add(slack_id)
             self._asked.set()
@@ -250,12 +254,12 @@ class SlackNames:
         wanted = set(slack_ids)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                unknown = wanted - self._names.keys()
+                unknown = {one for one in wanted if outside_name(one) is None} - self._names.keys()
                 groups = set(filter(is_group, unknown))
                 if groups:
                     await self._read_groups()
                 await self._read_users(unknown - groups)
-        return {slack_id: self._names.get(slack_id) or nameless(slack_id) for slack_id in wanted}
+        return {slack_id: self.of(slack_id) for slack_id in wanted}
 
     async def run(self) -> None:
         """Keep the names known, until cancelled."""

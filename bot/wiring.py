@@ -23,6 +23,7 @@ from bot.approvals.rules import target_of
 from bot.approvals.self_approval import SelfApprovals
 from bot.approvals.service import ApprovalService
 from bot.commands.request_change import PLANS
+from bot.config.alerts import AlertRules
 from bot.config.alerts_file import usable_rules
 from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
@@ -41,11 +42,12 @@ from bot.delivery.undeliverable import (
 )
 from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
+from bot.incidents.answers import Accounts, PhoneAnswers
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.service import IncidentService
-from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
+from bot.incidents.store import IncidentStore, Place, WriteAlert, no_runbook, writes_nothing
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
@@ -58,11 +60,13 @@ from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.slack.incidents_channel import IncidentsChannel
 from bot.slack_directory import Groups, Profiles, SlackNames
+from bot.views.alerts import runbook_url
 from bot.views.run import Content, run_message
 from bot.wake_ups import WakeUps
 from bot.watchdog import DeadMansSwitch
 from bot.web.metrics import Metrics
 from bot.world import World
+from services.clients.pagers.pagerduty import PagerDutyApi
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages as outbox
 from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
@@ -194,10 +198,11 @@ def make_incident_store(
     name_of: Callable[[str], str],
     wake_ups: WakeUps | None = None,
     write_alert: WriteAlert = writes_nothing,
+    rules: AlertRules | None = None,
 ) -> IncidentStore:
     """Posts in the incidents channel. An unusable file pages no one; then the approvers are paged.
 
-    `name_of`: what those of `called_by_id` are called.
+    `name_of`: what those of `called_by_id` are called. `rules`: whose runbook pages lead to.
     """
     settings = world.settings
     place = Place(
@@ -206,7 +211,8 @@ def make_incident_store(
         schedule=schedule_of(world),
         approvers=approvers_of(world),
     )
-    return IncidentStore(place, wake_ups, write_alert, name_of, world.absent or nobody_is_absent)
+    runbook_of = no_runbook if rules is None else lambda rule: runbook_url(rules.rules.section(rule), rules.runbook)
+    return IncidentStore(place, wake_ups, write_alert, name_of, world.absent or nobody_is_absent, runbook_of)
 
 
 def make_incident_service(
@@ -286,7 +292,9 @@ class Wiring:
             home=incident_thread_of,
             owners=owners_of,
         )
-        incident_store = make_incident_store(core_wiring.world, self.changing.names.of, self.wake_ups, messages.write)
+        incident_store = make_incident_store(
+            core_wiring.world, self.changing.names.of, self.wake_ups, messages.write, rules
+        )
         retell = partial(incident_store.retell, core_wiring.database)
         self.changing.approval_service.on_request = ImpliedAcknowledgement(
             core_wiring.database, incident_store, responders(core_wiring.world)
@@ -295,6 +303,7 @@ class Wiring:
         self.incident_service = make_incident_service(
             core_wiring.world, core_wiring.database, incident_store, self.changing.groups, self.changing.names
         )
+        self.answers = PhoneAnswers(core_wiring.database, incident_store, _accounts(core_wiring))
         escalation = Escalation(core_wiring.database, incident_store)
         triage_summary = TriageSummary(core_wiring.database, core_wiring.world, incident_store)
         drill_runner = DrillRunner(core_wiring.database, incident_store)
@@ -344,6 +353,7 @@ class Wiring:
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.leader.release()
         await self._webhooks.aclose()
+        await self.answers.aclose()
         await self._outbox_slack.aclose()
 
 
@@ -426,9 +436,23 @@ def _outage_links(settings: Settings) -> dict[str, str]:
     return links
 
 
+def _accounts(core_wiring: CoreWiring) -> Accounts:
+    """By which answers from outside Slack are matched to people."""
+    hooks, mail = core_wiring.settings.hooks, core_wiring.settings.mail
+    targets = {} if isinstance(mail, Invalid) else mail.targets
+    token = None if isinstance(hooks, Invalid) else hooks.pagerduty_token
+    return Accounts(
+        emails={address.lower(): name for name, address in targets.items()},
+        team=core_wiring.workspace,
+        workspace_url=core_wiring.workspace_url,
+        pagerduty=None if isinstance(hooks, Invalid) or token is None else PagerDutyApi(hooks.pagerduty_api, token),
+    )
+
+
 def _notifiers(
     core_wiring: CoreWiring, pagers: Pagers, wake_ups: WakeUps, retell: Callable[[str], Awaitable[None]]
 ) -> list[PeriodicTask]:
+    hooks = core_wiring.settings.hooks
     transports = (
         PagerTransport(
             means,
@@ -438,6 +462,7 @@ def _notifiers(
             workspace_url=core_wiring.workspace_url,
             channel=core_wiring.channel,
             metrics=core_wiring.metrics,
+            public_url=None if isinstance(hooks, Invalid) else hooks.public_url,
             retell=retell,
         )
         for means in OUTSIDE_SLACK

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -40,6 +41,7 @@ from services.domain.services import WorkerType
 from services.domain.thresholds import STALE_AFTER, StaleLimits
 
 _HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 
 
@@ -249,10 +251,18 @@ class TraceSettings(Group):
 
 
 class HookSettings(Group):
-    """The secret parts of addresses that other services call. Two are accepted during a rotation; none: no call is
-    accepted."""
+    """What others call: the secrets by which they are known, and where. Several are accepted during a rotation; without
+    one no call is accepted.
+
+    `pagerduty_token`: reads the e-mail address of a person there, None: they go by the name they have there.
+    `public_url`: where this bot is reached from outside; None: pages carry no one-time link.
+    """
 
     railway_secrets: Secrets = Field((), validation_alias="RAILWAY_WEBHOOK_SECRET")
+    pagerduty_secrets: Secrets = Field((), validation_alias="PAGERDUTY_WEBHOOK_SECRET")
+    pagerduty_token: SecretValue | None = Field(None, validation_alias="PAGERDUTY_API_TOKEN")
+    pagerduty_api: Url = Field("https://api.pagerduty.com", validation_alias="PAGERDUTY_API_URL")
+    public_url: Url | None = Field(None, validation_alias="BOT_PUBLIC_URL")
 
     @field_validator("railway_secrets")
     @classmethod
@@ -260,6 +270,16 @@ class HookSettings(Group):
         if any(not _HOOK_SECRET.match(secret.reveal()) for secret in value):
             raise ValueError("is not at least 24 letters, digits, - or _")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError("is not an https address: its links would be readable on their way")
+        return value.rstrip("/")
 
 
 def _with_prefix(value: Secret, prefix: str) -> Secret:

@@ -264,5 +264,9 @@ _WHAT_NEXT = {
     "SMTP_CA_FILE": "name a PEM file with the authority of your mail server's certificate, or remove it",
     "SMTP_FROM": "set the address that the mail server lets you send from",
     "RAILWAY_WEBHOOK_SECRET": "make one with `openssl rand -hex 24`, or remove it",
+    "PAGERDUTY_WEBHOOK_SECRET": "copy the secret that PagerDuty shows with a new webhook subscription, or remove it",
+    "PAGERDUTY_API_TOKEN": "make a read-only REST API key in PagerDuty, or remove it",
+    "PAGERDUTY_API_URL": "set https://api.eu.pagerduty.com for an EU account, or remove it",
+    "BOT_PUBLIC_URL": "set the bot's public https address, such as https://….up.railway.app, or remove it",
     "DEAD_MANS_SWITCH_URL": "set the address that your monitor gives you, or remove it",
 }

@@ -157,10 +157,17 @@ def try_again(message: UnsentMessage, error: SourceError) -> TryAgain:
     return TryAgain(error.why, pause, maybe_sent=maybe_sent)
 
 
-def page_of(notification: Notification, environment: str | None, *, workspace_url: str | None = None) -> Page:
+def page_of(
+    notification: Notification,
+    environment: str | None,
+    *,
+    workspace_url: str | None = None,
+    public_url: str | None = None,
+) -> Page:
     """What is handed over. Its key is the same at each try, and unique across environments and emptied databases.
 
-    `workspace_url`: of our Slack workspace, as Slack tells it; without it the page carries no link.
+    `workspace_url`: of our Slack workspace, as Slack tells it; without it the page does not lead to the thread.
+    `public_url`: of this bot; without it the page can't be answered by a link.
     """
     place = environment or "unknown"
     return Page(
@@ -173,7 +180,17 @@ def page_of(notification: Notification, environment: str | None, *, workspace_ur
         alert_key=f"dragonfly:{place}:{notification.alert_key}" if notification.alert_key else "",
         severity=notification.details.get("severity", "critical"),
         component=notification.details.get("component", ""),
+        runbook=notification.details.get("runbook"),
+        answer=answer_link(public_url, notification.link_token),
         link=message_link(
             workspace_url, notification.root_channel, notification.root_ts, thread_ts=notification.root_thread_ts
         ),
     )
+
+
+ANSWER_PATH = "/ack/"  # and the token of the page
+
+
+def answer_link(public_url: str | None, token: str | None) -> str | None:
+    """The one-time link that acknowledges; None where either is missing."""
+    return f"{public_url}{ANSWER_PATH}{token}" if public_url and token else None

@@ -127,6 +127,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         workspace_url: Callable[[], str | None],
         channel: str,
         metrics: Metrics,
+        public_url: str | None = None,
         leaves_within_s: float = LEAVES_WITHIN_S,
         retell: Callable[[str], Awaitable[None]] = retell_nothing,
     ) -> None:
@@ -135,6 +136,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         self.pagers = pagers
         self.environment = environment
         self.workspace_url = workspace_url
+        self.public_url = public_url
         self.channel = channel
         self.metrics = metrics
         self._database = database
@@ -174,7 +176,8 @@ class _Pages(Batch[Notification, Page, Outcome]):
         self._given_up: list[tuple[Notification, GiveUp]] = []
 
     async def prepare(self, item: Notification) -> Page:
-        return page_of(item, self._to.environment, workspace_url=self._to.workspace_url())
+        to = self._to
+        return page_of(item, to.environment, workspace_url=to.workspace_url(), public_url=to.public_url)
 
     async def claim(self, item: Notification, act: Page) -> float:  # noqa: ARG002 - all are claimed
         return self._leaves_by

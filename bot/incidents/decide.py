@@ -1,4 +1,4 @@
-"""The next action of an incident that is due: page people, remind its owner, or reopen it; pure."""
+"""What an incident does next: page people, remind its owner, reopen, or take a pager's answer; pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.domain.alerts import AlertEvent
+from services.domain.answers import PagerAction, PagerEvent, PagerHistory
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.oncall import Chain, ChainLevel
 
@@ -99,3 +100,44 @@ def find_joined(event: AlertEvent, incidents: Sequence[Incident], alerts: Sequen
     by_cause = [one for one in incidents if one.id in same_cause]
     by_service = [one for one in incidents if event.service is not None and one.services == (event.service.value,)]
     return next(iter([*by_cause, *by_service]), None)
+
+
+OLDEST_EVENT = timedelta(hours=1)  # PagerDuty repeats an event for as long as that at most, and a replay is older
+CLOCKS_DIFFER = timedelta(minutes=5)  # the pager's clock and ours, at most
+
+
+def why_ignored(event: PagerEvent, incident: Incident, history: PagerHistory, now: datetime) -> str | None:
+    """Why a pager's event changes nothing; None when it counts. Its sender is known, and it was not received before."""
+    if incident.state is IncidentState.RESOLVED:
+        return "the incident is resolved"
+    if not now - OLDEST_EVENT <= event.at <= now + CLOCKS_DIFFER:
+        return "it is older than an hour" if event.at < now else "it is from the future"
+    if history.newest_at is not None and event.at < history.newest_at:
+        return "a newer event came first"
+    if event.action is PagerAction.UNACKNOWLEDGED:
+        return _why_not_reopened(event, incident, history)
+    if history.reopened_at is not None and event.at <= history.reopened_at:
+        return "the incident was reopened after it"
+    return _why_not_answered(event, incident)
+
+
+def _why_not_reopened(event: PagerEvent, incident: Incident, history: PagerHistory) -> str | None:
+    """A timeout of the pager counts for those who acknowledged there: who works in Slack answers reminders here."""
+    owner = incident.acknowledged_by
+    if owner is None or incident.acknowledged_at is None:
+        return "no one is assigned"
+    if event.at < incident.acknowledged_at:
+        return "it was acknowledged again after it"
+    return None if event.by is not None or owner.user_id == history.owner else "its assignee works in Slack"
+
+
+def _why_not_answered(event: PagerEvent, incident: Incident) -> str | None:
+    match event.action:
+        case PagerAction.REASSIGNED:
+            return "it names no person" if event.assignee is None else None
+        case _ if event.by is None:
+            return "no person did it"  # our own call, as the pager reports it
+        case PagerAction.ACKNOWLEDGED if incident.state is IncidentState.ACKNOWLEDGED:
+            return "it is acknowledged already"
+        case _:
+            return None

@@ -15,7 +15,6 @@ from bot.periodic_tasks import PeriodicTask
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.incidents import Incident
 from services.domain.oncall import decode_chain
 from services.domain.text import dated_time
 
@@ -66,15 +65,9 @@ class Escalation(PeriodicTask):
                 await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
                 await paging.remind(self._incident_store, conn, incident, silent_since=incident.active_at, now=now)
             case TakeBack():
-                await self._take_back(conn, incident, f"no activity since {dated_time(incident.active_at, now)}")
+                why = f"no activity since {dated_time(incident.active_at, now)}"
+                await paging.take_back(self._incident_store, conn, incident, why)
             case Rest():
                 await incidents.set_due(conn, incident_id=number, due_in=None)
             case None:
                 return
-
-    async def _take_back(self, conn: Connection, incident: Incident, why: str) -> None:
-        await incidents.unacknowledge_incident(conn, incident_id=incident.id)
-        await self._incident_store.record(conn, incident, "unacknowledged", f"{why}: it is open again")
-        incident = await self._incident_store.notify_everywhere(conn, incident.id)
-        await paging.notify_directly(conn, incident)
-        await paging.call_next(self._incident_store, conn, incident, "the assignee did not respond")

@@ -78,6 +78,15 @@ async def cancel_pages(conn: Connection, incident: Incident) -> None:
     await notify_directly(conn, incident)
 
 
+async def take_back(incident_store: IncidentStore, conn: Connection, incident: Incident, why: str) -> None:
+    """No one works on it any more: it is open again, and people are paged. `why`: plain words for the timeline."""
+    await incidents.unacknowledge_incident(conn, incident_id=incident.id)
+    await incident_store.record(conn, incident, "unacknowledged", f"{why}: it is open again")
+    incident = await incident_store.notify_everywhere(conn, incident.id)
+    await notify_directly(conn, incident)
+    await call_next(incident_store, conn, incident, "the assignee did not respond")
+
+
 async def notify_directly(conn: Connection, incident: Incident) -> None:
     """Update the direct messages of all paged people with its owner."""
     alerts = await incidents.list_joined_alerts(conn, incident.id)
@@ -100,7 +109,7 @@ async def remind(
     event = await incidents.add_event(conn, incident_id=incident.id, kind="reminded", text=words)
     key, content = f"{incident.message_key}:page:reminder:{event}", view.reminder(incident, words)
     await incident_store.post(conn, incident, key, content, priority=PAGE)
-    if incident.acknowledged_by is not None:
+    if incident.acknowledged_by is not None and incident.acknowledged_by.is_in_slack:
         text, blocks = content
         user = incident.acknowledged_by.user_id
         await messages.store_message(conn, key=f"{key}:direct", channel=user, text=text, blocks=blocks, priority=PAGE)
@@ -129,7 +138,7 @@ async def _notify_outside(
             subject=f"PAGE {line}",
             text=_outside(incident, view.details(incident, alerts), page, incident_store.place.channel, skipped),
             thread_key=incident.message_key,
-            details=_details(incident),
+            details=_details(incident) | incident_store.runbook_link(alerts),
             patience=PATIENCE,
         )
 

@@ -176,7 +176,7 @@ async def change_severity(
 
 def over(incident: Incident) -> Refused:
     """Nothing leaves `resolved`: a later attempt shows who ended it."""
-    who = f" by <@{incident.resolved_by.user_id}>" if incident.resolved_by else ""
+    who = f" by {mention(incident.resolved_by.user_id)}" if incident.resolved_by else ""
     return Refused(f"incident {incident.id} is resolved{who}", "`incident open <what>` opens a new one.")
 
 

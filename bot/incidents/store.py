@@ -19,7 +19,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import in_order
 from services.domain.channels import Channel
-from services.domain.incidents import Incident, IncidentSeverity, NewIncident
+from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert, NewIncident
 from services.domain.messages import PAGE
 from services.domain.oncall import (
     CALL_AGAIN_AFTER,
@@ -54,6 +54,11 @@ async def writes_nothing(conn: Connection, message_key: str) -> None:
     """What `write_alert` does when nothing else is given."""
 
 
+def no_runbook(rule: str) -> str | None:  # noqa: ARG001
+    """What `runbook_of` gives when nothing else is given."""
+    return None
+
+
 def diagnosis_key(incident: Incident) -> str:
     """Of the one message in its thread that says why."""
     return f"{incident.message_key}:diagnosis"
@@ -63,7 +68,8 @@ class IncidentStore:
     """One for the process.
 
     `write_alert` says the message of alerts that has this key again. `name_of`: the name of a person of whom only the
-    Slack id is known. `absent`: why a Slack id reaches no one.
+    Slack id is known. `absent`: why a Slack id reaches no one. `runbook_of`: the address of the runbook's section about
+    a rule, None where it is not known.
     """
 
     def __init__(
@@ -73,12 +79,23 @@ class IncidentStore:
         write_alert: WriteAlert = writes_nothing,
         name_of: Callable[[str], str] = nameless,
         absent: Absent = nobody_is_absent,
+        runbook_of: Callable[[str], str | None] = no_runbook,
     ) -> None:
         self.place = place
         self.wake_ups = wake_ups or WakeUps()
         self._write_alert = write_alert
         self._name_of = name_of
         self._absent = absent
+        self._runbook_of = runbook_of
+
+    def runbook_link(self, alerts: Sequence[JoinedAlert]) -> dict[str, str]:
+        """`{"runbook": address}` of the section about the first of its alerts; empty where none is known."""
+        address = self._runbook_of(alerts[0].fingerprint.partition(".")[0]) if alerts else None
+        return {"runbook": address} if address else {}
+
+    def name_of(self, slack_id: str) -> str:
+        """What a person is called; a word that fits while the name is not known."""
+        return self._name_of(slack_id)
 
     async def open(
         self,

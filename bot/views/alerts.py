@@ -291,10 +291,15 @@ def _runbook(title: str, address: str) -> str:
     """The section's name, as a link where the runbook's address is configured."""
     if not title:
         return ""
+    url, words = runbook_url(title, address), f"Runbook: {title}"
+    return link(url, words) if url else escape(words)
+
+
+def runbook_url(title: str, address: str) -> str | None:
+    """Of the section with this title; None where the runbook's address is not configured."""
     slug = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
     url = f"{address}#{slug}"
-    words = f"Runbook: {title}"
-    return link(url, words) if is_web_address(url) else escape(words)
+    return url if title and is_web_address(url) else None
 
 
 def _place(environment: str | None) -> str:

@@ -287,7 +287,7 @@ def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, s
     line = summary(incident, alerts)
     match incident.state:
         case IncidentState.ACKNOWLEDGED:
-            return f"ACKNOWLEDGED {line}", f"Incident {incident.id} was acknowledged in Slack."
+            return f"ACKNOWLEDGED {line}", f"Incident {incident.id} was acknowledged."
         case IncidentState.RESOLVED:
             return f"RESOLVED {line}", f"Incident {incident.id} is resolved."
         case IncidentState.OPEN:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from services.domain.deployments import SHORT_ID
 from services.domain.messages import PHONE_LIMIT, shorten, shown_width
-from services.domain.runs import Person
+from services.domain.runs import Person, outside_name
 from services.domain.text import clock_time
 
 DATE_AND_TIME = "{date_short_pretty} {time}"  # a form of Slack's date token
@@ -233,13 +233,16 @@ class FirstLine:
 
 
 def mention(slack_id: str) -> str:
-    """A user (U…, W…) or a user group (S…); ids are checked where they are read."""
+    """A user (U…, W…) or a user group (S…); ids are checked where they are read. Who is not in Slack goes by name."""
+    outside = outside_name(slack_id)
+    if outside is not None:
+        return escape(outside, limit=100)
     return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
 
 
 def person(who: Person | None, *, otherwise: str = "the terminal") -> str:
     """A person by the id in Slack's signed payload."""
-    return f"<@{who.user_id}>" if who else otherwise
+    return mention(who.user_id) if who else otherwise
 
 
 def channel_name(channel: str) -> str:

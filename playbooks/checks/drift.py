@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 # The other files of queries, and what does not work without them. A test compares them with what there is.
 AFFECTED: Mapping[str, str] = {
     "alerts": "the alerts",
+    "answers": "answers outside Slack: one-time links, PagerDuty",
     "approvals": "every change",
     "audit": "audit, and every change",
     "clock": "the alerts, incident and every change",

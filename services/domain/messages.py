@@ -39,8 +39,8 @@ class Notification:
     `thread_key`: the outbox message in whose thread people see what became of it. Times are the
     database's clock; `age_s`: seconds since it was stored, when it was read. `page_key`, `paged_at`: of the page that
     it is about, which it is itself when `event` is TRIGGERED. `alert_key`: the same for all pages that are one alert of
-    the receiver; None in rows of former versions. `details`: severity and component. `root_channel`, `root_ts`: the
-    message of `thread_key` in Slack, None until it is there; `root_thread_ts`: what it is a reply to.
+    the receiver; None in rows of former versions. `details`: severity, component and runbook. `root_channel`,
+    `root_ts`: the message of `thread_key` in Slack, None until it is there; `root_thread_ts`: what it is a reply to.
     """
 
     key: str
@@ -63,6 +63,7 @@ class Notification:
     root_channel: str | None = None
     root_ts: str | None = None
     root_thread_ts: str | None = None
+    link_token: str | None = None  # of its one-time link, where it has one and is about to be sent
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Page:
     With another `event` it tells what became of the page of this key. `subject` is one line. Neither holds anything
     personal or secret: it leaves the house. `alert_key`: the same for all pages that are one alert of the receiver.
     `severity` is one of PagerDuty's words; `component` a service, empty where it is about none alone; `link` the
-    address of the thread in Slack, None where it is not known.
+    address of the thread in Slack, `runbook` that of the runbook's section, None where they are not known. `answer`: a
+    one-time link by which the receiver acknowledges the incident.
     """
 
     key: str
@@ -85,6 +87,14 @@ class Page:
     severity: str = "critical"
     component: str = ""
     link: str | None = None
+    runbook: str | None = None
+    answer: str | None = None
+
+    @property
+    def links(self) -> dict[str, str]:
+        """`{what it opens: address}`, the answer first."""
+        found = {"Acknowledge": self.answer, "Open the thread": self.link, "Runbook": self.runbook}
+        return {words: address for words, address in found.items() if address is not None}
 
 
 def redacted_page(page: Page) -> Page:

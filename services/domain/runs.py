@@ -124,12 +124,30 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
 )
 
 
+OUTSIDE = "outside"  # stands where a Slack team's id does
+
+
 @dataclass(frozen=True)
 class Person:
-    """A person in Slack, as the signed payload names them."""
+    """A person in Slack, as the signed payload names them, or one whom only another system names (`outsider`)."""
 
     user_id: str
     team_id: str
+
+    @property
+    def is_in_slack(self) -> bool:
+        return outside_name(self.user_id) is None
+
+
+def outsider(system: str, name: str) -> Person:
+    """A person without a known Slack account, as another system names them ("PagerDuty", "Ann Keller")."""
+    return Person(f"{system}:{name}", OUTSIDE)
+
+
+def outside_name(user_id: str) -> str | None:
+    """ "Ann Keller (PagerDuty)" of an outsider's id; None for a Slack id."""
+    system, separator, name = user_id.partition(":")
+    return f"{name} ({system})" if separator else None
 
 
 @dataclass(frozen=True)

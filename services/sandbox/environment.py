@@ -119,13 +119,20 @@ def bot_variables(
         "ALONE_COUNTDOWN_SECONDS": str(timing.alone_countdown_s),
         "DRAGONFLY_SQL": str(sql_directory.resolve()),
         "PORT": str(port),
+        "BOT_PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
 
 
 def phone_variables(*, page: str, mail: str) -> dict[str, str]:
     """Every person who may be on call has a phone and a mailbox. `page`: where the stand-ins listen; `mail`:
     SMTP_URL."""
-    variables = {"SMTP_URL": mail, "SMTP_FROM": phones.SENDER}
+    variables = {
+        "SMTP_URL": mail,
+        "SMTP_FROM": phones.SENDER,
+        "PAGERDUTY_WEBHOOK_SECRET": phones.WEBHOOK_SECRET,
+        "PAGERDUTY_API_TOKEN": "sandbox-pagerduty-token",
+        "PAGERDUTY_API_URL": f"{page}/phone",
+    }
     for user in (model.OLIVIA, model.ANN, model.BEN):
         name = user.name.upper()
         variables |= {

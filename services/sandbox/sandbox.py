@@ -170,6 +170,7 @@ class Sandbox:
             )
             log_file = self._settings.directory / "logs" / f"bot-{number}.log"
             variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
+            self.phones.hook = f"{variables['BOT_PUBLIC_URL']}/hooks/pagerduty"
             owner = {"DRAGONFLY_ADMIN_DB_URL": self.database.urls.owner.reveal()}  # for `migrate`; not for the bot
             write_terminal(self._settings.directory, variables | owner, working_directory=ROOT)
             bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)

@@ -2,9 +2,12 @@
 -- Something to be told once; the same key again changes nothing. A further page about the same matter belongs to the alert
 -- that the target's pager has open; where the matter's message is not in Slack yet, the page waits a moment for its
 -- address. Served by notifications_thread_key_idx, notifications_follows_idx and primary keys.
-INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, details, alert_key, next_try_at)
+INSERT INTO chatops.notifications (
+    key, means, target, subject, text, thread_key, details, link_token, alert_key, next_try_at
+)
 SELECT
     %(key)s, %(means)s, %(target)s, %(subject)s, %(text)s, %(thread_key)s, %(details)s::jsonb,
+    CASE WHEN %(with_link)s THEN replace(gen_random_uuid()::text, '-', '') END,
     coalesce(
         (SELECT page.alert_key
          FROM chatops.notifications AS page
@@ -66,7 +69,7 @@ SELECT
     told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
     told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
     coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
-    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts,
+    told.alert_key, told.details, told.link_token, root.channel_id AS root_channel, root.ts AS root_ts,
     (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = root.thread_key) AS root_thread_ts
 FROM chatops.notifications AS told
 LEFT JOIN chatops.notifications AS page ON page.key = told.follows

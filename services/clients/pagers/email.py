@@ -74,7 +74,8 @@ def _message(page: Page, *, sender: str, to: str) -> EmailMessage:
     message["Message-ID"] = f"<{hashlib.sha256(f'{page.key} {to}'.encode()).hexdigest()[:32]}@{_HOST_NAME}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
     message["Importance"] = "high"
-    message.set_content(page.text if page.link is None else f"{page.text}\n\nOpen the thread: {page.link}\n")
+    links = "".join(f"{words}: {address}\n" for words, address in page.links.items())
+    message.set_content(f"{page.text}\n\n{links}" if links else page.text)
     return message
 
 

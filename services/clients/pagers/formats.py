@@ -59,7 +59,7 @@ def pagerduty_event(page: Page, *, routing_key: str) -> dict[str, Any]:
 
 
 def plain_event(page: Page) -> dict[str, str]:
-    """The same as a flat object of strings; `link` is empty where the thread's address is not known."""
+    """The same as a flat object of strings; an address that is not known is empty."""
     return {
         "event": page.event,
         "key": page.key,
@@ -72,6 +72,8 @@ def plain_event(page: Page) -> dict[str, str]:
         "severity": page.severity,
         "component": page.component,
         "link": page.link or "",
+        "runbook": page.runbook or "",
+        "acknowledge": page.answer or "",
     }
 
 
@@ -87,6 +89,9 @@ def _trigger(page: Page) -> dict[str, Any]:
     if page.component:
         payload["component"] = page.component
     event: dict[str, Any] = {"client": CLIENT, "payload": payload}
+    # Everybody at the pager reads its alerts: the one-time link, which is one person's, is not among them.
+    shown = {"Open the thread in Slack": page.link, "Runbook": page.runbook}
+    links = [{"href": address, "text": words} for words, address in shown.items() if address is not None]
     if page.link is not None:
-        event |= {"client_url": page.link, "links": [{"href": page.link, "text": "Open the thread in Slack"}]}
-    return event
+        event["client_url"] = page.link
+    return event | ({"links": links} if links else {})

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
+from services.domain.answers import has_link
 from services.domain.channels import Channel
 from services.domain.messages import (
     PAGE,
@@ -87,7 +88,7 @@ async def store_notification(
     `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
     `thread_key` people see in that message's thread what became of it, and the page leads to it. `details`: `severity`,
     one of PagerDuty's, and `component`, both optional. `patience`: how long to wait for that message to be in Slack,
-    so that the page has its address.
+    so that the page has its address. A page of an incident gets the token of a one-time link that answers it.
     """
     parameters = {
         "key": key,
@@ -97,6 +98,7 @@ async def store_notification(
         "text": text[:MAX_TEXT],
         "thread_key": thread_key,
         "details": Jsonb(dict(details)),
+        "with_link": has_link(key),
         "patience": patience,
     }
     cur = await conn.execute(SQL["store_notification"], parameters)

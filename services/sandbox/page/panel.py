@@ -123,6 +123,12 @@ class Upload(BaseModel):
     content: str = Field(max_length=5_000_000)
 
 
+class Answer(BaseModel):
+    """On a phone that rings: the number of its ring."""
+
+    ring: int
+
+
 class Latency(BaseModel):
     seconds: float = Field(ge=0, le=60)
 
@@ -134,6 +140,7 @@ class Breaking:
         self._railway = panel.railway
         self._database = panel.database
         self._bot = panel.bot
+        self._phones = panel.phones
         self._slack = panel.workspace.faults
         self._outsider = acting_as(panel.workspace, model.OTTO.id)
         self._floods: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
@@ -189,6 +196,11 @@ class Breaking:
                 return {"told": f"{act.name} was not uploaded: the API does not answer ({type(error).__name__})"}
         return {"told": _upload_answer(act.name, answer)}
 
+    async def acknowledge(self, act: Answer) -> dict[str, str]:
+        """On the phone itself, as in a pager's app."""
+        problem = await self._phones.answer(act.ring)
+        return {"problem": problem} if problem else {}
+
     async def flood(self) -> dict[str, str]:
         """A person without permissions sends as many commands as they can; returns before the bot has answered."""
         flooding = asyncio.create_task(self._ask_all())
@@ -219,7 +231,7 @@ def build_panel_router(panel: Panel) -> APIRouter:
     router = APIRouter(prefix="/page/break")
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
-    around = (breaking.upload, breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
+    around = (breaking.acknowledge, breaking.upload, breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
     on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot)
     for act in (*on_replicas, breaking.restart, breaking.deploy, *around, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])

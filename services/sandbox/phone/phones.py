@@ -1,11 +1,15 @@
 """The demo's phones and mailboxes, behind a local pager service and a local SMTP server.
 
-https://developer.pagerduty.com/docs/events-api-v2/
+https://developer.pagerduty.com/docs/events-api-v2/, https://developer.pagerduty.com/docs/webhooks-overview/
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import json
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,15 +20,18 @@ from enum import StrEnum
 from itertools import count
 from typing import Literal
 
+import httpx
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
+from services.clients.tls import trusted_authorities
 from services.sandbox.railway.local import Changes
 from services.sandbox.slack import model
 from services.sandbox.slack.model import User
 
 KEPT = 30  # rings, and mails
+_LINKS = re.compile(r"^([A-Z][a-z ]+): (https?://\S+)$", re.MULTILINE)
 
 
 class RingState(StrEnum):
@@ -57,6 +64,16 @@ class Mail:
     details: str
     came_at: datetime
 
+    @property
+    def links(self) -> list[tuple[str, str]]:
+        """`(words, address)` of each line that is one."""
+        return _LINKS.findall(self.details)
+
+    @property
+    def text(self) -> str:
+        """Its lines that are no link."""
+        return _LINKS.sub("", self.details).strip()
+
 
 class Phones:
     """The phone and mailbox of each person."""
@@ -66,6 +83,7 @@ class Phones:
         self._mails: deque[Mail] = deque(maxlen=KEPT)
         self._changes = Changes()
         self._numbers = count(1)
+        self.hook: str | None = None  # where the pager reports what people did: the bot's; None: it does not
 
     @property
     def rings(self) -> Sequence[Ring]:
@@ -99,9 +117,52 @@ class Phones:
                 self._rings[place] = replace(ring, state=state, changed_at=datetime.now(UTC))
                 self._changes.tick()
 
+    async def answer(self, number: int) -> str | None:
+        """The person presses *Acknowledge* on their phone: it is silent, and the pager reports it. What went wrong."""
+        ring = next((one for one in self._rings if one.number == number and one.state is RingState.RINGING), None)
+        if ring is None:
+            return "this phone does not ring any more"
+        self.quiet(ring.key, RingState.SILENCED)
+        return await self._report("acknowledged", ring) if self.hook else None
+
+    async def _report(self, what: str, ring: Ring) -> str | None:
+        body = json.dumps(_pager_event(what, ring, next(self._numbers))).encode()
+        signature = hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=REPORT_S, verify=trusted_authorities()) as http:
+                answer = await http.post(self.hook or "", content=body, headers={SIGNATURE: f"v1={signature}"})
+        except httpx.HTTPError as error:
+            return f"the bot was not reached ({type(error).__name__})"
+        return None if answer.is_success else f"the bot answered {answer.status_code}"
+
     def deliver(self, whom: User, subject: str, details: str) -> None:
         self._mails.appendleft(Mail(next(self._numbers), whom, subject, details, datetime.now(UTC)))
         self._changes.tick()
+
+
+WEBHOOK_SECRET = "sandbox-pagerduty-secret"  # noqa: S105 - signs nothing but the demo's own pager
+SIGNATURE = "X-PagerDuty-Signature"
+REPORT_S = 10.0
+
+
+def _pager_event(what: str, ring: Ring, number: int) -> dict[str, object]:
+    """Of a V3 webhook subscription."""
+    agent = {"id": pager_id(ring.whom), "type": "user_reference", "summary": ring.whom.real_name}
+    data = {"id": f"PALERT{ring.number}", "type": "incident", "incident_key": ring.key, "assignees": [agent]}
+    return {
+        "event": {
+            "id": f"sandbox-{ring.key}-{number}",
+            "event_type": f"incident.{what}",
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "agent": agent,
+            "data": data,
+        }
+    }
+
+
+def pager_id(user: User) -> str:
+    """A person's id at the pager."""
+    return f"P{user.name.upper()}"
 
 
 DOMAIN = "dragonfly.example"
@@ -154,7 +215,7 @@ class MailServer:
         mail = message_from_bytes(content, policy=policy.default)
         assert isinstance(mail, EmailMessage)  # noqa: S101 - that is what this policy makes
         body = mail.get_body(("plain",))
-        text = str(body.get_content()).strip() if body is not None else ""
+        text = "\n".join(str(body.get_content()).strip().splitlines()) if body is not None else ""
         for recipient in envelope.rcpt_tos:
             self._phones.deliver(_MAILBOXES[recipient], str(mail["Subject"] or ""), text)
         return "250 taken"
@@ -192,7 +253,8 @@ _OWNERS = {routing_key(user.name): user for user in model.PEOPLE}
 
 
 def build_router(phones: Phones) -> APIRouter:
-    """`POST /phone/v2/enqueue`; 400 for an unknown routing key, and for a trigger that says nothing."""
+    """`POST /phone/v2/enqueue`; 400 for an unknown routing key, and for a trigger that says nothing. `GET
+    /phone/users/{id}`: a person of the pager."""
     router = APIRouter()
 
     @router.post(PATH, status_code=202)
@@ -209,5 +271,12 @@ def build_router(phones: Phones) -> APIRouter:
         else:
             phones.ring(event.dedup_key, owner, event.payload.summary, event.payload.custom_details.text)
         return {"status": "success", "message": "Event processed", "dedup_key": event.dedup_key}
+
+    @router.get("/phone/users/{pager_user}")
+    async def read_user(pager_user: str) -> dict[str, dict[str, str]]:
+        user = next((one for one in model.PEOPLE if pager_id(one) == pager_user), None)
+        if user is None:
+            raise HTTPException(404, "Not Found")
+        return {"user": {"id": pager_user, "name": user.real_name, "email": address(user.name)}}
 
     return router

@@ -69,7 +69,7 @@ def test_without_secrets_nothing_fits() -> None:
 
 
 def test_guesses_are_counted_by_the_minute() -> None:
-    guesses = Guesses(2)
+    guesses = Guesses(2, "/hooks/railway")
 
     assert [guesses.count(60.0), guesses.count(61.0), guesses.count(119.9)] == [True, True, False]
     assert guesses.count(120.0)

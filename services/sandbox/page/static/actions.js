@@ -137,9 +137,9 @@ function toast(text) {
     }
   });
 
-  async function breakIt(button, { break: what, replica, service, sha, seconds }) {
+  async function breakIt(button, { break: what, replica, service, sha, seconds, ring }) {
     button.disabled = true;
-    await post(`/page/break/${what}`, { replica, service, sha, seconds: seconds && Number(seconds) });
+    await post(`/page/break/${what}`, { replica, service, sha, ring, seconds: seconds && Number(seconds) });
     button.disabled = false;
     htmx.trigger(document.body, "live:panel");
   }

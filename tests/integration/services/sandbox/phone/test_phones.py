@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from services.clients.pagers.email import MailServer as MailClient
 from services.clients.pagers.formats import Pager
+from services.clients.pagers.pagerduty import SIGNATURE, PagerDutyApi, is_signed, read_event
 from services.clients.pagers.webhook import Webhooks
+from services.domain.answers import PagerAction
 from services.domain.messages import Page, PageEvent
 from services.domain.secrets import Secret
 from services.sandbox.phone import phones as pager
@@ -20,6 +22,7 @@ from services.sandbox.phone.phones import KEPT, MailServer, Phones, RingState
 from services.sandbox.slack import model
 from services.sandbox.web_server import WebServer
 from tests.outside import failure_of
+from tests.serving import serve
 
 AT = datetime(2025, 12, 2, 3, 4, 5, tzinfo=UTC)
 PAGE = Page("dragonfly:dev:incident:1", "dev", "PAGE dev · ingest is down (0 of 1)", "Incident 1 · älteste 9 min", AT)
@@ -115,3 +118,48 @@ def test_the_newest_are_kept(phones: Phones) -> None:
 
     assert (len(phones.rings), len(phones.mails)) == (KEPT, KEPT)
     assert phones.rings[0].key == str(KEPT)
+
+
+async def test_acknowledge_on_the_phone_silences_it_and_the_pager_reports_it_signed(phones: Phones, url: str) -> None:
+    calls: list[tuple[bytes, str]] = []
+    bot = FastAPI()
+
+    @bot.post("/hooks/pagerduty")
+    async def hook(request: Request) -> Response:
+        calls.append((await request.body(), request.headers[SIGNATURE]))
+        return Response(status_code=202)
+
+    phones.ring("dragonfly:dev:incident:1", model.ANN, "PAGE", "")
+    async with serve(bot) as address:
+        phones.hook = f"{address}/hooks/pagerduty"
+        problem = await phones.answer(phones.rings[0].number)
+        again = await phones.answer(phones.rings[0].number)
+
+    [(body, signature)] = calls
+    event = read_event(body)
+    assert (problem, again) == (None, "this phone does not ring any more")
+    assert phones.rings[0].state is RingState.SILENCED
+    assert is_signed(body, signature, [Secret(pager.WEBHOOK_SECRET)])
+    assert event is not None
+    assert event.by is not None
+    assert (event.action, event.alert_key) == (PagerAction.ACKNOWLEDGED, "dragonfly:dev:incident:1")
+    api = PagerDutyApi(url.removesuffix("/v2/enqueue"), Secret("t"), timeout_s=10.0)
+    assert await api.read_email(event.by) == pager.address("ann")
+    await api.aclose()
+
+
+async def test_a_phone_says_so_when_the_bot_is_not_reached(phones: Phones) -> None:
+    phones.hook = "http://127.0.0.1:9/hooks/pagerduty"
+    phones.ring("key", model.ANN, "PAGE", "")
+
+    assert await phones.answer(phones.rings[0].number) == "the bot was not reached (ConnectError)"
+
+
+def test_a_mail_shows_its_links_apart_from_its_words(phones: Phones) -> None:
+    phones.deliver(
+        model.ANN, "PAGE", "Incident 1.\n\nAcknowledge: http://127.0.0.1:1/ack/a\nOpen the thread: http://s/x\n"
+    )
+
+    [mail] = phones.mails
+    assert mail.text == "Incident 1."
+    assert mail.links == [("Acknowledge", "http://127.0.0.1:1/ack/a"), ("Open the thread", "http://s/x")]

@@ -1,0 +1,65 @@
+"""The web page behind a one-time link: what is wrong, and one button. Plain HTML without scripts; pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from html import escape
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 1.15rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 30rem; padding: 2rem 1.25rem; }
+h1 { font-size: 1.4rem; line-height: 1.25; margin: 0 0 1rem; }
+button { width: 100%; min-height: 4rem; border: 0; border-radius: .75rem; font: inherit; font-weight: 700; }
+button { background: #007a5a; color: #fff; }
+a { display: block; margin-top: 1.25rem; }
+small { display: block; margin-top: 1.5rem; opacity: .75; }
+"""
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class AnswerPage:
+    """`title`: what is wrong, plain text. `state`: how it stands. `is_asked`: the button is there. `thread`: its
+    address in Slack, None where it is not known."""
+
+    incident_id: int
+    title: str
+    state: str
+    is_asked: bool
+    thread: str | None = None
+
+
+def answer_page(page: AnswerPage) -> str:
+    button = '<form method="post"><button>Acknowledge</button></form>' if page.is_asked else ""
+    thread = f'<a href="{escape(page.thread)}" rel="noreferrer">Open the thread in Slack</a>' if page.thread else ""
+    lines = f"<h1>{escape(page.title)}</h1><p>{escape(page.state)}</p>{button}{thread}"
+    return _document(f"Incident {page.incident_id}", f"{lines}<small>Incident {page.incident_id}</small>")
+
+
+def unknown_link_page() -> str:
+    """The same for a link that was never valid, is used, or has expired: it reveals nothing."""
+    return _document("Link not valid", "<h1>This link isn't valid.</h1><p>Acknowledge in Slack.</p>")
+
+
+def unavailable_page() -> str:
+    """While the database is away."""
+    words = "Nothing changed, because the bot can't reach its database. Try again, or acknowledge in Slack."
+    return _document("Not available", f"<h1>Not acknowledged</h1><p>{words}</p>")
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
+    )
