@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.config.environment import require
 from bot.config.fields import Invalid, MailSettings, PagerSettings
 from bot.slack_directory import Groups
 from bot.world import KnownReplicas, World, open_slack
 from playbooks import doctor, env, health, preflight, prod_gate, verify
-from playbooks.change_parts import Load
 from playbooks.checks import checkout, golden_path, heartbeats, logs, oncall, sha
 from playbooks.checks import queue as claiming
 from playbooks.checks.settings import DISABLED_BY, Group
-from playbooks.model import NoPlan, Plan
 from playbooks.recent_changes import LOOK_BACK, Facts
 from services.clients import git
 from services.clients.dragonfly_api.client import DragonflyApi
@@ -32,7 +29,6 @@ from services.clients.postgres.operated import (
     list_exposures,
     list_failed_jobs,
     list_next_due,
-    list_running_jobs,
     list_session_roles,
     read_heartbeats,
 )
@@ -63,24 +59,6 @@ async def read_histories(conn: Connection, fingerprints: Sequence[str], *, limit
         AlertHistory(name, known.get(name), tuple(await alerts.list_alert_decisions(conn, name, limit=limit)))
         for name in fingerprints
     ]
-
-
-RUNNING = 500  # jobs in processing that are looked at: more than there can be workers
-
-
-async def gather_load(world: World) -> Load:
-    async with asyncio.TaskGroup() as group:
-        queue = group.create_task(world.queue())
-        running = group.create_task(world.read(list_running_jobs, limit=RUNNING))
-        beats = group.create_task(world.read(read_heartbeats))
-    reading = beats.result()
-    return Load(
-        stale_after=world.settings.stale_after,
-        queue=queue.result(),
-        running=running.result(),
-        beats=reading if isinstance(reading, Unavailable) else reading.rows,
-        all_visible=isinstance(reading, Unavailable) or reading.all_visible,
-    )
 
 
 async def gather_health(world: World) -> health.Facts:
@@ -412,15 +390,6 @@ async def gather_verification(world: World, *, sha256: str, batch_id: str, rows:
         heartbeats=beats if isinstance(beats, Unavailable) else beats.rows,
         all_visible=seen is None or seen.all_visible,
     )
-
-
-Parameters = Mapping[str, str]
-MakePlan = Callable[[Parameters, World], Awaitable[Plan | NoPlan]]
-
-
-def environment_of(world: World) -> str:
-    """Raises OperatorError when the settings do not say it: it is part of what is approved."""
-    return require(world.settings.identity).environment
 
 
 async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.facts import environment_of, gather_load
+from bot.change_facts import environment_of, gather_load
 from bot.world import World
 from playbooks.model import NoPlan
 from playbooks.rollback import Facts, find_offer

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks.model import Finding, NextStep, NoPlan, Status, worst, wrong_first
+from playbooks.model import NextStep, NoPlan
 from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
 from services.domain import deployments
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
@@ -16,18 +16,6 @@ from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
 from services.domain.text import counted, dated_time
 from services.domain.thresholds import StaleLimits
-
-
-def gate(kind: str, name: str, findings: Sequence[Finding]) -> Finding:
-    """`<kind>.<name>`: what is most urgent speaks for all; the evidence has every check behind it."""
-    first, *others = wrong_first(findings)
-    alike = others if first.status is Status.OK else [one for one in others if one.status is not Status.OK]
-    more = f", and {len(alike)} more" if alike else ""
-    evidence = {finding.check: {"status": finding.status.value, "title": finding.title} for finding in findings}
-    slug = name.lower().replace(" ", "_")
-    title = f"{name}: {first.title}{more}"
-    return Finding(f"{kind}.{slug}", worst(findings), title, first.detail, evidence=evidence, next_step=first.next_step)
-
 
 JOBS_NAMED = 5
 

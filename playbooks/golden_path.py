@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from playbooks.change_parts import SAMPLE_HEALTH_S, SAMPLE_S, Load, backlog, unavailable
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,

@@ -1,15 +1,11 @@
-"""The words that every playbook speaks: findings with their next step, and plans made of steps."""
+"""What every playbook returns: findings with their next step, or why there is no plan."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from playbooks.steps import FORMAT, Step, decode_step, encode_step
 from services.domain.services import Service
 from services.domain.status import Risk as Risk
 from services.domain.status import Status as Status
@@ -58,76 +54,6 @@ def wrong_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a change would do: shown as a dry run, hashed for the approval, journaled, executed, undone.
-
-    The hash covers `environment`, `playbook`, `parameters` and `steps`; the rest is shown and stored, never hashed, so
-    that harmless change voids nothing. Plain text; views escape it.
-
-    title: what will happen, from → to ("Roll back api: c45e17a9 → 8d02b64e").
-    impact: blast radius in numbers ("stops 2 workers holding 7 jobs, oldest 4 min; 318 pending"), one line each.
-    warnings: what the approvers should know; a fact that is not available is one of them.
-    undo: the command that takes it back ("rollback api to c45e17a9"), several with "; " between; None: there is none.
-    """
-
-    environment: str
-    playbook: str
-    parameters: Mapping[str, str]
-    steps: tuple[Step, ...]
-    risk: Risk
-    title: str
-    impact: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    undo: str | None = None
-
-    @property
-    def services(self) -> frozenset[Service]:
-        """The services that the steps touch: what the run takes while it runs."""
-        return frozenset(service for step in self.steps for service in step.touches)
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of what is approved, as 64 hexadecimal characters."""
-        approved = {
-            "format": FORMAT,
-            "environment": self.environment,
-            "playbook": self.playbook,
-            "parameters": dict(self.parameters),
-            "steps": [encode_step(step) for step in self.steps],
-        }
-        return hashlib.sha256(json.dumps(approved, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def encode_plan(plan: Plan) -> dict[str, Any]:
-    """JSON-able, with its format number."""
-    shown = {name: getattr(plan, name) for name in ("environment", "playbook", "title", "impact", "warnings", "undo")}
-    return {
-        "format": FORMAT,
-        **shown,
-        "parameters": dict(plan.parameters),
-        "risk": plan.risk.value,
-        "steps": [encode_step(step) for step in plan.steps],
-    }
-
-
-def decode_plan(stored: Mapping[str, Any]) -> Plan:
-    """The inverse of `encode_plan`. Raises ValueError for what this version does not know."""
-    if stored.get("format") != FORMAT:
-        raise ValueError(f"unknown format {stored.get('format')!r} of a plan")
-    return Plan(
-        environment=stored["environment"],
-        playbook=stored["playbook"],
-        parameters=stored["parameters"],
-        steps=tuple(decode_step(step) for step in stored["steps"]),
-        risk=Risk(stored["risk"]),
-        title=stored["title"],
-        impact=tuple(stored["impact"]),
-        warnings=tuple(stored["warnings"]),
-        undo=stored["undo"],
-    )
-
-
-@dataclass(frozen=True)
 class NoPlan:
     """There is nothing to do, or it must not be done: why, and what to do instead. No plan is stored.
 
@@ -138,3 +64,14 @@ class NoPlan:
     what_next: str
     next_steps: tuple[NextStep, ...] = ()
     is_unknown: bool = False
+
+
+def gate(kind: str, name: str, findings: Sequence[Finding]) -> Finding:
+    """`<kind>.<name>`: what is most urgent speaks for all; the evidence has every check behind it."""
+    first, *others = wrong_first(findings)
+    alike = others if first.status is Status.OK else [one for one in others if one.status is not Status.OK]
+    more = f", and {len(alike)} more" if alike else ""
+    evidence = {finding.check: {"status": finding.status.value, "title": finding.title} for finding in findings}
+    slug = name.lower().replace(" ", "_")
+    title = f"{name}: {first.title}{more}"
+    return Finding(f"{kind}.{slug}", worst(findings), title, first.detail, evidence=evidence, next_step=first.next_step)

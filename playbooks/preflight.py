@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks import env
-from playbooks.change_parts import gate
 from playbooks.checks import checkout, migrations, security
 from playbooks.checks.settings import Group, check_group
-from playbooks.model import Finding, Status
+from playbooks.model import Finding, Status, gate
 from services.domain.database import Exposure, MigrationStatus
 from services.domain.errors import Unavailable
 

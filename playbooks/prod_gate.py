@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playbooks import health
-from playbooks.change_parts import gate
 from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
-from playbooks.model import Finding, Status
+from playbooks.model import Finding, Status, gate
 from playbooks.root_causes import Diagnosed
 from services.domain.database import Exposure, SchemaDrift
 from services.domain.errors import Unavailable

@@ -25,7 +25,8 @@ from playbooks.change_parts import (
     refuse_locked,
     stopping,
 )
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     AwaitDeployment,
     RedeployDeployment,

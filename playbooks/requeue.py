@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from playbooks.change_parts import JOBS_S, Load, backlog, doubts, unavailable
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import CheckDatabaseReady, RequeueJobs, Step, VerifyJobsSettled
 from services.domain.errors import Unavailable
 from services.domain.jobs import Job

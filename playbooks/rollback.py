@@ -24,7 +24,8 @@ from playbooks.change_parts import (
     stopping,
     unavailable,
 )
-from playbooks.model import NoPlan, Plan, Risk
+from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer
 from playbooks.rollback_candidates import Candidate, Past, rank
 from playbooks.steps import (

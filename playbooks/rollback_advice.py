@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from playbooks.change_parts import Standing
 from playbooks.model import NextStep, NoPlan
 from playbooks.rollback_candidates import Candidate, Past, deployed_at
 from playbooks.root_causes import Diagnosed, Diagnosis, Kind
@@ -15,6 +15,9 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import BEAT_EVERY, Heartbeat
 from services.domain.services import Service, find_services, is_sha, same_sha, short_sha
 from services.domain.text import age
+
+if TYPE_CHECKING:
+    from playbooks.change_parts import Standing
 
 LATELY = timedelta(hours=2)  # what broke something is rarely older
 WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not die of its start

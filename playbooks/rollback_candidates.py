@@ -6,14 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from playbooks.change_parts import Standing
-from services.domain.database import MigrationStatus
 from services.domain.deployments import SHORT_ID, Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.services import Service, short_sha
 from services.domain.text import age, counted
+
+if TYPE_CHECKING:
+    from playbooks.change_parts import Standing
+    from services.domain.database import MigrationStatus
 
 PROVEN_AFTER = timedelta(hours=1)  # less, and it is not proven yet
 TRIED_AFTER = timedelta(minutes=10)  # less, and it was probably replaced because it did not work

@@ -27,7 +27,8 @@ from playbooks.change_parts import (
     stopping,
     unavailable,
 )
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.rollback_candidates import served_periods
 from playbooks.steps import (
     DEPLOY_S,

@@ -24,7 +24,8 @@ from playbooks.change_parts import (
     stop,
     stopping,
 )
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     HEALTH_S,
     CheckDatabaseReady,

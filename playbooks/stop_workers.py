@@ -23,7 +23,8 @@ from playbooks.change_parts import (
     stop_timeout_s,
     stopping,
 )
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
 from services.domain.errors import Unavailable
 from services.domain.services import WORKERS, Service

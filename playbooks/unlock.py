@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from playbooks.change_parts import Locks, unavailable
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import UnfreezeAutoDeploy, UnlockService
 from services.domain.errors import Unavailable
 from services.domain.runs import Lock

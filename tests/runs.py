@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from playbooks.model import Plan, encode_plan
+from playbooks.plan import Plan, encode_plan
 from services.domain.runs import Person, Run, RunState
 from services.domain.services import Service
 

@@ -13,7 +13,7 @@ from bot.config.policy import Policy
 from bot.people import People
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.types import Actor
-from playbooks.model import Plan, encode_plan
+from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, is_left_to_clean_up
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit

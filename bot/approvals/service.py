@@ -30,7 +30,8 @@ from bot.slack_directory import Groups
 from bot.types import Actor, Request
 from bot.views.pages import Called
 from bot.views.plan import stopping_notice
-from playbooks.model import NoPlan, Plan, Risk
+from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import encode_step
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit

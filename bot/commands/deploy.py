@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need, no_more, only, parse_services, parse_sha, read_services
-from bot.facts import Parameters, environment_of, gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
 from playbooks import deploy as playbook
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
 from services.domain.services import Service

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import only, read_flag, wrong_word
 from bot.config.environment import ApiSettings
-from bot.facts import Parameters, environment_of, gather_load, read_sample_file
+from bot.facts import read_sample_file
 from bot.world import World
 from playbooks import golden_path as playbook
 from playbooks.golden_path import MOST_CLEANED, NAME
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.clients.postgres.operated import list_golden_batches
 from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Unavailable, UsageError

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bot.change_facts import MakePlan, Parameters
 from bot.changes import CHANGES, DRY_RUN, Change
 from bot.commands.context import need_approval_service
-from bot.facts import MakePlan, Parameters
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
 from bot.views.plan import dry_run_answer, emergency_answer, manual_answer, no_plan_answer
 from bot.views.runs import filed_answer
 from bot.world import World
-from playbooks.model import NextStep, NoPlan, Plan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
+from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_environment
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import OperatorError, SourceError, Unavailable

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need, no_more, only, wrong_word
-from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import requeue as playbook
 from playbooks.failed_jobs import error_of, group_key
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from playbooks.requeue import CAP, ORPHANS, Chosen
 from services.clients.postgres import approvals
 from services.clients.postgres.operated import list_failed_jobs

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bot.change_facts import Parameters
 from bot.commands.arguments import no_more, only, parse_services, read_services, wrong_word
-from bot.facts import Parameters
 from bot.rollback_offer import gather_rollback, read_offer
 from bot.types import Answer
 from bot.views.rollback import offer_answer
 from playbooks import rollback as playbook
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.domain.errors import UsageError
 from services.domain.services import is_sha
 

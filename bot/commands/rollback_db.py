@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need, no_more, only, read_flag, wrong_word
 from bot.config.environment import DatabaseSettings
-from bot.facts import Parameters, environment_of, gather_load
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
 from playbooks import rollback_db as playbook
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_rollbacks
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need, need_service, no_more, only, read_service, wrong_word
-from bot.facts import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import scale as playbook
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.domain.database import CONCURRENCY, POOL_SIZE, sessions_per_replica
 from services.domain.errors import Unavailable, UsageError
 from services.domain.services import Service

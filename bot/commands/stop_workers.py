@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import only, parse_reason, read_reason, read_services, wrong_word
 from bot.config.environment import RailwaySettings
-from bot.facts import Parameters, environment_of, gather_load
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.modals import PRESETS
@@ -16,7 +16,8 @@ from bot.views.run_buttons import confirm_dialog
 from bot.world import World
 from playbooks import stop_workers as playbook
 from playbooks.change_parts import Load
-from playbooks.model import NoPlan, Plan, Status
+from playbooks.model import NoPlan, Status
+from playbooks.plan import Plan
 from services.clients.railway.parsing import project_link
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import Unavailable

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from bot.change_facts import Parameters, environment_of
 from bot.commands.arguments import need_service, only, parse_reason, read_reason, read_service
-from bot.facts import Parameters, environment_of
 from bot.world import World
 from playbooks import unlock as playbook
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.clients.railway.client import RailwayClient
 from services.domain.services import Service
 

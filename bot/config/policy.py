@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bot.changes import CHANGES
-from playbooks.model import Plan
 from services.domain.oncall import is_group
-from services.domain.services import Service
+
+if TYPE_CHECKING:
+    from playbooks.plan import Plan
+    from services.domain.services import Service
 
 ANYBODY = "*"  # in a deny only
 

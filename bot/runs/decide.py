@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from playbooks.change_parts import fall_back
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from playbooks.steps import Step, decode_step, encode_step
 from services.domain.runs import RunState, RunStep, StepState
 

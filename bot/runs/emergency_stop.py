@@ -18,7 +18,7 @@ from bot.runs.executor import Done, Drifted, Reads, Ready, Unknown
 from bot.runs.executors.scale import Stop
 from bot.views.plan import Content, joined_notice
 from bot.world import World
-from playbooks.model import Plan
+from playbooks.plan import Plan
 from playbooks.steps import StopService
 from services.clients.postgres.messages import adopt_message
 from services.clients.postgres.pool import Connection

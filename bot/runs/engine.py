@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from bot import tracing
+from bot.change_facts import MakePlan
 from bot.config.timing import RunSettings
-from bot.facts import MakePlan
 from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, observe_until_done
 from bot.runs.decide import FallBack, next_move, poll_every
 from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 
+from bot.change_facts import MakePlan
 from bot.changes import CHANGES
-from bot.facts import MakePlan
 from bot.runs.decide import difference
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.world import World
-from playbooks.model import Risk, decode_plan
+from playbooks.model import Risk
+from playbooks.plan import decode_plan
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database

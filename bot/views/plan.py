@@ -12,7 +12,8 @@ from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.findings import step_button
 from bot.views.text import code, escape, link, person
-from playbooks.model import NoPlan, Plan, Risk, Status, encode_plan
+from playbooks.model import NoPlan, Risk, Status
+from playbooks.plan import Plan, encode_plan
 from playbooks.steps import Step
 from services.domain.runs import Person, Run
 from services.domain.services import Service

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from bot.config.timing import RunSettings
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import CheckDatabaseReady
 from services.domain.runs import RunState
 from tests.benchmarks.measuring import ms, percentile, show

@@ -28,7 +28,8 @@ from playbooks import (
     stop_workers,
     unlock,
 )
-from playbooks.model import NextStep, NoPlan, Plan, Risk, Status
+from playbooks.model import NextStep, NoPlan, Risk, Status
+from playbooks.plan import Plan
 from playbooks.rollback_advice import Offer
 from playbooks.steps import STEPS
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError

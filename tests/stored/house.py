@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from bot.app import Bot
 from bot.config.environment import Settings
 from bot.config.timing import EvaluatorSettings, RunSettings
-from playbooks.model import decode_plan
+from playbooks.plan import decode_plan
 from playbooks.steps import STEPS
 from services.sandbox.railway.control import build_railway_router as railway_router
 from services.sandbox.railway.local import LocalRailway

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from bot.runs.emergency_stop import stop_without_journal
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import StopService
 from services.domain.services import Service
 from tests.integration.bot.conftest import MakeWorld, Outside

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from playbooks.change_parts import Load
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob
 from services.domain.services import Service

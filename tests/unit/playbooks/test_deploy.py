@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from playbooks import deploy, redeploy
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     AwaitDeployment,
     DeployCommit,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from playbooks.golden_path import Facts, plan, plan_clean
-from playbooks.model import NoPlan, Plan, Risk
+from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,

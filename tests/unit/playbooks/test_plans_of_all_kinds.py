@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bot.changes import CHANGES
 from playbooks import deploy, golden_path, redeploy, requeue, restart, rollback, scale, stop_workers, unlock
 from playbooks.change_parts import Load
-from playbooks.model import NoPlan, Plan, Risk, decode_plan, encode_plan
+from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan, decode_plan, encode_plan
 from playbooks.steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns
 from services.domain.database import ConnectionUse, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from playbooks.failed_jobs import group
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.requeue import CAP, FIRST, Chosen, Facts, plan
 from playbooks.steps import CheckDatabaseReady, RequeueJobs, VerifyJobsSettled
 from services.domain.errors import Unavailable

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from playbooks.model import NoPlan, Plan, Risk
+from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.rollback import Facts, find_offer, plan
 from playbooks.steps import (
     AwaitDeployment,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.scale import Facts, plan
 from playbooks.steps import (
     AwaitDeployment,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.model import Plan, Risk, decode_plan, encode_plan
+from playbooks.model import Risk
+from playbooks.plan import Plan, decode_plan, encode_plan
 from playbooks.steps import (
     STEPS,
     RequeueJobs,

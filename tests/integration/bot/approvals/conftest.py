@@ -18,7 +18,8 @@ from bot.runs.message import RunMessageWriter
 from bot.slack_directory import Groups
 from bot.types import Actor, Request, Surface
 from bot.views.run import run_message
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment, Step
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import list_audit

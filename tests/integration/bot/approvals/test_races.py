@@ -17,7 +17,8 @@ from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.world import World
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import LockService
 from services.clients.postgres.approvals import list_decisions
 from services.clients.postgres.pool import Database

@@ -18,7 +18,8 @@ from bot.views.modals import ANSWER
 from bot.views.run import run_message
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CONFIRM, DENY, DETAILS
 from bot.views.runs import filed_answer
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment, VerifySchemaHead
 from services.clients.postgres.runs import take_services
 from services.clients.slack import SlackClient

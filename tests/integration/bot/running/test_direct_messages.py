@@ -11,7 +11,8 @@ import pytest
 
 from bot.types import Actor, Request, Surface
 from bot.views.run_buttons import APPROVE, DENY, DETAILS
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment
 from services.domain.messages import LINK_TO_MESSAGE
 from services.domain.services import Service

@@ -14,7 +14,7 @@ from bot.types import Actor, Request, Surface
 from bot.views.blocks import COMMAND_ACTION
 from bot.views.modals import ANSWER
 from bot.views.run_buttons import ALONE, CONFIRM, VETO
-from playbooks.model import Plan
+from playbooks.plan import Plan
 from services.clients.postgres import runs
 from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection

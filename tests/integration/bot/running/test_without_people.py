@@ -14,7 +14,8 @@ from bot.cli import dispatch
 from bot.commands.registry import REGISTRY
 from bot.views import modals, run_buttons
 from bot.views.blocks import COMMAND_ACTION
-from playbooks.model import Plan, Risk, encode_plan
+from playbooks.model import Risk
+from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, RestartDeployment, encode_step
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import create_run

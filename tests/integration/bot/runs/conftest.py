@@ -27,7 +27,8 @@ from bot.runs.runner import Runner
 from bot.views.run import run_message
 from bot.wake_ups import WakeUps
 from bot.world import World
-from playbooks.model import NoPlan, Plan, encode_plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, encode_step
 from services.clients.postgres import runs
 from services.clients.postgres.migrations import migrate

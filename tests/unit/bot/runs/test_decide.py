@@ -8,7 +8,8 @@ import pytest
 
 from bot.runs.decide import FallBack, difference, next_move, poll_every
 from playbooks.change_parts import fall_back
-from playbooks.model import NoPlan, Plan, Risk
+from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     ApplySqlFile,
     CheckDatabaseReady,

@@ -10,7 +10,8 @@ import pytest
 from bot.views.golden_path import log_lines, mission_blocks, report_lines
 from bot.views.run import run_message
 from bot.views.terminal import block_text
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,

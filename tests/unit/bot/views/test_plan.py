@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 
 from bot.views.plan import dry_run_answer, no_plan_answer
-from playbooks.model import NextStep, NoPlan, Plan, Risk, Status
+from playbooks.model import NextStep, NoPlan, Risk, Status
+from playbooks.plan import Plan
 from playbooks.steps import LockService, ScaleService
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations

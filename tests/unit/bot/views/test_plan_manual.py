@@ -5,7 +5,8 @@ from __future__ import annotations
 import typing
 
 from bot.views.plan import manual_answer
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import ScaleService, Soak
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations

@@ -12,7 +12,8 @@ import pytest
 from bot.views.run import ended_line, headline, run_message
 from bot.views.run_steps import step_line
 from bot.views.runs import record_answer, run_line
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
 from services.domain.runs import Decision, Person, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import Service

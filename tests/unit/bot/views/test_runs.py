@@ -12,7 +12,8 @@ import pytest
 from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.runs import record_answer, runs_answer
-from playbooks.model import Plan, Risk, Status
+from playbooks.model import Risk, Status
+from playbooks.plan import Plan
 from playbooks.steps import ScaleService, encode_step
 from services.domain.audit import AuditReport, AuditRow
 from services.domain.runs import Decision, Person, Record, RunState, RunStep, StepState

@@ -8,7 +8,8 @@ import pytest
 
 from bot.views.run_buttons import CANCEL, CONFIRM, DETAILS
 from bot.views.runs import filed_answer
-from playbooks.model import Plan, Risk
+from playbooks.model import Risk
+from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment
 from services.domain.runs import RunState
 from services.domain.services import Service

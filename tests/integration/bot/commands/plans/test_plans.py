@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bot.commands.request_change import PLANS
 from bot.world import World
 from playbooks.failed_jobs import group
-from playbooks.model import NoPlan, Plan
+from playbooks.model import NoPlan
+from playbooks.plan import Plan
 from playbooks.steps import (
     ApplySqlFile,
     DeployCommit,
