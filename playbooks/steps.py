@@ -591,6 +591,8 @@ def _restore(wanted: Any, value: Any) -> Any:
         return None if value is None else _restore(next(one for one in inner if one is not type(None)), value)
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         return wanted(value)
+    if wanted is Service and isinstance(value, str):  # also one that this version does not know
+        return Service(value)
     if not isinstance(value, wanted) or isinstance(value, bool) is not (wanted is bool):
         raise ValueError(f"{value!r} is not {wanted.__name__}")
     return value

@@ -13,6 +13,7 @@ import pytest
 
 from services.clients.postgres.pool import Connection
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.process import JsonFormatter, PlainFormatter
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
@@ -178,7 +179,7 @@ class HostileOutside:
             return {"environmentPatches": {"edges": [{"node": {"appliedAt": _ago(minutes=60), "patch": patch}}]}}
         if "query readAutoDeploy" in document:
             return {"serviceInstanceAutoDeployStatus": {"enabled": True}}
-        nodes = [{"node": _instance(service)} for service in Service]
+        nodes = [{"node": _instance(service)} for service in RUNBOOK.services]
         config = {"services": {"s-api": {"variables": {"DRAGONFLY_API_KEY": {"value": person("CONFIG")}}}}}
         return {"environment": {"name": "production", "config": config, "serviceInstances": {"edges": nodes}}}
 

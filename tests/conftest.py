@@ -18,10 +18,13 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from psycopg import sql
 
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection
+from services.domain.services import Service
+from services.domain.systems import CIVIL
 from services.sandbox.page.render import DRAWABLE
 from services.sandbox.postgres.server import OWNER, PostgresServer, dsns, give_passwords, make_database, make_owner
 from services.sandbox.slack import model
@@ -30,6 +33,9 @@ from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.phone import phone_faults
 
 Superuser = psycopg.Connection[tuple[object, ...]]
+
+st.register_type_strategy(Service, st.sampled_from((*CIVIL.services, Service("dragonfly-of-a-former-release"))))
+
 TEMPLATE = "dragonfly_template"
 PREFIX = "dragonfly-tests-"
 

@@ -14,7 +14,8 @@ from bot.views.modals import ANSWER
 from bot.views.rollback import CHOOSE
 from bot.views.run_buttons import APPROVE, APPROVE_TYPED, ASK_AGAIN, CANCEL, CONFIRM, DENY, REVIEW
 from services.domain.deployments import DeploymentStatus
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.database import TABLE, VERSION
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
@@ -262,7 +263,7 @@ async def test_a_running_scale_can_be_cancelled_and_reports_where_it_stands(stag
 async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can_be_repeated(
     stage: Stage, channel: Channel
 ) -> None:
-    services = [stage.sandbox.railway.find_service(service) for service in WORKERS]
+    services = [stage.sandbox.railway.find_service(service) for service in RUNBOOK.workers]
     before = [service.active.commit.sha if service.active else "" for service in services]
     owner = stage.sandbox.database.urls.owner.reveal()
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as conn:
@@ -301,7 +302,7 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
     assert "Break-glass" in shown(done)
     assert "amounts are doubled" in shown(await stage.ask(f"/dragonfly run {run_of(asked)}"))
     assert len([line for line in menu_of(done) if line.startswith("scale ")]) == 2, "the prepared undo, in the menu"
-    workers = [stage.sandbox.railway.find_service(service).active for service in WORKERS]
+    workers = [stage.sandbox.railway.find_service(service).active for service in RUNBOOK.workers]
     assert all(worker and worker.is_stopped for worker in workers)
     await _is_reviewed_by_somebody_else(stage, channel, done)
 

@@ -34,7 +34,8 @@ from playbooks.rollback_advice import Offer
 from playbooks.steps import STEPS
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 from services.domain.runs import Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, dialog_text, message_text
 from tests.unit.bot.views.test_decision_views import BEST
@@ -74,7 +75,7 @@ def test_plans(golden: Compare) -> None:
         "restart, stopped": restart.plan(restarts.facts(stopped(INGEST)), INGEST),
         "restart, replicas unknown": restart.plan(restarts.facts(state(INGEST, replicas=None)), INGEST),
         "rollback": rollback.plan(rollbacks.facts(), "api", [API], sha("b")[:8]),
-        "rollback, all": rollback.plan(rollbacks.facts(), "all", [*WORKERS, API], sha("b")),
+        "rollback, all": rollback.plan(rollbacks.facts(), "all", [*RUNBOOK.workers, API], sha("b")),
         "rollback, no target named": rollback.plan(rollbacks.facts(), "api", [API], None),
         "rollback, already there": rollback.plan(rollbacks.facts(), "api", [API], sha("c")),
         "rollback, unknown commit": rollback.plan(rollbacks.facts(), "api", [API], sha("e")),
@@ -90,7 +91,7 @@ def test_plans(golden: Compare) -> None:
         "unlock": unlock.plan(unlock.Facts("prod", UNLOCKED_AT, {API: unlocks.LOCK}, auto_deploy=False), API, "fixed"),
         "unlock, nothing to do": unlock.plan(unlock.Facts("prod", UNLOCKED_AT, {}, auto_deploy=True), API, "fixed"),
         "stop-workers": stop_workers.plan(stops.facts(), reason="wrong amounts"),
-        "stop-workers, all stopped": stop_workers.plan(stops.facts(*(stopped(one) for one in WORKERS))),
+        "stop-workers, all stopped": stop_workers.plan(stops.facts(*(stopped(one) for one in RUNBOOK.workers))),
         "golden-path": golden_path.plan(golden_paths.facts()),
         "golden-path, kept": golden_path.plan(golden_paths.facts(), keep=True),
         "golden-path, API silent": golden_path.plan(golden_paths.facts(api=golden_paths.AWAY)),

@@ -45,6 +45,7 @@ from services.domain.masking import Privacy
 from services.domain.oncall import KnownOverrides, Override
 from services.domain.runs import Person, Record, RunState
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text
@@ -99,7 +100,7 @@ def jobs_texts() -> dict[str, Answer]:
 
 
 def service_texts() -> dict[str, Answer]:
-    states = {service: serving(service) for service in Service}
+    states = {service: serving(service) for service in RUNBOOK.services}
     failed = replace(shas.DEPLOYMENT, id="d2", status=DeploymentStatus.FAILED, author="Ann")
     listed = [failed, shas.DEPLOYMENT]
     logged = [lines.line("psycopg.OperationalError: server is shutting down", minutes_ago=1, severity="error")]

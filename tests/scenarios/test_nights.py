@@ -11,7 +11,7 @@ from services.clients.postgres import alerts, messages
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel as Way
 from services.domain.messages import NotificationState
-from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from tests.conftest import DatabaseUrls
@@ -101,7 +101,10 @@ async def test_a_drill_rings_every_phone_and_is_answered(
     as_bot: Connection,
     tmp_path: Path,
 ) -> None:
-    outside.replicas, outside.health = dict.fromkeys(Service, 0), {"environment": "dev"}  # nothing else to tell
+    outside.replicas, outside.health = (
+        dict.fromkeys(RUNBOOK.services, 0),
+        {"environment": "dev"},
+    )  # nothing else to tell
     await start_bot(database_urls.bot, **PEOPLE, **on_call(tmp_path, phone, mailbox))
     await channel.type("drill start")
 

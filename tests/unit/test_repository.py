@@ -15,6 +15,7 @@ from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
 from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from services.domain.services import START_COMMANDS, Service
+from services.domain.systems import RUNBOOK
 from tests.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ def test_each_process_of_the_procfile_can_be_run(module: str) -> None:
     assert importlib.util.find_spec(f"{module}.__main__") is not None
 
 
-@pytest.mark.parametrize("service", list(Service))
+@pytest.mark.parametrize("service", list(RUNBOOK.services))
 def test_the_runbook_s_start_commands_start_the_procfile_s_processes(service: Service) -> None:
     named = importlib.import_module(RUNBOOK_COMMANDS[service].removeprefix("python -m "))
     process = importlib.import_module(f"{PROCESSES[service.value.removeprefix('dragonfly-')]}.__main__")

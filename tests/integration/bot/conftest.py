@@ -24,6 +24,7 @@ from services.clients.railway.transport import TokenKind
 from services.domain.health import Endpoint
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.conftest import DatabaseUrls
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
@@ -41,7 +42,7 @@ class Outside:
     `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
     """
 
-    replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(Service, 1))
+    replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(RUNBOOK.services, 1))
     health: dict[str, Any] = field(default_factory=dict)
     intake: dict[str, Any] = field(default_factory=dict)
     latest: dict[Service, dict[str, Any]] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class Outside:
             service_id = json.loads(request.content)["variables"]["serviceId"]
             enabled = service_id not in {f"s-{service.short}" for service in self.manual}
             return httpx.Response(200, json={"data": {"serviceInstanceAutoDeployStatus": {"enabled": enabled}}})
-        services = {"serviceInstances": {"edges": [{"node": self._node(service)} for service in Service]}}
+        services = {"serviceInstances": {"edges": [{"node": self._node(service)} for service in RUNBOOK.services]}}
         return httpx.Response(200, json={"data": {"environment": {"name": "production", "config": None, **services}}})
 
     @contextlib.asynccontextmanager
@@ -111,7 +112,7 @@ class Outside:
 
     def _lines(self, deployment_id: str) -> list[dict[str, Any]]:
         """A second apart, the newest now."""
-        service = next(service for service in Service if deployment_id == f"d-{service.short}")
+        service = next(service for service in RUNBOOK.services if deployment_id == f"d-{service.short}")
         messages, now = self.logs.get(service, []), datetime.now(UTC)
         times = [now - timedelta(seconds=len(messages) - n - 1) for n in range(len(messages))]
         tags = {"deploymentInstanceId": "i0"}

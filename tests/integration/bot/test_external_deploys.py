@@ -24,6 +24,7 @@ from services.clients.postgres.pool import Database
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack.limits import violations
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import SHA, Outside, System
@@ -47,7 +48,7 @@ def deployed(name: str, sha: str = SHA, status: DeploymentStatus = DeploymentSta
 def railway(replicas: Mapping[Service, int], **latest: Deployment) -> dict[Service, ServiceState]:
     """`latest` by short name; what is not SUCCESS leaves the old one serving. The others serve what they served."""
     found = {}
-    for service in Service:
+    for service in RUNBOOK.services:
         old = deployed(f"old-{service.short}", OTHER)
         newest = latest.get(service.short, old)
         serving = newest if newest.status is DeploymentStatus.SUCCESS else old
@@ -341,7 +342,7 @@ async def test_how_often_railway_answers_leaves_no_rows(bench: Bench) -> None:
     await bench.see()
     later = await bench.sql("SELECT service, replicas, last_seen_at FROM chatops.observed_replicas ORDER BY id")
 
-    assert len(first) == len(later) == len(Service)
+    assert len(first) == len(later) == len(RUNBOOK.services)
     assert all(new[2] > old[2] for old, new in zip(first, later, strict=True))
 
 

@@ -12,6 +12,7 @@ from playbooks.plan import Plan
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -62,7 +63,7 @@ def stopped(service: Service, *, replicas: int | None = 1) -> ServiceState:
 
 def states(*changed: ServiceState) -> dict[Service, ServiceState]:
     """All services, one replica each, except for those given."""
-    return {service: state(service) for service in Service} | {one.service: one for one in changed}
+    return {service: state(service) for service in RUNBOOK.services} | {one.service: one for one in changed}
 
 
 def beat(worker_id: str, service: Service = Service.INGEST, *, age_s: float = 10) -> Heartbeat:

@@ -12,6 +12,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -41,8 +42,8 @@ HEALTHY = Facts(
     migrations=MigrationStatus((AppliedMigration("20251201000000", "roles", NOW, "ab"),), (), (), ()),
     heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),
     queue=QueueSnapshot(NOW, 0, None, 0, 0, 0),
-    services={service: serving(service) for service in Service},
-    expected=dict.fromkeys(WorkerType, 1),
+    services={service: serving(service) for service in RUNBOOK.services},
+    expected=dict.fromkeys(RUNBOOK.worker_types, 1),
     bot=BotState(SHA, NOW, connected=True, leader=True),
 )
 

@@ -7,7 +7,8 @@ import pytest
 from playbooks.change_parts import STOP_GRACE_S
 from services.api.settings import ApiSettings
 from services.domain.database import DEFAULTS, sessions_per_replica
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.enforcement_worker.__main__ import EnforcementSettings
 from services.job_queue.worker import WorkerSettings
 
@@ -33,7 +34,7 @@ def test_a_replica_holds_as_many_sessions_as_a_plan_counts_for_it() -> None:
         )
 
 
-@pytest.mark.parametrize("service", WORKERS)
+@pytest.mark.parametrize("service", RUNBOOK.workers)
 @pytest.mark.parametrize(("pool_size", "concurrency"), [(2, 1), (2, 2), (2, 8), (8, 2), (3, 2)])
 def test_a_worker_s_sessions_are_counted_as_it_makes_its_pool(
     service: Service, pool_size: int, concurrency: int

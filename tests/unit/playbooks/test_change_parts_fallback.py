@@ -18,10 +18,16 @@ from playbooks.steps import (
     VerifySchemaHead,
     VerifyStartupLog,
 )
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 STOPS = (StopService(Service.INGEST, "d-ingest", 2), StopService(Service.API, "d-api", 1))
-STEPS: tuple[Step, ...] = (*STOPS, VerifyNothingRuns(WORKERS), ApplySqlFile("2", "c", "2"), VerifySchemaHead("1"))
+STEPS: tuple[Step, ...] = (
+    *STOPS,
+    VerifyNothingRuns(RUNBOOK.workers),
+    ApplySqlFile("2", "c", "2"),
+    VerifySchemaHead("1"),
+)
 
 
 def test_the_schema_is_proved_and_what_was_stopped_starts_at_its_former_count() -> None:

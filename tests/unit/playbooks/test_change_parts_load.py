@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from playbooks.change_parts import backlog, doubts, stopping
 from services.domain.errors import Unavailable
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import beat, load, running_job
 
 AWAY = Unavailable("database", "no answer within 5 s")
@@ -18,7 +19,7 @@ BUSY = load(
 
 
 def test_counts_living_workers_and_what_they_hold() -> None:
-    assert stopping(BUSY, WORKERS) == [
+    assert stopping(BUSY, RUNBOOK.workers) == [
         "stops 2 workers holding 6 jobs, oldest since 11:59 UTC; 318 pending",
         "running jobs: " + ", ".join(f"job-{n} (simplicity_ingest)" for n in range(5)) + " and 1 more",
     ]
@@ -29,9 +30,11 @@ def test_the_api_holds_no_jobs() -> None:
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
-    assert stopping(replace(BUSY, beats=AWAY), WORKERS) == ["stops an unknown number of workers"]
-    assert stopping(replace(BUSY, queue=AWAY), WORKERS) == ["stops an unknown number of workers"]
-    assert stopping(replace(BUSY, running=AWAY), WORKERS) == ["stops 2 workers, their jobs are unknown; 318 pending"]
+    assert stopping(replace(BUSY, beats=AWAY), RUNBOOK.workers) == ["stops an unknown number of workers"]
+    assert stopping(replace(BUSY, queue=AWAY), RUNBOOK.workers) == ["stops an unknown number of workers"]
+    assert stopping(replace(BUSY, running=AWAY), RUNBOOK.workers) == [
+        "stops 2 workers, their jobs are unknown; 318 pending"
+    ]
     assert backlog(replace(BUSY, queue=AWAY)) == []
     assert doubts(replace(BUSY, queue=AWAY, running=AWAY)) == [
         "the database does not report what runs: no answer within 5 s"
@@ -39,7 +42,7 @@ def test_what_cannot_be_seen_is_unknown() -> None:
 
 
 def test_where_no_one_beats_nothing_is_interrupted() -> None:
-    assert stopping(replace(BUSY, beats=[]), WORKERS) == ["no worker of ingest and enforcement is alive"]
+    assert stopping(replace(BUSY, beats=[]), RUNBOOK.workers) == ["no worker of ingest and enforcement is alive"]
 
 
 def test_hidden_rows_are_a_doubt() -> None:

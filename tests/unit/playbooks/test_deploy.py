@@ -24,17 +24,21 @@ from services.domain.database import MigrationStatus
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.runs import Lock
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
-ALL = (*WORKERS, API)
+ALL = (*RUNBOOK.workers, API)
 AWAY = Unavailable("database", "no answer within 5 s")
 LOCK = Lock(INGEST, "U123", "rolled back from c to b", NOW - timedelta(hours=3), run_id=7)
 
 
 def facts(*changed: ServiceState, pending: tuple[str, ...] = (), locks: Sequence[Lock] = ()) -> deploy.Facts:
-    listed = {service: [deployment(f"d-{service.short}"), deployment("old", sha("b"), age_h=9)] for service in Service}
+    listed = {
+        service: [deployment(f"d-{service.short}"), deployment("old", sha("b"), age_h=9)]
+        for service in RUNBOOK.services
+    }
     held = {lock.service: lock for lock in locks}
     return deploy.Facts("prod", NOW, states(*changed), listed, held, MigrationStatus((), pending, (), ()), load())
 
@@ -65,7 +69,7 @@ def test_the_api_goes_first_because_it_migrates() -> None:
 
     assert [step.service for step in planned.steps if isinstance(step, DeployCommit)] == [API, INGEST, ENFORCEMENT]
     assert VerifyApiHealth(120) in planned.steps
-    assert planned.services == frozenset(Service)
+    assert planned.services == frozenset(RUNBOOK.services)
 
 
 def test_a_known_commit_may_be_written_short_and_is_stored_whole() -> None:
@@ -90,7 +94,7 @@ def test_a_prefix_of_two_commits_is_refused() -> None:
 def test_a_service_that_serves_the_commit_is_left_alone() -> None:
     there = state(INGEST, current=deployment("there", sha("e")))
 
-    planned = made(deploy.plan(facts(there), "workers", WORKERS, sha("e")))
+    planned = made(deploy.plan(facts(there), "workers", RUNBOOK.workers, sha("e")))
 
     assert [step.service for step in planned.steps if isinstance(step, DeployCommit)] == [ENFORCEMENT]
     assert "runs" in refused(deploy.plan(facts(there), "ingest", [INGEST], sha("e"))).why

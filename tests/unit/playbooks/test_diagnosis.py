@@ -21,6 +21,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, beat, serving
 
@@ -40,7 +41,7 @@ def log(service: Service, *messages: str, minutes: float = 1) -> logs.Facts:
 WELL = doctor.Facts(
     health=HEALTHY,
     env=env.Facts({}, HEALTHY.services, "production", "prod", {}, NOW),
-    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(Service)),
+    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(RUNBOOK.services)),
     failed=(),
     roles=(),
     logs=[log(Service.API), log(Service.INGEST, "[ingest_processor] No pending jobs found (idle)")],
@@ -91,7 +92,7 @@ STOPPED = replace(
         locks=NO_DATABASE,
         database_since=AWAY_SINCE,
     ),
-    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(Service, NO_DATABASE)),
+    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(RUNBOOK.services, NO_DATABASE)),
     failed=NO_DATABASE,
     roles=NO_DATABASE,
     logs=[
@@ -109,9 +110,9 @@ STOPPED = replace(
 NO_RAILWAY = Unavailable("Railway", "no answer within 5 s")
 RAILWAY_SILENT = replace(
     WELL,
-    health=replace(HEALTHY, services=NO_RAILWAY, expected=dict.fromkeys(WorkerType, NO_RAILWAY)),
-    env=replace(WELL.env, variables=dict.fromkeys(Service, NO_RAILWAY), services=NO_RAILWAY),
-    logs=[logs.Facts(service, NO_RAILWAY, NOW) for service in Service],
+    health=replace(HEALTHY, services=NO_RAILWAY, expected=dict.fromkeys(RUNBOOK.worker_types, NO_RAILWAY)),
+    env=replace(WELL.env, variables=dict.fromkeys(RUNBOOK.services, NO_RAILWAY), services=NO_RAILWAY),
+    logs=[logs.Facts(service, NO_RAILWAY, NOW) for service in RUNBOOK.services],
 )
 GATEWAY = Unavailable("API", "HTTP 502", 502)
 API_DOWN = replace(WELL, health=replace(HEALTHY, api=GATEWAY, intake=GATEWAY), endpoints=Unavailable("API", "HTTP 502"))

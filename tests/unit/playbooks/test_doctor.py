@@ -22,6 +22,7 @@ from services.domain.health import ApiHealth
 from services.domain.jobs import FailedJob
 from services.domain.secrets import Secret
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, VARIABLES, beat, serving
 
@@ -34,17 +35,19 @@ COMMANDS = {
 WELL = Facts(
     health=HEALTHY,
     env=env.Facts(
-        variables={service: {name: Secret(value) for name, value in VARIABLES.items()} for service in Service},
-        services={service: replace(serving(service), start_command=COMMANDS[service]) for service in Service},
+        variables={service: {name: Secret(value) for name, value in VARIABLES.items()} for service in RUNBOOK.services},
+        services={service: replace(serving(service), start_command=COMMANDS[service]) for service in RUNBOOK.services},
         railway_environment="production",
         bot_environment="prod",
-        procfile={service.value.removeprefix("dragonfly-"): COMMANDS[service] for service in Service},
+        procfile={service.value.removeprefix("dragonfly-"): COMMANDS[service] for service in RUNBOOK.services},
         now=NOW,
     ),
-    claiming=queue.ClaimingFacts(NOW, StaleLimits(timedelta(minutes=5)), HEALTHY.heartbeats, dict.fromkeys(Service)),
+    claiming=queue.ClaimingFacts(
+        NOW, StaleLimits(timedelta(minutes=5)), HEALTHY.heartbeats, dict.fromkeys(RUNBOOK.services)
+    ),
     failed=(),
     roles=(SessionRole("dragonfly-api", "dragonfly_app"),),
-    logs=[logs.Facts(service, IDLE_LOG, NOW) for service in Service],
+    logs=[logs.Facts(service, IDLE_LOG, NOW) for service in RUNBOOK.services],
     drift=SchemaDrift(100),
     endpoints=NEEDED.keys(),
     exposures=(),
@@ -169,9 +172,11 @@ MISSING: dict[str, Callable[[Facts], Facts]] = {
     "drift": lambda facts: replace(facts, drift=AWAY),
     "endpoints": lambda facts: replace(facts, endpoints=AWAY),
     "exposures": lambda facts: replace(facts, exposures=AWAY),
-    "claiming": lambda facts: replace(facts, claiming=replace(facts.claiming, due=dict.fromkeys(Service, AWAY))),
+    "claiming": lambda facts: replace(
+        facts, claiming=replace(facts.claiming, due=dict.fromkeys(RUNBOOK.services, AWAY))
+    ),
     "logs": lambda facts: replace(facts, logs=[logs.Facts(Service.API, AWAY, NOW)]),
-    "env": lambda facts: replace(facts, env=replace(facts.env, variables=dict.fromkeys(Service, AWAY))),
+    "env": lambda facts: replace(facts, env=replace(facts.env, variables=dict.fromkeys(RUNBOOK.services, AWAY))),
     "health": lambda facts: replace(facts, health=replace(facts.health, queue=AWAY)),
 }
 

@@ -14,6 +14,7 @@ from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.healthy import NOW, OTHER, PROJECT, dsn, key
 from tests.unit.playbooks.healthy import VARIABLES as GOOD
 
@@ -154,10 +155,10 @@ def test_the_start_command_is_the_procfiles(command: str | None, status: Status 
     assert (finding.status if finding else None) is status
 
 
-@pytest.mark.parametrize("service", list(Service))
+@pytest.mark.parametrize("service", list(RUNBOOK.services))
 def test_the_runbook_s_own_start_command_is_fine(service: Service) -> None:
     services = {service: ServiceState(service, "s1", start_command=RUNBOOK_COMMANDS[service])}
-    procfile = {one.value.removeprefix("dragonfly-"): "python -m another" for one in Service}
+    procfile = {one.value.removeprefix("dragonfly-"): "python -m another" for one in RUNBOOK.services}
 
     own = check(replace(facts(service=service), services=services, procfile=procfile))[service]
 
@@ -172,7 +173,7 @@ def test_variables_that_cannot_be_read_are_unknown() -> None:
     assert worst(check(silent)[Service.API]) is Status.UNKNOWN
 
 
-@pytest.mark.parametrize("service", list(Service))
+@pytest.mark.parametrize("service", list(RUNBOOK.services))
 def test_no_value_is_ever_shown(service: Service) -> None:
     bad = {
         "SUPABASE_MODE": "canary-mode",

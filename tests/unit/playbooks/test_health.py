@@ -15,6 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.healthy import HEALTHY, NOW, beat, serving
 
 AWAY = Unavailable("database", "connection refused")
@@ -44,7 +45,7 @@ def test_the_unknown_commit_of_a_service_that_is_down_is_no_second_problem() -> 
         replace(
             HEALTHY,
             heartbeats=(beat(WorkerType.ENFORCEMENT),),
-            services={**{service: serving(service) for service in Service}, Service.INGEST: crashed},
+            services={**{service: serving(service) for service in RUNBOOK.services}, Service.INGEST: crashed},
         )
     )
 

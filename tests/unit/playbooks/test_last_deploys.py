@@ -11,6 +11,7 @@ from playbooks.last_deploys import LOOK_BACK, Facts, deployed_at, last_deploys, 
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
 from services.domain.runs import Person
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, deployment, sha, state
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
@@ -27,7 +28,7 @@ def act(kind: str, deployment_id: str | None, service: Service = INGEST) -> Serv
 
 
 def words(service: Service | None, *acts: ServiceAct, name: str = "Ben Osei", **deployments: list[Deployment]) -> str:
-    known = {one: tuple(deployments.get(one.short, ())) for one in Service}
+    known = {one: tuple(deployments.get(one.short, ())) for one in RUNBOOK.services}
     return last_deploys(Facts(NOW, known, acts, lambda _: name), service)
 
 
@@ -111,7 +112,7 @@ def test_a_deployment_is_remembered_with_its_newest_status_until_it_is_old() -> 
 
 def test_when_a_commit_was_deployed_is_a_fact_of_its_own() -> None:
     def moment(*acts: ServiceAct, **deployments: list[Deployment]) -> datetime | None:
-        known = {one: tuple(deployments.get(one.short, ())) for one in Service}
+        known = {one: tuple(deployments.get(one.short, ())) for one in RUNBOOK.services}
         return deployed_at(Facts(NOW, known, acts, lambda _: ""), INGEST)
 
     one = made("bad", "e", status=DeploymentStatus.CRASHED)

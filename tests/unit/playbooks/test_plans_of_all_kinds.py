@@ -22,6 +22,7 @@ from services.domain.intake import GoldenBatch, SampleFile
 from services.domain.jobs import Heartbeat, Job, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, find_services
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat, deployment, running_job, sha, state, stopped
 
 AWAY = Unavailable("database", "no answer within 5 s")
@@ -47,9 +48,9 @@ def service_states(draw: st.DrawFn, service: Service) -> ServiceState:
     return draw(st.sampled_from([made, replace(made, active=(), latest=crashed)]))
 
 
-STATES = st.fixed_dictionaries({service: service_states(service) for service in Service})
+STATES = st.fixed_dictionaries({service: service_states(service) for service in RUNBOOK.services})
 SCOPES = st.sampled_from(["api", "ingest", "enforcement", "workers", "all"])
-SERVICES = st.sampled_from(list(Service))
+SERVICES = st.sampled_from(list(RUNBOOK.services))
 
 
 def listed(service: Service) -> list[Deployment]:
@@ -57,7 +58,7 @@ def listed(service: Service) -> list[Deployment]:
     return [deployment(f"d-{service.short}"), old]
 
 
-LISTED = {service: listed(service) for service in Service}
+LISTED = {service: listed(service) for service in RUNBOOK.services}
 
 
 @st.composite

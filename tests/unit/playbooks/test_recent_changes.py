@@ -13,13 +13,14 @@ from services.domain.deployments import Deployment, DeploymentStatus, ReplicaCha
 from services.domain.errors import Unavailable
 from services.domain.runs import RunState
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.bot.views.test_run import a_run
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 AWAY = Unavailable("Railway", "no answer within 5 s")
 NONE = MigrationStatus((), (), (), ())
-QUIET = Facts(dict.fromkeys(Service, ()), NONE, (), (), NOW)
+QUIET = Facts(dict.fromkeys(RUNBOOK.services, ()), NONE, (), (), NOW)
 SCALED = ReplicaChange(Service.INGEST, 2, 1, NOW - 11 * MINUTE, NOW - 10 * MINUTE)
 
 

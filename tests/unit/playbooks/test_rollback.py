@@ -24,7 +24,8 @@ from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import (
     NOW,
     beat,
@@ -40,7 +41,7 @@ from tests.unit.playbooks.builders import (
 )
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
-ALL = (*WORKERS, API)
+ALL = (*RUNBOOK.workers, API)
 AWAY = Unavailable("database", "no answer within 5 s")
 REMOVED = DeploymentStatus.REMOVED
 
@@ -58,9 +59,9 @@ def history(service: Service, *more: Deployment) -> list[Deployment]:
 
 def facts(*changed: ServiceState, **listed: Sequence[Deployment]) -> Facts:
     """`listed`: the deployments of a service, by its short name."""
-    deployments = {service: listed.get(service.short, history(service)) for service in Service}
+    deployments = {service: listed.get(service.short, history(service)) for service in RUNBOOK.services}
     outcomes = {one.id: JobOutcomes(999, 1) for ones in deployments.values() for one in ones}
-    unchanged: dict[Service, list[VariableChange] | Unavailable] = {service: [] for service in Service}
+    unchanged: dict[Service, list[VariableChange] | Unavailable] = {service: [] for service in RUNBOOK.services}
     applied = MigrationStatus((), (), (), ())
     return Facts("prod", NOW, states(*changed), deployments, outcomes, applied, load(), unchanged)
 
@@ -127,7 +128,7 @@ def test_all_is_one_plan_workers_first_ending_with_each_sha() -> None:
     assert planned.steps[:3] == tuple(FreezeAutoDeploy(service) for service in ALL)
     assert planned.steps[-3:] == tuple(VerifySha(service, sha("b"), 120) for service in ALL)
     assert VerifyHeartbeats(INGEST, 2, 180) in planned.steps
-    assert planned.services == frozenset(Service)
+    assert planned.services == frozenset(RUNBOOK.services)
     assert planned.undo == "; ".join(f"rollback {one} to {sha('c')[:8]}" for one in ("ingest", "enforcement", "api"))
 
 
@@ -136,7 +137,7 @@ def test_a_service_that_serves_the_commit_already_is_only_verified() -> None:
 
     planned = made(plan(facts(state(API, current=there), api=[there]), "all", ALL, sha("b")))
 
-    assert [step.service for step in planned.steps if isinstance(step, RollBackDeployment)] == [*WORKERS]
+    assert [step.service for step in planned.steps if isinstance(step, RollBackDeployment)] == [*RUNBOOK.workers]
     assert planned.steps[-1] == VerifySha(API, sha("b"), 120)
 
 
@@ -208,7 +209,7 @@ def test_a_commit_that_railway_does_not_list_can_be_built() -> None:
 def test_a_commit_that_one_of_them_never_had_is_named() -> None:
     only_now = [deployment("d-ingest", sha("c"))]
 
-    assert "ingest never ran" in refused(plan(facts(ingest=only_now), "workers", WORKERS, sha("b"))).why
+    assert "ingest never ran" in refused(plan(facts(ingest=only_now), "workers", RUNBOOK.workers, sha("b"))).why
 
 
 def test_a_crashed_service_goes_back_from_the_deployment_that_crashed() -> None:

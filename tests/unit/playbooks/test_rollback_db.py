@@ -29,7 +29,8 @@ from playbooks.steps import (
 from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped
 
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
@@ -51,7 +52,7 @@ def facts(*changed: ServiceState, age_h: float = RAN_H, before: bool = True, can
         AppliedMigration(version, "a_name", NOW - timedelta(hours=hours), None)
         for version, hours in ((OLD, 900), (NEW, RAN_H))
     )
-    every = {one: listed(one, age_h=age_h, before=before, can_rollback=can_rollback) for one in Service}
+    every = {one: listed(one, age_h=age_h, before=before, can_rollback=can_rollback) for one in RUNBOOK.services}
     prepared = {NEW: PreparedRollback(NEW, "f" * 64)}
     status = MigrationStatus(applied, (), (), ())
     return Facts("prod", NOW, states(*changed), every, status, prepared, load())
@@ -68,7 +69,7 @@ def test_stops_proves_applies_verifies_and_starts_code_that_fits() -> None:
         CheckDatabaseReady(),
         StopService(INGEST, "d-ingest", 2),
         AwaitStopped(INGEST, 90),
-        VerifyNothingRuns(WORKERS),
+        VerifyNothingRuns(RUNBOOK.workers),
         ApplySqlFile(NEW, "f" * 64, NEW),
         VerifySchemaHead(OLD),
         RollBackDeployment(INGEST, "d-ingest", "old-ingest", sha("b")),
@@ -86,7 +87,7 @@ def test_stops_proves_applies_verifies_and_starts_code_that_fits() -> None:
 def test_the_api_is_stopped_when_asked() -> None:
     planned = made(plan(facts(), NEW, with_api=True))
 
-    assert VerifyNothingRuns((*WORKERS, API)) in planned.steps
+    assert VerifyNothingRuns((*RUNBOOK.workers, API)) in planned.steps
     assert [type(step).__name__ for step in of(API, planned.steps)] == [
         "StopService",
         "AwaitStopped",
@@ -144,7 +145,7 @@ def test_the_first_migration_leads_to_none() -> None:
 @pytest.mark.parametrize("source", ["states", "migrations", "deployments"])
 def test_nothing_is_planned_blindly(source: str) -> None:
     away = Unavailable("a source", "no answer within 5 s")
-    blind = replace(facts(), **{source: dict.fromkeys(Service, away) if source == "deployments" else away})  # type: ignore[arg-type]
+    blind = replace(facts(), **{source: dict.fromkeys(RUNBOOK.services, away) if source == "deployments" else away})  # type: ignore[arg-type]
 
     assert refused(plan(blind, NEW)).is_unknown
 

@@ -47,12 +47,18 @@ def test_a_step_survives_its_storage(step: Step) -> None:
         {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": 2, "force": True},
         {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": "2"},
         {"kind": "ScaleService", "service": "dragonfly-api", "from_": 1, "to": True},
-        {"kind": "ScaleService", "service": "elsewhere", "from_": 1, "to": 2},
+        {"kind": "ScaleService", "service": 1, "from_": 1, "to": 2},
     ],
 )
 def test_what_is_not_known_is_refused(stored: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"unknown step|is not"):
         decode_step(stored)
+
+
+def test_step_of_a_service_that_a_former_release_had_is_described() -> None:
+    stored = {"kind": "ScaleService", "service": "dragonfly-worker-mailer", "from_": 1, "to": 2}
+
+    assert "mailer from 1 to 2" in decode_step(stored).describe()
 
 
 def test_the_hash_changes_with_a_step_and_not_with_what_is_only_shown() -> None:

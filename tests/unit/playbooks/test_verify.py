@@ -15,6 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -32,7 +33,7 @@ def beat(kind: WorkerType, *, status: str = "running", sha: str = SHA[:8]) -> He
 
 
 ARRIVED = Facts(
-    targets=tuple(Service),
+    targets=tuple(RUNBOOK.services),
     wanted_sha=None,
     environment="prod",
     as_of=NOW,
@@ -40,8 +41,8 @@ ARRIVED = Facts(
     api=ApiHealth(200, "ok", "prod", SHA[:8], True, NOW, 12),
     intake=IntakeHealth(200, "ok", True, 0, None, 9),
     heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),
-    services={service: serving(service) for service in Service},
-    expected=dict.fromkeys(WorkerType, 1),
+    services={service: serving(service) for service in RUNBOOK.services},
+    expected=dict.fromkeys(RUNBOOK.worker_types, 1),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from bot.config.alerts_file import default_rules
 from services.domain.alerts import Severity
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.integration.bot.alerts.planting import (
     Act,
     Scene,
@@ -208,7 +209,13 @@ FAULTS = (
     _exposure("roles", "ALTER ROLE dragonfly_app BYPASSRLS", "ALTER ROLE dragonfly_app NOBYPASSRLS"),
     Fault("locks.api", "api is locked against deploys since ", ("help unlock",), locked(86_401), locked(86_000)),
     Fault("freezes.api", "auto-deploy of api is off", ("help unlock",), frozen(Service.API), frozen_and_locked),
-    Fault("freezes.ingest", "auto-deploy of ingest is off", ("help unlock",), frozen(Service.INGEST), frozen(*Service)),
+    Fault(
+        "freezes.ingest",
+        "auto-deploy of ingest is off",
+        ("help unlock",),
+        frozen(Service.INGEST),
+        frozen(*RUNBOOK.services),
+    ),
     Fault("blindness.railway", "Railway does not answer", ("check-config",), railway_away),
     Fault(
         "blindness.slack",

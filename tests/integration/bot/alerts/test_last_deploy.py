@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.domain.text import clock_time
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import Outside, System
@@ -44,7 +45,7 @@ async def page_of(engine: Engine, name: str) -> str:
 @pytest.fixture
 def old(outside: Outside, working: System) -> None:  # noqa: ARG001 - all is well
     """Everything was deployed long ago, except that enforcement was deployed half an hour ago."""
-    for service in Service:
+    for service in RUNBOOK.services:
         serve(outside, service, made(f"old-{service.short}", GOOD, minutes=500))
     serve(outside, Service.ENFORCEMENT, made("own", "c45e17a9" + "0" * 32, minutes=31, author="Ann"))
 

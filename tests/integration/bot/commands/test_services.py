@@ -21,6 +21,7 @@ from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError, UsageError
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack.limits import violations
 
 SLACK = Request(surface=Surface.SLASH, actor=Actor("U1", "T1"), channel_id="C1")
@@ -64,7 +65,7 @@ class Railway:
             return {"buildLogs": _lines(self.build_logs.get(variables["deploymentId"], []))}
         if "query listDeployments" in document:
             return {"deployments": {"edges": [{"node": one} for one in self.deployments]}}
-        nodes = [{"node": self._node(service)} for service in Service]
+        nodes = [{"node": self._node(service)} for service in RUNBOOK.services]
         return {"environment": {"name": "production", "config": None, "serviceInstances": {"edges": nodes}}}
 
     def _node(self, service: Service) -> Json:

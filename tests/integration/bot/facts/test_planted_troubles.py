@@ -19,6 +19,7 @@ from playbooks.log_patterns import Symptom
 from playbooks.model import Finding, Status
 from services.domain.health import Endpoint
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.conftest import DatabaseUrls
 from tests.unit.playbooks.healthy import VARIABLES
 
@@ -34,7 +35,7 @@ JOB = "INSERT INTO ops.job_queue (job_type, status, error_message, run_at) VALUE
 def _work(system: System, outside: Outside) -> None:
     system.work()
     outside.variables = dict(VARIABLES)
-    outside.logs = {service: [IDLE] for service in Service}
+    outside.logs = {service: [IDLE] for service in RUNBOOK.services}
 
 
 async def trouble(world: World) -> list[Finding]:

@@ -11,7 +11,7 @@ import pytest
 from bot.app import Bot
 from services.clients.postgres import alerts
 from services.clients.postgres.pool import Connection
-from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message, User
@@ -39,7 +39,7 @@ async def start_ready(
     start_bot: StartBot, database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox, outside: Outside, tmp_path: Path
 ) -> StartReady:
     """`await start_ready()`: a bot that leads, with Ann on call and nothing else to tell."""
-    outside.replicas = dict.fromkeys(Service, 0)
+    outside.replicas = dict.fromkeys(RUNBOOK.services, 0)
     outside.health = {"environment": "dev"}
     path = tmp_path / "oncall.toml"
     path.write_text(ONCALL)

@@ -11,7 +11,7 @@ from bot.alerts.rules import drill as rule
 from bot.alerts.snapshot import Snapshot
 from services.domain.alerts import Drill, Severity
 from services.domain.runs import Person
-from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import RULES
 
@@ -21,7 +21,7 @@ DRILL = Drill(7, Person("U1", "T1"), STALE - timedelta(seconds=5), STALE - WAIT,
 
 
 def seen(after: timedelta, drill: Drill = DRILL) -> Snapshot:
-    expected = dict.fromkeys(WorkerType, 0)
+    expected = dict.fromkeys(RUNBOOK.worker_types, 0)
     return Snapshot(STALE + after, StaleLimits(WAIT), "prod", (), expected, drills=(drill,))
 
 

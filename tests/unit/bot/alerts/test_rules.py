@@ -28,6 +28,7 @@ from services.domain.jobs import Heartbeat, JobOutcomes, LockWait, QueueSnapshot
 from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.text import clock_time
 from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import NOW, RULES, ago
@@ -51,7 +52,7 @@ def state(service: Service, *, running: int = 1, wanted: int = 1, **more: Any) -
 
 
 def services(**more: ServiceState) -> dict[Service, ServiceState]:
-    return {service: more.get(service.short, state(service)) for service in Service}
+    return {service: more.get(service.short, state(service)) for service in RUNBOOK.services}
 
 
 def work(**more: Any) -> Work:
@@ -106,7 +107,7 @@ def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
         "services": services(),
         "work": work(),
         "slow_reads": slow_reads(),
-        "auto_deploy": dict.fromkeys(Service, True),
+        "auto_deploy": dict.fromkeys(RUNBOOK.services, True),
         "bot": BotState(SHA, ago(60), connected=True, leader=True),
         "oncall": oncall.Facts(Schedule({}, {}, ()), (), NOW),
     }
@@ -350,7 +351,11 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
             "failure_rate",
             Severity.NOTIFY,
         ),
-        ({"auto_deploy": {**dict.fromkeys(Service, True), Service.API: False}}, "freezes.api", Severity.NOTIFY),
+        (
+            {"auto_deploy": {**dict.fromkeys(RUNBOOK.services, True), Service.API: False}},
+            "freezes.api",
+            Severity.NOTIFY,
+        ),
         ({"services": crashed()}, "crash_loop.api", Severity.PAGE),
         ({"services": failed_deploy()}, "deployments.api", Severity.NOTIFY),
         ({"services": SILENT}, "blindness.railway", Severity.NOTIFY),
@@ -376,9 +381,9 @@ def test_an_api_without_its_database_is_reported_once() -> None:
         {"work": work(queue=queue(oldest_s=300, failed=9))},
         {"work": work(lock_waits=(lock_wait(30),))},
         {"work": work(locks=(Lock(Service.API, "U1", "why", ago(86_399)),))},
-        {"auto_deploy": dict.fromkeys(Service, False)},
+        {"auto_deploy": dict.fromkeys(RUNBOOK.services, False)},
         {
-            "auto_deploy": {**dict.fromkeys(Service, True), Service.API: False},
+            "auto_deploy": {**dict.fromkeys(RUNBOOK.services, True), Service.API: False},
             "work": work(locks=(Lock(Service.API, "U1", "why", ago(60)),)),
         },
         {"slow_reads": slow_reads(outcomes=Usual(JobOutcomes(15, 4), JobOutcomes(1000, 10)))},

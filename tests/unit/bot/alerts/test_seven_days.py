@@ -20,6 +20,7 @@ from services.domain.health import ApiHealth
 from services.domain.jobs import BEAT_EVERY, Heartbeat
 from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import RULES
 from tests.unit.bot.alerts.following import Following
@@ -108,7 +109,7 @@ class Plant:
             earlier=earlier,
             api=self.api(now - ASKED_EVERY),
             services=self.services(now),
-            auto_deploy=dict.fromkeys(Service, True),
+            auto_deploy=dict.fromkeys(RUNBOOK.services, True),
             oncall=oncall.Facts(ROTA, (), now) if night else None,
         )
 
@@ -122,7 +123,7 @@ class Plant:
     def services(self, now: datetime) -> dict[Service, ServiceState] | Unavailable:
         if _is_within(now, self.railway_away):
             return Unavailable("Railway", "no answer")
-        return {service: self._service(service, now) for service in Service}
+        return {service: self._service(service, now) for service in RUNBOOK.services}
 
     def _service(self, service: Service, now: datetime) -> ServiceState:
         wanted = self.expected[service.worker_type] if service.worker_type else 1

@@ -14,9 +14,10 @@ from services.domain.errors import Unavailable
 from services.domain.messages import Profile
 from services.domain.runs import Person
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.bot.approvals.conftest import APPROVERS, DEFAULT_RULES, OPERATORS, TEAM, MakePolicy
 
-ALL = Target("rollback", frozenset(Service), "prod")
+ALL = Target("rollback", frozenset(RUNBOOK.services), "prod")
 
 
 def refused(right: Right, person: Person, target: Target, policy: Policy, people: People) -> str:

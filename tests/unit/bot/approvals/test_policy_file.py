@@ -12,7 +12,8 @@ from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import Policy, Right, Rule
 from bot.config.policy_file import DEFAULT, load_policy, read_policy
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 PEOPLE = PeopleSettings(operators=("U0OLIVIA",), approvers=("S0APPROVERS",))
 RULE = """
@@ -68,7 +69,7 @@ environments = ["prod", "qa"]
             Right.APPROVE,
             frozenset({"*", "U0ANN"}),
             frozenset({"rollback-db", "scale"}),
-            frozenset({*WORKERS, Service.API}),
+            frozenset({*RUNBOOK.workers, Service.API}),
             frozenset({"prod", "qa"}),
             "line 2",
         ),

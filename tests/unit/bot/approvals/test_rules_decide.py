@@ -18,6 +18,7 @@ from playbooks.model import Risk
 from services.domain.messages import Profile
 from services.domain.runs import UNDECIDED, Decision, Person, Run, RunState
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.bot.approvals.conftest import APPROVERS, NOW, TEAM, MakePolicy, MakeRun, new_run
 
 CRITICAL = {"risk": "critical", "approvals_needed": 2, "playbook": "rollback-db", "parameters": {"version": "2025"}}
@@ -265,7 +266,7 @@ USERS = ("U0ANN", "U0BEN", "U0OLIVIA", "U0OTTO")
 GROUPS = ("S0ONE", "S0TWO")
 _who = st.frozensets(st.sampled_from([*USERS, *GROUPS]), max_size=4)
 _sets = st.none() | st.frozensets(st.sampled_from(["rollback", "scale"]), max_size=2)
-_services = st.none() | st.frozensets(st.sampled_from(list(Service)), max_size=2)
+_services = st.none() | st.frozensets(st.sampled_from(list(RUNBOOK.services)), max_size=2)
 _rules = st.lists(
     st.builds(Rule, st.booleans(), st.sampled_from(Right), _who, _sets, _services, st.none()), max_size=6
 ).map(tuple)
@@ -307,7 +308,7 @@ def _approved_by(run: Run, clicks: list[Person], policy: Policy, people: People)
 
 
 _clicks = st.lists(_persons, max_size=6)
-_touched = st.frozensets(st.sampled_from(list(Service)))
+_touched = st.frozensets(st.sampled_from(list(RUNBOOK.services)))
 
 
 @settings(deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.commands.env import env_answer
 from playbooks.model import Finding, Status
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack.limits import violations
 
 FINE = Finding("env.api.ENVIRONMENT", Status.OK, "ENVIRONMENT is present")
@@ -30,6 +31,6 @@ def test_all_fine_is_one_line() -> None:
 
 
 def test_all_services_at_their_worst_fit() -> None:
-    found = env_answer(dict.fromkeys(Service, [MISSING] * 40), dict.fromkeys(Service, LINK))
+    found = env_answer(dict.fromkeys(RUNBOOK.services, [MISSING] * 40), dict.fromkeys(RUNBOOK.services, LINK))
 
     assert not violations({"text": found.text, "blocks": list(found.blocks)}, surface="message")

@@ -9,6 +9,7 @@ from bot.config.environment import Settings
 from bot.world import World
 from services.domain.errors import UsageError
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 ONE, TWO, OTHER = "c45e17a9" * 5, "c45e99ff" * 5, "8d02b64e" * 5
 NOWHERE = World.from_settings(Settings.from_environment({}))
@@ -45,14 +46,14 @@ def test_without_all_deployments_no_one_knows_that_it_is_the_only_one() -> None:
 
 
 async def test_seven_characters_need_no_look() -> None:
-    assert await find_commit("C45E17A", tuple(Service), NOWHERE, line="verify") == "c45e17a"
+    assert await find_commit("C45E17A", tuple(RUNBOOK.services), NOWHERE, line="verify") == "c45e17a"
 
 
 async def test_what_can_be_no_commit_is_refused() -> None:
     with pytest.raises(UsageError, match="is not a commit SHA"):
-        await find_commit("zzz", tuple(Service), NOWHERE, line="verify")
+        await find_commit("zzz", tuple(RUNBOOK.services), NOWHERE, line="verify")
 
 
 def test_a_first_word_that_can_be_a_commit_means_all_services() -> None:
-    assert parse(("c45e",)) == (tuple(Service), "c45e")
+    assert parse(("c45e",)) == (tuple(RUNBOOK.services), "c45e")
     assert parse(("ingest", "c45e")) == ((Service.INGEST,), "c45e")

@@ -15,6 +15,7 @@ from services.domain.environments import NAMES
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-made-up", "SLACK_APP_TOKEN": "xapp-made-up"}
@@ -128,19 +129,19 @@ def test_stale_after_falls_back_when_malformed() -> None:
     )
 
 
-@pytest.mark.parametrize("worker_type", WorkerType)
+@pytest.mark.parametrize("worker_type", RUNBOOK.worker_types)
 def test_a_worker_type_may_have_a_stale_limit_of_its_own(worker_type: WorkerType) -> None:
     variable = f"HEARTBEAT_STALE_AFTER_S_{worker_type.service.short.upper()}"
 
     limits = Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "400", variable: "120"}).stale_after
 
-    assert {kind: limits.of(kind).total_seconds() for kind in (*WorkerType, "another")} == {
-        **dict.fromkeys((*WorkerType, "another"), 400),
+    assert {kind: limits.of(kind).total_seconds() for kind in (*RUNBOOK.worker_types, "another")} == {
+        **dict.fromkeys((*RUNBOOK.worker_types, "another"), 400),
         worker_type: 120,
     }
 
 
-@pytest.mark.parametrize("worker_type", WorkerType)
+@pytest.mark.parametrize("worker_type", RUNBOOK.worker_types)
 @pytest.mark.parametrize(("seconds", "is_refused"), [("74.9", True), ("75", False), ("86400", False), ("86401", True)])
 def test_a_stale_limit_of_a_worker_type_leaves_room_for_its_heartbeats(
     worker_type: WorkerType, seconds: str, is_refused: bool

@@ -31,6 +31,7 @@ from services.domain.jobs import QueueSnapshot
 from services.domain.messages import PHONE_LIMIT, shown_width
 from services.domain.runs import Person
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK as OUR_SYSTEM
 from tests.runbook import RUNBOOK, needs_runbook
 from tests.unit.bot.alerts.builders import alert, silence
 
@@ -201,7 +202,7 @@ def test_that_it_is_over_or_silenced_reports_more_than_that_a_person_has_it(more
 
 
 @pytest.mark.parametrize("rule", Rules.model_fields)
-@pytest.mark.parametrize("service", [None, *Service])
+@pytest.mark.parametrize("service", [None, *OUR_SYSTEM.services])
 def test_every_button_of_every_rule_is_a_command_that_there_is(rule: str, service: Service | None) -> None:
     made = alert_buttons(alert(rule=rule, fingerprint=rule, service=service))
 

@@ -17,6 +17,7 @@ from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack.limits import violations
 from tests.unit.playbooks.healthy import NOW
 from tests.unit.playbooks.test_diagnosis import API_DOWN, AWAY_SINCE, BAD_DEPLOY, CASES, KILLED, STOPPED, WELL, ago
@@ -155,7 +156,7 @@ def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
     report = doctor.report(STOPPED)
     bad = replace(report, diagnosed=replace(report.diagnosed, rest=(finding,) * 100))
     contents = [
-        diagnosis_message(TriageFacts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(Service), "abc"),
+        diagnosis_message(TriageFacts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(RUNBOOK.services), "abc"),
         told(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
     ]
 

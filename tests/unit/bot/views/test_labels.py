@@ -14,12 +14,12 @@ from bot.views.modals import PRESETS
 from bot.views.run_buttons import HOWS, button
 from bot.views.text import LABEL_LIMIT
 from playbooks.log_patterns import ROWS
-from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 ROOT = Path(__file__).parents[4]
 MAKERS = {"command_button", "link_button", "message_button", "button", "NextStep"}
 LONGEST = {"sha": "8d02b64e", "id": "1000"}  # a number of a run or an incident
-LONGEST_SERVICE = max((service.short for service in Service), key=len)
+LONGEST_SERVICE = max((service.short for service in RUNBOOK.services), key=len)
 
 
 def labels() -> Iterator[tuple[str, str]]:

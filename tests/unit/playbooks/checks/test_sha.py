@@ -11,6 +11,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -27,7 +28,7 @@ def serving(service: Service, sha: str | None, latest: DeploymentStatus = Deploy
 
 
 def railway(**shas: str | None) -> dict[Service, ServiceState]:
-    return {service: serving(service, shas.get(service.short, LONG)) for service in Service}
+    return {service: serving(service, shas.get(service.short, LONG)) for service in RUNBOOK.services}
 
 
 def api(sha: str = SHORT) -> ApiHealth:

@@ -11,6 +11,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
@@ -30,7 +31,7 @@ def beat(
 def railway(running: int, wanted: int = 1) -> dict[Service, ServiceState]:
     instances = tuple(Instance(f"n{n}", "RUNNING") for n in range(running))
     serving = Deployment("d", DeploymentStatus.SUCCESS, NOW, instances=instances)
-    return {one: ServiceState(one, "s", active=(serving,), replicas_configured=wanted) for one in Service}
+    return {one: ServiceState(one, "s", active=(serving,), replicas_configured=wanted) for one in RUNBOOK.services}
 
 
 def facts(*beats: Heartbeat, **more: object) -> Facts:

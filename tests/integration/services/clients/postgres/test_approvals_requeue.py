@@ -12,6 +12,7 @@ from services.clients.postgres import approvals, operated
 from services.clients.postgres.pool import Connection
 from services.domain.jobs import Job
 from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.outside import PATIENCE_S
 
@@ -194,13 +195,13 @@ async def test_no_one_else_may_requeue(as_app: Connection) -> None:
         await as_app.execute("SELECT ops.requeue_jobs('{}', '5 minutes')")
 
 
-@pytest.mark.parametrize("shorter", WorkerType)
+@pytest.mark.parametrize("shorter", RUNBOOK.worker_types)
 async def test_a_job_is_lost_past_the_limit_of_its_worker_s_type(
     as_owner: Connection, as_bot: Connection, shorter: WorkerType
 ) -> None:
     limits = StaleLimits(timedelta(minutes=5), {shorter: timedelta(minutes=2)})
     jobs: dict[tuple[WorkerType, int], str] = {}
-    for kind in WorkerType:
+    for kind in RUNBOOK.worker_types:
         for silent_for_s in (90, 150, 330):
             worker = f"{kind}-{silent_for_s}"
             await beat(as_owner, worker, age=timedelta(seconds=silent_for_s), kind=kind)

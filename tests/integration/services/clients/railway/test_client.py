@@ -14,6 +14,7 @@ from services.domain.deployments import DeploymentStatus, LogLine
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Faults
 from tests.outside import PATIENCE_S
@@ -34,7 +35,7 @@ async def test_reads_all_services_in_one_request(client: RailwayClient, railway:
     services = await client.read_services()
 
     ingest = services[Service.INGEST]
-    assert set(services) == set(Service)
+    assert set(services) == set(RUNBOOK.services)
     assert ingest.replicas_configured == 2
     assert ingest.serving is not None
     assert ingest.serving.running_instances == 2

@@ -14,6 +14,7 @@ from services.domain.deployments import DeploymentStatus
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 
 class Railway:
@@ -99,7 +100,7 @@ def node(service: Service, **changes: object) -> dict[str, Any]:
 
 def answer_with_error(path: list[object] | None, **ingest: object) -> Railway:
     """All three services, ingest the second, and an error of Railway's at this path."""
-    edges: list[object] = [{"node": node(one)} for one in Service]
+    edges: list[object] = [{"node": node(one)} for one in RUNBOOK.services]
     edges[1] = ingest["edge"] if "edge" in ingest else {"node": node(Service.INGEST, **ingest)}
     error: dict[str, object] = {"message": "Problem processing request"}
     data = {"environment": {"config": None, "serviceInstances": {"edges": edges}}}
@@ -151,7 +152,7 @@ async def test_a_service_that_railway_failed_to_report_of_cannot_be_asked_for() 
 
 
 async def test_a_service_of_odd_shape_is_unknown_and_the_others_are_not() -> None:
-    edges = [{"node": node(one)} for one in Service]
+    edges = [{"node": node(one)} for one in RUNBOOK.services]
     edges[1]["node"]["latestDeployment"] = {"id": "no time"}
     data = {"environment": {"config": None, "serviceInstances": {"edges": edges}}}
 
