@@ -25,7 +25,7 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import approvals, operated
 from services.clients.postgres.operated import list_exposures, list_job_outcomes, list_lock_waits, read_server
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import JOBS, counts_all_rows
+from services.clients.postgres.queries import counts_all_rows
 from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
@@ -246,7 +246,7 @@ def queue_of(snapshot: Snapshot) -> QueueSnapshot | None:
     return None if isinstance(queue, Unavailable) else queue
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows("list_job_outcomes")
 async def _read_outcomes(conn: Connection) -> Usual:
     now = (await read_server(conn)).server_time
     lately, before = await list_job_outcomes(conn, spans=[(now - LATELY, now), (now - LATELY - BEFORE, now - LATELY)])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from playbooks.model import Finding, NextStep, Status
 from services.domain.database import ServerFacts
 from services.domain.errors import Unavailable
+from services.domain.text import counted
 
-SCHEMAS = ("enforcement", "intake", "ops", "public")  # the runbook's four
 CONFIG = NextStep("Check the settings", "check-config")
+ADOPT_AGAIN = "`dragonfly adopt` on a terminal grants what the bot reads"
 NO_WRITES = "the database accepts no writes"
 
 _NO_LISTEN = "transaction pooler: no LISTEN, so the bot polls"
@@ -47,19 +48,23 @@ def _reachable(server: ServerFacts) -> Finding:
 
 
 def _schemas(server: ServerFacts) -> Finding:
-    missing = [schema for schema in SCHEMAS if schema not in server.schemas]
-    evidence = {"visible": list(server.schemas), "missing": missing}
+    missing = server.missing_schemas
+    evidence = {"visible": list(server.schemas), "missing": list(missing)}
     if not missing:
-        return Finding("database.schemas", Status.OK, f"{len(SCHEMAS)} schemas visible", evidence=evidence)
+        visible = counted(len(server.schemas), "schema")
+        return Finding("database.schemas", Status.OK, f"{visible} visible", evidence=evidence)
     title = f"database hides schema {', '.join(missing)} from {server.current_user}"
     detail = "the schema is not there, or the role lacks USAGE on it"
-    step = NextStep("Show migrations", "migrations")
+    if not server.is_migrated:
+        detail = f"{detail}; {ADOPT_AGAIN}"
+    step = NextStep("Show migrations", "migrations") if server.is_migrated else CONFIG
     return Finding("database.schemas", Status.FAIL, title, detail, evidence=evidence, next_step=step)
 
 
 def _hidden(server: ServerFacts) -> Finding:
     title = f"database may hide rows from {server.current_user}"
     tables = ", ".join(server.hidden_tables)
-    detail = f"row-level security on {tables}: counts may be too low; the role needs BYPASSRLS or a policy"
+    needs = "the role needs BYPASSRLS or a policy" if server.is_migrated else ADOPT_AGAIN
+    detail = f"row-level security on {tables}: counts may be too low; {needs}"
     evidence = {"hidden_tables": list(server.hidden_tables)}
     return Finding("database.visibility", Status.UNKNOWN, title, detail, evidence=evidence, next_step=CONFIG)

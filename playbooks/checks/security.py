@@ -69,6 +69,9 @@ def _check_kind(kind: str, found: Sequence[Exposure]) -> Finding:
     name = f"security.{kind}"
     if not found:
         return Finding(name, Status.OK, fine)
+    found = sorted(found, key=lambda one: one.is_theirs)
+    if found[0].is_theirs:
+        status, remedy = Status.WARN, f"The owner of the operated system decides: {remedy}"
     named = "; ".join(map(_words, found[:MAX_NAMED]))
     more = f"; {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
     evidence = {"open": [_words(one) for one in found]}

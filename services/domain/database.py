@@ -34,11 +34,15 @@ class MissingRight:
 
 @dataclass(frozen=True)
 class SchemaDrift:
-    """`refused`: why the database refuses a query. `tried`: how many queries and rights were looked at."""
+    """`refused`: why the database refuses a query. `tried`: how many queries and rights were looked at.
+
+    `is_migrated`: our own migrations make the operated system; another one stands already.
+    """
 
     tried: int
     refused: Mapping[Query, str] = field(default_factory=dict)
     missing: tuple[MissingRight, ...] = ()
+    is_migrated: bool = True
 
 
 ENCODE = "percent-encode the password: @ is %40, / is %2F, # is %23, ? is %3F, % is %25"
@@ -110,19 +114,23 @@ class Exposure:
     """One permission that no one should have.
 
     `kind`: `grants`, `functions`, `policies`, `rls`, `definer`, `public_schema`, `defaults`, `views`, `roles` or
-    `logins`. `role` is empty where the fault is the object's own; `public` stands for every role.
+    `logins`. `role` is empty where the fault is the object's own; `public` stands for every role. `is_theirs`: of a
+    system that stands already, whose owner it concerns.
     """
 
     kind: str
     subject: str
     role: str
     what: str
+    is_theirs: bool = False
 
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """`schemas` are those of the runbook that this role may use. `hidden_tables`: those that it reads and
-    of which row-level security may hide rows from it.
+    """`schemas` are those of the operated system that this role may use, `missing_schemas` the others.
+
+    `hidden_tables`: those that it reads and of which row-level security may hide rows from it. `is_migrated`: our own
+    migrations make the system; another one stands already.
 
     `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell. `refuses_writes`:
     why the database accepts no writes of ours; None when it does, or when no write was tried.
@@ -136,6 +144,8 @@ class ServerFacts:
     hidden_tables: tuple[str, ...]
     pooler_mode: str
     refuses_writes: str | None = None
+    missing_schemas: tuple[str, ...] = ()
+    is_migrated: bool = True
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,11 @@ class System:
     folder: str
 
     @property
+    def is_migrated(self) -> bool:
+        """Whether our own migrations make its tables. Another system stands already, and belongs to others."""
+        return self.name == "runbook"
+
+    @property
     def services(self) -> tuple[Service, ...]:
         """The API first."""
         return tuple(one.service for one in self.operated)
@@ -202,7 +207,7 @@ RUNBOOK = System(
             "intake.simplicity_batches.source_system",
         }
     ),
-    schemas=("ops", "intake", "enforcement"),
+    schemas=("enforcement", "intake", "ops", "public"),
     uploads="intake.simplicity_batches",
     roles=_APP,
     heartbeats=HeartbeatWords(
@@ -271,7 +276,7 @@ CIVIL = System(
             "intake.simplicity_batches.row_count_total",
         }
     ),
-    schemas=("ops", "intake"),
+    schemas=("ops",),
     uploads="ops.ingest_batches",
     roles=_CIVIL_ROLES,
     heartbeats=HeartbeatWords(

@@ -1,21 +1,17 @@
 -- What the bot may do in a database of the system `civil`, besides its own schema: read, and put failed jobs back.
 -- Safe to run again.
 
-GRANT USAGE ON SCHEMA ops, intake, supabase_migrations TO dragonfly_bot;
+GRANT USAGE ON SCHEMA ops, supabase_migrations TO dragonfly_bot;
 
--- Neither payloads nor rows nor messages: they hold personal data.
-GRANT SELECT (worker_id, worker_type, last_seen_at, status, created_at, stale_threshold_seconds)
+-- What the queries of sql/operated/civil/ read, and no more. Neither payloads nor rows nor messages: they hold personal data.
+GRANT SELECT (worker_id, worker_type, last_seen_at, status, created_at)
 ON ops.worker_heartbeats TO dragonfly_bot;
-GRANT SELECT (id, job_type, status, attempts, max_attempts, locked_at, last_error, created_at, updated_at, priority, run_at,
-              next_run_at, started_at, worker_id, reap_count)
+GRANT SELECT (id, job_type, status, attempts, max_attempts, locked_at, last_error, created_at, updated_at, next_run_at,
+              started_at, worker_id)
 ON ops.job_queue TO dragonfly_bot;
-GRANT SELECT (id, source, filename, row_count_raw, row_count_valid, row_count_invalid, status, created_at, started_at,
-              processed_at, completed_at)
+GRANT SELECT (id, source, filename, row_count_raw, row_count_valid, row_count_invalid, status, created_at)
 ON ops.ingest_batches TO dragonfly_bot;
-GRANT SELECT (id, batch_id, row_index, status, error_code, created_at, level) ON ops.intake_logs TO dragonfly_bot;
-GRANT SELECT (id, filename, status, row_count_total, row_count_valid, row_count_invalid, row_count_inserted, created_at,
-              completed_at)
-ON intake.simplicity_batches TO dragonfly_bot;
+GRANT SELECT (batch_id, row_index, status, error_code, created_at, level) ON ops.intake_logs TO dragonfly_bot;
 GRANT SELECT (version, name) ON supabase_migrations.schema_migrations TO dragonfly_bot;
 
 -- Row-level security would hide the rows: the bot is not given BYPASSRLS.
@@ -24,7 +20,7 @@ DECLARE
     wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY[
-        'ops.worker_heartbeats', 'ops.job_queue', 'ops.ingest_batches', 'ops.intake_logs', 'intake.simplicity_batches'
+        'ops.worker_heartbeats', 'ops.job_queue', 'ops.ingest_batches', 'ops.intake_logs'
     ] LOOP
         IF NOT EXISTS (
             SELECT FROM pg_policy WHERE polrelid = wanted::regclass AND polname = 'dragonfly_bot_reads'

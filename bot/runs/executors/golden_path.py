@@ -85,7 +85,8 @@ class Upload(Act[UploadSample]):
             raise SourceError(SOURCE, "it is not configured, or the test file has changed")
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                await api.upload_csv(f"golden-path-run-{self._tools.run.id}.csv", content, is_golden_path=True)
+                name = f"golden-path-run-{self._tools.run.id}-{intent['sha256'][:16]}.csv"  # civil stores no hash
+                await api.upload_csv(name, content, is_golden_path=True)
         except TimeoutError:
             raise SourceError(SOURCE, "no answer in time", outcome_unknown=True) from None
         except SourceError as error:

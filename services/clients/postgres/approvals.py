@@ -1,6 +1,6 @@
 """Decisions, reviews, self-approval, locks, audit.
 
-The typed calls of `sql/operated/runbook/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/audit.sql`,
+The typed calls of `sql/operated/<system>/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/audit.sql`,
 `sql/queries/lone_starts.sql`, `sql/queries/reviews.sql`, `sql/queries/service_locks.sql`.
 """
 
@@ -14,13 +14,12 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import (
-    BEATS,
-    JOBS,
     SQL,
     counts_all_rows,
     fetch_all,
     fetch_one,
     fetch_row,
+    query_of,
     stale_parameters,
 )
 from services.clients.postgres.runs import read_run, read_steps
@@ -160,17 +159,17 @@ async def requeue_jobs(conn: Connection, *, job_ids: Collection[str], stale_afte
     Repeating it does no harm. `stale_after`: past which age a beat no longer counts, by the database at least 1 min.
     """
     parameters = {"job_ids": list(job_ids), **stale_parameters(stale_after)}
-    cur = await conn.execute(SQL["requeue_jobs"], parameters)
+    cur = await conn.execute(query_of(conn, "requeue_jobs"), parameters)
     return sorted(job_id for (job_id,) in await cur.fetchall())
 
 
-@counts_all_rows(JOBS, BEATS)
+@counts_all_rows()
 async def list_orphaned_jobs(conn: Connection, *, stale_after: StaleLimits, limit: int) -> list[RunningJob]:
     """Jobs whose worker does not beat any more, the longest locked first."""
     return await fetch_all(conn, RunningJob, "list_orphaned_jobs", **stale_parameters(stale_after), limit=limit)
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_jobs(conn: Connection, *, job_ids: Collection[str]) -> list[Job]:
     """Those of them that exist, by id."""
     return await fetch_all(conn, Job, "list_jobs", job_ids=list(job_ids))

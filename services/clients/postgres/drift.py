@@ -1,7 +1,8 @@
 """Do our named queries still fit this database? Those in the wild name columns differently, and people change them.
 
-The bot's queries are planned as the bot's role, which proves tables, columns, functions and rights. Those of the API
-and the workers are planned too, which proves all but the rights; these are looked up in the catalogue.
+The bot's queries are planned as the bot's role, which proves tables, columns, functions and rights. Where our own
+migrations make the operated system, the queries of its API and workers are planned too, which proves all but the
+rights; these are looked up in the catalogue. Of a system that stands already only what the bot reads is known.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from services.clients.postgres.errors import explain_state
-from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import OPERATED, QUERIES, SQL, read_queries
+from services.clients.postgres.pool import Connection, system_of
+from services.clients.postgres.queries import DIALECTS, OPERATED, QUERIES, SQL, read_queries
 from services.domain.database import MissingRight, Query, SchemaDrift
+from services.domain.systems import System
 
 APP_ROLE = "dragonfly_app"
 NOT_OURS = ("adoption", "drift", "migrations")  # run as the owner, or are this very check
@@ -31,13 +34,15 @@ _PRIVILEGE = {"DELETE FROM": "DELETE", "INSERT INTO": "INSERT", "COPY": "INSERT"
 Right = tuple[str, str]  # privilege and object
 
 
-def _read_topics() -> dict[str, dict[str, str]]:
+def _read_topics(*folders: Path) -> dict[str, dict[str, str]]:
     """`{file: {query name: SQL}}` of every file of named queries."""
-    files = sorted([*QUERIES.glob("*.sql"), *OPERATED.glob("*.sql")])
-    return {file.stem: read_queries(file) for file in files}
+    return {file.stem: read_queries(file) for folder in folders for file in sorted(folder.glob("*.sql"))}
 
 
-TOPICS: Mapping[str, Mapping[str, str]] = _read_topics()
+TOPICS: Mapping[str, Mapping[str, str]] = _read_topics(QUERIES)
+OPERATED_TOPICS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    folder: _read_topics(OPERATED / folder) for folder in DIALECTS
+}
 
 
 def needed_rights(statement: str) -> Iterator[Right]:
@@ -55,8 +60,8 @@ def needed_rights(statement: str) -> Iterator[Right]:
 
 def _is_of_the_app(topic: str) -> bool:
     """The API and the workers touch the operated tables and never the bot's own; the bot reads those in `OPERATED`."""
-    text = "".join(TOPICS[topic].values())
-    return not (OPERATED / f"{topic}.sql").exists() and "chatops." not in text and any(needed_rights(text))
+    text = "".join(TOPICS.get(topic, {}).values())
+    return "chatops." not in text and any(needed_rights(text))
 
 
 def _read_app_rights() -> dict[Right, tuple[str, ...]]:
@@ -73,18 +78,27 @@ APP_RIGHTS: Mapping[Right, tuple[str, ...]] = _read_app_rights()
 
 
 async def read_drift(conn: Connection) -> SchemaDrift:
-    """Plans every query and looks up every right of the API's and the workers' role; runs none. In a transaction."""
-    queries = {
+    """Plans every query that runs in this system, and where it is ours looks up every right of the API's and the
+    workers' role; runs none. In a transaction."""
+    system = system_of(conn)
+    queries = {query: sql for query, sql in queries_in(system).items() if _PLANNABLE.match(sql)}
+    app_rights = APP_RIGHTS if system.is_migrated else {}
+    refused = await _explain(conn, queries)
+    missing = await _list_missing(conn, list(app_rights))
+    rights = tuple(MissingRight(APP_ROLE, *right, APP_RIGHTS[right]) for right in missing)
+    return SchemaDrift(len(queries) + len(app_rights), refused, rights, system.is_migrated)
+
+
+def queries_in(system: System) -> dict[Query, str]:
+    """What runs in a database of this system: the bot's own queries, and where it is ours its API's and workers'."""
+    own = {topic: queries for topic, queries in TOPICS.items() if system.is_migrated or not _is_of_the_app(topic)}
+    return {
         Query(name, topic): statement
-        for topic, statements in TOPICS.items()
+        for topic, statements in {**own, **OPERATED_TOPICS[system.folder]}.items()
         if topic not in NOT_OURS
         for name, statement in statements.items()
-        if _PLANNABLE.match(statement) and "pg_temp." not in statement
+        if "pg_temp." not in statement
     }
-    refused = await _explain(conn, queries)
-    missing = await _list_missing(conn, list(APP_RIGHTS))
-    rights = tuple(MissingRight(APP_ROLE, *right, APP_RIGHTS[right]) for right in missing)
-    return SchemaDrift(len(queries) + len(APP_RIGHTS), refused, rights)
 
 
 async def _explain(conn: Connection, queries: Mapping[Query, str]) -> dict[Query, str]:

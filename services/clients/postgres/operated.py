@@ -1,8 +1,8 @@
 """Reads the operated system.
 
-The typed calls of `sql/operated/runbook/evidence.sql`, `sql/operated/runbook/golden_path.sql`,
-`sql/operated/runbook/heartbeats.sql`, `sql/operated/runbook/intake.sql`, `sql/operated/runbook/jobs.sql`,
-`sql/operated/runbook/security.sql`, `sql/operated/runbook/server.sql`.
+The typed calls of `sql/queries/catalog.sql`, `sql/operated/<system>/evidence.sql`,
+`sql/operated/<system>/golden_path.sql`, `sql/operated/<system>/heartbeats.sql`, `sql/operated/<system>/intake.sql`,
+`sql/operated/<system>/jobs.sql`: the connection knows the system.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.clients.postgres.pool import Connection
+from services.clients.postgres.pool import Connection, system_of
 from services.clients.postgres.queries import (
-    BATCHES,
-    BEATS,
-    EVENTS,
-    JOBS,
-    ROWS,
-    SQL,
     counts_all_rows,
     fetch_all,
     fetch_one,
     fetch_row,
+    query_of,
     stale_parameters,
+    tables_of,
 )
 from services.domain.database import ConnectionUse, Exposure, ServerFacts, SessionRole
 from services.domain.intake import Batch, BatchJob, GoldenBatch, IntakeEvent, RowCounts, RowFault
@@ -43,25 +39,25 @@ from services.domain.jobs import (
 from services.domain.thresholds import StaleLimits
 
 
-@counts_all_rows(BATCHES)
+@counts_all_rows()
 async def find_golden_batch(conn: Connection, *, sha256: str) -> GoldenBatch | None:
     """The newest batch of this very file, with the mark or without it; None when there is none."""
     return await fetch_one(conn, GoldenBatch, "find_golden_batch", sha256=sha256)
 
 
-@counts_all_rows(BATCHES)
+@counts_all_rows()
 async def list_golden_batches(conn: Connection, *, limit: int) -> list[GoldenBatch]:
     """Marked batches that are still there, oldest first."""
     return await fetch_all(conn, GoldenBatch, "list_golden_batches", limit=limit)
 
 
-@counts_all_rows(ROWS)
+@counts_all_rows()
 async def count_batch_rows(conn: Connection, *, batch_id: str) -> RowCounts:
     """Zeros when there is no such batch."""
     return await fetch_row(conn, RowCounts, "count_batch_rows", batch_id=batch_id)
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_batch_jobs(conn: Connection, *, keys: Sequence[str]) -> list[BatchJob]:
     """The jobs with these idempotency keys, oldest first."""
     return await fetch_all(conn, BatchJob, "list_batch_jobs", keys=list(keys))
@@ -69,7 +65,7 @@ async def list_batch_jobs(conn: Connection, *, keys: Sequence[str]) -> list[Batc
 
 async def remove_golden_batch(conn: Connection, *, batch_id: str) -> bool:
     """Whether it was there. Raises SourceError for a batch without the mark, when the transaction ends."""
-    row = await (await conn.execute(SQL["remove_golden_batch"], {"batch_id": batch_id})).fetchone()
+    row = await (await conn.execute(query_of(conn, "remove_golden_batch"), {"batch_id": batch_id})).fetchone()
     return bool(row and row[0])
 
 
@@ -78,26 +74,26 @@ async def list_heartbeats(conn: Connection) -> list[Heartbeat]:
     return await fetch_all(conn, Heartbeat, "list_heartbeats")
 
 
-@counts_all_rows(BATCHES)
+@counts_all_rows()
 async def list_batches(conn: Connection, *, limit: int) -> list[Batch]:
     """The latest uploads, newest first."""
     return await fetch_all(conn, Batch, "list_batches", limit=limit)
 
 
-@counts_all_rows(EVENTS)
+@counts_all_rows()
 async def list_intake_events(conn: Connection, *, limit: int) -> list[IntakeEvent]:
     """The latest events, newest first."""
     return await fetch_all(conn, IntakeEvent, "list_intake_events", limit=limit)
 
 
-@counts_all_rows(BATCHES)
+@counts_all_rows()
 async def find_batches(conn: Connection, *, beginning: str, limit: int = 2) -> list[Batch]:
     """The uploads whose id begins so; `beginning` is hexadecimal digits, at most 32, without hyphens."""
     span = {"lowest": beginning.ljust(32, "0"), "highest": beginning.ljust(32, "f"), "limit": limit}
     return await fetch_all(conn, Batch, "find_batches", **span)
 
 
-@counts_all_rows(ROWS)
+@counts_all_rows()
 async def list_row_faults(conn: Connection, *, batch_id: str, limit: int) -> list[RowFault]:
     """Why rows of the batch did not pass, the most frequent fault first."""
     return await fetch_all(conn, RowFault, "list_row_faults", batch_id=batch_id, limit=limit)
@@ -113,55 +109,55 @@ async def read_queue_snapshot(conn: Connection, *, stale_after: StaleLimits) -> 
     return await fetch_row(conn, QueueSnapshot, "read_queue_snapshot", **values)
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_failed_jobs(conn: Connection, *, window: timedelta, limit: int) -> list[FailedJob]:
     """Jobs that failed for good within the window, newest first; of an error at most `ERROR_LIMIT` characters."""
     values = {"window": window, "limit": limit, "error_limit": ERROR_LIMIT}
     return await fetch_all(conn, FailedJob, "list_failed_jobs", **values)
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def read_job_error(conn: Connection, *, job_id: str) -> str | None:
     """At most `WHOLE_ERROR_LIMIT` characters; None for a job without an error, and for none of this id."""
     values = {"job_id": job_id, "error_limit": WHOLE_ERROR_LIMIT}
-    row = await (await conn.execute(SQL["read_job_error"], values)).fetchone()
+    row = await (await conn.execute(query_of(conn, "read_job_error"), values)).fetchone()
     return row[0] if row else None
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def count_failed_jobs(conn: Connection, *, window: timedelta) -> int:
     """How many jobs failed for good within the window."""
-    row = await (await conn.execute(SQL["count_failed_jobs"], {"window": window})).fetchone()
+    row = await (await conn.execute(query_of(conn, "count_failed_jobs"), {"window": window})).fetchone()
     return int(row[0]) if row else 0
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def count_exhausted_jobs(conn: Connection, *, window: timedelta) -> int:
     """How many jobs failed on their last attempt within the window."""
-    row = await (await conn.execute(SQL["count_exhausted_jobs"], {"window": window})).fetchone()
+    row = await (await conn.execute(query_of(conn, "count_exhausted_jobs"), {"window": window})).fetchone()
     return int(row[0]) if row else 0
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_throughput(conn: Connection, *, window: timedelta) -> list[MinuteThroughput]:
     """Newest minute first; a minute in which nothing ended is absent."""
     return await fetch_all(conn, MinuteThroughput, "list_throughput", window=window)
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_oldest_pending(conn: Connection, *, limit: int) -> list[PendingJob]:
     """Due jobs, the longest waiting first."""
     return await fetch_all(conn, PendingJob, "list_oldest_pending", limit=limit)
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_next_due(conn: Connection, *, job_types: Sequence[str]) -> dict[str, datetime]:
     """`{job type: since when the job that would be claimed next has been due}`; a type without one is absent."""
-    cursor = await conn.execute(SQL["list_next_due"], {"job_types": list(job_types)})
+    cursor = await conn.execute(query_of(conn, "list_next_due"), {"job_types": list(job_types)})
     return dict(await cursor.fetchall())
 
 
-@counts_all_rows(JOBS, BEATS)
+@counts_all_rows()
 async def list_running_jobs(conn: Connection, *, limit: int = 100) -> list[RunningJob]:
     """Jobs in processing, the longest running first."""
     return await fetch_all(conn, RunningJob, "list_running_jobs", limit=limit)
@@ -177,8 +173,17 @@ def _to_lock_wait(waiting_s: float | None, blocked_by: Sequence[int], **row: Any
 
 
 async def list_exposures(conn: Connection) -> list[Exposure]:
-    """Sorted by kind, object and role; empty when nothing is open."""
-    return await fetch_all(conn, Exposure, "list_exposures")
+    """In the bot's schema and those of the operated system, by kind, object and role; empty when nothing is open."""
+    system = system_of(conn)
+
+    def make(subject: str, **row: Any) -> Exposure:
+        is_ours = system.is_migrated or subject == BOT_ROLE or subject.partition(".")[0] == OWN_SCHEMA
+        return Exposure(subject=subject, is_theirs=not is_ours, **row)
+
+    return await fetch_all(conn, make, "list_exposures", schemas=list(system.schemas), roles=list(system.roles))
+
+
+BOT_ROLE, OWN_SCHEMA = "dragonfly_bot", "chatops"
 
 
 TRANSACTION_POOLER_PORT = 6543  # Supabase; 5432 on the same host is its session pooler
@@ -186,17 +191,25 @@ TRANSACTION_POOLER_PORT = 6543  # Supabase; 5432 on the same host is its session
 
 async def read_server(conn: Connection) -> ServerFacts:
     """Role, database, clock, version and visible schemas; `server_time` is the transaction's `now()`."""
-    mode = pooler_mode(conn.info.host, conn.info.port)
+    mode, system = pooler_mode(conn.info.host, conn.info.port), system_of(conn)
 
     def make(schemas: Sequence[str], hidden_tables: Sequence[str], **row: Any) -> ServerFacts:
-        return ServerFacts(**row, schemas=tuple(schemas), hidden_tables=tuple(hidden_tables), pooler_mode=mode)
+        return ServerFacts(
+            **row,
+            schemas=tuple(schemas),
+            hidden_tables=tuple(hidden_tables),
+            pooler_mode=mode,
+            missing_schemas=tuple(sorted(set(system.schemas) - set(schemas))),
+            is_migrated=system.is_migrated,
+        )
 
-    return await fetch_row(conn, make, "read_server")
+    tables = tables_of(system)
+    return await fetch_row(conn, make, "read_server", schemas=list(system.schemas), tables=tables)
 
 
 async def list_hidden_tables(conn: Connection, *, tables: Sequence[str]) -> list[str]:
     """Those of these tables ("ops.job_queue") of which row-level security may hide rows from our role."""
-    cur = await conn.execute(SQL["list_hidden_tables"], {"tables": list(tables)})
+    cur = await conn.execute(query_of(conn, "list_hidden_tables"), {"tables": list(tables)})
     return [name for (name,) in await cur.fetchall()]
 
 
@@ -218,7 +231,7 @@ def pooler_mode(host: str, port: int) -> str:
     return "session" if ".pooler." in host else "direct"
 
 
-@counts_all_rows(JOBS)
+@counts_all_rows()
 async def list_job_outcomes(conn: Connection, *, spans: Sequence[tuple[datetime, datetime]]) -> list[JobOutcomes]:
     """How jobs ended in each span (begin included, end not), in the given order."""
     bounds = {"begins": [begin for begin, _ in spans], "ends": [end for _, end in spans]}

@@ -1,4 +1,4 @@
-"""Reads the named queries of `sql/` once: `{query name: SQL}`.
+"""Reads the named queries of `sql/` once: `{query name: SQL}`; those of an operated system once per system.
 
 The typed calls of `sql/queries/clock.sql`.
 
@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 
 from psycopg.rows import kwargs_row
 
-from services.clients.postgres.pool import Connection
+from services.clients.postgres.pool import Connection, system_of
+from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
 
 SQL_DIRECTORY = Path(__file__).parents[3] / "sql"
 QUERIES = SQL_DIRECTORY / "queries"
-OPERATED = SQL_DIRECTORY / "operated" / "runbook"  # the reads of the operated system, in our own dialect
+OPERATED = SQL_DIRECTORY / "operated"  # a folder per system, all with the same queries
 
 _NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*) *$", re.MULTILINE)
 
@@ -46,11 +47,16 @@ def _blocks(path: Path) -> Iterator[tuple[str, str]]:
         yield name, sql.strip().removesuffix(";")
 
 
-OPERATED_SQL: Mapping[str, str] = MappingProxyType(read_queries(OPERATED))
-SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES, OPERATED))
+SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES))
+DIALECTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {folder.name: MappingProxyType(read_queries(folder)) for folder in sorted(OPERATED.iterdir()) if folder.is_dir()}
+)
 
-JOBS, BEATS, EVENTS = "ops.job_queue", "ops.worker_heartbeats", "ops.intake_logs"
-BATCHES, ROWS = "intake.simplicity_batches", "intake.simplicity_raw_rows"
+_TABLE = re.compile(r"\b(?:FROM|JOIN)\s+((?:ops|intake)\.\w+)\b(?!\()")
+_BEHIND = {
+    "ops.claimable_levels": "ops.job_queue",
+    "ops.pending_levels": "ops.job_queue",
+}  # views, which are read with our own rights
 
 T = TypeVar("T")
 Q = TypeVar("Q", bound=Callable[..., object])
@@ -58,32 +64,47 @@ Q = TypeVar("Q", bound=Callable[..., object])
 _COUNTED: dict[Callable[..., object], tuple[str, ...]] = {}
 
 
-def counts_all_rows(*tables: str) -> Callable[[Q], Q]:
-    """Of a query whose answer is wrong where row-level security hides rows of these tables from our role."""
+def query_of(conn: Connection, name: str) -> str:
+    """The SQL of this named query: the one for the system that the connection's database holds, or our own."""
+    return SQL[name] if name in SQL else DIALECTS[system_of(conn).folder][name]
 
-    def mark(query: Q) -> Q:
-        _COUNTED[query] = tables
-        return query
+
+def tables_of(system: System, *names: str) -> list[str]:
+    """The operated tables that these queries read there, all without names; as schema.table."""
+    dialect = DIALECTS[system.folder]
+    read = {table for name in names or dialect for table in _TABLE.findall(dialect[name])}
+    return sorted({_BEHIND.get(table, table) for table in read})
+
+
+def counts_all_rows(*names: str) -> Callable[[Q], Q]:
+    """Of a call whose answer is wrong where row-level security hides rows from our role.
+
+    `names`: the queries by which it counts; without them, the one of its own name.
+    """
+
+    def mark(call: Q) -> Q:
+        _COUNTED[call] = names or (call.__name__,)
+        return call
 
     return mark
 
 
-def tables_counted_by(query: Callable[..., object]) -> tuple[str, ...]:
-    """As `counts_all_rows` says; empty for any other query."""
-    return _COUNTED.get(query, ())
+def tables_counted_by(call: Callable[..., object], system: System) -> list[str]:
+    """The tables of which this call has to see all rows; empty for one that counts none."""
+    return tables_of(system, *_COUNTED[call]) if call in _COUNTED else []
 
 
 async def fetch_all(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> list[T]:
     """All rows of this named query, in its order; `make` takes the columns by name. `values`: its parameters."""
     async with conn.cursor(row_factory=kwargs_row(make)) as cur:
-        await cur.execute(SQL[name], values or None)  # without parameters a % is a %
+        await cur.execute(query_of(conn, name), values or None)  # without parameters a % is a %
         return await cur.fetchall()
 
 
 async def fetch_one(conn: Connection, make: Callable[..., T], name: str, **values: Any) -> T | None:
     """The first row of this named query; None when there is none."""
     async with conn.cursor(row_factory=kwargs_row(make)) as cur:
-        await cur.execute(SQL[name], values or None)
+        await cur.execute(query_of(conn, name), values or None)
         return await cur.fetchone()
 
 

@@ -7,10 +7,3 @@ LEFT JOIN ops.job_queue AS job
     ON job.updated_at >= span.begins_at AND job.updated_at < span.ends_at AND job.status IN ('completed', 'failed')
 GROUP BY span.position
 ORDER BY span.position;
-
--- name: read_connection_use
--- Sessions of clients on the whole server, and how many it allows to those who are no superuser. From the statistics,
--- which show every role the same; a pooler in front may allow fewer.
-SELECT sum(numbackends)::integer AS used,
-       current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS limit
-FROM pg_stat_database;

@@ -97,21 +97,3 @@ LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
 WHERE job.status = 'processing'
 ORDER BY job.locked_at
 LIMIT %(limit)s;
-
--- name: list_lock_waits
--- Locks asked for and not granted in this database, longest first. From pg_locks, which shows every session's locks to
--- every role; pg_stat_activity hides what other roles' sessions wait for, but not their pid, role and application. A
--- wait for a row shows as a wait for a transaction: its table is that of the tuple lock.
-SELECT waiting.pid,
-       coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown') AS application_name,
-       waiting.mode,
-       coalesce(waiting.relation, tuple.relation)::regclass::text AS relation,
-       extract(epoch FROM clock_timestamp() - waiting.waitstart)::float8 AS waiting_s,
-       pg_blocking_pids(waiting.pid) AS blocked_by
-FROM pg_locks AS waiting
-JOIN pg_stat_activity AS activity ON activity.pid = waiting.pid
-LEFT JOIN pg_locks AS tuple
-    ON tuple.pid = waiting.pid AND tuple.locktype = 'tuple' AND tuple.granted AND waiting.relation IS NULL
-WHERE NOT waiting.granted AND activity.datname = current_database()
-ORDER BY waiting.waitstart NULLS LAST
-LIMIT 50;

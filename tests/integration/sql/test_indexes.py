@@ -11,7 +11,7 @@ import pytest
 
 from services.clients.postgres.operated import ERROR_LIMIT
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import DIALECTS, SQL
 
 # 50 000 finished jobs over 35 days, 400 pending in two types, few failed and processing; 5 000 dead workers.
 SEED = """
@@ -83,7 +83,7 @@ async def seeded(as_owner: Connection) -> Connection:
 async def test_operated_reads_use_their_indexes(seeded: Connection) -> None:
     missing, whole = {}, {}
     for name, indexes in EXPECTED.items():
-        plan = await explain(seeded, SQL[name], PARAMETERS)
+        plan = await explain(seeded, DIALECTS["runbook"][name], PARAMETERS)
         used = {node["Index Name"] for node in plan if "Index Name" in node}
         missing[name] = indexes - used
         whole[name] = [table for table in scanned_whole(plan) if table not in ("worker_heartbeats", "job_types")]

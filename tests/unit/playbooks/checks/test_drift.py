@@ -6,7 +6,7 @@ from bot.commands.registry import REGISTRY
 from playbooks.checks.drift import AFFECTED, COMMANDS, MAX_FINDINGS, check
 from playbooks.model import Status
 from services.clients.postgres.drift import NOT_OURS, TOPICS
-from services.clients.postgres.queries import OPERATED, OPERATED_SQL
+from services.clients.postgres.queries import DIALECTS
 from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.errors import Unavailable
 
@@ -18,14 +18,12 @@ def right(privilege: str, on: str = "ops.job_queue", *topics: str) -> MissingRig
 
 
 def test_every_read_of_the_operated_tables_names_commands_that_exist() -> None:
-    assert set(COMMANDS) == set(OPERATED_SQL)
+    assert set(COMMANDS) == set(DIALECTS["runbook"])
     assert {command for commands in COMMANDS.values() for command in commands} <= set(REGISTRY)
 
 
 def test_every_other_file_of_queries_reports_what_does_not_work_without_it() -> None:
-    operated = {file.stem for file in OPERATED.glob("*.sql")}
-
-    assert set(AFFECTED) == set(TOPICS) - operated - set(NOT_OURS)
+    assert set(AFFECTED) == set(TOPICS) - set(NOT_OURS)
 
 
 def test_queries_that_are_refused_for_one_reason_are_one_finding() -> None:

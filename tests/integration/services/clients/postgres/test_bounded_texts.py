@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from itertools import chain
 from typing import Any
 
 import psycopg
 import pytest
 
-from services.clients.postgres.drift import APP_RIGHTS, TOPICS
+from services.clients.postgres.drift import APP_RIGHTS, queries_in
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import OPERATED, SQL
+from services.clients.postgres.queries import DIALECTS, SQL
+from services.domain.systems import RUNBOOK
 
 OF_OTHERS = ("ops", "intake", "enforcement", "public", "supabase_migrations")
 OF_THE_APP = {topic for topics in APP_RIGHTS.values() for topic in topics}  # who reads these wrote them
-OPERATED_TOPICS = {path.stem for path in OPERATED.glob("*.sql")}
+QUERIES = {**SQL, **DIALECTS["runbook"]}
 
 LONG = "x" * 100_000
 LIMIT = 2_000  # characters: more than any bound in the queries, much less than what is planted
@@ -44,10 +44,13 @@ PARAMETERS: dict[str, Any] = {
     "lowest": BATCH,
     "highest": BATCH,
     "tables": ["ops.job_queue"],
+    "schemas": ["ops"],
+    "roles": ["dragonfly_app"],
 }
 # These return no text of a table's rows: names of the catalogue (63 bytes each), ids, counts.
+CATALOG = {"read_server", "list_session_roles", "read_connection_use"}
 FIND_NO_TEXT = {"list_exposures", "list_hidden_tables", "list_lock_waits", "requeue_jobs", "remove_golden_batch"}
-READS = sorted({*chain(*(TOPICS[topic] for topic in OPERATED_TOPICS)), "list_migrations"} - FIND_NO_TEXT)
+READS = sorted({*DIALECTS["runbook"], *CATALOG, "list_migrations"} - FIND_NO_TEXT)
 
 
 async def plant_long_texts(conn: Connection, as_app: Connection) -> None:
@@ -109,8 +112,8 @@ async def test_no_value_is_longer_than_its_limit_whatever_is_stored(
 ) -> None:
     await plant_long_texts(as_owner, as_app)
 
-    parameters = PARAMETERS if PLACEHOLDER.search(SQL[name]) else None
-    rows = await (await as_bot.execute(SQL[name], parameters)).fetchall()
+    parameters = PARAMETERS if PLACEHOLDER.search(QUERIES[name]) else None
+    rows = await (await as_bot.execute(QUERIES[name], parameters)).fetchall()
 
     assert rows or name == "list_job_outcomes"
     assert max((size for row in rows for size in sizes(row)), default=0) <= LIMIT
@@ -128,11 +131,10 @@ async def test_no_query_of_the_bot_reads_a_text_column_of_others_as_it_is(as_own
     )
 
     unbounded = []
-    for topic in sorted(TOPICS.keys() - OF_THE_APP - {"drift"}):
-        for name, statement in TOPICS[topic].items():
-            for column, type_oid, table_oid in _columns(as_owner, statement):
-                if table_oid in tables and types[type_oid].removesuffix("[]") in ANY_LENGTH:
-                    unbounded.append(f"{name}: {column} of {tables[table_oid]}")
+    for query, statement in queries_in(RUNBOOK).items():
+        for column, type_oid, table_oid in _columns(as_owner, statement) if query.topic not in OF_THE_APP else ():
+            if table_oid in tables and types[type_oid].removesuffix("[]") in ANY_LENGTH:
+                unbounded.append(f"{query.name}: {column} of {tables[table_oid]}")
 
     assert unbounded == []
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from services.clients.postgres import approvals, operated, queries
+from services.domain.systems import SYSTEMS
 
 MODULES = Path(queries.__file__).parent
 NOT_TYPED = {"adoption", "drift", "migrations"}  # steps of one procedure, called in the module of that name only
-FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*.sql")], key=lambda path: path.stem)
+FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*/*.sql")], key=lambda path: path.stem)
+EVERY = [(name, sql) for found in (queries.SQL, *queries.DIALECTS.values()) for name, sql in found.items()]
 TYPED = [path for path in FILES if path.stem not in NOT_TYPED]
 
 
@@ -22,14 +24,18 @@ def names(path: Path) -> list[str]:
 
 def functions(path: Path) -> list[ast.AsyncFunctionDef]:
     """Those of the module whose docstring names the file."""
-    texts = [text for text in map(Path.read_text, MODULES.glob("*.py")) if f"{path.parent.name}/{path.name}" in text]
+    named = f"queries/{path.name}" if path.parent == queries.QUERIES else f"operated/<system>/{path.name}"
+    texts = [text for text in map(Path.read_text, MODULES.glob("*.py")) if named in text]
     nodes = [node for text in texts for node in ast.parse(text).body]
     return [node for node in nodes if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")]
 
 
 def runs(name: str, code: str) -> bool:
     """Whether this code runs the query, itself or by one of the helpers beside `SQL`."""
-    return re.search(rf'SQL\["{name}"\]|fetch_(?:all|one|row)\(\s*conn, \w+, "{name}"', code) is not None
+    return (
+        re.search(rf'SQL\["{name}"\]|query_of\(conn, "{name}"\)|fetch_(?:all|one|row)\(\s*conn, \w+, "{name}"', code)
+        is not None
+    )
 
 
 @pytest.mark.parametrize("path", TYPED, ids=lambda path: path.stem)
@@ -47,10 +53,10 @@ def test_each_typed_call_runs_the_query_of_its_name(path: Path) -> None:
 def test_every_name_is_used() -> None:
     code = "\n".join(path.read_text() for path in MODULES.glob("*.py"))
 
-    assert [name for name in queries.SQL if not runs(name, code)] == []
+    assert [name for name, _ in EVERY if not runs(name, code)] == []
 
 
-@pytest.mark.parametrize(("name", "sql"), queries.SQL.items(), ids=list(queries.SQL))
+@pytest.mark.parametrize(("name", "sql"), EVERY)
 def test_each_query_reports_what_it_is_for_and_names_its_columns(name: str, sql: str) -> None:
     assert sql.startswith("-- "), f"{name} has no comment"
     assert not re.search(r"SELECT\s+(\w+\.)?\*", sql), f"{name} must name its columns"
@@ -58,33 +64,58 @@ def test_each_query_reports_what_it_is_for_and_names_its_columns(name: str, sql:
 
 # These count nothing: a hidden row of theirs is missed by `all_visible`, or is no row that is there to be counted.
 # `requeue_jobs` is a change, whose function refuses what it should not touch.
-NOT_COUNTED = {
-    "requeue_jobs",
-    "list_heartbeats",
-    "read_queue_snapshot",
-    "list_exposures",
-    "list_hidden_tables",
-    "read_server",
-}
-TABLES = (queries.JOBS, queries.EVENTS, queries.BATCHES, queries.ROWS)
+NOT_COUNTED = {"requeue_jobs", "list_heartbeats", "read_queue_snapshot"}
+CALLS = {name: getattr(operated, name, None) or getattr(approvals, name) for name in queries.DIALECTS["runbook"]}
 
 
-@pytest.mark.parametrize("name", sorted(queries.OPERATED_SQL.keys() - NOT_COUNTED))
+@pytest.mark.parametrize("name", sorted(queries.DIALECTS["runbook"].keys() - NOT_COUNTED))
 def test_a_read_of_rows_that_may_be_hidden_reports_so(name: str) -> None:
-    sql = queries.SQL[name]
-    read = {table for table in TABLES if re.search(rf"\b(?:FROM|JOIN)\s+{re.escape(table)}\b", sql)}
-    query = getattr(operated, name, None) or getattr(approvals, name)
-
+    sql = queries.DIALECTS["runbook"][name]
     is_change = not re.search(r"^(?:SELECT|WITH)\b", re.sub(r"(?m)^--.*\n", "", sql)) or "UPDATE" in sql
 
-    assert is_change or set(queries.tables_counted_by(query)) >= read
+    for system in SYSTEMS:
+        read = queries.tables_of(system, name)
+        assert is_change or queries.tables_counted_by(CALLS[name], system) == read
+
+
+def test_all_tables_of_a_system_are_found_in_its_queries() -> None:
+    assert {system.name: queries.tables_of(system) for system in SYSTEMS} == {
+        "runbook": [
+            "intake.simplicity_batches",
+            "intake.simplicity_raw_rows",
+            "ops.intake_logs",
+            "ops.job_queue",
+            "ops.worker_heartbeats",
+        ],
+        "civil": ["ops.ingest_batches", "ops.intake_logs", "ops.job_queue", "ops.worker_heartbeats"],
+    }
+
+
+PARAMETER = re.compile(r"%\((\w+)\)s")
+
+
+@pytest.mark.parametrize("folder", sorted(queries.DIALECTS))
+def test_every_system_has_the_same_queries_in_the_same_files_with_the_same_parameters(folder: str) -> None:
+    own, runbook = queries.OPERATED / folder, queries.OPERATED / "runbook"
+
+    def shape(place: Path) -> dict[str, dict[str, set[str]]]:
+        return {
+            file.name: {name: set(PARAMETER.findall(sql)) for name, sql in queries.read_queries(file).items()}
+            for file in place.glob("*.sql")
+        }
+
+    assert shape(own) == shape(runbook)
+
+
+def test_every_system_has_a_folder() -> None:
+    assert sorted(queries.DIALECTS) == sorted(system.folder for system in SYSTEMS)
 
 
 # services/clients/postgres/drift.py plans each query with NULL for its parameters: Postgres has to know their types.
 UNTYPED = re.compile(r"%\(\w+\)s\s*-\s*%\(|\)\s*-\s*%\(\w+\)s(?!::)|(?:THEN|ELSE)\s+%\(\w+\)s(?!::)")
 
 
-@pytest.mark.parametrize(("name", "sql"), queries.SQL.items(), ids=list(queries.SQL))
+@pytest.mark.parametrize(("name", "sql"), EVERY)
 def test_a_parameter_whose_type_cannot_be_inferred_names_it(name: str, sql: str) -> None:
     assert UNTYPED.findall(sql) == [], f"{name}: write %(span)s::interval"
 

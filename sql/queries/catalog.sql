@@ -1,6 +1,94 @@
+-- name: read_server
+-- Who we are and what we may use. The catalogue is visible to every role.
+-- hidden_tables: those of these tables that we read and in which row-level security applies to us without a policy for
+-- all rows.
+SELECT current_user::text AS current_user,
+       current_database()::text AS database,
+       now() AS server_time,
+       current_setting('server_version') AS version,
+       ARRAY(
+           SELECT nspname::text
+           FROM pg_namespace
+           WHERE nspname = ANY (%(schemas)s::text[]) AND has_schema_privilege(oid, 'USAGE')
+           ORDER BY nspname
+       ) AS schemas,
+       ARRAY(
+           SELECT nspname || '.' || relname
+           FROM pg_class AS relation
+           JOIN pg_namespace ON pg_namespace.oid = relnamespace
+           WHERE nspname || '.' || relname = ANY (%(tables)s::text[])
+             AND has_any_column_privilege(relation.oid, 'SELECT')
+             AND row_security_active(relation.oid)
+             AND (
+                 SELECT coalesce(bool_or(polpermissive AND pg_get_expr(polqual, polrelid) = 'true'), false)
+                     AND bool_and(polpermissive)
+                 FROM pg_policy
+                 WHERE polrelid = relation.oid
+                   AND polcmd IN ('r', '*')
+                   AND EXISTS (
+                       SELECT FROM unnest(polroles) AS role WHERE role = 0 OR pg_has_role(role, 'USAGE')
+                   )
+             ) IS NOT TRUE
+           ORDER BY 1
+       ) AS hidden_tables;
+
+-- name: list_hidden_tables
+-- Those of these tables in which row-level security applies to us without a policy for all rows: what is counted there may
+-- be too low. The catalogue is visible to every role.
+SELECT nspname || '.' || relname
+FROM pg_class AS relation
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname || '.' || relname = ANY (%(tables)s::text[])
+    AND row_security_active(relation.oid)
+    AND (
+        SELECT coalesce(bool_or(polpermissive AND pg_get_expr(polqual, polrelid) = 'true'), false)
+            AND bool_and(polpermissive)
+        FROM pg_policy
+        WHERE polrelid = relation.oid
+            AND polcmd IN ('r', '*')
+            AND EXISTS (SELECT FROM unnest(polroles) AS role WHERE role = 0 OR pg_has_role(role, 'USAGE'))
+    ) IS NOT TRUE
+ORDER BY 1;
+
+-- name: list_session_roles
+-- As which role each of our processes is connected, one row a process name and role. Their names begin as the runbook
+-- looks for them; the role and the name of a session are visible to every role, and any role may choose such a name.
+SELECT DISTINCT left(split_part(application_name, ':', 1), 200) AS process, usename::text AS role
+FROM pg_stat_activity
+WHERE datname = current_database()
+    AND (application_name LIKE 'dragonfly-api%' OR application_name LIKE 'dragonfly-worker%')
+ORDER BY process, role
+LIMIT 100;
+
+-- name: read_connection_use
+-- Sessions of clients on the whole server, and how many it allows to those who are no superuser. From the statistics,
+-- which show every role the same; a pooler in front may allow fewer.
+SELECT sum(numbackends)::integer AS used,
+       current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS limit
+FROM pg_stat_database;
+
+-- name: list_lock_waits
+-- Locks asked for and not granted in this database, longest first. From pg_locks, which shows every session's locks to
+-- every role; pg_stat_activity hides what other roles' sessions wait for, but not their pid, role and application. A
+-- wait for a row shows as a wait for a transaction: its table is that of the tuple lock.
+SELECT waiting.pid,
+       coalesce(nullif(activity.application_name, ''), activity.usename, 'unknown') AS application_name,
+       waiting.mode,
+       coalesce(waiting.relation, tuple.relation)::regclass::text AS relation,
+       extract(epoch FROM clock_timestamp() - waiting.waitstart)::float8 AS waiting_s,
+       pg_blocking_pids(waiting.pid) AS blocked_by
+FROM pg_locks AS waiting
+JOIN pg_stat_activity AS activity ON activity.pid = waiting.pid
+LEFT JOIN pg_locks AS tuple
+    ON tuple.pid = waiting.pid AND tuple.locktype = 'tuple' AND tuple.granted AND waiting.relation IS NULL
+WHERE NOT waiting.granted AND activity.datname = current_database()
+ORDER BY waiting.waitstart NULLS LAST
+LIMIT 50;
+
 -- name: list_exposures
 -- Permissions that no one should have, from the catalogue, which every role sees; information_schema hides others' grants.
--- Effective rights: also those through PUBLIC and through membership. One row an object and role.
+-- Effective rights: also those through PUBLIC and through membership. One row an object and role. `schemas`: those of the
+-- operated system, beside the bot's own; `roles`: those that its processes may connect as.
 WITH strangers AS (
     SELECT 'public' AS role
     UNION ALL
@@ -9,12 +97,12 @@ WITH strangers AS (
 closed AS (
     SELECT oid, nspname::text AS name
     FROM pg_namespace
-    WHERE nspname IN ('ops', 'intake', 'enforcement', 'chatops')
+    WHERE nspname = 'chatops' OR nspname = ANY (%(schemas)s::text[]) AND nspname <> 'public'
 ),
 watched AS (
     SELECT oid, nspname::text AS name
     FROM pg_namespace
-    WHERE nspname IN ('public', 'ops', 'intake', 'enforcement', 'chatops')
+    WHERE nspname = 'chatops' OR nspname = ANY (%(schemas)s::text[])
 )
 SELECT 'grants' AS kind, closed.name || '.' || relname AS subject, role, string_agg(privilege, ', ' ORDER BY privilege) AS what
 FROM closed
@@ -42,9 +130,10 @@ WHERE has_function_privilege(role, pg_proc.oid, 'EXECUTE')
 UNION ALL
 -- What schema public has, Supabase's API offers to every client: a function with its owner's rights is a way past all else.
 SELECT 'functions', 'public.' || proname, role, 'EXECUTE with its owner''s rights'
-FROM pg_proc
+FROM watched
+JOIN pg_proc ON pronamespace = watched.oid
 CROSS JOIN strangers
-WHERE pronamespace = 'public'::regnamespace
+WHERE watched.name = 'public'
   AND prosecdef
   AND prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
   AND has_function_privilege(role, pg_proc.oid, 'EXECUTE')
@@ -57,6 +146,7 @@ JOIN pg_policy ON polrelid = pg_class.oid AND polpermissive
 CROSS JOIN strangers
 LEFT JOIN pg_roles ON rolname = role
 WHERE coalesce(pg_roles.oid, 0) = ANY (polroles)
+  AND coalesce(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), 'true') <> 'false'  -- lets no one in
 UNION ALL
 SELECT 'rls', watched.name || '.' || relname, '', 'row-level security is off'
 FROM watched
@@ -72,12 +162,12 @@ UNION ALL
 SELECT 'definer', watched.name || '.' || proname, '', 'SECURITY DEFINER without a search_path of its own'
 FROM watched
 JOIN pg_proc ON pronamespace = watched.oid AND prosecdef
-WHERE NOT EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting LIKE 'search\_path=%')
+WHERE NOT EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting LIKE 'search\_path=%%')
 UNION ALL
 SELECT 'public_schema', 'public', role, 'CREATE on the schema'
 FROM strangers
-JOIN pg_namespace ON nspname = 'public'
-WHERE has_schema_privilege(role, pg_namespace.oid, 'CREATE')
+JOIN watched ON watched.name = 'public'
+WHERE has_schema_privilege(role, watched.oid, 'CREATE')
 UNION ALL
 SELECT 'defaults', coalesce(closed.name, 'every schema'), coalesce(rolname::text, 'public'),
        string_agg(privilege_type, ', ' ORDER BY privilege_type) || ' on what is created there'
@@ -93,9 +183,10 @@ GROUP BY closed.name, rolname
 UNION ALL
 -- A view runs with its owner's rights, row-level security included, unless it says otherwise; a materialized one cannot.
 SELECT 'views', 'public.' || relname, role, 'reads it with its owner''s rights'
-FROM pg_class
+FROM watched
+JOIN pg_class ON relnamespace = watched.oid
 CROSS JOIN strangers
-WHERE relnamespace = 'public'::regnamespace
+WHERE watched.name = 'public'
   AND relkind IN ('v', 'm')
   AND has_any_column_privilege(role, pg_class.oid, 'SELECT')
   AND (relkind = 'm' OR NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false))
@@ -110,7 +201,7 @@ SELECT 'roles', rolname::text, '', concat_ws(', ',
      FROM pg_auth_members WHERE member = pg_roles.oid)
 )
 FROM pg_roles
-WHERE rolname IN ('dragonfly_app', 'dragonfly_bot', 'anon', 'authenticated')
+WHERE (rolname IN ('dragonfly_bot', 'anon', 'authenticated') OR rolname = ANY (%(roles)s::text[]))
   AND (
       rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR (rolbypassrls AND rolname <> 'dragonfly_bot')
       OR EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid)
@@ -120,8 +211,9 @@ SELECT 'logins', rolname::text, rolname::text, CASE WHEN rolsuper THEN 'logs in 
 FROM pg_roles
 WHERE rolcanlogin
   AND NOT (
-      rolname IN ('postgres', 'dragonfly_app', 'dragonfly_bot', 'authenticator', 'pgbouncer', 'dashboard_user')
-      OR rolname LIKE 'supabase\_%'
+      rolname IN ('postgres', 'dragonfly_bot', 'authenticator', 'pgbouncer', 'dashboard_user')
+      OR rolname = ANY (%(roles)s::text[])
+      OR rolname LIKE 'supabase\_%%'
       OR oid = (SELECT datdba FROM pg_database WHERE datname = current_database())
   )
   AND (

@@ -1,0 +1,126 @@
+-- name: read_queue_snapshot
+-- The state of the queue in one moment. A pending job is due from coalesce(next_run_at, created_at) on, and after a try not
+-- before its lock is half an hour old; priority and run_at are ignored, as by the system. What is due longest is among the
+-- first thousand by either time, which the partial index of pending jobs gives in order. Jobs that failed are read by their
+-- status, however long ago it was: no index has that time.
+-- What is pending is counted up to a limit, so that a backlog costs no more than that.
+-- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
+SELECT
+    now() AS as_of,
+    (SELECT count(*) FROM (
+        SELECT FROM ops.job_queue WHERE status = 'pending' LIMIT %(count_to)s::bigint
+    ) AS counted) AS pending,
+    (SELECT min(due.due_at) FROM (
+        (SELECT greatest(next_run_at, locked_at + interval '30 minutes') AS due_at
+         FROM ops.job_queue
+         WHERE status = 'pending' AND next_run_at <= now()
+             AND (locked_at IS NULL OR locked_at < now() - interval '30 minutes')
+         ORDER BY next_run_at
+         LIMIT 1000)
+        UNION ALL
+        (SELECT greatest(created_at, locked_at + interval '30 minutes')
+         FROM ops.job_queue
+         WHERE status = 'pending' AND next_run_at IS NULL AND created_at <= now()
+             AND (locked_at IS NULL OR locked_at < now() - interval '30 minutes')
+         ORDER BY next_run_at, created_at
+         LIMIT 1000)
+    ) AS due) AS oldest_pending_at,
+    (SELECT count(*) FROM ops.job_queue WHERE status = 'processing') AS processing,
+    (SELECT count(*) FROM ops.job_queue
+     WHERE status = 'failed' AND updated_at > now() - interval '1 hour') AS failed_last_hour,
+    (SELECT count(*) FROM ops.job_queue AS job
+     WHERE job.status = 'processing'
+       AND NOT EXISTS (
+           SELECT FROM ops.worker_heartbeats AS beat
+           WHERE beat.worker_id = job.worker_id
+             AND beat.status NOT IN ('stopped', 'error')
+             AND beat.last_seen_at >= now()
+                 - coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval)
+       )) AS orphaned;
+
+-- name: list_failed_jobs
+-- The latest failed jobs, found by their status, however long ago it was: no index has that time. Of an error no more than
+-- is looked at: it may be of any length.
+SELECT id::text AS id, left(job_type::text, 200) AS job_type, attempts,
+       left(last_error, %(error_limit)s::integer) AS error_message, updated_at
+FROM ops.job_queue
+WHERE status = 'failed' AND updated_at > now() - %(window)s::interval
+ORDER BY updated_at DESC
+LIMIT %(limit)s;
+
+-- name: read_job_error
+-- The error of one job, no longer than a message can show. By primary key. What a completed job keeps is the error of an
+-- earlier try.
+SELECT left(CASE WHEN status <> 'completed' THEN last_error END, %(error_limit)s::integer) AS error_message
+FROM ops.job_queue
+WHERE id = %(job_id)s::uuid;
+
+-- name: count_failed_jobs
+-- How many failed in a window, also when the list above is cut. By their status.
+SELECT count(*)
+FROM ops.job_queue
+WHERE status = 'failed' AND updated_at > now() - %(window)s::interval;
+
+-- name: count_exhausted_jobs
+-- How many failed on their last attempt in a window. By their status.
+SELECT count(*)
+FROM ops.job_queue
+WHERE status = 'failed' AND updated_at > now() - %(window)s::interval AND attempts >= max_attempts;
+
+-- name: list_throughput
+-- Jobs that ended, a minute a row, newest first; minutes without any are absent. By their status, however long ago it was:
+-- no index has that time.
+SELECT date_trunc('minute', updated_at) AS minute,
+       count(*) FILTER (WHERE status = 'completed') AS completed,
+       count(*) FILTER (WHERE status = 'failed') AS failed
+FROM ops.job_queue
+WHERE updated_at > now() - %(window)s::interval AND status IN ('completed', 'failed')
+GROUP BY 1
+ORDER BY 1 DESC;
+
+-- name: list_oldest_pending
+-- Due jobs that have waited longest, by the two orders of the partial index of pending jobs. Due as in read_queue_snapshot.
+SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
+       greatest(coalesce(job.next_run_at, job.created_at), job.locked_at + interval '30 minutes') AS waiting_since,
+       job.created_at
+FROM (
+    (SELECT id, job_type, attempts, next_run_at, created_at, locked_at
+     FROM ops.job_queue
+     WHERE status = 'pending' AND next_run_at <= now()
+         AND (locked_at IS NULL OR locked_at < now() - interval '30 minutes')
+     ORDER BY next_run_at
+     LIMIT %(limit)s)
+    UNION ALL
+    (SELECT id, job_type, attempts, next_run_at, created_at, locked_at
+     FROM ops.job_queue
+     WHERE status = 'pending' AND next_run_at IS NULL AND created_at <= now()
+         AND (locked_at IS NULL OR locked_at < now() - interval '30 minutes')
+     ORDER BY next_run_at, created_at
+     LIMIT %(limit)s)
+) AS job
+ORDER BY waiting_since
+LIMIT %(limit)s;
+
+-- name: list_next_due
+-- Of each job type, since when a job has been due; nothing of a type that has none. No index has the type: pending jobs are
+-- looked through by their partial index. Due as in read_queue_snapshot.
+SELECT left(job_type::text, 200) AS job_type,
+       min(greatest(coalesce(next_run_at, created_at), locked_at + interval '30 minutes')) AS due_at
+FROM ops.job_queue
+WHERE status = 'pending' AND job_type::text = ANY (%(job_types)s::text[])
+    AND coalesce(next_run_at, created_at) <= now()
+    AND (locked_at IS NULL OR locked_at < now() - interval '30 minutes')
+GROUP BY job_queue.job_type
+ORDER BY due_at;
+
+-- name: list_running_jobs
+-- Jobs in processing, longest first, with the age of their worker's beat. Served by the partial index of jobs in processing
+-- and the primary key of the heartbeats.
+SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
+       coalesce(job.started_at, job.locked_at, job.updated_at) AS locked_at,
+       left(job.worker_id, 200) AS locked_by, beat.last_seen_at AS last_heartbeat_at
+FROM ops.job_queue AS job
+LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.worker_id
+WHERE job.status = 'processing'
+ORDER BY coalesce(job.started_at, job.locked_at, job.updated_at)
+LIMIT %(limit)s;

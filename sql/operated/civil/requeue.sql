@@ -1,0 +1,43 @@
+-- name: requeue_jobs
+-- Put failed and orphaned jobs back to pending, by the function that the adoption made; the ids of those that are. By
+-- primary key. The limit for a job is that of the worker type which holds it, so the function is called once per limit,
+-- always in the same order.
+SELECT requeued::text AS id
+FROM (
+    SELECT array_agg(job.id ORDER BY job.id) AS job_ids, limited.stale_after
+    FROM ops.job_queue AS job
+    LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.worker_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval) AS stale_after
+    ) AS limited
+    WHERE job.id = ANY (%(job_ids)s::uuid[])
+    GROUP BY limited.stale_after
+    ORDER BY limited.stale_after
+) AS chosen
+CROSS JOIN LATERAL chatops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS requeued;
+
+-- name: list_orphaned_jobs
+-- Jobs in processing whose worker does not beat, however short ago they were locked. Served by the partial index of jobs in
+-- processing and the primary key of the heartbeats.
+SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
+       coalesce(job.started_at, job.locked_at, job.updated_at) AS locked_at,
+       left(job.worker_id, 200) AS locked_by, beat.last_seen_at AS last_heartbeat_at
+FROM ops.job_queue AS job
+LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.worker_id
+WHERE job.status = 'processing'
+    AND (
+        beat.worker_id IS NULL
+        OR beat.status IN ('stopped', 'error')
+        OR beat.last_seen_at < now()
+            - coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval)
+    )
+ORDER BY coalesce(job.started_at, job.locked_at, job.updated_at)
+LIMIT %(limit)s;
+
+-- name: list_jobs
+-- What became of these jobs. By primary key.
+SELECT id::text AS id, left(job_type::text, 200) AS job_type, left(status::text, 200) AS status, attempts, max_attempts,
+       updated_at
+FROM ops.job_queue
+WHERE id = ANY (%(job_ids)s::uuid[])
+ORDER BY id;
