@@ -142,7 +142,7 @@ async def _apply(conn: Connection, file: Migration, files: Sequence[Migration]) 
     """Whether it was pending; what is pending is read under the lock of migrations."""
     async with _guarded(conn):
         status = compare(files, await list_own(conn))
-        refuse_changed(status)
+        refuse_changed(status, command="dragonfly adopt")
         if file.title not in status.pending:
             return False
         await apply_file(conn, file, what_next=_AGAIN)

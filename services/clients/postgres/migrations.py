@@ -136,7 +136,7 @@ async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | N
     """
     async with migration_lock(conn):
         status = await _read_status(conn, files)
-        refuse_changed(status)
+        refuse_changed(status, command="dragonfly migrate")
         pending = next((file for file in files if file.title in status.pending), None)
         if pending is None:
             return None
@@ -266,13 +266,13 @@ async def read_tables(conn: Connection) -> MigrationTables:
     return MigrationTables(int(row[0]), bool(row[1])) if row else MigrationTables(0, has_own=False)
 
 
-def refuse_changed(status: MigrationStatus) -> None:
-    """Raises OperatorError when an applied file was edited."""
+def refuse_changed(status: MigrationStatus, *, command: str) -> None:
+    """Raises OperatorError when an applied file was edited. `command` is what the operator runs again."""
     if status.changed:
         raise OperatorError(
             "Nothing was migrated",
             why=f"applied files were changed afterwards: {', '.join(status.changed)}",
-            what_next="Restore them from git, and put the change into a new file; then `dragonfly migrate`.",
+            what_next=f"Restore them from git, and put the change into a new file; then run `{command}` again.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from bot.cli import EXIT, Outcome, dispatch
 from services.clients.postgres.adoption import adopt
+from services.clients.postgres.migrations import MIGRATIONS
 from services.clients.postgres.pool import Connection
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
@@ -214,6 +216,24 @@ async def test_a_statement_that_touches_more_is_rolled_back(
 
     assert named in caught.value.why
     assert dump(civil, without_bot=True) == before
+
+
+@JANUARY
+async def test_a_file_edited_after_an_adoption_is_refused_with_adopt_as_the_next_step(
+    civil: Civil, tmp_path: Path
+) -> None:
+    directory = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    await adopt(Secret(civil.owner_dsn), environment="dev", directory=directory)
+    before = dump(civil)
+    edited = max((directory / "chatops").glob("*.sql"))
+    edited.write_text(f"{edited.read_text()}\n-- edited")
+
+    with pytest.raises(OperatorError, match="Nothing was migrated") as caught:
+        await adopt(Secret(civil.owner_dsn), environment="dev", directory=directory)
+
+    assert edited.stem in caught.value.why
+    assert caught.value.what_next.endswith("then run `dragonfly adopt` again.")
+    assert dump(civil) == before
 
 
 @JANUARY
