@@ -1,13 +1,15 @@
-"""The runbook's "Key Log Patterns" and "Troubleshooting" tables."""
+"""The runbook's "Key Log Patterns" and "Troubleshooting" tables, and the patterns of each operated system's log."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from playbooks.log_lines import read_line
 from playbooks.model import Finding, NextStep
+from services.domain.deployments import LogLine
 from services.domain.masking import READ_LIMIT
 from services.domain.services import Service
 
@@ -24,6 +26,7 @@ class Symptom(StrEnum):
     UNREACHABLE = "Database unreachable"
     NO_CONNECTIONS = "No database connection left"
     MISSING_OBJECT = "Table, column or function does not exist"
+    NOTHING_STORED = "Rows are not stored"
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,12 @@ OUR_ROWS: Mapping[Symptom, Row] = {
         "Show migrations",
         "migrations",
     ),
+    Symptom.NOTHING_STORED: Row(
+        "The database refused the rows, though their job or batch completes",
+        "Look at why rows failed, then at pending migrations",
+        "Latest batches",
+        "intake",
+    ),
 }
 ROWS: Mapping[Symptom, Row] = {**TABLE, **OUR_ROWS}
 
@@ -108,6 +117,7 @@ class Topic(StrEnum):
     PERMISSIONS = "permissions"
     CONNECTIVITY = "DB connectivity"
     CLAIMING = "job claiming"
+    STORING = "stored rows"
     REQUESTS = "requests"
     OTHER = "other errors"  # no pattern: the line's severity is all that is known
 
@@ -143,62 +153,131 @@ _NO_DATABASE = (
     r"not (?:yet )?accepting connections|the server restarts after a crash"
 )
 _MISSING = r"(?:function|procedure|relation|table|column|schema|type) \S.* does not exist"
-_REQUEST = r"^(?:GET|HEAD|POST) "
-_WELL_ANSWERED = rf"{_REQUEST}(?!/api/live)\S+ 2\d\d\b"  # /api/live says nothing about the database
+_ABORTED = r"InFailedSqlTransaction|current transaction is aborted"
 
-# The first that fits counts.
-PATTERNS = (
+# What every system's processes pass on of Postgres; the first that fits counts.
+_OF_POSTGRES = (
     _pattern(Topic.CRASH_LOOP, Sign.FAILURE, r"crash loop detected", Symptom.CRASH_LOOP),
     _pattern(Topic.PERMISSIONS, Sign.FAILURE, r"permission denied", Symptom.PERMISSION_DENIED),
     _pattern(Topic.PERMISSIONS, Sign.FAILURE, _MISSING, Symptom.MISSING_OBJECT),
     _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _REFUSED, Symptom.NOT_CLAIMING),
     _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _FULL, Symptom.NO_CONNECTIONS),
     _pattern(Topic.CONNECTIVITY, Sign.FAILURE, _NO_DATABASE, Symptom.UNREACHABLE),
-    _pattern(
-        Topic.CLAIMING,
-        Sign.FAILURE,
-        r"InFailedSqlTransaction|current transaction is aborted",
-        Symptom.FAILED_TRANSACTION,
-    ),
-    _pattern(Topic.CLAIMING, Sign.FAILURE, r"reap_jobs: job \S+ of a silent worker", Symptom.STALE_HEARTBEAT),
-    _pattern(Topic.CLAIMING, Sign.FAILURE, r"\] (?:CRITICAL|Job failed):|update_job_status: job \S+ not written"),
-    _pattern(Topic.REQUESTS, Sign.FAILURE, rf"{_REQUEST}\S+ 5\d\d\b", Symptom.API_503),
-    _pattern(Topic.CLAIMING, Sign.IDLE, r"No pending jobs found"),
-    _pattern(Topic.CONNECTIVITY, Sign.SUCCESS, r"PostgreSQL connection established|^Pool size: \d+"),
-    _pattern(Topic.PERMISSIONS, Sign.SUCCESS, r"claim_pending_job: claimed job|update_job_status: job \S+ ->"),
-    _pattern(Topic.CLAIMING, Sign.SUCCESS, r"\] (?:Claimed job|Processing batch|Job completed):"),
-    _pattern(Topic.REQUESTS, Sign.SUCCESS, _WELL_ANSWERED),
+    _pattern(Topic.CLAIMING, Sign.FAILURE, _ABORTED, Symptom.FAILED_TRANSACTION),
 )
 
-# What a later line of the same replica has to say so that a failure is over: a job that was done proves everything
-# that jobs need, and a worker that could claim one reaches the database.
+
+@dataclass(frozen=True)
+class LogPatterns:
+    """How the processes of one system write.
+
+    `over`: what a later line of the same replica has to say so that a failure of the topic is over. A job that was done
+    proves everything that jobs need, and a worker that could claim one reaches the database; `claimed` proves that of a
+    failed claim, which begins with `failed_claim`. `request`: finds the method and the path in an access line.
+    `is_silent_when_idle`: a worker without work writes nothing. `read`: the line with the level that it has itself.
+    """
+
+    patterns: tuple[Pattern, ...]
+    over: Mapping[Topic, re.Pattern[str]]
+    request: re.Pattern[str]
+    claimed: re.Pattern[str]
+    failed_claim: str | None = None
+    is_silent_when_idle: bool = False
+    read: Callable[[LogLine], LogLine] = lambda line: line
+
+    def recognise(self, message: str) -> Pattern | None:
+        """The first pattern that the line shows; None when the system's table knows none of it."""
+        read = message[:READ_LIMIT]
+        return next((pattern for pattern in self.patterns if pattern.words.search(read)), None)
+
+    def ends(self, failure: str, topic: Topic, later: str) -> bool:
+        """Whether a later line shows that what the failure told is over."""
+        if self.failed_claim is not None and failure.startswith(self.failed_claim):
+            return self.claimed.search(later) is not None
+        if topic is Topic.REQUESTS and self._route(failure) != self._route(later):
+            return False  # one route may work while another does not
+        return topic in self.over and self.over[topic].search(later) is not None
+
+    def _route(self, line: str) -> tuple[str, ...] | None:
+        """The method and the path, without its query."""
+        found = self.request.search(line)
+        return found.groups() if found else None
+
+
+_REQUEST = r"^(?:GET|HEAD|POST) "
+_WELL_ANSWERED = rf"{_REQUEST}(?!/api/live)\S+ 2\d\d\b"  # /api/live says nothing about the database
 _DONE = re.compile(r"\] Job completed:")
 _READ = re.compile(r"No pending jobs found|claimed job")
-_REACHED = re.compile(rf"PostgreSQL connection established|{_READ.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}")
-_ENDED_BY: Mapping[Topic, re.Pattern[str]] = {
-    Topic.CRASH_LOOP: _DONE,
-    Topic.PERMISSIONS: _DONE,
-    Topic.CONNECTIVITY: _REACHED,
-    Topic.CLAIMING: _DONE,
-    Topic.REQUESTS: re.compile(_WELL_ANSWERED),
-}
 
+RUNBOOK = LogPatterns(
+    patterns=(
+        *_OF_POSTGRES,
+        _pattern(Topic.CLAIMING, Sign.FAILURE, r"reap_jobs: job \S+ of a silent worker", Symptom.STALE_HEARTBEAT),
+        _pattern(Topic.CLAIMING, Sign.FAILURE, r"\] (?:CRITICAL|Job failed):|update_job_status: job \S+ not written"),
+        _pattern(Topic.REQUESTS, Sign.FAILURE, rf"{_REQUEST}\S+ 5\d\d\b", Symptom.API_503),
+        _pattern(Topic.CLAIMING, Sign.IDLE, r"No pending jobs found"),
+        _pattern(Topic.CONNECTIVITY, Sign.SUCCESS, r"PostgreSQL connection established|^Pool size: \d+"),
+        _pattern(Topic.PERMISSIONS, Sign.SUCCESS, r"claim_pending_job: claimed job|update_job_status: job \S+ ->"),
+        _pattern(Topic.CLAIMING, Sign.SUCCESS, r"\] (?:Claimed job|Processing batch|Job completed):"),
+        _pattern(Topic.REQUESTS, Sign.SUCCESS, _WELL_ANSWERED),
+    ),
+    over={
+        Topic.CRASH_LOOP: _DONE,
+        Topic.PERMISSIONS: _DONE,
+        Topic.CONNECTIVITY: re.compile(
+            rf"PostgreSQL connection established|{_READ.pattern}|{_DONE.pattern}|{_WELL_ANSWERED}"
+        ),
+        Topic.CLAIMING: _DONE,
+        Topic.REQUESTS: re.compile(_WELL_ANSWERED),
+    },
+    request=re.compile(r"^(\S+) ([^\s?]+)"),
+    claimed=_READ,
+    failed_claim="claim_pending_job:",
+)
 
-def _route(line: str) -> str:
-    """ "GET /api/health" of "GET /api/health?full=1 503 12 ms"."""
-    return " ".join(line.split("?")[0].split()[:2])
+# "[a1b2c3d4] GET /path -> 200 (3ms)" of the API itself, '127.0.0.1:1 - "GET /path HTTP/1.1" 200 OK' of uvicorn.
+_CIVIL_REQUEST = r"\b(GET|HEAD|POST|PUT|PATCH|DELETE) (/[^\s?\"]*)"
+_CIVIL_STATUS = r"\S*(?: ->| HTTP/[\d.]+\")"
+# They fail on a system that is well, and these succeed on one that has no database.
+_UNTRUSTED = r"(?! /api/(?:ready|health/system|health/jobs|metrics|v1/system/status)\b)"
+_LIFE_ONLY = r"(?! (?:/api)?/(?:health|health/live|version|v1/intake/health)(?:[\s?\"]))"
+_METHOD = r"\b(?:GET|HEAD|POST|PUT|PATCH|DELETE)"
+_CIVIL_WELL_ANSWERED = rf"{_METHOD}{_UNTRUSTED}{_LIFE_ONLY} /{_CIVIL_STATUS} 2\d\d\b"
+_CIVIL_DONE = re.compile(r"\bJob \S+ \(\w+\) completed successfully")
+_CIVIL_CLAIMED = re.compile(r"Job claimed via RPC: ")
+_CIVIL_CONNECTED = r"Database connection established|DB smoke test passed|Worker status: degraded → running"
+_STORED = re.compile(r"\bInserted [1-9]\d*/\d+ ")
 
-
-def recognise(message: str) -> Pattern | None:
-    """The first pattern that the line shows; None when the runbook knows none of it."""
-    read = message[:READ_LIMIT]
-    return next((pattern for pattern in PATTERNS if pattern.words.search(read)), None)
-
-
-def ends(failure: str, topic: Topic, later: str) -> bool:
-    """Whether a later line shows that what the failure told is over."""
-    if failure.startswith("claim_pending_job:"):
-        return _READ.search(later) is not None
-    if topic is Topic.REQUESTS and _route(failure) != _route(later):
-        return False  # one route may work while another does not
-    return topic in _ENDED_BY and _ENDED_BY[topic].search(later) is not None
+CIVIL = LogPatterns(
+    patterns=(
+        *_OF_POSTGRES,
+        _pattern(Topic.STORING, Sign.FAILURE, r"\bInserted 0/[1-9]\d* ", Symptom.NOTHING_STORED),
+        _pattern(Topic.STORING, Sign.FAILURE, r"^Failed to upsert case\b", Symptom.NOTHING_STORED),
+        _pattern(
+            Topic.CLAIMING,
+            Sign.FAILURE,
+            r"\bJob \S+ \(\w+\) failed \(attempt \d+\)|moved to DLQ after \d+ attempts",
+        ),
+        _pattern(Topic.REQUESTS, Sign.FAILURE, rf"{_METHOD}{_UNTRUSTED} /{_CIVIL_STATUS} 5\d\d\b", Symptom.API_503),
+        _pattern(Topic.CONNECTIVITY, Sign.SUCCESS, _CIVIL_CONNECTED),
+        _pattern(Topic.PERMISSIONS, Sign.SUCCESS, _CIVIL_CLAIMED.pattern),
+        _pattern(Topic.CLAIMING, Sign.SUCCESS, _CIVIL_DONE.pattern),
+        _pattern(Topic.STORING, Sign.SUCCESS, _STORED.pattern),
+        _pattern(Topic.REQUESTS, Sign.SUCCESS, _CIVIL_WELL_ANSWERED),
+    ),
+    over={
+        Topic.CRASH_LOOP: _CIVIL_DONE,
+        Topic.PERMISSIONS: _CIVIL_DONE,
+        Topic.CONNECTIVITY: re.compile(
+            "|".join((_CIVIL_CONNECTED, _CIVIL_CLAIMED.pattern, _CIVIL_DONE.pattern, _CIVIL_WELL_ANSWERED))
+        ),
+        Topic.CLAIMING: _CIVIL_DONE,
+        Topic.STORING: _STORED,
+        Topic.REQUESTS: re.compile(_CIVIL_WELL_ANSWERED),
+    },
+    request=re.compile(_CIVIL_REQUEST),
+    claimed=_CIVIL_CLAIMED,
+    is_silent_when_idle=True,
+    read=read_line,
+)
+PATTERNS_BY_NAME: Mapping[str, LogPatterns] = {"runbook": RUNBOOK, "civil": CIVIL}

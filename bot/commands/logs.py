@@ -33,6 +33,7 @@ from bot.views.blocks import (
 from bot.views.findings import finding_blocks, finding_data, findings_text, unavailable_answer
 from bot.views.text import code, date_token, escape, plain
 from playbooks.checks.logs import Facts
+from playbooks.log_patterns import RUNBOOK, LogPatterns
 from playbooks.logs import Choice, check, choose, line_key
 from playbooks.model import Finding, Status, worst
 from services.clients.railway.client import RailwayClient
@@ -120,7 +121,8 @@ _Entry = list[_Shown]  # lines that belong together
 @dataclass(frozen=True)
 class LogView:
     """What is shown. `findings`: what the log tells, none for a build. `lines`: oldest first. `filter` as it was asked
-    for, empty for none. `privacy`: None shows the lines as they are; `notice` then says what is to be known about it.
+    for, empty for none. `patterns`: how the system's processes write. `privacy`: None shows the lines as they are;
+    `notice` then says what is to be known about it.
 
     `reveal_until`: Unix time until which a masked line can be shown whole by its button."""
 
@@ -133,6 +135,7 @@ class LogView:
     privacy: Privacy | None
     reveal_until: int
     notice: str | None = None
+    patterns: LogPatterns = RUNBOOK
 
     @property
     def is_raw(self) -> bool:
@@ -151,8 +154,9 @@ def logs_answer(view: LogView) -> Answer:
     The latest line is the first and equal ones are folded, but for the raw view, which is a terminal's. The lines of a
     traceback stay together, in their own order.
     """
-    messages = [view.privacy.mask(line.message) if view.privacy else line.message for line in view.lines]
-    groups = _as_written(view) if view.is_raw else _fold(view.lines, messages)
+    read = view.lines if view.is_raw else [view.patterns.read(line) for line in view.lines]
+    messages = [view.privacy.mask(line.message) if view.privacy else line.message for line in read]
+    groups = _as_written(view) if view.is_raw else _fold(read, messages)
     shown = [_group_text(group, view) for group in groups]
     fitting = shown if view.is_raw else _within(shown, PREFORMATTED_LIMIT)
     left_out = sum(len(entry) for group in groups[len(fitting) :] for entry in group)
@@ -357,6 +361,7 @@ def _answer(
         privacy=privacy,
         reveal_until=reveal_until(),
         notice=notice,
+        patterns=facts.patterns,
     )
     return logs_answer(view)
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
-from playbooks.log_patterns import Pattern, Sign, Symptom, Topic, ends, explain, recognise
+from playbooks.log_patterns import RUNBOOK, LogPatterns, Pattern, Sign, Symptom, Topic, explain
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import LogLine, ServiceState
 from services.domain.errors import Unavailable
@@ -28,6 +28,7 @@ _PACED = 3  # lines that show a pace
 MAX_GROUPS = 8  # more is no digest any more; the rest is counted
 
 _OUTAGES = frozenset({Topic.CONNECTIVITY, Topic.REQUESTS, Topic.OTHER})  # what ends without a line that says so
+_NOT_UNDONE = frozenset({Topic.CLAIMING, Topic.STORING})  # that others were done does not undo a job's failure
 _ERROR_LEVELS = frozenset({"error", "err", "critical", "fatal", "alert", "emerg"})
 _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "DEBUG")  # some libraries log to stderr
 
@@ -38,7 +39,7 @@ class Facts:
     claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or is alive as
     it should be right now; None when it was not read. `state`: what Railway says of the service, None when it was not
     asked; `is_current`: whether the deployment is the one that runs now. `stored`: what is said is read later, so
-    with clock times.
+    with clock times. `patterns`: those of the operated system.
     """
 
     service: Service
@@ -49,11 +50,15 @@ class Facts:
     state: ServiceState | None = None
     is_current: bool = True
     stored: bool = False
+    patterns: LogPatterns = RUNBOOK
 
     @property
     def is_stopped(self) -> bool:
         """Whether the service was stopped on purpose."""
         return self.state is not None and (self.state.is_stopped or self.state.replicas_configured == 0)
+
+
+_Seen = Sequence[tuple[LogLine, Pattern | None]]
 
 
 @dataclass
@@ -75,7 +80,8 @@ def check(facts: Facts) -> list[Finding]:
         step = NextStep(f"Deployments of {short}", f"deployments {short}")
         title = f"log of {short} unknown"
         return [Finding(f"logs.{short}", Status.UNKNOWN, title, facts.lines.why, facts.service, next_step=step)]
-    seen = [(line, recognise(line.message)) for line in facts.lines]
+    facts = replace(facts, lines=[facts.patterns.read(line) for line in facts.lines])
+    seen = _recognise(facts)
     groups = _group(seen)
     found = [*_stopped(facts), *_fell_silent(facts), *(_failure(facts, group) for group in groups[:MAX_GROUPS])]
     return [*found, *_rest(facts, groups[MAX_GROUPS:]), *_idle(facts, seen), *_successes(facts, seen)] or [
@@ -83,7 +89,22 @@ def check(facts: Facts) -> list[Finding]:
     ]
 
 
-def _group(seen: Sequence[tuple[LogLine, Pattern | None]]) -> list[_Group]:
+def _recognise(facts: Facts) -> list[tuple[LogLine, Pattern | None]]:
+    """A job that stored nothing and says that it completed is no success."""
+    seen: list[tuple[LogLine, Pattern | None]] = []
+    hollow: set[str | None] = set()  # replicas whose job stored nothing so far
+    for line in () if isinstance(facts.lines, Unavailable) else facts.lines:
+        pattern = facts.patterns.recognise(line.message)
+        if pattern is not None and pattern.symptom is Symptom.NOTHING_STORED:
+            hollow.add(line.replica_id)
+        elif pattern is not None and pattern.sign is Sign.SUCCESS and line.replica_id in hollow:
+            hollow.discard(line.replica_id)
+            pattern = None if pattern.topic is Topic.CLAIMING else pattern
+        seen.append((line, pattern))
+    return seen
+
+
+def _group(seen: _Seen) -> list[_Group]:
     """The failures, the most telling topic and the most frequent group first."""
     groups: dict[tuple[Topic, Symptom | None, str], _Group] = {}
     for line, pattern in seen:
@@ -131,7 +152,7 @@ def _failure(facts: Facts, group: _Group) -> Finding:
     finding = Finding(
         f"logs.{short}.{slug}", status, f"{short}: {group.template}", detail, facts.service, evidence, step
     )
-    if is_over and group.topic is not Topic.CLAIMING:  # that others were done does not undo a job's failure
+    if is_over and group.topic not in _NOT_UNDONE:
         return replace(finding, status=Status.OK, next_step=None, was_wrong=(first.timestamp, last.timestamp))
     return finding if group.symptom is None else explain(finding, group.symptom)
 
@@ -150,7 +171,7 @@ def _is_over(facts: Facts, topic: Topic, failure: LogLine) -> bool:
         line.timestamp > failure.timestamp
         # The process of a crash loop is gone; any other speaks for it.
         and (topic is Topic.CRASH_LOOP or line.replica_id == failure.replica_id)
-        and ends(failure.message, topic, line.message)
+        and facts.patterns.ends(failure.message, topic, line.message)
         for line in lines
     )
 
@@ -166,7 +187,7 @@ def _fell_silent(facts: Facts) -> list[Finding]:
     """A worker writes at least every minute, idle or not: once it has and does no more, the silence is the finding."""
     if isinstance(facts.lines, Unavailable) or facts.service.worker_type is None or len(facts.lines) < _PACED:
         return []
-    if facts.is_stopped or not facts.is_current:
+    if facts.is_stopped or not facts.is_current or facts.patterns.is_silent_when_idle:
         return []
     times = sorted(line.timestamp for line in facts.lines)
     usual = median_low(after - before for before, after in pairwise(times))
@@ -200,31 +221,49 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _idle(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:
+def _idle(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     """A worker that finds no jobs is fine as long as there are none."""
-    newest: dict[str | None, tuple[LogLine, Sign]] = {
-        line.replica_id: (line, pattern.sign)
-        for line, pattern in seen
-        if pattern is not None and pattern.topic in (Topic.CLAIMING, Topic.PERMISSIONS)
-    }
-    idle = [line for line, sign in newest.values() if sign is Sign.IDLE]
-    if not idle or facts.is_stopped:
+    words = _silence(facts, seen) if facts.patterns.is_silent_when_idle else _idle_words(facts, seen)
+    if words is None or facts.is_stopped:
         return
     short, name = facts.service.short, f"logs.{facts.service.short}.idle"
-    last_idle = f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}"
     due = facts.next_due_at
     if isinstance(due, Unavailable):
         title = f"{short} is idle, but whether jobs are waiting is unknown"
         yield Finding(name, Status.UNKNOWN, title, due.why, facts.service, next_step=NextStep("Queue", "queue"))
     elif due is not None and facts.now - due > NOT_CLAIMED_AFTER:
         title = f"{short} finds no jobs, but one has been due {lasting(due, facts.now, stored=facts.stored)}"
-        finding = Finding(name, Status.FAIL, title, last_idle, facts.service, {"due_at": due.isoformat()})
+        finding = Finding(name, Status.FAIL, title, words, facts.service, {"due_at": due.isoformat()})
         yield explain(finding, Symptom.NOT_CLAIMING)
     elif not _fell_silent(facts):
-        yield Finding(name, Status.OK, f"{short} is idle: no job is due", last_idle, facts.service)
+        yield Finding(name, Status.OK, f"{short} is idle: no job is due", words, facts.service)
 
 
-def _successes(facts: Facts, seen: Sequence[tuple[LogLine, Pattern | None]]) -> Iterator[Finding]:
+def _idle_words(facts: Facts, seen: _Seen) -> str | None:
+    """When a worker last wrote that it is idle; None when each has written something else since."""
+    idle = [line for line, pattern in _newest_of_claims(seen) if pattern.sign is Sign.IDLE]
+    return f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}" if idle else None
+
+
+def _silence(facts: Facts, seen: _Seen) -> str | None:
+    """Of a worker that writes nothing while it is idle; None while one has a job."""
+    if facts.service.worker_type is None or not facts.is_current:
+        return None
+    is_busy = any(pattern.topic is Topic.PERMISSIONS for _, pattern in _newest_of_claims(seen))  # a claim, unanswered
+    return None if is_busy else "it writes nothing while it is idle, so its log does not tell whether it is alive"
+
+
+def _newest_of_claims(seen: _Seen) -> list[tuple[LogLine, Pattern]]:
+    """The newest line of each replica that has to do with claiming."""
+    newest = {
+        line.replica_id: (line, pattern)
+        for line, pattern in seen
+        if pattern is not None and pattern.topic in (Topic.CLAIMING, Topic.PERMISSIONS)
+    }
+    return list(newest.values())
+
+
+def _successes(facts: Facts, seen: _Seen) -> Iterator[Finding]:
     found: dict[Topic, list[LogLine]] = defaultdict(list)
     for line, pattern in seen:
         if pattern is not None and pattern.sign is Sign.SUCCESS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playbooks.log_patterns import Symptom, explain, recognise
+from playbooks.log_patterns import RUNBOOK, Symptom, explain
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import FailedJob, JobOutcomes, LockWait, service_of_job
@@ -28,7 +28,7 @@ def check(jobs: Sequence[FailedJob] | Unavailable) -> list[Finding]:
 
 
 def _symptom(job: FailedJob) -> Symptom | None:
-    pattern = recognise(job.error_message or "")
+    pattern = RUNBOOK.recognise(job.error_message or "")  # what Postgres says, it says to every system
     return pattern.symptom if pattern else None
 
 

@@ -65,11 +65,33 @@ _LINES = (
     r"INFO: +(?:Waiting for application (?:startup|shutdown)|Application (?:startup|shutdown) complete)\.",
     r"INFO: +Shutting down",
 )
-_KNOWN = re.compile("|".join(f"(?:{line})" for line in _LINES))
+# Of the system `civil`. "Failed to upsert case …" is not among them: it names the case.
+_CIVIL_TYPE = r"(?:ingest_processor|enforcement_engine|simplicity_ingest_worker)"
+_CIVIL_JOB = r"[a-z]{1,20}(?:_[a-z]{1,20}){1,3}"
+_CIVIL_WORD = r"(?:starting|running|degraded|stopped|error)"
+_CIVIL_LINES = (
+    r"={10,120}",
+    rf"(?:Dragonfly Worker|DRAGONFLY WORKER): {_CIVIL_TYPE}",
+    r"Git SHA: +(?:[0-9a-f]{7,40}|unknown)",
+    rf"Worker ID: +{_CIVIL_TYPE}-[0-9a-f]{{8}}",
+    rf"Job Types: +{_CIVIL_JOB}(?:, {_CIVIL_JOB}){{0,5}}",
+    r"Poll Interval: \d{1,4}\.\d{1,3}s",
+    rf"\[{_CIVIL_TYPE}\] (?:Database connection established \({_NUMBER}ms\)|DB smoke test passed)",
+    rf"Job claimed via RPC: {_UUID} \(worker: {_CIVIL_TYPE}-[0-9a-f]{{8}}\)",
+    rf"Job {_UUID} \({_CIVIL_JOB}\) completed successfully",
+    rf"Job {_UUID} (?:scheduled for retry in \d{{1,6}}s \(attempt \d{{1,3}}/\d{{1,3}}\)|"
+    r"moved to DLQ after \d{1,3} attempts)",
+    rf"\[[0-9a-f]{{8}}\] Inserted {_NUMBER}/{_NUMBER} judgments",
+    rf"Worker status: {_CIVIL_WORD} → {_CIVIL_WORD}",
+    rf"Crash loop detected \({_NUMBER} failures\)",
+    r"Received SIGTERM, initiating graceful shutdown\.\.\.",
+    r"Worker shutdown complete",
+)
+_KNOWN = re.compile("|".join(f"(?:{line})" for line in (*_LINES, *_CIVIL_LINES)))
 
 
 def is_known_line(line: str) -> bool:
-    """Whether the whole line is one that our own programs print."""
+    """Whether the whole line is one that our own programs print, or those of another system that is operated."""
     return _KNOWN.fullmatch(line.strip()) is not None
 
 

@@ -23,12 +23,19 @@ _UNPRINTABLE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
 T = TypeVar("T")
 
 
 def clean_text(text: str) -> str:
     """The text with U+FFFD for NUL and for lone surrogates."""
     return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def without_colors(text: str) -> str:
+    """The text without the escape sequences by which terminals color it."""
+    return _COLOR.sub("", text)
 
 
 def cleaned(value: T) -> T:

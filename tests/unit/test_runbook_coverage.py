@@ -11,7 +11,8 @@ import pytest
 from bot.changes import Change
 from bot.cli import TERMINAL_ONLY
 from bot.commands.registry import REGISTRY, find
-from playbooks.log_patterns import TABLE, Sign, recognise
+from playbooks.log_patterns import RUNBOOK as PATTERNS
+from playbooks.log_patterns import TABLE, Sign
 from services.domain.errors import UsageError
 from tests.runbook import RUNBOOK, needs_runbook, plain, read_lines
 
@@ -132,7 +133,7 @@ def test_the_troubleshooting_table_is_the_runbooks() -> None:
 def test_the_key_log_patterns_are_recognised_as_the_runbook_marks_them() -> None:
     text = RUNBOOK.read_text(encoding="utf-8").partition("### Key Log Patterns")[2].partition("### Log Queries")[0]
     marked = re.findall(r"\*\*(✅|❌)[^\n]*\n\n```\n(.*?)```", text, re.DOTALL)
-    told = [(mark, line, recognise(line)) for mark, block in marked for line in block.splitlines()]
+    told = [(mark, line, PATTERNS.recognise(line)) for mark, block in marked for line in block.splitlines()]
 
     assert len(told) == 14
     wrong = [line for mark, line, found in told if found is None or (found.sign is Sign.SUCCESS) is not (mark == "✅")]

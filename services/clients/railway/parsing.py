@@ -15,6 +15,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import REFUSED
 from services.domain.masking import mask_message
 from services.domain.services import Service
+from services.domain.text import without_colors
 
 _DASHBOARD = "https://railway.com"
 
@@ -104,7 +105,7 @@ def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
         LogLine(
             timestamp=parse_time(node["timestamp"]),
             severity=node.get("severity") or "info",
-            message=_text(node.get("message")) or "",
+            message=without_colors(_text(node.get("message")) or ""),
             replica_id=_mapping(node.get("tags")).get("deploymentInstanceId"),
         )
         for node in nodes

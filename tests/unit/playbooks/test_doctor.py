@@ -13,7 +13,7 @@ from playbooks import env
 from playbooks.checks import logs, queue
 from playbooks.checks.api import NEEDED
 from playbooks.doctor import AREAS, TITLES_LENGTH, Facts, report
-from playbooks.log_patterns import ROWS, Symptom
+from playbooks.log_patterns import CIVIL, ROWS, Symptom
 from playbooks.model import Finding, Status, worst
 from services.domain.database import Exposure, MissingRight, SchemaDrift, SessionRole
 from services.domain.deployments import LogLine
@@ -74,6 +74,7 @@ def beating(**changes: Any) -> Facts:
     return replace(WELL, health=replace(HEALTHY, heartbeats=(ill, beat(WorkerType.ENFORCEMENT))))
 
 
+NOTHING = "[1a2b3c4d] Inserted 0/3 judgments"
 TROUBLES: dict[str, tuple[Facts, Symptom]] = {
     "the API answers 503": (
         replace(WELL, health=replace(HEALTHY, api=ApiHealth(503, "degraded", "prod", SHA, True, NOW, 9))),
@@ -115,6 +116,10 @@ TROUBLES: dict[str, tuple[Facts, Symptom]] = {
     "a log tells of a crash loop": (
         logging("[ingest_processor] CRITICAL: Crash loop detected after 10 failures"),
         Symptom.CRASH_LOOP,
+    ),
+    "a log tells that nothing was stored": (
+        replace(WELL, logs=[logs.Facts(Service.INGEST, (LogLine(NOW, "info", NOTHING),), NOW, patterns=CIVIL)]),
+        Symptom.NOTHING_STORED,
     ),
     "a heartbeat is stale": (beating(last_heartbeat_at=NOW - timedelta(minutes=6)), Symptom.STALE_HEARTBEAT),
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from playbooks.log_patterns import Sign, Symptom, Topic, ends, recognise
+from playbooks.log_patterns import RUNBOOK, Sign, Symptom, Topic
 
+recognise, ends = RUNBOOK.recognise, RUNBOOK.ends
 JOB = "123e4567-e89b-12d3-a456-426614174000"
 
 SUCCESSES = [

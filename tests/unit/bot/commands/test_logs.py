@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.commands.logs import TIMES, LogView, logs_answer
 from bot.types import Answer
+from playbooks.log_patterns import CIVIL
 from playbooks.logs import Choice
 from services.domain.deployments import Deployment, DeploymentStatus, LogLine
 from services.domain.masking import Privacy
@@ -22,6 +24,16 @@ def line(message: str, *, minutes_ago: float, replica: str = "replica-aaaa", sev
 
 def answer(*lines: LogLine, privacy: Privacy | None = Privacy.BALANCED) -> Answer:
     return logs_answer(LogView(Service.INGEST, CHOICE, (), lines, "", False, privacy, 0))
+
+
+def test_a_lines_own_level_and_message_are_shown() -> None:
+    written = line(
+        "2026-11-29 07:48:09 | WARNING  | w | [ingest_processor] DB smoke test passed", minutes_ago=0, severity="error"
+    )
+    view = LogView(Service.INGEST, CHOICE, (), [written], "", False, Privacy.STRICT, 0, patterns=CIVIL)
+
+    assert shown(logs_answer(view)) == ["06:46:12 warning [ingest_processor] DB smoke test passed"]
+    assert "| WARNING" in str(logs_answer(replace(view, privacy=None)).data)
 
 
 def shown(answer: Answer) -> list[str]:

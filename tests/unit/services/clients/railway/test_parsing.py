@@ -125,6 +125,12 @@ def test_logs_are_the_last_lines_oldest_first() -> None:
     assert (third.message, third.severity, third.replica_id) == ("third", "error", "i1")
 
 
+def test_a_log_line_loses_its_colors() -> None:
+    [line] = parse_logs([log("2026-01-02T03:04:03Z", "\x1b[32mINFO\x1b[0m    api: [id] GET / -> 200")], limit=1)
+
+    assert line.message == "INFO    api: [id] GET / -> 200"
+
+
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05Z", "2026-01-02T05:04:05+02:00", "2026-01-02T03:04:05"])
 def test_times_are_utc(text: str) -> None:
     assert parse_time(text) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,0 +1,45 @@
+"""What a line of a log says, and at what level, where the process writes both into the line itself.
+
+Railway calls everything on stderr an error, warnings and access lines of others too; the line knows better.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.domain.deployments import LogLine
+
+_LEVEL = r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|WARNING|WARN|ERROR|CRITICAL|FATAL)"
+_FORMATS = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        # "2026-11-29 07:48:09 | INFO     | logger | message"; loguru has " - " before the message
+        rf"[\d:., T+-]{{8,40}}\| {_LEVEL} *\| [\w.:<>-]+ (?:\||-) (?P<text>.*)",
+        rf"\[\d\d:\d\d:\d\d\.\d{{3}}\] {_LEVEL} +[\w.]+: (?P<text>.*)",  # "[07:48:09.123] INFO    logger: message"
+        rf"{_LEVEL}: +(?P<text>.*)",  # uvicorn's own
+    )
+)
+_WORDS = ("msg", "message", "event")  # what a JSON line calls its message
+
+
+def read_line(line: LogLine) -> LogLine:
+    """The line with its own level and message alone; as it came where it has no level of its own."""
+    found = _read_object(line.message) or next(
+        (match.groupdict() for known in _FORMATS if (match := known.match(line.message))), None
+    )
+    return line if found is None else replace(line, severity=found["level"].lower(), message=found["text"])
+
+
+def _read_object(message: str) -> Mapping[str, str] | None:
+    if not message.startswith("{"):
+        return None
+    try:
+        fields = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    text = next((fields[name] for name in _WORDS if isinstance(fields.get(name), str)), None)
+    level = fields.get("level")
+    return {"level": level, "text": text} if isinstance(level, str) and text is not None else None
