@@ -1,4 +1,4 @@
-"""A local server that speaks OpenAI's chat completions, for what a test wants it to say."""
+"""A local server that speaks OpenAI's Responses API, for what a test wants it to say."""
 
 from __future__ import annotations
 
@@ -17,18 +17,25 @@ GOOD_MEMO: dict[str, Any] = {
     "find_out_first": ["Where wages are paid."],
     "risks": ["Funds may be exempt under CPLR 5205(l)."],
 }
-USAGE = {"prompt_tokens": 400, "completion_tokens": 100, "total_tokens": 500}
+USAGE = {"input_tokens": 400, "output_tokens": 100, "total_tokens": 500}
 
 
-def completion(content: object, **changed: object) -> dict[str, Any]:
-    """A chat completion as OpenAI sends it, with other fields put in or over it."""
-    message = {"role": "assistant", "content": content, "refusal": None}
+def response(content: object, *, refusal: str | None = None, **changed: object) -> dict[str, Any]:
+    """A response as OpenAI sends it, with other fields put in or over it."""
+    part = {"type": "output_text", "text": content, "annotations": []}
+    if refusal is not None:
+        part = {"type": "refusal", "refusal": refusal}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
     whole: dict[str, Any] = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1764547200,
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1764547200,
+        "status": "completed",
         "model": "local",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "output": [message],
+        "parallel_tool_calls": False,
+        "tool_choice": "none",
+        "tools": [],
         "usage": USAGE,
     }
     return {**whole, **changed}
@@ -51,7 +58,7 @@ Speak = Callable[[dict[str, Any]], Said]
 class OpenAIServer:
     """`requests` are the bodies as text, `headers` theirs; `most_at_once` is the peak of requests under way."""
 
-    speak: Speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+    speak: Speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
     base_url: str = ""
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -61,7 +68,7 @@ class OpenAIServer:
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator[OpenAIServer]:
         app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_post("/v1/responses", self._answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,4 +1,7 @@
-"""Asks a language model one question and gets text that should fit a JSON schema. Raises SourceError("OpenAI", …).
+"""Asks a language model one question through OpenAI's Responses API. Raises SourceError("OpenAI", …).
+
+The answer should fit the strict schema of a type; its reader checks whether it does. Nothing is stored at the service,
+and no hosted tool is offered to the model.
 
 The SDK is imported with the first question: it costs half a second that a process without a key need not pay.
 """
@@ -7,20 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.domain import model_prices
 from services.domain.errors import SourceError
+from services.domain.model_prices import Usage
 from services.domain.secrets import Secret, without_own_secrets
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAIError
-    from openai.types.chat import ChatCompletionMessageParam
-    from openai.types.shared_params import ResponseFormatJSONSchema
 
 
 SOURCE = "OpenAI"
@@ -32,14 +35,6 @@ Again = Callable[[SourceError], Awaitable[bool]]
 
 async def _always(_: SourceError) -> bool:
     return True
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens as the service counts them, for which it wants money."""
-
-    input_tokens: int
-    output_tokens: int
 
 
 @dataclass(frozen=True)
@@ -56,13 +51,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """`schema` is a JSON schema of OpenAI's strict subset: all fields required, no others allowed."""
+    """`answer_type` gives the strict schema: its fields are all required, and no others are allowed."""
 
     instructions: str
     text: str
-    schema_name: str
-    schema: Mapping[str, Any]
+    answer_type: type[BaseModel]
     max_output_tokens: int
+
+    @property
+    def most_tokens(self) -> Usage:
+        """More than the question can use."""
+        letters = len(self.instructions) + len(self.text) + len(str(self.answer_type.model_json_schema()))
+        return model_prices.most_tokens(letters, self.max_output_tokens)
 
 
 class OpenAIClient:
@@ -118,21 +118,15 @@ class OpenAIClient:
             self._sdk = None
 
     async def _post(self, question: Question) -> bytes:
-        messages: list[ChatCompletionMessageParam] = [
-            {"role": "system", "content": without_own_secrets(question.instructions)},
-            {"role": "user", "content": without_own_secrets(question.text)},
-        ]
-        answer_format: ResponseFormatJSONSchema = {
-            "type": "json_schema",
-            "json_schema": {"name": question.schema_name, "strict": True, "schema": dict(question.schema)},
-        }
-        raw = await self._client().chat.completions.with_raw_response.create(
+        raw = await self._client().responses.with_raw_response.parse(
             model=self.model,
-            messages=messages,
-            response_format=answer_format,
-            max_completion_tokens=question.max_output_tokens,
+            instructions=without_own_secrets(question.instructions),
+            input=without_own_secrets(question.text),
+            text_format=question.answer_type,
+            max_output_tokens=question.max_output_tokens,
+            store=False,
         )
-        return bytes(raw.http_response.content)
+        return bytes(raw.http_response.content)  # read here: the SDK itself checks nothing of what comes
 
     def _client(self) -> AsyncOpenAI:
         if self._sdk is None:
@@ -201,43 +195,51 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
-class _Message(_Part):
-    content: str | None = None
+class _Content(_Part):
+    type: str
+    text: str | None = None
     refusal: str | None = None
 
 
-class _Choice(_Part):
-    message: _Message
-    finish_reason: str | None = None
+class _Item(_Part):
+    type: str
+    content: list[_Content] | None = None
 
 
 class _Usage(_Part):
-    prompt_tokens: _Count
-    completion_tokens: _Count
+    input_tokens: _Count
+    output_tokens: _Count
 
 
-class _Completion(_Part):
-    """The part of a chat completion that we use. The SDK itself checks nothing of what comes."""
+class _Incomplete(_Part):
+    reason: str | None = None
 
-    choices: Annotated[list[_Choice], Field(min_length=1)]
+
+class _Response(_Part):
+    """The part of a response that we use."""
+
+    object: Literal["response"]
+    status: str | None = None
+    output: list[_Item]
     usage: _Usage | None = None
+    incomplete_details: _Incomplete | None = None
 
 
 def _read(body: bytes) -> Answer:
     try:
-        completion = _Completion.model_validate_json(body[:MAX_ANSWER_BYTES])  # what is longer is no JSON any more
+        response = _Response.model_validate_json(body[:MAX_ANSWER_BYTES])  # what is longer is no JSON any more
     except ValidationError:
         raise SourceError(SOURCE, "its answer cannot be understood", outcome_unknown=True) from None
-    used = completion.usage
-    usage = Usage(used.prompt_tokens, used.completion_tokens) if used else None
-    choice = completion.choices[0]
-    if choice.message.refusal:
+    used = response.usage
+    usage = Usage(used.input_tokens, used.output_tokens) if used else None
+    parts = [part for item in response.output if item.type == "message" for part in item.content or ()]
+    if any(part.refusal for part in parts):
         return Answer(None, "the model declined", usage)
-    if choice.finish_reason == "length":
-        return Answer(None, "the answer was cut off", usage)
-    if choice.finish_reason == "content_filter" or not choice.message.content:
-        return Answer(None, "the answer is empty", usage)
-    return Answer(choice.message.content, None, usage)
+    if response.status == "incomplete":
+        why = response.incomplete_details.reason if response.incomplete_details else None
+        return Answer(None, "the answer is empty" if why == "content_filter" else "the answer was cut off", usage)
+    text = "".join(part.text or "" for part in parts if part.type == "output_text")
+    return Answer(text, None, usage) if text else Answer(None, "the answer is empty", usage)
 
 
 def _no_answer(within_s: float) -> SourceError:

@@ -13,17 +13,15 @@ from pydantic import Field, PositiveInt, SecretStr, field_validator
 
 from services.clients.openai import OpenAIClient
 from services.domain.intake import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
+from services.domain.model_prices import DEFAULT_MODEL, Prices, prices_of
 from services.domain.secrets import Secret
 from services.domain.services import WorkerType
 from services.enforcement_worker.handler import assess_batch, queue_review_if_due, review_due
-from services.enforcement_worker.memo_jobs import NO_KEY, NO_PRICES, Prices, write_memos, write_no_memos
+from services.enforcement_worker.memo_jobs import NO_KEY, NO_PRICES, write_memos, write_no_memos
 from services.job_queue.jobs import Handler
 from services.job_queue.process import MaintenanceTask, run_worker
 from services.job_queue.worker import WorkerSettings
 from services.process import read_or_exit
-
-DEFAULT_MODEL = "gpt-4o-mini"
-DEFAULT_PRICES = Prices(Decimal("0.15"), Decimal("0.60"))  # of that model, OpenAI's list in 2025
 
 REVIEW_EVERY_S = 600.0  # how often it checks whether an assessment is due
 ATTEMPT_TIMEOUT_S, MAX_RETRIES = 30.0, 2  # of one question to the model
@@ -58,9 +56,7 @@ class EnforcementSettings(WorkerSettings):
     @property
     def prices(self) -> Prices | None:
         """None while the prices of a configured model are unknown."""
-        if self.openai_input_usd_per_mtok is not None and self.openai_output_usd_per_mtok is not None:
-            return Prices(self.openai_input_usd_per_mtok, self.openai_output_usd_per_mtok)
-        return DEFAULT_PRICES if self.openai_model == DEFAULT_MODEL else None
+        return prices_of(self.openai_model, self.openai_input_usd_per_mtok, self.openai_output_usd_per_mtok)
 
 
 def main() -> int:

@@ -102,9 +102,6 @@ class Memo(BaseModel):
     risks: Annotated[list[Item], AfterValidator(_few)]
 
 
-SCHEMA: dict[str, Any] = Memo.model_json_schema()
-
-
 def read_memo(answer: str) -> Memo:
     """The memo in the model's answer. Raises RefusedAnswerError."""
     if len(answer) > MAX_ANSWER:

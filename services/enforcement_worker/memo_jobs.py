@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
-from services.clients.openai import SOURCE, Answer, OpenAIClient, Question, Usage
+from services.clients.openai import SOURCE, Answer, OpenAIClient, Question
 from services.clients.postgres.enforcement import (
     MemoAnswer,
     WantedMemo,
@@ -29,33 +29,10 @@ from services.clients.postgres.enforcement import (
 from services.clients.postgres.pool import Database
 from services.clients.postgres.worker import ClaimedJob
 from services.domain.errors import SourceError
+from services.domain.model_prices import Prices
 from services.domain.services import WorkerType
-from services.enforcement_worker.memo import INSTRUCTIONS, SCHEMA, RefusedAnswerError, read_memo
+from services.enforcement_worker.memo import INSTRUCTIONS, Memo, RefusedAnswerError, read_memo
 from services.job_queue.jobs import OutsideError, Result, batch_of
-
-MTOK = 1_000_000
-_MICRO_DOLLAR = Decimal("0.000001")
-_LETTERS_A_TOKEN = 2  # English has about four: an estimate that is never too low
-_OVERHEAD_TOKENS = 100  # roles and separators
-
-
-@dataclass(frozen=True)
-class Prices:
-    """US dollars for a million tokens."""
-
-    input_usd_per_mtok: Decimal
-    output_usd_per_mtok: Decimal
-
-    def cost_of(self, usage: Usage) -> Decimal:
-        """Rounded up to a millionth of a dollar. Cached input is counted in full, so the bill may be lower."""
-        exact = usage.input_tokens * self.input_usd_per_mtok + usage.output_tokens * self.output_usd_per_mtok
-        return (exact / MTOK).quantize(_MICRO_DOLLAR, rounding=ROUND_UP)
-
-
-def most_tokens(question: Question) -> Usage:
-    """More than the question can use."""
-    letters = len(question.instructions) + len(question.text) + len(str(question.schema))
-    return Usage(letters // _LETTERS_A_TOKEN + _OVERHEAD_TOKENS, question.max_output_tokens)
 
 
 @dataclass
@@ -149,7 +126,7 @@ class _Asking:
             if self._note or self._failure:
                 return
             question = _question_about(wanted)
-            most = self._prices.cost_of(most_tokens(question))
+            most = self._prices.cost_of(question.most_tokens)
             if not self._budget.reserve(most):
                 self._note = NO_BUDGET
                 return
@@ -226,7 +203,7 @@ class _Asking:
         return {"written": written, "refused": refused, "left": left, "cost_usd": str(self._cost), **note}
 
     async def _store(self, wanted: WantedMemo, answer: Answer, question: Question, most: Decimal) -> None:
-        usage = answer.usage or most_tokens(question)  # one that tells no usage is taken to have used all it could
+        usage = answer.usage or question.most_tokens  # one that tells no usage is taken to have used all it could
         cost = self._prices.cost_of(usage)
         self._budget.settle(most, cost)
         self._cost += cost
@@ -244,7 +221,7 @@ def _log_missing(why: str) -> None:
 
 def _question_about(wanted: WantedMemo) -> Question:
     facts = json.dumps(wanted.facts, sort_keys=True)
-    return Question(INSTRUCTIONS, facts, "strategy_memo", SCHEMA, MAX_OUTPUT_TOKENS)
+    return Question(INSTRUCTIONS, facts, Memo, MAX_OUTPUT_TOKENS)
 
 
 def _memo_or_why(answer: Answer) -> tuple[Mapping[str, Any] | None, str | None]:

@@ -23,27 +23,45 @@ _TOKENS_IN, _TOKENS_OUT = 400, 100
 
 
 def build_router() -> APIRouter:
-    """`POST /openai/v1/chat/completions`, in the shape of OpenAI's API reference; 401 for another key than `KEY`."""
+    """`POST /openai/v1/responses`, in the shape of OpenAI's API reference; 401 for another key than `KEY`."""
     router = APIRouter(prefix=PATH)
 
-    @router.post("/chat/completions")
-    async def complete(
+    @router.post("/responses")
+    async def respond(
         body: Annotated[dict[str, Any], Body()], authorization: Annotated[str, Header()] = ""
     ) -> dict[str, Any]:
         if authorization != f"Bearer {KEY}":
             raise HTTPException(401, "Incorrect API key provided")
-        message = {"role": "assistant", "content": json.dumps(_MEMO), "refusal": None}
-        return {
-            "id": f"chatcmpl-{uuid.uuid4().hex}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": body.get("model", "sandbox"),
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
-            "usage": {
-                "prompt_tokens": _TOKENS_IN,
-                "completion_tokens": _TOKENS_OUT,
-                "total_tokens": _TOKENS_IN + _TOKENS_OUT,
-            },
-        }
+        return response(json.dumps(_MEMO), model=str(body.get("model", "sandbox")))
 
     return router
+
+
+def response(text: str, *, model: str) -> dict[str, Any]:
+    """A whole response with this text."""
+    content = {"type": "output_text", "text": text, "annotations": []}
+    message = {
+        "id": f"msg_{uuid.uuid4().hex}",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [content],
+    }
+    return {
+        "id": f"resp_{uuid.uuid4().hex}",
+        "object": "response",
+        "created_at": int(time.time()),
+        "status": "completed",
+        "model": model,
+        "output": [message],
+        "parallel_tool_calls": False,
+        "tool_choice": "none",
+        "tools": [],
+        "usage": {
+            "input_tokens": _TOKENS_IN,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": _TOKENS_OUT,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": _TOKENS_IN + _TOKENS_OUT,
+        },
+    }

@@ -16,7 +16,7 @@ from services.clients.postgres.pool import Connection
 from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, RunningProcess, Spawn
-from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, completion
+from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, response
 
 API_KEY = "df_dev_CANARYAPIKEY"
 OPENAI_KEY = "sk-CANARYOPENAIKEY"
@@ -178,7 +178,7 @@ _MISLED: tuple[dict[str, str], ...] = (
 
 
 def _hostile(_: dict[str, Any]) -> Said:
-    return Said(completion(json.dumps({**GOOD_MEMO, "summary": "CANARYMODEL owes 5", "CANARYSERVICE": 1})))
+    return Said(response(json.dumps({**GOOD_MEMO, "summary": "CANARYMODEL owes 5", "CANARYSERVICE": 1})))
 
 
 async def _plant_in_requests(client: httpx.AsyncClient) -> None:

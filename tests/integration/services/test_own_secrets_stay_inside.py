@@ -20,7 +20,8 @@ from services.clients.pagers.webhook import Webhooks
 from services.clients.slack import SlackClient
 from services.domain.messages import Page
 from services.domain.secrets import Secret, remember_secrets
-from tests.openai_server import OpenAIServer, Said, completion
+from services.enforcement_worker.memo import Memo
+from tests.openai_server import OpenAIServer, Said, response
 from tests.outside import Mailbox, Phone
 from tests.outside import mailbox as mailbox
 from tests.outside import phone as phone
@@ -106,13 +107,14 @@ async def test_mail(mailbox: Mailbox) -> None:
 
 async def test_model_prompt() -> None:
     async with OpenAIServer().serve() as server:
-        server.speak = lambda _: Said(completion("{}"))
+        server.speak = lambda _: Said(response("{}"))
         client = OpenAIClient(api_key=Secret("k"), base_url=server.base_url, model="m", timeout_s=20.0, max_retries=0)
-        await client.ask(Question(TEXT, TEXT, "thing", {"type": "object"}, max_output_tokens=5))
+        await client.ask(Question(TEXT, TEXT, Memo, max_output_tokens=5))
         await client.aclose()
 
-    for message in json.loads(server.requests[0])["messages"]:
-        assert is_clean(message["content"])
+    sent = json.loads(server.requests[0])
+    assert is_clean(sent["instructions"])
+    assert is_clean(sent["input"])
 
 
 def test_error_of_the_api() -> None:

@@ -9,14 +9,26 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 
-from services.clients.openai import Answer, OpenAIClient, Question, Usage
+from services.clients.openai import Answer, OpenAIClient, Question
 from services.domain.errors import SourceError
+from services.domain.model_prices import Usage
 from services.domain.secrets import Secret
-from tests.openai_server import OpenAIServer, Said, completion
+from tests.openai_server import OpenAIServer, Said, response
 
 KEY = "sk-canary-key"
-QUESTION = Question("Be brief.", '{"a": 1}', "thing", {"type": "object"}, max_output_tokens=50)
+
+
+class Thing(BaseModel):
+    """What is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    a: int
+
+
+QUESTION = Question("Be brief.", '{"a": 1}', Thing, max_output_tokens=50)
 
 
 @pytest.fixture
@@ -36,49 +48,59 @@ async def ask(server: OpenAIServer, *, timeout_s: float = 20.0, max_retries: int
 
 
 async def test_asks_for_structured_output_and_counts_tokens(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(completion("{}"))
+    server.speak = lambda _: Said(response("{}"))
 
     answer = await ask(server)
 
     assert answer == Answer("{}", None, Usage(400, 100))
-    assert json.loads(server.requests[0]) == {
+    sent = json.loads(server.requests[0])
+    schema = sent.pop("text")["format"]
+    assert sent == {
         "model": "m-1",
-        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": '{"a": 1}'}],
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "thing", "strict": True, "schema": {"type": "object"}},
-        },
-        "max_completion_tokens": 50,
+        "instructions": "Be brief.",
+        "input": '{"a": 1}',
+        "max_output_tokens": 50,
+        "store": False,
     }
+    assert (schema["type"], schema["name"], schema["strict"]) == ("json_schema", "Thing", True)
+    assert schema["schema"]["required"] == ["a"]
+    assert schema["schema"]["additionalProperties"] is False
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
 
 
-def _choice(**changed: object) -> list[dict[str, Any]]:
-    message = {"role": "assistant", "content": "{}", "refusal": None, **changed}
-    finish = message.pop("finish_reason", "stop")
-    return [{"index": 0, "message": message, "finish_reason": finish}]
-
-
 @pytest.mark.parametrize(
-    ("choices", "why"),
+    ("body", "why"),
     [
-        (_choice(refusal="I cannot"), "the model declined"),
-        (_choice(finish_reason="length"), "the answer was cut off"),
-        (_choice(finish_reason="content_filter"), "the answer is empty"),
-        (_choice(content=None), "the answer is empty"),
-        (_choice(content=""), "the answer is empty"),
+        (response("{}", refusal="I cannot"), "the model declined"),
+        (
+            response("{", status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
+            "the answer was cut off",
+        ),
+        (
+            response("{", status="incomplete", incomplete_details={"reason": "content_filter"}),
+            "the answer is empty",
+        ),
+        (response(""), "the answer is empty"),
+        (response("{}", output=[]), "the answer is empty"),
+        (response("{}", output=[{"id": "rs_1", "type": "reasoning", "summary": []}]), "the answer is empty"),
     ],
 )
 async def test_an_answer_without_usable_text_is_paid_for_all_the_same(
-    server: OpenAIServer, choices: list[dict[str, Any]], why: str
+    server: OpenAIServer, body: dict[str, Any], why: str
 ) -> None:
-    server.speak = lambda _: Said(completion("", choices=choices))
+    server.speak = lambda _: Said(body)
 
     assert await ask(server) == Answer(None, why, Usage(400, 100))
 
 
+async def test_text_that_does_not_fit_the_schema_is_left_to_its_reader(server: OpenAIServer) -> None:
+    server.speak = lambda _: Said(response("no JSON"))
+
+    assert await ask(server) == Answer("no JSON", None, Usage(400, 100))
+
+
 async def test_usage_that_is_not_reported_is_unknown(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(completion("{}", usage=None))
+    server.speak = lambda _: Said(response("{}", usage=None))
 
     assert await ask(server) == Answer("{}", None, None)
 
@@ -92,13 +114,13 @@ async def test_usage_that_is_not_reported_is_unknown(server: OpenAIServer) -> No
         "[]",
         "null",
         {},
-        completion("{}", choices=[]),
-        completion("{}", choices="many"),
-        completion({"an": "object"}),
-        completion("{}", usage={"prompt_tokens": -1, "completion_tokens": 1}),
-        completion("{}", usage={"prompt_tokens": "400", "completion_tokens": 1}),
-        completion("{}", usage={"prompt_tokens": 10**12, "completion_tokens": 1}),
-        completion("x" * 1_100_000),
+        response("{}", output=None),
+        response("{}", output="many"),
+        response({"an": "object"}),
+        response("{}", usage={"input_tokens": -1, "output_tokens": 1}),
+        response("{}", usage={"input_tokens": "400", "output_tokens": 1}),
+        response("{}", usage={"input_tokens": 10**12, "output_tokens": 1}),
+        response("x" * 1_100_000),
     ],
     ids=lambda body: str(body)[:40],
 )
@@ -138,7 +160,7 @@ async def test_reports_why_without_the_key_or_the_question(
 
 async def test_tries_again_what_may_pass(server: OpenAIServer) -> None:
     busy = Said({}, status=429, headers={"Retry-After": "0.01"})
-    replies = iter([Said({}, status=503), busy, Said(completion("{}"))])
+    replies = iter([Said({}, status=503), busy, Said(response("{}"))])
     server.speak = lambda _: next(replies)
 
     assert (await ask(server, max_retries=2)).text == "{}"
@@ -155,7 +177,7 @@ async def test_does_not_try_again_what_cannot_pass(server: OpenAIServer) -> None
 
 
 async def test_gives_up_on_a_service_that_reports_nothing(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(completion("{}"), after_s=60)
+    server.speak = lambda _: Said(response("{}"), after_s=60)
 
     with pytest.raises(SourceError, match=r"no answer within 0\.3 s") as told:
         await ask(server, timeout_s=0.3)

@@ -15,12 +15,13 @@ import pytest
 
 from services.clients.openai import OpenAIClient
 from services.clients.postgres.pool import Connection, Database
+from services.domain.model_prices import Prices
 from services.domain.secrets import Secret
 from services.enforcement_worker.handler import assess_batch
-from services.enforcement_worker.memo_jobs import Prices, write_memos
+from services.enforcement_worker.memo_jobs import write_memos
 from services.job_queue.jobs import Failed, OutsideError, Result, failure_of
 from tests.integration.services.enforcement_worker.conftest import StoreBatch, job_for
-from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, completion
+from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, response
 from tests.outside import until
 
 PRICES = Prices(Decimal("0.15"), Decimal("0.60"))
@@ -135,7 +136,7 @@ async def test_nothing_of_a_person_or_a_case_reaches_the_service(
     figures = ("7311", "7,311", "2021", "03-17", "1208", "1,208", "2022-05", "05-06", batch_id)
     assert [word for word in (*planted, "Ignore all", *figures) if word in everything] == []
     assert "less than half of the judgment" in sent
-    assert json.loads(json.loads(sent)["messages"][1]["content"])["county"] == "unknown"
+    assert json.loads(json.loads(sent)["input"])["county"] == "unknown"
 
 
 async def test_what_the_model_reports_changes_no_figure(
@@ -150,7 +151,7 @@ async def test_what_the_model_reports_changes_no_figure(
     with pytest.raises(OutsideError):
         await run(batch_id)
     without = await rows(as_owner, figures)
-    server.speak = lambda _: Said(completion(json.dumps({**GOOD_MEMO, "actions": ["settlement", "wait"]})))
+    server.speak = lambda _: Said(response(json.dumps({**GOOD_MEMO, "actions": ["settlement", "wait"]})))
 
     assert (await run(batch_id))["written"] == 1
 
@@ -169,7 +170,7 @@ async def test_what_the_model_reports_changes_no_figure(
 async def test_an_answer_that_is_no_memo_is_refused_and_paid(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer, content: str, why: str
 ) -> None:
-    server.speak = lambda _: Said(completion(content))
+    server.speak = lambda _: Said(response(content))
 
     result = await run(await store_batch({}))
 
@@ -181,7 +182,7 @@ async def test_an_answer_that_is_no_memo_is_refused_and_paid(
 async def test_what_was_refused_is_asked_for_again_but_not_for_ever(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said(completion("no"))
+    server.speak = lambda _: Said(response("no"))
     batch_id = await store_batch({})
     for _ in range(5):
         await run(batch_id)
@@ -210,12 +211,12 @@ async def test_a_service_that_fails_fails_the_job_and_no_figure(
 async def test_memos_that_came_before_it_failed_are_kept_and_the_rest_asked_for_again(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
+    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
     batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
     with pytest.raises(OutsideError):
         await run(batch_id, in_flight=1)
     kept = await rows(as_owner, "SELECT count(*) FROM enforcement.memos WHERE status = 'written'")
-    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
 
     result = await run(batch_id)
 
@@ -227,13 +228,13 @@ async def test_a_repeated_job_has_what_is_left_of_its_budget(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     """Three questions of 0.00012 dollars each were answered before it failed; the next may cost up to 0.0008."""
-    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
+    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
     batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
     query = "INSERT INTO ops.job_queue (job_type) VALUES ('enforcement_memos') RETURNING id::text"
     [(job_id,)] = await rows(as_owner, query)
     with pytest.raises(OutsideError):
         await run(batch_id, in_flight=1, budget_usd="0.00150", job_id=job_id)
-    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
 
     again = await run(batch_id, in_flight=1, budget_usd="0.00110", job_id=job_id)
 
@@ -242,7 +243,7 @@ async def test_a_repeated_job_has_what_is_left_of_its_budget(
 
 
 async def test_no_more_are_asked_at_once_than_allowed(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)), after_s=0.05)
+    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), after_s=0.05)
 
     result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=3)
 
@@ -271,7 +272,7 @@ async def test_the_most_promising_cases_come_first(run: Run, store_batch: StoreB
 
     await run(batch_id, in_flight=1)
 
-    owed = [json.loads(json.loads(sent)["messages"][1]["content"])["owed"] for sent in server.requests]
+    owed = [json.loads(json.loads(sent)["input"])["owed"] for sent in server.requests]
     assert owed == ["above 100,000", "below 1,000"]
 
 
@@ -290,7 +291,7 @@ async def test_a_memo_that_another_worker_asks_for_is_left_to_it(
     assert len(server.requests) == 1
 
 
-LATE = Said(completion(json.dumps(GOOD_MEMO)), after_s=60)
+LATE = Said(response(json.dumps(GOOD_MEMO)), after_s=60)
 TWO_QUESTIONS = "0.0017"  # each may cost up to about 0.0008 dollars
 
 
@@ -325,7 +326,7 @@ async def test_what_a_killed_worker_had_set_aside_is_spent(
     await until(lambda: len(server.requests) == 2)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    server.speak = lambda _: Said(completion(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
 
     again = await run(batch_id, budget_usd=TWO_QUESTIONS, job_id=job_id)
 
@@ -336,7 +337,7 @@ async def test_what_the_service_surely_did_not_do_costs_nothing(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     replies = iter([Said({}, status=503), Said({}, status=429, headers={"Retry-After": "0.01"})])
-    server.speak = lambda _: next(replies, Said(completion(json.dumps(GOOD_MEMO))))
+    server.speak = lambda _: next(replies, Said(response(json.dumps(GOOD_MEMO))))
 
     result = await run(await store_batch({}), budget_usd="0.0009", max_retries=2)
 
@@ -350,7 +351,7 @@ async def test_a_question_that_the_service_refuses_costs_only_its_own_memo(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     """Its content filter, say: the same words are refused each time, and the others are not."""
-    good = Said(completion(json.dumps(GOOD_MEMO)))
+    good = Said(response(json.dumps(GOOD_MEMO)))
     server.speak = lambda _: Said({}, status=400) if len(server.requests) == 2 else good
 
     result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)

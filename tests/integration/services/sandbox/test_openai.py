@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from services.clients.openai import OpenAIClient, Question
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
-from services.enforcement_worker.memo import INSTRUCTIONS, SCHEMA, read_memo
+from services.enforcement_worker.memo import INSTRUCTIONS, Memo, read_memo
 from services.sandbox import openai
 from services.sandbox.web_server import WebServer
 
-QUESTION = Question(INSTRUCTIONS, "{}", "memo", SCHEMA, max_output_tokens=500)
+QUESTION = Question(INSTRUCTIONS, "{}", Memo, max_output_tokens=500)
 
 
 @pytest.fixture

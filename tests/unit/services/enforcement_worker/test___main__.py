@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from services.domain.model_prices import Prices
 from services.enforcement_worker.__main__ import EnforcementSettings
-from services.enforcement_worker.memo_jobs import Prices
 
 
 def settings(**given: str) -> EnforcementSettings:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.enforcement_worker.memo import SCHEMA, RefusedAnswerError, read_memo
+from services.enforcement_worker.memo import Memo, RefusedAnswerError, read_memo
 
 GOOD: dict[str, Any] = {
     "summary": "Serve an information subpoena under CPLR 5224(a)(3), then restrain the account (CPLR 5222).",
@@ -95,8 +95,10 @@ def test_whatever_comes_is_a_memo_or_refused_without_being_quoted(raw: str) -> N
 
 def test_the_schema_is_of_the_strict_subset() -> None:
     """All fields required, no others allowed, and none of the keywords that strict mode does not know."""
-    assert SCHEMA["required"] == list(GOOD)
-    assert SCHEMA["additionalProperties"] is False
-    assert not {"maxLength", "minLength", "maxItems", "pattern", "default"} & set(json.dumps(SCHEMA).split('"'))
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    jsonschema.validate(GOOD, SCHEMA)
+    schema = Memo.model_json_schema()
+
+    assert schema["required"] == list(GOOD)
+    assert schema["additionalProperties"] is False
+    assert not {"maxLength", "minLength", "maxItems", "pattern", "default"} & set(json.dumps(schema).split('"'))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(GOOD, schema)

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.clients.openai import Question, Usage
-from services.enforcement_worker.memo_jobs import Budget, Prices, most_tokens
+from services.clients.openai import Question
+from services.domain.model_prices import Prices, Usage
+from services.enforcement_worker.memo import Memo
+from services.enforcement_worker.memo_jobs import Budget
 
 PRICES = Prices(Decimal("0.15"), Decimal("0.60"))
 costs = st.decimals(min_value="0", max_value="0.2", places=6)
@@ -47,7 +49,7 @@ def test_a_question_without_an_answer_stays_reserved() -> None:
 
 
 def test_estimates_more_tokens_than_english_has() -> None:
-    question = Question("word " * 400, "word " * 400, "name", {}, 900)
+    question = Question("word " * 400, "word " * 400, Memo, 900)
 
-    assert most_tokens(question).input_tokens > 800
-    assert most_tokens(question).output_tokens == 900
+    assert question.most_tokens.input_tokens > 800
+    assert question.most_tokens.output_tokens == 900
