@@ -15,6 +15,7 @@ from playbooks import doctor, env, health, preflight, prod_gate, verify
 from playbooks.checks import checkout, golden_path, heartbeats, logs, oncall, sha
 from playbooks.checks import queue as claiming
 from playbooks.checks.settings import DISABLED_BY, Group
+from playbooks.log_patterns import PATTERNS_BY_NAME
 from playbooks.recent_changes import LOOK_BACK, Facts
 from services.clients import git
 from services.clients.dragonfly_api.client import DragonflyApi
@@ -110,7 +111,7 @@ def _same_again(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:
 
 
 async def gather_sha(world: World) -> sha.Facts:
-    seen = await _read_running(world)
+    seen = await _read_running(world, with_commits=True)
     return sha.Facts(
         as_of=seen.beats.as_of or datetime.now(UTC),
         stale_after=world.settings.stale_after,
@@ -122,7 +123,7 @@ async def gather_sha(world: World) -> sha.Facts:
 
 async def gather_verify(world: World, targets: Sequence[Service], wanted_sha: str | None) -> verify.Facts:
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(_read_running(world))
+        running = group.create_task(_read_running(world, with_commits=True))
         intake = group.create_task(world.ask_api(DragonflyApi.read_intake_health))
     seen = running.result()
     return verify.Facts(
@@ -208,13 +209,16 @@ class _Running:
     beats: _Beats
 
 
-async def _read_running(world: World) -> _Running:
+async def _read_running(world: World, *, with_commits: bool = False) -> _Running:
+    """`with_commits`: also of workers that tell it in their logs only, which takes further requests."""
     async with asyncio.TaskGroup() as group:
         services = group.create_task(world.railway_services())
         api = group.create_task(world.api_health())
         reading = group.create_task(world.read(read_heartbeats))
-    replicas = world.expected_replicas(services.result())
-    return _Running(services.result(), replicas, api.result(), _Beats.of(reading.result()))
+    replicas, beats = world.expected_replicas(services.result()), reading.result()
+    if with_commits and not isinstance(beats, Unavailable):
+        beats = await world.with_commits(beats)
+    return _Running(services.result(), replicas, api.result(), _Beats.of(beats))
 
 
 def _clock(queue: QueueSnapshot | Unavailable, server: ServerFacts | Unavailable) -> datetime:
@@ -238,9 +242,10 @@ async def gather_logs(
     async with asyncio.TaskGroup() as group:
         read = {service: group.create_task(_read_lines(world, service, states, earlier)) for service in services}
         due = group.create_task(read_due(world))
-    now = datetime.now(UTC)
+    now, patterns = datetime.now(UTC), PATTERNS_BY_NAME[world.system.log_patterns]
+    dues, known = due.result(), {service: _known(states, service) for service in services}
     return [
-        logs.Facts(service, read[service].result(), now, due.result()[service], state=_known(states, service))
+        logs.Facts(service, read[service].result(), now, dues[service], state=known[service], patterns=patterns)
         for service in services
     ]
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -14,6 +15,7 @@ from bot.admission import Admission, PublicAnswers
 from bot.config.environment import ApiSettings, DatabaseSettings, RailwaySettings, Settings, SlackSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule
+from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
@@ -26,17 +28,21 @@ from services.domain.database import ConnectionUse, MigrationStatus, ServerFacts
 from services.domain.deployments import (
     ServiceAct,
     ServiceState,
+    find_state,
     with_journal,
 )
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.health import ApiHealth, BotState
 from services.domain.jobs import (
+    Heartbeat,
+    HeartbeatReading,
     QueueSnapshot,
 )
 from services.domain.oncall import Absent, KnownOverrides, Override, Schedule
 from services.domain.runs import Lock
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK, CommitSource, System
 
 if TYPE_CHECKING:
     from services.clients.slack import SlackClient
@@ -223,6 +229,8 @@ def _place(error: Exception) -> str:
 
 
 JOURNAL_PATIENCE_S = 1.0  # what Railway said does not wait longer for what our journal adds to it
+RECOGNITION_PATIENCE_S = 2.0  # nor does what the API says wait longer to be known as one system's
+BANNERS = 200  # starts of one deployment's replicas, crash loops included
 ACTS = 10  # of each service: more than two hours hold
 
 
@@ -266,6 +274,7 @@ class World:
         self._sources = Sources(settings.source_timeout_s)
         self._replicas = ReplicaMemory()
         self._overrides = OverrideMemory()
+        self._commits: dict[str, str] = {}  # by worker id, which belongs to one process
         self._acts: Sequence[ServiceAct] = ()
         self.questions, self.plans, self.decisions = Admission(), Admission(), Admission(at_once=8, per_person=4)
         self.public_answers = PublicAnswers(time.monotonic)
@@ -301,6 +310,50 @@ class World:
     def _name_in_file(self, slack_id: str) -> str:
         """By the on-call file; the id itself for whom it does not name."""
         return self.schedule.person_of(slack_id).name if isinstance(self.schedule, Schedule) else slack_id
+
+    @property
+    def system(self) -> System:
+        """The operated system, as the newest session of the database found it; our own before that."""
+        recognition = self.database.recognition if self.database else None
+        return recognition.nearest if recognition else RUNBOOK
+
+    async def recognized(self) -> System:
+        """The operated system. Waits a moment for the first session of the database, which looks what stands there."""
+        database = self.database
+        if database is not None and not database.is_recognized and database.away_since is None:
+            with suppress(SourceError, TimeoutError):
+                async with asyncio.timeout(RECOGNITION_PATIENCE_S):
+                    await database.open()
+        return self.system
+
+    async def with_commits(self, reading: HeartbeatReading) -> HeartbeatReading:
+        """The same with the commits of living workers that tell them in their log only; they are remembered."""
+        untold = [beat for beat in reading.rows if self._tells_in_log(beat, reading.as_of)]
+        services = {self.system.service_of_worker(beat.worker_type) for beat in untold}
+        await asyncio.gather(*(self._read_banners(service) for service in services if service is not None))
+        commits = {beat.worker_id: self._commits.get(beat.worker_id) for beat in reading.rows}
+        rows = (replace(beat, git_sha=beat.git_sha or commits[beat.worker_id]) for beat in reading.rows)
+        return replace(reading, rows=tuple(rows))
+
+    def _tells_in_log(self, beat: Heartbeat, now: datetime) -> bool:
+        service = self.system.service_of_worker(beat.worker_type)
+        known = self.system.find(service) if service is not None else None
+        if known is None or known.commit is not CommitSource.LOG_BANNER or beat.worker_id in self._commits:
+            return False
+        return beat.git_sha is None and beat.is_beating(now, self.settings.stale_after)
+
+    async def _read_banners(self, service: Service) -> None:
+        """Of the deployment that serves; the two lines are asked for apart, because work may lie between them."""
+        state = find_state(await self.railway_services(), service)
+        if state is None or isinstance(state, Unavailable) or state.current is None:
+            return
+        reads = [
+            self.ask_railway(RailwayClient.read_logs, state.current.id, limit=BANNERS, filter=f'"{words}"')
+            for words in BANNER_WORDS
+        ]
+        found = await asyncio.gather(*reads)
+        lines = [line for read in found if not isinstance(read, Unavailable) for line in read]
+        self._commits |= banner_commits(lines)
 
     async def api_health(self) -> ApiHealth | Unavailable:
         health = await self.ask_api(DragonflyApi.read_health)
@@ -399,6 +452,7 @@ class World:
         """`ask_api(DragonflyApi.read_batch, batch_id)`: what the client's method returns."""
         if self.api is None:
             return Unavailable("API", why_missing(self.settings.api))
+        self.api.system = (await self.recognized()).name
         return await self.ask("API", call(self.api, *args, **kwargs))
 
     async def ask(self, source: str, call: Coroutine[Any, Any, T]) -> T | Unavailable:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.domain.deployments import LogLine
+from services.domain.services import is_sha
 
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|WARNING|WARN|ERROR|CRITICAL|FATAL)"
 _FORMATS = tuple(
@@ -43,3 +44,19 @@ def _read_object(message: str) -> Mapping[str, str] | None:
     text = next((fields[name] for name in _WORDS if isinstance(fields.get(name), str)), None)
     level = fields.get("level")
     return {"level": level, "text": text} if isinstance(level, str) and text is not None else None
+
+
+BANNER_WORDS = ("Git SHA:", "Worker ID:")  # of the banner that a worker of `civil` writes at its start, in this order
+
+
+def banner_commits(lines: Sequence[LogLine]) -> dict[str, str]:
+    """`{worker id: commit}` by the banners among the lines; a worker whose banner tells no commit is left out."""
+    commits: dict[str, str] = {}
+    latest: dict[str | None, str] = {}  # by replica, each of which may have started more than once
+    for line in sorted(lines, key=lambda line: (line.timestamp, BANNER_WORDS[1] in line.message)):
+        name, _, value = (part.strip() for part in line.message.partition(":"))
+        if f"{name}:" == BANNER_WORDS[0]:
+            latest[line.replica_id] = value.lower()
+        elif f"{name}:" == BANNER_WORDS[1] and is_sha(latest.get(line.replica_id, "")):
+            commits[value] = latest.pop(line.replica_id)
+    return commits

@@ -33,7 +33,7 @@ from bot.views.blocks import (
 from bot.views.findings import finding_blocks, finding_data, findings_text, unavailable_answer
 from bot.views.text import code, date_token, escape, plain
 from playbooks.checks.logs import Facts
-from playbooks.log_patterns import RUNBOOK, LogPatterns
+from playbooks.log_patterns import PATTERNS_BY_NAME, RUNBOOK, LogPatterns
 from playbooks.logs import Choice, check, choose, line_key
 from playbooks.model import Finding, Status, worst
 from services.clients.railway.client import RailwayClient
@@ -340,6 +340,7 @@ async def answer_logs(request: Request, world: World) -> Answer:
         due.result()[wanted.service],
         state=state,
         is_current=current is not None and current.id == choice.deployment.id,
+        patterns=PATTERNS_BY_NAME[world.system.log_patterns],
     )
     privacy = None if is_raw else world.settings.log_privacy
     # Masking takes its time.

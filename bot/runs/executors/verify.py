@@ -55,22 +55,27 @@ class ShaReported(Watch[VerifySha]):
     async def observe(self) -> Sight:
         if self._step.service.worker_type is None:
             return await self._check_api()
-        beats = await fresh_beats(self._tools, self._step.service)
+        beats = await fresh_beats(self._tools, self._step.service, with_commits=True)
         return beats if isinstance(beats, Unknown) else self._judge([beat.git_sha for beat in beats])
 
     async def _check_api(self) -> Sight:
         health = await self._tools.world.api_health()
         if isinstance(health, Unavailable):
             return Unknown(str(health))
+        if health.git_sha is None:
+            return Done("the API does not tell its commit", proved=False)
         return self._judge([health.git_sha])
 
     def _judge(self, reported: Sequence[str | None]) -> Sight:
         short = self._step.service.short
         if not reported:
             return Waiting(f"no {short} worker has beaten since")
-        other = [sha for sha in reported if sha is None or not same_sha(sha, self._step.sha)]
+        told = [sha for sha in reported if sha is not None]
+        other = [sha for sha in told if not same_sha(sha, self._step.sha)]
         if other:
             return Waiting(f"{len(other)} of {len(reported)} report {short_sha(other[0])}")
+        if len(told) < len(reported):
+            return Unknown(f"{len(reported) - len(told)} of {len(reported)} {short} do not tell their commit")
         return Done(f"{short} reports {short_sha(self._step.sha)}", {"sha": self._step.sha, "reports": len(reported)})
 
 
@@ -115,16 +120,19 @@ class ApiHealthy(Watch[VerifyApiHealth]):
         return Waiting(f"the API answers {health.status} (HTTP {health.http_status})")
 
 
-async def fresh_beats(tools: Tools, service: Service) -> list[Heartbeat] | Unknown:
+async def fresh_beats(tools: Tools, service: Service, *, with_commits: bool = False) -> list[Heartbeat] | Unknown:
     """The service's workers that have beaten since the last act on it, and have not said goodbye or missed two beats.
 
-    One that the act replaced may beat once more before it is killed; it drops out when it falls silent.
+    `with_commits`: also the commits that only their logs tell. One that the act replaced may beat once more before it
+    is killed; it drops out when it falls silent.
     """
     reading = await tools.world.read(read_heartbeats)
     if isinstance(reading, Unavailable):
         return Unknown(str(reading))
     if not reading.all_visible:
         return Unknown("row-level security may hide heartbeats")
+    if with_commits:
+        reading = await tools.world.with_commits(reading)
     since = tools.since(service)
     alive = [beat for beat in _of(reading, service.worker_type) if beat.is_beating(reading.as_of, StaleLimits(MISSED))]
     return [beat for beat in alive if beat.last_heartbeat_at >= since]

@@ -206,6 +206,11 @@ class Database:
         """The operated system; None while it is unknown."""
         return self.recognition.system if self.recognition else None
 
+    @property
+    def is_recognized(self) -> bool:
+        """Whether a session has looked already, or none has to."""
+        return self._recognize is None or self.recognition is not None
+
     async def open(self) -> None:
         """Verify that the server can be reached. Raises SourceError."""
         async with self.read(timeout_s=self._timeout_s):

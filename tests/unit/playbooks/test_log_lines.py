@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks.log_lines import read_line
+from playbooks.log_lines import banner_commits, read_line
 from services.domain.deployments import LogLine
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
@@ -47,3 +47,32 @@ def test_a_line_without_a_level_stays_as_it_came(message: str) -> None:
     line = LogLine(NOW, "error", message)
 
     assert read_line(line) == line
+
+
+def banner(worker_id: str, sha: str, *, after_s: int = 0, replica: str = "r1") -> list[LogLine]:
+    at = NOW + timedelta(seconds=after_s)
+    lines = (f"  Git SHA:       {sha}", f"  Worker ID:     {worker_id}")
+    return [LogLine(at + timedelta(milliseconds=n), "info", line, replica) for n, line in enumerate(lines)]
+
+
+def test_a_banner_tells_a_workers_commit() -> None:
+    assert banner_commits(banner("ingest_processor-1a2b3c4d", "1A2B3C4D")) == {"ingest_processor-1a2b3c4d": "1a2b3c4d"}
+
+
+def test_each_replicas_banner_is_its_own() -> None:
+    first, second = banner("a-1", "aaaaaaaa"), banner("b-2", "bbbbbbbb", replica="r2")
+    restarted = banner("a-3", "cccccccc", after_s=60)
+
+    found = banner_commits([second[1], *first, second[0], *restarted])
+
+    assert found == {"a-1": "aaaaaaaa", "b-2": "bbbbbbbb", "a-3": "cccccccc"}
+
+
+@pytest.mark.parametrize("sha", ["unknown", "", "none"])
+def test_a_banner_without_a_commit_tells_none(sha: str) -> None:
+    assert banner_commits(banner("a-1", sha)) == {}
+
+
+def test_half_a_banner_tells_nothing_and_not_the_commit_of_another_start() -> None:
+    assert banner_commits(banner("a-1", "aaaaaaaa")[1:]) == {}
+    assert banner_commits([*banner("a-1", "aaaaaaaa"), banner("a-2", "b", after_s=9)[1]]) == {"a-1": "aaaaaaaa"}
