@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from services.clients.postgres import alerts, answers, deployments, leases, messages, runs
+from services.clients.postgres import alerts, answers, asks, deployments, leases, messages, runs
 from services.clients.postgres.pool import Database
 
 logger = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 EVERY_S = 3600.0
 DELIVERIES = timedelta(hours=24)  # Slack gives up after minutes
 OUTBOX = timedelta(days=30)
-NOTIFICATIONS = DRILLS = timedelta(days=90)
+NOTIFICATIONS = DRILLS = ASKS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended
 DECISIONS = timedelta(days=30)  # why people were notified, or not
 ALERTS = timedelta(days=90)  # and silences
@@ -39,6 +39,7 @@ class Retention(PeriodicTask):
             await fence.lock(conn)
             deleted = await messages.prune_deliveries(conn, older_than=DELIVERIES)
             await leases.prune_run_leases(conn, older_than=LEASES)
+            await asks.prune_asks(conn, older_than=ASKS)
             await alerts.prune_drills(conn, older_than=DRILLS)
             await messages.prune_notifications(conn, older_than=NOTIFICATIONS)
             await answers.prune_pager_events(conn, older_than=PAGER_EVENTS)

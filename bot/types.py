@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from importlib import import_module
 from typing import Any
 
+from services.domain.errors import UsageError
 from services.domain.incidents import Incident
 from services.domain.status import Status
 
@@ -38,7 +39,9 @@ class Request:
     `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was said
     before the bot was mentioned; it is never run, only looked through for what was probably meant. `delivery`: the key
     that a redelivery of the same payload repeats; it files one run, however often that is tried. `write` prints whole
-    lines at once, for what is too much for an answer; only a terminal has it.
+    lines at once, for what is too much for an answer; only a terminal has it. `progress` shows an answer before it is
+    complete, each time in the place of the last one; None where nothing can be shown early. `is_question`: a question
+    mark stood in the line, which no word keeps. `unknown_command`: why the words were taken for a question.
     """
 
     words: tuple[str, ...] = ()
@@ -50,6 +53,9 @@ class Request:
     before: str = ""
     delivery: str | None = None
     write: Callable[[str], None] | None = None
+    progress: Callable[[Answer], Awaitable[None]] | None = None
+    is_question: bool = False
+    unknown_command: UsageError | None = None
 
 
 @dataclass(frozen=True)

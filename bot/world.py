@@ -12,11 +12,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from bot.admission import Admission, PublicAnswers
-from bot.config.environment import ApiSettings, DatabaseSettings, RailwaySettings, Settings, SlackSettings
+from bot.config.environment import (
+    ApiSettings,
+    AssistantSettings,
+    DatabaseSettings,
+    RailwaySettings,
+    Settings,
+    SlackSettings,
+)
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule
 from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi
+from services.clients.openai import OpenAIClient
 from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres.pool import Connection, Database, system_of
@@ -48,6 +56,9 @@ if TYPE_CHECKING:
     from services.clients.slack import SlackClient
 
 
+MODEL_TIMEOUT_S = 15.0  # of one call
+
+
 @dataclass(frozen=True)
 class Clients:
     """One client a source; None where its settings are missing or malformed."""
@@ -55,11 +66,12 @@ class Clients:
     database: Database | None
     railway: RailwayClient | None
     api: DragonflyApi | None
+    openai: OpenAIClient | None = None
 
 
 def connect(settings: Settings) -> Clients:
     """Make the clients; none of them opens a connection yet."""
-    return Clients(_database(settings), _railway(settings), _api(settings))
+    return Clients(_database(settings), _railway(settings), _api(settings), _openai(settings))
 
 
 def open_slack(settings: SlackSettings) -> SlackClient:
@@ -104,6 +116,19 @@ def _api(settings: Settings) -> DragonflyApi | None:
     if not isinstance(group, ApiSettings):
         return None
     return DragonflyApi(group.base, group.api_key, timeout_s=settings.source_timeout_s)
+
+
+def _openai(settings: Settings) -> OpenAIClient | None:
+    group = settings.assistant
+    if not isinstance(group, AssistantSettings) or group.api_key is None:
+        return None
+    return OpenAIClient(
+        api_key=group.api_key,
+        base_url=group.base_url,
+        model=group.model,
+        timeout_s=MODEL_TIMEOUT_S,
+        max_retries=0,  # one answer has 20 s in all
+    )
 
 
 class OverrideMemory:
@@ -247,11 +272,11 @@ class World:
 
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
-    without one. `questions`, `plans` and `decisions` bound how many commands of each kind work at the same time,
-    `public_answers` how many answers a channel gets to see. `name_of`: the name of a person by their Slack id; the
-    bot, which may ask Slack, puts a better one in its place. `absent`: why a Slack id reaches no one, None
-    where nothing keeps that in mind. `api_well_until`: the last good answer of the API before it stopped answering well
-    last; None while this process has not seen that.
+    without one. `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many
+    commands of each kind work at the same time, `public_answers` how many answers a channel gets to see. `name_of`: the
+    name of a person by their Slack id; the bot, which may ask Slack, puts a better one in its place. `absent`: why a
+    Slack id reaches no one, None where nothing keeps that in mind. `api_well_until`: the last good answer of the API
+    before it stopped answering well last; None while this process has not seen that.
     """
 
     def __init__(
@@ -261,6 +286,7 @@ class World:
         database: Database | None = None,
         railway: RailwayClient | None = None,
         api: DragonflyApi | None = None,
+        openai: OpenAIClient | None = None,
         git_sha: str | None = None,
         bot_state: Callable[[], BotState] | None = None,
     ) -> None:
@@ -269,6 +295,7 @@ class World:
         self.writes = WriteProbe(database, timeout_s=settings.source_timeout_s) if database else None
         self.railway = railway
         self.api = api
+        self.openai = openai
         self.git_sha = git_sha
         self.bot_state = bot_state
         self._sources = Sources(settings.source_timeout_s)
@@ -277,6 +304,7 @@ class World:
         self._commits: dict[str, str] = {}  # by worker id, which belongs to one process
         self._acts: Sequence[ServiceAct] = ()
         self.questions, self.plans, self.decisions = Admission(), Admission(), Admission(at_once=8, per_person=4)
+        self.asks = Admission(per_person=1)  # each runs reads of its own, and may wait for a model
         self.public_answers = PublicAnswers(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
@@ -294,6 +322,7 @@ class World:
             database=clients.database,
             railway=clients.railway,
             api=clients.api,
+            openai=clients.openai,
             git_sha=settings.git_sha,
             bot_state=bot_state,
         )
@@ -301,7 +330,7 @@ class World:
     async def close(self) -> None:
         """Close every client, after the calls that outlived their time."""
         await self._sources.close()
-        for client in (self.railway, self.api):
+        for client in (self.railway, self.api, self.openai):
             if client is not None:
                 await client.aclose()
         if self.database is not None:

@@ -79,6 +79,11 @@ class Read:
         return " ".join(words)
 
     @property
+    def command(self) -> str | None:
+        """What a button runs; None where a command lacks its service, or there is none."""
+        return None if self.verb is ReadVerb.RECENT_CHANGES or not self.is_complete else self.line
+
+    @property
     def is_complete(self) -> bool:
         """Whether its command has all that it needs."""
         return self.service is not None or self.verb not in _NEEDS_SERVICE

@@ -93,6 +93,10 @@ _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
 def _is_shown_part(part: str) -> bool:
+    if part.lower() in OWN_WORDS:
+        return True
+    if any(map(str.isdigit, part)) and not part.isdigit():
+        return False  # an id, a code, a name with a number
     words = _CAMEL.findall(part)
     return "".join(words) == part and all(map(_is_known, words))
 

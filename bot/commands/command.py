@@ -36,6 +36,14 @@ class ApprovalCommand(Verb):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AskCommand(Verb):
+    """A question in words: it runs reads itself, and may wait for a model. As `ApprovalCommand` otherwise."""
+
+    handle: ApprovalHandle
+    is_read: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class IncidentCommand(Verb):
     """About incidents and who is on call. The incident service is None where nothing can be stored."""
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from bot.changes import DRY_RUN, Change
 from bot.commands.arguments import wrong_word
-from bot.commands.command import ApprovalCommand, Command, IncidentCommand
-from bot.commands.parsing import join_words, split_words, with_service, without_self
+from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
+from bot.commands.parsing import is_question, join_words, split_words, with_service, without_self
 from bot.commands.registry import asks_for_help, find
 from bot.config.environment import require
 from bot.types import Answer, Request, Surface, Verb
@@ -50,6 +50,7 @@ async def run(
     `approval_service` is where
     changes are asked for, `incident_service` where incidents are worked on; None where there is none.
     """
+    request = replace(request, is_question=is_question(line))
     return await run_words(split_words(line, request.surface), request, world, approval_service, incident_service)
 
 
@@ -60,8 +61,46 @@ async def run_words(
     approval_service: ApprovalService | None = None,
     incident_service: IncidentService | None = None,
 ) -> Answer:
-    """The same for a line that is in words already, as a shell gives it."""
-    verb, rest = find(_without_help(words), before=split_words(request.before, request.surface))
+    """The same for a line that is in words already, as a shell gives it.
+
+    Words that are no command, or do not fit a read, are a question when they hold one; a change is never guessed at.
+    """
+    services = (approval_service, incident_service)
+    try:
+        verb, rest = find(_without_help(words), before=split_words(request.before, request.surface))
+    except UsageError as unknown:
+        return await _run_question(words, unknown, request, world, *services)
+    try:
+        return await _run_verb(verb, rest, request, world, *services)
+    except UsageError as unfit:
+        if not verb.is_read:
+            raise
+        return await _run_question(words, unfit, request, world, *services)
+
+
+async def _run_question(
+    words: list[str],
+    error: UsageError,
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
+    incident_service: IncidentService | None,
+) -> Answer:
+    if not (request.is_question or is_question(" ".join(words))):
+        raise error
+    verb, rest = find(["ask", *words])
+    request = replace(request, unknown_command=error)
+    return await _run_verb(verb, rest, request, world, approval_service, incident_service)
+
+
+async def _run_verb(
+    verb: Verb,
+    rest: tuple[str, ...],
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
+    incident_service: IncidentService | None,
+) -> Answer:
     try:
         request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
         answer = await _run(verb, request, world, approval_service, incident_service)
@@ -72,7 +111,8 @@ async def run_words(
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
-    if not isinstance(verb, Change):  # a requested change is shown to everyone, however many answers there were
+    # A requested change is shown to everyone, however many answers there were; a question's answer is shown already.
+    if not isinstance(verb, Change | AskCommand):
         answer = _bounded(answer, request, world)
     text, blocks = fit_message(answer.text, answer.blocks)
     return replace(answer, text=text, blocks=blocks)
@@ -93,6 +133,10 @@ async def _run(
         case ApprovalCommand():
             async with _admit(world.decisions, request):
                 return await verb.handle(request, world, approval_service)
+        case AskCommand():
+            async with _admit(world.asks, request):
+                with behind():
+                    return await verb.handle(request, world, approval_service)
         case IncidentCommand():
             async with _admit(world.decisions, request):
                 return await verb.handle(request, world, incident_service)

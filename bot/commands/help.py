@@ -37,7 +37,7 @@ TOPICS = (
         "Something is wrong",
         (
             *("doctor", "health", "logs", "failed-jobs", "incident open", "rollback", "restart", "stop-workers"),
-            *("incident ack", "incident escalate", "incident resolve", "why"),
+            *("incident ack", "incident escalate", "incident resolve", "why", "ask"),
         ),
     ),
     Topic(
@@ -63,7 +63,8 @@ TOPICS = (
         (
             *("oncall", "oncall override", "oncall take", "incident", "incident open", "incident ack"),
             "incident escalate",
-            *("incident severity", "incident resolve", "incident timeline", "incident export"),
+            *("incident severity", "incident resolve", "incident timeline", "incident draft", "incident export"),
+            "catchup",
             *("silence", "silences", "drill"),
         ),
     ),

@@ -17,10 +17,11 @@ from bot.commands.context import (
 )
 from bot.commands.oncall import notice_answer
 from bot.types import Answer, Attachment, Request
-from bot.views.blocks import fit_message, section
+from bot.views.blocks import action_button, actions, command_button, fit_message, preformatted, section
 from bot.views.delivery import OUTAGE_ACKNOWLEDGED
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import event_words, incident_data, incidents_answer, timeline_answer
+from bot.views.modals import DRAFT as DRAFT_ACTION
 from bot.views.text import escape, plain, utc
 from services.clients.postgres.incidents import list_incidents, read_incident_record
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
@@ -37,17 +38,18 @@ LINE_LIMIT = 1000
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
-def postmortem_answer(record: IncidentRecord, names: Mapping[str, str]) -> Answer:
-    """The file, and one line that says what it is. `names`: what people are called, by their Slack ids."""
+def postmortem_answer(record: IncidentRecord, names: Mapping[str, str], *, draft: str = "") -> Answer:
+    """The file, and one line that says what it is. `names`: what people are called, by their Slack ids. `draft`: what
+    happened, in the words of the person who exports it."""
     incident = record.incident
     name = f"incident-{incident.id}.md"
     first = f"📄 Postmortem of incident {incident.id}: {escape(incident.title, limit=300)}"
-    attachment = Attachment(name, postmortem(record, names))
+    attachment = Attachment(name, postmortem(record, names, draft=draft))
     data = incident_data(incident) | {"markdown": attachment.text}
     return Answer(*fit_message(first, [section(first)]), data, file=attachment)
 
 
-def postmortem(record: IncidentRecord, names: Mapping[str, str]) -> str:
+def postmortem(record: IncidentRecord, names: Mapping[str, str], *, draft: str = "") -> str:
     """Markdown. Untrusted words stand in it as words: no markup, link or line of theirs comes out of them."""
     incident = record.incident
     return "\n".join(
@@ -59,6 +61,7 @@ def postmortem(record: IncidentRecord, names: Mapping[str, str]) -> str:
             "## What happened",
             "",
             _words(incident.cause) if incident.cause else "_Not resolved yet._",
+            *(["", *_paragraphs(draft)] if draft else []),
             "",
             "## Impact",
             "",
@@ -80,6 +83,48 @@ def postmortem(record: IncidentRecord, names: Mapping[str, str]) -> str:
             "",
         ]
     )
+
+
+DRAFT_MARK = "DRAFT, written from the timeline by rules. Check each sentence."
+DRAFT_LIMIT = 2900  # characters: a modal's input begins with 3,000 at most
+
+
+def draft_text(record: IncidentRecord, names: Mapping[str, str]) -> str:
+    """The timeline as prose: one sentence per entry, each with its time (UTC). The oldest are kept where it is long."""
+    sentences: list[str] = []
+    size = len(DRAFT_MARK)
+    for n, event in enumerate(record.events):
+        sentence = _sentence(event, names)
+        size += len(sentence) + 1
+        if size > DRAFT_LIMIT:
+            return " ".join([*sentences, f"({len(record.events) - n} later entries are in the timeline.)"])
+        sentences.append(sentence)
+    return " ".join(sentences) or "No entries."
+
+
+def _sentence(event: IncidentEvent, names: Mapping[str, str]) -> str:
+    words = plain(event_words(event), limit=300).rstrip(".")
+    who = names.get(event.by.user_id, "a person") if event.by else ""
+    marked = " (a marked message)" if event.ts else ""
+    return f"At {_clock(event.happened_at)}, {plain(who, limit=80)}{' ' if who else ''}{words}{marked}."
+
+
+def draft_answer(record: IncidentRecord, names: Mapping[str, str]) -> Answer:
+    """For the requester: the text, and a button that opens it for editing before it is exported."""
+    incident, text = record.incident, draft_text(record, names)
+    first = f"📝 *{DRAFT_MARK}* Incident {incident.id}, times are UTC."
+    buttons = [
+        action_button("Edit and export…", DRAFT_ACTION, str(incident.id)),
+        command_button("Export without it", f"incident export {incident.id}"),
+    ]
+    blocks = [section(first), preformatted(text), *actions(buttons)]
+    data = incident_data(incident) | {"draft": text}
+    return Answer(*fit_message(f"{first}\n{escape(text, limit=2000)}", blocks), data, private=True)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """A person's lines, in which Markdown means nothing."""
+    return [_words(line) for line in text.splitlines()]
 
 
 def _table(record: IncidentRecord) -> Iterator[str]:
@@ -225,20 +270,35 @@ def _which_severity(number: int) -> UsageError:
 
 
 async def answer_timeline(request: Request, world: World) -> Answer:
-    record = await _need_record(request, world, "timeline")
+    record = await need_incident_record(request, world, "timeline")
     return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
 
 
 async def answer_export(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    record = await _need_record(request, world, "export")
+    record = await need_incident_record(request, world, "export")
     if isinstance(record, Unavailable):
         return unavailable_answer("postmortem", record)
+    return postmortem_answer(record, await names_of(record, incident_service))
+
+
+async def answer_draft(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
+    record = await need_incident_record(request, world, "draft")
+    if isinstance(record, Unavailable):
+        return unavailable_answer("draft", record)
+    return draft_answer(record, await names_of(record, incident_service))
+
+
+async def names_of(record: IncidentRecord, incident_service: IncidentService | None) -> Mapping[str, str]:
+    """What the people of the timeline are called, by their Slack ids."""
     people = {event.by.user_id for event in record.events if event.by}
-    return postmortem_answer(record, await incident_service.names.look_up(people) if incident_service else {})
+    return await incident_service.names.look_up(people) if incident_service else {}
 
 
-async def _need_record(request: Request, world: World, verb: str) -> IncidentRecord | Unavailable:
-    number, rest = await need_incident(request, world, verb, f"incident {verb} 7")
+async def need_incident_record(
+    request: Request, world: World, verb: str, example: str = ""
+) -> IncidentRecord | Unavailable:
+    """The incident that is named, or meant: of the thread, or the only one that is open. Raises UsageError."""
+    number, rest = await need_incident(request, world, verb, example or f"incident {verb} 7")
     no_more(rest, 0)
     found = await world.read(read_incident_record, number)
     if found is None:

@@ -57,6 +57,14 @@ def split_words(line: str, surface: Surface) -> list[str]:
     return [double or single or bare for double, single, bare in _WORD.findall(line) if double or single or bare]
 
 
+_QUESTION = re.compile(r"\w[\"'`*_)]*\?(?=[\s\"'`*_.!)?]|\Z)")
+
+
+def is_question(line: str) -> bool:
+    """Whether the line asks something in words: at least two of them, and a question mark behind one."""
+    return len(line.split()) > 1 and _QUESTION.search(line.translate(_QUOTES)) is not None
+
+
 def join_words(words: Sequence[str]) -> str | None:
     """A line of which a button makes the same words; None when there is none."""
     line = " ".join(map(_quoted, words))
@@ -130,6 +138,9 @@ SYNONYMS: Mapping[str, str] = {
     "timeline": "incident timeline",
     "export": "incident export",
     "postmortem": "incident export",
+    "draft-postmortem": "incident draft",
+    "catch-me-up": "catchup",
+    "catch-up": "catchup",
     "post-mortem": "incident export",
     "incident-postmortem": "incident export",
     "page": "incident open",

@@ -7,7 +7,7 @@ test_verbs.py` finds each of them, and compares its signature with the one that 
 from __future__ import annotations
 
 from bot.changes import CHANGES
-from bot.commands.command import ApprovalCommand, Command, IncidentCommand, TerminalCommand
+from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand, TerminalCommand
 from bot.types import Lazy, Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -44,6 +44,14 @@ VERBS: tuple[Verb, ...] = (
         handle=Lazy("bot.commands.home:answer_home"),
         examples=("home",),
         private=True,
+    ),
+    AskCommand(
+        name="ask",
+        summary="a question in words: what is wrong, each claim with the line that proves it; it changes nothing",
+        group="Start here",
+        handle=Lazy("bot.commands.ask:answer_ask"),
+        usage="<question>",
+        examples=("ask why is ingest slow?", "ask what was deployed before the jobs failed?"),
     ),
     Command(
         name="deployments",
@@ -203,6 +211,25 @@ VERBS: tuple[Verb, ...] = (
         handle=Lazy("bot.commands.incident:answer_export"),
         usage="[id]",
         examples=("incident export 7",),
+    ),
+    IncidentCommand(
+        name="incident draft",
+        is_read=True,
+        summary="the timeline as prose, a sentence per entry with its time, to edit before it is exported",
+        group="Incidents",
+        handle=Lazy("bot.commands.incident:answer_draft"),
+        usage="[id]",
+        examples=("incident draft 7",),
+        private=True,
+    ),
+    Command(
+        name="catchup",
+        summary="an incident in short: what happened, what is being done, who has it, what is open",
+        group="Incidents",
+        handle=Lazy("bot.commands.catchup:answer_catchup"),
+        usage="[id]",
+        examples=("catchup", "catchup 7"),
+        private=True,
     ),
     IncidentCommand(
         name="oncall override",

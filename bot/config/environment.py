@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -36,6 +37,7 @@ from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError
 from services.domain.jobs import BEAT_EVERY, MISSED
 from services.domain.masking import Privacy
+from services.domain.model_prices import DEFAULT_MODEL, AskBudget, Prices, prices_of
 from services.domain.secrets import Secret, remember_secrets
 from services.domain.services import WorkerType
 from services.domain.thresholds import STALE_AFTER, StaleLimits
@@ -250,6 +252,54 @@ class TraceSettings(Group):
     endpoint: Url | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
+Dollars = Annotated[Decimal, Field(ge=0, le=10_000)]
+MOST_TOKENS = 1_000_000_000
+
+
+class AssistantSettings(Group):
+    """The model that answers questions in words. Without a key the rules answer alone."""
+
+    api_key: SecretValue | None = Field(None, validation_alias="OPENAI_API_KEY")
+    base_url: Url = Field("https://api.openai.com/v1", validation_alias="OPENAI_BASE_URL")
+    model: str = Field(DEFAULT_MODEL, validation_alias="OPENAI_MODEL")
+    input_usd: Dollars | None = Field(None, validation_alias="OPENAI_INPUT_USD_PER_MTOK")
+    output_usd: Dollars | None = Field(None, validation_alias="OPENAI_OUTPUT_USD_PER_MTOK", validate_default=True)
+    answer_usd: Dollars = Field(AskBudget.answer_usd, validation_alias="ASK_ANSWER_USD")
+    person_usd: Dollars = Field(AskBudget.person_usd, validation_alias="ASK_PERSON_DAY_USD")
+    day_usd: Dollars = Field(AskBudget.day_usd, validation_alias="ASK_DAY_USD")
+    answer_tokens: int = Field(AskBudget.answer_tokens, validation_alias="ASK_ANSWER_TOKENS", ge=0, le=MOST_TOKENS)
+    person_tokens: int = Field(AskBudget.person_tokens, validation_alias="ASK_PERSON_DAY_TOKENS", ge=0, le=MOST_TOKENS)
+    day_tokens: int = Field(AskBudget.day_tokens, validation_alias="ASK_DAY_TOKENS", ge=0, le=MOST_TOKENS)
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        """The key travels along, so it must be encrypted unless it stays on this machine."""
+        parts = urlsplit(value)
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("is not an https:// address")
+        return value
+
+    @field_validator("output_usd")
+    @classmethod
+    def _check_prices(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        model, given = str(info.data.get("model")), info.data.get("input_usd")
+        if info.data.get("api_key") is not None and prices_of(model, given, value) is None:
+            raise ValueError("is not set, and the prices of this OPENAI_MODEL are unknown")
+        return value
+
+    @property
+    def prices(self) -> Prices | None:
+        """None while the prices of a configured model are unknown."""
+        return prices_of(self.model, self.input_usd, self.output_usd)
+
+    @property
+    def budget(self) -> AskBudget:
+        return AskBudget(
+            self.answer_usd, self.person_usd, self.day_usd, self.answer_tokens, self.person_tokens, self.day_tokens
+        )
+
+
 class HookSettings(Group):
     """What others call: the secrets by which they are known, and where. Several are accepted during a rotation; without
     one no call is accepted.
@@ -309,6 +359,7 @@ class Settings:
     privacy: PrivacySettings | Invalid = field(default_factory=PrivacySettings)
     log: LogSettings | Invalid = field(default_factory=LogSettings)
     traces: TraceSettings | Invalid = field(default_factory=TraceSettings)
+    assistant: AssistantSettings | Invalid = field(default_factory=AssistantSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -337,6 +388,7 @@ class Settings:
             privacy=_read("privacy", PrivacySettings, given),
             log=_read("log", LogSettings, given),
             traces=_read("traces", TraceSettings, given),
+            assistant=_read("assistant", AssistantSettings, given),
         )
         remember_secrets("bot", settings.secrets)
         return settings

@@ -256,6 +256,8 @@ _WHAT_NEXT = {
     "LOG_FORMAT": "set plain or json, or remove it",
     "LOG_PRIVACY": "set strict or balanced, or remove it",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "set your collector's http(s) address, or remove it",
+    "OPENAI_BASE_URL": "set an https:// address, or remove it to use OpenAI's own",
+    "OPENAI_OUTPUT_USD_PER_MTOK": "set both OPENAI_INPUT_USD_PER_MTOK and it from the model's price list",
     "PORT": "set a port number, or remove it",
     WEBHOOK_URL: "set the https address that your pager gives you, or remove it",
     ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",

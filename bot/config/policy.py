@@ -18,7 +18,9 @@ ANYBODY = "*"  # in a deny only
 
 SILENCE = "silence"  # changes no system, but needs permission: a silence keeps people from being notified
 DRILL = "drill"  # nor this: people are really called
-VERBS = frozenset({*CHANGES, SILENCE, DRILL})  # what a policy file may name
+ASK = "ask"  # nor this: a model costs money; the answer by rules is open to everyone, as every read is
+DIRECT = "direct"  # in a rule's channels: direct messages with the bot
+VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK})  # what a policy file may name
 
 
 class Right(StrEnum):
@@ -30,11 +32,15 @@ class Right(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What a request wants to change: the playbook, the services that it touches (none: the jobs, say), and where."""
+    """What a request wants to change: the playbook, the services that it touches (none: the jobs, say), and where.
+
+    `channel`: the id of the conversation, where rules may be about that (`ask`).
+    """
 
     playbook: str
     services: frozenset[Service]
     environment: str
+    channel: str | None = None
 
     @classmethod
     def of(cls, plan: Plan) -> Target:
@@ -57,6 +63,7 @@ class Rule:
     services: frozenset[Service] | None = None
     environments: frozenset[str] | None = None
     place: str = ""
+    channels: frozenset[str] | None = None
 
     def concerns(self, right: Right, target: Target, part: Service | None) -> bool:
         """Whether the rule applies to this part of the target, for any requester."""
@@ -65,7 +72,12 @@ class Rule:
             and (self.verbs is None or target.playbook in self.verbs)
             and (self.environments is None or target.environment in self.environments)
             and (self.services is None or part in self.services)
+            and (self.channels is None or _kind_of(target.channel) in self.channels)
         )
+
+
+def _kind_of(channel: str | None) -> str | None:
+    return DIRECT if channel is not None and channel.startswith("D") else channel
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
-from bot.config.policy import ANYBODY, VERBS, Policy, Right, Rule
+from bot.config.policy import ANYBODY, ASK, DIRECT, VERBS, Policy, Right, Rule
 from services.domain.environments import NAMES
 from services.domain.services import WORKERS, Service, find_service
 
@@ -65,7 +65,8 @@ VERSION = 1
 MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
 
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
-_RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments"})
+_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}\Z")
+_RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments", "channels"})
 _TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
 
 T = TypeVar("T")
@@ -154,10 +155,15 @@ class _Reader:
         verbs = self._read_set("verbs", table, place, _find_verb)
         services = self._read_set("services", table, place, _find_services)
         environments = self._read_set("environments", table, place, _find_environment)
+        channels = self._read_set("channels", table, place, _find_channel)
+        if channels is not None and verbs != frozenset({ASK}):
+            where = self._lines.find(*place, "channels")
+            self._refuse(where, "`channels` is for `ask` only", 'write verbs = ["ask"]')
         if len(self.faults) > before:
             return None
         line = self._lines.find(*place)
-        return Rule(denies, Right(str(may)), who, verbs, services, environments, f"line {line}" if line else kind)
+        named = f"line {line}" if line else kind
+        return Rule(denies, Right(str(may)), who, verbs, services, environments, named, channels)
 
     def _read_who(self, value: object, line: int | None, *, denies: bool) -> frozenset[str]:
         """The ids that the words stand for. An empty list allows no one and denies no one."""
@@ -212,6 +218,11 @@ def _find_services(word: str) -> frozenset[Service] | str:
 
 def _find_environment(word: str) -> frozenset[str] | str:
     return frozenset({word}) if word in NAMES else _nearest(word, NAMES)
+
+
+def _find_channel(word: str) -> frozenset[str] | str:
+    """Names of channels may change hands, so only ids count."""
+    return frozenset({word}) if word == DIRECT or _CHANNEL_ID.match(word) else f"use ids (C…, G…) or {DIRECT}"
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:

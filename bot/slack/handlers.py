@@ -20,6 +20,7 @@ from bot.commands.request_change import refuse_early
 from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
+from bot.slack.ask_handlers import AskHandlers
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App
 from bot.slack.incident_handlers import IncidentEdge, OutageEdge
@@ -33,6 +34,7 @@ from bot.slack.payloads import (
     read_metadata,
     read_request_origin,
 )
+from bot.slack.progress import Progress
 from bot.slack.respond import Body, Work, deliver, open_dialog
 from bot.slack.run_handlers import DecisionHandlers
 from bot.types import Block, Request, Surface
@@ -84,6 +86,13 @@ class Listeners:
         app.command(_ANY)(self.on_command)
         app.event("app_mention")(self.on_mention)
         app.event("app_home_opened")(self.on_home_opened)
+        AskHandlers(
+            world=self._world,
+            slack=self._slack,
+            incident_service=self._incident_service,
+            answer=self._answer,
+            deduplicate=self._deduplicate,
+        ).register(app)
         IncidentEdge(
             slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate
         ).register(app)
@@ -190,9 +199,11 @@ class Listeners:
         if request_origin.home:
             await self._show_home(line, request_origin)
             return
-        request = replace(await self._in_thread(request_origin), before=before)
+        progress = Progress(self._slack, request_origin, self._world.public_answers)
+        request = replace(await self._in_thread(request_origin), before=before, progress=progress.show)
         answer = await run(line, request, self._world, self._approval_service, self._incident_service)
-        await deliver(self._slack, answer, request_origin, key=key)
+        if answer.private or not await progress.finish(answer):
+            await deliver(self._slack, answer, request_origin, key=key)
 
     async def _in_thread(self, request_origin: RequestOrigin) -> Request:
         """The request, with the incident in whose thread it was made; activity there is recorded."""

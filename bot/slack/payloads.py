@@ -82,6 +82,8 @@ def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> P
         return None if reason else _stop_workers(service, metadata)
     if name == OPEN and not words:
         return Prompt(modals.open_modal(metadata), f"{OPEN} <what is wrong>")
+    if name == "ask" and not words:
+        return Prompt(modals.ask_modal(metadata), "ask <question>")
     if name == RESOLVE and len(words) == 1 and (number := read_number(words[0])) is not None:
         return Prompt(modals.resolve_modal(number, metadata), f"{RESOLVE} {number} <cause>")
     return None
@@ -133,6 +135,8 @@ _NEEDS = {
     MODALS_STOP_WORKERS: "service",
     modals.OPEN: "channel",
     modals.RESOLVE: "incident",
+    modals.DRAFT: "incident",
+    modals.ASK: "channel",
 }
 
 # The error when the text of such a modal is empty.
@@ -142,6 +146,7 @@ _WANTED = {
     ALONE: "Give a reason. It is shown to everyone and reviewed afterwards.",
     modals.OPEN: "Describe it in a few words. It is shown to everyone.",
     modals.RESOLVE: "Describe it in a few words. It is shown to everyone.",
+    modals.ASK: "Write a question.",
 }
 
 

@@ -123,6 +123,11 @@ def command_select(placeholder: str, items: Sequence[tuple[str, str]], n: int = 
     }
 
 
+def action_button(label: str, action_id: str, value: str) -> Block:
+    """A button with a handler of its own; `value` is a number that the handler looks up."""
+    return _button(label, action_id) | {"value": value}
+
+
 def link_button(label: str, url: str, n: int = 0) -> Block:
     """A button that opens a page. Raises ValueError for what is no web address (`is_web_address`)."""
     if not is_web_address(url):

@@ -33,6 +33,7 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
     if incident.state is IncidentState.RESOLVED:
         return [
             command_button("Timeline", f"incident timeline {incident.id}"),
+            command_button("Draft postmortem", f"incident draft {incident.id}"),
             command_button("Postmortem", f"incident export {incident.id}"),
         ]
     acknowledge, resolve = f"incident ack {incident.id}", ("Resolve…", f"incident resolve {incident.id}")
@@ -118,8 +119,7 @@ def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, 
     if incident.state is IncidentState.ACKNOWLEDGED or incident.cleared_at is not None:
         lines[0] = ("Take over", f"incident ack {incident.id}")
     firing = next((alert for alert in alerts if alert.cleared_at is None), None)
-    if service is not None:
-        lines.append((f"Logs of {service.short}", f"logs {service.short}"))
+    lines.append(("Ask…", "ask"))  # logs are a button of the diagnosis below
     if firing is not None:
         lines.append(("Silence for 1 h", f"silence {firing.fingerprint} 1h incident {incident.id}"))
     if service is not None and service.worker_type is not None:

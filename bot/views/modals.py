@@ -143,7 +143,8 @@ def _plain(text: str, limit: int) -> Block:
     return {"type": "plain_text", "text": label_text(text, limit=limit) or EMPTY}
 
 
-OPEN, RESOLVE = "incident.open", "incident.resolve"
+OPEN, RESOLVE, DRAFT = "incident.open", "incident.resolve", "incident.draft"
+ASK = "ask"
 ESCALATE_THIS = "incident.escalate_this"  # the message shortcut
 INCIDENT_TITLE_LIMIT = 300
 _SEVERITIES = {
@@ -171,3 +172,18 @@ def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
     ask = text_input("What was it, and what ended it?", "Shown to everyone, and at the top of the postmortem.")
     known = {"incident": incident_id, **metadata}
     return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)
+
+
+def ask_modal(metadata: Mapping[str, object]) -> Block:
+    """A question about the incident below whose message it is opened."""
+    ask = text_input("What do you want to know?", "Answered in the thread. Nothing is changed.")
+    return modal("Ask", [ask], callback_id=ASK, submit="Ask", metadata=metadata)
+
+
+def draft_modal(incident_id: int, text: str, metadata: Mapping[str, object]) -> Block:
+    """The draft of a postmortem, to be edited. Submitting it exports the file to where it was opened."""
+    ask = text_input("What happened (DRAFT)", "Goes into the postmortem, which everyone there can read.", limit=3000)
+    element = ask["element"] | {"multiline": True, "initial_value": text[:3000]}
+    known = {"incident": incident_id, **metadata}
+    edited = ask | {"element": element}
+    return modal("Draft postmortem", [edited], callback_id=DRAFT, submit="Export", metadata=known)

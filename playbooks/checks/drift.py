@@ -50,6 +50,7 @@ AFFECTED: Mapping[str, str] = {
     "catalog": "health, queue, security-audit, doctor, scale, and every count",
     "clock": "the alerts, incident and every change",
     "deliveries": "commands that Slack delivers twice",
+    "asks": "ask",
     "drills": "drill",
     "enforcement": "the enforcement worker's jobs",
     "hints": "refresh notices of Railway's webhook, silence, drill",

@@ -25,6 +25,7 @@ DISABLED_BY: Mapping[str, tuple[str, ...]] = {
     "mail": (),
     "monitor": (),
     "hooks": (),
+    "assistant": (),
 }
 
 _LOSSES = {
@@ -36,6 +37,7 @@ _LOSSES = {
     "policy": "no one can request or approve a change",
     "rules": "alerts use the limits of bot/config/alerts.toml",
     "oncall": "incidents page the approvers, in Slack only",
+    "assistant": "questions are answered by rules only",
     "identity": "health cannot verify whether the services belong to this environment",
     "web": "the bot does not listen",
     "pager": "no pager is notified",

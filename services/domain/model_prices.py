@@ -55,3 +55,39 @@ def prices_of(model: str, input_usd: Decimal | None = None, output_usd: Decimal 
 def most_tokens(letters: int, max_output_tokens: int) -> Usage:
     """More than a question of so many letters, its schema included, can use."""
     return Usage(letters // _LETTERS_A_TOKEN + _OVERHEAD_TOKENS, max_output_tokens)
+
+
+@dataclass(frozen=True)
+class AskSpending:
+    """What is spent or set aside today: by one answer, by its person, by everyone in this environment."""
+
+    answer_usd: Decimal
+    answer_tokens: int
+    person_usd: Decimal
+    person_tokens: int
+    day_usd: Decimal
+    day_tokens: int
+
+
+@dataclass(frozen=True)
+class AskBudget:
+    """The most that one answer, one person on one day, and everyone on one day (UTC) may use."""
+
+    answer_usd: Decimal = Decimal("0.05")
+    person_usd: Decimal = Decimal("0.50")
+    day_usd: Decimal = Decimal(5)
+    answer_tokens: int = 60_000
+    person_tokens: int = 600_000
+    day_tokens: int = 6_000_000
+
+    def why_not(self, spent: AskSpending, usd: Decimal, tokens: int) -> str | None:
+        """None when a call that may use so much fits; otherwise which budget is used up."""
+        limits = (
+            ("this answer's budget", spent.answer_usd + usd > self.answer_usd),
+            ("this answer's token budget", spent.answer_tokens + tokens > self.answer_tokens),
+            ("your budget for today", spent.person_usd + usd > self.person_usd),
+            ("your token budget for today", spent.person_tokens + tokens > self.person_tokens),
+            ("today's budget", spent.day_usd + usd > self.day_usd),
+            ("today's token budget", spent.day_tokens + tokens > self.day_tokens),
+        )
+        return next((name for name, is_over in limits if is_over), None)

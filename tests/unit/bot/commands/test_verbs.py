@@ -9,7 +9,7 @@ import pytest
 
 from bot.changes import Change
 from bot.cli import TERMINAL_ONLY
-from bot.commands.command import ApprovalCommand, Command, IncidentCommand, TerminalCommand
+from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand, TerminalCommand
 from bot.commands.registry import REGISTRY
 from bot.commands.verbs import VERBS
 from bot.types import Lazy, Verb
@@ -19,6 +19,7 @@ VERBS_EVERYWHERE = [*VERBS, *TERMINAL_ONLY.values()]
 CALLED: dict[tuple[type[Verb], str], tuple[list[str], str]] = {
     (Command, "handle"): (["Request", "World"], "Answer"),
     (ApprovalCommand, "handle"): (["Request", "World", "ApprovalService | None"], "Answer"),
+    (AskCommand, "handle"): (["Request", "World", "ApprovalService | None"], "Answer"),
     (IncidentCommand, "handle"): (["Request", "World", "IncidentService | None"], "Answer"),
     (TerminalCommand, "handle"): (["Sequence[str]", "Mapping[str, str]"], "Answer"),
     (Change, "parse"): (["tuple[str, ...]"], "Mapping[str, str]"),

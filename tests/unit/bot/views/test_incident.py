@@ -190,7 +190,7 @@ def test_what_is_wrong_with_the_schedule_is_reported_where_people_look() -> None
         ),
         (incident(cleared_at=NOW), [alert(cleared_at=NOW)], ["Resolve…", "Health", "…"]),
         (incident(services=()), [], ["Acknowledge", "Health", "Queue", "…"]),
-        (resolved(), [alert()], ["Timeline", "Postmortem"]),
+        (resolved(), [alert()], ["Timeline", "Draft postmortem", "Postmortem"]),
     ],
 )
 def test_three_buttons_fit_what_is_wrong_and_the_rest_is_in_the_menu(
@@ -252,7 +252,7 @@ def test_the_menu_has_what_the_buttons_lack() -> None:
     assert menu(message(incident())[1]) == [
         "incident resolve 7",
         "incident escalate 7",
-        "logs ingest",
+        "ask",
         "silence heartbeats.ingest 1h incident 7",
         "stop-workers ingest",
     ]

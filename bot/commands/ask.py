@@ -1,0 +1,217 @@
+"""`ask <question>`: answers in words, by rules always, with a model where one is configured and the policy allows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot.approvals.access import Refused, judge
+from bot.approvals.decisions import name_of, person_of
+from bot.assistant.answerer import Answerer, ModelPart, ReadResult
+from bot.assistant.answers import Shown, Written, ask_answer
+from bot.assistant.catalogue import Read, ReadVerb, reads_for
+from bot.assistant.model import Model, PaidCalls, Spent
+from bot.assistant.rules import answer_by_rules
+from bot.commands.dispatch import run
+from bot.config.fields import Invalid
+from bot.config.policy import ASK, Policy, Right, Target
+from bot.facts import gather_doctor, gather_recent_changes
+from bot.types import Answer, Request, Surface
+from bot.views.terminal import answer_text
+from bot.views.text import plain, utc
+from playbooks import doctor
+from playbooks.recent_changes import recent_changes
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.asks import begin_ask, end_ask, is_ask_stopped
+from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.masking import mask_message
+from services.domain.services import find_service
+
+if TYPE_CHECKING:
+    from bot.approvals.service import ApprovalService
+    from bot.world import World
+    from services.clients.postgres.pool import Database
+
+
+QUESTION_LIMIT = 500  # characters
+NOT_STORED = "The database is away, so no model was asked and nothing was recorded."
+BY_RULES = "Answered by rules; no model is configured (OPENAI_API_KEY)."
+
+
+async def answer_ask(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
+    """The rules' answer at once; the model's claims below it when they are checked."""
+    question = plain(mask_message(" ".join(request.words)), limit=QUESTION_LIMIT)
+    question += "?" if request.is_question and question[-1:] not in ("", "?") else ""
+    if not question:
+        example = "ask why is ingest slow?"
+        raise UsageError("What do you want to know?", why="the question is missing", what_next=f"Write `{example}`.")
+    return await _Ask(question, request, world, approval_service).answer()
+
+
+class _Ask:
+    """One question, from the first thing that people see to the record of what it cost."""
+
+    def __init__(self, question: str, request: Request, world: World, approval_service: ApprovalService | None) -> None:
+        self._request = request
+        self._world = world
+        self._approval_service = approval_service
+        self._person = person_of(request.actor)
+        self._spent = Spent()
+        offered = reads_for(question, has_incident=request.incident is not None)[1:]
+        hint = request.unknown_command
+        self._shown = Shown(
+            question,
+            step="reading every check",
+            offered=offered,
+            hint=f"That is no command, so it was taken as a question. {hint.what_next}" if hint else "",
+            choices=hint.choices if hint else (),
+        )
+
+    async def answer(self) -> Answer:
+        await self._show()
+        report = await self._report()
+        self._shown = replace(self._shown, rules=answer_by_rules(report, self._asked_about()))
+        ask_id = await self._begin()
+        model, why_not = await self._usable_model() if ask_id is not None else (None, NOT_STORED)
+        self._shown = replace(self._shown, ask_id=ask_id)
+        if model is None or ask_id is None:
+            self._shown = replace(self._shown, step="", note=why_not)
+            await self._record(ModelPart("rules"))
+            return ask_answer(self._shown)
+        return await self._answer_with(model, ask_id)
+
+    async def _answer_with(self, model: Model, ask_id: int) -> Answer:
+        database = self._need_database()
+        user_id = self._person.user_id if self._person else None
+        calls = PaidCalls(model, database, ask_id=ask_id, user_id=user_id)
+        answerer = Answerer(calls.ask, self._run_read, self._step, lambda: _is_stopped(database, ask_id))
+        part = await answerer.answer(self._shown.question, self._request.incident)
+        self._spent = calls.spent
+        written = Written(
+            model.name,
+            self._spent.usage.tokens,
+            self._spent.usd,
+            part.checked,
+            part.unknown,
+            part.next,
+            part.why_not,
+        )
+        self._shown = replace(self._shown, step="", written=written)
+        await self._record(part)
+        if not part.is_private:
+            return ask_answer(self._shown)
+        if self._request.progress is not None:
+            await self._request.progress(ask_answer(replace(self._shown, is_elsewhere=True)))
+        return replace(ask_answer(self._shown), private=True)
+
+    async def _show(self) -> None:
+        if self._request.progress is not None:
+            await self._request.progress(ask_answer(self._shown))
+
+    async def _step(self, words: str) -> None:
+        self._shown = replace(self._shown, step=words)
+        await self._show()
+
+    async def _report(self) -> doctor.Report:
+        facts = await gather_doctor(self._world)
+        return await asyncio.to_thread(doctor.report, facts)
+
+    def _asked_about(self) -> str:
+        """In an incident's thread its services are meant, unless the question names others."""
+        incident = self._request.incident
+        names = [found.short for name in (incident.services if incident else ()) if (found := find_service(name))]
+        words = self._shown.question
+        return (
+            words
+            if any(name in words.casefold() for name in ("api", "ingest", "enforcement"))
+            else (f"{words} {' '.join(names)}")
+        )
+
+    async def _run_read(self, read: Read) -> ReadResult:
+        """As the asker: the same command, parsed and answered as if they had typed it; it changes nothing."""
+        if read.verb is ReadVerb.RECENT_CHANGES:
+            return ReadResult(await _recent_changes(self._world), is_private=False)
+        request = Request(
+            surface=Surface.TERMINAL,  # the whole answer, not what fits into a message
+            actor=self._request.actor,
+            incident=self._request.incident,
+        )
+        try:
+            answer = await run(read.line, request, self._world)
+        except (OperatorError, SourceError) as error:
+            return ReadResult(f"❔ {read.line} unknown — {error.why}", is_private=True)
+        return ReadResult(answer_text(answer), answer.private)
+
+    async def _begin(self) -> int | None:
+        database = self._world.database
+        if database is None:
+            return None
+        try:
+            async with database.transaction() as conn:
+                return await begin_ask(conn, person=self._person)
+        except SourceError:
+            return None
+
+    async def _usable_model(self) -> tuple[Model | None, str]:
+        """The model, or why it is not asked."""
+        settings, client = self._world.settings.assistant, self._world.openai
+        if isinstance(settings, Invalid):
+            return None, f"No model was asked: {settings.why}."
+        if client is None or settings.prices is None:
+            return None, BY_RULES
+        if why := await self._why_not_allowed():
+            return None, f"No model was asked: {why}."
+        return Model(client, settings.prices, settings.budget), ""
+
+    async def _why_not_allowed(self) -> str | None:
+        """By the policy's verb `ask`, in this channel. A terminal has a key of its own."""
+        if self._person is None:
+            return None
+        service = self._approval_service
+        if service is None or not isinstance(service.policy, Policy):
+            return "the policy cannot be read"
+        environment = self._world.settings.environment or ""
+        target = Target(ASK, frozenset(), environment, channel=self._request.channel_id)
+        verdict = judge(Right.REQUEST, self._person, target, service.policy, await service.people(self._person.user_id))
+        return verdict.why if isinstance(verdict, Refused) else None
+
+    async def _record(self, part: ModelPart) -> None:
+        """The outcome, and its audit row. Without the database neither; no model was asked then."""
+        if self._shown.ask_id is None:
+            return
+        checked, written = part.checked, self._shown.written
+        details = {
+            "question": self._shown.question,
+            "reads": ["doctor", *(read.line for read in part.reads)],
+            "outcome": part.outcome,
+            "model": written.model if written else None,
+            "tokens": self._spent.usage.tokens,
+            "cost_usd": str(self._spent.usd),
+            "claims": len(checked.proved),
+            "dropped": len(checked.dropped),
+        }
+        counts = {"proved": len(checked.proved), "dropped": len(checked.dropped)}
+        try:
+            async with self._need_database().transaction() as conn:
+                await end_ask(conn, ask_id=self._shown.ask_id, outcome=part.outcome, **counts)
+                await append_audit(conn, actor=name_of(self._person), event=ASK, run_id=None, details=details)
+        except SourceError as error:
+            self._shown = replace(self._shown, note=f"This question was not recorded: {error.why}.")
+
+    def _need_database(self) -> Database:
+        if self._world.database is None:
+            raise SourceError("database", "not configured")
+        return self._world.database
+
+
+async def _is_stopped(database: Database, ask_id: int) -> bool:
+    async with database.read() as conn:
+        return await is_ask_stopped(conn, ask_id=ask_id)
+
+
+async def _recent_changes(world: World) -> str:
+    changes = recent_changes(await gather_recent_changes(world))
+    lines = [f"{utc(one.at)} · {one.words}" for one in changes.happenings]
+    unknown = [f"❔ unknown: {words}" for words in changes.unknown]
+    return "\n".join([*lines, *unknown]) or "No deployments, migrations or runs in the last 2 h."

@@ -1,0 +1,123 @@
+"""Handles *Ask*, the buttons below an answer in words, and the dialog in which a postmortem's draft is edited."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.assistant.answers import RATE_DOWN, RATE_UP, STOP
+from bot.commands.arguments import read_number
+from bot.commands.context import need_database
+from bot.commands.incident import draft_text, names_of, need_incident_record, postmortem_answer
+from bot.commands.oncall import notice_answer
+from bot.incidents.service import IncidentService
+from bot.slack.gate import App
+from bot.slack.payloads import RequestOrigin, Submission, read_request_origin
+from bot.slack.respond import Body, Deduplicate, deliver, fill_dialog, open_dialog, take_submission
+from bot.views import modals
+from bot.views.text import escape
+from bot.world import World
+from services.clients.postgres.asks import rate_ask, stop_ask
+from services.clients.slack import SlackClient
+from services.domain.errors import SourceError, Unavailable
+
+STOPPED = "⏹ Stopped. The answer by rules stands; nothing more is read."
+NOT_STOPPED = "It can't be stopped: only the person who asked can, while the model is being asked."
+THANKS = "Thanks, recorded. It is stored with the question's number, without your words."
+UNKNOWN = "This answer is too old to be rated."
+
+AnswerLine = Callable[[str, RequestOrigin, str | None], Awaitable[None]]
+
+
+class AskHandlers:
+    """The value of each button is the number of the question."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        slack: SlackClient,
+        incident_service: IncidentService | None,
+        answer: AnswerLine,
+        deduplicate: Deduplicate,
+    ) -> None:
+        """`answer` runs a line as if it had been typed there."""
+        self._world = world
+        self._incident_service = incident_service
+        self._answer = answer
+        self._slack = slack
+        self._deduplicate = deduplicate
+
+    def register(self, app: App) -> None:
+        """Before the listeners that match everything."""
+        app.action(STOP)(self.on_stop)
+        app.action(RATE_UP)(self.on_rate)
+        app.action(RATE_DOWN)(self.on_rate)
+        app.action(modals.DRAFT)(self.on_edit_draft)
+        app.view(modals.DRAFT)(self.on_submission)
+        app.view(modals.ASK)(self.on_submission)
+
+    async def on_stop(self, body: Body) -> None:
+        await self._deduplicate(body, lambda request_origin, key: self._stop(_number(body), request_origin, key))
+
+    async def on_rate(self, body: Body) -> None:
+        rating = 1 if body["actions"][0].get("action_id") == RATE_UP else -1
+        await self._deduplicate(
+            body, lambda request_origin, key: self._rate(_number(body), rating, request_origin, key)
+        )
+
+    async def on_edit_draft(self, body: Body) -> None:
+        request_origin, number = read_request_origin(body), _number(body)
+        if request_origin is None:
+            return
+        line = f"incident export {number}"
+        view_id = await open_dialog(self._slack, body, modals.loading_modal("Draft postmortem"), line=line)
+        request = replace(request_origin.request, words=(str(number),))
+        record = await need_incident_record(request, self._world, "draft")
+        if isinstance(record, Unavailable):
+            view = modals.failed_modal("Draft postmortem", f"The incident could not be read: {escape(record.why)}.")
+        else:
+            text = draft_text(record, await names_of(record, self._incident_service))
+            view = modals.draft_modal(number, text, metadata_of(request_origin))
+        await fill_dialog(self._slack, view_id, view, line=line)
+
+    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
+        submission = await take_submission(ack, body)
+        if submission is not None:
+            await self._deduplicate(body, lambda request_origin, key: self._submit(submission, request_origin, key))
+
+    async def _submit(self, submission: Submission, request_origin: RequestOrigin, key: str | None) -> None:
+        if submission.kind == modals.ASK:
+            origin = replace(request_origin, thread_ts=request_origin.opened_ts)
+            await self._answer(f"ask {submission.words}", origin, key)
+            return
+        request = replace(request_origin.request, words=(str(int(submission.metadata["incident"])),))
+        record = await need_incident_record(request, self._world, "draft")
+        if isinstance(record, Unavailable):
+            raise SourceError(record.source, record.why)
+        names = await names_of(record, self._incident_service)
+        answer = postmortem_answer(record, names, draft=submission.words)
+        origin = replace(request_origin, thread_ts=request_origin.opened_ts)
+        await deliver(self._slack, answer, origin, key=key)
+
+    async def _stop(self, ask_id: int, request_origin: RequestOrigin, key: str | None) -> None:
+        async with need_database(self._world).transaction() as conn:
+            stopped = await stop_ask(conn, ask_id=ask_id, user_id=request_origin.actor.user_id)
+        await deliver(self._slack, notice_answer(STOPPED if stopped else NOT_STOPPED), request_origin, key=key)
+
+    async def _rate(self, ask_id: int, rating: int, request_origin: RequestOrigin, key: str | None) -> None:
+        async with need_database(self._world).transaction() as conn:
+            rated = await rate_ask(conn, ask_id=ask_id, rating=rating, user_id=request_origin.actor.user_id)
+        await deliver(self._slack, notice_answer(THANKS if rated else UNKNOWN), request_origin, key=key)
+
+
+def metadata_of(request_origin: RequestOrigin) -> dict[str, object]:
+    """Where a dialog is opened, and answered once it is submitted: a submission does not say it."""
+    place = {"channel": request_origin.channel_id, "thread": request_origin.thread_ts}
+    return {name: value for name, value in place.items() if value}
+
+
+def _number(body: Body) -> int:
+    return read_number(str(body["actions"][0].get("value", ""))) or 0
