@@ -374,7 +374,9 @@ async def read_golden_batch(world: World, sha256: str) -> GoldenBatch | Unavaila
     return await world.read(find_golden_batch, sha256=sha256)
 
 
-async def gather_verification(world: World, *, sha256: str, batch_id: str, rows: int) -> golden_path.Facts:
+async def gather_verification(
+    world: World, *, sha256: str, batch_id: str, rows: int, upload_only: bool = False
+) -> golden_path.Facts:
     """What the five SQL verifications look at."""
     async with asyncio.TaskGroup() as group:
         batch = group.create_task(read_golden_batch(world, sha256))
@@ -388,6 +390,7 @@ async def gather_verification(world: World, *, sha256: str, batch_id: str, rows:
         as_of=seen.as_of if seen else datetime.now(UTC),
         stale_after=world.settings.stale_after,
         rows=rows,
+        upload_only=upload_only,
         batch=batch.result(),
         counts=counts.result(),
         jobs=jobs.result(),

@@ -357,14 +357,14 @@ class World:
 
     async def with_commits(self, reading: HeartbeatReading) -> HeartbeatReading:
         """The same with the commits of living workers that tell them in their log only; they are remembered."""
-        untold = [beat for beat in reading.rows if self._tells_in_log(beat, reading.as_of)]
-        services = {self.system.service_of_worker(beat.worker_type) for beat in untold}
+        unread = [beat for beat in reading.rows if self._is_in_banner(beat, reading.as_of)]
+        services = {self.system.service_of_worker(beat.worker_type) for beat in unread}
         await asyncio.gather(*(self._read_banners(service) for service in services if service is not None))
         commits = {beat.worker_id: self._commits.get(beat.worker_id) for beat in reading.rows}
         rows = (replace(beat, git_sha=beat.git_sha or commits[beat.worker_id]) for beat in reading.rows)
         return replace(reading, rows=tuple(rows))
 
-    def _tells_in_log(self, beat: Heartbeat, now: datetime) -> bool:
+    def _is_in_banner(self, beat: Heartbeat, now: datetime) -> bool:
         service = self.system.service_of_worker(beat.worker_type)
         known = self.system.find(service) if service is not None else None
         if known is None or known.commit is not CommitSource.LOG_BANNER or beat.worker_id in self._commits:

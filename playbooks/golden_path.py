@@ -19,8 +19,10 @@ from playbooks.steps import (
     CheckIngestBeats,
     RemoveSample,
     Step,
+    UploadKeptSample,
     UploadSample,
     VerifyApiHealth,
+    VerifyKeptSample,
     VerifySampleData,
     VerifySampleRows,
 )
@@ -30,6 +32,7 @@ from services.domain.health import ApiHealth
 from services.domain.intake import SAMPLE, GoldenBatch, SampleFile
 from services.domain.jobs import pending_words
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK, GoldenPathKind, System
 from services.domain.text import counted
 
 NAME = "golden-path"
@@ -41,7 +44,8 @@ MOST_CLEANED = 20  # batches at a time
 class Facts:
     """`sample`: the test file, or why it cannot be used. `left`: marked batches that are there, oldest first.
 
-    `under_way`: the numbers of golden paths that run now, each of which has a batch of its own.
+    `under_way`: the numbers of golden paths that run now, each of which has a batch of its own. `in_production`:
+    whether the settings allow in production what cannot be removed again.
     """
 
     environment: str
@@ -51,6 +55,13 @@ class Facts:
     sample: SampleFile | Unavailable
     left: Sequence[GoldenBatch] | Unavailable
     under_way: Sequence[int] | Unavailable = ()
+    system: System = RUNBOOK
+    in_production: bool = False
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether the system's rows stay and none of its workers takes part."""
+        return self.system.golden_path is GoldenPathKind.UPLOAD
 
 
 def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
@@ -64,6 +75,8 @@ def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
         )
     if refusal is not None:
         return refusal
+    if facts.is_upload:
+        return _upload_plan(facts, sample)
     return Plan(
         environment=facts.environment,
         playbook=NAME,
@@ -77,8 +90,38 @@ def plan(facts: Facts, *, keep: bool = False) -> Plan | NoPlan:
     )
 
 
+def _upload_plan(facts: Facts, sample: SampleFile) -> Plan:
+    """Two people agree in each environment, because nothing takes the rows back."""
+    steps = (
+        VerifyApiHealth(SAMPLE_HEALTH_S),
+        UploadKeptSample(sample.checksum),
+        AwaitSample(SAMPLE_S),
+        VerifySampleRows(sample.rows),
+        VerifyKeptSample(sample.rows),
+    )
+    rows = counted(sample.rows, "row")
+    return Plan(
+        environment=facts.environment,
+        playbook=NAME,
+        parameters={},
+        steps=steps,
+        risk=Risk.HIGH,
+        title="Golden path of the upload",
+        impact=(
+            f"uploads {rows} of test data, which stay: this system has no way to remove them",
+            "exercises no worker: the API stores the rows itself",
+        ),
+    )
+
+
 def plan_clean(facts: Facts) -> Plan | NoPlan:
     """Takes away what earlier golden paths left."""
+    if facts.is_upload:
+        return NoPlan(
+            f"the rows of an upload stay in the system {facts.system.name}",
+            "ask its database administrator to remove them",
+            (NextStep("Latest batches", "intake"),),
+        )
     if isinstance(facts.left, Unavailable):
         return unavailable(facts.left)
     if isinstance(facts.under_way, Unavailable):
@@ -117,12 +160,26 @@ def _refuse(facts: Facts) -> NoPlan | None:
         )
     if not facts.has_key:
         return _not_ready("the bot has no key for uploads", "set DRAGONFLY_API_KEY for the bot", "check-config")
+    return _refuse_in_production(facts) if facts.is_upload else _refuse_without_workers(load)
+
+
+def _refuse_without_workers(load: Load) -> NoPlan | None:
     for fact in (load.beats, load.queue):
         if isinstance(fact, Unavailable):
             return unavailable(fact)
     if not load.workers([Service.INGEST]) and load.all_visible:
         return _not_ready("no ingest worker is alive", "start one, then try again", "heartbeats ingest")
     return None
+
+
+def _refuse_in_production(facts: Facts) -> NoPlan | None:
+    if facts.in_production or not is_production(facts.environment):
+        return None
+    return _not_ready(
+        f"the rows would stay in {facts.environment}, and the settings do not allow that",
+        "set GOLDEN_PATH_IN_PROD=true for the bot to allow it",
+        "check-config",
+    )
 
 
 def _not_ready(why: str, what_next: str, command: str) -> NoPlan:

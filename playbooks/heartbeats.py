@@ -92,6 +92,6 @@ def _row(facts: Facts, state: State, beat: Heartbeat) -> WorkerRow:
 
 
 def _beating_state(beat: Heartbeat, facts: Facts) -> State:
-    if beat.status == "error" or beat.database_ok is False:
+    if beat.trouble is not None or beat.database_ok is False:
         return State.FAILING
     return State.STUCK if workers.is_stuck(beat, facts.as_of) else State.BEATING

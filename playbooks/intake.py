@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from playbooks.checks import api
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.intake import Batch, IntakeEvent, RowFault
-from services.domain.text import counted
+from services.domain.systems import RUNBOOK, System
+from services.domain.text import age, counted, lasting
+from services.domain.thresholds import BATCH_STUCK_AFTER
 
 API_LOGS = NextStep("Logs of api", "logs api")
 FAILED = NextStep("Failed jobs", "failed-jobs 1h")
@@ -22,17 +25,19 @@ FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 
 @dataclass(frozen=True)
 class Facts:
-    """`batches` and `events`: the latest ones."""
+    """`batches` and `events`: the latest ones. `now` is our own clock."""
 
     health: IntakeHealth | Unavailable
     batches: Sequence[Batch] | Unavailable
     events: Sequence[IntakeEvent] | Unavailable
+    now: datetime
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
     """Whether the intake answers and the latest batches went through; events are reported only when they are
     unknown."""
-    findings = [*map(_lead_on, api.check_intake(facts.health)), _check_batches(facts.batches)]
+    findings = [*map(_lead_on, api.check_intake(facts.health)), _check_batches(facts)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
     return findings
@@ -43,18 +48,20 @@ def _lead_on(finding: Finding) -> Finding:
     return replace(finding, next_step=API_LOGS) if finding.next_step == api.INTAKE_STEP else finding
 
 
-def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
-    name = "intake.batches"
+def _check_batches(facts: Facts) -> Finding:
+    name, batches = "intake.batches", facts.batches
     if isinstance(batches, Unavailable):
         return Finding(name, Status.UNKNOWN, "batches unknown", batches.why)
     failed = sum(batch.status == "failed" for batch in batches)
     with_bad_rows = sum(batch.failed > 0 for batch in batches)
     empty = [batch for batch in batches if batch.is_empty]
+    stuck = [batch for batch in batches if is_stuck(batch, facts.now, facts.system)]
     evidence = {
         "batches": len(batches),
         "failed": failed,
         "with_failed_rows": with_bad_rows,
         "without_good_rows": len(empty),
+        "stuck": len(stuck),
     }
     if not batches:
         return Finding(name, Status.OK, "no batch was ever uploaded", evidence=evidence)
@@ -63,6 +70,9 @@ def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
     if empty:
         title = f"no row passed in {len(empty)} {among}"
         return Finding(name, Status.FAIL, title, detail, evidence=evidence, next_step=_faults_of(empty[0]))
+    if stuck:
+        title = f"{len(stuck)} in work for more than {age(BATCH_STUCK_AFTER)} {among}"
+        return Finding(name, Status.FAIL, title, detail, evidence=evidence, next_step=API_LOGS)
     if failed:
         return Finding(name, Status.WARN, f"{failed} failed {among}", detail, evidence=evidence, next_step=FAILED)
     bad = [batch for batch in batches if batch.failed]
@@ -71,19 +81,32 @@ def _check_batches(batches: Sequence[Batch] | Unavailable) -> Finding:
     return Finding(name, Status.OK, title, detail, evidence=evidence, next_step=step)
 
 
-def check_batch(batch: Batch, faults: Sequence[RowFault] | Unavailable) -> list[Finding]:
+def is_stuck(batch: Batch, now: datetime, system: System) -> bool:
+    """Whether nothing will complete it any more: without a worker for uploads, the API's process has gone."""
+    is_open = batch.status in system.batches.pending | system.batches.working
+    return system.uploader is None and is_open and now - batch.created_at > BATCH_STUCK_AFTER
+
+
+def check_batch(
+    batch: Batch, faults: Sequence[RowFault] | Unavailable, *, now: datetime, system: System = RUNBOOK
+) -> list[Finding]:
     """What became of one upload, and why its rows did not pass."""
     rows = counted(batch.row_count, "row")
     evidence = {"rows": batch.row_count, "validated": batch.validated, "failed": batch.failed}
     if batch.status == "failed":
         title, status = f"batch failed after {batch.judged_percent} % of {rows}", Status.FAIL
+    elif is_stuck(batch, now, system):
+        title, status = (
+            f"{batch.status} {lasting(batch.created_at, now, stored=False)}, so it will not complete",
+            Status.FAIL,
+        )
     elif batch.status != "completed":
         title, status = f"{batch.status}: {batch.judged_percent} % of {rows} checked", Status.OK
     elif batch.is_empty:
         title, status = f"none of {rows} passed", Status.FAIL
     else:
         title, status = f"{batch.validated} of {rows} passed", Status.WARN if batch.failed else Status.OK
-    step = FAILED if batch.status == "failed" else None
+    step = FAILED if batch.status == "failed" else API_LOGS if is_stuck(batch, now, system) else None
     findings = [
         Finding("intake.batch", status, title, f"from {batch.source_system}", evidence=evidence, next_step=step)
     ]

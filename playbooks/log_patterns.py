@@ -171,16 +171,18 @@ _OF_POSTGRES = (
 class LogPatterns:
     """How the processes of one system write.
 
-    `over`: what a later line of the same replica has to say so that a failure of the topic is over. A job that was done
-    proves everything that jobs need, and a worker that could claim one reaches the database; `claimed` proves that of a
-    failed claim, which begins with `failed_claim`. `request`: finds the method and the path in an access line.
-    `is_silent_when_idle`: a worker without work writes nothing. `read`: the line with the level that it has itself.
+    `over`: what a later line of the same replica has to say so that a failure of the topic is over. A job that was
+    done proves everything that jobs need, and a worker that could claim one reaches the database; `claimed` proves
+    that of a failed claim, which begins with `failed_claim`. `request`: finds the method and the path in an access
+    line. `is_silent_when_idle`: a worker without work writes nothing. `startup`: what a worker that starts well
+    writes. `read`: the line with the level that it has itself.
     """
 
     patterns: tuple[Pattern, ...]
     over: Mapping[Topic, re.Pattern[str]]
     request: re.Pattern[str]
     claimed: re.Pattern[str]
+    startup: tuple[str, ...]
     failed_claim: str | None = None
     is_silent_when_idle: bool = False
     read: Callable[[LogLine], LogLine] = lambda line: line
@@ -232,6 +234,7 @@ RUNBOOK = LogPatterns(
     },
     request=re.compile(r"^(\S+) ([^\s?]+)"),
     claimed=_READ,
+    startup=("DRAGONFLY WORKER STARTING", "PostgreSQL connection established", "Entering main loop"),
     failed_claim="claim_pending_job:",
 )
 
@@ -277,6 +280,7 @@ CIVIL = LogPatterns(
     },
     request=re.compile(_CIVIL_REQUEST),
     claimed=_CIVIL_CLAIMED,
+    startup=("DRAGONFLY WORKER:", "Database connection established", "DB smoke test passed"),
     is_silent_when_idle=True,
     read=read_line,
 )

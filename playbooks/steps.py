@@ -461,6 +461,14 @@ class UploadSample(_Act):
 
 
 @dataclass(frozen=True)
+class UploadKeptSample(UploadSample):
+    """The same where the system has no mark and removes no rows."""
+
+    def describe(self) -> str:
+        return "Upload the test file once, with a file name and a case number of this run; its rows stay"
+
+
+@dataclass(frozen=True)
 class AwaitSample(_Step):
     """The ingest worker has completed the batch that this run uploaded."""
 
@@ -491,6 +499,14 @@ class VerifySampleData(_Step):
 
     def describe(self) -> str:
         return "Run the five SQL verifications"
+
+
+@dataclass(frozen=True)
+class VerifyKeptSample(VerifySampleData):
+    """Batch and rows are in the database, of an upload in which no worker takes part."""
+
+    def describe(self) -> str:
+        return "Verify the batch and its rows in the database"
 
 
 @dataclass(frozen=True)
@@ -534,9 +550,11 @@ Step = (
     | VerifySchemaHead
     | CheckIngestBeats
     | UploadSample
+    | UploadKeptSample
     | AwaitSample
     | VerifySampleRows
     | VerifySampleData
+    | VerifyKeptSample
     | RemoveSample
 )
 

@@ -132,4 +132,11 @@ def _need_running(facts: Facts, finding: Finding) -> Finding:
     states = ", ".join(sorted({beat.status for beat in beating}))
     step = NextStep(f"Logs of {finding.service.short}", f"logs {finding.service.short}")
     title = f"{finding.service.short} is alive, but no worker is running"
-    return replace(finding, status=Status.FAIL, title=title, detail=f"status {states}", next_step=step)
+    is_degraded = all(beat.trouble is Status.WARN for beat in beating)
+    return replace(
+        finding,
+        status=Status.WARN if is_degraded else Status.FAIL,
+        title=title,
+        detail=f"status {states}",
+        next_step=step,
+    )

@@ -62,6 +62,8 @@ async def gather_golden_path(world: World) -> playbook.Facts:
         sample=read_sample_file(),
         left=left.result(),
         under_way=_under_way(open_runs.result()),
+        system=world.system,
+        in_production=world.settings.changing.golden_path_in_prod,
     )
 
 

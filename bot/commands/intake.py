@@ -116,7 +116,7 @@ async def answer_intake(request: Request, world: World) -> Answer:
         health = reads.create_task(world.ask_api(DragonflyApi.read_intake_health))
         batches = reads.create_task(world.read(list_batches, limit=10))
         events = reads.create_task(world.read(list_intake_events, limit=20))
-    facts = Facts(health.result(), batches.result(), events.result())
+    facts = Facts(health.result(), batches.result(), events.result(), datetime.now(UTC), world.system)
     shown_batches = None if isinstance(facts.batches, Unavailable) else facts.batches
     shown_events = None if isinstance(facts.events, Unavailable) else facts.events
     return intake_answer(check(facts), shown_batches, shown_events, now=datetime.now(UTC))
@@ -130,7 +130,11 @@ async def _answer_batch(word: str, world: World) -> Answer:
         why = "more than one batch begins with it" if found else "no batch begins with it"
         raise wrong_word(word, f"is not one batch: {why}", "Use an id from `intake`.")
     faults = await world.read(list_row_faults, batch_id=found[0].id, limit=20)
-    return batch_answer(found[0], check_batch(found[0], faults), None if isinstance(faults, Unavailable) else faults)
+    return batch_answer(
+        found[0],
+        check_batch(found[0], faults, now=datetime.now(UTC), system=world.system),
+        None if isinstance(faults, Unavailable) else faults,
+    )
 
 
 def _parse_batch(word: str) -> str:

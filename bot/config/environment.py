@@ -171,6 +171,8 @@ class ChangeSettings(Group):
 
     run_steps_keep_days: after the end of their run; None keeps them for ever.
 
+    golden_path_in_prod: also where the uploaded rows stay, because the operated system removes none.
+
     sql_directory: has `migrations/` and `rollbacks/`; in another than ours a rollback is prepared without a new build.
     """
 
@@ -179,6 +181,7 @@ class ChangeSettings(Group):
     alone_countdown_s: int = Field(60, validation_alias="ALONE_COUNTDOWN_SECONDS", ge=1, le=3600)
     run_steps_keep_days: int | None = Field(None, validation_alias="RUN_STEPS_KEEP_DAYS", ge=365, le=36_500)
     connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
+    golden_path_in_prod: bool = Field(False, validation_alias="GOLDEN_PATH_IN_PROD")
     sql_directory: Path = Field(SQL_DIRECTORY, validation_alias="DRAGONFLY_SQL")
 
     @field_validator("sql_directory")

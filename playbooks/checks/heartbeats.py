@@ -104,7 +104,9 @@ def _last_seen(facts: Facts, seen: Sequence[Heartbeat]) -> str:
         return "no worker has reported in the last day"
     last = max(seen, key=lambda beat: beat.last_heartbeat_at)
     at = ago(last.last_heartbeat_at, facts.as_of, stored=facts.stored).removeprefix("at ")
-    return f"the last one stopped {at}" if last.is_stopped else f"last beat {at}"
+    if not last.is_stopped:
+        return f"last beat {at}"
+    return f"the last one stopped {at}" if last.status == "stopped" else f"the last one ended with {last.status} {at}"
 
 
 def _doubts(facts: Facts, expected: int | Unavailable) -> list[str]:

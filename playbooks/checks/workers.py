@@ -72,8 +72,9 @@ def _check_worker(beat: Heartbeat, facts: Facts) -> Finding | None:
 def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
     now = facts.as_of
     busy_for = job_age(beat, now)
-    if beat.status == "error":
-        return Status.FAIL, "worker reports an error", "its heartbeat has status error"
+    if beat.trouble is not None:
+        words = "an error" if beat.status == "error" else f"status {beat.status}"
+        return beat.trouble, f"worker reports {words}", f"its heartbeat has status {beat.status}"
     if beat.database_ok is False:
         return Status.FAIL, "worker does not reach the database", "its last probe failed"
     if busy_for is not None and busy_for > facts.stuck_after:

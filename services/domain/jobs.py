@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.services import Service, WorkerType
+from services.domain.status import Status
+from services.domain.systems import RUNBOOK, HeartbeatWords
 from services.domain.thresholds import StaleLimits
 
 BEAT_EVERY = timedelta(seconds=30)  # by default
@@ -16,7 +18,7 @@ MISSED = 2.5 * BEAT_EVERY  # just over two heartbeats: gone, while a change is w
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """One row of `ops.worker_heartbeats`. `status` is `starting`, `running`, `stopping`, `stopped` or `error`.
+    """One row of `ops.worker_heartbeats`. `status` is one of the operated system's `words`.
 
     `worker_type` is text, not `WorkerType`: the table may hold a type that this version does not know.
     """
@@ -30,11 +32,19 @@ class Heartbeat:
     current_job_id: str | None = None
     current_job_started_at: datetime | None = None
     database_ok: bool | None = None
+    words: HeartbeatWords = RUNBOOK.heartbeats
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the worker said goodbye: it ended in an orderly way and is not missed."""
-        return self.status == "stopped"
+        """Whether the worker said goodbye: its process ended, and it is not missed."""
+        return self.status in self.words.ended
+
+    @property
+    def trouble(self) -> Status | None:
+        """How bad what a living worker reports of itself is; None when it reports nothing of the kind."""
+        if self.status not in self.words.warning:
+            return None
+        return Status.FAIL if self.status == "error" else Status.WARN
 
     def age(self, now: datetime) -> timedelta:
         """Time since the last beat, never negative (clocks may disagree by a little)."""

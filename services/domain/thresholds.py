@@ -13,6 +13,7 @@ NOT_CLAIMED_AFTER = timedelta(minutes=1)  # a claim takes milliseconds, and an i
 WAITS_LONG_AFTER = timedelta(minutes=5)  # a claim takes seconds; five minutes is the runbook's "something is off"
 BACKLOG_AFTER = timedelta(minutes=15)  # older pages people
 MANY_FAILED = 10  # jobs in an hour; as many as the runbook's crash loop, so no longer single bad files
+BATCH_STUCK_AFTER = timedelta(minutes=10)  # where the API stores an upload itself, within its own process
 STUCK_AFTER = timedelta(minutes=10)  # on one job; the largest file we take is a matter of seconds
 SLOW_START_AFTER = timedelta(minutes=2)  # a start takes seconds; it then waits for something that does not come
 LOCK_FORGOTTEN_AFTER = timedelta(hours=24)  # the person who rolled back has had a day to review it

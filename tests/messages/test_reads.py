@@ -151,9 +151,11 @@ def database_texts() -> dict[str, Answer]:
         "security-audit": findings_answer("security audit", security.check(open_), private=True),
         "security-audit, unknown": findings_answer("security audit", security.check(AWAY), private=True),
         "preflight": findings_answer("preflight", preflight.check(boxes), private=True),
-        "intake": intake_answer(intake.check(intake.Facts(health, [bad, fine], events)), [bad, fine], events, now=NOW),
-        "intake, unknown": intake_answer(intake.check(intake.Facts(AWAY, AWAY, AWAY)), None, None, now=NOW),
-        "intake, one batch": batch_answer(bad, intake.check_batch(bad, faults), faults),
+        "intake": intake_answer(
+            intake.check(intake.Facts(health, [bad, fine], events, NOW)), [bad, fine], events, now=NOW
+        ),
+        "intake, unknown": intake_answer(intake.check(intake.Facts(AWAY, AWAY, AWAY, NOW)), None, None, now=NOW),
+        "intake, one batch": batch_answer(bad, intake.check_batch(bad, faults, now=NOW), faults),
     }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.runs.executor import Done, Failed, Sight, Tools, Unknown, Waiting, Watch
 from bot.runs.executors.scale import count_processes
+from playbooks.log_patterns import PATTERNS_BY_NAME
 from playbooks.steps import (
     CheckDatabaseReady,
     CheckWorkersHealthy,
@@ -28,7 +29,6 @@ from services.domain.services import Service, WorkerType, same_sha, short_sha
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
-STARTUP_LINES = ("DRAGONFLY WORKER STARTING", "PostgreSQL connection established", "Entering main loop")
 _LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwhile
 
 
@@ -70,12 +70,12 @@ class ShaReported(Watch[VerifySha]):
         short = self._step.service.short
         if not reported:
             return Waiting(f"no {short} worker has beaten since")
-        told = [sha for sha in reported if sha is not None]
-        other = [sha for sha in told if not same_sha(sha, self._step.sha)]
+        known = [sha for sha in reported if sha is not None]
+        other = [sha for sha in known if not same_sha(sha, self._step.sha)]
         if other:
             return Waiting(f"{len(other)} of {len(reported)} report {short_sha(other[0])}")
-        if len(told) < len(reported):
-            return Unknown(f"{len(reported) - len(told)} of {len(reported)} {short} do not tell their commit")
+        if len(known) < len(reported):
+            return Unknown(f"{len(reported) - len(known)} of {len(reported)} {short} do not tell their commit")
         return Done(f"{short} reports {short_sha(self._step.sha)}", {"sha": self._step.sha, "reports": len(reported)})
 
 
@@ -95,7 +95,8 @@ class StartupLogged(Watch[VerifyStartupLog]):
             return Unknown(str(lines))
         began = self._began()
         new = "\n".join(line.message for line in lines if line.timestamp >= began)
-        missing = [wanted for wanted in STARTUP_LINES if wanted not in new]
+        patterns = PATTERNS_BY_NAME[self._tools.world.system.log_patterns]
+        missing = [wanted for wanted in patterns.startup if wanted not in new]
         return Unknown("the log lacks: " + ", ".join(missing)) if missing else Done("all three startup lines")
 
     def _began(self) -> datetime:

@@ -8,6 +8,7 @@ The typed calls of `sql/queries/catalog.sql`, `sql/operated/<system>/evidence.sq
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -71,7 +72,8 @@ async def remove_golden_batch(conn: Connection, *, batch_id: str) -> bool:
 
 async def list_heartbeats(conn: Connection) -> list[Heartbeat]:
     """Every worker of the last 24 hours, newest beat first, at most 500."""
-    return await fetch_all(conn, Heartbeat, "list_heartbeats")
+    words = system_of(conn).heartbeats
+    return [replace(beat, words=words) for beat in await fetch_all(conn, Heartbeat, "list_heartbeats")]
 
 
 @counts_all_rows()

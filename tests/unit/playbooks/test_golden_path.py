@@ -14,8 +14,10 @@ from playbooks.steps import (
     AwaitSample,
     CheckIngestBeats,
     RemoveSample,
+    UploadKeptSample,
     UploadSample,
     VerifyApiHealth,
+    VerifyKeptSample,
     VerifySampleData,
     VerifySampleRows,
 )
@@ -23,6 +25,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.intake import GoldenBatch, SampleFile
 from services.domain.services import Service
+from services.domain.systems import CIVIL
 from tests.unit.playbooks.builders import NOW, beat, load
 
 HEALTHY = ApiHealth(200, "ok", "dev", "a1b2c3d4", db_connected=True, timestamp=NOW, elapsed_ms=12.0)
@@ -155,3 +158,35 @@ def test_cleaning_is_refused_while_a_batch_may_be_in_use(changes: dict[str, Any]
 
     assert isinstance(made, NoPlan)
     assert why in made.why
+
+
+def test_a_golden_path_of_the_upload_exercises_no_worker_and_says_what_stays() -> None:
+    made = planned(system=CIVIL, load=load(beats=[]))
+
+    assert [type(step) for step in made.steps] == [
+        VerifyApiHealth,
+        UploadKeptSample,
+        AwaitSample,
+        VerifySampleRows,
+        VerifyKeptSample,
+    ]
+    assert any("stay" in line for line in made.impact)
+    assert any("no worker" in line for line in made.impact)
+    assert (made.risk, made.undo) == (Risk.HIGH, None)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_rows_that_stay_need_the_setting_in_production(allowed: bool) -> None:
+    api = replace(HEALTHY, environment="prod")
+    made = plan(facts(environment="prod", api=api, system=CIVIL, in_production=allowed))
+
+    assert isinstance(made, Plan) is allowed
+    if isinstance(made, NoPlan):
+        assert "GOLDEN_PATH_IN_PROD=true" in made.what_next
+
+
+def test_rows_that_stay_are_not_cleaned() -> None:
+    refused = plan_clean(facts(system=CIVIL))
+
+    assert isinstance(refused, NoPlan)
+    assert "stay" in refused.why

@@ -9,6 +9,7 @@ from playbooks.checks.workers import Facts, check
 from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
+from services.domain.systems import CIVIL
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -64,3 +65,14 @@ def test_the_dead_and_the_strange_are_left_to_other_checks() -> None:
 
     assert check(Facts(NOW, [stale, strange], StaleLimits(LIMIT))) == []
     assert check(Facts(NOW, Unavailable("database", "away"), StaleLimits(LIMIT))) == []
+
+
+def test_a_degraded_worker_is_a_warning_and_one_that_ended_with_an_error_is_not_alive() -> None:
+    degraded = replace(WELL, status="degraded", words=CIVIL.heartbeats)
+    ended = replace(WELL, status="error", words=CIVIL.heartbeats)
+
+    [finding] = check_one(degraded)
+
+    assert (finding.status, finding.title) == (Status.WARN, "ingest worker reports status degraded")
+    assert ended.is_stopped
+    assert check_one(ended) == []
