@@ -216,7 +216,7 @@ def _failed(finding: Finding, found: Mapping[Service, Progress]) -> Finding:
 
 def _migrations(status: MigrationStatus | Unavailable) -> verify.Step:
     """Pending ones only: a database that is newer than the files is what a code rollback leaves."""
-    if isinstance(status, Unavailable) or status.pending or status.changed:
+    if isinstance(status, Unavailable) or status.pending or status.changed or not status.is_migrated:
         return verify.Step("Migrations", tuple(migrations.check(status)))
     return verify.Step("Migrations", (Finding("database.migrations", Status.OK, "none is pending"),))
 

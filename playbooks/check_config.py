@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from playbooks.checks import drift
 from playbooks.checks.bot import check_channel
+from playbooks.checks.database import check_system
 from playbooks.checks.heartbeats import limit_words
 from playbooks.checks.oncall import Targets, check_absent, check_targets
 from playbooks.checks.settings import Group, check_group
@@ -33,7 +34,7 @@ class Facts:
     targets there are outside Slack. `is_monitored`: whether an outside monitor watches the bot.
     `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
     `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
-    `refused`: what Slack refused for good of late.
+    `refused`: what Slack refused for good of late. `system_problem`: why nothing may be changed in the database.
     """
 
     groups: Sequence[Group]
@@ -50,6 +51,7 @@ class Facts:
     channel_problem: str | None = None
     refused: Sequence[RefusedMessage] | Unavailable = ()
     stale_after: StaleLimits = field(default_factory=StaleLimits)
+    system_problem: str | None = None
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -65,6 +67,7 @@ def check(facts: Facts) -> list[Finding]:
         *([check_channel(facts.channel_problem)] if facts.channel_problem else []),
         *_check_refused(facts.refused),
         *(_check_source(name, why) for name, why in facts.sources.items()),
+        *check_system(facts.system_problem),
         *drift.check(facts.drift),
     ]
 

@@ -139,7 +139,7 @@ def _name(deployment: Deployment) -> str:
 
 
 def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
-    if not isinstance(facts.migrations, Unavailable) and not facts.migrations.pending:
+    if not isinstance(facts.migrations, Unavailable) and facts.migrations.is_migrated and not facts.migrations.pending:
         yield "no migration is pending"
     target = next((one for one in _known(facts) if one.commit_sha == sha), None)
     for state in states:
@@ -153,6 +153,8 @@ def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[
 def _warnings(facts: Facts, states: Sequence[ServiceState]) -> Iterator[str]:
     if isinstance(facts.migrations, Unavailable):
         yield f"whether migrations are pending is unknown: {facts.migrations.why}"
+    elif not facts.migrations.is_migrated:
+        yield "whether migrations are pending is not told by this system"
     elif facts.migrations.pending:
         pending = ", ".join(facts.migrations.pending)
         yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from playbooks.checks.database import ADOPT_AGAIN
 from playbooks.log_patterns import Topic
 from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
@@ -181,8 +182,12 @@ def _find_permissions(found: _Found) -> Iterator[Cause]:
     first, *others = refused
     same = sum(one.check.startswith("drift.rights.") for one in others)
     more = f", and {counted(same, 'more object')}" if same else ""
-    do = "Apply the migrations, or grant it again." if first.check.startswith("drift.") else ""
-    do = do or "Verify the role in SUPABASE_DB_URL and dragonfly_app's grants."
+    if ADOPT_AGAIN in first.detail:  # our migrations mend nothing in a system that stands already
+        do = ""
+    elif first.check.startswith("drift."):
+        do = "Apply the migrations, or grant it again."
+    else:
+        do = "Verify the role in SUPABASE_DB_URL and dragonfly_app's grants."
     detail = f"{do} {first.detail}".strip()
     cause = replace(first, status=Status.FAIL, title=f"{first.title}{more}", detail=detail, service=None)
     yield Cause(Kind.PERMISSIONS, cause, frozenset({first.check}))

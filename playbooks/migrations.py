@@ -18,7 +18,7 @@ SHOWN = 10  # as many as the runbook's query lists
 
 def check(status: MigrationStatus | Unavailable) -> list[Finding]:
     """One finding: `database.migrations`."""
-    return migrations.check(status)
+    return [migrations.proved(finding) for finding in migrations.check(status)]
 
 
 def newest(status: MigrationStatus) -> Sequence[AppliedMigration]:

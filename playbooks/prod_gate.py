@@ -56,7 +56,7 @@ def _checks(facts: Facts) -> list[list[Finding]]:
     return [
         api.check(api.Facts(seen.api, seen.environment, others_answer=not isinstance(seen.services, Unavailable))),
         database.check(seen.server),
-        [*migrations.check(seen.migrations), *drift.check(facts.drift)],
+        [*map(migrations.proved, migrations.check(seen.migrations)), *drift.check(facts.drift)],
         [
             *heartbeats.check(beats),
             *workers.check(workers.Facts(seen.as_of, seen.heartbeats, seen.stale_after)),

@@ -215,7 +215,7 @@ def _sum_outcomes(
 
 
 def _count_since(migrations: MigrationStatus | Unavailable, moment: datetime) -> int | None:
-    if isinstance(migrations, Unavailable):
+    if isinstance(migrations, Unavailable) or not migrations.is_migrated:
         return None
     return sum(migration.executed_at > moment for migration in migrations.applied)
 

@@ -211,6 +211,7 @@ EXPLAINS: Mapping[Kind, tuple[Follow, ...]] = {
     Kind.MIGRATIONS: (
         Follow("drift"),
         Follow("database.schemas"),
+        Follow("database.system"),
         Follow("queue.errors", _WRONG, _mentions(*_MISSING_WORDS)),
         Follow("logs", _WRONG, _either(_mentions(*_MISSING_WORDS), _of_topics(Topic.REQUESTS))),
         Follow("claiming", _WRONG),

@@ -229,14 +229,14 @@ class ApprovalService:
 
     async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
         """The requester's own word for something of low risk."""
-        async with self._pending(run_id, actor) as pending:
+        async with self._pending(run_id, actor, lets_start=True) as pending:
             return await decisions.confirm(pending)
 
     async def decide(
         self, run_id: int, actor: Actor, *, approve: bool, reason: str = "", typed: str = ""
     ) -> Decided | Refused:
         """Approve or deny. `typed`: what was typed for something critical, see `decide.confirmation_phrase`."""
-        async with self._pending(run_id, actor) as pending:
+        async with self._pending(run_id, actor, lets_start=approve) as pending:
             return await decisions.decide(pending, approve=approve, reason=_short(reason), typed=typed)
 
     async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
@@ -267,7 +267,7 @@ class ApprovalService:
 
     async def self_approve(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
         """No approver responded: begin the countdown, in which approvers may veto it."""
-        async with self._pending(run_id, actor) as pending:
+        async with self._pending(run_id, actor, lets_start=True) as pending:
             return await self_approval.begin_countdown(pending, _short(reason), self._approver_paging.countdown)
 
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
@@ -310,11 +310,14 @@ class ApprovalService:
         return verdict
 
     @asynccontextmanager
-    async def _pending(self, run_id: int, actor: Actor) -> AsyncIterator[PendingDecision]:
-        """The run, locked, in a transaction that commits at the end; what is said is sent then."""
+    async def _pending(self, run_id: int, actor: Actor, *, lets_start: bool = False) -> AsyncIterator[PendingDecision]:
+        """The run, locked, in a transaction that commits at the end; what is said is sent then. `lets_start`: raises
+        OperatorError for a database with another system than the bot was installed for."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)
         async with self._database.transaction() as conn:
+            if lets_start:
+                self._refuse_another_system()
             parent = await runs.read_traceparent(conn, run_id=run_id) if tracing.is_on() else None
             with tracing.span("decision", parent=parent, run=run_id):
                 yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
@@ -331,6 +334,14 @@ class ApprovalService:
         """An audit row about what is no run. Raises SourceError."""
         async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
             await append_audit(conn, actor=name_of(person), event=event, run_id=None, details=details)
+
+    def _refuse_another_system(self) -> None:
+        if problem := self._database.system_problem:
+            raise OperatorError(
+                "Nothing was approved",
+                why=problem,
+                what_next="Fix SUPABASE_DB_URL. `check-config` shows whether it is fixed; then press the button again.",
+            )
 
     def _usable_policy(self) -> Policy:
         if isinstance(self.policy, Invalid):

@@ -87,6 +87,7 @@ async def gather_config(world: World) -> check_config.Facts:
         channel_problem=state.channel_problem if state else None,
         refused=refused.result(),
         stale_after=world.settings.stale_after,
+        system_problem=world.database.system_problem if world.database else None,
     )
 
 

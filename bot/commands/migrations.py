@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from bot.commands.arguments import no_more
 from bot.types import Answer, Block, Request
@@ -30,9 +31,10 @@ def migrations_answer(
     lines = [*_named("not applied", status.pending), *_named("changed after being applied", status.changed)]
     lines += _named("in the database, not in these files", status.unknown)
     blocks += sections(lines)
-    if newest:
+    if newest and status.is_migrated:
         blocks += table(("Version", "Applied", "Name"), [(m.version, utc(m.executed_at), m.name) for m in newest])
-    blocks.append(context(f"{len(status.applied)} applied, the newest {len(newest)} shown"))
+    if status.is_migrated:
+        blocks.append(context(f"{len(status.applied)} applied, the newest {len(newest)} shown"))
     text = "\n".join([first, *lines])
     return Answer(*fit_message(text, blocks), {**data, **_data(status)}, worst(findings))
 
@@ -44,11 +46,13 @@ def _named(what: str, versions: Sequence[str]) -> list[str]:
 
 
 def _data(status: MigrationStatus) -> dict[str, object]:
-    return {
+    recorded = status.recorded
+    told = {} if status.is_migrated else {"recorded": asdict(recorded) if recorded else None}
+    return told | {
         "applied": [
             {"version": m.version, "name": m.name, "executed_at": m.executed_at.isoformat()} for m in status.applied
         ],
-        "pending": list(status.pending),
+        "pending": list(status.pending) if status.is_migrated or status.pending else None,
         "changed": list(status.changed),
         "newer": list(status.unknown),
     }

@@ -126,7 +126,8 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
 
 
 def _of_our_environment(change: Change) -> MakePlan:
-    """The same, but never for a database that belongs to another environment than the bot's settings name."""
+    """The same, but never for a database that belongs to another environment than the bot's settings name, or holds
+    another system than the bot was installed for."""
 
     async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
         make = change.plan.load()  # importing it must not use up the time of the read below
@@ -134,7 +135,8 @@ def _of_our_environment(change: Change) -> MakePlan:
         try:
             with at_least(Purpose.PLAN):
                 plan: Plan | NoPlan = await make(parameters, world)
-            return _refuse_foreign(plan, await owner)
+            owned_by = await owner
+            return _refuse_foreign(plan, owned_by, world.database.system_problem if world.database else None)
         finally:
             owner.cancel()
 
@@ -151,7 +153,10 @@ async def _read_owner(world: World) -> str | None:
     return named if isinstance(named, str) else None
 
 
-def _refuse_foreign(plan: Plan | NoPlan, owner: str | None) -> Plan | NoPlan:
+def _refuse_foreign(plan: Plan | NoPlan, owner: str | None, system_problem: str | None) -> Plan | NoPlan:
+    if system_problem is not None:
+        step = NextStep("Check the settings", "check-config")
+        return NoPlan(system_problem, "fix SUPABASE_DB_URL before anything is changed", (step,))
     if isinstance(plan, NoPlan) or owner in (None, plan.environment):
         return plan
     return NoPlan(

@@ -15,13 +15,21 @@ _NO_LISTEN = "transaction pooler: no LISTEN, so the bot polls"
 
 
 def check(server: ServerFacts | Unavailable) -> list[Finding]:
-    """`database.reachable`; when it is, `database.schemas`; `database.writes` when it takes none, and
-    `database.visibility` when rows may be hidden from us."""
+    """`database.reachable`; when it is, `database.schemas`; `database.writes` when it takes none, `database.system`
+    when it is not the one to operate, and `database.visibility` when rows may be hidden from us."""
     if isinstance(server, Unavailable):
         return [Finding("database.reachable", Status.UNKNOWN, "database does not answer", server.why, next_step=CONFIG)]
     refused = [refuses_writes(server.refuses_writes)] if server.refuses_writes else []
     hidden = [_hidden(server)] if server.hidden_tables else []
-    return [*refused, _reachable(server), _schemas(server), *hidden]
+    return [*refused, *check_system(server.system_problem), _reachable(server), _schemas(server), *hidden]
+
+
+def check_system(problem: str | None) -> list[Finding]:
+    """`database.system`, when another system stands there than the bot was installed for, or an unknown one."""
+    if problem is None:
+        return []
+    detail = f"{problem}. No change can be requested, approved or started until it is the right database"
+    return [Finding("database.system", Status.FAIL, "changes are disabled", detail, next_step=CONFIG)]
 
 
 def sees_all(server: ServerFacts | Unavailable) -> bool:

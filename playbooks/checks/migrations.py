@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from playbooks.model import Finding, NextStep, Status
 from services.domain.database import MigrationStatus
 from services.domain.errors import Unavailable
 from services.domain.text import counted
 
 STEP = NextStep("Show migrations", "migrations")
+CONFIG = NextStep("Check the settings", "check-config")
+NOT_TOLD = "pending migrations: not told by this system"
 
 
 def check(status: MigrationStatus | Unavailable) -> list[Finding]:
@@ -15,16 +19,25 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
     if isinstance(status, Unavailable):
         title = "migrations unknown"
         return [Finding("database.migrations", Status.UNKNOWN, title, status.why, next_step=STEP)]
-    evidence = {
+    evidence: dict[str, object] = {
         "head": status.head,
         "applied": len(status.applied),
         "pending": list(status.pending),
         "changed": list(status.changed),
         "newer": list(status.unknown),
     }
-    found, title, detail = _judge(status)
-    step = None if found is Status.OK else STEP
+    found, title, detail = _judge(status) if status.is_migrated else _judge_own(status)
+    if not status.is_migrated:
+        recorded = status.recorded
+        evidence |= {"pending": list(status.pending) or None, "recorded": recorded.count if recorded else None}
+    step = None if found is Status.OK else STEP if status.is_migrated else CONFIG
     return [Finding("database.migrations", found, title, detail, evidence=evidence, next_step=step)]
+
+
+def proved(finding: Finding) -> Finding:
+    """For who relies on it that none is pending: a system that stands already does not tell."""
+    is_told = finding.status is not Status.OK or finding.evidence.get("pending") is not None
+    return finding if is_told else replace(finding, status=Status.UNKNOWN, next_step=CONFIG)
 
 
 def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
@@ -39,5 +52,25 @@ def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
     return Status.OK, f"all {_count(status.applied)} applied", ""
 
 
+def _judge_own(status: MigrationStatus) -> tuple[Status, str, str]:
+    """Of a system that stands already: the bot's schema is compared, the system's own migrations are counted."""
+    of_the_bot = "of the bot's schema"
+    if status.changed:
+        title = f"{_count(status.changed)} {of_the_bot} changed after being applied"
+        return Status.FAIL, title, f"{', '.join(status.changed)}: the file differs from what the database ran"
+    if status.pending:
+        title = f"{_count(status.pending)} {of_the_bot} not applied"
+        return Status.WARN, title, "run `dragonfly adopt` on a terminal before the new bot is deployed"
+    recorded, own = status.recorded, f"all {_count(status.applied)} {of_the_bot} applied"
+    if recorded is None:
+        return Status.OK, NOT_TOLD, f"what is recorded may not be read; {own}"
+    newest = f", the newest {recorded.head}" if recorded.head else ""
+    return Status.OK, NOT_TOLD, f"{_count_of(recorded.count)} recorded by Supabase's CLI{newest}; {own}"
+
+
+def _count_of(count: int) -> str:
+    return counted(count, "migration")
+
+
 def _count(migrations: tuple[object, ...]) -> str:
-    return counted(len(migrations), "migration")
+    return _count_of(len(migrations))

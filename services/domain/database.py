@@ -86,14 +86,29 @@ class AppliedMigration:
 
 
 @dataclass(frozen=True)
+class RecordedMigrations:
+    """What Supabase's CLI has recorded of a system that stands already. `head`: the newest version as text, None
+    without any."""
+
+    count: int
+    head: str | None
+
+
+@dataclass(frozen=True)
 class MigrationStatus:
     """`pending` and `changed` (applied, but the file differs now) are `version_name` in order; `unknown` are versions
-    that the database has and the files have not (a newer schema)."""
+    that the database has and the files have not (a newer schema).
+
+    `is_migrated`: our own migrations make the operated system. Of one that stands already these are the migrations of
+    the bot's schema only; of its own only `recorded` is known, None where our role may not read that.
+    """
 
     applied: tuple[AppliedMigration, ...]
     pending: tuple[str, ...]
     changed: tuple[str, ...]
     unknown: tuple[str, ...]
+    is_migrated: bool = True
+    recorded: RecordedMigrations | None = None
 
     @property
     def head(self) -> str | None:
@@ -130,7 +145,7 @@ class ServerFacts:
     """`schemas` are those of the operated system that this role may use, `missing_schemas` the others.
 
     `hidden_tables`: those that it reads and of which row-level security may hide rows from it. `is_migrated`: our own
-    migrations make the system; another one stands already.
+    migrations make the system; another one stands already. `system_problem`: why nothing may be changed in it.
 
     `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell. `refuses_writes`:
     why the database accepts no writes of ours; None when it does, or when no write was tried.
@@ -146,6 +161,7 @@ class ServerFacts:
     refuses_writes: str | None = None
     missing_schemas: tuple[str, ...] = ()
     is_migrated: bool = True
+    system_problem: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ ON ops.job_queue TO dragonfly_bot;
 GRANT SELECT (id, source, filename, row_count_raw, row_count_valid, row_count_invalid, status, created_at)
 ON ops.ingest_batches TO dragonfly_bot;
 GRANT SELECT (batch_id, row_index, status, error_code, created_at, level) ON ops.intake_logs TO dragonfly_bot;
-GRANT SELECT (version, name) ON supabase_migrations.schema_migrations TO dragonfly_bot;
+GRANT SELECT (version) ON supabase_migrations.schema_migrations TO dragonfly_bot;
 
 -- Row-level security would hide the rows: the bot is not given BYPASSRLS.
 DO $$

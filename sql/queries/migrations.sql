@@ -47,6 +47,20 @@ JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE (nspname, relname) IN (('supabase_migrations', 'schema_migrations'), ('chatops', 'migrations'));
 
+-- name: may_read_recorded
+-- Whether our role may read Supabase's table of migrations. The catalogue is visible to every role.
+SELECT EXISTS (
+    SELECT FROM pg_class
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'supabase_migrations' AND relname = 'schema_migrations'
+        AND has_schema_privilege(pg_namespace.oid, 'USAGE') AND has_column_privilege(pg_class.oid, 'version', 'SELECT')
+);
+
+-- name: read_recorded
+-- How many migrations of the operated system are recorded, and the newest in the order of their text; a few hundred rows.
+SELECT count(*)::integer AS count, left(max(version COLLATE "C"), 200) AS head
+FROM supabase_migrations.schema_migrations;
+
 -- name: list_migrations
 -- Every applied migration, oldest first; a few dozen rows, by the primary key. Rows that Supabase's CLI wrote do not
 -- say when: the time in the version is the nearest that is known.

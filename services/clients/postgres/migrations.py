@@ -14,16 +14,16 @@ import contextlib
 import hashlib
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import psycopg
 
 from services.clients.postgres.errors import explain, explain_file
-from services.clients.postgres.pool import Connection, connect
-from services.clients.postgres.queries import SQL, SQL_DIRECTORY
-from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
+from services.clients.postgres.pool import Connection, connect, system_of
+from services.clients.postgres.queries import SQL, SQL_DIRECTORY, fetch_row
+from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback, RecordedMigrations
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.domain.systems import RUNBOOK
@@ -124,8 +124,23 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
 
 
 async def read_migrations(conn: Connection, *, directory: Path = MIGRATIONS) -> MigrationStatus:
-    """What the files say against what the database says. An empty database has nothing applied."""
-    return await _read_status(conn, read_files(directory))
+    """What the files say against what the database says. An empty database has nothing applied.
+
+    In a system that stands already only the bot's own schema is compared: what else should be there is not known.
+    """
+    files = read_files(directory)
+    if system_of(conn).is_migrated:
+        return await _read_status(conn, files)
+    own = [file for file in files if file.purpose is Purpose.CHATOPS]
+    applied = await list_own(conn) if (await read_tables(conn)).has_own else ()
+    return replace(compare(own, applied), is_migrated=False, recorded=await _read_recorded(conn))
+
+
+async def _read_recorded(conn: Connection) -> RecordedMigrations | None:
+    may_read = await (await conn.execute(SQL["may_read_recorded"])).fetchone()
+    if not may_read or not may_read[0]:
+        return None
+    return await fetch_row(conn, RecordedMigrations, "read_recorded")
 
 
 async def _apply_next(conn: Connection, files: tuple[Migration, ...]) -> str | None:

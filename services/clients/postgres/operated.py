@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from services.clients.postgres.pool import Connection, system_of
+from services.clients.postgres.pool import Connection, Session, system_of
 from services.clients.postgres.queries import (
     counts_all_rows,
     fetch_all,
@@ -203,6 +203,7 @@ async def read_server(conn: Connection) -> ServerFacts:
             pooler_mode=mode,
             missing_schemas=tuple(sorted(set(system.schemas) - set(schemas))),
             is_migrated=system.is_migrated,
+            system_problem=conn.recognition.problem if isinstance(conn, Session) and conn.recognition else None,
         )
 
     tables = tables_of(system)

@@ -211,6 +211,11 @@ class Database:
         """Whether a session has looked already, or none has to."""
         return self._recognize is None or self.recognition is not None
 
+    @property
+    def system_problem(self) -> str | None:
+        """Why nothing may be changed in this database, see `Recognition.problem`; None before the first session."""
+        return self.recognition.problem if self.recognition else None
+
     async def open(self) -> None:
         """Verify that the server can be reached. Raises SourceError."""
         async with self.read(timeout_s=self._timeout_s):

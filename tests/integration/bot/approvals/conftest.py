@@ -24,6 +24,7 @@ from playbooks.steps import RestartDeployment, Step
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import list_audit
 from services.clients.postgres.pool import Database
+from services.clients.postgres.systems import read_system
 from services.clients.slack import SlackClient
 from services.domain.runs import Record, Run
 from services.domain.secrets import Secret
@@ -102,7 +103,9 @@ async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient)
         dsn: str | None = None,
         approver_paging: ApproverPaging | None = None,
     ) -> ApprovalService:
-        database = Database.connect_lazily(Secret(dsn or database_urls.bot), application_name="desk", timeout_s=60.0)
+        database = Database.connect_lazily(
+            Secret(dsn or database_urls.bot), application_name="desk", timeout_s=60.0, recognize=read_system
+        )
         people = PeopleSettings(operators=tuple(operators), approvers=tuple(approvers))
         policy = read_policy(rules.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
         named = policy.groups if isinstance(policy, Policy) else ()
