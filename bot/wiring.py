@@ -53,6 +53,7 @@ from bot.leader import Leader
 from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.railway_events import RefreshNotices
+from bot.reports import WeeklyReport, zone_of
 from bot.retention import Retention
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.engine import Dependencies
@@ -325,6 +326,7 @@ class Wiring:
             name_of=self.changing.names.known,
         )
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
+        tasks += _weekly_report(core_wiring, self.wake_ups)
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)
@@ -434,6 +436,23 @@ def _outage_links(settings: Settings) -> dict[str, str]:
     if not isinstance(railway, Invalid):
         links["Railway"] = project_link(railway.project_id, railway.environment_id)
     return links
+
+
+def _weekly_report(core_wiring: CoreWiring, wake_ups: WakeUps) -> list[PeriodicTask]:
+    """None where no time is set, or the environment is unknown."""
+    settings, environment = core_wiring.settings.reports, core_wiring.settings.environment
+    if isinstance(settings, Invalid) or settings.weekly is None or environment is None:
+        return []
+    return [
+        WeeklyReport(
+            core_wiring.database,
+            wake_ups,
+            channel=core_wiring.channel,
+            environment=environment,
+            zone=zone_of(schedule_of(core_wiring.world)),
+            at=settings.weekly,
+        )
+    ]
 
 
 def _accounts(core_wiring: CoreWiring) -> Accounts:

@@ -61,7 +61,7 @@ TOPICS = (
         "people",
         "On call",
         (
-            *("oncall", "oncall override", "oncall take", "incident", "incident open", "incident ack"),
+            *("oncall", "oncall override", "oncall take", "report", "incident", "incident open", "incident ack"),
             "incident escalate",
             *("incident severity", "incident resolve", "incident timeline", "incident draft", "incident export"),
             "catchup",

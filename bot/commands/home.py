@@ -69,7 +69,8 @@ def _as_text(table: Block) -> Block:
 
 
 SHOWN = 5  # runs with a button of their own
-BUTTONS = (("Health", "health"), ("Queue", "queue"), ("Failed jobs", "failed-jobs"), ("Help", "help"))
+_VERBS = ("health", "queue", "failed-jobs", "report", "help")
+BUTTONS = tuple((verb.capitalize().replace("-", " "), verb) for verb in _VERBS)
 
 # What an incident asks of the reader: the words, the button, and its command's verb.
 _ASKED = {

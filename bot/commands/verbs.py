@@ -257,6 +257,14 @@ VERBS: tuple[Verb, ...] = (
         examples=("oncall",),
         private=True,
     ),
+    Command(
+        name="report",
+        summary="incidents, pages per shift, noise per rule, approvals and deployments in numbers",
+        group="Incidents",
+        handle=Lazy("bot.commands.report:answer_report"),
+        usage="[7d|30d|90d] [service]",
+        examples=("report", "report 30d", "report 90d ingest"),
+    ),
     ApprovalCommand(
         name="drill",
         summary="rehearse a page: a simulated worker stops, people are paged, every step is timed",

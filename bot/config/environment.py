@@ -26,6 +26,7 @@ from bot.config.fields import (
     MailSettings,
     MonitorSettings,
     PagerSettings,
+    ReportSettings,
     Secrets,
     SecretValue,
     Url,
@@ -363,6 +364,7 @@ class Settings:
     log: LogSettings | Invalid = field(default_factory=LogSettings)
     traces: TraceSettings | Invalid = field(default_factory=TraceSettings)
     assistant: AssistantSettings | Invalid = field(default_factory=AssistantSettings)
+    reports: ReportSettings | Invalid = field(default_factory=ReportSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -392,6 +394,7 @@ class Settings:
             log=_read("log", LogSettings, given),
             traces=_read("traces", TraceSettings, given),
             assistant=_read("assistant", AssistantSettings, given),
+            reports=_read("reports", ReportSettings, given),
         )
         remember_secrets("bot", settings.secrets)
         return settings

@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -146,6 +147,34 @@ class MailSettings(Group):
         return {_target(name, EMAIL): address for name, address in sorted(self.addresses.items())}
 
 
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True)
+class WeeklyTime:
+    """A moment of each week by a wall clock. `weekday`: 0 is Monday."""
+
+    weekday: int
+    clock: time
+
+
+def _weekly_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"([a-z]{3})[a-z]* ([01]\d|2[0-3]):([0-5]\d)", value.strip().lower())
+    if found is None or found[1] not in _WEEKDAYS:
+        raise ValueError("is not a weekday and a time of day")
+    return WeeklyTime(_WEEKDAYS.index(found[1]), time(int(found[2]), int(found[3])))
+
+
+class ReportSettings(Group):
+    """`weekly`: when last week's report is posted, by the first rotation's clock; None: never."""
+
+    model_config = ConfigDict(**(Group.model_config | {"arbitrary_types_allowed": True}))
+
+    weekly: Annotated[WeeklyTime | None, BeforeValidator(_weekly_time)] = Field(None, validation_alias="WEEKLY_REPORT")
+
+
 class MonitorSettings(Group):
     """`url` is called while the bot works; the monitor behind it raises the alarm when the calls stop."""
 
@@ -270,5 +299,6 @@ _WHAT_NEXT = {
     "PAGERDUTY_API_TOKEN": "make a read-only REST API key in PagerDuty, or remove it",
     "PAGERDUTY_API_URL": "set https://api.eu.pagerduty.com for an EU account, or remove it",
     "BOT_PUBLIC_URL": "set the bot's public https address, such as https://….up.railway.app, or remove it",
+    "WEEKLY_REPORT": "set a weekday and a time, such as `mon 09:00`, or remove it",
     "DEAD_MANS_SWITCH_URL": "set the address that your monitor gives you, or remove it",
 }

@@ -16,7 +16,7 @@ OF_THIS_RELEASE = {
     "ask", "catchup", "incident draft",
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
-    "runs", "run", "audit", "why", "policy", "cancel", "oncall", "oncall override", "oncall take",
+    "runs", "run", "audit", "why", "policy", "cancel", "report", "oncall", "oncall override", "oncall take",
     "silence", "silences", "drill",
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
     "incident timeline", "incident export",

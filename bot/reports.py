@@ -1,0 +1,111 @@
+"""Reads a report, and posts last week's once a week where it is wanted; the post is the leader's work."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.config.fields import WeeklyTime
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.views.reports import report_answer
+from bot.wake_ups import WakeUps
+from services.clients.postgres import messages, reports
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.oncall import Schedule
+from services.domain.reports import DECISIONS_KEPT, Report
+from services.domain.services import Service
+
+logger = logging.getLogger(__name__)
+
+WEEK = timedelta(days=7)
+LATE_AT_MOST = timedelta(hours=6)  # the bot was down: a report that comes later is no longer that morning's
+EVERY_S = 300.0
+CLAIMED_FOR = timedelta(seconds=30)
+
+
+def zone_of(schedule: Schedule | None) -> ZoneInfo:
+    """By whose clock shifts and weeks begin: the first rotation's, else UTC."""
+    zones = [rotation.zone for rotation in schedule.rotations.values()] if schedule else []
+    return zones[0] if zones else ZoneInfo("UTC")
+
+
+async def read_report(
+    conn: Connection, *, environment: str, window: timedelta, zone: ZoneInfo, service: Service | None = None
+) -> Report:
+    """Of the window that ends now, by the database's clock."""
+    until = await read_clock(conn)
+    since, held_since = until - window, until - min(window, DECISIONS_KEPT)
+    name = service.value if service else None
+    ours = {"since": since, "until": until, "environment": environment, "service": name}
+    return Report(
+        since=since,
+        until=until,
+        service=name,
+        incidents=await reports.report_incidents(conn, **ours),  # type: ignore[arg-type]
+        shifts=tuple(await reports.report_shifts(conn, **ours, zone=zone.key)),  # type: ignore[arg-type]
+        held_back=tuple(await reports.report_held_back(conn, since=held_since, until=until, service=name)),
+        held_since=held_since,
+        rules=tuple(await reports.report_rules(conn, since=since, until=until, service=name)),
+        approvals=await reports.report_approvals(conn, **ours),  # type: ignore[arg-type]
+        deployments=await reports.report_deployments(conn, **ours),  # type: ignore[arg-type]
+    )
+
+
+def last_time(at: WeeklyTime, now: datetime, zone: ZoneInfo) -> datetime:
+    """When the post was due last, at or before `now`."""
+    local = now.astimezone(zone)
+    day = local.date() - timedelta(days=(local.weekday() - at.weekday) % 7)
+    due = datetime.combine(day, at.clock, tzinfo=zone)
+    return due if due <= now else datetime.combine(day - WEEK, at.clock, tzinfo=zone)
+
+
+class WeeklyReport(PeriodicTask):
+    """Posts the last seven days into the channel; once, whichever replica leads."""
+
+    name = "weekly report"
+
+    def __init__(
+        self,
+        database: Database,
+        wake_ups: WakeUps,
+        *,
+        channel: str,
+        environment: str,
+        zone: ZoneInfo,
+        at: WeeklyTime,
+        every_s: float = EVERY_S,
+    ) -> None:
+        super().__init__()
+        self._database = database
+        self._wake_ups = wake_ups
+        self._channel = channel
+        self._environment = environment
+        self._zone = zone
+        self._at = at
+        self.interval_s = every_s
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            now = await read_clock(conn)
+            due = last_time(self._at, now, self._zone)
+            key = f"report:{due:%G-W%V}"
+            if now - due > LATE_AT_MOST or not await self._is_first(conn, key):
+                return
+            report = await read_report(conn, environment=self._environment, window=WEEK, zone=self._zone)
+            answer = report_answer(report, environment=self._environment)
+            text, blocks = answer.text, answer.blocks
+            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+        logger.info("the weekly report %s is posted", key)
+        self._wake_ups.outbox.set()
+
+    async def _is_first(self, conn: Connection, key: str) -> bool:
+        """Whether it was not posted yet; deliveries are kept for longer than a post is late."""
+        owner = "leader"
+        if not await messages.claim_delivery(conn, key=key, owner=owner, duration=CLAIMED_FOR):
+            return False
+        await messages.finish_delivery(conn, key=key, owner=owner)
+        return True

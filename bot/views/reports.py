@@ -1,0 +1,110 @@
+"""A report as a message: the answer first, then alerts per rule, and what each number means."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+
+from bot.types import Answer
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections, table
+from bot.views.text import code, date_token, escape
+from playbooks.model import Status
+from services.domain.reports import DECISIONS_KEPT, MOST_PAGES, HeldBack, Report
+from services.domain.services import find_service
+from services.domain.text import age, counted
+
+SHOWN_RULES = 12
+
+
+def report_answer(report: Report, *, environment: str) -> Answer:
+    """Never a verdict: numbers of the past page no one."""
+    first = f"📈 *Report* · {escape(environment)} · {_what(report)} · last {age(report.until - report.since)}"
+    blocks = [section(first), *sections([*_incident_lines(report), *_held_back(report), *_dora(report)])]
+    if report.rules:
+        cells = [(one.rule, str(one.alerts), _share(one.acted, one.alerts)) for one in report.rules[:SHOWN_RULES]]
+        blocks += table(("Alerts per rule", "Announced", "Led to action"), cells)
+    blocks += actions([command_button(label, f"report {days}{_suffix(report)}") for label, days in _WINDOWS])
+    blocks.append(context(*_notes(report)))
+    summary = f"{first}\n{_incident_lines(report)[0]}"
+    return Answer(*fit_message(summary, blocks), _data(report), Status.OK)
+
+
+_WINDOWS = (("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"))
+
+
+def _what(report: Report) -> str:
+    service = find_service(report.service) if report.service else None
+    return service.short if service else "all services"
+
+
+def _suffix(report: Report) -> str:
+    return "" if report.service is None else f" {_what(report)}"
+
+
+def _incident_lines(report: Report) -> list[str]:
+    numbers = report.incidents
+    if not numbers.incidents:
+        return ["*Incidents:* none"]
+    acknowledged, resolved = _mean(numbers.acknowledge_s), _mean(numbers.resolve_s)
+    return [
+        f"*Incidents:* {numbers.incidents} · {numbers.paged} paged people · {numbers.resolved} resolved",
+        f"*Acknowledged* after {acknowledged} (MTTA) · *resolved* after {resolved} (MTTR)",
+        _pages(report),
+    ]
+
+
+def _pages(report: Report) -> str:
+    busiest = max((shift.pages for shift in report.shifts), default=0)
+    busy = len(report.busy_shifts)
+    sign = "✅" if busy == 0 else "⚠️"
+    line = f"*Pages* per 12 h shift: {report.pages_per_shift:.2f}, at most {busiest} · at night: {report.night_pages}"
+    return f"{line}\n{sign} {busy} of {counted(report.shifts_in_window, 'shift')} above {MOST_PAGES}"
+
+
+def _held_back(report: Report) -> list[str]:
+    shown = ", ".join(map(_reason, report.held_back)) or "nothing"
+    known = f" (last {age(DECISIONS_KEPT)})" if report.held_since > report.since else ""
+    return [f"*Held back*{known}: {shown}"]
+
+
+def _reason(held: HeldBack) -> str:
+    return f"{held.times} {escape(held.reason)}"
+
+
+def _dora(report: Report) -> list[str]:
+    made, approvals = report.deployments, report.approvals
+    failures = _share(made.failed, made.deployments) if made.deployments else "unknown"
+    return [
+        f"*Deployments:* {made.deployments} ({report.deployments_per_day:.2f} per day) · *failed:* {failures} · "
+        f"*restored* after {_mean(report.incidents.restore_s)} · *lead time:* unknown",
+        f"*Approvals:* {approvals.approved} of {approvals.requested} requests, after {_mean(approvals.wait_s)}",
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.0%})"
+
+
+def _mean(seconds: float | None) -> str:
+    return "unknown" if seconds is None else age(timedelta(seconds=seconds))
+
+
+def _notes(report: Report) -> list[str]:
+    return [
+        f"from {date_token(report.since)} to {date_token(report.until)}, without drills · averages are means",
+        "a deployment failed if it was rolled back within a day, or if its service paged people within an hour",
+        f"lead time is unknown: Railway does not say when a commit was made · {code('report 90d')} for a quarter",
+    ]
+
+
+def _data(report: Report) -> dict[str, object]:
+    """Every number unrounded; `lead_time_s` is not known."""
+    return asdict(report) | {
+        "pages_per_shift": report.pages_per_shift,
+        "night_pages": report.night_pages,
+        "busy_shifts": len(report.busy_shifts),
+        "shifts_in_window": report.shifts_in_window,
+        "deployments_per_day": report.deployments_per_day,
+        "failure_share": report.failure_share,
+        "lead_time_s": None,
+    }

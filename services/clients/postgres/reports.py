@@ -1,0 +1,58 @@
+"""Counts and averages of a window of time. The typed calls of `sql/queries/reports.sql`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import fetch_all, fetch_row
+from services.domain.reports import (
+    ApprovalNumbers,
+    DeploymentNumbers,
+    HeldBack,
+    IncidentNumbers,
+    RuleNumbers,
+    Shift,
+)
+
+
+async def report_incidents(
+    conn: Connection, *, since: datetime, until: datetime, environment: str, service: str | None
+) -> IncidentNumbers:
+    """`service`: its full name, None for all; an incident about several counts for each."""
+    values = {"since": since, "until": until, "environment": environment, "service": service}
+    return await fetch_row(conn, IncidentNumbers, "report_incidents", **values)
+
+
+async def report_shifts(
+    conn: Connection, *, since: datetime, until: datetime, environment: str, service: str | None, zone: str
+) -> list[Shift]:
+    """`zone`: by whose clock shifts change, such as "Europe/Berlin"."""
+    values = {"since": since, "until": until, "environment": environment, "service": service, "zone": zone}
+    return await fetch_all(conn, Shift, "report_shifts", **values)
+
+
+async def report_held_back(
+    conn: Connection, *, since: datetime, until: datetime, service: str | None
+) -> list[HeldBack]:
+    """The most frequent reason first."""
+    return await fetch_all(conn, HeldBack, "report_held_back", since=since, until=until, service=service)
+
+
+async def report_rules(conn: Connection, *, since: datetime, until: datetime, service: str | None) -> list[RuleNumbers]:
+    """The most frequent rule first."""
+    return await fetch_all(conn, RuleNumbers, "report_rules", since=since, until=until, service=service)
+
+
+async def report_approvals(
+    conn: Connection, *, since: datetime, until: datetime, environment: str, service: str | None
+) -> ApprovalNumbers:
+    values = {"since": since, "until": until, "environment": environment, "service": service}
+    return await fetch_row(conn, ApprovalNumbers, "report_approvals", **values)
+
+
+async def report_deployments(
+    conn: Connection, *, since: datetime, until: datetime, environment: str, service: str | None
+) -> DeploymentNumbers:
+    values = {"since": since, "until": until, "environment": environment, "service": service}
+    return await fetch_row(conn, DeploymentNumbers, "report_deployments", **values)

@@ -1,0 +1,112 @@
+"""What a window of time looked like: incidents, pages, alerts, approvals and deployments, as counts and averages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+SHIFT = timedelta(hours=12)  # from 08:00 and from 20:00
+NIGHT_BEGINS = 20  # o'clock
+MOST_PAGES = 2  # per shift: more leave no time to find the cause (Google, Site Reliability Engineering, chapter 11)
+DECISIONS_KEPT = timedelta(days=30)  # how far back the reasons why nothing was announced are known
+
+
+@dataclass(frozen=True)
+class IncidentNumbers:
+    """Averages in seconds, None where nothing is counted. `acknowledge_s`: from the opening of incidents that paged
+    people; `resolve_s`: from the opening; `restore_s`: from the beginning of the problem until it was over."""
+
+    incidents: int
+    paged: int
+    acknowledged: int
+    resolved: int
+    acknowledge_s: float | None
+    resolve_s: float | None
+    restore_s: float | None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """`begins_at`: by the wall clock of the on-call schedule. `pages`: incidents that paged people in it."""
+
+    begins_at: datetime
+    pages: int
+
+    @property
+    def is_night(self) -> bool:
+        return self.begins_at.hour == NIGHT_BEGINS
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    reason: str
+    times: int
+
+
+@dataclass(frozen=True)
+class RuleNumbers:
+    """`alerts`: announced ones; `acted`: those that led to action."""
+
+    rule: str
+    alerts: int
+    acted: int
+
+
+@dataclass(frozen=True)
+class ApprovalNumbers:
+    """`wait_s`: from the request to the last approval, on average; None where none was approved."""
+
+    requested: int
+    approved: int
+    wait_s: float | None
+
+
+@dataclass(frozen=True)
+class DeploymentNumbers:
+    """`failed`: rolled back within a day, or followed by a page within an hour."""
+
+    deployments: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """`service`: its full name, None for all. `held_since`: from when on `held_back` is known."""
+
+    since: datetime
+    until: datetime
+    service: str | None
+    incidents: IncidentNumbers
+    shifts: tuple[Shift, ...]
+    held_back: tuple[HeldBack, ...]
+    held_since: datetime
+    rules: tuple[RuleNumbers, ...]
+    approvals: ApprovalNumbers
+    deployments: DeploymentNumbers
+
+    @property
+    def shifts_in_window(self) -> int:
+        return max(round((self.until - self.since) / SHIFT), 1)
+
+    @property
+    def busy_shifts(self) -> tuple[Shift, ...]:
+        """Those above Google's limit."""
+        return tuple(shift for shift in self.shifts if shift.pages > MOST_PAGES)
+
+    @property
+    def night_pages(self) -> int:
+        return sum(shift.pages for shift in self.shifts if shift.is_night)
+
+    @property
+    def pages_per_shift(self) -> float:
+        return sum(shift.pages for shift in self.shifts) / self.shifts_in_window
+
+    @property
+    def deployments_per_day(self) -> float:
+        return self.deployments.deployments / ((self.until - self.since) / timedelta(days=1))
+
+    @property
+    def failure_share(self) -> float | None:
+        """Of deployments; None without any."""
+        made = self.deployments
+        return made.failed / made.deployments if made.deployments else None

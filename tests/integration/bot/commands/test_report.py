@@ -1,0 +1,138 @@
+"""`report` equals golden SQL over a planted history, to the last digit, and reads its window only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from bot.commands.dispatch import run
+from bot.config.fields import WeeklyTime
+from bot.leader import NAME, Fence
+from bot.reports import LATE_AT_MOST, WeeklyReport, last_time
+from bot.types import Request
+from bot.views.terminal import answer_text
+from bot.wake_ups import WakeUps
+from bot.world import World
+from services.clients.postgres import leases
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import SQL
+from services.domain.errors import UsageError
+from services.domain.secrets import Secret
+from services.sandbox.slack.limits import violations
+from tests.conftest import DatabaseUrls
+from tests.integration.sql.test_indexes import explain, scanned_whole
+
+HERE = Path(__file__).parent
+LINES = ["report", "report 30d", "report 90d", "report 90d ingest", "report api 7d"]
+
+
+@pytest.fixture
+async def quarter(database_urls: DatabaseUrls) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """As a superuser: only that may leave triggers out."""
+    async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
+        await conn.execute((HERE / "quarter.sql").read_text().encode())
+        yield conn
+
+
+async def golden(conn: psycopg.AsyncConnection[Any], data: dict[str, Any]) -> dict[str, Any]:
+    row = await (await conn.execute("SELECT base FROM public.planted")).fetchone()
+    assert row is not None
+    values = {name: data[name] for name in ("since", "until", "service")} | {"base": row[0], "zone": "UTC"}
+    found = await (await conn.execute((HERE / "quarter_golden.sql").read_text().encode(), values)).fetchone()
+    assert found is not None
+    return dict(found[0])
+
+
+@pytest.mark.timeout(300)
+async def test_report_equals_golden_sql_to_the_last_digit(quarter: psycopg.AsyncConnection[Any], world: World) -> None:
+    for line in LINES:
+        answer = await run(line, Request(), world)
+        data: dict[str, Any] = answer.data  # type: ignore[assignment]
+        wanted = await golden(quarter, data)
+
+        assert data["incidents"] == wanted["incidents"], line
+        assert [[one["begins_at"].hour == 20, one["pages"]] for one in data["shifts"]] == wanted["shifts"], line
+        assert {one["rule"]: [one["alerts"], one["acted"]] for one in data["rules"]} == wanted["rules"], line
+        assert {one["reason"]: one["times"] for one in data["held_back"]} == wanted["held_back"], line
+        assert data["approvals"] == wanted["approvals"], line
+        assert data["deployments"] == wanted["deployments"], line
+        assert data["night_pages"] == sum(pages for is_night, pages in wanted["shifts"] if is_night), line
+        assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
+        assert json.loads(json.dumps(data, default=str))["lead_time_s"] is None
+
+
+async def test_report_reads_its_window_only_however_much_history_there_is(
+    quarter: psycopg.AsyncConnection[Any],
+) -> None:
+    until = datetime.now(UTC)
+    values: dict[str, object] = {"since": until - timedelta(days=7), "until": until, "zone": "UTC"}
+    values |= {"environment": "prod", "service": None}
+
+    for name in [name for name in SQL if name.startswith("report_")]:
+        plan = await explain(quarter, SQL[name], values)
+        assert scanned_whole(plan) == [], name
+
+
+async def test_report_says_that_nothing_happened(world: World) -> None:
+    answer = await run("report", Request(), world)
+
+    assert "Incidents: none" in answer_text(answer)
+    assert "Deployments: 0 (0.00 per day) · failed: unknown · restored after unknown" in answer_text(answer)
+
+
+@pytest.mark.parametrize("line", ["report 91d", "report nothing", "report api ingest", "report 7d 30d"])
+async def test_report_refuses_what_it_does_not_understand(world: World, line: str) -> None:
+    with pytest.raises(UsageError):
+        await run(line, Request(), world)
+
+
+async def test_report_is_unknown_without_the_database(make_world: Callable[..., World]) -> None:
+    answer = await run("report", Request(), make_world(None))
+
+    assert answer.status.value == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-11-30T08:59:59", "2026-11-23T09:00:00"),  # a Monday, by the clock of Berlin
+        ("2026-11-30T09:00:00", "2026-11-30T09:00:00"),
+        ("2026-12-06T23:00:00", "2026-11-30T09:00:00"),
+    ],
+)
+def test_weekly_report_is_due_at_the_wall_clock_of_the_schedule(now: str, due: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    at = WeeklyTime(0, time(9))
+
+    found = last_time(at, datetime.fromisoformat(now).replace(tzinfo=zone).astimezone(UTC), zone)
+
+    assert found == datetime.fromisoformat(due).replace(tzinfo=zone)
+
+
+@pytest.mark.parametrize(("late", "posts"), [(timedelta(), 1), (LATE_AT_MOST + timedelta(hours=1), 0)])
+async def test_weekly_report_is_posted_once_and_not_much_later(
+    database_urls: DatabaseUrls, as_bot: Connection, late: timedelta, posts: int
+) -> None:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    async with database.transaction() as conn:
+        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
+    assert epoch is not None
+    due = datetime.now(UTC) - timedelta(minutes=5) - late
+    at = WeeklyTime(due.weekday(), due.time().replace(second=0, microsecond=0, tzinfo=None))
+    zone = ZoneInfo("UTC")
+    task = WeeklyReport(database, WakeUps(), channel="C1", environment="prod", zone=zone, at=at)
+
+    for _ in range(2):
+        await task.tick(Fence("test", epoch))
+
+    rows = await (await as_bot.execute("SELECT key, text FROM chatops.outbox")).fetchall()
+    assert len(rows) == posts
+    assert all(key.startswith("report:20") and "Report" in text for key, text in rows)
+    await database.close()
