@@ -27,7 +27,7 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.openai import OpenAIClient
 from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
-from services.clients.postgres.pool import Connection, Database, system_of
+from services.clients.postgres.pool import Connection, Database, reading_facts, system_of
 from services.clients.postgres.queries import tables_counted_by
 from services.clients.postgres.systems import read_system
 from services.clients.postgres.writes import WriteProbe
@@ -512,12 +512,13 @@ class World:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        async with database.read(timeout_s=self.settings.source_timeout_s) as conn:
-            tables = tables_counted_by(query, system_of(conn))
-            hidden = await operated.list_hidden_tables(conn, tables=tables) if tables else ()
-            if hidden:
-                raise SourceError("database", f"row-level security hides rows of {', '.join(hidden)} from our role")
-            return await query(conn, *args, **kwargs)
+        with reading_facts():
+            async with database.read(timeout_s=self.settings.source_timeout_s) as conn:
+                tables = tables_counted_by(query, system_of(conn))
+                hidden = await operated.list_hidden_tables(conn, tables=tables) if tables else ()
+                if hidden:
+                    raise SourceError("database", f"row-level security hides rows of {', '.join(hidden)} from our role")
+                return await query(conn, *args, **kwargs)
 
 
 def _is_secret(name: str, value: Secret) -> bool:

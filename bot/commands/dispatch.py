@@ -128,7 +128,7 @@ async def _run(
     match verb:
         case Command():
             async with _admit(world.questions, request):
-                with behind():  # pages, runs and decisions have the sessions first
+                with behind() if request.actor else nullcontext():  # pages, runs and decisions have the sessions first
                     return await verb.handle(request, world)
         case ApprovalCommand():
             async with _admit(world.decisions, request):

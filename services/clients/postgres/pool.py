@@ -35,32 +35,48 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.systems import RUNBOOK, Recognition, System
 
-_IS_BEHIND: ContextVar[bool] = ContextVar("is_behind", default=False)
+# How many sessions one leaves free, if there are as many, and so how many others go first.
+_FIRST, _FACTS, _BEHIND = 0, 1, 2
+_RANK: ContextVar[int] = ContextVar("rank", default=_FIRST)
 
 
 @contextlib.contextmanager
 def behind() -> Iterator[None]:
     """Whatever needs a session in here, in tasks that begin here too, waits until nothing else does."""
-    token = _IS_BEHIND.set(True)
+    with _ranked(_BEHIND):
+        yield
+
+
+@contextlib.contextmanager
+def reading_facts() -> Iterator[None]:
+    """Facts of the operated system, which may wait for locks of others: before questions, after pages and decisions."""
+    with _ranked(max(_RANK.get(), _FACTS)):
+        yield
+
+
+@contextlib.contextmanager
+def _ranked(rank: int) -> Iterator[None]:
+    token = _RANK.set(rank)
     try:
         yield
     finally:
-        _IS_BEHIND.reset(token)
+        _RANK.reset(token)
 
 
 class WaitingList:
-    """`count` sessions. The last free one is kept for what is not `behind`, so that a page waits for no question."""
+    """`count` sessions. A page waits for no facts and no question: these leave it the last one. Questions, which any
+    number of people ask, leave one for the facts of the leader too.
+    """
 
     def __init__(self, count: int) -> None:
-        self._free = count
-        self._kept = 1 if count > 1 else 0
-        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._count = self._free = count
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
 
     async def acquire(self) -> None:
         """Wait for a session. A cancelled waiter leaves none behind."""
         waiter = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (_IS_BEHIND.get(), next(self._numbers), waiter))
+        heapq.heappush(self._waiting, (_RANK.get(), next(self._numbers), waiter))
         self._let_pass()
         try:
             await waiter
@@ -74,14 +90,14 @@ class WaitingList:
         self._let_pass()
 
     def _let_pass(self) -> None:
-        while self._waiting and (self._waiting[0][2].done() or self._may_pass(is_behind=self._waiting[0][0])):
+        while self._waiting and (self._waiting[0][2].done() or self._may_pass(self._waiting[0][0])):
             waiter = heapq.heappop(self._waiting)[2]
             if not waiter.done():
                 self._free -= 1
                 waiter.set_result(None)
 
-    def _may_pass(self, *, is_behind: bool) -> bool:
-        return self._free > (self._kept if is_behind else 0)
+    def _may_pass(self, rank: int) -> bool:
+        return self._free > min(rank, self._count - 1)
 
 
 Connection = psycopg.AsyncConnection[Any]

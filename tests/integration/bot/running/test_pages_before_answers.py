@@ -10,6 +10,7 @@ import psycopg
 from bot.app import Bot
 from bot.views.notes import NOTE
 from services.clients.postgres import messages
+from services.clients.postgres.operated import read_heartbeats
 from services.clients.postgres.pool import Connection
 from services.domain.messages import PAGE
 from services.sandbox.slack import model
@@ -68,25 +69,28 @@ async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: B
     assert all(message.visible_to == model.OTTO.id for message in noted)
 
 
-async def test_a_page_waits_for_no_session_that_questions_have(
+async def test_a_page_waits_for_no_session_that_questions_and_facts_have(
     bot: Bot, slack: Slack, database_urls: DatabaseUrls, as_owner: Connection
 ) -> None:
-    """Whatever reads the queue waits for a lock, so questions hold their sessions until their time is up."""
+    """Whatever reads the queue waits for a lock, so questions and the leader hold their sessions until the end."""
     async with as_owner.transaction():
         await as_owner.execute("LOCK TABLE ops.job_queue, ops.worker_heartbeats IN ACCESS EXCLUSIVE MODE")
         for user in (model.OTTO, model.OLIVIA, model.ANN, model.BEN):
             for _ in range(2):
                 await acting_as(slack.workspace, user.id).type(model.INCIDENTS_ID, "/dragonfly queue")
-        await until_waiting(database_urls, 3)
+        async with asyncio.TaskGroup() as group:
+            facts = [group.create_task(bot.world.read(read_heartbeats)) for _ in range(4)]
+            await until_waiting(database_urls, 3)
 
-        async with await psycopg.AsyncConnection.connect(database_urls.bot) as conn:
-            await messages.store_message(
-                conn, key="p1", channel="dragonfly-incidents", text="wake up", blocks=BLOCKS, priority=PAGE
-            )
-        await slack.wait_for(lambda message: message.text == "wake up")
+            async with await psycopg.AsyncConnection.connect(database_urls.bot) as conn:
+                await messages.store_message(
+                    conn, key="p1", channel="dragonfly-incidents", text="wake up", blocks=BLOCKS, priority=PAGE
+                )
+            await slack.wait_for(lambda message: message.text == "wake up")
 
-        assert [message.text for message in slack.seen()] == ["wake up"]
-    assert bot.wiring is not None
+            assert [message.text for message in slack.seen()] == ["wake up"]
+            for task in facts:
+                task.cancel()
 
 
 async def until_waiting(database_urls: DatabaseUrls, sessions: int) -> None:

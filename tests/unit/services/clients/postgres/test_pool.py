@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from services.clients.postgres.pool import WaitingList, behind
+from services.clients.postgres.pool import WaitingList, behind, reading_facts
 
 
 async def ask(turns: WaitingList, name: str, got: list[str]) -> None:
     with behind():
+        await turns.acquire()
+    got.append(name)
+
+
+async def read(turns: WaitingList, name: str, got: list[str]) -> None:
+    with reading_facts():
         await turns.acquire()
     got.append(name)
 
@@ -34,6 +40,49 @@ async def test_questions_never_take_the_last_session() -> None:
         second.cancel()
 
     assert got == ["question", "page"]
+
+
+async def test_facts_never_take_the_last_session_and_questions_leave_them_one() -> None:
+    turns, got = WaitingList(4), list[str]()
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(ask(turns, f"question {number}", got)) for number in (1, 2, 3)]
+        await settle()
+        waiting += [group.create_task(read(turns, f"facts {number}", got)) for number in (1, 2)]
+        await settle()
+        assert got == ["question 1", "question 2", "facts 1"]
+        group.create_task(act(turns, "page", got))
+        await settle()
+        for task in waiting:
+            task.cancel()
+
+    assert got == ["question 1", "question 2", "facts 1", "page"]
+
+
+async def test_facts_go_before_questions_that_have_waited_longer() -> None:
+    turns, got = WaitingList(1), list[str]()
+    await turns.acquire()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(turns, "question", got))
+        await settle()
+        group.create_task(read(turns, "facts", got))
+        await settle()
+        for _ in range(2):
+            turns.release()
+            await settle()
+
+    assert got == ["facts", "question"]
+
+
+async def test_facts_of_a_question_are_as_far_behind_as_it_is() -> None:
+    turns, got = WaitingList(3), list[str]()
+    with behind():
+        tasks = [asyncio.create_task(read(turns, str(number), got)) for number in range(2)]
+    await settle()
+
+    await read(turns, "facts of the leader", got)
+
+    assert got == ["0", "facts of the leader"]
+    tasks[1].cancel()
 
 
 async def test_who_acts_goes_before_questions_that_have_waited_longer() -> None:
