@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from statistics import median
 
 import pytest
 
@@ -365,11 +364,9 @@ def test_time_grows_with_the_length_and_no_faster(hide: Callable[[str], str], pi
     """Eight times the text takes about eight times as long; where the square of the length counts, it is 64 times."""
 
     def took(size: int) -> float:
-        text, times = piece * (size // len(piece)), []
-        for _ in range(3):
-            started = time.process_time()
-            hide(text)
-            times.append(time.process_time() - started)
-        return median(times)
+        text, started = piece * (size // len(piece)), time.process_time()
+        hide(text)
+        return time.process_time() - started
 
-    assert took(40_000) < 24 * max(took(5_000), 0.001)
+    # Another process may take the caches away in one of the two: what is linear shows it once in three.
+    assert any(took(40_000) < 24 * max(took(5_000), 0.001) for _ in range(3))
