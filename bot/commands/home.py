@@ -100,12 +100,19 @@ def home_answer(
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
     first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
+    state = [section(health_headline(report))]
+    if isinstance(waiting, Unavailable) and isinstance(incidents, Unavailable):
+        top = [*state, _nothing_known(incidents)]
+    else:
+        top = [
+            *_assignments(assignments, alerts),
+            *_waiting(waiting, also=bool(assignments) or bool(reviews)),
+            *_reviews(() if isinstance(reviews, Unavailable) else reviews),
+            *_incidents(incidents, alerts, shown_above={one.incident.id for one in assignments}),
+            *state,
+        ]
     blocks = [
-        *_assignments(assignments, alerts),
-        *_waiting(waiting, also=bool(assignments) or bool(reviews)),
-        *_reviews(() if isinstance(reviews, Unavailable) else reviews),
-        *_incidents(incidents, alerts, shown_above={one.incident.id for one in assignments}),
-        section(health_headline(report)),
+        *top,
         section(_shas(shas)),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *actions([command_button(label, command) for label, command in BUTTONS]),
@@ -122,6 +129,12 @@ def home_answer(
         "reviews": [] if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
     }
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
+
+
+def _nothing_known(reason: Unavailable) -> Block:
+    """Without the database; a page about it can be acknowledged all the same."""
+    words = f"Incidents, approvals and reviews are unknown: {escape(reason.why, limit=200)}."
+    return section(f"{words} If you are being paged for it:", accessory=command_button("Acknowledge", "ack"))
 
 
 def _assignments(assignments: Sequence[Assignment], alerts: Sequence[JoinedAlert]) -> list[Block]:
