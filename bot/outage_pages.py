@@ -106,7 +106,7 @@ class OutagePagers:
         means, name = target
         # The same key in all replicas, so that a receiver rings once; another one for an outage of another hour.
         key = f"dragonfly:{self._environment}:outage:{since:%Y-%m-%dT%H}{f':{number}' if number else ''}"
-        page = Page(key, self._environment, f"PAGE {line}", f"PAGE {line}", since)
+        page = Page(key, self._environment, f"PAGE {line}", view.away_details(since), since)
         why_not = None
         try:
             await self._pagers.notify(means, name, page)
@@ -117,7 +117,7 @@ class OutagePagers:
             why_not = error.why
         else:
             self._ringing |= {(number, target): page} if means is Channel.WEBHOOK else {}
-        self._rung[number, target] = Rung(means, name, page.text, datetime.now(UTC), why_not)
+        self._rung[number, target] = Rung(means, name, page.subject, datetime.now(UTC), why_not)
 
 
 ACKNOWLEDGED, PAGED = "outage:database:acknowledged", "outage:database:page"

@@ -143,6 +143,12 @@ def parse_services(words: Sequence[str], example: str) -> str:
     return word if len(find_services(word) or ()) > 1 else parse_service(word).short
 
 
+def example_of(example: str, service: str) -> str:
+    """The example for the service that was typed, short: at night it is copied as it stands."""
+    verb, _, *rest = example.split(" ")
+    return " ".join([verb, service, *rest])
+
+
 def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") -> str:
     """The rest of the line as one sentence, without sensitive data: everyone reads it. Raises UsageError when it is
     empty or too long, in which it is `called` what the usage calls it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from bot.change_facts import Parameters, environment_of, gather_load
-from bot.commands.arguments import need, no_more, only, parse_services, parse_sha, read_services
+from bot.commands.arguments import example_of, need, no_more, only, parse_services, parse_sha, read_services
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
 from playbooks import deploy as playbook
@@ -25,7 +25,8 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     service = parse_services(words, EXAMPLE)
     no_more(words, 2)
     if len(words) < 2:
-        raise UsageError("Which commit?", why="a deploy names its commit", what_next=f"Write `{EXAMPLE}`.")
+        example = example_of(EXAMPLE, service)
+        raise UsageError("Which commit?", why="a deploy names its commit", what_next=f"Write `{example}`.")
     return {"service": service, "sha": parse_sha(words[1])}
 
 

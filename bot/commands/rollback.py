@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bot.change_facts import Parameters
-from bot.commands.arguments import no_more, only, parse_services, read_services, wrong_word
+from bot.commands.arguments import example_of, no_more, only, parse_services, read_services, wrong_word
 from bot.rollback_offer import gather_rollback, read_offer
 from bot.types import Answer
 from bot.views.rollback import offer_answer
@@ -30,7 +30,8 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     service = parse_services(words, EXAMPLE)
     rest = words[2:] if words[1:2] and words[1].lower() == "to" else words[1:]
     if words[1:] and not rest:
-        raise UsageError("To which commit?", why="nothing follows `to`", what_next=f"Write `{EXAMPLE}`.")
+        example = example_of(EXAMPLE, service)
+        raise UsageError("To which commit?", why="nothing follows `to`", what_next=f"Write `{example}`.")
     no_more(rest, 1)
     return {"service": service} | ({"to": _parse_target(rest[0])} if rest else {})
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from bot.change_facts import Parameters, environment_of, gather_load
-from bot.commands.arguments import need, need_service, no_more, only, read_service, wrong_word
+from bot.commands.arguments import example_of, need, need_service, no_more, only, read_service, wrong_word
 from bot.world import World
 from playbooks import scale as playbook
 from playbooks.model import NoPlan
@@ -23,7 +23,8 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     service = need_service(words, EXAMPLE)
     no_more(words, 2)
     if len(words) < 2:
-        raise UsageError("To how many?", why="the number of replicas is missing", what_next=f"Write `{EXAMPLE}`.")
+        example = example_of(EXAMPLE, service.short)
+        raise UsageError("To how many?", why="the number of replicas is missing", what_next=f"Write `{example}`.")
     return {"service": service.short, "to": _parse_replicas(words[1])}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.change_facts import Parameters, environment_of
-from bot.commands.arguments import need_service, only, parse_reason, read_reason, read_service
+from bot.commands.arguments import example_of, need_service, only, parse_reason, read_reason, read_service
 from bot.world import World
 from playbooks import unlock as playbook
 from playbooks.model import NoPlan
@@ -21,7 +21,7 @@ EXAMPLE = "unlock api fixed in 9f8e7d6c"
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
     """`service`, `reason`."""
     service = need_service(words, EXAMPLE)
-    return {"service": service.short, "reason": parse_reason(words[1:], EXAMPLE)}
+    return {"service": service.short, "reason": parse_reason(words[1:], example_of(EXAMPLE, service.short))}
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:

@@ -8,9 +8,9 @@ from datetime import timedelta
 from bot.alerts.messages import IncidentThread
 from bot.incidents import paging
 from bot.incidents.decide import find_joined
-from bot.incidents.store import IncidentStore
+from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.alerts import over_words
-from services.clients.postgres import alerts, incidents
+from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
@@ -106,6 +106,7 @@ class AlertRouting:
         # Until the last is over the root message shows which still fire, and there is nothing for people to do.
         await self._incident_store.record(conn, incident, "cleared", words, in_thread=is_last)
         if is_last:
+            await messages.remove_buttons(conn, key=diagnosis_key(incident))  # its remedy was for what is over
             await incidents.set_cleared(conn, incident_id=incident.id, cleared_at=event.at)
             due_in = decode_chain(incident.chain).remind_after
             await incidents.set_due(conn, incident_id=incident.id, due_in=due_in)

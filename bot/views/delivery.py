@@ -24,7 +24,7 @@ from bot.views.text import FirstLine, date_token, escape, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.messages import Notification, NotificationState, PageEvent, place_words
-from services.domain.text import age
+from services.domain.text import age, clock_time
 
 _BRIEF = {
     NotificationState.SENT: "✓",
@@ -119,6 +119,13 @@ def away_line(
     """`refuses_writes`: the database answers and stores nothing."""
     what = "the database accepts no writes" if refuses_writes else "the bot can't reach the database"
     return AwayLine(environment or "environment unknown", what, problem, _api(api))
+
+
+def away_details(since: datetime) -> str:
+    """What a pager and a mail say below the first line."""
+    return (
+        f"Since {clock_time(since)}. Acknowledge it in Slack, or type /dragonfly ack: that works without the database."
+    )
 
 
 def away(

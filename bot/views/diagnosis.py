@@ -11,7 +11,7 @@ from datetime import datetime
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, link_button, section, sections
-from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, step_button
+from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, past_lines, step_button
 from bot.views.text import date_token, escape
 from playbooks import doctor
 from playbooks.doctor import Report
@@ -77,7 +77,7 @@ def doctor_answer(report: Report, *, notes: Sequence[str], show_all: bool = Fals
     blocks += _loud(loud, [one.finding.next_step for one in report.diagnosed.diagnoses])
     if not blocks:
         blocks = [section(f"{SIGN[Status.OK]} *doctor: nothing is wrong* in {len(report.fine)} areas")]
-    blocks += sections(map(finding_line, report.past))
+    blocks += sections(past_lines(report.past))
     names = ", ".join(finding.title for finding in report.fine)
     fine = [f"fine: {escape(names, limit=DETAIL_LIMIT)}"] if names else []
     blocks.append(context(" · ".join([*fine, *notes])))

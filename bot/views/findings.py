@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.types import Answer, Block
@@ -11,6 +12,7 @@ from bot.views.text import cut_mrkdwn, date_token, escape
 from playbooks.model import Finding, NextStep, Status, worst, wrong_first
 from playbooks.verify import Step
 from services.domain.errors import Unavailable
+from services.domain.text import counted
 
 SIGN = {Status.OK: "✅", Status.WARN: "⚠️", Status.FAIL: "🔴", Status.UNKNOWN: "❔"}
 PAST = "\N{INFORMATION SOURCE}\ufe0f"  # before what was wrong and is over
@@ -44,19 +46,53 @@ def status_word(status: Status, title: str) -> str:
 def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[str] = ()) -> list[Block]:
     """Headline, one block for each finding that asks for something, the fine ones together, then notes (mrkdwn).
 
-    A step that two findings share is offered once.
+    A step that two findings share is offered once. One finding that asks for something is the headline itself.
     """
     ordered = wrong_first(findings)
     loud = [finding for finding in ordered if finding.status is not Status.OK][:MAX_OWN_BLOCKS]
     quiet = ordered[len(loud) :]
-    blocks = [section(headline(title, findings))]
+    past = [finding for finding in quiet if finding.was_wrong]
+    quiet = [finding for finding in quiet if not finding.was_wrong]
+    blocks = [section(_heading(title, findings, loud))] if len(loud) != 1 else [_only(title, loud[0])]
+    loud = loud if len(loud) > 1 else []
     offered = [finding.next_step for finding in loud]
     blocks += [
         section(finding_line(finding), accessory=step_button(step if step not in offered[:n] else None))
         for n, (finding, step) in enumerate(zip(loud, offered, strict=True))
     ]
-    blocks += sections(finding_line(finding) for finding in quiet)
+    blocks += sections([*past_lines(past), *map(finding_line, quiet)])
     return [*blocks, context(*notes)] if notes else blocks
+
+
+def _heading(title: str, findings: Sequence[Finding], loud: Sequence[Finding]) -> str:
+    """The findings follow, so that it names none."""
+    status = worst(findings)
+    more = f": {len(loud)} findings" if loud else ""
+    return f"{SIGN[status]} *{WORD[status]}* · {escape(title, limit=200)}{more}"
+
+
+def _only(title: str, finding: Finding) -> Block:
+    """The headline with the finding's detail; or the finding's own line if that says it all."""
+    if finding.status is Status.UNKNOWN or title.lower() in finding.title.lower():
+        return section(finding_line(finding), accessory=step_button(finding.next_step))
+    detail = f" — {escape(finding.detail, limit=LINE_LIMIT // 2)}" if finding.detail else ""
+    return section(f"{headline(title, [finding])}{detail}", accessory=step_button(finding.next_step))
+
+
+def past_lines(past: Sequence[Finding]) -> list[str]:
+    """What was wrong and is over, a line for each service: the kind of line that lasted longest, and how many more."""
+    by_service: dict[object, list[Finding]] = {}
+    for finding in past:
+        by_service.setdefault(finding.service, []).append(finding)
+    return [finding_line(_together(own)) for own in by_service.values()]
+
+
+def _together(past: Sequence[Finding]) -> Finding:
+    spans = [finding.was_wrong for finding in past if finding.was_wrong]
+    longest = max(zip(spans, past, strict=True), key=lambda pair: pair[0][1] - pair[0][0])[1]
+    more = f" (+ {counted(len(past) - 1, 'other kind')} of line)" if len(past) > 1 else ""
+    whole = min(first for first, _ in spans), max(last for _, last in spans)
+    return replace(longest, title=f"{longest.title}{more}", was_wrong=whole)
 
 
 def findings_text(title: str, findings: Sequence[Finding]) -> str:
@@ -82,7 +118,8 @@ def findings_answer(
 
 def unavailable_answer(what: str, reason: Unavailable, *, private: bool = True) -> Answer:
     """The whole answer when the one source that it needs did not answer: unknown, never fine."""
-    step = NextStep("Check the settings", "check-config")
+    away = reason.is_outage and reason.source == "database"
+    step = NextStep("Health", "health") if away else NextStep("Check the settings", "check-config")
     finding = Finding("source", Status.UNKNOWN, f"{what} unknown", reason.why, next_step=step)
     return findings_answer(what, [finding], private=private)
 

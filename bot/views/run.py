@@ -50,11 +50,13 @@ _WORDS = {
 
 
 def ended_line(run: Run, decisions: Sequence[Decision]) -> str | None:
-    """ "@olivia: denied by @ann: not during the import", in mrkdwn; None when no one needs a notification."""
+    """ "@olivia: denied by @ann: not during the import · Restart api (run 7)", in mrkdwn; None when no one needs a
+    notification."""
     who = run.requested_by
     if who is None or not run.state.is_final or _ended_it_themselves(run):
         return None
-    return with_short_ids(f"{mention(who.user_id)}: {_how(run, decisions)}")
+    title = escape(run.title, limit=LINE_LIMIT)
+    return with_short_ids(f"{mention(who.user_id)}: {_how(run, decisions).rstrip('.')} · *{title}* (run {run.id})")
 
 
 def _ended_it_themselves(run: Run) -> bool:
@@ -303,7 +305,8 @@ def _menu(run: Run, steps: Sequence[RunStep]) -> Block | None:
 
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
     run, steps = record.run, record.steps
-    outcome = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else []
+    is_named_below = run.was_denied and any(not one.approve for one in record.decisions)  # who denied it says so below
+    outcome = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome and not is_named_below else []
     notes, unapproved = lock_notes(run, steps), unapproved_blocks(record, approvers)
     if _is_folded(run, steps):
         return [*unapproved, *sections([*outcome, done_line(run, steps)]), *notes]

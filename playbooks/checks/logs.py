@@ -83,7 +83,8 @@ def check(facts: Facts) -> list[Finding]:
     facts = replace(facts, lines=[facts.patterns.read(line) for line in facts.lines])
     seen = _recognise(facts)
     groups = _group(seen)
-    found = [*_stopped(facts), *_fell_silent(facts), *(_failure(facts, group) for group in groups[:MAX_GROUPS])]
+    failures = _by_symptom([_failure(facts, group) for group in groups[:MAX_GROUPS]])
+    found = [*_stopped(facts), *_fell_silent(facts), *failures]
     return [*found, *_rest(facts, groups[MAX_GROUPS:]), *_idle(facts, seen), *_successes(facts, seen)] or [
         _silent(facts)
     ]
@@ -155,6 +156,29 @@ def _failure(facts: Facts, group: _Group) -> Finding:
     if is_over and group.topic not in _NOT_UNDONE:
         return replace(finding, status=Status.OK, next_step=None, was_wrong=(first.timestamp, last.timestamp))
     return finding if group.symptom is None else explain(finding, group.symptom)
+
+
+def _by_symptom(failures: Sequence[Finding]) -> list[Finding]:
+    """Failures with the same row of the troubleshooting table as one: the most frequent, and how many more kinds."""
+    first: dict[object, Finding] = {}
+    for finding in failures:
+        symptom = finding.evidence.get("symptom")
+        key = symptom if symptom and not finding.was_wrong else len(first)
+        first[key] = _joined(first[key], finding) if key in first else finding
+    return [
+        replace(one, title=f"{one.title} (+ {counted(more, 'other kind')} of line)") if more else one
+        for one in first.values()
+        for more in [len(_templates(one)) - 1]
+    ]
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    return replace(one, evidence={**one.evidence, "templates": [*_templates(one), *_templates(other)]})
+
+
+def _templates(finding: Finding) -> list[object]:
+    found = finding.evidence.get("templates")
+    return found if isinstance(found, list) else [finding.evidence["template"]]
 
 
 def _is_past(facts: Facts, group: _Group, last: LogLine) -> bool:

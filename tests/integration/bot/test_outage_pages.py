@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -43,6 +44,17 @@ async def test_the_end_of_a_second_outage_is_reported_however_long_ago_the_first
     await outage_pagers.cancel_pages()
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "resolved"] * 2
+
+
+async def test_a_page_says_its_first_line_once_and_how_to_acknowledge_it(
+    outage_pagers: OutagePagers, phone: Phone
+) -> None:
+    await _outage(outage_pagers)
+
+    [ring] = phone.rings
+    assert ring.body is not None
+    assert json.dumps(ring.body).count("the database does not answer") == 1
+    assert "type /dragonfly ack: that works without the database" in json.dumps(ring.body)
 
 
 async def test_a_pager_that_stays_away_is_given_up_after_a_while(

@@ -160,7 +160,7 @@ class Case:
 CASES = {
     "Postgres stopped": Case(
         STOPPED, Kind.DATABASE, "The database has not answered", AWAY_SINCE,
-        NextStep("Supabase's status", url="https://status.supabase.com"), 16,
+        NextStep("Supabase's status", url="https://status.supabase.com"), 15,
     ),
     "Railway silent": Case(
         RAILWAY_SILENT, Kind.RAILWAY, "Railway does not answer", None,

@@ -170,7 +170,8 @@ async def test_logs_lead_with_what_the_lines_report(world: World, railway: Railw
     answer = await run("logs ingest", SLACK, world)
 
     shown = answer_text(answer)
-    assert shown.startswith("🔴 WRONG · logs: ingest: [ingest_processor] Job failed: permission denied for table")
+    first = "wrong: ingest: [ingest_processor] Job failed: permission denied for table judgments"
+    assert shown.startswith(f"🔴 WRONG · logs: 2 findings\n🔴 {first}")
     assert "permissions, 3 lines" in shown
     assert "Likely cause: Wrong role in connection string." in shown
     assert "→ Variables of ingest: dragonfly env ingest" in shown

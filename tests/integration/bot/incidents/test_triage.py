@@ -10,6 +10,7 @@ import pytest
 from bot.incidents.triage import PARTS, TriageSummary
 from bot.leader import Fence, LostLeadershipError
 from bot.world import World
+from services.domain.alerts import AlertChange
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import Service
 from tests.integration.bot.conftest import Outside, System
@@ -76,6 +77,18 @@ async def test_once_the_incident_is_resolved_the_diagnosis_stays_and_offers_noth
     shown = await books.blocks(KEY)
     assert "ingest is down" in shown
     assert '"actions"' not in shown
+
+
+async def test_once_the_alerts_are_over_the_diagnosis_offers_no_remedy_for_them(
+    scene: Scene, books: Books, triage_summary: TriageSummary
+) -> None:
+    alert = await scene.alert(AlertChange.FIRED)
+    await triage_summary.tick(scene.fence)
+    assert "restart ingest" in await books.blocks(KEY)
+
+    await scene.alert(AlertChange.RESOLVED, alert, line="Resolved prod · ingest 2 of 2 alive")
+
+    assert '"actions"' not in await books.blocks(KEY)
 
 
 async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: World, outside: Outside) -> None:

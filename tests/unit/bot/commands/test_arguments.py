@@ -1,11 +1,13 @@
 """Wrong words are named, and what would be right is said."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.commands import deploy, rollback, scale, unlock
 from bot.commands.arguments import (
     need_service,
     no_more,
@@ -95,6 +97,24 @@ def test_refuses_a_count_that_does_not_fit(word: str) -> None:
 )
 def test_a_number_may_have_its_sign(word: str, number: int | None) -> None:
     assert read_number(word) == number
+
+
+@pytest.mark.parametrize(
+    ("parse", "words"),
+    [
+        (deploy.parse, ("ingest",)),
+        (rollback.parse, ("ingest", "to")),
+        (scale.parse, ("enforcement",)),
+        (unlock.parse, ("enforcement",)),
+    ],
+)
+def test_an_example_names_the_service_that_was_typed(
+    parse: Callable[[tuple[str, ...]], object], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse(words)
+
+    assert f" {words[0]} " in refused.value.what_next
 
 
 def test_a_word_too_many_is_named() -> None:

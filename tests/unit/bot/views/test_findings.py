@@ -1,9 +1,12 @@
 """What is wrong comes first, with its next step as a button."""
 
-from bot.views.findings import finding_line, findings_answer, unavailable_answer
+from datetime import UTC, datetime, timedelta
+
+from bot.views.findings import finding_line, findings_answer, past_lines, unavailable_answer
 from bot.views.terminal import answer_text
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
+from services.domain.services import Service
 
 FINE = Finding("api", Status.OK, "api ok")
 BROKEN = Finding("queue", Status.FAIL, "12 orphaned", "no <beat>", next_step=NextStep("Queue", "queue"))
@@ -17,11 +20,50 @@ def test_the_first_line_reports_the_state_in_words() -> None:
 
 
 def test_what_is_wrong_comes_before_what_is_fine() -> None:
-    blocks = findings_answer("health", [FINE, BROKEN]).blocks
+    odd = Finding("x", Status.WARN, "odd")
 
+    blocks = findings_answer("health", [FINE, odd, BROKEN]).blocks
+
+    assert blocks[0]["text"]["text"] == "🔴 *WRONG* · health: 2 findings"
     assert blocks[1]["text"]["text"] == "🔴 wrong: *12 orphaned* — no &lt;beat&gt;"
     assert blocks[1]["accessory"]["value"] == "queue"
-    assert blocks[2]["text"]["text"] == "✅ *api ok*"
+    assert [block["text"]["text"] for block in blocks[2:]] == ["⚠️ warning: *odd*", "✅ *api ok*"]
+
+
+def test_the_only_problem_is_said_once() -> None:
+    blocks = findings_answer("health", [FINE, BROKEN]).blocks
+
+    assert blocks[0]["text"]["text"] == "🔴 *WRONG* · health: 12 orphaned — no &lt;beat&gt;"
+    assert blocks[0]["accessory"]["value"] == "queue"
+    assert blocks[1]["text"]["text"] == "✅ *api ok*"
+
+
+def test_what_is_unknown_is_said_once_and_leads_to_health_while_the_database_is_away() -> None:
+    away = unavailable_answer("incidents", Unavailable("database", "server not reachable", is_outage=True)).blocks
+    unset = unavailable_answer("incidents", Unavailable("database", "SUPABASE_DB_URL is not set")).blocks
+
+    assert [block["text"]["text"] for block in away] == ["❔ *incidents unknown* — server not reachable"]
+    assert (away[0]["accessory"]["value"], unset[0]["accessory"]["value"]) == ("health", "check-config")
+
+
+def test_what_was_wrong_takes_one_line_for_each_service() -> None:
+    def past(title: str, service: Service, first: int, last: int) -> Finding:
+        at = datetime(2026, 3, 1, 19, tzinfo=UTC)
+        span = at + timedelta(minutes=first), at + timedelta(minutes=last)
+        return Finding("logs", Status.OK, title, "", service, was_wrong=span)
+
+    found = [
+        past("ingest: not listening", Service.INGEST, 7, 12),
+        past("ingest: connection lost", Service.INGEST, 6, 6),
+        past("api: GET 503", Service.API, 8, 9),
+    ]
+
+    ingest, api = past_lines(found)
+
+    assert "19:06" in ingest
+    assert "19:12" in ingest
+    assert ingest.endswith("*ingest: not listening (+ 1 other kind of line)*")
+    assert api.endswith("*api: GET 503*")
 
 
 def test_what_reports_its_state_by_itself_is_not_reported_twice() -> None:
@@ -44,7 +86,7 @@ def test_no_findings_mean_unknown() -> None:
 def test_a_link_that_is_no_web_address_makes_no_button() -> None:
     finding = Finding("x", Status.WARN, "odd", next_step=NextStep("Open", url="javascript:alert(1)"))
 
-    assert "accessory" not in findings_answer("health", [finding]).blocks[1]
+    assert "accessory" not in findings_answer("health", [finding]).blocks[0]
 
 
 def test_a_silent_source_is_unknown_and_reports_why() -> None:

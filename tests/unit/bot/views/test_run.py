@@ -402,15 +402,15 @@ DENIAL = Decision(12, ANN, False, "not <!channel>", PLAN.hash, "p", NOW)
     ("run", "decisions", "line"),
     [
         (a_run(RunState.CANCELLED), [DENIAL], "denied by <@U0ANN000001>: not &lt;!channel&gt;"),
-        (a_run(RunState.SUCCEEDED, outcome="Done, and every step is proved."), [], "Done, and every step is proved."),
-        (a_run(RunState.FAILED, outcome="Stopped at step 2 of 3: no."), [], "failed: Stopped at step 2 of 3: no."),
-        (a_run(RunState.VOIDED, outcome="Void: run 7 started."), [], "Void: run 7 started."),
+        (a_run(RunState.SUCCEEDED, outcome="Done, and every step is proved."), [], "Done, and every step is proved"),
+        (a_run(RunState.FAILED, outcome="Stopped at step 2 of 3: no."), [], "failed: Stopped at step 2 of 3: no"),
+        (a_run(RunState.VOIDED, outcome="Void: run 7 started."), [], "Void: run 7 started"),
         (a_run(RunState.EXPIRED, outcome="not approved in time"), [], "expired: not approved in time"),
         (a_run(RunState.CANCELLED, cancel_requested_by=ANN, outcome=None), [], "cancelled"),
     ],
 )
 def test_who_asked_is_reported_how_it_ended(run: Run, decisions: list[Decision], line: str) -> None:
-    assert ended_line(run, decisions) == f"<@U0OLIVIA001>: {line}"
+    assert ended_line(run, decisions) == f"<@U0OLIVIA001>: {line} · *{run.title}* (run {run.id})"
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,16 @@ def test_a_failure_leads_to_its_row_of_the_table() -> None:
     assert finding.next_step.command == "failed-jobs 1h"
 
 
+def test_lines_of_one_likely_cause_are_one_finding() -> None:
+    away = lines("PostgreSQL connection failed: Connection refused", "claim_pending_job: server not reachable")
+
+    [finding] = wrong([*away, *away])
+
+    assert finding.title.endswith(" (+ 1 other kind of line)")
+    assert finding.detail.count("To do:") == 1
+    assert len(set(map(str, finding.evidence["templates"]))) == 2  # type: ignore[call-overload]
+
+
 def past(seen: Sequence[LogLine], service: Service = Service.INGEST, *, is_well: bool | None = None) -> list[Finding]:
     found = check(replace(facts(seen, service), is_well=is_well))
     return [finding for finding in found if finding.was_wrong]
