@@ -1,0 +1,48 @@
+"""What a command on the terminal costs in processor time, against an empty program and against its libraries alone."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks.measuring import ms, show
+
+ROUNDS = 5
+# What a read's sources need, without what `bot.cli` skips.
+LIBRARIES = (
+    "import gc, sys; gc.set_threshold(50_000); sys.modules['httpx._main'] = None; import asyncio, httpx, psycopg"
+)
+LIBRARIES += ", psycopg_pool, pydantic; pydantic.BaseModel"
+HELP_AIM = 8.0  # times an empty program
+HEALTH_AIM = 4.0  # times its libraries
+
+
+@pytest.mark.benchmark
+def test_help_and_health_cost_little_more_than_what_they_are_made_of() -> None:
+    empty, libraries = least_s("-c", "pass"), least_s("-c", LIBRARIES)
+    help_s, health_s = (least_s("-m", "bot.cli", word) for word in ("--help", "health"))
+
+    show(
+        f"terminal, least processor time of {ROUNDS} runs",
+        ("an empty program", ms(empty)),
+        ("--help", f"{ms(help_s)}, {help_s / empty:.1f} times"),
+        ("the libraries of a read", ms(libraries)),
+        ("health, without settings", f"{ms(health_s)}, {health_s / libraries:.1f} times the libraries"),
+    )
+    assert help_s < HELP_AIM * empty
+    assert health_s < HEALTH_AIM * libraries
+
+
+def least_s(*arguments: str) -> float:
+    """Processor time of the whole process, without settings; the least of some runs, after one that compiles."""
+    return min([_cost_s(*arguments) for _ in range(ROUNDS + 1)][1:])
+
+
+def _cost_s(*arguments: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], env={}, capture_output=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
