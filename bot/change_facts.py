@@ -31,6 +31,7 @@ async def gather_load(world: World) -> Load:
         running=running.result(),
         beats=reading if isinstance(reading, Unavailable) else reading.rows,
         all_visible=isinstance(reading, Unavailable) or reading.all_visible,
+        system=world.system,
     )
 
 

@@ -132,9 +132,9 @@ class ExternalDeployWatcher(PeriodicTask):
         found = progress(external_deploy, services)
         targets = arrived(found)
         if not is_settled(found) or not targets:
-            return Evidence(services, None, await self._world.migrations())
+            return Evidence(services, None, await self._world.migrations(), self._world.system)
         facts = replace(await gather_verify(self._world, targets, external_deploy.commit_sha), stored=True)
-        return Evidence(services, facts, await self._world.migrations())
+        return Evidence(services, facts, await self._world.migrations(), self._world.system)
 
     async def _post(
         self,
@@ -159,7 +159,7 @@ class ExternalDeployWatcher(PeriodicTask):
             services=own,
             skipped=tuple(one for one in skipped(external_deploy, services) if one not in own),
             is_held=Progress.HELD in found.values(),
-            scope=scope_of(own),
+            scope=scope_of(own, self._world.system),
             commit_sha=external_deploy.commit_sha,
             made_by=_made_by(external_deploy, services),
             since=external_deploy.opened_at,

@@ -17,7 +17,8 @@ from playbooks.model import Finding, Status, worst
 from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ExternalDeploy, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.services import Service, short_sha
+from services.domain.services import Service, in_order, short_sha
+from services.domain.systems import RUNBOOK, System
 
 SETTLE = timedelta(seconds=180)  # a worker beats every 30 s, and what it replaced has to fall silent (`HEARTBEAT_S`)
 ARRIVE = timedelta(minutes=30)  # a build takes minutes; what takes longer waits for a person
@@ -105,7 +106,7 @@ def skipped(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceS
     left_out = {
         one for one, made in latest.items() if made.status is DeploymentStatus.SKIPPED and made.commit_sha == sha
     }
-    return tuple(service for service in Service if service in left_out) if sha else ()
+    return in_order(left_out) if sha else ()
 
 
 def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
@@ -131,7 +132,7 @@ def is_settled(found: Mapping[Service, Progress]) -> bool:
 
 def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
     """The services that it serves now."""
-    return tuple(service for service in Service if found.get(service) is Progress.SERVES)
+    return in_order(service for service, one in found.items() if one is Progress.SERVES)
 
 
 def is_overdue(external_deploy: ExternalDeploy, now: datetime) -> bool:
@@ -158,6 +159,7 @@ class Evidence:
     services: Mapping[Service, ServiceState]
     facts: verify.Facts | None
     migrations: MigrationStatus | Unavailable
+    system: System = RUNBOOK
 
 
 def judge(
@@ -169,14 +171,18 @@ def judge(
         return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
     if evidence.facts is None:
         return _not_there(sha, found, evidence)
-    steps = [*_deployments(found, evidence.services), *verify.steps(evidence.facts), _migrations(evidence.migrations)]
+    steps = [
+        *_deployments(found, evidence.services, evidence.system),
+        *verify.steps(evidence.facts),
+        _migrations(evidence.migrations),
+    ]
     status, sentence = verify.verdict(evidence.facts, steps)
     return Verdict(status, sentence, tuple(steps), status is Status.OK or overdue)
 
 
 def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
-    """Those that take part in it, in the runbook's order."""
-    return tuple(service for service in Service if found.get(service, Progress.SKIPPED) is not Progress.SKIPPED)
+    """Those that take part in it, the API first."""
+    return in_order(service for service, one in found.items() if one is not Progress.SKIPPED)
 
 
 def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
@@ -194,13 +200,15 @@ def _not_there(sha: str, found: Mapping[Service, Progress], evidence: Evidence) 
         if not gone:
             return Verdict(Status.OK, f"Railway skipped {sha}: no service watches what it changed", (), is_final=True)
         return Verdict(Status.WARN, f"{sha} was replaced on {gone} before it was verified", (), is_final=True)
-    steps = tuple(_deployments(found, evidence.services))
+    steps = tuple(_deployments(found, evidence.services, evidence.system))
     return Verdict(Status.FAIL, f"NOT deployed: {sha} failed on {failed}", steps, is_final=True)
 
 
-def _deployments(found: Mapping[Service, Progress], services: Mapping[Service, ServiceState]) -> list[verify.Step]:
+def _deployments(
+    found: Mapping[Service, Progress], services: Mapping[Service, ServiceState], system: System
+) -> list[verify.Step]:
     about = {*arrived(found), *(service for service, one in found.items() if one is Progress.FAILED)}
-    listed = [finding for finding in deployments.check(services) if finding.service in about]
+    listed = [finding for finding in deployments.check(services, system) if finding.service in about]
     return [verify.Step("Deployments", tuple(_failed(finding, found) for finding in listed))] if listed else []
 
 
@@ -225,8 +233,8 @@ def _names(found: Mapping[Service, Progress], which: Progress) -> str:
     return ", ".join(service.short for service in services_of(found) if found[service] is which)
 
 
-def scope_of(services: Sequence[Service]) -> str:
+def scope_of(services: Sequence[Service], system: System) -> str:
     """The word that a command takes for exactly these services; the first one when there is none."""
-    if len(services) == len(Service):
+    if set(services) == set(system.services):
         return "all"
-    return "workers" if services and set(services) == {Service.INGEST, Service.ENFORCEMENT} else services[0].short
+    return "workers" if services and set(services) == set(system.workers) else services[0].short

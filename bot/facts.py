@@ -43,10 +43,10 @@ from services.domain.deployments import SAME_AGAIN, LogLine, ReplicaChange, Serv
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.intake import SAMPLE, GoldenBatch, SampleFile, job_keys, read_sample
-from services.domain.jobs import JOB_TYPES, Heartbeat, HeartbeatReading, QueueSnapshot
+from services.domain.jobs import Heartbeat, HeartbeatReading, QueueSnapshot
 from services.domain.oncall import Absent, KnownOverrides, Schedule, is_group
 from services.domain.runs import Run
-from services.domain.services import START_COMMANDS, Service
+from services.domain.services import Service
 from services.domain.thresholds import LOGS_LOOK_BACK
 
 REMEMBERED = timedelta(days=30)  # as long as decisions are kept
@@ -94,6 +94,7 @@ async def gather_health(world: World) -> health.Facts:
         same_again=_same_again(acts.result()),
         api_well_until=world.api_well_until,
         api_bad_since=None if is_well else await _api_bad_since(world),
+        system=world.system,
     )
 
 
@@ -118,6 +119,7 @@ async def gather_sha(world: World) -> sha.Facts:
         services=seen.services,
         api=seen.api,
         heartbeats=seen.beats.rows,
+        system=world.system,
     )
 
 
@@ -139,6 +141,7 @@ async def gather_verify(world: World, targets: Sequence[Service], wanted_sha: st
         expected=seen.replicas.counts,
         expected_age=seen.replicas.age,
         all_visible=seen.beats.all_visible,
+        system=world.system,
     )
 
 
@@ -155,11 +158,12 @@ async def gather_heartbeats(world: World) -> heartbeats.Facts:
         stale_after=world.settings.stale_after,
         expected_age=replicas.age,
         all_visible=seen.all_visible,
+        system=world.system,
     )
 
 
 async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
-    """Variables, start commands and names, against the Procfile that bot and services are built from."""
+    """Variables, start commands and names, against what the system needs."""
     async with asyncio.TaskGroup() as group:
         variables = {service: group.create_task(world.variables(service)) for service in targets}
         services = group.create_task(world.railway_services())
@@ -169,8 +173,8 @@ async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
         services=services.result(),
         railway_environment=environment.result(),
         bot_environment=world.settings.environment,
-        procfile=START_COMMANDS,
         now=datetime.now(UTC),
+        system=world.system,
     )
 
 
@@ -252,8 +256,9 @@ async def gather_logs(
 
 async def read_due(world: World) -> dict[Service, datetime | Unavailable | None]:
     """Since when the oldest of the jobs that each service would claim next has been due; None when none is."""
-    due = await world.read(list_next_due, job_types=[job_type for types in JOB_TYPES.values() for job_type in types])
-    return {service: _due(due, types) for service, types in JOB_TYPES.items()}
+    operated = (await world.recognized()).operated
+    due = await world.read(list_next_due, job_types=[job_type for one in operated for job_type in one.job_types])
+    return {one.service: _due(due, one.job_types) for one in operated}
 
 
 def _due(due: Mapping[str, datetime] | Unavailable, job_types: Sequence[str]) -> datetime | Unavailable | None:
@@ -296,9 +301,10 @@ async def gather_gate(world: World) -> prod_gate.Facts:
 
 async def gather_doctor(world: World) -> doctor.Facts:
     """Takes as long as the slowest source, or Railway twice: it has to say what runs before it is asked for its log."""
+    system = await world.recognized()
     async with asyncio.TaskGroup() as group:
         seen = group.create_task(gather_health(world))
-        variables = group.create_task(gather_env(world, tuple(Service)))
+        variables = group.create_task(gather_env(world, system.services))
         due = group.create_task(read_due(world))
         failed = group.create_task(world.read(list_failed_jobs, window=FAILED_WITHIN, limit=500))
         roles = group.create_task(world.read(list_session_roles))
@@ -310,7 +316,9 @@ async def gather_doctor(world: World) -> doctor.Facts:
     return doctor.Facts(
         health=health,
         env=variables.result(),
-        claiming=claiming.ClaimingFacts(health.as_of, health.stale_after, health.heartbeats, due.result()),
+        claiming=claiming.ClaimingFacts(
+            health.as_of, health.stale_after, health.heartbeats, due.result(), system=system
+        ),
         failed=failed.result(),
         roles=roles.result(),
         logs=log_reads.result(),
@@ -322,8 +330,9 @@ async def gather_doctor(world: World) -> doctor.Facts:
 
 async def gather_preflight(world: World, directory: Path | None) -> preflight.Facts:
     """`directory`: where the requester's checkout is, None where there is none."""
+    system = await world.recognized()
     async with asyncio.TaskGroup() as group:
-        variables = group.create_task(gather_env(world, tuple(Service)))
+        variables = group.create_task(gather_env(world, system.services))
         migrations = group.create_task(world.migrations())
         exposures = group.create_task(world.read(list_exposures))
         own = group.create_task(_read_checkout(world, directory))
@@ -342,7 +351,7 @@ async def _read_checkout(world: World, directory: Path | None) -> checkout.Facts
 
 
 async def _read_logs(world: World) -> list[logs.Facts]:
-    return await gather_logs(world, tuple(Service), await world.railway_services())
+    return await gather_logs(world, (await world.recognized()).services, await world.railway_services())
 
 
 ROOT = Path(__file__).parents[1]
@@ -452,10 +461,11 @@ DEPLOYMENTS, RUNS, SCALINGS = 10, 30, 30  # as many as two hours hold
 
 async def gather_recent_changes(world: World) -> Facts:
     """Takes as long as the slowest source."""
+    services = (await world.recognized()).services
     async with asyncio.TaskGroup() as group:
         listed = {
             one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=DEPLOYMENTS))
-            for one in Service
+            for one in services
         }
         migrations = group.create_task(world.migrations())
         runs = group.create_task(world.read(list_runs, limit=RUNS))

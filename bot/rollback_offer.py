@@ -18,7 +18,7 @@ from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
-from services.domain.services import Service, find_services
+from services.domain.services import Service
 
 REMEMBERED = 50  # deployments of a service: more than any image retention of Railway covers
 
@@ -65,7 +65,7 @@ async def _read_outcomes(
 
 async def read_offer(scope: str, world: World) -> Offer:
     """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not tell."""
-    services = find_services(scope) or ()
+    services = world.system.find_services(scope) or ()
     found = find_offer(await gather_rollback(world, services), scope, services)
     if isinstance(found, NoPlan):
         return Offer(())

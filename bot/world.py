@@ -107,6 +107,7 @@ def _railway(settings: Settings) -> RailwayClient | None:
         token_kind=group.token_kind,
         project_id=group.project_id,
         environment_id=group.environment_id,
+        names=settings.operated.railway_names,
         timeout_s=settings.runs.call_timeout_s,
     )
 
@@ -163,29 +164,28 @@ class ReplicaMemory:
     def __init__(self) -> None:
         self._known: dict[WorkerType, tuple[int, float]] = {}
 
-    def recall(self, services: Mapping[Service, ServiceState] | Unavailable) -> KnownReplicas:
+    def recall(self, services: Mapping[Service, ServiceState] | Unavailable, system: System = RUNBOOK) -> KnownReplicas:
         """The counts of this reading; what it lacks comes from an earlier one."""
         now = time.monotonic()
         if not isinstance(services, Unavailable):
             self._remember(services, now)
         ages = [now - at for _, at in self._known.values()]
         return KnownReplicas(
-            {worker_type: self._count(worker_type, services) for worker_type in WorkerType},
+            {kind: self._count(service, kind, services) for service in system.workers if (kind := service.worker_type)},
             timedelta(seconds=max(ages, default=0.0)),
         )
 
     def _remember(self, services: Mapping[Service, ServiceState], now: float) -> None:
-        for worker_type in WorkerType:
-            state = services.get(worker_type.service)
-            if state is not None and state.replicas_wanted is not None:
-                self._known[worker_type] = (state.replicas_wanted, now)
+        for service, state in services.items():
+            if service.worker_type is not None and state.replicas_wanted is not None:
+                self._known[service.worker_type] = (state.replicas_wanted, now)
 
-    def _count(self, worker_type: WorkerType, services: object) -> int | Unavailable:
+    def _count(self, service: Service, worker_type: WorkerType, services: object) -> int | Unavailable:
         if worker_type in self._known:
             return self._known[worker_type][0]
         if isinstance(services, Unavailable):
             return services
-        return Unavailable("Railway", f"it names no replicas of {worker_type.service}")
+        return Unavailable("Railway", f"it names no replicas of {service}")
 
 
 logger = logging.getLogger(__name__)
@@ -342,13 +342,14 @@ class World:
 
     @property
     def system(self) -> System:
-        """The operated system, as the newest session of the database found it; our own before that."""
+        """The operated system: what the settings say, else what the newest session found, else our own."""
+        operated = self.settings.operated
         recognition = self.database.recognition if self.database else None
-        return recognition.nearest if recognition else RUNBOOK
+        return operated.system or operated.named(recognition.nearest if recognition else RUNBOOK)
 
     async def recognized(self) -> System:
         """The operated system. Waits a moment for the first session of the database, which looks what stands there."""
-        database = self.database
+        database = self.database if self.settings.operated.system is None else None
         if database is not None and not database.is_recognized and database.away_since is None:
             with suppress(SourceError, TimeoutError):
                 async with asyncio.timeout(RECOGNITION_PATIENCE_S):
@@ -424,7 +425,9 @@ class World:
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         """What Railway says, and of a service that does not run whether a run of ours stopped it."""
-        services = await self.ask_railway(RailwayClient.read_services)
+        services = await self.ask_railway(RailwayClient.read_services, self.system.services)
+        if not isinstance(services, Unavailable):
+            services.pop(Service(self.settings.own_service or ""), None)
         if not isinstance(services, Unavailable):
             self._last_services = services, time.monotonic()
         if isinstance(services, Unavailable) or not any(state.needs_journal for state in services.values()):
@@ -441,11 +444,11 @@ class World:
 
     async def service_acts(self) -> list[ServiceAct] | Unavailable:
         """What runs of ours did to each service's deployments of late, newest first."""
-        return await self.read(service_acts.list_service_acts, services=tuple(Service), limit=ACTS)
+        return await self.read(service_acts.list_service_acts, services=self.system.services, limit=ACTS)
 
     def expected_replicas(self, services: dict[Service, ServiceState] | Unavailable) -> KnownReplicas:
         """How many workers should run, by this reading of `railway_services`, or by an earlier one if it lacks them."""
-        return self._replicas.recall(services)
+        return self._replicas.recall(services, self.system)
 
     async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
         """What they hold is remembered as ours: from then on no secret among them leaves through any door."""

@@ -14,6 +14,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob, pending_words
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import counted, dated_time
 from services.domain.thresholds import StaleLimits
 
@@ -32,6 +33,7 @@ class Load:
     running: Sequence[RunningJob] | Unavailable
     beats: Sequence[Heartbeat] | Unavailable
     all_visible: bool = True
+    system: System = RUNBOOK
 
     @property
     def as_of(self) -> datetime | None:

@@ -20,7 +20,7 @@ from services.domain.database import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
 from services.domain.oncall import Schedule, is_group
-from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import counted
 from services.domain.thresholds import StaleLimits
 
@@ -52,6 +52,7 @@ class Facts:
     refused: Sequence[RefusedMessage] | Unavailable = ()
     stale_after: StaleLimits = field(default_factory=StaleLimits)
     system_problem: str | None = None
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -61,7 +62,7 @@ def check(facts: Facts) -> list[Finding]:
         *_check_people(facts),
         *_check_changes(facts.gaps),
         *_check_oncall(facts),
-        _check_limits(facts.stale_after),
+        _check_limits(facts.stale_after, facts.system),
         _check_outside_targets(facts.outside_targets),
         _check_monitor(facts.is_monitored),
         *([check_channel(facts.channel_problem)] if facts.channel_problem else []),
@@ -114,11 +115,13 @@ def _check_changes(gaps: Mapping[str, str | Unavailable | None]) -> list[Finding
     return findings
 
 
-def _check_limits(limits: StaleLimits) -> Finding:
+def _check_limits(limits: StaleLimits, system: System) -> Finding:
     evidence = {"general_s": limits.general.total_seconds()}
-    evidence |= {f"{kind.service.short}_s": limits.of(kind).total_seconds() for kind in WorkerType}
+    evidence |= {
+        f"{service.short}_s": limits.of(service.worker_type or "").total_seconds() for service in system.workers
+    }
     return Finding(
-        "heartbeats.limits", Status.OK, f"heartbeats are stale after {limit_words(limits)}", evidence=evidence
+        "heartbeats.limits", Status.OK, f"heartbeats are stale after {limit_words(limits, system)}", evidence=evidence
     )
 
 

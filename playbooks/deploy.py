@@ -108,7 +108,7 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
     """The services that do not serve the commit yet. The API first: its pre-deploy command migrates, and its health
     check stops a bad commit before the workers get it."""
     states = []
-    for service in sorted(services, key=lambda service: service is not Service.API):
+    for service in sorted(services, key=lambda service: not service.is_api):
         state = find_state(facts.states, service)
         if isinstance(state, NoPlan):
             return state

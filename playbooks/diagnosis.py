@@ -14,7 +14,8 @@ from playbooks.log_patterns import Topic
 from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
 from services.domain.deployments import DeploymentStatus
-from services.domain.services import WORKERS, Service, same_sha, short_sha
+from services.domain.services import Service, same_sha, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted
 
 BLAMED_FOR = timedelta(minutes=30)  # what breaks later than this after a deploy has rarely to do with it
@@ -103,6 +104,7 @@ class _Found:
     now: datetime
     database_since: datetime | None
     same_again: frozenset[str]
+    system: System
 
     def one(self, check: str) -> Finding | None:
         return next((finding for finding in self.findings if finding.check == check), None)
@@ -119,9 +121,10 @@ def diagnose(
     *,
     database_since: datetime | None = None,
     same_again: frozenset[str] = frozenset(),
+    system: System = RUNBOOK,
 ) -> Diagnosed:
     """The causes among the findings, each with what follows from it; the most urgent cause first."""
-    found = _Found(findings, now, database_since, same_again)
+    found = _Found(findings, now, database_since, same_again, system)
     return fold(findings, [cause for find in _FINDERS for cause in find(found)])
 
 
@@ -215,7 +218,7 @@ def _find_no_access(found: _Found) -> Iterator[Cause]:
 
 def _find_deploys(found: _Found) -> Iterator[Cause]:
     """A service that went bad within minutes of its newest deployment: the way back comes first."""
-    for service in Service:
+    for service in found.system.services:
         state, broken = found.one(f"deployment.{service.short}"), _broken(found, service)
         deployed_at = _deployed_at(found, state)
         if state is None or deployed_at is None or not broken or _fell_silent_before(found, service, deployed_at):
@@ -257,7 +260,7 @@ def _sha(state: Finding) -> str:
 
 def _find_workers(found: _Found) -> Iterator[Cause]:
     """Workers that are gone, hang, or ended themselves; none of it a deploy's doing."""
-    for service in WORKERS:
+    for service in found.system.workers:
         beats, state = found.one(f"heartbeats.{service.short}"), found.one(f"deployment.{service.short}")
         if gave_up := _gave_up(found, service):
             do = "Read its log, fix the cause, then redeploy."
@@ -311,7 +314,7 @@ def _find_api(found: _Found) -> Iterator[Cause]:
     is_answer = api.evidence.get("http_status") is not None
     title = f"api answers HTTP {api.evidence.get('http_status')}" if is_answer else "api does not answer"
     step = NextStep("Restart api", "restart api")
-    before = _deployed_before(found, Service.API, _well_until(found))
+    before = _deployed_before(found, found.system.api, _well_until(found))
     detail = f"Read its log; restart it if it does not come back. ({why}){before}"
     cause = replace(api, title=title, detail=detail, next_step=step)
     yield Cause(Kind.API, cause, frozenset({api.check}))
@@ -348,7 +351,7 @@ def _broken(found: _Found, service: Service) -> list[Finding]:
     short = service.short
     candidates = [found.one(f"{kind}.{short}") for kind in ("deployment", "heartbeats", "workers")]
     broken = [one for one in candidates if one is not None and one.status is Status.FAIL]
-    api = found.one("api.health") if service is Service.API else None
+    api = found.one("api.health") if service.is_api else None
     broken += [api] if api is not None and api.status is not Status.OK and not _is_unset(api) else []
     return [*broken, *_gave_up(found, service)]
 
@@ -374,7 +377,7 @@ def _did_run(found: _Found, service: Service, state: Finding, deployed_at: datet
 
 def _ran_well(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
     """Whether the deployment worked for minutes: its newest worker beat, or the API answered well."""
-    if service is not Service.API:
+    if not service.is_api:
         beat_for = _beat_for(found, service, state, deployed_at)
         return beat_for is not None and beat_for > RAN_WELL
     until, live_at = _well_until(found), _moment(state.evidence.get("latest_status_at"))

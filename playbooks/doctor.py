@@ -124,12 +124,12 @@ def _checks(facts: Facts) -> Iterator[Finding]:
     seen = health.check(facts.health)
     yield from seen
     yield from queue.check_claiming(facts.claiming)
-    yield from security.check_roles(facts.roles)
-    yield from outcomes.check(facts.failed)
+    yield from security.check_roles(facts.roles, facts.health.system)
+    yield from outcomes.check(facts.failed, facts.health.system)
     for log in facts.logs:
         yield from _log(replace(log, is_well=_is_well(seen, log.service)))
     yield from drift.check(facts.drift)
-    yield from api.check_endpoints(facts.endpoints)
+    yield from api.check_endpoints(facts.endpoints, facts.health.system)
     yield from _security(security.check(facts.exposures))
     for service, findings in env.check(facts.env).items():
         yield _variables(service, findings)

@@ -16,28 +16,31 @@ from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK, OperatedService, System
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`variables`: for each service looked at, what Railway renders for it. `procfile`: `{process name: command}`."""
+    """`variables`: for each service looked at, what Railway renders for it."""
 
     variables: Mapping[Service, Mapping[str, Secret] | Unavailable]
     services: Mapping[Service, ServiceState] | Unavailable
     railway_environment: str | Unavailable
     bot_environment: str | None
-    procfile: Mapping[str, str]
     now: datetime
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> dict[Service, list[Finding]]:
     """The findings of each service that was looked at."""
-    return {service: _check_service(facts, service) for service in facts.variables}
+    operated = (facts.system.find(service) for service in facts.variables)
+    return {one.service: _check_service(facts, one) for one in operated if one is not None}
 
 
-def _check_service(facts: Facts, service: Service) -> list[Finding]:
+def _check_service(facts: Facts, operated: OperatedService) -> list[Finding]:
+    service = operated.service
     own = facts.variables[service]
-    found = variables.check(variables.Facts(service, own, facts.now))
+    found = variables.check(variables.Facts(operated, own, facts.now))
     if isinstance(own, Unavailable):
         return found
     together = agreement.Facts(
@@ -47,7 +50,7 @@ def _check_service(facts: Facts, service: Service) -> list[Finding]:
         railway_environment=facts.railway_environment,
         bot_environment=facts.bot_environment,
         start_command=_start_command(facts, service),
-        procfile_command=facts.procfile.get(service.value.removeprefix("dragonfly-")),
+        right_commands=operated.start_commands,
     )
     return [*found, *agreement.check(together)]
 

@@ -167,7 +167,7 @@ def _refuse_without_workers(load: Load) -> NoPlan | None:
     for fact in (load.beats, load.queue):
         if isinstance(fact, Unavailable):
             return unavailable(fact)
-    if not load.workers([Service.INGEST]) and load.all_visible:
+    if not load.workers([load.system.uploader or Service.INGEST]) and load.all_visible:
         return _not_ready("no ingest worker is alive", "start one, then try again", "heartbeats ingest")
     return None
 

@@ -21,6 +21,7 @@ from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK, System
 from services.domain.thresholds import StaleLimits
 
 
@@ -55,6 +56,7 @@ class Facts:
     stored: bool = False
     api_well_until: datetime | None = None
     api_bad_since: datetime | None = None
+    system: System = RUNBOOK
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,16 @@ def check(facts: Facts) -> list[Finding]:
     """Every finding, in the order for equally urgent ones: what users notice before its causes."""
     all_visible = database.sees_all(facts.server)
     others = not isinstance(facts.services, Unavailable)
-    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
+    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, facts.system)
     beats = heartbeats.Facts(
-        facts.as_of, facts.heartbeats, facts.expected, facts.stale_after, facts.expected_age, all_visible, facts.stored
+        facts.as_of,
+        facts.heartbeats,
+        facts.expected,
+        facts.stale_after,
+        facts.expected_age,
+        all_visible,
+        facts.stored,
+        facts.system,
     )
     found = [
         *api.check(
@@ -125,13 +134,16 @@ def check(facts: Facts) -> list[Finding]:
                 others_answer=others,
                 well_until=facts.api_well_until,
                 bad_since=facts.api_bad_since,
+                system=facts.system,
             )
         ),
-        *api.check_intake(facts.intake, others_answer=others),
+        *api.check_intake(facts.intake, others_answer=others, system=facts.system),
         *heartbeats.check(beats),
-        *workers.check(workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored)),
+        *workers.check(
+            workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored, system=facts.system)
+        ),
         *queue.check(queue.Facts(facts.queue, all_visible, stored=facts.stored)),
-        *deployments.check(facts.services),
+        *deployments.check(facts.services, facts.system),
         *database.check(facts.server),
         *_beyond(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
@@ -143,14 +155,16 @@ def report(facts: Facts) -> Report:
     """The findings of `check`: causes with what follows from them, the rest as one line a subject, under a headline."""
     findings = check(facts)
     diagnosed = diagnose_with(facts, findings)
-    lines = sorted(_lines(diagnosed.rest), key=_order)
+    lines = sorted(_lines(diagnosed.rest, facts.system), key=_order)
     first = _headline(facts.environment, diagnosed.diagnoses, lines)
     return Report(first, diagnosed.status, tuple(lines), tuple(findings), diagnosed.diagnoses)
 
 
 def diagnose_with(facts: Facts, findings: Sequence[Finding]) -> Diagnosed:
     """The causes among findings that rest on these facts, and on more."""
-    return diagnose(findings, facts.as_of, database_since=facts.database_since, same_again=facts.same_again)
+    return diagnose(
+        findings, facts.as_of, database_since=facts.database_since, same_again=facts.same_again, system=facts.system
+    )
 
 
 def _order(line: Line) -> tuple[int, bool]:
@@ -178,12 +192,12 @@ def _without_sha(finding: Finding) -> set[str]:
     return {short for short, known in finding.evidence.items() if known is None}
 
 
-_SUBJECTS = ("api", "ingest", "enforcement", "database", "queue", "Railway", "SHA", "bot")
+_SUBJECTS = ("database", "queue", "Railway", "SHA", "bot")  # after the services
 _AREAS = {"deployment": "Railway", "sha": "SHA"}  # by the first word of a check's name, where it is not the subject
 
 
-def _lines(findings: Sequence[Finding]) -> Iterator[Line]:
-    for subject in _SUBJECTS:
+def _lines(findings: Sequence[Finding], system: System) -> Iterator[Line]:
+    for subject in (*(service.short for service in system.services), *_SUBJECTS):
         own = [finding for finding in findings if _subject(finding) == subject]
         if own:
             yield Line(subject, tuple(wrong_first(own)))

@@ -16,7 +16,7 @@ from playbooks.checks.heartbeats import Facts
 from playbooks.model import Finding
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.services import WORKERS, Service, WorkerType
+from services.domain.services import Service
 
 
 class State(StrEnum):
@@ -41,23 +41,24 @@ class WorkerRow:
     job_age: timedelta | None = None
 
 
-def check(facts: Facts, services: Sequence[Service] = WORKERS) -> list[Finding]:
-    """Findings on the workers of these services: too few, then each one that beats and is not well."""
-    worker_facts = workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after)
+def check(facts: Facts, services: Sequence[Service] | None = None) -> list[Finding]:
+    """Findings on the workers of these services, or of all: too few, then each one that beats and is not well."""
+    worker_facts = workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, system=facts.system)
     found = [*heartbeats.check(facts), *workers.check(worker_facts)]
-    return [finding for finding in found if finding.service in services]
+    return [finding for finding in found if finding.service in (services or facts.system.workers)]
 
 
-def list_workers(facts: Facts, services: Sequence[Service] = WORKERS) -> list[WorkerRow]:
+def list_workers(facts: Facts, services: Sequence[Service] | None = None) -> list[WorkerRow]:
     """A row for each worker that has not said goodbye and for each one missing; the most urgent first.
 
     A worker type that this version does not know is listed when all services are. Empty when nothing can be read.
     """
     if isinstance(facts.heartbeats, Unavailable):
         return []
+    services = services or facts.system.workers
     types = {service.worker_type for service in services if service.worker_type}
     seen = {beat.worker_type for beat in facts.heartbeats}
-    strange = seen - {worker_type.value for worker_type in WorkerType} if len(services) == len(WORKERS) else set()
+    strange = seen - set(facts.system.worker_types) if len(services) == len(facts.system.workers) else set()
     alive = [beat for beat in facts.heartbeats if not beat.is_stopped]
     rows = [
         row for kind in (*types, *strange) for row in _rows(facts, kind, [b for b in alive if b.worker_type == kind])
@@ -66,11 +67,11 @@ def list_workers(facts: Facts, services: Sequence[Service] = WORKERS) -> list[Wo
     return sorted(rows, key=lambda row: (order.index(row.state), row.worker_type, row.age or timedelta()))
 
 
-def stopped_count(facts: Facts, services: Sequence[Service] = WORKERS) -> int:
+def stopped_count(facts: Facts, services: Sequence[Service] | None = None) -> int:
     """How many workers said goodbye in the time that was read."""
     if isinstance(facts.heartbeats, Unavailable):
         return 0
-    types = {service.worker_type for service in services}
+    types = {service.worker_type for service in services or facts.system.workers}
     return sum(beat.is_stopped and beat.worker_type in types for beat in facts.heartbeats)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
 from services.domain.services import Service, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import clock_time
 
 LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
@@ -28,6 +29,7 @@ class Facts:
     made: Mapping[Service, Sequence[Deployment]]
     acts: Sequence[ServiceAct]
     name_of: Callable[[str], str]
+    system: System = RUNBOOK
 
 
 def remember_deployments(
@@ -45,8 +47,8 @@ def last_deploys(facts: Facts, service: Service | None) -> str:
 
     Without a service only what happened anywhere; empty when nothing is known of the service.
     """
-    newest = {one: _newest(facts, one) for one in Service}
-    own = newest[service] if service else None
+    newest = {one: _newest(facts, one) for one in facts.system.services}
+    own = newest.get(service) if service else None
     others = [(made.created_at, one, made) for one, made in newest.items() if made is not None and one is not service]
     parts = []
     if service is not None and service in facts.made:

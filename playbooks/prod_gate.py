@@ -51,15 +51,22 @@ def _checks(facts: Facts) -> list[list[Finding]]:
     seen = facts.health
     all_visible = database.sees_all(seen.server)
     beats = heartbeats.Facts(
-        seen.as_of, seen.heartbeats, seen.expected, seen.stale_after, seen.expected_age, all_visible
+        seen.as_of, seen.heartbeats, seen.expected, seen.stale_after, seen.expected_age, all_visible, system=seen.system
     )
     return [
-        api.check(api.Facts(seen.api, seen.environment, others_answer=not isinstance(seen.services, Unavailable))),
+        api.check(
+            api.Facts(
+                seen.api,
+                seen.environment,
+                others_answer=not isinstance(seen.services, Unavailable),
+                system=seen.system,
+            )
+        ),
         database.check(seen.server),
         [*map(migrations.proved, migrations.check(seen.migrations)), *drift.check(facts.drift)],
         [
             *heartbeats.check(beats),
-            *workers.check(workers.Facts(seen.as_of, seen.heartbeats, seen.stale_after)),
+            *workers.check(workers.Facts(seen.as_of, seen.heartbeats, seen.stale_after, system=seen.system)),
         ],
         security.check(facts.exposures),
     ]

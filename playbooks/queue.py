@@ -14,7 +14,8 @@ from enum import StrEnum
 from playbooks.checks import queue
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob, worker_type_of_job
+from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
@@ -53,6 +54,7 @@ class Facts:
     running: Sequence[RunningJob] | Unavailable
     lock_waits: Sequence[LockWait] | Unavailable
     all_visible: bool = True
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -81,10 +83,16 @@ def _running_rows(facts: Facts) -> Iterator[JobRow]:
     if isinstance(facts.running, Unavailable) or isinstance(facts.queue, Unavailable):
         return
     for job in facts.running:
-        limit = facts.stale_after.of(worker_type_of_job(job.job_type) or "")
+        limit = facts.stale_after.of(_worker_type(facts.system, job.job_type))
         is_beating = job.last_heartbeat_at and facts.queue.as_of - job.last_heartbeat_at <= limit
         state = JobState.RUNNING if is_beating else JobState.ORPHANED
         yield JobRow(job.id, job.job_type, state, job.locked_at, job.attempts, job.locked_by)
+
+
+def _worker_type(system: System, job_type: str) -> str:
+    """Of the worker that claims this job type; "" for a job type that none claims."""
+    service = system.service_of_job(job_type)
+    return service.worker_type or "" if service else ""
 
 
 def _waiting_rows(facts: Facts) -> Iterator[JobRow]:

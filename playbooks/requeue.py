@@ -16,7 +16,6 @@ from playbooks.plan import Plan
 from playbooks.steps import CheckDatabaseReady, RequeueJobs, Step, VerifyJobsSettled
 from services.domain.errors import Unavailable
 from services.domain.jobs import Job
-from services.domain.services import WORKERS
 from services.domain.text import counted
 
 CAP = 100  # jobs at a time: more would hide behind one click what should be looked at
@@ -114,6 +113,10 @@ def _attempts(jobs: Sequence[Job]) -> str:
 def _warnings(facts: Facts, chosen: Chosen, count: int) -> Iterator[str]:
     if len(chosen.movable) < count:
         yield f"{count - len(chosen.movable)} of them have changed since and stay as they are"
-    if facts.load.as_of and not isinstance(facts.load.beats, Unavailable) and not facts.load.workers(WORKERS):
+    if (
+        facts.load.as_of
+        and not isinstance(facts.load.beats, Unavailable)
+        and not facts.load.workers(facts.load.system.workers)
+    ):
         yield "no worker is alive: they will wait"
     yield from doubts(facts.load)

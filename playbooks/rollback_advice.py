@@ -13,7 +13,7 @@ from playbooks.root_causes import Diagnosed, Diagnosis, Kind
 from services.domain.deployments import SHORT_ID, Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.jobs import BEAT_EVERY, Heartbeat
-from services.domain.services import Service, find_services, is_sha, same_sha, short_sha
+from services.domain.services import Service, find_service, is_sha, same_sha, short_sha
 from services.domain.text import age
 
 if TYPE_CHECKING:
@@ -229,8 +229,7 @@ def _deploy_one(why: str, scope: str) -> NoPlan:
 
 def _one_of(scope: str) -> str:
     """A service of the scope; `workers` and `all` are no service whose deployments could be listed."""
-    services = find_services(scope) or tuple(Service)
-    return services[0].short
+    return scope if find_service(scope) else Service.API.short
 
 
 def _rebuild(why: str, scope: str, sha: str) -> NoPlan:

@@ -50,7 +50,7 @@ from playbooks.steps import (
 from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback
 from services.domain.deployments import Deployment
 from services.domain.errors import Unavailable
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
 
 # A deployment made this shortly before the migration ran has probably brought it, in its pre-deploy command.
 BRINGS_WITHIN = timedelta(seconds=BUILD_S)
@@ -92,7 +92,8 @@ def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan
     if refusal is not None:
         return refusal
     undone = next(one for one in facts.migrations.applied if one.version == version)
-    services = (*WORKERS, Service.API) if with_api else WORKERS
+    system = facts.load.system
+    services = (*system.workers, system.api) if with_api else system.workers
     fits = _fits(facts, services, undone)
     if isinstance(fits, NoPlan):
         return fits
@@ -175,7 +176,7 @@ def _steps(
     yield VerifySchemaHead(_head_afterwards(migrations, version))
     for fit in fits:
         yield from _start(fit)
-    if all(fit.found.service is not Service.API for fit in fits):
+    if all(not fit.found.service.is_api for fit in fits):
         yield VerifyApiHealth(HEALTH_S)
 
 

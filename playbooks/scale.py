@@ -94,7 +94,7 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
             "nothing to do",
             (NextStep("Look at it", command),),
         )
-    if to == 0 and service is Service.API:
+    if to == 0 and service.is_api:
         steps = (NextStep("Restart api", "restart api"), NextStep("Roll back api", "rollback api"))
         return NoPlan(
             "the API can't be scaled to zero: uploads and reads would fail", "restart it, or roll it back", steps

@@ -31,7 +31,7 @@ def compare(facts: Facts) -> list[ServiceSha]:
     findings = {finding.service: finding for finding in sha.check(facts)}
     return [
         ServiceSha(service, _serving(facts, service), sha.reported_shas(facts, service), findings[service])
-        for service in Service
+        for service in facts.system.services
     ]
 
 

@@ -26,8 +26,9 @@ from playbooks.change_parts import (
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
+from services.domain.deployments import list_others
 from services.domain.errors import Unavailable
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
 from services.domain.text import age
 
 
@@ -46,14 +47,15 @@ class Facts:
     age: timedelta = timedelta()
 
 
-def plan(facts: Facts, services: Sequence[Service] = WORKERS, reason: str = "") -> Plan | NoPlan:
-    """`services`: one worker service or both."""
+def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = "") -> Plan | NoPlan:
+    """`services`: one worker service, or all."""
+    services = services or facts.load.system.workers
     if isinstance(facts.states, Unavailable):
-        return _by_hand(facts.states, facts.dashboard)
+        return _by_hand(facts.states, facts)
     founds = list(_running(facts.states, services, is_certain=facts.outdated is None))
     scope = services[0].short if len(services) == 1 else "workers"
     if not founds and facts.outdated is not None:
-        return _by_hand(facts.outdated, facts.dashboard)
+        return _by_hand(facts.outdated, facts)
     if not founds:
         return NoPlan(f"{scope}: nothing runs", "nothing to stop", (NextStep("Look at the workers", "heartbeats"),))
     return Plan(
@@ -69,12 +71,14 @@ def plan(facts: Facts, services: Sequence[Service] = WORKERS, reason: str = "") 
     )
 
 
-def _by_hand(states: Unavailable, dashboard: str | None) -> NoPlan:
+def _by_hand(states: Unavailable, facts: Facts) -> NoPlan:
+    first, *others = (one.name_in_railway for one in facts.load.system.operated if one.service.worker_type)
+    same = f", and the same for {' and '.join(others)}" if others else ""
     return NoPlan(
         f"Railway does not answer: {states.why}",
         "stop them by hand: Railway's dashboard → the service → its active deployment → Stop; or on a terminal "
-        "railway down --service dragonfly-worker-ingest, and the same for dragonfly-worker-enforcement",
-        (NextStep("Open Railway", url=dashboard),) if dashboard else (),
+        f"railway down --service {first}{same}",
+        (NextStep("Open Railway", url=facts.dashboard),) if facts.dashboard else (),
         is_unknown=True,
     )
 
@@ -100,6 +104,8 @@ def _count(found: Standing) -> int:
 
 
 def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
+    if not isinstance(facts.states, Unavailable) and (others := list_others(facts.states, facts.load.system)):
+        yield f"does not cover other services of this Railway environment: {', '.join(others)}"
     if facts.outdated is not None:
         yield f"Railway was not read ({facts.outdated.why}); this plan shows its answer of {age(facts.age)} ago"
     for found in founds:

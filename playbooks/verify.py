@@ -17,6 +17,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType, same_sha, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.thresholds import StaleLimits
 
 
@@ -38,6 +39,7 @@ class Facts:
     expected_age: timedelta = timedelta()
     all_visible: bool = True
     stored: bool = False
+    system: System = RUNBOOK
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ class Step:
 def steps(facts: Facts) -> list[Step]:
     """The runbook's steps that concern the targets, in its order."""
     found = [Step("Step 1: Git SHA", tuple(_check_sha(facts, service) for service in facts.targets))]
-    if Service.API in facts.targets:
+    if facts.system.api in facts.targets:
         others = not isinstance(facts.services, Unavailable)
-        asked = api.Facts(facts.api, facts.environment, others_answer=others)
-        answers = [*api.check(asked), *api.check_intake(facts.intake, others_answer=others)]
+        asked = api.Facts(facts.api, facts.environment, others_answer=others, system=facts.system)
+        answers = [*api.check(asked), *api.check_intake(facts.intake, others_answer=others, system=facts.system)]
         found.append(Step("Step 2: API health", tuple(answers)))
     beats = tuple(_check_heartbeats(facts))
     if beats:
@@ -68,7 +70,9 @@ def steps(facts: Facts) -> list[Step]:
 
 def verdict(facts: Facts, found: Sequence[Step]) -> tuple[Status, str]:
     """One status and one sentence over all steps."""
-    names = "everything" if len(facts.targets) == len(Service) else ", ".join(s.short for s in facts.targets)
+    names = (
+        "everything" if len(facts.targets) == len(facts.system.services) else ", ".join(s.short for s in facts.targets)
+    )
     what = names + (f" at {short_sha(facts.wanted_sha)}" if facts.wanted_sha else "")
     status = worst(finding for step in found for finding in step.findings)
     words = {
@@ -82,7 +86,7 @@ def verdict(facts: Facts, found: Sequence[Step]) -> tuple[Status, str]:
 
 
 def _check_sha(facts: Facts, service: Service) -> Finding:
-    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats)
+    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, facts.system)
     found = next(finding for finding in sha.check(sha_facts) if finding.service is service)
     reported = sha.reported_shas(sha_facts, service)
     if facts.wanted_sha is not None:
@@ -116,6 +120,7 @@ def _check_heartbeats(facts: Facts) -> list[Finding]:
         facts.expected_age,
         facts.all_visible,
         facts.stored,
+        facts.system,
     )
     found = [finding for finding in heartbeats.check(beats) if finding.service in facts.targets]
     return [_need_running(facts, finding) for finding in found]

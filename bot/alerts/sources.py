@@ -194,6 +194,7 @@ class Sources:
             auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
             bot=world.bot_state() if world.bot_state else None,
             oncall=self._oncall.take() if self._oncall else None,
+            system=world.system,
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
         self._earlier = Earlier(reading.as_of, beats)
@@ -228,15 +229,22 @@ class Sources:
         return facts
 
     async def _read_auto_deploy(self) -> dict[Service, bool | Unavailable]:
-        return {service: await self._world.ask_railway(RailwayClient.read_auto_deploy, service) for service in Service}
+        return {
+            service: await self._world.ask_railway(RailwayClient.read_auto_deploy, service)
+            for service in self._world.system.services
+        }
 
 
 def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
     """What a page line says besides the problem itself, as far as it is known."""
     acts = snapshot.work.acts if snapshot.work else ()
-    known = Deploys(snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of)
-    words = {service: last_deploys(known, service) for service in (None, *Service)}
-    moments = {service: moment for service in Service if (moment := deployed_at(known, service)) is not None}
+    known = Deploys(
+        snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of, snapshot.system
+    )
+    words = {service: last_deploys(known, service) for service in (None, *snapshot.system.services)}
+    moments = {
+        service: moment for service in snapshot.system.services if (moment := deployed_at(known, service)) is not None
+    }
     return Surroundings(snapshot.environment, queue_of(snapshot), words, moments)
 
 

@@ -14,7 +14,7 @@ from bot.views.text import mention
 from services.domain.errors import Unavailable
 from services.domain.oncall import is_group
 from services.domain.runs import Person
-from services.domain.services import Service
+from services.domain.services import DECLARED, Service
 from services.domain.text import age
 
 
@@ -64,7 +64,7 @@ def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy,
 
     Refused means that no plan of it, whatever it touches, can pass `judge`; the refusal is about `target`.
     """
-    parts = [frozenset[Service](), *(frozenset({service}) for service in Service)]
+    parts = [frozenset[Service](), *(frozenset({service}) for service in DECLARED)]
     anywhere = (replace(target, services=services) for services in parts)
     allowed = (judge(right, person, one, policy, people) for one in anywhere)
     found = next((one for one in allowed if isinstance(one, Allowed)), None)

@@ -20,6 +20,7 @@ from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.domain.text import counted
 
 
@@ -288,16 +289,20 @@ def may_self_approve(
     return judge(Right.APPROVE, person, target_of(run), policy, people)
 
 
-def find_gaps(policy: Policy, people: People, environment: str) -> dict[str, str | Unavailable | None]:
+def find_gaps(
+    policy: Policy, people: People, environment: str, services: Sequence[Service] = RUNBOOK.services
+) -> dict[str, str | Unavailable | None]:
     """`{change: why no one can get it done}`; None when people can, Unavailable when Slack is needed to decide.
 
     Each change is tried for each service by itself, at the highest risk that it can have.
     """
-    return {name: _find_gap(change, policy, people, environment) for name, change in CHANGES.items()}
+    return {name: _find_gap(change, policy, people, environment, services) for name, change in CHANGES.items()}
 
 
-def _find_gap(change: Change, policy: Policy, people: People, environment: str) -> str | Unavailable | None:
-    touched = [frozenset({service}) for service in Service] if change.takes_services else [frozenset[Service]()]
+def _find_gap(
+    change: Change, policy: Policy, people: People, environment: str, services: Sequence[Service]
+) -> str | Unavailable | None:
+    touched = [frozenset({service}) for service in services] if change.takes_services else [frozenset[Service]()]
     targets = {services: Target(change.name, services, environment) for services in touched}
     found = {services: _try(target, change.risk, policy, people) for services, target in targets.items()}
     unknown = next((why for why in found.values() if isinstance(why, Unavailable)), None)

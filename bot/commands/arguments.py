@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from typing import NoReturn
 
 from bot.types import Request, Surface
 from bot.views.text import code
 from services.domain.errors import UsageError
 from services.domain.masking import mask_message
-from services.domain.services import Service, find_service, find_services, is_sha
+from services.domain.services import DECLARED, GROUPS, Service, find_service, is_sha
+from services.domain.systems import System
 from services.domain.text import age, read_span
 
 MAX_DIGITS = 15  # far below what the database's bigint takes
@@ -22,10 +24,10 @@ def parse_service(word: str) -> Service:
     """A service by its full or short name."""
     service = find_service(word)
     if service is None:
-        names = [service.short for service in Service] + [service.value for service in Service]
+        names = [service.short for service in DECLARED] + [service.value for service in DECLARED]
         meant = next(iter(get_close_matches(word.strip().lower(), names, n=1)), None)
         hint = f"Did you mean `{meant}`? " if meant else ""
-        raise wrong_word(word, "is not a service", f"{hint}Services are {_listed(Service)}.", meant=meant)
+        raise wrong_word(word, "is not a service", f"{hint}Services are {listed(DECLARED)}.", meant=meant)
     return service
 
 
@@ -54,7 +56,7 @@ def need_service(words: Sequence[str], example: str) -> Service:
         raise UsageError(
             "Which service?",
             why="this command needs one",
-            what_next=f"Name one of {_listed(Service)}, for example `{example}`.",
+            what_next=f"Name one of {listed(DECLARED)}, for example `{example}`.",
         )
     return parse_service(words[0])
 
@@ -128,8 +130,19 @@ def wrong_word(word: str, problem: str, what_next: str, *, meant: str | None = N
     return UsageError("Nothing was done", why=why, what_next=what_next, instead=(word, meant) if meant else None)
 
 
-def _listed(services: type[Service]) -> str:
+def listed(services: Iterable[Service]) -> str:
+    """ "`api`, `ingest`"."""
     return ", ".join(f"`{service.short}`" for service in services)
+
+
+def refuse_foreign(word: str, system: System) -> NoReturn:
+    """A service of another system than the operated one."""
+    short = parse_service(word).short
+    raise UsageError(
+        "Nothing was done",
+        why=f"this system has no {short}",
+        what_next=f"Services are {listed(system.services)}.",
+    )
 
 
 REASON_LIMIT = 300
@@ -140,7 +153,7 @@ def parse_services(words: Sequence[str], example: str) -> str:
     if not words:
         return need_service(words, example).short
     word = words[0].lower()
-    return word if len(find_services(word) or ()) > 1 else parse_service(word).short
+    return word if word in GROUPS else parse_service(word).short
 
 
 def example_of(example: str, service: str) -> str:
@@ -176,15 +189,17 @@ def need(parameters: Mapping[str, str], name: str) -> str:
     return value
 
 
-def read_service(parameters: Mapping[str, str]) -> Service:
-    """One service, by its full or short name."""
-    return parse_service(need(parameters, "service"))
+def read_service(parameters: Mapping[str, str], system: System) -> Service:
+    """One service of the system, by its full or short name."""
+    word = need(parameters, "service")
+    parse_service(word)
+    return system.find_service(word) or refuse_foreign(word, system)
 
 
-def read_services(parameters: Mapping[str, str]) -> tuple[str, tuple[Service, ...]]:
+def read_services(parameters: Mapping[str, str], system: System) -> tuple[str, tuple[Service, ...]]:
     """The word for the services, as written in a plan, and the services: one, `workers` or `all`."""
     word = parse_services((need(parameters, "service"),), "")
-    return word, find_services(word) or ()
+    return word, system.find_services(word) or (refuse_foreign(word, system),)
 
 
 def read_flag(parameters: Mapping[str, str], name: str) -> bool:

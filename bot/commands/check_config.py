@@ -26,16 +26,17 @@ from services.clients.postgres.drift import read_drift
 from services.clients.postgres.messages import list_undeliverable
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import Unavailable
+from services.domain.services import Service
 
 REFUSED_SHOWN = 10  # messages that Slack refused for good in the last 24 h
 
 
-async def read_gaps(settings: Settings) -> dict[str, str | Unavailable | None] | Invalid:
+async def read_gaps(settings: Settings, services: Sequence[Service]) -> dict[str, str | Unavailable | None] | Invalid:
     """`{change: why no one can get it done}`, see `find_gaps`; what is wrong with the policy when it is unusable."""
     policy = load_policy(settings.people)
     if isinstance(policy, Invalid):
         return policy
-    return find_gaps(policy, await _read_people(policy, settings), settings.environment or "")
+    return find_gaps(policy, await _read_people(policy, settings), settings.environment or "", services)
 
 
 async def _read_people(policy: Policy, settings: Settings) -> People:
@@ -58,7 +59,7 @@ async def gather_config(world: World) -> check_config.Facts:
         environment = group.create_task(world.ask_railway(RailwayClient.read_environment_name))
         health = group.create_task(world.api_health())
         server = group.create_task(world.server())
-        policy = group.create_task(read_gaps(world.settings))
+        policy = group.create_task(read_gaps(world.settings, world.system.services))
         absent = group.create_task(read_absent(world))
         refused = group.create_task(world.read(list_undeliverable, window=timedelta(days=1), limit=REFUSED_SHOWN))
     asked = {

@@ -10,13 +10,12 @@ from bot.commands.arguments import wrong_word
 from bot.commands.verbs import TERMINAL_VERBS, VERBS
 from bot.types import Answer, Attachment, Verb
 from services.domain.environments import NAMES
-from services.domain.services import Service
+from services.domain.services import DECLARED
 
 EVERYWHERE = ("--help", "--json")
 # Words of a usage that are typed as they are; all others stand for something.
 LITERAL = frozenset(
-    {"all", "bash", "end", "enforcement", "explain", "export", "fish", "ingest", "start", "verify", "workers", "zsh"}
-    | {"sev1", "sev2", "sev3"}
+    {"all", "bash", "end", "explain", "export", "fish", "start", "verify", "workers", "zsh"} | {"sev1", "sev2", "sev3"}
 )
 
 _PLACE = re.compile(r"--[a-z-]+|[a-z0-9-]+")
@@ -106,7 +105,8 @@ def _cases() -> Iterator[tuple[list[str], list[str]]]:
 def _words_of(verb: Verb, first: Sequence[str]) -> list[str]:
     """What a command's usage offers: options, services, environments, and words that are typed as they are."""
     meanings: dict[str, Sequence[str]] = {
-        "service": [service.short for service in Service],
+        "service": [service.short for service in DECLARED],
+        "worker": [service.short for service in DECLARED if service.worker_type is not None],
         "environment": sorted(NAMES),
         "command": first,
     }

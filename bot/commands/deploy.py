@@ -33,7 +33,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (one, `workers` or `all`), `sha`."""
     only(parameters, "service", "sha")
-    scope, services = read_services(parameters)
+    scope, services = read_services(parameters, world.system)
     sha = parse_sha(need(parameters, "sha"))
     return playbook.plan(await _gather(world, services), scope, services, sha)
 

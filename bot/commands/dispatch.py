@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.changes import DRY_RUN, Change
-from bot.commands.arguments import wrong_word
+from bot.commands.arguments import refuse_foreign, wrong_word
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
 from bot.commands.parsing import is_question, join_words, split_words, with_service, without_self
 from bot.commands.registry import asks_for_help, find
@@ -22,6 +22,8 @@ from playbooks.model import Risk
 from services.clients.postgres.pool import behind
 from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
+from services.domain.services import find_service
+from services.domain.systems import System
 
 if TYPE_CHECKING:
     from bot.admission import Admission
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 ENV = "--env"  # as the runbook's own tools have it
 RAW = "--raw"  # refused by the command itself, with the reason
 
+_TAKES_SERVICE = re.compile(r"[<\[](?:service|worker)\b")
 _OPTION = re.compile(r"--[a-z][\w-]*")
 _SENTENCES = ("what", "why", "reason", "cause", "command", "filter")
 
@@ -102,7 +105,9 @@ async def _run_verb(
     incident_service: IncidentService | None,
 ) -> Answer:
     try:
+        system = await world.recognized()
         request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
+        _refuse_foreign(verb, request.words, system)
         answer = await _run(verb, request, world, approval_service, incident_service)
     except UsageError as error:
         raise _completed(error, verb, rest) from None
@@ -116,6 +121,13 @@ async def _run_verb(
         answer = _bounded(answer, request, world)
     text, blocks = fit_message(answer.text, answer.blocks)
     return replace(answer, text=text, blocks=blocks)
+
+
+def _refuse_foreign(verb: Verb, words: Sequence[str], system: System) -> None:
+    """A service that only another system has is said to be missing, instead of unknown."""
+    service = find_service(words[0]) if words and _TAKES_SERVICE.match(verb.usage) else None
+    if service is not None and system.find_service(words[0]) is None:
+        refuse_foreign(words[0], system)
 
 
 async def _run(

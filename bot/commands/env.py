@@ -50,7 +50,7 @@ def _lines(service: Service, findings: Sequence[Finding]) -> Iterator[str]:
 
 async def handle(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
-    targets = tuple(Service) if not request.words else (parse_service(request.words[0]),)
+    targets = world.system.services if not request.words else (parse_service(request.words[0]),)
     facts = await gather_env(world, targets)
     states = {} if isinstance(facts.services, Unavailable) else facts.services
     links = {service: states[service].link for service in targets if service in states}

@@ -18,9 +18,8 @@ from playbooks.failed_jobs import FailureGroup, group
 from playbooks.model import Status
 from services.clients.postgres.operated import count_failed_jobs, list_failed_jobs
 from services.domain.errors import Unavailable
-from services.domain.jobs import service_of_job
 from services.domain.masking import is_masked, template
-from services.domain.services import WORKERS
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted
 from services.domain.thresholds import MANY_FAILED
 
@@ -42,6 +41,7 @@ def failed_jobs_answer(
     is_raw: bool = False,
     reveal_until: int = 0,
     notice: str | None = None,
+    system: System = RUNBOOK,
 ) -> Answer:
     """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked;
     `notice` then says what is to be known about it. `reveal_until`: Unix time."""
@@ -51,7 +51,7 @@ def failed_jobs_answer(
     notes = [*_notes(groups, total, is_raw=is_raw), *filter(None, [notice])]
     blocks += [context(*notes)] if notes else []
     blocks += [] if is_raw else _reveal(groups, reveal_until)
-    blocks += actions([command_button("Queue", "queue"), *_log_buttons(groups)])
+    blocks += actions([command_button("Queue", "queue"), *_log_buttons(groups, system)])
     listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
     data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
     text, fitted = fit_message(headline, blocks)
@@ -95,10 +95,10 @@ def _reveal(groups: Sequence[FailureGroup], until: int) -> list[Block]:
     return reveal_buttons(items, until=until)
 
 
-def _log_buttons(groups: Sequence[FailureGroup]) -> list[Block]:
+def _log_buttons(groups: Sequence[FailureGroup], system: System) -> list[Block]:
     """One for each service whose jobs failed."""
-    failing = {service_of_job(group.job_type) for group in groups}
-    shorts = [service.short for service in WORKERS if service in failing]
+    failing = {system.service_of_job(group.job_type) for group in groups}
+    shorts = [service.short for service in system.workers if service in failing]
     return [command_button(f"Logs of {short}", f"logs {short} @level:error") for short in shorts]
 
 
@@ -129,7 +129,13 @@ async def answer_failed_jobs(request: Request, world: World) -> Answer:
     groups = await asyncio.to_thread(group, listed, shape=shape, show=show)
     known_total = len(listed) if isinstance(total, Unavailable) else max(total, len(listed))
     return failed_jobs_answer(
-        groups, total=known_total, window=window, is_raw=is_raw, reveal_until=reveal_until(), notice=notice
+        groups,
+        total=known_total,
+        window=window,
+        is_raw=is_raw,
+        reveal_until=reveal_until(),
+        notice=notice,
+        system=world.system,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.commands.arguments import no_more, parse_service, wrong_word
+from bot.commands.arguments import listed, no_more, parse_service, wrong_word
 from bot.facts import gather_heartbeats
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, context, fit_message, section, table, without_equal
@@ -16,7 +16,8 @@ from playbooks import heartbeats
 from playbooks.checks.heartbeats import limit_words
 from playbooks.heartbeats import State, WorkerRow
 from playbooks.model import Finding, Status, worst, wrong_first
-from services.domain.services import WORKERS, Service, WorkerType, short_sha
+from services.domain.services import Service, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
@@ -37,42 +38,54 @@ _SIGNS = {
 
 
 def heartbeats_answer(
-    findings: Sequence[Finding], rows: Sequence[WorkerRow], *, moment: datetime, stale_after: StaleLimits, stopped: int
+    findings: Sequence[Finding],
+    rows: Sequence[WorkerRow],
+    *,
+    moment: datetime,
+    stale_after: StaleLimits,
+    stopped: int,
+    system: System = RUNBOOK,
 ) -> Answer:
     """`rows` in the order in which they are shown. `stopped`: workers that said goodbye, which have no row."""
     ordered = wrong_first(findings)
     shown, hidden = ordered[:MAX_SHOWN], len(ordered) - MAX_SHOWN
     lines = [*map(finding_line, shown), *([f"… {counted(hidden, 'more finding')}"] if hidden > 0 else [])]
-    notes = [as_of(moment), f"stale after {limit_words(stale_after)}", *([f"{stopped} stopped"] if stopped else [])]
-    blocks = [section("\n".join(lines)), *(_table(rows) if rows else [])]
+    notes = [
+        as_of(moment),
+        f"stale after {limit_words(stale_after, system)}",
+        *([f"{stopped} stopped"] if stopped else []),
+    ]
+    blocks = [section("\n".join(lines)), *(_table(rows, system) if rows else [])]
     blocks += [*actions(_buttons(ordered)), context(" · ".join(notes))]
     data = {**finding_data("heartbeats", findings), "as_of": moment.isoformat(), "workers": [_data(r) for r in rows]}
-    return Answer(*fit_message(_text(lines, rows), blocks), data, worst(findings))
+    return Answer(*fit_message(_text(lines, rows, system), blocks), data, worst(findings))
 
 
-def _table(rows: Sequence[WorkerRow]) -> list[Block]:
-    return table(*without_equal(COLUMNS, [_cells(row) for row in rows], _SAME_FOR_ALL))
+def _table(rows: Sequence[WorkerRow], system: System) -> list[Block]:
+    return table(*without_equal(COLUMNS, [_cells(row, system) for row in rows], _SAME_FOR_ALL))
 
 
-def _text(lines: Sequence[str], rows: Sequence[WorkerRow]) -> str:
+def _text(lines: Sequence[str], rows: Sequence[WorkerRow], system: System) -> str:
     """For those who do not see the table: the findings, then the first workers in words."""
-    named = [_SIGNS[row.state] + " " + escape(" · ".join(_cells(row)[1:]), limit=200) for row in rows[:MAX_NAMED]]
+    named = [
+        _SIGNS[row.state] + " " + escape(" · ".join(_cells(row, system)[1:]), limit=200) for row in rows[:MAX_NAMED]
+    ]
     more = [f"… {counted(len(rows) - MAX_NAMED, 'more worker')}"] if len(rows) > MAX_NAMED else []
     return "\n".join([*lines, *named, *more])
 
 
-def _cells(row: WorkerRow) -> tuple[str, ...]:
+def _cells(row: WorkerRow, system: System) -> tuple[str, ...]:
     state, beat = f"{_SIGNS[row.state]} {_WORDS.get(row.state, row.state)}", row.beat
     if beat is None:
-        return (state, "never", _type(row), "", "", "", "")
+        return (state, "never", _type(row, system), "", "", "", "")
     last = f"{age(row.age)} ago" if row.age is not None else ""
-    return (state, last, _type(row), beat.worker_id, beat.status, _job(row), short_sha(beat.git_sha))
+    return (state, last, _type(row, system), beat.worker_id, beat.status, _job(row), short_sha(beat.git_sha))
 
 
-def _type(row: WorkerRow) -> str:
+def _type(row: WorkerRow, system: System) -> str:
     """The service's short name, which is what people type; the type itself when this version does not know it."""
-    known = {worker_type.value: worker_type.service.short for worker_type in WorkerType}
-    return known.get(row.worker_type, row.worker_type)
+    service = system.service_of_worker(row.worker_type)
+    return service.short if service else row.worker_type
 
 
 def _job(row: WorkerRow) -> str:
@@ -104,7 +117,7 @@ def _data(row: WorkerRow) -> dict[str, object]:
 
 
 async def handle(request: Request, world: World) -> Answer:
-    services = parse(request.words)
+    services = parse(request.words, world.system)
     facts = await gather_heartbeats(world)
     return heartbeats_answer(
         heartbeats.check(facts, services),
@@ -112,15 +125,16 @@ async def handle(request: Request, world: World) -> Answer:
         moment=facts.as_of,
         stale_after=facts.stale_after,
         stopped=heartbeats.stopped_count(facts, services),
+        system=facts.system,
     )
 
 
-def parse(words: Sequence[str]) -> tuple[Service, ...]:
+def parse(words: Sequence[str], system: System) -> tuple[Service, ...]:
     """One worker service, or all of them."""
     no_more(words, 1)
     if not words or words[0].lower() in ("workers", "all"):
-        return WORKERS
+        return system.workers
     service = parse_service(words[0])
     if service.worker_type is None:
-        raise wrong_word(words[0], "has no heartbeat", "Workers are `ingest` and `enforcement`; try `health`.")
+        raise wrong_word(words[0], "has no heartbeat", f"Workers are {listed(system.workers)}; try `health`.")
     return (service,)

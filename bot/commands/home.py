@@ -34,6 +34,7 @@ from bot.views.runs import run_line
 from bot.views.text import code, cut, date_token, escape
 from playbooks.health import Report, report
 from services.clients.postgres.incidents import list_open_incidents
+from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, JoinedAlert
 from services.domain.runs import Lock, Review, Run
@@ -188,7 +189,7 @@ def _lock(lock: Lock) -> str:
 def _shas(shas: Mapping[Service, str | None] | None) -> str:
     if shas is None:
         return "What is deployed is unknown: Railway does not answer."
-    return "Running: " + " · ".join(f"{service.short} {code(short_sha(shas.get(service)))}" for service in Service)
+    return "Running: " + " · ".join(f"{service.short} {code(short_sha(sha))}" for service, sha in shas.items())
 
 
 async def answer_home(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
@@ -202,7 +203,8 @@ async def answer_home(request: Request, world: World, approval_service: Approval
     facts, incidents = gathering.result(), unresolved.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
-        serving = {service: state.serving for service, state in facts.services.items()}
+        states = {one: find_state(facts.services, one) for one in facts.system.services}
+        serving = {one: state.serving if isinstance(state, ServiceState) else None for one, state in states.items()}
         shas = {service: deployment.commit_sha if deployment else None for service, deployment in serving.items()}
     return home_answer(
         report(facts),

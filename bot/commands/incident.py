@@ -26,7 +26,8 @@ from bot.views.text import escape, plain, utc
 from services.clients.postgres.incidents import list_incidents, read_incident_record
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
 from services.domain.incidents import BEGAN, Incident, IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
-from services.domain.services import find_service, find_services
+from services.domain.services import find_service
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted
 
 if TYPE_CHECKING:
@@ -207,23 +208,23 @@ async def answer_incidents(request: Request, world: World) -> Answer:
     return incidents_answer(found, await read_alerts_of_open_incidents(world), now=datetime.now(UTC))
 
 
-async def answer_open(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - as the others
+async def answer_open(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
     another = request.words[:1] == (ANOTHER,)
-    severity, services, title = parse_open(request.words[1:] if another else request.words)
+    severity, services, title = parse_open(request.words[1:] if another else request.words, world.system)
     outcome = await need_incident_service(incident_service).open(
         request, title=title, severity=severity, services=services, another=another
     )
     return incident_outcome_answer(outcome)
 
 
-def parse_open(words: tuple[str, ...]) -> tuple[IncidentSeverity, tuple[str, ...], str]:
+def parse_open(words: tuple[str, ...], system: System = RUNBOOK) -> tuple[IncidentSeverity, tuple[str, ...], str]:
     """Severity (SEV2 unless the first word says so), the services that the next word names, and what is wrong."""
     severity, rest = IncidentSeverity.SEV2, words
     if rest and rest[0].lower() in tuple(IncidentSeverity):
         severity, rest = parse_severity(rest[0]), rest[1:]
     if not rest:
         raise UsageError("What is wrong?", why="the description is missing", what_next=f"Write `{OPEN_EXAMPLE}`.")
-    services = find_services(rest[0]) or ()
+    services = system.find_services(rest[0]) or ()
     return severity, tuple(service.value for service in services), parse_reason(rest, OPEN_EXAMPLE, called="title")
 
 

@@ -13,9 +13,9 @@ from bot.commands.arguments import read_number
 from bot.types import Surface, Verb
 from services.domain.errors import UsageError
 from services.domain.incidents import Incident
-from services.domain.services import Service, find_service, find_services, is_sha
+from services.domain.services import DECLARED, GROUPS, find_service, is_sha
 
-_NAMES = [service.short for service in Service] + [service.value for service in Service]
+_NAMES = [service.short for service in DECLARED] + [service.value for service in DECLARED] + [*GROUPS]
 
 
 def with_service(words: tuple[str, ...], usage: str, incident: Incident | None) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def with_service(words: tuple[str, ...], usage: str, incident: Incident | None) 
 
 
 def _may_be_service(word: str) -> bool:
-    return find_services(word) is not None or bool(get_close_matches(word.lower(), _NAMES, n=1))
+    return bool(get_close_matches(word.lower(), _NAMES, n=1))
 
 
 _LINK = re.compile(r"<((?:https?|mailto):[^|>]*)(?:\|([^>]*))?>")

@@ -24,7 +24,8 @@ from bot.views.text import code
 from playbooks.model import Risk
 from services.domain.errors import OperatorError, UsageError
 from services.domain.runs import Person
-from services.domain.services import Service, find_services
+from services.domain.services import Service
+from services.domain.systems import System
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -94,7 +95,7 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
     if isinstance(approval_service.policy, Invalid):
         what_next = "`check-config` shows what to fix."
         raise OperatorError("Changes are disabled", why=approval_service.policy.why, what_next=what_next)
-    services = named_services(change, words)
+    services = named_services(change, words, world.system)
     people = await approval_service.people(user_id)
     team = request.actor.team_id if request.actor else people.workspace or ""
     asked = _Asked(
@@ -103,6 +104,7 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
         require(world.settings.identity).environment,
         approval_service.policy,
         people,
+        world.system,
     )
     is_requester = request.actor is not None and request.actor.user_id == user_id
     rulings = [one for right in Right for one in _rulings(asked, right, services, is_requester=is_requester)]
@@ -110,12 +112,12 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
     return policy_answer(user_id, line, rulings, risk=change.risk, policy_hash=approval_service.policy.hash)
 
 
-def named_services(change: Change, words: tuple[str, ...]) -> frozenset[Service] | None:
+def named_services(change: Change, words: tuple[str, ...], system: System) -> frozenset[Service] | None:
     """The services that the words name, none for a change that touches none; None when they leave it open."""
     if not words and change.usage.startswith("<service"):
         return None
-    named = find_services(words[0]) if words else None
-    return frozenset(named or find_services(change.parse(words).get("service", "")) or ())
+    named = system.find_services(words[0]) if words else None
+    return frozenset(named or system.find_services(change.parse(words).get("service", "")) or ())
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class _Asked:
     environment: str
     policy: Policy
     people: People
+    system: System
 
     def judge(self, right: Right, services: frozenset[Service]) -> Verdict:
         return judge(right, self.person, Target(self.playbook, services, self.environment), self.policy, self.people)
@@ -137,13 +140,13 @@ def _rulings(
     if services is not None:
         yield _ruling(right, asked.judge(right, services), is_requester=is_requester)
         return
-    verdicts = {service: asked.judge(right, frozenset({service})) for service in Service}
+    verdicts = {service: asked.judge(right, frozenset({service})) for service in asked.system.services}
     allowed = {isinstance(verdict, Allowed) for verdict in verdicts.values()}
     if len(allowed) > 1:
         for service, verdict in verdicts.items():
             yield _ruling(right, verdict, is_requester=is_requester, service=service.short)
     else:
-        together = frozenset(Service) if allowed == {True} else frozenset[Service]()
+        together = frozenset(asked.system.services) if allowed == {True} else frozenset[Service]()
         yield _ruling(right, asked.judge(right, together), is_requester=is_requester, service="every service")
 
 

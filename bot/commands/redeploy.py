@@ -24,7 +24,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`."""
     only(parameters, "service")
-    service = read_service(parameters)
+    service = read_service(parameters, world.system)
     return playbook.plan(await _gather(world), service)
 
 

@@ -19,7 +19,6 @@ from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_environment
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import OperatorError, SourceError, Unavailable
-from services.domain.services import find_services
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -54,7 +53,7 @@ async def refuse_early(
 ) -> None:
     """Raises OperatorError for a person who may not request any plan of it. Nothing is read for them."""
     if approval_service is not None:
-        services = find_services(parameters.get("service", "")) or ()
+        services = world.system.find_services(parameters.get("service", "")) or ()
         await approval_service.refuse_early(playbook, services, world.settings.environment or "", request)
 
 

@@ -26,7 +26,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`, `through_zero` ("yes")."""
     only(parameters, "service", "through_zero")
-    service = read_service(parameters)
+    service = read_service(parameters, world.system)
     through_zero = read_flag(parameters, "through_zero")
     return playbook.plan(await _gather(world), service, through_zero=through_zero)
 

@@ -51,7 +51,7 @@ def _parse_target(word: str) -> str:
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (one, `workers` or `all`), `to` (a commit or a deployment); without `to` the answer is an offer."""
     only(parameters, "service", "to")
-    scope, services = read_services(parameters)
+    scope, services = read_services(parameters, world.system)
     written = parameters.get("to", "").strip()
     to = _parse_target(written) if written else None
     return playbook.plan(await gather_rollback(world, services), scope, services, to)

@@ -18,7 +18,6 @@ from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_rollbacks
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
-from services.domain.services import Service
 
 EXAMPLE = "rollback-db 20251202009900"
 WITH_API = "--with-api"
@@ -55,7 +54,7 @@ async def _gather(world: World) -> playbook.Facts:
     async with asyncio.TaskGroup() as group:
         listed = {
             one: group.create_task(world.ask_railway(RailwayClient.list_deployments, one, limit=REMEMBERED))
-            for one in Service
+            for one in world.system.services
         }
         states = group.create_task(world.railway_services())
         migrations = group.create_task(world.migrations())

@@ -39,7 +39,7 @@ def _parse_replicas(word: str) -> str:
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`, `to`."""
     only(parameters, "service", "to")
-    service = read_service(parameters)
+    service = read_service(parameters, world.system)
     to = int(_parse_replicas(need(parameters, "to")))
     return playbook.plan(await _gather(world, service), service, to)
 
@@ -67,4 +67,5 @@ async def _read_sessions(world: World, service: Service) -> int | Unavailable:
     if isinstance(variables, Unavailable):
         return variables
     wanted = {name: value.reveal() for name, value in variables.items() if name.upper() in (POOL_SIZE, CONCURRENCY)}
-    return sessions_per_replica(service, wanted)
+    operated = world.system.find(service)
+    return sessions_per_replica(operated.sessions if operated else None, wanted)

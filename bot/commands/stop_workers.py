@@ -1,4 +1,4 @@
-"""`stop-workers [ingest|enforcement] [reason]`: stop them now, without approval."""
+"""`stop-workers [worker] [reason]`: stop them now, without approval."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ from services.clients.railway.parsing import project_link
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import Unavailable
 from services.domain.services import Service, find_service
+from services.domain.systems import System
 
 NAME = "stop-workers"
 PATIENCE_S = 1.5
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service` (`ingest`, `enforcement` or `workers`, which is meant without it), `reason`."""
+    """`service` (a worker's short name or `workers`, which is meant without it), `reason`."""
     only(parameters, "service", "reason")
-    services = _read_workers(parameters)
+    services = _read_workers(parameters, world.system)
     reason = read_reason(parameters) if parameters.get("reason") else ""
     return playbook.plan(await _gather(world), services, reason)
 
 
-def _read_workers(parameters: Mapping[str, str]) -> tuple[Service, ...]:
-    """One worker service or, by `workers` or without a word, both."""
-    services = read_services({"service": "workers", **parameters})[1]
-    if Service.API in services:
-        raise wrong_word(parameters["service"], "is not a worker", "Name `ingest`, `enforcement` or `workers`.")
+def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Service, ...]:
+    """One worker service or, by `workers` or without a word, all."""
+    services = read_services({"service": "workers", **parameters}, system)[1]
+    if any(service.is_api for service in services):
+        names = ", ".join(f"`{service.short}`" for service in system.workers)
+        raise wrong_word(parameters["service"], "is not a worker", f"Name {names} or `workers`.")
     return services
 
 
@@ -68,7 +70,7 @@ async def _gather_load_quickly(world: World) -> Load:
             return await gather_load(world)
     except TimeoutError:
         late = Unavailable("database", f"no answer within {PATIENCE_S:g} s")
-        return Load(world.settings.stale_after, queue=late, running=late, beats=late)
+        return Load(world.settings.stale_after, queue=late, running=late, beats=late, system=world.system)
 
 
 def _dashboard(world: World) -> str | None:
@@ -100,7 +102,7 @@ def _preset(service: str, reason: str) -> Block:
 
 
 EXAMPLE = "stop-workers ingest wrong amounts"
-BOTH = "workers"
+EVERY = "workers"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
@@ -116,9 +118,9 @@ async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:  
 
 def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """Which workers, and the words of the reason, which may be missing."""
-    if words and words[0].lower() in (BOTH, "all"):
-        return BOTH, words[1:]
+    if words and words[0].lower() in (EVERY, "all"):
+        return EVERY, words[1:]
     service = find_service(words[0]) if words else None
-    if service is Service.API:
-        raise wrong_word(words[0], "is not a worker", f"Write `{EXAMPLE}`, or leave the service out for both workers.")
-    return (service.short, words[1:]) if service else (BOTH, words)
+    if service is not None and service.is_api:
+        raise wrong_word(words[0], "is not a worker", f"Write `{EXAMPLE}`, or leave the service out for all workers.")
+    return (service.short, words[1:]) if service else (EVERY, words)

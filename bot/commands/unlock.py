@@ -27,7 +27,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service`, `reason`."""
     only(parameters, "service", "reason")
-    service = read_service(parameters)
+    service = read_service(parameters, world.system)
     reason = read_reason(parameters, EXAMPLE)
     return playbook.plan(await _gather(world, service), service, reason)
 

@@ -15,7 +15,8 @@ from bot.world import World
 from playbooks import verify
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import Choice, Unavailable, UsageError
-from services.domain.services import WORKERS, Service, is_sha, short_sha
+from services.domain.services import Service, is_sha, short_sha
+from services.domain.systems import RUNBOOK, System
 
 _PREFIX = re.compile(r"[0-9a-f]{4,40}\Z")
 _MOST_OFFERED = 5
@@ -65,11 +66,8 @@ def choose(prefix: str, deployed: Iterable[str], line: str, *, is_complete: bool
     )
 
 
-_GROUPS = {"all": tuple(Service), "workers": WORKERS}
-
-
 async def handle(request: Request, world: World) -> Answer:
-    targets, word = parse(request.words)
+    targets, word = parse(request.words, world.system)
     line = " ".join(("verify", *request.words[:-1]))
     wanted = await find_commit(word, targets, world, line=line) if word else None
     facts = await gather_verify(world, targets, wanted)
@@ -78,12 +76,13 @@ async def handle(request: Request, world: World) -> Answer:
     return verify_answer(status, sentence, steps, moment=facts.as_of)
 
 
-def parse(words: Sequence[str]) -> tuple[tuple[Service, ...], str | None]:
+def parse(words: Sequence[str], system: System = RUNBOOK) -> tuple[tuple[Service, ...], str | None]:
     """The services and the commit as it was typed; a first word that can be a commit means all services."""
     no_more(words, 2)
     if not words:
-        return tuple(Service), None
+        return system.services, None
     if len(words) == 1 and is_commit_prefix(words[0]):
-        return tuple(Service), words[0]
-    targets = _GROUPS.get(words[0].lower()) or (parse_service(words[0]),)
+        return system.services, words[0]
+    named = words[0].lower()
+    targets = system.services if named == "all" else system.find_services(named) or (parse_service(words[0]),)
     return targets, words[1] if len(words) == 2 else None

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.domain.alerts import Severity, is_meant
-from services.domain.services import WORKERS, Service, find_service
+from services.domain.services import DECLARED, Service, find_service
 
 Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
 Some = Annotated[float, Field(gt=0, le=1_000_000)]
@@ -137,8 +137,8 @@ class AlertRules(_Table):
     rules: Rules
 
 
-_SERVICES = tuple(service.short for service in Service)
-_WORKERS = tuple(service.short for service in WORKERS)
+_SERVICES = tuple(service.short for service in DECLARED)
+_WORKERS = tuple(service.short for service in DECLARED if service.worker_type is not None)
 
 # The subjects of the rules that have several. A test compares them with what the rules say.
 SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(

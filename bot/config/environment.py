@@ -40,7 +40,8 @@ from services.domain.jobs import BEAT_EVERY, MISSED
 from services.domain.masking import Privacy
 from services.domain.model_prices import DEFAULT_MODEL, AskBudget, Prices, prices_of
 from services.domain.secrets import Secret, remember_secrets
-from services.domain.services import WorkerType
+from services.domain.services import Service, WorkerType
+from services.domain.systems import SYSTEMS, System, find_system
 from services.domain.thresholds import STALE_AFTER, StaleLimits
 
 _HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
@@ -146,9 +147,12 @@ class AlertSettings(Group):
     stale_after_enforcement_s: float | None = Field(
         None, validation_alias="HEARTBEAT_STALE_AFTER_S_ENFORCEMENT", le=86_400
     )
+    stale_after_simplicity_s: float | None = Field(
+        None, validation_alias="HEARTBEAT_STALE_AFTER_S_SIMPLICITY", le=86_400
+    )
     rules_path: Path | None = Field(None, validation_alias="DRAGONFLY_ALERTS")
 
-    @field_validator("stale_after_ingest_s", "stale_after_enforcement_s")
+    @field_validator("stale_after_ingest_s", "stale_after_enforcement_s", "stale_after_simplicity_s")
     @classmethod
     def _check_beats(cls, value: float | None) -> float | None:
         if value is not None and value < MISSED.total_seconds():
@@ -158,7 +162,11 @@ class AlertSettings(Group):
 
     @property
     def stale_after(self) -> StaleLimits:
-        own = {WorkerType.INGEST: self.stale_after_ingest_s, WorkerType.ENFORCEMENT: self.stale_after_enforcement_s}
+        own = {
+            WorkerType.INGEST: self.stale_after_ingest_s,
+            WorkerType.ENFORCEMENT: self.stale_after_enforcement_s,
+            WorkerType.SIMPLICITY: self.stale_after_simplicity_s,
+        }
         by_type: dict[str, timedelta] = {
             kind: timedelta(seconds=limit) for kind, limit in own.items() if limit is not None
         }
@@ -229,7 +237,36 @@ class IdentitySettings(Group):
     environment: EnvironmentName = Field(validation_alias="ENVIRONMENT")
     supabase_mode: EnvironmentName = Field(validation_alias="SUPABASE_MODE")
     git_sha: str | None = Field(None, validation_alias="RAILWAY_GIT_COMMIT_SHA")
+    railway_service: str | None = Field(None, validation_alias="RAILWAY_SERVICE_NAME")
     supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
+
+
+class SystemSettings(Group):
+    """The system that is operated; None: the one that the database shows. Railway's name of its fourth service."""
+
+    name: str | None = Field(None, validation_alias="OPERATED_SYSTEM")
+    simplicity: str | None = Field(None, validation_alias="RAILWAY_SERVICE_SIMPLICITY", max_length=100)
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, value: str | None) -> str | None:
+        if value is not None and find_system(value) is None:
+            raise ValueError(f"is not {' or '.join(system.name for system in SYSTEMS)}")
+        return value
+
+    @property
+    def railway_names(self) -> dict[str, str]:
+        """`{Railway's name: our name}` of services that are called otherwise there."""
+        return {self.simplicity: Service.SIMPLICITY.value} if self.simplicity else {}
+
+    @property
+    def system(self) -> System | None:
+        found = find_system(self.name) if self.name else None
+        return self.named(found) if found else None
+
+    def named(self, system: System) -> System:
+        """The system with the services' names in Railway."""
+        return system.renamed({"simplicity": self.simplicity}) if self.simplicity else system
 
 
 class WebSettings(Group):
@@ -365,6 +402,7 @@ class Settings:
     traces: TraceSettings | Invalid = field(default_factory=TraceSettings)
     assistant: AssistantSettings | Invalid = field(default_factory=AssistantSettings)
     reports: ReportSettings | Invalid = field(default_factory=ReportSettings)
+    system: SystemSettings | Invalid = field(default_factory=SystemSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -395,6 +433,7 @@ class Settings:
             traces=_read("traces", TraceSettings, given),
             assistant=_read("assistant", AssistantSettings, given),
             reports=_read("reports", ReportSettings, given),
+            system=_read("system", SystemSettings, given),
         )
         remember_secrets("bot", settings.secrets)
         return settings
@@ -424,6 +463,16 @@ class Settings:
     def environment(self) -> str | None:
         """One of `services.domain.environments`; None when the variables are missing or malformed."""
         return None if isinstance(self.identity, Invalid) else self.identity.environment
+
+    @property
+    def own_service(self) -> str | None:
+        """The bot's own name in Railway; None elsewhere."""
+        return None if isinstance(self.identity, Invalid) else self.identity.railway_service
+
+    @property
+    def operated(self) -> SystemSettings:
+        """Which system is operated; as the database shows it when a variable is malformed."""
+        return SystemSettings() if isinstance(self.system, Invalid) else self.system
 
     @property
     def git_sha(self) -> str | None:

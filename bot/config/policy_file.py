@@ -19,7 +19,7 @@ from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import ANYBODY, ASK, DIRECT, VERBS, Policy, Right, Rule
 from services.domain.environments import NAMES
-from services.domain.services import WORKERS, Service, find_service
+from services.domain.services import DECLARED, Service, find_service
 
 Path = tuple[str | int, ...]  # as pydantic names places: ("levels", 0, "wait")
 
@@ -211,9 +211,9 @@ def _find_verb(word: str) -> frozenset[str] | str:
 
 def _find_services(word: str) -> frozenset[Service] | str:
     if word == "workers":
-        return frozenset(WORKERS)
+        return frozenset(service for service in DECLARED if service.worker_type is not None)
     service = find_service(word)
-    return frozenset({service}) if service else _nearest(word, [*(service.short for service in Service), "workers"])
+    return frozenset({service}) if service else _nearest(word, [*(service.short for service in DECLARED), "workers"])
 
 
 def _find_environment(word: str) -> frozenset[str] | str:

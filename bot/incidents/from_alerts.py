@@ -17,7 +17,6 @@ from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import decode_chain
 from services.domain.runs import Person
-from services.domain.services import Service
 
 
 class AlertRouting:
@@ -181,5 +180,5 @@ def _severity(event: AlertEvent) -> IncidentSeverity:
     """Without the API or the database nothing works; without a worker the work waits."""
     if is_drill(event.fingerprint):
         return IncidentSeverity.SEV2
-    is_vital = event.service is None or event.service is Service.API
+    is_vital = event.service is None or event.service.is_api
     return IncidentSeverity.SEV1 if is_vital else IncidentSeverity.SEV2

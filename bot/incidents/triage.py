@@ -31,6 +31,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import BEGAN, Incident
 from services.domain.services import Service, find_service, project_ref
+from services.domain.systems import System
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class TriageSummary(PeriodicTask):
         return name, view.Missing(why)
 
     async def _post(self, number: int, incident: Incident, parts: view.TriageFacts, fence: Fence) -> bool:
-        services, identity = services_of(incident), self._world.settings.identity
+        services, identity = services_of(incident, self._world.system), self._world.settings.identity
         ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
         summary, content = view.summary_of(parts, services), view.diagnosis_message(parts, services, ref)
         async with self._database.transaction() as conn:
@@ -134,17 +135,17 @@ async def _report(world: World, incident: Incident) -> doctor.Report:  # noqa: A
 
 async def _candidates(world: World, incident: Incident) -> Sequence[Candidate]:
     """None where a rollback is unlikely to help."""
-    services = services_of(incident)
+    services = services_of(incident, world.system)
     if len(services) != 1:
         return ()
     offer = await read_offer(services[0].short, world)
     return offer.candidates if offer.doubt is None else ()
 
 
-def services_of(incident: Incident) -> list[Service]:
+def services_of(incident: Incident, system: System) -> list[Service]:
     """Those that it names; one that names none is about all."""
     named = [service for name in incident.services if (service := find_service(name))]
-    return named or list(Service)
+    return named or list(system.services)
 
 
 PARTS: Mapping[str, Callable[[World, Incident], Awaitable[object]]] = MappingProxyType(

@@ -30,7 +30,6 @@ from playbooks.model import NoPlan
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError
 from services.domain.runs import Run
-from services.domain.services import find_services
 
 _RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
 
@@ -80,7 +79,9 @@ class DecisionHandlers:
         loading = modals.loading_modal("Another target")
         line = f"rollback {scope} to <commit>"
         view_id = await open_dialog(self._slack, body, loading, line=line)
-        candidates = (await read_offer(scope, self._world)).candidates if find_services(scope) else ()
+        candidates = (
+            (await read_offer(scope, self._world)).candidates if self._world.system.find_services(scope) else ()
+        )
         if candidates:
             view = modals.target_modal(scope, choices(candidates), _metadata(body) | {"service": scope})
         else:

@@ -108,7 +108,9 @@ def next_steps(rule: str, service: Service | None) -> list[tuple[str, str]]:
 def _menu(alert: Alert) -> list[tuple[str, str]]:
     short = alert.service.short if alert.service else ""
     logs = [(f"Logs of {short}", f"logs {short}")] if short else []
-    stop = [(f"Stop {short}…", f"stop-workers {short}")] if alert.service not in (None, Service.API) else []
+    stop = (
+        [(f"Stop {short}…", f"stop-workers {short}")] if alert.service is not None and not alert.service.is_api else []
+    )
     silence = ("Silence for 1 h…", f"silence {alert.fingerprint} 1h")
     return [*logs, silence, *stop, ("Why this alert?", f"why {alert.fingerprint}")]
 

@@ -180,7 +180,7 @@ def summary_of(parts: TriageFacts, services: Sequence[Service]) -> Summary:
     """What the root message takes over."""
     cause = find_cause_of(parts, services)
     if cause is None:
-        return Summary(None, None, _api_began(parts) if [*services] == [Service.API] else None)
+        return Summary(None, None, _api_began(parts) if [one.is_api for one in services] == [True] else None)
     since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
     remedy = _remedy(parts, cause)
     return Summary(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
@@ -191,7 +191,7 @@ def _began(parts: TriageFacts, cause: Cause) -> tuple[datetime, str] | None:
     of the API."""
     if cause.kind is Kind.DATABASE and cause.since is not None:
         return cause.since, "the database stopped answering"
-    if cause.service is Service.API:
+    if cause.service is not None and cause.service.is_api:
         return _api_began(parts)
     if cause.service is None:
         return None

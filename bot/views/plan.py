@@ -16,7 +16,7 @@ from playbooks.model import NoPlan, Risk, Status
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import Step
 from services.domain.runs import Person, Run
-from services.domain.services import Service
+from services.domain.services import Service, in_order
 
 LATER = "the run is recorded automatically once the database is back; `scale` starts the workers again"
 
@@ -35,7 +35,7 @@ def stopping_notice(
     first = _first(plan.environment, lines)
     why = f": {escape(reason)}" if reason else ""
     asked = f"*Requested by* {person(requester)}{why}"
-    what = "*Stops* " + " and ".join(service.short for service in Service if service in plan.services)
+    what = "*Stops* " + " and ".join(service.short for service in in_order(plan.services))
     body = "\n".join([first, *(_lines(lines) or [what]), asked])
     return Content(f"{first}; {asked}", [section(body), context(LATER)])
 
@@ -123,7 +123,7 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
     """Why nothing was done, and how to do it by hand. `links`: the services' pages in Railway, as far as known."""
     first = f"🔴 *Nothing was done*: {escape(why, limit=LINE_LIMIT)}. *By hand:* {escape(plan.title, limit=LINE_LIMIT)}"
     lines = [f"{n}. {_line(step)}" for n, step in enumerate(plan.steps, start=1)]
-    named = [service for service in Service if service in plan.services and service in links]
+    named = [service for service in in_order(plan.services) if service in links]
     pages = [f"{service.value}: {link(links[service], 'its page in Railway')}" for service in named]
     blocks = [
         section(first),

@@ -6,7 +6,7 @@ Values are compared and never shown.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,19 +19,12 @@ from services.domain.services import Service
 
 _PROJECT_VARIABLES = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_URL")
 
-# The runbook, "Start Commands": modules of these names start the Procfile's processes.
-RUNBOOK_COMMANDS = {
-    Service.API: "python -m tools.run_uvicorn",
-    Service.INGEST: "python -m backend.workers.ingest_processor",
-    Service.ENFORCEMENT: "python -m backend.workers.enforcement_engine",
-}
-
 
 @dataclass(frozen=True)
 class Facts:
     """`bot_environment`: what the bot belongs to, None when unset. `start_command`: Railway's, None for its default.
 
-    `procfile_command`: the Procfile's line for this service, None when it has none.
+    `right_commands`: any of them is right; the first is the Procfile's.
     """
 
     service: Service
@@ -40,7 +33,7 @@ class Facts:
     railway_environment: str | Unavailable
     bot_environment: str | None
     start_command: str | Unavailable | None
-    procfile_command: str | None
+    right_commands: Sequence[str]
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -112,18 +105,17 @@ def _check_start_command(facts: Facts) -> Finding:
     name = f"env.{facts.service.short}.start_command"
     if isinstance(facts.start_command, Unavailable):
         return Finding(name, Status.UNKNOWN, "start command unknown", facts.start_command.why, facts.service)
-    if facts.procfile_command is None:
-        return Finding(name, Status.UNKNOWN, "the Procfile has no line for this service", "", facts.service)
     if facts.start_command is None:
         detail = "Railway then starts the Procfile's web line, which this service may not have"
         return Finding(name, Status.WARN, "start command is not set", detail, facts.service)
-    if _words(facts.start_command) == _words(facts.procfile_command):
+    procfile, *others = facts.right_commands
+    if _words(facts.start_command) == _words(procfile):
         return Finding(name, Status.OK, "start command is the Procfile's", "", facts.service)
-    if _words(facts.start_command) == _words(RUNBOOK_COMMANDS[facts.service]):
-        detail = f"it starts the same as the Procfile's: {facts.procfile_command}"
+    if _words(facts.start_command) in map(_words, others):
+        detail = f"it starts the same as the Procfile's: {procfile}"
         return Finding(name, Status.OK, "start command is the runbook's", detail, facts.service)
     title = "start command differs from the Procfile's"
-    detail = f"the Procfile has: {facts.procfile_command}"
+    detail = f"the Procfile has: {procfile}"
     return Finding(name, Status.FAIL, title, detail, facts.service)
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
-from services.domain.services import Service, short_sha
+from services.domain.services import short_sha
+from services.domain.systems import RUNBOOK, System
 
 LOGS = NextStep("Logs of api", "logs api")
 
@@ -28,6 +29,7 @@ class Facts:
     others_answer: bool = False
     well_until: datetime | None = None
     bad_since: datetime | None = None
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -40,7 +42,7 @@ def check(facts: Facts) -> list[Finding]:
 def _check(facts: Facts) -> list[Finding]:
     health = facts.health
     if isinstance(health, Unavailable):
-        return [judge_silence("api", health, others_answer=facts.others_answer)]
+        return [judge_silence("api", health, others_answer=facts.others_answer, system=facts.system)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,
@@ -51,10 +53,10 @@ def _check(facts: Facts) -> list[Finding]:
     }
     status, title, detail = _judge(health, facts.environment)
     step = None if status is Status.OK else LOGS
-    return [Finding("api.health", status, title, detail, Service.API, evidence, step)]
+    return [Finding("api.health", status, title, detail, facts.system.api, evidence, step)]
 
 
-def judge_silence(name: str, reason: Unavailable, *, others_answer: bool) -> Finding:
+def judge_silence(name: str, reason: Unavailable, *, others_answer: bool, system: System) -> Finding:
     """No usable answer is unknown, and silence where others are heard is wrong: customers wait as we do.
 
     An error of the server (the API's own, or Railway's edge for it) is an answer.
@@ -65,7 +67,7 @@ def judge_silence(name: str, reason: Unavailable, *, others_answer: bool) -> Fin
     if reason.is_server_error:
         status, title, detail = Status.FAIL, f"{name} answers HTTP {reason.http_status}", "it is starting or broken"
     evidence = {"http_status": reason.http_status, "why": reason.why}
-    return Finding(f"{name}.health", status, title, detail, Service.API, evidence, LOGS)
+    return Finding(f"{name}.health", status, title, detail, system.api, evidence, LOGS)
 
 
 def _judge(health: ApiHealth, environment: str | None) -> tuple[Status, str, str]:
@@ -98,25 +100,25 @@ NEEDED: Mapping[Endpoint, tuple[str, ...]] = {
 }
 
 
-def check_endpoints(endpoints: Set[Endpoint] | Unavailable) -> list[Finding]:
+def check_endpoints(endpoints: Set[Endpoint] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
     """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all exist or that is unknown."""
     if isinstance(endpoints, Unavailable):
         title = "endpoints of the API unknown"
-        return [Finding("drift.endpoints", Status.UNKNOWN, title, endpoints.why, Service.API, next_step=STEP)]
+        return [Finding("drift.endpoints", Status.UNKNOWN, title, endpoints.why, system.api, next_step=STEP)]
     missing = [endpoint for endpoint in NEEDED if endpoint not in endpoints]
     if not missing:
-        return [Finding("drift.endpoints", Status.OK, f"all {len(NEEDED)} endpoints are there", "", Service.API)]
-    return [_gone(endpoint) for endpoint in missing]
+        return [Finding("drift.endpoints", Status.OK, f"all {len(NEEDED)} endpoints are there", "", system.api)]
+    return [_gone(endpoint, system) for endpoint in missing]
 
 
-def _gone(endpoint: Endpoint) -> Finding:
+def _gone(endpoint: Endpoint, system: System) -> Finding:
     commands = NEEDED[endpoint]
     return Finding(
         f"drift.endpoint.{endpoint.path}",
         Status.FAIL,
         f"the API has no {endpoint.method} {endpoint.path}",
         f"affects {', '.join(commands)}",
-        Service.API,
+        system.api,
         {"endpoint": list(endpoint), "commands": list(commands)},
         STEP,
     )
@@ -125,10 +127,12 @@ def _gone(endpoint: Endpoint) -> Finding:
 INTAKE_STEP = NextStep("Look at the intake", "intake")
 
 
-def check_intake(health: IntakeHealth | Unavailable, *, others_answer: bool = False) -> list[Finding]:
+def check_intake(
+    health: IntakeHealth | Unavailable, *, others_answer: bool = False, system: System = RUNBOOK
+) -> list[Finding]:
     """One finding: `intake.health`. `others_answer` as in `api.Facts`."""
     if isinstance(health, Unavailable):
-        return [judge_silence("intake", health, others_answer=others_answer)]
+        return [judge_silence("intake", health, others_answer=others_answer, system=system)]
     evidence = {
         "http_status": health.http_status,
         "status": health.status,
@@ -138,7 +142,7 @@ def check_intake(health: IntakeHealth | Unavailable, *, others_answer: bool = Fa
     }
     took = f"in {health.elapsed_ms:.0f} ms"
     if health.is_ok:
-        return [Finding("intake.health", Status.OK, f"intake ok {took}", "", Service.API, evidence)]
+        return [Finding("intake.health", Status.OK, f"intake ok {took}", "", system.api, evidence)]
     detail = took if health.db_connected is not False else f"{took}, it does not reach its database"
     title = f"intake answers {health.http_status} with status {health.status}"
-    return [Finding("intake.health", Status.FAIL, title, detail, Service.API, evidence, INTAKE_STEP)]
+    return [Finding("intake.health", Status.FAIL, title, detail, system.api, evidence, INTAKE_STEP)]

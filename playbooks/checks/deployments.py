@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from playbooks.model import Finding, NextStep, Status
-from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
+from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, list_others
 from services.domain.errors import Unavailable
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import clock_time, lasting
 from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 
@@ -50,12 +51,24 @@ ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
 )
 
 
-def check(services: Mapping[Service, ServiceState] | Unavailable) -> list[Finding]:
+def check(services: Mapping[Service, ServiceState] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
     """One finding a service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer."""
     if isinstance(services, Unavailable):
         step = NextStep("Check the settings", "check-config")
         return [Finding("deployment", Status.UNKNOWN, "Railway unknown", services.why, next_step=step)]
-    return [_check_service(service, services.get(service)) for service in Service]
+    return [
+        *(_check_service(service, services.get(service)) for service in system.services),
+        *_others(services, system),
+    ]
+
+
+def _others(services: Mapping[Service, ServiceState], system: System) -> list[Finding]:
+    """Services of the Railway environment that the bot does not operate, so that no one takes them for covered."""
+    others = list_others(services, system)
+    if not others:
+        return []
+    title = f"not operated by this bot: {', '.join(others)}"
+    return [Finding("deployment.others", Status.OK, title, "no command covers them", evidence={"services": [*others]})]
 
 
 def _check_service(service: Service, state: ServiceState | None) -> Finding:

@@ -5,7 +5,7 @@ The runbook looks at everything of the last ten minutes; these look at the one b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from services.domain.database import Exposure
 from services.domain.errors import Unavailable
 from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM, BatchJob, GoldenBatch, RowCounts
 from services.domain.jobs import Heartbeat
-from services.domain.services import Service
+from services.domain.services import WorkerType
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
@@ -34,6 +34,7 @@ class Facts:
     jobs: Sequence[BatchJob] | Unavailable
     exposures: Sequence[Exposure] | Unavailable
     heartbeats: Sequence[Heartbeat] | Unavailable
+    worker_types: Collection[str] = (WorkerType.INGEST,)
     all_visible: bool = True
     upload_only: bool = False
 
@@ -98,7 +99,7 @@ def _heartbeats(facts: Facts) -> Finding:
     name, beats = "golden_path.heartbeats", facts.heartbeats
     if isinstance(beats, Unavailable):
         return _unknown(name, "the heartbeats", beats)
-    own = [beat for beat in beats if beat.worker_type == Service.INGEST.worker_type]
+    own = [beat for beat in beats if beat.worker_type in facts.worker_types]
     fresh = [beat.age(facts.as_of) for beat in own if beat.is_beating(facts.as_of, facts.stale_after)]
     if fresh:
         return Finding(name, Status.OK, f"the heartbeats are fresh, the last {age(min(fresh))} ago")

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.services import WorkerType
+from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, ago
 from services.domain.thresholds import StaleLimits
 
@@ -32,16 +33,21 @@ class Facts:
     expected_age: timedelta = timedelta()
     all_visible: bool = True
     stored: bool = False
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding a worker type, in the order of `WorkerType`."""
-    return [_check_type(facts, worker_type) for worker_type in WorkerType]
+    """One finding per worker service, in the order of the system."""
+    return [_check_type(facts, service) for service in facts.system.workers]
 
 
-def limit_words(limits: StaleLimits) -> str:
+def limit_words(limits: StaleLimits, system: System = RUNBOOK) -> str:
     """ "5 min", or "5 min, ingest 2 min" where a worker type has a limit of its own."""
-    own = [f"{kind.service.short} {age(limits.of(kind))}" for kind in WorkerType if kind in limits.by_type]
+    own = [
+        f"{service.short} {age(limits.of(kind))}"
+        for service in system.workers
+        if (kind := service.worker_type) in limits.by_type and kind is not None
+    ]
     return ", ".join([age(limits.general), *own])
 
 
@@ -53,8 +59,8 @@ def next_deadline(facts: Facts) -> datetime | None:
     return min((beat.stale_at(facts.stale_after) for beat in beating), default=None)
 
 
-def _check_type(facts: Facts, worker_type: WorkerType) -> Finding:
-    name, service = f"heartbeats.{worker_type.service.short}", worker_type.service
+def _check_type(facts: Facts, service: Service) -> Finding:
+    name, worker_type = f"heartbeats.{service.short}", service.worker_type or WorkerType()
     if isinstance(facts.heartbeats, Unavailable):
         detail = f"heartbeats cannot be read: {facts.heartbeats.why}"
         config = NextStep("Check the settings", "check-config")

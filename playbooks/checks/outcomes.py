@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playbooks.log_patterns import RUNBOOK, Symptom, explain
+from playbooks import log_patterns
+from playbooks.log_patterns import Symptom, explain
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.jobs import FailedJob, JobOutcomes, LockWait, service_of_job
+from services.domain.jobs import FailedJob, JobOutcomes, LockWait
 from services.domain.masking import template
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import counted
 
 STEP = NextStep("Failed jobs", "failed-jobs 1h")
 
 
-def check(jobs: Sequence[FailedJob] | Unavailable) -> list[Finding]:
+def check(jobs: Sequence[FailedJob] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
     """`queue.errors`: one finding a symptom and template; errors that the table does not know are counted elsewhere."""
     if isinstance(jobs, Unavailable):
         return [Finding("queue.errors", Status.UNKNOWN, "errors of jobs unknown", jobs.why, next_step=STEP)]
@@ -24,17 +26,17 @@ def check(jobs: Sequence[FailedJob] | Unavailable) -> list[Finding]:
         symptom = _symptom(job)
         if symptom is not None:
             groups.setdefault((symptom, template(job.error_message or "")), []).append(job)
-    return [_retry_finding(symptom, error, failed) for (symptom, error), failed in groups.items()]
+    return [_retry_finding(symptom, error, failed, system) for (symptom, error), failed in groups.items()]
 
 
 def _symptom(job: FailedJob) -> Symptom | None:
-    pattern = RUNBOOK.recognise(job.error_message or "")  # what Postgres says, it says to every system
+    pattern = log_patterns.RUNBOOK.recognise(job.error_message or "")  # what Postgres says, it says to every system
     return pattern.symptom if pattern else None
 
 
-def _retry_finding(symptom: Symptom, error: str, jobs: Sequence[FailedJob]) -> Finding:
+def _retry_finding(symptom: Symptom, error: str, jobs: Sequence[FailedJob], system: System) -> Finding:
     types = sorted({job.job_type for job in jobs})
-    service = service_of_job(jobs[0].job_type)
+    service = system.service_of_job(jobs[0].job_type)
     title = f"{counted(len(jobs), 'failed job')}: {error}"
     evidence = {"count": len(jobs), "template": error, "job_types": types}
     finding = Finding("queue.errors", Status.FAIL, title, ", ".join(types), service, evidence, STEP)

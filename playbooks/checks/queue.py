@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import PENDING_COUNTED_TO, Heartbeat, QueueSnapshot, pending_words
-from services.domain.services import WORKERS, Service
+from services.domain.services import Service
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted, dated_time, lasting
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, NOT_CLAIMED_AFTER, WAITS_LONG_AFTER, StaleLimits
 
@@ -27,11 +28,12 @@ class ClaimingFacts:
     heartbeats: Sequence[Heartbeat] | Unavailable
     due: Mapping[Service, datetime | Unavailable | None]
     stored: bool = False
+    system: System = RUNBOOK
 
 
 def check_claiming(facts: ClaimingFacts) -> list[Finding]:
     """One finding a worker service, `claiming.<service>`."""
-    return [_check_service(facts, service) for service in WORKERS]
+    return [_check_service(facts, service) for service in facts.system.workers]
 
 
 def _check_service(facts: ClaimingFacts, service: Service) -> Finding:

@@ -10,7 +10,8 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.services import WORKERS, Service, WorkerType
+from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, clock_time, counted
 from services.domain.thresholds import StaleLimits
 
@@ -30,13 +31,14 @@ class Facts:
     stale_after: StaleLimits
     window: timedelta
     starts_per_replica: float
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
     """`restarts.<short name>` for each worker service, then `crash_loop.<short name>` for each service."""
     return [
-        *(_check_starts(facts, service) for service in WORKERS),
-        *(_check_crashes(facts, service) for service in Service),
+        *(_check_starts(facts, service) for service in facts.system.workers),
+        *(_check_crashes(facts, service) for service in facts.system.services),
     ]
 
 

@@ -8,29 +8,29 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.database import Exposure, SessionRole
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK, OperatedService, System
 from services.domain.text import counted
 
-APP_ROLE = "dragonfly_app"
 
-
-def check_roles(sessions: Sequence[SessionRole] | Unavailable) -> list[Finding]:
+def check_roles(sessions: Sequence[SessionRole] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
     """One finding a service whose sessions are seen, `roles.<service>`. A pooler may hide them; then there is none."""
     if isinstance(sessions, Unavailable):
         return [Finding("roles", Status.UNKNOWN, "roles of the processes unknown", sessions.why)]
-    found = {service: _roles(service, sessions) for service in Service}
-    return [_judge(service, roles) for service, roles in found.items() if roles]
+    found = {one: _roles(one.service, sessions) for one in system.operated}
+    return [_judge(one, roles) for one, roles in found.items() if roles]
 
 
 def _roles(service: Service, sessions: Sequence[SessionRole]) -> list[str]:
     return sorted({session.role for session in sessions if session.process.startswith(service.value)})
 
 
-def _judge(service: Service, roles: Sequence[str]) -> Finding:
+def _judge(operated: OperatedService, roles: Sequence[str]) -> Finding:
+    service, right = operated.service, " or ".join(operated.roles)
     name, evidence = f"roles.{service.short}", {"roles": list(roles)}
-    wrong = [role for role in roles if role != APP_ROLE]
+    wrong = [role for role in roles if role not in operated.roles]
     if not wrong:
-        return Finding(name, Status.OK, f"{service.short} connects as {APP_ROLE}", "", service, evidence)
-    title = f"{service.short} connects as {', '.join(wrong)}, not as {APP_ROLE}"
+        return Finding(name, Status.OK, f"{service.short} connects as {', '.join(roles)}", "", service, evidence)
+    title = f"{service.short} connects as {', '.join(wrong)}, not as {right}"
     step = NextStep(f"Variables of {service.short}", f"env {service.short}")
     return Finding(name, Status.WARN, title, "", service, evidence, step)
 

@@ -15,6 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, same_sha, short_sha
+from services.domain.systems import RUNBOOK, System
 from services.domain.thresholds import StaleLimits
 
 STEP = NextStep("Compare SHAs", "sha")
@@ -29,11 +30,12 @@ class Facts:
     services: Mapping[Service, ServiceState] | Unavailable
     api: ApiHealth | Unavailable
     heartbeats: Sequence[Heartbeat] | Unavailable
+    system: System = RUNBOOK
 
 
 def check(facts: Facts) -> list[Finding]:
     """One finding a service, `sha.<short name>`, then `sha.same` over all."""
-    return [*(_check_service(facts, service) for service in Service), _check_same(facts)]
+    return [*(_check_service(facts, service) for service in facts.system.services), _check_same(facts)]
 
 
 def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
@@ -46,7 +48,7 @@ def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
 
 def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailable:
     """The commits that the service's living processes say they run, each once; `unknown` for one that does not say."""
-    if service is Service.API:
+    if service.is_api:
         return facts.api if isinstance(facts.api, Unavailable) else (facts.api.git_sha or "unknown",)
     if isinstance(facts.heartbeats, Unavailable):
         return facts.heartbeats
@@ -89,14 +91,14 @@ def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unava
 
 
 def _check_same(facts: Facts) -> Finding:
-    known = {service: _known_sha(facts, service) for service in Service}
+    known = {service: _known_sha(facts, service) for service in facts.system.services}
     evidence = {service.short: sha for service, sha in known.items()}
     shas = [sha for sha in known.values() if sha is not None]
     if any(not same_sha(shas[0], sha) for sha in shas[1:]):
         title = "not all services run the same SHA"
         detail = ", ".join(f"{service.short} {short_sha(sha)}" for service, sha in known.items())
         return Finding("sha.same", Status.WARN, title, detail, evidence=evidence, next_step=STEP)
-    missing = [service.short for service in Service if known[service] is None and not _is_stopped(facts, service)]
+    missing = [service.short for service, sha in known.items() if sha is None and not _is_stopped(facts, service)]
     if missing:
         title = f"SHA of {', '.join(missing)} unknown"
         return Finding("sha.same", Status.UNKNOWN, title, evidence=evidence, next_step=STEP)

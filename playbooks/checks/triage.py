@@ -15,6 +15,7 @@ from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import MISSED, Heartbeat
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK, System
 from services.domain.text import age
 from services.domain.thresholds import StaleLimits
 
@@ -52,6 +53,7 @@ class Facts:
     services: Mapping[Service, ServiceState] | Unavailable | None = None
     api_reaches_database: bool | None = None
     earlier: Earlier | None = None
+    system: System = RUNBOOK
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _judge_view(service: Service, facts: Facts) -> Verdict | None:
     if isinstance(facts.services, Unavailable) or facts.services is None or not facts.api_reaches_database:
         return None
     others = [beat for beat in facts.heartbeats if beat.worker_type != service.worker_type and not beat.is_stopped]
-    all_run = all(_lacking(facts.services.get(one)) == 0 for one in Service if one.worker_type is not None)
+    all_run = all(_lacking(facts.services.get(one)) == 0 for one in facts.system.workers)
     if not others or not all_run or not all(_is_stale(beat, facts) for beat in others):
         return None
     return Verdict(Cause.OUR_VIEW, "no worker of any type is alive, yet Railway runs all and api reaches the database")

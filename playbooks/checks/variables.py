@@ -22,7 +22,7 @@ from services.domain.database import ENCODE, FOREIGN, without
 from services.domain.environments import NAMES, one_of
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
-from services.domain.services import Service
+from services.domain.systems import OperatedService
 
 MIN_KEY_LENGTH = 100  # the runbook: "100+ character JWT"
 SERVICE_ROLE = "service_role"
@@ -175,11 +175,6 @@ def _split(value: str) -> SplitResult | None:
     return parts
 
 
-COMMON = ("SUPABASE_MODE", "ENVIRONMENT", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_DB_URL")
-OF_ONE_SERVICE = {Service.API: ("DRAGONFLY_API_KEY",), Service.ENFORCEMENT: ("OPENAI_API_KEY",), Service.INGEST: ()}
-# Judged where they are; Railway sets PORT when the process starts, so it may be absent here.
-OPTIONAL = {Service.API: ("PORT",), Service.ENFORCEMENT: ("OPENAI_BASE_URL", "OPENAI_MODEL"), Service.INGEST: ()}
-
 _READERS = {
     "SUPABASE_MODE": read_environment,
     "ENVIRONMENT": read_environment,
@@ -195,24 +190,19 @@ _READERS = {
 class Facts:
     """One service's variables as Railway renders them. `now` judges whether a key has expired."""
 
-    service: Service
+    operated: OperatedService
     variables: Mapping[str, Secret] | Unavailable
     now: datetime
 
 
-def required(service: Service) -> tuple[str, ...]:
-    """The names that the runbook requires of the service."""
-    return COMMON + OF_ONE_SERVICE[service]
-
-
 def check(facts: Facts) -> list[Finding]:
     """One finding a variable, `env.<service>.<NAME>`; a single one when Railway does not tell."""
-    service = facts.service
+    service = facts.operated.service
     if isinstance(facts.variables, Unavailable):
         title = f"{service.short} variables unknown"
         return [Finding(f"env.{service.short}", Status.UNKNOWN, title, facts.variables.why, service)]
-    present = [name for name in OPTIONAL[service] if name in facts.variables]
-    return [_check_one(facts.variables, name, facts) for name in (*required(service), *present)]
+    present = [name for name in facts.operated.optional_variables if name in facts.variables]
+    return [_check_one(facts.variables, name, facts) for name in (*facts.operated.required_variables, *present)]
 
 
 def read_shape(name: str, variables: Mapping[str, Secret], now: datetime) -> Shape | None:
@@ -231,7 +221,7 @@ def read_shape(name: str, variables: Mapping[str, Secret], now: datetime) -> Sha
 
 
 def _check_one(variables: Mapping[str, Secret], name: str, facts: Facts) -> Finding:
-    check_name, service = f"env.{facts.service.short}.{name}", facts.service
+    check_name, service = f"env.{facts.operated.service.short}.{name}", facts.operated.service
     shape = read_shape(name, variables, facts.now)
     step = NextStep(f"Variables of {service.short}", f"env {service.short}")
     if shape is None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.domain.errors import Unavailable
-from services.domain.services import Service
 
 
 @dataclass(frozen=True)
@@ -200,19 +199,13 @@ class Defaults:
         return _sessions(self, self.pool_size, self.concurrency)
 
 
-DEFAULTS = {
-    Service.API: Defaults(pool_size=5, beside=1),
-    Service.INGEST: Defaults(pool_size=2, beside=2, concurrency=1),
-    Service.ENFORCEMENT: Defaults(pool_size=2, beside=2, concurrency=2),
-}
-
-
-def sessions_per_replica(service: Service, variables: Mapping[str, str]) -> int | Unavailable:
+def sessions_per_replica(defaults: Defaults | None, variables: Mapping[str, str]) -> int | Unavailable:
     """By the variables of its next deployment; names in any case, as the processes read them."""
-    defaults = DEFAULTS[service]
+    if defaults is None:
+        return Unavailable("system", "how many sessions one replica holds is not told by this system")
     set_to = {name.upper(): value.strip() for name, value in variables.items() if value.strip()}
     pool_size = _read(set_to, POOL_SIZE, defaults.pool_size)
-    concurrency = _read(set_to, CONCURRENCY, defaults.concurrency) if service.worker_type else 0
+    concurrency = _read(set_to, CONCURRENCY, defaults.concurrency) if defaults.concurrency else 0
     if isinstance(pool_size, Unavailable):
         return pool_size
     if isinstance(concurrency, Unavailable):

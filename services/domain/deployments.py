@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from enum import StrEnum
 from services.domain.errors import Unavailable
 from services.domain.runs import Person
 from services.domain.services import Service, short_sha
+from services.domain.systems import System
 
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+\Z")  # the runbook's v1.x.x
 
@@ -221,6 +222,11 @@ class ServiceState:
         if self.unknown is not None:
             return None
         return 0 if self.is_stopped else self.replicas_configured
+
+
+def list_others(services: Collection[Service], system: System) -> tuple[str, ...]:
+    """The names of the services that are in the Railway environment and not of the system."""
+    return tuple(sorted(service.value for service in services if service not in system.services))
 
 
 def find_state(

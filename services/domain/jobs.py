@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
-from services.domain.services import Service, WorkerType
 from services.domain.status import Status
 from services.domain.systems import RUNBOOK, HeartbeatWords
 from services.domain.thresholds import StaleLimits
@@ -57,25 +54,6 @@ class Heartbeat:
     def stale_at(self, stale_after: StaleLimits) -> datetime:
         """The moment until which this beat counts."""
         return self.last_heartbeat_at + stale_after.of(self.worker_type)
-
-
-# What the workers of each service claim.
-JOB_TYPES: Mapping[Service, tuple[str, ...]] = {
-    Service.API: (),
-    Service.INGEST: (JOB_TYPE,),
-    Service.ENFORCEMENT: (ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE, MEMO_JOB_TYPE),
-}
-
-
-def service_of_job(job_type: str) -> Service | None:
-    """The service whose workers claim this type; None for a type that this version does not know."""
-    return next((service for service, types in JOB_TYPES.items() if job_type in types), None)
-
-
-def worker_type_of_job(job_type: str) -> WorkerType | None:
-    """The worker type that claims this job type; None for a job type that this version does not know."""
-    service = service_of_job(job_type)
-    return service.worker_type if service else None
 
 
 # So that a backlog makes no read expensive; a million would lead to the same decision.

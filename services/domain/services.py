@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self, TypeVar
-
-_T = TypeVar("_T")
+from collections.abc import Iterable, ValuesView
+from typing import ClassVar, Self
 
 
-class _Iterated(type):
-    """Until each caller iterates its system's services: those of the runbook."""
-
-    def __iter__(cls: type[_T]) -> Iterator[_T]:
-        return iter(_ITERATED[cls])
-
-    def __len__(cls) -> int:
-        return len(_ITERATED[cls])
-
-
-class WorkerType(str, metaclass=_Iterated):
+class WorkerType(str):
     """What a worker writes into `ops.worker_heartbeats.worker_type`."""
 
     __slots__ = ()
@@ -32,18 +20,13 @@ class WorkerType(str, metaclass=_Iterated):
     def value(self) -> str:
         return str(self)
 
-    @property
-    def service(self) -> Service:
-        """The Railway service that runs this worker."""
-        return next(service for service in _DECLARED.values() if service.worker_type == self)
-
 
 WorkerType.INGEST = WorkerType("ingest_processor")
 WorkerType.ENFORCEMENT = WorkerType("enforcement_engine")
 WorkerType.SIMPLICITY = WorkerType("simplicity_ingest_worker")
 
 
-class Service(str, metaclass=_Iterated):
+class Service(str):
     """A service by its full name, as runs, locks and audit rows store it. Two of one name are the same object.
 
     `short` is what people type, `worker_type` what its heartbeats say; both are declared once (`declare`). A name that
@@ -97,10 +80,9 @@ Service.ENFORCEMENT = Service.declare("dragonfly-worker-enforcement", "enforceme
 Service.SIMPLICITY = Service.declare("dragonfly-worker-simplicity", "simplicity", WorkerType.SIMPLICITY)
 
 
-_ITERATED: dict[type, tuple[Any, ...]] = {
-    WorkerType: (WorkerType.INGEST, WorkerType.ENFORCEMENT),
-    Service: (Service.API, Service.INGEST, Service.ENFORCEMENT),
-}
+# Those of all systems: a word that a person types may name any of them.
+DECLARED: ValuesView[Service] = _DECLARED.values()
+GROUPS = ("workers", "all")
 
 # `{process name: command}`: the Procfile, which a wheel does not carry; a test compares the two.
 START_COMMANDS = {
@@ -110,21 +92,17 @@ START_COMMANDS = {
     "bot": "python -m bot",
 }
 
-WORKERS = (Service.INGEST, Service.ENFORCEMENT)
+
+def in_order(services: Iterable[Service]) -> tuple[Service, ...]:
+    """As they were declared, the API first; those that no system declares come last."""
+    known = list(DECLARED)
+    return tuple(sorted(services, key=lambda one: known.index(one) if one in known else len(known)))
 
 
 def find_service(name: str) -> Service | None:
-    """The service meant by a full or a short name, whatever its case; None when there is none."""
+    """The service of any system meant by a full or a short name, whatever its case; None when there is none."""
     wanted = name.strip().lower()
-    return next((service for service in Service if wanted in (service.value, service.short)), None)
-
-
-def find_services(name: str) -> tuple[Service, ...] | None:
-    """The services meant by a name, by `workers` or by `all`, workers first; None when there are none."""
-    if name.strip().lower() in ("workers", "all"):
-        return WORKERS if name.strip().lower() == "workers" else (*WORKERS, Service.API)
-    service = find_service(name)
-    return None if service is None else (service,)
+    return next((service for service in DECLARED if wanted in (service.value, service.short)), None)
 
 
 SHORT_LENGTH = 8  # what the runbook's banner and health answer show

@@ -13,6 +13,7 @@ from services.clients.postgres.listen import Listener
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.job_queue.heartbeat import WorkerHeartbeat, WorkerState, run_unless
 from services.job_queue.jobs import Handler
 from services.job_queue.worker import CRASH_LOOP_AFTER, CrashLoopError, WorkerLoop, WorkerSettings
@@ -94,10 +95,12 @@ class _Worker:
         self._type = worker_type
         # New with each start, never Railway's replica id: a job of a crashed process must not look owned by its
         # successor.
-        self._id = f"{worker_type.service.short}-{secrets.token_hex(3)}"
+        service = RUNBOOK.service_of_worker(worker_type)
+        assert service is not None  # noqa: S101 - our own worker
+        self._id = f"{service.short}-{secrets.token_hex(3)}"
         self._stop, self._wake_up, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
         # LIKE 'dragonfly%' is how the runbook finds these sessions.
-        self._name = f"{worker_type.service}:{self._id}"
+        self._name = f"{service}:{self._id}"
         self._database = self._connect(self._name, settings.sessions)
         # By this name the others see whether the process is there (ops.reap_jobs).
         self._heartbeat_database = self._connect(f"{self._name}:beat", 1)

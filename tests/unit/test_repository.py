@@ -13,7 +13,6 @@ from bot.changes import CHANGES, Change, changes_table
 from bot.cli import TERMINAL_ONLY
 from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
-from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from services.domain.services import START_COMMANDS, Service
 from services.domain.systems import RUNBOOK
 from tests.settings import variables
@@ -34,6 +33,7 @@ def _name_of(path: Path) -> str:
 
 def test_the_procfile_starts_what_the_product_expects() -> None:
     assert {name: f"python -m {module}" for name, module in PROCESSES.items()} == START_COMMANDS
+    assert [one.start_commands[0] for one in RUNBOOK.operated] == list(START_COMMANDS.values())[:-1]
 
 
 @pytest.mark.parametrize("module", PROCESSES.values())
@@ -43,7 +43,8 @@ def test_each_process_of_the_procfile_can_be_run(module: str) -> None:
 
 @pytest.mark.parametrize("service", list(RUNBOOK.services))
 def test_the_runbook_s_start_commands_start_the_procfile_s_processes(service: Service) -> None:
-    named = importlib.import_module(RUNBOOK_COMMANDS[service].removeprefix("python -m "))
+    [commands] = [one.start_commands for one in RUNBOOK.operated if one.service is service]
+    named = importlib.import_module(commands[1].removeprefix("python -m "))
     process = importlib.import_module(f"{PROCESSES[service.value.removeprefix('dragonfly-')]}.__main__")
 
     assert named.main is process.main

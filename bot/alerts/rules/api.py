@@ -20,11 +20,15 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`api`, `slow_api` and `intake`."""
     if snapshot.api is not None:
         heard = not isinstance(snapshot.services, Unavailable)
-        [finding] = api.check(api.Facts(snapshot.api, snapshot.environment, others_answer=heard))
+        [finding] = api.check(
+            api.Facts(snapshot.api, snapshot.environment, others_answer=heard, system=snapshot.system)
+        )
         yield rule_result("api", rules.api, _heard(snapshot, finding))
-        yield rule_result("slow_api", rules.slow_api, _pace(snapshot.api, rules.slow_api.slower_than_ms))
+        yield rule_result(
+            "slow_api", rules.slow_api, _pace(snapshot.api, rules.slow_api.slower_than_ms, snapshot.system.api)
+        )
     if snapshot.intake is not None:
-        [finding] = api.check_intake(snapshot.intake)
+        [finding] = api.check_intake(snapshot.intake, system=snapshot.system)
         yield rule_result("intake", rules.intake, finding)
 
 
@@ -45,9 +49,9 @@ def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
     return replace(finding, status=Status.FAIL, title="api does not answer", detail=snapshot.api.why)
 
 
-def _pace(health: ApiHealth | Unavailable, slower_than_ms: float) -> Finding:
+def _pace(health: ApiHealth | Unavailable, slower_than_ms: float, api: Service) -> Finding:
     if isinstance(health, Unavailable):
-        return Finding("", Status.UNKNOWN, "the response time of api is unknown", health.why, Service.API)
+        return Finding("", Status.UNKNOWN, "the response time of api is unknown", health.why, api)
     status = Status.WARN if health.elapsed_ms > slower_than_ms else Status.OK
     title = f"api answers in {health.elapsed_ms:.0f} ms"
-    return Finding("", status, title, f"slow is beyond {slower_than_ms:.0f} ms", Service.API)
+    return Finding("", status, title, f"slow is beyond {slower_than_ms:.0f} ms", api)

@@ -12,7 +12,6 @@ from playbooks.checks import database, migrations, outcomes, security
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.services import WORKERS
 
 HEALTH = NextStep("Health", "health")
 
@@ -59,7 +58,7 @@ def _without_database(snapshot: Snapshot) -> list[str]:
     )
     beating = [beat for beat in snapshot.heartbeats if beat.is_beating(snapshot.now, snapshot.stale_after)]
     lost = {beat.worker_type for beat in beating if beat.database_ok is False}
-    return [*(["api"] if api_lost else []), *(one.short for one in WORKERS if one.worker_type in lost)]
+    return [*(["api"] if api_lost else []), *(one.short for one in snapshot.system.workers if one.worker_type in lost)]
 
 
 def _visibility(work: Work | None, slow_reads: SlowReads | None) -> Iterator[tuple[str, Finding]]:

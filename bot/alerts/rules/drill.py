@@ -32,7 +32,8 @@ def next_deadline(snapshot: Snapshot) -> datetime | None:
 
 def _check(snapshot: Snapshot, drill: Drill) -> Finding:
     stale_after = StaleLimits(drill.stale_at - drill.beat_at)
-    [worker] = [kind for kind in WorkerType if kind == drill.beat.worker_type]
-    facts = heartbeats.Facts(snapshot.now, [drill.beat], {worker: 1}, stale_after, stored=True)
-    [finding] = [one for one in heartbeats.check(facts) if one.service is worker.service]
+    worker = WorkerType(drill.beat.worker_type)
+    facts = heartbeats.Facts(snapshot.now, [drill.beat], {worker: 1}, stale_after, stored=True, system=snapshot.system)
+    service = snapshot.system.service_of_worker(worker)
+    [finding] = [one for one in heartbeats.check(facts) if one.service is service]
     return replace(finding, title=f"{MARK} {drill.id}: a simulated worker, {finding.title}", next_step=None)

@@ -15,12 +15,13 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import System
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
     if snapshot.services is not None and not isinstance(snapshot.services, Unavailable):
-        yield from _deployments(snapshot.services, rules)
+        yield from _deployments(snapshot.services, snapshot.system, rules)
         yield from _shas(snapshot, rules)
     if snapshot.work is not None:
         yield from _locks(snapshot, rules)
@@ -28,10 +29,12 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         yield from _freezes(snapshot, rules)
 
 
-def _deployments(services: Mapping[Service, ServiceState], rules: Rules) -> Iterator[RuleResult]:
+def _deployments(services: Mapping[Service, ServiceState], system: System, rules: Rules) -> Iterator[RuleResult]:
     """A worker that was stopped on purpose shows in `health`, and is not announced."""
     settings = rules.deployments
-    for finding in deployments.check(services):
+    for finding in deployments.check(services, system):
+        if finding.service is None:
+            continue  # what we do not operate
         state = services.get(finding.service) if finding.service else None
         if state is not None and state.is_stopped and state.service.worker_type is not None:
             finding = replace(finding, status=Status.OK)
@@ -44,7 +47,7 @@ def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     assert snapshot.services is not None  # noqa: S101 - the caller asked
     api = Unavailable("API", "not asked") if snapshot.api is None else snapshot.api
     for finding in sha.check(
-        sha.Facts(snapshot.now, snapshot.stale_after, snapshot.services, api, snapshot.heartbeats)
+        sha.Facts(snapshot.now, snapshot.stale_after, snapshot.services, api, snapshot.heartbeats, snapshot.system)
     ):
         yield rule_result("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
 
@@ -59,7 +62,7 @@ def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         snapshot.work.locks, snapshot.now, forgotten_after=forgotten_after, stored=True
     )
     found = {one.service: one for one in lock_findings}
-    for service in Service:
+    for service in snapshot.system.services:
         finding = found.get(service) or fine(f"{service.short} is not locked", service)
         yield rule_result("locks", rules.locks, finding, subject=service.short)
 
@@ -79,7 +82,7 @@ def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 def _locked(snapshot: Snapshot) -> set[Service]:
     """Every service while the facts are unknown: then nothing is left on without reason."""
     if snapshot.work is None or isinstance(snapshot.work.locks, Unavailable):
-        return set(Service)
+        return set(snapshot.system.services)
     return {lock.service for lock in snapshot.work.locks}
 
 

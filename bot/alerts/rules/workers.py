@@ -15,7 +15,7 @@ from playbooks.model import Finding, Status
 from services.domain.alerts import Severity
 from services.domain.errors import Unavailable
 from services.domain.jobs import MISSED
-from services.domain.services import WORKERS, WorkerType
+from services.domain.services import WorkerType
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
@@ -36,7 +36,8 @@ def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is told once it has lasted
     as long as a beat may be old.
     """
-    for finding, worker_type in zip(heartbeats.check(_facts(snapshot)), WorkerType, strict=True):
+    for finding, service in zip(heartbeats.check(_facts(snapshot)), snapshot.system.workers, strict=True):
+        worker_type = service.worker_type or WorkerType()
         wait = timedelta() if _fell_silent(snapshot, worker_type) else snapshot.stale_after.of(worker_type)
         expected = snapshot.expected.get(worker_type)
         left = (_beating(finding), expected) if isinstance(expected, int) else None
@@ -45,7 +46,7 @@ def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
             finding = replace(finding, status=Status.UNKNOWN)
         if finding.status is Status.FAIL:
             finding, severity = _triaged(snapshot, finding, severity)
-        settings, subject = rules.heartbeats, worker_type.service.short
+        settings, subject = rules.heartbeats, service.short
         wait = max(wait, settings.wait)
         yield rule_result("heartbeats", settings, finding, subject=subject, severity=severity, wait=wait)
 
@@ -65,6 +66,7 @@ def _facts(snapshot: Snapshot) -> heartbeats.Facts:
         snapshot.expected_age,
         snapshot.all_visible,
         stored=True,
+        system=snapshot.system,
     )
 
 
@@ -99,7 +101,13 @@ def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[
     assert finding.service is not None  # noqa: S101 - heartbeats are of a service
     api = None if snapshot.api is None or isinstance(snapshot.api, Unavailable) else snapshot.api.db_connected
     facts = triage.Facts(
-        snapshot.now, snapshot.heartbeats, snapshot.stale_after, snapshot.services, api, snapshot.earlier
+        snapshot.now,
+        snapshot.heartbeats,
+        snapshot.stale_after,
+        snapshot.services,
+        api,
+        snapshot.earlier,
+        snapshot.system,
     )
     verdict = triage.triage(facts, finding.service)
     last, *rest = finding.detail.split("; ")
@@ -119,9 +127,10 @@ def _wedged(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         timedelta(seconds=settings.stuck_after_s),
         timedelta(seconds=settings.slow_start_after_s),
         stored=True,
+        system=snapshot.system,
     )
     wedged = [finding for finding in workers.check(facts) if finding.status is Status.WARN]
-    for service in WORKERS:
+    for service in snapshot.system.workers:
         own = [finding for finding in wedged if finding.service is service]
         for finding in own or [fine(f"{service.short} workers make progress", service)]:
             yield rule_result("workers", settings, finding, subject=service.short)
@@ -136,6 +145,7 @@ def _restarts(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         stale_after=snapshot.stale_after,
         window=timedelta(seconds=rules.restarts.window_s),
         starts_per_replica=rules.restarts.starts_per_replica,
+        system=snapshot.system,
     )
     for finding in restarts.check(facts):
         rule, subject = finding.check.split(".")

@@ -43,7 +43,6 @@ from services.clients.postgres.pool import Connection
 from services.domain.errors import SourceError, Unavailable
 from services.domain.intake import Batch, sha256_of
 from services.domain.jobs import HeartbeatReading
-from services.domain.services import Service
 from services.domain.text import counted
 
 SOURCE = "API"
@@ -64,7 +63,8 @@ class IngestBeats(Watch[CheckIngestBeats]):
 
     def _count(self, reading: HeartbeatReading) -> int:
         stale_after = self._tools.world.settings.stale_after
-        own = [beat for beat in reading.rows if beat.worker_type == Service.INGEST.worker_type]
+        uploader = self._tools.world.system.uploader
+        own = [beat for beat in reading.rows if uploader is not None and beat.worker_type == uploader.worker_type]
         return sum(beat.is_beating(reading.as_of, stale_after) for beat in own)
 
 

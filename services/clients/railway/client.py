@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -46,12 +46,14 @@ class RailwayClient:
         token_kind: TokenKind,
         project_id: str,
         environment_id: str,
+        names: Mapping[str, str] | None = None,
         timeout_s: float = 8.0,
         transport: httpx.AsyncBaseTransport | None = None,
         serves_s: float = SERVES_S,
     ) -> None:
         self._project_id = project_id
         self._environment_id = environment_id
+        self._names = names or {}
         self._service_ids: dict[str, str] = {}
         self._may_read_config = True
         self._transport = Transport(
@@ -85,22 +87,22 @@ class RailwayClient:
         """Close the connections."""
         await self._transport.aclose()
 
-    async def read_services(self) -> dict[Service, ServiceState]:
-        """All services of the runbook, in one request. One that the environment does not have is absent; of one that
-        Railway failed to tell of, the state says why."""
+    async def read_services(self, expected: Sequence[Service] = ()) -> dict[Service, ServiceState]:
+        """All services of the environment, in one request, whether or not we operate them. One that it does not have is
+        absent; of one of the `expected` that Railway failed to tell of, the state says why."""
         try:
             data = await self._call_read_services()
         except GraphQLError as exc:
             if exc.field != "config" or not self._may_read_config:
-                return self._parse_what_is_there(exc)
+                return self._parse_what_is_there(exc, expected)
             # Nothing says that every project token may read it; what was last deployed tells the replicas then.
             self._may_read_config = False
-            return await self.read_services()
+            return await self.read_services(expected)
         return _parse(lambda: self._parse_services(data["environment"]))
 
     async def read_service(self, service: Service) -> ServiceState:
         """One service; SourceError when the environment does not have it, or Railway does not tell of it."""
-        state = find_state(await self.read_services(), service)
+        state = find_state(await self.read_services([service]), service)
         if isinstance(state, Unavailable):
             raise SourceError(SOURCE, state.why, retryable=True)
         if state is None:
@@ -152,7 +154,7 @@ class RailwayClient:
         variables = {"environmentId": self._environment_id, "withConfig": self._may_read_config}
         return await self._transport.call(DOCUMENTS["read_services"], variables)
 
-    def _parse_what_is_there(self, error: GraphQLError) -> dict[Service, ServiceState]:
+    def _parse_what_is_there(self, error: GraphQLError, expected: Sequence[Service]) -> dict[Service, ServiceState]:
         """Every service of which Railway did tell beside its error; the others are unknown, and say why.
 
         Raises the error when it is about more than single services.
@@ -165,14 +167,20 @@ class RailwayClient:
         known = _parse(lambda: self._parse_services(environment))
         return {
             service: known.get(service) or ServiceState(service, self._service_ids.get(service, ""), unknown=error.why)
-            for service in Service
+            for service in (*expected, *(one for one in known if one not in expected))
         }
 
     def _parse_services(self, environment: Mapping[str, Any]) -> dict[Service, ServiceState]:
-        nodes = {edge["node"]["serviceName"]: edge["node"] for edge in environment["serviceInstances"]["edges"]}
-        self._service_ids |= {name: node["serviceId"] for name, node in nodes.items()}
+        nodes = {
+            self._service(edge["node"]["serviceName"]): edge["node"]
+            for edge in environment["serviceInstances"]["edges"]
+        }
+        self._service_ids |= {service: node["serviceId"] for service, node in nodes.items()}
         config = environment.get("config")
-        return {service: self._parse_one(service, nodes[service], config) for service in Service if service in nodes}
+        return {service: self._parse_one(service, node, config) for service, node in nodes.items()}
+
+    def _service(self, railways_name: str) -> Service:
+        return Service(self._names.get(railways_name, railways_name))
 
     def _parse_one(self, service: Service, node: Mapping[str, Any], config: object) -> ServiceState:
         """What is odd about one service says nothing of the others."""
@@ -188,7 +196,7 @@ class RailwayClient:
             data = await self._transport.call(DOCUMENTS["list_service_ids"], {"environmentId": self._environment_id})
             edges = _parse(lambda: data["environment"]["serviceInstances"]["edges"])
             self._service_ids = _parse(
-                lambda: {edge["node"]["serviceName"]: edge["node"]["serviceId"] for edge in edges}
+                lambda: {self._service(edge["node"]["serviceName"]): edge["node"]["serviceId"] for edge in edges}
             )
         if service not in self._service_ids:
             raise _no_such_service(service)

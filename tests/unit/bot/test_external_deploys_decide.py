@@ -24,6 +24,7 @@ from bot.external_deploys_decide import (
 )
 from services.domain.deployments import Deployment, DeploymentStatus, ExternalDeploy, ServiceState
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, deployment, sha, state
 
 OLD = deployment("old-api", sha("a"), age_h=9)
@@ -127,7 +128,7 @@ def test_an_unknown_commit_is_watched_all_the_same() -> None:
 def test_all_services_of_a_push_are_news_oldest_first() -> None:
     services = {
         service: state(service, current=deployment(f"n-{service.short}", sha("b"), age_h=n))
-        for n, service in enumerate(Service)
+        for n, service in enumerate(RUNBOOK.services)
     }
 
     moves = decide(services, memory())

@@ -6,12 +6,13 @@ import pytest
 
 from playbooks.change_parts import STOP_GRACE_S
 from services.api.settings import ApiSettings
-from services.domain.database import DEFAULTS, sessions_per_replica
+from services.domain.database import sessions_per_replica
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from services.enforcement_worker.__main__ import EnforcementSettings
 from services.job_queue.worker import WorkerSettings
 
+DEFAULTS = {one.service: one.sessions for one in RUNBOOK.operated if one.sessions is not None}
 HEART_AND_DOORBELL = 2
 HEALTH_PROBE = 1
 
@@ -42,4 +43,4 @@ def test_a_worker_s_sessions_are_counted_as_it_makes_its_pool(
     variables = {"POOL_SIZE": str(pool_size), "CONCURRENCY": str(concurrency)}
     settings = WorkerSettings.model_construct(pool_size=pool_size, concurrency=concurrency)
 
-    assert sessions_per_replica(service, variables) == settings.sessions + HEART_AND_DOORBELL
+    assert sessions_per_replica(DEFAULTS[service], variables) == settings.sessions + HEART_AND_DOORBELL

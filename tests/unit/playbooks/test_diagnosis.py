@@ -40,7 +40,7 @@ def log(service: Service, *messages: str, minutes: float = 1) -> logs.Facts:
 
 WELL = doctor.Facts(
     health=HEALTHY,
-    env=env.Facts({}, HEALTHY.services, "production", "prod", {}, NOW),
+    env=env.Facts({}, HEALTHY.services, "production", "prod", NOW),
     claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(RUNBOOK.services)),
     failed=(),
     roles=(),

@@ -39,7 +39,6 @@ WELL = Facts(
         services={service: replace(serving(service), start_command=COMMANDS[service]) for service in RUNBOOK.services},
         railway_environment="production",
         bot_environment="prod",
-        procfile={service.value.removeprefix("dragonfly-"): COMMANDS[service] for service in RUNBOOK.services},
         now=NOW,
     ),
     claiming=queue.ClaimingFacts(

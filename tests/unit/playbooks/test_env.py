@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from playbooks.checks.agreement import RUNBOOK_COMMANDS
 from playbooks.env import Facts, check
 from playbooks.model import Finding, Status, worst
 from services.domain.deployments import ServiceState
@@ -18,17 +17,16 @@ from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.healthy import NOW, OTHER, PROJECT, dsn, key
 from tests.unit.playbooks.healthy import VARIABLES as GOOD
 
-PROCFILE = {"api": "python -m services.api", "worker-ingest": "python -m services.ingest_worker"}
+COMMANDS = {one.service: one.start_commands for one in RUNBOOK.operated}
 
 
 def facts(variables: Mapping[str, str] = GOOD, service: Service = Service.API) -> Facts:
-    command = PROCFILE.get(service.value.removeprefix("dragonfly-"))
+    command = COMMANDS[service][0]
     return Facts(
         variables={service: {name: Secret(value) for name, value in variables.items()}},
         services={service: ServiceState(service, "s1", start_command=command)},
         railway_environment="production",
         bot_environment="prod",
-        procfile=PROCFILE,
         now=NOW,
     )
 
@@ -157,10 +155,9 @@ def test_the_start_command_is_the_procfiles(command: str | None, status: Status 
 
 @pytest.mark.parametrize("service", list(RUNBOOK.services))
 def test_the_runbook_s_own_start_command_is_fine(service: Service) -> None:
-    services = {service: ServiceState(service, "s1", start_command=RUNBOOK_COMMANDS[service])}
-    procfile = {one.value.removeprefix("dragonfly-"): "python -m another" for one in RUNBOOK.services}
+    services = {service: ServiceState(service, "s1", start_command=COMMANDS[service][1])}
 
-    own = check(replace(facts(service=service), services=services, procfile=procfile))[service]
+    own = check(replace(facts(service=service), services=services))[service]
 
     [finding] = [finding for finding in own if finding.check.endswith("start_command")]
     assert finding.status is Status.OK

@@ -21,7 +21,7 @@ from services.domain.health import ApiHealth
 from services.domain.intake import GoldenBatch, SampleFile
 from services.domain.jobs import Heartbeat, Job, QueueSnapshot
 from services.domain.runs import Lock
-from services.domain.services import Service, find_services
+from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat, deployment, running_job, sha, state, stopped
 
@@ -74,7 +74,7 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:  # noqa: C901 - one line a kind
     """A plan of any kind."""
     now = draw(loads())
     states, service, scope = draw(STATES), draw(SERVICES), draw(SCOPES)
-    services: Sequence[Service] = find_services(scope) or ()
+    services: Sequence[Service] = RUNBOOK.find_services(scope) or ()
     locks = {service: Lock(service, "U1", "a rollback", NOW)}
     kinds = ["scale", "restart", "rollback", "deploy", "redeploy", "unlock", "stop", "requeue", "golden"]
     match draw(st.sampled_from(kinds)):

@@ -11,6 +11,7 @@ from playbooks.stop_workers import Facts, plan
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import CIVIL
 from tests.unit.playbooks.builders import beat, deployment, load, made, running_job, sha, state, states, stopped
 
 INGEST, ENFORCEMENT = Service.INGEST, Service.ENFORCEMENT
@@ -110,3 +111,33 @@ def test_names_the_way_by_hand_when_nothing_was_known() -> None:
 
     assert isinstance(none, NoPlan)
     assert none.is_unknown
+
+
+def test_stops_every_worker_of_a_system_with_four_services() -> None:
+    services = {service: state(service) for service in CIVIL.services}
+
+    planned = made(plan(Facts("prod", services, replace(load(), system=CIVIL))))
+
+    assert planned.services == set(CIVIL.workers)
+    assert planned.undo == "scale ingest 1; scale enforcement 1; scale simplicity 1"
+    assert not [warning for warning in planned.warnings if "does not cover" in warning]
+
+
+def test_names_the_services_that_it_does_not_cover() -> None:
+    others = {name: state(name) for name in (Service.SIMPLICITY, Service("redis"))}
+
+    planned = made(plan(replace(facts(), states={**states(), **others})))
+
+    assert planned.services == {INGEST, ENFORCEMENT}
+    expected = "does not cover other services of this Railway environment: dragonfly-worker-simplicity, redis"
+    assert expected in planned.warnings
+
+
+def test_names_every_worker_by_its_name_in_railway_for_the_way_by_hand() -> None:
+    civil = CIVIL.renamed({"simplicity": "simplicity-prod"})
+
+    none = plan(Facts("prod", REFUSED, replace(load(), system=civil)))
+
+    assert isinstance(none, NoPlan)
+    same = "and the same for dragonfly-worker-enforcement and simplicity-prod"
+    assert none.what_next.endswith(f"railway down --service dragonfly-worker-ingest, {same}")

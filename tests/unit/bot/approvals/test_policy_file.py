@@ -12,8 +12,7 @@ from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import Policy, Right, Rule
 from bot.config.policy_file import DEFAULT, load_policy, read_policy
-from services.domain.services import Service
-from services.domain.systems import RUNBOOK
+from services.domain.systems import CIVIL
 
 PEOPLE = PeopleSettings(operators=("U0OLIVIA",), approvers=("S0APPROVERS",))
 RULE = """
@@ -69,7 +68,7 @@ environments = ["prod", "qa"]
             Right.APPROVE,
             frozenset({"*", "U0ANN"}),
             frozenset({"rollback-db", "scale"}),
-            frozenset({*RUNBOOK.workers, Service.API}),
+            frozenset(CIVIL.services),  # `workers` means those of every system
             frozenset({"prod", "qa"}),
             "line 2",
         ),

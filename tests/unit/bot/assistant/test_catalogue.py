@@ -11,7 +11,7 @@ from bot.commands.dispatch import known_options
 from bot.commands.parsing import split_words
 from bot.commands.registry import REGISTRY, find
 from bot.types import Surface
-from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 ALL = [
     Read(verb, service, window)
@@ -45,7 +45,7 @@ def test_no_change_and_no_raw_line_can_be_chosen() -> None:
 
 
 def test_services_are_those_of_the_system() -> None:
-    assert {target.value for target in Target} == {service.short for service in Service}
+    assert {target.value for target in Target} == {service.short for service in RUNBOOK.services}
 
 
 def test_a_read_without_its_service_is_run_for_each() -> None:

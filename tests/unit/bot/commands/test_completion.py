@@ -60,7 +60,7 @@ def test_a_shell_offers_every_command(shell: str, offer: object) -> None:
         (["hea"], {"health", "heartbeats"}),
         (["incident", "op"], {"open"}),
         (["incident", "open", "sev"], {"sev1", "sev2", "sev3"}),
-        (["deployments", ""], {"api", "ingest", "enforcement", "--help", "--json"}),
+        (["deployments", ""], {"api", "ingest", "enforcement", "simplicity", "--help", "--json"}),
         (["logs", "ingest", "--f"], {"--failed"}),
         (["rollback", "w"], {"workers"}),
         (["prod-gate", "--env", "st"], {"staging"}),

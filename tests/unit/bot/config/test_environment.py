@@ -131,7 +131,7 @@ def test_stale_after_falls_back_when_malformed() -> None:
 
 @pytest.mark.parametrize("worker_type", RUNBOOK.worker_types)
 def test_a_worker_type_may_have_a_stale_limit_of_its_own(worker_type: WorkerType) -> None:
-    variable = f"HEARTBEAT_STALE_AFTER_S_{worker_type.service.short.upper()}"
+    variable = f"HEARTBEAT_STALE_AFTER_S_{RUNBOOK.services[1 + RUNBOOK.worker_types.index(worker_type)].short.upper()}"
 
     limits = Settings.from_environment({"HEARTBEAT_STALE_AFTER_S": "400", variable: "120"}).stale_after
 
@@ -146,7 +146,7 @@ def test_a_worker_type_may_have_a_stale_limit_of_its_own(worker_type: WorkerType
 def test_a_stale_limit_of_a_worker_type_leaves_room_for_its_heartbeats(
     worker_type: WorkerType, seconds: str, is_refused: bool
 ) -> None:
-    variable = f"HEARTBEAT_STALE_AFTER_S_{worker_type.service.short.upper()}"
+    variable = f"HEARTBEAT_STALE_AFTER_S_{RUNBOOK.services[1 + RUNBOOK.worker_types.index(worker_type)].short.upper()}"
 
     faults = [
         str(fault) for fault in Settings.from_environment({variable: seconds}).faults if fault.variable == variable

@@ -13,6 +13,7 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import CIVIL, RUNBOOK
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 OLD, NEW = "0ddba11" + "0" * 33, "a1b2c3d4" + "0" * 32
@@ -194,3 +195,21 @@ def test_a_service_of_which_railway_does_not_report_is_unknown_and_the_others_ar
         "it answered with an error",
     )
     assert ingest_.status is Status.OK
+
+
+def test_service_that_the_bot_does_not_operate_is_named() -> None:
+    ours = {service: ServiceState(service, "s", unknown="not told") for service in RUNBOOK.services}
+    others = {Service(name): ServiceState(Service(name), "s9") for name in ("redis", "dragonfly-worker-simplicity")}
+
+    [finding] = [one for one in check({**ours, **others}) if one.check == "deployment.others"]
+
+    assert finding.status is Status.OK
+    assert finding.title == "not operated by this bot: dragonfly-worker-simplicity, redis"
+    assert not [one for one in check(ours) if one.check == "deployment.others"]
+
+
+def test_fourth_service_is_checked_where_the_system_has_it() -> None:
+    found = {one.check: one for one in check({}, CIVIL)}
+
+    assert list(found) == [f"deployment.{service.short}" for service in CIVIL.services]
+    assert found["deployment.simplicity"].status is Status.FAIL

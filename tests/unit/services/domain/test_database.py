@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.database import sessions_per_replica
+from services.domain.database import Defaults, sessions_per_replica
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import CIVIL, RUNBOOK, System
+
+
+def sessions_of(system: System, service: Service) -> Defaults | None:
+    return next(one.sessions for one in system.operated if one.service is service)
 
 
 @pytest.mark.parametrize(
@@ -23,11 +28,15 @@ from services.domain.services import Service
     ],
 )
 def test_counts_what_the_process_will_open(service: Service, variables: dict[str, str], expected: int) -> None:
-    assert sessions_per_replica(service, variables) == expected
+    assert sessions_per_replica(sessions_of(RUNBOOK, service), variables) == expected
+
+
+def test_sessions_are_unknown_where_the_system_does_not_tell_them() -> None:
+    assert isinstance(sessions_per_replica(sessions_of(CIVIL, Service.SIMPLICITY), {"POOL_SIZE": "3"}), Unavailable)
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "${{shared.CONCURRENCY}}"])
 def test_what_is_no_count_is_unknown_and_not_shown(value: str) -> None:
-    found = sessions_per_replica(Service.INGEST, {"CONCURRENCY": value})
+    found = sessions_per_replica(sessions_of(RUNBOOK, Service.INGEST), {"CONCURRENCY": value})
 
     assert found == Unavailable("Railway", "its CONCURRENCY is not a positive whole number")

@@ -10,11 +10,11 @@ import pytest
 
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
-from services.domain.deployments import DeploymentStatus
+from services.domain.deployments import DeploymentStatus, list_others
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK
+from services.domain.systems import CIVIL, RUNBOOK
 
 
 class Railway:
@@ -38,13 +38,14 @@ class Railway:
         return httpx.Response(200, json={"data": {"environment": environment}})
 
 
-def client(railway: Railway) -> RailwayClient:
+def client(railway: Railway, names: dict[str, str] | None = None) -> RailwayClient:
     return RailwayClient(
         url="http://railway.test/graphql",
         token=Secret("made-up-token"),
         token_kind=TokenKind.PROJECT,
         project_id="p",
         environment_id="e",
+        names=names,
         transport=httpx.MockTransport(railway),
     )
 
@@ -54,6 +55,27 @@ async def test_service_that_the_environment_does_not_have_is_absent() -> None:
 
     assert list(services) == [Service.API]
     assert services[Service.API].replicas_configured == 2
+
+
+async def test_service_that_no_system_has_is_read_and_named() -> None:
+    node = {"serviceId": "s9", "serviceName": "redis", "numReplicas": 1, "activeDeployments": []}
+    answer = {"data": {"environment": {"config": {}, "serviceInstances": {"edges": [{"node": node}]}}}}
+
+    services = await client(Railway(answer=answer)).read_services(RUNBOOK.services)
+
+    assert list(services) == [Service("redis")]
+    assert list_others(services, RUNBOOK) == ("redis",)
+
+
+async def test_service_with_another_name_in_railway_is_ours() -> None:
+    node = {"serviceId": "s4", "serviceName": "simplicity-prod", "numReplicas": 1, "activeDeployments": []}
+    answer = {"data": {"environment": {"config": {}, "serviceInstances": {"edges": [{"node": node}]}}}}
+    reader = client(Railway(answer=answer), names={"simplicity-prod": Service.SIMPLICITY.value})
+
+    services = await reader.read_services(CIVIL.services)
+
+    assert list(services) == [Service.SIMPLICITY]
+    assert await reader.find_service_id(Service.SIMPLICITY) == "s4"
 
 
 async def test_asking_for_a_missing_service_reports_so() -> None:
@@ -122,7 +144,7 @@ INGEST_NODE = ["environment", "serviceInstances", "edges", 1, "node"]
     ],
 )
 async def test_a_field_that_fails_takes_only_its_own_service_away(path: list[object], ingest: dict[str, Any]) -> None:
-    services = await client(answer_with_error(path, **ingest)).read_services()
+    services = await client(answer_with_error(path, **ingest)).read_services(RUNBOOK.services)
 
     assert services[Service.INGEST].unknown == "it answered with an error: Problem processing request"
     assert services[Service.INGEST].replicas_wanted is None
