@@ -53,7 +53,7 @@ class PaidCalls:
     def __init__(self, model: Model, database: Database, *, ask_id: int, user_id: str | None) -> None:
         self._model = model
         self._database = database
-        self._ask_id = ask_id
+        self.ask_id = ask_id
         self._user_id = user_id
         self.spent = Spent()
 
@@ -79,10 +79,10 @@ class PaidCalls:
     async def _reserve(self, usd: Decimal, tokens: int) -> None:
         async with self._database.transaction() as conn:
             await lock_ask_budget(conn)
-            spent = await read_ask_spending(conn, ask_id=self._ask_id, user_id=self._user_id)
+            spent = await read_ask_spending(conn, ask_id=self.ask_id, user_id=self._user_id)
             why = self._model.budget.why_not(spent, usd, tokens)
             if why is None:
-                await reserve_for_ask(conn, ask_id=self._ask_id, usd=usd, tokens=tokens, model=self._model.name)
+                await reserve_for_ask(conn, ask_id=self.ask_id, usd=usd, tokens=tokens, model=self._model.name)
         if why is not None:
             raise NoModelAnswerError("over_budget", f"{why} for the model is used up")
 
@@ -90,7 +90,7 @@ class PaidCalls:
         async with self._database.transaction() as conn:
             await settle_ask(
                 conn,
-                ask_id=self._ask_id,
+                ask_id=self.ask_id,
                 reserved_usd=reserved_usd,
                 reserved_tokens=reserved_tokens,
                 cost_usd=cost_usd,

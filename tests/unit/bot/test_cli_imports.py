@@ -31,6 +31,7 @@ CONFIGURED = {
     "DRAGONFLY_API_BASE": f"http://{CLOSED}/",
     "ENVIRONMENT": "dev",
     "SUPABASE_MODE": "dev",
+    "OPENAI_API_KEY": "sk-made-up",
 }
 PROGRAM = """
 import json, sys
@@ -96,4 +97,6 @@ def test_health_imports_its_own_command_and_nothing_of_a_change() -> None:
 def test_the_bot_imports_every_command_before_a_person_presses_a_button() -> None:
     places = {place.place.partition(":")[0] for verb in REGISTRY.values() for place in verb.places}
 
-    assert places <= imported("", BOT)
+    modules = imported("", BOT)
+    assert places <= modules
+    assert not within(modules, {"openai"}), "the SDK is imported with the first question: an idle bot needs no model"
