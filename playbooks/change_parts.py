@@ -109,7 +109,7 @@ def _named(jobs: Sequence[RunningJob]) -> list[str]:
     if not jobs:
         return []
     more = f" and {len(jobs) - JOBS_NAMED} more" if len(jobs) > JOBS_NAMED else ""
-    return ["running jobs: " + ", ".join(f"{job.id} ({job.job_type})" for job in jobs[:JOBS_NAMED]) + more]
+    return ["running jobs: " + ", ".join(f"{job.id[:8]} ({job.job_type})" for job in jobs[:JOBS_NAMED]) + more]
 
 
 STOP_GRACE_S = 20  # for the job under way after SIGTERM (services/job_queue)

@@ -81,7 +81,7 @@ def _problem(beat: Heartbeat, facts: Facts) -> tuple[Status, str, str] | None:
         return (
             Status.WARN,
             f"worker on one job {lasting(now - busy_for, now, stored=facts.stored)}",
-            f"job {beat.current_job_id}",
+            f"job {str(beat.current_job_id)[:8]}",
         )
     if beat.status == "starting" and beat.started_at and now - beat.started_at > facts.slow_start_after:
         return (

@@ -25,6 +25,12 @@ def test_counts_living_workers_and_what_they_hold() -> None:
     ]
 
 
+def test_running_jobs_are_named_by_the_start_of_their_ids_which_many_people_read() -> None:
+    job = replace(running_job(1, "ingest-1"), id="3fa85f64-5717-4562-b3fc-2c963f66afa6")
+
+    assert stopping(replace(BUSY, running=[job]), RUNBOOK.workers)[1] == "running jobs: 3fa85f64 (simplicity_ingest)"
+
+
 def test_the_api_holds_no_jobs() -> None:
     assert stopping(BUSY, [Service.API]) == []
 

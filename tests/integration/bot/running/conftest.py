@@ -22,7 +22,7 @@ from services.sandbox.slack.workspace import Workspace
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.crew import Crew
-from tests.integration.bot.runs.conftest import QUICK, TOKEN
+from tests.integration.bot.runs.conftest import PATIENT, TOKEN
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import wire as wire
 from tests.outside import PATIENCE_S, first_message, wait_long
@@ -157,7 +157,6 @@ async def crew(system: System) -> AsyncIterator[Crew]:
     await crew.end()
 
 
-PATIENT = replace(QUICK, call_timeout_s=15.0, act_lease_s=20.0)  # Railway answers here; a loaded machine late
 StartWhole = Callable[..., Awaitable[Bot]]
 
 

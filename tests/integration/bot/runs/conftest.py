@@ -66,6 +66,8 @@ QUICK = RunSettings(
 
 SMALL = (sys.executable, "-I", "-S")  # without packages a process costs a twentieth
 
+PATIENT = replace(QUICK, call_timeout_s=15.0, act_lease_s=20.0)  # Railway answers here; a loaded machine late
+
 
 def find_libpq() -> Path:
     """Of the wheel that has the server: the library that a small worker calls."""

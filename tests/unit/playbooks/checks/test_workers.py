@@ -59,6 +59,15 @@ def test_a_job_without_a_start_cannot_be_too_old() -> None:
     assert check_one(replace(WELL, current_job_id="8d1b")) == []
 
 
+def test_a_job_is_named_by_the_start_of_its_id_which_many_people_read() -> None:
+    job = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+
+    [finding] = check_one(replace(on_job(STUCK_AFTER + A_BIT), current_job_id=job))
+
+    assert finding.detail.endswith(": job 3fa85f64")
+    assert finding.evidence["current_job_id"] == job
+
+
 def test_the_dead_and_the_strange_are_left_to_other_checks() -> None:
     stale = replace(WELL, status="error", last_heartbeat_at=NOW - LIMIT - A_BIT)
     strange = replace(WELL, status="error", worker_type="mail_sender")
