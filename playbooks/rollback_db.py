@@ -111,8 +111,10 @@ def plan(facts: Facts, version: str, *, with_api: bool = False) -> Plan | NoPlan
 
 def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan | None:
     if not migrations.is_migrated:
-        what_next = "undo it with the tools of that system; the bot has no right to change its schema"
-        return NoPlan("the migrations of this system are not the bot's to undo", what_next)
+        return NoPlan(
+            "the migrations of this system are not the bot's to undo",
+            "undo it with the tools of that system; the bot has no right to change its schema",
+        )
     if not facts.may_undo:
         return NoPlan(
             f"this bot may not undo migrations: {ROLLBACK_URL} is not set",

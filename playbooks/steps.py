@@ -25,7 +25,10 @@ HEALTH_S = 120
 HEARTBEAT_S = 180  # a worker beats every 30 s, and its container takes its time to start
 STARTUP_LOG_S = 120
 
-_BEATS = "SELECT worker_id, status, git_sha, last_heartbeat_at FROM ops.worker_heartbeats ORDER BY 4 DESC LIMIT 20;"
+_BEATS = (
+    "SELECT worker_id, status, git_sha, last_heartbeat_at FROM ops.worker_heartbeats "
+    "ORDER BY last_heartbeat_at DESC LIMIT 20;"
+)
 
 
 class _Step(ABC):

@@ -59,19 +59,26 @@ def intake_answer(
     return findings_answer("intake", findings, data=data, extra=extra)
 
 
-def batch_answer(batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault] | None) -> Answer:
-    """One upload: what became of it, and why rows did not pass, the most frequent reason first; None: not known."""
+def batch_answer(
+    batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault] | None, *, tells_rows: bool = True
+) -> Answer:
+    """One upload: what became of it, and why rows did not pass, the most frequent reason first; None: not known.
+
+    `tells_rows`: the API of this system lists the rows.
+    """
     listed = None if faults is None else [asdict(fault) for fault in faults]
     data = finding_data("intake", findings) | {"batch": asdict(batch), "faults": listed}
-    return findings_answer(f"intake {batch.id[:8]}", findings, data=data, extra=_faults(faults or ()))
+    extra = _faults(faults or (), tells_rows=tells_rows)
+    return findings_answer(f"intake {batch.id[:8]}", findings, data=data, extra=extra)
 
 
-def _faults(faults: Sequence[RowFault]) -> list[Block]:
+def _faults(faults: Sequence[RowFault], *, tells_rows: bool) -> list[Block]:
     cells = []
     for fault in faults:
         column, _, rule = fault.fault.rpartition(": ")
         cells.append((str(fault.rows), column or "-", plain(rule, limit=FAULT_LIMIT)))
-    return [*table(FAULT_COLUMNS, cells), context(HOW_TO_SEE_ROWS)] if cells else []
+    how = [context(HOW_TO_SEE_ROWS)] if tells_rows else []
+    return [*table(FAULT_COLUMNS, cells), *how] if cells else []
 
 
 def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
@@ -134,6 +141,7 @@ async def _answer_batch(word: str, world: World) -> Answer:
         found[0],
         check_batch(found[0], faults, now=datetime.now(UTC), system=world.system),
         None if isinstance(faults, Unavailable) else faults,
+        tells_rows=world.system.is_migrated,
     )
 
 

@@ -121,7 +121,9 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
     """The runbook's own way, for this very plan."""
     states = await world.railway_services()
     known = {} if isinstance(states, Unavailable) else states
-    return manual_answer(plan, why, {service: state.link for service, state in known.items() if state.link})
+    return manual_answer(
+        plan, why, {service: state.link for service, state in known.items() if state.link}, world.system
+    )
 
 
 def _of_our_environment(change: Change) -> MakePlan:

@@ -12,11 +12,13 @@ from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.findings import step_button
 from bot.views.text import code, escape, link, person
+from playbooks.manual import by_hand
 from playbooks.model import NoPlan, Risk, Status
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import Step
 from services.domain.runs import Person, Run
 from services.domain.services import Service, in_order
+from services.domain.systems import RUNBOOK, System
 
 LATER = "the run is recorded automatically once the database is back; `scale` starts the workers again"
 
@@ -119,10 +121,11 @@ def primary(buttons: Sequence[Block]) -> list[Block]:
     return [*({**button, "style": "primary"} for button in buttons[:1]), *buttons[1:]]
 
 
-def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
-    """Why nothing was done, and how to do it by hand. `links`: the services' pages in Railway, as far as known."""
+def manual_answer(plan: Plan, why: str, links: Mapping[Service, str], system: System = RUNBOOK) -> Answer:
+    """Why nothing was done, and how to do it by hand in this system. `links`: the services' pages in Railway, as far as
+    known."""
     first = f"🔴 *Nothing was done*: {escape(why, limit=LINE_LIMIT)}. *By hand:* {escape(plan.title, limit=LINE_LIMIT)}"
-    lines = [f"{n}. {_line(step)}" for n, step in enumerate(plan.steps, start=1)]
+    lines = [f"{n}. {_line(step, system)}" for n, step in enumerate(plan.steps, start=1)]
     named = [service for service in in_order(plan.services) if service in links]
     pages = [f"{service.value}: {link(links[service], 'its page in Railway')}" for service in named]
     blocks = [
@@ -131,10 +134,13 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str]) -> Answer:
         *sections([*pages, *lines]),
         context("not approved: announce what you do, and why"),
     ]
-    data = encode_plan(plan) | {"why": why, "by_hand": [step.by_hand() or step.describe() for step in plan.steps]}
+    data = encode_plan(plan) | {
+        "why": why,
+        "by_hand": [by_hand(step, system) or step.describe() for step in plan.steps],
+    }
     return Answer(*fit_message(first, blocks), data, Status.FAIL, private=True)
 
 
-def _line(step: Step) -> str:
-    is_announced, how = escape(step.describe(), limit=LINE_LIMIT), step.by_hand()
+def _line(step: Step, system: System) -> str:
+    is_announced, how = escape(step.describe(), limit=LINE_LIMIT), by_hand(step, system)
     return f"{is_announced}\n      {escape(how, limit=LINE_LIMIT)}" if how else is_announced
