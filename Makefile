@@ -55,6 +55,7 @@ format: $(STAMP) ## format the code
 
 golden: $(STAMP) ## write the golden files of messages anew; read the diff
 	$(BIN)/pytest -q tests/messages --rewrite
+	CIVIL_REWRITE=1 $(BIN)/pytest -q tests/integration/civil/test_golden.py
 
 benchmark: $(STAMP) ## measure, as ratios in one run
 	$(BIN)/pytest -m benchmark -s tests/benchmarks

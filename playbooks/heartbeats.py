@@ -17,6 +17,7 @@ from playbooks.model import Finding
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service
+from services.domain.status import Status
 
 
 class State(StrEnum):
@@ -25,6 +26,7 @@ class State(StrEnum):
     MISSING = "missing"  # Railway should run it, and no worker was ever seen in that place
     STALE = "stale"  # it stopped sending heartbeats and was not replaced
     FAILING = "failing"  # it beats, and says that something is wrong
+    DEGRADED = "degraded"  # it beats, and says that it does not do all that it should
     STUCK = "stuck"
     BEATING = "beating"
     REPLACED = "replaced"  # it died, and as many as should be there are beating
@@ -93,6 +95,8 @@ def _row(facts: Facts, state: State, beat: Heartbeat) -> WorkerRow:
 
 
 def _beating_state(beat: Heartbeat, facts: Facts) -> State:
-    if beat.trouble is not None or beat.database_ok is False:
+    if beat.trouble is Status.FAIL or beat.database_ok is False:
         return State.FAILING
+    if beat.trouble is Status.WARN:
+        return State.DEGRADED
     return State.STUCK if workers.is_stuck(beat, facts.as_of) else State.BEATING

@@ -37,7 +37,7 @@ class Facts:
 def check(facts: Facts) -> list[Finding]:
     """Whether the intake answers and the latest batches went through; events are reported only when they are
     unknown."""
-    findings = [*map(_lead_on, api.check_intake(facts.health)), _check_batches(facts)]
+    findings = [*map(_lead_on, api.check_intake(facts.health, system=facts.system)), _check_batches(facts)]
     if isinstance(facts.events, Unavailable):
         findings.append(Finding("intake.events", Status.UNKNOWN, "intake events unknown", facts.events.why))
     return findings
@@ -74,11 +74,13 @@ def _check_batches(facts: Facts) -> Finding:
         title = f"{len(stuck)} in work for more than {age(BATCH_STUCK_AFTER)} {among}"
         return Finding(name, Status.FAIL, title, detail, evidence=evidence, next_step=API_LOGS)
     if failed:
-        return Finding(name, Status.WARN, f"{failed} failed {among}", detail, evidence=evidence, next_step=FAILED)
+        broken = next(batch for batch in batches if batch.status == "failed")
+        step = _faults_of(broken) if facts.system.uploader is None else FAILED  # no job: the API stores the rows
+        return Finding(name, Status.WARN, f"{failed} failed {among}", detail, evidence=evidence, next_step=step)
     bad = [batch for batch in batches if batch.failed]
-    step = _faults_of(bad[0]) if bad else None
+    onward = _faults_of(bad[0]) if bad else None
     title = f"no failed batch among the latest {len(batches)}"
-    return Finding(name, Status.OK, title, detail, evidence=evidence, next_step=step)
+    return Finding(name, Status.OK, title, detail, evidence=evidence, next_step=onward)
 
 
 def is_stuck(batch: Batch, now: datetime, system: System) -> bool:
@@ -106,13 +108,19 @@ def check_batch(
         title, status = f"none of {rows} passed", Status.FAIL
     else:
         title, status = f"{batch.validated} of {rows} passed", Status.WARN if batch.failed else Status.OK
-    step = FAILED if batch.status == "failed" else API_LOGS if is_stuck(batch, now, system) else None
+    step = _onward(batch, now, system)
     findings = [
         Finding("intake.batch", status, title, f"from {batch.source_system}", evidence=evidence, next_step=step)
     ]
     if isinstance(faults, Unavailable):
         findings.append(Finding("intake.faults", Status.UNKNOWN, "reasons unknown", faults.why))
     return findings
+
+
+def _onward(batch: Batch, now: datetime, system: System) -> NextStep | None:
+    if batch.status == "failed":
+        return FAILED if system.uploader is not None else API_LOGS
+    return API_LOGS if is_stuck(batch, now, system) else None
 
 
 def _faults_of(batch: Batch) -> NextStep:

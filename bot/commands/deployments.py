@@ -93,5 +93,5 @@ async def answer_deployments(request: Request, world: World) -> Answer:
     if isinstance(listed, Unavailable):
         return unavailable_answer(f"deployments of {service.short}", listed, private=False)
     state = None if isinstance(states, Unavailable) else states.get(service)
-    findings = [finding for finding in check(states) if finding.service in (service, None)]
+    findings = [finding for finding in check(states, world.system) if finding.service in (service, None)]
     return deployments_answer(service, findings, listed, state, now=datetime.now(UTC))

@@ -31,6 +31,7 @@ _SIGNS = {
     State.MISSING: SIGN[Status.FAIL],
     State.STALE: SIGN[Status.FAIL],
     State.FAILING: SIGN[Status.FAIL],
+    State.DEGRADED: SIGN[Status.WARN],
     State.STUCK: SIGN[Status.WARN],
     State.BEATING: SIGN[Status.OK],
     State.REPLACED: "▫️",

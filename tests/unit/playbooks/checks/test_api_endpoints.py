@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from bot.commands.registry import REGISTRY
-from playbooks.checks.api import NEEDED, check_endpoints
+from playbooks.checks.api import NEEDED, NEEDED_BY_SYSTEM, check_endpoints
 from playbooks.model import Status
 from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.domain.errors import Unavailable
 from services.domain.health import Endpoint
+from services.domain.systems import CIVIL, RUNBOOK, System
 
 COMING = {"golden-path"}
 
@@ -35,3 +40,19 @@ def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
 
 def test_what_the_api_does_not_report_is_unknown() -> None:
     assert [finding.status for finding in check_endpoints(Unavailable("API", "HTTP 404"))] == [Status.UNKNOWN]
+
+
+@pytest.mark.parametrize("system", [CIVIL, RUNBOOK])
+def test_each_system_needs_endpoints_of_its_own(system: System) -> None:
+    needed = NEEDED_BY_SYSTEM[system.name]
+    renamed = {Endpoint(one.method, one.path.replace("{batch_id}", "{id}")) for one in needed}
+
+    assert [finding.status for finding in check_endpoints(renamed, system)] == [Status.OK]
+    for gone in needed:
+        assert [finding.status for finding in check_endpoints(needed.keys() - {gone}, system)] == [Status.FAIL]
+
+
+def test_what_an_unknown_system_needs_is_unknown() -> None:
+    [finding] = check_endpoints(set(), replace(CIVIL, name="other"))
+
+    assert finding.status is Status.UNKNOWN
