@@ -121,7 +121,7 @@ async def test_the_button_of_an_answer_runs_its_command(stage: Stage) -> None:
     assert "waiting" in json.dumps(answer.blocks)
 
 
-async def test_a_failed_deployment_leaves_the_serving_one_and_is_called_out(stage: Stage) -> None:
+async def test_a_failed_deployment_is_reported_while_the_former_one_serves(stage: Stage) -> None:
     broken = next(commit for commit in HISTORY if commit.behaviour is Behaviour.CRASHES)
     record = stage.sandbox.railway.deploy(Service.INGEST, broken.sha)
     async with asyncio.timeout(90):

@@ -91,7 +91,7 @@ async def test_an_incident_goes_from_a_message_to_its_postmortem(
     await slack.wait_for(lambda message: bool(message.files) and message.thread_ts == root.ts)
 
 
-async def test_a_drill_rings_every_phone_and_is_answered(
+async def test_a_drill_notifies_every_channel_and_is_acknowledged(
     start_bot: StartBot,
     database_urls: DatabaseUrls,
     channel: Channel,

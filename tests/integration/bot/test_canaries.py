@@ -176,7 +176,7 @@ async def test_nor_when_addresses_that_hold_it_do_not_resolve(world: World, log:
     assert leaks("\n".join(log.seen)) == []
 
 
-async def test_no_alert_shows_it(world: World, log: Lines, database_urls: DatabaseUrls) -> None:
+async def test_no_alert_shows_a_canary(world: World, log: Lines, database_urls: DatabaseUrls) -> None:
     assert world.database is not None
     async with world.database.transaction() as conn:
         epoch = await take_lease(conn, name=NAME, owner="me", duration=timedelta(minutes=5))

@@ -139,7 +139,9 @@ async def test_a_push_to_all_services_is_one_message(bench: Bench) -> None:
     assert told.startswith("✅ *Verified: everything at a1b2c3d4*")
 
 
-async def test_it_is_reported_once_the_one_who_leads_and_however_often_it_is_seen(bench: Bench, world: World) -> None:
+async def test_a_deployment_is_announced_once_by_the_leader_however_often_it_is_read(
+    bench: Bench, world: World
+) -> None:
     await bench.see(api=deployed("new"))
     before = await bench.sql("SELECT content_version FROM chatops.outbox")
 
@@ -160,7 +162,9 @@ async def test_a_successor_goes_on_with_what_is_open(bench: Bench, world: World)
     assert (await bench.only())[0].startswith("✅")
 
 
-async def test_a_worker_gets_its_time_to_beat_before_it_is_called_wrong(bench: Bench, system: System) -> None:
+async def test_a_worker_has_time_for_its_first_heartbeat_before_it_counts_as_failed(
+    bench: Bench, system: System
+) -> None:
     system.run("UPDATE ops.worker_heartbeats SET git_sha = '0ddba110'")
 
     assert await bench.see(ingest=deployed("new"))
@@ -174,7 +178,7 @@ async def test_a_worker_gets_its_time_to_beat_before_it_is_called_wrong(bench: B
     assert "rollback ingest" in shown
 
 
-async def test_it_is_verified_as_soon_as_the_worker_beats(bench: Bench, system: System) -> None:
+async def test_a_deployment_is_verified_as_soon_as_the_worker_beats(bench: Bench, system: System) -> None:
     system.run("UPDATE ops.worker_heartbeats SET git_sha = '0ddba110'")
     assert await bench.see(ingest=deployed("new"))
     system.run("UPDATE ops.worker_heartbeats SET git_sha = 'a1b2c3d4'")
@@ -214,7 +218,7 @@ async def test_half_a_push_that_failed_is_no_success(bench: Bench) -> None:
     assert (await bench.only())[0].startswith("🔴 *NOT verified: api at a1b2c3d4; ingest deployment a1b2c3d4 FAILED*")
 
 
-async def test_one_that_another_replaces_reports_so(bench: Bench) -> None:
+async def test_a_replaced_deployment_is_shown_as_replaced(bench: Bench) -> None:
     await bench.see(api=deployed("n1", OTHER, DeploymentStatus.BUILDING))
 
     await bench.see(api=deployed("n2"))
@@ -224,7 +228,7 @@ async def test_one_that_another_replaces_reports_so(bench: Bench) -> None:
     assert second[0].startswith("✅ *Verified: api at a1b2c3d4*")
 
 
-async def test_one_that_waits_for_a_person_reports_so_and_leads_there(bench: Bench) -> None:
+async def test_a_deployment_that_waits_for_a_person_links_to_railway(bench: Bench) -> None:
     held = replace(deployed("new", status=DeploymentStatus.NEEDS_APPROVAL), link="https://railway.com/held")
     assert await bench.see(api=held)
     waiting, shown = await bench.only()
@@ -237,7 +241,7 @@ async def test_one_that_waits_for_a_person_reports_so_and_leads_there(bench: Ben
     assert (await bench.only())[0].startswith("❔ *a1b2c3d4 waits for approval in Railway on api*")
 
 
-async def test_one_that_never_arrives_is_reported_in_the_end(bench: Bench) -> None:
+async def test_a_deployment_that_does_not_arrive_is_reported_as_still_on_its_way(bench: Bench) -> None:
     coming = deployed("new", status=DeploymentStatus.WAITING)
     assert await bench.see(api=coming)
     await bench.sql("UPDATE chatops.rollouts SET opened_at = now() - interval '31 minutes'")
@@ -282,7 +286,7 @@ RUN = """
 """
 
 
-async def test_what_a_run_of_ours_deploys_is_its_own_business(bench: Bench) -> None:
+async def test_a_deployment_of_our_run_is_not_announced_as_external(bench: Bench) -> None:
     await bench.sql(RUN)
     await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))  # the journal does not name it yet
     evidence = '{"deployment_id": "new"}'
@@ -307,7 +311,7 @@ async def test_what_appears_beside_a_run_of_ours_is_reported_after_it(bench: Ben
     assert (await bench.only())[0].startswith("✅ *Verified: api")
 
 
-async def test_while_the_api_is_silent_nothing_is_called_verified(bench: Bench, outside: Outside) -> None:
+async def test_nothing_is_verified_while_the_api_does_not_answer(bench: Bench, outside: Outside) -> None:
     outside.api_status = 500
     assert await bench.see(api=deployed("new"))
     await bench.its_time_is_over()

@@ -96,7 +96,7 @@ async def test_an_incident_begins_as_open(as_bot: Connection) -> None:
     assert begun == {IncidentState.OPEN}
 
 
-async def test_no_one_is_called_for_an_incident_that_is_not_open(as_owner: Connection, as_bot: Connection) -> None:
+async def test_no_page_is_stored_for_an_incident_that_is_not_open(as_owner: Connection, as_bot: Connection) -> None:
     called = set()
     for state in IncidentState:
         incident_id = await plant(as_owner, state)

@@ -154,7 +154,7 @@ async def test_what_is_done_makes_room_for_what_comes_next(database: Database, a
     assert following == ClaimedJob(second, "a", {}, 1, 5, 1)
 
 
-async def test_an_ending_that_is_none_undoes_the_claim_too(database: Database, as_owner: Connection) -> None:
+async def test_an_invalid_outcome_rolls_back_the_claim_too(database: Database, as_owner: Connection) -> None:
     first, second = await add(as_owner, due_in_s=-9), await add(as_owner)
     await finish_and_claim(database)
 
@@ -179,7 +179,7 @@ async def test_a_job_that_was_taken_from_a_worker_cannot_be_ended_by_it(
     assert (before, after) == ({job: None}, {job: None})
 
 
-async def test_an_ending_is_of_its_own_claim_only(database: Database, as_owner: Connection) -> None:
+async def test_an_outcome_counts_for_its_own_claim_only(database: Database, as_owner: Connection) -> None:
     """Handed back between the two, so that both have the same worker and the same attempt."""
     job = await add(as_owner)
     for _ in range(2):

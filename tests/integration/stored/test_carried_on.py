@@ -36,7 +36,7 @@ async def test_every_run_and_incident_is_shown_and_the_audit_log_is_whole(house:
         assert "❌" not in answer.text, answer.text
 
 
-async def test_a_request_of_then_is_approved_by_its_button_and_runs_to_its_end(house: House) -> None:
+async def test_a_request_of_the_former_release_is_approved_by_its_button_and_runs_to_its_end(house: House) -> None:
     run_id = await run_in(house, "awaiting_approval", "redeploy")
     asked = copy.deepcopy(await house.message(f"run:{run_id}"))
     await house.start_bot()
@@ -48,7 +48,7 @@ async def test_a_request_of_then_is_approved_by_its_button_and_runs_to_its_end(h
     assert house.wire.mutations.count("redeploy") == 1
 
 
-async def test_a_request_of_then_is_confirmed_by_its_button_and_runs_to_its_end(house: House) -> None:
+async def test_a_request_of_the_former_release_is_confirmed_by_its_button_and_runs_to_its_end(house: House) -> None:
     run_id = await run_in(house, "planned", "restart")
     asked = copy.deepcopy(await house.message(f"run:{run_id}"))
     await house.start_bot()
@@ -59,7 +59,7 @@ async def test_a_request_of_then_is_confirmed_by_its_button_and_runs_to_its_end(
     assert house.wire.mutations.count("restart") == 1
 
 
-async def test_a_request_of_then_is_denied_by_its_button(house: House) -> None:
+async def test_a_request_of_the_former_release_is_denied_by_its_button(house: House) -> None:
     run_id = await run_in(house, "awaiting_approval", "deploy")
     asked = copy.deepcopy(await house.message(f"run:{run_id}"))
     await house.start_bot()
@@ -71,7 +71,7 @@ async def test_a_request_of_then_is_denied_by_its_button(house: House) -> None:
 
 
 @pytest.mark.parametrize("reached", [True, False], ids=["the act had reached Railway", "it had not"])
-async def test_a_run_begun_then_is_finished_with_one_act_at_most(house: House, reached: bool) -> None:
+async def test_a_run_of_the_former_release_is_finished_with_one_act_at_most(house: House, reached: bool) -> None:
     [(run_id,)] = await house.sql("SELECT run_id FROM chatops.run_steps WHERE state = 'intended'")
     if reached:
         house.railway.scale(INGEST, 2)
@@ -84,7 +84,7 @@ async def test_a_run_begun_then_is_finished_with_one_act_at_most(house: House, r
     assert len(house.messages(f"run:{run_id}")) == 1
 
 
-async def test_an_unknown_step_of_then_is_settled_by_its_button(house: House) -> None:
+async def test_an_unknown_step_of_the_former_release_is_settled_by_its_button(house: House) -> None:
     run_id = await run_in(house, "unknown", "scale")
     asked = copy.deepcopy(await house.message(f"run:{run_id}"))
     await house.start_bot()
@@ -109,7 +109,7 @@ async def test_runs_that_were_approved_or_waited_go_on(house: House) -> None:
     await house.until_run(approved, "succeeded")
 
 
-async def test_an_alert_of_then_ends_in_the_same_message(house: House) -> None:
+async def test_an_alert_of_the_former_release_ends_in_the_same_message(house: House) -> None:
     [(incident_id,)] = await house.sql("SELECT max(incident_id) FROM chatops.incident_alerts")
     key = f"incident:{incident_id}"
     told = copy.deepcopy(await house.message(key))
@@ -123,7 +123,7 @@ async def test_an_alert_of_then_ends_in_the_same_message(house: House) -> None:
     assert "failed_jobs" in shown(await house.ask("silences"))
 
 
-async def test_incidents_of_then_are_taken_on_and_resolved_by_their_buttons(house: House) -> None:
+async def test_incidents_of_the_former_release_are_acknowledged_and_resolved_by_their_buttons(house: House) -> None:
     open_, acknowledged = [copy.deepcopy(await house.message(f"incident:{number}")) for number in (1, 2)]
     await house.start_bot()
 
@@ -135,7 +135,7 @@ async def test_incidents_of_then_are_taken_on_and_resolved_by_their_buttons(hous
     assert (await house.message("incident:2", "RESOLVED")).ts == acknowledged.ts
 
 
-async def test_what_had_not_gone_out_goes_out_once_and_nothing_is_reported_twice(house: House) -> None:
+async def test_unsent_messages_of_the_former_release_are_sent_once_and_no_other_twice(house: House) -> None:
     before = Counter(key_of(one) for one in house.messages() if key_of(one))
     unsent = [key for (key,) in await house.sql("SELECT key FROM chatops.outbox WHERE sent_version = 0")]
     assert "incident:5" in unsent

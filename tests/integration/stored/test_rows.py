@@ -23,7 +23,7 @@ async def fetch(urls: DatabaseUrls, query: Any) -> list[Any]:
         return await (await conn.execute(query)).fetchall()
 
 
-def test_no_migration_of_then_was_changed() -> None:
+def test_no_migration_of_the_former_release_was_changed() -> None:
     files = {file.version: file.checksum for file in read_files()}
 
     assert {version: files.get(version) for version, _ in read_header(ROWS)["applied"]} == dict(
@@ -38,13 +38,13 @@ async def test_dump_has_rows_in_every_state(stored_urls: DatabaseUrls, table: st
     assert missing <= {"not_proved"}  # an end like "done", which nothing goes on from
 
 
-async def test_every_step_kind_of_then_is_known(stored_urls: DatabaseUrls) -> None:
+async def test_every_step_kind_of_the_former_release_is_known(stored_urls: DatabaseUrls) -> None:
     kinds = {kind for (kind,) in await fetch(stored_urls, KINDS_OF_THEN)}
 
     assert kinds <= STEP_KINDS
 
 
-async def test_plans_of_then_have_the_hash_that_people_approved(stored_urls: DatabaseUrls) -> None:
+async def test_plans_of_the_former_release_have_the_hash_that_people_approved(stored_urls: DatabaseUrls) -> None:
     runs = await fetch(stored_urls, "SELECT id, plan, plan_hash FROM chatops.runs ORDER BY id")
 
     assert {id_: hash_of_plan(plan) for id_, plan, _ in runs} == {id_: stored for id_, _, stored in runs}

@@ -28,13 +28,13 @@ def after(span: timedelta) -> datetime:
     return STALE + span
 
 
-def test_it_goes_on_until_a_person_answers() -> None:
+def test_a_drill_continues_until_a_person_answers() -> None:
     assert outcome(FIRED) is None
     assert outcome(replace(FIRED, answered_at=after(40 * SECOND), answered_by="U2")) == "answered"
 
 
 @pytest.mark.parametrize(("late", "over"), [(PATIENCE, False), (PATIENCE + SECOND, True)])
-def test_it_does_not_wait_for_ever(late: timedelta, over: bool) -> None:
+def test_a_drill_ends_after_five_minutes(late: timedelta, over: bool) -> None:
     assert (outcome(replace(FIRED, now=after(late))) is not None) is over
 
 
@@ -78,7 +78,7 @@ def test_without_an_answer_everyone_who_was_not_reached_is_missed() -> None:
     assert found["calls"][0]["why_not"] == "no delivery report yet"
 
 
-def test_clocks_that_differ_give_no_time_before_the_beginning() -> None:
+def test_clock_skew_gives_no_negative_time() -> None:
     assert report(replace(FIRED, told_at=after(-SECOND)), "answered")["told_after_s"] == 0.0
 
 

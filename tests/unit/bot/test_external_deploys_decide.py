@@ -56,11 +56,11 @@ def test_what_was_there_before_anyone_watched_is_none() -> None:
     assert moves == [Remember(Service.API, OLD), Remember(Service.API, COMING)]
 
 
-def test_what_was_seen_is_none() -> None:
+def test_a_known_deployment_is_not_news() -> None:
     assert decide(api(NEW), memory(seen={"new-api"})) == []
 
 
-def test_what_a_run_of_ours_made_is_none() -> None:
+def test_a_deployment_of_our_run_is_not_news() -> None:
     assert decide(api(NEW), memory(ours={"new-api"}, taken={Service.API})) == [Remember(Service.API, NEW)]
 
 
@@ -69,7 +69,7 @@ def test_while_a_run_has_the_service_no_one_can_report_yet() -> None:
     assert decide(api(NEW), memory(taken={Service.INGEST})) == [Join(None, Service.API, NEW)]
 
 
-def test_what_railway_skipped_is_none_and_is_reported_beside_what_took_part() -> None:
+def test_a_skipped_deployment_is_not_news_and_is_listed_beside_the_others() -> None:
     left_out = replace(deployment("new-ingest", sha("b")), status=DeploymentStatus.SKIPPED)
     ingest = {Service.INGEST: replace(state(Service.INGEST), latest=left_out)}
 

@@ -46,5 +46,5 @@ def test_levels_without_a_phone_are_paged_together_with_the_first_that_has_one()
     assert (first_pages([]), pages_due([], MINUTE)) == (0, 0)
 
 
-def test_a_level_that_waits_for_no_time_is_not_paged_for_ever_at_once() -> None:
+def test_levels_without_a_wait_are_not_paged_endlessly_at_once() -> None:
     assert pages_due([level(1, wait=timedelta())], timedelta(seconds=3)) == 4

@@ -15,7 +15,7 @@ INGEST = ServiceState(Service.INGEST, "s", (SERVING,), SERVING, replicas_configu
 SILENT = Unavailable("Railway", "HTTP 500")
 
 
-def test_a_silent_railway_is_taken_by_what_it_reported_last() -> None:
+def test_the_last_known_replicas_count_while_railway_does_not_answer() -> None:
     memory = ReplicaMemory()
     memory.recall({Service.INGEST: INGEST})
 

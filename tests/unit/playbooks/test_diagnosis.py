@@ -232,7 +232,7 @@ def test_the_only_red_finding_without_evidence_of_others_stays_unknown() -> None
     assert "the database has not answered" in told.headline
 
 
-def test_a_bot_that_alone_is_cut_off_does_not_call_the_database_down() -> None:
+def test_a_bot_that_alone_is_cut_off_does_not_report_the_database_as_down() -> None:
     report = seen(replace(STOPPED, health=replace(STOPPED.health, api=HEALTHY.api, intake=HEALTHY.intake), logs=[]))
 
     [diagnosis] = report.diagnosed.diagnoses
@@ -270,7 +270,7 @@ def test_the_advice_fits_the_class_of_the_error(why: str, title: str, command: s
     assert "grants" not in f"{diagnosis.finding}"
 
 
-def test_what_the_api_alone_does_not_reach_is_no_outage_of_the_database() -> None:
+def test_a_database_that_only_the_api_can_t_reach_is_not_down() -> None:
     api = ApiHealth(503, "degraded", "prod", SHA, False, NOW, 9)
 
     [diagnosis] = health.report(replace(HEALTHY, api=api)).diagnoses

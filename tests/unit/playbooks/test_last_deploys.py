@@ -88,7 +88,7 @@ def test_what_railway_skipped_is_none() -> None:
     assert words(INGEST, ingest=[skipped]) == "no deploy of ingest in the last 2 h"
 
 
-def test_it_is_none_of_late_beyond_the_limit() -> None:
+def test_a_deployment_beyond_the_limit_is_not_recent() -> None:
     minutes = LOOK_BACK / timedelta(minutes=1)
 
     assert words(INGEST, ingest=[made("a", "e", minutes=minutes)]).startswith("deploy")

@@ -46,7 +46,7 @@ def test_counts_what_runs_when_railway_does_not_report_what_is_configured() -> N
     assert made(plan(facts(replace(unknown, replicas_configured=None)), [INGEST])).undo == "scale ingest 2"
 
 
-def test_what_is_stopped_already_is_left_alone() -> None:
+def test_a_stopped_worker_is_not_stopped_again() -> None:
     planned = made(plan(facts(stopped(INGEST))))
 
     assert planned.services == {ENFORCEMENT}

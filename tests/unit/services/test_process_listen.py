@@ -66,7 +66,7 @@ def test_a_port_that_is_taken_is_an_error_on_either_family(opened: Listen, monke
 
 
 @pytest.mark.parametrize("address", FAMILIES)
-def test_one_address_is_listened_on_alone(opened: Listen, address: str) -> None:
+def test_the_process_listens_on_the_one_address_that_is_set(opened: Listen, address: str) -> None:
     assert [one.getsockname()[0] for one in opened(0, address)] == [address]
 
 

@@ -206,7 +206,7 @@ def start_run(conn: psycopg.Connection[Any]) -> None:
     )
 
 
-async def test_a_run_at_work_hears_of_it_in_its_thread_and_a_failed_one_lets_it_be_reported(
+async def test_an_alert_during_a_run_goes_into_its_thread_and_is_announced_if_the_run_fails(
     engine: Engine, working: System
 ) -> None:
     with psycopg.connect(engine.urls.superuser, autocommit=True) as conn:

@@ -93,7 +93,7 @@ ACT = """
         ("RedeployDeployment", "no deploy of api in the last 2 h"),
     ],
 )
-async def test_what_a_run_of_ours_made_is_named_as_what_it_is(
+async def test_a_deployment_of_our_run_is_named_as_such(
     engine: Engine, outside: Outside, kind: str, words: str
 ) -> None:
     with psycopg.connect(engine.urls.owner) as conn:

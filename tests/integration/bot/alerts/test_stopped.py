@@ -66,7 +66,7 @@ async def after_six_minutes(engine: Engine, system: System, outside: Outside) ->
 
 
 @pytest.mark.parametrize("status", ["REMOVED", "SUCCESS", "CRASHED"])
-async def test_what_a_run_of_ours_stopped_is_not_paged_when_railway_drops_it(
+async def test_a_service_stopped_by_our_run_is_not_paged_when_railway_drops_it(
     engine: Engine, after_six_minutes: Any, status: str
 ) -> None:
     act(engine, "StopService")
@@ -90,7 +90,7 @@ async def test_what_no_one_stopped_is_paged(after_six_minutes: Any) -> None:
     assert told["deployments.ingest"] is AlertState.FIRING
 
 
-async def test_what_a_person_stopped_in_railway_is_not_paged(after_six_minutes: Any) -> None:
+async def test_a_service_stopped_in_railway_is_not_paged(after_six_minutes: Any) -> None:
     halted = made("SUCCESS", ("STOPPED",), stopped=True)
 
     assert await after_six_minutes({"activeDeployments": [halted], "latestDeployment": halted}) == {}

@@ -192,7 +192,7 @@ async def test_user_is_known_for_an_hour_while_slack_is_silent(
     assert "last read 60 min ago" in str(old.stranger(ANN))
 
 
-async def test_account_that_was_deactivated_counts_no_more_at_the_next_question(
+async def test_a_deactivated_account_loses_its_rights_at_the_next_lookup(
     make_groups: MakeGroups, workspace: Workspace, clock: Clock
 ) -> None:
     groups = make_groups()

@@ -63,7 +63,7 @@ async def test_request_that_no_one_decided_on_ends_and_reports_so(
     assert "EXPIRED" in await books.message(old.id)
 
 
-async def test_a_pager_that_rings_for_an_expired_request_is_reported(
+async def test_a_ringing_pager_is_resolved_when_the_request_expires(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry, fence: Fence, as_bot: Connection
 ) -> None:
     run = await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))

@@ -157,7 +157,7 @@ async def test_without_its_audit_row_nothing_is_shown(world: World, approval_ser
         await nowhere.close()
 
 
-async def test_a_line_that_is_no_more_reports_so(world: World, approval_service: ApprovalService) -> None:
+async def test_a_log_line_that_is_gone_is_reported_as_gone(world: World, approval_service: ApprovalService) -> None:
     *words, key, until = (await the_button(world, approval_service)).split()
 
     with pytest.raises(OperatorError, match="any more"):

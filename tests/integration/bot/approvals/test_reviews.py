@@ -67,7 +67,7 @@ async def test_of_two_reviews_one_counts(approval_service: ApprovalService, stop
     assert (await books.events(stopped.id))[-1] == "run.review.refused"
 
 
-async def test_what_was_approved_waits_for_no_review(
+async def test_an_approved_run_needs_no_review(
     approval_service: ApprovalService, make_plan: MakePlan, as_bot: Connection
 ) -> None:
     await approval_service.file(make_plan(), request(OLIVIA))

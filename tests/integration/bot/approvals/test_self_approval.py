@@ -122,7 +122,7 @@ async def test_the_other_approvers_are_messaged_and_paged(
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_a_pager_that_rings_is_reported_once_a_person_has_decided(
+async def test_a_ringing_pager_is_resolved_once_a_person_has_decided(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, approve: bool
 ) -> None:
     assert incident
@@ -138,7 +138,7 @@ async def test_a_pager_that_rings_is_reported_once_a_person_has_decided(
     assert "needs no approver any more" in over.subject
 
 
-async def test_whom_no_one_has_paged_yet_is_not_paged_after_the_decision(
+async def test_an_approver_not_yet_paged_is_not_paged_after_the_decision(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
 ) -> None:
     assert incident
@@ -152,7 +152,7 @@ async def test_whom_no_one_has_paged_yet_is_not_paged_after_the_decision(
 
 
 @pytest.mark.parametrize("who", [OLIVIA, None])
-async def test_the_approvers_are_called_for_the_one_who_asks_who_may_not_start_it_alone(
+async def test_the_approvers_are_paged_for_a_requester_who_may_not_self_approve(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection, keys: Keys, who: Actor | None
 ) -> None:
     assert incident
@@ -169,7 +169,7 @@ async def test_the_approvers_are_called_for_the_one_who_asks_who_may_not_start_i
     assert "It waits for you" in page.text
 
 
-async def test_no_one_is_called_for_what_needs_no_one(
+async def test_no_approver_is_paged_for_a_change_that_needs_no_approval(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, keys: Keys
 ) -> None:
     assert incident
@@ -318,7 +318,7 @@ async def test_a_veto_at_the_last_moment_counts_or_it_starts(
 
 
 @pytest.mark.parametrize("severity", [IncidentSeverity.SEV3, IncidentSeverity.SEV1])
-async def test_an_incident_of_the_requesters_own_making_lets_no_one_start_alone(
+async def test_an_incident_that_the_requester_opened_permits_no_self_approval(
     make_alone: MakeAlone, make_plan: MakePlan, as_bot: Connection, severity: IncidentSeverity
 ) -> None:
     """An approver opened an incident, filed a change in it and tried to start that without another person."""
@@ -347,7 +347,7 @@ async def test_a_person_elses_acknowledgement_makes_it_an_emergency(
     assert self_approval.incident_id == number
 
 
-async def test_an_incident_that_is_no_emergency_any_more_ends_the_way_alone(
+async def test_self_approval_ends_when_the_incident_is_no_emergency_any_more(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, as_bot: Connection
 ) -> None:
     approval_service, _ = make_alone()

@@ -153,7 +153,7 @@ async def test_member_who_was_removed_cannot_approve_any_more(
     assert "permission to approve" in refused(await approval_service.decide(run.id, ANN, approve=True))
 
 
-async def test_who_was_removed_after_approving_counts_no_more(
+async def test_an_approval_does_not_count_after_the_approver_was_removed(
     approval_service: ApprovalService, make_plan: MakePlan, workspace: Workspace
 ) -> None:
     plan = make_plan(Risk.CRITICAL, playbook="rollback-db")

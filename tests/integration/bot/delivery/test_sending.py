@@ -26,7 +26,7 @@ from tests.wire import Line
 FENCE = Fence("bot-1", 1)  # the locks of the rows are fence enough
 
 
-async def test_pager_rings_once(stage: Stage, phone: Phone) -> None:
+async def test_a_pager_is_notified_once(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
     await stage.pager.tick(FENCE)
@@ -55,7 +55,7 @@ async def test_root_message_reports_who_was_reported(stage: Stage) -> None:
     assert stage.woken, "the sender of messages was woken"
 
 
-async def test_what_did_not_get_through_is_tried_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
+async def test_a_failed_notification_is_sent_again_with_the_same_key(stage: Stage, phone: Phone) -> None:
     phone.answers.append(503)
     await stage.store()
 
@@ -90,7 +90,7 @@ async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Pho
     assert (await stage.read()).state is NotificationState.FAILED
 
 
-async def test_it_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
+async def test_a_notification_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
     phone.is_away = True
     await stage.store()
     await stage.pager.tick(FENCE)
@@ -157,7 +157,7 @@ async def test_cancel_in_the_middle_of_a_call_waits_for_its_outcome(stage: Stage
     assert (await stage.read()).state is NotificationState.SENT
 
 
-async def test_two_senders_ring_once(stage: Stage, phone: Phone) -> None:
+async def test_two_senders_notify_a_pager_once(stage: Stage, phone: Phone) -> None:
     phone.answers.append(0.3)
     await stage.store()
 
@@ -199,7 +199,7 @@ async def test_a_lost_database_leaves_it_to_be_reported_again_with_the_same_key(
     assert first.body == second.body
 
 
-async def test_who_was_frozen_before_it_began_rings_no_one(
+async def test_a_sender_frozen_before_its_request_notifies_no_pager(
     stage: Stage, phone: Phone, mailbox: Mailbox, database_urls: DatabaseUrls
 ) -> None:
     """By then the server may have freed what it held, and a successor rings."""

@@ -106,7 +106,7 @@ async def test_an_api_that_answers_503_leads_to_its_row(world: World, outside: O
     assert Symptom.API_503 in await symptoms(world)
 
 
-async def test_an_api_that_alone_lacks_its_database_is_no_start_that_takes_long(world: World, outside: Outside) -> None:
+async def test_an_api_without_its_database_is_not_reported_as_a_slow_start(world: World, outside: Outside) -> None:
     outside.api_status, outside.health = 503, {"status": "degraded", "db_connected": False}
 
     report = doctor.report(await gather_doctor(world))

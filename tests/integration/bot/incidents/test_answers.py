@@ -219,7 +219,7 @@ async def test_person_at_pagerduty_is_matched_by_their_address(scene: Scene, boo
 
 
 @pytest.mark.parametrize("status", [404, 500])
-async def test_person_whom_pagerduty_does_not_tell_goes_by_their_name_there(
+async def test_a_person_whose_address_pagerduty_withholds_goes_by_their_name_there(
     scene: Scene, books: Books, status: int
 ) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(status, json={}))

@@ -26,7 +26,7 @@ async def until(scene: Scene, books: Books, kind: str, times: int = 1) -> None:
             await asyncio.sleep(min(await scene.escalation.tick(scene.fence), 0.02))
 
 
-async def test_each_level_is_called_until_a_person_answers(scene: Scene, books: Books) -> None:
+async def test_each_level_is_paged_until_a_person_answers(scene: Scene, books: Books) -> None:
     scene.reschedule(schedule(SHORT))
     await open_one(scene)
 
@@ -36,7 +36,7 @@ async def test_each_level_is_called_until_a_person_answers(scene: Scene, books: 
     assert texts[:4] == ["level 1 (ann)", "level 2 (ben)"] * 2
 
 
-async def test_nothing_is_called_before_it_is_due(scene: Scene, books: Books) -> None:
+async def test_no_level_is_paged_before_it_is_due(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
     wait_s = await scene.escalation.tick(scene.fence)
@@ -45,7 +45,7 @@ async def test_nothing_is_called_before_it_is_due(scene: Scene, books: Books) ->
     assert (await books.incident()).pages == 1
 
 
-async def test_the_one_who_does_nothing_is_reminded_then_it_is_open_again_and_the_next_level_is_called(
+async def test_a_silent_owner_is_reminded_then_the_incident_reopens_and_pages_the_next_level(
     scene: Scene, books: Books
 ) -> None:
     scene.reschedule(schedule(silence=SHORT))
@@ -74,7 +74,7 @@ async def test_a_reminder_reaches_the_one_who_has_it_and_is_withdrawn_by_the_ans
     assert [key for key in await books.messages() if "reminder" in key] == []
 
 
-async def test_what_a_person_does_puts_the_reminder_off(scene: Scene, books: Books) -> None:
+async def test_an_action_of_the_owner_postpones_the_reminder(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
@@ -85,7 +85,7 @@ async def test_what_a_person_does_puts_the_reminder_off(scene: Scene, books: Boo
     assert "reminded" not in await books.kinds()
 
 
-async def test_what_calls_no_one_is_reminded_of_once(scene: Scene, books: Books) -> None:
+async def test_an_incident_that_pages_no_one_has_one_reminder(scene: Scene, books: Books) -> None:
     scene.reschedule(schedule(SHORT, silence=SHORT))
     await open_one(scene, IncidentSeverity.SEV3)
 
@@ -109,7 +109,7 @@ async def test_two_that_look_at_the_same_time_call_once(scene: Scene, books: Boo
         assert (await books.incident(number)).pages == 2
 
 
-async def test_a_replica_that_lost_the_lease_calls_no_one(scene: Scene, books: Books) -> None:
+async def test_a_replica_that_lost_the_lease_pages_no_one(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await books.make_due()
 

@@ -56,7 +56,7 @@ async def test_what_only_notifies_opens_nothing(scene: Scene, books: Books) -> N
     assert await books.messages() == {}
 
 
-async def test_another_alert_of_the_same_service_joins_and_calls_no_one_anew(scene: Scene, books: Books) -> None:
+async def test_another_alert_of_the_same_service_joins_and_pages_no_one_again(scene: Scene, books: Books) -> None:
     await scene.alert(FIRED)
     await scene.alert(FIRED, fingerprint="queue.backlog", line="PAGE dev · oldest job waits 20 min")
 
@@ -81,7 +81,7 @@ async def test_an_alert_that_joins_is_reported_in_the_thread_only_to_the_one_who
     assert [text for text in (await books.messages()).values() if text.startswith("also firing")]
 
 
-async def test_an_alert_that_becomes_a_page_opens_one_then(scene: Scene, books: Books) -> None:
+async def test_an_alert_opens_an_incident_when_it_becomes_a_page(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED, severity=Severity.NOTIFY)
     await scene.alert(CHANGED, alert, severity=Severity.PAGE)
 
@@ -186,7 +186,7 @@ async def test_an_alert_that_fires_again_calls_from_the_first_level_on(scene: Sc
     assert await books.notifications() == {"incident:1:page:3:webhook:ann", "incident:1:page:3:email:ann"}
 
 
-async def test_an_alert_that_flaps_calls_no_one_at_once_and_is_called_for_in_time(scene: Scene, books: Books) -> None:
+async def test_a_flapping_alert_pages_later_and_not_at_once(scene: Scene, books: Books) -> None:
     first = await scene.alert(FIRED)
     await scene.alert(RESOLVED, first, line=OVER)
 
@@ -199,7 +199,7 @@ async def test_an_alert_that_flaps_calls_no_one_at_once_and_is_called_for_in_tim
     assert (await books.incident()).pages == 2
 
 
-async def test_a_silenced_alert_calls_no_one_until_its_silence_has_ended(scene: Scene, books: Books) -> None:
+async def test_a_silenced_alert_pages_no_one_until_its_silence_has_ended(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED)
 
     await scene.alert(CHANGED, alert, silenced=True)
@@ -231,7 +231,9 @@ async def test_alerts_that_share_a_message_share_an_incident(scene: Scene, books
     assert "incident:2" not in await books.messages()
 
 
-async def test_an_alert_that_fires_again_calls_no_one_while_a_person_has_it(scene: Scene, books: Books) -> None:
+async def test_an_alert_that_fires_again_pages_no_one_while_the_incident_is_acknowledged(
+    scene: Scene, books: Books
+) -> None:
     first = await scene.alert(FIRED)
     await scene.incident_service.acknowledge(1, request(ANN))
     await scene.alert(RESOLVED, first, line=OVER)

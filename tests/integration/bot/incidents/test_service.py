@@ -119,7 +119,7 @@ async def test_a_call_that_was_sent_reports_that_nothing_is_asked_any_more(scene
     assert "Acknowledge" not in await books.blocks(DIRECT)
 
 
-async def test_a_pager_that_rings_is_reported_who_answers_and_when_it_is_over(scene: Scene, books: Books) -> None:
+async def test_a_ringing_pager_gets_the_acknowledgement_and_the_resolution(scene: Scene, books: Books) -> None:
     await open_one(scene)
     pager, mailbox = "incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"
     for key in (pager, mailbox):
@@ -133,7 +133,7 @@ async def test_a_pager_that_rings_is_reported_who_answers_and_when_it_is_over(sc
     assert await books.notifications("cancelled") == {f"{pager}:acknowledged"}
 
 
-async def test_taking_it_over_is_reported_and_still_having_it_starts_the_reminder_anew(
+async def test_a_takeover_is_reported_and_a_second_acknowledgement_resets_the_reminder(
     scene: Scene, books: Books
 ) -> None:
     await open_one(scene)
@@ -197,7 +197,7 @@ async def test_nothing_brings_it_back(scene: Scene, books: Books) -> None:
     assert await books.incident() == ended
 
 
-async def test_what_is_not_bad_calls_no_one_until_it_is_worse(scene: Scene, books: Books) -> None:
+async def test_a_minor_incident_pages_no_one_until_its_severity_is_raised(scene: Scene, books: Books) -> None:
     await open_one(scene, severity=IncidentSeverity.SEV3)
     assert list(await books.messages()) == ["incident:1"]
 
@@ -328,7 +328,7 @@ async def test_an_incident_that_is_opened_from_a_message_has_it_in_its_timeline(
     assert (await books.events())[0].text == "it was the pool"
 
 
-async def test_a_person_who_stands_in_is_called_by_what_is_opened_from_then_on(scene: Scene, books: Books) -> None:
+async def test_a_substitute_is_paged_for_incidents_opened_after_the_override(scene: Scene, books: Books) -> None:
     level = Level(("primary",), frozenset(Channel), timedelta(hours=1))
     rotation = Rotation("primary", ("ann",), 7, date(2025, 1, 6), clock(9), ZoneInfo("UTC"))
     scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
@@ -472,9 +472,7 @@ async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_lef
         assert [key for key in await books.unsent() if ":page:" in key] == []
 
 
-async def test_of_two_who_take_it_on_in_the_same_instant_one_has_it_and_the_other_took_it_over(
-    scene: Scene, books: Books
-) -> None:
+async def test_of_two_simultaneous_acknowledgements_the_second_takes_over(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
     await asyncio.gather(*[scene.incident_service.acknowledge(1, request(actor)) for actor in (ANN, BEN)])

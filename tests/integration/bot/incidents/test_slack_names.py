@@ -47,7 +47,7 @@ async def test_what_slack_does_not_report_keeps_its_name_and_is_asked_again_soon
     assert (names.of(GROUP), names.of(model.ANN.id)) == (HANDLE, "Ann Keller")
 
 
-async def test_whom_slack_does_not_know_holds_no_other_up(slack: SlackClient) -> None:
+async def test_a_user_unknown_to_slack_delays_no_other(slack: SlackClient) -> None:
     names = SlackNames(slack, ["U0AAAAAAAAA", model.BEN.id])
 
     assert await names.read() == EVERY_S, "it will not know them in a minute either"
@@ -66,7 +66,7 @@ async def test_who_was_asked_for_once_is_known_the_next_time(slack: SlackClient)
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_no_one_reads_an_id_where_people_are_called(scene: Scene, books: Books, names: SlackNames) -> None:
+async def test_pages_show_names_instead_of_ids(scene: Scene, books: Books, names: SlackNames) -> None:
     names.of(GROUP)
     await names.read()
     scene.reschedule(Schedule({}, {}, (Level((GROUP,), frozenset(Channel), LONG),)))

@@ -91,7 +91,9 @@ async def test_once_the_alerts_are_over_the_diagnosis_offers_no_remedy_for_them(
     assert '"actions"' not in await books.blocks(KEY)
 
 
-async def test_it_is_edited_as_parts_arrive(scene: Scene, books: Books, world: World, outside: Outside) -> None:
+async def test_the_diagnosis_is_edited_as_parts_arrive(
+    scene: Scene, books: Books, world: World, outside: Outside
+) -> None:
     """Railway's logs are slow, and the rest does not wait for them."""
     outside.railway_logs_may_answer.clear()
     await open_one(scene)
@@ -123,7 +125,9 @@ async def test_when_it_began_is_in_the_timeline_once(
     assert "began" not in [one.kind for one in others]
 
 
-async def test_they_are_reported_once(scene: Scene, books: Books, triage_summary: TriageSummary) -> None:
+async def test_a_complete_diagnosis_is_not_edited_again(
+    scene: Scene, books: Books, triage_summary: TriageSummary
+) -> None:
     await open_one(scene)
     await triage_summary.tick(scene.fence)
     before = await books.messages()

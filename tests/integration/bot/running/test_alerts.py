@@ -143,7 +143,9 @@ async def test_railway_being_silent_delays_no_page(
     await slack.wait_for(_is_page)
 
 
-async def test_idle_bot_leaves_the_database_alone(start_bot: StartBot, database_urls: DatabaseUrls, crew: Crew) -> None:
+async def test_an_idle_bot_keeps_at_most_five_sessions(
+    start_bot: StartBot, database_urls: DatabaseUrls, crew: Crew
+) -> None:
     crew.hire("ingest-1")
     wiring = (await start_bot(database_urls.bot, **QUICK_BEATS)).wiring
     assert wiring is not None

@@ -162,7 +162,7 @@ async def test_an_incident_reports_nothing_personal_or_secret(
 
 
 @pytest.mark.timeout(240)
-async def test_names_that_people_choose_in_slack_stay_there_and_format_nothing(
+async def test_names_chosen_in_slack_stay_there_and_are_escaped(
     slack: Slack, start: Start, phone: Phone, mailbox: Mailbox
 ) -> None:
     """They are shown in Slack, where everyone sees them anyway; pagers, mails and log lines are read elsewhere."""

@@ -50,7 +50,7 @@ async def stage(database_urls: DatabaseUrls, phone: Phone) -> AsyncIterator[Stag
     await database.close()
 
 
-async def test_monitor_is_called_while_all_is_on_time(stage: Stage, phone: Phone) -> None:
+async def test_the_monitor_is_pinged_while_every_checkpoint_is_fresh(stage: Stage, phone: Phone) -> None:
     stage.seen()
     stage.sent()
     await stage.switch.tick(FENCE)
@@ -94,7 +94,7 @@ async def test_page_that_slack_does_not_take_keeps_it_back(
     assert len(phone.rings) == calls
 
 
-async def test_monitor_is_not_called_without_a_database(phone: Phone) -> None:
+async def test_the_monitor_is_not_pinged_without_a_database(phone: Phone) -> None:
     database = Database.connect_lazily(
         Secret("postgresql://nobody@127.0.0.1:9/none"), application_name="test", timeout_s=60.0
     )

@@ -175,7 +175,7 @@ async def test_bare_command_lists_what_waits_for_the_one_who_could_decide(slack:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_is_approved_on_the_home_tab_waits_there_no_more(slack: Slack, file: File) -> None:
+async def test_an_approval_on_the_home_tab_removes_the_request_from_it(slack: Slack, file: File) -> None:
     await file(HIGH)
     ann = acting_as(slack.workspace, model.ANN.id)
     ann.open_home()

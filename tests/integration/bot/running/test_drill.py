@@ -149,7 +149,7 @@ async def test_one_drill_at_a_time_and_only_by_who_may(
     assert await cur.fetchone() == (1,)
 
 
-async def test_drill_alone_starts_nothing(start_ready: StartReady, slack: Slack, as_bot: Connection) -> None:
+async def test_drill_without_start_starts_nothing(start_ready: StartReady, slack: Slack, as_bot: Connection) -> None:
     await start_ready()
     await slack.type("/dragonfly drill")
 

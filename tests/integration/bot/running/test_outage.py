@@ -87,7 +87,7 @@ async def test_last_leader_reports_in_slack_and_by_phone(
     assert ring.body["subject"].startswith("PAGE dev · the bot can't reach the database")
 
 
-async def test_a_pager_that_rings_is_reported_when_it_is_back(
+async def test_a_ringing_pager_is_resolved_when_the_database_is_back(
     start: StartBot, slack: Slack, line: Line, phone: Phone
 ) -> None:
     await lead(await start())
@@ -326,7 +326,7 @@ async def test_next_outage_is_a_message_of_its_own(start: StartBot, slack: Slack
     assert len(told(slack)) == 2
 
 
-async def test_bot_that_alone_is_blind_rings_no_one(
+async def test_a_bot_that_alone_lost_the_database_notifies_no_pager(
     start: StartBot, slack: Slack, line: Line, phone: Phone, outside: Outside
 ) -> None:
     outside.health, outside.api_status = {}, 200

@@ -177,7 +177,7 @@ async def test_pages_go_first(stage: Stage, slack: Slack) -> None:
     assert [message.text for message in slack.seen()] == ["page", "note"]
 
 
-async def test_page_waits_for_no_edit_that_slack_refuses(stage: Stage, slack: Slack) -> None:
+async def test_a_page_does_not_wait_for_an_edit_that_slack_refuses(stage: Stage, slack: Slack) -> None:
     for number in range(2):
         await stage.store("before", key=f"m{number}", priority=PAGE)
     await stage.settle()
@@ -194,7 +194,7 @@ async def test_page_waits_for_no_edit_that_slack_refuses(stage: Stage, slack: Sl
     assert len(slack.workspace.calls_of("chat.update")) == 1, "once refused, it is not asked again before its time"
 
 
-async def test_page_waits_for_no_edit_that_slack_is_slow_to_answer(stage: Stage, slack: Slack) -> None:
+async def test_a_page_does_not_wait_for_an_edit_that_slack_answers_slowly(stage: Stage, slack: Slack) -> None:
     await stage.store("before", key="m1")
     await stage.settle()
     stage.client = slow = SlackClient(
@@ -225,7 +225,7 @@ async def test_page_that_slack_refuses_goes_before_all_notes(stage: Stage, slack
     assert [message.text for message in slack.seen()] == ["PAGE", "note"]
 
 
-async def test_what_cannot_be_sent_hides_nothing_that_can(stage: Stage, slack: Slack) -> None:
+async def test_a_message_that_can_t_be_sent_does_not_block_the_others(stage: Stage, slack: Slack) -> None:
     for number in range(25):
         await stage.store("lost", key=f"m{number}", channel="no-such-channel", priority=5)
     await stage.store("found", key="last")
@@ -300,7 +300,7 @@ async def test_reply_waits_for_its_thread(stage: Stage, slack: Slack) -> None:
     assert reply.thread_ts == parent.ts
 
 
-async def test_deleted_message_is_posted_anew(stage: Stage, slack: Slack) -> None:
+async def test_a_deleted_message_is_posted_again(stage: Stage, slack: Slack) -> None:
     await stage.store("one")
     await stage.settle()
     [message] = slack.seen()
@@ -312,9 +312,7 @@ async def test_deleted_message_is_posted_anew(stage: Stage, slack: Slack) -> Non
     assert [message.text for message in slack.seen()] == ["two"]
 
 
-async def test_replies_after_their_message_was_deleted_are_below_the_one_posted_anew(
-    stage: Stage, slack: Slack
-) -> None:
+async def test_replies_go_below_the_message_that_replaced_a_deleted_one(stage: Stage, slack: Slack) -> None:
     await stage.store("root", key="m1", priority=PAGE)
     await stage.settle()
     [root] = slack.seen()
@@ -333,7 +331,7 @@ async def test_replies_after_their_message_was_deleted_are_below_the_one_posted_
     assert sorted(reply.text for reply in replies) == ["reply 0", "reply 1", "reply 2"]
 
 
-async def test_deleted_message_with_an_edit_and_replies_is_posted_anew_once(stage: Stage, slack: Slack) -> None:
+async def test_a_deleted_message_with_an_edit_and_replies_is_posted_again_once(stage: Stage, slack: Slack) -> None:
     await stage.store("one", key="m1", priority=PAGE)
     await stage.settle()
     slack.workspace.messages.remove(slack.seen()[0])

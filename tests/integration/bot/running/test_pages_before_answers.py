@@ -69,7 +69,7 @@ async def test_one_person_cannot_fill_the_channel_and_a_page_gets_through(bot: B
     assert all(message.visible_to == model.OTTO.id for message in noted)
 
 
-async def test_a_page_waits_for_no_session_that_questions_and_facts_have(
+async def test_a_page_gets_a_database_session_while_commands_hold_the_others(
     bot: Bot, slack: Slack, database_urls: DatabaseUrls, as_owner: Connection
 ) -> None:
     """Whatever reads the queue waits for a lock, so questions and the leader hold their sessions until the end."""

@@ -96,7 +96,7 @@ async def until_deployments_are_known(database_urls: DatabaseUrls) -> None:
 
 
 @pytest.mark.parametrize("has_notices", [True, False])
-async def test_where_no_notices_arrive_the_process_that_was_called_wakes_itself(
+async def test_a_process_wakes_itself_on_a_webhook_where_no_notices_arrive(
     database_urls: DatabaseUrls, *, has_notices: bool
 ) -> None:
     database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=PATIENCE_S)

@@ -73,7 +73,7 @@ def count_named(slack: Slack, why: str = "the channel is archived") -> int:
 
 @pytest.mark.parametrize("code", ["invalid_blocks", "msg_too_long", "metadata_too_large"])
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
-async def test_what_is_refused_for_what_it_reports_is_plain_text_at_once(
+async def test_a_message_refused_for_its_content_is_sent_as_plain_text_at_once(
     stage: Stage, slack: Slack, method: str, code: str
 ) -> None:
     if method == "chat.update":
@@ -99,7 +99,7 @@ async def test_thirty_that_are_refused_hold_up_no_good_page(stage: Stage, slack:
     assert await oldest_page_s(stage) == 0.0
 
 
-async def test_what_fails_again_and_again_is_tried_after_what_was_never_tried(stage: Stage, slack: Slack) -> None:
+async def test_a_message_that_keeps_failing_is_tried_after_new_ones(stage: Stage, slack: Slack) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=20)
     for number in range(20):
         await stage.store("failing", key=f"f{number}", priority=PAGE, channel=model.GENERAL_ID)
@@ -142,7 +142,7 @@ async def test_a_note_whose_channel_is_archived_is_for_no_one_else(stage: Stage,
     assert [message.key for message in await refused(stage)] == ["m1"]
 
 
-async def test_pagers_ring_when_a_page_reaches_no_one_in_slack(stage: Stage, slack: Slack) -> None:
+async def test_pagers_are_notified_when_a_page_reaches_no_one_in_slack(stage: Stage, slack: Slack) -> None:
     tell(stage, "U0NOBODY", pagers=[(channels.Channel.WEBHOOK, "default")])
     home(slack).is_archived = True
     await stage.store("wake up", priority=PAGE)
@@ -194,7 +194,7 @@ async def test_what_is_refused_because_of_the_token_stays_in_the_queue(stage: St
     assert [message.text for message in slack.seen()] == ["wake up"]
 
 
-async def test_a_channel_made_anew_under_its_name_gets_pages_replies_and_old_messages(
+async def test_a_channel_recreated_under_its_name_gets_pages_replies_and_old_messages(
     stage: Stage, slack: Slack
 ) -> None:
     await stage.store("root", key="root")
@@ -239,7 +239,7 @@ async def test_an_archived_channel_is_named_everywhere_and_caught_up_when_it_is_
     await until(lambda: wiring.channel.problem is None)  # the sender may be faster than the look at the channel
 
 
-async def test_a_channel_that_another_company_reads_gets_nothing_until_it_is_ours_alone(
+async def test_a_channel_shared_with_another_company_gets_nothing_until_it_is_unshared(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     bot: Bot = await start_bot(database_urls.bot, DRAGONFLY_APPROVERS=model.ANN.id)

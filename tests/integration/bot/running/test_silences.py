@@ -74,7 +74,7 @@ async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, aler
     assert "silenced by" in str(root.blocks)
 
 
-async def test_it_ends_when_the_worker_is_back_and_its_owner_hears_of_it(
+async def test_a_silence_ends_when_the_worker_is_back_and_its_owner_is_notified(
     slack: Slack, alert: Message, crew: Crew
 ) -> None:
     await silence(slack, alert)

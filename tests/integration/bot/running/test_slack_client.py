@@ -80,7 +80,7 @@ async def test_message_is_found_by_its_key(client: SlackClient) -> None:
 
 
 @pytest.mark.parametrize("is_connected", [False, True])
-async def test_what_does_not_leave_in_time_never_leaves(slack: Slack, is_connected: bool) -> None:
+async def test_a_post_that_misses_its_deadline_is_never_sent(slack: Slack, is_connected: bool) -> None:
     """A process that was frozen between its intent and the call."""
     client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", timeout_s=5.0)
     if is_connected:

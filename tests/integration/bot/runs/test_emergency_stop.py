@@ -98,7 +98,7 @@ async def test_workers_stop_without_the_database_and_the_journal_follows(
     assert await bench.sql(shown) == [(f"run:{run_id}", notice.ts)]
 
 
-async def test_channel_hears_at_once_who_stops_what_and_why_and_then_how_it_went(
+async def test_the_channel_is_notified_who_stops_what_and_why_and_of_the_outcome(
     bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     line.cut()

@@ -283,7 +283,7 @@ async def test_database_away_in_the_middle(make_bench: MakeBench, database_urls:
         await bench.database.close()
 
 
-async def test_run_of_a_newer_version_is_left_alone(bench: Bench) -> None:
+async def test_a_run_of_a_newer_version_is_not_executed(bench: Bench) -> None:
     run_id = await bench.file_command("scale", service="ingest", to="2")
     await bench.sql("ALTER TABLE chatops.runs DISABLE TRIGGER USER")
     await bench.sql("UPDATE chatops.runs SET kinds = kinds || '{TeleportService}' WHERE id = %s", run_id)

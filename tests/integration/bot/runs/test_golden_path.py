@@ -176,7 +176,7 @@ async def test_the_file_goes_all_the_way_and_leaves_nothing(bench: Bench, upload
 
 
 @pytest.mark.usefixtures("worker")
-async def test_what_is_kept_is_taken_away_by_cleaning(bench: Bench) -> None:
+async def test_a_kept_sample_is_removed_by_clean(bench: Bench) -> None:
     bench.start_runner()
     kept, _ = await bench.ended(await bench.file_command("golden-path", keep="yes"))
     left = await bench.sql(BATCHES)
@@ -223,7 +223,7 @@ async def test_a_cancelled_run_takes_its_batch_away_too(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("idle_worker")
-async def test_a_batch_that_lost_its_mark_is_left_alone(bench: Bench) -> None:
+async def test_a_batch_without_its_golden_path_mark_is_not_deleted(bench: Bench) -> None:
     """As an API that does not know the mark would store it."""
     bench.start_runner()
     run_id = await bench.file_command("golden-path")

@@ -19,7 +19,7 @@ BATCH = "00000000-0000-4000-8000-000000000000"
 FILE = {"file": ("a.csv", b"Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n1,2,3,4,5,6\n")}
 
 
-def test_a_sender_hears_of_it_within_10_s() -> None:
+def test_a_sender_gets_an_error_within_10_s() -> None:
     assert uploads.START_S + uploads.ANSWER_S < 10
     assert uploads.NOTE_TIMEOUT_S < 10
 

@@ -19,7 +19,7 @@ async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
     return await (await conn.execute(query.encode())).fetchall()
 
 
-async def test_stores_what_is_reckoned_for_today(
+async def test_stores_the_assessment_of_today(
     database: Database, as_owner: Connection, store_batch: StoreBatch
 ) -> None:
     batch_id = await store_batch({"case_number": "A", "judgment_amount": "12345.67", "is_consumer_debt": True})
@@ -110,7 +110,7 @@ async def test_a_payment_changes_the_figures_of_its_judgment_only(
     ]
 
 
-async def test_every_page_of_a_large_batch_is_reckoned(
+async def test_every_page_of_a_large_batch_is_assessed(
     database: Database, as_owner: Connection, store_batch: StoreBatch
 ) -> None:
     batch_id = await store_batch()
@@ -130,7 +130,7 @@ async def test_every_page_of_a_large_batch_is_reckoned(
     ]
 
 
-async def test_a_batch_of_the_golden_path_is_left_alone(
+async def test_a_batch_of_the_golden_path_is_not_assessed(
     database: Database, as_owner: Connection, store_batch: StoreBatch
 ) -> None:
     batch_id = await store_batch({})

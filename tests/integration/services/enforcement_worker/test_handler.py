@@ -50,7 +50,7 @@ async def assessed(database: Database, store_batch: StoreBatch) -> None:
 
 
 @pytest.mark.usefixtures("assessed")
-async def test_what_is_due_is_reckoned_for_today_and_not_due_any_more(database: Database, as_owner: Connection) -> None:
+async def test_a_due_judgment_is_assessed_for_today_and_no_longer_due(database: Database, as_owner: Connection) -> None:
     await as_owner.execute(MAKE_DUE.encode())
 
     result = await review_due(review_job(), database)

@@ -242,7 +242,9 @@ async def test_a_repeated_job_has_what_is_left_of_its_budget(
     assert Decimal(again["cost_usd"]) + 3 * Decimal("0.00012") <= Decimal("0.00110")
 
 
-async def test_no_more_are_asked_at_once_than_allowed(run: Run, store_batch: StoreBatch, server: OpenAIServer) -> None:
+async def test_concurrent_requests_stay_within_the_limit(
+    run: Run, store_batch: StoreBatch, server: OpenAIServer
+) -> None:
     server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), after_s=0.05)
 
     result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=3)

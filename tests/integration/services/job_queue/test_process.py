@@ -342,7 +342,7 @@ async def test_hands_back_a_claim_whose_answer_was_lost(
     await worker.line_with(f"update_job_status: job {job_id} -> completed")
 
 
-async def test_leaves_a_job_alone_that_was_taken_from_it(spawn: Spawn, database_urls: DatabaseUrls) -> None:
+async def test_does_not_settle_a_job_that_was_taken_from_it(spawn: Spawn, database_urls: DatabaseUrls) -> None:
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
         await conn.execute("LOCK TABLE public.judgments IN ACCESS EXCLUSIVE MODE")
         worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app)

@@ -145,7 +145,7 @@ async def test_a_job_whose_claim_has_yet_to_be_answered_is_not_handed_back(
     assert sorted(jobs.begun) == sorted([(first, 1), (second, 1), (third, 1)])
 
 
-async def test_an_outcome_whose_answer_is_lost_is_kept_and_what_was_claimed_with_it_is_begun_anew(
+async def test_an_outcome_whose_answer_is_lost_is_kept_and_the_job_claimed_with_it_starts_again(
     work: Work, line: Line, jobs: Jobs, as_app: Connection, eventually: Eventually
 ) -> None:
     async with work():

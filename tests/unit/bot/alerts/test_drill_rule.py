@@ -40,7 +40,7 @@ def test_it_is_a_page_of_no_service_at_once_and_reports_drill() -> None:
     assert signal.finding.title == "DRILL 7: a simulated worker, ingest is down (0 of 1)"
 
 
-def test_it_is_fine_once_it_is_over() -> None:
+def test_a_drill_alert_is_fine_once_the_drill_is_over() -> None:
     [signal] = rule.evaluate(seen(WAIT, replace(DRILL, ended_at=STALE, report={})), RULES)
 
     assert not signal.is_trouble

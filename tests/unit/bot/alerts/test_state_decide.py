@@ -33,7 +33,7 @@ def test_problem_that_may_pass_is_only_remembered() -> None:
 
 
 @pytest.mark.parametrize(("since_s", "is_told"), [(59, False), (60, True)])
-def test_it_is_reported_once_it_has_lasted(since_s: float, is_told: bool) -> None:
+def test_an_alert_is_announced_once_it_has_lasted(since_s: float, is_told: bool) -> None:
     moves = decide([signal(wait_s=60)], [alert(PENDING, since_s=since_s)], around())
 
     assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
@@ -45,7 +45,7 @@ def test_what_passes_untold_is_forgotten() -> None:
     assert (move.after, move.change, move.decision) == (None, None, "passed")
 
 
-def test_what_fires_is_reported_once() -> None:
+def test_a_firing_alert_is_announced_once() -> None:
     assert decide([signal()], [alert()], around()) == []
 
 
@@ -57,7 +57,7 @@ def test_what_no_one_can_see_changes_nothing() -> None:
     assert decide([unknown], [alert(PENDING)], around()) == []
 
 
-def test_it_is_over_when_it_is_fine() -> None:
+def test_an_alert_clears_when_its_finding_is_fine() -> None:
     move = only(decide([fine()], [alert()], around()))
 
     assert (move.alert.state, move.alert.resolved_at, move.change) == (RESOLVED, NOW, AlertChange.RESOLVED)
@@ -82,7 +82,7 @@ def test_a_page_stays_one_until_it_is_over() -> None:
 
 
 @pytest.mark.parametrize("severity", list(Severity))
-def test_what_goes_on_firing_is_reported_again_after_a_while(severity: Severity) -> None:
+def test_an_alert_that_keeps_firing_is_announced_again_after_a_while(severity: Severity) -> None:
     after_s = TELLING.repeat_after(severity).total_seconds()
     firing = alert(since_s=after_s, severity=severity)
 
@@ -93,7 +93,7 @@ def test_what_goes_on_firing_is_reported_again_after_a_while(severity: Severity)
 # Coming back
 
 
-def test_what_comes_back_soon_goes_on_in_its_message() -> None:
+def test_an_alert_that_fires_again_soon_continues_in_its_message() -> None:
     over = alert(RESOLVED, since_s=600, resolved_at=ago(TELLING.again_within_s))
 
     move = only(decide([signal()], [over], around()))
@@ -102,7 +102,7 @@ def test_what_comes_back_soon_goes_on_in_its_message() -> None:
     assert move.notice == "Firing again: ingest is down (0 of 1)"
 
 
-def test_what_comes_back_late_is_reported_anew() -> None:
+def test_an_alert_that_fires_again_late_gets_a_new_message() -> None:
     over = alert(RESOLVED, since_s=9000, resolved_at=ago(TELLING.again_within_s + 1))
 
     move = only(decide([signal()], [over], around()))
@@ -116,7 +116,7 @@ def test_a_message_is_not_continued_for_more_than_a_day() -> None:
     assert only(decide([signal()], [over], around())).before is None
 
 
-def test_what_came_back_is_over_only_after_it_was_fine_for_long() -> None:
+def test_a_repeated_alert_clears_only_after_a_longer_time() -> None:
     back = alert(fires=2)
     calm = only(decide([fine()], [back], around())).alert
     assert (calm.state, calm.fine_since) == (FIRING, NOW)
@@ -126,7 +126,7 @@ def test_what_came_back_is_over_only_after_it_was_fine_for_long() -> None:
     assert only(decide([fine()], [calm], around(then))).change is AlertChange.RESOLVED
 
 
-def test_what_is_bad_again_while_it_is_watched_reports_no_one() -> None:
+def test_an_alert_that_fires_again_while_it_is_watched_notifies_no_one() -> None:
     move = only(decide([signal()], [alert(fires=2, fine_since=ago(60))], around()))
 
     assert (move.alert.fine_since, move.change, move.notice) == (None, AlertChange.CHANGED, "")
@@ -161,7 +161,7 @@ def test_a_silence_of_something_else_holds_nothing() -> None:
     assert only(decide([signal()], [], around(silences=[silence("api")]))).change is AlertChange.FIRED
 
 
-def test_it_is_reported_when_the_silence_has_ended() -> None:
+def test_a_silenced_alert_is_announced_when_the_silence_has_ended() -> None:
     held = alert(PENDING, held="silence 5: we know")
 
     assert only(decide([signal()], [held], around())).change is AlertChange.FIRED
@@ -184,7 +184,7 @@ def test_what_is_silenced_is_not_repeated() -> None:
     assert decide([signal()], [quiet], around(silences=[silence()])) == []
 
 
-def test_what_ends_while_it_is_silenced_reports_so_in_its_thread() -> None:
+def test_an_alert_that_clears_while_silenced_notes_it_in_its_thread() -> None:
     quiet = alert(held="silence 5: we know")
 
     move = only(decide([fine()], [quiet], around(silences=[silence()])))
@@ -317,7 +317,7 @@ def test_nothing_open_sets_no_time() -> None:
 WORKING = WorkingRun(1, frozenset({Service.INGEST}), "run:1")
 
 
-def test_a_run_s_thread_hears_of_a_new_outage() -> None:
+def test_a_new_outage_is_posted_in_the_thread_of_the_run() -> None:
     move = only(decide([signal()], [], around(runs=[WORKING])))
 
     assert move.notice.startswith("ingest is down (0 of 1): announced in this thread only while the run is in progress")
@@ -347,7 +347,7 @@ def test_a_run_s_thread_does_not_hear_of_the_rest_of_an_outage_whose_alert_has_j
         {"fingerprint": "crash_loop.ingest", "state": AlertState.PENDING},
     ],
 )
-def test_a_run_s_thread_hears_of_an_outage_that_no_alert_of_its_service_announced(other: dict[str, Any]) -> None:
+def test_an_unannounced_outage_is_posted_in_the_thread_of_the_run(other: dict[str, Any]) -> None:
     crash = alert(rule="crash_loop", **other)
 
     [move] = [one for one in decide([signal()], [crash], around(runs=[WORKING])) if one.alert.rule == "heartbeats"]

@@ -34,7 +34,7 @@ def test_the_first_look_after_a_start_is_one_digest() -> None:
 @pytest.mark.parametrize(
     ("begun_s", "key"), [(TELLING.group_within_s - 1, "alert:7"), (TELLING.group_within_s, "alert:8")]
 )
-def test_what_begins_soon_after_joins_the_message(begun_s: float, key: str) -> None:
+def test_an_alert_that_begins_soon_after_joins_the_message(begun_s: float, key: str) -> None:
     assert share(fired(8, subject="enforcement"), known=(alert(fired_at=ago(begun_s)),)) == {8: key}
 
 

@@ -34,18 +34,18 @@ def test_its_owner_is_reminded_once_and_never_of_a_short_one() -> None:
     assert ends(silence(left_s=60, created_at=NOW)) == []
 
 
-def test_it_ends_when_what_it_is_about_is_over() -> None:
+def test_a_silence_ends_with_its_alert() -> None:
     [ending] = ends(silence(), is_fine=True)
 
     assert isinstance(ending, SilenceEnd)
     assert ending.outcome == "resolved"
 
 
-def test_one_made_in_advance_lasts_whatever_comes_and_goes() -> None:
+def test_a_silence_made_in_advance_lasts_to_its_end() -> None:
     assert ends(silence(in_advance=True), is_fine=True) == []
 
 
-def test_it_lasts_while_something_else_that_it_covers_is_open() -> None:
+def test_a_silence_lasts_while_another_alert_that_it_covers_is_open() -> None:
     other = alert(AlertState.PENDING, id=8, fingerprint="workers.ingest", rule="workers", held="x")
     circumstances = around(silences=[silence()])
     known = [QUIET, other]

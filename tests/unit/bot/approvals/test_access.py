@@ -189,7 +189,7 @@ def test_old_members_count_with_their_age_shown(ann: Person, rollback: Target, p
     assert verdict.notes == ("Slack does not answer: members of <!subteam^S0APPROVERS> as of 60 min ago",)
 
 
-def test_members_older_than_an_hour_count_no_more(
+def test_members_read_more_than_an_hour_ago_do_not_count(
     ann: Person, rollback: Target, policy: Policy, people: People
 ) -> None:
     sentence = refused(Right.APPROVE, ann, rollback, policy, aged(people, MAX_AGE + timedelta(seconds=1)))

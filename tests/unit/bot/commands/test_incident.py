@@ -73,7 +73,7 @@ def test_verbs_of_two_words_are_found_as_people_type_them(line: str) -> None:
         ("page payments have stopped", "incident open", ("payments", "have", "stopped")),
     ],
 )
-def test_the_verbs_of_incidents_stand_alone(typed: str, verb: str, rest: tuple[str, ...]) -> None:
+def test_the_verbs_of_incidents_need_no_incident_prefix(typed: str, verb: str, rest: tuple[str, ...]) -> None:
     assert find(typed.split()) == (REGISTRY[verb], rest)
 
 

@@ -34,7 +34,7 @@ def answer(facts: Facts, known: KnownOverrides | None = None) -> Answer:
     return oncall_answer(facts, check(facts), known or KnownOverrides(()))
 
 
-def test_the_first_line_names_who_is_called_first_and_until_when() -> None:
+def test_the_first_line_names_who_is_paged_first_and_until_when() -> None:
     told = answer(Facts(SCHEDULE, [], NOW))
 
     first, second = told.text.splitlines()
@@ -80,7 +80,7 @@ def test_what_was_never_read_is_unknown() -> None:
     assert "overrides are unknown (connection refused)" in note
 
 
-def test_without_a_file_people_learn_whom_incidents_call() -> None:
+def test_without_an_on_call_file_the_answer_names_who_is_paged() -> None:
     told = answer(Facts(None, [], NOW))
 
     assert told.status is Status.WARN

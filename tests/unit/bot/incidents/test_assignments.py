@@ -41,7 +41,7 @@ def asked(one: Incident, user_id: str, *groups: str) -> list[Asked]:
         (7, 1, {"ben", "ann", "olivia"}),
     ],
 )
-def test_who_was_called_so_far_is_being_paged(pages: int, next_level: int, paged: set[str]) -> None:
+def test_the_paged_levels_are_asked_to_acknowledge(pages: int, next_level: int, paged: set[str]) -> None:
     one = incident(chain=CHAIN, pages=pages, next_level=next_level)
 
     people = {"ben": asked(one, BEN.user_id), "ann": asked(one, ANN.user_id), "olivia": asked(one, "U9", "S0APPROVERS")}

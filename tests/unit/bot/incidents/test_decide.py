@@ -68,7 +68,7 @@ def test_every_combination_has_its_move(
     assert decide(one, CHAIN, NOW) == expected
 
 
-def test_whom_to_call_goes_round() -> None:
+def test_levels_are_paged_again_after_the_last() -> None:
     calls = [next_call(incident(pages=n, next_level=n), CHAIN) for n in range(4)]
 
     assert [(call.number, call.index) for call in calls if call] == [(1, 0), (2, 1), (3, 0), (4, 1)]
@@ -115,7 +115,7 @@ def live(one: Incident, until: datetime, *, acknowledge_at: datetime | None = No
         one = apply(one, move, now)
 
 
-def test_until_a_person_answers_each_level_is_called_after_its_own_wait() -> None:
+def test_each_level_is_paged_after_its_own_wait_until_a_person_answers() -> None:
     opened = incident(pages=0, next_level=0)
 
     assert live(opened, NOW + timedelta(minutes=31)) == [
@@ -127,7 +127,7 @@ def test_until_a_person_answers_each_level_is_called_after_its_own_wait() -> Non
     ]
 
 
-def test_the_one_who_falls_silent_is_reminded_then_the_next_level_is_called() -> None:
+def test_a_silent_owner_is_reminded_before_the_next_level_is_paged() -> None:
     opened = incident(pages=0, next_level=0)
 
     assert live(opened, NOW + timedelta(minutes=50), acknowledge_at=NOW + timedelta(minutes=2)) == [
@@ -138,7 +138,7 @@ def test_the_one_who_falls_silent_is_reminded_then_the_next_level_is_called() ->
     ]
 
 
-def test_what_calls_no_one_is_reminded_of_once() -> None:
+def test_an_incident_that_pages_no_one_has_one_reminder() -> None:
     quiet = incident(pages=0, next_level=0, severity=IncidentSeverity.SEV3)
 
     assert live(quiet, NOW + timedelta(days=3)) == [(0, "Remind")]
@@ -192,7 +192,7 @@ def test_of_two_the_cause_comes_before_the_service_and_the_older_before_the_newe
     assert joined("queue.backlog", Service.INGEST, older, newer) == 5
 
 
-def test_people_are_called_for_what_is_bad_and_not_over() -> None:
+def test_people_are_paged_for_severe_incidents_that_are_not_cleared() -> None:
     assert calls_people(incident())
     assert calls_people(acknowledged(acknowledged_by=ANN))
     assert not calls_people(incident(cleared_at=NOW))

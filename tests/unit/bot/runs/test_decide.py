@@ -74,9 +74,7 @@ def test_next_is_the_first_step_that_is_not_fine(states: list[StepState], move: 
         ([DONE, DONE, DONE, DONE], False, RunState.SUCCEEDED),
     ],
 )
-def test_what_a_run_brought_is_taken_away_before_it_ends(
-    states: list[StepState], cancel: bool, move: RunState | int
-) -> None:
+def test_a_sample_is_removed_before_its_run_ends(states: list[StepState], cancel: bool, move: RunState | int) -> None:
     steps = [*journal(*states[:-1]), replace(journal(states[-1])[0], step=encode_step(RemoveSample(None)))]
 
     assert next_move(steps, planned=len(steps), cancel=cancel) == (steps[move] if isinstance(move, int) else move)
@@ -102,7 +100,7 @@ def sql_failed(then: StepState, *instead: StepState) -> list[RunStep]:
     return [RunStep(1, n, kinds[n], state, None, None, None, None, None) for n, state in enumerate(states)]
 
 
-def test_what_failed_and_changed_nothing_falls_back_once() -> None:
+def test_a_step_that_failed_without_a_change_falls_back_once() -> None:
     steps = sql_failed(PENDING)
 
     move = next_move(steps, planned=3, cancel=False)
@@ -122,9 +120,7 @@ def test_what_failed_and_changed_nothing_falls_back_once() -> None:
         ([DONE, StepState.UNKNOWN], RunState.UNKNOWN),
     ],
 )
-def test_what_is_done_instead_goes_on_and_the_run_has_failed_all_the_same(
-    instead: list[StepState], move: RunState | int
-) -> None:
+def test_a_fallback_continues_and_the_run_still_fails(instead: list[StepState], move: RunState | int) -> None:
     steps = sql_failed(StepState.SKIPPED, *instead)
 
     assert next_move(steps, planned=3, cancel=False) == (steps[move] if isinstance(move, int) else move)

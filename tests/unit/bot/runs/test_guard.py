@@ -69,7 +69,7 @@ def test_beat_from_before_the_soak_proves_nothing_of_it() -> None:
     assert find_silent(replace(short, beats=[beat(ago=timedelta(seconds=20)), beat()])) is None
 
 
-def test_soak_of_what_does_not_beat_waits_for_no_beat() -> None:
+def test_the_soak_of_an_api_waits_for_no_heartbeat() -> None:
     assert find_silent(replace(FINE, beats=[], expected=None)) is None
 
 
@@ -78,7 +78,7 @@ def test_service_that_does_not_beat_is_not_missed() -> None:
 
 
 @pytest.mark.parametrize(("waiting_s", "is_breach"), [(9.9, False), (10.0, True), (90.0, True), (91.0, False)])
-def test_lock_that_began_to_wait_since_then_is_a_breach(waiting_s: float, is_breach: bool) -> None:
+def test_a_lock_that_waits_for_10_s_and_began_during_the_soak_is_a_breach(waiting_s: float, is_breach: bool) -> None:
     assert (find_breach(replace(FINE, locks=[lock(waiting_s)])) is not None) is is_breach
 
 

@@ -94,7 +94,7 @@ def test_who_writes_a_cause_sees_what_is_taken_out_before_it_is_kept() -> None:
     assert list(violations(again, surface="modal", method="views.update")) == []
 
 
-def test_what_was_seen_once_is_kept_and_what_differs_is_shown_anew() -> None:
+def test_words_that_are_masked_are_shown_before_they_are_stored_and_again_when_they_change() -> None:
     first = view_to_look_at(*resolving("the plaintiff Jane Roe owes $12"))
     assert first is not None
     seen = json.loads(first["private_metadata"])

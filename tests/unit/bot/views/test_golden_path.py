@@ -90,7 +90,7 @@ def test_the_report_is_laid_out_as_the_runbook_s() -> None:
         (RunState.SUCCEEDED, StepState.NOT_PROVED, "UNPROVED"),
     ],
 )
-def test_what_did_not_pass_is_not_called_a_pass(state: RunState, step: StepState, overall: str) -> None:
+def test_a_failed_step_is_not_shown_as_a_pass(state: RunState, step: StepState, overall: str) -> None:
     steps = [*RUNBOOK[:2], ended(STEPS[2], "the batch failed", TIMES_MS[2], step), waiting(STEPS[3], StepState.SKIPPED)]
 
     report = "\n".join(report_lines(mission(state), steps))

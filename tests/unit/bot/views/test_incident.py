@@ -95,7 +95,7 @@ def test_a_cause_that_repeats_the_first_line_gives_its_place_to_what_the_alert_k
     assert message(one, [alert(line=FULL)])[1][1]["text"]["text"].startswith("last beat 11:55 UTC, worker dead")
 
 
-def test_who_was_reported_outside_slack_stands_with_whom_is_called() -> None:
+def test_notifications_outside_slack_are_listed_with_the_paged_people() -> None:
     sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
 
     shown = str(incident_message(incident(), [alert()], PAGES, CHAIN, sent)[1])
@@ -156,7 +156,7 @@ def test_without_an_alert_the_title_is_what_is_wrong() -> None:
     assert message(incident(), [])[0] == "🔴 No ingest since 11:55 UTC · prod"
 
 
-def test_the_message_reports_who_is_called_and_who_is_next() -> None:
+def test_the_message_names_who_is_paged_and_who_is_next() -> None:
     text = str(message(incident(due_at=NOW + FIVE))[1])
 
     assert "📟 paged ann <!date^" in text
@@ -260,7 +260,7 @@ def test_the_menu_has_what_the_buttons_lack() -> None:
     assert "stop-workers api" not in menu(message(incident(services=(Service.API,)))[1])
 
 
-def test_the_person_who_is_called_directly_has_the_two_buttons_they_need() -> None:
+def test_a_direct_message_has_its_two_buttons() -> None:
     text, blocks = direct_message(incident(), [alert()], PAGES[0], "dragonfly-incidents")
 
     assert text.startswith("🔴 ingest is down (0 of 2)")
@@ -286,14 +286,14 @@ def test_the_one_who_has_it_reads_what_to_do_next_in_the_direct_message() -> Non
         (incident(), "No one is assigned yet.", ["Acknowledge", "Open the thread"]),
     ],
 )
-def test_the_others_who_were_called_read_who_has_it(one: Incident, words: str, shown: list[str]) -> None:
+def test_the_other_paged_people_see_who_acknowledged(one: Incident, words: str, shown: list[str]) -> None:
     _, blocks = direct_message_after(one, [alert()], BEN.user_id)
 
     assert words in str(blocks)
     assert labels(blocks) == shown
 
 
-def test_a_call_mentions_whom_it_calls_and_reports_why() -> None:
+def test_a_page_mentions_its_people_and_names_the_reason() -> None:
     text, blocks = called_message(PageSent(7, 2, 1, "not acknowledged yet", NOW), CHAIN.levels[1])
 
     assert text == "📟 <@U0BEN> *Level 2* (secondary) is paged: not acknowledged yet"

@@ -278,7 +278,7 @@ LONE = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
         (replace(LONE, offered_at=NOW, reason="<!here> down", starts_at=NOW), "&lt;!here&gt; down", "run.veto"),
     ],
 )
-def test_a_lone_start_has_the_button_that_can_be_used(
+def test_a_self_approval_has_the_button_that_can_be_used(
     self_approval: SelfApproval, words: str, action: str | None
 ) -> None:
     message = run_message(Record(a_run(requested_by=ANN), DONE, self_approval=self_approval))
@@ -289,7 +289,7 @@ def test_a_lone_start_has_the_button_that_can_be_used(
     assert "run.approve" in text
 
 
-def test_what_was_started_alone_reports_so_and_waits_for_a_review() -> None:
+def test_a_self_approved_run_shows_it_and_waits_for_a_review() -> None:
     self_approval = replace(LONE, offered_at=NOW, reason="customers wait", starts_at=NOW)
     record = Record(
         a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=Review(12, ANN, NOW), self_approval=self_approval
@@ -371,7 +371,7 @@ def test_only_what_was_done_is_green(state: StepState) -> None:
     assert ("✅" in step_line(steps[0])) is (state is StepState.DONE)
 
 
-def test_what_was_refused_is_not_called_unproved() -> None:
+def test_a_refused_step_is_not_shown_as_unproved() -> None:
     refused = replace(DONE[0], state=StepState.NOT_PROVED, note="not done: Railway: it refuses our token")
     unproved = replace(DONE[0], state=StepState.NOT_PROVED, note="could not be seen")
 

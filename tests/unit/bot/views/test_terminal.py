@@ -44,7 +44,7 @@ def test_terminal_escapes_do_not_get_through() -> None:
     assert shown(blocks.preformatted("a\x1b[2Jb")) == "a[2Jb"
 
 
-def test_without_blocks_the_fallback_speaks() -> None:
+def test_the_fallback_text_is_shown_without_blocks() -> None:
     assert shown() == "fallback"
 
 
@@ -52,7 +52,7 @@ def test_people_and_groups_are_reported_by_their_ids() -> None:
     assert shown(blocks.section("<@U0ANN000001> or <!subteam^S0APPROVERS>")) == "@U0ANN000001 or @S0APPROVERS"
 
 
-def test_whom_the_on_call_file_names_goes_by_that_name() -> None:
+def test_people_go_by_their_names_in_the_on_call_file() -> None:
     answer = Answer("<@U0ANN000001> or <@U0BEN000001>", (), None)
 
     assert answer_text(answer, {"U0ANN000001": "ann"}) == "@ann or @U0BEN000001"

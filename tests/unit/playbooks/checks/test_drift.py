@@ -49,7 +49,7 @@ def test_rights_on_one_object_are_one_finding() -> None:
     assert finding.detail == "affects the workers, queue, throughput"
 
 
-def test_hidden_rows_are_called_so() -> None:
+def test_hidden_rows_are_reported_as_hidden() -> None:
     [finding] = check(SchemaDrift(9, missing=(right("ROWS"),)))
 
     assert finding.title == "row-level security hides ops.job_queue from dragonfly_app"

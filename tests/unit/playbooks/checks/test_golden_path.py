@@ -26,7 +26,7 @@ def job(status: str, job_type: str = "simplicity_ingest") -> BatchJob:
 RIGHT = Facts(NOW, STALE_AFTER, 1, BATCH, RowCounts(1, 1, 0), [job("completed")], (), [beat("i-1")])
 
 
-def test_all_five_hold() -> None:
+def test_all_five_checks_pass() -> None:
     assert [finding.status for finding in check(RIGHT)] == [Status.OK] * 5
 
 

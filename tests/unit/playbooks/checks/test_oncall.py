@@ -109,7 +109,7 @@ def reach(level: Level) -> list[tuple[str, Status]]:
         Level(("primary", "S0GROUP"), ALL, WAIT),
     ],
 )
-def test_a_level_that_rings_a_phone_or_means_not_to_is_fine(level: Level) -> None:
+def test_a_level_with_a_pager_or_marked_slack_only_is_fine(level: Level) -> None:
     assert [status for _, status in reach(level)] == [Status.OK]
 
 
@@ -122,7 +122,7 @@ def test_a_level_that_rings_a_phone_or_means_not_to_is_fine(level: Level) -> Non
         (Level(("S0GROUP",), ALL, WAIT), "S0GROUP"),
     ],
 )
-def test_a_level_that_has_only_slack_is_refused_with_whom_it_concerns(level: Level, whom: str) -> None:
+def test_a_level_with_only_slack_fails_and_names_its_people(level: Level, whom: str) -> None:
     assert reach(level) == [(f"level 1 reaches {whom} in Slack only", Status.FAIL)]
 
 

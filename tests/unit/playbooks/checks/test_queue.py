@@ -56,9 +56,7 @@ def test_the_oldest_job_may_wait_so_long(oldest: timedelta, status: Status) -> N
         (PENDING_COUNTED_TO + 1, "more than 10,000 waiting, oldest 10 s", PENDING_COUNTED_TO, True),
     ],
 )
-def test_what_was_not_counted_to_its_end_is_not_called_a_number(
-    pending: int, title: str, counted: int, more: bool
-) -> None:
+def test_an_incomplete_count_is_not_shown_as_a_number(pending: int, title: str, counted: int, more: bool) -> None:
     snapshot = replace(queue(oldest=timedelta(seconds=10)), pending=pending)
 
     [backlog] = [finding for finding in check(Facts(snapshot)) if finding.check == "queue.backlog"]

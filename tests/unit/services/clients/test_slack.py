@@ -40,7 +40,7 @@ async def test_a_page_goes_before_everything_that_waits_already() -> None:
     assert passed == ["page", "note", "answer 1", "answer 2"]
 
 
-async def test_who_gives_up_waiting_takes_no_moment() -> None:
+async def test_a_canceled_wait_uses_no_slot_of_the_pace() -> None:
     pace = Pace(every_s=0.05)
     await pace.wait("C1")
     first = asyncio.create_task(pace.wait("C1", Urgency.PAGE))

@@ -99,7 +99,7 @@ def test_names_what_a_spreadsheet_did_to_a_case_number(text: str, damage: str) -
         *("CV-24-03-17", "2024.001", "24-1234", "2024-13-17", "13/45/2024", "MAY", "N/A-1", "100.5"),
     ],
 )
-def test_leaves_real_case_numbers_alone(text: str) -> None:
+def test_does_not_change_valid_case_numbers(text: str) -> None:
     assert check_identifier(normalize_identifier(text), "case number") == text
 
 

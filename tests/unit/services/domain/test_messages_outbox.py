@@ -25,7 +25,7 @@ def test_the_button_is_a_link_once_the_address_is_known() -> None:
     assert "value" not in row["elements"][1]
 
 
-def test_the_button_is_left_out_before_and_its_row_when_it_is_alone() -> None:
+def test_the_button_is_left_out_first_and_its_row_when_it_is_empty() -> None:
     assert with_link(BLOCKS, None) == [section("x"), *actions([command_button("Health", "health")])]
     assert with_link([section("x"), *actions([message_button("Open", "incident:1")])], None) == [section("x")]
 

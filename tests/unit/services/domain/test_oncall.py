@@ -166,7 +166,7 @@ def test_a_person_whom_the_file_does_not_name_can_stand_in_and_is_reached_in_sla
     assert chain.levels[0].targets == (Target(Channel.MENTION, "U9", "U9"), Target(Channel.DIRECT, "U9", "U9"))
 
 
-def test_a_person_who_is_called_twice_at_a_level_is_called_once() -> None:
+def test_a_person_named_twice_in_a_level_is_paged_once() -> None:
     level = Level(("primary", "ann"), ALL, WAIT)
 
     assert on_call(schedule(level), level, FIRST, []) == [ANN]

@@ -72,7 +72,7 @@ def test_short_values_and_our_own_words_are_not_looked_for() -> None:
     assert without_own_secrets("postgres in dev") == "postgres in dev"
 
 
-def test_what_an_owner_remembers_replaces_what_it_had() -> None:
+def test_registering_secrets_replaces_those_of_the_same_owner() -> None:
     remember_secrets("test", [Secret("marlinmarlin")])
 
     assert without_own_secrets("swordfish marlinmarlin") == "swordfish …"

@@ -46,7 +46,7 @@ def test_a_whole_emoji_in_escapes_stays() -> None:
         ("a\tb\nc ü 😀", "a\tb\nc ü 😀"),
     ],
 )
-def test_what_acts_on_a_terminal_is_written_as_an_escape(text: str, expected: str) -> None:
+def test_terminal_control_characters_are_escaped(text: str, expected: str) -> None:
     assert printable(text) == expected
 
 

@@ -17,7 +17,7 @@ from services.domain.text import ago, counted, dated_time, ordinal, read_span
         (2, "batch", "2 batches"),
     ],
 )
-def test_one_is_not_plural(number: int, noun: str, said: str) -> None:
+def test_a_count_of_one_is_singular(number: int, noun: str, said: str) -> None:
     assert counted(number, noun) == said
 
 

@@ -33,7 +33,7 @@ def test_dates_of_the_renewal_the_lien_and_the_presumption(
         ([date(2025, 1, 1), date(2010, 6, 1)], date(2045, 1, 1)),  # in any order, each within the years of the last
     ],
 )
-def test_a_payment_within_the_years_begins_them_anew(paid_on: list[date], presumed: date) -> None:
+def test_a_payment_within_the_limitation_period_restarts_it(paid_on: list[date], presumed: date) -> None:
     assert presumed_paid_on(date(2000, 1, 1), paid_on) == presumed
 
 

@@ -121,7 +121,7 @@ async def test_a_job_of_no_one_is_pending_again(as_owner: Connection, as_bot: Co
 
 
 @pytest.mark.parametrize("status", ["starting", "running", "stopping", "error"])
-async def test_a_job_of_a_living_worker_is_left_alone(as_owner: Connection, as_bot: Connection, status: str) -> None:
+async def test_a_job_of_a_living_worker_is_not_requeued(as_owner: Connection, as_bot: Connection, status: str) -> None:
     await beat(as_owner, "w1", age=timedelta(minutes=4), status=status)
     job_id = await add_job(as_owner, "processing", worker="w1")
 

@@ -119,7 +119,7 @@ async def test_no_value_is_longer_than_its_limit_whatever_is_stored(
     assert max((size for row in rows for size in sizes(row)), default=0) <= LIMIT
 
 
-async def test_no_query_of_the_bot_reads_a_text_column_of_others_as_it_is(as_owner: Connection) -> None:
+async def test_every_query_of_the_bot_bounds_text_columns_of_others(as_owner: Connection) -> None:
     types = dict(await _fetch(as_owner, "SELECT oid, format_type(oid, NULL) FROM pg_type"))
     tables = dict(
         await _fetch(

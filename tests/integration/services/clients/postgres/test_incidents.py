@@ -144,7 +144,7 @@ async def test_each_page_is_written_once_and_counted(as_bot: Connection) -> None
     assert (await read(as_bot, number)).pages == 2
 
 
-async def test_the_level_after_the_one_that_was_called_is_the_next_until_an_alert_fires_again(
+async def test_the_level_after_the_paged_one_is_next_until_an_alert_fires_again(
     as_bot: Connection,
 ) -> None:
     number = await incidents.create_incident(as_bot, NEW)

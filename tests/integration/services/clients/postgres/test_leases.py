@@ -28,7 +28,7 @@ async def take(database: Database, owner: str, duration: timedelta = LONG) -> in
         return await leases.take_lease(conn, name="leader", owner=owner, duration=duration)
 
 
-async def test_one_of_many_gets_it(database: Database) -> None:
+async def test_one_of_many_replicas_gets_the_lease(database: Database) -> None:
     epochs = await asyncio.gather(*[take(database, f"bot-{number}") for number in range(10)])
 
     assert [epoch for epoch in epochs if epoch] == [1]

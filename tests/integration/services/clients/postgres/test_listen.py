@@ -12,7 +12,7 @@ from tests.conftest import DatabaseUrls
 from tests.outside import PATIENCE_S
 
 
-async def test_rings_for_each_notice(database_urls: DatabaseUrls) -> None:
+async def test_wakes_for_each_notice(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
     bell = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="test")
     listening = asyncio.create_task(bell.run())

@@ -60,7 +60,7 @@ async def test_what_one_sender_holds_another_passes_over(database: Database) -> 
         assert await keys(database) == []
 
 
-async def test_what_is_cancelled_is_never_sent(database: Database) -> None:
+async def test_a_canceled_notification_is_never_sent(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "incident:1:1")
         await store(conn, "incident:12:1")
@@ -106,7 +106,7 @@ async def test_a_sender_that_dies_leaves_it_to_others(database: Database) -> Non
             await asyncio.sleep(0.05)
 
 
-async def test_what_did_not_get_through_is_due_later(database: Database) -> None:
+async def test_a_failed_notification_is_due_later(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn)
         await messages.postpone_notification(conn, key="incident:1:1", error="no answer", pause=timedelta(seconds=30))
@@ -218,7 +218,7 @@ async def test_every_round_to_one_target_is_one_alert_until_a_person_has_it(data
     assert other is not None
 
 
-async def test_a_page_after_an_acknowledgement_rings_as_a_new_alert(database: Database) -> None:
+async def test_a_page_after_an_acknowledgement_is_a_new_alert_of_the_pager(database: Database) -> None:
     async with database.transaction() as conn:
         await messages.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
         await store(conn, "incident:1:page:1:webhook:ann", thread_key=THREAD)

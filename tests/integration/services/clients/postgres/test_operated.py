@@ -101,7 +101,7 @@ async def test_the_oldest_due_job_is_found_in_every_type_and_priority(as_owner: 
     assert due["a"] > oldest[2].waiting_since  # of type a the most urgent is claimed next, not the oldest
 
 
-async def test_a_job_whose_type_is_at_its_limit_waits_for_no_one(
+async def test_a_job_whose_type_is_at_its_limit_does_not_count_as_waiting(
     as_app: Connection, as_owner: Connection, as_bot: Connection
 ) -> None:
     await as_owner.execute("INSERT INTO ops.job_types (job_type, max_running) VALUES ('a', 1)")
@@ -158,7 +158,7 @@ async def test_a_worker_that_died_stays_in_sight_for_a_day(
     assert [beat.worker_id for beat in await operated.list_heartbeats(as_bot)] == ["alive", "dead"]
 
 
-async def test_a_wait_for_a_row_of_another_role_is_seen_with_table_and_culprit(
+async def test_a_wait_for_a_row_of_another_role_shows_table_and_blocker(
     database_urls: DatabaseUrls, as_app: Connection, as_owner: Connection, as_bot: Connection
 ) -> None:
     """The bot has no right to see other roles' activity, and must not take that for "no waits"."""

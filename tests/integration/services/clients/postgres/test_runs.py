@@ -405,7 +405,7 @@ async def test_of_two_who_resolve_it_one_does(as_bot: Connection, unknown_run: i
     assert not await runs.resolve_unknown_step(as_bot, run_id=unknown_run, position=0, person=BEN, how="retry")
 
 
-async def test_what_is_known_cannot_be_resolved(as_bot: Connection, start_run: StartRun) -> None:
+async def test_a_run_with_a_known_outcome_can_t_be_settled(as_bot: Connection, start_run: StartRun) -> None:
     run_id = await start_run(as_bot)
 
     assert not await runs.resolve_unknown_step(as_bot, run_id=run_id, position=0, person=BEN, how="done")
@@ -509,7 +509,7 @@ async def test_runs_on_other_services_go_on(as_bot: Connection, file_run: FileRu
 # Around it
 
 
-async def test_a_change_of_a_run_rings(as_bot: Connection, as_owner: Connection, file_run: FileRun) -> None:
+async def test_a_change_of_a_run_sends_a_notice(as_bot: Connection, as_owner: Connection, file_run: FileRun) -> None:
     await as_owner.execute(f"LISTEN {runs.CHANNEL}")
 
     run_id = await file_run(as_bot)

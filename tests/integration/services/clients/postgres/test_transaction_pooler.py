@@ -86,7 +86,7 @@ async def test_jobs_are_ended_and_claimed_side_by_side(pooled: Pooled, database_
     assert sorted(job for jobs in done for job in jobs) == sorted(job for job in queued if job)
 
 
-async def test_a_listener_that_cannot_ring_reports_so(pooled: Pooled, database_urls: DatabaseUrls) -> None:
+async def test_a_listener_without_notices_reports_so(pooled: Pooled, database_urls: DatabaseUrls) -> None:
     rung: list[bool] = []
     bell = Listener(
         Secret(pooled(database_urls.bot)),

@@ -70,7 +70,9 @@ async def test_a_page_rings_the_phone_of_its_key_once(phones: Phones, url: str, 
     assert (ring.whom, ring.title, ring.details) == (model.ANN, PAGE.subject, PAGE.text)
 
 
-async def test_it_falls_silent_and_is_closed(phones: Phones, url: str, webhooks: Webhooks) -> None:
+async def test_a_phone_is_silenced_by_an_acknowledgement_and_closed_by_a_resolution(
+    phones: Phones, url: str, webhooks: Webhooks
+) -> None:
     states = []
     for event in PageEvent:
         await webhooks.page(phone_of("ann", url), replace(PAGE, event=event))

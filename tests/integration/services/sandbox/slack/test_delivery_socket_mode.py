@@ -197,7 +197,7 @@ async def test_an_acknowledged_envelope_can_be_delivered_again(
     assert triggers[0] == triggers[1]
 
 
-async def test_a_refresh_makes_the_client_connect_anew(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_a_refresh_makes_the_client_reconnect(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
     handler = await connect(app)
     before = handler.client.current_session
 

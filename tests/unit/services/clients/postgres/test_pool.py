@@ -73,7 +73,7 @@ async def test_facts_go_before_questions_that_have_waited_longer() -> None:
     assert got == ["facts", "question"]
 
 
-async def test_facts_of_a_question_are_as_far_behind_as_it_is() -> None:
+async def test_a_read_of_the_leader_goes_before_waiting_commands() -> None:
     turns, got = WaitingList(3), list[str]()
     with behind():
         tasks = [asyncio.create_task(read(turns, str(number), got)) for number in range(2)]
@@ -108,7 +108,7 @@ async def test_a_pool_of_one_session_answers_questions_too() -> None:
     assert got == ["question"]
 
 
-async def test_who_gives_up_keeps_no_session() -> None:
+async def test_a_canceled_request_keeps_no_session() -> None:
     turns, got = WaitingList(1), list[str]()
     await turns.acquire()
     waiting = asyncio.create_task(act(turns, "gave up", got))

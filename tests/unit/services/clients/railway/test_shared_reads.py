@@ -75,7 +75,9 @@ async def test_an_answer_serves_for_its_time(railway: Railway) -> None:
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PLAN, Purpose.WATCH, Purpose.CHANGE, Purpose.EMERGENCY])
-async def test_what_is_no_question_is_asked_anew_and_serves_questions(railway: Railway, purpose: Purpose) -> None:
+async def test_a_read_for_a_change_is_sent_again_and_its_response_serves_commands(
+    railway: Railway, purpose: Purpose
+) -> None:
     call = transport(railway)
     assert await ask(call) == 1
 
@@ -94,7 +96,7 @@ async def test_no_answer_from_before_a_change_serves_after_it(railway: Railway) 
     assert await ask(call) == 3
 
 
-async def test_the_one_who_gives_up_takes_nothing_from_the_others(railway: Railway) -> None:
+async def test_a_canceled_reader_cancels_no_shared_read(railway: Railway) -> None:
     railway.may_answer.clear()
     call = transport(railway)
     first, second = asyncio.create_task(ask(call, "U1")), asyncio.create_task(ask(call, "U2"))

@@ -75,7 +75,7 @@ def test_the_oldest_messages_go_when_a_channel_is_full() -> None:
     assert len(store.in_channel(INCIDENTS_ID)) == MAX_PER_CHANNEL
 
 
-async def test_a_listener_hears_of_a_message_and_who_may_see_it() -> None:
+async def test_a_listener_gets_each_message_and_who_may_see_it() -> None:
     workspace = Workspace()
 
     with workspace.subscribe() as changes:

@@ -51,7 +51,7 @@ def test_a_guest_does_not_even_take_their_own_run_back(
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state.is_final])
-def test_what_has_ended_is_not_cancelled(
+def test_a_run_that_has_ended_can_t_be_canceled(
     state: RunState, make_run: MakeRun, olivia: Person, policy: Policy, people: People
 ) -> None:
     assert f"already ended ({state.value})" in refused(rules.may_cancel(make_run(state=state), olivia, policy, people))

@@ -46,7 +46,9 @@ def refused(verdict: Verdict) -> str:
     return verdict.sentence
 
 
-def test_an_approver_whom_no_one_answers_may(run: Run, ann: Person, policy: Policy, people: People) -> None:
+def test_an_approver_may_self_approve_when_no_other_answers(
+    run: Run, ann: Person, policy: Policy, people: People
+) -> None:
     assert isinstance(judge(run, ann, policy, people), Allowed)
 
 
@@ -103,7 +105,7 @@ def test_a_sev3_is_no_emergency(
         ("U0ANN", True, [], True),
     ],
 )
-def test_an_emergency_does_not_rest_on_the_requesters_word_alone(
+def test_an_incident_of_the_requester_alone_is_no_emergency(
     opener: str | None,
     by_alert: bool,
     acknowledged_by: list[str],
@@ -164,13 +166,13 @@ API = frozenset({Service.API})
         ("restart", Risk.LOW, "`restart` always needs another approver"),
     ],
 )
-def test_only_these_changes_may_be_started_alone(
+def test_only_these_changes_may_be_self_approved(
     verb: str, risk: Risk, why: str | None, ann: Person, policy: Policy, people: People
 ) -> None:
     assert rules.why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
 
 
-def test_who_asks_is_reported_why_they_may_not_start_it_alone(
+def test_the_requester_sees_why_they_may_not_self_approve(
     ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     target = Target("rollback", API, "prod")
@@ -184,7 +186,7 @@ def test_who_asks_is_reported_why_they_may_not_start_it_alone(
     assert rules.why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
 
 
-def test_the_approvers_are_called_the_one_who_asks_but_not_about_their_own_request(
+def test_approvers_are_paged_but_not_for_their_own_request(
     ann: Person, ben: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     target = Target("rollback", API, "prod")
