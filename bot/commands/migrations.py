@@ -47,8 +47,8 @@ def _named(what: str, versions: Sequence[str]) -> list[str]:
 
 def _data(status: MigrationStatus) -> dict[str, object]:
     recorded = status.recorded
-    told = {} if status.is_migrated else {"recorded": asdict(recorded) if recorded else None}
-    return told | {
+    reported = {} if status.is_migrated else {"recorded": asdict(recorded) if recorded else None}
+    return reported | {
         "applied": [
             {"version": m.version, "name": m.name, "executed_at": m.executed_at.isoformat()} for m in status.applied
         ],
