@@ -60,24 +60,24 @@ def intake_answer(
 
 
 def batch_answer(
-    batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault] | None, *, tells_rows: bool = True
+    batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault] | None, *, lists_rows: bool = True
 ) -> Answer:
     """One upload: what became of it, and why rows did not pass, the most frequent reason first; None: not known.
 
-    `tells_rows`: the API of this system lists the rows.
+    `lists_rows`: the API of this system lists the rows.
     """
     listed = None if faults is None else [asdict(fault) for fault in faults]
     data = finding_data("intake", findings) | {"batch": asdict(batch), "faults": listed}
-    extra = _faults(faults or (), tells_rows=tells_rows)
+    extra = _faults(faults or (), lists_rows=lists_rows)
     return findings_answer(f"intake {batch.id[:8]}", findings, data=data, extra=extra)
 
 
-def _faults(faults: Sequence[RowFault], *, tells_rows: bool) -> list[Block]:
+def _faults(faults: Sequence[RowFault], *, lists_rows: bool) -> list[Block]:
     cells = []
     for fault in faults:
         column, _, rule = fault.fault.rpartition(": ")
         cells.append((str(fault.rows), column or "-", plain(rule, limit=FAULT_LIMIT)))
-    how = [context(HOW_TO_SEE_ROWS)] if tells_rows else []
+    how = [context(HOW_TO_SEE_ROWS)] if lists_rows else []
     return [*table(FAULT_COLUMNS, cells), *how] if cells else []
 
 
@@ -141,7 +141,7 @@ async def _answer_batch(word: str, world: World) -> Answer:
         found[0],
         check_batch(found[0], faults, now=datetime.now(UTC), system=world.system),
         None if isinstance(faults, Unavailable) else faults,
-        tells_rows=world.system.is_migrated,
+        lists_rows=world.system.is_migrated,
     )
 
 

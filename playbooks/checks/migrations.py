@@ -11,7 +11,7 @@ from services.domain.text import counted
 
 STEP = NextStep("Show migrations", "migrations")
 CONFIG = NextStep("Check the settings", "check-config")
-NOT_TOLD = "pending migrations: not told by this system"
+NOT_REPORTED = "pending migrations: not told by this system"
 
 
 def check(status: MigrationStatus | Unavailable) -> list[Finding]:
@@ -36,8 +36,8 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
 
 def proved(finding: Finding) -> Finding:
     """For who relies on it that none is pending: a system that stands already does not tell."""
-    is_told = finding.status is not Status.OK or finding.evidence.get("pending") is not None
-    return finding if is_told else replace(finding, status=Status.UNKNOWN, next_step=CONFIG)
+    is_known = finding.status is not Status.OK or finding.evidence.get("pending") is not None
+    return finding if is_known else replace(finding, status=Status.UNKNOWN, next_step=CONFIG)
 
 
 def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
@@ -63,9 +63,9 @@ def _judge_own(status: MigrationStatus) -> tuple[Status, str, str]:
         return Status.WARN, title, "run `dragonfly adopt` on a terminal before the new bot is deployed"
     recorded, own = status.recorded, f"all {_count(status.applied)} {of_the_bot} applied"
     if recorded is None:
-        return Status.OK, NOT_TOLD, f"what is recorded may not be read; {own}"
+        return Status.OK, NOT_REPORTED, f"what is recorded may not be read; {own}"
     newest = f", the newest {recorded.head}" if recorded.head else ""
-    return Status.OK, NOT_TOLD, f"{_count_of(recorded.count)} recorded by Supabase's CLI{newest}; {own}"
+    return Status.OK, NOT_REPORTED, f"{_count_of(recorded.count)} recorded by Supabase's CLI{newest}; {own}"
 
 
 def _count_of(count: int) -> str:
