@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types imports pytest format golden benchmark chaos explore lock install wheel
+.PHONY: help demo demo-reset test lint types imports compiled pytest format golden benchmark chaos explore lock install wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,7 +34,9 @@ demo: $(STAMP) ## start everything on this machine: Postgres, Railway, Slack, AP
 demo-reset: $(STAMP) ## empty the demo's data
 	@$(BIN)/python -m services.sandbox --reset
 
-test: lint types imports pytest ## every check that must be green
+test: lint ## every check that must be green
+	@$(MAKE) --no-print-directory -j2 types imports compiled
+	@$(MAKE) --no-print-directory pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -45,6 +47,10 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
+
+# In a fresh checkout once, beside mypy: otherwise each of the tests' workers compiles all modules and tests for itself.
+compiled: $(STAMP)
+	@test -d tests/__pycache__ || $(BIN)/pytest --collect-only -q >/dev/null || true  # pytest itself says what is wrong
 
 pytest: $(STAMP)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import gc
 import itertools
 import json
 import os
@@ -119,6 +120,12 @@ SLOWEST_FIRST = (
     "tests/integration/bot/alerts/",
     "tests/integration/",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made stays until the end: no collection of garbage has to look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
