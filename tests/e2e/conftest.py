@@ -110,16 +110,17 @@ class Stage:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """A sandbox with two replicas of the bot and quick heartbeats, to which Slack refuses nothing.
+    """A sandbox with quick heartbeats, to which Slack refuses nothing.
 
-    A module whose workers die says `MISSES_WORKERS = True`.
+    A module whose workers die says `MISSES_WORKERS = True`, one that wants several replicas of the bot `BOTS = 2`.
     """
     directory: Path = tmp_path_factory.mktemp("sandbox")
     for name in PROXY_VARIABLES:
         os.environ.pop(name, None)
     stale_after_s = STALE_AFTER_S if getattr(request.module, "MISSES_WORKERS", False) else CALM_AFTER_S
     timing = Timing(heartbeat_every_s=HEARTBEAT_EVERY_S, heartbeat_stale_after_s=stale_after_s, soak_s=SOAK_S)
-    settings = SandboxSettings(directory, port=0, bots=2, timing=timing, fast_database=True)
+    bots = getattr(request.module, "BOTS", 1)
+    settings = SandboxSettings(directory, port=0, bots=bots, timing=timing, fast_database=True)
     sandbox = Sandbox(settings, progress=lambda _line: None)
     await sandbox.start()
     wait_long(sandbox.workspace)

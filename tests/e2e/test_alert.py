@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MISSES_WORKERS = True
+BOTS = 2
 
 
 async def test_a_killed_worker_raises_one_message_that_stays_true(stage: Stage) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+BOTS = 2  # Slack gives a command to either
 
 READS = (
     "",

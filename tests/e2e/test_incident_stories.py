@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
 
 MISSES_WORKERS = True
+BOTS = 2
 TWO_SCREENS = 2 * 844  # CSS pixels of a phone's height
 MOST = 5  # messages of the bot in one incident's thread
 STORY_S = 150.0  # a page of the API waits for a minute; a rollback with its proof, on a busy machine
