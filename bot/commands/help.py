@@ -63,7 +63,14 @@ TOPICS = (
         (
             *("oncall", "oncall override", "oncall take", "report", "incident", "incident open", "incident ack"),
             "incident escalate",
-            *("incident severity", "incident resolve", "incident timeline", "incident draft", "incident export"),
+            *(
+                "incident severity",
+                "incident resolve",
+                "incident timeline",
+                "incident similar",
+                "incident draft",
+                "incident export",
+            ),
             "catchup",
             *("silence", "silences", "drill"),
         ),

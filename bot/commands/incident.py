@@ -22,10 +22,21 @@ from bot.views.delivery import OUTAGE_ACKNOWLEDGED
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import event_words, incident_data, incidents_answer, timeline_answer
 from bot.views.modals import DRAFT as DRAFT_ACTION
+from bot.views.similar import similar_answer
 from bot.views.text import escape, plain, utc
 from services.clients.postgres.incidents import list_incidents, read_incident_record
+from services.clients.postgres.similar import list_similar_incidents
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
-from services.domain.incidents import BEGAN, Incident, IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
+from services.domain.incidents import (
+    BEGAN,
+    SEEN_WITHIN,
+    SIMILAR_LIMIT,
+    Incident,
+    IncidentEvent,
+    IncidentRecord,
+    IncidentSeverity,
+    PageSent,
+)
 from services.domain.services import find_service
 from services.domain.systems import RUNBOOK, System
 from services.domain.text import age, counted
@@ -273,6 +284,15 @@ def _which_severity(number: int) -> UsageError:
 async def answer_timeline(request: Request, world: World) -> Answer:
     record = await need_incident_record(request, world, "timeline")
     return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
+
+
+async def answer_similar(request: Request, world: World) -> Answer:
+    number, rest = await need_incident(request, world, "similar", "incident similar 7")
+    no_more(rest, 0)
+    found = await world.read(list_similar_incidents, incident_id=number, window=SEEN_WITHIN, limit=SIMILAR_LIMIT)
+    if isinstance(found, Unavailable):
+        return unavailable_answer("similar incidents", found)
+    return similar_answer(number, found)
 
 
 async def answer_export(request: Request, world: World, incident_service: IncidentService | None) -> Answer:

@@ -203,6 +203,15 @@ VERBS: tuple[Verb, ...] = (
         examples=("incident timeline 7",),
         private=True,
     ),
+    Command(
+        name="incident similar",
+        summary="resolved incidents of the same kind in the 30 days before it: cause, run, timeline",
+        group="Incidents",
+        handle=Lazy("bot.commands.incident:answer_similar"),
+        usage="[id]",
+        examples=("incident similar 7",),
+        private=True,
+    ),
     IncidentCommand(
         name="incident export",
         is_read=True,

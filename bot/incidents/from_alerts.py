@@ -12,6 +12,7 @@ from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.alerts import over_words
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection
+from services.clients.postgres.similar import note_fingerprint
 from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
@@ -73,6 +74,7 @@ class AlertRouting:
             since=alert.since if alert else None,
         )
         await _join(conn, event, incident)
+        await note_fingerprint(conn, incident_id=incident.id, fingerprint=event.fingerprint)
         await paging.call_next(self._incident_store, conn, incident, "an alert opened it")
 
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:

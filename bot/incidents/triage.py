@@ -28,8 +28,9 @@ from playbooks.recent_changes import Changes, recent_changes
 from playbooks.rollback_candidates import Candidate
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
-from services.domain.errors import OperatorError, SourceError
-from services.domain.incidents import BEGAN, Incident
+from services.clients.postgres.similar import list_similar_incidents
+from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.incidents import BEGAN, SEEN_WITHIN, SIMILAR_LIMIT, Incident, SimilarIncident
 from services.domain.services import Service, find_service, project_ref
 from services.domain.systems import System
 
@@ -72,7 +73,7 @@ class TriageSummary(PeriodicTask):
     async def _brief(self, incident: Incident, fence: Fence) -> None:
         """Read all parts, and post the known ones whenever one more arrives; a successor reads posted ones again."""
         reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
-        parts = view.TriageFacts()
+        parts = view.TriageFacts(similar=await self._read_similar(incident))
         try:
             for number, task in enumerate(asyncio.as_completed(reading), start=1):
                 name, part = await task
@@ -83,6 +84,13 @@ class TriageSummary(PeriodicTask):
             for one in reading:
                 one.cancel()
             await asyncio.gather(*reading, return_exceptions=True)
+
+    async def _read_similar(self, incident: Incident) -> Sequence[SimilarIncident] | view.Missing:
+        """One quick read, so that even the first words say whether it was seen before."""
+        found = await self._world.read(
+            list_similar_incidents, incident_id=incident.id, window=SEEN_WITHIN, limit=SIMILAR_LIMIT
+        )
+        return view.Missing(found.why) if isinstance(found, Unavailable) else found
 
     async def _read(self, name: str, incident: Incident) -> tuple[str, Any]:
         """The part, or why it is unknown."""

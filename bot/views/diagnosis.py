@@ -12,6 +12,7 @@ from datetime import datetime
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, link_button, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, past_lines, step_button
+from bot.views.similar import seen_before_line
 from bot.views.text import date_token, escape
 from playbooks import doctor
 from playbooks.doctor import Report
@@ -22,6 +23,7 @@ from playbooks.rollback_advice import choose_remedy, find_cause
 from playbooks.rollback_candidates import Candidate
 from playbooks.root_causes import Cause, Diagnosed, Diagnosis, Kind
 from services.domain.deployments import DeploymentStatus
+from services.domain.incidents import SimilarIncident
 from services.domain.services import Service, log_links
 from services.domain.text import clock_time, counted
 
@@ -149,11 +151,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class TriageFacts:
-    """What is known so far; None: it is being read. `candidates`: where the service could go back to, best first."""
+    """What is known so far; None: it is being read. `candidates`: where the service could go back to, best first.
+
+    `similar`: earlier incidents of the same kind, newest first."""
 
     changes: Changes | Missing | None = None
     report: doctor.Report | Missing | None = None
     candidates: Sequence[Candidate] | Missing | None = None
+    similar: Sequence[SimilarIncident] | Missing = ()
 
     @property
     def is_complete(self) -> bool:
@@ -223,7 +228,7 @@ def diagnosis_message(parts: TriageFacts, services: Sequence[Service], ref: str 
     """`ref`: Supabase's project, None where it is not known. The first line is the cause and what to do about it."""
     cause = find_cause_of(parts, services)
     first = _first(parts, cause)
-    lines = [line for line in (*_others(parts, cause), *_changes(parts), *_missing(parts)) if line]
+    lines = [line for line in (_seen_before(parts), *_others(parts, cause), *_changes(parts), *_missing(parts)) if line]
     blocks = [section(first), *sections(lines), *actions(_buttons(parts, cause, services, ref))]
     if not parts.is_complete:
         blocks.append(context("Still collecting data. This message will be updated."))
@@ -240,6 +245,10 @@ def _first(parts: TriageFacts, cause: Diagnosis | None) -> str:
             return f"🔎 *Most likely: {escape(wrong[0].title, limit=200)}.* The cause is unknown."
         return "🔎 *No cause found:* all checks that could run pass now."
     return "🔎 *Diagnosis:* reading deployments, logs and the database…"
+
+
+def _seen_before(parts: TriageFacts) -> str:
+    return "" if isinstance(parts.similar, Missing) else seen_before_line(parts.similar)
 
 
 def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
@@ -278,7 +287,12 @@ def _short(words: str) -> str:
 
 
 def _missing(parts: TriageFacts) -> Iterator[str]:
-    named = {"recent changes": parts.changes, "the doctor": parts.report, "earlier versions": parts.candidates}
+    named: dict[str, object] = {
+        "recent changes": parts.changes,
+        "the doctor": parts.report,
+        "earlier versions": parts.candidates,
+        "whether it was seen before": parts.similar,
+    }
     for name, part in named.items():
         if isinstance(part, Missing):
             yield f"❔ unknown: {name}, {escape(part.why, limit=LINE_LIMIT)}"
@@ -295,9 +309,12 @@ def _buttons(parts: TriageFacts, cause: Diagnosis | None, services: Sequence[Ser
         [("Logs", f"logs {one.short}"), ("Changes", f"deployments {one.short}")] if one else [("Changes", "runs")]
     )
     links = log_links(ref) if ref and cause and cause.cause.kind in OF_THE_DATABASE else {}
+    read_steps += [("Doctor", "doctor")]
+    if parts.similar and not isinstance(parts.similar, Missing):
+        read_steps.append(("Last time", f"incident timeline {parts.similar[0].id}"))
     return [
         *first,
-        *(command_button(label, line) for label, line in [*read_steps, ("Doctor", "doctor")]),
+        *(command_button(label, line) for label, line in read_steps),
         *(link_button(f"Supabase: {label.lower()}", url) for label, url in links.items()),
     ]
 

@@ -72,13 +72,20 @@ def _reason(held: HeldBack) -> str:
 
 
 def _dora(report: Report) -> list[str]:
-    made, approvals = report.deployments, report.approvals
+    made = report.deployments
     failures = _share(made.failed, made.deployments) if made.deployments else "unknown"
     return [
         f"*Deployments:* {made.deployments} ({report.deployments_per_day:.2f} per day) · *failed:* {failures} · "
         f"*restored* after {_mean(report.incidents.restore_s)} · *lead time:* unknown",
-        f"*Approvals:* {approvals.approved} of {approvals.requested} requests, after {_mean(approvals.wait_s)}",
+        f"*Approvals:* {_approvals(report)}",
     ]
+
+
+def _approvals(report: Report) -> str:
+    numbers = report.approvals
+    if not numbers.approved:
+        return f"0 of {numbers.requested} requests" if numbers.requested else "none requested"
+    return f"{numbers.approved} of {numbers.requested} requests, after {_mean(numbers.wait_s)}"
 
 
 def _share(part: int, whole: int) -> str:

@@ -67,6 +67,7 @@ AFFECTED: Mapping[str, str] = {
     "outbox": "messages of runs and alerts",
     "payments": "files of payments",
     "pruning": "retention of jobs, events and raw rows",
+    "similar": "incident similar, and the diagnosis of an incident",
     "reports": "report, and the weekly report",
     "reviews": "reviews of what ran without approval",
     "rollouts": "messages about deployments",

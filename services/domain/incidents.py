@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -124,6 +124,23 @@ class JoinedAlert:
     cleared_at: datetime | None
     message_key: str = ""
     deployed_at: datetime | None = None
+
+
+SEEN_WITHIN = timedelta(days=30)  # an incident of the same kind before that is no news
+SIMILAR_LIMIT = 100  # more often than that needs no exact number
+
+
+@dataclass(frozen=True)
+class SimilarIncident:
+    """A resolved incident of the same kind. `cause`: in the words of who resolved it, not escaped yet. `run_id`: the
+    last run on its services that succeeded meanwhile, None where there was none."""
+
+    id: int
+    opened_at: datetime
+    resolved_at: datetime
+    cause: str
+    resolved_by: Person
+    run_id: int | None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def main() -> int:
         with _claim(chosen.data):
             if chosen.reset:
                 return _reset(chosen.data)
-            return asyncio.run(_run(SandboxSettings(chosen.data, chosen.port, database_url=_given_database())))
+            settings = SandboxSettings(chosen.data, chosen.port, database_url=_given_database(), plant_history=True)
+            return asyncio.run(_run(settings))
     except OperatorError as error:
         _log(f"\n{error.what}: {error.why}.\n{error.what_next}")
         return 1

@@ -81,6 +81,7 @@ class SandboxSettings:
     timing: Timing = field(default_factory=Timing)
     database_url: Secret | None = None
     send_demo_file: bool = True
+    plant_history: bool = False  # incidents of the last month
     fast_database: bool = False  # for tests: without fsync
 
 
@@ -119,6 +120,8 @@ class Sandbox:
         self._progress("Postgres and its migrations")
         self._cleanup.push_async_callback(self.database.stop)
         await self.database.start()
+        if self._settings.plant_history:
+            await self.database.plant_history()
         self._progress("Slack, Railway, phones and the page")
         server = WebServer(self._settings.port)
         self._cleanup.push_async_callback(server.stop)

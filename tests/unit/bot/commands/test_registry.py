@@ -19,7 +19,7 @@ OF_THIS_RELEASE = {
     "runs", "run", "audit", "why", "policy", "cancel", "report", "oncall", "oncall override", "oncall take",
     "silence", "silences", "drill",
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
-    "incident timeline", "incident export",
+    "incident timeline", "incident similar", "incident export",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
     "golden-path", "approve", "deny", "review", "start-alone", "reveal",
 }  # fmt: skip

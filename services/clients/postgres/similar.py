@@ -1,0 +1,28 @@
+"""Earlier incidents of the same kind. The typed calls of `sql/queries/similar.sql`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL, fetch_all
+from services.domain.incidents import SimilarIncident
+from services.domain.runs import Person
+
+
+async def note_fingerprint(conn: Connection, *, incident_id: int, fingerprint: str) -> None:
+    """The alert that opened it; a later call changes nothing."""
+    await conn.execute(SQL["note_fingerprint"], {"incident_id": incident_id, "fingerprint": fingerprint})
+
+
+async def list_similar_incidents(
+    conn: Connection, *, incident_id: int, window: timedelta, limit: int
+) -> list[SimilarIncident]:
+    """Within the `window` before it was opened, newest first; none for one that was opened by hand."""
+    values = {"incident_id": incident_id, "window": window, "limit": limit}
+    return await fetch_all(conn, _to_similar, "list_similar_incidents", **values)
+
+
+def _to_similar(*, resolved_by_user: str, resolved_by_team: str, **columns: Any) -> SimilarIncident:
+    return SimilarIncident(resolved_by=Person(resolved_by_user, resolved_by_team), **columns)

@@ -1,0 +1,40 @@
+-- What the demo looks back on: a month on call, so that `report` has numbers and a known problem is recognized.
+-- Planted without triggers, which keep the times of now.
+ALTER TABLE chatops.incidents DISABLE TRIGGER USER;
+ALTER TABLE chatops.incident_pages DISABLE TRIGGER USER;
+
+INSERT INTO chatops.incidents (
+    state, environment, severity, title, services, since, opened_at, chain, pages, first_acknowledged_at, active_at,
+    cleared_at, resolved_at, resolved_by_user, resolved_by_team, cause, fingerprint
+)
+SELECT
+    'resolved', 'dev', 'sev2', past.title, ARRAY[past.service], at - interval '70 seconds', at, '{}', past.pages,
+    at + past.answered, at + past.lasted, at + past.lasted, at + past.lasted + interval '4 minutes', past.who,
+    'T0DRAGONFLY', past.cause, past.fingerprint
+FROM (
+    VALUES
+    (23.3, 'ingest is down', 'dragonfly-worker-ingest', 'heartbeats.ingest', 2, interval '7 min', interval '31 min',
+        'U0BEN000001', 'the database pool was full after the import'),
+    (23.2, 'ingest crashed (Railway)', 'dragonfly-worker-ingest', 'crash_loop.ingest', 1, interval '3 min', interval '12 min',
+        'U0BEN000001', 'a CSV with 2 million rows, out of memory'),
+    (17.6, 'enforcement is down', 'dragonfly-worker-enforcement', 'heartbeats.enforcement', 1, interval '2 min',
+        interval '9 min', 'U0ANN000001', 'OpenAI did not answer, the retry was too eager'),
+    (11.9, 'the API is down', 'dragonfly-api', 'api', 1, interval '90 sec', interval '16 min', 'U0ANN000001',
+        'a migration locked the batches'),
+    (5.1, 'ingest is down', 'dragonfly-worker-ingest', 'heartbeats.ingest', 1, interval '4 min', interval '22 min',
+        'U0ANN000001', 'a bad deploy, rolled back'),
+    (5.0, 'ingest crashed (Railway)', 'dragonfly-worker-ingest', 'crash_loop.ingest', 1, interval '4 min', interval '18 min',
+        'U0ANN000001', 'a bad deploy, rolled back'),
+    (2.4, 'enforcement crashed (Railway)', 'dragonfly-worker-enforcement', 'crash_loop.enforcement', 1, interval '6 min',
+        interval '14 min', 'U0BEN000001', 'a bad deploy, rolled back')
+) AS past (days, title, service, fingerprint, pages, answered, lasted, who, cause),
+    LATERAL (SELECT clock_timestamp() - past.days * interval '1 day') AS moment (at)
+ORDER BY past.days DESC;
+
+INSERT INTO chatops.incident_pages (incident_id, number, level, reason, paged_at)
+SELECT incident.id, number, number - 1, 'an alert opened it', incident.opened_at + (number - 1) * interval '5 minutes'
+FROM chatops.incidents AS incident, generate_series(1, incident.pages) AS number
+WHERE incident.chain = '{}';
+
+ALTER TABLE chatops.incidents ENABLE TRIGGER USER;
+ALTER TABLE chatops.incident_pages ENABLE TRIGGER USER;
