@@ -6,12 +6,14 @@ It sleeps until the next incident is due, or until one changes; each step is wri
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from bot.incidents import paging
 from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide, due_in
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
+from bot.views.incident import is_calm
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -20,6 +22,7 @@ from services.domain.text import dated_time
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN_AFTER = timedelta(seconds=30)  # so much later a page goes out that waited because all was fine
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
@@ -58,6 +61,9 @@ class Escalation(PeriodicTask):
         move = decide(incident, decode_chain(incident.chain), now)
         logger.info("incident %d: %s", number, type(move).__name__)
         match move:
+            case Call() if incident.pages and is_calm(await incidents.list_joined_alerts(conn, number)):
+                # They were paged for it; no page says that it is fine. When it fires again the next one goes out.
+                await incidents.set_due(conn, incident_id=number, due_in=LOOK_AGAIN_AFTER)
             case Call():
                 reason = "not acknowledged yet" if incident.pages else "it was opened"
                 await paging.call(self._incident_store, conn, incident, move, reason)

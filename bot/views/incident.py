@@ -8,7 +8,7 @@ All of them run command lines, so permissions are checked as usual, and changes 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.types import Block
@@ -38,17 +38,17 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
         ]
     acknowledge, resolve = f"incident ack {incident.id}", ("Resolve…", f"incident resolve {incident.id}")
     menu = command_menu(_rest(incident, alerts))
-    if incident.cleared_at is not None or (incident.state is IncidentState.ACKNOWLEDGED and _is_calm(alerts)):
+    if incident.cleared_at is not None or (incident.state is IncidentState.ACKNOWLEDGED and is_calm(alerts)):
         # nothing is left to restart or to roll back
         return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
     steps = _remedies(incident, alerts)
     read_steps = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
     if incident.state is IncidentState.OPEN:
-        shown = [*([] if _is_calm(alerts) else steps), *read_steps][: MOST - 1]
+        shown = [*([] if is_calm(alerts) else steps), *read_steps][: MOST - 1]
         first = [command_button("Acknowledge", acknowledge, style="primary")]
     else:
         shown, first = [*[*steps, *read_steps][: MOST - 1], resolve], []
-    is_sure = bool(steps) and _is_sure(incident, alerts) and not _is_calm(alerts)
+    is_sure = bool(steps) and _is_sure(incident, alerts) and not is_calm(alerts)
     styled = ["primary" if is_sure and n == 0 else None for n in range(len(shown))]
     return [*first, *(command_button(*one, style=style) for one, style in zip(shown, styled, strict=True)), menu]
 
@@ -56,7 +56,7 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
     """For its owner, outside its thread: the first remedy, the logs, *Resolve*; only *Resolve* once it has cleared."""
     resolve = ("Resolve…", f"incident resolve {incident.id}")
-    if incident.cleared_at is not None or _is_calm(alerts):
+    if incident.cleared_at is not None or is_calm(alerts):
         return [command_button(*resolve, style="primary"), command_button("Health", "health")]
     service, style = _service(incident), "primary" if _is_sure(incident, alerts) else None
     remedies = [command_button(*step, style=style) for step in _remedies(incident, alerts)[:1]]
@@ -64,7 +64,7 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
     return [*remedies, *logs, command_button(*resolve)]
 
 
-def _is_calm(alerts: Sequence[JoinedAlert]) -> bool:
+def is_calm(alerts: Sequence[JoinedAlert]) -> bool:
     """Whether all that still fires is fine now, and only watched because it came back before."""
     firing = _firing(alerts)
     return bool(firing) and all(map(_is_watched, firing))
@@ -150,7 +150,8 @@ def incident_message(
     What is wrong, why, how the work stands, who is called; then the buttons, and below them the details.
     """
     first = headline(incident, alerts)
-    who = [*_called(incident, pages, chain, outside)]
+    waits = replace(incident, due_at=None) if is_calm(alerts) else incident  # no one is next while it is fine
+    who = [*_called(waits, pages, chain, outside)]
     lines = [*_end(incident), *_why(incident, alerts), *_other_alerts(alerts), *who]
     blocks = [section(first), *sections(lines), *actions(buttons(incident, alerts)), context(_notes(incident))]
     return fit_message(phone_line(incident, alerts), blocks)
@@ -224,7 +225,7 @@ def _is_work(words: str) -> bool:
 
 def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     """The likely cause, and how the work stands, while it is neither over nor fine."""
-    if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None or _is_calm(alerts):
+    if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None or is_calm(alerts):
         return []
     return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
 

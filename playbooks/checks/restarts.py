@@ -81,7 +81,7 @@ def _check_crashes(facts: Facts, service: Service) -> Finding:
         return Finding(name, Status.FAIL, title, detail, service, {"crashed": crashed}, _logs(service))
     if crashed is None and isinstance(facts.heartbeats, Unavailable):
         return Finding(name, Status.UNKNOWN, f"crashes of {service.short} unknown", "", service)
-    return Finding(name, Status.OK, f"{service.short} does not crash", "", service)
+    return Finding(name, Status.OK, f"{service.short} is not crashing", "", service)
 
 
 def _crashed_instances(facts: Facts, service: Service) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.incidents.escalation import Escalation
 from bot.leader import Fence, LostLeadershipError
+from services.domain.alerts import AlertChange
 from services.domain.incidents import IncidentSeverity, IncidentState
 from services.domain.services import Service
 from services.sandbox.slack import model
@@ -34,6 +35,25 @@ async def test_each_level_is_paged_until_a_person_answers(scene: Scene, books: B
 
     texts = [event.text.split(" is paged")[0] for event in await books.events() if event.kind == "called"]
     assert texts[:4] == ["level 1 (ann)", "level 2 (ben)"] * 2
+
+
+async def test_no_page_goes_out_while_all_is_fine_and_the_next_one_does_when_it_fires_again(
+    scene: Scene, books: Books
+) -> None:
+    fine = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
+    alert = await scene.alert(AlertChange.FIRED)
+    await scene.alert(AlertChange.CHANGED, alert, line=fine)
+    await books.make_due()
+    await scene.escalation.tick(scene.fence)
+    assert (await books.incident()).pages == 1
+    assert (await books.incident()).due_at is not None
+    assert " · next " not in (await books.blocks("incident:1"))
+
+    await scene.alert(AlertChange.CHANGED, alert, line="PAGE dev · ingest is down (0 of 1)")
+    await books.make_due()
+    await scene.escalation.tick(scene.fence)
+
+    assert (await books.incident()).pages == 2
 
 
 async def test_no_level_is_paged_before_it_is_due(scene: Scene, books: Books) -> None:
