@@ -111,6 +111,7 @@ _TOPICS: tuple[tuple[tuple[str, ...], tuple[ReadVerb, ...]], ...] = (
     (("throughput", "fast", "rate", "drain", "per"), (ReadVerb.THROUGHPUT,)),
     (("worker", "heartbeat", "beat", "alive", "dead", "stopped", "stale"), (ReadVerb.HEARTBEATS,)),
     (("fail", "error", "exception", "crash", "broke", "wrong"), (ReadVerb.FAILED_JOBS, ReadVerb.RECENT_CHANGES)),
+    (("log", "line", "print"), (ReadVerb.LOGS,)),
     (("upload", "intake", "batch", "file", "csv", "row"), (ReadVerb.INTAKE,)),
     (("deploy", "release", "change", "new", "since"), (ReadVerb.RECENT_CHANGES,)),
     (("version", "commit", "sha", "runs", "running"), (ReadVerb.SHA,)),

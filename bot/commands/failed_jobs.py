@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ERROR_LIMIT = 300  # characters of one template
 RAW_LIMIT = 2500  # and of one whole error, on the terminal
 GROUPS_SHOWN = 15
+EXPLAIN = "ask why do jobs fail?"
 MASKED = "“…” stands for data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
 
 
@@ -51,7 +52,8 @@ def failed_jobs_answer(
     notes = [*_notes(groups, total, is_raw=is_raw), *filter(None, [notice])]
     blocks += [context(*notes)] if notes else []
     blocks += [] if is_raw else _reveal(groups, reveal_until)
-    blocks += actions([command_button("Queue", "queue"), *_log_buttons(groups, system)])
+    explain = [command_button("Explain", EXPLAIN)] if groups else []
+    blocks += actions([*explain, command_button("Queue", "queue"), *_log_buttons(groups, system)])
     listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
     data = {"window_s": window.total_seconds(), "total": total, "groups": listed}
     text, fitted = fit_message(headline, blocks)

@@ -212,6 +212,7 @@ def _buttons(view: LogView) -> list[Block]:
     short, link = view.service.short, view.choice.deployment.link
     buttons = [
         command_button("Errors only", f"logs {short} @level:error"),
+        command_button("Explain", f"ask what does the log of {short} show?"),
         command_button("Deployments", f"deployments {short}"),
     ]
     return [*buttons, link_button("Open in Railway", link)] if link and is_web_address(link) else buttons

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.people import MAX_AGE, Account, People
-from bot.slack.payloads import RequestOrigin, named_teams, read_channel, read_request_origin
+from bot.slack.payloads import RequestOrigin, is_direct_message, named_teams, read_channel, read_request_origin
 from bot.slack.respond import Body
 from bot.slack_directory import Known, Lookups, Profiles
 from bot.views.text import channel_name, escape
@@ -147,6 +147,9 @@ class GatedApp:
         wanted = inspect.signature(handler).parameters.keys()
 
         async def gated(body: Body, ack: AsyncAck) -> None:
+            if _is_not_for_us(body):
+                await ack()
+                return
             refused = await self._gate.check(body)
             if refused is None:
                 given: dict[str, Any] = {"body": body, "ack": ack}
@@ -168,6 +171,12 @@ class GatedApp:
         task = asyncio.create_task(self._show_error(error, body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_not_for_us(body: Body) -> bool:
+    """A message of a channel, or what a program wrote, ourselves included: it needs no look-up, and no answer."""
+    event = body.get("event") or {}
+    return event.get("type") == "message" and not is_direct_message(event)
 
 
 def _is_our_direct_message(body: Body) -> bool:

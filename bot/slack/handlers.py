@@ -85,6 +85,7 @@ class Listeners:
         """The first that matches runs; the last of each kind matches everything, so that nothing is left unanswered."""
         app.command(_ANY)(self.on_command)
         app.event("app_mention")(self.on_mention)
+        app.event("message")(self.on_mention)
         app.event("app_home_opened")(self.on_home_opened)
         AskHandlers(
             world=self._world,

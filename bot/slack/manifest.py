@@ -21,14 +21,14 @@ SCOPES = (
     "files:write",  # a postmortem
     "groups:history",  # the same in private channels
     "groups:read",
-    "im:history",  # find a direct message whose answer was lost
+    "im:history",  # read direct messages to the bot, and find one whose answer was lost
     "im:read",  # whether a direct message is with a person from another company
     "im:write",  # page a person directly
     "reactions:read",  # messages marked for the timeline
     "usergroups:read",  # who is in the groups of operators and approvers
     "users:read",  # whether an account is a bot
 )
-EVENTS = ("app_home_opened", "app_mention", "reaction_added", "reaction_removed")
+EVENTS = ("app_home_opened", "app_mention", "message.im", "reaction_added", "reaction_removed")
 SHORTCUTS = {ESCALATE_THIS: ("Escalate this", "Open an incident from this message")}
 
 
@@ -52,7 +52,7 @@ def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dic
             "app_home": {
                 "home_tab_enabled": True,
                 "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": True,
+                "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": command.removeprefix("/"), "always_online": True},
             "shortcuts": [

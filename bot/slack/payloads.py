@@ -257,10 +257,16 @@ def delivery_key(body: Payload) -> str | None:
 
 def _mention_key(event: Payload) -> str | None:
     channel, ts = event.get("channel"), event.get("ts")
-    if event.get("type") != "app_mention" or not channel or not ts:
+    if not (event.get("type") == "app_mention" or is_direct_message(event)) or not channel or not ts:
         return None
     edited = event.get("edited") or {}
     return f"edit:{channel}:{ts}:{edited.get('ts')}" if edited else f"message:{channel}:{ts}"
+
+
+def is_direct_message(event: Payload) -> bool:
+    """Whether a person wrote to the bot itself; other messages that we get to see are not for us."""
+    is_there = event.get("type") == "message" and event.get("channel_type") == "im"
+    return is_there and not event.get("bot_id") and event.get("subtype") not in NOT_SPEECH
 
 
 def _action_key(body: Payload, action: Payload) -> str:
@@ -361,7 +367,8 @@ def _of_event(body: Payload) -> RequestOrigin | None:
     actor = _actor(event["user"], body)
     if event.get("type") == "app_home_opened":  # it names a channel too, the one of the Messages tab
         return RequestOrigin(Surface.BUTTON, actor)
-    thread = event.get("thread_ts") or event.get("ts")  # an answer to a mention opens or continues its thread
+    # An answer to a mention opens or continues its thread; one to a direct message stands below it.
+    thread = event.get("thread_ts") or (None if is_direct_message(event) else event.get("ts"))
     return RequestOrigin(Surface.MENTION, actor, event.get("channel"), thread)
 
 

@@ -39,7 +39,14 @@ def main() -> int:
         with _claim(chosen.data):
             if chosen.reset:
                 return _reset(chosen.data)
-            settings = SandboxSettings(chosen.data, chosen.port, database_url=_given_database(), plant_history=True)
+            key = os.environ.get("OPENAI_API_KEY", "").strip()
+            settings = SandboxSettings(
+                chosen.data,
+                chosen.port,
+                database_url=_given_database(),
+                plant_history=True,
+                openai_key=Secret(key) if key else None,
+            )
             return asyncio.run(_run(settings))
     except OperatorError as error:
         _log(f"\n{error.what}: {error.why}.\n{error.what_next}")

@@ -219,6 +219,20 @@ class BotReplicas:
     def __init__(self) -> None:
         self.all: list[BotProcess] = []
 
+    async def switch_script(self, variables: Mapping[str, str]) -> None:
+        """Start every replica again with these variables of a model, or without any of them when there are none."""
+        for bot in self.all:
+            await bot.stop()
+            for name in (*openai.SCRIPT_VARIABLES, "OPENAI_BASE_URL"):
+                bot.variables.pop(name, None)
+            bot.variables.update(variables)
+            await bot.start()
+
+    def model(self) -> str:
+        """What answers questions in words; empty: the rules alone."""
+        variables = self.all[0].variables if self.all else {}
+        return variables.get("OPENAI_MODEL", "a real model") if "OPENAI_API_KEY" in variables else ""
+
     def bot_running(self) -> bool:
         return any(bot.is_running for bot in self.all)
 

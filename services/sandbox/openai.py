@@ -1,8 +1,13 @@
-"""A local stand-in for OpenAI: whatever is asked, it answers with the same memo, which says where it comes from."""
+"""A local stand-in for OpenAI: one memo for all cases, and a script that answers questions. Neither is a model.
+
+The script chooses reads by the words of the question, and repeats the first lines that tell of something wrong. The bot
+checks its claims as those of any model.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from typing import Annotated, Any
@@ -32,9 +37,59 @@ def build_router() -> APIRouter:
     ) -> dict[str, Any]:
         if authorization != f"Bearer {KEY}":
             raise HTTPException(401, "Incorrect API key provided")
-        return response(json.dumps(_MEMO), model=str(body.get("model", "sandbox")))
+        return response(json.dumps(_answer(body)), model=str(body.get("model", "sandbox")))
 
     return router
+
+
+SCRIPT = "demo script, not a model"  # what the footer of an answer names
+SCRIPT_VARIABLES = {
+    "OPENAI_API_KEY": KEY,
+    "OPENAI_MODEL": SCRIPT,
+    "OPENAI_INPUT_USD_PER_MTOK": "0",
+    "OPENAI_OUTPUT_USD_PER_MTOK": "0",
+}
+_READS = {  # by what a question says
+    "slow": ("queue", "throughput", "heartbeats"),
+    "queue": ("queue", "throughput"),
+    "fail": ("failed-jobs", "recent-changes"),
+    "deploy": ("recent-changes", "sha"),
+    "change": ("recent-changes",),
+    "upload": ("intake",),
+    "call": ("oncall",),
+}
+_ALWAYS = ("doctor", "heartbeats", "recent-changes")
+_CLAUSE = re.compile(r"\s[·—|]\s|;\s|\.\s")
+_MARKS = re.compile(r"[<>@#*~`|\[\]{}…]|[^\x20-\x7e]|(?<!\w)_|_(?!\w)")
+_MOST_CLAIMS = 3
+
+
+def _answer(body: dict[str, Any]) -> dict[str, Any]:
+    name = ((body.get("text") or {}).get("format") or {}).get("name")
+    if name not in ("ChosenReads", "WrittenAnswer"):
+        return _MEMO
+    asked = json.loads(body["input"])
+    return _choose(str(asked["question"])) if name == "ChosenReads" else _write(asked["lines"])
+
+
+def _choose(question: str) -> dict[str, Any]:
+    chosen = [read for word, reads in _READS.items() if word in question.lower() for read in reads]
+    verbs = list(dict.fromkeys([*chosen, *_ALWAYS]))[:6]
+    return {"reads": [{"verb": verb, "service": None, "window": None} for verb in verbs]}
+
+
+def _write(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    claims: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        if "🔴" not in line["text"] or len(claims) == _MOST_CLAIMS:
+            continue
+        parts = [part.strip() for part in _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))]
+        part = next((one for one in parts if len(one.split()) > 1 and not _MARKS.search(one)), None)
+        if part is not None:
+            claims.setdefault(part, {"kind": "observed", "text": part, "evidence": [line["id"]], "quote": part})
+    unknown = {"kind": "unknown", "text": "The reads do not show why.", "evidence": [], "quote": ""}
+    nexts = [{"verb": verb, "service": None, "window": None} for verb in ("queue", "heartbeats")]
+    return {"claims": list(claims.values()) or [unknown], "next": nexts, "more": []}
 
 
 def response(text: str, *, model: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
 BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0
 # What the bot's manifest asks for; a test compares the two.
-SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "reaction_added", "reaction_removed"})
+SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "message.im", "reaction_added", "reaction_removed"})
 SHORTCUTS = (("incident.escalate_this", "Escalate this"),)
 REPORT = "Run `make test`: something in the checkout is broken."
 
@@ -83,6 +83,7 @@ class SandboxSettings:
     send_demo_file: bool = True
     plant_history: bool = False  # incidents of the last month
     fast_database: bool = False  # for tests: without fsync
+    openai_key: Secret | None = None  # a real one: questions in words go to OpenAI
 
 
 class Sandbox:
@@ -172,6 +173,7 @@ class Sandbox:
                 sql_directory=self.database.sql_directory,
             )
             log_file = self._settings.directory / "logs" / f"bot-{number}.log"
+            variables |= {"OPENAI_API_KEY": self._settings.openai_key.reveal()} if self._settings.openai_key else {}
             variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
             self.phones.hook = f"{variables['BOT_PUBLIC_URL']}/hooks/pagerduty"
             owner = {"DRAGONFLY_ADMIN_DB_URL": self.database.urls.owner.reveal()}  # for `migrate`; not for the bot

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,12 @@ class Bot:
         return True
 
     async def kill_bot(self) -> None:
+        """Not used here."""
+
+    def model(self) -> str:
+        return ""
+
+    async def switch_script(self, variables: Mapping[str, str]) -> None:
         """Not used here."""
 
     async def start_bot(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from services.clients.tls import trusted_authorities
+from services.sandbox import openai
 from services.sandbox.environment import API_KEY
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway, NotFoundError
@@ -43,6 +44,12 @@ class BotFaults(Protocol):
 
     async def kill_bot(self) -> None:
         """Kill every replica as a crash would. Killing twice is harmless."""
+
+    def model(self) -> str:
+        """What answers questions in words; empty: the rules alone."""
+
+    async def switch_script(self, variables: Mapping[str, str]) -> None:
+        """Start the bot again with the variables of the scripted model, or with none."""
 
     async def start_bot(self) -> None:
         """Start the replicas that do not run; does not wait until they are connected. Starting twice is harmless."""
@@ -86,6 +93,10 @@ class Panel:
 
     def bot_running(self) -> bool:
         return self.bot.bot_running()
+
+    def model(self) -> str:
+        """What answers questions in words: the script, a real model, or nothing but the rules (empty)."""
+        return self.bot.model()
 
     def connected(self) -> bool:
         """Whether the bot holds a Socket Mode connection."""
@@ -140,6 +151,7 @@ class Breaking:
         self._railway = panel.railway
         self._database = panel.database
         self._bot = panel.bot
+        self._page_url = panel.workspace.base_url
         self._phones = panel.phones
         self._slack = panel.workspace.faults
         self._outsider = acting_as(panel.workspace, model.OTTO.id)
@@ -177,6 +189,16 @@ class Breaking:
 
     async def start_bot(self) -> None:
         await self._bot.start_bot()
+
+    async def switch_script(self) -> dict[str, str]:
+        """On or off; a real model, whose key came with the environment, is left alone."""
+        if self._bot.model() not in ("", openai.SCRIPT):
+            return {"told": "A real model answers: OPENAI_API_KEY is set in the demo's environment"}
+        is_on = bool(self._bot.model())
+        address = {"OPENAI_BASE_URL": f"{self._page_url}{openai.PATH}"}
+        await self._bot.switch_script({} if is_on else openai.SCRIPT_VARIABLES | address)
+        words = "off: questions are answered by rules" if is_on else "on: it is a script, not a language model"
+        return {"told": f"The bot starts again with the scripted model {words}"}
 
     async def rate_limit_slack(self) -> dict[str, str]:
         """The message to the person: nothing on the page changes by it."""
@@ -232,7 +254,7 @@ def build_panel_router(panel: Panel) -> APIRouter:
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
     around = (breaking.acknowledge, breaking.upload, breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
-    on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot)
+    on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot, breaking.switch_script)
     for act in (*on_replicas, breaking.restart, breaking.deploy, *around, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router

@@ -278,8 +278,8 @@ class Scene:
 
     @property
     def may_write(self) -> bool:
-        """Not to the app itself: its manifest makes the Messages tab read-only (`messages_tab_read_only_enabled`)."""
-        return self.channel is not None and self.channel.im_user is None
+        """In a channel, and to the app itself: its manifest opens the Messages tab."""
+        return self.channel is not None
 
     @property
     def title(self) -> str:

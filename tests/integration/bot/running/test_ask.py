@@ -213,3 +213,37 @@ async def test_a_rating_is_stored(slack: Slack, asking: Bot, database_urls: Data
     async with asyncio.timeout(30):
         while not await is_rated():
             await asyncio.sleep(0.05)
+
+
+async def test_a_direct_message_is_a_question_too(slack: Slack, asking: Bot) -> None:  # noqa: ARG001
+    channel = slack.workspace.direct_channel(model.OLIVIA.id).id
+
+    acting_as(slack.workspace, model.OLIVIA.id).say(channel, "is ingest fine?")
+
+    def wanted(message: Message) -> bool:
+        return message.user == slack.workspace.bot.id and "gpt-4o-mini" in shown(message)
+
+    async with asyncio.timeout(60):
+        while not (found := [one for one in slack.workspace.messages if one.channel == channel and wanted(one)]):
+            await asyncio.sleep(0.01)
+    assert found[0].thread_ts is None
+    assert not slack.seen()
+
+
+async def test_the_bot_does_not_answer_itself_or_messages_of_a_channel(slack: Slack, bot: Bot) -> None:  # noqa: ARG001
+    acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "is ingest fine?")
+    await slack.type("/dragonfly sha")
+    await slack.wait_for()
+
+    channel = slack.workspace.direct_channel(model.OLIVIA.id).id
+    acting_as(slack.workspace, model.OLIVIA.id).say(channel, "queue")
+    async with asyncio.timeout(60):
+        while len([one for one in slack.workspace.messages if one.channel == channel]) < 2:
+            await asyncio.sleep(0.01)
+    acting_as(slack.workspace, model.OLIVIA.id).say(channel, "sha")
+    async with asyncio.timeout(60):
+        while len([one for one in slack.workspace.messages if one.channel == channel]) < 4:
+            await asyncio.sleep(0.01)
+
+    assert len([one for one in slack.workspace.messages if one.channel == channel]) == 4
+    assert len(slack.seen()) == 1
