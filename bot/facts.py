@@ -31,6 +31,7 @@ from services.clients.postgres.operated import (
     list_failed_jobs,
     list_next_due,
     list_session_roles,
+    list_unclaimed,
     read_heartbeats,
 )
 from services.clients.postgres.pool import Connection
@@ -306,6 +307,7 @@ async def gather_doctor(world: World) -> doctor.Facts:
         seen = group.create_task(gather_health(world))
         variables = group.create_task(gather_env(world, system.services))
         due = group.create_task(read_due(world))
+        unclaimed = group.create_task(world.read(list_unclaimed, job_types=system.job_types))
         failed = group.create_task(world.read(list_failed_jobs, window=FAILED_WITHIN, limit=500))
         roles = group.create_task(world.read(list_session_roles))
         log_reads = group.create_task(_read_logs(world))
@@ -317,7 +319,12 @@ async def gather_doctor(world: World) -> doctor.Facts:
         health=health,
         env=variables.result(),
         claiming=claiming.ClaimingFacts(
-            health.as_of, health.stale_after, health.heartbeats, due.result(), system=system
+            health.as_of,
+            health.stale_after,
+            health.heartbeats,
+            due.result(),
+            system=system,
+            unclaimed=unclaimed.result(),
         ),
         failed=failed.result(),
         roles=roles.result(),

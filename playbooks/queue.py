@@ -6,8 +6,8 @@ Effect: none, it only reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -55,11 +55,14 @@ class Facts:
     lock_waits: Sequence[LockWait] | Unavailable
     all_visible: bool = True
     system: System = RUNBOOK
+    unclaimed: Mapping[str, datetime] | Unavailable = field(default_factory=dict)
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Backlog, failures, orphans, and whether a lock that was asked for is not granted."""
+    """Backlog, failures, orphans, types that no worker claims, and whether a lock that was asked for is not granted."""
     findings = queue.check(queue.Facts(facts.queue, facts.all_visible))
+    if not isinstance(facts.queue, Unavailable):
+        findings.append(queue.check_unclaimed(facts.unclaimed, facts.queue.as_of))
     return [*map(_lead_on, findings), _check_locks(facts.lock_waits)]
 
 

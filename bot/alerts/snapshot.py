@@ -30,6 +30,7 @@ class Work:
     lock_waits: Sequence[LockWait] | Unavailable
     locks: Sequence[Lock] | Unavailable
     acts: Sequence[ServiceAct] | Unavailable = ()
+    unclaimed: Mapping[str, datetime] | Unavailable = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

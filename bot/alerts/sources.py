@@ -217,7 +217,9 @@ class Sources:
         exhausted = await world.read(operated.count_exhausted_jobs, window=HOUR)
         waits = await world.read(list_lock_waits)
         locks = await world.read(approvals.list_locks)
-        return Work(queue, exhausted, waits, locks, await world.service_acts())
+        acts = await world.service_acts()
+        unclaimed = await world.read(operated.list_unclaimed, job_types=world.system.job_types)
+        return Work(queue, exhausted, waits, locks, acts, unclaimed)
 
     async def _read_slow_values(self) -> SlowReads:
         read = self._world.read

@@ -51,6 +51,7 @@ CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "backlog": ("database", "writes", "heartbeats", "crash_loop"),
         "failed_jobs": ("database", "writes"),
         "failure_rate": ("database", "writes", "failed_jobs"),
+        "unclaimed": ("database", "writes"),
         "exhausted": ("database", "writes", "failed_jobs"),
         "orphaned": ("database", "writes", "heartbeats", "crash_loop"),
         "deployments": ("crash_loop",),

@@ -16,7 +16,7 @@ from bot.views.findings import finding_data, findings_answer
 from playbooks.checks.database import sees_all
 from playbooks.model import Finding
 from playbooks.queue import Facts, JobRow, check, list_jobs
-from services.clients.postgres.operated import list_lock_waits, list_oldest_pending, list_running_jobs
+from services.clients.postgres.operated import list_lock_waits, list_oldest_pending, list_running_jobs, list_unclaimed
 from services.domain.errors import Unavailable
 from services.domain.jobs import LockWait
 
@@ -65,12 +65,14 @@ async def answer_queue(request: Request, world: World) -> Answer:
 
 
 async def _gather(world: World) -> Facts:
+    system = world.system
     async with asyncio.TaskGroup() as reads:
         queue = reads.create_task(world.queue())
         waiting = reads.create_task(world.read(list_oldest_pending, limit=20))
         running = reads.create_task(world.read(list_running_jobs))
         locks = reads.create_task(world.read(list_lock_waits))
         server = reads.create_task(world.server())
+        unclaimed = reads.create_task(world.read(list_unclaimed, job_types=system.job_types))
     return Facts(
         stale_after=world.settings.stale_after,
         queue=queue.result(),
@@ -78,4 +80,6 @@ async def _gather(world: World) -> Facts:
         running=running.result(),
         lock_waits=locks.result(),
         all_visible=sees_all(server.result()),
+        system=system,
+        unclaimed=unclaimed.result(),
     )

@@ -96,6 +96,8 @@ class Rules(_Table):
     exhausted: Counted
     orphaned: Rule
     contention: Contention
+    # Files of a former version don't have it.
+    unclaimed: Rule = Rule(severity=Severity.NOTIFY, wait_s=300, section="Log Queries (SQL)")
     deployments: Deployments
     sha: Rule
     migrations: Rule

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "read_queue_snapshot": ("health", "queue"),
     "list_oldest_pending": ("queue",),
     "list_next_due": ("logs", "doctor"),
+    "list_unclaimed": ("queue", "doctor"),
     "list_running_jobs": ("queue", "stop-workers"),
     "list_failed_jobs": ("failed-jobs", "requeue"),
     "read_job_error": ("reveal",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
@@ -15,6 +15,7 @@ from services.domain.text import age, counted, dated_time, lasting
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, NOT_CLAIMED_AFTER, WAITS_LONG_AFTER, StaleLimits
 
 STEP = NextStep("Look at the queue", "queue")
+TYPES_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,33 @@ class ClaimingFacts:
     due: Mapping[Service, datetime | Unavailable | None]
     stored: bool = False
     system: System = RUNBOOK
+    unclaimed: Mapping[str, datetime] | Unavailable = field(default_factory=dict)
+
+
+def check_unclaimed(
+    unclaimed: Mapping[str, datetime] | Unavailable, as_of: datetime | None, *, stored: bool = False
+) -> Finding:
+    """`queue.unclaimed`: due jobs of types that no worker of the system claims. `{type: due since}`."""
+    name = "queue.unclaimed"
+    if isinstance(unclaimed, Unavailable) or as_of is None:
+        why = unclaimed.why if isinstance(unclaimed, Unavailable) else ""
+        return Finding(name, Status.UNKNOWN, "whether a worker claims every job type is unknown", why, next_step=STEP)
+    late = {job_type: due for job_type, due in unclaimed.items() if as_of - due > NOT_CLAIMED_AFTER}
+    if not late:
+        return Finding(name, Status.OK, "workers claim every pending job type", evidence={"types": []})
+    title = f"no worker claims jobs of type {', '.join(list(late)[:TYPES_NAMED])}"
+    more = f"; {counted(len(late) - TYPES_NAMED, 'more type')}" if len(late) > TYPES_NAMED else ""
+    oldest = min(late.values())
+    detail = (
+        f"the oldest has been due {lasting(oldest, as_of, stored=stored)}{more}; they wait until a worker claims them"
+    )
+    return Finding(name, Status.WARN, title, detail, evidence={"types": list(late)}, next_step=STEP)
 
 
 def check_claiming(facts: ClaimingFacts) -> list[Finding]:
-    """One finding a worker service, `claiming.<service>`."""
-    return [_check_service(facts, service) for service in facts.system.workers]
+    """One finding per worker service, `claiming.<service>`, and `queue.unclaimed`."""
+    found = [_check_service(facts, service) for service in facts.system.workers]
+    return [*found, check_unclaimed(facts.unclaimed, facts.as_of, stored=facts.stored)]
 
 
 def _check_service(facts: ClaimingFacts, service: Service) -> Finding:

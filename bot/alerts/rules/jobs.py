@@ -15,11 +15,13 @@ from services.domain.alerts import Severity
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`backlog`, `failed_jobs`, `orphaned`, `exhausted` and `failure_rate`."""
+    """`backlog`, `failed_jobs`, `orphaned`, `exhausted`, `unclaimed` and `failure_rate`."""
     if snapshot.work is not None:
         yield from _queue(snapshot, rules)
         exhausted = outcomes.check_exhausted(snapshot.work.exhausted, at_least=rules.exhausted.at_least)
         yield rule_result("exhausted", rules.exhausted, exhausted)
+        unclaimed = queue.check_unclaimed(snapshot.work.unclaimed, snapshot.now, stored=True)
+        yield rule_result("unclaimed", rules.unclaimed, unclaimed)
     if snapshot.slow_reads is not None:
         limits = rules.failure_rate
         rate = outcomes.check_rate(

@@ -160,6 +160,13 @@ async def list_next_due(conn: Connection, *, job_types: Sequence[str]) -> dict[s
 
 
 @counts_all_rows()
+async def list_unclaimed(conn: Connection, *, job_types: Sequence[str]) -> dict[str, datetime]:
+    """`{job type: since when its oldest job has been due}` of the types besides these, which some worker claims."""
+    cursor = await conn.execute(query_of(conn, "list_unclaimed"), {"job_types": list(job_types)})
+    return dict(await cursor.fetchall())
+
+
+@counts_all_rows()
 async def list_running_jobs(conn: Connection, *, limit: int = 100) -> list[RunningJob]:
     """Jobs in processing, the longest running first."""
     return await fetch_all(conn, RunningJob, "list_running_jobs", limit=limit)

@@ -113,6 +113,18 @@ WHERE status = 'pending' AND job_type::text = ANY (%(job_types)s::text[])
 GROUP BY job_queue.job_type
 ORDER BY due_at;
 
+-- name: list_unclaimed
+-- Of each job type that no worker claims, since when its oldest job has been due. Pending jobs are looked through by their
+-- partial index. Due as in read_queue_snapshot.
+SELECT left(job_type::text, 200) AS job_type,
+       min(greatest(coalesce(next_run_at, created_at), locked_at + interval '30 minutes')) AS due_at
+FROM ops.job_queue
+WHERE status = 'pending' AND job_type::text <> ALL (%(job_types)s::text[])
+    AND coalesce(next_run_at, created_at) <= now()
+    AND (locked_at IS NULL OR locked_at < now() - interval '30 minutes')
+GROUP BY job_queue.job_type
+ORDER BY due_at;
+
 -- name: list_running_jobs
 -- Jobs in processing, longest first, with the age of their worker's beat. Served by the partial index of jobs in processing
 -- and the primary key of the heartbeats.

@@ -87,6 +87,14 @@ FROM (
 ) AS next
 ORDER BY due_at;
 
+-- name: list_unclaimed
+-- Of each job type that no worker claims, since when its oldest job has been due. Served by job_queue_claim_idx.
+SELECT left(level.job_type, 200) AS job_type, min(level.run_at) AS due_at
+FROM ops.pending_levels AS level
+WHERE level.job_type <> ALL (%(job_types)s::text[]) AND level.run_at <= now()
+GROUP BY level.job_type
+ORDER BY due_at;
+
 -- name: list_running_jobs
 -- Jobs in processing, longest first, with the age of their worker's beat. Served by job_queue_processing_idx and the
 -- primary key of the heartbeats.

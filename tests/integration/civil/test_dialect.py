@@ -121,6 +121,9 @@ async def test_the_queue_is_read_by_the_rules_of_the_system(database: Database) 
     ]
     assert snapshot.oldest_pending_at == oldest[0].waiting_since
     assert due == {job.job_type: job.waiting_since for job in oldest}
+    async with database.read(timeout_s=60.0) as conn:
+        unclaimed = await operated.list_unclaimed(conn, job_types=["enforcement_strategy"])
+    assert unclaimed == {"ingest_csv": due["ingest_csv"]}
 
 
 async def test_jobs_are_read_with_their_workers_and_errors(database: Database) -> None:

@@ -51,6 +51,7 @@ EXPECTED = {
     "list_throughput": {"job_queue_updated_idx"},
     "list_oldest_pending": {"job_queue_claim_idx"},
     "list_next_due": {"job_queue_claim_idx", "job_queue_processing_idx"},
+    "list_unclaimed": {"job_queue_claim_idx"},
     "list_running_jobs": {"job_queue_processing_idx"},
     "list_batches": {"simplicity_batches_created_idx"},
     "list_intake_events": {"intake_logs_created_idx"},

@@ -41,6 +41,7 @@ from tests.integration.bot.alerts.planting import (
     starting,
     starting_up,
     starts,
+    unclaimed,
     waiting,
 )
 from tests.integration.bot.conftest import SHA, Outside
@@ -158,6 +159,7 @@ FAULTS = (
         failed(1, attempts=5),
         failed(1, attempts=4),
     ),
+    Fault("unclaimed", "no worker claims jobs of type entity_resolve", ("queue",), unclaimed(61), unclaimed(30)),
     Fault("orphaned", "1 orphaned job", ("requeue orphans", "queue"), processing("nobody"), processing("ingest-1")),
     Fault("contention", "1 session waiting for a lock", ("queue",), contended(0.1), contended(3600)),
     Fault(

@@ -40,10 +40,10 @@ class Scene:
         """Change the row of a worker that is there."""
         self.run(f"UPDATE ops.worker_heartbeats SET {columns} WHERE worker_id = '{worker_id}'")  # noqa: S608 - ours
 
-    def jobs(self, count: int, columns: str, values: str) -> None:
+    def jobs(self, count: int, columns: str, values: str, *, job_type: str = "simplicity_ingest") -> None:
         self.run(
             f"INSERT INTO ops.job_queue (job_type, {columns})"  # noqa: S608 - ours
-            f" SELECT 'a', {values} FROM generate_series(1, {count})"
+            f" SELECT '{job_type}', {values} FROM generate_series(1, {count})"
         )
 
 
@@ -130,6 +130,12 @@ def everybody_silent(scene: Scene) -> None:
 
 def intake_degraded(scene: Scene) -> None:
     scene.outside.intake = {"status": "degraded"}
+
+
+def unclaimed(seconds: int) -> Act:
+    """A job of a type that no worker of ours claims, due for so long."""
+    values = f"now() - interval '{seconds} seconds'"
+    return lambda scene: scene.jobs(1, "run_at", values, job_type="entity_resolve")
 
 
 def waiting(seconds: int) -> Act:

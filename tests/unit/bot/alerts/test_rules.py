@@ -338,6 +338,7 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
         ({"work": work(queue=queue(failed=10))}, "failed_jobs", Severity.NOTIFY),
         ({"work": work(queue=queue(orphaned=1))}, "orphaned", Severity.NOTIFY),
         ({"work": work(exhausted=1)}, "exhausted", Severity.NOTIFY),
+        ({"work": work(unclaimed={"entity_resolve": ago(61)})}, "unclaimed", Severity.NOTIFY),
         ({"work": work(lock_waits=(lock_wait(31),))}, "contention", Severity.NOTIFY),
         ({"work": work(locks=(Lock(Service.API, "U1", "why", ago(86_400)),))}, "locks.api", Severity.NOTIFY),
         ({"work": work(queue=Unavailable("database", "permission denied"))}, "visibility.answers", Severity.NOTIFY),

@@ -52,7 +52,8 @@ def test_nothing_is_due() -> None:
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
-    blind = check_claiming(ClaimingFacts(NOW, StaleLimits(timedelta(minutes=5)), AWAY, {Service.INGEST: LATE}))
+    limits = StaleLimits(timedelta(minutes=5))
+    blind = check_claiming(ClaimingFacts(NOW, limits, AWAY, {Service.INGEST: LATE}, unclaimed=AWAY))
 
     assert judge(AWAY, IDLE).status is Status.UNKNOWN
     assert {finding.status for finding in blind} == {Status.UNKNOWN}

@@ -99,6 +99,8 @@ async def test_the_oldest_due_job_is_found_in_every_type_and_priority(as_owner: 
     assert (snapshot.pending, snapshot.oldest_pending_at) == (7, oldest[0].waiting_since)
     assert list(due) == ["b", "a"]
     assert due["a"] > oldest[2].waiting_since  # of type a the most urgent is claimed next, not the oldest
+    assert await operated.list_unclaimed(as_bot, job_types=["a", "c"]) == {"b": oldest[0].waiting_since}
+    assert await operated.list_unclaimed(as_bot, job_types=["a", "b", "c"]) == {}
 
 
 async def test_a_job_whose_type_is_at_its_limit_does_not_count_as_waiting(
