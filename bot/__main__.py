@@ -34,7 +34,7 @@ async def _main() -> None:
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until a signal to stop."""
     log_to_streams(read_log_format(os.environ))
     logging.getLogger("bot").setLevel(logging.INFO)
     drop_owner(os.environ)

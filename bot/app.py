@@ -47,7 +47,7 @@ _AGAIN_AFTER = timedelta(days=1)  # without a database: do not repeat at every r
 async def announce_disabled(
     faults: Sequence[Fault], settings: Settings, database: Database | None, slack: SlackClient
 ) -> None:
-    """Nothing when there are none. The same faults are said once, whatever the number of replicas and restarts."""
+    """Nothing when there are none. The same faults are shown once, whatever the number of replicas and restarts."""
     if not faults:
         return
     for fault in faults:

@@ -40,5 +40,5 @@ MakePlan = Callable[[Parameters, World], Awaitable[Plan | NoPlan]]
 
 
 def environment_of(world: World) -> str:
-    """Raises OperatorError when the settings do not say it: it is part of what is approved."""
+    """Raises OperatorError when the settings do not report it: it is part of what is approved."""
     return require(world.settings.identity).environment

@@ -22,8 +22,8 @@ class Change(Verb):
 
     parse: turns the words after the verb, without `--dry-run`, into parameters: all that a plan needs to be made again.
     Raises UsageError before anything is read or stored.
-    plan: makes the plan from parameters and the world, or says why there is none. Raises UsageError for parameters that
-    do not fit, before anything is read.
+    plan: makes the plan from parameters and the world, or gives the reason there is none. Raises UsageError for
+    parameters that do not fit, before anything is read.
     offer: answers instead of a plan while the words leave open what the plan needs; None when they do not.
     risk: the highest of its plans. risk_varies: in words, where plans differ.
     takes_services: its runs take services, which a policy may name.

@@ -313,7 +313,7 @@ class Outage:
         )
 
     async def _store(self, announced: Announced) -> None:
-        """The database is back: everything that was said without it becomes known to it."""
+        """The database is back: everything that was written without it becomes known to it."""
         now = datetime.now(UTC)
         refused = announced.refused_writes
 

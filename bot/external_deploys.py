@@ -178,7 +178,7 @@ async def _read_memory(conn: Connection, services: Services) -> Memory:
 
 
 def _configured(services: Services) -> dict[Service, int]:
-    """Without those of which Railway does not say it."""
+    """Without those of which Railway does not report it."""
     counts = {service: state.replicas_configured for service, state in services.items()}
     return {service: count for service, count in counts.items() if count is not None}
 

@@ -100,7 +100,7 @@ def progress(external_deploy: ExternalDeploy, services: Mapping[Service, Service
 
 
 def skipped(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceState]) -> tuple[Service, ...]:
-    """The services of which Railway says that it skipped this commit: they take no part."""
+    """The services of which Railway reports that it skipped this commit: they take no part."""
     sha = external_deploy.commit_sha
     latest = {service: state.latest for service, state in services.items() if state.latest is not None}
     left_out = {
@@ -186,7 +186,7 @@ def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
 
 
 def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
-    """What waits for a person is said as that: Railway does not go on by itself."""
+    """What waits for a person is shown as that: Railway does not go on by itself."""
     coming, held = _names(found, Progress.COMING), _names(found, Progress.HELD)
     waits = f"{sha} waits for approval in Railway on {held}" if held else ""
     return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))

@@ -206,7 +206,7 @@ class _Beats:
 
 @dataclass(frozen=True)
 class _Running:
-    """What runs: as Railway says, and as the processes say."""
+    """What runs: as Railway reports, and as the processes report."""
 
     services: dict[Service, ServiceState] | Unavailable
     replicas: KnownReplicas

@@ -72,7 +72,7 @@ class OutagePagers:
     async def cancel_pages(self) -> None:
         """It is over: each pager that rings is notified; failed ones are tried again by the next call.
 
-        An e-mail does not ring on, and the message in Slack says that it is over.
+        An e-mail does not ring on, and the message in Slack reports that it is over.
         """
         now = datetime.now(UTC)
         self._over_at = self._over_at or now
@@ -151,7 +151,7 @@ class OutagePaging:
         self.acknowledged = False
 
     async def freeze(self, line: str) -> Sequence[str]:
-        """Who is on call from now on, and what pages say; the Slack ids of whom the first pages are for."""
+        """Who is on call from now on, and what pages show; the Slack ids of whom the first pages are for."""
         if not self._levels:
             self._levels = await self._read_levels()
         self._line = line

@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class People:
-    """What is known at one moment. `workspace` is the team id that we are installed in, None until Slack told it.
+    """What is known at one moment. `workspace` is the team id that we are installed in, None until Slack reported it.
 
     `groups` holds every group that the policy names, `accounts` every user that was looked up.
     """
@@ -92,7 +92,7 @@ class People:
     def stranger(self, person: Person) -> str | None:
         """Why this person holds no right now, whatever the policy says; None when they may. A clause about "you".
 
-        What Slack does not tell counts against them.
+        What Slack does not report counts against them.
         """
         return self.outsider(person) or self._not_a_member(person.user_id)
 

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 class PeriodicTask(ABC):
     """`name` is unique; logs, `/healthz` and metrics show it.
 
-    `interval_s`: how often it runs; None: when its last tick says so. `first_after_s`: how long after the lease was
+    `interval_s`: how often it runs; None: when its last tick reports it. `first_after_s`: how long after the lease was
     taken. `retry_s`: how long after a failure. `late_after_s`: how long after its last good tick people may not be
     paged any more, which the dead man's switch reports; None: it pages no one.
     """

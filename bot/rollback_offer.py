@@ -64,7 +64,7 @@ async def _read_outcomes(
 
 
 async def read_offer(scope: str, world: World) -> Offer:
-    """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not tell."""
+    """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not report it."""
     services = world.system.find_services(scope) or ()
     found = find_offer(await gather_rollback(world, services), scope, services)
     if isinstance(found, NoPlan):

@@ -157,7 +157,7 @@ class Groups:
 
     @property
     def workspace(self) -> str | None:
-        """Our team id, once Slack has told it."""
+        """Our team id, once Slack has reported it."""
         return self._workspace()
 
     async def people(self, user_id: str | None = None) -> People:
@@ -176,7 +176,7 @@ class Groups:
     def absent(self, slack_id: str) -> str | None:
         """Why this id reaches no one, as Slack reported within the hour: "is deactivated in Slack". Never asks.
 
-        None for whom Slack did not tell of: calling in vain is better than not calling.
+        None for whom Slack did not report: calling in vain is better than not calling.
         """
         people = self.known()
         if is_group(slack_id):

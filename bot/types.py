@@ -36,7 +36,8 @@ class Actor:
 class Request:
     """One command as typed. `words` are those after the verb; `actor` is None on the terminal.
 
-    `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was said
+    `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was
+    written
     before the bot was mentioned; it is never run, only looked through for what was probably meant. `delivery`: the key
     that a redelivery of the same payload repeats; it files one run, however often that is tried. `write` prints whole
     lines at once, for what is too much for an answer; only a terminal has it. `progress` shows an answer before it is

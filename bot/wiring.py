@@ -229,7 +229,7 @@ RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no n
 @dataclass(frozen=True)
 class CoreWiring:
     """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first.
-    `profiles`: what Slack told of users."""
+    `profiles`: what Slack reported of users."""
 
     settings: Settings
     world: World

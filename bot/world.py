@@ -152,7 +152,8 @@ class OverrideMemory:
 
 @dataclass(frozen=True)
 class KnownReplicas:
-    """How many workers of each type should run. `age`: how old the oldest count is; zero when Railway just said so."""
+    """How many workers of each type should run. `age`: how old the oldest count is; zero when Railway just reported
+    it."""
 
     counts: Mapping[WorkerType, int | Unavailable]
     age: timedelta = timedelta()
@@ -261,7 +262,7 @@ ACTS = 10  # of each service: more than two hours hold
 
 @dataclass(frozen=True)
 class KnownServices:
-    """What Railway said `age` ago."""
+    """What Railway reported `age` ago."""
 
     services: dict[Service, ServiceState]
     age: timedelta
@@ -342,7 +343,7 @@ class World:
 
     @property
     def system(self) -> System:
-        """The operated system: what the settings say, else what the newest session found, else our own."""
+        """The operated system: what the settings report, else what the newest session found, else our own."""
         operated = self.settings.operated
         recognition = self.database.recognition if self.database else None
         return operated.system or operated.named(recognition.nearest if recognition else RUNBOOK)
@@ -424,7 +425,7 @@ class World:
         return self._overrides.recall(await self.read(incidents.list_overrides))
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
-        """What Railway says, and of a service that does not run whether a run of ours stopped it."""
+        """What Railway reports, and of a service that does not run whether a run of ours stopped it."""
         services = await self.ask_railway(RailwayClient.read_services, self.system.services)
         if not isinstance(services, Unavailable):
             services.pop(Service(self.settings.own_service or ""), None)

@@ -58,7 +58,7 @@ class Load:
 
 def stopping(load: Load, services: Sequence[Service], verb: str = "stops") -> list[str]:
     """What is interrupted when the workers of these services end: "stops 2 workers holding 7 jobs, oldest since
-    02:58 UTC; 318 pending", then the jobs by name. What cannot be seen is said to be unknown."""
+    02:58 UTC; 318 pending", then the jobs by name. What cannot be seen is shown as unknown."""
     if all(service.worker_type is None for service in services):
         return []
     if isinstance(load.beats, Unavailable) or load.as_of is None:
@@ -127,7 +127,7 @@ class Standing:
 
 
 def find_state(states: States, service: Service) -> ServiceState | NoPlan:
-    """What Railway says of the service, or why there can be no plan for it."""
+    """What Railway reports of the service, or why there can be no plan for it."""
     state = deployments.find_state(states, service)
     if isinstance(state, Unavailable):
         return unavailable(state)
@@ -189,7 +189,7 @@ def coming_doubts(state: ServiceState, so: str = "wait until it has finished") -
 
 
 def commit_words(deployment: Deployment) -> str:
-    """ "8d02b64e (Index failed jobs)", as far as Railway tells."""
+    """ "8d02b64e (Index failed jobs)", as far as Railway reports."""
     return f"{deployment.name} ({deployment.subject})" if deployment.subject else deployment.name
 
 

@@ -177,7 +177,7 @@ def _find_migrations(found: _Found) -> Iterator[Cause]:
 
 
 def _find_permissions(found: _Found) -> Iterator[Cause]:
-    """A right that is missing, or a process with another role; the log alone tells it too."""
+    """A right that is missing, or a process with another role; the log alone shows it too."""
     lines = [one for one in _saying(found, "permission denied") if one.status is Status.FAIL]
     refused = [*found.wrong("drift.rights"), *found.wrong("roles"), *lines]
     if not refused:
@@ -293,7 +293,7 @@ def _lost_workers(found: _Found, service: Service, beats: Finding, state: Findin
 
 
 def _process(state: Finding | None) -> str:
-    """What Railway says of the processes."""
+    """What Railway reports of the processes."""
     if state is None or not isinstance(state.evidence.get("replicas_configured"), int):
         return ""
     running, wanted = state.evidence.get("running"), state.evidence.get("replicas_configured")

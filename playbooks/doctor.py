@@ -174,7 +174,7 @@ def _with_row(finding: Finding) -> Finding:
 
 
 def _symptom(finding: Finding) -> Symptom | None:
-    """The row that fits what the check saw. A crash alone is no crash loop: only the log tells of that."""
+    """The row that fits what the check saw. A crash alone is no crash loop: only the log shows of that."""
     kind, _, what = finding.check.partition(".")
     if kind in ("api", "intake"):
         return Symptom.API_503 if _is_server_error(finding) else None

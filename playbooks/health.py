@@ -31,9 +31,9 @@ class Facts:
 
     `environment` is None when the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
     when the bot has not reached the database; None when it does, or does not know. `same_again`: deployments that runs
-    of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is said
+    of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is shown
     is read later, so with clock times. `api_well_until`: the last good answer of the API before it stopped
-    answering well; `api_bad_since`: since when an alert says that it does not. None when that is not known.
+    answering well; `api_bad_since`: since when an alert reports that it does not. None when that is not known.
     """
 
     environment: str | None

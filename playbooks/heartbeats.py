@@ -51,7 +51,7 @@ def check(facts: Facts, services: Sequence[Service] | None = None) -> list[Findi
 
 
 def list_workers(facts: Facts, services: Sequence[Service] | None = None) -> list[WorkerRow]:
-    """A row for each worker that has not said goodbye and for each one missing; the most urgent first.
+    """A row for each worker that has not reported a stop and for each one missing; the most urgent first.
 
     A worker type that this version does not know is listed when all services are. Empty when nothing can be read.
     """
@@ -70,7 +70,7 @@ def list_workers(facts: Facts, services: Sequence[Service] | None = None) -> lis
 
 
 def stopped_count(facts: Facts, services: Sequence[Service] | None = None) -> int:
-    """How many workers said goodbye in the time that was read."""
+    """How many workers reported a stop in the time that was read."""
     if isinstance(facts.heartbeats, Unavailable):
         return 0
     types = {service.worker_type for service in services or facts.system.workers}

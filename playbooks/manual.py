@@ -20,7 +20,7 @@ _WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
 
 
 def by_hand(step: Step, system: System) -> str | None:
-    """SQL, a call of the API, or where in Railway; None where the step's description says enough."""
+    """SQL, a call of the API, or where in Railway; None where the step's description is enough."""
     how = step.by_hand()
     for ours, theirs in _WORDS.get(system.name, ()):
         how = how.replace(ours, theirs) if how else how

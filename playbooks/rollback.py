@@ -65,7 +65,7 @@ class Facts:
 
 
 def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer | NoPlan:
-    """Where these services can go back to together, and whether that helps; NoPlan when Railway does not tell."""
+    """Where these services can go back to together, and whether that helps; NoPlan when Railway does not report it."""
     pasts = _pasts(facts, services)
     if isinstance(pasts, NoPlan):
         return pasts

@@ -221,7 +221,7 @@ def _count_since(migrations: MigrationStatus | Unavailable, moment: datetime) ->
 
 
 def _has_run(deployment: Deployment) -> bool:
-    """A removed one counts although Railway does not say whether it ever served: only its image can tell."""
+    """A removed one counts although Railway does not report whether it ever served: only its image can tell."""
     return deployment.can_rollback or deployment.status in _RAN
 
 

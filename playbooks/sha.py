@@ -18,7 +18,7 @@ from services.domain.services import Service
 
 @dataclass(frozen=True)
 class ServiceSha:
-    """One service. `deployed`: what serves, None when nothing does. `reported`: what its processes say they run."""
+    """One service. `deployed`: what serves, None when nothing does. `reported`: what its processes report they run."""
 
     service: Service
     deployed: Deployment | Unavailable | None

@@ -167,7 +167,7 @@ class AwaitStopped(_OfService):
 
 @dataclass(frozen=True)
 class FreezeAutoDeploy(_OfService, _Act):
-    """Keep a push to main from overwriting what this run does. Best effort: its failure is said and never blocks."""
+    """Keep a push to main from overwriting what this run does. Best effort: its failure is shown and never blocks."""
 
     def describe(self) -> str:
         return f"Turn off auto-deploy of {self.service.short}"

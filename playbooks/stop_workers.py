@@ -36,7 +36,7 @@ from services.domain.text import age
 class Facts:
     """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us.
 
-    `outdated`: why the states are those of `age` ago; None when Railway just told them.
+    `outdated`: why the states are those of `age` ago; None when Railway just reported them.
     """
 
     environment: str

@@ -23,8 +23,8 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Facts:
-    """`wanted_sha` None means: the commit that Railway says is deployed. `as_of` is the database's clock.
-    `stored`: what is said is read later, so with clock times."""
+    """`wanted_sha` None means: the commit that Railway reports is deployed. `as_of` is the database's clock.
+    `stored`: the text is read later, so with clock times."""
 
     targets: tuple[Service, ...]
     wanted_sha: str | None

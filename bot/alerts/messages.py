@@ -198,7 +198,7 @@ class AlertMessageWriter:
         return _Step(move, alert, number)
 
     def _worded(self, move: Transition, around: view.Surroundings) -> Alert:
-        """The alert with its page line as of now, where something is said."""
+        """The alert with its page line as of now, where something is shown."""
         match move.change:
             case None:
                 return move.alert

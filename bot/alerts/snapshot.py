@@ -23,7 +23,7 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Work:
-    """What the database says of the work, read every few seconds."""
+    """What the database reports of the work, read every few seconds."""
 
     queue: QueueSnapshot | Unavailable
     exhausted: int | Unavailable
@@ -45,9 +45,9 @@ class SlowReads:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is said of it.
+    """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is shown of it.
 
-    expected: how many workers should run, as Railway said `expected_age` ago. earlier: the heartbeats of an earlier
+    expected: how many workers should run, as Railway reported `expected_age` ago. earlier: the heartbeats of an earlier
     look. back_at: when the database answered again after a while without it. made: the deployments of the last two
     hours, as far as Railway showed them. auto_deploy: whether a push to main deploys, a service. bot: what this process
     knows of itself. drills: made-up workers, of the drill under way and of those just over. oncall: who is on call,

@@ -238,7 +238,7 @@ class Sources:
 
 
 def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
-    """What a page line says besides the problem itself, as far as it is known."""
+    """What a page line shows besides the problem itself, as far as it is known."""
     acts = snapshot.work.acts if snapshot.work else ()
     known = Deploys(
         snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of, snapshot.system

@@ -145,7 +145,7 @@ def _find_cause(result: RuleResult, alerts: Sequence[Alert], around: EvaluationC
 
 
 def _explains(alert: Alert, result: RuleResult) -> bool:
-    """What is said of one service explains nothing about another, and what does not page explains no page."""
+    """What is shown of one service explains nothing about another, and what does not page explains no page."""
     loud = alert.severity is Severity.PAGE or result.severity is Severity.NOTIFY
     same = alert.service is None or result.finding.service in (None, alert.service)
     return loud and same and alert.rule in CAUSES.get(result.rule, ())

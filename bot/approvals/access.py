@@ -28,7 +28,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Refused:
-    """`why` is a clause about "you"; `what_next` is a sentence that says who could. Both may hold Slack mentions."""
+    """`why` is a clause about "you"; `what_next` is a sentence that names who could. Both may hold Slack mentions."""
 
     why: str
     what_next: str

@@ -178,7 +178,7 @@ async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided 
 
 
 def _how_it_stood(pending: PendingDecision) -> str:
-    """What was said when it became unknown: at which step, and how the services were left."""
+    """What was written when it became unknown: at which step, and how the services were left."""
     return pending.run.outcome or "The outcome of a step stayed unknown."
 
 

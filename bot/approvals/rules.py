@@ -196,7 +196,7 @@ def _requester_could(run: Run) -> str:
 
 @dataclass(frozen=True)
 class Emergency:
-    """An incident and who says that it is one. `by_alert`: an alert opened or joined it; drills do not count.
+    """An incident and who reports that it is one. `by_alert`: an alert opened or joined it; drills do not count.
 
     acknowledged_by: the ids of all people who ever acknowledged it.
     """

@@ -289,7 +289,7 @@ class ApprovalService:
         return plan if isinstance(plan, NoPlan) else await self.request(plan, request, reason=run.reason)
 
     async def people(self, user_id: str | None = None) -> People:
-        """Who is who, as far as Slack tells at the moment."""
+        """Who is who, as far as Slack reports at the moment."""
         return await self.groups.people(user_id)
 
     async def _filed_before(self, conn: Connection, new: NewRun, notice: Notice | None) -> Run:
@@ -311,7 +311,7 @@ class ApprovalService:
 
     @asynccontextmanager
     async def _pending(self, run_id: int, actor: Actor, *, lets_start: bool = False) -> AsyncIterator[PendingDecision]:
-        """The run, locked, in a transaction that commits at the end; what is said is sent then. `lets_start`: raises
+        """The run, locked, in a transaction that commits at the end; messages are sent then. `lets_start`: raises
         OperatorError for a database with another system than the bot was installed for."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)

@@ -42,7 +42,7 @@ def wants_all(words: Sequence[str]) -> bool:
 
 
 def parse_user(word: str, usage: str) -> str:
-    """A person's Slack id. `usage` is the sentence that says what to write."""
+    """A person's Slack id. `usage` is the sentence that shows what to write."""
     user = USER.match(word)
     if user is None:
         how = "Pick them from Slack's list; on a terminal, write their id, which begins with U."

@@ -53,7 +53,7 @@ async def _read_people(policy: Policy, settings: Settings) -> People:
 
 
 async def gather_config(world: World) -> check_config.Facts:
-    """Sources without settings are not asked: their group's finding says enough."""
+    """Sources without settings are not asked: their group's finding is enough."""
     async with asyncio.TaskGroup() as group:
         drift = group.create_task(world.read(read_drift))
         environment = group.create_task(world.ask_railway(RailwayClient.read_environment_name))
@@ -93,7 +93,7 @@ async def gather_config(world: World) -> check_config.Facts:
 
 
 def check_config_answer(findings: Sequence[Finding]) -> Answer:
-    """Names of variables, never values; still for the requester alone, because it says what is not protected."""
+    """Names of variables, never values; still for the requester alone, because it shows what is not protected."""
     return findings_answer("settings of the bot", findings, private=True)
 
 

@@ -151,7 +151,7 @@ async def need_right(
     *,
     failed: str,
 ) -> Person:
-    """Who asks, if the policy lets them. `failed` says what did not happen ("No drill began").
+    """Who asks, if the policy lets them. `failed` shows what did not happen ("No drill began").
 
     Raises OperatorError if it does not, and on the terminal.
     """

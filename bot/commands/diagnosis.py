@@ -30,7 +30,7 @@ async def answer_doctor(request: Request, world: World) -> Answer:
 
 
 async def answer_prod_gate(request: Request, world: World) -> Answer:
-    """For the requester alone: the security audit says what is not protected."""
+    """For the requester alone: the security audit shows what is not protected."""
     no_more(tuple(word for word in request.words if word != STRICT), 0)
     is_strict = STRICT in request.words
     facts = await gather_gate(world)
@@ -47,6 +47,6 @@ async def answer_preflight(request: Request, world: World) -> Answer:
 
 
 async def answer_security_audit(request: Request, world: World) -> Answer:
-    """For the requester alone: it says what is not protected."""
+    """For the requester alone: it shows what is not protected."""
     no_more(request.words, 0)
     return findings_answer("security audit", security.check(await world.read(list_exposures)), private=True)

@@ -124,7 +124,7 @@ async def _run_verb(
 
 
 def _refuse_foreign(verb: Verb, words: Sequence[str], system: System) -> None:
-    """A service that only another system has is said to be missing, instead of unknown."""
+    """A service that only another system has is shown as missing, instead of unknown."""
     service = find_service(words[0]) if words and _TAKES_SERVICE.match(verb.usage) else None
     if service is not None and system.find_service(words[0]) is None:
         refuse_foreign(words[0], system)

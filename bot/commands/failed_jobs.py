@@ -45,7 +45,7 @@ def failed_jobs_answer(
     system: System = RUNBOOK,
 ) -> Answer:
     """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked;
-    `notice` then says what is to be known about it. `reveal_until`: Unix time."""
+    `notice` then shows what is to be known about it. `reveal_until`: Unix time."""
     status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
     headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
     blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]

@@ -47,7 +47,7 @@ def heartbeats_answer(
     stopped: int,
     system: System = RUNBOOK,
 ) -> Answer:
-    """`rows` in the order in which they are shown. `stopped`: workers that said goodbye, which have no row."""
+    """`rows` in the order in which they are shown. `stopped`: workers that reported a stop, which have no row."""
     ordered = wrong_first(findings)
     shown, hidden = ordered[:MAX_SHOWN], len(ordered) - MAX_SHOWN
     lines = [*map(finding_line, shown), *([f"… {counted(hidden, 'more finding')}"] if hidden > 0 else [])]

@@ -95,8 +95,9 @@ def home_answer(
 ) -> Answer:
     """What waits for the requester comes before the state: pages, approvals, reviews, then incidents.
 
-    shas: the active deployment's commit by service; None when Railway did not say. waiting: the runs to be decided on.
-    reviews: what the requester could review. One that cannot be read is said with `waiting`: both come from the
+    shas: the active deployment's commit by service; None when Railway did not report it. waiting: the runs to be
+    decided on.
+    reviews: what the requester could review. One that cannot be read is shown with `waiting`: both come from the
     database. alerts: of the open incidents. assignments: what these ask of the requester, the most urgent first.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]

@@ -51,7 +51,7 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def postmortem_answer(record: IncidentRecord, names: Mapping[str, str], *, draft: str = "") -> Answer:
-    """The file, and one line that says what it is. `names`: what people are called, by their Slack ids. `draft`: what
+    """The file, and one line that shows what it is. `names`: what people are called, by their Slack ids. `draft`: what
     happened, in the words of the person who exports it."""
     incident = record.incident
     name = f"incident-{incident.id}.md"
@@ -229,7 +229,7 @@ async def answer_open(request: Request, world: World, incident_service: Incident
 
 
 def parse_open(words: tuple[str, ...], system: System = RUNBOOK) -> tuple[IncidentSeverity, tuple[str, ...], str]:
-    """Severity (SEV2 unless the first word says so), the services that the next word names, and what is wrong."""
+    """Severity (SEV2 unless the first word reports it), the services that the next word names, and what is wrong."""
     severity, rest = IncidentSeverity.SEV2, words
     if rest and rest[0].lower() in tuple(IncidentSeverity):
         severity, rest = parse_severity(rest[0]), rest[1:]

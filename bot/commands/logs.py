@@ -120,9 +120,9 @@ _Entry = list[_Shown]  # lines that belong together
 
 @dataclass(frozen=True)
 class LogView:
-    """What is shown. `findings`: what the log tells, none for a build. `lines`: oldest first. `filter` as it was asked
+    """What is shown. `findings`: what the log shows, none for a build. `lines`: oldest first. `filter` as it was asked
     for, empty for none. `patterns`: how the system's processes write. `privacy`: None shows the lines as they are;
-    `notice` then says what is to be known about it.
+    `notice` then shows what is to be known about it.
 
     `reveal_until`: Unix time until which a masked line can be shown whole by its button."""
 
@@ -149,7 +149,7 @@ class LogView:
 
 
 def logs_answer(view: LogView) -> Answer:
-    """What the log tells; which deployment's it is, its newest lines, and what to press next.
+    """What the log shows; which deployment's it is, its newest lines, and what to press next.
 
     The latest line is the first and equal ones are folded, but for the raw view, which is a terminal's. The lines of a
     traceback stay together, in their own order.
@@ -233,7 +233,7 @@ def _fold_key(entry: _Entry) -> list[tuple[str, str]]:
 
 
 def _group_text(group: Sequence[_Entry], view: LogView) -> str:
-    """ "06:46:12 info [a1b2] No pending jobs found", then how often and from when to when it was said.
+    """ "06:46:12 info [a1b2] No pending jobs found", then how often and from when to when it was written.
 
     The further lines of an entry follow below, in their own order.
     """

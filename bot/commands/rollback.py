@@ -58,7 +58,7 @@ async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
 
 
 async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:
-    """The candidates, when no target is named and there are any; what the playbook says of them otherwise."""
+    """The candidates, when no target is named and there are any; what the playbook reports of them otherwise."""
     if "to" in parameters:
         return None
     scope = parameters["service"]

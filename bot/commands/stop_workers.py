@@ -64,7 +64,7 @@ async def _with_last_known(world: World, facts: playbook.Facts, refused: Unavail
 
 
 async def _gather_load_quickly(world: World) -> Load:
-    """What is shown must not hold up the stop: a database that is slow now is one that does not tell."""
+    """What is shown must not hold up the stop: a database that is slow now is one that does not report it."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await gather_load(world)

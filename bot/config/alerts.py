@@ -22,7 +22,7 @@ class _Table(BaseModel):
 
 
 class Rule(_Table):
-    """What every rule says."""
+    """The result of every rule."""
 
     severity: Severity
     wait_s: Seconds

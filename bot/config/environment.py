@@ -174,7 +174,7 @@ class AlertSettings(Group):
 
 
 class ChangeSettings(Group):
-    """How changes go about their work. `connection_limit`: the pooler's, which no query can tell.
+    """How changes go about their work. `connection_limit`: the pooler's, which no query can show.
 
     alone_after_s: how long approvers may stay silent in an incident. alone_countdown_s: for a veto afterwards.
 
@@ -476,7 +476,7 @@ class Settings:
 
     @property
     def git_sha(self) -> str | None:
-        """The commit this process runs; None when Railway did not tell."""
+        """The commit this process runs; None when Railway did not report it."""
         return None if isinstance(self.identity, Invalid) else self.identity.git_sha
 
     @property

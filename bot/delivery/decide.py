@@ -166,7 +166,7 @@ def page_of(
 ) -> Page:
     """What is handed over. Its key is the same at each try, and unique across environments and emptied databases.
 
-    `workspace_url`: of our Slack workspace, as Slack tells it; without it the page does not lead to the thread.
+    `workspace_url`: of our Slack workspace, as Slack reports it; without it the page does not lead to the thread.
     `public_url`: of this bot; without it the page can't be answered by a link.
     """
     place = environment or "unknown"

@@ -1,6 +1,6 @@
 """The delivery loop of every transport: due → prepare → claim → send → mark; leader only.
 
-A transport says what is due and how each step is done. What holds for all of them is here: nothing is sent that is not
+A transport knows what is due and how each step is done. What holds for all of them is here: nothing is sent that is not
 claimed, what was claimed leaves soon or not at all, each attempt's outcome is written, and a database that fails ends
 the tick, because then no outcome could be.
 """

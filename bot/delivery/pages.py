@@ -111,7 +111,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
     """Of one means. What is due stays locked until its outcome is written.
 
     `leaves_within_s`: so long after it was locked a call may begin. `retell` writes an incident's root message again,
-    by its key: it says who was notified. Everything else has a message for that.
+    by its key: it names who was notified. Everything else has a message for that.
     """
 
     at_once = _AT_ONCE
@@ -209,7 +209,7 @@ class _Pages(Batch[Notification, Page, Outcome]):
     async def write_threads(self) -> None:
         """In each thread one message that stays true, and one more per person who will not be paged.
 
-        The message of the incident or the run says who was notified; the thread has this one only once something did
+        The message of the incident or the run names who was notified; the thread has this one only once something did
         not get through.
         """
         for thread_key in sorted({key for each in self.due if (key := each.thread_key)}):

@@ -211,7 +211,7 @@ class Undeliverable:
         self._refused = refused or WakeUp()
 
     async def notify(self, message: UnsentMessage, refused: SlackRefusedError) -> Notified:
-        """Send the page directly. Twice when this process dies before the row says so. What is for one person stays
+        """Send the page directly. Twice when this process dies before the row reports it. What is for one person stays
         theirs: their level's other ways ring, and the next level follows."""
         self._refused.set()
         is_personal = message.home[:1] in "UWD" and message.home.isupper()

@@ -43,7 +43,8 @@ def nowhere() -> str | None:
 @dataclass(frozen=True)
 class Accounts:
     """Who is who. `emails`: `{address of an e-mail target, in small letters: its name}`. `team`, `workspace_url`: of
-    our Slack workspace, None until Slack told them. `pagerduty`: reads a person's address there, None without a token.
+    our Slack workspace, None until Slack reported them. `pagerduty`: reads a person's address there, None without a
+    token.
     """
 
     emails: Mapping[str, str] = field(default_factory=dict)

@@ -225,7 +225,7 @@ class IncidentService:
         source: MarkedMessage | None = None,
         another: bool = False,
     ) -> Outcome:
-        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was said.
+        """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was written.
 
         Where an incident at least as severe is open about one of the services, the words go into its thread instead,
         unless `another` is wanted.

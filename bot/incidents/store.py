@@ -60,7 +60,7 @@ def no_runbook(rule: str) -> str | None:  # noqa: ARG001
 
 
 def diagnosis_key(incident: Incident) -> str:
-    """Of the one message in its thread that says why."""
+    """Of the one message in its thread that gives the reason."""
     return f"{incident.message_key}:diagnosis"
 
 

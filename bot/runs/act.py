@@ -203,7 +203,7 @@ class ActExecution:
                 return None
 
     async def _confirm(self, intent: Json) -> Outcome | None:
-        """Railway said yes; that may be followed by nothing."""
+        """Railway accepted it; that may be followed by nothing."""
         journal = self._step_context.journal
         async with journal.writing() as conn:
             await journal.start(conn, self._step_context.row.position)

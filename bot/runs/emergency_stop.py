@@ -105,7 +105,7 @@ async def _adopt(conn: Connection, key: str, channel: str, notice: Notice, conte
 
 @dataclass(frozen=True)
 class Stopped:
-    """The outcome for one service. `is_stopping` False: unknown, or it still runs; the note says which."""
+    """The outcome for one service. `is_stopping` False: unknown, or it still runs; the note shows which."""
 
     service: Service
     is_stopping: bool

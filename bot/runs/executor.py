@@ -52,7 +52,7 @@ class NotApplied:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not yet; the note says how far it is."""
+    """Not yet; the note shows how far it is."""
 
     note: str
 
@@ -99,7 +99,7 @@ class Reads:
         return RailwayMutations(self.world.railway)
 
     async def state_of(self, service: Service) -> ServiceState | Unavailable:
-        """What Railway says of the service."""
+        """What Railway reports of the service."""
         state = find_state(await self.world.railway_services(), service)
         return state or Unavailable("Railway", f"it has no service called {service.value}")
 
@@ -145,7 +145,7 @@ class _OfStep(Generic[StepT]):
 class Act(_OfStep[StepT], ABC):
     """Changes something outside our database, at most once.
 
-    best_effort: its failure is said, with its `consequence`, and never blocks.
+    best_effort: its failure is shown, with its `consequence`, and never blocks.
     """
 
     best_effort: bool = False

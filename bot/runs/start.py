@@ -43,7 +43,7 @@ class RunStart:
         self._message_writer = message_writer
 
     async def begin(self, run: Run) -> bool:
-        """Whether the run is running now; otherwise it is void, and says why. Raises LostRunError, SourceError."""
+        """Whether the run is running now; otherwise it is void, and reports why. Raises LostRunError, SourceError."""
         changed = await self._find_difference(run)
         if changed is not None:
             await self._void(run, f"Not started: what was approved would be something else now: {changed}.")

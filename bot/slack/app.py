@@ -47,7 +47,7 @@ RETRY_S = 5.0
 
 
 class BotIdentity:
-    """`identity` is None until Slack has told it."""
+    """`identity` is None until Slack has reported it."""
 
     def __init__(self, slack: SlackClient, token: Secret) -> None:
         self.identity: Identity | None = None

@@ -114,7 +114,7 @@ class AskHandlers:
 
 
 def metadata_of(request_origin: RequestOrigin) -> dict[str, object]:
-    """Where a dialog is opened, and answered once it is submitted: a submission does not say it."""
+    """Where a dialog is opened, and answered once it is submitted: a submission does not report it."""
     place = {"channel": request_origin.channel_id, "thread": request_origin.thread_ts}
     return {name: value for name, value in place.items() if value}
 

@@ -1,7 +1,7 @@
 """The one gate before every handler: answers only members of our workspace, and only where no one else can read.
 
 A payload passes when all workspaces that it names are ours, when Slack shows an account of our workspace for its user,
-and when the conversation is not shared with another company. What Slack does not tell does not pass.
+and when the conversation is not shared with another company. What Slack does not report does not pass.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Listeners:
         metrics: Metrics,
         bot_user: Callable[[], str | None],
     ) -> None:
-        """`bot_user`: our own user id, once Slack has told it."""
+        """`bot_user`: our own user id, once Slack has reported it."""
         import_all()
         self._world = world
         self._bot_user = bot_user

@@ -66,7 +66,7 @@ class Prompt:
 def prompt_for(line: str, surface: Surface, *, channel: str, thread: str | None = None) -> Prompt | None:
     """What to ask; None for a line that needs none. Only a command and a click can open one.
 
-    `channel`, `thread`: where it is asked, which a submission does not tell.
+    `channel`, `thread`: where it is asked, which a submission does not report it.
     """
     place: dict[str, object] = {"channel": channel, **({"thread": thread} if thread else {})}
     try:
@@ -238,7 +238,7 @@ def _entered(values: Payload, name: str) -> str:
 
 
 def delivery_key(body: Payload) -> str | None:
-    """A key that a redelivery repeats and nothing else has; None for a payload that cannot be told apart.
+    """A key that a redelivery repeats and nothing else has; None for a payload that cannot be distinguished.
 
     A message is one command, whatever events tell of it: after an edit Slack mentions us again, with another event id.
     Other events carry an id. Commands, shortcuts and views carry a trigger, actions the moment of the click: a trigger
@@ -384,7 +384,7 @@ def _of_interaction(body: Payload) -> RequestOrigin:
 
 
 def _opened_in(body: Payload, part: str) -> str | None:
-    """The channel, or the thread, in which one of our modals was opened: Slack does not say it at its submission."""
+    """The channel, or the thread, in which one of our modals was opened: Slack does not report it at its submission."""
     found = read_metadata(body.get("view") or {}).get(part)
     return str(found) if found else None
 

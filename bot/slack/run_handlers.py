@@ -209,7 +209,7 @@ def _need_click(body: Body) -> RunClick:
 
 
 def _metadata(body: Body) -> dict[str, object]:
-    """Where it is opened, and is answered once it is submitted: a submission does not say it."""
+    """Where it is opened, and is answered once it is submitted: a submission does not report it."""
     request_origin = read_request_origin(body)
     place = {"channel": request_origin.channel_id, "thread": request_origin.thread_ts} if request_origin else {}
     return {name: value for name, value in place.items() if value}

@@ -126,7 +126,7 @@ Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a page line says besides the problem itself; None: not known just now. `deploys`: what was deployed to each
+    """What a page line shows besides the problem itself; None: not known just now. `deploys`: what was deployed to each
     service last, in words; under None to any of them. `deployed_at`: when a commit was, of the last two hours."""
 
     environment: str | None
@@ -137,7 +137,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Guide:
-    """What a message says of the rules: `{rule: the runbook's section}`, the runbook's address (or empty), and how
+    """The text of a message of the rules: `{rule: the runbook's section}`, the runbook's address (or empty), and how
     often Railway is asked."""
 
     sections: dict[str, str]
@@ -212,7 +212,7 @@ def notice(words: str, *, to: str = "") -> Content:
 
 
 def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Content:
-    """What the settings lack, said once at the start: (variable, problem) each."""
+    """What the settings lack, shown once at the start: (variable, problem) each."""
     words = ", ".join(f"{code(variable)} {escape(problem)}" for variable, problem in faults)
     line = f"🟡 *{escape(_place(environment))}* · some of the bot's settings are missing or invalid"
     blocks = [

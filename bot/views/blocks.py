@@ -239,7 +239,7 @@ def since(moment: datetime, as_of: datetime | None) -> str:
 
 
 def clock(moment: datetime) -> str:
-    """ "23 Nov 17:59": a table has room for no more, and says that it is UTC."""
+    """ "23 Nov 17:59": a table has room for no more, and reports that it is UTC."""
     return moment.astimezone(UTC).strftime("%d %b %H:%M")
 
 

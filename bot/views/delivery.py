@@ -44,7 +44,7 @@ def notified_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list
 
 
 def notified_words(notifications: Sequence[Notification]) -> str:
-    """The same in a few words for the line that says who is called: " · pager ✓ · e-mail not yet"."""
+    """The same in a few words for the line that names who is paged: " · pager ✓ · e-mail not yet"."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
     words = [f"{one.means.words} {_BRIEF[one.state]}" for one in pages]
     return "".join(f" · {each}" for each in dict.fromkeys(words))
@@ -100,7 +100,7 @@ OUTAGE_ACKNOWLEDGED = "You're assigned. No one else will be paged."  # for who p
 
 @dataclass(frozen=True)
 class AwayLine:
-    """What is wrong, in its parts: where, what, why as far as the bot knows, and what the API says."""
+    """What is wrong, in its parts: where, what, why as far as the bot knows, and what the API reports."""
 
     place: str
     what: str

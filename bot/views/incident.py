@@ -189,7 +189,7 @@ def _first_line(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "
 
 @dataclass(frozen=True)
 class _Shown:
-    """What an alert's line says, in its parts. since: None where it is over."""
+    """What an alert's line shows, in its parts. since: None where it is over."""
 
     place: str
     title: str
@@ -242,7 +242,7 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
 
 
 def late_call(incident: Incident) -> Content:
-    """What a call says that was on its way when it was answered, and arrived all the same."""
+    """What a call reports that was on its way when it was answered, and arrived all the same."""
     line = f"⚪ Incident {incident.id} was acknowledged while this page was on its way. No action is needed."
     return fit_message(line, [section(line)])
 

@@ -66,7 +66,8 @@ def incident_block(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> Bl
 
 
 def incident_line(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> str:
-    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn: what its root message says, by what its
+    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn: the text of its root message, by what
+    its
     alerts say now. Those of other incidents may be among them."""
     own = [one for one in alerts if one.incident_id == incident.id]
     return f"{headline(incident, own, DATE_AND_TIME)} · incident {incident.id}, {incident.severity.upper()}"

@@ -32,7 +32,7 @@ PRESETS = (
 
 @dataclass(frozen=True)
 class Choice:
-    """One option of a modal: `value` comes back, `description` says why one would take it."""
+    """One option of a modal: `value` comes back, `description` gives the reason one would take it."""
 
     value: str
     label: str

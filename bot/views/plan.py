@@ -24,7 +24,7 @@ LATER = "the run is recorded automatically once the database is back; `scale` st
 
 
 class Content(NamedTuple):
-    """What a message says: the fallback text, which makes sense by itself, and the blocks."""
+    """The text of a message: the fallback text, which makes sense by itself, and the blocks."""
 
     text: str
     blocks: list[Block]

@@ -74,7 +74,7 @@ def _label(candidate: Candidate) -> str:
 
 
 def _why(candidate: Candidate) -> str:
-    """Without a commit also when it was made, and by whom: nothing else tells such deployments apart."""
+    """Without a commit also when it was made, and by whom: nothing else distinguishes such deployments."""
     if candidate.sha or candidate.made_at is None:
         return candidate.evidence
     by = f" by {candidate.made_by}" if candidate.made_by else ""

@@ -229,7 +229,7 @@ SHOWN_DECISIONS = 5
 
 
 class Content(NamedTuple):
-    """What a message says: the fallback text, which makes sense by itself, and the blocks."""
+    """The text of a message: the fallback text, which makes sense by itself, and the blocks."""
 
     text: str
     blocks: list[Block]

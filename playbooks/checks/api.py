@@ -18,11 +18,11 @@ LOGS = NextStep("Logs of api", "logs api")
 
 @dataclass(frozen=True)
 class Facts:
-    """`environment` is what this bot belongs to, None when its own settings do not say.
+    """`environment` is what this bot belongs to, None when its own settings do not report.
 
     `others_answer`: whether Railway was heard, so that silence is the API's and not that of our own way out.
-    `well_until`: the last good answer before the API stopped answering well; `bad_since`: since when an alert says that
-    it does not. None when that is not known.
+    `well_until`: the last good answer before the API stopped answering well; `bad_since`: since when an alert reports
+    that it does not. None when that is not known.
     """
 
     health: ApiHealth | Unavailable

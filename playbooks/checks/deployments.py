@@ -136,7 +136,8 @@ def _stopped_detail(state: ServiceState, latest: Deployment) -> str:
 
 
 def _next_step(state: ServiceState, status: Status) -> NextStep:
-    """What ran has logs of its end; of what never ran, the list says more; what waits for a person waits in Railway."""
+    """What ran has logs of its end; of what never ran, the list shows more; what waits for a person waits in
+    Railway."""
     short, latest = state.service.short, state.latest
     if latest is not None and latest.status is DeploymentStatus.NEEDS_APPROVAL and latest.link:
         return NextStep("Approve in Railway", url=latest.link)
@@ -181,7 +182,7 @@ def check_locks(
     forgotten_after: timedelta = LOCK_FORGOTTEN_AFTER,
     stored: bool = False,
 ) -> list[Finding]:
-    """One finding a lock, none when there is none. `stored`: what is said is read later, so with clock times."""
+    """One finding a lock, none when there is none. `stored`: the text is read later, so with clock times."""
     if isinstance(locks, Unavailable):
         return [Finding("database.locks", Status.UNKNOWN, "locks of services unknown", locks.why)]
     return [_judge_lock(lock, now, forgotten_after, stored=stored) for lock in locks]

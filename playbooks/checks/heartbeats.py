@@ -22,8 +22,8 @@ from services.domain.thresholds import StaleLimits
 class Facts:
     """`as_of` is the database's clock. `expected`: Railway's configured replicas of each type, read `expected_age` ago.
 
-    `all_visible` is False when row-level security may hide rows from the role that read them. `stored`: what is said is
-    read later, so with clock times.
+    `all_visible` is False when row-level security may hide rows from the role that read them. `stored`: what is shown
+    is read later, so with clock times.
     """
 
     as_of: datetime

@@ -37,8 +37,8 @@ _NOT_BY_THEMSELVES = ("Traceback (most recent call last)", "INFO", "WARNING", "D
 class Facts:
     """`lines`: oldest first, of one deployment. `next_due_at`: since when the job that the service's workers would
     claim next has been due; None when none is, and for the API. `is_well`: whether the service answers or is alive as
-    it should be right now; None when it was not read. `state`: what Railway says of the service, None when it was not
-    asked; `is_current`: whether the deployment is the one that runs now. `stored`: what is said is read later, so
+    it should be right now; None when it was not read. `state`: what Railway reports of the service, None when it was
+    not asked; `is_current`: whether the deployment is the one that runs now. `stored`: the text is read later, so
     with clock times. `patterns`: those of the operated system.
     """
 
@@ -91,7 +91,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def _recognise(facts: Facts) -> list[tuple[LogLine, Pattern | None]]:
-    """A job that stored nothing and says that it completed is no success."""
+    """A job that stored nothing and reports that it completed is no success."""
     seen: list[tuple[LogLine, Pattern | None]] = []
     hollow: set[str | None] = set()  # replicas whose job stored nothing so far
     for line in () if isinstance(facts.lines, Unavailable) else facts.lines:
@@ -227,7 +227,7 @@ def _fell_silent(facts: Facts) -> list[Finding]:
 
 
 def _process(state: ServiceState | None) -> str:
-    """What Railway says of the process that should write."""
+    """What Railway reports of the process that should write."""
     if state is None:
         return "the process has died or hangs"
     running, wanted = state.serving.running_instances if state.serving else 0, state.replicas_configured

@@ -21,7 +21,7 @@ TYPES_NAMED = 5
 @dataclass(frozen=True)
 class ClaimingFacts:
     """`as_of` is the database's clock. `due`: since when the job that each service would claim next has been due.
-    `stored`: what is said is read later, so with clock times.
+    `stored`: the text is read later, so with clock times.
     """
 
     as_of: datetime
@@ -95,7 +95,7 @@ FAILED = NextStep("Failed jobs", "failed-jobs 1h")
 @dataclass(frozen=True)
 class Facts:
     """`all_visible` is False when row-level security may hide rows, so that every count may be too low.
-    `stored`: what is said is read later, so with clock times."""
+    `stored`: the text is read later, so with clock times."""
 
     queue: QueueSnapshot | Unavailable
     all_visible: bool = True

@@ -18,9 +18,9 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock. services: what Railway said last, None when it is not configured.
+    """`as_of` is the database's clock. services: what Railway reported last, None when it is not configured.
 
-    Deploys, restarts and scalings stop workers in an orderly way, so who said goodbye does not count;
+    Deploys, restarts and scalings stop workers in an orderly way, so who reported a stop does not count;
     `starts_per_replica` of the others within `window` is more than a killed process or a lost machine explains.
     """
 
@@ -85,7 +85,7 @@ def _check_crashes(facts: Facts, service: Service) -> Finding:
 
 
 def _crashed_instances(facts: Facts, service: Service) -> int | None:
-    """Of the deployment that is to serve; none of one that was stopped. None when Railway does not say."""
+    """Of the deployment that is to serve; none of one that was stopped. None when Railway does not report it."""
     if facts.services is None or isinstance(facts.services, Unavailable):
         return None
     state = facts.services.get(service)
@@ -98,7 +98,7 @@ def _crashed_instances(facts: Facts, service: Service) -> int | None:
 
 
 def _ended_in_error(facts: Facts, service: Service) -> list[Heartbeat]:
-    """Workers that said so with a beat which is not stale yet."""
+    """Workers that reported it with a beat which is not stale yet."""
     if isinstance(facts.heartbeats, Unavailable) or service.worker_type is None:
         return []
     own = [beat for beat in facts.heartbeats if beat.worker_type == service.worker_type]

@@ -23,7 +23,7 @@ STEP = NextStep("Compare SHAs", "sha")
 
 @dataclass(frozen=True)
 class Facts:
-    """What Railway says and what the processes say. `as_of` is the clock of the heartbeats."""
+    """What Railway reports and what the processes report. `as_of` is the clock of the heartbeats."""
 
     as_of: datetime
     stale_after: StaleLimits
@@ -39,7 +39,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
-    """The commit that Railway says is serving; None when nothing serves or Railway has no commit for it."""
+    """The commit that Railway reports is serving; None when nothing serves or Railway has no commit for it."""
     state = find_state(facts.services, service)
     if isinstance(state, Unavailable):
         return state
@@ -47,7 +47,8 @@ def deployed_sha(facts: Facts, service: Service) -> str | Unavailable | None:
 
 
 def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailable:
-    """The commits that the service's living processes say they run, each once; `unknown` for one that does not say."""
+    """The commits that the service's living processes report they run, each once; `unknown` for one that does not
+    report it."""
     if service.is_api:
         return facts.api if isinstance(facts.api, Unavailable) else (facts.api.git_sha or "unknown",)
     if isinstance(facts.heartbeats, Unavailable):
@@ -106,7 +107,7 @@ def _check_same(facts: Facts) -> Finding:
 
 
 def _known_sha(facts: Facts, service: Service) -> str | None:
-    """What the processes say, else what Railway says."""
+    """What the processes report, else what Railway reports."""
     reported, deployed = reported_shas(facts, service), deployed_sha(facts, service)
     known_shas = [] if isinstance(reported, Unavailable) else [sha for sha in reported if sha != "unknown"]
     return known_shas[0] if known_shas else None if isinstance(deployed, Unavailable) else deployed

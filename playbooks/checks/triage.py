@@ -43,8 +43,8 @@ class Earlier:
 class Facts:
     """heartbeats: of all types, `as_of` the database's clock. earlier: what an earlier look saw, None for the first.
 
-    services: what Railway said last, None when it is not configured. api_reaches_database: None when the API does not
-    say.
+    services: what Railway reported last, None when it is not configured. api_reaches_database: None when the API does
+    not say.
     """
 
     as_of: datetime

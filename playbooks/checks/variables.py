@@ -98,7 +98,7 @@ def read_url(value: str) -> Shape:
 
 
 def read_dsn(value: str) -> Shape:
-    """A Postgres address. Of Supabase's, the port says which pooler answers."""
+    """A Postgres address. Of Supabase's, the port shows which pooler answers."""
     parts = _split(value)
     fault = _dsn_fault(value, parts)
     if fault or parts is None or parts.hostname is None or parts.username is None:
@@ -196,7 +196,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding a variable, `env.<service>.<NAME>`; a single one when Railway does not tell."""
+    """One finding a variable, `env.<service>.<NAME>`; a single one when Railway does not report it."""
     service = facts.operated.service
     if isinstance(facts.variables, Unavailable):
         title = f"{service.short} variables unknown"

@@ -16,7 +16,7 @@ from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimit
 
 @dataclass(frozen=True)
 class Facts:
-    """`as_of` is the database's clock. `stored`: what is said is read later, so with clock times."""
+    """`as_of` is the database's clock. `stored`: the text is read later, so with clock times."""
 
     as_of: datetime
     heartbeats: Sequence[Heartbeat] | Unavailable
@@ -30,7 +30,7 @@ class Facts:
 def check(facts: Facts) -> list[Finding]:
     """One finding for each beating worker with something wrong, none for the others.
 
-    Nothing for heartbeats that cannot be read: `checks.heartbeats` says so already.
+    Nothing for heartbeats that cannot be read: `checks.heartbeats` reports it already.
     """
     if isinstance(facts.heartbeats, Unavailable):
         return []
@@ -40,7 +40,7 @@ def check(facts: Facts) -> list[Finding]:
 
 
 def job_age(beat: Heartbeat, now: datetime) -> timedelta | None:
-    """How long the worker has been on its current job; None when it has none, or does not say since when."""
+    """How long the worker has been on its current job; None when it has none, or does not report since when."""
     if beat.current_job_id is None or beat.current_job_started_at is None:
         return None
     return max(now - beat.current_job_started_at, timedelta())

@@ -27,7 +27,7 @@ def key_check(
 ) -> Callable[[str | None], Coroutine[Any, Any, None]]:
     """A dependency for a whole router: no route of it can forget to ask. It comes before anything else is read.
 
-    `closed`: what is said while no key is configured.
+    `closed`: what is shown while no key is configured.
     """
     header = APIKeyHeader(name=KEY_HEADER, auto_error=False)
 

@@ -73,7 +73,7 @@ class RequestsSeen:
 
 
 def build_app(settings: ApiSettings) -> FastAPI:
-    """The app as ASGI servers run it. It starts and lives without the database, and says so in its health."""
+    """The app as ASGI servers run it. It starts and lives without the database, and reports it in its health."""
     database = Database.connect_lazily(settings.dsn, application_name="dragonfly-api", max_size=settings.pool_size)
     probes = Database.connect_lazily(
         settings.dsn, application_name="dragonfly-api-probe", max_size=1, timeout_s=settings.health_timeout_s

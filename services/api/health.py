@@ -1,4 +1,4 @@
-"""What the API says about itself: to people and the bot, to Railway's health check, to Prometheus."""
+"""What the API reports about itself: to people and the bot, to Railway's health check, to Prometheus."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ class Health(BaseModel):
 
 
 class IntakeHealth(BaseModel):
-    """`pending_jobs` and `last_batch_at` are null when the database does not tell, the latter also before any batch.
+    """`pending_jobs` and `last_batch_at` are null when the database does not report it, the latter also before any
+    batch.
 
     `db_writable` as in `Health`.
     """

@@ -11,7 +11,7 @@ MEBIBYTE = 1024 * 1024
 
 
 class ApiSettings(ProcessSettings):
-    """Without `DRAGONFLY_API_KEY` the API runs, and the intake says that it is closed."""
+    """Without `DRAGONFLY_API_KEY` the API runs, and the intake reports that it is closed."""
 
     listen_address: str | None = None  # all of IPv4 and IPv6
     port: PositiveInt = 8080  # Railway injects PORT

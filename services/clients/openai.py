@@ -39,9 +39,9 @@ async def _always(_: SourceError) -> bool:
 
 @dataclass(frozen=True)
 class Answer:
-    """`text` is what the model wrote, None when it wrote nothing usable: `refused_because` then says why.
+    """`text` is what the model wrote, None when it wrote nothing usable: `refused_because` then gives the reason.
 
-    Nothing in it is checked against the schema yet. `usage` is None when the service told none.
+    Nothing in it is checked against the schema yet. `usage` is None when the service reported none.
     """
 
     text: str | None

@@ -74,7 +74,7 @@ def _asked(response: object) -> str | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """In seconds, at least one; 30 when Slack does not say."""
+    """In seconds, at least one; 30 when Slack does not report it."""
     given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     return max(float(given), 1.0) if given.isdecimal() else DEFAULT_RETRY_AFTER_S
 
@@ -146,7 +146,8 @@ class Pace:
         await waiter  # a cancelled caller leaves a finished future, which is skipped
 
     def leave_to_pages(self, until: float) -> None:
-        """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and says when it may."""
+        """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and names the time when
+        it may."""
         self._pages_only_until = max(until, self._pages_only_until)
 
     def _let_pass(self, at: _Channel) -> None:
@@ -196,7 +197,7 @@ class SlackMessage:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the token is: `auth.test`. `url`: "https://acme.slack.com/"; empty where Slack does not say."""
+    """Who the token is: `auth.test`. `url`: "https://acme.slack.com/"; empty where Slack does not report it."""
 
     user_id: str
     bot_id: str
@@ -303,7 +304,7 @@ class SlackClient:
         return channel_id, ts
 
     async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:
-        """Make a message say something else. SlackRefusedError with `message_not_found` when it is gone.
+        """Change the text of a message. SlackRefusedError with `message_not_found` when it is gone.
 
         `key` is what `find` knows it by from now on; None: as before.
         """
@@ -499,7 +500,7 @@ class SlackClient:
         return [AsyncRateLimitErrorRetryHandler(max_retry_count=self._patience)] if self._patience else []
 
     async def _look_up_channel(self, name: str) -> str:
-        """An archived channel only where no other has the name: what is posted there says what is wrong with it."""
+        """An archived channel only where no other has the name: what is posted there shows what is wrong with it."""
         found = await self._find_channel(name, exclude_archived=True) or await self._find_channel(
             name, exclude_archived=False
         )

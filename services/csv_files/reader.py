@@ -177,8 +177,8 @@ class CsvFile:
     A context manager that lets go of the stream without closing it: the stream belongs to the caller.
 
     The encoding is UTF-8, with or without a byte order mark, or else Windows-1252; cells are separated by commas,
-    semicolons or tabs. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` says so, and what else
-    was not as it should be, one sentence each.
+    semicolons or tabs. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` reports it, and what
+    else was not as it should be, one sentence each.
     Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
     """
 

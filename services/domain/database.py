@@ -146,8 +146,8 @@ class ServerFacts:
     `hidden_tables`: those that it reads and of which row-level security may hide rows from it. `is_migrated`: our own
     migrations make the system; another one stands already. `system_problem`: why nothing may be changed in it.
 
-    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not tell. `refuses_writes`:
-    why the database accepts no writes of ours; None when it does, or when no write was tried.
+    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not report it.
+    `refuses_writes`: why the database accepts no writes of ours; None when it does, or when no write was tried.
     """
 
     current_user: str
@@ -188,7 +188,7 @@ POOL_SIZE, CONCURRENCY = "POOL_SIZE", "CONCURRENCY"  # the variables that a proc
 
 @dataclass(frozen=True)
 class Defaults:
-    """Of a process whose variables say nothing. `beside`: what listens, beats or probes outside the pool."""
+    """Of a process whose variables contain nothing. `beside`: what listens, beats or probes outside the pool."""
 
     pool_size: int
     beside: int

@@ -135,7 +135,7 @@ class Deployment:
 
     @property
     def subject(self) -> str:
-        """The first line of its message, else the image; "" when Railway tells neither."""
+        """The first line of its message, else the image; "" when Railway reports neither."""
         return (self.commit_message or "").strip().partition("\n")[0] or self.image or ""
 
     @property
@@ -155,12 +155,13 @@ class Deployment:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """What Railway says of one service: what serves (`active`), what came last, and how many replicas are configured.
+    """What Railway reports of one service: what serves (`active`), what came last, and how many replicas are
+    configured.
 
     `latest` may be a failed deployment that never served. `regions` is `{region: configured replicas}`.
-    `replicas_configured` is None when Railway did not say. `start_command` is None when Railway uses its default.
+    `replicas_configured` is None when Railway did not report it. `start_command` is None when Railway uses its default.
     `stopped_at`: when a run of ours stopped it, by the journal; None when no run did, or a later one started it.
-    `unknown`: why Railway did not tell of this service; nothing else is known of it then.
+    `unknown`: why Railway did not report this service; nothing else is known of it then.
     """
 
     service: Service
@@ -232,7 +233,7 @@ def list_others(services: Collection[Service], system: System) -> tuple[str, ...
 def find_state(
     services: Mapping[Service, ServiceState] | Unavailable, service: Service
 ) -> ServiceState | Unavailable | None:
-    """What Railway says of one service; None when it has none of this name."""
+    """What Railway reports of one service; None when it has none of this name."""
     if isinstance(services, Unavailable):
         return services
     state = services.get(service)
@@ -273,7 +274,7 @@ class LogLine:
 class ExternalDeploy:
     """One that is open. `deployments`: `{service: deployment id}`, the newest of each service.
 
-    commit_sha: None when Railway does not say. settled_at: when nothing of it was on its way any more.
+    commit_sha: None when Railway does not report it. settled_at: when nothing of it was on its way any more.
     """
 
     id: int

@@ -95,7 +95,7 @@ class Unavailable:
     """A fact that could not be read. It is *unknown*, never *fine*.
 
     `source` names what was asked ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
-    `http_status`: of the answer, when there was one that could not be used; a 503 says more than silence.
+    `http_status`: of the answer, when there was one that could not be used; a 503 shows more than silence.
     `is_outage`: it was asked and was away; False also where it could not even be asked.
     """
 

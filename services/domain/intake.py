@@ -237,7 +237,7 @@ REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments anew that are due, w
 class Judgment(NamedTuple):
     """One judgment. `amount` is in US dollars with two decimals; a case number is unique within its county.
 
-    `is_consumer_debt` is None where the file does not say.
+    `is_consumer_debt` is None where the file does not report it.
     """
 
     case_number: str
@@ -272,7 +272,7 @@ class SampleFile:
 
 
 def read_sample(content: bytes) -> SampleFile:
-    """Raises ValueError, which says what is wrong, for a file that could be more than test data."""
+    """Raises ValueError, which shows what is wrong, for a file that could be more than test data."""
     lines = [line for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if any(line)]
     header = read_header(lines[0] if lines else [])
     if isinstance(header, HeaderFault):

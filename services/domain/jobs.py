@@ -33,7 +33,7 @@ class Heartbeat:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the worker said goodbye: its process ended, and it is not missed."""
+        """Whether the worker reported a stop: its process ended, and it is not missed."""
         return self.status in self.words.ended
 
     @property

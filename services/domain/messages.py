@@ -264,7 +264,7 @@ def _width(token: str) -> int:
 
 @dataclass(frozen=True)
 class Profile:
-    """A user as Slack's `users.info` describes them. `team_id`: empty where Slack did not say.
+    """A user as Slack's `users.info` describes them. `team_id`: empty where Slack did not report it.
 
     is_guest: a single- or multi-channel guest. is_stranger: a person from another company.
     """

@@ -353,7 +353,7 @@ def freeze(
     """The chain as it is at this moment. A level that reaches no one is skipped, and reported.
 
     `name_of` gives the name of a person or group of whom only the Slack id is known. `absent`: why a Slack id
-    reaches no one; such people are skipped, on the phone too, and the level says so.
+    reaches no one; such people are skipped, on the phone too, and the level reports it.
     """
     levels, notes = [], []
     for index, level in enumerate(schedule.levels, start=1):

@@ -29,7 +29,8 @@ WorkerType.SIMPLICITY = WorkerType("simplicity_ingest_worker")
 class Service(str):
     """A service by its full name, as runs, locks and audit rows store it. Two of one name are the same object.
 
-    `short` is what people type, `worker_type` what its heartbeats say; both are declared once (`declare`). A name that
+    `short` is what people type, `worker_type` what its heartbeats report; both are declared once (`declare`). A name
+    that
     is not declared, such as one stored by a former release, has its last word for a short name, and no worker type.
     """
 

@@ -15,7 +15,7 @@ from services.domain.services import Service, WorkerType
 
 
 class CommitSource(StrEnum):
-    """Where a process says which commit it runs."""
+    """Where a process shows which commit it runs."""
 
     HEALTH = "the API's health answer"
     HEARTBEAT = "the worker's heartbeat"
@@ -37,7 +37,7 @@ class OperatedService:
     """`job_types`: what its workers claim. `start_commands`: any of them is right, the first is its own repository's.
 
     `optional_variables`: judged where they are set. `roles`: which its database sessions may have.
-    `sessions`: what one replica's pool is made of; None: the system does not say.
+    `sessions`: what one replica's pool is made of; None: the system does not report it.
     `railway_name`: "" where it is the service's own.
     """
 

@@ -1,1 +1,1 @@
-"""Process: says what to do next to collect a judgment."""
+"""Process: shows what to do next to collect a judgment."""

@@ -56,7 +56,7 @@ class Action(StrEnum):
 
 
 class RefusedAnswerError(Exception):
-    """The answer is not a memo. The text says why, without quoting it."""
+    """The answer is not a memo. The text gives the reason, without quoting it."""
 
 
 _CITATION = re.compile(r"\bCPLR (?:article )?\d{2,4}(?:-[a-z])?(?:\([a-z0-9]{1,3}\))*")

@@ -247,7 +247,8 @@ def judge_rows(rows: Sequence[Sequence[str]], header: Header, *, today: date) ->
 def judge_payments(
     rows: Sequence[Sequence[str]], header: Header, *, today: date
 ) -> tuple[Mapping[int, PaymentRow], Mapping[int, str]]:
-    """The payments by their positions, and why the other rows are none. Whose they are is for the database to say."""
+    """The payments by their positions, and why the other rows are none. Whose they are is for the database to
+    decide."""
     good, reasons = _judge(rows, header, _payment_readers(today))
     return {position: PaymentRow._make(cells) for position, cells in good.items()}, reasons
 
@@ -373,7 +374,7 @@ def _judge_page(rows: Iterator[Row], header: Header, batch_id: str, judged: int,
 
 
 def payment_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]:
-    """The same for a file of payments. Whether their cases are known is for the database to say."""
+    """The same for a file of payments. Whether their cases are known is for the database to decide."""
     rows = islice(file.rows(), judged, None)
     while some := list(islice(rows, ROWS)):
         raw, cells = zip(*some, strict=True)

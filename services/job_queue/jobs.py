@@ -47,7 +47,8 @@ class Failed:
 
 @dataclass(frozen=True)
 class HandedBack:
-    """Stopped half-way, and begun anew later: because the worker stops, or `why` says why nothing can be stored now.
+    """Stopped half-way, and begun anew later: because the worker stops, or `why` gives the reason nothing can be
+    stored now.
 
     The attempt does not count.
     """

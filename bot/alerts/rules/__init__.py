@@ -21,7 +21,7 @@ FAMILIES = (
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> list[RuleResult]:
-    """What every rule says now. Each subject has a signal also when it is well, so that its alert can end."""
+    """The result of every rule now. Each subject has a signal also when it is well, so that its alert can end."""
     return [result for family in FAMILIES for result in family(snapshot, rules)]
 
 

@@ -35,7 +35,7 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
     """No answer says nothing by itself: it is the API's fault where others are heard, as the database is.
 
-    An API that is cut off from the database, or that cannot write there, says so itself, and `database` or `writes`
+    An API that is cut off from the database, or that cannot write there, reports it itself, and `database` or `writes`
     tells it: one cause, one page.
     """
     if isinstance(snapshot.api, ApiHealth) and (

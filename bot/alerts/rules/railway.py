@@ -68,7 +68,8 @@ def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """Frozen without a lock that says why, while others are not: where none deploys by itself, it is meant so."""
+    """Frozen without a lock that gives the reason, while others are not: where none deploys by itself, it is meant
+    so."""
     assert snapshot.auto_deploy is not None  # noqa: S101 - the caller asked
     known = {service: on for service, on in snapshot.auto_deploy.items() if not isinstance(on, Unavailable)}
     locked = _locked(snapshot)

@@ -23,7 +23,7 @@ def rule_result(
 ) -> RuleResult:
     """The finding under the rule's own name: "backlog", or "sha.ingest" with a subject.
 
-    Severity and wait are the settings' where nothing else is said.
+    Severity and wait are the settings' where nothing else is given.
     """
     fingerprint = f"{rule}.{subject}" if subject else rule
     return RuleResult(

@@ -43,7 +43,7 @@ from services.domain.text import counted
 
 
 class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
-    """Absolute, and Railway tells what is set."""
+    """Absolute, and Railway reports what is set."""
 
     best_effort = True
 

@@ -1,6 +1,6 @@
 """Changes what serves: roll back, build a commit, restart, deploy again; and waits for the deployment that comes of it.
 
-Railway seldom tells the new deployment's id, so the ids seen before are part of the intent, and whatever is not among
+Railway seldom reports the new deployment's id, so the ids seen before are part of the intent, and whatever is not among
 them is new.
 """
 
@@ -171,7 +171,7 @@ def _arrival(found: Deployment) -> Sight:
 
 
 def _is_of(deployment: Deployment, sha: str) -> bool:
-    """A deployment whose commit Railway does not tell may be ours: nothing speaks against it."""
+    """A deployment whose commit Railway does not report may be ours: nothing speaks against it."""
     return deployment.commit_sha is None or same_sha(deployment.commit_sha, sha)
 
 

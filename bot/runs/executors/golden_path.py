@@ -80,7 +80,7 @@ class Upload(Act[UploadSample]):
         return Ready({"sha256": sha256_of(sample.of_run(self._tools.run.id, self._tools.run.created_at))})
 
     async def send(self, intent: Json, deadline: float) -> None:
-        """Raises SourceError. Whether it arrived is for the database to say: the API may use another one."""
+        """Raises SourceError. Whether it arrived is for the database to decide: the API may use another one."""
         api, content = self._tools.world.api, file_of(self._tools.run)
         if api is None or isinstance(content, Unavailable) or sha256_of(content) != intent["sha256"]:
             raise SourceError(SOURCE, "it is not configured, or the test file has changed")

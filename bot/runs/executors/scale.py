@@ -107,7 +107,7 @@ _LEAVING = (*_ENDED, "REMOVING")
 class Stop(Act[StopService]):
     """Stops every active deployment, also one made meanwhile: the service has to be at zero.
 
-    `also_unknown`: an emergency. While Railway does not say what is active, the deployment of the plan is stopped.
+    `also_unknown`: an emergency. While Railway does not report what is active, the deployment of the plan is stopped.
     """
 
     def __init__(self, reads: Reads, step: StopService, *, also_unknown: bool = False) -> None:

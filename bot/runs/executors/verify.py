@@ -122,9 +122,10 @@ class ApiHealthy(Watch[VerifyApiHealth]):
 
 
 async def fresh_beats(tools: Tools, service: Service, *, with_commits: bool = False) -> list[Heartbeat] | Unknown:
-    """The service's workers that have beaten since the last act on it, and have not said goodbye or missed two beats.
+    """The service's workers that have beaten since the last act on it, and have not reported a stop or missed two
+    beats.
 
-    `with_commits`: also the commits that only their logs tell. One that the act replaced may beat once more before it
+    `with_commits`: also the commits that only their logs show. One that the act replaced may beat once more before it
     is killed; it drops out when it falls silent.
     """
     reading = await tools.world.read(read_heartbeats)
@@ -225,7 +226,7 @@ class NothingRuns(Watch[VerifyNothingRuns]):
         return self._judge(reading)
 
     def _judge(self, reading: HeartbeatReading) -> Sight:
-        """A worker that was killed never said goodbye: it is gone once it has missed two beats."""
+        """A worker that was killed never reported a stop: it is gone once it has missed two beats."""
         types = {one.worker_type for one in self._step.services}
         not_gone = [beat for beat in reading.rows if beat.worker_type in types and not beat.is_stopped]
         recent = [beat for beat in not_gone if beat.age(reading.as_of) <= MISSED]
@@ -247,5 +248,5 @@ class SchemaHead(Watch[VerifySchemaHead]):
 
 
 def _may_run(state: ServiceState | None) -> bool:
-    """Also what Railway does not tell of."""
+    """Also what Railway does not report."""
     return state is None or state.unknown is not None or count_processes(state) > 0

@@ -20,7 +20,7 @@ from services.domain.systems import CIVIL, RUNBOOK
 
 
 class ApiReader(Protocol):
-    """How one system's API is asked. What a system does not tell is None; every method raises SourceError."""
+    """How one system's API is asked. What a system does not report is None; every method raises SourceError."""
 
     async def read_health(self, http: ApiHttp) -> ApiHealth:
         """Whether the API answers and reaches its database, its environment, and the commit that it runs."""

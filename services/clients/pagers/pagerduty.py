@@ -1,4 +1,4 @@
-"""What PagerDuty tells: its V3 webhooks, signed, and the e-mail address of a person.
+"""What PagerDuty reports: its V3 webhooks, signed, and the e-mail address of a person.
 
 https://developer.pagerduty.com/docs/webhooks-overview/, https://developer.pagerduty.com/docs/verifying-webhook-signatures/
 """

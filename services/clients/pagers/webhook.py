@@ -35,7 +35,7 @@ class Webhooks:
     async def page(self, pager: PagerKind, page: Page) -> None:
         """Ring, or say what became of it. Raises SourceError("pager", …).
 
-        The receiver tells a repetition by the header, and what belongs to one page by its key.
+        The receiver recognizes a repetition by the header, and what belongs to one page by its key.
         """
         page = redacted_page(page)
         again = page.key if page.event is PageEvent.TRIGGERED else f"{page.key}:{page.event}"

@@ -41,7 +41,7 @@ async def open_alert(conn: Connection, alert: Alert) -> int:
 
 
 async def store_alert(conn: Connection, alert: Alert) -> None:
-    """Its row becomes this; `alert.id` says which."""
+    """Its row becomes this; `alert.id` shows which."""
     await conn.execute(SQL["store_alert"], _parameters(alert))
 
 

@@ -245,7 +245,8 @@ def _is_trusted(error: psycopg.Error) -> bool:
 
 
 def explain_file(error: psycopg.Error) -> str:
-    """What the server says of a statement in a file of ours: as it says it where that names objects or quotes the file
+    """What the server reports of a statement in a file of ours: as it says it where that names objects or quotes the
+    file
     itself (SQLSTATE classes 23 and 42), else its template, because it may quote a row."""
     words = error.diag.message_primary
     if not words:

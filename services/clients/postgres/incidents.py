@@ -3,7 +3,7 @@
 The typed calls of `sql/queries/incident_alerts.sql`, `sql/queries/incidents.sql`, `sql/queries/oncall.sql`,
 `sql/queries/timeline.sql`.
 
-The caller owns the transaction. Every change is compare-and-set and tells whether it happened; nothing brings
+The caller owns the transaction. Every change is compare-and-set and returns whether it happened; nothing brings
 a resolved incident back. Lock the incident first where a change rests on what was read.
 """
 
@@ -67,7 +67,7 @@ async def list_alerts_of_open_incidents(conn: Connection) -> list[JoinedAlert]:
 
 
 async def change_alert_line(conn: Connection, *, alert_id: int, line: str) -> int | None:
-    """The incident in which it says something else now; None when it is in none, or said so already."""
+    """The incident in which it says something else now; None when it is in none, or reported it already."""
     return await _incident(conn, SQL["change_alert_line"], {"alert_id": alert_id, "line": line})
 
 

@@ -74,11 +74,11 @@ async def create_staging(conn: Connection) -> None:
 
 
 async def copy_judgments(conn: Connection, *, blocks: Iterable[bytes]) -> int:
-    """Stage what rows say of their cases, in COPY's text format; how many statements.
+    """Stage what rows contain of their cases, in COPY's text format; how many statements.
 
     They are: id, case number, county, plaintiff, defendant, amount, filing date, whether it is consumer debt (`t`, `f`,
-    or nothing where the file does not say), row number, whether it is the page's first on this case, and the further
-    rows that say the same (`{4,5}`, or nothing).
+    or nothing where the file does not report it), row number, whether it is the page's first on this case, and the
+    further rows that say the same (`{4,5}`, or nothing).
     """
     async with conn.cursor() as cur:
         async with cur.copy(SQL["copy_judgments"]) as copy:
@@ -103,7 +103,7 @@ async def replace_judgments(conn: Connection, *, batch_id: str) -> None:
 
 
 async def fill_in_consumer_debt(conn: Connection, *, batch_id: str) -> None:
-    """Take over whether it is consumer debt where only a later row of the file says so."""
+    """Take over whether it is consumer debt where only a later row of the file reports it."""
     await conn.execute(SQL["fill_in_consumer_debt"], {"batch_id": batch_id})
 
 

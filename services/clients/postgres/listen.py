@@ -30,7 +30,7 @@ class Listener:
     `wake` is `{channel: what to call}`; all share the session, because a process holds few of them.
 
     A transaction pooler accepts LISTEN and delivers nothing, so one notice is sent at the start, from another
-    session, because a notice to itself comes back with the answer even there. `works` tells whether it arrived; while
+    session, because a notice to itself comes back with the answer even there. `works` shows whether it arrived; while
     it is False the caller has to poll more often.
     """
 

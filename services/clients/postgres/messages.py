@@ -278,7 +278,7 @@ async def mark_refused(conn: Connection, *, key: str, error: str, pause: timedel
 
 
 async def mark_undeliverable(conn: Connection, *, key: str, version: int, error: str) -> None:
-    """Slack refused this version for good: it is not tried again before it says something else."""
+    """Slack refused this version for good: it is not tried again before its text changes."""
     await conn.execute(SQL["mark_undeliverable"], {"key": key, "version": version, "error": error})
 
 
@@ -333,7 +333,7 @@ async def adopt_message(
 
 
 async def replace_message(conn: Connection, *, key: str, text: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
-    """Let a message that is there say something else; whether it does. One that was withdrawn stays away."""
+    """Change the text of a message that is there; whether it does. One that was withdrawn stays away."""
     parameters = {"key": key, "text": text, "blocks": Jsonb([dict(block) for block in blocks])}
     parameters["link_key"] = linked_key(blocks)
     changed = await (await conn.execute(SQL["replace_message"], parameters)).fetchone() is not None
@@ -351,7 +351,7 @@ async def remove_buttons(conn: Connection, *, key: str) -> None:
 async def replace_messages(
     conn: Connection, *, key_prefix: str, since: datetime, text: str, blocks: Sequence[Mapping[str, Any]]
 ) -> int:
-    """Let all messages whose key begins so say something else; how many do. `since`: none of them is older."""
+    """Change the text of all messages whose key begins so; how many do. `since`: none of them is older."""
     parameters = {"key_prefix": key_prefix, "since": since, "text": text, "link_key": linked_key(blocks)}
     blocks_json = Jsonb([dict(block) for block in blocks])
     changed = (await conn.execute(SQL["replace_messages"], parameters | {"blocks": blocks_json})).rowcount

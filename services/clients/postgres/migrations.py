@@ -124,7 +124,7 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
 
 
 async def read_migrations(conn: Connection, *, directory: Path = MIGRATIONS) -> MigrationStatus:
-    """What the files say against what the database says. An empty database has nothing applied.
+    """What the files say against what the database reports. An empty database has nothing applied.
 
     In a system that stands already only the bot's own schema is compared: what else should be there is not known.
     """

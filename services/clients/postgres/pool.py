@@ -1,4 +1,4 @@
-"""A small pool of sessions that says at once why there is none.
+"""A small pool of sessions that reports at once why there is none.
 
 psycopg's own pool connects in the background and reports only "no connection within N s", which hides a refused
 password behind a timeout, and keeps tasks running in an idle bot. This one connects when it is asked.
@@ -378,7 +378,7 @@ class Database:
 
 
 def _has_hung_up(conn: Connection) -> bool:
-    """Whether the server said something to a session that asked nothing: that is its farewell."""
+    """Whether the server reported something to a session that asked nothing: that is its farewell."""
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
     return bool(poll.poll(0))

@@ -1,6 +1,6 @@
 """Runs: filing, claiming and ending them. The typed calls of `sql/queries/runs.sql`.
 
-The caller owns the transaction. Every change is compare-and-set and tells whether it happened. Take services before
+The caller owns the transaction. Every change is compare-and-set and returns whether it happened. Take services before
 anything else of a run is locked, and append to the audit log last: both make others wait until the commit.
 """
 

@@ -80,7 +80,7 @@ class RailwayClient:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """As Railway last told it; None before the first answer."""
+        """As Railway last reported it; None before the first answer."""
         return self._transport.rate_limit
 
     async def aclose(self) -> None:
@@ -89,7 +89,7 @@ class RailwayClient:
 
     async def read_services(self, expected: Sequence[Service] = ()) -> dict[Service, ServiceState]:
         """All services of the environment, in one request, whether or not we operate them. One that it does not have is
-        absent; of one of the `expected` that Railway failed to tell of, the state says why."""
+        absent; of one of the `expected` that Railway failed to tell of, the state gives the reason."""
         try:
             data = await self._call_read_services()
         except GraphQLError as exc:
@@ -101,7 +101,7 @@ class RailwayClient:
         return _parse(lambda: self._parse_services(data["environment"]))
 
     async def read_service(self, service: Service) -> ServiceState:
-        """One service; SourceError when the environment does not have it, or Railway does not tell of it."""
+        """One service; SourceError when the environment does not have it, or Railway does not report it."""
         state = find_state(await self.read_services([service]), service)
         if isinstance(state, Unavailable):
             raise SourceError(SOURCE, state.why, retryable=True)
@@ -155,7 +155,7 @@ class RailwayClient:
         return await self._transport.call(DOCUMENTS["read_services"], variables)
 
     def _parse_what_is_there(self, error: GraphQLError, expected: Sequence[Service]) -> dict[Service, ServiceState]:
-        """Every service of which Railway did tell beside its error; the others are unknown, and say why.
+        """Every service of which Railway did tell beside its error; the others are unknown, and give the reason.
 
         Raises the error when it is about more than single services.
         """

@@ -121,7 +121,8 @@ def parse_time(text: str) -> datetime:
 
 
 def _configured_regions(node: Json, environment_config: object) -> dict[str, int]:
-    """`{region: replicas}` as configured; else as the latest deployment was made; empty when Railway does not say."""
+    """`{region: replicas}` as configured; else as the latest deployment was made; empty when Railway does not report
+    it."""
     config = _mapping(_mapping(_mapping(environment_config).get("services")).get(node["serviceId"]))
     manifest = _mapping(_mapping(_mapping(node.get("latestDeployment")).get("meta")).get("serviceManifest"))
     for deploy in (_mapping(config.get("deploy")), _mapping(manifest.get("deploy"))):

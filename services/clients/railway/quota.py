@@ -30,7 +30,7 @@ class RateLimit:
 
 
 def parse_rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimit | None:
-    """The limit that the headers tell; None when they do not tell it."""
+    """The limit that the headers report; None when they do not report it."""
     try:
         limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
     except (KeyError, ValueError):

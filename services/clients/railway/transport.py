@@ -89,10 +89,10 @@ class TokenKind(StrEnum):
 
 
 class GraphQLError(SourceError):
-    """Railway's own error. `field` is the innermost field that it could not answer; None when it does not say.
+    """Railway's own error. `field` is the innermost field that it could not answer; None when it does not report it.
 
     is_refusal: it is certain that nothing was done. data: what it answered beside the error, None for nothing. paths:
-    where each error is in it; an empty one for an error that does not say.
+    where each error is in it; an empty one for an error that does not report it.
     """
 
     def __init__(
