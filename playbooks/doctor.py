@@ -130,7 +130,7 @@ def _checks(facts: Facts) -> Iterator[Finding]:
         yield from _log(replace(log, is_well=_is_well(seen, log.service)))
     yield from drift.check(facts.drift)
     yield from api.check_endpoints(facts.endpoints, facts.health.system)
-    yield from _security(security.check(facts.exposures))
+    yield from _security(security.check(facts.exposures, facts.health.system))
     for service, findings in env.check(facts.env).items():
         yield _variables(service, findings)
 

@@ -36,7 +36,7 @@ def check(facts: Facts) -> list[Finding]:
         "Settings": [check_group(group) for group in facts.settings],
         **{f"Variables of {service.short}": found for service, found in env.check(facts.env).items()},
         "Migrations are applied": [_applied(finding) for finding in migrations.check(facts.migrations)],
-        "Security audit": security.check(facts.exposures),
+        "Security audit": security.check(facts.exposures, facts.env.system),
         "No uncommitted changes": [checkout.check_clean(facts.checkout)],
         "Release is tagged": [checkout.check_tagged(facts.checkout)],
     }

@@ -68,7 +68,7 @@ def _checks(facts: Facts) -> list[list[Finding]]:
             *heartbeats.check(beats),
             *workers.check(workers.Facts(seen.as_of, seen.heartbeats, seen.stale_after, system=seen.system)),
         ],
-        security.check(facts.exposures),
+        security.check(facts.exposures, seen.system),
     ]
 
 

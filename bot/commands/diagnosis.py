@@ -49,4 +49,5 @@ async def answer_preflight(request: Request, world: World) -> Answer:
 async def answer_security_audit(request: Request, world: World) -> Answer:
     """For the requester alone: it shows what is not protected."""
     no_more(request.words, 0)
-    return findings_answer("security audit", security.check(await world.read(list_exposures)), private=True)
+    exposures = await world.read(list_exposures)
+    return findings_answer("security audit", security.check(exposures, world.system), private=True)

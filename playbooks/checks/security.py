@@ -57,11 +57,15 @@ _KINDS: Mapping[str, tuple[Status, str, str]] = {
 }
 
 
-def check(exposures: Sequence[Exposure] | Unavailable) -> list[Finding]:
+_IN_PUBLIC = ("public_schema", "views")  # looked at where the system's tables are in schema public too
+
+
+def check(exposures: Sequence[Exposure] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
     """A finding a kind, `security.<kind>`; one `security.audit` when the catalog can't be read."""
     if isinstance(exposures, Unavailable):
         return [Finding("security.audit", Status.UNKNOWN, "security unknown", exposures.why, next_step=STEP)]
-    return [_check_kind(kind, [one for one in exposures if one.kind == kind]) for kind in _KINDS]
+    kinds = [kind for kind in _KINDS if kind not in _IN_PUBLIC or "public" in system.schemas]
+    return [_check_kind(kind, [one for one in exposures if one.kind == kind]) for kind in kinds]
 
 
 def _check_kind(kind: str, found: Sequence[Exposure]) -> Finding:

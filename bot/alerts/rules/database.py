@@ -27,7 +27,7 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     if snapshot.slow_reads is not None:
         [finding] = migrations.check(snapshot.slow_reads.migrations)
         yield rule_result("migrations", rules.migrations, finding)
-        for exposure in security.check(snapshot.slow_reads.exposures):
+        for exposure in security.check(snapshot.slow_reads.exposures, snapshot.system):
             subject = exposure.check.split(".")[-1]
             yield rule_result("grants", rules.grants, only_failures(exposure), subject=subject)
     for subject, finding in _visibility(snapshot.work, snapshot.slow_reads):
