@@ -114,6 +114,7 @@ def _refuse(facts: Facts, migrations: MigrationStatus, version: str) -> NoPlan |
         return NoPlan(
             "the migrations of this system are not the bot's to undo",
             "undo it with the tools of that system; the bot has no right to change its schema",
+            (MIGRATIONS,),
         )
     if not facts.may_undo:
         return NoPlan(
