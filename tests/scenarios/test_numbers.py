@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import StartBot
+from tests.integration.bot.running.conftest import QUICK_BEATS, StartBot
+from tests.integration.bot.running.crew import Crew
 from tests.scenarios.conftest import PEOPLE, Channel
+from tests.scenarios.test_nights import SEEN_S
 
 
 async def test_a_night_is_counted_in_the_report(
@@ -22,3 +26,23 @@ async def test_a_night_is_counted_in_the_report(
     await channel.type("report 30d")
 
     await channel.expect("*Incidents:* 1 · 1 paged people · 1 resolved", "(MTTA)", "✅ 0 of 60 shifts above 2")
+
+
+async def test_the_second_night_with_the_same_alert_says_what_it_was_the_first_time(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, crew: Crew
+) -> None:
+    worker = crew.hire("ingest-1")
+    await start_bot(database_urls.bot, **PEOPLE, **QUICK_BEATS)
+    await asyncio.sleep(SEEN_S)
+    worker.kill()
+    first = await channel.expect("🔴", "ingest is down (0 of 1)")
+    worker = crew.hire("ingest-2")
+    await channel.expect("CLEARED", at=first)
+    await channel.type("resolve the pool was full", by=model.ANN, thread=first)
+    await channel.expect("RESOLVED", at=first)
+
+    worker.kill()
+
+    seen = await channel.expect("2nd time in 30 days", "the pool was full")
+    await channel.press(seen, "Last time", by=model.ANN)
+    await channel.expect("resolved it: the pool was full", by=model.ANN)
