@@ -29,7 +29,8 @@ QUESTION_LIMIT, CLAIM_LIMIT = 200, 300
 @dataclass(frozen=True)
 class Shown:
     """What is known of the answer so far. `ask_id`: None where it could not be stored. `step`: what is being done now;
-    empty when it is answered. `hint`, `choices`: what was probably meant, when the words were no command."""
+    empty when it is answered. `is_guess`: the words were no command; `hint`,
+    `choices`: the command that was probably meant, where one is near."""
 
     question: str
     ask_id: int | None = None
@@ -38,6 +39,7 @@ class Shown:
     offered: Sequence[Read] = ()
     hint: str = ""
     choices: Sequence[Choice] = ()
+    is_guess: bool = False
     written: Written | None = None
     note: str = ""
     is_elsewhere: bool = False
@@ -141,6 +143,8 @@ def _notes(shown: Shown) -> Iterator[str]:
         dropped = len(written.checked.dropped)
         more = f" · {counted(dropped, 'claim')} dropped: not proved by what was read" if dropped else ""
         yield f"{code(written.model)} · {written.tokens:,} tokens · {written.usd:.4f} USD{more}"
+    if shown.is_guess:
+        yield "Not a command, so it was taken as a question; `help` lists the commands."
     if shown.note:
         yield escape(shown.note, limit=CLAIM_LIMIT)
 

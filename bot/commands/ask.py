@@ -64,8 +64,9 @@ class _Ask:
             question,
             step="reading every check",
             offered=offered,
-            hint=f"That is no command, so it was taken as a question. {hint.what_next}" if hint else "",
+            hint=hint.what_next if hint and hint.choices else "",
             choices=hint.choices if hint else (),
+            is_guess=hint is not None,
         )
 
     async def answer(self) -> Answer:

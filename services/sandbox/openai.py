@@ -61,7 +61,7 @@ _READS = {  # by what a question says
 _ALWAYS = ("doctor", "heartbeats", "recent-changes")
 _CLAUSE = re.compile(r"\s[·—|]\s|;\s|\.\s")
 _MARKS = re.compile(r"[<>@#*~`|\[\]{}…]|[^\x20-\x7e]|(?<!\w)_|_(?!\w)")
-_MOST_CLAIMS = 3
+_MOST_CLAIMS, _FEWEST_WORDS = 3, 3
 
 
 def _answer(body: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _write(lines: list[dict[str, Any]]) -> dict[str, Any]:
         if "🔴" not in line["text"] or len(claims) == _MOST_CLAIMS:
             continue
         parts = [part.strip() for part in _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))]
-        part = next((one for one in parts if len(one.split()) > 1 and not _MARKS.search(one)), None)
+        part = next((one for one in parts if len(one.split()) >= _FEWEST_WORDS and not _MARKS.search(one)), None)
         if part is not None:
             claims.setdefault(part, {"kind": "observed", "text": part, "evidence": [line["id"]], "quote": part})
     unknown = {"kind": "unknown", "text": "The reads do not show why.", "evidence": [], "quote": ""}
