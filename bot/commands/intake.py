@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more, wrong_word
@@ -98,15 +99,20 @@ def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
 
 
 def _events(events: Sequence[IntakeEvent]) -> list[Block]:
-    rows = [
+    """Newest first; those in a row that say the same are one line."""
+    said = [
         (
-            clock(event.created_at),
             plain(event.event_type, limit=WORD_LIMIT),
             plain(event.source_system, limit=WORD_LIMIT),
             plain(event.reason or "", limit=WORD_LIMIT),
         )
         for event in events
     ]
+    rows = []
+    for words, group in groupby(zip(said, events, strict=True), key=lambda pair: pair[0]):
+        same = [event for _, event in group]
+        kind = f"{words[0]} \N{MULTIPLICATION SIGN} {len(same)}" if len(same) > 1 else words[0]
+        rows.append((clock(same[0].created_at), kind, *words[1:]))
     if not rows:
         return []
     return [context("Latest events, in UTC"), preformatted(cut(align(rows), EVENTS_LIMIT))]

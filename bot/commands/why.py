@@ -142,6 +142,9 @@ def _state(alert: Alert | None) -> str:
         return "is not firing now."
     if alert.state is AlertState.RESOLVED:
         return f"has ended. It was: {escape(alert.title)}."
+    if alert.fine_since is not None:
+        fine = f"is fine since {date_token(alert.fine_since)} ({escape(alert.title)}), and watched: it fired before"
+        return f"fired {date_token(alert.since)}; it {fine}."
     word = "has been firing" if alert.state is AlertState.FIRING else "has been detected, without notifying people,"
     held = f" Suppressed: {escape(alert.held)}." if alert.held else ""
     return f"{word} since {date_token(alert.since)}: {escape(alert.title)}.{held}"

@@ -142,7 +142,10 @@ def database_texts() -> dict[str, Answer]:
     )
     bad = Batch("0a1b2c3d-0000", "completed", "simplicity", NOW, 3, 0, 3)
     fine = Batch("1b2c3d4e-0000", "completed", "simplicity", NOW, 3, 3, 0)
-    events = [IntakeEvent(NOW, "batch_refused", "simplicity", "the header lacks Case Number")]
+    events = [
+        *[IntakeEvent(NOW, "batch_completed", "simplicity")] * 3,
+        IntakeEvent(NOW, "batch_refused", "simplicity", "the header lacks Case Number"),
+    ]
     faults = [RowFault("Amount: not an amount like $1,200.00", 3)]
     health = HEALTHY.intake
     return {

@@ -19,6 +19,16 @@ def test_whose_silence_it_is_is_reported_before_the_decisions() -> None:
     assert said.endswith(" · Silenced; updates stopped: silence 5: we know.")
 
 
+def test_an_alert_that_is_fine_and_watched_is_not_reported_as_firing() -> None:
+    watched = alert(title="ingest 1 of 1 alive", fine_since=NOW)
+
+    _, section, *_ = why_alert_answer("heartbeats.ingest", [AlertHistory("heartbeats.ingest", watched, ())], []).blocks
+
+    state = section["text"]["text"].splitlines()[0]
+    assert "has been firing" not in state
+    assert state.endswith("(ingest 1 of 1 alive), and watched: it fired before.")
+
+
 def test_every_decision_is_a_sentence_with_its_time() -> None:
     words = ("pending", "not told", "told", "silenced", "watched", "passed", "resolved")
     decisions = tuple(AlertDecision(NOW, "backlog", 7, word, "because") for word in words)
