@@ -110,6 +110,7 @@ class CivilRailway:
 
     def _variables(self, short: str) -> dict[str, str]:
         values = {
+            "OPENAI_API_KEY": "sk-not-a-real-value-0123456789",
             "SUPABASE_MODE": "dev",
             "ENVIRONMENT": "dev",
             "SUPABASE_URL": "https://abcdefghij.supabase.co",

@@ -48,9 +48,15 @@ READS = (
     *("security-audit", "why api", "runs"),
 )
 CHANGES = (
-    *("restart ingest", "restart simplicity", "scale simplicity 2", "rollback enforcement", "deploy api 0ddba11"),
-    *("redeploy simplicity", "stop-workers", "requeue orphans", "requeue failed", "rollback-db", "golden-path"),
-    *("golden-path --clean", "unlock ingest"),
+    *(
+        "restart ingest",
+        "restart simplicity",
+        "scale simplicity 2",
+        "rollback enforcement to 0ddba110",
+        "deploy api 0ddba11",
+    ),
+    *("redeploy simplicity", "stop-workers", "requeue orphans", "golden-path"),
+    *("golden-path --clean", "rollback-db 20251231100000", "unlock ingest fixed in 9f8e7d6c"),
 )
 SEED = """
     INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_seen_at, created_at)
@@ -138,7 +144,11 @@ async def test_every_read(civil: Civil, world: World) -> None:
     compare(civil, "reads", {line: await answered(line, world) for line in READS})
 
 
-async def test_every_dry_run(civil: Civil, world: World, railway: CivilRailway) -> None:
+async def test_every_dry_run(civil: Civil, world: World, railway: CivilRailway, as_owner: Connection) -> None:
+    await as_owner.execute(
+        "INSERT INTO ops.job_queue (job_type, payload, status, worker_id, started_at)"
+        " VALUES ('enforcement_drafting', '{}', 'processing', 'gone-1', now() - interval '12 min 5 s')"
+    )
     compare(civil, "dry_runs", {line: await answered(f"{line} --dry-run", world) for line in CHANGES})
 
     assert not {name for name in railway.asked if not name.startswith(("read", "list"))}
