@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.config.environment import Settings, require
+from bot.config.environment import Settings, require, with_owner
 from bot.types import Answer, Attachment
 from services.clients.postgres.adoption import UNDO, adopt, script
 from services.domain.errors import UsageError
@@ -24,7 +24,7 @@ async def adopt_system(words: Sequence[str], environ: Mapping[str, str]) -> Answ
     option = words[0] if words else None
     if option == PRINT_UNDO:
         return _printed(UNDO.name, UNDO.read_text(encoding="utf-8"))
-    settings = Settings.from_environment(environ)
+    settings = Settings.from_environment(with_owner(environ))
     environment, directory = require(settings.identity).environment, require(settings.changes).migrations
     if option == PRINT:
         return _printed("adopt.sql", script(CIVIL, environment=environment, directory=directory))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.commands.arguments import no_more
-from bot.config.environment import Settings, require
+from bot.config.environment import Settings, require, with_owner
 from bot.types import Answer
 from services.clients.postgres.migrations import install
 
@@ -16,7 +16,7 @@ async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> 
     The first time it writes down that the database belongs to ENVIRONMENT, and refuses any other one afterwards.
     """
     no_more(words, 0)
-    settings = Settings.from_environment(environ)
+    settings = Settings.from_environment(with_owner(environ))
     database, directory = require(settings.database), require(settings.changes).migrations
     environment = require(settings.identity).environment
     outcome = await install(database.admin_url or database.url, environment=environment, directory=directory)

@@ -111,6 +111,13 @@ class DatabaseSettings(Group):
         return value
 
 
+def with_owner(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """For what only the owner does, on a terminal: their address alone is enough, because the bot's role may not exist
+    yet."""
+    owner = environ.get(ADMIN_URL)
+    return {**environ, "SUPABASE_DB_URL": owner} if owner and not environ.get("SUPABASE_DB_URL") else environ
+
+
 class RailwaySettings(Group):
     """One token is needed: a project token (`RAILWAY_TOKEN`, preferred) or a bearer token (`RAILWAY_API_TOKEN`)."""
 

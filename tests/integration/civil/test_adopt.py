@@ -71,6 +71,17 @@ async def test_only_reading_is_granted_and_undo_takes_everything_away(civil: Civ
 
 
 @JANUARY
+async def test_the_owners_address_alone_is_enough(civil: Civil) -> None:
+    """Nobody can connect as the bot before its role exists."""
+    environ = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_ADMIN_DB_URL": civil.owner_dsn}
+
+    outcome = await dispatch(["adopt"], environ)
+
+    assert outcome.code == EXIT[Status.OK], outcome.text
+    assert "Adopted the system civil" in outcome.text
+
+
+@JANUARY
 async def test_the_role_has_no_attribute_but_login(civil: Civil, as_owner: Connection) -> None:
     await run(civil, "adopt")
 
