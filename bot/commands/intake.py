@@ -100,7 +100,7 @@ def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
 
 def _events(events: Sequence[IntakeEvent]) -> list[Block]:
     """Newest first; those in a row that say the same are one line."""
-    said = [
+    texts = [
         (
             plain(event.event_type, limit=WORD_LIMIT),
             plain(event.source_system, limit=WORD_LIMIT),
@@ -109,7 +109,7 @@ def _events(events: Sequence[IntakeEvent]) -> list[Block]:
         for event in events
     ]
     rows = []
-    for words, group in groupby(zip(said, events, strict=True), key=lambda pair: pair[0]):
+    for words, group in groupby(zip(texts, events, strict=True), key=lambda pair: pair[0]):
         same = [event for _, event in group]
         kind = f"{words[0]} \N{MULTIPLICATION SIGN} {len(same)}" if len(same) > 1 else words[0]
         rows.append((clock(same[0].created_at), kind, *words[1:]))
