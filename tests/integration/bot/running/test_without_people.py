@@ -60,7 +60,7 @@ READS = {
     *("audit", "check-config", "deployments", "doctor", "env", "failed-jobs", "health", "heartbeats", "help", "home"),
     *("incident", "incident export", "incident timeline", "intake", "logs", "migrations", "oncall", "policy"),
     *("preflight", "prod-gate", "queue", "run", "runs", "security-audit", "sha", "silences", "throughput", "verify"),
-    "why",
+    *("ask", "catchup", "incident draft", "incident similar", "report", "why"),
 }
 CLICKS = (
     run_buttons.APPROVE,
