@@ -71,7 +71,7 @@ SEED = """
 _VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:\+00:00|Z)?"), "<time>"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b(?: UTC)?"), "<time>"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "<day>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2} [A-Z][a-z]{2}(?= <time>)"), "<day>"),
     (re.compile(r"\b\d+ ms\b"), "N ms"),
     (re.compile(r"\bplan [0-9a-f]{12}\b"), "plan <hash>"),
     (re.compile(r"\b\d+ s\b(?! each)"), "N s"),
