@@ -132,9 +132,9 @@ class ExternalDeployWatcher(PeriodicTask):
         found = progress(external_deploy, services)
         targets = arrived(found)
         if not is_settled(found) or not targets:
-            return Evidence(services, None, await self._world.migrations(), self._world.system)
+            return Evidence(services, None, await self._world.migrations(), system=self._world.system)
         facts = replace(await gather_verify(self._world, targets, external_deploy.commit_sha), stored=True)
-        return Evidence(services, facts, await self._world.migrations(), self._world.system)
+        return Evidence(services, facts, await self._world.migrations(), system=self._world.system)
 
     async def _post(
         self,

@@ -7,7 +7,7 @@ yet: the run's journal names its deployment in a moment, or does not.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ExternalDeploy, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service, in_order, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 
 SETTLE = timedelta(seconds=180)  # a worker beats every 30 s, and what it replaced has to fall silent (`HEARTBEAT_S`)
 ARRIVE = timedelta(minutes=30)  # a build takes minutes; what takes longer waits for a person
@@ -159,7 +159,7 @@ class Evidence:
     services: Mapping[Service, ServiceState]
     facts: verify.Facts | None
     migrations: MigrationStatus | Unavailable
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def judge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from playbooks.model import NextStep, NoPlan
@@ -14,7 +14,7 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob, pending_words
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import counted, dated_time
 from services.domain.thresholds import StaleLimits
 
@@ -33,7 +33,7 @@ class Load:
     running: Sequence[RunningJob] | Unavailable
     beats: Sequence[Heartbeat] | Unavailable
     all_visible: bool = True
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
     @property
     def as_of(self) -> datetime | None:

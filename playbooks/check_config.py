@@ -20,7 +20,7 @@ from services.domain.database import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
 from services.domain.oncall import Schedule, is_group
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import counted
 from services.domain.thresholds import StaleLimits
 
@@ -52,7 +52,7 @@ class Facts:
     refused: Sequence[RefusedMessage] | Unavailable = ()
     stale_after: StaleLimits = field(default_factory=StaleLimits)
     system_problem: str | None = None
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

@@ -7,7 +7,7 @@ Effect: none, it only reads; no value is ever shown.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from playbooks.checks import agreement, variables
@@ -16,7 +16,7 @@ from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.secrets import Secret
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK, OperatedService, System
+from services.domain.systems import OperatedService, System
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Facts:
     railway_environment: str | Unavailable
     bot_environment: str | None
     now: datetime
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> dict[Service, list[Finding]]:

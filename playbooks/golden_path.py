@@ -9,7 +9,7 @@ Undo:   none needed; with `--keep` the batch stays, and `golden-path --clean` ta
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playbooks.change_parts import SAMPLE_HEALTH_S, SAMPLE_S, Load, backlog, unavailable
 from playbooks.model import NextStep, NoPlan, Risk
@@ -32,7 +32,7 @@ from services.domain.health import ApiHealth
 from services.domain.intake import SAMPLE, GoldenBatch, SampleFile
 from services.domain.jobs import pending_words
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK, GoldenPathKind, System
+from services.domain.systems import GoldenPathKind, System
 from services.domain.text import counted
 
 NAME = "golden-path"
@@ -55,7 +55,7 @@ class Facts:
     sample: SampleFile | Unavailable
     left: Sequence[GoldenBatch] | Unavailable
     under_way: Sequence[int] | Unavailable = ()
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
     in_production: bool = False
 
     @property

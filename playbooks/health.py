@@ -7,7 +7,7 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.checks import api, bot, database, deployments, heartbeats, migrations, queue, sha, workers
@@ -21,7 +21,7 @@ from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
 
 
@@ -56,7 +56,7 @@ class Facts:
     stored: bool = False
     api_well_until: datetime | None = None
     api_bad_since: datetime | None = None
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ def check(facts: Facts) -> list[Finding]:
     """Every finding, in the order for equally urgent ones: what users notice before its causes."""
     all_visible = database.sees_all(facts.server)
     others = not isinstance(facts.services, Unavailable)
-    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, facts.system)
+    sha_facts = sha.Facts(
+        facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, system=facts.system
+    )
     beats = heartbeats.Facts(
         facts.as_of,
         facts.heartbeats,
@@ -124,7 +126,7 @@ def check(facts: Facts) -> list[Finding]:
         facts.expected_age,
         all_visible,
         facts.stored,
-        facts.system,
+        system=facts.system,
     )
     found = [
         *api.check(

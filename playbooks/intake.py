@@ -7,7 +7,7 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from playbooks.checks import api
@@ -31,7 +31,7 @@ class Facts:
     batches: Sequence[Batch] | Unavailable
     events: Sequence[IntakeEvent] | Unavailable
     now: datetime
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

@@ -7,12 +7,12 @@ named as one. What happened to other services comes after that, as "elsewhere". 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
 from services.domain.services import Service, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import clock_time
 
 LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
@@ -29,7 +29,7 @@ class Facts:
     made: Mapping[Service, Sequence[Deployment]]
     acts: Sequence[ServiceAct]
     name_of: Callable[[str], str]
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def remember_deployments(

@@ -15,7 +15,7 @@ from playbooks.checks import queue
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
@@ -54,7 +54,7 @@ class Facts:
     running: Sequence[RunningJob] | Unavailable
     lock_waits: Sequence[LockWait] | Unavailable
     all_visible: bool = True
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
     unclaimed: Mapping[str, datetime] | Unavailable = field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ Effect: none, it only reads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from playbooks.checks import api, heartbeats, sha
@@ -17,7 +17,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType, same_sha, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
 
 
@@ -39,7 +39,7 @@ class Facts:
     expected_age: timedelta = timedelta()
     all_visible: bool = True
     stored: bool = False
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ def verdict(facts: Facts, found: Sequence[Step]) -> tuple[Status, str]:
 
 
 def _check_sha(facts: Facts, service: Service) -> Finding:
-    sha_facts = sha.Facts(facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, facts.system)
+    sha_facts = sha.Facts(
+        facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, system=facts.system
+    )
     found = next(finding for finding in sha.check(sha_facts) if finding.service is service)
     reported = sha.reported_shas(sha_facts, service)
     if facts.wanted_sha is not None:
@@ -120,7 +122,7 @@ def _check_heartbeats(facts: Facts) -> list[Finding]:
         facts.expected_age,
         facts.all_visible,
         facts.stored,
-        facts.system,
+        system=facts.system,
     )
     found = [finding for finding in heartbeats.check(beats) if finding.service in facts.targets]
     return [_need_running(facts, finding) for finding in found]

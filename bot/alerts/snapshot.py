@@ -17,7 +17,7 @@ from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, LockWait, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
 
 
@@ -73,4 +73,4 @@ class Snapshot:
     bot: BotState | None = None
     drills: Sequence[Drill] = ()
     oncall: oncall.Facts | None = None
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)

@@ -241,7 +241,7 @@ def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surrou
     """What a page line shows besides the problem itself, as far as it is known."""
     acts = snapshot.work.acts if snapshot.work else ()
     known = Deploys(
-        snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of, snapshot.system
+        snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of, system=snapshot.system
     )
     words = {service: last_deploys(known, service) for service in (None, *snapshot.system.services)}
     moments = {

@@ -89,6 +89,7 @@ async def gather_config(world: World) -> check_config.Facts:
         refused=refused.result(),
         stale_after=world.settings.stale_after,
         system_problem=world.database.system_problem if world.database else None,
+        system=world.system,
     )
 
 

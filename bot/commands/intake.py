@@ -129,7 +129,7 @@ async def answer_intake(request: Request, world: World) -> Answer:
         health = reads.create_task(world.ask_api(DragonflyApi.read_intake_health))
         batches = reads.create_task(world.read(list_batches, limit=10))
         events = reads.create_task(world.read(list_intake_events, limit=20))
-    facts = Facts(health.result(), batches.result(), events.result(), datetime.now(UTC), world.system)
+    facts = Facts(health.result(), batches.result(), events.result(), datetime.now(UTC), system=world.system)
     shown_batches = None if isinstance(facts.batches, Unavailable) else facts.batches
     shown_events = None if isinstance(facts.events, Unavailable) else facts.events
     return intake_answer(check(facts), shown_batches, shown_events, now=datetime.now(UTC))

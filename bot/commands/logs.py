@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 from itertools import groupby
@@ -33,7 +33,7 @@ from bot.views.blocks import (
 from bot.views.findings import finding_blocks, finding_data, findings_text, unavailable_answer
 from bot.views.text import code, date_token, escape, plain
 from playbooks.checks.logs import Facts
-from playbooks.log_patterns import PATTERNS_BY_NAME, RUNBOOK, LogPatterns
+from playbooks.log_patterns import PATTERNS_BY_NAME, LogPatterns
 from playbooks.logs import Choice, check, choose, line_key
 from playbooks.model import Finding, Status, worst
 from services.clients.railway.client import RailwayClient
@@ -135,7 +135,7 @@ class LogView:
     privacy: Privacy | None
     reveal_until: int
     notice: str | None = None
-    patterns: LogPatterns = RUNBOOK
+    patterns: LogPatterns = field(kw_only=True)
 
     @property
     def is_raw(self) -> bool:

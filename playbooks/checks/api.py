@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from playbooks.model import Finding, NextStep, Status
@@ -30,7 +30,7 @@ class Facts:
     others_answer: bool = False
     well_until: datetime | None = None
     bad_since: datetime | None = None
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

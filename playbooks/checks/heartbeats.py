@@ -6,7 +6,7 @@ Compared with what should be there, because a query for recent beats makes a dea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
@@ -33,7 +33,7 @@ class Facts:
     expected_age: timedelta = timedelta()
     all_visible: bool = True
     stored: bool = False
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
-from playbooks.log_patterns import RUNBOOK, LogPatterns, Pattern, Sign, Symptom, Topic, explain
+from playbooks.log_patterns import LogPatterns, Pattern, Sign, Symptom, Topic, explain
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import LogLine, ServiceState
 from services.domain.errors import Unavailable
@@ -50,7 +50,7 @@ class Facts:
     state: ServiceState | None = None
     is_current: bool = True
     stored: bool = False
-    patterns: LogPatterns = RUNBOOK
+    patterns: LogPatterns = field(kw_only=True)
 
     @property
     def is_stopped(self) -> bool:

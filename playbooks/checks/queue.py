@@ -10,7 +10,7 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import PENDING_COUNTED_TO, Heartbeat, QueueSnapshot, pending_words
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted, dated_time, lasting
 from services.domain.thresholds import BACKLOG_AFTER, MANY_FAILED, NOT_CLAIMED_AFTER, WAITS_LONG_AFTER, StaleLimits
 
@@ -29,7 +29,7 @@ class ClaimingFacts:
     heartbeats: Sequence[Heartbeat] | Unavailable
     due: Mapping[Service, datetime | Unavailable | None]
     stored: bool = False
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
     unclaimed: Mapping[str, datetime] | Unavailable = field(default_factory=dict)
 
 

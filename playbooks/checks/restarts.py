@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
@@ -11,7 +11,7 @@ from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, clock_time, counted
 from services.domain.thresholds import StaleLimits
 
@@ -31,7 +31,7 @@ class Facts:
     stale_after: StaleLimits
     window: timedelta
     starts_per_replica: float
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

@@ -6,7 +6,7 @@ SHAs are compared by prefix: one place shows 8 characters and another 40 (runboo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from playbooks.model import Finding, NextStep, Status
@@ -15,7 +15,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, same_sha, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
 
 STEP = NextStep("Compare SHAs", "sha")
@@ -30,7 +30,7 @@ class Facts:
     services: Mapping[Service, ServiceState] | Unavailable
     api: ApiHealth | Unavailable
     heartbeats: Sequence[Heartbeat] | Unavailable
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

@@ -7,7 +7,7 @@ view of ours that is old all look the same in `ops.worker_heartbeats`, and need 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import MISSED, Heartbeat
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age
 from services.domain.thresholds import StaleLimits
 
@@ -53,7 +53,7 @@ class Facts:
     services: Mapping[Service, ServiceState] | Unavailable | None = None
     api_reaches_database: bool | None = None
     earlier: Earlier | None = None
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 @dataclass(frozen=True)

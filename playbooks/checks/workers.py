@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import lasting
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimits
 
@@ -24,7 +24,7 @@ class Facts:
     stuck_after: timedelta = STUCK_AFTER
     slow_start_after: timedelta = SLOW_START_AFTER
     stored: bool = False
-    system: System = RUNBOOK
+    system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:

@@ -27,7 +27,7 @@ from bot.commands.why import refusals_answer, why_alert_answer, why_answer
 from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.findings import findings_answer, unavailable_answer, verify_answer
-from playbooks import env, intake, logs, migrations, preflight, queue, throughput, verify
+from playbooks import env, intake, log_patterns, logs, migrations, preflight, queue, throughput, verify
 from playbooks.checks import checkout, deployments, security
 from playbooks.checks.oncall import Facts
 from playbooks.checks.settings import Group
@@ -76,7 +76,7 @@ def jobs_texts() -> dict[str, Answer]:
     seen = {
         "queue": test_queue.facts((stuck,), (orphan,), (wait,)),
         "queue, empty": test_queue.facts(),
-        "queue, unknown": queue.Facts(StaleLimits(HOUR), AWAY, AWAY, AWAY, AWAY),
+        "queue, unknown": queue.Facts(StaleLimits(HOUR), AWAY, AWAY, AWAY, AWAY, system=RUNBOOK),
     }
     texts = {
         name: queue_answer(
@@ -104,7 +104,7 @@ def service_texts() -> dict[str, Answer]:
     failed = replace(shas.DEPLOYMENT, id="d2", status=DeploymentStatus.FAILED, author="Ann")
     listed = [failed, shas.DEPLOYMENT]
     logged = [lines.line("psycopg.OperationalError: server is shutting down", minutes_ago=1, severity="error")]
-    view = LogView(INGEST, lines.CHOICE, (), logged, "", False, Privacy.BALANCED, 0)
+    view = LogView(INGEST, lines.CHOICE, (), logged, "", False, Privacy.BALANCED, 0, patterns=log_patterns.RUNBOOK)
     arrived = test_verify.ARRIVED
     other = replace(arrived, heartbeats=AWAY, wanted_sha=test_verify.OTHER)
     return {
@@ -155,9 +155,11 @@ def database_texts() -> dict[str, Answer]:
         "security-audit, unknown": findings_answer("security audit", security.check(AWAY), private=True),
         "preflight": findings_answer("preflight", preflight.check(boxes), private=True),
         "intake": intake_answer(
-            intake.check(intake.Facts(health, [bad, fine], events, NOW)), [bad, fine], events, now=NOW
+            intake.check(intake.Facts(health, [bad, fine], events, NOW, system=RUNBOOK)), [bad, fine], events, now=NOW
         ),
-        "intake, unknown": intake_answer(intake.check(intake.Facts(AWAY, AWAY, AWAY, NOW)), None, None, now=NOW),
+        "intake, unknown": intake_answer(
+            intake.check(intake.Facts(AWAY, AWAY, AWAY, NOW, system=RUNBOOK)), None, None, now=NOW
+        ),
         "intake, one batch": batch_answer(bad, intake.check_batch(bad, faults, now=NOW), faults),
     }
 

@@ -47,7 +47,7 @@ def test_third_system_is_checked_for_its_services_only() -> None:
     found = [
         *deployments.check({one: state(one) for one in OWL.services}, OWL),
         *heartbeats.check(heartbeats.Facts(NOW, [beat], {WorkerType("owl_hunter"): 1}, limits, system=OWL)),
-        *sha.check(sha.Facts(NOW, limits, SILENT, SILENT, SILENT, OWL)),
+        *sha.check(sha.Facts(NOW, limits, SILENT, SILENT, SILENT, system=OWL)),
         *queue.check_claiming(queue.ClaimingFacts(NOW, limits, [beat], {HUNTER: None}, system=OWL)),
         *security.check_roles([SessionRole("owl-hunter:1", "owl")], OWL),
     ]

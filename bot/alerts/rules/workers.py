@@ -107,7 +107,7 @@ def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[
         snapshot.services,
         api,
         snapshot.earlier,
-        snapshot.system,
+        system=snapshot.system,
     )
     verdict = triage.triage(facts, finding.service)
     last, *rest = finding.detail.split("; ")

@@ -18,6 +18,7 @@ from playbooks.model import NoPlan, Status
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.systems import read_system
 from services.domain.secrets import Secret
+from services.domain.systems import CIVIL
 from tests.integration.civil.conftest import Civil
 
 TERMINAL = Request(surface=Surface.TERMINAL)
@@ -110,6 +111,13 @@ async def test_health_knows_the_database_of_the_system(world: World) -> None:
     assert found(answer, "database.schemas")["title"] == "1 schema visible"
     assert found(answer, "database.migrations")["status"] == "ok"
     assert {one["check"] for one in findings(answer.data)}.isdisjoint({"database.visibility", "database.system"})
+
+
+async def test_check_config_limits_name_each_worker_of_the_system(world: World) -> None:
+    answer = await run("check-config", TERMINAL, world)
+
+    limits = found(answer, "heartbeats.limits")["evidence"]
+    assert set(limits) - {"general_s"} == {f"{worker.short}_s" for worker in CIVIL.workers}
 
 
 async def test_the_audit_warns_of_what_the_system_leaves_open(world: World) -> None:

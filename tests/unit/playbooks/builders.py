@@ -77,7 +77,7 @@ def running_job(number: int, worker_id: str, *, age_s: float = 60) -> RunningJob
 
 def load(*, beats: Sequence[Heartbeat] = (), running: Sequence[RunningJob] = (), pending: int = 0) -> Load:
     queue = QueueSnapshot(NOW, pending, NOW - timedelta(minutes=9) if pending else None, len(running), 0, 0)
-    return Load(STALE_AFTER, queue, tuple(running), tuple(beats))
+    return Load(STALE_AFTER, queue, tuple(running), tuple(beats), system=RUNBOOK)
 
 
 def made(result: Plan | NoPlan) -> Plan:

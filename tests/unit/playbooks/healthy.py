@@ -45,6 +45,7 @@ HEALTHY = Facts(
     services={service: serving(service) for service in RUNBOOK.services},
     expected=dict.fromkeys(RUNBOOK.worker_types, 1),
     bot=BotState(SHA, NOW, connected=True, leader=True),
+    system=RUNBOOK,
 )
 
 

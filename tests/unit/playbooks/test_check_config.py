@@ -16,6 +16,7 @@ from services.domain.database import Query, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
 from services.domain.oncall import Level, OnCallPerson, Schedule
+from services.domain.systems import RUNBOOK
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 ANN = OnCallPerson("ann", "U0ANN", webhook="ann")
@@ -30,6 +31,7 @@ COMPLETE = Facts(
     is_monitored=True,
     schedule=Schedule({"ann": ANN}, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),)),
     targets=Targets(webhooks=["ann"]),
+    system=RUNBOOK,
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from playbooks import doctor, env, health, prod_gate
+from playbooks import doctor, env, health, log_patterns, prod_gate
 from playbooks.checks import logs, queue
 from playbooks.checks.api import NEEDED
 from playbooks.diagnosis import BLAMED_FOR, RAN, RAN_WELL, diagnose
@@ -35,13 +35,17 @@ def ago(minutes: float) -> datetime:
 
 
 def log(service: Service, *messages: str, minutes: float = 1) -> logs.Facts:
-    return logs.Facts(service, [LogLine(ago(minutes), "error", one, "r1") for one in messages], NOW)
+    return logs.Facts(
+        service, [LogLine(ago(minutes), "error", one, "r1") for one in messages], NOW, patterns=log_patterns.RUNBOOK
+    )
 
 
 WELL = doctor.Facts(
     health=HEALTHY,
-    env=env.Facts({}, HEALTHY.services, "production", "prod", NOW),
-    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(RUNBOOK.services)),
+    env=env.Facts({}, HEALTHY.services, "production", "prod", NOW, system=RUNBOOK),
+    claiming=queue.ClaimingFacts(
+        NOW, HEALTHY.stale_after, HEALTHY.heartbeats, dict.fromkeys(RUNBOOK.services), system=RUNBOOK
+    ),
     failed=(),
     roles=(),
     logs=[log(Service.API), log(Service.INGEST, "[ingest_processor] No pending jobs found (idle)")],
@@ -92,7 +96,9 @@ STOPPED = replace(
         locks=NO_DATABASE,
         database_since=AWAY_SINCE,
     ),
-    claiming=queue.ClaimingFacts(NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(RUNBOOK.services, NO_DATABASE)),
+    claiming=queue.ClaimingFacts(
+        NOW, HEALTHY.stale_after, NO_DATABASE, dict.fromkeys(RUNBOOK.services, NO_DATABASE), system=RUNBOOK
+    ),
     failed=NO_DATABASE,
     roles=NO_DATABASE,
     logs=[
@@ -112,7 +118,7 @@ RAILWAY_SILENT = replace(
     WELL,
     health=replace(HEALTHY, services=NO_RAILWAY, expected=dict.fromkeys(RUNBOOK.worker_types, NO_RAILWAY)),
     env=replace(WELL.env, variables=dict.fromkeys(RUNBOOK.services, NO_RAILWAY), services=NO_RAILWAY),
-    logs=[logs.Facts(service, NO_RAILWAY, NOW) for service in RUNBOOK.services],
+    logs=[logs.Facts(service, NO_RAILWAY, NOW, patterns=log_patterns.RUNBOOK) for service in RUNBOOK.services],
 )
 GATEWAY = Unavailable("API", "HTTP 502", 502)
 API_DOWN = replace(WELL, health=replace(HEALTHY, api=GATEWAY, intake=GATEWAY), endpoints=Unavailable("API", "HTTP 502"))

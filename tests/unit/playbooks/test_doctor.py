@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from playbooks import env
+from playbooks import env, log_patterns
 from playbooks.checks import logs, queue
 from playbooks.checks.api import NEEDED
 from playbooks.doctor import AREAS, TITLES_LENGTH, Facts, report
@@ -40,13 +40,18 @@ WELL = Facts(
         railway_environment="production",
         bot_environment="prod",
         now=NOW,
+        system=RUNBOOK,
     ),
     claiming=queue.ClaimingFacts(
-        NOW, StaleLimits(timedelta(minutes=5)), HEALTHY.heartbeats, dict.fromkeys(RUNBOOK.services)
+        NOW,
+        StaleLimits(timedelta(minutes=5)),
+        HEALTHY.heartbeats,
+        dict.fromkeys(RUNBOOK.services),
+        system=RUNBOOK,
     ),
     failed=(),
     roles=(SessionRole("dragonfly-api", "dragonfly_app"),),
-    logs=[logs.Facts(service, IDLE_LOG, NOW) for service in RUNBOOK.services],
+    logs=[logs.Facts(service, IDLE_LOG, NOW, patterns=log_patterns.RUNBOOK) for service in RUNBOOK.services],
     drift=SchemaDrift(100),
     endpoints=NEEDED.keys(),
     exposures=(),
@@ -65,7 +70,9 @@ def test_without_problem_each_area_is_one_line() -> None:
 
 
 def logging(message: str, service: Service = Service.INGEST) -> Facts:
-    return replace(WELL, logs=[logs.Facts(service, (LogLine(NOW, "error", message),), NOW)])
+    return replace(
+        WELL, logs=[logs.Facts(service, (LogLine(NOW, "error", message),), NOW, patterns=log_patterns.RUNBOOK)]
+    )
 
 
 def beating(**changes: Any) -> Facts:
@@ -179,7 +186,7 @@ MISSING: dict[str, Callable[[Facts], Facts]] = {
     "claiming": lambda facts: replace(
         facts, claiming=replace(facts.claiming, due=dict.fromkeys(RUNBOOK.services, AWAY))
     ),
-    "logs": lambda facts: replace(facts, logs=[logs.Facts(Service.API, AWAY, NOW)]),
+    "logs": lambda facts: replace(facts, logs=[logs.Facts(Service.API, AWAY, NOW, patterns=log_patterns.RUNBOOK)]),
     "env": lambda facts: replace(facts, env=replace(facts.env, variables=dict.fromkeys(RUNBOOK.services, AWAY))),
     "health": lambda facts: replace(facts, health=replace(facts.health, queue=AWAY)),
 }

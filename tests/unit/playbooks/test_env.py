@@ -28,6 +28,7 @@ def facts(variables: Mapping[str, str] = GOOD, service: Service = Service.API) -
         railway_environment="production",
         bot_environment="prod",
         now=NOW,
+        system=RUNBOOK,
     )
 
 

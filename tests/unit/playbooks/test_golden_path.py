@@ -25,7 +25,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.intake import GoldenBatch, SampleFile
 from services.domain.services import Service
-from services.domain.systems import CIVIL
+from services.domain.systems import CIVIL, RUNBOOK
 from tests.unit.playbooks.builders import NOW, beat, load
 
 HEALTHY = ApiHealth(200, "ok", "dev", "a1b2c3d4", db_connected=True, timestamp=NOW, elapsed_ms=12.0)
@@ -34,7 +34,9 @@ SAMPLE = SampleFile(b"x", 1)
 
 
 def facts(**changes: Any) -> Facts:
-    usual = Facts("dev", HEALTHY, has_key=True, load=load(beats=[beat("ingest-1")]), sample=SAMPLE, left=())
+    usual = Facts(
+        "dev", HEALTHY, has_key=True, load=load(beats=[beat("ingest-1")]), sample=SAMPLE, left=(), system=RUNBOOK
+    )
     return replace(usual, **changes)
 
 

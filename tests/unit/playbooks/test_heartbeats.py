@@ -14,6 +14,7 @@ from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -27,7 +28,7 @@ def beat(
 
 
 def facts(*beats: Heartbeat, ingest: int | Unavailable = 1) -> Facts:
-    return Facts(NOW, beats, {WorkerType.INGEST: ingest, WorkerType.ENFORCEMENT: 0}, StaleLimits(LIMIT))
+    return Facts(NOW, beats, {WorkerType.INGEST: ingest, WorkerType.ENFORCEMENT: 0}, StaleLimits(LIMIT), system=RUNBOOK)
 
 
 def states(facts: Facts) -> list[tuple[State, str | None]]:
@@ -88,7 +89,7 @@ def test_one_service_alone_has_its_own_findings() -> None:
 
 
 def test_nothing_readable_lists_nothing_and_reports_so() -> None:
-    away = Facts(NOW, Unavailable("database", "away"), {}, StaleLimits(LIMIT))
+    away = Facts(NOW, Unavailable("database", "away"), {}, StaleLimits(LIMIT), system=RUNBOOK)
 
     assert list_workers(away) == []
     assert {finding.status for finding in check(away)} == {Status.UNKNOWN}

@@ -25,7 +25,7 @@ def facts(
     system: System = RUNBOOK,
     now: datetime = NOW,
 ) -> intake.Facts:
-    return intake.Facts(health, batches, [] if events is None else events, now, system)
+    return intake.Facts(health, batches, [] if events is None else events, now, system=system)
 
 
 def batch(status: str = "completed", *, failed: int = 0) -> Batch:

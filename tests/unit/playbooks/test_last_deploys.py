@@ -29,7 +29,7 @@ def act(kind: str, deployment_id: str | None, service: Service = INGEST) -> Serv
 
 def words(service: Service | None, *acts: ServiceAct, name: str = "Ben Osei", **deployments: list[Deployment]) -> str:
     known = {one: tuple(deployments.get(one.short, ())) for one in RUNBOOK.services}
-    return last_deploys(Facts(NOW, known, acts, lambda _: name), service)
+    return last_deploys(Facts(NOW, known, acts, lambda _: name, system=RUNBOOK), service)
 
 
 def test_the_newest_of_the_service_itself_is_named_whatever_became_of_it() -> None:
@@ -96,7 +96,7 @@ def test_a_deployment_beyond_the_limit_is_not_recent() -> None:
 
 
 def test_nothing_is_reported_of_a_service_that_railway_did_not_show() -> None:
-    assert last_deploys(Facts(NOW, {}, (), lambda _: ""), INGEST) == ""
+    assert last_deploys(Facts(NOW, {}, (), lambda _: "", system=RUNBOOK), INGEST) == ""
 
 
 def test_a_deployment_is_remembered_with_its_newest_status_until_it_is_old() -> None:
@@ -113,7 +113,7 @@ def test_a_deployment_is_remembered_with_its_newest_status_until_it_is_old() -> 
 def test_when_a_commit_was_deployed_is_a_fact_of_its_own() -> None:
     def moment(*acts: ServiceAct, **deployments: list[Deployment]) -> datetime | None:
         known = {one: tuple(deployments.get(one.short, ())) for one in RUNBOOK.services}
-        return deployed_at(Facts(NOW, known, acts, lambda _: ""), INGEST)
+        return deployed_at(Facts(NOW, known, acts, lambda _: "", system=RUNBOOK), INGEST)
 
     one = made("bad", "e", status=DeploymentStatus.CRASHED)
     assert moment(ingest=[made("good", "8", minutes=90), one]) == one.created_at

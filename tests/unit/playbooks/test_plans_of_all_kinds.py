@@ -26,7 +26,7 @@ from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat, deployment, running_job, sha, state, stopped
 
 AWAY = Unavailable("database", "no answer within 5 s")
-SILENT = Load(STALE_AFTER, AWAY, AWAY, AWAY)
+SILENT = Load(STALE_AFTER, AWAY, AWAY, AWAY, system=RUNBOOK)
 NOTHING_APPLIED = MigrationStatus((), (), (), ())
 
 
@@ -37,7 +37,7 @@ def loads(draw: st.DrawFn) -> Load:
     beats: list[Heartbeat] = [beat(f"ingest-{n}", age_s=draw(st.integers(0, 900))) for n in range(workers)]
     running = [running_job(n, f"ingest-{n}") for n in range(draw(st.integers(0, workers)))]
     queue = QueueSnapshot(NOW, draw(st.integers(0, 10**6)), NOW, len(running), 0, 0)
-    return draw(st.sampled_from([SILENT, Load(STALE_AFTER, queue, running, beats)]))
+    return draw(st.sampled_from([SILENT, Load(STALE_AFTER, queue, running, beats, system=RUNBOOK)]))
 
 
 @st.composite
@@ -65,7 +65,7 @@ LISTED = {service: listed(service) for service in RUNBOOK.services}
 def golden_plans(draw: st.DrawFn, now: Load) -> Plan | NoPlan:
     api = draw(st.just(AWAY) | st.just(ApiHealth(200, "ok", "prod", "a1b2c3d", True, NOW, 12.0)))
     left = [GoldenBatch(f"b-{n}", "completed", "simplicity", NOW, True) for n in range(draw(st.integers(0, 30)))]
-    facts = golden_path.Facts("prod", api, draw(st.booleans()), now, SampleFile(b"x", 1), left)
+    facts = golden_path.Facts("prod", api, draw(st.booleans()), now, SampleFile(b"x", 1), left, system=RUNBOOK)
     return golden_path.plan_clean(facts) if draw(st.booleans()) else golden_path.plan(facts, keep=draw(st.booleans()))
 
 

@@ -11,6 +11,7 @@ from services.domain.errors import Unavailable
 from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
 from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 0, tzinfo=UTC)
@@ -22,7 +23,12 @@ def facts(
     waiting: tuple[PendingJob, ...] = (), running: tuple[RunningJob, ...] = (), locks: tuple[LockWait, ...] = ()
 ) -> Facts:
     return Facts(
-        StaleLimits(STALE), QueueSnapshot(NOW, len(waiting), None, len(running), 0, 0), waiting, running, locks
+        StaleLimits(STALE),
+        QueueSnapshot(NOW, len(waiting), None, len(running), 0, 0),
+        waiting,
+        running,
+        locks,
+        system=RUNBOOK,
     )
 
 
@@ -83,13 +89,13 @@ def test_a_long_lock_wait_is_a_warning(waited_s: float, status: Status) -> None:
 
 
 def test_what_cannot_be_read_is_unknown_and_lists_nothing() -> None:
-    blind = Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY)
+    blind = Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY, system=RUNBOOK)
 
     assert {finding.status for finding in check(blind)} == {Status.UNKNOWN}
     assert list_jobs(blind) == []
 
 
 def test_no_next_step_leads_back_to_the_queue() -> None:
-    blind = check(Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY))
+    blind = check(Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY, system=RUNBOOK))
 
     assert [finding.next_step.command for finding in blind if finding.next_step] == ["heartbeats"]

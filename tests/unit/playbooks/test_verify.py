@@ -43,6 +43,7 @@ ARRIVED = Facts(
     heartbeats=(beat(WorkerType.INGEST), beat(WorkerType.ENFORCEMENT)),
     services={service: serving(service) for service in RUNBOOK.services},
     expected=dict.fromkeys(RUNBOOK.worker_types, 1),
+    system=RUNBOOK,
 )
 
 

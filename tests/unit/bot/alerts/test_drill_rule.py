@@ -22,7 +22,7 @@ DRILL = Drill(7, Person("U1", "T1"), STALE - timedelta(seconds=5), STALE - WAIT,
 
 def seen(after: timedelta, drill: Drill = DRILL) -> Snapshot:
     expected = dict.fromkeys(RUNBOOK.worker_types, 0)
-    return Snapshot(STALE + after, StaleLimits(WAIT), "prod", (), expected, drills=(drill,))
+    return Snapshot(STALE + after, StaleLimits(WAIT), "prod", (), expected, drills=(drill,), system=RUNBOOK)
 
 
 @pytest.mark.parametrize(("after_ms", "is_trouble"), [(0, False), (1, True)])

@@ -111,6 +111,7 @@ class Plant:
             services=self.services(now),
             auto_deploy=dict.fromkeys(RUNBOOK.services, True),
             oncall=oncall.Facts(ROTA, (), now) if night else None,
+            system=RUNBOOK,
         )
 
     def api(self, now: datetime) -> ApiHealth | Unavailable:

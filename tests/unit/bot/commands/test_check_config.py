@@ -8,6 +8,7 @@ from playbooks.check_config import Facts
 from playbooks.checks.settings import DISABLED_BY, Group
 from playbooks.model import Status
 from services.domain.errors import Unavailable
+from services.domain.systems import RUNBOOK
 from services.sandbox.slack.limits import violations
 
 FAULT = "RAILWAY_TOKEN is not set: make a project token in Railway's project settings"
@@ -24,6 +25,7 @@ def facts(*faults: str) -> Facts:
         gaps={},
         outside_targets=0,
         is_monitored=False,
+        system=RUNBOOK,
     )
 
 

@@ -14,6 +14,7 @@ from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from services.sandbox.slack.limits import violations
 
@@ -32,7 +33,9 @@ BUSY = Heartbeat(
 
 
 def answer(*beats: Heartbeat, ingest: int = 1) -> Answer:
-    return _answer(Facts(NOW, beats, {WorkerType.INGEST: ingest, WorkerType.ENFORCEMENT: 0}, StaleLimits(LIMIT)))
+    return _answer(
+        Facts(NOW, beats, {WorkerType.INGEST: ingest, WorkerType.ENFORCEMENT: 0}, StaleLimits(LIMIT), system=RUNBOOK)
+    )
 
 
 def _answer(facts: Facts) -> Answer:
@@ -95,7 +98,7 @@ def test_hostile_names_do_no_harm() -> None:
 
 
 def test_without_a_database_there_is_no_table() -> None:
-    found = _answer(Facts(NOW, Unavailable("database", "connection refused"), {}, StaleLimits(LIMIT)))
+    found = _answer(Facts(NOW, Unavailable("database", "connection refused"), {}, StaleLimits(LIMIT), system=RUNBOOK))
 
     assert found.status is Status.UNKNOWN
     assert "connection refused" in found.text

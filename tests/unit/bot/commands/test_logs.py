@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.commands.logs import TIMES, LogView, logs_answer
 from bot.types import Answer
-from playbooks.log_patterns import CIVIL
+from playbooks.log_patterns import CIVIL, RUNBOOK
 from playbooks.logs import Choice
 from services.domain.deployments import Deployment, DeploymentStatus, LogLine
 from services.domain.masking import Privacy
@@ -23,7 +23,7 @@ def line(message: str, *, minutes_ago: float, replica: str = "replica-aaaa", sev
 
 
 def answer(*lines: LogLine, privacy: Privacy | None = Privacy.BALANCED) -> Answer:
-    return logs_answer(LogView(Service.INGEST, CHOICE, (), lines, "", False, privacy, 0))
+    return logs_answer(LogView(Service.INGEST, CHOICE, (), lines, "", False, privacy, 0, patterns=RUNBOOK))
 
 
 def test_a_lines_own_level_and_message_are_shown() -> None:

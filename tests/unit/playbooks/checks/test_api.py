@@ -12,6 +12,7 @@ from playbooks.checks.api import Facts, check
 from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.systems import RUNBOOK
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 
@@ -23,7 +24,7 @@ def health(
 
 
 def check_one(answer: ApiHealth | Unavailable, environment: str | None = "prod") -> Finding:
-    [finding] = check(Facts(answer, environment))
+    [finding] = check(Facts(answer, environment, system=RUNBOOK))
     return finding
 
 

@@ -12,6 +12,7 @@ from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -27,7 +28,9 @@ def beat(worker_id: str, silent_for: float = 0, *, kind: str = INGEST, status: s
 def facts(
     *beats: Heartbeat, ingest: int | Unavailable = 1, enforcement: int | Unavailable = 0, visible: bool = True
 ) -> Facts:
-    return Facts(NOW, beats, {INGEST: ingest, ENFORCEMENT: enforcement}, STALE_AFTER, all_visible=visible)
+    return Facts(
+        NOW, beats, {INGEST: ingest, ENFORCEMENT: enforcement}, STALE_AFTER, all_visible=visible, system=RUNBOOK
+    )
 
 
 def ingest_status(facts: Facts) -> Status:
@@ -142,7 +145,9 @@ def test_unknown_replicas_are_unknown_even_while_workers_beat() -> None:
 
 
 def test_unreadable_heartbeats_are_unknown_for_each_type() -> None:
-    away = Facts(NOW, Unavailable("database", "connection refused"), {INGEST: 0, ENFORCEMENT: 0}, STALE_AFTER)
+    away = Facts(
+        NOW, Unavailable("database", "connection refused"), {INGEST: 0, ENFORCEMENT: 0}, STALE_AFTER, system=RUNBOOK
+    )
 
     assert [finding.status for finding in check(away)] == [Status.UNKNOWN, Status.UNKNOWN]
 
@@ -153,7 +158,7 @@ def test_too_few_visible_rows_prove_nothing_when_rows_may_be_hidden() -> None:
 
 
 def test_remembered_replicas_are_reported_with_their_age() -> None:
-    remembered = Facts(NOW, [beat("a")], {INGEST: 1}, STALE_AFTER, expected_age=timedelta(minutes=3))
+    remembered = Facts(NOW, [beat("a")], {INGEST: 1}, STALE_AFTER, expected_age=timedelta(minutes=3), system=RUNBOOK)
 
     assert "replicas as known 3 min ago" in check(remembered)[0].detail
 
@@ -167,7 +172,7 @@ def test_the_next_deadline_is_when_the_oldest_living_beat_goes_stale() -> None:
 
 
 def test_there_is_no_deadline_when_nothing_beats_or_nothing_is_known() -> None:
-    away = Facts(NOW, Unavailable("database", "away"), {}, STALE_AFTER)
+    away = Facts(NOW, Unavailable("database", "away"), {}, STALE_AFTER, system=RUNBOOK)
 
     assert next_deadline(facts(beat("dead", 301))) is None
     assert next_deadline(away) is None

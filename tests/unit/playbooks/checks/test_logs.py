@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playbooks.checks.logs import MAX_GROUPS, Facts, check
+from playbooks.log_patterns import RUNBOOK
 from playbooks.model import Finding, Status
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
 from services.domain.errors import Unavailable
@@ -37,7 +38,7 @@ def facts(
     service: Service = Service.INGEST,
     due: datetime | Unavailable | None = None,
 ) -> Facts:
-    return Facts(service, seen, NOW, due)
+    return Facts(service, seen, NOW, due, patterns=RUNBOOK)
 
 
 def wrong(seen: Sequence[LogLine], service: Service = Service.INGEST) -> list[Finding]:
@@ -250,7 +251,7 @@ def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s
         for n in range(5)
     ]
 
-    found = check(Facts(Service.INGEST, lines, NOW, None))
+    found = check(Facts(Service.INGEST, lines, NOW, None, patterns=RUNBOOK))
 
     silence = [one for one in found if one.check == "logs.ingest.silence"]
     assert bool(silence) is is_told
@@ -278,7 +279,11 @@ def state_of(running: int, wanted: int | None = 1, *, stopped: bool = False) -> 
     ],
 )
 def test_silence_reports_whether_railway_still_runs_the_process(state: ServiceState | None, detail: str) -> None:
-    [silence] = [one for one in check(Facts(Service.INGEST, SILENT, NOW, state=state)) if "silence" in one.check]
+    [silence] = [
+        one
+        for one in check(Facts(Service.INGEST, SILENT, NOW, state=state, patterns=RUNBOOK))
+        if "silence" in one.check
+    ]
 
     assert (silence.status, silence.detail) == (Status.WARN, detail)
 
@@ -286,13 +291,13 @@ def test_silence_reports_whether_railway_still_runs_the_process(state: ServiceSt
 @pytest.mark.parametrize("state", [state_of(0, stopped=True), state_of(0, 0)], ids=["stopped", "no replicas"])
 @pytest.mark.parametrize("lines", [SILENT, []])
 def test_a_worker_that_was_stopped_on_purpose_is_not_warned_of(state: ServiceState, lines: list[LogLine]) -> None:
-    found = check(Facts(Service.INGEST, lines, NOW, state=state))
+    found = check(Facts(Service.INGEST, lines, NOW, state=state, patterns=RUNBOOK))
 
     assert [(one.status, one.title) for one in found] == [(Status.OK, "ingest is stopped, so it writes nothing")]
 
 
 def test_an_earlier_deployment_is_expected_to_be_silent() -> None:
-    found = check(Facts(Service.INGEST, SILENT, NOW, state=state_of(1), is_current=False))
+    found = check(Facts(Service.INGEST, SILENT, NOW, state=state_of(1), is_current=False, patterns=RUNBOOK))
 
     assert not [one for one in found if one.status is not Status.OK]
 
@@ -300,7 +305,9 @@ def test_an_earlier_deployment_is_expected_to_be_silent() -> None:
 def test_what_is_stored_reports_when_and_not_how_long_ago() -> None:
     lines = [*SILENT, LogLine(NOW - timedelta(minutes=7), "error", "permission denied for table x", "r")]
 
-    found = check(Facts(Service.INGEST, lines, NOW, NOW - timedelta(minutes=9), state=state_of(0), stored=True))
+    found = check(
+        Facts(Service.INGEST, lines, NOW, NOW - timedelta(minutes=9), state=state_of(0), stored=True, patterns=RUNBOOK)
+    )
 
     words = " ".join(f"{one.title} {one.detail}" for one in found)
     assert "no log line since 11:54 UTC" in words

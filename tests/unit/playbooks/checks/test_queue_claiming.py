@@ -10,6 +10,7 @@ from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from services.domain.thresholds import NOT_CLAIMED_AFTER, StaleLimits
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -20,7 +21,9 @@ AWAY = Unavailable("database", "away")
 
 
 def judge(due: datetime | Unavailable | None, *beats: Heartbeat) -> Finding:
-    found = check_claiming(ClaimingFacts(NOW, StaleLimits(timedelta(minutes=5)), beats, {Service.INGEST: due}))
+    found = check_claiming(
+        ClaimingFacts(NOW, StaleLimits(timedelta(minutes=5)), beats, {Service.INGEST: due}, system=RUNBOOK)
+    )
     return next(finding for finding in found if finding.service is Service.INGEST)
 
 
@@ -53,7 +56,7 @@ def test_nothing_is_due() -> None:
 
 def test_what_cannot_be_seen_is_unknown() -> None:
     limits = StaleLimits(timedelta(minutes=5))
-    blind = check_claiming(ClaimingFacts(NOW, limits, AWAY, {Service.INGEST: LATE}, unclaimed=AWAY))
+    blind = check_claiming(ClaimingFacts(NOW, limits, AWAY, {Service.INGEST: LATE}, unclaimed=AWAY, system=RUNBOOK))
 
     assert judge(AWAY, IDLE).status is Status.UNKNOWN
     assert {finding.status for finding in blind} == {Status.UNKNOWN}

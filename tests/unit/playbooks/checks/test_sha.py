@@ -47,7 +47,10 @@ def found(
     answer: ApiHealth | Unavailable,
     beats: tuple[Heartbeat, ...] | Unavailable,
 ) -> dict[str, Finding]:
-    return {finding.check: finding for finding in check(Facts(NOW, StaleLimits(LIMIT), services, answer, beats))}
+    return {
+        finding.check: finding
+        for finding in check(Facts(NOW, StaleLimits(LIMIT), services, answer, beats, system=RUNBOOK))
+    }
 
 
 def test_eight_and_forty_characters_of_one_commit_agree() -> None:

@@ -9,7 +9,7 @@ from playbooks.checks.workers import Facts, check
 from playbooks.model import Finding, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
-from services.domain.systems import CIVIL
+from services.domain.systems import CIVIL, RUNBOOK
 from services.domain.thresholds import SLOW_START_AFTER, STUCK_AFTER, StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -19,7 +19,7 @@ A_BIT = timedelta(milliseconds=1)
 
 
 def check_one(beat: Heartbeat) -> list[Finding]:
-    return check(Facts(NOW, [beat], StaleLimits(LIMIT)))
+    return check(Facts(NOW, [beat], StaleLimits(LIMIT), system=RUNBOOK))
 
 
 def on_job(duration: timedelta) -> Heartbeat:
@@ -72,8 +72,8 @@ def test_the_dead_and_the_strange_are_left_to_other_checks() -> None:
     stale = replace(WELL, status="error", last_heartbeat_at=NOW - LIMIT - A_BIT)
     strange = replace(WELL, status="error", worker_type="mail_sender")
 
-    assert check(Facts(NOW, [stale, strange], StaleLimits(LIMIT))) == []
-    assert check(Facts(NOW, Unavailable("database", "away"), StaleLimits(LIMIT))) == []
+    assert check(Facts(NOW, [stale, strange], StaleLimits(LIMIT), system=RUNBOOK)) == []
+    assert check(Facts(NOW, Unavailable("database", "away"), StaleLimits(LIMIT), system=RUNBOOK)) == []
 
 
 def test_a_degraded_worker_is_a_warning_and_one_that_ended_with_an_error_is_not_alive() -> None:
