@@ -55,6 +55,9 @@ class RunSettings:
     confirm_s: float = 60.0  # until something has to follow Railway's yes
     sends: int = 3  # at most, and only after reading back that nothing happened
     hand_over_s: float = 10.0  # for the act under way when this replica shuts down
+    # In one replica: each renews its lease over the same few sessions, and a service takes one run at a time, so that
+    # more would only wait to be voided. A change that goes before others does not wait for room.
+    runs_at_once: int = 12
 
     @property
     def longest_lease(self) -> timedelta:

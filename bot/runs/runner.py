@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 
+from bot.changes import CHANGES
 from bot.runs.act import Cancellation
 from bot.runs.engine import Dependencies, RunEngine
 from bot.runs.journal import LostRunError, claim
@@ -13,6 +14,7 @@ from bot.wake_ups import drive
 from playbooks.steps import FORMAT, STEPS
 from services.clients.postgres import runs
 from services.domain.errors import SourceError
+from services.domain.runs import OpenRun
 from services.process import describe_error
 
 logger = logging.getLogger(__name__)
@@ -56,14 +58,19 @@ class Runner:
                 open_runs = await runs.list_runs_to_carry(
                     conn, kinds=STEPS.keys(), format=FORMAT, longest_lease=self._dependencies.settings.longest_lease
                 )
-            for run_id, is_claimable in open_runs.items():
-                if is_claimable:
-                    await self._take(run_id)
+            for run in open_runs:
+                if run.is_claimable and self._has_room(run):
+                    await self._take(run.run_id)
         except SourceError as error:
             self._note(error.why)
             return False
         self._note(None)
         return not open_runs
+
+    def _has_room(self, run: OpenRun) -> bool:
+        change = CHANGES.get(run.playbook)
+        goes_first = change is not None and bool(change.preempts)
+        return goes_first or len(self._executing) < self._dependencies.settings.runs_at_once
 
     async def _take(self, run_id: int) -> None:
         if run_id in self._executing:
@@ -79,7 +86,14 @@ class Runner:
             self._execute(RunEngine(self._dependencies, journal, cancellation), run_id), name=f"run {run_id}"
         )
         self._executing[run_id] = (cancellation, task)
-        task.add_done_callback(lambda _: self._executing.pop(run_id, None))
+        task.add_done_callback(lambda _: self._end(run_id))
+
+    def _end(self, run_id: int) -> None:
+        """There is room for another."""
+        was_full = len(self._executing) >= self._dependencies.settings.runs_at_once
+        self._executing.pop(run_id, None)
+        if was_full:
+            self._wake_ups.runs.set()
 
     async def _execute(self, run_engine: RunEngine, run_id: int) -> None:
         """A failure here leaves the run to the replica that takes its lease next, perhaps this one."""

@@ -247,6 +247,15 @@ class RunStep:
 
 
 @dataclass(frozen=True)
+class OpenRun:
+    """An approved or running one, and whether a replica may claim it now."""
+
+    run_id: int
+    playbook: str
+    is_claimable: bool
+
+
+@dataclass(frozen=True)
 class PreemptedRun:
     """A run that had to make way. An act that it sent may still take effect for `may_act_for_s` seconds."""
 

@@ -89,6 +89,7 @@ RETURNING id;
 -- stored as longer than any can be (the database's clock stepped back) is for the claim to cut. Served by runs_open_idx.
 SELECT
     run.id,
+    run.playbook,
     (run.state = 'running' OR run.expires_at > clock_timestamp())
     AND run.format = %(format)s
     AND run.kinds <@ %(kinds)s

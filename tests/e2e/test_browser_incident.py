@@ -55,7 +55,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await expect(root).to_contain_text("RESOLVED · ingest")
         await expect(root).to_contain_text("killed by hand, restarted")
         await expect(ring).to_contain_text("closed")
-        await expect(root.get_by_role("button", name="Postmortem")).to_be_visible()
+        await expect(root.get_by_role("button", name="Postmortem", exact=True)).to_be_visible()
 
 
 async def _acknowledge(root: Locator) -> None:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
-from services.domain.runs import NewRun, Person, PreemptedRun, Run, RunState, RunStep, StepState, run_lease
+from services.domain.runs import NewRun, OpenRun, Person, PreemptedRun, Run, RunState, RunStep, StepState, run_lease
 
 CHANNEL = "chatops_runs"  # of LISTEN and NOTIFY; the trigger announce_run names it too
 
@@ -109,15 +109,15 @@ async def list_runs_to_carry(
     kinds: Collection[str],
     format: int,  # noqa: A002
     longest_lease: timedelta,
-) -> dict[int, bool]:
-    """`{run id: whether it may be claimed}` of approved and running runs, oldest first.
+) -> list[OpenRun]:
+    """The approved and running runs, oldest first.
 
     May be claimed: with these step kinds and format only, not expired, and without a living lease. One that is stored
     as longer than `longest_lease` is none.
     """
     parameters = {"kinds": list(kinds), "format": format, "longest_lease": longest_lease}
     cur = await conn.execute(SQL["list_runs_to_carry"], parameters)
-    return dict(await cur.fetchall())
+    return [OpenRun(*row) for row in await cur.fetchall()]
 
 
 async def take_services(conn: Connection, *, run_id: int) -> list[tuple[str, int]]:

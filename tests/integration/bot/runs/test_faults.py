@@ -252,6 +252,33 @@ async def test_of_200_on_one_service_one_runs_and_the_others_are_reported(make_b
     await crowd(await make_bench(settings=PATIENT), 200)
 
 
+async def test_a_full_replica_takes_the_next_run_when_one_ends(make_bench: MakeBench) -> None:
+    bench = await make_bench(settings=replace(PATIENT, runs_at_once=1))
+    hold = bench.wire.hold("commitPatch", "before")
+    first = await bench.file_command("scale", service="ingest", to="2")
+    second = await bench.file_command("restart", service="api")
+    bench.start_runner()
+    await hold.reached.wait()
+    await asyncio.sleep(0.5)  # several looks of the runner
+
+    assert (await bench.read(second))[0].state is RunState.APPROVED
+    hold.release()
+    assert (await bench.ended(first))[0].state is RunState.SUCCEEDED
+    assert (await bench.ended(second))[0].state is RunState.SUCCEEDED
+
+
+async def test_a_full_replica_still_stops_the_workers(make_bench: MakeBench) -> None:
+    bench = await make_bench(settings=replace(PATIENT, runs_at_once=1))
+    hold = bench.wire.hold("restart", "before")
+    await bench.file_command("restart", service="api")
+    bench.start_runner()
+    await hold.reached.wait()
+    stop = await bench.file_command("stop-workers", service="ingest", reason="wrong amounts")
+
+    assert (await bench.ended(stop))[0].state is RunState.SUCCEEDED
+    hold.release()
+
+
 async def test_freeze_that_fails_is_reported_and_never_blocks(bench: Bench) -> None:
     hold = bench.wire.hold("setAutoDeploy", "before", status=403)
     hold.release()
