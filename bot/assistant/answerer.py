@@ -12,21 +12,23 @@ from bot.assistant.check import Checked, Claim, check
 from bot.assistant.evidence import Line, collect, unknown_sources
 from bot.assistant.model import NoModelAnswerError
 from bot.assistant.prompts import (
-    CHOOSE,
     MAX_NEXT,
     MAX_OUTPUT_TOKENS_CHOOSE,
     MAX_OUTPUT_TOKENS_WRITE,
     WRITE,
     ChosenReads,
     WrittenAnswer,
+    choose_prompt,
     choose_text,
     read_reads,
     read_written,
+    reads_of,
     write_text,
 )
 from services.clients.openai import Question
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident
+from services.domain.systems import System
 
 TOTAL_S = 20.0  # of the model's part; the answer by rules stands above it all the while
 TOO_LATE = "the model took too long"
@@ -62,11 +64,19 @@ class ModelPart:
 
 class Answerer:
     """One answer. `ask` puts a question to the model, `step` shows people what is being done, `run_read` runs a read as
-    the asker, with their rights."""
+    the asker, with their rights. `system`: the operated one."""
 
     def __init__(
-        self, ask: AskModel, run_read: RunRead, step: Steps, is_stopped: IsStopped, *, total_s: float = TOTAL_S
+        self,
+        ask: AskModel,
+        run_read: RunRead,
+        step: Steps,
+        is_stopped: IsStopped,
+        system: System,
+        *,
+        total_s: float = TOTAL_S,
     ) -> None:
+        self._system = system
         self._ask = ask
         self._run_read = run_read
         self._step = step
@@ -108,20 +118,21 @@ class Answerer:
 
     async def _answer(self, question: str, incident: Incident | None) -> None:
         await self._step("choosing what to read")
-        wanted = read_reads(await self._ask(_choosing(question, incident)))
+        system, has_incident = self._system, incident is not None
+        wanted = read_reads(await self._ask(_choosing(question, incident, system)), system)
         if wanted is None:
             raise NoModelAnswerError("refused", "its answer was not usable")
-        lines = await self._read(choose(wanted, has_incident=incident is not None), ())
+        lines = await self._read(choose(wanted, system, has_incident=has_incident), ())
         await self._step(f"checking {len(lines)} lines")
         written = await self._write(question, incident, lines, may_read_more=True)
-        more = choose((one.read for one in written.more), has_incident=incident is not None, done=self._part.reads)
+        more = choose(reads_of(written.more, system), system, has_incident=has_incident, done=self._part.reads)
         if more:
             lines = await self._read(more, lines)
             await self._step(f"checking {len(lines)} lines")
             written = await self._write(question, incident, lines, may_read_more=False)
         self._part.checked = check(_claims(written), lines, question=question)
         self._part.unknown = unknown_sources(lines)
-        self._part.next = choose((one.read for one in written.next), has_incident=incident is not None)[:MAX_NEXT]
+        self._part.next = choose(reads_of(written.next, system), system, has_incident=has_incident)[:MAX_NEXT]
 
     async def _read(self, reads: Sequence[Read], before: Sequence[Line]) -> tuple[Line, ...]:
         """The lines so far and those of these reads, each under an id of its own."""
@@ -145,8 +156,8 @@ class Answerer:
         return written
 
 
-def _choosing(question: str, incident: Incident | None) -> Question:
-    return Question(CHOOSE, choose_text(question, incident), ChosenReads, MAX_OUTPUT_TOKENS_CHOOSE)
+def _choosing(question: str, incident: Incident | None, system: System) -> Question:
+    return Question(choose_prompt(system), choose_text(question, incident), ChosenReads, MAX_OUTPUT_TOKENS_CHOOSE)
 
 
 def _claims(written: WrittenAnswer) -> list[Claim]:

@@ -96,7 +96,7 @@ def _rules(shown: Shown) -> list[Block]:
 
 
 def _with(rules: RuleAnswer) -> str:
-    return f" with {', '.join(sorted(rules.about))}" if rules.about else ""
+    return f" with {', '.join(sorted(service.short for service in rules.about))}" if rules.about else ""
 
 
 def _written(written: Written) -> list[Block]:

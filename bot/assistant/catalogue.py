@@ -1,4 +1,5 @@
-"""The reads that a model may choose from: enums only, so no word of a model reaches a command line. Pure.
+"""The reads that a model may choose from: enums and services of the system, so no word of a model reaches a command
+line. Pure.
 
 What is not here cannot be chosen: no change, no `env`, `security-audit` or `audit`, and no `--raw`.
 """
@@ -8,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from services.domain.services import Service
+from services.domain.systems import System
 
 MAX_READS = 6  # of one round
 
@@ -35,14 +39,6 @@ class ReadVerb(StrEnum):
     SILENCES = "silences"
 
 
-class Target(StrEnum):
-    """A service, by its short name."""
-
-    API = "api"
-    INGEST = "ingest"
-    ENFORCEMENT = "enforcement"
-
-
 class Window(StrEnum):
     """How far to look back."""
 
@@ -63,17 +59,17 @@ class Read:
     """One read; `line` is what one would type after `/dragonfly`."""
 
     verb: ReadVerb
-    service: Target | None = None
+    service: Service | None = None
     window: Window | None = None
 
     @property
     def line(self) -> str:
-        """Made of our own enums only. A service or window that the command does not take is left out."""
+        """Made of our enums and declared services only, without those that the command does not take."""
         words = [self.verb.value]
         if self.verb in _SHOWS_ALL:
             words.append("all")
         if self.service is not None and self.verb in _TAKES_SERVICE:
-            words.append(self.service.value)
+            words.append(self.service.short)
         if self.window is not None and self.verb in _TAKES_WINDOW:
             words.append(self.window.value)
         return " ".join(words)
@@ -89,7 +85,9 @@ class Read:
         return self.service is not None or self.verb not in _NEEDS_SERVICE
 
 
-def choose(wanted: Iterable[Read], *, has_incident: bool, done: Iterable[Read] = ()) -> tuple[Read, ...]:
+def choose(
+    wanted: Iterable[Read], system: System, *, has_incident: bool, done: Iterable[Read] = ()
+) -> tuple[Read, ...]:
     """The reads that will be run: complete, each once, none that was run before, at most `MAX_READS`.
 
     A timeline needs the incident in whose thread the question was asked. One that lacks its service is read for each.
@@ -99,7 +97,7 @@ def choose(wanted: Iterable[Read], *, has_incident: bool, done: Iterable[Read] =
     for read in wanted:
         if read.verb is ReadVerb.INCIDENT_TIMELINE and not has_incident:
             continue
-        for one in (read,) if read.is_complete else (Read(read.verb, service) for service in Target):
+        for one in (read,) if read.is_complete else (Read(read.verb, service) for service in system.services):
             if one.line not in before:
                 chosen.setdefault(one.line, one)
     return tuple(chosen.values())[:MAX_READS]
@@ -123,16 +121,16 @@ _TOPICS: tuple[tuple[tuple[str, ...], tuple[ReadVerb, ...]], ...] = (
 )
 
 
-def reads_for(question: str, *, has_incident: bool) -> tuple[Read, ...]:
+def reads_for(question: str, system: System, *, has_incident: bool) -> tuple[Read, ...]:
     """The reads that fit the words of a question, without a model; the doctor comes first always."""
     words = question.casefold().replace("-", " ").split()
     verbs = [
         verb for beginnings, verbs in _TOPICS if any(word.startswith(beginnings) for word in words) for verb in verbs
     ]
-    return choose([Read(ReadVerb.DOCTOR), *map(Read, verbs)], has_incident=has_incident)
+    return choose([Read(ReadVerb.DOCTOR), *map(Read, verbs)], system, has_incident=has_incident)
 
 
-def services_in(question: str) -> frozenset[Target]:
-    """The services that a question names."""
+def services_in(question: str, system: System) -> frozenset[Service]:
+    """The services of the system that a question names."""
     words = {word.strip(".,?!:'\"").removesuffix("'s") for word in question.casefold().split()}
-    return frozenset(target for target in Target if target in words)
+    return frozenset(service for service in system.services if service.short in words)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.assistant.catalogue import Target, services_in
+from bot.assistant.catalogue import services_in
 from playbooks.doctor import Report
 from playbooks.model import Finding, Status, wrong_first
 from playbooks.root_causes import Cause, Diagnosis
+from services.domain.services import Service
+from services.domain.systems import System
 
 MAX_FINDINGS = 4
 
@@ -21,7 +23,7 @@ class RuleAnswer:
     causes: tuple[Cause, ...]
     findings: tuple[Finding, ...]
     unknown: tuple[Finding, ...]
-    about: frozenset[Target]
+    about: frozenset[Service]
     left_out: int = 0
 
     @property
@@ -31,9 +33,9 @@ class RuleAnswer:
         return max((one.status for one in found), key=lambda status: status.urgency, default=Status.OK)
 
 
-def answer_by_rules(report: Report, question: str) -> RuleAnswer:
+def answer_by_rules(report: Report, question: str, system: System) -> RuleAnswer:
     """The causes and findings about the services that the question names; about all when it names none."""
-    about = services_in(question)
+    about = services_in(question, system)
     fitting = [one for one in report.diagnosed.diagnoses if _fits(one, about)]
     causes = tuple(one.cause for one in fitting)
     findings = wrong_first(one for one in report.wrong if _is_about(one, about))
@@ -41,16 +43,16 @@ def answer_by_rules(report: Report, question: str) -> RuleAnswer:
     return RuleAnswer(causes, tuple(findings[:MAX_FINDINGS]), report.unknown, about, left_out)
 
 
-def _fits(diagnosis: Diagnosis, about: frozenset[Target]) -> bool:
+def _fits(diagnosis: Diagnosis, about: frozenset[Service]) -> bool:
     """A cause fits also when something that follows from it does."""
     return _is_about(diagnosis.finding, about) or _any_about(diagnosis.follows, about)
 
 
-def _any_about(findings: Sequence[Finding], about: frozenset[Target]) -> bool:
+def _any_about(findings: Sequence[Finding], about: frozenset[Service]) -> bool:
     return any(one.service is not None and _is_about(one, about) for one in findings)
 
 
-def _is_about(finding: Finding, about: Iterable[Target]) -> bool:
+def _is_about(finding: Finding, about: Iterable[Service]) -> bool:
     """What is about no service is about all of them."""
-    services = {target.value for target in about}
-    return not services or finding.service is None or finding.service.short in services
+    services = set(about)
+    return not services or finding.service is None or finding.service in services

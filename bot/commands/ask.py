@@ -10,7 +10,7 @@ from bot.approvals.access import Refused, judge
 from bot.approvals.decisions import name_of, person_of
 from bot.assistant.answerer import Answerer, ModelPart, ReadResult
 from bot.assistant.answers import Shown, Written, ask_answer
-from bot.assistant.catalogue import Read, ReadVerb, reads_for
+from bot.assistant.catalogue import Read, ReadVerb, reads_for, services_in
 from bot.assistant.model import Model, PaidCalls, Spent
 from bot.assistant.rules import answer_by_rules
 from bot.commands.dispatch import run
@@ -58,7 +58,7 @@ class _Ask:
         self._approval_service = approval_service
         self._person = person_of(request.actor)
         self._spent = Spent()
-        offered = reads_for(question, has_incident=request.incident is not None)[1:]
+        offered = reads_for(question, world.system, has_incident=request.incident is not None)[1:]
         hint = request.unknown_command
         self._shown = Shown(
             question,
@@ -72,7 +72,7 @@ class _Ask:
     async def answer(self) -> Answer:
         await self._show()
         report = await self._report()
-        self._shown = replace(self._shown, rules=answer_by_rules(report, self._asked_about()))
+        self._shown = replace(self._shown, rules=answer_by_rules(report, self._asked_about(), self._world.system))
         ask_id = await self._begin()
         model, why_not = await self._usable_model() if ask_id is not None else (None, NOT_STORED)
         self._shown = replace(self._shown, ask_id=ask_id)
@@ -86,7 +86,9 @@ class _Ask:
         database = self._need_database()
         user_id = self._person.user_id if self._person else None
         calls = PaidCalls(model, database, ask_id=ask_id, user_id=user_id)
-        answerer = Answerer(calls.ask, self._run_read, self._step, lambda: _is_stopped(database, ask_id))
+        answerer = Answerer(
+            calls.ask, self._run_read, self._step, lambda: _is_stopped(database, ask_id), self._world.system
+        )
         part = await answerer.answer(self._shown.question, self._request.incident)
         self._spent = calls.spent
         written = Written(
@@ -123,11 +125,7 @@ class _Ask:
         incident = self._request.incident
         names = [found.short for name in (incident.services if incident else ()) if (found := find_service(name))]
         words = self._shown.question
-        return (
-            words
-            if any(name in words.casefold() for name in ("api", "ingest", "enforcement"))
-            else (f"{words} {' '.join(names)}")
-        )
+        return words if services_in(words, self._world.system) else f"{words} {' '.join(names)}"
 
     async def _run_read(self, read: Read) -> ReadResult:
         """As the asker: the same command, parsed and answered as if they had typed it; it changes nothing."""

@@ -12,6 +12,7 @@ from bot.assistant.model import text_of
 from services.clients.openai import OpenAIClient, Question
 from services.domain.incidents import Incident
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 from tests.openai_server import OpenAIServer
 
 Ask = Callable[[str, RunRead], Awaitable[ModelPart]]
@@ -37,7 +38,7 @@ class Wire:
         async def is_stopped() -> bool:
             return False
 
-        return await Answerer(ask, run_read, step, is_stopped, total_s=total_s).answer(question, incident)
+        return await Answerer(ask, run_read, step, is_stopped, RUNBOOK, total_s=total_s).answer(question, incident)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from bot.assistant.answerer import ModelPart
 from bot.assistant.answers import Shown, Written, ask_answer
 from bot.assistant.catalogue import reads_for
 from bot.assistant.check import ClaimKind
+from services.domain.systems import RUNBOOK
 from tests.assistant import models
 from tests.assistant.conftest import Wire
 from tests.assistant.corpus import Case, load_cases
@@ -21,7 +22,7 @@ def right(request: models.Request) -> Said:
     """Chooses by the words of the question, as a good model does, and writes what its lines prove."""
     if not models.is_choice(request):
         return models.right(request)
-    verbs = [read.verb.value for read in reads_for(models.asked(request)["question"], has_incident=False)]
+    verbs = [read.verb.value for read in reads_for(models.asked(request)["question"], RUNBOOK, has_incident=False)]
     return Said(response(models.chosen(*dict.fromkeys([*verbs, "queue", "heartbeats"]))))
 
 

@@ -15,6 +15,7 @@ from bot.assistant.model import NoModelAnswerError, text_of
 from services.clients.openai import OpenAIClient, Question
 from services.domain.model_prices import DEFAULT_MODEL, prices_of
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 from tests.assistant.corpus import load_cases
 
 TIMES = 3
@@ -48,7 +49,7 @@ async def test_a_real_model_is_never_confidently_wrong(capsys: pytest.CaptureFix
     for case in cases * TIMES:
         began = time.monotonic()
         try:
-            part = await Answerer(ask, case.run_read, step, is_stopped).answer(case.question, None)
+            part = await Answerer(ask, case.run_read, step, is_stopped, RUNBOOK).answer(case.question, None)
         except NoModelAnswerError:
             continue
         took.append(time.monotonic() - began)
