@@ -348,10 +348,15 @@ class World:
         recognition = self.database.recognition if self.database else None
         return operated.system or operated.named(recognition.nearest if recognition else RUNBOOK)
 
+    @property
+    def is_recognized(self) -> bool:
+        """Whether `system` is known, and not taken for our own."""
+        return self.settings.operated.system is not None or self.database is None or self.database.is_recognized
+
     async def recognized(self) -> System:
         """The operated system. Waits a moment for the first session of the database, which looks what stands there."""
-        database = self.database if self.settings.operated.system is None else None
-        if database is not None and not database.is_recognized and database.away_since is None:
+        database = self.database
+        if database is not None and not self.is_recognized and database.away_since is None:
             with suppress(SourceError, TimeoutError):
                 async with asyncio.timeout(RECOGNITION_PATIENCE_S):
                     await database.open()

@@ -37,6 +37,7 @@ class Facts:
     """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us.
 
     `outdated`: why the states are those of `age` ago; None when Railway just reported them.
+    `is_recognized`: whether the system is known; otherwise these are the workers of our own.
     """
 
     environment: str
@@ -45,6 +46,7 @@ class Facts:
     dashboard: str | None = None
     outdated: Unavailable | None = None
     age: timedelta = timedelta()
+    is_recognized: bool = True
 
 
 def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = "") -> Plan | NoPlan:
@@ -106,6 +108,8 @@ def _count(found: Standing) -> int:
 def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
     if not isinstance(facts.states, Unavailable) and (others := list_others(facts.states, facts.load.system)):
         yield f"does not cover other services of this Railway environment: {', '.join(others)}"
+    if not facts.is_recognized:
+        yield "the database has not shown which system it holds; these are the workers of runbook. Set OPERATED_SYSTEM"
     if facts.outdated is not None:
         yield f"Railway was not read ({facts.outdated.why}); this plan shows its answer of {age(facts.age)} ago"
     for found in founds:

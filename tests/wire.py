@@ -182,6 +182,8 @@ class Line:
         self._direct = dsn
         self._upstream = (parts.hostname or "", parts.port or 0)
         self._is_cut = False
+        self._passes = asyncio.Event()
+        self._passes.set()
         self._word: Word | None = None
         self._ends: set[asyncio.StreamWriter] = set()
 
@@ -193,6 +195,7 @@ class Line:
             yield self
         finally:
             self.cut()
+            self._passes.set()
             server.close()
             await server.wait_closed()
 
@@ -204,6 +207,11 @@ class Line:
 
     def mend(self) -> None:
         self._is_cut = False
+        self._passes.set()
+
+    def swallow(self) -> None:
+        """New connections are taken, and get no answer."""
+        self._passes.clear()
 
     def hold(self, word: bytes, where: Where, *, lose: bool = True) -> Word:
         """The next time that it is sent."""
@@ -214,6 +222,8 @@ class Line:
         if self._is_cut:
             writer.transport.abort()
             return
+        self._ends.add(writer)
+        await self._passes.wait()
         far_reader, far_writer = await asyncio.open_connection(*self._upstream)
         self._ends |= {writer, far_writer}
         if self._is_cut:  # meanwhile

@@ -31,9 +31,11 @@ PATIENCE_S = 1.5
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (a worker's short name or `workers`, which is meant without it), `reason`."""
     only(parameters, "service", "reason")
-    services = _read_workers(parameters, world.system)
+    if world.is_recognized:
+        _read_workers(parameters, world.system)  # refused before anything is read
     reason = read_reason(parameters) if parameters.get("reason") else ""
-    return playbook.plan(await _gather(world), services, reason)
+    facts = await _gather(world)
+    return playbook.plan(facts, _read_workers(parameters, facts.load.system), reason)
 
 
 def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Service, ...]:
@@ -46,11 +48,19 @@ def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Servic
 
 
 async def _gather(world: World) -> playbook.Facts:
+    """Waits for no database. Asks Railway again when one answers meanwhile and holds a system with other workers."""
+    facts = await _gather_once(world)
+    facts = facts if facts.load.system == world.system else await _gather_once(world)
+    return replace(facts, is_recognized=world.is_recognized)
+
+
+async def _gather_once(world: World) -> playbook.Facts:
+    system = world.system
     environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         states = group.create_task(world.railway_services())
         load = group.create_task(_gather_load_quickly(world))
-    facts = playbook.Facts(environment, states.result(), load.result(), _dashboard(world))
+    facts = playbook.Facts(environment, states.result(), replace(load.result(), system=system), _dashboard(world))
     return await _with_last_known(world, facts, facts.states) if isinstance(facts.states, Unavailable) else facts
 
 
