@@ -102,6 +102,7 @@ def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
         "environment": "prod",
         "heartbeats": beats or (beat(), beat(id="e1", kind=ENFORCEMENT)),
         "expected": {INGEST: 1, ENFORCEMENT: 1},
+        "system": RUNBOOK,
         "api": health(),
         "intake": IntakeHealth(200, "ok", True, 0, None, 20.0),
         "services": services(),
