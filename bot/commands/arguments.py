@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import partial
 from typing import NoReturn
 
 from bot.types import Request, Surface
@@ -20,14 +21,35 @@ MAX_DIGITS = 15  # far below what the database's bigint takes
 USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # as Slack writes a person in a command, or an id
 
 
+class ServiceNameError(UsageError):
+    """A name that no service has, or none where one is needed. `of` makes the same error, for these services."""
+
+    def __init__(self, of: Callable[[Collection[Service]], UsageError]) -> None:
+        error = of(DECLARED)
+        super().__init__(error.what, why=error.why, what_next=error.what_next, instead=error.instead)
+        self.of = of
+
+
+def _is_unknown(word: str, services: Collection[Service]) -> UsageError:
+    names = [service.short for service in services] + [service.value for service in services]
+    meant = next(iter(get_close_matches(word.strip().lower(), names, n=1)), None)
+    hint = f"Did you mean `{meant}`? " if meant else ""
+    return wrong_word(word, "is not a service", f"{hint}Services are {listed(services)}.", meant=meant)
+
+
+def _is_missing(example: str, services: Collection[Service]) -> UsageError:
+    return UsageError(
+        "Which service?",
+        why="this command needs one",
+        what_next=f"Name one of {listed(services)}, for example `{example}`.",
+    )
+
+
 def parse_service(word: str) -> Service:
-    """A service by its full or short name."""
+    """A service of any system by its full or short name. Raises ServiceNameError."""
     service = find_service(word)
     if service is None:
-        names = [service.short for service in DECLARED] + [service.value for service in DECLARED]
-        meant = next(iter(get_close_matches(word.strip().lower(), names, n=1)), None)
-        hint = f"Did you mean `{meant}`? " if meant else ""
-        raise wrong_word(word, "is not a service", f"{hint}Services are {listed(DECLARED)}.", meant=meant)
+        raise ServiceNameError(partial(_is_unknown, word))
     return service
 
 
@@ -53,11 +75,7 @@ def parse_user(word: str, usage: str) -> str:
 def need_service(words: Sequence[str], example: str) -> Service:
     """The service that the first word names; the example ("logs ingest") goes into the error when there is none."""
     if not words:
-        raise UsageError(
-            "Which service?",
-            why="this command needs one",
-            what_next=f"Name one of {listed(DECLARED)}, for example `{example}`.",
-        )
+        raise ServiceNameError(partial(_is_missing, example))
     return parse_service(words[0])
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.changes import DRY_RUN, Change
-from bot.commands.arguments import refuse_foreign, wrong_word
+from bot.commands.arguments import ServiceNameError, refuse_foreign, wrong_word
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
 from bot.commands.parsing import is_question, join_words, split_words, with_service, without_self
 from bot.commands.registry import asks_for_help, find
@@ -104,14 +104,14 @@ async def _run_verb(
     approval_service: ApprovalService | None,
     incident_service: IncidentService | None,
 ) -> Answer:
+    system = world.system if _is_emergency(verb) else await world.recognized()
     try:
-        system = world.system if _is_emergency(verb) else await world.recognized()
         request = replace(request, words=with_service(take_options(verb, rest, world), verb.usage, request.incident))
         if world.is_recognized:
             _refuse_foreign(verb, request.words, system)
         answer = await _run(verb, request, world, approval_service, incident_service)
     except UsageError as error:
-        raise _completed(error, verb, rest) from None
+        raise _completed(_named_by(error, system), verb, rest) from None
     if verb.keeps_words:
         answer = with_masked_note(answer, " ".join(request.words))
     answer = replace(answer, private=answer.private or verb.private)
@@ -243,6 +243,11 @@ def _check_environment(verb: Verb, named: str, own: str) -> None:
     why = f"this bot is in `{own}`, not in {code(named, limit=40)}" if named else "no environment follows `--env`"
     what_next = f"`{verb.name}` without `--env` checks `{own}`; for another environment use its own bot."
     raise UsageError("Nothing was checked", why=why, what_next=what_next)
+
+
+def _named_by(error: UsageError, system: System) -> UsageError:
+    """The error with the services of this system, where it lists services."""
+    return error.of(system.services) if isinstance(error, ServiceNameError) else error
 
 
 def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
