@@ -85,7 +85,7 @@ def _check_batches(facts: Facts) -> Finding:
 
 def is_stuck(batch: Batch, now: datetime, system: System) -> bool:
     """Whether nothing will complete it any more: without a worker for uploads, the API's process has gone."""
-    is_open = batch.status in system.batches.pending | system.batches.working
+    is_open = batch.status in system.open_batches
     return system.uploader is None and is_open and now - batch.created_at > BATCH_STUCK_AFTER
 
 

@@ -85,14 +85,6 @@ Service.SIMPLICITY = Service.declare("dragonfly-worker-simplicity", "simplicity"
 DECLARED: ValuesView[Service] = _DECLARED.values()
 GROUPS = ("workers", "all")
 
-# `{process name: command}`: the Procfile, which a wheel does not carry; a test compares the two.
-START_COMMANDS = {
-    "api": "python -m services.api",
-    "worker-ingest": "python -m services.ingest_worker",
-    "worker-enforcement": "python -m services.enforcement_worker",
-    "bot": "python -m bot",
-}
-
 
 def in_order(services: Iterable[Service]) -> tuple[Service, ...]:
     """As they were declared, the API first; those that no system declares come last."""

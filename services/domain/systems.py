@@ -60,27 +60,17 @@ class OperatedService:
 class HeartbeatWords:
     """The statuses of a heartbeat. `ended`: the process is gone and not missed. `warning`: it runs, not well."""
 
-    running: frozenset[str]
     warning: frozenset[str]
     ended: frozenset[str]
 
 
 @dataclass(frozen=True)
-class BatchWords:
-    """The statuses of an upload's batch, in the order of its life."""
-
-    pending: frozenset[str]
-    working: frozenset[str]
-    completed: frozenset[str]
-    failed: frozenset[str]
-
-
-@dataclass(frozen=True)
 class System:
-    """`columns`: those by which it is recognized, as schema.table.column; all of them must be there.
+    """`name`: also of its folder of SQL in `sql/operated/`. `operated`: the API first.
 
-    `operated`: the API first. `schemas`: what the bot reads besides its own. `uploads`: the table of uploaded batches.
-    `roles`: those that its processes connect with. `folder`: of its SQL, below `sql/operated/`.
+    `columns`: those by which it is recognized, as schema.table.column; all of them must be there.
+    `schemas`: what the bot reads besides its own. `roles`: those that its processes connect with.
+    `open_batches`: the statuses of an upload's batch that waits or is in work.
     `log_patterns`: the name of its patterns (`playbooks.log_patterns`).
     """
 
@@ -88,13 +78,11 @@ class System:
     operated: tuple[OperatedService, ...]
     columns: frozenset[str]
     schemas: tuple[str, ...]
-    uploads: str
     roles: tuple[str, ...]
     heartbeats: HeartbeatWords
-    batches: BatchWords
+    open_batches: frozenset[str]
     log_patterns: str
     golden_path: GoldenPathKind
-    folder: str
 
     @property
     def is_migrated(self) -> bool:
@@ -208,22 +196,14 @@ RUNBOOK = System(
         }
     ),
     schemas=("enforcement", "intake", "ops", "public"),
-    uploads="intake.simplicity_batches",
     roles=_APP,
     heartbeats=HeartbeatWords(
-        running=frozenset({"starting", "running", "stopping"}),
         warning=frozenset({"error"}),
         ended=frozenset({"stopped"}),
     ),
-    batches=BatchWords(
-        pending=frozenset({"pending"}),
-        working=frozenset({"processing"}),
-        completed=frozenset({"completed"}),
-        failed=frozenset({"failed"}),
-    ),
+    open_batches=frozenset({"pending", "processing"}),
     log_patterns="runbook",
     golden_path=GoldenPathKind.FULL,
-    folder="runbook",
 )
 
 _CIVIL_ROLES = ("dragonfly_app", "dragonfly_worker")
@@ -277,22 +257,14 @@ CIVIL = System(
         }
     ),
     schemas=("ops",),
-    uploads="ops.ingest_batches",
     roles=_CIVIL_ROLES,
     heartbeats=HeartbeatWords(
-        running=frozenset({"starting", "running"}),
         warning=frozenset({"degraded"}),
         ended=frozenset({"stopped", "error"}),
     ),
-    batches=BatchWords(
-        pending=frozenset({"pending"}),
-        working=frozenset({"processing"}),
-        completed=frozenset({"completed"}),
-        failed=frozenset({"failed"}),
-    ),
+    open_batches=frozenset({"pending", "processing"}),
     log_patterns="civil",
     golden_path=GoldenPathKind.UPLOAD,
-    folder="civil",
 )
 
 SYSTEMS = (RUNBOOK, CIVIL)

@@ -21,8 +21,8 @@ from bot.web.app import create_app
 from bot.web.metrics import Health, Metrics
 from services.api.app import build_app
 from services.api.settings import ApiSettings
-from services.domain.services import START_COMMANDS
 from services.job_queue.worker import WorkerSettings
+from tests.procfile import START_COMMANDS
 from tests.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]

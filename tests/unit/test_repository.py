@@ -13,7 +13,7 @@ from bot.changes import CHANGES, Change, changes_table
 from bot.cli import TERMINAL_ONLY
 from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
-from services.domain.services import START_COMMANDS, Service
+from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.settings import variables
 
@@ -32,8 +32,10 @@ def _name_of(path: Path) -> str:
 
 
 def test_the_procfile_starts_what_the_product_expects() -> None:
-    assert {name: f"python -m {module}" for name, module in PROCESSES.items()} == START_COMMANDS
-    assert [one.start_commands[0] for one in RUNBOOK.operated] == list(START_COMMANDS.values())[:-1]
+    commands = [f"python -m {module}" for module in PROCESSES.values()]
+
+    assert list(PROCESSES) == ["api", "worker-ingest", "worker-enforcement", "bot"]
+    assert commands == [*(one.start_commands[0] for one in RUNBOOK.operated), "python -m bot"]
 
 
 @pytest.mark.parametrize("module", PROCESSES.values())

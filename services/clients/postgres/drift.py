@@ -94,7 +94,7 @@ def queries_in(system: System) -> dict[Query, str]:
     own = {topic: queries for topic, queries in TOPICS.items() if system.is_migrated or not _is_of_the_app(topic)}
     return {
         Query(name, topic): statement
-        for topic, statements in {**own, **OPERATED_TOPICS[system.folder]}.items()
+        for topic, statements in {**own, **OPERATED_TOPICS[system.name]}.items()
         if topic not in NOT_OURS
         for name, statement in statements.items()
         if "pg_temp." not in statement

@@ -66,12 +66,12 @@ _COUNTED: dict[Callable[..., object], tuple[str, ...]] = {}
 
 def query_of(conn: Connection, name: str) -> str:
     """The SQL of this named query: the one for the system that the connection's database holds, or our own."""
-    return SQL[name] if name in SQL else DIALECTS[system_of(conn).folder][name]
+    return SQL[name] if name in SQL else DIALECTS[system_of(conn).name][name]
 
 
 def tables_of(system: System, *names: str) -> list[str]:
     """The operated tables that these queries read there, all without names; as schema.table."""
-    dialect = DIALECTS[system.folder]
+    dialect = DIALECTS[system.name]
     read = {table for name in names or dialect for table in _TABLE.findall(dialect[name])}
     return sorted({_BEHIND.get(table, table) for table in read})
 

@@ -108,7 +108,7 @@ def test_every_system_has_the_same_queries_in_the_same_files_with_the_same_param
 
 
 def test_every_system_has_a_folder() -> None:
-    assert sorted(queries.DIALECTS) == sorted(system.folder for system in SYSTEMS)
+    assert sorted(queries.DIALECTS) == sorted(system.name for system in SYSTEMS)
 
 
 # services/clients/postgres/drift.py plans each query with NULL for its parameters: Postgres has to know their types.
