@@ -20,6 +20,7 @@ from playbooks.recent_changes import LOOK_BACK, Facts
 from services.clients import git
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import alerts
+from services.clients.postgres.alerts import list_working_runs
 from services.clients.postgres.approvals import list_locks
 from services.clients.postgres.deployments import list_replica_changes
 from services.clients.postgres.drift import read_drift
@@ -73,6 +74,7 @@ async def gather_health(world: World) -> health.Facts:
         queue = group.create_task(world.queue())
         locks = group.create_task(world.read(list_locks))
         acts = group.create_task(world.service_acts())
+        working = group.create_task(world.read(list_working_runs))
     seen = running.result()
     is_well = isinstance(seen.api, ApiHealth) and seen.api.is_ok
     return health.Facts(
@@ -95,6 +97,7 @@ async def gather_health(world: World) -> health.Facts:
         same_again=_same_again(acts.result()),
         api_well_until=world.api_well_until,
         api_bad_since=None if is_well else await _api_bad_since(world),
+        working=_working(working.result()),
         system=world.system,
     )
 
@@ -104,6 +107,12 @@ async def _api_bad_since(world: World) -> datetime | None:
     histories = await world.read(read_histories, ["api"], limit=0)
     alert = None if isinstance(histories, Unavailable) else histories[0].alert
     return alert.since if alert is not None and alert.is_open else None
+
+
+def _working(runs: Sequence[tuple[int, frozenset[Service]]] | Unavailable) -> Mapping[Service, int]:
+    """The run that acts on each service; what can't be read excuses nothing."""
+    known = () if isinstance(runs, Unavailable) else runs
+    return {service: run_id for run_id, services in known for service in services}
 
 
 def _same_again(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:

@@ -5,9 +5,10 @@ Pure. Each finder names a cause only on its own evidence, and says what to do ab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from playbooks.checks.database import ADOPT_AGAIN
 from playbooks.log_patterns import Topic
@@ -121,11 +122,30 @@ def diagnose(
     *,
     database_since: datetime | None = None,
     same_again: frozenset[str] = frozenset(),
+    working: Mapping[Service, int] = MappingProxyType({}),
     system: System = RUNBOOK,
 ) -> Diagnosed:
-    """The causes among the findings, each with what follows from it; the most urgent cause first."""
+    """The causes among the findings, each with what follows from it; the most urgent cause first.
+
+    `working`: the run of ours that acts on a service now.
+    """
     found = _Found(findings, now, database_since, same_again, system)
-    return fold(findings, [cause for find in _FINDERS for cause in find(found)])
+    return fold(findings, [_excused(cause, working) for find in _FINDERS for cause in find(found)])
+
+
+def _excused(cause: Cause, working: Mapping[Service, int]) -> Cause:
+    """A process that is gone, or an API that is silent, while a run stops or starts it: no reason to act besides."""
+    run = working.get(cause.service) if cause.service else None
+    if cause.service is None or run is None or cause.kind not in (Kind.WORKER, Kind.API):
+        return cause
+    finding = replace(
+        cause.finding,
+        status=Status.WARN,
+        title=f"Run {run} acts on {cause.service.short}: {cause.finding.title}",
+        detail="Wait until the run ends.",
+        next_step=NextStep(f"Run {run}", f"run {run}"),
+    )
+    return replace(cause, finding=finding)
 
 
 def _find_database(found: _Found) -> Iterator[Cause]:

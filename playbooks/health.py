@@ -34,6 +34,7 @@ class Facts:
     of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is shown
     is read later, so with clock times. `api_well_until`: the last good answer of the API before it stopped
     answering well; `api_bad_since`: since when an alert reports that it does not. None when that is not known.
+    `working`: the run of ours that acts on a service now, as far as that can be read.
     """
 
     environment: str | None
@@ -56,6 +57,7 @@ class Facts:
     stored: bool = False
     api_well_until: datetime | None = None
     api_bad_since: datetime | None = None
+    working: Mapping[Service, int] = field(default_factory=dict)
     system: System = field(kw_only=True)
 
 
@@ -80,14 +82,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """`headline` makes sense alone, without the time since when the first cause is there. `lines`: what no cause of
-    `diagnoses` explains, what is wrong first, otherwise services, database, queue and the rest."""
+    """`headline` makes sense alone, without the time since when the first cause is there. `more`: its end, which counts
+    what else is wrong; the time belongs before it. `lines`: what no cause of `diagnoses` explains, what is wrong first,
+    otherwise services, database, queue and the rest."""
 
     headline: str
     status: Status
     lines: tuple[Line, ...]
     findings: tuple[Finding, ...]
     diagnoses: tuple[Diagnosis, ...] = ()
+    more: str = ""
 
     @property
     def cause(self) -> Cause | None:
@@ -158,14 +162,20 @@ def report(facts: Facts) -> Report:
     findings = check(facts)
     diagnosed = diagnose_with(facts, findings)
     lines = sorted(_lines(diagnosed.rest, facts.system), key=_order)
-    first = _headline(facts.environment, diagnosed.diagnoses, lines)
-    return Report(first, diagnosed.status, tuple(lines), tuple(findings), diagnosed.diagnoses)
+    sentence, more = _headline(facts.environment, diagnosed.diagnoses, lines)
+    headline = f"{sentence}{more}"
+    return Report(headline, diagnosed.status, tuple(lines), tuple(findings), diagnosed.diagnoses, more)
 
 
 def diagnose_with(facts: Facts, findings: Sequence[Finding]) -> Diagnosed:
     """The causes among findings that rest on these facts, and on more."""
     return diagnose(
-        findings, facts.as_of, database_since=facts.database_since, same_again=facts.same_again, system=facts.system
+        findings,
+        facts.as_of,
+        database_since=facts.database_since,
+        same_again=facts.same_again,
+        working=facts.working,
+        system=facts.system,
     )
 
 
@@ -212,13 +222,14 @@ def _subject(finding: Finding) -> str:
     return _AREAS.get(area, area)
 
 
-def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Sequence[Line]) -> str:
+def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Sequence[Line]) -> tuple[str, str]:
+    """The sentence, and what counts the others after it."""
     name = environment or "this environment"
     wrong = [line for line in lines if line.status is not Status.OK]
     headlines = [(one.finding.status, _lower(one.finding.title)) for one in diagnoses]
     headlines += [(line.status, _first(line)) for line in wrong]
     if not headlines:
-        return f"{name} is healthy"
+        return f"{name} is healthy", ""
     headlines.sort(key=lambda one: -one[0].urgency)
     status, title = headlines[0]
     sentence = {
@@ -227,7 +238,7 @@ def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Se
         Status.WARN: f"{name} is healthy, with a warning",
     }[status]
     more = f", and {len(headlines) - 1} more" if len(headlines) > 1 else ""
-    return f"{sentence}: {title}{more}"
+    return f"{sentence}: {title}", more
 
 
 def _lower(title: str) -> str:

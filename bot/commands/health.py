@@ -50,7 +50,8 @@ def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_a
 def health_headline(report: Report) -> str:
     """The answer in one line of mrkdwn, with the time since when its cause is there."""
     since = since_words(report.cause) if report.cause else ""
-    return f"{SIGN[report.status]} *{escape(report.headline, limit=300)}*{since}"
+    sentence, more = report.headline.removesuffix(report.more), report.more if since else ""
+    return f"{SIGN[report.status]} *{escape(sentence if more else report.headline, limit=300)}*{since}{more}"
 
 
 def _diagnoses(report: Report) -> list[Block]:

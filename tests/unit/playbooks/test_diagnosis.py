@@ -345,6 +345,27 @@ def test_a_worker_that_was_killed_minutes_after_its_deploy_is_restarted() -> Non
     assert choose_remedy(diagnosis, ()) == NextStep("Restart ingest", "restart ingest --through-zero")
 
 
+def test_a_worker_that_is_down_while_a_run_of_ours_acts_on_it_is_no_reason_for_a_restart() -> None:
+    down = with_services(beat_until(1 / 3, started=1.9), deployed(Service.INGEST, 2, crashed=True))
+    facts = replace(down, working={Service.INGEST: 12})
+
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.finding.title == "Run 12 acts on ingest: ingest is down (0 of 1)"
+    assert diagnosis.finding.status is Status.WARN
+    assert diagnosis.finding.detail == "Wait until the run ends."
+    assert diagnosis.finding.next_step == NextStep("Run 12", "run 12")
+
+
+def test_a_run_that_acts_on_another_service_excuses_nothing() -> None:
+    down = with_services(beat_until(1 / 3, started=1.9), deployed(Service.INGEST, 2, crashed=True))
+
+    [diagnosis] = health.report(replace(down, working={Service.ENFORCEMENT: 12})).diagnoses
+
+    assert diagnosis.finding.status is Status.FAIL
+    assert "Its process has died" in diagnosis.finding.detail
+
+
 def test_a_killed_worker_whose_last_beat_still_counts_is_restarted() -> None:
     still_fresh = replace(beat_until(1 / 3, started=1.9), stale_after=HEALTHY.stale_after)
 

@@ -68,6 +68,7 @@ def test_what_does_not_follow_from_the_cause_is_counted() -> None:
     seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))
 
     assert seen.headline == "prod is not healthy: enforcement is down (0 of 1), and 1 more"
+    assert seen.more == ", and 1 more"
     assert [line.subject for line in seen.wrong] == ["queue"]
 
 

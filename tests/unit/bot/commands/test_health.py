@@ -14,6 +14,7 @@ from bot.types import Answer
 from bot.views.terminal import answer_text
 from playbooks.health import Line, Report
 from playbooks.model import Finding, NextStep, Status, worst
+from playbooks.root_causes import Cause, Diagnosis, Kind
 from services.sandbox.slack.limits import violations
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -37,6 +38,21 @@ def test_the_first_line_is_the_answer() -> None:
     assert found.text.splitlines()[0] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
     assert found.blocks[0]["text"]["text"] == "🔴 *prod is not healthy: ingest is down (0 of 1)*"
     assert found.status is Status.FAIL
+
+
+def test_the_time_belongs_to_the_cause_and_not_to_what_is_counted_after_it() -> None:
+    cause = Cause(Kind.WORKER, WRONG, frozenset({WRONG.check}), NOW)
+    more = ", and 1 more"
+    report = Report(
+        f"prod is not healthy: {WRONG.title}{more}", Status.FAIL, (), (WRONG,), (Diagnosis(cause, ()),), more=more
+    )
+
+    found = health_answer(report, moment=NOW, elapsed_ms=1).text.splitlines()[0]
+
+    assert found == (
+        "🔴 *prod is not healthy: ingest is down (0 of 1)* "
+        "since <!date^1766226600^{time}|2025-12-20 10:30 UTC>, and 1 more"
+    )
 
 
 def test_a_line_reports_its_subject_once_and_in_words() -> None:
