@@ -20,7 +20,7 @@ from bot.incidents.overrides import SlackOnly
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Request
-from bot.views.text import date_token, mention, plain
+from bot.views.text import date_token, escape, mention, plain
 from services.clients.postgres import incidents, messages
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
@@ -28,7 +28,7 @@ from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
-from services.domain.oncall import Override, decode_chain, levels_without_a_phone
+from services.domain.oncall import Override, decode_chain, levels_without_a_phone, repeated_levels
 from services.domain.runs import Person
 
 CAUSE_LIMIT = 500  # characters
@@ -348,6 +348,7 @@ class IncidentService:
                 )
                 until, who = date_token(made.ends_at), mention(user_id)
                 words = f"{who} is on call for {rotation} until {until}. Both were notified."
+                words += await self._repeated_words(conn)
             details |= {"team": person.team_id}
             await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
         self._incident_store.wake_ups.outbox.set()
@@ -381,6 +382,14 @@ class IncidentService:
         if not people.is_barred(user_id):
             return None
         return Refused(f"{mention(user_id)} is not an active member of our workspace", "Put another person on call.")
+
+    async def _repeated_words(self, conn: Connection) -> str:
+        """What an override made of the levels: those that page one and the same person now."""
+        schedule = self._incident_store.place.schedule
+        if schedule is None:
+            return ""
+        found = repeated_levels(schedule, await read_clock(conn), await incidents.list_overrides(conn))
+        return "".join(f"\n⚠️ {escape(one.words, limit=200)}" for one in found)
 
     async def _levels_losing_targets(
         self, conn: Connection, rotation: str, user_id: str, by: Person

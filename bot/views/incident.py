@@ -324,11 +324,13 @@ def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside
     if not pages or incident.cleared_at is not None:
         return notes
     last = pages[-1]
-    words = f"📟 paged {_names(chain.levels[last.level % len(chain.levels)])} {date_token(last.paged_at, '{time}')}"
+    paged = _names(chain.levels[last.level % len(chain.levels)])
+    words = f"📟 paged {paged} {date_token(last.paged_at, '{time}')}"
     words += notified_words(outside)
     following = chain.level(incident.next_level)
     if incident.due_at is not None and following is not None:
-        words += f" · next {_names(following)} {date_token(incident.due_at, '{time}')}"
+        again = " again" if _names(following) == paged else ""
+        words += f" · next {_names(following)}{again} {date_token(incident.due_at, '{time}')}"
     return [words, *notes]
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from playbooks.model import Finding, NextStep, Status
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import Gap, Level, Override, Schedule, gaps, is_group
+from services.domain.oncall import Gap, Level, Override, Schedule, gaps, is_group, repeated_levels
 from services.domain.text import dated_time
 
 AHEAD = timedelta(days=14)  # a gap is fixed by planning, not by the person who is paged
@@ -44,7 +44,11 @@ def check(facts: Facts) -> list[Finding]:
         return []
     if isinstance(facts.schedule, Unavailable):
         return [Finding("oncall.schedule", Status.UNKNOWN, "the on-call file cannot be used", facts.schedule.why)]
-    return [*_check_gaps(facts, facts.schedule), *check_absent(facts.schedule, facts.absent)]
+    return [
+        *_check_gaps(facts, facts.schedule),
+        *_check_repeated(facts, facts.schedule),
+        *check_absent(facts.schedule, facts.absent),
+    ]
 
 
 def check_absent(schedule: Schedule, absent: Mapping[str, str] | Unavailable) -> list[Finding]:
@@ -65,6 +69,16 @@ def _check_gaps(facts: Facts, schedule: Schedule) -> list[Finding]:
     if not found:
         return [Finding("oncall.schedule", Status.OK, f"the schedule has no gaps in the next {AHEAD.days} days")]
     return [_gap(schedule, gap, facts.now) for gap in found]
+
+
+def _check_repeated(facts: Facts, schedule: Schedule) -> list[Finding]:
+    """One finding for each row of levels that page the same person now."""
+    overrides = () if isinstance(facts.overrides, Unavailable) else facts.overrides
+    detail = "put another person on call at one of them with `oncall override`"
+    return [
+        Finding(f"oncall.repeated.{one.last}", Status.WARN, one.words, detail, next_step=SEE)
+        for one in repeated_levels(schedule, facts.now, overrides)
+    ]
 
 
 def check_targets(schedule: Schedule, targets: Targets) -> list[Finding]:

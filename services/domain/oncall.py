@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.runs import Person
+from services.domain.text import age
 
 REMIND_AFTER = timedelta(minutes=30)  # an acknowledged incident without activity
 UNACKNOWLEDGE_AFTER = timedelta(minutes=10)  # after the reminder
@@ -308,6 +309,43 @@ def levels_without_a_phone(
         and not level.accepts_slack_only
         and not any(target.channel.leaves_slack for target in targets(schedule, level, at, with_it))
     ]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The levels numbered `first` to `last` page one and the same person, and no one else for `lasting`."""
+
+    first: int
+    last: int
+    person: OnCallPerson
+    lasting: timedelta
+
+    @property
+    def words(self) -> str:
+        """ "levels 1 and 2 both page ann: no one else is paged for 10 min"."""
+        both = self.last == self.first + 1
+        which = f"{self.first} and {self.last} both" if both else f"{self.first} to {self.last} all"
+        return f"levels {which} page {self.person.name}: no one else is paged for {age(self.lasting)}"
+
+
+def repeated_levels(schedule: Schedule, at: datetime, overrides: Sequence[Override]) -> list[Repeated]:
+    """Levels in a row at which the same one person is on call; a group or a target of the level is somebody else."""
+    found: list[Repeated] = []
+    alone = [_only_person(schedule, level, at, overrides) for level in schedule.levels]
+    for number, (before, person) in enumerate(pairwise(alone), start=2):
+        if person is None or before is None or person.slack != before.slack:
+            continue
+        first = found.pop().first if found and found[-1].last == number - 1 else number - 1
+        waits = (level.wait for level in schedule.levels[first - 1 : number])
+        found.append(Repeated(first, number, person, sum(waits, timedelta())))
+    return found
+
+
+def _only_person(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
+    if level.webhook or level.email or any(map(is_group, level.calls)):
+        return None
+    people = on_call(schedule, level, at, overrides)
+    return people[0] if len(people) == 1 else None
 
 
 def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:

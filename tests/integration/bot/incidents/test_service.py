@@ -383,6 +383,18 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
     assert (await books.audit()) == ["oncall.override", "oncall.taken"]
 
 
+async def test_an_override_that_makes_two_levels_one_person_says_so(scene: Scene) -> None:
+    wait = timedelta(minutes=5)
+    levels = tuple(Level((name,), frozenset(Channel), wait) for name in ("primary", "ben"))
+    scene.reschedule(replace(with_primary(), levels=levels))
+
+    told = await scene.incident_service.override(
+        request(OLIVIA), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
+    )
+
+    assert "⚠️ levels 1 and 2 both page ben: no one else is paged for 10 min" in str(told)
+
+
 async def test_the_one_who_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
 

@@ -164,6 +164,12 @@ def test_the_message_names_who_is_paged_and_who_is_next() -> None:
     assert "called" not in str(message(acknowledged())[1])
 
 
+def test_the_next_level_that_pages_the_same_person_says_again() -> None:
+    alone = replace(CHAIN, levels=(CHAIN.levels[0], replace(CHAIN.levels[0], name="secondary")))
+
+    assert "next ann again <!date^" in str(message(incident(due_at=NOW + FIVE), chain=alone)[1])
+
+
 def test_what_is_wrong_with_the_schedule_is_reported_where_people_look() -> None:
     assert "level 1 (primary) has no one" in str(
         message(incident(), chain=Chain(notes=("level 1 (primary) has no one on call",)))[1]

@@ -62,6 +62,28 @@ def test_a_person_who_stands_in_fills_a_gap() -> None:
     assert gap(ending(date(2026, 11, 20)), [standing_in]).status is Status.OK
 
 
+SECOND = Level(("ben",), ALL, WAIT)
+
+
+def test_two_levels_that_page_the_same_person_are_a_warning_with_the_time_that_is_lost() -> None:
+    both = replace(SCHEDULE, levels=(Level(("ann",), ALL, WAIT), SECOND, Level(("cem",), ALL, WAIT)))
+    both = replace(both, rotations={"second": replace(ROTATION, people=("ben",))})
+    both = replace(both, levels=(both.levels[0], replace(SECOND, calls=("second",)), both.levels[2]))
+    standing_in = Override(1, "second", "U1", NOW, NOW + AHEAD, Person("U1", "T1"), NOW)
+
+    alike, apart = check(Facts(both, [standing_in], NOW)), check(Facts(both, [], NOW))
+
+    assert [(one.check, one.status) for one in apart] == [("oncall.schedule", Status.OK)]
+    assert [(one.check, one.status) for one in alike][1:] == [("oncall.repeated.2", Status.WARN)]
+    assert alike[1].title == "levels 1 and 2 both page ann: no one else is paged for 10 min"
+
+
+def test_a_level_with_a_group_or_a_target_of_its_own_repeats_no_one() -> None:
+    for second in (Level(("ann", "S0GROUP"), ALL, WAIT), replace(SECOND, calls=("ann",), webhook="default")):
+        levels = replace(SCHEDULE, levels=(Level(("ann",), ALL, WAIT), second))
+        assert [one.check for one in check(Facts(levels, [], NOW))] == ["oncall.schedule"]
+
+
 def test_a_gap_that_an_unread_override_may_fill_is_unknown() -> None:
     finding = gap(ending(date(2026, 11, 24)), AWAY)
 
