@@ -35,7 +35,7 @@ def railway(running: int, wanted: int = 1) -> dict[Service, ServiceState]:
 
 
 def facts(*beats: Heartbeat, **more: object) -> Facts:
-    known = {"services": railway(1), "api_reaches_database": True}
+    known = {"services": railway(1), "api_reaches_database": True, "system": RUNBOOK}
     return Facts(NOW, beats or (beat(301), beat(5, WorkerType.ENFORCEMENT, id="e1")), STALE, **{**known, **more})  # type: ignore[arg-type]
 
 
