@@ -129,6 +129,7 @@ async def gather_sha(world: World) -> sha.Facts:
         services=seen.services,
         api=seen.api,
         heartbeats=seen.beats.rows,
+        all_visible=seen.beats.all_visible,
         system=world.system,
     )
 

@@ -120,7 +120,7 @@ def check(facts: Facts) -> list[Finding]:
     all_visible = database.sees_all(facts.server)
     others = not isinstance(facts.services, Unavailable)
     sha_facts = sha.Facts(
-        facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, system=facts.system
+        facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, all_visible, system=facts.system
     )
     beats = heartbeats.Facts(
         facts.as_of,

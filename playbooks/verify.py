@@ -87,7 +87,13 @@ def verdict(facts: Facts, found: Sequence[Step]) -> tuple[Status, str]:
 
 def _check_sha(facts: Facts, service: Service) -> Finding:
     sha_facts = sha.Facts(
-        facts.as_of, facts.stale_after, facts.services, facts.api, facts.heartbeats, system=facts.system
+        facts.as_of,
+        facts.stale_after,
+        facts.services,
+        facts.api,
+        facts.heartbeats,
+        facts.all_visible,
+        system=facts.system,
     )
     found = next(finding for finding in sha.check(sha_facts) if finding.service is service)
     reported = sha.reported_shas(sha_facts, service)

@@ -23,13 +23,17 @@ STEP = NextStep("Compare SHAs", "sha")
 
 @dataclass(frozen=True)
 class Facts:
-    """What Railway reports and what the processes report. `as_of` is the clock of the heartbeats."""
+    """What Railway reports and what the processes report. `as_of` is the clock of the heartbeats.
+
+    `all_visible` is False when row-level security may hide heartbeats from the role that read them.
+    """
 
     as_of: datetime
     stale_after: StaleLimits
     services: Mapping[Service, ServiceState] | Unavailable
     api: ApiHealth | Unavailable
     heartbeats: Sequence[Heartbeat] | Unavailable
+    all_visible: bool = True
     system: System = field(kw_only=True)
 
 
@@ -55,6 +59,8 @@ def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailab
         return facts.heartbeats
     beating = [beat for beat in facts.heartbeats if beat.is_beating(facts.as_of, facts.stale_after)]
     own = [beat.git_sha or "unknown" for beat in beating if beat.worker_type == service.worker_type]
+    if not own and not facts.all_visible:
+        return Unavailable("database", "row-level security may hide workers")
     return tuple(dict.fromkeys(own))
 
 

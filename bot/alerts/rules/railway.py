@@ -46,11 +46,16 @@ def _deployments(services: Mapping[Service, ServiceState], system: System, rules
 def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     assert snapshot.services is not None  # noqa: S101 - the caller asked
     api = Unavailable("API", "not asked") if snapshot.api is None else snapshot.api
-    for finding in sha.check(
-        sha.Facts(
-            snapshot.now, snapshot.stale_after, snapshot.services, api, snapshot.heartbeats, system=snapshot.system
-        )
-    ):
+    facts = sha.Facts(
+        snapshot.now,
+        snapshot.stale_after,
+        snapshot.services,
+        api,
+        snapshot.heartbeats,
+        snapshot.all_visible,
+        system=snapshot.system,
+    )
+    for finding in sha.check(facts):
         yield rule_result("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
 
 
