@@ -112,8 +112,8 @@ def _check_start_command(facts: Facts) -> Finding:
     if _words(facts.start_command) == _words(procfile):
         return Finding(name, Status.OK, "start command is the Procfile's", "", facts.service)
     if _words(facts.start_command) in map(_words, others):
-        detail = f"it starts the same as the Procfile's: {procfile}"
-        return Finding(name, Status.OK, "start command is the runbook's", detail, facts.service)
+        detail = f"starts the same process as: {procfile}"
+        return Finding(name, Status.OK, "start command is known", detail, facts.service)
     title = "start command differs from the Procfile's"
     detail = f"the Procfile has: {procfile}"
     return Finding(name, Status.FAIL, title, detail, facts.service)
