@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from playbooks import stop_workers
 from playbooks.checks import deployments, heartbeats, queue, security, sha
 from playbooks.model import Status
+from services.domain import services
 from services.domain.database import SessionRole
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
@@ -17,55 +19,65 @@ from services.domain.systems import RUNBOOK, CommitSource, GoldenPathKind, Opera
 from services.domain.thresholds import StaleLimits
 from tests.unit.playbooks.builders import NOW, load, made, state
 
-NEST = Service.declare("owl-nest", "nest")
-HUNTER = Service.declare("owl-hunter", "hunter", WorkerType("owl_hunter"))
-OWL: System = replace(
-    RUNBOOK,
-    name="owl",
-    operated=(
-        OperatedService(NEST, ("owl serve",), ("OWL_KEY",), ("owl",), CommitSource.HEALTH),
-        OperatedService(HUNTER, ("owl hunt",), (), ("owl",), CommitSource.HEARTBEAT, job_types=("hunt",)),
-    ),
-    columns=frozenset({"owl.hunts.prey"}),
-    roles=("owl",),
-    golden_path=GoldenPathKind.UPLOAD,
-)
 SILENT = Unavailable("database", "away")
 
 
-def test_third_system_has_its_own_services_under_their_short_names() -> None:
-    assert (OWL.api, OWL.workers, OWL.worker_types) == (NEST, (HUNTER,), ("owl_hunter",))
-    assert OWL.find_services("all") == (HUNTER, NEST)
-    assert OWL.find_services("ingest") is None
-    assert Service("owl-hunter") is HUNTER
+@pytest.fixture(scope="module", name="owl")
+def _owl() -> Iterator[System]:
+    """Its names are declared for this file only: every name that is declared is understood everywhere."""
+    known = dict(services._DECLARED)
+    nest = Service.declare("owl-nest", "nest")
+    hunter = Service.declare("owl-hunter", "hunter", WorkerType("owl_hunter"))
+    yield replace(
+        RUNBOOK,
+        name="owl",
+        operated=(
+            OperatedService(nest, ("owl serve",), ("OWL_KEY",), ("owl",), CommitSource.HEALTH),
+            OperatedService(hunter, ("owl hunt",), (), ("owl",), CommitSource.HEARTBEAT, job_types=("hunt",)),
+        ),
+        columns=frozenset({"owl.hunts.prey"}),
+        golden_path=GoldenPathKind.UPLOAD,
+    )
+    services._DECLARED.clear()
+    services._DECLARED.update(known)
 
 
-def test_third_system_is_checked_for_its_services_only() -> None:
+def test_third_system_has_its_own_services_under_their_short_names(owl: System) -> None:
+    nest, hunter = owl.services
+    assert (owl.api, owl.workers, owl.worker_types) == (nest, (hunter,), ("owl_hunter",))
+    assert owl.find_services("all") == (hunter, nest)
+    assert owl.find_services("ingest") is None
+    assert Service("owl-hunter") is hunter
+
+
+def test_third_system_is_checked_for_its_services_only(owl: System) -> None:
+    nest, hunter = owl.services
     beat = Heartbeat("owl-1", "owl_hunter", "running", NOW)
     limits = StaleLimits()
 
     found = [
-        *deployments.check({one: state(one) for one in OWL.services}, OWL),
-        *heartbeats.check(heartbeats.Facts(NOW, [beat], {WorkerType("owl_hunter"): 1}, limits, system=OWL)),
-        *sha.check(sha.Facts(NOW, limits, SILENT, SILENT, SILENT, system=OWL)),
-        *queue.check_claiming(queue.ClaimingFacts(NOW, limits, [beat], {HUNTER: None}, system=OWL)),
-        *security.check_roles([SessionRole("owl-hunter:1", "owl")], OWL),
+        *deployments.check({one: state(one) for one in owl.services}, owl),
+        *heartbeats.check(heartbeats.Facts(NOW, [beat], {WorkerType("owl_hunter"): 1}, limits, system=owl)),
+        *sha.check(sha.Facts(NOW, limits, SILENT, SILENT, SILENT, system=owl)),
+        *queue.check_claiming(queue.ClaimingFacts(NOW, limits, [beat], {hunter: None}, system=owl)),
+        *security.check_roles([SessionRole("owl-hunter:1", "owl")], owl),
     ]
 
-    assert {one.service for one in found} == {NEST, HUNTER, None}
+    assert {one.service for one in found} == {nest, hunter, None}
     statuses = {one.check: one.status for one in found}
     assert statuses["heartbeats.hunter"] is statuses["claiming.hunter"] is statuses["roles.hunter"] is Status.OK
 
 
-def test_third_system_stops_its_own_workers() -> None:
-    facts = stop_workers.Facts("prod", {one: state(one) for one in OWL.services}, replace(load(), system=OWL))
+def test_third_system_stops_its_own_workers(owl: System) -> None:
+    (hunter,) = owl.workers
+    facts = stop_workers.Facts("prod", {one: state(one) for one in owl.services}, replace(load(), system=owl))
 
     planned = made(stop_workers.plan(facts))
 
-    assert planned.services == {HUNTER}
+    assert planned.services == {hunter}
     assert planned.undo == "scale hunter 1"
 
 
-@pytest.mark.parametrize(("job_type", "service"), [("hunt", HUNTER), ("simplicity_ingest", None)])
-def test_third_system_knows_what_its_workers_claim(job_type: str, service: Service | None) -> None:
-    assert OWL.service_of_job(job_type) is service
+@pytest.mark.parametrize(("job_type", "service"), [("hunt", "owl-hunter"), ("simplicity_ingest", None)])
+def test_third_system_knows_what_its_workers_claim(owl: System, job_type: str, service: str | None) -> None:
+    assert owl.service_of_job(job_type) == service

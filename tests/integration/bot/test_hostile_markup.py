@@ -20,11 +20,11 @@ from tests.integration.bot.test_canaries import ask, lines_to_type
 from tests.integration.bot.test_canaries import world as world
 
 HOSTILE = (
-    "<!channel> <@U0OLIVIA001> :red_circle: *bold* _wide_ ~gone~ `x <https://evil.example|good> http://evil.example"
+    "<!channel> <@U0VICTIM001> :red_circle: *bold* _wide_ ~gone~ `x <https://evil.example|good> http://evil.example"
 )
 PIECES = (
     "<!channel>",
-    "<@U0OLIVIA001>",
+    "<@U0VICTIM001>",
     ":red_circle:",
     "*bold*",
     "_wide_",

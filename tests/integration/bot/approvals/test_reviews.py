@@ -21,7 +21,8 @@ from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, Ma
 from tests.integration.bot.approvals.test_reminders import database as database
 from tests.integration.bot.approvals.test_reminders import fence as fence
 
-ENDED = f"<@{OLIVIA.user_id}>: cancelled before it started"  # how her run ended is told her at once
+# She is told at once how her run ended.
+ENDED = f"<@{OLIVIA.user_id}>: cancelled before it started · *stop-workers api* (run 1)"
 LATER = "UPDATE {} SET remind_at = clock_timestamp() - interval '1 second'"
 
 

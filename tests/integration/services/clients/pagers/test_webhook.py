@@ -45,6 +45,8 @@ async def test_plain_pager_gets_a_flat_object_and_a_key_to_report_repetitions(ph
         "severity": "critical",
         "component": "",
         "link": "",
+        "runbook": "",
+        "acknowledge": "",
     }
 
 
