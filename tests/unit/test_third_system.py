@@ -10,13 +10,13 @@ import pytest
 from playbooks import stop_workers
 from playbooks.checks import deployments, heartbeats, queue, security, sha
 from playbooks.model import Status
-from services.domain import services
 from services.domain.database import SessionRole
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
-from services.domain.systems import RUNBOOK, CommitSource, GoldenPathKind, OperatedService, System
+from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
+from tests.owl import declared_owl
 from tests.unit.playbooks.builders import NOW, load, made, state
 
 SILENT = Unavailable("database", "away")
@@ -24,22 +24,8 @@ SILENT = Unavailable("database", "away")
 
 @pytest.fixture(scope="module", name="owl")
 def _owl() -> Iterator[System]:
-    """Its names are declared for this file only: every name that is declared is understood everywhere."""
-    known = dict(services._DECLARED)
-    nest = Service.declare("owl-nest", "nest")
-    hunter = Service.declare("owl-hunter", "hunter", WorkerType("owl_hunter"))
-    yield replace(
-        RUNBOOK,
-        name="owl",
-        operated=(
-            OperatedService(nest, ("owl serve",), ("OWL_KEY",), ("owl",), CommitSource.HEALTH),
-            OperatedService(hunter, ("owl hunt",), (), ("owl",), CommitSource.HEARTBEAT, job_types=("hunt",)),
-        ),
-        columns=frozenset({"owl.hunts.prey"}),
-        golden_path=GoldenPathKind.UPLOAD,
-    )
-    services._DECLARED.clear()
-    services._DECLARED.update(known)
+    with declared_owl() as system:
+        yield system
 
 
 def test_third_system_has_its_own_services_under_their_short_names(owl: System) -> None:

@@ -17,7 +17,7 @@ from services.clients.postgres.errors import explain_state
 from services.clients.postgres.pool import Connection, system_of
 from services.clients.postgres.queries import DIALECTS, OPERATED, QUERIES, SQL, read_queries
 from services.domain.database import MissingRight, Query, SchemaDrift
-from services.domain.systems import System
+from services.domain.systems import SYSTEMS, System
 
 APP_ROLE = "dragonfly_app"
 NOT_OURS = ("adoption", "drift", "migrations")  # run as the owner, or are this very check
@@ -26,7 +26,7 @@ OF_THE_OWNER = frozenset({"name_environment"})  # `migrate` runs it; the bot may
 _INSUFFICIENT_PRIVILEGE = "42501"
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _PLANNABLE = re.compile(r"(?:--[^\n]*\n|\s)*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
-_SCHEMA = r"(?:ops|intake|enforcement|public)"
+_SCHEMA = f"(?:{'|'.join(sorted({schema for system in SYSTEMS for schema in system.schemas}))})"
 _FUNCTION = re.compile(rf"\b({_SCHEMA}\.\w+)\(")
 _TABLE = re.compile(rf"\b(DELETE FROM|INSERT INTO|COPY|UPDATE|FROM|JOIN)\s+({_SCHEMA}\.\w+)\b(?!\()")
 _PRIVILEGE = {"DELETE FROM": "DELETE", "INSERT INTO": "INSERT", "COPY": "INSERT", "UPDATE": "UPDATE"}

@@ -52,7 +52,7 @@ DIALECTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {folder.name: MappingProxyType(read_queries(folder)) for folder in sorted(OPERATED.iterdir()) if folder.is_dir()}
 )
 
-_TABLE = re.compile(r"\b(?:FROM|JOIN)\s+((?:ops|intake)\.\w+)\b(?!\()")
+_TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+\.\w+)\b(?!\()")
 _BEHIND = {
     "ops.claimable_levels": "ops.job_queue",
     "ops.pending_levels": "ops.job_queue",
@@ -72,7 +72,8 @@ def query_of(conn: Connection, name: str) -> str:
 def tables_of(system: System, *names: str) -> list[str]:
     """The operated tables that these queries read there, all without names; as schema.table."""
     dialect = DIALECTS[system.name]
-    read = {table for name in names or dialect for table in _TABLE.findall(dialect[name])}
+    found = {table for name in names or dialect for table in _TABLE.findall(dialect[name])}
+    read = {table for table in found if table.partition(".")[0] in system.schemas}
     return sorted({_BEHIND.get(table, table) for table in read})
 
 
