@@ -101,7 +101,8 @@ def _impact(facts: Facts, chosen: Chosen, count: int) -> Iterator[str]:
     if chosen.error:
         yield f"their error: {chosen.error}"
     if count > FIRST:
-        yield f"{FIRST} first, the other {count - FIRST} when these do not fail again"
+        others = "the other one" if count == FIRST + 1 else f"the other {count - FIRST}"
+        yield f"{FIRST} first, {others} when these do not fail again"
     yield from backlog(facts.load)
 
 

@@ -49,7 +49,8 @@ def _doubt(
         return "The database does not answer: a rollback does not fix that", NextStep("Health", "health")
     moments = [moment for past in pasts if (moment := deployed_at(past)) is not None]
     if not any(past.now - moment <= LATELY for past in pasts for moment in moments):
-        return f"No deploy of {scope} lately: a rollback is unlikely to help", None
+        what = {"all": "any service", "workers": "any worker"}.get(scope, scope)
+        return f"No deploy of {what} lately: a rollback is unlikely to help", None
     for past in pasts:
         ran = None if isinstance(beats, Unavailable) else _worked_for(past, beats)
         if ran is not None:

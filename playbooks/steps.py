@@ -364,7 +364,8 @@ class VerifyJobsSettled(_Step):
     timeout_s: int
 
     def describe(self) -> str:
-        return f"Verify that the {counted(len(self.job_ids), 'job')} do not fail again"
+        count = len(self.job_ids)
+        return f"Verify that {'the job does' if count == 1 else f'the {count} jobs do'} not fail again"
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def test_a_few_are_tried_before_the_others() -> None:
     assert planned.impact == (
         "6 of type simplicity_ingest become pending; attempts are kept (5 so far)",
         "their error: ValueError: …",
-        "5 first, the other 1 when these do not fail again",
+        "5 first, the other one when these do not fail again",
         "3 pending, oldest since 11:51 UTC, 0 processing",
     )
 
@@ -111,3 +111,8 @@ def test_a_group_keeps_its_name_while_only_the_data_differs() -> None:
     assert named('ValueError: no county "Kings"') == named('ValueError: no county "Queens"')
     assert named('ValueError: no county "Kings"') != named("ValueError: no amount")
     assert named("ValueError: no amount") != named("ValueError: no amount", "enforcement_next_step")
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "the job does"), (2, "the 2 jobs do")])
+def test_the_last_step_is_a_sentence_for_any_number_of_jobs(count: int, said: str) -> None:
+    assert VerifyJobsSettled(("j",) * count, 60).describe() == f"Verify that {said} not fail again"
