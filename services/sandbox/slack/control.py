@@ -77,6 +77,7 @@ class PlantedFault(BaseModel):
     kind: FaultKind
     times: int = 1
     seconds: float = 1.0
+    code: str = ""
 
 
 class Power(BaseModel):
@@ -159,7 +160,7 @@ def _add_views(router: APIRouter, workspace: Workspace) -> None:
 def _add_faults(router: APIRouter, workspace: Workspace) -> None:
     @router.post("/faults")
     async def plant(body: PlantedFault) -> Json:
-        workspace.faults.plant(body.method, body.kind, times=body.times, seconds=body.seconds)
+        workspace.faults.plant(body.method, body.kind, times=body.times, seconds=body.seconds, code=body.code)
         return {}
 
     @router.delete("/faults")

@@ -51,3 +51,13 @@ async def test_a_fault_is_planted_and_cleared(workspace: Workspace, control: str
         await http.delete(f"{control}/faults")
 
     assert workspace.faults.take("chat.update") is None
+
+
+async def test_a_planted_refusal_answers_with_its_code(control: str, base_url: str) -> None:
+    headers = {"Authorization": "Bearer xoxb-local"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
+        refused = {"method": "auth.test", "kind": "refused", "code": "invalid_blocks"}
+        await http.post(f"{control}/faults", json=refused)
+        answer = await http.post(f"{base_url}/slack/api/auth.test")
+
+    assert answer.json() == {"ok": False, "error": "invalid_blocks"}
