@@ -49,9 +49,10 @@ def failed_jobs_answer(
     status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
     headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
     blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]
-    notes = [*_notes(groups, total, is_raw=is_raw), *filter(None, [notice])]
+    reveal = [] if is_raw else _reveal(groups, reveal_until)
+    notes = [*_notes(groups, total), *([MASKED] if reveal else []), *filter(None, [notice])]
     blocks += [context(*notes)] if notes else []
-    blocks += [] if is_raw else _reveal(groups, reveal_until)
+    blocks += reveal
     explain = [command_button("Explain", EXPLAIN)] if groups else []
     blocks += actions([*explain, command_button("Queue", "queue"), *_log_buttons(groups, system)])
     listed = [asdict(group) | ({} if is_raw else {"key": group.key}) for group in groups]
@@ -104,12 +105,11 @@ def _log_buttons(groups: Sequence[FailureGroup], system: System) -> list[Block]:
     return [command_button(f"Logs of {short}", f"logs {short} @level:error") for short in shorts]
 
 
-def _notes(groups: Sequence[FailureGroup], total: int, *, is_raw: bool) -> list[str]:
+def _notes(groups: Sequence[FailureGroup], total: int) -> list[str]:
     shown = groups[:GROUPS_SHOWN]
     grouped = sum(group.count for group in groups)
     notes = [f"… {counted(len(groups) - len(shown), 'more group')}"] if len(groups) > len(shown) else []
-    notes += [f"Grouped are the newest {grouped} of {total}."] if grouped < total else []
-    return [*notes, MASKED] if groups and not is_raw else notes
+    return [*notes, *([f"Grouped are the newest {grouped} of {total}."] if grouped < total else [])]
 
 
 GROUPED = 1000  # the newest failures that are grouped; the count is of all

@@ -164,8 +164,8 @@ def logs_answer(view: LogView) -> Answer:
     headline = _headline(view)
     blocks: list[Block] = [*findings, section(headline)]
     blocks += [preformatted("\n".join(fitting))] if fitting else [section(_nothing(view))]
-    blocks += [context(*_notes(view, left_out))]
-    blocks += _reveal(view, messages)
+    reveal = _reveal(view, messages)
+    blocks += [context(*_notes(view, left_out, has_masked=bool(reveal))), *reveal]
     blocks += actions(_buttons(view))
     text, fitted = fit_message("\n".join([*_finding_lines(view), headline]), blocks)
     status = worst(view.findings) if view.findings else Status.OK
@@ -202,9 +202,9 @@ def _nothing(view: LogView) -> str:
     return "No line matches the filter." if view.filter else "This log has no lines yet."
 
 
-def _notes(view: LogView, left_out: int) -> list[str]:
-    notes = ["Times are UTC.", view.notice or ""] if view.is_raw else ["Newest first, times are UTC.", MASKED]
-    notes = [note for note in notes if note]
+def _notes(view: LogView, left_out: int, *, has_masked: bool) -> list[str]:
+    order = "Times are UTC." if view.is_raw else "Newest first, times are UTC."
+    notes = [note for note in (order, view.notice, MASKED if has_masked else None) if note]
     return [*notes, f"… {counted(left_out, 'older line')} did not fit"] if left_out else notes
 
 

@@ -28,6 +28,15 @@ def test_a_group_is_requeued_with_a_button() -> None:
     assert answer.data["groups"][0]["key"] == groups[0].key
 
 
+def test_the_button_for_whole_errors_is_named_only_where_there_is_one() -> None:
+    errors = ("JudgeBoom: simulated failure", 'ValueError: no county "Kings"')
+
+    answers = [str(failed_jobs_answer(group([failed(one)]), total=1, window=HOUR).blocks) for one in errors]
+
+    assert ["stands for data" in one for one in answers] == [False, True]
+    assert ["Show the whole line" in one for one in answers] == [False, True]
+
+
 def test_an_unmasked_group_has_no_name_to_requeue_it_by() -> None:
     groups = group([failed('ValueError: no county "Kings"')], shape=str)
 

@@ -53,6 +53,14 @@ def test_equal_lines_are_folded_and_the_newest_is_first() -> None:
     assert "20 lines" in found.text
 
 
+def test_the_button_for_whole_lines_is_named_only_where_there_is_one() -> None:
+    plain = answer(line(IDLE, minutes_ago=0))
+    masked = answer(line("plaintiff Jane Roe owes $500", minutes_ago=0))
+
+    assert ["stands for data" in str(one.blocks) for one in (plain, masked)] == [False, True]
+    assert ["Show the whole line" in str(one.blocks) for one in (plain, masked)] == [False, True]
+
+
 def test_lines_that_differ_or_are_interrupted_are_not_folded() -> None:
     found = answer(
         line(IDLE, minutes_ago=3),
