@@ -134,9 +134,10 @@ def diagnose(
 
 
 def _excused(cause: Cause, working: Mapping[Service, int]) -> Cause:
-    """A process that is gone, or an API that is silent, while a run stops or starts it: no reason to act besides."""
+    """A process that is gone, an API that is silent, or a deployment that does not run yet, while a run stops or starts
+    it: no reason to act besides."""
     run = working.get(cause.service) if cause.service else None
-    if cause.service is None or run is None or cause.kind not in (Kind.WORKER, Kind.API):
+    if cause.service is None or run is None or cause.kind not in (Kind.WORKER, Kind.API, Kind.DEPLOY):
         return cause
     finding = replace(
         cause.finding,

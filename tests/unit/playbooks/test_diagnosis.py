@@ -357,6 +357,17 @@ def test_a_worker_that_is_down_while_a_run_of_ours_acts_on_it_is_no_reason_for_a
     assert diagnosis.finding.next_step == NextStep("Run 12", "run 12")
 
 
+def test_what_a_run_of_ours_just_deployed_did_not_go_bad_while_the_run_acts() -> None:
+    bad = with_services(beat_until(3, started=30, sha=SHA), deployed(Service.INGEST, 2, crashed=True))
+    [blamed] = health.report(bad).diagnoses
+
+    [excused] = health.report(replace(bad, working={Service.INGEST: 12})).diagnoses
+
+    assert (blamed.cause.kind, blamed.finding.status) == (Kind.DEPLOY, Status.FAIL)
+    assert excused.finding.title == f"Run 12 acts on ingest: {blamed.finding.title}"
+    assert (excused.finding.status, excused.finding.detail) == (Status.WARN, "Wait until the run ends.")
+
+
 def test_a_run_that_acts_on_another_service_excuses_nothing() -> None:
     down = with_services(beat_until(1 / 3, started=1.9), deployed(Service.INGEST, 2, crashed=True))
 
