@@ -93,6 +93,7 @@ NOBODY = Schedule(
     {"primary": Rotation("primary", ("ann",), 7, date(2100, 1, 1), time(9), ZoneInfo("UTC"))},
     (Level(("primary",), frozenset(Channel), timedelta(minutes=5)),),
 )
+ANN_TWICE = Schedule(NOBODY.people, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),) * 2)
 
 
 def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
@@ -364,6 +365,7 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
         ({"services": SILENT}, "blindness.railway", Severity.NOTIFY),
         ({"bot": BotState(SHA, ago(60), connected=False, leader=True)}, "blindness.slack", Severity.NOTIFY),
         ({"oncall": oncall.Facts(NOBODY, (), NOW)}, "oncall", Severity.NOTIFY),
+        ({"oncall": oncall.Facts(ANN_TWICE, (), NOW)}, "oncall", Severity.NOTIFY),
     ],
 )
 def test_a_planted_fault_is_reported(more: dict[str, Any], name: str, severity: Severity) -> None:
