@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.config.timing import RunSettings
 from bot.views.run_steps import step_line
 from services.clients.postgres import runs
 from services.clients.postgres.runs import Resolution
@@ -18,6 +19,7 @@ from tests.wire import Line
 
 INGEST = "dragonfly-worker-ingest"
 SCALE_STEP = 2  # of "scale ingest 2": the database, the present worker, then the act
+CROWDED = replace(PATIENT, lease_s=RunSettings.lease_s, renew_every_s=RunSettings.renew_every_s)  # as in production
 PROVED = (RunState.SUCCEEDED, "Done, and every step is proved.")
 
 
@@ -243,13 +245,13 @@ async def crowd(bench: Bench, people: int) -> None:
 
 
 async def test_of_many_on_one_service_one_runs_and_the_others_are_reported(make_bench: MakeBench) -> None:
-    await crowd(await make_bench(settings=PATIENT), 20)
+    await crowd(await make_bench(settings=CROWDED), 20)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(300)
 async def test_of_200_on_one_service_one_runs_and_the_others_are_reported(make_bench: MakeBench) -> None:
-    await crowd(await make_bench(settings=PATIENT), 200)
+    await crowd(await make_bench(settings=CROWDED), 200)
 
 
 async def test_a_full_replica_takes_the_next_run_when_one_ends(make_bench: MakeBench) -> None:
