@@ -116,7 +116,8 @@ def _api(settings: Settings) -> DragonflyApi | None:
     group = settings.api
     if not isinstance(group, ApiSettings):
         return None
-    return DragonflyApi(group.base, group.api_key, timeout_s=settings.source_timeout_s)
+    system = settings.operated.system or RUNBOOK  # until the database has shown which one it is (`ask_api`)
+    return DragonflyApi(group.base, group.api_key, system=system.name, timeout_s=settings.source_timeout_s)
 
 
 def _openai(settings: Settings) -> OpenAIClient | None:
@@ -165,7 +166,7 @@ class ReplicaMemory:
     def __init__(self) -> None:
         self._known: dict[WorkerType, tuple[int, float]] = {}
 
-    def recall(self, services: Mapping[Service, ServiceState] | Unavailable, system: System = RUNBOOK) -> KnownReplicas:
+    def recall(self, services: Mapping[Service, ServiceState] | Unavailable, system: System) -> KnownReplicas:
         """The counts of this reading; what it lacks comes from an earlier one."""
         now = time.monotonic()
         if not isinstance(services, Unavailable):

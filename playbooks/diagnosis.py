@@ -16,7 +16,7 @@ from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
 from services.domain.deployments import DeploymentStatus
 from services.domain.services import Service, same_sha, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted
 
 BLAMED_FOR = timedelta(minutes=30)  # what breaks later than this after a deploy has rarely to do with it
@@ -123,7 +123,7 @@ def diagnose(
     database_since: datetime | None = None,
     same_again: frozenset[str] = frozenset(),
     working: Mapping[Service, int] = MappingProxyType({}),
-    system: System = RUNBOOK,
+    system: System,
 ) -> Diagnosed:
     """The causes among the findings, each with what follows from it; the most urgent cause first.
 

@@ -15,7 +15,7 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
 from services.domain.intake import Batch, IntakeEvent, RowFault
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted, lasting
 from services.domain.thresholds import BATCH_STUCK_AFTER
 
@@ -90,7 +90,7 @@ def is_stuck(batch: Batch, now: datetime, system: System) -> bool:
 
 
 def check_batch(
-    batch: Batch, faults: Sequence[RowFault] | Unavailable, *, now: datetime, system: System = RUNBOOK
+    batch: Batch, faults: Sequence[RowFault] | Unavailable, *, now: datetime, system: System
 ) -> list[Finding]:
     """What became of one upload, and why its rows did not pass."""
     rows = counted(batch.row_count, "row")

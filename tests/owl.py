@@ -6,27 +6,24 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from services.domain import services
-from services.domain.services import Service, WorkerType
+from services.domain.services import Service, WorkerType, declared_for_a_while
 from services.domain.systems import RUNBOOK, CommitSource, GoldenPathKind, OperatedService, System
 
 
 @contextlib.contextmanager
 def declared_owl() -> Iterator[System]:
     """Its names are forgotten afterwards: every name that is declared is understood everywhere."""
-    known = dict(services._DECLARED)
-    nest = Service.declare("owl-nest", "nest")
-    hunter = Service.declare("owl-hunter", "hunter", WorkerType("owl_hunter"))
-    yield replace(
-        RUNBOOK,
-        name="owl",
-        operated=(
-            OperatedService(nest, ("owl serve",), ("OWL_KEY",), ("owl",), CommitSource.HEALTH),
-            OperatedService(hunter, ("owl hunt",), (), ("owl",), CommitSource.HEARTBEAT, job_types=("hunt",)),
-        ),
-        columns=frozenset({"owl.birds.seen_at", "owl.hunts.prey"}),
-        schemas=("owl",),
-        golden_path=GoldenPathKind.UPLOAD,
-    )
-    services._DECLARED.clear()
-    services._DECLARED.update(known)
+    with declared_for_a_while():
+        nest = Service.declare("owl-nest", "nest")
+        hunter = Service.declare("owl-hunter", "hunter", WorkerType("owl_hunter"))
+        yield replace(
+            RUNBOOK,
+            name="owl",
+            operated=(
+                OperatedService(nest, ("owl serve",), ("OWL_KEY",), ("owl",), CommitSource.HEALTH),
+                OperatedService(hunter, ("owl hunt",), (), ("owl",), CommitSource.HEARTBEAT, job_types=("hunt",)),
+            ),
+            columns=frozenset({"owl.birds.seen_at", "owl.hunts.prey"}),
+            schemas=("owl",),
+            golden_path=GoldenPathKind.UPLOAD,
+        )

@@ -20,7 +20,6 @@ from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK
 from services.domain.text import counted
 
 
@@ -290,7 +289,7 @@ def may_self_approve(
 
 
 def find_gaps(
-    policy: Policy, people: People, environment: str, services: Sequence[Service] = RUNBOOK.services
+    policy: Policy, people: People, environment: str, services: Sequence[Service]
 ) -> dict[str, str | Unavailable | None]:
     """`{change: why no one can get it done}`; None when people can, Unavailable when Slack is needed to decide.
 

@@ -19,7 +19,7 @@ from playbooks.model import Status
 from services.clients.postgres.operated import count_failed_jobs, list_failed_jobs
 from services.domain.errors import Unavailable
 from services.domain.masking import is_masked, template
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted
 from services.domain.thresholds import MANY_FAILED
 
@@ -42,7 +42,7 @@ def failed_jobs_answer(
     is_raw: bool = False,
     reveal_until: int = 0,
     notice: str | None = None,
-    system: System = RUNBOOK,
+    system: System,
 ) -> Answer:
     """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked;
     `notice` then shows what is to be known about it. `reveal_until`: Unix time."""

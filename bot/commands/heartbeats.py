@@ -17,7 +17,7 @@ from playbooks.checks.heartbeats import limit_words
 from playbooks.heartbeats import State, WorkerRow
 from playbooks.model import Finding, Status, worst, wrong_first
 from services.domain.services import Service, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
@@ -45,7 +45,7 @@ def heartbeats_answer(
     moment: datetime,
     stale_after: StaleLimits,
     stopped: int,
-    system: System = RUNBOOK,
+    system: System,
 ) -> Answer:
     """`rows` in the order in which they are shown. `stopped`: workers that reported a stop, which have no row."""
     ordered = wrong_first(findings)

@@ -38,7 +38,7 @@ from services.domain.incidents import (
     PageSent,
 )
 from services.domain.services import find_service
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, counted
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ async def answer_open(request: Request, world: World, incident_service: Incident
     return incident_outcome_answer(outcome)
 
 
-def parse_open(words: tuple[str, ...], system: System = RUNBOOK) -> tuple[IncidentSeverity, tuple[str, ...], str]:
+def parse_open(words: tuple[str, ...], system: System) -> tuple[IncidentSeverity, tuple[str, ...], str]:
     """Severity (SEV2 unless the first word reports it), the services that the next word names, and what is wrong."""
     severity, rest = IncidentSeverity.SEV2, words
     if rest and rest[0].lower() in tuple(IncidentSeverity):

@@ -16,7 +16,7 @@ from playbooks import verify
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.services import Service, is_sha, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 
 _PREFIX = re.compile(r"[0-9a-f]{4,40}\Z")
 _MOST_OFFERED = 5
@@ -76,7 +76,7 @@ async def handle(request: Request, world: World) -> Answer:
     return verify_answer(status, sentence, steps, moment=facts.as_of)
 
 
-def parse(words: Sequence[str], system: System = RUNBOOK) -> tuple[tuple[Service, ...], str | None]:
+def parse(words: Sequence[str], system: System) -> tuple[tuple[Service, ...], str | None]:
     """The services and the commit as it was typed; a first word that can be a commit means all services."""
     no_more(words, 2)
     if not words:

@@ -18,7 +18,7 @@ from playbooks.plan import Plan, encode_plan
 from playbooks.steps import Step
 from services.domain.runs import Person, Run
 from services.domain.services import Service, in_order
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 
 LATER = "the run is recorded automatically once the database is back; `scale` starts the workers again"
 
@@ -121,7 +121,7 @@ def primary(buttons: Sequence[Block]) -> list[Block]:
     return [*({**button, "style": "primary"} for button in buttons[:1]), *buttons[1:]]
 
 
-def manual_answer(plan: Plan, why: str, links: Mapping[Service, str], system: System = RUNBOOK) -> Answer:
+def manual_answer(plan: Plan, why: str, links: Mapping[Service, str], system: System) -> Answer:
     """Why nothing was done, and how to do it by hand in this system. `links`: the services' pages in Railway, as far as
     known."""
     first = f"🔴 *Nothing was done*: {escape(why, limit=LINE_LIMIT)}. *By hand:* {escape(plan.title, limit=LINE_LIMIT)}"

@@ -115,7 +115,7 @@ NEEDED_BY_SYSTEM: Mapping[str, Mapping[Endpoint, tuple[str, ...]]] = {
 }
 
 
-def check_endpoints(endpoints: Set[Endpoint] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
+def check_endpoints(endpoints: Set[Endpoint] | Unavailable, system: System) -> list[Finding]:
     """One finding an endpoint that is gone, `drift.endpoint.<path>`; one when all exist or that is unknown."""
     if isinstance(endpoints, Unavailable):
         title = "endpoints of the API unknown"
@@ -150,9 +150,7 @@ def _gone(endpoint: Endpoint, commands: Sequence[str], system: System) -> Findin
 INTAKE_STEP = NextStep("Look at the intake", "intake")
 
 
-def check_intake(
-    health: IntakeHealth | Unavailable, *, others_answer: bool = False, system: System = RUNBOOK
-) -> list[Finding]:
+def check_intake(health: IntakeHealth | Unavailable, *, others_answer: bool = False, system: System) -> list[Finding]:
     """One finding: `intake.health`. `others_answer` as in `api.Facts`."""
     if isinstance(health, Unavailable):
         return [judge_silence("intake", health, others_answer=others_answer, system=system)]

@@ -11,7 +11,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, ServiceSta
 from services.domain.errors import Unavailable
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import clock_time, lasting
 from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 
@@ -51,7 +51,7 @@ ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
 )
 
 
-def check(services: Mapping[Service, ServiceState] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
+def check(services: Mapping[Service, ServiceState] | Unavailable, system: System) -> list[Finding]:
     """One finding a service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer."""
     if isinstance(services, Unavailable):
         step = NextStep("Check the settings", "check-config")

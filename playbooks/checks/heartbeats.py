@@ -13,7 +13,7 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat
 from services.domain.services import Service, WorkerType
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import age, ago
 from services.domain.thresholds import StaleLimits
 
@@ -41,7 +41,7 @@ def check(facts: Facts) -> list[Finding]:
     return [_check_type(facts, service) for service in facts.system.workers]
 
 
-def limit_words(limits: StaleLimits, system: System = RUNBOOK) -> str:
+def limit_words(limits: StaleLimits, system: System) -> str:
     """ "5 min", or "5 min, ingest 2 min" where a worker type has a limit of its own."""
     own = [
         f"{service.short} {age(limits.of(kind))}"

@@ -11,13 +11,13 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import FailedJob, JobOutcomes, LockWait
 from services.domain.masking import template
-from services.domain.systems import RUNBOOK, System
+from services.domain.systems import System
 from services.domain.text import counted
 
 STEP = NextStep("Failed jobs", "failed-jobs 1h")
 
 
-def check(jobs: Sequence[FailedJob] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
+def check(jobs: Sequence[FailedJob] | Unavailable, system: System) -> list[Finding]:
     """`queue.errors`: one finding a symptom and template; errors that the table does not know are counted elsewhere."""
     if isinstance(jobs, Unavailable):
         return [Finding("queue.errors", Status.UNKNOWN, "errors of jobs unknown", jobs.why, next_step=STEP)]

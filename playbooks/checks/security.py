@@ -8,11 +8,11 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.database import Exposure, SessionRole
 from services.domain.errors import Unavailable
 from services.domain.services import Service
-from services.domain.systems import RUNBOOK, OperatedService, System
+from services.domain.systems import OperatedService, System
 from services.domain.text import counted
 
 
-def check_roles(sessions: Sequence[SessionRole] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
+def check_roles(sessions: Sequence[SessionRole] | Unavailable, system: System) -> list[Finding]:
     """One finding a service whose sessions are seen, `roles.<service>`. A pooler may hide them; then there is none."""
     if isinstance(sessions, Unavailable):
         return [Finding("roles", Status.UNKNOWN, "roles of the processes unknown", sessions.why)]
@@ -60,7 +60,7 @@ _KINDS: Mapping[str, tuple[Status, str, str]] = {
 _IN_PUBLIC = ("public_schema", "views")  # looked at where the system's tables are in schema public too
 
 
-def check(exposures: Sequence[Exposure] | Unavailable, system: System = RUNBOOK) -> list[Finding]:
+def check(exposures: Sequence[Exposure] | Unavailable, system: System) -> list[Finding]:
     """A finding a kind, `security.<kind>`; one `security.audit` when the catalog can't be read."""
     if isinstance(exposures, Unavailable):
         return [Finding("security.audit", Status.UNKNOWN, "security unknown", exposures.why, next_step=STEP)]

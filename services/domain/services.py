@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, ValuesView
+from collections.abc import Iterable, Iterator, ValuesView
+from contextlib import contextmanager
 from typing import ClassVar, Self
 
 
@@ -30,8 +31,8 @@ class Service(str):
     """A service by its full name, as runs, locks and audit rows store it. Two of one name are the same object.
 
     `short` is what people type, `worker_type` what its heartbeats report; both are declared once (`declare`). A name
-    that
-    is not declared, such as one stored by a former release, has its last word for a short name, and no worker type.
+    that is not declared, such as one stored by a former release, has its last word for a short name, and no worker
+    type.
     """
 
     __slots__ = ("is_api", "short", "worker_type")
@@ -74,6 +75,18 @@ class Service(str):
 
 
 _DECLARED: dict[str, Service] = {}
+
+
+@contextmanager
+def declared_for_a_while() -> Iterator[None]:
+    """What is declared within it is forgotten at its end, also after an error."""
+    known = dict(_DECLARED)
+    try:
+        yield
+    finally:
+        _DECLARED.clear()
+        _DECLARED.update(known)
+
 
 Service.API = Service.declare("dragonfly-api", "api")
 Service.INGEST = Service.declare("dragonfly-worker-ingest", "ingest", WorkerType.INGEST)

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 from services.sandbox import environment
 from services.sandbox.database import LocalDatabase
 from services.sandbox.environment import Addresses, BotProcess, BotReplicas, Timing, write_terminal
@@ -211,7 +212,7 @@ class Sandbox:
                 )
 
     async def _send_demo_file(self) -> None:
-        api = DragonflyApi(self.railway.edge_url, Secret(environment.API_KEY))
+        api = DragonflyApi(self.railway.edge_url, Secret(environment.API_KEY), system=RUNBOOK.name)
         try:
             await api.upload_csv(DEMO_CSV.name, DEMO_CSV.read_bytes())
         except SourceError as exc:

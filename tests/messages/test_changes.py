@@ -258,7 +258,7 @@ def test_answers_when_something_fails(golden: Compare) -> None:
             ),
             "inside the bot": answer_text(error_answer(KeyError("x"), reference="a1b2")),
             "dialog": answer_text(error_answer(no_dialog(silent, "incident open <what is wrong>"))),
-            "by hand": answer_text(manual_answer(PLAN, "the database does not answer", {})),
+            "by hand": answer_text(manual_answer(PLAN, "the database does not answer", {}, RUNBOOK)),
         },
     )
 

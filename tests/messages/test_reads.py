@@ -91,8 +91,8 @@ def jobs_texts() -> dict[str, Answer]:
     failed = group([FailedJob("8d1bfe22", "simplicity_ingest", 5, 'ValueError: no county "Kings"', NOW)] * 3)
     done = throughput.summarise(test_throughput.minutes(2, failed=1), timedelta(minutes=10))
     return texts | {
-        "failed-jobs": failed_jobs_answer(failed, total=3, window=HOUR, reveal_until=1),
-        "failed-jobs, none": failed_jobs_answer([], total=0, window=HOUR),
+        "failed-jobs": failed_jobs_answer(failed, total=3, window=HOUR, reveal_until=1, system=RUNBOOK),
+        "failed-jobs, none": failed_jobs_answer([], total=0, window=HOUR, system=RUNBOOK),
         "failed-jobs, unknown": failed_jobs_unknown(AWAY, HOUR),
         "throughput": throughput_answer(throughput.check(done), done, timedelta(minutes=10)),
         "throughput, unknown": throughput_answer(throughput.check(AWAY), None, timedelta(minutes=10)),
@@ -111,7 +111,7 @@ def service_texts() -> dict[str, Answer]:
         "heartbeats": beats.answer(beats.BUSY, ingest=2),
         "heartbeats, none": beats.answer(ingest=0),
         "heartbeats, unknown": unavailable_answer("heartbeats", AWAY, private=False),
-        "deployments": deployments_answer(API, deployments.check(states), listed, states[API], now=NOW),
+        "deployments": deployments_answer(API, deployments.check(states, RUNBOOK), listed, states[API], now=NOW),
         "sha": sha_answer([shas.FINE, shas.WRONG], shas.SAME, moment=NOW),
         "verify": verification(arrived),
         "verify, not arrived": verification(other),
@@ -151,8 +151,8 @@ def database_texts() -> dict[str, Answer]:
     return {
         "migrations": migrations_answer(migrations.check(applied), applied, migrations.newest(applied)),
         "migrations, off": migrations_answer(migrations.check(off), off, migrations.newest(off)),
-        "security-audit": findings_answer("security audit", security.check(open_), private=True),
-        "security-audit, unknown": findings_answer("security audit", security.check(AWAY), private=True),
+        "security-audit": findings_answer("security audit", security.check(open_, RUNBOOK), private=True),
+        "security-audit, unknown": findings_answer("security audit", security.check(AWAY, RUNBOOK), private=True),
         "preflight": findings_answer("preflight", preflight.check(boxes), private=True),
         "intake": intake_answer(
             intake.check(intake.Facts(health, [bad, fine], events, NOW, system=RUNBOOK)), [bad, fine], events, now=NOW
@@ -160,7 +160,7 @@ def database_texts() -> dict[str, Answer]:
         "intake, unknown": intake_answer(
             intake.check(intake.Facts(AWAY, AWAY, AWAY, NOW, system=RUNBOOK)), None, None, now=NOW
         ),
-        "intake, one batch": batch_answer(bad, intake.check_batch(bad, faults, now=NOW), faults),
+        "intake, one batch": batch_answer(bad, intake.check_batch(bad, faults, now=NOW, system=RUNBOOK), faults),
     }
 
 

@@ -49,9 +49,9 @@ class DragonflyApi:
         base_url: str,
         api_key: Secret | None,
         *,
+        system: str,
         timeout_s: float = 5.0,
         transport: httpx.AsyncBaseTransport | None = None,
-        system: str = RUNBOOK.name,
     ) -> None:
         self._http = ApiHttp(base_url, api_key, timeout_s=timeout_s, transport=transport)
         self.system = system

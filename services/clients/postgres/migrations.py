@@ -303,12 +303,12 @@ async def install(dsn: Secret, *, environment: str, directory: Path = MIGRATIONS
         await _check(conn, environment)
     outcome = await migrate(dsn, directory=directory)
     async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=INSTALLATION_TIMEOUT_S) as conn:
-        await name_environment(conn, environment=environment)
+        await name_environment(conn, environment=environment, system=RUNBOOK.name)
         await _check(conn, environment)  # another process may have been first
     return outcome
 
 
-async def name_environment(conn: Connection, *, environment: str, system: str = RUNBOOK.name) -> None:
+async def name_environment(conn: Connection, *, environment: str, system: str) -> None:
     """Say once which environment this database is, and which system it holds. A name that is there stays."""
     await conn.execute(SQL["name_environment"], {"environment": environment, "system": system})
 

@@ -169,7 +169,9 @@ async def make_world(outside: Outside) -> AsyncIterator[MakeWorld]:
                 environment_id="e",
                 transport=httpx.MockTransport(outside.answer_railway),
             ),
-            api=DragonflyApi("http://api.test", None, transport=httpx.MockTransport(outside.answer_api)),
+            api=DragonflyApi(
+                "http://api.test", None, transport=httpx.MockTransport(outside.answer_api), system=RUNBOOK.name
+            ),
             git_sha=SHA,
         )
         worlds.append(world)

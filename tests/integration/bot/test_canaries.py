@@ -36,6 +36,7 @@ from services.domain import secrets
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret, without_own_secrets
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.canaries import LINES, PLANT, PLANTED_ROWS, SHA, HostileOutside, Lines, leaks, person, values_to_plant
 from tests.canaries import log as log
 from tests.conftest import DatabaseUrls
@@ -79,7 +80,12 @@ async def world(outside: HostileOutside, database_urls: DatabaseUrls) -> AsyncIt
             environment_id="e",
             transport=httpx.MockTransport(outside.answer_railway),
         ),
-        api=DragonflyApi("http://api.test", Secret("CANARYKEY"), transport=httpx.MockTransport(outside.answer_api)),
+        api=DragonflyApi(
+            "http://api.test",
+            Secret("CANARYKEY"),
+            transport=httpx.MockTransport(outside.answer_api),
+            system=RUNBOOK.name,
+        ),
         git_sha=SHA,
     )
     yield world
@@ -164,7 +170,9 @@ async def test_nor_when_addresses_that_hold_it_do_not_resolve(world: World, log:
             project_id="p",
             environment_id="e",
         ),
-        api=DragonflyApi("http://CANARYUSER:CANARYDNS@api.quillfeather.invalid", Secret("CANARYKEY")),
+        api=DragonflyApi(
+            "http://CANARYUSER:CANARYDNS@api.quillfeather.invalid", Secret("CANARYKEY"), system=RUNBOOK.name
+        ),
         git_sha=SHA,
     )
     try:

@@ -44,7 +44,7 @@ async def world(civil: Civil, line: Line) -> AsyncIterator[World]:
         Secret(line.dsn), application_name="dragonfly-bot", timeout_s=60.0, recognize=read_system
     )
     transport = httpx.ASGITransport(CivilApi(civil.vintage).app())
-    api = DragonflyApi("http://api.test", Secret(KEY), timeout_s=30.0, transport=transport)
+    api = DragonflyApi("http://api.test", Secret(KEY), timeout_s=30.0, transport=transport, system=CIVIL.name)
     made = World(settings, database=database, railway=CivilRailway(civil.vintage).client(), api=api)
     yield made
     await made.close()

@@ -24,6 +24,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.systems import read_system
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
+from services.domain.systems import CIVIL
 from tests.integration.civil.api_stub import KEY, CivilApi
 from tests.integration.civil.conftest import Civil
 from tests.integration.civil.railway_stub import JOB, CivilRailway
@@ -110,7 +111,7 @@ def world_of(civil: Civil, role: str, api: CivilApi, railway: CivilRailway) -> W
             Secret(civil.dsn(role)), application_name="dragonfly-bot", timeout_s=60.0, recognize=read_system
         ),
         railway=railway.client(),
-        api=DragonflyApi("http://api.test", Secret(KEY), timeout_s=30.0, transport=transport),
+        api=DragonflyApi("http://api.test", Secret(KEY), timeout_s=30.0, transport=transport, system=CIVIL.name),
     )
 
 

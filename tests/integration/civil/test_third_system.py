@@ -24,7 +24,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain import systems
 from services.domain.health import ApiHealth
 from services.domain.secrets import Secret
-from services.domain.systems import System
+from services.domain.systems import RUNBOOK, System
 from tests.integration.civil.conftest import Civil
 from tests.messages.render import answer_text
 from tests.owl import declared_owl
@@ -76,7 +76,7 @@ async def world(owl: System, civil: Civil, as_owner: Connection) -> AsyncIterato
     )
     settings = Settings.from_environment({"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev"})
     nest = httpx.MockTransport(lambda request: httpx.Response(200, json={"commit": f"c0ffee{request.url.path[1:2]}0"}))
-    api = client.DragonflyApi("http://owl.test", None, timeout_s=30.0, transport=nest)
+    api = client.DragonflyApi("http://owl.test", None, timeout_s=30.0, transport=nest, system=RUNBOOK.name)
     made = World(replace(settings, source_timeout_s=30.0), database=database, api=api)
     yield made
     await made.close()

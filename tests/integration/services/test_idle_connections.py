@@ -11,6 +11,7 @@ import pytest
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.railway.transport import TokenKind, Transport
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 
 NOW = "2025-12-20T10:30:00Z"
 HEALTH = {"status": "ok", "environment": "prod", "git_sha": "a1", "db_connected": True, "timestamp": NOW}
@@ -43,7 +44,7 @@ async def test_a_question_to_railway_is_asked_again(address: str) -> None:
 
 
 async def test_the_api_is_never_asked_over_an_idle_connection(address: str) -> None:
-    async with DragonflyApi(address, None, timeout_s=30.0) as api:
+    async with DragonflyApi(address, None, timeout_s=30.0, system=RUNBOOK.name) as api:
         answers = [await api.read_health() for _ in range(3)]
 
     assert all(answer.is_ok for answer in answers)

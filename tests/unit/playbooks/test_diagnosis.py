@@ -544,7 +544,7 @@ def test_gates_that_a_cause_keeps_shut_are_known() -> None:
 
 
 def test_nothing_wrong_has_no_cause() -> None:
-    assert diagnose(health.check(HEALTHY), NOW).diagnoses == ()
+    assert diagnose(health.check(HEALTHY), NOW, system=RUNBOOK).diagnoses == ()
 
 
 def test_each_kind_of_cause_explains_something() -> None:

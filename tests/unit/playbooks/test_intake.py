@@ -85,13 +85,13 @@ def test_a_batch_of_which_no_row_passed_is_wrong_and_leads_to_the_reasons() -> N
     ],
 )
 def test_reports_what_became_of_one_batch(looked_at: Batch, status: Status, title: str) -> None:
-    [finding] = intake.check_batch(looked_at, [RowFault("County: empty", 1)], now=NOW)
+    [finding] = intake.check_batch(looked_at, [RowFault("County: empty", 1)], now=NOW, system=RUNBOOK)
 
     assert (finding.status, finding.title) == (status, title)
 
 
 def test_reasons_that_cannot_be_read_are_unknown() -> None:
-    assert intake.check_batch(batch(failed=1), AWAY, now=NOW)[-1].status is Status.UNKNOWN
+    assert intake.check_batch(batch(failed=1), AWAY, now=NOW, system=RUNBOOK)[-1].status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("status", ["pending", "processing"])
@@ -110,4 +110,4 @@ def test_a_long_upload_of_a_worker_goes_on() -> None:
     an_hour_later = NOW + timedelta(hours=1)
 
     assert intake.check(facts(FINE, [batch("processing")], now=an_hour_later))[-1].status is Status.OK
-    assert intake.check_batch(batch("processing"), [], now=an_hour_later)[0].status is Status.OK
+    assert intake.check_batch(batch("processing"), [], now=an_hour_later, system=RUNBOOK)[0].status is Status.OK

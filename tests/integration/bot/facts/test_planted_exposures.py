@@ -14,6 +14,7 @@ from playbooks import prod_gate
 from playbooks.checks import security
 from playbooks.model import Finding, Status
 from services.clients.postgres.operated import list_exposures
+from services.domain.systems import RUNBOOK
 from tests.conftest import DatabaseUrls
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def audit(world: World) -> dict[str, Finding]:
-    return {finding.check: finding for finding in security.check(await world.read(list_exposures))}
+    return {finding.check: finding for finding in security.check(await world.read(list_exposures), RUNBOOK)}
 
 
 async def gates(world: World, *, strict: bool = False) -> dict[str, Finding]:
@@ -100,7 +101,7 @@ async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql
     async with await psycopg.AsyncConnection.connect(database_urls.superuser) as conn:
         await conn.execute(sql)
         await conn.execute("SET LOCAL ROLE dragonfly_bot")
-        found = security.check(await list_exposures(conn))
+        found = security.check(await list_exposures(conn), RUNBOOK)
         await conn.rollback()
 
     finding = next(finding for finding in found if finding.check == "security.roles")

@@ -14,6 +14,7 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import writes
 from services.clients.postgres.pool import Connection
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 from tests.conftest import DatabaseUrls
 from tests.integration.services.api.conftest import OpenApi
 
@@ -60,7 +61,7 @@ async def test_intake_health_notices_that_its_tables_cannot_be_read(
 
 async def test_the_client_understands_the_api(open_api: OpenApi, database_urls: DatabaseUrls) -> None:
     async with open_api(database_urls.app) as http:
-        api = DragonflyApi("http://api.test", Secret("df_new"), transport=http._transport)
+        api = DragonflyApi("http://api.test", Secret("df_new"), transport=http._transport, system=RUNBOOK.name)
 
         health, intake = await api.read_health(), await api.read_intake_health()
         batch_id = await api.upload_csv(
@@ -116,7 +117,7 @@ async def test_health_is_503_while_the_database_takes_no_writes_and_recovers(
     await as_owner.execute(REFUSE)
     async with open_api(database_urls.app) as http:
         health, intake = [await http.get(path) for path in ("/api/health", "/api/v1/intake/health")]
-        read = await DragonflyApi("http://api.test", None, transport=http._transport).read_health()
+        read = await DragonflyApi("http://api.test", None, transport=http._transport, system=RUNBOOK.name).read_health()
         await as_owner.execute("DROP TRIGGER refuse ON intake.write_probe")
         after = await http.get("/api/health")
 

@@ -14,6 +14,7 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventually, Spawn
@@ -41,7 +42,9 @@ async def test_a_file_becomes_judgments_and_next_steps(
     ingest = await spawn("services.ingest_worker", **common)
     enforcement = await spawn("services.enforcement_worker", **common)
 
-    async with DragonflyApi(f"http://127.0.0.1:{port}", Secret("df_1"), timeout_s=PATIENCE_S) as api:
+    async with DragonflyApi(
+        f"http://127.0.0.1:{port}", Secret("df_1"), timeout_s=PATIENCE_S, system=RUNBOOK.name
+    ) as api:
 
         async def is_healthy() -> bool:
             try:

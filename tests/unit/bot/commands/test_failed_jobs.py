@@ -9,6 +9,7 @@ import pytest
 from bot.commands.failed_jobs import failed_jobs_answer
 from playbooks.failed_jobs import group
 from services.domain.jobs import FailedJob
+from services.domain.systems import RUNBOOK
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -21,7 +22,7 @@ def failed(error: str, job_type: str = "simplicity_ingest") -> FailedJob:
 def test_a_group_is_requeued_with_a_button() -> None:
     groups = group([failed('ValueError: no county "Kings"'), failed('ValueError: no county "Queens"')])
 
-    answer = failed_jobs_answer(groups, total=2, window=HOUR)
+    answer = failed_jobs_answer(groups, total=2, window=HOUR, system=RUNBOOK)
 
     assert answer.blocks[1]["accessory"]["value"] == f"requeue {groups[0].key}"
     assert isinstance(answer.data, dict)
@@ -31,7 +32,9 @@ def test_a_group_is_requeued_with_a_button() -> None:
 def test_the_button_for_whole_errors_is_named_only_where_there_is_one() -> None:
     errors = ("JudgeBoom: simulated failure", 'ValueError: no county "Kings"')
 
-    answers = [str(failed_jobs_answer(group([failed(one)]), total=1, window=HOUR).blocks) for one in errors]
+    answers = [
+        str(failed_jobs_answer(group([failed(one)]), total=1, window=HOUR, system=RUNBOOK).blocks) for one in errors
+    ]
 
     assert ["stands for data" in one for one in answers] == [False, True]
     assert ["Show the whole line" in one for one in answers] == [False, True]
@@ -40,7 +43,7 @@ def test_the_button_for_whole_errors_is_named_only_where_there_is_one() -> None:
 def test_an_unmasked_group_has_no_name_to_requeue_it_by() -> None:
     groups = group([failed('ValueError: no county "Kings"')], shape=str)
 
-    answer = failed_jobs_answer(groups, total=1, window=HOUR, is_raw=True)
+    answer = failed_jobs_answer(groups, total=1, window=HOUR, is_raw=True, system=RUNBOOK)
 
     assert "accessory" not in answer.blocks[1]
     assert isinstance(answer.data, dict)
@@ -60,7 +63,7 @@ def test_an_unmasked_group_has_no_name_to_requeue_it_by() -> None:
 def test_leads_to_the_logs_of_the_workers_whose_jobs_failed(job_types: list[str], logs: list[str]) -> None:
     groups = group([failed("boom", job_type) for job_type in job_types])
 
-    answer = failed_jobs_answer(groups, total=len(groups), window=HOUR)
+    answer = failed_jobs_answer(groups, total=len(groups), window=HOUR, system=RUNBOOK)
 
     explain = ["ask why do jobs fail?"] if groups else []
     assert [button["value"] for button in answer.blocks[-1]["elements"]] == [*explain, "queue", *logs]

@@ -40,7 +40,7 @@ def answer(*beats: Heartbeat, ingest: int = 1) -> Answer:
 
 def _answer(facts: Facts) -> Answer:
     found, rows = heartbeats.check(facts), heartbeats.list_workers(facts)
-    return heartbeats_answer(found, rows, moment=NOW, stale_after=StaleLimits(LIMIT), stopped=2)
+    return heartbeats_answer(found, rows, moment=NOW, stale_after=StaleLimits(LIMIT), stopped=2, system=RUNBOOK)
 
 
 def cells(answer: Answer) -> list[list[str]]:

@@ -12,6 +12,7 @@ from bot.commands.registry import REGISTRY, find
 from services.domain.errors import UsageError
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 from tests.unit.bot.incidents.builders import incident
 
 HERE = incident()
@@ -29,13 +30,13 @@ HERE = incident()
 def test_opening_takes_severity_and_service_from_the_words(
     line: str, severity: IncidentSeverity, services: tuple[Service, ...], title: str
 ) -> None:
-    assert parse_open(tuple(line.split())) == (severity, tuple(services), title)
+    assert parse_open(tuple(line.split()), RUNBOOK) == (severity, tuple(services), title)
 
 
 @pytest.mark.parametrize("words", [(), ("sev1",)])
 def test_opening_needs_words(words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="What is wrong"):
-        parse_open(words)
+        parse_open(words, RUNBOOK)
 
 
 @pytest.mark.parametrize(("called", "why"), [("cause", "the cause is missing"), ("title", "the title is missing")])

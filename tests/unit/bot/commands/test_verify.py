@@ -55,5 +55,5 @@ async def test_what_can_be_no_commit_is_refused() -> None:
 
 
 def test_a_first_word_that_can_be_a_commit_means_all_services() -> None:
-    assert parse(("c45e",)) == (tuple(RUNBOOK.services), "c45e")
-    assert parse(("ingest", "c45e")) == ((Service.INGEST,), "c45e")
+    assert parse(("c45e",), RUNBOOK) == (tuple(RUNBOOK.services), "c45e")
+    assert parse(("ingest", "c45e"), RUNBOOK) == ((Service.INGEST,), "c45e")

@@ -74,7 +74,7 @@ def test_an_error_of_the_server_is_an_answer(http_status: int, status: Status) -
     reason = Unavailable("API", f"HTTP {http_status}", http_status)
 
     assert check_one(reason).status is status
-    assert [finding.status for finding in api.check_intake(reason)] == [status]
+    assert [finding.status for finding in api.check_intake(reason, system=RUNBOOK)] == [status]
 
 
 def test_without_an_environment_of_our_own_nothing_can_be_compared() -> None:
@@ -91,4 +91,4 @@ def test_without_an_environment_of_our_own_nothing_can_be_compared() -> None:
     ],
 )
 def test_the_intake_is_judged_likewise(answer: IntakeHealth | Unavailable, status: Status) -> None:
-    assert [finding.status for finding in api.check_intake(answer)] == [status]
+    assert [finding.status for finding in api.check_intake(answer, system=RUNBOOK)] == [status]

@@ -23,7 +23,7 @@ def test_the_api_has_what_is_needed() -> None:
     paths = build_app(settings).openapi()["paths"]
     there = {Endpoint(method.upper(), path) for path, methods in paths.items() for method in methods}
 
-    assert [finding.status for finding in check_endpoints(there)] == [Status.OK]
+    assert [finding.status for finding in check_endpoints(there, RUNBOOK)] == [Status.OK]
 
 
 def test_commands_that_are_named_exist() -> None:
@@ -31,7 +31,7 @@ def test_commands_that_are_named_exist() -> None:
 
 
 def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
-    [finding] = check_endpoints(NEEDED.keys() - {Endpoint("GET", "/api/v1/intake/health")})
+    [finding] = check_endpoints(NEEDED.keys() - {Endpoint("GET", "/api/v1/intake/health")}, RUNBOOK)
 
     assert finding.status is Status.FAIL
     assert finding.title == "the API has no GET /api/v1/intake/health"
@@ -39,7 +39,7 @@ def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
 
 
 def test_what_the_api_does_not_report_is_unknown() -> None:
-    assert [finding.status for finding in check_endpoints(Unavailable("API", "HTTP 404"))] == [Status.UNKNOWN]
+    assert [finding.status for finding in check_endpoints(Unavailable("API", "HTTP 404"), RUNBOOK)] == [Status.UNKNOWN]
 
 
 @pytest.mark.parametrize("system", [CIVIL, RUNBOOK])

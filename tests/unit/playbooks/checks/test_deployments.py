@@ -41,7 +41,7 @@ def state(
 
 
 def ingest(services: Mapping[Service, ServiceState]) -> Finding:
-    return next(finding for finding in check(services) if finding.service is Service.INGEST)
+    return next(finding for finding in check(services, RUNBOOK) if finding.service is Service.INGEST)
 
 
 def test_a_serving_deployment_is_fine() -> None:
@@ -140,7 +140,7 @@ def test_a_sleeping_api_wakes_up_and_a_sleeping_worker_does_not(service: Service
     asleep = deployment(status=DeploymentStatus.SLEEPING, instances=())
     services = {service: ServiceState(service, "s", (asleep,), asleep, replicas_configured=1)}
 
-    finding = next(one for one in check(services) if one.service is service)
+    finding = next(one for one in check(services, RUNBOOK) if one.service is service)
 
     assert (finding.status, finding.title) == (status, f"{service.short} is asleep")
 
@@ -169,17 +169,19 @@ def test_a_failed_deployment_does_not_take_the_stop_away() -> None:
 def test_a_stopped_api_is_wrong() -> None:
     stopped = deployment(stopped=True)
 
-    finding = check({Service.API: ServiceState(Service.API, "s1", (stopped,), stopped, replicas_configured=1)})[0]
+    finding = check(
+        {Service.API: ServiceState(Service.API, "s1", (stopped,), stopped, replicas_configured=1)}, RUNBOOK
+    )[0]
 
     assert (finding.status, finding.title) == (Status.FAIL, "api is stopped")
 
 
 def test_a_service_that_railway_does_not_have_is_wrong() -> None:
-    assert [finding.status for finding in check({})] == [Status.FAIL] * 3
+    assert [finding.status for finding in check({}, RUNBOOK)] == [Status.FAIL] * 3
 
 
 def test_a_silent_railway_is_unknown_once() -> None:
-    [finding] = check(Unavailable("Railway", "HTTP 429"))
+    [finding] = check(Unavailable("Railway", "HTTP 429"), RUNBOOK)
 
     assert (finding.status, finding.detail) == (Status.UNKNOWN, "HTTP 429")
 
@@ -187,7 +189,7 @@ def test_a_silent_railway_is_unknown_once() -> None:
 def test_a_service_of_which_railway_does_not_report_is_unknown_and_the_others_are_not() -> None:
     services = {**state(deployment()), Service.API: ServiceState(Service.API, "s", unknown="it answered with an error")}
 
-    api, ingest_, _ = check(services)
+    api, ingest_, _ = check(services, RUNBOOK)
 
     assert (api.status, api.title, api.detail) == (
         Status.UNKNOWN,
@@ -201,11 +203,11 @@ def test_service_that_the_bot_does_not_operate_is_named() -> None:
     ours = {service: ServiceState(service, "s", unknown="not told") for service in RUNBOOK.services}
     others = {Service(name): ServiceState(Service(name), "s9") for name in ("redis", "dragonfly-worker-simplicity")}
 
-    [finding] = [one for one in check({**ours, **others}) if one.check == "deployment.others"]
+    [finding] = [one for one in check({**ours, **others}, RUNBOOK) if one.check == "deployment.others"]
 
     assert finding.status is Status.OK
     assert finding.title == "not operated by this bot: dragonfly-worker-simplicity, redis"
-    assert not [one for one in check(ours) if one.check == "deployment.others"]
+    assert not [one for one in check(ours, RUNBOOK) if one.check == "deployment.others"]
 
 
 def test_fourth_service_is_checked_where_the_system_has_it() -> None:

@@ -95,8 +95,8 @@ def test_the_next_deadline_is_that_of_the_shorter_limit() -> None:
 
 
 def test_limits_are_read_as_words() -> None:
-    assert limit_words(STALE_AFTER) == "5 min"
-    assert limit_words(SHORT_INGEST) == "5 min, ingest 2 min"
+    assert limit_words(STALE_AFTER, RUNBOOK) == "5 min"
+    assert limit_words(SHORT_INGEST, RUNBOOK) == "5 min, ingest 2 min"
 
 
 def test_a_stopped_worker_is_not_counted_even_if_it_just_beat() -> None:

@@ -9,6 +9,7 @@ from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.jobs import FailedJob
 from services.domain.services import Service
+from services.domain.systems import RUNBOOK
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ def failed(error: str | None, job_type: str = "simplicity_ingest") -> FailedJob:
 def test_errors_of_one_kind_are_one_finding() -> None:
     jobs = [failed(f'permission denied for table judgments "Jane Roe {n}"') for n in range(3)]
 
-    [finding] = check(jobs)
+    [finding] = check(jobs, RUNBOOK)
 
     assert finding.status is Status.FAIL
     assert finding.service is Service.INGEST
@@ -30,14 +31,14 @@ def test_errors_of_one_kind_are_one_finding() -> None:
 
 
 def test_a_failed_transaction_is_reported() -> None:
-    [finding] = check([failed("InFailedSqlTransaction at handler.py:12")])
+    [finding] = check([failed("InFailedSqlTransaction at handler.py:12")], RUNBOOK)
 
     assert finding.evidence["symptom"] == "InFailedSqlTransaction"
 
 
 def test_errors_that_the_table_does_not_know_are_left_to_the_count() -> None:
-    assert check([failed("the payload names no batch_id"), failed(None), failed("boom", "other")]) == []
+    assert check([failed("the payload names no batch_id"), failed(None), failed("boom", "other")], RUNBOOK) == []
 
 
 def test_what_cannot_be_read_is_unknown() -> None:
-    assert [finding.status for finding in check(Unavailable("database", "away"))] == [Status.UNKNOWN]
+    assert [finding.status for finding in check(Unavailable("database", "away"), RUNBOOK)] == [Status.UNKNOWN]

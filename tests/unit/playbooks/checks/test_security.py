@@ -6,17 +6,18 @@ from playbooks.checks.security import check
 from playbooks.model import Status
 from services.domain.database import Exposure
 from services.domain.errors import Unavailable
+from services.domain.systems import RUNBOOK
 
 
 def test_nothing_open_is_fine_in_every_respect() -> None:
-    found = check([])
+    found = check([], RUNBOOK)
 
     assert {finding.status for finding in found} == {Status.OK}
     assert len(found) == 10
 
 
 def test_many_exposures_are_counted_and_the_first_are_named() -> None:
-    found = check([Exposure("grants", f"ops.t{n}", "anon", "SELECT") for n in range(7)])[0]
+    found = check([Exposure("grants", f"ops.t{n}", "anon", "SELECT") for n in range(7)], RUNBOOK)[0]
 
     assert (found.status, found.title) == (Status.FAIL, "7 exposures: grants")
     assert found.detail.startswith("ops.t0: anon SELECT; ")
@@ -25,4 +26,4 @@ def test_many_exposures_are_counted_and_the_first_are_named() -> None:
 
 
 def test_no_one_could_look_is_unknown() -> None:
-    assert [f.status for f in check(Unavailable("database", "away"))] == [Status.UNKNOWN]
+    assert [f.status for f in check(Unavailable("database", "away"), RUNBOOK)] == [Status.UNKNOWN]

@@ -6,26 +6,29 @@ from playbooks.checks.security import check_roles
 from playbooks.model import Status
 from services.domain.database import SessionRole
 from services.domain.errors import Unavailable
+from services.domain.systems import RUNBOOK
 
 
 def test_the_meant_role_is_fine() -> None:
     [finding] = check_roles(
-        [SessionRole(process, "dragonfly_app") for process in ("dragonfly-api", "dragonfly-api-probe")]
+        [SessionRole(process, "dragonfly_app") for process in ("dragonfly-api", "dragonfly-api-probe")], RUNBOOK
     )
 
     assert (finding.check, finding.status) == ("roles.api", Status.OK)
 
 
 def test_another_role_is_named() -> None:
-    [finding] = check_roles([SessionRole("dragonfly-worker-ingest", role) for role in ("dragonfly_app", "postgres")])
+    [finding] = check_roles(
+        [SessionRole("dragonfly-worker-ingest", role) for role in ("dragonfly_app", "postgres")], RUNBOOK
+    )
 
     assert finding.status is Status.WARN
     assert finding.title == "ingest connects as postgres, not as dragonfly_app"
 
 
 def test_what_a_pooler_hides_is_not_judged() -> None:
-    assert check_roles([]) == []
+    assert check_roles([], RUNBOOK) == []
 
 
 def test_what_cannot_be_read_is_unknown() -> None:
-    assert [finding.status for finding in check_roles(Unavailable("database", "away"))] == [Status.UNKNOWN]
+    assert [finding.status for finding in check_roles(Unavailable("database", "away"), RUNBOOK)] == [Status.UNKNOWN]

@@ -11,6 +11,7 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.dragonfly_api.http import MAX_ANSWER_BYTES
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.domain.systems import RUNBOOK
 
 HEALTH = {
     "status": "ok",
@@ -25,7 +26,9 @@ def api_that(
     answer: Callable[[httpx.Request], httpx.Response], *, key: str | None = "k", timeout_s: float = 5
 ) -> DragonflyApi:
     secret = Secret(key) if key else None
-    return DragonflyApi("http://api.test/", secret, timeout_s=timeout_s, transport=httpx.MockTransport(answer))
+    return DragonflyApi(
+        "http://api.test/", secret, timeout_s=timeout_s, transport=httpx.MockTransport(answer), system=RUNBOOK.name
+    )
 
 
 async def test_reads_the_health_that_the_runbook_shows() -> None:

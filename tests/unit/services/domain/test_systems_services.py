@@ -6,10 +6,11 @@ import copy
 import json
 import pickle
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
-from services.domain.services import Service, WorkerType
+from services.domain.services import DECLARED, Service, WorkerType, declared_for_a_while
 from services.domain.systems import CIVIL, RUNBOOK, SYSTEMS, GoldenPathKind, System, find_system
 
 systems = pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
@@ -77,3 +78,14 @@ def test_service_is_declared_in_one_way_only() -> None:
     assert Service.declare("dragonfly-worker-ingest", "ingest", WorkerType.INGEST) is Service.INGEST
     with pytest.raises(ValueError, match="another short name"):
         Service.declare("dragonfly-worker-ingest", "import", WorkerType.INGEST)
+
+
+def test_names_declared_for_a_while_are_forgotten_after_an_error_too() -> None:
+    before = list(DECLARED)
+
+    with suppress(ZeroDivisionError), declared_for_a_while():
+        assert Service.declare("owl-nest", "nest").is_api
+        raise ZeroDivisionError
+
+    assert list(DECLARED) == before
+    assert not Service("owl-nest").is_api
