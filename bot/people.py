@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.views.text import mention
 from services.domain.errors import Unavailable
@@ -84,6 +85,16 @@ class People:
         if isinstance(known, Account) and known.age > MAX_AGE:
             return Unavailable("Slack", f"last read {age(known.age)} ago, and an hour is the limit")
         return known
+
+    def zone(self, user_id: str) -> ZoneInfo | None:
+        """The time zone that the user set in Slack, however old the answer; None while it is not known."""
+        known = self.accounts.get(user_id)
+        if not isinstance(known, Account) or not known.profile.time_zone:
+            return None
+        try:
+            return ZoneInfo(known.profile.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return None
 
     def outsider(self, person: Person) -> str | None:
         """Why this person gets no answer at all: not of our workspace, or unknown. A clause about "you"."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 from bot.types import Request, Surface
 from bot.views.text import code
+from services.domain import windows
 from services.domain.errors import UsageError
 from services.domain.masking import mask_message
+from services.domain.moments import MomentError
 from services.domain.services import DECLARED, GROUPS, Service, find_service, is_sha
 from services.domain.systems import System
 from services.domain.text import age, read_span
+from services.domain.windows import Written
 
 MAX_DIGITS = 15  # far below what the database's bigint takes
 USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # as Slack writes a person in a command, or an id
@@ -100,6 +104,17 @@ def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta,
     if not timedelta(seconds=1) <= window <= largest:
         raise wrong_word(written, "is out of range", f"Use 1 s to {age(largest)}.")
     return window, words[length:]
+
+
+def take_when(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[Written, Sequence[str]]:
+    """When something is to hold, as the words begin, by the clock of the person who typed them, and the words after.
+
+    Raises UsageError for what was meant as a time and is none.
+    """
+    try:
+        return windows.take_window(words, now, zone)
+    except MomentError as error:
+        raise wrong_word(error.word, error.why, error.what_next) from None
 
 
 def parse_sha(word: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from bot.approvals.access import Allowed, Refused, judge
 from bot.approvals.decisions import Decided
@@ -15,6 +16,7 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.incidents.assignments import Assignment, assignments_of
 from bot.incidents.service import Done, Joined, Outcome
+from bot.reports import zone_of
 from bot.types import Actor, Answer, Request
 from bot.views.incidents import done_answer, incident_line, joined_answer
 from bot.views.runs import decided_answer, refused_answer
@@ -24,6 +26,7 @@ from services.clients.postgres.incidents import list_alerts_of_open_incidents, l
 from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert
+from services.domain.oncall import Schedule
 from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
 from services.domain.services import Service
 
@@ -140,6 +143,15 @@ def need_actor(request: Request) -> Actor:
             what_next="Type the same line in Slack, behind `/dragonfly`.",
         )
     return request.actor
+
+
+async def requester_zone(request: Request, world: World, approval_service: ApprovalService | None) -> ZoneInfo:
+    """By whose clock typed times are meant: the requester's in Slack, else the on-call file's, else UTC."""
+    if request.actor is not None and approval_service is not None:
+        found = (await approval_service.people(request.actor.user_id)).zone(request.actor.user_id)
+        if found is not None:
+            return found
+    return zone_of(world.schedule if isinstance(world.schedule, Schedule) else None)
 
 
 async def need_right(

@@ -439,6 +439,7 @@ class SlackClient:
             is_deactivated=bool(user.get("deleted")),
             is_guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
             is_stranger=bool(user.get("is_stranger")),
+            time_zone=str(user.get("tz") or ""),
         )
 
     async def is_shared_outside(self, channel_id: str) -> bool:

@@ -266,7 +266,8 @@ def _width(token: str) -> int:
 class Profile:
     """A user as Slack's `users.info` describes them. `team_id`: empty where Slack did not report it.
 
-    is_guest: a single- or multi-channel guest. is_stranger: a person from another company.
+    is_guest: a single- or multi-channel guest. is_stranger: a person from another company. time_zone: as they set it in
+    Slack ("Europe/Berlin"), empty where Slack did not report it.
     """
 
     team_id: str = ""
@@ -274,6 +275,7 @@ class Profile:
     is_deactivated: bool = False
     is_guest: bool = False
     is_stranger: bool = False
+    time_zone: str = ""
 
 
 SOURCE = "Slack"

@@ -31,6 +31,7 @@ class User:
     is_restricted: bool = False
     is_ultra_restricted: bool = False
     is_stranger: bool = False
+    tz: str = "Etc/UTC"
 
     def to_slack(self, team: Team) -> Json:
         profile = {"real_name": self.real_name, "display_name": self.name, "title": self.title}
@@ -44,7 +45,7 @@ class User:
             "is_restricted": self.is_restricted,
             "is_ultra_restricted": self.is_ultra_restricted,
             "is_stranger": self.is_stranger,
-            "tz": "Etc/UTC",
+            "tz": self.tz,
             "tz_offset": 0,
             "profile": profile,
         }

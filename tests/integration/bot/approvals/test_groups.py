@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -69,16 +70,33 @@ def asked(workspace: Workspace, method: str = METHOD) -> int:
 
 
 async def test_client_lists_members_and_knows_accounts(slack: SlackClient, workspace: Workspace) -> None:
+    workspace.users[model.ANN.id] = replace(model.ANN, tz="Europe/Berlin")
     workspace.users[model.BEN.id] = replace(model.BEN, is_ultra_restricted=True, deleted=True)
     workspace.users[model.OTTO.id] = replace(model.OTTO, is_restricted=True, is_stranger=True, team_id="T0OTHER")
 
     assert await slack.list_group_members(GROUP) == [model.ANN.id, model.BEN.id]
-    assert await slack.read_profile(model.ANN.id) == Profile(model.TEAM.id)
-    assert await slack.read_profile(model.BOT.id) == Profile(model.TEAM.id, is_bot=True)
-    assert await slack.read_profile(model.BEN.id) == Profile(model.TEAM.id, is_deactivated=True, is_guest=True)
-    assert await slack.read_profile(model.OTTO.id) == Profile("T0OTHER", is_guest=True, is_stranger=True)
+    assert await slack.read_profile(model.ANN.id) == Profile(model.TEAM.id, time_zone="Europe/Berlin")
+    assert await slack.read_profile(model.BOT.id) == Profile(model.TEAM.id, is_bot=True, time_zone="Etc/UTC")
+    assert await slack.read_profile(model.BEN.id) == Profile(
+        model.TEAM.id, is_deactivated=True, is_guest=True, time_zone="Etc/UTC"
+    )
+    assert await slack.read_profile(model.OTTO.id) == Profile(
+        "T0OTHER", is_guest=True, is_stranger=True, time_zone="Etc/UTC"
+    )
     with pytest.raises(SlackRefusedError, match="no_such_subteam"):
         await slack.list_group_members("S0NONE")
+
+
+async def test_a_person_types_times_by_their_own_clock(make_groups: MakeGroups, workspace: Workspace) -> None:
+    workspace.users[model.ANN.id] = replace(model.ANN, tz="Europe/Berlin")
+    workspace.users[model.BEN.id] = replace(model.BEN, tz="Mars/Olympus")
+    groups = make_groups()
+    await groups.people(model.ANN.id)
+    people = await groups.people(model.BEN.id)
+
+    assert people.zone(model.ANN.id) == ZoneInfo("Europe/Berlin")
+    assert people.zone(model.BEN.id) is None
+    assert people.zone(model.OLIVIA.id) is None  # was never looked up
 
 
 async def test_members_are_those_that_slack_reports(make_groups: MakeGroups) -> None:
