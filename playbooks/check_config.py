@@ -19,6 +19,7 @@ from playbooks.model import Finding, Status
 from services.domain.database import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
+from services.domain.model_prices import DEFAULT_MODEL, MODELS
 from services.domain.oncall import Schedule, is_group
 from services.domain.systems import System
 from services.domain.text import counted
@@ -34,7 +35,8 @@ class Facts:
     targets there are outside Slack. `is_monitored`: whether an outside monitor watches the bot.
     `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
     `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
-    `refused`: what Slack refused for good of late. `system_problem`: why nothing may be changed in the database.
+    `model`: what answers in words, None without a key. `refused`: what Slack refused for good of late.
+    `system_problem`: why nothing may be changed in the database.
     """
 
     groups: Sequence[Group]
@@ -52,6 +54,7 @@ class Facts:
     refused: Sequence[RefusedMessage] | Unavailable = ()
     stale_after: StaleLimits = field(default_factory=StaleLimits)
     system_problem: str | None = None
+    model: str | None = None
     system: System = field(kw_only=True)
 
 
@@ -65,6 +68,7 @@ def check(facts: Facts) -> list[Finding]:
         _check_limits(facts.stale_after, facts.system),
         _check_outside_targets(facts.outside_targets),
         _check_monitor(facts.is_monitored),
+        *_check_model(facts.model),
         *([check_channel(facts.channel_problem)] if facts.channel_problem else []),
         *_check_refused(facts.refused),
         *(_check_source(name, why) for name, why in facts.sources.items()),
@@ -139,6 +143,21 @@ def _check_monitor(is_monitored: bool) -> Finding:
         return Finding("paging.monitor", Status.OK, "an outside monitor notices when the bot is down")
     detail = "DEAD_MANS_SWITCH_URL is not set"
     return Finding("paging.monitor", Status.WARN, "no outside monitor notices when the bot is down", detail)
+
+
+def _check_model(model: str | None) -> list[Finding]:
+    known = MODELS.get(model) if model else None
+    if known is None or known.ends_on is None:
+        return []
+    return [
+        Finding(
+            "assistant.model",
+            Status.WARN,
+            f"OpenAI shuts down {model} on {known.ends_on:%Y-%m-%d}",
+            f"without OPENAI_MODEL {DEFAULT_MODEL} is asked; without any model, questions are answered by rules",
+            evidence={"model": model, "ends_on": known.ends_on.isoformat()},
+        )
+    ]
 
 
 def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Finding]:

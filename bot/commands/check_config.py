@@ -68,6 +68,7 @@ async def gather_config(world: World) -> check_config.Facts:
         "API": (world.api, health.result()),
     }
     answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
+    assistant = world.settings.assistant
     people, gaps, schedule = world.settings.people, policy.result(), world.schedule
     state = world.bot_state() if world.bot_state else None
     rules = load_rules(world.settings.alerts)
@@ -88,6 +89,7 @@ async def gather_config(world: World) -> check_config.Facts:
         channel_problem=state.channel_problem if state else None,
         refused=refused.result(),
         stale_after=world.settings.stale_after,
+        model=None if isinstance(assistant, Invalid) or assistant.api_key is None else assistant.model,
         system_problem=world.database.system_problem if world.database else None,
         system=world.system,
     )

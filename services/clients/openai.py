@@ -118,6 +118,8 @@ class OpenAIClient:
             self._sdk = None
 
     async def _post(self, question: Question) -> bytes:
+        known = model_prices.MODELS.get(self.model)
+        reasons = {"reasoning": {"effort": known.effort}} if known and known.effort else None
         raw = await self._client().responses.with_raw_response.parse(
             model=self.model,
             instructions=without_own_secrets(question.instructions),
@@ -125,6 +127,7 @@ class OpenAIClient:
             text_format=question.answer_type,
             max_output_tokens=question.max_output_tokens,
             store=False,
+            extra_body=reasons,
         )
         return bytes(raw.http_response.content)  # read here: the SDK itself checks nothing of what comes
 

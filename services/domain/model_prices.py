@@ -1,9 +1,15 @@
-"""The default language model, and what it costs: prices of 2025-08-07, from OpenAI's list."""
+"""The language models that we know: what they cost, and until when they answer.
+
+Looked up on 2026-11-29. Price and reasoning of gpt-6-luna: its page at developers.openai.com/api/docs/models. Prices of
+the gpt-4 models, which that site no longer lists: copies of its price list of May to September 2026, which agree.
+Shutdown dates: developers.openai.com/api/docs/deprecations. For any other model nothing is assumed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_UP, Decimal
 
 MTOK = 1_000_000
@@ -37,11 +43,24 @@ class Prices:
         return (exact / MTOK).quantize(_MICRO_DOLLAR, rounding=ROUND_UP)
 
 
-DEFAULT_MODEL = "gpt-4o-mini"
-PRICES: Mapping[str, Prices] = {
-    "gpt-4o-mini": Prices(Decimal("0.15"), Decimal("0.60")),
-    "gpt-4.1-mini": Prices(Decimal("0.40"), Decimal("1.60")),
-    "gpt-4.1": Prices(Decimal("2.00"), Decimal("8.00")),
+@dataclass(frozen=True)
+class KnownModel:
+    """`effort`: its `reasoning.effort`; None: it does not reason, and refuses the field. `ends_on`: the day on which
+    OpenAI shuts it down; None: none is announced."""
+
+    prices: Prices
+    effort: str | None = None
+    ends_on: date | None = None
+
+
+DEFAULT_MODEL = "gpt-6-luna"
+_GPT_4_ENDS = date(2027, 1, 14)
+MODELS: Mapping[str, KnownModel] = {
+    # By default it reasons, which takes the time and the tokens of a short answer.
+    "gpt-6-luna": KnownModel(Prices(Decimal("0.10"), Decimal("0.50")), effort="none"),
+    "gpt-4o-mini": KnownModel(Prices(Decimal("0.15"), Decimal("0.60")), ends_on=_GPT_4_ENDS),
+    "gpt-4.1-mini": KnownModel(Prices(Decimal("0.40"), Decimal("1.60")), ends_on=_GPT_4_ENDS),
+    "gpt-4.1": KnownModel(Prices(Decimal("2.00"), Decimal("8.00")), ends_on=_GPT_4_ENDS),
 }
 
 
@@ -49,7 +68,8 @@ def prices_of(model: str, input_usd: Decimal | None = None, output_usd: Decimal 
     """The prices that are set, both of them; otherwise those that we know; None for an unknown model."""
     if input_usd is not None and output_usd is not None:
         return Prices(input_usd, output_usd)
-    return PRICES.get(model)
+    known = MODELS.get(model)
+    return known.prices if known else None
 
 
 def most_tokens(letters: int, max_output_tokens: int) -> Usage:

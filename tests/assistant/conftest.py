@@ -13,6 +13,7 @@ from services.clients.openai import OpenAIClient, Question
 from services.domain.incidents import Incident
 from services.domain.secrets import Secret
 from services.domain.systems import RUNBOOK
+from tests.assistant import models
 from tests.openai_server import OpenAIServer
 
 Ask = Callable[[str, RunRead], Awaitable[ModelPart]]
@@ -43,7 +44,7 @@ class Wire:
 
 @pytest.fixture
 async def wire() -> AsyncIterator[Wire]:
-    async with OpenAIServer().serve() as server:
+    async with OpenAIServer(models.right).serve() as server:
         client = OpenAIClient(api_key=Secret("k"), base_url=server.base_url, model="local", timeout_s=60, max_retries=0)
         yield Wire(server, client)
         await client.aclose()

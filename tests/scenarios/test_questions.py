@@ -30,7 +30,7 @@ async def test_a_colleague_asks_in_the_thread_catches_up_and_drafts_the_postmort
         await channel.expect(f"*ACKNOWLEDGED* by <@{model.ANN.id}>", at=root)
 
         await channel.type("why did it stop?", thread=root)
-        answer = await channel.expect("💬 *why did it stop?*", "gpt-4o-mini", "ask.rate.up", thread=root)
+        answer = await channel.expect("💬 *why did it stop?*", "gpt-6-luna", "ask.rate.up", thread=root)
         assert "ingest" in shown(answer)
         assert "⏳" not in shown(answer)
 

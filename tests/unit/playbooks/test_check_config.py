@@ -129,6 +129,15 @@ def test_a_bot_that_can_wake_no_one_is_warned_of() -> None:
     assert found["paging.monitor"].status is Status.WARN
 
 
+def test_a_model_that_is_going_to_be_shut_down_is_warned_of() -> None:
+    finding = by_name(replace(COMPLETE, model="gpt-4o-mini"))["assistant.model"]
+
+    assert finding.status is Status.WARN
+    assert "2027-01-14" in finding.title
+    for model in (None, "gpt-6-luna", "another"):
+        assert "assistant.model" not in by_name(replace(COMPLETE, model=model))
+
+
 def test_without_an_on_call_file_incidents_reach_people_in_slack_only() -> None:
     finding = by_name(replace(COMPLETE, schedule=None))["oncall.schedule"]
 

@@ -82,7 +82,7 @@ async def test_claims_are_checked_and_quoted_and_the_ask_is_recorded(
 ) -> None:  # fmt: skip
     await slack.type("/dragonfly ask why is nothing beating?")
 
-    message = await answered(slack, "💬", "gpt-4o-mini", "USD")
+    message = await answered(slack, "💬", "gpt-6-luna", "USD")
     assert "“" in shown(message)
     assert len(server.requests) == 2
     row = await audit_row(database_urls)
@@ -110,8 +110,8 @@ async def test_private_reads_make_the_answer_private(slack: Slack, asking: Bot, 
 
     public = await answered(slack, "shown to the requester only")
     assert public.visible_to is None
-    assert "gpt-4o-mini" not in shown(public)
-    await slack.wait_for(lambda message: message.visible_to == model.OLIVIA.id and "gpt-4o-mini" in shown(message))
+    assert "gpt-6-luna" not in shown(public)
+    await slack.wait_for(lambda message: message.visible_to == model.OLIVIA.id and "gpt-6-luna" in shown(message))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ async def test_a_traitor_starts_no_run_and_leaves_one_audit_row(
 
     await slack.type("/dragonfly ask what broke?")
 
-    await slack.wait_for(lambda message: "gpt-4o-mini" in shown(message) and "⏳" not in shown(message))
+    await slack.wait_for(lambda message: "gpt-6-luna" in shown(message) and "⏳" not in shown(message))
     row = await audit_row(database_urls)
     assert row.details["dropped"] > 0
     everything = "".join(shown(message) for message in slack.seen())
@@ -189,7 +189,7 @@ async def test_the_sentence_of_the_question_is_in_no_log_line(
     caplog.set_level("DEBUG")
 
     await slack.type("/dragonfly ask is the zebra fine?")
-    await answered(slack, "💬", "gpt-4o-mini")
+    await answered(slack, "💬", "gpt-6-luna")
 
     ours = [record for record in caplog.records if record.name.startswith(("bot", "services.clients"))]
     assert not [record for record in ours if "zebra" in record.getMessage()]
@@ -221,7 +221,7 @@ async def test_a_direct_message_is_a_question_too(slack: Slack, asking: Bot) -> 
     acting_as(slack.workspace, model.OLIVIA.id).say(channel, "is ingest fine?")
 
     def wanted(message: Message) -> bool:
-        return message.user == slack.workspace.bot.id and "gpt-4o-mini" in shown(message)
+        return message.user == slack.workspace.bot.id and "gpt-6-luna" in shown(message)
 
     async with asyncio.timeout(60):
         while not (found := [one for one in slack.workspace.messages if one.channel == channel and wanted(one)]):

@@ -37,9 +37,9 @@ async def server() -> AsyncIterator[OpenAIServer]:
         yield running
 
 
-async def ask(server: OpenAIServer, *, timeout_s: float = 20.0, max_retries: int = 0) -> Answer:
+async def ask(server: OpenAIServer, *, timeout_s: float = 20.0, max_retries: int = 0, model: str = "m-1") -> Answer:
     client = OpenAIClient(
-        api_key=Secret(KEY), base_url=server.base_url, model="m-1", timeout_s=timeout_s, max_retries=max_retries
+        api_key=Secret(KEY), base_url=server.base_url, model=model, timeout_s=timeout_s, max_retries=max_retries
     )
     try:
         return await client.ask(QUESTION)
@@ -66,6 +66,17 @@ async def test_asks_for_structured_output_and_counts_tokens(server: OpenAIServer
     assert schema["schema"]["required"] == ["a"]
     assert schema["schema"]["additionalProperties"] is False
     assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(("model", "reasoning"), [("gpt-6-luna", {"effort": "none"}), ("gpt-4o-mini", None)])
+async def test_a_model_that_reasons_is_asked_not_to_and_no_other_gets_the_field(
+    server: OpenAIServer, model: str, reasoning: dict[str, str] | None
+) -> None:
+    server.speak = lambda _: Said(response("{}"))
+
+    await ask(server, model=model)
+
+    assert json.loads(server.requests[0]).get("reasoning") == reasoning
 
 
 @pytest.mark.parametrize(

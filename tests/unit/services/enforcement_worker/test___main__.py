@@ -29,7 +29,7 @@ def test_refuses_to_send_the_key_in_the_clear(url: str) -> None:
 
 
 def test_knows_the_prices_of_its_own_model_only() -> None:
-    assert settings().prices == Prices(Decimal("0.15"), Decimal("0.60"))
+    assert settings().prices == Prices(Decimal("0.10"), Decimal("0.50"))
     assert settings(openai_model="another").prices is None
     assert settings(openai_model="another", openai_input_usd_per_mtok="1").prices is None
 
