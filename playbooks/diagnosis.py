@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from playbooks.checks.database import ADOPT_AGAIN
+from playbooks.last_deploys import RAN_WELL
 from playbooks.log_patterns import Topic
 from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
@@ -22,8 +23,6 @@ from services.domain.text import age, counted
 BLAMED_FOR = timedelta(minutes=30)  # what breaks later than this after a deploy has rarely to do with it
 
 SILENT_BEFORE = timedelta(minutes=1)  # a beat that is older than a deployment by more was not ended by it
-
-RAN_WELL = timedelta(minutes=5)  # what breaks after a deployment ran well for so long has rarely to do with it
 
 RAN = timedelta(seconds=5)  # a process that still beats so long after its start did start
 

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
-from services.domain.services import Service, short_sha
+from services.domain.jobs import BEAT_EVERY, Heartbeat
+from services.domain.services import Service, same_sha, short_sha
 from services.domain.systems import System
 from services.domain.text import clock_time
 
 LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
+RAN_WELL = timedelta(minutes=5)  # what breaks after a deployment ran well for so long has rarely to do with it
+WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not die of its start
 _ROLLBACK, _RESTART = "RollBackDeployment", "RestartDeployment"
 _SAME_AGAIN = ("StartService", "RedeployDeployment")  # a deployment of the commit that was there before
 
@@ -23,12 +26,15 @@ _SAME_AGAIN = ("StartService", "RedeployDeployment")  # a deployment of the comm
 @dataclass(frozen=True)
 class Facts:
     """`made`: deployments of each service that are known, those of the last two hours at least, in any order.
-    `acts`: what runs of ours made of them. `name_of`: what a person is called, by the Slack id; "" when not known."""
+    `acts`: what runs of ours made of them. `beats`: the workers' rows. `replicas`: how many each service should run.
+    `name_of`: what a person is called, by the Slack id; "" when not known."""
 
     now: datetime
     made: Mapping[Service, Sequence[Deployment]]
     acts: Sequence[ServiceAct]
     name_of: Callable[[str], str]
+    beats: Sequence[Heartbeat] = ()
+    replicas: Mapping[Service, int] = field(default_factory=dict)
     system: System = field(kw_only=True)
 
 
@@ -61,11 +67,52 @@ def last_deploys(facts: Facts, service: Service | None) -> str:
     return " · ".join(parts)
 
 
-def deployed_at(facts: Facts, service: Service | None) -> datetime | None:
-    """When a commit was deployed to the service last; None when none was in the window, or a rollback came since."""
-    newest = _newest(facts, service) if service is not None else None
+@dataclass(frozen=True)
+class Suspect:
+    """A deploy that may have broken its service. `live_at`: since when it has run; None while it does not."""
+
+    made_at: datetime
+    live_at: datetime | None = None
+
+    def explains(self, bad_since: datetime) -> bool:
+        """Whether it may be the reason of what began then: what ran well for minutes is none."""
+        return self.live_at is None or bad_since - self.live_at <= RAN_WELL
+
+
+def find_suspect(facts: Facts, service: Service) -> Suspect | None:
+    """The newest deploy of the service; None when none was in the window, a rollback came since, or its process had
+    worked before it died."""
+    newest = _newest(facts, service)
     act = _act_of(facts, newest) if newest is not None else None
-    return None if newest is None or (act is not None and act.kind == _ROLLBACK) else newest.created_at
+    if newest is None or (act is not None and act.kind == _ROLLBACK):
+        return None
+    if worked_for(service, newest, facts.replicas.get(service), facts.beats) is not None:
+        return None
+    return Suspect(newest.created_at, newest.status_updated_at if newest.status is DeploymentStatus.SUCCESS else None)
+
+
+def worked_for(
+    service: Service, deployment: Deployment, replicas: int | None, beats: Sequence[Heartbeat]
+) -> timedelta | None:
+    """How long the deployment's workers had beaten, when one has died and none was started anew: a crash loop after
+    a deploy starts them again and again. None when that is not so."""
+    is_down = deployment.status is DeploymentStatus.CRASHED or any(
+        one.status == "CRASHED" for one in deployment.instances
+    )
+    sha = deployment.commit_sha
+    if not is_down or service.worker_type is None or sha is None:
+        return None
+    spans = [
+        beat.last_heartbeat_at - beat.started_at
+        for beat in beats
+        if beat.worker_type == service.worker_type
+        and same_sha(beat.git_sha or "", sha)
+        and beat.started_at is not None
+        and beat.started_at >= deployment.created_at
+    ]
+    if not spans or len(spans) > max(replicas or 1, 1):
+        return None
+    return max(spans) if max(spans) >= WORKED_AFTER else None
 
 
 def _merge(known: Sequence[Deployment], state: ServiceState | None, *, since: datetime) -> tuple[Deployment, ...]:

@@ -102,10 +102,15 @@ def _migrations(facts: Facts) -> Iterator[Happening]:
         else:
             goes.append([one])
     for go in goes:
-        newest = max(go, key=lambda one: one.version)
-        name = f"{newest.version} {newest.name}"
-        words = f"migration {name} applied" if len(go) == 1 else f"{len(go)} migrations applied, the newest {name}"
-        yield Happening(go[-1].executed_at, words)
+        yield Happening(go[-1].executed_at, _migration_words(go, is_all=len(go) == len(applied)))
+
+
+def _migration_words(go: Sequence[AppliedMigration], *, is_all: bool) -> str:
+    newest = max(go, key=lambda one: one.version)
+    name = f"{newest.version} {newest.name}"
+    if len(go) == 1:
+        return f"migration {name} applied"
+    return f"database set up, {len(go)} migrations" if is_all else f"{len(go)} migrations applied, the newest {name}"
 
 
 def _runs(facts: Facts) -> Iterator[Happening]:

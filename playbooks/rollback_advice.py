@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from playbooks.last_deploys import worked_for
 from playbooks.model import NextStep, NoPlan
 from playbooks.rollback_candidates import Candidate, Past, deployed_at
 from playbooks.root_causes import Diagnosed, Diagnosis, Kind
-from services.domain.deployments import SHORT_ID, Deployment, DeploymentStatus
+from services.domain.deployments import SHORT_ID, Deployment
 from services.domain.errors import Unavailable
-from services.domain.jobs import BEAT_EVERY, Heartbeat
+from services.domain.jobs import Heartbeat
 from services.domain.services import Service, find_service, is_sha, same_sha, short_sha
 from services.domain.text import age
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from playbooks.change_parts import Standing
 
 LATELY = timedelta(hours=2)  # what broke something is rarely older
-WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not die of its start
 
 
 @dataclass(frozen=True)
@@ -52,33 +52,13 @@ def _doubt(
         what = {"all": "any service", "workers": "any worker"}.get(scope, scope)
         return f"No deploy of {what} lately: a rollback is unlikely to help", None
     for past in pasts:
-        ran = None if isinstance(beats, Unavailable) else _worked_for(past, beats)
+        replicas = past.found.state.replicas_configured
+        ran = None if isinstance(beats, Unavailable) else worked_for(past.service, past.current, replicas, beats)
         if ran is not None:
             short = past.service.short
             words = f"A process of {short} died after it had worked for {age(ran)}: restart it first"
             return words, NextStep(f"Restart {short}", f"restart {short}")
     return None, None
-
-
-def _worked_for(past: Past, beats: Sequence[Heartbeat]) -> timedelta | None:
-    """How long the workers of what runs now had beaten, when one has died and none was started anew: a crash loop after
-    a deploy starts them again and again. None when that is not so."""
-    current = past.current
-    is_down = current.status is DeploymentStatus.CRASHED or any(one.status == "CRASHED" for one in current.instances)
-    if not is_down or past.service.worker_type is None or current.commit_sha is None:
-        return None
-    own = [
-        beat
-        for beat in beats
-        if beat.worker_type == past.service.worker_type
-        and same_sha(beat.git_sha or "", current.commit_sha)
-        and beat.started_at is not None
-        and beat.started_at >= current.created_at
-    ]
-    if not own or len(own) > max(past.found.state.replicas_configured or 1, 1):
-        return None
-    ran = max(beat.last_heartbeat_at - beat.started_at for beat in own if beat.started_at is not None)
-    return ran if ran >= WORKED_AFTER else None
 
 
 def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis | None:

@@ -235,7 +235,7 @@ class AlertMessageWriter:
             message_key=alert.message_key,
             again=move.again,
             silenced=bool(alert.held),
-            deployed_at=around.deployed_at.get(alert.service) if alert.service else None,
+            deployed_at=around.suspected_deploy(alert),
         )
         await self._on_alert(conn, event)
 

@@ -20,7 +20,7 @@ from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from playbooks.last_deploys import Facts as Deploys
-from playbooks.last_deploys import deployed_at, last_deploys, remember_deployments
+from playbooks.last_deploys import find_suspect, last_deploys, remember_deployments
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import approvals, operated
 from services.clients.postgres.operated import list_exposures, list_job_outcomes, list_lock_waits, read_server
@@ -240,14 +240,19 @@ class Sources:
 def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
     """What a page line shows besides the problem itself, as far as it is known."""
     acts = snapshot.work.acts if snapshot.work else ()
+    states = {} if snapshot.services is None or isinstance(snapshot.services, Unavailable) else snapshot.services
     known = Deploys(
-        snapshot.now, snapshot.made, () if isinstance(acts, Unavailable) else acts, name_of, system=snapshot.system
+        snapshot.now,
+        snapshot.made,
+        () if isinstance(acts, Unavailable) else acts,
+        name_of,
+        snapshot.heartbeats,
+        {service: state.replicas_configured for service, state in states.items() if state.replicas_configured},
+        system=snapshot.system,
     )
     words = {service: last_deploys(known, service) for service in (None, *snapshot.system.services)}
-    moments = {
-        service: moment for service in snapshot.system.services if (moment := deployed_at(known, service)) is not None
-    }
-    return Surroundings(snapshot.environment, queue_of(snapshot), words, moments)
+    suspects = {one: suspect for one in snapshot.system.services if (suspect := find_suspect(known, one)) is not None}
+    return Surroundings(snapshot.environment, queue_of(snapshot), words, suspects)
 
 
 def queue_of(snapshot: Snapshot) -> QueueSnapshot | None:

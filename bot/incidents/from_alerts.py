@@ -12,7 +12,7 @@ from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.alerts import over_words
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.similar import note_fingerprint
+from services.clients.postgres.similar import note_first_alert
 from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
@@ -74,7 +74,9 @@ class AlertRouting:
             since=alert.since if alert else None,
         )
         await _join(conn, event, incident)
-        await note_fingerprint(conn, incident_id=incident.id, fingerprint=event.fingerprint)
+        await note_first_alert(
+            conn, incident_id=incident.id, fingerprint=event.fingerprint, deployed_at=event.deployed_at
+        )
         await paging.call_next(self._incident_store, conn, incident, "an alert opened it")
 
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:
@@ -155,7 +157,6 @@ async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None
         incident_id=incident.id,
         line=event.line,
         message_key=event.message_key,
-        deployed_at=event.deployed_at,
     )
 
 

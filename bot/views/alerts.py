@@ -20,6 +20,7 @@ from bot.views.blocks import (
     sections,
 )
 from bot.views.text import FirstLine, code, date_token, escape, link, person, plain
+from playbooks.last_deploys import Suspect
 from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
@@ -127,12 +128,17 @@ Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
 @dataclass(frozen=True)
 class Surroundings:
     """What a page line shows besides the problem itself; None: not known just now. `deploys`: what was deployed to each
-    service last, in words; under None to any of them. `deployed_at`: when a commit was, of the last two hours."""
+    service last, in words; under None to any of them. `suspects`: recent deploys that may be the reason."""
 
     environment: str | None
     queue: QueueSnapshot | None = None
     deploys: Mapping[Service | None, str] = field(default_factory=dict)
-    deployed_at: Mapping[Service, datetime] = field(default_factory=dict)
+    suspects: Mapping[Service, Suspect] = field(default_factory=dict)
+
+    def suspected_deploy(self, alert: Alert) -> datetime | None:
+        """When the deploy was made that may be the reason of the alert."""
+        suspect = self.suspects.get(alert.service) if alert.service else None
+        return suspect.made_at if suspect and suspect.explains(alert.since) else None
 
 
 @dataclass(frozen=True)

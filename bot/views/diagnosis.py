@@ -299,7 +299,10 @@ def _missing(parts: TriageFacts) -> Iterator[str]:
 
 
 def _buttons(parts: TriageFacts, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:
-    """What to do, then where to look: at most eight, some of them links."""
+    """What to do, then where to look: at most eight, some of them links. None before the doctor has answered: what it
+    finds comes first, and would push the others away under a thumb."""
+    if parts.report is None:
+        return []
     one = cause.cause.service if cause and cause.cause.service else services[0] if len(services) == 1 else None
     remedy = _remedy(parts, cause) if cause else None
     first = [command_button(remedy.label, remedy.command or "", style="primary")] if remedy else []

@@ -16,7 +16,8 @@ from bot.views.alerts import next_steps
 from bot.views.blocks import actions, command_button, command_menu, context, fit_message, section, sections
 from bot.views.delivery import notified_words
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
-from playbooks.diagnosis import BLAMED_FOR, RAN_WELL
+from playbooks.diagnosis import BLAMED_FOR
+from playbooks.last_deploys import RAN_WELL
 from services.domain.alerts import CALM, read_page_line
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
@@ -41,16 +42,15 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
     if incident.cleared_at is not None or (incident.state is IncidentState.ACKNOWLEDGED and is_calm(alerts)):
         # nothing is left to restart or to roll back
         return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
-    steps = _remedies(incident, alerts)
+    steps = _remedies(incident)
     read_steps = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
     if incident.state is IncidentState.OPEN:
         shown = [*([] if is_calm(alerts) else steps), *read_steps][: MOST - 1]
         first = [command_button("Acknowledge", acknowledge, style="primary")]
     else:
         shown, first = [*[*steps, *read_steps][: MOST - 1], resolve], []
-    is_sure = bool(steps) and _is_sure(incident, alerts) and not is_calm(alerts)
-    styled = ["primary" if is_sure and n == 0 else None for n in range(len(shown))]
-    return [*first, *(command_button(*one, style=style) for one, style in zip(shown, styled, strict=True)), menu]
+    sure = None if is_calm(alerts) else _sure(incident, steps)
+    return [*first, *(command_button(*one, style="primary" if one[1] == sure else None) for one in shown), menu]
 
 
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
@@ -58,10 +58,12 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
     resolve = ("Resolve…", f"incident resolve {incident.id}")
     if incident.cleared_at is not None or is_calm(alerts):
         return [command_button(*resolve, style="primary"), command_button("Health", "health")]
-    service, style = _service(incident), "primary" if _is_sure(incident, alerts) else None
-    remedies = [command_button(*step, style=style) for step in _remedies(incident, alerts)[:1]]
-    logs = [command_button(f"Logs of {service.short}", f"logs {service.short}")] if service else []
-    return [*remedies, *logs, command_button(*resolve)]
+    service, steps = _service(incident), _remedies(incident)
+    sure = _sure(incident, steps)
+    logs = [(f"Logs of {service.short}", f"logs {service.short}")] if service else []
+    found_later = [step for step in steps[1:] if step[1] == sure]
+    shown = [*steps[:1], *logs, resolve, *found_later]
+    return [command_button(*step, style="primary" if step[1] == sure else None) for step in shown]
 
 
 def is_calm(alerts: Sequence[JoinedAlert]) -> bool:
@@ -79,17 +81,18 @@ def _is_watched(alert: JoinedAlert) -> bool:
     return any(words.startswith(CALM) for words in read_page_line(alert.line).rest)
 
 
-def _remedies(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
-    """What the diagnosis found first. Until it has found anything, the way back comes first after a deploy."""
-    rule = alerts[0].fingerprint.partition(".")[0] if alerts else "restarts"
-    service = _service(incident)
-    steps = next_steps(rule, service)
-    if _is_deploy_suspected(incident, alerts):
+def _remedies(incident: Incident) -> list[tuple[str, str]]:
+    """In the order that was right when it opened, so that no button moves under a thumb: what is learned later makes
+    one of them exact, and green."""
+    rule = incident.fingerprint.partition(".")[0] if incident.fingerprint else "restarts"
+    steps = next_steps(rule, _service(incident))
+    if _is_deploy_suspected(incident):
         steps.sort(key=lambda step: not step[1].startswith("rollback "))
     if incident.remedy is None:
         return steps
-    found = (_label(incident.remedy), incident.remedy)
-    return [found, *(step for step in steps if step[1].split()[0] != incident.remedy.split()[0])]
+    verb, found = incident.remedy.split()[0], (_label(incident.remedy), incident.remedy)
+    exact = [found if step[1].split()[0] == verb else step for step in steps]
+    return exact if found in exact else [*exact, found]
 
 
 def _label(remedy: str) -> str:
@@ -100,16 +103,19 @@ def _label(remedy: str) -> str:
     return f"{verb.capitalize()} {words[0]}" if words else verb.capitalize()
 
 
-def _is_sure(incident: Incident, alerts: Sequence[JoinedAlert]) -> bool:
-    """Whether the first step deserves a primary button: the diagnosis found it, or a deploy was just made."""
-    return incident.remedy is not None or _is_deploy_suspected(incident, alerts, within=RAN_WELL)
+def _sure(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
+    """The command whose button is green: the remedy that the diagnosis found, or the way back from a deploy just made.
+
+    A diagnosis that found another cause acquits the deploy."""
+    if incident.remedy is not None or incident.diagnosis is not None:
+        return incident.remedy
+    return steps[0][1] if steps and _is_deploy_suspected(incident, within=RAN_WELL) else None
 
 
-def _is_deploy_suspected(incident: Incident, alerts: Sequence[JoinedAlert], *, within: timedelta = BLAMED_FOR) -> bool:
-    """Whether a commit was deployed to the service of an alert so shortly before the problem. A diagnosis that found
-    another cause acquits it."""
-    made = (incident.since - alert.deployed_at for alert in alerts if alert.deployed_at is not None)
-    return incident.diagnosis is None and any(timedelta() <= before <= within for before in made)
+def _is_deploy_suspected(incident: Incident, *, within: timedelta = BLAMED_FOR) -> bool:
+    """Whether what was suspected as it opened was deployed so shortly before the problem."""
+    made = incident.deployed_at
+    return made is not None and timedelta() <= incident.since - made <= within
 
 
 def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
@@ -120,10 +126,10 @@ def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, 
         lines[0] = ("Take over", f"incident ack {incident.id}")
     firing = next((alert for alert in alerts if alert.cleared_at is None), None)
     lines.append(("Ask…", "ask"))  # logs are a button of the diagnosis below
-    if firing is not None:
-        lines.append(("Silence for 1 h", f"silence {firing.fingerprint} 1h incident {incident.id}"))
     if service is not None and service.worker_type is not None:
         lines.append((f"Stop {service.short} now…", f"stop-workers {service.short}"))
+    if firing is not None:  # last: it goes with the alert, and the others keep their places
+        lines.append(("Silence for 1 h", f"silence {firing.fingerprint} 1h incident {incident.id}"))
     return lines
 
 

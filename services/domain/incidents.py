@@ -71,7 +71,8 @@ class Incident:
     pages: how often people were called. next_level: an index into the chain's levels, modulo them. due_at: when the
     leader has to do something. active_at: when a person last did. cleared_at: when the last of its alerts ended.
     briefed: how many parts of the diagnosis were posted. diagnosis: the most likely cause as plain text that nobody
-    escaped yet, remedy: the command line against it; None while they are not known.
+    escaped yet, remedy: the command line against it; None while they are not known. fingerprint: of the alert that
+    opened it, deployed_at: when the deploy that is suspected of it was made, as known at that moment: neither changes.
     """
 
     id: int
@@ -99,6 +100,8 @@ class Incident:
     cause: str | None
     diagnosis: str | None = None
     remedy: str | None = None
+    fingerprint: str | None = None
+    deployed_at: datetime | None = None
 
     @property
     def message_key(self) -> str:
@@ -112,8 +115,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class JoinedAlert:
-    """An alert of an incident. `line`: its current text, plain, not escaped yet. `message_key`: where.
-    `deployed_at`: when a commit was deployed to its service before it fired, None when not lately."""
+    """An alert of an incident. `line`: its current text, plain, not escaped yet. `message_key`: where."""
 
     alert_id: int
     incident_id: int
@@ -123,7 +125,6 @@ class JoinedAlert:
     joined_at: datetime
     cleared_at: datetime | None
     message_key: str = ""
-    deployed_at: datetime | None = None
 
 
 SEEN_WITHIN = timedelta(days=30)  # an incident of the same kind before that is no news

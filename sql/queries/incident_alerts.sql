@@ -1,27 +1,26 @@
 -- name: join_alert
 -- An alert is part of an incident from now on, and fires; its beginning is what the alert itself says. By primary keys.
-INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since, message_key, deployed_at)
-SELECT alert.id, %(incident_id)s, alert.fingerprint, %(line)s, alert.since, %(message_key)s, %(deployed_at)s
+INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since, message_key)
+SELECT alert.id, %(incident_id)s, alert.fingerprint, %(line)s, alert.since, %(message_key)s
 FROM chatops.alerts AS alert
 WHERE alert.id = %(alert_id)s
 ON CONFLICT (alert_id) DO UPDATE SET
     incident_id = excluded.incident_id,
     line = excluded.line,
     message_key = excluded.message_key,
-    deployed_at = excluded.deployed_at,
     joined_at = clock_timestamp(),
     cleared_at = NULL
 RETURNING alert_id;
 
 -- name: read_joined_alert
 -- The alert, if it belongs to an incident. By primary key.
-SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at, message_key, deployed_at
+SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at, message_key
 FROM chatops.incident_alerts
 WHERE alert_id = %(alert_id)s;
 
 -- name: list_joined_alerts
 -- The alerts of one incident, oldest first. Served by incident_alerts_incident_id_idx.
-SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at, message_key, deployed_at
+SELECT alert_id, incident_id, fingerprint, line, since, joined_at, cleared_at, message_key
 FROM chatops.incident_alerts
 WHERE incident_id = %(incident_id)s
 ORDER BY joined_at, alert_id;
@@ -30,7 +29,7 @@ ORDER BY joined_at, alert_id;
 -- The alerts of unresolved incidents. Served by incidents_unresolved_idx.
 SELECT
     alert.alert_id, alert.incident_id, alert.fingerprint, alert.line, alert.since, alert.joined_at, alert.cleared_at,
-    alert.message_key, alert.deployed_at
+    alert.message_key
 FROM chatops.incidents AS incident
 INNER JOIN chatops.incident_alerts AS alert ON alert.incident_id = incident.id
 WHERE incident.state <> 'resolved'

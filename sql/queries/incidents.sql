@@ -17,7 +17,7 @@ SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
     first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
-    diagnosis, remedy
+    diagnosis, remedy, fingerprint, deployed_at
 FROM chatops.incidents
 WHERE id = %(incident_id)s;
 
@@ -29,7 +29,8 @@ SELECT
     incident.chain, incident.pages, incident.next_level, incident.due_at, incident.acknowledged_by_user,
     incident.acknowledged_by_team, incident.acknowledged_at, incident.first_acknowledged_at, incident.active_at,
     incident.reminded_at, incident.cleared_at, incident.briefed, incident.resolved_by_user,
-    incident.resolved_by_team, incident.resolved_at, incident.cause, incident.diagnosis, incident.remedy
+    incident.resolved_by_team, incident.resolved_at, incident.cause, incident.diagnosis, incident.remedy,
+    incident.fingerprint, incident.deployed_at
 FROM chatops.outbox AS message
 INNER JOIN chatops.incidents AS incident ON incident.id = split_part(message.key, ':', 2)::bigint
 WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
@@ -41,7 +42,7 @@ SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
     first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
-    diagnosis, remedy
+    diagnosis, remedy, fingerprint, deployed_at
 FROM chatops.incidents
 WHERE state <> 'resolved'
 ORDER BY id;
@@ -52,7 +53,7 @@ SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
     first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
-    diagnosis, remedy
+    diagnosis, remedy, fingerprint, deployed_at
 FROM chatops.incidents
 ORDER BY id DESC
 LIMIT %(limit)s;

@@ -1,6 +1,8 @@
--- name: note_fingerprint
--- The alert that opened it. By primary key.
-UPDATE chatops.incidents SET fingerprint = %(fingerprint)s WHERE id = %(incident_id)s AND fingerprint IS NULL;
+-- name: note_first_alert
+-- The alert that opened it, and the deploy before that. By primary key.
+UPDATE chatops.incidents
+SET fingerprint = %(fingerprint)s, deployed_at = %(deployed_at)s
+WHERE id = %(incident_id)s AND fingerprint IS NULL;
 
 -- name: list_similar_incidents
 -- Resolved incidents of the same kind before this one, newest first; no drills, no other environment. `run_id`: the last

@@ -38,7 +38,6 @@ async def join_alert(
     incident_id: int,
     line: str,
     message_key: str = "",
-    deployed_at: datetime | None = None,
 ) -> bool:
     """It belongs to this incident now, and fires. False: there is no such alert."""
     parameters = {
@@ -46,7 +45,6 @@ async def join_alert(
         "incident_id": incident_id,
         "line": line,
         "message_key": message_key,
-        "deployed_at": deployed_at,
     }
     return await (await conn.execute(SQL["join_alert"], parameters)).fetchone() is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.clients.postgres.pool import Connection
@@ -11,9 +11,12 @@ from services.domain.incidents import SimilarIncident
 from services.domain.runs import Person
 
 
-async def note_fingerprint(conn: Connection, *, incident_id: int, fingerprint: str) -> None:
-    """The alert that opened it; a later call changes nothing."""
-    await conn.execute(SQL["note_fingerprint"], {"incident_id": incident_id, "fingerprint": fingerprint})
+async def note_first_alert(
+    conn: Connection, *, incident_id: int, fingerprint: str, deployed_at: datetime | None = None
+) -> None:
+    """The alert that opened it, and the deploy that is suspected; a later call changes nothing."""
+    values = {"incident_id": incident_id, "fingerprint": fingerprint, "deployed_at": deployed_at}
+    await conn.execute(SQL["note_first_alert"], values)
 
 
 async def list_similar_incidents(

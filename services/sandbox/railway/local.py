@@ -27,7 +27,7 @@ from services.sandbox.railway.model import (
     find_commit,
     newest_good,
 )
-from services.sandbox.railway.records import DeploymentRecord, PatchRecord, past_deployments
+from services.sandbox.railway.records import DeploymentRecord, PatchRecord, current_deployment, past_deployments
 from services.sandbox.railway.replica import Replica
 from services.sandbox.railway.runner import ServiceRunner
 from services.sandbox.railway.snapshot import Snapshot, view_service
@@ -320,12 +320,13 @@ class LocalRailway:
         service = ServiceRunner(spec, place=self.place, pace=self.pace, http=http, on_change=self._changed)
         self.services[spec.name] = service
         active = restore_service(service, saved, self.commits) if saved else None
+        if not saved:
+            active = current_deployment(self.commits)
+            service.deployments = [*past_deployments(self.commits), active]
         if active:
             service.resume(active)
-            return
-        if not saved:
-            service.deployments = past_deployments(self.commits)
-        service.deploy(newest_good(self.commits), creator="Ana Ruiz")
+        else:
+            service.deploy(newest_good(self.commits), creator="Ana Ruiz")
 
     def _find_public_ports(self) -> list[int]:
         return [

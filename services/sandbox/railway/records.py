@@ -12,6 +12,8 @@ from services.domain.deployments import DeploymentStatus
 from services.sandbox.railway.model import Behaviour, Commit, InstanceStatus, newest_good
 from services.sandbox.railway.replica import LogBuffer, Replica
 
+CURRENT_SINCE = timedelta(hours=5)  # longer than any check looks back for a deploy
+
 
 @dataclass(frozen=True)
 class PatchRecord:
@@ -86,9 +88,16 @@ class DeploymentRecord:
         return False
 
 
+def current_deployment(commits: tuple[Commit, ...]) -> DeploymentRecord:
+    """Of the newest good commit, as if made some hours ago: what breaks in the first minutes is not blamed on it."""
+    commit = newest_good(commits)
+    moment = datetime.now(UTC) - CURRENT_SINCE
+    return DeploymentRecord(commit, commit.author, visible_at=moment, created_at=moment, served=True)
+
+
 def past_deployments(commits: tuple[Commit, ...]) -> list[DeploymentRecord]:
     """Deployments of the good commits before the newest, as if a day apart: they can be rolled back to."""
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) - CURRENT_SINCE
     current = newest_good(commits)
     before = [commit for commit in commits[: commits.index(current)] if commit.behaviour is Behaviour.GOOD]
     moments = [now - timedelta(days=age) for age in range(len(before), 0, -1)]

@@ -12,7 +12,8 @@ import pytest
 from playbooks import doctor, env, health, log_patterns, prod_gate
 from playbooks.checks import logs, queue
 from playbooks.checks.api import NEEDED
-from playbooks.diagnosis import BLAMED_FOR, RAN, RAN_WELL, diagnose
+from playbooks.diagnosis import BLAMED_FOR, RAN, diagnose
+from playbooks.last_deploys import RAN_WELL
 from playbooks.model import Finding, NextStep, Status
 from playbooks.rollback_advice import choose_remedy
 from playbooks.root_causes import EXPLAINS, Kind

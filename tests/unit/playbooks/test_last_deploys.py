@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from playbooks.last_deploys import LOOK_BACK, Facts, deployed_at, last_deploys, remember_deployments
+from playbooks.last_deploys import (
+    LOOK_BACK,
+    RAN_WELL,
+    WORKED_AFTER,
+    Facts,
+    Suspect,
+    find_suspect,
+    last_deploys,
+    remember_deployments,
+)
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
+from services.domain.jobs import Heartbeat
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
-from tests.unit.playbooks.builders import NOW, deployment, sha, state
+from tests.unit.playbooks.builders import NOW, beat, deployment, sha, state
 
+SECOND = timedelta(seconds=1)
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
 
 
@@ -110,14 +122,43 @@ def test_a_deployment_is_remembered_with_its_newest_status_until_it_is_old() -> 
     assert later == {INGEST: (crashed,)}
 
 
-def test_when_a_commit_was_deployed_is_a_fact_of_its_own() -> None:
-    def moment(*acts: ServiceAct, **deployments: list[Deployment]) -> datetime | None:
-        known = {one: tuple(deployments.get(one.short, ())) for one in RUNBOOK.services}
-        return deployed_at(Facts(NOW, known, acts, lambda _: "", system=RUNBOOK), INGEST)
+def suspect(*acts: ServiceAct, beats: Sequence[Heartbeat] = (), **deployments: list[Deployment]) -> Suspect | None:
+    known = {one: tuple(deployments.get(one.short, ())) for one in RUNBOOK.services}
+    return find_suspect(Facts(NOW, known, acts, lambda _: "", beats, {INGEST: 1}, system=RUNBOOK), INGEST)
 
+
+def test_the_newest_deploy_is_suspected_unless_it_brought_back_what_ran_before() -> None:
     one = made("bad", "e", status=DeploymentStatus.CRASHED)
-    assert moment(ingest=[made("good", "8", minutes=90), one]) == one.created_at
-    assert moment(act("RollBackDeployment", "bad"), ingest=[one]) is None
-    assert moment(act("RedeployDeployment", "bad"), ingest=[one]) is None  # the commit that was there before
-    assert moment(api=[one]) is None
-    assert moment() is None
+
+    assert suspect(ingest=[made("good", "8", minutes=90), one]) == Suspect(one.created_at)
+    assert suspect(act("RollBackDeployment", "bad"), ingest=[one]) is None
+    assert suspect(act("RedeployDeployment", "bad"), ingest=[one]) is None  # the commit that was there before
+    assert suspect(api=[one]) is None
+    assert suspect() is None
+
+
+@pytest.mark.parametrize(("worked", "is_suspected"), [(WORKED_AFTER - SECOND, True), (WORKED_AFTER, False)])
+def test_a_deploy_whose_process_had_worked_before_it_died_is_not_suspected(
+    worked: timedelta, is_suspected: bool
+) -> None:
+    killed = made("now", "e", status=DeploymentStatus.CRASHED)
+    row = worker_beat("w", began=killed.created_at, worked=worked)
+
+    assert (suspect(ingest=[killed], beats=[row]) is not None) is is_suspected
+
+
+def test_a_deploy_whose_process_dies_again_and_again_is_suspected() -> None:
+    crashing = made("now", "e", status=DeploymentStatus.CRASHED)
+    rows = [worker_beat(name, began=crashing.created_at, worked=WORKED_AFTER) for name in ("a", "b")]
+
+    assert suspect(ingest=[crashing], beats=rows) is not None
+
+
+@pytest.mark.parametrize(("ran", "explains"), [(RAN_WELL, True), (RAN_WELL + SECOND, False)])
+def test_a_deploy_that_ran_well_for_minutes_explains_no_later_problem(ran: timedelta, explains: bool) -> None:
+    assert Suspect(NOW - timedelta(hours=1), live_at=NOW - ran).explains(NOW) is explains
+    assert Suspect(NOW - timedelta(hours=1)).explains(NOW)  # it does not run
+
+
+def worker_beat(name: str, *, began: datetime, worked: timedelta) -> Heartbeat:
+    return replace(beat(name), started_at=began, last_heartbeat_at=began + worked, git_sha=sha("e"))

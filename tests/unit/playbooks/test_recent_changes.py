@@ -111,6 +111,12 @@ def test_migrations_of_one_go_are_one_line() -> None:
     ]
 
 
+def test_a_database_set_up_just_now_is_one_fact_without_a_version() -> None:
+    applied = tuple(AppliedMigration(f"2025120200010{n}", f"step_{n}", NOW, None) for n in range(2))
+
+    assert words(replace(QUIET, migrations=MigrationStatus(applied, (), (), ()))) == ["database set up, 2 migrations"]
+
+
 def test_what_is_older_than_two_hours_is_not_reported() -> None:
     listed = [deployment(LOOK_BACK), deployment(LOOK_BACK + timedelta(seconds=1))]
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from playbooks.change_parts import Standing
-from playbooks.rollback_advice import LATELY, WORKED_AFTER, Offer, advise
+from playbooks.last_deploys import WORKED_AFTER
+from playbooks.rollback_advice import LATELY, Offer, advise
 from playbooks.rollback_candidates import Past, rank
 from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, Instance

@@ -88,6 +88,18 @@ def test_while_parts_are_read_it_reports_so_and_is_short() -> None:
     assert "Still collecting data" in str(blocks)
 
 
+def test_its_buttons_come_once_the_cause_is_known_and_keep_their_places() -> None:
+    report, changes = doctor.report(BAD_DEPLOY), Changes((), ())
+
+    def shown(**parts: Any) -> list[str]:
+        return [label for label, _, _ in buttons(diagnosis_message(TriageFacts(**parts), INGEST, "abc")[1])]
+
+    assert shown() == shown(changes=changes, candidates=[BEFORE]) == []
+    assert shown(report=report) == ["Roll back ingest…", "Logs", "Changes", "Doctor"]
+    assert shown(report=report, candidates=[BEFORE], changes=changes)[1:] == ["Logs", "Changes", "Doctor"]
+    assert shown(report=Missing("no answer within 8 s")) == ["Logs", "Changes", "Doctor"]
+
+
 def test_nothing_wrong_any_more_is_reported() -> None:
     assert told(WELL)[0].startswith("🔎 *No cause found:*")
 

@@ -13,7 +13,7 @@ from bot.commands.incident import postmortem, postmortem_answer
 from bot.views.incident import called_message, incident_message, owner_buttons, reminder, summary
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
-from playbooks.diagnosis import RAN_WELL
+from playbooks.last_deploys import RAN_WELL
 from playbooks.model import Status
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentEvent, IncidentRecord, IncidentSeverity, JoinedAlert, PageSent
@@ -181,18 +181,18 @@ def test_what_is_wrong_with_the_schedule_is_reported_where_people_look() -> None
     ("one", "alerts", "expected"),
     [
         (incident(), [alert()], ["Acknowledge", "Restart ingest", "Roll back…", "…"]),
-        (incident(), [alert(fingerprint="deployments.ingest")], ["Acknowledge", "Deployments", "Roll back…", "…"]),
+        (incident(fingerprint="deployments.ingest"), [alert()], ["Acknowledge", "Deployments", "Roll back…", "…"]),
         (acknowledged(), [alert()], ["Restart ingest", "Roll back…", "Resolve…", "…"]),
-        (incident(), [alert(deployed_at=DEPLOYED)], ["Acknowledge", "Roll back…", "Restart ingest", "…"]),
+        (incident(deployed_at=DEPLOYED), [alert()], ["Acknowledge", "Roll back…", "Restart ingest", "…"]),
         (
-            acknowledged(remedy="rollback ingest to 8d02b64e"),
+            acknowledged(remedy="rollback ingest to 8d02b64e", deployed_at=DEPLOYED),
             [alert()],
             ["Roll back to 8d02b64e", "Restart ingest", "Resolve…", "…"],
         ),
         (
-            acknowledged(remedy="restart ingest"),
-            [alert(deployed_at=DEPLOYED)],
-            ["Restart ingest", "Roll back…", "Resolve…", "…"],
+            acknowledged(remedy="restart ingest", deployed_at=DEPLOYED),
+            [alert()],
+            ["Roll back…", "Restart ingest", "Resolve…", "…"],
         ),
         (incident(cleared_at=NOW), [alert(cleared_at=NOW)], ["Resolve…", "Health", "…"]),
         (incident(services=()), [], ["Acknowledge", "Health", "Queue", "…"]),
@@ -222,7 +222,7 @@ def test_a_rollback_comes_first_for_half_an_hour_after_a_deploy_and_is_green_for
 ) -> None:
     deployed_at = None if before is None else NOW - FIVE - before
 
-    row = message(acknowledged(), [alert(deployed_at=deployed_at)])[1][-2]["elements"]
+    row = message(acknowledged(deployed_at=deployed_at))[1][-2]["elements"]
 
     assert (row[0]["text"]["text"], row[0].get("style")) == (first, style)
 
@@ -232,23 +232,57 @@ def test_a_deploy_is_reported_by_the_fact_and_not_by_the_words_of_the_line() -> 
 
 
 @pytest.mark.parametrize(
-    ("remedy", "first", "style"),
+    ("diagnosis", "remedy", "expected"),
     [
-        ("rollback ingest to 8d02b64e", "Roll back to 8d02b64e", "primary"),
-        ("restart ingest", "Restart ingest", "primary"),
-        (None, "Restart ingest", None),  # another cause: the deploy is acquitted
+        (None, None, [("Roll back…", None), ("Restart ingest", None)]),
+        ("d", "rollback ingest to 8d02b64e", [("Roll back to 8d02b64e", "primary"), ("Restart ingest", None)]),
+        ("d", "restart ingest", [("Roll back…", None), ("Restart ingest", "primary")]),
+        ("The database does not answer", None, [("Roll back…", None), ("Restart ingest", None)]),
     ],
 )
-def test_once_the_cause_is_known_its_remedy_comes_first(remedy: str | None, first: str, style: str | None) -> None:
-    found = acknowledged(diagnosis="The database does not answer", remedy=remedy)
+def test_buttons_keep_their_places_whatever_the_diagnosis_finds(
+    diagnosis: str | None, remedy: str | None, expected: list[tuple[str, str | None]]
+) -> None:
+    found = acknowledged(diagnosis=diagnosis, remedy=remedy, deployed_at=DEPLOYED)
 
-    row = message(found, [alert(deployed_at=DEPLOYED)])[1][-2]["elements"]
+    row = message(found)[1][-2]["elements"]
 
-    assert (row[0]["text"]["text"], row[0].get("style")) == (first, style)
+    assert [(one["text"]["text"], one.get("style")) for one in row[:2]] == expected
+
+
+def test_buttons_keep_their_places_whatever_alert_joins_or_comes_first() -> None:
+    opened = incident(fingerprint="restarts.ingest", deployed_at=DEPLOYED)
+    other = alert(2, fingerprint="deployments.ingest")
+
+    rows = [labels(message(opened, alerts)[1]) for alerts in ([alert()], [alert(), other], [other, alert()], [other])]
+
+    assert rows == [["Acknowledge", "Roll back…", "Restart ingest", "…"]] * 4
+
+
+def test_a_remedy_that_no_button_stands_for_comes_after_the_others() -> None:
+    row = labels(message(acknowledged(fingerprint="grants.api", remedy="restart ingest"))[1])
+
+    assert row == ["Security audit", "Restart ingest", "Resolve…", "…"]
+
+
+def test_the_owners_buttons_keep_their_places_and_what_is_found_later_comes_last() -> None:
+    before = owner_buttons(acknowledged(), [alert()])
+    after = owner_buttons(acknowledged(diagnosis="d", remedy="rollback ingest to 8d02b64e"), [alert()])
+
+    kept = [button["text"]["text"] for button in before]
+    assert [button["text"]["text"] for button in after] == [*kept, "Roll back to 8d02b64e"]
+    assert after[-1]["style"] == "primary"
+
+
+def test_the_menu_loses_its_last_entry_only_when_an_alert_is_over() -> None:
+    firing = menu(message(incident(), [alert()])[1])
+    over = menu(message(incident(), [alert(cleared_at=NOW)])[1])
+
+    assert firing[:-1] == over
 
 
 def test_the_first_step_is_primary_when_the_diagnosis_found_it() -> None:
-    row = message(incident(remedy="rollback ingest to 8d02b64e"))[1][-2]["elements"]
+    row = message(incident(remedy="rollback ingest to 8d02b64e", deployed_at=DEPLOYED))[1][-2]["elements"]
 
     assert [one.get("style") for one in row[:3]] == ["primary", "primary", None]
     assert row[1]["value"] == "rollback ingest to 8d02b64e"
@@ -259,8 +293,8 @@ def test_the_menu_has_what_the_buttons_lack() -> None:
         "incident resolve 7",
         "incident escalate 7",
         "ask",
-        "silence heartbeats.ingest 1h incident 7",
         "stop-workers ingest",
+        "silence heartbeats.ingest 1h incident 7",
     ]
     assert menu(message(acknowledged())[1])[0] == "incident ack 7"
     assert "stop-workers api" not in menu(message(incident(services=(Service.API,)))[1])
