@@ -37,6 +37,7 @@ from bot.delivery.undeliverable import (
     approvers_of,
     called_by_id,
     page_recipients,
+    phones_behind,
     responders,
     schedule_of,
 )
@@ -483,6 +484,7 @@ def _notifiers(
             metrics=core_wiring.metrics,
             public_url=None if isinstance(hooks, Invalid) else hooks.public_url,
             retell=retell,
+            phones_of=partial(phones_behind, core_wiring.world),
         )
         for means in OUTSIDE_SLACK
     )

@@ -26,17 +26,8 @@ from playbooks.checks.oncall import Facts
 from playbooks.model import Finding, Status, worst
 from services.domain.channels import Channel
 from services.domain.errors import OperatorError, Unavailable, UsageError
-from services.domain.oncall import (
-    KnownOverrides,
-    Level,
-    OnCallPerson,
-    Override,
-    Schedule,
-    is_group,
-    next_handover,
-    on_call,
-    targets,
-)
+from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Schedule, is_group, on_call, targets
+from services.domain.rotations import next_handover
 from services.domain.text import age
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, time, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,21 +21,16 @@ from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy_file import TomlLines, decode_toml
 from services.domain.channels import Channel
-from services.domain.oncall import (
-    CALL_AGAIN_AFTER,
-    REMIND_AFTER,
-    UNACKNOWLEDGE_AFTER,
-    Hours,
-    Level,
-    OnCallPerson,
-    Rotation,
-    Schedule,
-)
+from services.domain.oncall import CALL_AGAIN_AFTER, REMIND_AFTER, UNACKNOWLEDGE_AFTER, Level, OnCallPerson, Schedule
+from services.domain.rotations import Hours, Rotation
 from services.domain.text import read_span
+from services.domain.windows import EVERY_DAY, take_days
 
+_TURN_DAYS = {"day": 1, "week": 7}
 SHORTEST, LONGEST = timedelta(seconds=10), timedelta(hours=24)
 
 _SLACK_USER = r"^[UW][A-Z0-9]{2,}$"
+_PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{3,30}")
 _TARGET = r"^[a-z0-9][a-z0-9-]{0,98}$"
 
 
@@ -64,6 +60,19 @@ def _hours(value: object) -> Hours:
     if hours.begins == hours.ends:
         raise ValueError("begins and ends at the same time: leave it out for the whole day")
     return hours
+
+
+def _weekdays(value: object) -> frozenset[int]:
+    found = take_days(value.split()) if isinstance(value, str) else None
+    if found is None or not found[0] or found[1]:
+        raise ValueError('is not a list of weekdays: write "mon-fri" or "sat,sun"')
+    return found[0]
+
+
+def _phone(value: object) -> str:
+    if not isinstance(value, str) or not _PHONE.fullmatch(value):
+        raise ValueError('is not a phone number: write "+49 30 1234567"')
+    return value
 
 
 def _zone(value: object) -> ZoneInfo:
@@ -104,16 +113,27 @@ class PersonTable(_Table):
     slack: str = Field(pattern=_SLACK_USER)
     webhook: TargetName | None = None
     email: TargetName | None = None
+    phone: Annotated[str | None, BeforeValidator(_phone)] = None
 
 
-class RotationTable(_Table):
+class _TurnsTable(_Table):
     people: list[str] = Field(min_length=1)
     every: Literal["day", "week"] = "week"
-    starts: Day
     until: Day | None = None
+    hours: Annotated[Hours | None, BeforeValidator(_hours)] = None
+    weekdays: Annotated[frozenset[int], BeforeValidator(_weekdays)] = EVERY_DAY
+
+
+class LayerTable(_TurnsTable):
+    starts: Day | None = None
+    handover: Annotated[time | None, BeforeValidator(_clock)] = None
+
+
+class RotationTable(_TurnsTable):
+    starts: Day
     handover: Annotated[time, BeforeValidator(_clock)] = time(9)
     time_zone: Zone | None = None
-    hours: Annotated[Hours | None, BeforeValidator(_hours)] = None
+    layers: list[LayerTable] = Field(default_factory=list)
 
 
 class LevelTable(_Table):
@@ -194,15 +214,22 @@ class _Reading:
         """What only the file as a whole can tell."""
         self._check_names(file)
         for name, rotation in file.rotations.items():
-            self._check_words(("rotations", name, "people"), rotation.people, list(file.people), "a person")
-            if rotation.until is not None and rotation.until <= rotation.starts:
-                self.refuse(("rotations", name, "until"), "`until` is not after `starts`", "correct one of them")
+            self._check_turns(("rotations", name), rotation, rotation.starts, file)
+            for index, layer in enumerate(rotation.layers):
+                self._check_turns(("rotations", name, "layers", index), layer, layer.starts or rotation.starts, file)
         callable_names = [*file.rotations, *file.people]
         for index, level in enumerate(file.levels):
             words = [word for word in level.call if not _SLACK_GROUP.match(word)]
             self._check_words(("levels", index, "call"), words, callable_names, "a rotation, a person or a group's id")
             if not (level.call or level.webhook or level.email):
                 self.refuse(("levels", index), "the level pages no one", 'write call = ["…"]')
+
+    def _check_turns(
+        self, path: tuple[str | int, ...], table: RotationTable | LayerTable, starts: date, file: FileTable
+    ) -> None:
+        self._check_words((*path, "people"), table.people, list(file.people), "a person")
+        if table.until is not None and table.until <= starts:
+            self.refuse((*path, "until"), "`until` is not after `starts`", "correct one of them")
 
     def refuse(self, path: Iterable[str | int], problem: str, what_next: str) -> None:
         line = self._lines.find(*path)
@@ -253,7 +280,8 @@ def _malformed(error: Any) -> tuple[str, str]:
 
 def _schedule(file: FileTable) -> Schedule:
     people = {
-        name: OnCallPerson(name, person.slack, person.webhook, person.email) for name, person in file.people.items()
+        name: OnCallPerson(name, person.slack, person.webhook, person.email, person.phone)
+        for name, person in file.people.items()
     }
     rotations = {name: _rotation(name, table, file.time_zone) for name, table in file.rotations.items()}
     levels = tuple(
@@ -264,15 +292,31 @@ def _schedule(file: FileTable) -> Schedule:
 
 
 def _rotation(name: str, table: RotationTable, zone: ZoneInfo) -> Rotation:
-    return Rotation(
+    rotation = Rotation(
         name=name,
         people=tuple(table.people),
-        days=1 if table.every == "day" else 7,
+        days=_TURN_DAYS[table.every],
         starts=table.starts,
         handover=table.handover,
         zone=table.time_zone or zone,
         until=table.until,
         hours=table.hours,
+        weekdays=table.weekdays,
+    )
+    return replace(rotation, layers=tuple(_layer(rotation, layer) for layer in table.layers))
+
+
+def _layer(rotation: Rotation, table: LayerTable) -> Rotation:
+    """What it does not say is as in its rotation, but `until`, `hours` and `weekdays`."""
+    return replace(
+        rotation,
+        people=tuple(table.people),
+        days=_TURN_DAYS[table.every],
+        starts=table.starts or rotation.starts,
+        handover=table.handover or rotation.handover,
+        until=table.until,
+        hours=table.hours,
+        weekdays=table.weekdays,
     )
 
 

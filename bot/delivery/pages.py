@@ -103,6 +103,11 @@ _AT_ONCE = 20
 Outcome = Delivered | TryAgain | GiveUp
 
 
+def no_phones(channel: Channel, target: str) -> tuple[str, ...]:  # noqa: ARG001
+    """What `phones_of` gives when nothing else is given."""
+    return ()
+
+
 async def retell_nothing(key: str) -> None:
     """What `retell` does when nothing else is given."""
 
@@ -111,7 +116,8 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
     """Of one means. What is due stays locked until its outcome is written.
 
     `leaves_within_s`: so long after it was locked a call may begin. `retell` writes an incident's root message again,
-    by its key: it names who was notified. Everything else has a message for that.
+    by its key: it names who was notified. Everything else has a message for that. `phones_of`: numbers to call where a
+    target was not reached.
     """
 
     at_once = _AT_ONCE
@@ -130,6 +136,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         public_url: str | None = None,
         leaves_within_s: float = LEAVES_WITHIN_S,
         retell: Callable[[str], Awaitable[None]] = retell_nothing,
+        phones_of: Callable[[Channel, str], Sequence[str]] = no_phones,
     ) -> None:
         self.name = f"notifications by {means}"
         self.means = means
@@ -142,6 +149,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         self._database = database
         self._leaves_within_s = leaves_within_s
         self._retell = retell
+        self.phones_of = phones_of
 
     @asynccontextmanager
     async def open(self, fence: Fence) -> AsyncIterator[_Pages]:  # noqa: ARG002 - the locks of the rows are fence enough
@@ -222,7 +230,8 @@ class _Pages(Batch[Notification, Page, Outcome]):
                 await messages.replace_message(self._conn, key=key, text=text, blocks=blocks)
         for notification, outcome in self._given_up:
             if notification.event is PageEvent.TRIGGERED and notification.thread_key is not None:
-                content = not_reached(notification, outcome.why)
+                phones = self._to.phones_of(notification.means, notification.target)
+                content = not_reached(notification, outcome.why, phones)
                 await self._write(f"{notification.key}:failed", notification.thread_key, content, priority=PAGE)
 
     async def _write(self, key: str, thread_key: str, content: tuple[str, list[Block]], *, priority: int) -> None:

@@ -128,6 +128,12 @@ def schedule_of(world: World) -> Schedule | None:
     return world.schedule if isinstance(world.schedule, Schedule) else None
 
 
+def phones_behind(world: World, channel: Channel, target: str) -> tuple[str, ...]:
+    """The phone numbers in the on-call file of the people whom this target pages."""
+    schedule = schedule_of(world)
+    return schedule.phones_behind(channel, target) if schedule else ()
+
+
 MOST = 20  # people; one message each
 
 

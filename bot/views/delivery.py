@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from bot.views.blocks import (
     section,
     sections,
 )
-from bot.views.text import FirstLine, date_token, escape, mention
+from bot.views.text import FirstLine, date_token, escape, link, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.messages import Notification, NotificationState, PageEvent, place_words
@@ -50,10 +51,16 @@ def notified_words(notifications: Sequence[Notification]) -> str:
     return "".join(f" · {each}" for each in dict.fromkeys(words))
 
 
-def not_reached(notification: Notification, why: str) -> tuple[str, list[Block]]:
-    """A person was not reached: people have to notice, so it is a message of its own."""
-    line = f"🔴 *{_target(notification)} was not reached*: {escape(why)}. Contact them another way, or escalate."
-    return fit_message(line.replace("*", ""), [section(line)])
+def not_reached(notification: Notification, why: str, phones: Sequence[str] = ()) -> tuple[str, list[Block]]:
+    """A person was not reached: people have to notice, so it is a message of its own. `phones`: numbers to call."""
+    first = f"🔴 *{_target(notification)} was not reached*: {escape(why)}."
+    if not phones:
+        line = f"{first} Contact them another way, or escalate."
+        return fit_message(line.replace("*", ""), [section(line)])
+    numbers = " or ".join(escape(phone, limit=40) for phone in phones)
+    links = " or ".join(link(f"tel:{re.sub('[^+0-9]', '', phone)}", phone) for phone in phones)
+    text = f"{first} Call {numbers}, or escalate."
+    return fit_message(text.replace("*", ""), [section(f"{first} Call {links}, or escalate.")])
 
 
 def _line(notification: Notification) -> str:

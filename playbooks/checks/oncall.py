@@ -148,7 +148,7 @@ def _muted(schedule: Schedule, level: Level) -> list[str]:
 
 
 def _names(schedule: Schedule, call: str) -> Sequence[str]:
-    return schedule.rotations[call].people if call in schedule.rotations else [call]
+    return schedule.rotations[call].everyone if call in schedule.rotations else [call]
 
 
 def _leaves_slack(schedule: Schedule, name: str, level: Level) -> bool:

@@ -1,20 +1,16 @@
-"""The on-call schedule: levels, rotations, shifts, overrides, and who is on call at a given time; pure.
-
-Turns are counted in handovers that have happened, each an instant made from the wall clock of its own day: so no turn
-is an hour too short or begins twice when clocks change.
-"""
+"""The on-call schedule: levels, overrides, and who is on call at a given time; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
+from services.domain.rotations import Rotation, edges, shift_of
 from services.domain.runs import Person
 from services.domain.text import age
 
@@ -25,37 +21,16 @@ CALL_AGAIN_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class OnCallPerson:
-    """`slack`: a user id. `webhook`, `email`: names of targets in the bot's environment, never addresses."""
+    """`slack`: a user id. `webhook`, `email`: names of targets in the bot's environment, never addresses.
+
+    `phone`: a number for people to call when nothing else reached this person.
+    """
 
     name: str
     slack: str
     webhook: str | None = None
     email: str | None = None
-
-
-@dataclass(frozen=True)
-class Hours:
-    """A part of each day, by the rotation's own clock: from `begins` until before `ends`, perhaps over midnight."""
-
-    begins: time
-    ends: time
-
-
-@dataclass(frozen=True)
-class Rotation:
-    """`people` (names) take turns of `days` days; the first begins on `starts` at `handover` in `zone`.
-
-    `until`: the day on whose `handover` it ends. `hours`: it is on duty in these only.
-    """
-
-    name: str
-    people: tuple[str, ...]
-    days: int
-    starts: date
-    handover: time
-    zone: ZoneInfo
-    until: date | None = None
-    hours: Hours | None = None
+    phone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +73,12 @@ class Schedule:
         """A person by their Slack id; a person whom the file does not name can be reached in Slack only."""
         known = (person for person in self.people.values() if person.slack == slack_id)
         return next(known, OnCallPerson(slack_id, slack_id))
+
+    def phones_behind(self, channel: Channel, target: str) -> tuple[str, ...]:
+        """The phone numbers of the people whom this target pages."""
+        people = self.people.values()
+        behind = [one for one in people if target == (one.webhook if channel is Channel.WEBHOOK else one.email)]
+        return tuple(one.phone for one in behind if one.phone)
 
 
 @dataclass(frozen=True)
@@ -228,8 +209,6 @@ def is_group(call: str) -> bool:
     return call.startswith("S") and call.isupper()
 
 
-_DAY = timedelta(days=1)
-
 Absent = Callable[[str], str | None]  # why a Slack id reaches no one ("is deactivated in Slack"), else None
 
 
@@ -240,19 +219,6 @@ class Gap:
     level: int
     begins: datetime
     ends: datetime
-
-
-def shift_of(rotation: Rotation, at: datetime) -> str | None:
-    """Whose turn it is; None before it starts, after it ends and outside its hours."""
-    number = _handovers(rotation, at)
-    if number < 0 or _has_ended(rotation, at) or not _is_on_duty(rotation, at):
-        return None
-    return rotation.people[number % len(rotation.people)]
-
-
-def next_handover(rotation: Rotation, at: datetime) -> datetime:
-    """The first handover after `at`, in UTC."""
-    return _handover(rotation, max(_handovers(rotation, at) + 1, 0))
 
 
 def on_call(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> list[OnCallPerson]:
@@ -350,12 +316,13 @@ def _only_person(schedule: Schedule, level: Level, at: datetime, overrides: Sequ
 
 def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:
     """When a level has no one on call, between the two moments."""
-    edges = sorted({begins, ends, *_edges(schedule, begins, ends, overrides)})
+    changes = (moments_of_change(schedule, name, begins, ends, overrides) for name in schedule.rotations)
+    moments = sorted({begins, ends}.union(*changes))
     found: list[Gap] = []
     for index, level in enumerate(schedule.levels):
         if level.webhook or level.email or any(map(is_group, level.calls)):
             continue
-        for start, end in pairwise(edges):
+        for start, end in pairwise(moments):
             if on_call(schedule, level, start, overrides):
                 continue
             if found and (found[-1].level, found[-1].ends) == (index, start):
@@ -424,47 +391,11 @@ def _person(schedule: Schedule, call: str, at: datetime, overrides: Sequence[Ove
     return schedule.people[name] if name else None
 
 
-def _handover(rotation: Rotation, number: int) -> datetime:
-    return _instant(rotation, rotation.starts + number * rotation.days * _DAY, rotation.handover)
-
-
-def _handovers(rotation: Rotation, at: datetime) -> int:
-    """How many handovers have happened, the first one not counted: 0 in the first turn, negative before it."""
-    days = (at.astimezone(rotation.zone).date() - rotation.starts).days
-    number = days // rotation.days + 1  # at most one too many on either side of a handover's own day
-    while _handover(rotation, number) > at:
-        number -= 1
-    return number
-
-
-def _has_ended(rotation: Rotation, at: datetime) -> bool:
-    return rotation.until is not None and at >= _instant(rotation, rotation.until, rotation.handover)
-
-
-def _is_on_duty(rotation: Rotation, at: datetime) -> bool:
-    if rotation.hours is None:
-        return True
-    begins, ends = rotation.hours.begins, rotation.hours.ends
-    over_midnight = timedelta() if begins < ends else _DAY
-    today = at.astimezone(rotation.zone).date()
-    return any(
-        _instant(rotation, day, begins) <= at < _instant(rotation, day + over_midnight, ends)
-        for day in (today - _DAY, today)
-    )
-
-
-def _instant(rotation: Rotation, day: date, clock: time) -> datetime:
-    """A wall-clock time as a moment: of one that comes twice the first; one that is left out is after the jump."""
-    return datetime.combine(day, clock, tzinfo=rotation.zone).astimezone(UTC)
-
-
-def _edges(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> Iterator[datetime]:
-    """Every moment between the two at which a shift may begin or end."""
-    for rotation in schedule.rotations.values():
-        clocks = {rotation.handover, *((rotation.hours.begins, rotation.hours.ends) if rotation.hours else ())}
-        day = begins.astimezone(rotation.zone).date()
-        while day <= ends.astimezone(rotation.zone).date():
-            yield from (moment for clock in clocks if begins < (moment := _instant(rotation, day, clock)) < ends)
-            day += _DAY
+def moments_of_change(
+    schedule: Schedule, rotation: str, begins: datetime, ends: datetime, overrides: Sequence[Override]
+) -> Iterator[datetime]:
+    """Every moment between the two at which a shift of the rotation may begin or end, in no order."""
+    yield from edges(schedule.rotations[rotation], begins, ends)
     for override in overrides:
-        yield from (moment for moment in (override.begins_at, override.ends_at) if begins < moment < ends)
+        if override.rotation == rotation:
+            yield from (moment for moment in (override.begins_at, override.ends_at) if begins < moment < ends)

@@ -132,6 +132,9 @@ def test_incidents(golden: Compare) -> None:
             "pager, resolved": "\n".join(page_over(resolved(), [alert()])),
             "pager, no page any more": "\n".join(page_over(incident(), [alert()])),
             "notified outside Slack": message_text(*delivery.notified_elsewhere(sent)),
+            "not reached, with a phone": message_text(
+                *delivery.not_reached(sent[1], "mail server: refused (550)", ["+49 (30) 123-4567"])
+            ),
             "not reached": message_text(*delivery.not_reached(sent[1], "mail server: refused (550)")),
             "answer to a button": answer_text(done_answer(acknowledged(), "Incident 7 is acknowledged.")),
             "open already": answer_text(joined_answer(incident(), "ingest is slow")),

@@ -90,6 +90,14 @@ async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Pho
     assert (await stage.read()).state is NotificationState.FAILED
 
 
+async def test_refusal_for_good_names_the_phone_number_of_who_was_not_reached(stage: Stage, phone: Phone) -> None:
+    phone.answers.append(404)
+    await stage.store(target="ben")
+    await stage.pager.tick(FENCE)
+
+    assert "Call <tel:+49301234567|+49 30 1234567>, or escalate" in (await stage.said())["incident:1:1:failed"]
+
+
 async def test_a_notification_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
     phone.is_away = True
     await stage.store()

@@ -20,7 +20,8 @@ from services.domain.channels import Channel
 from services.domain.errors import OperatorError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.messages import NotificationState
-from services.domain.oncall import Level, Rotation, Schedule
+from services.domain.oncall import Level, Schedule
+from services.domain.rotations import Rotation
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.sandbox.slack import model

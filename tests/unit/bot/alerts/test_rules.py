@@ -25,7 +25,8 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, JobOutcomes, LockWait, QueueSnapshot
-from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Schedule
+from services.domain.rotations import Rotation
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.systems import RUNBOOK

@@ -18,7 +18,8 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance, 
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.jobs import BEAT_EVERY, Heartbeat
-from services.domain.oncall import Level, OnCallPerson, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Schedule
+from services.domain.rotations import Rotation
 from services.domain.services import Service, WorkerType
 from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits

@@ -12,7 +12,8 @@ from playbooks.checks.oncall import Facts, check
 from playbooks.model import Status
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Rotation, Schedule
+from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Schedule
+from services.domain.rotations import Rotation
 from services.domain.runs import Person
 from services.sandbox.slack.limits import violations
 

@@ -15,7 +15,8 @@ from bot.config.environment import OnCallSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule, read_schedule, schedule_faults
 from services.domain.channels import Channel
-from services.domain.oncall import Hours, Level, OnCallPerson, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Schedule
+from services.domain.rotations import Hours, Rotation
 
 EXAMPLE = Path(__file__).parents[4] / "bot/config/oncall.example.toml"
 PEOPLE = """version = 1
@@ -70,6 +71,7 @@ unacknowledge_after = "90s"
 slack = "W0ANN"
 webhook = "ann"
 email = "ann-at-home"
+phone = "+49 (30) 123-4567"
 [rotations.nights]
 people = ["ann"]
 every = "day"
@@ -78,6 +80,17 @@ until = 2026-02-01
 handover = "17:30"
 time_zone = "America/New_York"
 hours = "20:00-08:00"
+weekdays = "mon-thu,sat"
+[[rotations.nights.layers]]
+people = ["ann"]
+weekdays = "weekend"
+[[rotations.nights.layers]]
+people = ["ann"]
+every = "day"
+starts = 2026-01-12
+until = 2026-01-13
+handover = "07:00"
+hours = "07:00-08:00"
 [[levels]]
 call = ["nights", "ann", "S0GROUP"]
 by = ["direct", "webhook"]
@@ -87,16 +100,31 @@ email = "team"
 accept_slack_only = true
 """)
 
-    assert schedule.people["ann"] == OnCallPerson("ann", "W0ANN", "ann", "ann-at-home")
+    assert schedule.people["ann"] == OnCallPerson("ann", "W0ANN", "ann", "ann-at-home", "+49 (30) 123-4567")
+    new_york = ZoneInfo("America/New_York")
     assert schedule.rotations["nights"] == Rotation(
         "nights",
         ("ann",),
         1,
         date(2026, 1, 5),
         time(17, 30),
-        ZoneInfo("America/New_York"),
+        new_york,
         date(2026, 2, 1),
         Hours(time(20), time(8)),
+        frozenset({0, 1, 2, 3, 5}),
+        (
+            Rotation("nights", ("ann",), 7, date(2026, 1, 5), time(17, 30), new_york, weekdays=frozenset({5, 6})),
+            Rotation(
+                "nights",
+                ("ann",),
+                1,
+                date(2026, 1, 12),
+                time(7),
+                new_york,
+                date(2026, 1, 13),
+                Hours(time(7), time(8)),
+            ),
+        ),
     )
     assert schedule.levels == (
         Level(
@@ -148,6 +176,22 @@ def test_the_example_can_be_used() -> None:
         (GOOD.replace("2026-01-05", '2026-01-05\nhandover = "25:00"'), 9, "`handover` is not a time of day"),
         (GOOD.replace("2026-01-05", '2026-01-05\nhours = "8-20"'), 9, "`hours` is not a time of day"),
         (GOOD.replace("2026-01-05", '2026-01-05\nhours = "08:00-08:00"'), 9, "`hours` begins and ends at the same"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nweekdays = "mo-fr"'), 9, "`weekdays` is not a list of weekdays"),
+        (GOOD.replace("2026-01-05", '2026-01-05\nweekdays = "week"'), 9, "`weekdays` is not a list of weekdays"),
+        (GOOD.replace('"U0BEN"', '"U0BEN"\nphone = "call me"'), 6, "`phone` is not a phone number"),
+        (GOOD.replace('"U0BEN"', '"U0BEN"\nphone = 49301234567'), 6, "`phone` is not a phone number"),
+        (
+            GOOD.replace("[[levels]]", '[[rotations.primary.layers]]\npeople = ["cem"]\n[[levels]]'),
+            10,
+            "`people` names `cem`, which is not a person",
+        ),
+        (
+            GOOD.replace(
+                "[[levels]]", '[[rotations.primary.layers]]\npeople = ["ann"]\nuntil = 2026-01-05\n[[levels]]'
+            ),
+            11,
+            "`until` is not after `starts`",
+        ),
         (GOOD.replace("2026-01-05", '2026-01-05\nevery = "month"'), 9, "`every`: "),
         (GOOD.replace("2026-01-05", "2026-01-05\nuntil = 2026-01-05"), 9, "`until` is not after `starts`"),
         (

@@ -12,7 +12,8 @@ from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_ta
 from playbooks.model import Finding, Status
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import Level, OnCallPerson, Override, Rotation, Schedule
+from services.domain.oncall import Level, OnCallPerson, Override, Schedule
+from services.domain.rotations import Rotation
 from services.domain.runs import Person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -16,21 +16,18 @@ from services.domain.oncall import (
     Chain,
     ChainLevel,
     Gap,
-    Hours,
     Level,
     OnCallPerson,
     Override,
-    Rotation,
     Schedule,
     Target,
     decode_chain,
     encode_chain,
     freeze,
     gaps,
-    next_handover,
     on_call,
-    shift_of,
 )
+from services.domain.rotations import Hours, Rotation, next_handover, shift_of
 from services.domain.runs import Person
 
 BERLIN, NEW_YORK, APIA = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")

@@ -1,0 +1,116 @@
+"""Rotations: people who take turns, by the hour, the weekday and in layers; pure.
+
+Turns are counted in handovers that have happened, each an instant made from the wall clock of its own day: so no turn
+is an hour too short or begins twice when clocks change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from services.domain.moments import DAY, MIDNIGHT, instant
+from services.domain.windows import EVERY_DAY
+
+LOOK_AHEAD = timedelta(days=15)  # further than any handover
+
+
+@dataclass(frozen=True)
+class Hours:
+    """A part of each day, by the rotation's own clock: from `begins` until before `ends`, perhaps over midnight."""
+
+    begins: time
+    ends: time
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """`people` (names) take turns of `days` days; the first begins on `starts` at `handover` in `zone`.
+
+    `until`: the day on whose `handover` it ends. `hours`: it is on duty in these only; `weekdays`: and on these (0 is
+    Monday), which with hours over midnight are the days on which the hours begin. `layers`: while one of them is on
+    duty it takes this rotation's place, the last one first.
+    """
+
+    name: str
+    people: tuple[str, ...]
+    days: int
+    starts: date
+    handover: time
+    zone: ZoneInfo
+    until: date | None = None
+    hours: Hours | None = None
+    weekdays: frozenset[int] = EVERY_DAY
+    layers: tuple[Rotation, ...] = ()
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """The names of all who take turns, in any layer; each once."""
+        return tuple(dict.fromkeys([*self.people, *(name for layer in self.layers for name in layer.people)]))
+
+
+def shift_of(rotation: Rotation, at: datetime) -> str | None:
+    """Whose turn it is; None before it starts, after it ends and outside its hours."""
+    for layer in reversed(rotation.layers):
+        if (name := shift_of(layer, at)) is not None:
+            return name
+    number = _handovers(rotation, at)
+    if number < 0 or _has_ended(rotation, at) or not _is_on_duty(rotation, at):
+        return None
+    return rotation.people[number % len(rotation.people)]
+
+
+def next_handover(rotation: Rotation, at: datetime) -> datetime:
+    """When another person's turn begins, after `at`, in UTC; the end of the turn where no one else takes turns."""
+    current = shift_of(rotation, at)
+    for moment in sorted(set(edges(rotation, at, at + LOOK_AHEAD))):
+        if shift_of(rotation, moment) not in (current, None):
+            return moment
+    return _handover(rotation, max(_handovers(rotation, at) + 1, 0))
+
+
+def edges(rotation: Rotation, begins: datetime, ends: datetime) -> Iterator[datetime]:
+    """Every moment between the two at which a turn may begin or end, in no order."""
+    clocks = {rotation.handover}
+    if rotation.hours is not None:
+        clocks |= {rotation.hours.begins, rotation.hours.ends}
+    elif rotation.weekdays != EVERY_DAY:
+        clocks.add(MIDNIGHT)
+    day, last = begins.astimezone(rotation.zone).date() - DAY, ends.astimezone(rotation.zone).date()
+    while day <= last:
+        yield from (moment for clock in clocks if begins < (moment := instant(day, clock, rotation.zone)) < ends)
+        day += DAY
+    for layer in rotation.layers:
+        yield from edges(layer, begins, ends)
+
+
+def _handover(rotation: Rotation, number: int) -> datetime:
+    return instant(rotation.starts + number * rotation.days * DAY, rotation.handover, rotation.zone)
+
+
+def _handovers(rotation: Rotation, at: datetime) -> int:
+    """How many handovers have happened, the first one not counted: 0 in the first turn, negative before it."""
+    days = (at.astimezone(rotation.zone).date() - rotation.starts).days
+    number = days // rotation.days + 1  # at most one too many on either side of a handover's own day
+    while _handover(rotation, number) > at:
+        number -= 1
+    return number
+
+
+def _has_ended(rotation: Rotation, at: datetime) -> bool:
+    return rotation.until is not None and at >= instant(rotation.until, rotation.handover, rotation.zone)
+
+
+def _is_on_duty(rotation: Rotation, at: datetime) -> bool:
+    if rotation.hours is None and rotation.weekdays == EVERY_DAY:
+        return True
+    hours = rotation.hours or Hours(MIDNIGHT, MIDNIGHT)
+    over_midnight = timedelta() if hours.begins < hours.ends else DAY
+    today = at.astimezone(rotation.zone).date()
+    return any(
+        instant(day, hours.begins, rotation.zone) <= at < instant(day + over_midnight, hours.ends, rotation.zone)
+        for day in (today - DAY, today)
+        if day.weekday() in rotation.weekdays
+    )

@@ -1,0 +1,94 @@
+"""Who is on call from when until when, and what a change of file or overrides does to whom; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from services.domain.oncall import OnCallPerson, Override, Schedule, holder, moments_of_change
+
+
+@dataclass(frozen=True)
+class Shift:
+    """`person` is on call for a rotation from `begins` until before `ends`; None: no one is."""
+
+    rotation: str
+    begins: datetime
+    ends: datetime
+    person: OnCallPerson | None
+
+
+def shifts(
+    schedule: Schedule, rotation: str, begins: datetime, ends: datetime, overrides: Sequence[Override]
+) -> list[Shift]:
+    """Everything between the two moments, without a break; each shift is another person's than the one before.
+
+    The first and the last are cut off there. Empty for a rotation that the file does not have.
+    """
+    if rotation not in schedule.rotations or begins >= ends:
+        return []
+    found: list[Shift] = []
+    moments = sorted({begins, ends, *moments_of_change(schedule, rotation, begins, ends, overrides)})
+    for start, end in pairwise(moments):
+        person = holder(schedule, rotation, start, overrides)
+        if found and _slack(found[-1].person) == _slack(person):
+            found[-1] = Shift(rotation, found[-1].begins, end, found[-1].person)
+        else:
+            found.append(Shift(rotation, start, end, person))
+    return found
+
+
+@dataclass(frozen=True)
+class Move:
+    """From `begins` until before `ends` another person is on call for a rotation than before the change.
+
+    `before`, `after`: None where no one is.
+    """
+
+    rotation: str
+    begins: datetime
+    ends: datetime
+    before: OnCallPerson | None
+    after: OnCallPerson | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A file with the overrides that hold."""
+
+    schedule: Schedule
+    overrides: Sequence[Override]
+
+
+def moves(before: Plan, after: Plan, begins: datetime, ends: datetime) -> list[Move]:
+    """What differs between the two moments: by rotation, in the order of time."""
+    names = dict.fromkeys([*before.schedule.rotations, *after.schedule.rotations])
+    return [move for name in names for move in _moves_of(name, before, after, begins, ends)]
+
+
+def _moves_of(rotation: str, before: Plan, after: Plan, begins: datetime, ends: datetime) -> Iterator[Move]:
+    old = shifts(before.schedule, rotation, begins, ends, before.overrides) or [Shift(rotation, begins, ends, None)]
+    new = shifts(after.schedule, rotation, begins, ends, after.overrides) or [Shift(rotation, begins, ends, None)]
+    last: Move | None = None
+    for start, end in pairwise(sorted({edge for one in (*old, *new) for edge in (one.begins, one.ends)})):
+        was, becomes = _at(old, start), _at(new, start)
+        if _slack(was) == _slack(becomes):
+            continue
+        if last and last.ends == start and (_slack(last.before), _slack(last.after)) == (_slack(was), _slack(becomes)):
+            last = Move(rotation, last.begins, end, was, becomes)
+            continue
+        if last:
+            yield last
+        last = Move(rotation, start, end, was, becomes)
+    if last:
+        yield last
+
+
+def _at(found: Sequence[Shift], moment: datetime) -> OnCallPerson | None:
+    return next(one.person for one in found if one.begins <= moment < one.ends)
+
+
+def _slack(person: OnCallPerson | None) -> str | None:
+    return person.slack if person else None
