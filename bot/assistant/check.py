@@ -1,8 +1,9 @@
 """Checks a model's claims against the lines that were read. A claim that is not proved is dropped. Pure.
 
-`observed` repeats an unbroken part of one line, in the order of that line, and quotes it. `inferred` joins facts of two
-lines, or of one of the doctor's findings, and is shown as likely only. `unknown` says what could not be read. What a
-claim adds to its lines may only be glue (`words.GLUE`): no number, time, SHA, name, state, quantity or negation.
+A claim is made of whole clauses of its lines, in their order: a part of a clause can say the opposite of the whole.
+`observed` takes them from one line, which it quotes. `inferred` joins clauses of two lines, or of one of the doctor's
+findings, and is shown as likely only. `unknown` says what could not be read. Besides the clauses there may be articles
+and forms of to be and to have (`words.GLUE`), nothing else.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import dropwhile
 
 from bot.assistant.evidence import Line, mask_evidence
-from bot.assistant.words import GLUE, INFERENCE, NEGATIONS, NOUNS, NUMBERS, UNITS, UNKNOWN
+from bot.assistant.words import GLUE, INFERENCE, NOUNS, NUMBERS, SCOPE, TENSES, UNITS, UNKNOWN
 from services.domain.secrets import HIDDEN
+from services.domain.services import DECLARED
 
 MAX_TEXT, MAX_QUOTE, MAX_EVIDENCE, MAX_CLAIMS = 240, 240, 6, 8
 
@@ -69,8 +72,11 @@ def check(claims: Sequence[Claim], lines: Sequence[Line], *, question: str = "")
 
 
 def _lines_of(claim: Claim, known: Mapping[str, Line]) -> tuple[Line, ...]:
+    """The lines that it cites; of an observed claim those only in which its quote stands."""
     lines = [known[one] for one in dict.fromkeys(claim.evidence)]
-    return tuple(sorted(lines, key=lambda line: not claim.quote or not _stands_in(claim.quote, line.text)))
+    if claim.kind is not ClaimKind.OBSERVED:
+        return tuple(lines)
+    return tuple(line for line in lines if claim.quote.strip() and _stands_in(claim.quote, line.text))
 
 
 def why_dropped(claim: Claim, known: Mapping[str, Line], question: str = "") -> str | None:
@@ -80,7 +86,7 @@ def why_dropped(claim: Claim, known: Mapping[str, Line], question: str = "") -> 
     if any(one not in known for one in claim.evidence):
         return "names a line that was not read"
     lines = _lines_of(claim, known)
-    if claim.quote and not any(_stands_in(claim.quote, line.text) for line in lines):
+    if claim.quote.strip() and not any(_stands_in(claim.quote, known[one].text) for one in claim.evidence):
         return "quotes what no line says"
     match claim.kind:
         case ClaimKind.OBSERVED:
@@ -92,7 +98,7 @@ def why_dropped(claim: Claim, known: Mapping[str, Line], question: str = "") -> 
 
 
 _MARKUP = re.compile(r"[<>@#*~`|\[\]{}\\^]|(?<!\w)_|_(?!\w)|:[a-z0-9_+-]+:")
-_LINK = re.compile(r"[a-z]{2,10}:/|/{2}|www\.|\b[\w-]+\.(?:com|org|net|io|dev|app|co|us|example|test|ly|gg|me)\b", re.I)
+_LINK = re.compile(r"[a-z]{2,10}:/|/{2}|[a-z0-9]\.[a-z]{2,}", re.I)
 
 
 def _why_malformed(claim: Claim) -> str | None:
@@ -107,53 +113,70 @@ def _why_malformed(claim: Claim) -> str | None:
 
 
 def _why_not_observed(claim: Claim, lines: Sequence[Line]) -> str | None:
-    if not claim.quote.strip() or claim.quote.strip() == HIDDEN:
+    if not lines or claim.quote.strip() == HIDDEN:
         return "quotes nothing"
     line = lines[0]
-    nouns = _nouns(lines)
+    nouns = _nouns([line])
     stated = content(claim.text, nouns=nouns)
     if not stated:
         return "says nothing"
-    if not _is_run_of(stated, content(claim.quote, nouns=nouns)):
+    if stated not in _forms(line, nouns):
+        return "does not say what a whole clause of its line says"
+    if Counter(stated) - Counter(content(claim.quote, nouns=nouns)) - Counter(_owners(line.text)):
         return "says what its quote does not say"
-    clause = _clause_around(line.text, claim.quote)
-    if not _is_whole(stated, content(clause, nouns=nouns)):
-        return "takes a number apart"
-    return "leaves out a negation" if _has_negation(clause) and not _has_negation(claim.text) else None
+    return "changes the tense" if _tenses(claim.quote) - _tenses(claim.text) else None
 
 
 def _why_not_inferred(claim: Claim, lines: Sequence[Line]) -> str | None:
     if len(lines) < 2 and not any(line.is_finding for line in lines):
         return "concludes from one line"
-    stated = content(claim.text, nouns=_nouns(lines) | INFERENCE)
-    if not stated:
+    nouns = _nouns(lines)
+    stated = content(claim.text, nouns=nouns)
+    if not set(stated) - _JOINTS:
         return "says nothing"
-    per_line = [Counter(content(line.text, nouns=frozenset())) for line in lines]
-    there: Counter[str] = sum(per_line, Counter())
-    if Counter(stated) - there:
-        return "says what its lines do not say"
-    if not all(any(word in counts for word in stated) for counts in per_line):
-        return "names a line that it does not use"
-    is_negative = _has_negation(claim.text) or not any(_takes_negated(stated, line) for line in lines)
-    return None if is_negative else "leaves out a negation"
+    if not _is_made_of(stated, [_forms(line, nouns) for line in lines]):
+        return "is not made of whole clauses of all its lines"
+    return "changes the tense" if _tenses(" ".join(one.text for one in lines)) - _tenses(claim.text) else None
 
 
-def _takes_negated(stated: Sequence[str], line: Line) -> bool:
-    """Whether the claim takes words of a clause that negates them."""
-    negated = [clause for clause in _CLAUSES.split(line.text) if _has_negation(clause)]
-    return any(word in stated for clause in negated for word in content(clause, nouns=frozenset()))
+_JOINTS = frozenset({*INFERENCE, *(word.removesuffix("s") for word in INFERENCE)})
+
+
+def _is_made_of(stated: Words, per_line: Sequence[Sequence[Words]]) -> bool:
+    """Whether it is clauses with joining words between them, at least one clause of each line."""
+    reached: list[tuple[int, frozenset[int]]] = [(0, frozenset())]
+    seen = set(reached)
+    while reached:
+        at, used = reached.pop()
+        if at == len(stated) and len(used) == len(per_line):
+            return True
+        ways = [(at + 1, used)] if stated[at : at + 1] and stated[at] in _JOINTS else []
+        for line, forms in enumerate(per_line):
+            ways += [(at + len(one), used | {line}) for one in forms if one and stated[at : at + len(one)] == one]
+        reached += [way for way in dict.fromkeys(ways) if way not in seen]
+        seen.update(ways)
+    return False
+
+
+_ASKING = r"(?:whether|why|how|what|which|when|where|who)"
+_UNKNOWN_SENTENCES = (
+    rf"it is (?:unknown|not known)(?: {_ASKING}\b.*)?",
+    rf"the (?:reads|lines) (?:do not|don't|cannot) (?:show|tell|say)(?: {_ASKING}\b.*)",
+    rf"(?:{_ASKING} .+|(?:(?! (?:is|are|was|were|has|have|had) ).)+) (?:is|are) (?:unknown|not known)",
+)
+_UNKNOWN_SENTENCE = re.compile(f"(?:{'|'.join(_UNKNOWN_SENTENCES)})", re.I)
 
 
 def _why_not_unknown(claim: Claim, lines: Sequence[Line], question: str) -> str | None:
+    sentence = claim.text.strip().removesuffix(".")
+    if not _UNKNOWN_SENTENCE.fullmatch(sentence) or re.search(r"[.,:;!?](?:\s|$)", sentence):
+        return "does not only say that something is unknown"
     allowed = UNKNOWN | _nouns(lines) | set(_words(mask_evidence(question)))
     stated = content(claim.text, nouns=allowed)
     there = {word for line in lines for word in content(line.text, nouns=frozenset())}
     if any(word not in there for word in stated):
         return "says what its lines do not say"
-    if lines and not any(line.is_unknown for line in lines):
-        return "calls unknown what a line says"
-    is_stated = any(word in ("unknown", "not", "no", "cannot") or word in NEGATIONS for word in _words(claim.text))
-    return None if is_stated else "does not say that it is unknown"
+    return "calls unknown what a line says" if lines and not any(line.is_unknown for line in lines) else None
 
 
 _ATTACHED = r"[\w.,:/%-]"  # within a number or a name
@@ -166,42 +189,60 @@ def _stands_in(quote: str, text: str) -> bool:
     return re.search(f"{before}{re.escape(quote)}{after}", text) is not None
 
 
-_CLAUSES = re.compile(r"\s[·—|]\s|;\s|\.\s|,\s|:\s")
+Words = tuple[str, ...]
 
 
-def _clause_around(text: str, quote: str) -> str:
-    """The quote with the rest of the clauses in which it begins and ends."""
-    start = text.find(quote)
-    end = start + len(quote)
-    begins = [found.end() for found in _CLAUSES.finditer(text) if found.end() <= start]
-    ends = [found.start() for found in _CLAUSES.finditer(text) if found.start() >= end]
-    return text[max(begins, default=0) : min(ends, default=len(text))]
+_STATUS = re.compile(r"^\W*(?:ok|wrong|warning|late)\s*:\s*", re.I)  # how a terminal shows a status
+_SENTENCES = re.compile(r"\s[·—|→]\s|[;.!?]\s")
+_CLAUSES = re.compile(r"[,:]\s")
+_MASKED = re.compile(rf"(?:\b(?:as|at|by|for|from|in|of|on|to|with) )?{HIDDEN}")
+_TIMES = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?z?|\d{4}-\d{2}-\d{2}")
 
 
-def _has_negation(text: str) -> bool:
-    return any(word in NEGATIONS for word in _words(text))
+def _forms(line: Line, nouns: frozenset[str]) -> list[Words]:
+    """What can be taken of a line: neighboring clauses, each of them whole; before them the status and the time or not.
+
+    A clause that does not name its service gets the one that the line named before.
+    """
+    status = _STATUS.match(line.text)
+    clauses = [content(clause, nouns=nouns) for clause in _clauses(line.text[status.end() if status else 0 :])]
+    forms: list[Words] = []
+    owner: Words = ()
+    for start, first in enumerate(clauses):
+        for end in range(start + 1, len(clauses) + 1):
+            taken = tuple(word for clause in clauses[start:end] for word in clause)
+            own = () if _owners(" ".join(first)) else owner
+            forms += [own + taken, own + _without_time(taken)]
+            forms += [content(status[0], nouns=nouns) + taken] if status and start == 0 else []
+        owner = _owners(" ".join(first)) or owner
+    return forms
+
+
+def _clauses(text: str) -> list[str]:
+    """The parts that can stand alone. What is denied, or holds under a condition, stays together as far as the
+    sentence goes."""
+    sentences = _SENTENCES.split(_MASKED.sub("", text))
+    return [part for one in sentences for part in ([one] if set(_words(one)) & SCOPE else _CLAUSES.split(one))]
+
+
+def _owners(text: str) -> Words:
+    return tuple(dict.fromkeys(word for word in _words(text) if word in _SERVICES))
+
+
+_SERVICES = frozenset(service.short for service in DECLARED)
+
+
+def _without_time(taken: Words) -> Words:
+    return tuple(dropwhile(_TIMES.fullmatch, taken))
+
+
+def _tenses(text: str) -> set[str]:
+    words = set(_words(text))
+    return {name for name, forms in TENSES.items() if words & forms}
 
 
 def _nouns(lines: Iterable[Line]) -> frozenset[str]:
     return frozenset(word for line in lines for word in NOUNS.get(line.source.partition(" ")[0], ()))
-
-
-def _is_run_of(stated: Sequence[str], there: Sequence[str]) -> bool:
-    """Whether the one is an unbroken part of the other."""
-    return bool(_places(stated, there))
-
-
-def _places(stated: Sequence[str], there: Sequence[str]) -> list[int]:
-    return [at for at in range(len(there) - len(stated) + 1) if list(there[at : at + len(stated)]) == list(stated)]
-
-
-def _is_whole(stated: Sequence[str], clause: Sequence[str]) -> bool:
-    """Whether it takes "0 of 2" whole: the 2 alone would say something else."""
-    return any(not (at and _is_number(stated[0]) and _is_number(clause[at - 1])) for at in _places(stated, clause))
-
-
-def _is_number(word: str) -> bool:
-    return word[:1].isdigit()
 
 
 _TOKEN = re.compile(r"[^\s()\[\]{}\"!?;…·→—|<>=]+")
@@ -215,11 +256,15 @@ def _words(text: str) -> list[str]:
     return [word for word in found if any(map(str.isalnum, word)) or word == "%"]
 
 
-def content(text: str, *, nouns: frozenset[str] | set[str]) -> list[str]:
-    """What a text says, in its order: its words by their stem, its numbers with their unit; without glue."""
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+
+
+def content(text: str, *, nouns: frozenset[str] | set[str]) -> Words:
+    """What a text says, in its order: its words in the singular, its numbers with their unit; without glue."""
     stated: list[str] = []
     for word in _words(text):
-        number = NUMBERS.get(word, word).replace(",", "")
+        number = NUMBERS.get(word, word)
+        number = number.replace(",", "") if _THOUSANDS.fullmatch(number) else number
         joined = _NUMBER_UNIT.fullmatch(number)
         if joined and joined[2] in UNITS:
             stated.append(f"{joined[1]} {UNITS[joined[2]]}")
@@ -229,17 +274,13 @@ def content(text: str, *, nouns: frozenset[str] | set[str]) -> list[str]:
             stated.append(number)
         elif word not in GLUE and word not in nouns:
             stated.append(word if any(map(str.isdigit, word)) else _stem(word))
-    return stated
+    return tuple(stated)
 
 
-_SUFFIXES = ("ings", "ing", "ied", "ies", "ed", "es", "s")
 _SHORTEST_STEM = 3
 
 
 def _stem(word: str) -> str:
-    """`beating` and `beats` are `beat`."""
-    for suffix in _SUFFIXES:
-        stem = word.removesuffix(suffix)
-        if stem != word and len(stem) >= _SHORTEST_STEM:
-            return (f"{stem}y" if suffix in ("ied", "ies") else stem).removesuffix("e")
-    return word.removesuffix("e") if len(word) > _SHORTEST_STEM else word
+    """The singular. No other form: what is recovering has not recovered."""
+    stem = word.removesuffix("s")
+    return stem if len(stem) >= _SHORTEST_STEM and not stem.endswith("s") else word

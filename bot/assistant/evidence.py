@@ -68,13 +68,18 @@ def _line(raw: str) -> str:
 def mask_evidence(line: str) -> str:
     """The line with every word that is neither ours nor a program's replaced by "…"."""
     shown = "".join(map(_shown, _PIECE.findall(hide_data(hide_secrets(line)))))
-    return _HIDDEN_RUN.sub(HIDDEN, shown)
+    first, rest = shown[:1], _SIGNS.sub("", shown[1:])  # a sign of status is ours where a line begins, and only there
+    return _HIDDEN_RUN.sub(HIDDEN, _EMOJI.sub("", first + rest))
+
+
+_SIGNS = re.compile("[^\\w\\s\\x20-\\x7e·—→…“”]+")
+_EMOJI = re.compile(r"(?<!\w):(?=[\w+-]+:)")
 
 
 def _shown(piece: str) -> str:
     if piece.isspace() or not any(map(str.isalnum, piece)):
         return _MARK_UP.sub("", piece)
-    return piece if _is_shown(piece) else HIDDEN
+    return piece.strip("_") if _is_shown(piece) else HIDDEN
 
 
 @lru_cache(maxsize=4096)
@@ -83,11 +88,14 @@ def _is_shown(piece: str) -> bool:
         return False
     if _FACT.fullmatch(piece):
         return True
+    if _HOST.search(piece):
+        return False  # Slack makes a link of it, whatever its words
     bare = piece.removesuffix("'s").replace("n't", "")
     parts = [part for part in _PARTS.split(bare.rstrip(",")) if part]
     return bool(parts) and len(parts) <= _MOST_PARTS and all(map(_is_shown_part, parts))
 
 
+_HOST = re.compile(r"[A-Za-z0-9]\.[a-z]{2,}(?![A-Za-z])")
 _MOST_PARTS = 4
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
@@ -107,9 +115,9 @@ def _is_known(word: str) -> bool:
 
 
 def unknown_sources(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """The first line of each read that tells of something unknown."""
+    """The first line of each read that our own sign marks as unknown: a log can hold the word."""
     first: dict[str, Line] = {}
     for line in lines:
-        if line.is_unknown:
+        if line.text.startswith("❔"):
             first.setdefault(line.source, line)
     return tuple(first.values())

@@ -24,15 +24,28 @@ OWN_WORDS = _set(
     """
 )
 
-# What carries no claim by itself. No quantity, no negation, no state, no order, no cause: those have to be read.
+# What carries no claim by itself. No quantity, no negation, no state, no order, no cause, no relation ("from 2 to 4"):
+# those have to be read.
 GLUE = _set(
     """
-    a an the this that these those it its is are was were be been being has have had having do does did of in on at to
-    from for with by as and or then there here also which who what when where while per about we you our your i they
-    their them so say says said show shows shown report reports reported reading read reads see seen according line
-    lines now currently ago since still utc
+    a an the this that these those it its is are was were be been being has have had having do does did there here also
+    show shows say says report reports
     """
 )
+
+# A sentence with one of these is taken whole or not at all.
+SCOPE = _set(
+    """
+    no not never none nothing neither nor without cannot can't don't doesn't isn't aren't didn't wasn't weren't won't if
+    unless until except instead only but would should could may might expected planned likely unknown
+    """
+)
+
+# What a claim says of the past or the future too, where its line does.
+TENSES: Mapping[str, frozenset[str]] = {
+    "past": _set("was were had been did"),
+    "future": _set("will would"),
+}
 
 # What a read is about, which its lines need not repeat.
 NOUNS: Mapping[str, frozenset[str]] = {
@@ -49,25 +62,17 @@ NOUNS: Mapping[str, frozenset[str]] = {
     "intake": _set("intake batch batches"),
 }
 
-# What joins two facts to a conclusion: for claims that are marked as conclusions only.
+# What joins two facts to a conclusion: for claims that are marked as conclusions only. Nothing of order in time, of
+# which the lines say whether it is so.
 INFERENCE = _set(
     """
-    because cause caused causes so therefore likely probably possibly may might could suggest suggests suggesting
-    explain explains explained explanation after before during both together same time related follow follows followed
-    consistent with fit fits point points due result results lead leads led reason reasons begin began begins started
-    start first then once while
+    because cause caused causes so therefore likely probably possibly may might could suggest suggests explain explains
+    explained by of to and with related consistent fits due result results lead leads led reason
     """
 )
 
 # What says that something is not known.
-UNKNOWN = _set(
-    """
-    unknown not no cannot can't don't doesn't didn't know known knows tell tells told see visible shown available
-    answer answered answers whether why how cause reason
-    """
-)
-
-NEGATIONS = _set("no not never none nothing without cannot can't don't doesn't isn't aren't didn't")
+UNKNOWN = _set("unknown not cannot don't known read reads line lines show tell say whether why how cause reason")
 
 UNITS: Mapping[str, str] = {
     **dict.fromkeys(("ms", "millisecond", "milliseconds"), "ms"),

@@ -83,9 +83,8 @@ def _write(lines: list[dict[str, Any]]) -> dict[str, Any]:
     for line in lines:
         if "🔴" not in line["text"] or len(claims) == _MOST_CLAIMS:
             continue
-        parts = [part.strip() for part in _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))]
-        part = next((one for one in parts if len(one.split()) >= _FEWEST_WORDS and not _MARKS.search(one)), None)
-        if part is not None:
+        part = _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))[0].strip()  # which names whose it is
+        if len(part.split()) >= _FEWEST_WORDS and not _MARKS.search(part):
             claims.setdefault(part, {"kind": "observed", "text": part, "evidence": [line["id"]], "quote": part})
     unknown = {"kind": "unknown", "text": "The reads do not show why.", "evidence": [], "quote": ""}
     nexts = [{"verb": verb, "service": None, "window": None} for verb in ("queue", "heartbeats")]

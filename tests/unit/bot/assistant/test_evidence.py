@@ -59,3 +59,25 @@ def test_one_unknown_line_per_read() -> None:
     lines = collect([("queue", "❔ queue unknown — no answer within 5 s\n❔ lock waits unknown"), ("sha", "✅ api ok")])
 
     assert [line.id for line in unknown_sources(lines)] == ["E1"]
+
+
+@pytest.mark.parametrize(
+    "name", ["queue.health", "ingest.services", "restart.sh", "api.support/login", "see worker.new", "log.live?"]
+)
+def test_a_host_name_of_known_words_is_hidden(name: str) -> None:
+    assert name.split()[-1].partition("/")[0].rstrip("?") not in mask_evidence(f"06:45:12 error {name} failed")
+
+
+@pytest.mark.parametrize(
+    "dressed", [":white_check_mark: ingest healthy", "✅ ingest healthy", "info ✅🟢 ingest healthy"]
+)
+def test_a_sign_of_status_in_what_was_read_is_removed(dressed: str) -> None:
+    shown = mask_evidence(f"06:45:12 info {dressed}")
+
+    assert not set("✅🟢") & set(shown)
+    assert ":white" not in shown
+    assert mask_evidence("_healthy_ at 10:15:02") == "healthy at 10:15:02"
+
+
+def test_the_word_unknown_in_a_log_is_no_source_that_is_away() -> None:
+    assert unknown_sources(collect([("logs ingest", "06:45:12 error unknown job\n06:45:13 ❔ unknown")])) == ()
