@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from services.clients.postgres import alerts, answers, asks, deployments, leases, messages, runs
+from services.clients.postgres import alerts, answers, asks, deployments, history, leases, messages, runs
 from services.clients.postgres.pool import Database
+from services.domain.history import KEPT
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Retention(PeriodicTask):
             await alerts.prune_alerts(conn, older_than=ALERTS)
             await alerts.prune_silences(conn, older_than=ALERTS)
             await deployments.prune_observed_replicas(conn, older_than=DECISIONS)
+            await history.prune_history(conn, older_than=KEPT)
             forgotten = await messages.prune_outbox(conn, older_than=OUTBOX)
         while self._run_steps is not None and await self._prune_run_steps(fence, self._run_steps) == RUNS_AT_ONCE:
             continue

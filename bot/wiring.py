@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 
 from bot.alerts.evaluator import Evaluator
+from bot.alerts.history import HistoryRecorder
 from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.approvals.access import approver_ids
 from bot.approvals.approver_pages import ApproverPaging
@@ -251,7 +252,12 @@ class CoreWiring:
         """For the outbox, where one message's 429 must not hold up another."""
         given = require(self.settings.slack)
         return SlackClient(
-            given.bot_token, api_url=given.api_url, patience=0, pace=self.slack.pace, closed=self.slack.closed
+            given.bot_token,
+            api_url=given.api_url,
+            patience=0,
+            pace=self.slack.pace,
+            closed=self.slack.closed,
+            charts=self.slack.charts,
         )
 
 
@@ -326,8 +332,9 @@ class Wiring:
             on_services=external_deployments.see,
             name_of=self.changing.names.known,
         )
+        history = HistoryRecorder(core_wiring.database, lambda: watch.latest)
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
-        tasks += _weekly_report(core_wiring, self.wake_ups)
+        tasks += [history, *_weekly_report(core_wiring, self.wake_ups)]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)

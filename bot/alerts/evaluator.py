@@ -69,6 +69,12 @@ class Evaluator(PeriodicTask):
         self._sources = Sources(world, answered=self._answered.set, on_services=on_services)
         self._due_at = 0.0  # when the next evaluation is due, by the loop's clock
         self._is_first = True
+        self._latest: Snapshot | None = None
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """What the last tick saw; None before the first one."""
+        return self._latest
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
@@ -78,6 +84,7 @@ class Evaluator(PeriodicTask):
                 yield
         finally:
             await self._sources.close()
+            self._latest = None
 
     async def tick(self, fence: Fence) -> float:
         """Evaluate once; seconds until the next time. Raises SourceError when the database is away."""
@@ -88,6 +95,7 @@ class Evaluator(PeriodicTask):
         if isinstance(reading, Unavailable):
             raise SourceError("database", reading.why)
         snapshot = replace(self._sources.see(reading), drills=await self._read_drills())
+        self._latest = snapshot
         results = rules.evaluate(snapshot, self._settings.rules)
         async with self._database.transaction() as conn:
             await fence.lock(conn)

@@ -117,6 +117,20 @@ def take_when(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[Writ
         raise wrong_word(error.word, error.why, error.what_next) from None
 
 
+def parse_window_and_service(
+    words: Sequence[str], *, default: timedelta, largest: timedelta
+) -> tuple[timedelta, Service | None]:
+    """A time span and a service, in any order; either may be missing. Raises UsageError."""
+    rest, window = list(words), default
+    for place in range(len(rest)):
+        if read_span(rest[place]):
+            window, after = take_window(rest[place:], largest=largest)
+            rest = [*rest[:place], *after]
+            break
+    no_more(rest, 1)
+    return window, parse_service(rest[0]) if rest else None
+
+
 def parse_sha(word: str) -> str:
     """A commit SHA in lower case."""
     sha = word.lower()

@@ -46,7 +46,7 @@ TOPICS = (
         (
             *("health", "heartbeats", "queue", "failed-jobs", "throughput", "intake", "logs", "deployments", "sha"),
             *("verify", "env", "migrations", "security-audit", "prod-gate", "preflight", "check-config"),
-            *("runs", "run", "why", "audit", "policy", "reveal"),
+            *("history", "runs", "run", "why", "audit", "policy", "reveal"),
         ),
     ),
     Topic(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands.arguments import no_more, parse_service, take_window
+from bot.commands.arguments import parse_window_and_service
 from bot.reports import WEEK, read_report, zone_of
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.reports import report_answer
 from services.domain.errors import Unavailable
 from services.domain.oncall import Schedule
-from services.domain.services import Service
-from services.domain.text import read_span
 
 if TYPE_CHECKING:
     from bot.world import World
@@ -23,7 +20,7 @@ LARGEST = timedelta(days=90)  # alerts are kept as long
 
 
 async def answer_report(request: Request, world: World) -> Answer:
-    window, service = parse(request.words)
+    window, service = parse_window_and_service(request.words, default=WEEK, largest=LARGEST)
     environment = world.settings.environment
     if environment is None:
         return unavailable_answer("report", Unavailable("settings", "ENVIRONMENT is not set"))
@@ -33,15 +30,3 @@ async def answer_report(request: Request, world: World) -> Answer:
     if isinstance(found, Unavailable):
         return unavailable_answer("report", found)
     return report_answer(found, environment=environment)
-
-
-def parse(words: Sequence[str]) -> tuple[timedelta, Service | None]:
-    """The window, a week by default, and the service, in any order. Raises UsageError."""
-    rest, window = list(words), WEEK
-    for place in range(len(rest)):
-        if read_span(rest[place]):
-            window, after = take_window(rest[place:], largest=LARGEST)
-            rest = [*rest[:place], *after]
-            break
-    no_more(rest, 1)
-    return window, parse_service(rest[0]) if rest else None

@@ -135,6 +135,14 @@ VERBS: tuple[Verb, ...] = (
         examples=("throughput", "throughput 2h"),
     ),
     Command(
+        name="history",
+        summary="queue, throughput, API latency, memory and heartbeats over time, as a picture, with deploys above it",
+        group="Jobs",
+        handle=Lazy("bot.commands.history:answer_history"),
+        usage="[window] [service]",
+        examples=("history", "history 7d", "history 6h ingest"),
+    ),
+    Command(
         name="incident",
         summary="the newest incidents: assignee, start, and cause",
         group="Incidents",

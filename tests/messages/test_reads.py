@@ -27,6 +27,7 @@ from bot.commands.why import refusals_answer, why_alert_answer, why_answer
 from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.findings import findings_answer, unavailable_answer, verify_answer
+from bot.views.history import history_answer
 from playbooks import env, intake, log_patterns, logs, migrations, preflight, queue, throughput, verify
 from playbooks.checks import checkout, deployments, security
 from playbooks.checks.oncall import Facts
@@ -58,6 +59,7 @@ from tests.unit.bot.commands import test_sha as shas
 from tests.unit.bot.incidents.builders import incident, resolved
 from tests.unit.bot.views.test_audit import ROW
 from tests.unit.bot.views.test_incident import PAGES
+from tests.unit.bot.views.test_pictures import BEATS, USE, history, step
 from tests.unit.bot.views.test_run import DONE, a_run, journal
 from tests.unit.playbooks import test_env, test_queue, test_throughput, test_verify
 from tests.unit.playbooks.healthy import HEALTHY, NOW, serving
@@ -95,6 +97,13 @@ def jobs_texts() -> dict[str, Answer]:
         "failed-jobs, none": failed_jobs_answer([], total=0, window=HOUR, system=RUNBOOK),
         "failed-jobs, unknown": failed_jobs_unknown(AWAY, HOUR),
         "throughput": throughput_answer(throughput.check(done), done, timedelta(minutes=10)),
+        "history": history_answer(
+            history(step(0, 0, 12.0), step(23, 7), workers=BEATS, usage=USE),
+            environment="prod",
+            system=RUNBOOK,
+            service=None,
+        ),
+        "history, nothing recorded": history_answer(history(), environment="prod", system=RUNBOOK, service=INGEST),
         "throughput, unknown": throughput_answer(throughput.check(AWAY), None, timedelta(minutes=10)),
     }
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from services.clients.postgres.pool import Connection
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import QUICK_BEATS, StartBot
 from tests.integration.bot.running.crew import Crew
-from tests.scenarios.conftest import PEOPLE, Channel
+from tests.scenarios.conftest import PEOPLE, STORY_S, Channel
 from tests.scenarios.test_nights import SEEN_S
 
 
@@ -26,6 +27,22 @@ async def test_a_night_is_counted_in_the_report(
     await channel.type("report 30d")
 
     await channel.expect("*Incidents:* 1 · 1 paged people · 1 resolved", "(MTTA)", "✅ 0 of 60 shifts above 2")
+
+
+async def test_a_morning_look_at_the_night_shows_queue_and_workers(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, crew: Crew, as_bot: Connection
+) -> None:
+    crew.hire("ingest-1")
+    await start_bot(database_urls.bot, **PEOPLE, **QUICK_BEATS)
+    async with asyncio.timeout(STORY_S):
+        while not await (await as_bot.execute("SELECT FROM chatops.history")).fetchall():
+            await asyncio.sleep(0.2)
+
+    await channel.type("graph 6h")
+
+    await channel.expect(
+        "📈 *History* · prod · all services · last 6 h", "*Queue:* min 0 jobs", "ingest st-1", "alive 100%"
+    )
 
 
 async def test_the_second_night_with_the_same_alert_says_what_it_was_the_first_time(

@@ -14,7 +14,7 @@ from services.domain.errors import UsageError
 NO_SETTINGS = Settings.from_environment({})
 OF_THIS_RELEASE = {
     "ask", "catchup", "incident draft",
-    "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "intake",
+    "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "history", "intake",
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "report", "oncall", "oncall override", "oncall take",
     "silence", "silences", "drill",

@@ -1,0 +1,73 @@
+"""Records once per minute what the evaluator saw last, for pictures. It asks no source. Leader only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.alerts.snapshot import Snapshot
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from playbooks.checks.outcomes import Usual
+from services.clients.postgres.history import record_history
+from services.clients.postgres.pool import Database
+from services.domain.errors import Unavailable
+from services.domain.history import HistoryRecord, WorkerState
+from services.domain.jobs import Heartbeat
+
+EVERY_S = 60.0
+LATELY_MIN = 10  # the span of `Usual.lately`
+MOST_WORKERS = 20  # a row stays small; the newest heartbeats are kept
+
+
+class HistoryRecorder(PeriodicTask):
+    """`latest`: what the evaluator saw last; None before its first tick."""
+
+    name = "history"
+    interval_s = retry_s = EVERY_S
+    first_after_s = 5.0  # after the evaluator's first tick
+
+    def __init__(self, database: Database, latest: Callable[[], Snapshot | None]) -> None:
+        super().__init__()
+        self._database = database
+        self._latest = latest
+
+    async def tick(self, fence: Fence) -> None:
+        snapshot = self._latest()
+        if snapshot is None:
+            return
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await record_history(conn, record_of(snapshot))
+
+
+def record_of(snapshot: Snapshot) -> HistoryRecord:
+    """What is worth keeping of it."""
+    outcomes = _outcomes(snapshot)
+    queue = snapshot.work.queue if snapshot.work and snapshot.all_visible else None
+    api = snapshot.api
+    return HistoryRecord(
+        at=snapshot.now,
+        pending=None if queue is None or isinstance(queue, Unavailable) else queue.pending,
+        completed=None if outcomes is None else outcomes.lately.completed / LATELY_MIN,
+        failed=None if outcomes is None else outcomes.lately.failed / LATELY_MIN,
+        api_ms=None if api is None or isinstance(api, Unavailable) else api.elapsed_ms,
+        workers=_workers(snapshot) if snapshot.all_visible else None,
+    )
+
+
+def _outcomes(snapshot: Snapshot) -> Usual | None:
+    found = snapshot.slow_reads.outcomes if snapshot.slow_reads else None
+    return None if isinstance(found, Unavailable) else found
+
+
+def _workers(snapshot: Snapshot) -> dict[str, tuple[str, WorkerState]]:
+    newest = sorted(snapshot.heartbeats, key=lambda beat: beat.last_heartbeat_at, reverse=True)[:MOST_WORKERS]
+    return {beat.worker_id: (beat.worker_type, _state(beat, snapshot)) for beat in newest}
+
+
+def _state(beat: Heartbeat, snapshot: Snapshot) -> WorkerState:
+    if beat.is_stopped:
+        return WorkerState.ENDED
+    if not beat.is_beating(snapshot.now, snapshot.stale_after):
+        return WorkerState.STALE
+    return WorkerState.WARNING if beat.trouble is not None else WorkerState.ALIVE

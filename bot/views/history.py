@@ -1,0 +1,190 @@
+"""The last hours and days: queue, throughput, API latency, memory and heartbeats as one picture, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.types import Answer, Block
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
+from bot.views.pictures import STATE_KEY, UNKNOWN, Series, chart, labeled, marks, picture, strip
+from bot.views.text import date_token, escape
+from playbooks.model import Status
+from services.domain.history import History, UsageStep, WorkerState, WorkerStep
+from services.domain.jobs import PENDING_COUNTED_TO, pending_words
+from services.domain.services import Service
+from services.domain.systems import System
+from services.domain.text import age, counted
+
+MOST_STRIPS = 8  # workers, those seen last
+_WINDOWS = (("6 hours", "6h"), ("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"))
+_STATE_WORDS = {
+    WorkerState.ENDED: "stopped",
+    WorkerState.ALIVE: "alive",
+    WorkerState.WARNING: "warning",
+    WorkerState.STALE: "stale",
+}
+
+
+def history_answer(history: History, *, environment: str | None, system: System, service: Service | None) -> Answer:
+    """`service`: only its own; None for all."""
+    first = (
+        f"📈 *History* · {escape(environment or 'unknown environment')} · {_what(service)} · last {_window(history)}"
+    )
+    shown = [*work_series(history), *usage_series(history, system)] if service is None else []
+    shown = [one for one in shown or usage_series(history, system, service) if one.known or service is None]
+    workers = _newest_workers(history, system, service)
+    words = [*map(_words, shown), _deploy_words(history), *(_worker_words(one, system) for one in workers)]
+    rows = [one.row for one in shown if one.known]
+    rows += [labeled(_worker_label(one, system), strip(history.laid_out(one, _state))) for one in workers]
+    charts = _charts(history) if service is None else []
+    blocks = [section(first), *_drawn(history, rows), *sections(words), *charts]
+    blocks += actions([command_button(label, f"history {span}{_suffix(service)}") for label, span in _WINDOWS])
+    blocks.append(context(*_notes(history, rows, bool(workers))))
+    text = "\n".join([first, *words])
+    return Answer(*fit_message(text, blocks), _data(history, shown, workers), Status.OK)
+
+
+def work_series(history: History) -> list[Series]:
+    """Queue, throughput and API latency."""
+    steps = history.steps
+    return [
+        Series("queue", "Queue", history.laid_out(steps, lambda one: one.pending), _jobs),
+        Series("jobs/min", "Jobs completed per minute", history.laid_out(steps, lambda one: one.completed), _rate),
+        Series("failed/min", "Jobs failed per minute", history.laid_out(steps, lambda one: one.failed), _rate),
+        Series("api", "API latency", history.laid_out(steps, lambda one: one.api_ms), _milliseconds),
+    ]
+
+
+def usage_series(history: History, system: System, only: Service | None = None) -> list[Series]:
+    """Memory of each service, drawn up to its limit where that is known; CPU too for a single service."""
+    return [
+        series
+        for service in system.services
+        if only in (None, service)
+        for series in _usage(history, service, with_cpu=only is not None)
+    ]
+
+
+def _usage(history: History, service: Service, *, with_cpu: bool) -> Iterator[Series]:
+    steps = [one for one in history.usage if one.service == service.value]
+    if not steps:
+        return
+    limit = _last_limit(steps)
+    of = "" if limit is None else f" (limit {_gigabytes(limit)})"
+    memory = history.laid_out(steps, lambda one: one.memory_gb)
+    yield Series(f"mem {service.short}", f"Memory of {service.short}{of}", memory, _gigabytes, limit)
+    if with_cpu:
+        cpu = history.laid_out(steps, lambda one: one.cpu)
+        yield Series("cpu", f"CPU of {service.short}", cpu, lambda value: f"{value:.2f} vCPU")
+        disk = history.laid_out(steps, lambda one: one.disk_gb)
+        yield Series("disk", f"Disk of {service.short}", disk, _gigabytes)
+
+
+def _last_limit(steps: Sequence[UsageStep]) -> float | None:
+    return next((one.memory_limit_gb for one in reversed(steps) if one.memory_limit_gb is not None), None)
+
+
+def _newest_workers(history: History, system: System, only: Service | None) -> list[list[WorkerStep]]:
+    """The steps of each worker, those seen last first; of one service only, where that is asked."""
+    found: dict[str, list[WorkerStep]] = {}
+    for step in history.workers:
+        if only is None or system.service_of_worker(step.worker_type) == only:
+            found.setdefault(step.worker_id, []).append(step)
+    return sorted(found.values(), key=lambda steps: (steps[-1].begins_at, steps[-1].worker_type), reverse=True)
+
+
+def _drawn(history: History, rows: Sequence[str]) -> list[Block]:
+    if not rows:
+        return [section("_Nothing was recorded in this window yet._")]
+    deploys = [history.cell_of(at) for at in history.deploys]
+    first = [labeled("deploys", marks(deploys, history.cells))] if deploys else []
+    return [picture([*first, *rows[: MOST_STRIPS + 8]])]
+
+
+def _charts(history: History) -> list[Block]:
+    """The queue, and the jobs: two charts are the most that a message may have."""
+    queue, completed, failed, _ = work_series(history)
+    jobs = [replace(completed, name="completed"), replace(failed, name="failed")]
+    return [
+        *chart("Queue", [queue], since=history.since, step=history.step),
+        *chart("Jobs per minute", jobs, since=history.since, step=history.step),
+    ]
+
+
+def _words(series: Series) -> str:
+    name, _, values = series.words.partition(": ")
+    return f"*{escape(name)}:* {escape(values)}"
+
+
+def _deploy_words(history: History) -> str:
+    if not history.deploys:
+        return "*Deploys:* none"
+    return f"*Deploys:* {len(history.deploys)}, the last {date_token(history.deploys[-1])}"
+
+
+def _worker_words(steps: Sequence[WorkerStep], system: System) -> str:
+    counts = {state: sum(one.state == state for one in steps) for state in WorkerState}
+    shares = [f"{_STATE_WORDS[state]} {count / len(steps):.0%}" for state, count in counts.items() if count]
+    return f"*Worker {escape(_worker_label(steps, system))}:* {', '.join(shares)}"
+
+
+def _worker_label(steps: Sequence[WorkerStep], system: System) -> str:
+    """The service's short name, as far as there is room, and the end of the worker's id."""
+    service = system.service_of_worker(steps[-1].worker_type)
+    return f"{(service.short if service else steps[-1].worker_type)[:6]} {steps[-1].worker_id[-4:]}"
+
+
+def _state(step: WorkerStep) -> int:
+    return step.state
+
+
+def _notes(history: History, rows: Sequence[str], has_workers: bool) -> list[str]:
+    if not rows:
+        return [f"from {date_token(history.since)} to {date_token(history.until)}"]
+    return [
+        f"from {date_token(history.since)} to {date_token(history.until)} · one character is {age(history.step)}",
+        f"bars begin at 0 · {UNKNOWN} unknown" + (f" · {STATE_KEY}" if has_workers else ""),
+    ]
+
+
+def _what(service: Service | None) -> str:
+    return "all services" if service is None else service.short
+
+
+def _suffix(service: Service | None) -> str:
+    return "" if service is None else f" {service.short}"
+
+
+def _window(history: History) -> str:
+    return age(history.until - history.since)
+
+
+def _jobs(value: float) -> str:
+    return pending_words(int(value)) if value > PENDING_COUNTED_TO else counted(int(value), "job")
+
+
+def _rate(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.0f} ms"
+
+
+def _gigabytes(value: float) -> str:
+    return f"{value:.2f} GB"
+
+
+def _data(history: History, shown: Sequence[Series], workers: Sequence[Sequence[WorkerStep]]) -> dict[str, object]:
+    moments: list[datetime] = [history.since + history.step * cell for cell in range(history.cells)]
+    return {
+        "since": history.since.isoformat(),
+        "until": history.until.isoformat(),
+        "step_s": history.step.total_seconds(),
+        "begins_at": [moment.isoformat() for moment in moments],
+        "series": {one.name: list(one.values) for one in shown},
+        "workers": {one[-1].worker_id: list(history.laid_out(one, _state)) for one in workers},
+        "deploys": [at.isoformat() for at in history.deploys],
+    }

@@ -1,0 +1,77 @@
+"""What the leader saw, minute by minute. The typed calls of `sql/queries/history.sql`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from psycopg.types.json import Jsonb
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL, fetch_all, read_clock
+from services.domain.history import History, HistoryRecord, HistoryStep, UsageStep, WorkerStep
+
+
+async def record_history(conn: Connection, record: HistoryRecord) -> None:
+    """Store it for its minute; what is stored of that minute stays."""
+    workers, usage = record.workers, record.usage
+    values = {
+        "at": record.at,
+        "pending": record.pending,
+        "completed": record.completed,
+        "failed": record.failed,
+        "api_ms": record.api_ms,
+        "connections": record.connections,
+        "database_gb": record.database_gb,
+        "workers": None if workers is None else Jsonb({one: list(known) for one, known in workers.items()}),
+        "usage": None if usage is None else Jsonb({service: asdict(used) for service, used in usage.items()}),
+    }
+    await conn.execute(SQL["record_history"], values)
+
+
+async def list_history(conn: Connection, *, since: datetime, until: datetime, step: timedelta) -> list[HistoryStep]:
+    """Oldest first. `step`: the first one begins at `since`."""
+    return await fetch_all(conn, HistoryStep, "list_history", since=since, until=until, step=step)
+
+
+async def list_worker_history(
+    conn: Connection, *, since: datetime, until: datetime, step: timedelta
+) -> list[WorkerStep]:
+    """Oldest first, each worker once per step."""
+    return await fetch_all(conn, WorkerStep, "list_worker_history", since=since, until=until, step=step)
+
+
+async def list_usage_history(conn: Connection, *, since: datetime, until: datetime, step: timedelta) -> list[UsageStep]:
+    """Oldest first, each service once per step."""
+    return await fetch_all(conn, UsageStep, "list_usage_history", since=since, until=until, step=step)
+
+
+async def list_deploy_moments(conn: Connection, *, since: datetime, until: datetime) -> list[datetime]:
+    """Oldest first."""
+    rows = await (await conn.execute(SQL["list_deploy_moments"], {"since": since, "until": until})).fetchall()
+    return [row[0] for row in rows]
+
+
+async def prune_history(conn: Connection, *, older_than: timedelta) -> None:
+    """Delete what is older."""
+    await conn.execute(SQL["prune_history"], {"older_than": older_than})
+
+
+async def read_history(conn: Connection, *, since: datetime, step: timedelta, cells: int) -> History:
+    """The window from `since`, with the deployments in it."""
+    until = since + step * cells
+    return History(
+        since=since,
+        step=step,
+        cells=cells,
+        steps=await list_history(conn, since=since, until=until, step=step),
+        workers=await list_worker_history(conn, since=since, until=until, step=step),
+        usage=await list_usage_history(conn, since=since, until=until, step=step),
+        deploys=await list_deploy_moments(conn, since=since, until=until),
+    )
+
+
+async def read_newest_history(conn: Connection, *, window: timedelta, cells: int) -> History:
+    """The window that ends now, by the database's clock."""
+    until = await read_clock(conn)
+    return await read_history(conn, since=until - window, step=window / cells, cells=cells)

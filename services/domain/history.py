@@ -1,0 +1,123 @@
+"""What was seen minute by minute, and a window of it cut into equal steps. Unknown is None, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Protocol, TypeVar
+
+KEPT = timedelta(days=30)
+
+
+class WorkerState(IntEnum):
+    """The worst comes last: a step shows its worst."""
+
+    ENDED = 0
+    ALIVE = 1
+    WARNING = 2
+    STALE = 3
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a service uses, its busiest instance where several are known: GB, and vCPU."""
+
+    memory_gb: float | None = None
+    memory_limit_gb: float | None = None
+    cpu: float | None = None
+    cpu_limit: float | None = None
+    disk_gb: float | None = None
+
+
+@dataclass(frozen=True)
+class HistoryRecord:
+    """One look. `completed`, `failed`: jobs per minute. `workers`: `{worker id: (worker type, state)}`; `usage`:
+    `{service: Usage}`. What is None is unknown."""
+
+    at: datetime
+    pending: int | None = None
+    completed: float | None = None
+    failed: float | None = None
+    api_ms: float | None = None
+    connections: int | None = None
+    database_gb: float | None = None
+    workers: Mapping[str, tuple[str, WorkerState]] | None = None
+    usage: Mapping[str, Usage] | None = None
+
+
+@dataclass(frozen=True)
+class HistoryStep:
+    """The highest value of a step; `completed` and `failed` are means of jobs per minute."""
+
+    begins_at: datetime
+    pending: int | None
+    completed: float | None
+    failed: float | None
+    api_ms: float | None
+    connections: int | None
+    database_gb: float | None
+
+
+@dataclass(frozen=True)
+class WorkerStep:
+    """The worst state of one worker in a step."""
+
+    begins_at: datetime
+    worker_id: str
+    worker_type: str
+    state: int
+
+
+@dataclass(frozen=True)
+class UsageStep:
+    """The highest use of one service in a step."""
+
+    begins_at: datetime
+    service: str
+    memory_gb: float | None
+    memory_limit_gb: float | None
+    cpu: float | None
+    cpu_limit: float | None
+    disk_gb: float | None
+
+
+class _Step(Protocol):
+    @property
+    def begins_at(self) -> datetime: ...
+
+
+_S = TypeVar("_S", bound=_Step)
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True)
+class History:
+    """A window from `since`, of `cells` steps of the length `step`. Steps of which nothing is known are absent.
+
+    `deploys`: when deployments began, oldest first.
+    """
+
+    since: datetime
+    step: timedelta
+    cells: int
+    steps: Sequence[HistoryStep] = ()
+    workers: Sequence[WorkerStep] = ()
+    usage: Sequence[UsageStep] = ()
+    deploys: Sequence[datetime] = ()
+
+    @property
+    def until(self) -> datetime:
+        return self.since + self.step * self.cells
+
+    def cell_of(self, moment: datetime) -> int:
+        """In which step a moment of the window is, from 0."""
+        return min(max(int((moment - self.since) / self.step), 0), self.cells - 1)
+
+    def laid_out(self, steps: Sequence[_S], read: Callable[[_S], _V | None]) -> tuple[_V | None, ...]:
+        """One value per cell, None where it is unknown."""
+        cells: list[_V | None] = [None] * self.cells
+        for one in steps:
+            cells[self.cell_of(one.begins_at)] = read(one)
+        return tuple(cells)

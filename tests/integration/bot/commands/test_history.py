@@ -1,0 +1,127 @@
+"""What the leader saw is kept once per minute, and read back however much there is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.alerts.evaluator import Evaluator
+from bot.alerts.history import HistoryRecorder
+from bot.alerts.messages import AlertMessages, AlertMessageWriter
+from bot.commands.dispatch import run
+from bot.config.alerts_file import default_rules
+from bot.leader import Fence
+from bot.retention import Retention
+from bot.types import Request
+from bot.views.terminal import answer_text
+from bot.wake_ups import WakeUps
+from bot.web.metrics import Metrics
+from bot.world import World
+from services.clients.postgres import leases
+from services.clients.postgres.history import prune_history, record_history
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+from services.domain.errors import UsageError
+from services.domain.history import KEPT, HistoryRecord, Usage, WorkerState
+from tests.integration.bot.conftest import System
+from tests.integration.sql.test_indexes import explain, scanned_whole
+
+BEATS = """
+INSERT INTO chatops.history (minute, pending, api_ms, workers, usage)
+SELECT date_bin('1 minute', now(), '2000-01-01 00:00:00+00') - n * interval '1 minute', n % 100, 20,
+       '{"w1": ["ingest_processor", 1], "w2": ["enforcement_engine", 3]}', '{"dragonfly-api": {"memory_gb": 0.2}}'
+FROM generate_series(0, 43199) AS n;
+ANALYZE chatops.history;
+"""
+
+
+def evaluator(world: World) -> Evaluator:
+    assert world.database is not None
+    rules = default_rules()
+    messages = AlertMessages(rules, channel="c")
+
+    async def ignore(*_: object) -> None:
+        return
+
+    writer = AlertMessageWriter(rules, messages, environment="prod", metrics=Metrics(), on_alert=ignore)
+    return Evaluator(world, world.database, rules, writer, wake_ups=WakeUps())
+
+
+async def fence_of(world: World) -> Fence:
+    assert world.database is not None
+    async with world.database.transaction() as conn:
+        epoch = await leases.take_lease(conn, name="leader", owner="me", duration=timedelta(minutes=5))
+    assert epoch is not None
+    return Fence("me", epoch)
+
+
+async def test_what_the_evaluator_saw_is_recorded_once_per_minute(
+    world: World, system: System, as_bot: Connection
+) -> None:
+    assert world.database is not None
+    system.work()
+    system.beat("ingest-2", ago_s=500)
+    system.run("INSERT INTO ops.job_queue (job_type) VALUES ('intake_process_batch'), ('intake_process_batch')")
+    watch, fence = evaluator(world), await fence_of(world)
+    recorder = HistoryRecorder(world.database, lambda: watch.latest)
+
+    await recorder.tick(fence)  # nothing was seen yet: nothing is recorded
+    for _ in range(2):
+        await watch.tick(fence)
+        await recorder.tick(fence)
+
+    rows = await (await as_bot.execute("SELECT minute, pending, api_ms, workers FROM chatops.history")).fetchall()
+    assert len(rows) in (1, 2)  # a minute may have ended in between
+    assert rows[-1][1] == 2
+    assert rows[-1][2] > 0
+    assert rows[-1][3] == {
+        "ingest-1": ["ingest_processor", WorkerState.ALIVE],
+        "enforcement-1": ["enforcement_engine", WorkerState.ALIVE],
+        "ingest-2": ["ingest_processor", WorkerState.STALE],
+    }
+    assert "Queue: min 2 jobs · max 2 jobs" in answer_text(await run("history 1h", Request(), world))
+    await watch._sources.close()
+
+
+async def test_history_reads_its_window_only_and_forgets_after_thirty_days(as_owner: Connection, world: World) -> None:
+    await as_owner.execute(BEATS)
+    until = datetime.now(UTC)
+    values: dict[str, object] = {"since": until - timedelta(days=1), "until": until, "step": timedelta(hours=1)}
+
+    for name in ("list_history", "list_worker_history", "list_usage_history", "list_deploy_moments"):
+        plan = await explain(as_owner, SQL[name], values)
+        assert scanned_whole(plan) == [], name
+
+    answer = await run("history 24h", Request(), world)
+    assert "*Queue:* min" in answer.text
+    assert "mem api" in answer_text(answer)
+    await record_history(as_owner, HistoryRecord(until - KEPT - timedelta(minutes=2), pending=1))
+    await record_history(as_owner, HistoryRecord(until - KEPT + timedelta(minutes=2), pending=1))
+    await prune_history(as_owner, older_than=KEPT)
+    oldest = await (await as_owner.execute("SELECT min(minute) FROM chatops.history")).fetchone()
+    assert oldest is not None
+    assert until - KEPT <= oldest[0] + timedelta(minutes=1)
+
+
+async def test_retention_may_prune_the_history(world: World) -> None:
+    assert world.database is not None
+
+    await Retention(world.database).tick(await fence_of(world))
+
+
+async def test_the_first_record_of_a_minute_stays_and_unknown_is_null(as_bot: Connection) -> None:
+    at = datetime.now(UTC).replace(second=0, microsecond=0)
+
+    await record_history(as_bot, HistoryRecord(at, pending=3, usage={"dragonfly-api": Usage(memory_gb=0.2)}))
+    await record_history(as_bot, HistoryRecord(at + timedelta(seconds=59), pending=9))
+    await record_history(as_bot, HistoryRecord(at + timedelta(seconds=60)))
+
+    rows = await (await as_bot.execute("SELECT pending, workers FROM chatops.history ORDER BY minute")).fetchall()
+    assert [tuple(row) for row in rows] == [(3, None), (None, None)]
+
+
+@pytest.mark.parametrize("line", ["history 59m", "history 31d", "history nothing", "history api ingest"])
+async def test_history_refuses_what_it_does_not_understand(world: World, line: str) -> None:
+    with pytest.raises(UsageError):
+        await run(line, Request(), world)
