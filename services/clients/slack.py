@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -182,7 +182,11 @@ _MAX_PAGES = 50
 # slack_sdk's own names, which are no methods of Slack's: an upload is several calls.
 _METHODS = {"files_upload_v2": "an upload (files.getUploadURLExternal, files.completeUploadExternal)"}
 
+CHART = "data_visualization"
+_BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format"})
+
 Blocks = Sequence[Mapping[str, Any]]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -216,12 +220,45 @@ class ChannelState:
     is_shared_outside: bool = False
 
 
+CHARTS_AGAIN_S = 24 * 3600.0  # a workspace that did not know charts may have learned them by then
+
+
+class Charts:
+    """Whether the workspace takes charts (the block `data_visualization`): yes, until it refuses a message with one.
+
+    It is asked again after `again_s`. A message says in text what its charts show, so they may be left out.
+    """
+
+    def __init__(self, again_s: float = CHARTS_AGAIN_S) -> None:
+        self._again_s = again_s
+        self._refused_until = 0.0
+
+    async def send(self, blocks: Blocks, send: Callable[[Blocks], Awaitable[_T]]) -> _T:
+        """Send with charts while the workspace takes them, and once without them when it just refused."""
+        if time.monotonic() < self._refused_until:
+            blocks = without_charts(blocks)
+        try:
+            return await send(blocks)
+        except SlackRefusedError as refused:
+            plain = without_charts(blocks)
+            if refused.code not in _BLOCKS_REFUSED or len(plain) == len(blocks):
+                raise
+            answer = await send(plain)
+            self._refused_until = time.monotonic() + self._again_s  # the charts were what it refused
+            return answer
+
+
+def without_charts(blocks: Blocks) -> Blocks:
+    """The same without the blocks that a workspace may not know."""
+    return [block for block in blocks if block.get("type") != CHART]
+
+
 class SlackClient:
     """One workspace. Opens its HTTP session at the first call; `aclose` ends it.
 
-    `patience`: how often the same call waits out a 429. Clients that post to the same channels share their `pace`, and
-    `closed`: ids of channels that others than our own people read, so nothing is posted, edited or uploaded there.
-    SlackRefusedError with `SHARED_OUTSIDE` for those.
+    `patience`: how often the same call waits out a 429. Clients that post to the same channels share their `pace`, what
+    they know of `charts`, and `closed`: ids of channels that others than our own people read, so nothing is posted,
+    edited or uploaded there. SlackRefusedError with `SHARED_OUTSIDE` for those.
     """
 
     def __init__(
@@ -233,6 +270,7 @@ class SlackClient:
         patience: int = 2,
         pace: Pace | None = None,
         closed: set[str] | None = None,
+        charts: Charts | None = None,
     ) -> None:
         self._token = token
         self._api_url = api_url
@@ -240,6 +278,7 @@ class SlackClient:
         self._patience = patience
         self.pace = pace or Pace()
         self.closed: set[str] = set() if closed is None else closed
+        self.charts = charts or Charts()
         self._web: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._channel_ids: dict[str, str] = {}
@@ -290,13 +329,15 @@ class SlackClient:
         await self._refuse_closed("chat.postMessage", channel)
         if leaves_by is None:
             await self.pace.wait(channel, urgency)
-        body = _message(text, blocks) | {"channel": channel, "unfurl_links": False, "unfurl_media": False}
+        body: dict[str, Any] = {"channel": channel, "unfurl_links": False, "unfurl_media": False}
         if thread_ts:
             body["thread_ts"] = thread_ts
         if key:
             body["metadata"] = _metadata(key)
         with departing(leaves_by):
-            answer = await _call(self.web.chat_postMessage, **body)
+            answer = await self.charts.send(
+                blocks, lambda shown: _call(self.web.chat_postMessage, **_message(text, shown), **body)
+            )
         channel_id, ts = str(answer["channel"]), str(answer["ts"])
         if only_in_thread and thread_ts and (answer.get("message") or {}).get("thread_ts") != thread_ts:
             await self._take_back(channel_id, ts)
@@ -309,16 +350,19 @@ class SlackClient:
         `key` is what `find` knows it by from now on; None: as before.
         """
         await self._refuse_closed("chat.update", channel_id)
-        more = {"metadata": _metadata(key)} if key else {}
-        await _call(self.web.chat_update, channel=channel_id, ts=ts, **_message(text, blocks), **more)
+        more: dict[str, Any] = {"metadata": _metadata(key)} if key else {}
+        more |= {"channel": channel_id, "ts": ts}
+        await self.charts.send(blocks, lambda shown: _call(self.web.chat_update, **_message(text, shown), **more))
 
     async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Blocks, *, thread_ts: str | None = None
     ) -> None:
         """Show a message to one person in a channel."""
         await self._refuse_closed("chat.postEphemeral", channel)
-        thread = {"thread_ts": thread_ts} if thread_ts else {}
-        await _call(self.web.chat_postEphemeral, channel=channel, user=user, **_message(text, blocks), **thread)
+        more = {"channel": channel, "user": user} | ({"thread_ts": thread_ts} if thread_ts else {})
+        await self.charts.send(
+            blocks, lambda shown: _call(self.web.chat_postEphemeral, **_message(text, shown), **more)
+        )
 
     async def respond(self, response_url: str, text: str, blocks: Blocks, *, in_channel: bool = False) -> None:
         """Answer through an interaction's own address: valid for 30 minutes and five uses."""
@@ -329,7 +373,7 @@ class SlackClient:
         )
         with translated("response_url"):
             answer = await client.send_dict(
-                redacted(_message(text, blocks))
+                redacted(_message(text, without_charts(blocks)))  # a refusal would not say that it was the chart
                 | {
                     "response_type": "in_channel" if in_channel else "ephemeral",
                     "replace_original": False,

@@ -12,6 +12,7 @@ from services.sandbox.slack.blocks import INTERACTIVE
 from services.sandbox.slack.limits_schema import (
     BLOCKS,
     BLOCKS_PER_SURFACE,
+    CHARTS,
     ELEMENTS,
     ID,
     OBJECTS,
@@ -32,7 +33,13 @@ from services.sandbox.slack.limits_schema import (
 
 Json = dict[str, Any]
 Surface = Literal["message", "modal", "home"]
-TABLES: Mapping[str, Mapping[str, Shape]] = {"block": BLOCKS, "element": ELEMENTS, "rich": RICH, "object": OBJECTS}
+TABLES: Mapping[str, Mapping[str, Shape]] = {
+    "block": BLOCKS,
+    "element": ELEMENTS,
+    "rich": RICH,
+    "object": OBJECTS,
+    "chart": CHARTS,
+}
 ADVICE = frozenset({"truncated", "fallback_text"})  # Slack takes it, but not as it was meant
 TEXT_TYPES = {"plain_text": "emoji", "mrkdwn": "verbatim"}  # type -> the one optional key it may have
 
@@ -258,9 +265,27 @@ def _nothing(_block: Json, _path: str) -> Iterator[Violation]:
     return iter(())
 
 
+def _chart(block: Json, path: str) -> Iterator[Violation]:
+    """Series have names of their own, and one point for each category; an unknown value cannot be told."""
+    chart = block.get("chart")
+    series = chart.get("series") if isinstance(chart, dict) else None
+    axis = chart.get("axis_config") if isinstance(chart, dict) else None
+    if not isinstance(series, list) or not isinstance(axis, dict):
+        return
+    names = [one.get("name") for one in series if isinstance(one, dict)]
+    if len(set(names)) < len(names):
+        yield Violation(f"{path}/chart/series", "duplicate", "names of series must be unique")
+    for index, one in enumerate(series):
+        points = one.get("data") if isinstance(one, dict) else None
+        labels = [point.get("label") for point in points if isinstance(point, dict)] if isinstance(points, list) else []
+        if labels != axis.get("categories"):
+            yield Violation(f"{path}/chart/series/{index}", "categories", "must have one point for each category")
+
+
 CHECKS: dict[str, Callable[[Json, str], Iterator[Violation]]] = {
     "table": _table,
     "data_table": _data_table,
+    "data_visualization": _chart,
     "input": _input,
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Where = Literal["block", "element", "rich", "object"]
+Where = Literal["block", "element", "rich", "object", "chart"]
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,17 @@ OBJECTS: Mapping[str, Shape] = {
     "feedback": Shape({"text": PLAIN_75, "value": Str(2000)}, {"accessibility_label": Str(75)}),
     "metadata": Shape({"event_type": Str(255), "event_payload": Anything()}, {"entities": Anything()}),
     "workflow": Shape({"trigger": Anything()}),
+    "segment": Shape({"label": Str(20), "value": Num()}),
+    "series": Shape({"name": Str(20), "data": ListOf(Obj("point"), 20)}),
+    "point": Shape({"label": Str(20), "value": Num()}),
+    "axis": Shape({"categories": ListOf(Str(20), 20)}, {"x_label": Str(50), "y_label": Str(50)}),
+}
+
+# docs.slack.dev/reference/block-kit/blocks/data-visualization-block
+SERIES_CHART = Shape({"series": ListOf(Obj("series"), 6), "axis_config": Obj("axis")})
+CHARTS: Mapping[str, Shape] = {
+    "pie": Shape({"segments": ListOf(Obj("segment"), 6)}),
+    **dict.fromkeys(_set("line bar area"), SERIES_CHART),
 }
 
 INPUT_COMMON: Mapping[str, Spec] = {"action_id": ID, "focus_on_load": Bool()}
@@ -297,7 +308,7 @@ BLOCKS: Mapping[str, Shape] = {
         {"caption": Str(), "rows": ListOf(ListOf(CELLS, 20), 101, low=2)},
         {"page_size": Num(1, 100), "row_header_column_index": Num(0, 19)},
     ),
-    "data_visualization": Shape({"title": Str(50), "chart": Anything()}),
+    "data_visualization": Shape({"title": Str(50), "chart": _typed("chart", "line bar area pie")}),
     "divider": Shape(),
     "file": Shape({"external_id": Str(), "source": OneOf(_set("remote"))}),
     "header": Shape({"text": PLAIN_150}, {"level": Num(1, 4)}),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.clients.slack import SlackClient
+from bot.views.blocks import section
+from services.clients.slack import Charts, Pace, SlackClient
 from services.domain.errors import SourceError
 from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
@@ -115,3 +116,39 @@ async def test_an_upload_whose_answer_is_lost_names_methods_that_exist(client: S
 async def test_a_method_of_three_words_is_named_as_slack_does(client: SlackClient) -> None:
     with pytest.raises(SlackRefusedError, match=r"usergroups\.users\.list was refused"):
         await client.list_group_members("S0NOSUCHONE")
+
+
+async def test_a_refused_chart_is_left_out_once_and_then_for_a_while(slack: Slack) -> None:
+    """By a workspace that does not know the block; the text beside it says the same."""
+    url = f"{slack.url}/slack/api/"
+    chart = {"type": "line", "series": [{"name": "q", "data": [{"label": "a", "value": 1}]}]}
+    blocks = [section("Queue: now 1 job")]
+    blocks.append(
+        {"type": "data_visualization", "title": "Queue", "chart": chart | {"axis_config": {"categories": ["a"]}}}
+    )
+    client = SlackClient(Secret("xoxb-local"), api_url=url, pace=Pace(every_s=0))
+    forgetful = SlackClient(Secret("xoxb-local"), api_url=url, pace=Pace(every_s=0), charts=Charts(again_s=0.0))
+
+    def kinds(ts: str) -> list[str]:
+        [message] = [one for one in slack.workspace.messages if one.ts == ts]
+        return [block["type"] for block in message.blocks]
+
+    for one, later in ((client, ["section"]), (forgetful, ["section", "data_visualization"])):
+        slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code="invalid_blocks")
+        _, ts = await one.post(model.INCIDENTS_ID, "Queue: now 1 job", blocks)
+        assert kinds(ts) == ["section"]
+        _, ts = await one.post(model.INCIDENTS_ID, "Queue: now 1 job", blocks)
+        assert kinds(ts) == later
+        await one.aclose()
+    assert len(slack.workspace.calls_of("chat.postMessage")) == 6
+
+
+async def test_blocks_refused_for_another_reason_say_nothing_of_charts(slack: Slack) -> None:
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", pace=Pace(every_s=0))
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code="invalid_blocks")
+
+    with pytest.raises(SlackRefusedError, match="invalid_blocks"):
+        await client.post(model.INCIDENTS_ID, "x", [section("x")])
+
+    assert len(slack.workspace.calls_of("chat.postMessage")) == 1
+    await client.aclose()
