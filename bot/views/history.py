@@ -145,7 +145,7 @@ def _notes(history: History, rows: Sequence[str], has_workers: bool) -> list[str
         return [f"from {date_token(history.since)} to {date_token(history.until)}"]
     return [
         f"from {date_token(history.since)} to {date_token(history.until)} · one character is {age(history.step)}",
-        f"bars begin at 0 · {UNKNOWN} unknown" + (f" · {STATE_KEY}" if has_workers else ""),
+        f"bars begin at 0; `{UNKNOWN}` unknown" + (f", {STATE_KEY}" if has_workers else ""),
     ]
 
 

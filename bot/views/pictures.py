@@ -19,7 +19,7 @@ UNKNOWN = "·"
 _BARS = "▁▂▃▄▅▆▇█"
 _STATES = {WorkerState.ENDED: "_", WorkerState.ALIVE: "▆", WorkerState.WARNING: "!", WorkerState.STALE: "x"}
 CHART = "data_visualization"
-STATE_KEY = "▆ alive · ! warning · x stale · _ stopped"
+STATE_KEY = "`▆` alive, `!` warning, `x` stale, `_` stopped"
 
 
 @dataclass(frozen=True)
