@@ -69,8 +69,8 @@ def _how(run: Run, decisions: Sequence[Decision]) -> str:
         return f"denied by {person(denial.person)}{f': {_short(denial.reason)}' if denial.reason else ''}"
     word = _WORDS[run.state]
     outcome = _short(run.outcome or "")
-    if not outcome:
-        return word
+    if not outcome or (run.state is RunState.SUCCEEDED and is_proved(run.outcome)):
+        return word  # the run's message says what was proved
     return outcome if outcome.lower().startswith(word) else f"{word}: {outcome}"
 
 

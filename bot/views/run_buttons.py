@@ -103,6 +103,9 @@ def _decide(run: Run) -> list[Block]:
 
 
 def _agree(run: Run, verb: str, action_id: str) -> Block:
+    """*Confirm* of a low risk counts at once: the plan is above it, and the requester asked for it."""
+    if action_id == CONFIRM and run.risk == Risk.LOW:
+        return button(verb, action_id, run.id, style="primary")
     effect = _fitting([run.environment, *run.plan.get("impact", ())], CONFIRM_TEXT)
     return button(verb, action_id, run.id, style="primary", confirm=confirm_dialog(f"{run.title}?", effect, verb))
 

@@ -46,7 +46,6 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await root.get_by_role("button", name="Restart ingest").click()
         run = thread.locator("article").filter(has_text=re.compile("WAITING FOR CONFIRMATION.*Restart ingest"))
         await run.get_by_role("button", name="Confirm").click()
-        await page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
         await expect(root).to_contain_text("CLEARED, to be resolved by")
 
         await root.get_by_role("button", name="Resolve…").first.click()

@@ -126,6 +126,14 @@ def test_a_click_on_approve_is_asked_about_with_target_and_effect() -> None:
     assert "prod; 318 jobs are waiting" in approve["confirm"]["text"]["text"]
 
 
+@pytest.mark.parametrize(("risk", "is_asked"), [(Risk.LOW, False), (Risk.HIGH, True)])
+def test_a_low_risk_is_confirmed_with_one_click(risk: Risk, is_asked: bool) -> None:
+    confirm = run_message(Record(a_run(RunState.PLANNED, replace(PLAN, risk=risk)), DONE)).blocks[-2]["elements"][0]
+
+    assert confirm["action_id"] == "run.confirm"
+    assert ("confirm" in confirm) is is_asked
+
+
 def test_the_question_before_a_click_shows_whole_clauses_only() -> None:
     long = ["replaces 2 workers", "x" * 230, "nothing is deployed until unlock, whatever is pushed to main"]
     run = a_run(plan=replace(PLAN, impact=tuple(long)))
@@ -402,7 +410,8 @@ DENIAL = Decision(12, ANN, False, "not <!channel>", PLAN.hash, "p", NOW)
     ("run", "decisions", "line"),
     [
         (a_run(RunState.CANCELLED), [DENIAL], "denied by <@U0ANN000001>: not &lt;!channel&gt;"),
-        (a_run(RunState.SUCCEEDED, outcome="Done, and every step is proved."), [], "Done, and every step is proved"),
+        (a_run(RunState.SUCCEEDED, outcome="Done, and every step is proved."), [], "done"),
+        (a_run(RunState.SUCCEEDED, outcome="Done, but not proved: no."), [], "Done, but not proved: no"),
         (a_run(RunState.FAILED, outcome="Stopped at step 2 of 3: no."), [], "failed: Stopped at step 2 of 3: no"),
         (a_run(RunState.VOIDED, outcome="Void: run 7 started."), [], "Void: run 7 started"),
         (a_run(RunState.EXPIRED, outcome="not approved in time"), [], "expired: not approved in time"),
