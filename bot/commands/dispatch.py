@@ -113,7 +113,7 @@ async def _run_verb(
     except UsageError as error:
         raise _completed(_named_by(error, system), verb, rest) from None
     if verb.keeps_words:
-        answer = with_masked_note(answer, " ".join(request.words))
+        answer = with_masked_note(answer, " ".join(request.words), command=verb.name)
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer

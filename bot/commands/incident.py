@@ -229,10 +229,13 @@ async def answer_open(request: Request, world: World, incident_service: Incident
 
 
 def parse_open(words: tuple[str, ...], system: System) -> tuple[IncidentSeverity, tuple[str, ...], str]:
-    """Severity (SEV2 unless the first word reports it), the services that the next word names, and what is wrong."""
+    """Severity (SEV2 unless the first or the last word reports it), the services that the next word names, and what is
+    wrong."""
     severity, rest = IncidentSeverity.SEV2, words
     if rest and rest[0].lower() in tuple(IncidentSeverity):
         severity, rest = parse_severity(rest[0]), rest[1:]
+    elif rest and rest[-1].lower() in tuple(IncidentSeverity):
+        severity, rest = parse_severity(rest[-1]), rest[:-1]
     if not rest:
         raise UsageError("What is wrong?", why="the description is missing", what_next=f"Write `{OPEN_EXAMPLE}`.")
     services = system.find_services(rest[0]) or ()

@@ -26,6 +26,7 @@ def only_for_requester(answer: Answer) -> Answer:
 
 
 _SHOWN = 500  # characters of the words
+_ADD = ": to add what is missing, reply in the incident's thread and mark the reply with :pushpin:"
 
 
 def is_changed(typed: str) -> bool:
@@ -33,12 +34,14 @@ def is_changed(typed: str) -> bool:
     return mask_message(typed) != html.unescape(typed).strip()
 
 
-def with_masked_note(answer: Answer, typed: str) -> Answer:
-    """The answer to words that are kept, with a note of what they are kept as, should that differ."""
+def with_masked_note(answer: Answer, typed: str, *, command: str) -> Answer:
+    """The answer to words that are kept, with a note of what they are kept as, should that differ, and what to do about
+    it. `command`: the command's name."""
     if not is_changed(typed):
         return answer
-    note = context(f"Stored without the sensitive data: “{escape(mask_message(typed), limit=_SHOWN)}”")
-    return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), note])
+    note = f"Stored without the sensitive data: “{escape(mask_message(typed), limit=_SHOWN)}”."
+    note += f" Stored words can't be edited{_ADD if command.startswith('incident ') else ''}."
+    return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), context(note)])
 
 
 def kept_as(typed: str) -> Block:

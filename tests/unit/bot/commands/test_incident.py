@@ -24,6 +24,8 @@ HERE = incident()
         ("payments have stopped", IncidentSeverity.SEV2, (), "payments have stopped"),
         ("sev1 payments have stopped", IncidentSeverity.SEV1, (), "payments have stopped"),
         ("SEV3 api is a bit slow", IncidentSeverity.SEV3, (Service.API,), "api is a bit slow"),
+        ("api is a bit slow sev3", IncidentSeverity.SEV3, (Service.API,), "api is a bit slow"),
+        ("sev2 not a sev1", IncidentSeverity.SEV2, (), "not a sev1"),
         ("workers stuck", IncidentSeverity.SEV2, (Service.INGEST, Service.ENFORCEMENT), "workers stuck"),
     ],
 )

@@ -20,15 +20,22 @@ ANSWER = Answer("Incident 7 is open.", [], {})
     ],
 )
 def test_what_was_taken_out_is_shown(typed: str, kept: str) -> None:
-    shown = answer_text(with_masked_note(ANSWER, typed))
+    shown = answer_text(with_masked_note(ANSWER, typed, command="incident open"))
 
     assert "Incident 7 is open." in shown
     assert f"Stored without the sensitive data: “{kept}”" in shown
+    assert "reply in the incident's thread" in shown
+
+
+def test_a_reason_that_was_masked_can_not_be_edited() -> None:
+    shown = answer_text(with_masked_note(ANSWER, "the key was sk-live-4f9a8b7c6d5e", command="silence"))
+
+    assert shown.rstrip().endswith("Stored words can't be edited.")
 
 
 @pytest.mark.parametrize("typed", ["sev1 the queue grows", "7 too small &amp; full", ""])
 def test_plain_words_need_no_note(typed: str) -> None:
-    assert with_masked_note(ANSWER, typed) is ANSWER
+    assert with_masked_note(ANSWER, typed, command="incident open") is ANSWER
 
 
 def test_every_command_that_keeps_words_reports_so() -> None:
