@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from services.clients.slack import SlackClient
 
 
-MODEL_TIMEOUT_S = 15.0  # of one call
+MODEL_TIMEOUT_S = 30.0  # of one call: longer than a whole answer has, whose own limit says "the model took too long"
 
 
 @dataclass(frozen=True)
