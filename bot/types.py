@@ -74,7 +74,7 @@ class Answer:
     `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
     made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
     `private`: only the requester sees it (an ephemeral message in Slack); an answer with a `file` is for everyone
-    there.
+    there. `step`: what is being done ("reading the queue") while the answer is not complete.
     """
 
     text: str
@@ -83,6 +83,7 @@ class Answer:
     status: Status = Status.OK
     private: bool = False
     file: Attachment | None = None
+    step: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def ask_answer(shown: Shown) -> Answer:
     blocks += actions(list(_buttons(shown)))
     blocks += [context(*notes)] if (notes := list(_notes(shown))) else []
     status = shown.rules.status if shown.rules else Status.UNKNOWN
-    return Answer(*fit_message(_text(shown), blocks), _data(shown), status)
+    return Answer(*fit_message(_text(shown), blocks), _data(shown), status, step=shown.step)
 
 
 def _hint(shown: Shown) -> list[Block]:

@@ -1,4 +1,9 @@
-"""Shows an answer before it is complete: one message, posted at once and edited in place until it is final."""
+"""Shows an answer before it is complete: one message, posted at once and edited in place until it is final.
+
+In a thread Slack shows the step below it too, as the app's status, where it takes one. The status is never the only
+sign and never the answer: without it nothing is missing. Slack's streams are not used: what they show stands, and an
+answer is shown once it is checked.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,8 @@ class Progress:
         self._public_answers = public_answers
         self._place: tuple[str, str] | None = None
         self._is_refused = False
+        self._status = ""
+        self._has_status = request_origin.thread_ts is not None
 
     async def show(self, answer: Answer) -> None:
         """Post it, or put it in the place of what was posted. A failure costs the early sight only."""
@@ -38,6 +45,7 @@ class Progress:
         except SourceError as error:
             logger.warning("progress is not shown: %s", error.why)
             self._is_refused = self._place is None
+        await self._show_status(answer.step)
 
     async def finish(self, answer: Answer) -> bool:
         """Whether the answer stands in the message now; False when none was posted, or it cannot be edited."""
@@ -48,7 +56,21 @@ class Progress:
         except SourceError as error:
             logger.warning("an answer goes another way: %s", error.why)
             return False
+        finally:
+            await self._show_status("")
         return True
+
+    async def _show_status(self, step: str) -> None:
+        """After the message, which takes a status away. Refused once, it is not tried again."""
+        origin, status = self._request_origin, f"is {step} …" if step else ""
+        if not self._has_status or status == self._status or not (origin.channel_id and origin.thread_ts):
+            return
+        try:
+            await self._slack.set_status(origin.channel_id, origin.thread_ts, status)
+            self._status = status
+        except SourceError as error:
+            logger.info("no status is shown: %s", error.why)
+            self._has_status = False
 
     def _may_post(self, channel: str) -> bool:
         self._is_refused = not self._public_answers.take(channel, self._request_origin.actor.user_id)

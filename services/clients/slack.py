@@ -180,7 +180,10 @@ METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key
 _PAGE = 200  # Slack advises at most 200 channels or messages a page
 _MAX_PAGES = 50
 # slack_sdk's own names, which are no methods of Slack's: an upload is several calls.
-_METHODS = {"files_upload_v2": "an upload (files.getUploadURLExternal, files.completeUploadExternal)"}
+_METHODS = {
+    "assistant_threads_setStatus": "assistant.threads.setStatus",
+    "files_upload_v2": "an upload (files.getUploadURLExternal, files.completeUploadExternal)",
+}
 
 CHART = "data_visualization"
 _BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format"})
@@ -353,6 +356,12 @@ class SlackClient:
         more: dict[str, Any] = {"metadata": _metadata(key)} if key else {}
         more |= {"channel": channel_id, "ts": ts}
         await self.charts.send(blocks, lambda shown: _call(self.web.chat_update, **_message(text, shown), **more))
+
+    async def set_status(self, channel_id: str, thread_ts: str, status: str) -> None:
+        """Show below a thread what we are doing ("is reading the queue"), until our next message there, at most two
+        minutes. Empty: take it away. SlackRefusedError with `invalid_thread_ts` where there is no such message."""
+        await self._refuse_closed("assistant.threads.setStatus", channel_id)
+        await _call(self.web.assistant_threads_setStatus, channel_id=channel_id, thread_ts=thread_ts, status=status)
 
     async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Blocks, *, thread_ts: str | None = None

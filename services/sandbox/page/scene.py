@@ -314,6 +314,11 @@ class Scene:
         messages = self.workspace.thread_for(self.viewer.id, self.place.channel_id, self.place.thread_ts)
         return list(LineDrawer(self.workspace, self.viewer, THREAD, self.bodies).lines(messages))
 
+    def status(self) -> str:
+        """What the app is doing in the open thread."""
+        place = self.place
+        return self.workspace.status_of(place.channel_id, place.thread_ts) if place.thread_ts else ""
+
     def tint(self, user: User) -> int:
         """Which of the avatar colours is this person's."""
         people = self.workspace.people

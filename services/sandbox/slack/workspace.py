@@ -271,6 +271,7 @@ class Workspace:
         self.refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS)
         self.events = Events(self)
         self.last_post_at: dict[str, float] = {}  # channel -> Unix time
+        self._statuses: dict[tuple[str, str], tuple[str, float]] = {}  # channel, thread -> the app's status, its end
         self._last_ts_us = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._saved = SavedWorkspace(directory, self) if directory else None
@@ -318,8 +319,19 @@ class Workspace:
 
     def post(self, message: Message) -> None:
         """Add a message, and tell the app of it as Slack does, its own messages included."""
+        if message.bot_id and message.thread_ts:
+            self._statuses.pop((message.channel, message.thread_ts), None)
         self.messages.add(message)
         self.events.message_posted(message)
+
+    def set_status(self, channel: str, thread_ts: str, status: str, *, lasts_s: float) -> None:
+        self._statuses[channel, thread_ts] = (status, self.clock() + lasts_s)
+        self.changes.publish(Change(ChangeKind.MESSAGE_CHANGED, channel=channel, thread_ts=thread_ts))
+
+    def status_of(self, channel: str, thread_ts: str) -> str:
+        """What the app is doing in this thread; empty when it says nothing."""
+        status, ends_at = self._statuses.get((channel, thread_ts), ("", 0.0))
+        return status if self.clock() < ends_at else ""
 
     def record_call(self, call: Call) -> None:
         self.calls.append(call)

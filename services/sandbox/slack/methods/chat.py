@@ -122,7 +122,26 @@ def _pace(workspace: Workspace, channel: Channel) -> None:
     workspace.last_post_at[channel.id] = now
 
 
+STATUS_LASTS_S = 120.0  # without a message from the app
+MOST_LOADING_MESSAGES = 10
+
+
+def set_status(workspace: Workspace, args: Json) -> Json:
+    """`<the app> is thinking…` below a thread, until its next message there; an empty status takes it away."""
+    channel = workspace.channels.get(required(args, "channel_id"))
+    if channel is None or workspace.bot.id not in channel.members:
+        raise ApiError("channel_not_found")
+    thread_ts = required(args, "thread_ts")
+    if workspace.messages.find(channel.id, thread_ts) is None:
+        raise ApiError("invalid_thread_ts")
+    if args.get("status") is None or len(args.get("loading_messages") or ()) > MOST_LOADING_MESSAGES:
+        raise ApiError("invalid_arguments")
+    workspace.set_status(channel.id, thread_ts, str(args["status"]), lasts_s=STATUS_LASTS_S)
+    return {}
+
+
 METHODS: dict[str, Method] = {
+    "assistant.threads.setStatus": set_status,
     "chat.postMessage": post_message,
     "chat.postEphemeral": post_ephemeral,
     "chat.update": update,

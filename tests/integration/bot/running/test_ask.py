@@ -15,6 +15,7 @@ from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from tests.assistant import models
 from tests.conftest import DatabaseUrls
@@ -247,3 +248,59 @@ async def test_the_bot_does_not_answer_itself_or_messages_of_a_channel(slack: Sl
 
     assert len([one for one in slack.workspace.messages if one.channel == channel]) == 4
     assert len(slack.seen()) == 1
+
+
+def statuses(slack: Slack) -> list[str]:
+    return [call.payload["status"] for call in slack.workspace.calls_of("assistant.threads.setStatus")]
+
+
+async def ask_in_a_thread(slack: Slack, server: OpenAIServer) -> tuple[Message, str]:
+    """The one answer, and the thread's ts."""
+    server.speak = lambda request: models.right(request, verbs=["health", "queue"])  # nothing private
+    acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly is ingest fine?")
+    message = await answered(slack, "💬 is ingest fine?", "gpt-6-luna")
+    assert message.thread_ts is not None
+    return message, message.thread_ts
+
+
+async def test_the_thread_shows_what_is_being_done_until_the_answer_stands(
+    slack: Slack, asking: Bot, server: OpenAIServer  # noqa: ARG001
+) -> None:  # fmt: skip
+    _, thread_ts = await ask_in_a_thread(slack, server)
+
+    async with asyncio.timeout(30):
+        while not statuses(slack) or statuses(slack)[-1]:
+            await asyncio.sleep(0.01)
+    assert statuses(slack)[0] == "is reading every check …"
+    assert any(status.startswith("is checking") for status in statuses(slack))
+    assert slack.workspace.status_of(model.INCIDENTS_ID, thread_ts) == ""
+    assert sum("💬" in one.text for one in slack.seen()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (FaultKind.REFUSED, "missing_scope"),
+        (FaultKind.REFUSED, "invalid_thread_ts"),
+        (FaultKind.SERVER_ERROR, ""),
+        (FaultKind.LOST_ANSWER, ""),
+    ],
+)
+async def test_a_status_that_slack_does_not_take_costs_nothing_and_is_tried_once(
+    slack: Slack, asking: Bot, server: OpenAIServer, kind: FaultKind, code: str  # noqa: ARG001
+) -> None:  # fmt: skip
+    slack.workspace.faults.plant("assistant.threads.setStatus", kind, times=99, code=code)
+
+    await ask_in_a_thread(slack, server)
+
+    assert sum("💬" in one.text for one in slack.seen()) == 1
+    left = slack.workspace.faults.take("assistant.threads.setStatus")
+    assert left is not None
+    assert left.times == 97  # one call, and the one just now
+
+
+async def test_outside_a_thread_no_status_is_set(slack: Slack, asking: Bot) -> None:  # noqa: ARG001
+    await slack.type("/dragonfly ask is ingest fine?")
+    await answered(slack, "💬", "gpt-6-luna")
+
+    assert statuses(slack) == []

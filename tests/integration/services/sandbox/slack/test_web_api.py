@@ -239,3 +239,32 @@ async def test_calls_are_recorded_in_the_named_file(
 
     line = json.loads((tmp_path / "calls.jsonl").read_text())
     assert (line["method"], line["payload"]["text"], line["ok"]) == ("chat.postMessage", "t", True)
+
+
+async def test_a_status_stands_below_a_thread_until_the_app_writes_there(
+    workspace: Workspace, client: AsyncWebClient
+) -> None:
+    root = await client.chat_postMessage(channel=INCIDENTS_ID, text="down")
+    thread = {"channel_id": INCIDENTS_ID, "thread_ts": root["ts"]}
+
+    await client.assistant_threads_setStatus(**thread, status="is reading …")
+    assert workspace.status_of(INCIDENTS_ID, root["ts"]) == "is reading …"
+    await client.chat_postMessage(channel=INCIDENTS_ID, text="read", thread_ts=root["ts"])
+    assert workspace.status_of(INCIDENTS_ID, root["ts"]) == ""
+
+    await client.assistant_threads_setStatus(**thread, status="is reading …")
+    await client.assistant_threads_setStatus(**thread, status="")
+    assert workspace.status_of(INCIDENTS_ID, root["ts"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("channel_id", "thread_ts", "error"),
+    [
+        (INCIDENTS_ID, "1.0", "invalid_thread_ts"),
+        ("C0NONE", "1.0", "channel_not_found"),
+        (INCIDENTS_ID, "", "invalid_arguments"),
+    ],
+)
+async def test_a_status_needs_a_thread(client: AsyncWebClient, channel_id: str, thread_ts: str, error: str) -> None:
+    with pytest.raises(SlackApiError, match=error):
+        await client.assistant_threads_setStatus(channel_id=channel_id, thread_ts=thread_ts, status="is reading …")
