@@ -490,6 +490,15 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         private=True,
     ),
     TerminalCommand(
+        name="check-slack",
+        summary="test the app's setup in Slack, and name the click that fixes each fault",
+        group="On a terminal",
+        handle=Lazy("bot.setup.check_slack:check_slack"),
+        usage="[--live]",
+        examples=("check-slack", "check-slack --live"),
+        private=True,
+    ),
+    TerminalCommand(
         name="version",
         summary="print the installed version, its commit where it is known, and the schema that it brings",
         group="On a terminal",

@@ -363,6 +363,10 @@ class SlackClient:
         await self._refuse_closed("assistant.threads.setStatus", channel_id)
         await _call(self.web.assistant_threads_setStatus, channel_id=channel_id, thread_ts=thread_ts, status=status)
 
+    async def delete(self, channel_id: str, ts: str) -> None:
+        """Remove a message of ours."""
+        await _call(self.web.chat_delete, channel=channel_id, ts=ts)
+
     async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Blocks, *, thread_ts: str | None = None
     ) -> None:
@@ -544,7 +548,7 @@ class SlackClient:
     async def _take_back(self, channel_id: str, ts: str) -> None:
         """Delete what has just been posted; where that fails it stays."""
         with contextlib.suppress(SourceError):
-            await _call(self.web.chat_delete, channel=channel_id, ts=ts)
+            await self.delete(channel_id, ts)
 
     async def _open_direct(self, user_id: str) -> str:
         answer = await _call(self.web.conversations_open, users=user_id)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from services.sandbox.slack.workspace import Workspace
 
 
+NOT_CONFIGURED = "This app is not configured to handle interactive responses."
+TURNED_OFF = "Sending messages to this app has been turned off."  # what Slack shows where one would type
 TROUBLE = {"": "We had some trouble connecting. Try again?"}  # what a person reads when the app's answer is no good
 
 
@@ -148,6 +150,8 @@ class Actor:
             raise NothingThereError(f"There is no channel `{channel}`.")
         if text.startswith("/"):
             return await self._command(channel, text, thread_ts)
+        if self.workspace.channels[channel].im_user and not self.workspace.setup.has_messages_tab:
+            return TURNED_OFF
         self.say(channel, text, thread_ts=thread_ts)
         return None
 
@@ -218,6 +222,8 @@ class Actor:
         name, _, text = line.partition(" ")
         if thread_ts is not None:
             return self._send(channel, f"{name} is not supported in threads. Sorry!", thread_ts=thread_ts)
+        if not self.workspace.setup.owns_command:
+            return self._send(channel, f"Another app has answered {name}.")
         if name not in self.workspace.commands:
             return self._send(channel, f"{name} is not a valid command.")
         escaped = typed_command(self.workspace, text.strip())
@@ -241,6 +247,8 @@ class Actor:
             self._send(channel, f'{name} failed with the error "{error.code}"')
 
     async def _interact(self, payload: Json) -> str | None:
+        if not self.workspace.setup.has_interactivity:
+            return NOT_CONFIGURED
         try:
             await self.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
         except NotDeliveredError as error:

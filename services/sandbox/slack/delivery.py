@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.clients.tls import trusted_authorities
 from services.sandbox.slack.messages import Change, ChangeKind, Changes
-from services.sandbox.slack.model import Json
+from services.sandbox.slack.model import APP_ID, Json
 
 ACK_WITHIN_S = 3.0
 
@@ -152,8 +153,12 @@ class Connection:
 class SocketMode:
     """All connections of the app, used in turn."""
 
-    def __init__(self, changes: Changes, *, ack_within_s: float = ACK_WITHIN_S) -> None:
+    def __init__(
+        self, changes: Changes, *, ack_within_s: float = ACK_WITHIN_S, app_id: Callable[[], str] = lambda: APP_ID
+    ) -> None:
         self.ack_within_s = ack_within_s
+        self.max_connections = MAX_CONNECTIONS
+        self._app_id = app_id
         self.sent: deque[Envelope] = deque(maxlen=MAX_SENT)
         self._changes = changes
         self._connections: list[Connection] = []
@@ -178,7 +183,7 @@ class SocketMode:
         self._tickets.discard(ticket)
         await socket.accept()
         connection = Connection(socket)
-        if self.count >= MAX_CONNECTIONS:
+        if self.count >= self.max_connections:
             await _disconnect(connection, "too_many_websockets")
             await socket.close()
             return
@@ -188,7 +193,7 @@ class SocketMode:
         self._connections.append(connection)
         self._changes.publish(Change(ChangeKind.CONNECTION))
         try:
-            await connection.send(_hello(self.count))
+            await connection.send(_hello(self.count, self._app_id()))
             while True:
                 connection.acknowledge(_parse(await connection.socket.receive_text()))
         except (WebSocketDisconnect, RuntimeError):
@@ -255,13 +260,13 @@ async def _disconnect(connection: Connection, reason: str) -> None:
     await connection.send({"type": "disconnect", "reason": reason, "debug_info": {"host": "local-slack"}})
 
 
-def _hello(connections: int) -> Json:
+def _hello(connections: int, app_id: str) -> Json:
     debug = {"host": "local-slack", "approximate_connection_time": APPROXIMATE_LIFE_S}
     return {
         "type": "hello",
         "num_connections": connections,
         "debug_info": debug,
-        "connection_info": {"app_id": "A0DRAGONFLY"},
+        "connection_info": {"app_id": app_id},
     }
 
 

@@ -55,7 +55,12 @@ class WebApi:
         record(self._workspace, method, args, answer)
         if fault is not None and fault.kind is FaultKind.LOST_ANSWER:
             return await cut_connection(request)
-        return JSONResponse(answer)
+        return JSONResponse(answer, headers={"X-OAuth-Scopes": self._granted(method)})
+
+    def _granted(self, method: str) -> str:
+        """The token's scopes, which Slack names with each answer."""
+        scopes = {"connections:write"} if method == "apps.connections.open" else self._workspace.setup.scopes
+        return ",".join(sorted(scopes))
 
     def _refuse_rate(self, method: str, args: Json, retry_after_s: int) -> Response:
         answer = {"ok": False, "error": "ratelimited"}
@@ -65,6 +70,7 @@ class WebApi:
     def _call(self, method: str, args: Json, token: str) -> Json:
         try:
             _check_token(method, token)
+            self._workspace.setup.check_scope(method)
             return {"ok": True, **_find(method)(self._workspace, args)}
         except ApiError as error:
             return error.to_answer()

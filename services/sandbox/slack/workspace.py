@@ -24,6 +24,7 @@ from services.sandbox.slack.messages import (
     file_json,
 )
 from services.sandbox.slack.model import Call, Channel, Json, Message, Refusal, View
+from services.sandbox.slack.setup import AppSetup
 from services.sandbox.slack.views import Tickets, ViewStore
 
 
@@ -265,7 +266,8 @@ class Workspace:
         self.files = FileStore()
         self.tickets = Tickets(clock)
         self.faults = Faults()
-        self.sockets = SocketMode(self.changes)
+        self.setup = AppSetup()
+        self.sockets = SocketMode(self.changes, app_id=lambda: self.setup.app_token_of)
         self.delivery: Delivery = self.sockets
         self.calls: deque[Call] = deque(maxlen=MAX_CALLS)
         self.refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS)
@@ -342,6 +344,11 @@ class Workspace:
 
     def calls_of(self, method: str) -> list[Call]:
         return [call for call in self.calls if call.method == method]
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether an event is on its way to the app, or waits for its redelivery."""
+        return bool(self._tasks)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let this go on by itself, until `close`."""

@@ -8,10 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bot.slack.manifest import EVENTS, SHORTCUTS, manifest, manifest_json
+from bot.slack.manifest import EVENTS, SCOPES, SHORTCUTS, manifest, manifest_json
 from services.domain.errors import UsageError
 from services.sandbox.sandbox import SHORTCUTS as SANDBOX_SHORTCUTS
 from services.sandbox.sandbox import SUBSCRIBED_EVENTS
+from services.sandbox.slack.setup import AppSetup
 
 SCHEMA = json.loads((Path(__file__).parent / "slack-manifest.schema.json").read_text())
 
@@ -19,6 +20,10 @@ SCHEMA = json.loads((Path(__file__).parent / "slack-manifest.schema.json").read_
 @pytest.mark.parametrize("url", [None, "https://bot.example"])
 def test_is_valid_against_slacks_schema(url: str | None) -> None:
     jsonschema.validate(manifest(http_url=url), SCHEMA)
+
+
+def test_scopes_are_those_that_the_local_slack_asks_for() -> None:
+    assert set(SCOPES) == AppSetup().scopes
 
 
 def test_socket_mode_needs_no_address() -> None:

@@ -12,6 +12,8 @@ BETWEEN_POSTS_S = 1.0  # "about one message a second per channel"
 
 def post_message(workspace: Workspace, args: Json) -> Json:
     channel = _target(workspace, args)
+    if channel.im_user and not workspace.setup.has_messages_tab:
+        raise ApiError("messages_tab_disabled")
     refuse_violations(workspace, args, surface="message", method="chat.postMessage", channel=channel.id)
     _refuse_empty(args)
     _pace(workspace, channel)

@@ -159,7 +159,16 @@ def list_group_members(workspace: Workspace, args: Json) -> Json:
     return {"users": list(group.users)}
 
 
+def bot_info(workspace: Workspace, args: Json) -> Json:
+    if required(args, "bot") != model.BOT_ID:
+        raise ApiError("bot_not_found")
+    bot = workspace.bot
+    about = {"id": model.BOT_ID, "deleted": False, "name": bot.real_name, "user_id": bot.id, "app_id": model.APP_ID}
+    return {"bot": about}
+
+
 METHODS: dict[str, Method] = {
+    "bots.info": bot_info,
     "auth.test": auth_test,
     "api.test": api_test,
     "apps.connections.open": open_connection,
