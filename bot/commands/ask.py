@@ -6,24 +6,21 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.approvals.access import Refused, judge
-from bot.approvals.decisions import name_of, person_of
+from bot.approvals.decisions import person_of
 from bot.assistant.answerer import Answerer, ModelPart, ReadResult
 from bot.assistant.answers import Shown, Written, ask_answer
 from bot.assistant.catalogue import Read, ReadVerb, reads_for, services_in
 from bot.assistant.model import Model, PaidCalls, Spent
 from bot.assistant.rules import answer_by_rules
 from bot.commands.dispatch import run
-from bot.config.fields import Invalid
-from bot.config.policy import ASK, Policy, Right, Target
+from bot.commands.model_access import ModelAccess
 from bot.facts import gather_doctor, gather_recent_changes
 from bot.types import Answer, Request, Surface
 from bot.views.terminal import answer_text
 from bot.views.text import plain, utc
 from playbooks import doctor
 from playbooks.recent_changes import recent_changes
-from services.clients.postgres.approvals import append_audit
-from services.clients.postgres.asks import begin_ask, end_ask, is_ask_stopped
+from services.clients.postgres.asks import is_ask_stopped
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.masking import mask_message
 from services.domain.services import find_service
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
 QUESTION_LIMIT = 500  # characters
 NOT_STORED = "The database is away, so no model was asked and nothing was recorded."
-BY_RULES = "Answered by rules; no model is configured (OPENAI_API_KEY)."
 
 
 async def answer_ask(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
@@ -55,8 +51,8 @@ class _Ask:
     def __init__(self, question: str, request: Request, world: World, approval_service: ApprovalService | None) -> None:
         self._request = request
         self._world = world
-        self._approval_service = approval_service
         self._person = person_of(request.actor)
+        self._access = ModelAccess(world, approval_service, self._person, request.channel_id)
         self._spent = Spent()
         offered = reads_for(question, world.system, has_incident=request.incident is not None)[1:]
         hint = request.unknown_command
@@ -73,8 +69,8 @@ class _Ask:
         await self._show()
         report = await self._report()
         self._shown = replace(self._shown, rules=answer_by_rules(report, self._asked_about(), self._world.system))
-        ask_id = await self._begin()
-        model, why_not = await self._usable_model() if ask_id is not None else (None, NOT_STORED)
+        ask_id = await self._access.begin()
+        model, why_not = await self._access.usable_model() if ask_id is not None else (None, NOT_STORED)
         self._shown = replace(self._shown, ask_id=ask_id)
         if model is None or ask_id is None:
             self._shown = replace(self._shown, step="", note=why_not)
@@ -142,59 +138,22 @@ class _Ask:
             return ReadResult(f"❔ {read.line} unknown — {error.why}", is_private=True)
         return ReadResult(answer_text(answer), answer.private)
 
-    async def _begin(self) -> int | None:
-        database = self._world.database
-        if database is None:
-            return None
-        try:
-            async with database.transaction() as conn:
-                return await begin_ask(conn, person=self._person)
-        except SourceError:
-            return None
-
-    async def _usable_model(self) -> tuple[Model | None, str]:
-        """The model, or why it is not asked."""
-        settings, client = self._world.settings.assistant, self._world.openai
-        if isinstance(settings, Invalid):
-            return None, f"No model was asked: {settings.why}."
-        if client is None or settings.prices is None:
-            return None, BY_RULES
-        if why := await self._why_not_allowed():
-            return None, f"No model was asked: {why}."
-        return Model(client, settings.prices, settings.budget), ""
-
-    async def _why_not_allowed(self) -> str | None:
-        """By the policy's verb `ask`, in this channel. A terminal has a key of its own."""
-        if self._person is None:
-            return None
-        service = self._approval_service
-        if service is None or not isinstance(service.policy, Policy):
-            return "the policy cannot be read"
-        environment = self._world.settings.environment or ""
-        target = Target(ASK, frozenset(), environment, channel=self._request.channel_id)
-        verdict = judge(Right.REQUEST, self._person, target, service.policy, await service.people(self._person.user_id))
-        return verdict.why if isinstance(verdict, Refused) else None
-
     async def _record(self, part: ModelPart) -> None:
         """The outcome, and its audit row. Without the database neither; no model was asked then."""
         if self._shown.ask_id is None:
             return
-        checked, written = part.checked, self._shown.written
-        details = {
-            "question": self._shown.question,
-            "reads": ["doctor", *(read.line for read in part.reads)],
-            "outcome": part.outcome,
-            "model": written.model if written else None,
-            "tokens": self._spent.usage.tokens,
-            "cost_usd": str(self._spent.usd),
-            "claims": len(checked.proved),
-            "dropped": len(checked.dropped),
-        }
-        counts = {"proved": len(checked.proved), "dropped": len(checked.dropped)}
+        written = self._shown.written
         try:
-            async with self._need_database().transaction() as conn:
-                await end_ask(conn, ask_id=self._shown.ask_id, outcome=part.outcome, **counts)
-                await append_audit(conn, actor=name_of(self._person), event=ASK, run_id=None, details=details)
+            await self._access.record(
+                self._shown.ask_id,
+                question=self._shown.question,
+                reads=["doctor", *(read.line for read in part.reads)],
+                outcome=part.outcome,
+                model=written.model if written else None,
+                spent=self._spent,
+                proved=len(part.checked.proved),
+                dropped=len(part.checked.dropped),
+            )
         except SourceError as error:
             self._shown = replace(self._shown, note=f"This question was not recorded: {error.why}.")
 

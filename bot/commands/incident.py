@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bot.assistant.draft import ProseSentences
 from bot.commands.arguments import no_more, parse_reason, read_number
 from bot.commands.context import (
     incident_outcome_answer,
@@ -101,21 +102,29 @@ DRAFT_MARK = "DRAFT, written from the timeline by rules. Check each sentence."
 DRAFT_LIMIT = 2900  # characters: a modal's input begins with 3,000 at most
 
 
-def draft_text(record: IncidentRecord, names: Mapping[str, str]) -> str:
-    """The timeline as prose: one sentence per entry, each with its time (UTC). The oldest are kept where it is long."""
-    sentences: list[str] = []
-    size = len(DRAFT_MARK)
+def draft_text(record: IncidentRecord, names: Mapping[str, str], *, sentences: ProseSentences | None = None) -> str:
+    """The timeline as prose: one sentence per entry, each with its time (UTC). The oldest are kept where it is long.
+
+    sentences: a model's, for the entries that it saw; of these it leaves out what it has no sentence for.
+    """
+    prose = sentences or ProseSentences()
+    shown: list[str] = []
+    size, left_out = len(DRAFT_MARK), len(prose.offered - prose.texts.keys())
     for n, event in enumerate(record.events):
-        sentence = _sentence(event, names)
+        if n in prose.offered and n not in prose.texts:
+            continue
+        sentence = _sentence(event, names, prose.texts.get(n))
         size += len(sentence) + 1
         if size > DRAFT_LIMIT:
-            return " ".join([*sentences, f"({len(record.events) - n} later entries are in the timeline.)"])
-        sentences.append(sentence)
-    return " ".join(sentences) or "No entries."
+            return " ".join([*shown, f"({len(record.events) - n} later entries are in the timeline.)"])
+        shown.append(sentence)
+    shown += [f"({counted(left_out, 'other entry')} in the timeline.)"] if left_out else []
+    return " ".join(shown) or "No entries."
 
 
-def _sentence(event: IncidentEvent, names: Mapping[str, str]) -> str:
-    words = plain(event_words(event), limit=300).rstrip(".")
+def _sentence(event: IncidentEvent, names: Mapping[str, str], text: str | None) -> str:
+    """`text`: the model's, which passed the check; None: the entry's own words."""
+    words = plain(event_words(event) if text is None else f"{text[:1].lower()}{text[1:]}", limit=300).rstrip(".")
     who = names.get(event.by.user_id, "a person") if event.by else ""
     marked = " (a marked message)" if event.ts else ""
     return f"At {_clock(event.happened_at)}, {plain(who, limit=80)}{' ' if who else ''}{words}{marked}."

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.approvals.service import ApprovalService
 from bot.assistant.answers import RATE_DOWN, RATE_UP, STOP
 from bot.commands.arguments import read_number
 from bot.commands.context import need_database
-from bot.commands.incident import draft_text, names_of, need_incident_record, postmortem_answer
+from bot.commands.incident import names_of, need_incident_record, postmortem_answer
+from bot.commands.model_access import ModelAccess
 from bot.commands.oncall import notice_answer
+from bot.commands.postmortem_draft import write_draft
 from bot.incidents.service import IncidentService
 from bot.slack.gate import App
 from bot.slack.payloads import RequestOrigin, Submission, read_request_origin
@@ -22,6 +25,7 @@ from bot.world import World
 from services.clients.postgres.asks import rate_ask, stop_ask
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError, Unavailable
+from services.domain.runs import Person
 
 STOPPED = "⏹ Stopped. The answer by rules stands; nothing more is read."
 NOT_STOPPED = "It can't be stopped: only the person who asked can, while the model is being asked."
@@ -39,12 +43,14 @@ class AskHandlers:
         *,
         world: World,
         slack: SlackClient,
+        approval_service: ApprovalService | None,
         incident_service: IncidentService | None,
         answer: AnswerLine,
         deduplicate: Deduplicate,
     ) -> None:
         """`answer` runs a line as if it had been typed there."""
         self._world = world
+        self._approval_service = approval_service
         self._incident_service = incident_service
         self._answer = answer
         self._slack = slack
@@ -73,14 +79,18 @@ class AskHandlers:
         if request_origin is None:
             return
         line = f"incident export {number}"
-        view_id = await open_dialog(self._slack, body, modals.loading_modal("Draft postmortem"), line=line)
+        loading = modals.loading_modal("Draft postmortem", "Writing the draft from the timeline, for at most 20 s …")
+        view_id = await open_dialog(self._slack, body, loading, line=line)
         request = replace(request_origin.request, words=(str(number),))
         record = await need_incident_record(request, self._world, "draft")
         if isinstance(record, Unavailable):
             view = modals.failed_modal("Draft postmortem", f"The incident could not be read: {escape(record.why)}.")
         else:
-            text = draft_text(record, await names_of(record, self._incident_service))
-            view = modals.draft_modal(number, text, metadata_of(request_origin))
+            actor = request_origin.actor
+            person = Person(actor.user_id, actor.team_id)
+            access = ModelAccess(self._world, self._approval_service, person, request_origin.channel_id)
+            draft = await write_draft(record, await names_of(record, self._incident_service), access)
+            view = modals.draft_modal(number, draft.text, draft.origin, metadata_of(request_origin))
         await fill_dialog(self._slack, view_id, view, line=line)
 
     async def on_submission(self, ack: AsyncAck, body: Body) -> None:

@@ -90,6 +90,7 @@ class Listeners:
         AskHandlers(
             world=self._world,
             slack=self._slack,
+            approval_service=self._approval_service,
             incident_service=self._incident_service,
             answer=self._answer,
             deduplicate=self._deduplicate,

@@ -39,9 +39,9 @@ class Choice:
     description: str = ""
 
 
-def loading_modal(title: str) -> Block:
+def loading_modal(title: str, words: str = "Reading …") -> Block:
     """What opens at once, within the three seconds of a click; the content follows by `views.update`."""
-    return modal(title, [section("Reading …")])
+    return modal(title, [section(words)])
 
 
 def failed_modal(title: str, why: str) -> Block:
@@ -180,10 +180,12 @@ def ask_modal(metadata: Mapping[str, object]) -> Block:
     return modal("Ask", [ask], callback_id=ASK, submit="Ask", metadata=metadata)
 
 
-def draft_modal(incident_id: int, text: str, metadata: Mapping[str, object]) -> Block:
-    """The draft of a postmortem, to be edited. Submitting it exports the file to where it was opened."""
+def draft_modal(incident_id: int, text: str, origin: str, metadata: Mapping[str, object]) -> Block:
+    """The draft of a postmortem, to be edited. Submitting it exports the file to where it was opened. `origin`: our own
+    sentence on who wrote it."""
     ask = text_input("What happened (DRAFT)", "Goes into the postmortem, which everyone there can read.", limit=3000)
     element = ask["element"] | {"multiline": True, "initial_value": text[:3000]}
     known = {"incident": incident_id, **metadata}
     edited = ask | {"element": element}
-    return modal("Draft postmortem", [edited], callback_id=DRAFT, submit="Export", metadata=known)
+    blocks = [section(f"*DRAFT.* {escape(origin)}"), edited]
+    return modal("Draft postmortem", blocks, callback_id=DRAFT, submit="Export", metadata=known)

@@ -50,6 +50,13 @@ def quotable(line: Json) -> list[str]:
     return [one for one in parts if _PLAIN.match(one) and len(one.split()) > 1 and not _MARKS.search(one)]
 
 
+def right_draft(request: Request) -> Said:
+    """One sentence per entry, in other glue; every second one is left out."""
+    entries = asked(request)["entries"][::2]
+    sentences = [{"entry": one["id"], "text": f"It is {one['text']}."} for one in entries]
+    return Said(response(json.dumps({"sentences": sentences})))
+
+
 def right(request: Request, *, verbs: Sequence[str] = EVERYTHING) -> Said:
     """Repeats the first lines that tell of something wrong, and says unknown what a line calls unknown."""
     if is_choice(request):

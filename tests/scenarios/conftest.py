@@ -72,6 +72,14 @@ class Channel:
         answers = {ANSWER: {ANSWER: answer}} | ({"preset": {"preset": preset}} if preset else {})
         assert await acting_as(self.slack.workspace, by.id).submit(view.id, answers) == {}
 
+    async def expect_dialog(self, *words: str, by: User = model.OLIVIA) -> None:
+        """A dialog in front of this person that says all this."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (view := self.slack.workspace.modal_for(by.id)) is None or not all(
+                one in json.dumps(view.content, ensure_ascii=False) for one in words
+            ):
+                await asyncio.sleep(0.01)
+
     async def expect(
         self, *words: str, by: User = model.OLIVIA, at: Message | None = None, thread: Message | None = None
     ) -> Message:

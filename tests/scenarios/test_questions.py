@@ -43,6 +43,8 @@ async def test_a_colleague_asks_in_the_thread_catches_up_and_drafts_the_postmort
         await channel.expect("Draft postmortem", at=root)
         await channel.press(root, "Draft postmortem")
         draft = await channel.expect("DRAFT", "Edit and export")
+        server.speak = models.right_draft
         await channel.press(draft, "Edit and export")
+        await channel.expect_dialog("DRAFT", "by gpt-6-luna", "At 20")
         await channel.fill_in("At 03:00 the worker was killed.")
         await channel.expect("Postmortem of incident")
