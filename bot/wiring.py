@@ -49,6 +49,7 @@ from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.service import IncidentService
+from bot.incidents.shift_reminders import ShiftReminders
 from bot.incidents.store import IncidentStore, Place, WriteAlert, no_runbook, writes_nothing
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
@@ -334,7 +335,8 @@ class Wiring:
         )
         history = HistoryRecorder(core_wiring.database, lambda: watch.latest)
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
-        tasks += [history, *_weekly_report(core_wiring, self.wake_ups)]
+        tasks += [history, ShiftReminders(core_wiring.database, incident_store)]
+        tasks += _weekly_report(core_wiring, self.wake_ups)
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)

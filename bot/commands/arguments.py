@@ -15,7 +15,7 @@ from bot.views.text import code
 from services.domain import windows
 from services.domain.errors import UsageError
 from services.domain.masking import mask_message
-from services.domain.moments import MomentError
+from services.domain.moments import EXAMPLES, MomentError, take_moment
 from services.domain.services import DECLARED, GROUPS, Service, find_service, is_sha
 from services.domain.systems import System
 from services.domain.text import age, read_span
@@ -129,6 +129,22 @@ def parse_window_and_service(
             break
     no_more(rest, 1)
     return window, parse_service(rest[0]) if rest else None
+
+
+def need_moment(
+    words: Sequence[str], now: datetime, zone: ZoneInfo, *, day_ends: bool = False
+) -> tuple[datetime, Sequence[str]]:
+    """The moment that the words begin with, by the clock of the person who typed them, and the words after it.
+
+    `day_ends`: a day without a time is its end. Raises UsageError for other words.
+    """
+    try:
+        found = take_moment(words, now, zone, day_ends=day_ends)
+    except MomentError as error:
+        raise wrong_word(error.word, error.why, error.what_next) from None
+    if found is None:
+        raise wrong_word(words[0] if words else "", "is not a moment", f"Write {EXAMPLES}.")
+    return found
 
 
 def parse_sha(word: str) -> str:

@@ -61,8 +61,8 @@ TOPICS = (
         "people",
         "On call",
         (
-            *("oncall", "oncall override", "oncall take", "report", "incident", "incident open", "incident ack"),
-            "incident escalate",
+            *("oncall", "oncall override", "oncall take", "oncall swap", "report", "incident", "incident open"),
+            *("incident ack", "incident escalate"),
             *(
                 "incident severity",
                 "incident resolve",

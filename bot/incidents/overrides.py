@@ -1,16 +1,18 @@
-"""An override of a rotation: stored, posted in the channel, and sent to both people, in one transaction."""
+"""Changes of who is on call: each stored, posted in the channel, and sent to whom it moves, in one transaction."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from bot.views import overrides as view
-from services.clients.postgres import incidents, messages
+from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Override, Schedule, holder
 from services.domain.runs import Person
+from services.domain.shifts import Move, Plan, Swap, SwapState, moves
 
 
 @dataclass(frozen=True)
@@ -20,67 +22,150 @@ class SlackOnly:
     levels: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Desired:
+    """Who shall be on call for a rotation, from when (None: from now on) until when."""
+
+    rotation: str
+    user_id: str
+    ends_at: datetime
+    begins_at: datetime | None = None
+
+
 async def put_on_call(
-    conn: Connection,
-    schedule: Schedule | None,
-    *,
-    channel: str,
-    rotation: str,
-    user_id: str,
-    span: timedelta,
-    by: Person,
+    conn: Connection, schedule: Schedule | None, desired: Desired, *, channel: str, by: Person
 ) -> Override:
-    """From now on. People who put themselves on call have confirmed it by that."""
-    before = await _on_call(conn, schedule, rotation)
-    await incidents.end_overrides(conn, rotation=rotation)
+    """An override that begins now ends the one that holds. People who put themselves on call have confirmed it by
+    that."""
     now = await read_clock(conn)
-    number = await incidents.add_override(
-        conn, rotation=rotation, user_id=user_id, begins_at=now, ends_at=now + span, by=by
-    )
-    made = Override(number, rotation, user_id, now, now + span, by, now)
-    if user_id == by.user_id:
-        made = await incidents.confirm_override(conn, override_id=number, user_id=user_id) or made
-    await update_message(conn, made, before, channel=channel)
-    if before is not None and before != user_id:
-        await _send(conn, f"{made.message_key}:relieved", before, view.relieved_message(made))
+    begins = now if desired.begins_at is None else max(desired.begins_at, now)
+    before = await incidents.list_overrides(conn)
+    if begins <= now:
+        await incidents.end_overrides(conn, rotation=desired.rotation, now=now)
+    made = await _add(conn, replace(desired, begins_at=begins), by, confirmed=desired.user_id == by.user_id)
+    moved = await remember_moves(conn, schedule, before, now)
+    relieved = view.relieved_by(made, moved)
+    await update_message(conn, made, relieved, channel=channel)
+    for user in relieved:
+        await _send(conn, f"{made.message_key}:relieved:{user}", user, view.relieved_message(made, moved, user))
     return made
+
+
+async def _add(conn: Connection, desired: Desired, by: Person, *, confirmed: bool) -> Override:
+    assert desired.begins_at is not None  # noqa: S101 - the caller has settled it
+    number = await incidents.add_override(
+        conn,
+        rotation=desired.rotation,
+        user_id=desired.user_id,
+        begins_at=desired.begins_at,
+        ends_at=desired.ends_at,
+        by=by,
+    )
+    if confirmed:
+        await incidents.confirm_override(conn, override_id=number, user_id=desired.user_id)
+    return next(one for one in await incidents.list_overrides(conn) if one.id == number)
 
 
 async def take(conn: Connection, *, channel: str, override_id: int, user_id: str) -> Override | None:
     """The substitute confirms it; None when it has ended, or belongs to another person."""
     taken = await incidents.confirm_override(conn, override_id=override_id, user_id=user_id)
     if taken is not None:
-        await update_message(conn, taken, None, channel=channel)
+        await update_message(conn, taken, (), channel=channel)
     return taken
 
 
 async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rotation: str, by: Person) -> bool:
-    """The file applies again; whether there was an override."""
-    before = await _on_call(conn, schedule, rotation)
-    ended = [one for one in await incidents.list_overrides(conn) if one.rotation == rotation]
-    if not await incidents.end_overrides(conn, rotation=rotation):
+    """The file applies again; whether there was an override that holds."""
+    now, before = await read_clock(conn), await incidents.list_overrides(conn)
+    was = _holder(schedule, rotation, now, before)
+    ended = await incidents.end_overrides(conn, rotation=rotation, now=now)
+    if not ended:
         return False
-    after = await _on_call(conn, schedule, rotation)
-    key = f"oncall:ended:{max(one.id for one in ended)}" if ended else f"oncall:ended:{rotation}"
-    content = view.ended_message(rotation, after, by.user_id)
+    await remember_moves(conn, schedule, before, now)
+    current = _holder(schedule, rotation, now, await incidents.list_overrides(conn))
+    key = f"oncall:ended:{max(ended)}"
+    content = view.ended_message(rotation, current, by.user_id)
     await _send(conn, key, channel, content)
-    for user in sorted({before, after} - {None}, key=str):
+    for user in sorted({was, current} - {None}, key=str):
         await _send(conn, f"{key}:{user}", str(user), content)
     return True
 
 
-async def update_message(conn: Connection, override: Override, before: str | None, *, channel: str) -> None:
-    """Its message in the channel, and the one to the substitute."""
-    await _send(conn, override.message_key, channel, view.override_message(override, before))
-    key = f"{override.message_key}:direct"
-    await _send(conn, key, override.user_id, view.put_on_call_message(override, before))
-
-
-async def _on_call(conn: Connection, schedule: Schedule | None, rotation: str) -> str | None:
-    """The Slack id of the person on call for the rotation now."""
-    if schedule is None:
+async def end_one(
+    conn: Connection, schedule: Schedule | None, *, channel: str, override_id: int, by: Person
+) -> Override | None:
+    """One override ends, or is taken back before it begins; it as it was, None when there is none of this number."""
+    now, before = await read_clock(conn), await incidents.list_overrides(conn)
+    ended = next((one for one in before if one.id == override_id), None)
+    if ended is None or await incidents.end_override(conn, override_id=override_id, now=now) is None:
         return None
-    found = holder(schedule, rotation, await read_clock(conn), await incidents.list_overrides(conn))
+    moved = await remember_moves(conn, schedule, before, now)
+    key = f"oncall:ended:{override_id}"
+    content = view.cancelled_message(ended, moved, by.user_id)
+    await _send(conn, key, channel, content)
+    for user in view.moved_people(moved) or [ended.user_id]:
+        await _send(conn, f"{key}:{user}", user, content)
+    return ended
+
+
+async def offer_swap(conn: Connection, swap: Swap, *, channel: str) -> None:
+    """The other one is asked, in the channel and directly."""
+    await _send(conn, swap.message_key, channel, view.swap_message(swap))
+    await _send(conn, f"{swap.message_key}:direct", swap.other_user, view.swap_message(swap))
+
+
+async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, channel: str, by: Person) -> None:
+    """Both shifts change hands when it is accepted; its messages say what became of it, and who did not act is told."""
+    if swap.state is SwapState.ACCEPTED:
+        now, before = await read_clock(conn), await incidents.list_overrides(conn)
+        for user, begins, ends in (
+            (swap.other_user, swap.begins_at, swap.ends_at),
+            (swap.user_id, swap.other_begins_at, swap.other_ends_at),
+        ):
+            await _add(conn, Desired(swap.rotation, user, ends, max(begins, now)), by, confirmed=True)
+        await remember_moves(conn, schedule, before, now)
+    await offer_swap(conn, swap, channel=channel)
+    if by.user_id == swap.other_user:
+        await _send(conn, f"{swap.message_key}:outcome", swap.user_id, view.swap_message(swap))
+
+
+async def remember_moves(
+    conn: Connection, schedule: Schedule | None, before: Sequence[Override], now: datetime
+) -> list[Move]:
+    """Whom the change of overrides in this transaction moves; they are reminded a day and an hour before."""
+    if schedule is None:
+        return []
+    after = await incidents.list_overrides(conn)
+    ends = max((one.ends_at for one in (*before, *after)), default=now)
+    moved = moves(Plan(schedule, before), Plan(schedule, after), now, ends + timedelta(minutes=1))
+    await store_reminders(conn, moved)
+    return moved
+
+
+async def store_reminders(conn: Connection, moved: Sequence[Move]) -> None:
+    for move in moved:
+        for person, gains in ((move.before, False), (move.after, True)):
+            if person is not None:
+                await oncall_changes.add_oncall_reminder(
+                    conn,
+                    rotation=move.rotation,
+                    user_id=person.slack,
+                    gains=gains,
+                    begins_at=move.begins,
+                    ends_at=move.ends,
+                )
+
+
+async def update_message(conn: Connection, override: Override, relieved: Sequence[str], *, channel: str) -> None:
+    """Its message in the channel, and the one to the substitute."""
+    await _send(conn, override.message_key, channel, view.override_message(override, relieved))
+    key = f"{override.message_key}:direct"
+    await _send(conn, key, override.user_id, view.put_on_call_message(override, relieved))
+
+
+def _holder(schedule: Schedule | None, rotation: str, at: datetime, overrides: Sequence[Override]) -> str | None:
+    """The Slack id of the person on call for the rotation then."""
+    found = holder(schedule, rotation, at, overrides) if schedule else None
     return found.slack if found else None
 
 

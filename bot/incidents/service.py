@@ -9,26 +9,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
-from bot.incidents import overrides, paging
+from bot.incidents import paging
 from bot.incidents.access import may_open, may_respond
 from bot.incidents.decide import calls_people, next_call
-from bot.incidents.overrides import SlackOnly
+from bot.incidents.oncall import OnCallService
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.slack_directory import Groups, SlackNames
-from bot.types import Request
-from bot.views.text import date_token, escape, mention, plain
+from bot.types import Actor, Request
+from bot.views.text import mention, plain
 from services.clients.postgres import incidents, messages
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
-from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
-from services.domain.oncall import Override, decode_chain, levels_without_a_phone, repeated_levels
+from services.domain.oncall import decode_chain
 from services.domain.runs import Person
 
 CAUSE_LIMIT = 500  # characters
@@ -214,6 +213,7 @@ class IncidentService:
         self._groups = groups
         self._responders = frozenset(responders)
         self.acknowledge_outage: AcknowledgeOutage = _no_outage
+        self.on_call = OnCallService(database, incident_store, groups, responders)
 
     async def open(
         self,
@@ -300,107 +300,9 @@ class IncidentService:
             ),
         )
 
-    async def override(
-        self, request: Request, *, rotation: str, user_id: str | None, span: timedelta, slack_only: bool = False
-    ) -> str | SlackOnly | Refused:
-        """Puts a substitute on call for a rotation from now on, or (None) ends the override; the outcome, in mrkdwn.
-
-        SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` does not say that it may.
-        Incidents that are open keep the chain with which they began.
-        """
-        person = person_of(request.actor)
-        if person is None:
-            raise OperatorError(
-                "The override was not made",
-                why="the terminal does not identify you",
-                what_next="Type it in Slack, behind `/dragonfly`.",
-            )
-        verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
-        if isinstance(verdict, Refused):
-            return verdict
-        place, details = (
-            self._incident_store.place,
-            {"rotation": rotation, "user": user_id, "seconds": span.total_seconds()},
-        )
-        gone = await self._why_not_on_call(user_id) if user_id else None
-        if gone is not None:
-            return gone
-        async with self._database.transaction() as conn:
-            levels = (
-                ()
-                if slack_only or user_id is None
-                else await self._levels_losing_targets(conn, rotation, user_id, person)
-            )
-            if levels:
-                return SlackOnly(levels)
-            if user_id is None:
-                ended = await overrides.end(conn, place.schedule, channel=place.channel, rotation=rotation, by=person)
-                words = f"{rotation}: {'the on-call file applies again' if ended else 'there was no override'}."
-            else:
-                made = await overrides.put_on_call(
-                    conn,
-                    place.schedule,
-                    channel=place.channel,
-                    rotation=rotation,
-                    user_id=user_id,
-                    span=span,
-                    by=person,
-                )
-                until, who = date_token(made.ends_at), mention(user_id)
-                words = f"{who} is on call for {rotation} until {until}. Both were notified."
-                words += await self._repeated_words(conn)
-            details |= {"team": person.team_id}
-            await append_audit(conn, actor=person.user_id, event="oncall.override", run_id=None, details=details)
-        self._incident_store.wake_ups.outbox.set()
-        return words
-
-    async def take_override(self, request: Request, override_id: int) -> str | Refused:
-        """The substitute confirms the override; the outcome, in mrkdwn."""
-        person = person_of(request.actor)
-        if person is None:
-            raise OperatorError(
-                "Nothing changed",
-                why="the terminal does not identify you",
-                what_next="Type it in Slack, behind `/dragonfly`.",
-            )
-        stranger = (await self._groups.people(person.user_id)).stranger(person)
-        if stranger is not None:
-            return Refused(stranger, "Ask a member of our workspace.")
-        channel = self._incident_store.place.channel
-        async with self._database.transaction() as conn:
-            taken = await overrides.take(conn, channel=channel, override_id=override_id, user_id=person.user_id)
-            if taken is None:
-                return Refused("this override is not yours, or it has ended", "`oncall` shows who is on call.")
-            details = {"override": override_id, "rotation": taken.rotation, "team": person.team_id}
-            await append_audit(conn, actor=person.user_id, event="oncall.taken", run_id=None, details=details)
-        self._incident_store.wake_ups.outbox.set()
-        return f"You are on call for {taken.rotation} until {date_token(taken.ends_at)}."
-
-    async def _why_not_on_call(self, user_id: str) -> Refused | None:
-        """A deactivated account, or one that is not a person's, can't be paged."""
-        people = await self._groups.people(user_id)
-        if not people.is_barred(user_id):
-            return None
-        return Refused(f"{mention(user_id)} is not an active member of our workspace", "Put another person on call.")
-
-    async def _repeated_words(self, conn: Connection) -> str:
-        """What an override made of the levels: those that page one and the same person now."""
-        schedule = self._incident_store.place.schedule
-        if schedule is None:
-            return ""
-        found = repeated_levels(schedule, await read_clock(conn), await incidents.list_overrides(conn))
-        return "".join(f"\n⚠️ {escape(one.words, limit=200)}" for one in found)
-
-    async def _levels_losing_targets(
-        self, conn: Connection, rotation: str, user_id: str, by: Person
-    ) -> tuple[int, ...]:
-        """The levels that this person would leave without a phone."""
-        schedule, now = self._incident_store.place.schedule, await read_clock(conn)
-        if schedule is None:
-            return ()
-        standing_in = Override(0, rotation, user_id, now, now + timedelta(days=1), by, now)
-        known = await incidents.list_overrides(conn)
-        return tuple(levels_without_a_phone(schedule, now, known, standing_in))
+    async def zone_of(self, actor: Actor) -> ZoneInfo | None:
+        """The time zone that the person set in Slack; None while it is not known."""
+        return (await self._groups.people(actor.user_id)).zone(actor.user_id)
 
     async def mark(self, thread_ts: str, message: MarkedMessage, *, is_marked: bool) -> None:
         """A message in an incident's thread carries a mark, or carries it no longer; any other message is ignored."""

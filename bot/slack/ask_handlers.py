@@ -13,13 +13,13 @@ from bot.commands.arguments import read_number
 from bot.commands.context import need_database
 from bot.commands.incident import names_of, need_incident_record, postmortem_answer
 from bot.commands.model_access import ModelAccess
-from bot.commands.oncall import notice_answer
 from bot.commands.postmortem_draft import write_draft
 from bot.incidents.service import IncidentService
 from bot.slack.gate import App
 from bot.slack.payloads import RequestOrigin, Submission, read_request_origin
 from bot.slack.respond import Body, Deduplicate, deliver, fill_dialog, open_dialog, take_submission
 from bot.views import modals
+from bot.views.notes import notice_answer
 from bot.views.text import escape
 from bot.world import World
 from services.clients.postgres.asks import rate_ask, stop_ask

@@ -5,7 +5,6 @@ from __future__ import annotations
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands.context import incident_outcome_answer, need_incident_service, parse_severity
-from bot.commands.oncall import notice_answer
 from bot.commands.parsing import join_words
 from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
@@ -15,6 +14,7 @@ from bot.slack.payloads import RequestOrigin, Submission
 from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
 from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
+from bot.views.notes import notice_answer
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import plain
 from services.clients.slack import SlackClient

@@ -6,7 +6,8 @@ import html
 from dataclasses import replace
 
 from bot.types import Answer, Block
-from bot.views.blocks import context, section
+from bot.views.blocks import context, fit_message, section
+from bot.views.terminal import mrkdwn_text
 from bot.views.text import escape
 from services.domain.errors import OperatorError
 from services.domain.masking import mask_message
@@ -50,3 +51,8 @@ def kept_as(typed: str) -> Block:
     return section(
         f"*Sensitive data is removed before this is stored.* It will read:\n“{shown}”\nPress again to continue."
     )
+
+
+def notice_answer(words: str) -> Answer:
+    """What happened, for the one who did it; `words` are our own mrkdwn."""
+    return Answer(*fit_message(words, [section(words)]), {"told": mrkdwn_text(words)}, private=True)

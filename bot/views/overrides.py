@@ -1,34 +1,38 @@
-"""Who stands in for whom: in the channel, to both of them, and what is asked before a phone is lost."""
+"""Changes of who is on call: in the channel, to those whom they move, and what is asked before a phone is lost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.text import date_token, escape, mention
 from playbooks.model import Status
-from services.domain.oncall import Override
+from services.domain.oncall import OnCallPerson, Override
+from services.domain.shifts import Move, ShiftReminder, Swap, SwapState
 
 Content = tuple[str, list[Block]]
+MOST_LINES = 10  # of what differs
 
 
-def override_message(override: Override, before: str | None) -> Content:
-    """In the channel. `before`: the Slack id of whom it relieves."""
-    instead = f" instead of {mention(before)}" if before and before != override.user_id else ""
-    line = f"📟 {mention(override.user_id)} is on call for *{_rotation(override)}*{instead} until {_end(override)}"
+def override_message(override: Override, relieved: Sequence[str]) -> Content:
+    """In the channel. `relieved`: the Slack ids of those whom it relieves."""
+    line = f"📟 {_is_on_call(override, relieved)}"
     if override.confirmed_at is not None:
         notes, buttons = f"✅ {mention(override.user_id)} confirms it", []
     else:
         notes, buttons = f"{mention(override.user_id)} has not confirmed it yet", [_take(override)]
+    if _is_later(override):
+        buttons.append(command_button("Cancel it", f"oncall override end {override.id}"))
     arranged = f"arranged by {mention(override.by.user_id)}"
     return fit_message(f"{line}. {notes}", [section(line), *actions(buttons), context(notes, arranged)])
 
 
-def put_on_call_message(override: Override, before: str | None) -> Content:
+def put_on_call_message(override: Override, relieved: Sequence[str]) -> Content:
     """To the substitute."""
-    instead = f" instead of {mention(before)}" if before and before != override.user_id else ""
-    line = f"📟 You are on call for *{_rotation(override)}*{instead} until {_end(override)}"
+    line = f"📟 You are on call for *{_rotation(override)}*{_instead(override, relieved)}{_from(override)} until"
+    line += f" {date_token(override.ends_at)}"
     arranged = context(f"arranged by {mention(override.by.user_id)}")
     if override.confirmed_at is not None:
         return fit_message(f"{line}. You take it.", [section(f"{line}. ✅ You take it."), arranged])
@@ -36,13 +40,24 @@ def put_on_call_message(override: Override, before: str | None) -> Content:
     return fit_message(f"{line}. Do you take it?", [section(f"{line}. Do you take it?"), *actions(buttons), arranged])
 
 
-def relieved_message(override: Override) -> Content:
-    """To the person who was on call until then."""
-    line = (
-        f"📟 {mention(override.user_id)} is on call for *{_rotation(override)}* instead of you until {_end(override)}"
-    )
+def relieved_by(override: Override, moved: Sequence[Move]) -> list[str]:
+    """The Slack ids of those whose shifts the override takes, in the order of time; each once."""
+    before = [move.before.slack for move in moved if move.before and _is(move.after, override.user_id)]
+    return list(dict.fromkeys(before))
+
+
+def relieved_message(override: Override, moved: Sequence[Move], user_id: str) -> Content:
+    """To a person who would have been on call."""
+    theirs = [move for move in moved if _is(move.before, user_id)]
+    lines = [
+        f"📟 {mention(override.user_id)} is on call for *{_rotation(override)}* instead of you"
+        f"{_from(override, move.begins)} until {date_token(move.ends)}"
+        for move in theirs[:MOST_LINES]
+    ]
     note = context(f"arranged by {mention(override.by.user_id)}")
-    return fit_message(line, [section(line), *actions([command_button("On call", "oncall")]), note])
+    return fit_message(
+        "\n".join(lines), [section("\n".join(lines)), *actions([command_button("On call", "oncall")]), note]
+    )
 
 
 def ended_message(rotation: str, now_on_call: str | None, by: str) -> Content:
@@ -50,6 +65,75 @@ def ended_message(rotation: str, now_on_call: str | None, by: str) -> Content:
     who = mention(now_on_call) if now_on_call else "no one"
     line = f"📟 *{escape(rotation, limit=100)}* follows the on-call file again: {who} is on call"
     return fit_message(line, [section(line), context(f"arranged by {mention(by)}")])
+
+
+def cancelled_message(ended: Override, moved: Sequence[Move], by: str) -> Content:
+    """In the channel and to everyone whom it moves. `moved`: what is different now."""
+    first = (
+        f"📟 {mention(ended.user_id)} no longer covers *{_rotation(ended)}*{_from(ended)} until "
+        f"{date_token(ended.ends_at)}"
+    )
+    lines = [first, *move_lines(moved)]
+    return fit_message(first, [section("\n".join(lines)), context(f"arranged by {mention(by)}")])
+
+
+def move_lines(moved: Sequence[Move]) -> list[str]:
+    """One line per part of the schedule in which another person is on call than before."""
+    lines = [
+        f"• *{escape(move.rotation, limit=100)}* {date_token(move.begins)} until {date_token(move.ends)}: "
+        f"{_who(move.after)} instead of {_who(move.before)}"
+        for move in moved[:MOST_LINES]
+    ]
+    left = len(moved) - MOST_LINES
+    return [*lines, f"… and {left} more"] if left > 0 else lines
+
+
+def moved_people(moved: Sequence[Move]) -> list[str]:
+    """The Slack ids of everyone who is on call at another time than before; each once."""
+    people = [person.slack for move in moved for person in (move.before, move.after) if person]
+    return list(dict.fromkeys(people))
+
+
+def reminder_message(reminder: ShiftReminder, now_on_call: OnCallPerson | None, *, now: datetime) -> Content:
+    """A day and an hour before; `now_on_call`: who is on call then, as it stands now."""
+    span = f"from {date_token(reminder.begins_at)} until {date_token(reminder.ends_at)}"
+    hours = round((reminder.begins_at - now).total_seconds() / 3600)
+    when = f"in {hours} h" if hours > 1 else "in 1 h"
+    rotation = escape(reminder.rotation, limit=100)
+    if reminder.gains:
+        line = f"⏰ Your changed shift begins {when}: you are on call for *{rotation}* {span}"
+    else:
+        line = (
+            f"⏰ Your schedule changes {when}: {_who(now_on_call)} is on call for *{rotation}* instead of you, {span}"
+        )
+    return fit_message(line, [section(line), *actions([command_button("On call", "oncall")])])
+
+
+_OUTCOMES = {
+    SwapState.ACCEPTED: "✅ {other} accepted",
+    SwapState.DECLINED: "🔴 {other} declined: nothing changed",
+    SwapState.WITHDRAWN: "⚫ {requester} withdrew it: nothing changed",
+}
+
+
+def swap_message(swap: Swap) -> Content:
+    """In the channel and to the other one: two shifts that change hands, with the buttons while it is open."""
+    requester, other = mention(swap.user_id), mention(swap.other_user)
+    verb = "asks {} to swap" if swap.state is SwapState.OFFERED else "and {} swap"
+    line = (
+        f"🔁 {requester} {verb.format(other)} shifts of *{escape(swap.rotation, limit=100)}*: {other} takes "
+        f"{date_token(swap.begins_at)} until {date_token(swap.ends_at)}, {requester} takes "
+        f"{date_token(swap.other_begins_at)} until {date_token(swap.other_ends_at)}"
+    )
+    if swap.state is not SwapState.OFFERED:
+        outcome = _OUTCOMES[swap.state].format(requester=requester, other=other)
+        return fit_message(f"{line}. {outcome}", [section(line), context(outcome)])
+    note = f"{other} has not answered yet: nothing changed so far"
+    buttons = [
+        command_button("Accept", f"oncall swap accept {swap.id}", style="primary"),
+        command_button("Decline", f"oncall swap decline {swap.id}"),
+    ]
+    return fit_message(f"{line}. {note}", [section(line), *actions(buttons), context(note)])
 
 
 def slack_only_answer(user_id: str, levels: Sequence[int], line: str) -> Answer:
@@ -64,13 +148,40 @@ def slack_only_answer(user_id: str, levels: Sequence[int], line: str) -> Answer:
     return Answer(*fit_message(words, blocks), data, Status.WARN, private=True)
 
 
+def _is_on_call(override: Override, relieved: Sequence[str]) -> str:
+    return (
+        f"{mention(override.user_id)} is on call for *{_rotation(override)}*{_instead(override, relieved)}"
+        f"{_from(override)} until {date_token(override.ends_at)}"
+    )
+
+
+def _instead(override: Override, relieved: Sequence[str]) -> str:
+    others = [mention(user) for user in relieved if user != override.user_id]
+    return f" instead of {' and '.join(others)}" if others else ""
+
+
+def _is_later(override: Override) -> bool:
+    """Whether it begins after it was made."""
+    return override.begins_at > override.created_at
+
+
+def _from(override: Override, begins: datetime | None = None) -> str:
+    """Nothing for what begins with an override that began when it was made."""
+    begins = begins or override.begins_at
+    return f" from {date_token(begins)}" if _is_later(override) or begins > override.begins_at else ""
+
+
+def _is(person: OnCallPerson | None, user_id: str) -> bool:
+    return person is not None and person.slack == user_id
+
+
+def _who(person: OnCallPerson | None) -> str:
+    return mention(person.slack) if person else "*no one*"
+
+
 def _take(override: Override) -> Block:
     return command_button("I take it", f"oncall take {override.id}", style="primary")
 
 
 def _rotation(override: Override) -> str:
     return escape(override.rotation, limit=100)
-
-
-def _end(override: Override) -> str:
-    return date_token(override.ends_at)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import pairwise
 
 from services.domain.oncall import OnCallPerson, Override, Schedule, holder, moments_of_change
+
+FURTHEST = timedelta(days=92)  # a shift further away is nothing that people plan
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,26 @@ def shifts(
     return found
 
 
+def find_shift(
+    schedule: Schedule, rotation: str, user_id: str, since: datetime, overrides: Sequence[Override]
+) -> Shift | None:
+    """The person's shift at `since`, from then on, or their next one within `FURTHEST`; whole at its end."""
+    found = shifts(schedule, rotation, since, since + FURTHEST, overrides)
+    return next((shift for shift in found if _slack(shift.person) == user_id), None)
+
+
+def end_of_shift(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> datetime | None:
+    """When another person's shift begins, after `at`; None when that is further away than `FURTHEST`, or unknown."""
+    found = shifts(schedule, rotation, at, at + FURTHEST, overrides)
+    return found[0].ends if len(found) > 1 else None
+
+
+def is_whole(schedule: Schedule, shift: Shift, overrides: Sequence[Override]) -> bool:
+    """Whether its person is on call for all of it."""
+    found = shifts(schedule, shift.rotation, shift.begins, shift.ends, overrides)
+    return [_slack(one.person) for one in found] == [_slack(shift.person)]
+
+
 @dataclass(frozen=True)
 class Move:
     """From `begins` until before `ends` another person is on call for a rotation than before the change.
@@ -52,6 +75,47 @@ class Move:
     ends: datetime
     before: OnCallPerson | None
     after: OnCallPerson | None
+
+
+@dataclass(frozen=True)
+class ShiftReminder:
+    """For a person whom a change moved. `gains`: they are on call then; else another one is instead of them."""
+
+    rotation: str
+    user_id: str
+    gains: bool
+    begins_at: datetime
+    ends_at: datetime
+
+
+class SwapState(StrEnum):
+    """The values are stored."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Swap:
+    """`user_id` asks `other_user` to take the shift from `begins_at` until `ends_at`, and takes the other for it."""
+
+    id: int
+    rotation: str
+    user_id: str
+    team_id: str
+    other_user: str
+    begins_at: datetime
+    ends_at: datetime
+    other_begins_at: datetime
+    other_ends_at: datetime
+    state: SwapState = SwapState.OFFERED
+
+    @property
+    def message_key(self) -> str:
+        """The outbox key of its message in the channel."""
+        return f"oncall:swap:{self.id}"
 
 
 @dataclass(frozen=True)

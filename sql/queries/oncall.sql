@@ -12,12 +12,23 @@ FROM chatops.oncall_overrides
 WHERE ends_at > now()
 ORDER BY id;
 
+-- name: lock_oncall
+-- One change of the schedule at a time, so that each tells exactly whom it moves. Held until the commit.
+SELECT pg_advisory_xact_lock(hashtextextended('chatops.oncall', 0));
+
 -- name: end_overrides
--- The rotation is as the file says, from now on. Served by oncall_overrides_ends_at_idx.
+-- What holds now ends now; what begins later stays. Served by oncall_overrides_ends_at_idx.
 UPDATE chatops.oncall_overrides
-SET begins_at = least(begins_at, now()), ends_at = now()
-WHERE ends_at > now() AND rotation = %(rotation)s
+SET ends_at = %(now)s
+WHERE ends_at > %(now)s AND begins_at <= %(now)s AND rotation = %(rotation)s
 RETURNING id;
+
+-- name: end_override
+-- One override ends, or is taken back before it begins. Served by oncall_overrides_pkey.
+UPDATE chatops.oncall_overrides
+SET begins_at = least(begins_at, %(now)s), ends_at = %(now)s
+WHERE ends_at > %(now)s AND id = %(override_id)s
+RETURNING id, rotation, user_id, begins_at, ends_at, by_user, by_team, created_at, confirmed_at;
 
 -- name: confirm_override
 -- The substitute confirms it; no one else can. Served by oncall_overrides_pkey.

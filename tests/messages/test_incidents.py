@@ -21,8 +21,9 @@ from services.domain.health import ApiHealth
 from services.domain.incidents import IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
 from services.domain.jobs import QueueSnapshot
 from services.domain.messages import NotificationState
-from services.domain.oncall import Chain, Override
+from services.domain.oncall import Chain, OnCallPerson, Override
 from services.domain.services import Service
+from services.domain.shifts import Move, ShiftReminder, Swap, SwapState
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, message_text
 from tests.unit.bot.alerts import builders as alerts
@@ -147,13 +148,32 @@ def test_incidents(golden: Compare) -> None:
 
 def test_on_call(golden: Compare) -> None:
     made = Override(3, "primary", BEN.user_id, NOW, NOW + TEN, ANN, NOW)
+    tomorrow = NOW + timedelta(days=1)
+    planned = replace(made, id=4, begins_at=tomorrow, ends_at=tomorrow + TEN)
+    ann, ben = (OnCallPerson(name, person.user_id) for name, person in (("ann", ANN), ("ben", BEN)))
+    moved = Move("primary", NOW, NOW + TEN, ann, ben)
+    reminder = ShiftReminder("primary", BEN.user_id, True, tomorrow, tomorrow + TEN)
+    swap = Swap(5, "primary", ANN.user_id, "T1", BEN.user_id, NOW, NOW + TEN, tomorrow, tomorrow + TEN)
     golden(
         "oncall",
         {
-            "override": message_text(*overrides.override_message(made, ANN.user_id)),
-            "override, for the substitute": message_text(*overrides.put_on_call_message(made, ANN.user_id)),
-            "override, taken": message_text(*overrides.put_on_call_message(replace(made, confirmed_at=NOW), None)),
-            "override, for the relieved": message_text(*overrides.relieved_message(made)),
+            "override": message_text(*overrides.override_message(made, [ANN.user_id])),
+            "override, for the substitute": message_text(*overrides.put_on_call_message(made, [ANN.user_id])),
+            "override, taken": message_text(*overrides.put_on_call_message(replace(made, confirmed_at=NOW), ())),
+            "override, for the relieved": message_text(*overrides.relieved_message(made, [moved], ANN.user_id)),
+            "override, later": message_text(*overrides.override_message(planned, [ANN.user_id, "U0OLIVIA"])),
+            "override, later, for the relieved": message_text(
+                *overrides.relieved_message(planned, [moved, replace(moved, begins=tomorrow)], ANN.user_id)
+            ),
+            "override, cancelled": message_text(*overrides.cancelled_message(planned, [moved], BEN.user_id)),
+            "reminder, gains": message_text(*overrides.reminder_message(reminder, None, now=NOW)),
+            "reminder, loses": message_text(
+                *overrides.reminder_message(replace(reminder, gains=False), ben, now=NOW + timedelta(hours=23))
+            ),
+            **{
+                f"swap, {state}": message_text(*overrides.swap_message(replace(swap, state=state)))
+                for state in SwapState
+            },
             "override, ended": message_text(*overrides.ended_message("primary", ANN.user_id, BEN.user_id)),
             "override, ended, no one": message_text(*overrides.ended_message("primary", None, BEN.user_id)),
             "Slack only": answer_text(overrides.slack_only_answer(BEN.user_id, [1, 2], "oncall override primary")),

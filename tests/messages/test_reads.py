@@ -15,7 +15,6 @@ from bot.commands.incident import postmortem_answer
 from bot.commands.intake import batch_answer, intake_answer
 from bot.commands.logs import LogView, logs_answer
 from bot.commands.migrations import migrations_answer
-from bot.commands.oncall import notice_answer
 from bot.commands.policy import Ruling, policy_answer
 from bot.commands.queue import queue_answer
 from bot.commands.reveal import reveal_answer
@@ -28,6 +27,7 @@ from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.findings import findings_answer, unavailable_answer, verify_answer
 from bot.views.history import history_answer
+from bot.views.notes import notice_answer
 from playbooks import env, intake, log_patterns, logs, migrations, preflight, queue, throughput, verify
 from playbooks.checks import checkout, deployments, security
 from playbooks.checks.oncall import Facts

@@ -266,9 +266,20 @@ async def list_overrides(conn: Connection) -> list[Override]:
     return await fetch_all(conn, _to_override, "list_overrides")
 
 
-async def end_overrides(conn: Connection, *, rotation: str) -> int:
-    """How many were ended, or taken back before they began."""
-    return (await conn.execute(SQL["end_overrides"], {"rotation": rotation})).rowcount
+async def lock_oncall(conn: Connection) -> None:
+    """Other changes of who is on call wait until this transaction ends."""
+    await conn.execute(SQL["lock_oncall"])
+
+
+async def end_overrides(conn: Connection, *, rotation: str, now: datetime) -> list[int]:
+    """The ids of those that held until now."""
+    rows = await (await conn.execute(SQL["end_overrides"], {"rotation": rotation, "now": now})).fetchall()
+    return [int(number) for (number,) in rows]
+
+
+async def end_override(conn: Connection, *, override_id: int, now: datetime) -> Override | None:
+    """The override as it ended; None when none of this number holds now or later."""
+    return await fetch_one(conn, _to_override, "end_override", override_id=override_id, now=now)
 
 
 async def confirm_override(conn: Connection, *, override_id: int, user_id: str) -> Override | None:

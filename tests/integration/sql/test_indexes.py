@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -252,6 +252,15 @@ SELECT id, 'marked', 'x', 'C1', id::text FROM chatops.incidents;
 INSERT INTO chatops.oncall_overrides (rotation, user_id, begins_at, ends_at, by_user, by_team)
 SELECT 'primary', 'U1', now() - n * interval '1 hour', now() - (n - 2) * interval '1 hour', 'U1', 'T1'
 FROM generate_series(1, 20000) AS n;
+INSERT INTO chatops.oncall_reminders (rotation, user_id, gains, begins_at, ends_at, due_at)
+SELECT 'primary', 'U1', true, later, later + interval '1 hour', later
+FROM (SELECT now() + n * interval '1 hour' AS later FROM generate_series(-20, 20000) AS n) AS seed;
+INSERT INTO chatops.oncall_swaps (
+    rotation, user_id, team_id, other_user, begins_at, ends_at, other_begins_at, other_ends_at
+)
+SELECT 'primary', 'U1', 'T1', 'U2', now(), now() + interval '1 hour', now(), now() + interval '1 hour'
+FROM generate_series(1, 20000);
+ANALYZE chatops.oncall_reminders, chatops.oncall_swaps;
 ANALYZE chatops.incidents, chatops.alerts, chatops.incident_alerts, chatops.incident_pages, chatops.incident_events,
     chatops.oncall_overrides;
 """
@@ -284,6 +293,9 @@ INCIDENT_PARAMETERS = {
     "ts": "10000",
     "rotation": "primary",
     "limit": 20,
+    "swap_id": 1,
+    "state": "accepted",
+    "now": datetime.now(UTC),
 }
 EXPECTED_OF_INCIDENTS = {
     "read_incident": {"incidents_pkey"},
@@ -312,6 +324,10 @@ EXPECTED_OF_INCIDENTS = {
     "remove_mark": set[str](),  # by one of two indexes
     "list_overrides": {"oncall_overrides_ends_at_idx"},
     "end_overrides": {"oncall_overrides_ends_at_idx"},
+    "end_override": set[str](),  # by one of two indexes
+    "take_due_oncall_reminders": {"oncall_reminders_due_at_idx"},
+    "read_swap": {"oncall_swaps_pkey"},
+    "settle_swap": {"oncall_swaps_pkey"},
     "confirm_override": {"oncall_overrides_pkey"},
 }
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.approvals.access import Refused
-from bot.incidents.overrides import SlackOnly
+from bot.incidents.overrides import Desired, SlackOnly
 from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor
 from services.clients.postgres.messages import end_notification
@@ -335,11 +335,9 @@ async def test_a_substitute_is_paged_for_incidents_opened_after_the_override(sce
     scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
     await open_one(scene)
 
-    told = await scene.incident_service.override(
-        request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
-    )
+    told = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.BEN.id))
     await open_one(scene, another=True)
-    await scene.incident_service.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+    await scene.incident_service.on_call.end_override(request(ANN), rotation="primary")
     await open_one(scene, another=True)
 
     assert isinstance(told, str)
@@ -347,6 +345,10 @@ async def test_a_substitute_is_paged_for_incidents_opened_after_the_override(sce
     called = [f"<@{model.BEN.id}>" in text for key, text in (await books.messages()).items() if key.endswith(":page:1")]
     assert called == [False, True, False]
     assert (await books.audit()).count("oncall.override") == 2
+
+
+def for_2_hours(user_id: str) -> Desired:
+    return Desired("primary", user_id, datetime.now(UTC) + timedelta(hours=2))
 
 
 def with_primary(people: tuple[str, ...] = ("ann",)) -> Schedule:
@@ -361,21 +363,19 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
 ) -> None:
     scene.reschedule(with_primary())
 
-    await scene.incident_service.override(
-        request(OLIVIA), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
-    )
+    await scene.incident_service.on_call.override(request(OLIVIA), for_2_hours(model.BEN.id))
 
     messages = await books.messages()
     key = "oncall:override:1"
-    assert set(messages) == {key, f"{key}:direct", f"{key}:relieved"}
+    assert set(messages) == {key, f"{key}:direct", f"{key}:relieved:{model.ANN.id}"}
     assert f"<@{model.BEN.id}> is on call for *primary* instead of <@{model.ANN.id}> until" in messages[key]
     assert "has not confirmed it yet" in await books.blocks(key)
     assert "You are on call for *primary*" in messages[f"{key}:direct"]
     assert "oncall take 1" in await books.blocks(f"{key}:direct")
-    assert "instead of you" in messages[f"{key}:relieved"]
+    assert "instead of you" in messages[f"{key}:relieved:{model.ANN.id}"]
 
-    refused = await scene.incident_service.take_override(request(ANN), 1)
-    taken = await scene.incident_service.take_override(request(BEN), 1)
+    refused = await scene.incident_service.on_call.take_override(request(ANN), 1)
+    taken = await scene.incident_service.on_call.take_override(request(BEN), 1)
 
     assert isinstance(refused, Refused)
     assert str(taken).startswith("You are on call for primary until")
@@ -389,9 +389,7 @@ async def test_an_override_that_makes_two_levels_one_person_says_so(scene: Scene
     levels = tuple(Level((name,), frozenset(Channel), wait) for name in ("primary", "ben"))
     scene.reschedule(replace(with_primary(), levels=levels))
 
-    told = await scene.incident_service.override(
-        request(OLIVIA), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
-    )
+    told = await scene.incident_service.on_call.override(request(OLIVIA), for_2_hours(model.BEN.id))
 
     assert "⚠️ levels 1 and 2 both page ben: no one else is paged for 10 min" in str(told)
 
@@ -399,20 +397,16 @@ async def test_an_override_that_makes_two_levels_one_person_says_so(scene: Scene
 async def test_the_one_who_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
 
-    await scene.incident_service.override(
-        request(BEN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
-    )
+    await scene.incident_service.on_call.override(request(BEN), for_2_hours(model.BEN.id))
 
     assert f"✅ <@{model.BEN.id}> confirms it" in await books.blocks("oncall:override:1")
 
 
 async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
-    await scene.incident_service.override(
-        request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
-    )
+    await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.BEN.id))
 
-    await scene.incident_service.override(request(ANN), rotation="primary", user_id=None, span=timedelta())
+    await scene.incident_service.on_call.end_override(request(ANN), rotation="primary")
 
     messages = await books.messages()
     key = "oncall:ended:1"
@@ -422,27 +416,22 @@ async def test_the_end_of_an_override_is_posted_and_sent_to_both(scene: Scene, b
 
 async def test_an_override_that_loses_the_last_phone_is_asked_for_first(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
-    span = timedelta(hours=2)
 
-    asked = await scene.incident_service.override(request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span)
+    asked = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.OLIVIA.id))
 
     assert asked == SlackOnly((1,))
     assert await books.messages() == {}
     assert await books.audit() == []
-    told = await scene.incident_service.override(
-        request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span, slack_only=True
-    )
+    told = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.OLIVIA.id), slack_only=True)
     assert isinstance(told, str)
 
 
 async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_asked_about(scene: Scene) -> None:
-    base, span = with_primary(), timedelta(hours=2)
+    base = with_primary()
     for change in ({"accepts_slack_only": True}, {"webhook": "team"}):
         scene.reschedule(replace(base, levels=(replace(base.levels[0], **change),)))
 
-        told = await scene.incident_service.override(
-            request(ANN), rotation="primary", user_id=model.OLIVIA.id, span=span
-        )
+        told = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.OLIVIA.id))
 
         assert isinstance(told, str)
 
@@ -451,18 +440,14 @@ async def test_no_one_is_put_on_call_behind_a_deactivated_account(scene: Scene, 
     scene.reschedule(with_primary())
     workspace.users[model.BEN.id] = replace(model.BEN, deleted=True)
 
-    refused = await scene.incident_service.override(
-        request(ANN), rotation="primary", user_id=model.BEN.id, span=timedelta(hours=2)
-    )
+    refused = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.BEN.id))
 
     assert isinstance(refused, Refused)
     assert "not an active member" in refused.why
 
 
 async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:
-    outcome = await scene.incident_service.override(
-        request(OTTO), rotation="primary", user_id=model.OTTO.id, span=timedelta(1)
-    )
+    outcome = await scene.incident_service.on_call.override(request(OTTO), for_2_hours(model.OTTO.id))
 
     assert isinstance(outcome, Refused)
 

@@ -41,6 +41,7 @@ LINES = {
     "incident resolve": "incident resolve 1 a bad deploy",
     "incident severity": "incident severity 1 sev3",
     "oncall override": f"oncall override <@{model.BEN.id}> 2h",
+    "oncall swap": "oncall swap accept 1",
     "oncall take": "oncall take 1",
     "redeploy": "redeploy api",
     "requeue": "requeue 123e4567-e89b-12d3-a456-426614174000",
@@ -81,9 +82,20 @@ REFUSALS = (
     "cannot be requested again",
     "there is no on-call file",
     "this override is not yours",
+    "no swap 1 waits for you",
     "you are neither an operator nor an approver",
 )
-TABLES = ("runs", "run_decisions", "incidents", "silences", "drills", "oncall_overrides", "service_locks", "reviews")
+TABLES = (
+    "runs",
+    "run_decisions",
+    "incidents",
+    "silences",
+    "drills",
+    "oncall_overrides",
+    "service_locks",
+    "reviews",
+    "oncall_swaps",
+)
 WRITTEN_BY_THE_BOT = ["briefed", "due_at", "pages", "next_level", "active_at", "reminded_at", "diagnosis", "remedy"]
 HIGH = Plan(
     environment="dev",

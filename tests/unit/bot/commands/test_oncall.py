@@ -1,42 +1,95 @@
-"""Who stands in: the words of `oncall override`."""
+"""Who stands in, takes over and swaps: the words of `oncall override`, `oncall take` and `oncall swap`."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.commands.oncall import parse_override
+from bot.commands.oncall_changes import parse_override, parse_swap, parse_take
+from bot.incidents.overrides import Desired
 from services.domain.errors import UsageError
 
 ONE, TWO = ("primary",), ("primary", "secondary")
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 1, 7, 11, tzinfo=UTC)  # a Wednesday, noon in Berlin
+HOUR = timedelta(hours=1)
+
+
+def override(typed: str, rotations: tuple[str, ...] = TWO) -> Desired:
+    return parse_override(typed.split(), rotations, NOW, BERLIN)
 
 
 @pytest.mark.parametrize("person", ["<@U0BEN>", "<@U0BEN|ben>", "@U0BEN", "U0BEN"])
 def test_a_person_stands_in_for_a_while(person: str) -> None:
-    assert parse_override((person, "2h", "Secondary"), TWO) == ("secondary", "U0BEN", timedelta(hours=2))
+    assert override(f"{person} 2h Secondary") == Desired("secondary", "U0BEN", NOW + 2 * HOUR)
 
 
 def test_the_only_rotation_need_not_be_named() -> None:
-    assert parse_override(("U0BEN", "2", "hours"), ONE) == ("primary", "U0BEN", timedelta(hours=2))
-    assert parse_override(("U0BEN", "1hr", "secondary"), TWO) == ("secondary", "U0BEN", timedelta(hours=1))
-    assert parse_override(("U0BEN", "2h"), ONE) == ("primary", "U0BEN", timedelta(hours=2))
-    assert parse_override(("end",), ONE) == ("primary", None, timedelta())
+    assert override("U0BEN 2 hours", ONE) == Desired("primary", "U0BEN", NOW + 2 * HOUR)
+    assert override("U0BEN 1hr secondary") == Desired("secondary", "U0BEN", NOW + HOUR)
+
+
+def test_a_person_stands_in_later() -> None:
+    saturday, sunday = datetime(2026, 1, 10, 8, tzinfo=UTC), datetime(2026, 1, 11, 20, tzinfo=UTC)
+
+    assert override("U0BEN from sat 09:00 until sun 21:00 primary") == Desired("primary", "U0BEN", sunday, saturday)
+    assert override("U0BEN sat 09:00 for 36h primary") == Desired("primary", "U0BEN", sunday, saturday)
+    assert override("U0BEN until sun 21:00 primary") == Desired("primary", "U0BEN", sunday)
+    assert override("U0BEN from today until sun 21:00 primary") == Desired("primary", "U0BEN", sunday)  # since midnight
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("typed", "why"),
     [
-        ((), "no one is named"),
-        (("ben", "2h"), "is not a person"),
-        (("U0BEN",), "no time span"),
-        (("U0BEN", "soon"), "is not a time span"),
-        (("U0BEN", "32d", "primary"), "is out of range"),
-        (("U0BEN", "2h"), "the on-call file has several"),
-        (("U0BEN", "2h", "nights"), "none with this name"),
-        (("end", "primary", "now"), "is not expected here"),
+        ("", "no one is named"),
+        ("ben 2h", "is not a person"),
+        ("U0BEN", "no time span"),
+        ("U0BEN soon", "is not a time span"),
+        ("U0BEN sat 09:00 primary", "no time span"),
+        ("U0BEN 32d primary", "is out of range"),
+        ("U0BEN from 2027-02-01 for 2h primary", "is out of range"),
+        ("U0BEN from sat until frdiay", "is not a moment after `until`"),
+        ("U0BEN every sat 09:00 for 2h primary", "does not come again"),
+        ("U0BEN 2h", "the on-call file has several"),
+        ("U0BEN 2h nights", "none with this name"),
+        ("U0BEN 2h primary now", "is not expected here"),
     ],
 )
-def test_what_is_missing_or_wrong_is_named(words: tuple[str, ...], why: str) -> None:
+def test_what_is_missing_or_wrong_is_named(typed: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        parse_override(words, TWO)
+        override(typed)
+
+
+def test_a_shift_is_taken_until_it_ends_or_for_a_while() -> None:
+    found = {
+        typed: parse_take(typed.split(), rotations, NOW, BERLIN)
+        for typed, rotations in {"": ONE, "primary": TWO, "secondary 2h": TWO, "2h secondary": TWO, "2h": ONE}.items()
+    }
+
+    assert found == {
+        "": ("primary", None),
+        "primary": ("primary", None),
+        "secondary 2h": ("secondary", NOW + 2 * HOUR),
+        "2h secondary": ("secondary", NOW + 2 * HOUR),
+        "2h": ("primary", NOW + 2 * HOUR),
+    }
+    for typed in ("primary soon", "nights", "primary 32d"):
+        with pytest.raises(UsageError):
+            parse_take(typed.split(), TWO, NOW, BERLIN)
+
+
+def test_a_swap_names_the_other_person_and_perhaps_a_day_of_each() -> None:
+    saturday, monday = datetime(2026, 1, 9, 23, tzinfo=UTC), datetime(2026, 1, 11, 23, tzinfo=UTC)
+    table: dict[str, tuple[str, str, datetime | None, datetime | None]] = {
+        "U0BEN primary": ("primary", "U0BEN", None, None),
+        "U0BEN sat primary": ("primary", "U0BEN", saturday, None),
+        "U0BEN secondary sat for mon": ("secondary", "U0BEN", saturday, monday),
+        "U0BEN for mon primary": ("primary", "U0BEN", None, monday),
+    }
+
+    assert {typed: parse_swap(typed.split(), TWO, NOW, BERLIN) for typed in table} == table
+    for typed in ("", "ben", "U0BEN", "U0BEN primary soon", "U0BEN primary for", "U0BEN primary sat mon"):
+        with pytest.raises(UsageError):
+            parse_swap(typed.split(), TWO, NOW, BERLIN)

@@ -298,5 +298,10 @@ async def test_overrides_are_there_until_they_end(as_bot: Connection) -> None:
     other = await stand_in("secondary", -hour, hour)
 
     assert [one.id for one in await incidents.list_overrides(as_bot)] == [running, later, other]
-    assert await incidents.end_overrides(as_bot, rotation="primary") == 2
+    assert await incidents.end_overrides(as_bot, rotation="primary", now=now) == [running]
+    assert [one.id for one in await incidents.list_overrides(as_bot)] == [later, other]
+    taken_back = await incidents.end_override(as_bot, override_id=later, now=now)
+    assert taken_back is not None
+    assert (taken_back.begins_at, taken_back.ends_at) == (now, now)
+    assert await incidents.end_override(as_bot, override_id=later, now=now) is None
     assert [one.id for one in await incidents.list_overrides(as_bot)] == [other]

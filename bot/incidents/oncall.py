@@ -1,0 +1,264 @@
+"""The on-call service: substitutes, swaps, and taking a shift over; each act is one transaction with its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from bot.approvals.access import Refused
+from bot.approvals.decisions import person_of
+from bot.incidents import overrides
+from bot.incidents.access import may_respond
+from bot.incidents.overrides import Desired, SlackOnly
+from bot.incidents.store import IncidentStore
+from bot.slack_directory import Groups
+from bot.types import Request
+from bot.views.text import date_token, escape, mention
+from services.clients.postgres import incidents, oncall_changes
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.errors import OperatorError
+from services.domain.oncall import Override, Schedule, levels_without_a_phone, repeated_levels
+from services.domain.runs import Person
+from services.domain.shifts import Shift, Swap, SwapState, end_of_shift, find_shift, is_whole
+
+T = TypeVar("T")
+SEE = "`oncall` shows who is on call."
+
+
+class OnCallService:
+    """One for the process. `responders`: Slack ids of users and groups who may change who is on call."""
+
+    def __init__(
+        self, database: Database, incident_store: IncidentStore, groups: Groups, responders: Sequence[str]
+    ) -> None:
+        self._database = database
+        self._incident_store = incident_store
+        self._groups = groups
+        self._responders = frozenset(responders)
+
+    async def override(
+        self, request: Request, desired: Desired, *, slack_only: bool = False
+    ) -> str | SlackOnly | Refused:
+        """Puts a substitute on call; the outcome, in mrkdwn.
+
+        SlackOnly: nothing changed, because a level would lose its last phone and `slack_only` does not say that it may.
+        Incidents that are open keep the chain with which they began.
+        """
+        gone = await self._why_not_on_call(desired.user_id)
+        if gone is not None:
+            return gone
+
+        async def act(conn: Connection, person: Person) -> str | SlackOnly:
+            return await self._put_on_call(conn, desired, person, slack_only=slack_only)
+
+        details = {"rotation": desired.rotation, "user": desired.user_id, "until": desired.ends_at.isoformat()}
+        if desired.begins_at is not None:
+            details["from"] = desired.begins_at.isoformat()
+        return await self._change(request, "oncall.override", details, act)
+
+    async def take_shift(
+        self, request: Request, *, rotation: str, ends_at: datetime | None, slack_only: bool = False
+    ) -> str | SlackOnly | Refused:
+        """The requester is on call from now on, until `ends_at` or the end of the shift that holds now."""
+
+        async def act(conn: Connection, person: Person) -> str | SlackOnly | Refused:
+            until = ends_at or await self._end_of_shift(conn, rotation)
+            if until is None:
+                return Refused("the on-call file does not say when this shift ends", "Add `for 2h`.")
+            desired = Desired(rotation, person.user_id, until)
+            return await self._put_on_call(conn, desired, person, slack_only=slack_only)
+
+        return await self._change(request, "oncall.override", {"rotation": rotation, "taken": True}, act)
+
+    async def end_override(self, request: Request, *, rotation: str) -> str | Refused:
+        """The override that holds now ends."""
+
+        async def act(conn: Connection, person: Person) -> str:
+            ended = await overrides.end(conn, self._schedule, channel=self._channel, rotation=rotation, by=person)
+            if ended:
+                return f"{rotation}: the on-call file applies again."
+            later = [one for one in await incidents.list_overrides(conn) if one.rotation == rotation]
+            hint = f" One begins later: `oncall override end {later[0].id}` cancels it." if later else ""
+            return f"{rotation}: there was no override.{hint}"
+
+        return await self._change(request, "oncall.override", {"rotation": rotation, "user": None}, act)
+
+    async def cancel_override(self, request: Request, override_id: int) -> str | Refused:
+        """The override of this number ends, or does not begin."""
+
+        async def act(conn: Connection, person: Person) -> str | Refused:
+            ended = await overrides.end_one(
+                conn, self._schedule, channel=self._channel, override_id=override_id, by=person
+            )
+            if ended is None:
+                return Refused(f"no override {override_id} holds now or later", SEE)
+            return f"Override {override_id} is cancelled. Everyone whom it moves was notified."
+
+        return await self._change(request, "oncall.override", {"override": override_id, "user": None}, act)
+
+    async def take_override(self, request: Request, override_id: int) -> str | Refused:
+        """The substitute confirms the override; the outcome, in mrkdwn."""
+
+        async def act(conn: Connection, person: Person) -> str | Refused:
+            taken = await overrides.take(conn, channel=self._channel, override_id=override_id, user_id=person.user_id)
+            if taken is None:
+                return Refused("this override is not yours, or it has ended", SEE)
+            begins = f" from {date_token(taken.begins_at)}" if taken.begins_at > taken.created_at else ""
+            return f"You are on call for {taken.rotation}{begins} until {date_token(taken.ends_at)}."
+
+        return await self._change(request, "oncall.taken", {"override": override_id}, act, everyone=True)
+
+    async def offer_swap(
+        self, request: Request, *, rotation: str, other_user: str, mine: datetime | None, theirs: datetime | None
+    ) -> str | Refused:
+        """Asks another person to take the requester's shift (at `mine`, or their next one) for one of their own."""
+
+        async def act(conn: Connection, person: Person) -> str | Refused:
+            now, known = await read_clock(conn), await incidents.list_overrides(conn)
+            own = self._find_shift(rotation, person.user_id, max(mine or now, now), known)
+            other = self._find_shift(rotation, other_user, max(theirs or now, now), known)
+            for user, shift in ((person.user_id, own), (other_user, other)):
+                if shift is None:
+                    return Refused(f"{mention(user)} has no shift of {rotation} in the next 3 months", SEE)
+            assert own is not None and other is not None  # noqa: S101, PT018 - both were found
+            swap = await oncall_changes.add_swap(
+                conn,
+                rotation=rotation,
+                user_id=person.user_id,
+                team_id=person.team_id,
+                other_user=other_user,
+                begins_at=own.begins,
+                ends_at=own.ends,
+                other_begins_at=other.begins,
+                other_ends_at=other.ends,
+            )
+            await overrides.offer_swap(conn, swap, channel=self._channel)
+            return f"{mention(other_user)} was asked. Nothing changes until they accept."
+
+        if (person := person_of(request.actor)) is not None and person.user_id == other_user:
+            return Refused("a swap needs another person", "Name them: `oncall swap @ben`.")
+        return await self._change(request, "oncall.swap_offered", {"rotation": rotation, "user": other_user}, act)
+
+    async def settle_swap(self, request: Request, swap_id: int, state: SwapState) -> str | Refused:
+        """The other one accepts or declines, or the requester withdraws what they asked for."""
+
+        async def act(conn: Connection, person: Person) -> str | Refused:
+            swap = await oncall_changes.read_swap(conn, swap_id=swap_id)
+            expected = None if swap is None else swap.user_id if state is SwapState.WITHDRAWN else swap.other_user
+            if swap is None or expected != person.user_id:
+                return Refused(f"no swap {swap_id} waits for you", SEE)
+            return await self._settle_swap(conn, swap, state, person)
+
+        return await self._change(request, f"oncall.swap_{state}", {"swap": swap_id}, act, everyone=True)
+
+    async def _settle_swap(self, conn: Connection, swap: Swap, state: SwapState, person: Person) -> str | Refused:
+        if swap.state is not SwapState.OFFERED:
+            return Refused(f"swap {swap.id} is {swap.state} already", SEE)
+        schedule = self._schedule
+        if schedule is None:
+            return Refused("the on-call file cannot be used", "`check-config` names the line.")
+        if state is SwapState.ACCEPTED and not await self._is_possible(conn, schedule, swap):
+            return Refused("the shifts of this swap are no longer as they were", "Ask for another one: `oncall swap`.")
+        settled = await oncall_changes.settle_swap(conn, swap_id=swap.id, state=state)
+        if settled is None:
+            return Refused(f"swap {swap.id} is settled already", SEE)
+        await overrides.settle_swap(conn, schedule, settled, channel=self._channel, by=person)
+        return f"Swap {swap.id} is {state}."
+
+    async def _is_possible(self, conn: Connection, schedule: Schedule, swap: Swap) -> bool:
+        """Whether each of them is on call for all of the shift that they give away, and neither is over."""
+        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        mine = Shift(swap.rotation, max(swap.begins_at, now), swap.ends_at, schedule.person_of(swap.user_id))
+        theirs = Shift(
+            swap.rotation, max(swap.other_begins_at, now), swap.other_ends_at, schedule.person_of(swap.other_user)
+        )
+        return all(is_whole(schedule, shift, known) for shift in (mine, theirs))
+
+    @property
+    def _schedule(self) -> Schedule | None:
+        return self._incident_store.place.schedule
+
+    @property
+    def _channel(self) -> str:
+        return self._incident_store.place.channel
+
+    def _find_shift(self, rotation: str, user_id: str, since: datetime, known: Sequence[Override]) -> Shift | None:
+        return find_shift(self._schedule, rotation, user_id, since, known) if self._schedule else None
+
+    async def _end_of_shift(self, conn: Connection, rotation: str) -> datetime | None:
+        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        return end_of_shift(self._schedule, rotation, now, known) if self._schedule else None
+
+    async def _put_on_call(
+        self, conn: Connection, desired: Desired, person: Person, *, slack_only: bool
+    ) -> str | SlackOnly:
+        levels = () if slack_only else await self._levels_losing_targets(conn, desired, person)
+        if levels:
+            return SlackOnly(levels)
+        made = await overrides.put_on_call(conn, self._schedule, desired, channel=self._channel, by=person)
+        begins = f"from {date_token(made.begins_at)} " if made.begins_at > made.created_at else ""
+        notice = "Both were notified." if not begins else "Everyone whom it moves was notified."
+        words = (
+            f"{mention(made.user_id)} is on call for {made.rotation} {begins}until {date_token(made.ends_at)}. {notice}"
+        )
+        return words + await self._repeated_words(conn, made.begins_at)
+
+    async def _change(
+        self,
+        request: Request,
+        event: str,
+        details: Mapping[str, object],
+        act: Callable[[Connection, Person], Awaitable[T | Refused]],
+        *,
+        everyone: bool = False,
+    ) -> T | Refused:
+        """`everyone`: whoever is a member of our workspace may; `act` looks who it is."""
+        person = person_of(request.actor)
+        if person is None:
+            raise OperatorError(
+                "The schedule did not change",
+                why="the terminal does not identify you",
+                what_next="Type it in Slack, behind `/dragonfly`.",
+            )
+        people = await self._groups.people(person.user_id)
+        if everyone:
+            stranger = people.stranger(person)
+            if stranger is not None:
+                return Refused(stranger, "Ask a member of our workspace.")
+        elif isinstance(verdict := may_respond(person, people, self._responders), Refused):
+            return verdict
+        async with self._database.transaction() as conn:
+            await incidents.lock_oncall(conn)
+            outcome = await act(conn, person)
+            if not isinstance(outcome, Refused | SlackOnly):
+                shown = {**details, "team": person.team_id}
+                await append_audit(conn, actor=person.user_id, event=event, run_id=None, details=shown)
+        self._incident_store.wake_ups.outbox.set()
+        return outcome
+
+    async def _why_not_on_call(self, user_id: str) -> Refused | None:
+        """A deactivated account, or one that is not a person's, can't be paged."""
+        people = await self._groups.people(user_id)
+        if not people.is_barred(user_id):
+            return None
+        return Refused(f"{mention(user_id)} is not an active member of our workspace", "Put another person on call.")
+
+    async def _repeated_words(self, conn: Connection, at: datetime) -> str:
+        """What an override made of the levels: those that page one and the same person then."""
+        if self._schedule is None:
+            return ""
+        found = repeated_levels(self._schedule, at, await incidents.list_overrides(conn))
+        return "".join(f"\n⚠️ {escape(one.words, limit=200)}" for one in found)
+
+    async def _levels_losing_targets(self, conn: Connection, desired: Desired, by: Person) -> tuple[int, ...]:
+        """The levels that this person would leave without a phone."""
+        if self._schedule is None:
+            return ()
+        now = await read_clock(conn)
+        begins = max(desired.begins_at or now, now)
+        standing_in = Override(0, desired.rotation, desired.user_id, begins, desired.ends_at, by, now)
+        known = await incidents.list_overrides(conn)
+        return tuple(levels_without_a_phone(self._schedule, begins, known, standing_in))

@@ -1,0 +1,55 @@
+"""Reminds people whose shifts were changed, a day and an hour before; leader only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.incidents.store import IncidentStore
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.views.overrides import reminder_message
+from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.oncall import OnCallPerson, holder
+from services.domain.shifts import ShiftReminder
+
+EVERY_S = 60.0
+AT_ONCE = 50
+
+
+class ShiftReminders(PeriodicTask):
+    """What a later change took back is not said any more."""
+
+    name = "shift reminders"
+
+    def __init__(self, database: Database, incident_store: IncidentStore, *, every_s: float = EVERY_S) -> None:
+        super().__init__()
+        self._database = database
+        self._incident_store = incident_store
+        self.interval_s = every_s
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            due = await oncall_changes.take_due_oncall_reminders(conn, limit=AT_ONCE)
+            for reminder in due:
+                await self._remind(conn, reminder, await read_clock(conn))
+        if due:
+            self._incident_store.wake_ups.outbox.set()
+
+    async def _remind(self, conn: Connection, reminder: ShiftReminder, now: datetime) -> None:
+        on_call = await self._on_call(conn, reminder)
+        is_theirs = on_call is not None and on_call.slack == reminder.user_id
+        if is_theirs is not reminder.gains:
+            return
+        text, blocks = reminder_message(reminder, on_call, now=now)
+        hours = round((reminder.begins_at - now).total_seconds() / 3600)
+        key = f"oncall:reminder:{reminder.rotation}:{reminder.user_id}:{reminder.begins_at:%Y%m%dT%H%M}:{hours}"
+        await messages.store_message(conn, key=key, channel=reminder.user_id, text=text, blocks=blocks)
+
+    async def _on_call(self, conn: Connection, reminder: ShiftReminder) -> OnCallPerson | None:
+        """Who is on call then, as it stands now."""
+        schedule = self._incident_store.place.schedule
+        known = await incidents.list_overrides(conn)
+        return holder(schedule, reminder.rotation, reminder.begins_at, known) if schedule else None

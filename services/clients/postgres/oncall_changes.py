@@ -1,0 +1,74 @@
+"""Swaps of shifts, and reminders for those whom a change of the schedule moved.
+
+The typed calls of `sql/queries/oncall_changes.sql`. The caller owns the transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one
+from services.domain.shifts import ShiftReminder, Swap, SwapState
+
+
+async def add_oncall_reminder(
+    conn: Connection, *, rotation: str, user_id: str, gains: bool, begins_at: datetime, ends_at: datetime
+) -> None:
+    """`gains`: the person is on call then; else another one is instead of them."""
+    parameters = {
+        "rotation": rotation,
+        "user_id": user_id,
+        "gains": gains,
+        "begins_at": begins_at,
+        "ends_at": ends_at,
+    }
+    await conn.execute(SQL["add_oncall_reminder"], parameters)
+
+
+async def take_due_oncall_reminders(conn: Connection, *, limit: int) -> list[ShiftReminder]:
+    """At most `limit`; each is given once per reminder."""
+    return await fetch_all(conn, ShiftReminder, "take_due_oncall_reminders", limit=limit)
+
+
+async def add_swap(
+    conn: Connection,
+    *,
+    rotation: str,
+    user_id: str,
+    team_id: str,
+    other_user: str,
+    begins_at: datetime,
+    ends_at: datetime,
+    other_begins_at: datetime,
+    other_ends_at: datetime,
+) -> Swap:
+    found = await fetch_one(
+        conn,
+        _to_swap,
+        "add_swap",
+        rotation=rotation,
+        user_id=user_id,
+        team_id=team_id,
+        other_user=other_user,
+        begins_at=begins_at,
+        ends_at=ends_at,
+        other_begins_at=other_begins_at,
+        other_ends_at=other_ends_at,
+    )
+    assert found is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
+    return found
+
+
+async def read_swap(conn: Connection, *, swap_id: int) -> Swap | None:
+    """None when there is none of this number."""
+    return await fetch_one(conn, _to_swap, "read_swap", swap_id=swap_id)
+
+
+async def settle_swap(conn: Connection, *, swap_id: int, state: SwapState) -> Swap | None:
+    """The swap as it is now; None when it was settled before."""
+    return await fetch_one(conn, _to_swap, "settle_swap", swap_id=swap_id, state=state)
+
+
+def _to_swap(*, state: str, **columns: object) -> Swap:
+    return Swap(state=SwapState(state), **columns)  # type: ignore[arg-type]

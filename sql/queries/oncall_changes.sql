@@ -1,0 +1,56 @@
+-- name: add_oncall_reminder
+-- A person whom a change moved is reminded a day and an hour before; no row where both are over.
+INSERT INTO chatops.oncall_reminders (rotation, user_id, gains, begins_at, ends_at, due_at)
+SELECT %(rotation)s, %(user_id)s, %(gains)s, %(begins_at)s::timestamptz, %(ends_at)s::timestamptz, due.at
+FROM (
+    SELECT CASE
+        WHEN now() < %(begins_at)s::timestamptz - interval '1 day' THEN %(begins_at)s::timestamptz - interval '1 day'
+        ELSE %(begins_at)s::timestamptz - interval '1 hour'
+    END AS at
+) AS due
+WHERE due.at > now();
+
+-- name: take_due_oncall_reminders
+-- Those that are due, the earliest first; each stays for its next one, or goes. Served by oncall_reminders_due_at_idx.
+WITH due AS (
+    SELECT id FROM chatops.oncall_reminders WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s
+), next AS (
+    UPDATE chatops.oncall_reminders AS reminder
+    SET due_at = reminder.begins_at - interval '1 hour'
+    FROM due
+    WHERE reminder.id = due.id AND reminder.begins_at - interval '1 hour' > now()
+    RETURNING reminder.id
+), over AS (
+    DELETE FROM chatops.oncall_reminders AS reminder
+    USING due
+    WHERE reminder.id = due.id AND reminder.begins_at - interval '1 hour' <= now()
+    RETURNING reminder.id
+)
+SELECT reminder.rotation, reminder.user_id, reminder.gains, reminder.begins_at, reminder.ends_at
+FROM chatops.oncall_reminders AS reminder
+JOIN due ON due.id = reminder.id
+ORDER BY reminder.begins_at, reminder.id;
+
+-- name: add_swap
+-- Two people exchange a shift each, once the other one accepts.
+INSERT INTO chatops.oncall_swaps (
+    rotation, user_id, team_id, other_user, begins_at, ends_at, other_begins_at, other_ends_at
+)
+VALUES (
+    %(rotation)s, %(user_id)s, %(team_id)s, %(other_user)s, %(begins_at)s, %(ends_at)s, %(other_begins_at)s,
+    %(other_ends_at)s
+)
+RETURNING id, rotation, user_id, team_id, other_user, begins_at, ends_at, other_begins_at, other_ends_at, state;
+
+-- name: read_swap
+-- By its number. Served by oncall_swaps_pkey.
+SELECT id, rotation, user_id, team_id, other_user, begins_at, ends_at, other_begins_at, other_ends_at, state
+FROM chatops.oncall_swaps
+WHERE id = %(swap_id)s;
+
+-- name: settle_swap
+-- It is accepted, declined or withdrawn, once. Served by oncall_swaps_pkey.
+UPDATE chatops.oncall_swaps
+SET state = %(state)s
+WHERE id = %(swap_id)s AND state = 'offered'
+RETURNING id, rotation, user_id, team_id, other_user, begins_at, ends_at, other_begins_at, other_ends_at, state;

@@ -1,0 +1,206 @@
+"""Who is on call changes: later overrides, taking a shift over, swaps, and reminders, over a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.approvals.access import Refused
+from bot.incidents.overrides import Desired, SlackOnly
+from bot.incidents.shift_reminders import ShiftReminders
+from services.clients.postgres import incidents
+from services.domain.channels import Channel
+from services.domain.oncall import Level, Schedule, holder
+from services.domain.rotations import Rotation
+from services.domain.shifts import SwapState
+from services.sandbox.slack import model
+from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, Books, Scene, request, schedule
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+START = (datetime.now(UTC) - 6 * HOUR).replace(second=0, microsecond=0)  # of Ann's turn: 18 h are left, at any time
+
+
+def daily() -> Schedule:
+    """Ann and Ben take turns of a day; Ann's has begun."""
+    rotation = Rotation("primary", ("ann", "ben"), 1, START.date(), START.time(), ZoneInfo("UTC"))
+    level = Level(("primary",), frozenset(Channel), HOUR, accepts_slack_only=True)
+    return replace(schedule(), rotations={"primary": rotation}, levels=(level,))
+
+
+def handover(days: int) -> datetime:
+    """Ann's turn begins with the even ones."""
+    return START + days * DAY
+
+
+async def on_call(scene: Scene, at: datetime) -> str:
+    async with scene.database.read() as conn:
+        found = holder(daily(), "primary", at, await incidents.list_overrides(conn))
+    return found.slack if found else ""
+
+
+@pytest.fixture
+def daily_scene(scene: Scene) -> Scene:
+    scene.reschedule(daily())
+    return scene
+
+
+async def test_an_override_that_begins_later_tells_everyone_whom_it_moves(daily_scene: Scene, books: Books) -> None:
+    service = daily_scene.incident_service.on_call
+    begins, ends = handover(3) - HOUR, handover(3) + HOUR  # Ann's last hour, and Ben's first
+
+    told = await service.override(request(ANN), Desired("primary", model.OLIVIA.id, ends, begins))
+
+    assert isinstance(told, str)
+    assert "Everyone whom it moves was notified" in told
+    messages, key = await books.messages(), "oncall:override:1"
+    relieved = {f"{key}:relieved:{model.ANN.id}", f"{key}:relieved:{model.BEN.id}"}
+    assert set(messages) == {key, f"{key}:direct", *relieved}
+    assert f"instead of <@{model.ANN.id}> and <@{model.BEN.id}> from <!date" in messages[key]
+    assert (
+        f"until <!date^{int(handover(3).timestamp())}^" in messages[f"{key}:relieved:{model.ANN.id}"]
+    )  # her part only
+    moments = (begins - HOUR, begins, ends)
+    assert [await on_call(daily_scene, at) for at in moments] == [model.ANN.id, model.OLIVIA.id, model.BEN.id]
+
+
+async def test_an_override_that_begins_now_leaves_a_later_one_alone(daily_scene: Scene) -> None:
+    service = daily_scene.incident_service.on_call
+    await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(4), handover(3)))
+    for user in (model.OLIVIA.id, model.BEN.id):
+        await service.override(request(ANN), Desired("primary", user, datetime.now(UTC) + HOUR))
+
+    assert await on_call(daily_scene, datetime.now(UTC)) == model.BEN.id
+    await service.end_override(request(ANN), rotation="primary")
+    assert await on_call(daily_scene, datetime.now(UTC)) == model.ANN.id
+    assert await on_call(daily_scene, handover(3)) == model.OLIVIA.id
+
+
+async def test_a_later_override_is_cancelled_by_its_number_and_those_it_moved_are_told(
+    daily_scene: Scene, books: Books
+) -> None:
+    service = daily_scene.incident_service.on_call
+    await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(4), handover(3)))
+
+    hint = await service.end_override(request(BEN), rotation="primary")
+    told = await service.cancel_override(request(BEN), 1)
+    again = await service.cancel_override(request(BEN), 1)
+
+    assert "`oncall override end 1` cancels it" in str(hint)
+    assert "is cancelled" in str(told)
+    assert isinstance(again, Refused)
+    messages, key = await books.messages(), "oncall:ended:1"
+    assert {key, f"{key}:{model.OLIVIA.id}", f"{key}:{model.BEN.id}"} < set(messages)
+    assert "no longer covers *primary*" in messages[key]
+    assert f"<@{model.BEN.id}> instead of <@{model.OLIVIA.id}>" in await books.blocks(key)
+    assert await on_call(daily_scene, handover(3)) == model.BEN.id
+
+
+async def test_a_person_takes_the_current_shift_until_its_end(daily_scene: Scene, books: Books) -> None:
+    service = daily_scene.incident_service.on_call
+
+    told = await service.take_shift(request(BEN), rotation="primary", ends_at=None)
+
+    assert isinstance(told, str)
+    assert await on_call(daily_scene, datetime.now(UTC)) == model.BEN.id
+    async with daily_scene.database.read() as conn:
+        cur = await conn.execute("SELECT ends_at, confirmed_at IS NOT NULL FROM chatops.oncall_overrides")
+        # Ben's own turn follows Ann's: without the override it would begin then.
+        assert await cur.fetchall() == [(handover(1), True)]
+    assert f"oncall:override:1:relieved:{model.ANN.id}" in await books.messages()
+
+
+async def test_no_one_takes_a_shift_without_a_phone_before_saying_so(scene: Scene) -> None:
+    scene.reschedule(replace(daily(), levels=(replace(daily().levels[0], accepts_slack_only=False),)))
+    service = scene.incident_service.on_call
+
+    assert await service.take_shift(request(OLIVIA), rotation="primary", ends_at=None) == SlackOnly((1,))
+    taken = await service.take_shift(request(OLIVIA), rotation="primary", ends_at=None, slack_only=True)
+    assert isinstance(taken, str)
+    assert isinstance(await service.take_shift(request(OTTO), rotation="primary", ends_at=None), Refused)
+
+
+async def offer(scene: Scene) -> None:
+    told = await scene.incident_service.on_call.offer_swap(
+        request(ANN), rotation="primary", other_user=model.BEN.id, mine=handover(2), theirs=handover(3)
+    )
+    assert "was asked" in str(told)
+
+
+async def test_a_swap_changes_nothing_before_the_other_one_accepts_it(daily_scene: Scene, books: Books) -> None:
+    service, days = daily_scene.incident_service.on_call, (handover(2), handover(3))
+    await offer(daily_scene)
+
+    assert [await on_call(daily_scene, at) for at in days] == [model.ANN.id, model.BEN.id]
+    assert "oncall swap accept 1" in await books.blocks("oncall:swap:1:direct")
+    for person in (ANN, OLIVIA):
+        assert isinstance(await service.settle_swap(request(person), 1, SwapState.ACCEPTED), Refused)
+    accepted = await service.settle_swap(request(BEN), 1, SwapState.ACCEPTED)
+
+    assert accepted == "Swap 1 is accepted."
+    assert [await on_call(daily_scene, at) for at in days] == [model.BEN.id, model.ANN.id]
+    assert "oncall swap accept" not in await books.blocks("oncall:swap:1")
+    assert f"✅ <@{model.BEN.id}> accepted" in (await books.messages())["oncall:swap:1:outcome"]
+    assert await books.audit() == ["oncall.swap_offered", "oncall.swap_accepted"]
+
+
+async def test_a_swap_is_settled_once_however_often_it_is_clicked(daily_scene: Scene) -> None:
+    service = daily_scene.incident_service.on_call
+    await offer(daily_scene)
+
+    states = (SwapState.ACCEPTED, SwapState.DECLINED, SwapState.ACCEPTED)
+    found = await asyncio.gather(*(service.settle_swap(request(BEN), 1, state) for state in states))
+
+    assert sorted(isinstance(one, Refused) for one in found) == [False, True, True]
+
+
+async def test_a_swap_of_shifts_that_changed_since_is_refused(daily_scene: Scene) -> None:
+    service = daily_scene.incident_service.on_call
+    await offer(daily_scene)
+    await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(3), handover(3) - HOUR))
+
+    refused = await service.settle_swap(request(BEN), 1, SwapState.ACCEPTED)
+
+    assert isinstance(refused, Refused)
+    assert "no longer as they were" in refused.why
+    assert await service.settle_swap(request(ANN), 1, SwapState.WITHDRAWN) == "Swap 1 is withdrawn."
+
+
+async def remind(scene: Scene, books: Books) -> list[str]:
+    """What is sent when everything that waits is due; the keys, by person and hours."""
+    before = set(await books.messages())
+    await books.conn.execute("UPDATE chatops.oncall_reminders SET due_at = clock_timestamp() - interval '1 second'")
+    await ShiftReminders(scene.database, scene.incident_store).tick(scene.fence)
+    return sorted(key for key in set(await books.messages()) - before if ":reminder:" in key)
+
+
+async def test_whom_a_change_moves_is_reminded_a_day_and_an_hour_before(daily_scene: Scene, books: Books) -> None:
+    service = daily_scene.incident_service.on_call
+    await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(4), handover(3)))
+
+    async with daily_scene.database.read() as conn:
+        cur = await conn.execute("SELECT user_id, gains, begins_at - due_at FROM chatops.oncall_reminders ORDER BY id")
+        assert await cur.fetchall() == [(model.BEN.id, False, DAY), (model.OLIVIA.id, True, DAY)]
+    first = await remind(daily_scene, books)
+    assert [key.split(":")[3] for key in first] == sorted([model.BEN.id, model.OLIVIA.id])
+    async with daily_scene.database.read() as conn:
+        cur = await conn.execute("SELECT DISTINCT begins_at - due_at FROM chatops.oncall_reminders")
+        assert await cur.fetchall() == [(HOUR,)]
+    assert any("instead of you" in text for text in (await books.messages()).values())
+
+
+async def test_no_one_is_reminded_of_what_was_taken_back(daily_scene: Scene, books: Books) -> None:
+    service = daily_scene.incident_service.on_call
+    await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(4), handover(3)))
+    await service.cancel_override(request(ANN), 1)
+
+    keys = await remind(daily_scene, books)
+
+    # Only what is true now: Ben is on call after all, and Olivia is not.
+    said = {key.split(":")[3]: (await books.messages())[key] for key in keys}
+    assert "you are on call" in said.pop(model.BEN.id)
+    assert f"<@{model.BEN.id}> is on call for *primary* instead of you" in said.pop(model.OLIVIA.id)
+    assert said == {}
