@@ -160,8 +160,8 @@ async def gather_heartbeats(world: World) -> heartbeats.Facts:
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(world.read(read_heartbeats))
         services = group.create_task(world.railway_services())
-    replicas = world.expected_replicas(services.result())
-    seen = _Beats.of(reading.result())
+    replicas, beats = world.expected_replicas(services.result()), reading.result()
+    seen = _Beats.of(beats if isinstance(beats, Unavailable) else await world.with_commits(beats))
     return heartbeats.Facts(
         as_of=seen.as_of or datetime.now(UTC),
         heartbeats=seen.rows,

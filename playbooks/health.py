@@ -149,7 +149,7 @@ def check(facts: Facts) -> list[Finding]:
             workers.Facts(facts.as_of, facts.heartbeats, facts.stale_after, stored=facts.stored, system=facts.system)
         ),
         *queue.check(queue.Facts(facts.queue, all_visible, stored=facts.stored)),
-        *deployments.check(facts.services, facts.system),
+        *deployments.check(facts.services, facts.system, unproved=sha.unproved_services(sha_facts)),
         *database.check(facts.server),
         *_beyond(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
         *_beyond(facts.server, migrations.check(facts.migrations)),

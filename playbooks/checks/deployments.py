@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -51,13 +51,21 @@ ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
 )
 
 
-def check(services: Mapping[Service, ServiceState] | Unavailable, system: System) -> list[Finding]:
-    """One finding a service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer."""
+RAILWAYS_WORD = "according to Railway"  # of a commit that no process has told
+
+
+def check(
+    services: Mapping[Service, ServiceState] | Unavailable, system: System, *, unproved: Collection[Service] = ()
+) -> list[Finding]:
+    """One finding a service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer.
+
+    `unproved`: the services of which no process tells its commit.
+    """
     if isinstance(services, Unavailable):
         step = NextStep("Check the settings", "check-config")
         return [Finding("deployment", Status.UNKNOWN, "Railway unknown", services.why, next_step=step)]
     return [
-        *(_check_service(service, services.get(service)) for service in system.services),
+        *(_check_service(one, services.get(one), is_proved=one not in unproved) for one in system.services),
         *_others(services, system),
     ]
 
@@ -71,7 +79,7 @@ def _others(services: Mapping[Service, ServiceState], system: System) -> list[Fi
     return [Finding("deployment.others", Status.OK, title, "no command covers them", evidence={"services": [*others]})]
 
 
-def _check_service(service: Service, state: ServiceState | None) -> Finding:
+def _check_service(service: Service, state: ServiceState | None, *, is_proved: bool) -> Finding:
     name, short = f"deployment.{service.short}", service.short
     if state is None:
         title, detail = f"{short} is not in this Railway project", "its name there must be " + service.value
@@ -80,6 +88,7 @@ def _check_service(service: Service, state: ServiceState | None) -> Finding:
         config = NextStep("Check the settings", "check-config")
         return Finding(name, Status.UNKNOWN, f"{short} unknown in Railway", state.unknown, service, next_step=config)
     status, words, detail = _judge(state)
+    detail = RAILWAYS_WORD if status is Status.OK and not detail and not is_proved else detail
     step = None if status is Status.OK else _next_step(state, status)
     return Finding(name, status, f"{short} {words}", detail, service, _evidence(state), step)
 

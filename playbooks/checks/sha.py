@@ -64,6 +64,12 @@ def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailab
     return tuple(dict.fromkeys(own))
 
 
+def unproved_services(facts: Facts) -> tuple[Service, ...]:
+    """Those of which no process has told its commit, so that only Railway's word is left."""
+    told = {service: reported_shas(facts, service) for service in facts.system.services}
+    return tuple(one for one, shas in told.items() if isinstance(shas, Unavailable) or not set(shas) - {"unknown"})
+
+
 def _check_service(facts: Facts, service: Service) -> Finding:
     deployed, reported = deployed_sha(facts, service), reported_shas(facts, service)
     evidence = {
@@ -109,7 +115,9 @@ def _check_same(facts: Facts) -> Finding:
     if missing:
         title = f"SHA of {', '.join(missing)} unknown"
         return Finding("sha.same", Status.UNKNOWN, title, evidence=evidence, next_step=STEP)
-    return Finding("sha.same", Status.OK, f"all services run {short_sha(shas[0])}", evidence=evidence)
+    unproved = [service.short for service in unproved_services(facts) if known[service] is not None]
+    detail = f"according to Railway: {', '.join(unproved)}" if unproved else ""
+    return Finding("sha.same", Status.OK, f"all services run {short_sha(shas[0])}", detail, evidence=evidence)
 
 
 def _known_sha(facts: Facts, service: Service) -> str | None:
