@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -96,7 +96,8 @@ class Rules(_Table):
     exhausted: Counted
     orphaned: Rule
     contention: Contention
-    # Files of a former version don't have it.
+    # Files of a former version don't have these two.
+    system: Rule = Rule(severity=Severity.PAGE, wait_s=60, section="Variable Validation")
     unclaimed: Rule = Rule(severity=Severity.NOTIFY, wait_s=300, section="Log Queries (SQL)")
     deployments: Deployments
     sha: Rule
@@ -185,9 +186,10 @@ def find_what(word: str) -> str | None:
     return name if name in FINGERPRINTS or name in Rules.model_fields else None
 
 
-def nearest(word: str) -> str | None:
-    """The name that was probably meant; None when there is none near."""
-    names = [*_SERVICES, *Rules.model_fields, *FINGERPRINTS]
+def nearest(word: str, services: Collection[Service]) -> str | None:
+    """The name that was probably meant, of these services, a rule or an alert; None when there is none near."""
+    about = (name for name in FINGERPRINTS if service_of(name) is None or service_of(name) in services)
+    names = [*(service.short for service in services), *Rules.model_fields, *about]
     meant = get_close_matches(word.strip().lower(), names, n=1, cutoff=0.6)
     return meant[0] if meant else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,14 +45,15 @@ class Beside:
     async def type(self, line: str) -> None:
         assert await acting_as(self.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, line) is None
 
+    def mine(self) -> list[Message]:
+        """What the bot said in the incidents channel."""
+        mine = [one for one in self.workspace.messages if one.user == self.workspace.bot.id]
+        return [one for one in mine if one.channel == model.INCIDENTS_ID]
+
     async def wait_for(self, words: str) -> Message:
         """The first message of the bot in the incidents channel that has these words."""
 
-        def said() -> list[Message]:
-            mine = [one for one in self.workspace.messages if one.user == self.workspace.bot.id]
-            return [one for one in mine if one.channel == model.INCIDENTS_ID]
-
-        return await first_message(said, lambda message: re.search(words, message.text) is not None)
+        return await first_message(self.mine, lambda message: re.search(words, message.text) is not None)
 
 
 @pytest.fixture
@@ -77,11 +79,12 @@ async def beside(civil: Civil, as_owner: Connection) -> AsyncIterator[Beside]:
         await workspace.close()
 
 
-@pytest.fixture
-async def bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
+@asynccontextmanager
+async def running_bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
     """It does not wait first, as after a gap in which nobody looked."""
     rules = tmp_path / "alerts.toml"
-    rules.write_text(RULES.read_text().replace("aftermath_s = 90", "aftermath_s = 1"))
+    text = RULES.read_text().replace("aftermath_s = 90", "aftermath_s = 1")
+    rules.write_text(re.sub(r"(\[rules\.system\]\nseverity = .*\nwait_s = )60", r"\g<1>0", text))
     environ = {
         "SLACK_BOT_TOKEN": "xoxb-local",
         "SLACK_APP_TOKEN": "xapp-local",
@@ -101,8 +104,16 @@ async def bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
     }
     bot = Bot(replace(Settings.from_environment(environ), source_timeout_s=30.0))
     await bot.start()
-    yield bot
-    await bot.stop()
+    try:
+        yield bot
+    finally:
+        await bot.stop()
+
+
+@pytest.fixture
+async def bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
+    async with running_bot(beside, tmp_path) as bot:
+        yield bot
 
 
 @pytest.mark.usefixtures("bot")
@@ -126,3 +137,17 @@ async def test_a_worker_that_stops_beating_is_an_incident(beside: Beside, as_own
     page = await beside.wait_for("simplicity is down")
 
     assert "incident 1" in str(page.blocks)
+
+
+async def test_another_system_than_the_adopted_one_is_an_incident_once(
+    beside: Beside, as_owner: Connection, tmp_path: Path
+) -> None:
+    await as_owner.execute("UPDATE chatops.installation SET system = 'runbook'")
+
+    async with running_bot(beside, tmp_path):
+        page = await beside.wait_for("changes are disabled")
+        await beside.type("/dragonfly heartbeats")
+        await beside.wait_for(r"\*simplicity 1 of 1 alive\*")
+
+    assert "the bot was installed for runbook" in page.text + str(page.blocks)
+    assert len([one for one in beside.mine() if "changes are disabled" in one.text and one.thread_ts is None]) == 1
