@@ -49,7 +49,7 @@ from services.domain.jobs import (
 from services.domain.oncall import Absent, KnownOverrides, Override, Schedule
 from services.domain.runs import Lock
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
-from services.domain.services import Service, WorkerType
+from services.domain.services import DECLARED, Service, WorkerType
 from services.domain.systems import RUNBOOK, CommitSource, System
 
 if TYPE_CHECKING:
@@ -350,9 +350,15 @@ class World:
         return operated.system or operated.named(recognition.nearest if recognition else RUNBOOK)
 
     @property
+    def known_services(self) -> tuple[Service, ...]:
+        """What people may name: the services of the operated system; those of every system while it is not known."""
+        return self.system.services if self.is_recognized else tuple(DECLARED)
+
+    @property
     def is_recognized(self) -> bool:
         """Whether `system` is known, and not taken for our own."""
-        return self.settings.operated.system is not None or self.database is None or self.database.is_recognized
+        named = self.settings.operated.system is not None
+        return named or (self.database is not None and self.database.is_recognized)
 
     async def recognized(self) -> System:
         """The operated system. Waits a moment for the first session of the database, which looks what stands there."""

@@ -29,6 +29,7 @@ from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJob
 from services.domain.deployments import list_others
 from services.domain.errors import Unavailable
 from services.domain.services import Service
+from services.domain.systems import SYSTEMS, System
 from services.domain.text import age
 
 
@@ -37,7 +38,7 @@ class Facts:
     """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us.
 
     `outdated`: why the states are those of `age` ago; None when Railway just reported them.
-    `is_recognized`: whether the system is known; otherwise these are the workers of our own.
+    `is_recognized`: whether the system is known; otherwise it is the one that the services in Railway are of.
     """
 
     environment: str
@@ -59,7 +60,7 @@ def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = 
     if not founds and facts.outdated is not None:
         return _by_hand(facts.outdated, facts)
     if not founds:
-        return NoPlan(f"{scope}: nothing runs", "nothing to stop", (NextStep("Look at the workers", "heartbeats"),))
+        return _nothing(scope, facts.states, facts.load.system)
     return Plan(
         environment=facts.environment,
         playbook="stop-workers",
@@ -73,8 +74,14 @@ def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = 
     )
 
 
+def _nothing(scope: str, states: States, system: System) -> NoPlan:
+    others = () if isinstance(states, Unavailable) else list_others(states, system)
+    what_next = f"nothing to stop; not looked at: {', '.join(others)}" if others else "nothing to stop"
+    return NoPlan(f"{scope}: nothing runs", what_next, (NextStep("Look at the workers", "heartbeats"),))
+
+
 def _by_hand(states: Unavailable, facts: Facts) -> NoPlan:
-    first, *others = (one.name_in_railway for one in facts.load.system.operated if one.service.worker_type)
+    first, *others = _worker_names(facts)
     same = f", and the same for {' and '.join(others)}" if others else ""
     return NoPlan(
         f"Railway does not answer: {states.why}",
@@ -83,6 +90,16 @@ def _by_hand(states: Unavailable, facts: Facts) -> NoPlan:
         (NextStep("Open Railway", url=facts.dashboard),) if facts.dashboard else (),
         is_unknown=True,
     )
+
+
+def _worker_names(facts: Facts) -> Sequence[str]:
+    """In Railway; of each system's workers while the system is not known."""
+    names: dict[Service, str] = {}
+    for system in (facts.load.system, *(() if facts.is_recognized else SYSTEMS)):
+        for one in system.operated:
+            if one.service.worker_type is not None:
+                names.setdefault(one.service, one.name_in_railway)
+    return list(names.values())
 
 
 def _running(states: States, services: Sequence[Service], *, is_certain: bool) -> Iterator[Standing]:
@@ -109,7 +126,8 @@ def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
     if not isinstance(facts.states, Unavailable) and (others := list_others(facts.states, facts.load.system)):
         yield f"does not cover other services of this Railway environment: {', '.join(others)}"
     if not facts.is_recognized:
-        yield "the database has not shown which system it holds; these are the workers of runbook. Set OPERATED_SYSTEM"
+        name = facts.load.system.name
+        yield f"the database has not shown which system it holds; by its services it is {name}. Set OPERATED_SYSTEM"
     if facts.outdated is not None:
         yield f"Railway was not read ({facts.outdated.why}); this plan shows its answer of {age(facts.age)} ago"
     for found in founds:

@@ -200,11 +200,15 @@ def listed(services: Iterable[Service]) -> str:
 
 def refuse_foreign(word: str, system: System) -> NoReturn:
     """A service of another system than the operated one."""
-    short = parse_service(word).short
-    raise UsageError(
+    raise is_foreign(parse_service(word), system.services)
+
+
+def is_foreign(service: Service, services: Iterable[Service]) -> UsageError:
+    """The error for a service that is none of these."""
+    return UsageError(
         "Nothing was done",
-        why=f"this system has no {short}",
-        what_next=f"Services are {listed(system.services)}.",
+        why=f"this system has no {service.short}",
+        what_next=f"Services are {listed(services)}.",
     )
 
 

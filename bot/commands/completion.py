@@ -10,7 +10,7 @@ from bot.commands.arguments import wrong_word
 from bot.commands.verbs import TERMINAL_VERBS, VERBS
 from bot.types import Answer, Attachment, Verb
 from services.domain.environments import NAMES
-from services.domain.services import DECLARED
+from services.domain.services import Service
 
 EVERYWHERE = ("--help", "--json")
 # Words of a usage that are typed as they are; all others stand for something.
@@ -55,22 +55,35 @@ complete -c dragonfly -f -a '(__dragonfly_words)'
 """
 
 
-async def print_completion(words: Sequence[str], environ: Mapping[str, str]) -> Answer:  # noqa: ARG001
+async def print_completion(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
     """`completion <bash|zsh|fish>`: the script, to be put where the shell looks for it."""
     match list(words):
         case [("bash" | "zsh" | "fish") as shell]:
-            script = make_script(shell)
+            script = make_script(shell, await _services(environ))
         case _:
             usage = "Write `dragonfly completion bash`, `zsh` or `fish`."
             raise wrong_word(words[0] if words else "completion", "names no shell that can complete", usage)
     return Answer("", (), {"script": script}, file=Attachment(f"dragonfly.{shell}", script))
 
 
-def make_script(shell: str) -> str:
-    """For `bash`, `zsh` or `fish`."""
+async def _services(environ: Mapping[str, str]) -> Sequence[Service]:
+    """Imported here: the world takes longer to import than a script without a database takes."""
+    from bot.config.environment import Settings
+    from bot.world import World
+
+    world = World.from_settings(Settings.from_environment(environ))
+    try:
+        await world.recognized()
+        return world.known_services
+    finally:
+        await world.close()
+
+
+def make_script(shell: str, services: Sequence[Service]) -> str:
+    """For `bash`, `zsh` or `fish`. `services`: whose short names are offered."""
     if shell == "fish":
-        return _FISH % "\n".join(_fish_case(*case) for case in _cases())
-    return (_BASH if shell == "bash" else _ZSH) % "\n".join(_case(*case) for case in _cases())
+        return _FISH % "\n".join(_fish_case(*case) for case in _cases(services))
+    return (_BASH if shell == "bash" else _ZSH) % "\n".join(_case(*case) for case in _cases(services))
 
 
 def _fish_case(patterns: Sequence[str], words: Sequence[str]) -> str:
@@ -88,7 +101,7 @@ def _quoted(pattern: str) -> str:
     return f'"{pattern[:-1]}"*' if pattern.endswith("*") else f'"{pattern}"'
 
 
-def _cases() -> Iterator[tuple[list[str], list[str]]]:
+def _cases(services: Sequence[Service]) -> Iterator[tuple[list[str], list[str]]]:
     """`(what stands before the cursor, what may follow)`, longest first: the first that fits counts."""
     verbs = {verb.name: verb for verb in (*VERBS, *TERMINAL_VERBS)}
     first = sorted({name.split()[0] for name in verbs})
@@ -96,17 +109,17 @@ def _cases() -> Iterator[tuple[list[str], list[str]]]:
     places = {" ".join(name.split()[:end]) for name in verbs for end in range(1, len(name.split()) + 1)}
     for place in sorted(places, key=lambda place: (-len(place.split()), place)):
         behind = sorted({name.split()[len(place.split())] for name in verbs if name.startswith(f"{place} ")})
-        own = _words_of(verbs[place], first) if place in verbs else []
+        own = _words_of(verbs[place], first, services) if place in verbs else []
         if behind:
             yield [place], _distinct(behind, own, EVERYWHERE)
         yield ([f"{place} *"] if behind else [place, f"{place} *"]), _distinct(own, EVERYWHERE)
 
 
-def _words_of(verb: Verb, first: Sequence[str]) -> list[str]:
+def _words_of(verb: Verb, first: Sequence[str], services: Sequence[Service]) -> list[str]:
     """What a command's usage offers: options, services, environments, and words that are typed as they are."""
     meanings: dict[str, Sequence[str]] = {
-        "service": [service.short for service in DECLARED],
-        "worker": [service.short for service in DECLARED if service.worker_type is not None],
+        "service": [service.short for service in services],
+        "worker": [service.short for service in services if service.worker_type is not None],
         "environment": sorted(NAMES),
         "command": first,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from playbooks.model import Risk
 from services.clients.postgres.pool import behind
 from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
-from services.domain.services import find_service
+from services.domain.services import Service, find_service
 from services.domain.systems import System
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ async def _run_verb(
             _refuse_foreign(verb, request.words, system)
         answer = await _run(verb, request, world, approval_service, incident_service)
     except UsageError as error:
-        raise _completed(_named_by(error, system), verb, rest) from None
+        raise _completed(_named_by(error, world.known_services), verb, rest) from None
     if verb.keeps_words:
         answer = with_masked_note(answer, " ".join(request.words), command=verb.name)
     answer = replace(answer, private=answer.private or verb.private)
@@ -245,9 +245,9 @@ def _check_environment(verb: Verb, named: str, own: str) -> None:
     raise UsageError("Nothing was checked", why=why, what_next=what_next)
 
 
-def _named_by(error: UsageError, system: System) -> UsageError:
-    """The error with the services of this system, where it lists services."""
-    return error.of(system.services) if isinstance(error, ServiceNameError) else error
+def _named_by(error: UsageError, services: Collection[Service]) -> UsageError:
+    """The error with these services, where it lists services."""
+    return error.of(services) if isinstance(error, ServiceNameError) else error
 
 
 def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:

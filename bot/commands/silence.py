@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands.arguments import no_more, parse_reason, read_number, take_window, wrong_word
+from bot.commands.arguments import is_foreign, no_more, parse_reason, read_number, take_window, wrong_word
 from bot.commands.context import need_database, need_right
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
@@ -23,6 +23,7 @@ from services.clients.postgres.queries import read_clock
 from services.domain.alerts import Alert, Silence, is_meant
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.runs import Person
+from services.domain.services import Service
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -135,7 +136,7 @@ EXAMPLE = "silence ingest 2h we move the queue"
 async def answer_silence(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     if request.words and request.words[0].lower() == END:
         return await _lift(request, world, approval_service)
-    what, lasts, words = parse(request.words)
+    what, lasts, words = parse(request.words, world.known_services)
     if not words:
         return reasons_answer(what, " ".join(request.words[1:]))
     reason = parse_reason(words, EXAMPLE)
@@ -152,20 +153,23 @@ async def answer_silences(request: Request, world: World) -> Answer:
     return unavailable_answer("silences", found) if isinstance(found, Unavailable) else silences_answer(found)
 
 
-def parse(words: Sequence[str]) -> tuple[str, timedelta, Sequence[str]]:
+def parse(words: Sequence[str], services: Collection[Service]) -> tuple[str, timedelta, Sequence[str]]:
     """What is silenced, for how long, and the words of the reason, which may be none."""
     if len(words) < 2:
         why = "a target and a time span are needed" if not words else "the time span is missing"
         raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`.")
     lasts, reason = take_window(words[1:], largest=LONGEST)
-    return need_what(words[0]), lasts, reason
+    return need_what(words[0], services), lasts, reason
 
 
-def need_what(word: str) -> str:
-    """Raises UsageError for what is no alert, no rule and no service."""
+def need_what(word: str, services: Collection[Service]) -> str:
+    """Raises UsageError for what is no alert, no rule and none of the services, and for an alert about another one."""
     what = names.find_what(word)
+    service = names.service_of(what) if what else None
+    if service is not None and service not in services:
+        raise is_foreign(service, services)
     if what is None:
-        meant = names.nearest(word)
+        meant = names.nearest(word, services)
         hint = f"Did you mean `{meant}`? " if meant else ""
         what_next = f"{hint}Use a service, a rule such as `heartbeats`, or one alert such as `heartbeats.ingest`."
         raise wrong_word(word, "is neither an alert nor a service", what_next, meant=meant)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.change_facts import Parameters, environment_of, gather_load
-from bot.commands.arguments import only, parse_reason, read_reason, read_services, wrong_word
+from bot.commands.arguments import only, parse_reason, parse_services, read_reason, read_services, wrong_word
 from bot.config.environment import RailwaySettings
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
@@ -22,7 +22,7 @@ from services.clients.railway.parsing import project_link
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import Unavailable
 from services.domain.services import Service, find_service
-from services.domain.systems import System
+from services.domain.systems import System, system_with
 
 NAME = "stop-workers"
 PATIENCE_S = 1.5
@@ -31,11 +31,21 @@ PATIENCE_S = 1.5
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     """`service` (a worker's short name or `workers`, which is meant without it), `reason`."""
     only(parameters, "service", "reason")
-    if world.is_recognized:
-        _read_workers(parameters, world.system)  # refused before anything is read
+    _refuse_malformed(parameters, world)
     reason = read_reason(parameters) if parameters.get("reason") else ""
     facts = await _gather(world)
     return playbook.plan(facts, _read_workers(parameters, facts.load.system), reason)
+
+
+def _refuse_malformed(parameters: Parameters, world: World) -> None:
+    """Before anything is read; as far as that can be told while the system is not known."""
+    if world.is_recognized:
+        _read_workers(parameters, world.system)
+        return
+    word = parse_services((parameters.get("service", EVERY),), EXAMPLE)
+    service = find_service(word)
+    if word == "all" or (service is not None and service.is_api):
+        raise wrong_word(word, "is not a worker", f"Name a worker or `{EVERY}`.")
 
 
 def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Service, ...]:
@@ -48,10 +58,16 @@ def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Servic
 
 
 async def _gather(world: World) -> playbook.Facts:
-    """Waits for no database. Asks Railway again when one answers meanwhile and holds a system with other workers."""
+    """Waits for no database. Asks Railway again when one answers meanwhile and holds a system with other workers.
+
+    While none has shown its system, that is the one whose services Railway has.
+    """
     facts = await _gather_once(world)
     facts = facts if facts.load.system == world.system else await _gather_once(world)
-    return replace(facts, is_recognized=world.is_recognized)
+    if world.is_recognized or isinstance(facts.states, Unavailable):
+        return replace(facts, is_recognized=world.is_recognized)
+    seen = world.settings.operated.named(system_with(facts.states) or facts.load.system)
+    return replace(facts, load=replace(facts.load, system=seen), is_recognized=False)
 
 
 async def _gather_once(world: World) -> playbook.Facts:

@@ -184,7 +184,7 @@ async def answer_why(request: Request, world: World) -> Answer:
 
 async def _answer_alert(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
-    what = need_what(request.words[0])
+    what = need_what(request.words[0], world.known_services)
     histories = await world.read(read_histories, alerts.covered(what), limit=DECISIONS)
     if isinstance(histories, Unavailable):
         return unavailable_answer(f"decisions about {what}", histories)

@@ -276,6 +276,12 @@ def find_system(name: str) -> System | None:
     return next((system for system in SYSTEMS if system.name == name.strip().lower()), None)
 
 
+def system_with(services: Collection[Service]) -> System | None:
+    """The system that has the most services of those whose services are all among these; None when there is none."""
+    fitting = (system for system in SYSTEMS if set(system.services) <= set(services))
+    return max(fitting, key=lambda system: len(system.services), default=None)
+
+
 _SHOWN = 5  # missing columns
 
 

@@ -141,3 +141,24 @@ def test_names_every_worker_by_its_name_in_railway_for_the_way_by_hand() -> None
     assert isinstance(none, NoPlan)
     same = "and the same for dragonfly-worker-enforcement and simplicity-prod"
     assert none.what_next.endswith(f"railway down --service dragonfly-worker-ingest, {same}")
+
+
+def test_while_the_system_is_unknown_the_way_by_hand_names_the_workers_of_every_system() -> None:
+    away = replace(facts(), states=Unavailable("Railway", "HTTP 500"))
+
+    named = {known: plan(replace(away, is_recognized=known)) for known in (True, False)}
+
+    assert {known: "worker-simplicity" in str(refusal) for known, refusal in named.items()} == {
+        True: False,
+        False: True,
+    }
+
+
+def test_where_nothing_runs_it_names_the_services_that_it_did_not_look_at() -> None:
+    mailer = Service("dragonfly-worker-mailer")
+    idle = {INGEST: stopped(INGEST), ENFORCEMENT: stopped(ENFORCEMENT)}
+
+    refused = [plan(replace(facts(), states={**states(), **idle, **more})) for more in ({}, {mailer: state(mailer)})]
+
+    ends = [one.what_next for one in refused if isinstance(one, NoPlan)]
+    assert ends == ["nothing to stop", "nothing to stop; not looked at: dragonfly-worker-mailer"]

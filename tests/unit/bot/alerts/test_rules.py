@@ -29,7 +29,7 @@ from services.domain.oncall import Level, OnCallPerson, Schedule
 from services.domain.rotations import Rotation
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
-from services.domain.systems import RUNBOOK
+from services.domain.systems import CIVIL, RUNBOOK
 from services.domain.text import clock_time
 from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import NOW, RULES, ago
@@ -478,8 +478,14 @@ def test_a_word_means_a_service_a_rule_or_an_alert(word: str, what: str | None) 
 
 
 def test_a_typo_gets_the_nearest_name() -> None:
-    assert nearest("heartbeats.ingets") == "heartbeats.ingest"
-    assert nearest("nonsense") is None
+    assert nearest("heartbeats.ingets", RUNBOOK.services) == "heartbeats.ingest"
+    assert nearest("nonsense", RUNBOOK.services) is None
+
+
+def test_a_typo_never_gets_a_service_of_another_system() -> None:
+    assert nearest("heartbeats.simplicty", CIVIL.services) == "heartbeats.simplicity"
+    assert "simplicity" not in str(nearest("heartbeats.simplicty", RUNBOOK.services))
+    assert nearest("simplicty", RUNBOOK.services) is None
 
 
 def test_a_name_covers_what_begins_with_it_or_is_of_its_service() -> None:

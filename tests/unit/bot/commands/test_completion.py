@@ -13,6 +13,7 @@ import pytest
 from bot.cli import TERMINAL_ONLY, dispatch
 from bot.commands.completion import LITERAL, make_script
 from bot.commands.registry import REGISTRY
+from services.domain.services import DECLARED
 
 VERBS = [*REGISTRY.values(), *TERMINAL_ONLY.values()]
 
@@ -51,7 +52,7 @@ SHELLS = [
 def test_a_shell_offers_every_command(shell: str, offer: object) -> None:
     assert callable(offer)
 
-    assert offer(make_script(shell), [""]) >= {verb.name.split()[0] for verb in VERBS}
+    assert offer(make_script(shell, tuple(DECLARED)), [""]) >= {verb.name.split()[0] for verb in VERBS}
 
 
 @pytest.mark.parametrize(
@@ -75,12 +76,12 @@ def test_a_shell_completes_the_word_at_the_cursor(
 ) -> None:
     assert callable(offer)
 
-    assert offer(make_script(shell), words) == offered
+    assert offer(make_script(shell, tuple(DECLARED)), words) == offered
 
 
 @pytest.mark.skipif(not shutil.which("zsh") and not os.environ.get("CI"), reason="no zsh here")
 def test_zsh_reads_its_script() -> None:
-    done = subprocess.run(["zsh", "-n"], input=make_script("zsh"), capture_output=True, text=True)
+    done = subprocess.run(["zsh", "-n"], input=make_script("zsh", tuple(DECLARED)), capture_output=True, text=True)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -96,7 +97,15 @@ async def test_terminal_prints_the_script(shell: str) -> None:
     outcome = await dispatch(["completion", shell], {})
 
     assert outcome.code == 0
-    assert outcome.text.strip() == make_script(shell).strip()
+    assert outcome.text.strip() == make_script(shell, tuple(DECLARED)).strip()
+
+
+@pytest.mark.parametrize(("named", "offers"), [("", True), ("civil", True), ("runbook", False)])
+async def test_script_offers_the_services_of_the_operated_system_only(named: str, *, offers: bool) -> None:
+    outcome = await dispatch(["completion", "bash"], {"OPERATED_SYSTEM": named} if named else {})
+
+    assert "ingest" in outcome.text
+    assert ("simplicity" in outcome.text) is offers
 
 
 @pytest.mark.parametrize("words", [[], ["powershell"], ["bash", "zsh"]])

@@ -9,6 +9,7 @@ import pytest
 from bot.commands.silence import LONGEST, REASONS, parse, reasons_answer, silenced_answer, silences_answer
 from services.domain.alerts import Silence
 from services.domain.errors import UsageError
+from services.domain.systems import RUNBOOK
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ def silence(number: int = 5, **more: object) -> Silence:
     ],
 )
 def test_a_line_reports_what_how_long_and_why(line: str, what: str, lasts: timedelta, words: list[str]) -> None:
-    assert parse(line.split()) == (what, lasts, words)
+    assert parse(line.split(), RUNBOOK.services) == (what, lasts, words)
 
 
 @pytest.mark.parametrize(
@@ -38,13 +39,15 @@ def test_a_line_reports_what_how_long_and_why(line: str, what: str, lasts: timed
         ("", "a target and a time span are needed"),
         ("ingest", "the time span is missing"),
         ("ingets 1h", "is neither an alert nor a service"),
+        ("simplicity 1h", "this system has no simplicity"),
+        ("heartbeats.simplicity 1h", "this system has no simplicity"),
         ("ingest soon", "is not a time span"),
         ("ingest 8d", "is out of range"),
     ],
 )
 def test_what_does_not_fit_is_named(line: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        parse(line.split())
+        parse(line.split(), RUNBOOK.services)
 
 
 def test_without_a_reason_one_tap_gives_it() -> None:

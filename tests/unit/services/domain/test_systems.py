@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.systems import CIVIL, RUNBOOK, SYSTEMS, System, recognize
+from services.domain.services import Service
+from services.domain.systems import CIVIL, RUNBOOK, SYSTEMS, System, recognize, system_with
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
@@ -56,3 +57,11 @@ def test_another_system_than_the_adopted_one_is_a_problem() -> None:
 
     assert found.system is CIVIL
     assert found.problem == "the database holds the system civil, and the bot was installed for runbook"
+
+
+def test_a_system_is_known_by_its_services_where_all_of_them_are_there() -> None:
+    mailer, four = Service("dragonfly-mailer"), CIVIL.services
+
+    assert system_with([*four, mailer]) is CIVIL
+    assert system_with([*RUNBOOK.services, mailer]) is RUNBOOK
+    assert system_with(four[1:]) is None
