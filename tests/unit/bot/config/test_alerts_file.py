@@ -95,7 +95,7 @@ def test_only_what_the_design_names_wakes_a_person_up() -> None:
     rules = default_rules().rules
 
     loud = {name for name in Rules.model_fields if getattr(rules, name).severity is Severity.PAGE}
-    assert loud == {"heartbeats", "crash_loop", "api", "database", "writes", "backlog"}
+    assert loud == {"heartbeats", "crash_loop", "api", "database", "writes", "system", "backlog"}
 
 
 def test_every_rule_names_its_section_of_the_runbook() -> None:
