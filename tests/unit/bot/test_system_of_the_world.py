@@ -80,7 +80,7 @@ CHANGES = ("restart simplicity --dry-run", "stop-workers simplicity --dry-run", 
 @pytest.mark.parametrize("line", [*LINES, *CHANGES])
 async def test_service_of_another_system_is_said_to_be_missing(line: str) -> None:
     with pytest.raises(UsageError) as raised:
-        await run(line, Request(), world())
+        await run(line, Request(), world(OPERATED_SYSTEM="runbook"))
 
     assert raised.value.why == "this system has no simplicity"
     assert "`api`, `ingest`, `enforcement`" in (raised.value.what_next or "")
