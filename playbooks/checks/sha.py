@@ -65,9 +65,9 @@ def reported_shas(facts: Facts, service: Service) -> tuple[str, ...] | Unavailab
 
 
 def unproved_services(facts: Facts) -> tuple[Service, ...]:
-    """Those of which no process has told its commit, so that only Railway's word is left."""
-    told = {service: reported_shas(facts, service) for service in facts.system.services}
-    return tuple(one for one, shas in told.items() if isinstance(shas, Unavailable) or not set(shas) - {"unknown"})
+    """Those of which no process has reported its commit, so that only Railway's word is left."""
+    reported = {service: reported_shas(facts, service) for service in facts.system.services}
+    return tuple(one for one, shas in reported.items() if isinstance(shas, Unavailable) or not set(shas) - {"unknown"})
 
 
 def _check_service(facts: Facts, service: Service) -> Finding:
