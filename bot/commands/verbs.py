@@ -503,6 +503,15 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         private=True,
     ),
     TerminalCommand(
+        name="init",
+        summary="ask for the bot's variables, check each against its service, and write them to .env",
+        group="On a terminal",
+        handle=Lazy("bot.setup.init:init"),
+        usage="[--answers <file>] [--file <.env>] [--overwrite]",
+        examples=("init", "init --answers answers.env", "init --file staging.env"),
+        private=True,
+    ),
+    TerminalCommand(
         name="check-slack",
         summary="test the app's setup in Slack, and name the click that fixes each fault",
         group="On a terminal",

@@ -150,6 +150,11 @@ class RailwayClient:
         data = await self._transport.call(DOCUMENTS["read_environment_name"], {"environmentId": self._environment_id})
         return _parse(lambda: str(data["environment"]["name"]))
 
+    async def read_token_reach(self) -> tuple[str, str]:
+        """(project id, environment id) of a project token. Raises SourceError for any other kind of token."""
+        data = await self._transport.call(DOCUMENTS["read_token_reach"], {})
+        return _parse(lambda: (str(data["projectToken"]["projectId"]), str(data["projectToken"]["environmentId"])))
+
     async def _call_read_services(self) -> Mapping[str, Any]:
         variables = {"environmentId": self._environment_id, "withConfig": self._may_read_config}
         return await self._transport.call(DOCUMENTS["read_services"], variables)
