@@ -13,6 +13,7 @@ from bot.types import Lazy, Verb
 from services.domain.status import Risk
 
 DRY_RUN = "--dry-run"  # every change has this option
+EXCEPTION = "--exception"  # every change that a freeze holds back has this one
 EVERY = "*"
 
 
@@ -30,6 +31,7 @@ class Change(Verb):
     preempts: the changes whose runs on the same services stop when it starts.
     voids_others: waiting requests for the same services are void once it starts: their plans rest on what it changes.
     self_approval: in an emergency its requester may start it when no approver answers.
+    held_by_freezes: it does not begin while a freeze is in force. What brings a service back never is.
     """
 
     parse: Lazy
@@ -41,6 +43,7 @@ class Change(Verb):
     preempts: frozenset[str] = frozenset()
     voids_others: bool = True
     self_approval: bool = False
+    held_by_freezes: bool = False
     group: str = "Changes"
 
     @property
@@ -58,10 +61,11 @@ _CHANGES = (
         name="deploy",
         summary="build and deploy one commit, pending migrations shown first",
         usage="<service|all> <sha>",
-        examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run"),
+        examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run", "deploy api 8d02b64e --exception the fix"),
         parse=Lazy("bot.commands.deploy:parse"),
         plan=Lazy("bot.commands.deploy:plan"),
         risk=Risk.HIGH,
+        held_by_freezes=True,
     ),
     Change(
         name="golden-path",
@@ -73,6 +77,7 @@ _CHANGES = (
         risk=Risk.HIGH,
         risk_varies="high in production, otherwise low",
         takes_services=False,
+        held_by_freezes=True,
     ),
     Change(
         name="redeploy",
@@ -82,6 +87,7 @@ _CHANGES = (
         parse=Lazy("bot.commands.redeploy:parse"),
         plan=Lazy("bot.commands.redeploy:plan"),
         risk=Risk.HIGH,
+        held_by_freezes=True,
     ),
     Change(
         name="requeue",
@@ -134,6 +140,7 @@ _CHANGES = (
         risk=Risk.HIGH,
         risk_varies="low for one more replica, otherwise high",
         self_approval=True,
+        held_by_freezes=True,
     ),
     Change(
         name="stop-workers",

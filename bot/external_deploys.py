@@ -32,14 +32,17 @@ from bot.facts import gather_verify
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views import external_deploys as view
+from bot.views.freezes import past_freezes
 from bot.wake_ups import WakeUp, WakeUps
 from bot.world import World
 from services.clients.postgres import deployments
 from services.clients.postgres.deployments import note_replicas
+from services.clients.postgres.freezes import list_freezes
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.deployments import Deployment, ExternalDeploy, ServiceState
+from services.domain.freezes import in_force
 from services.domain.services import Service
 
 logger = logging.getLogger(__name__)
@@ -95,13 +98,15 @@ class ExternalDeployWatcher(PeriodicTask):
             await note_replicas(conn, _configured(services))
             memory = await _read_memory(conn, services)
             moves = decide(services, memory)
-            await self._store(conn, moves)
+            joined = await self._store(conn, moves)
+            await self._report_freezes(conn, joined)
         if any(isinstance(move, Join) for move in moves):
             logger.info("deployments: %d that no run of ours made", sum(isinstance(move, Join) for move in moves))
 
-    async def _store(self, conn: Connection, moves: Sequence[Move]) -> None:
-        """What has the same commit and comes at the same time is one rollout."""
+    async def _store(self, conn: Connection, moves: Sequence[Move]) -> Mapping[int, Sequence[Join]]:
+        """What has the same commit and comes at the same time is one rollout: `{its id: what is new of it}`."""
         new: dict[str | None, int] = {}
+        joined: dict[int, list[Join]] = {}
         for move in moves:
             rollout_id = None
             if isinstance(move, Join):
@@ -109,9 +114,28 @@ class ExternalDeployWatcher(PeriodicTask):
                 rollout_id = move.rollout_id or new.get(sha)
                 if rollout_id is None:
                     rollout_id = new[sha] = await deployments.open_rollout(conn, commit_sha=sha)
+                joined.setdefault(rollout_id, []).append(move)
             await deployments.remember_deployment(
                 conn, deployment_id=move.deployment.id, service=move.service, rollout_id=rollout_id
             )
+        return joined
+
+    async def _report_freezes(self, conn: Connection, joined: Mapping[int, Sequence[Join]]) -> None:
+        """Railway knows no freeze: who made one learns that a push, or a person in Railway, went past it. Once, because
+        each deployment is new once."""
+        freezes = await list_freezes(conn) if joined else []
+        for rollout_id, joins in joined.items():
+            passed = {
+                freeze.id: freeze
+                for join in joins
+                for freeze in in_force(freezes, (join.service,), join.deployment.created_at)
+            }
+            if passed:
+                words, blocks = past_freezes(
+                    list(passed.values()), [join.service for join in joins], joins[0].deployment
+                )
+                key = f"rollout:{rollout_id}:frozen:{joins[0].deployment.id}"
+                await store_message(conn, key=key, channel=self._channel, text=words, blocks=blocks)
 
     async def _follow(self, fence: Fence, external_deploy: ExternalDeploy, services: Services, now: datetime) -> bool:
         """Whether its final message is posted."""

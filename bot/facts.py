@@ -73,6 +73,7 @@ async def gather_health(world: World) -> health.Facts:
         migrations = group.create_task(world.migrations())
         queue = group.create_task(world.queue())
         locks = group.create_task(world.read(list_locks))
+        freezes = group.create_task(world.freezes())
         acts = group.create_task(world.service_acts())
         working = group.create_task(world.read(list_working_runs))
     seen = running.result()
@@ -93,6 +94,7 @@ async def gather_health(world: World) -> health.Facts:
         expected_age=seen.replicas.age,
         bot=world.bot_state() if world.bot_state else None,
         locks=locks.result(),
+        freezes=freezes.result(),
         database_since=world.database.away_since if world.database else None,
         same_again=_same_again(acts.result()),
         api_well_until=world.api_well_until,

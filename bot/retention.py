@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from services.clients.postgres import alerts, answers, asks, deployments, history, leases, messages, runs
+from services.clients.postgres import alerts, answers, asks, deployments, freezes, history, leases, messages, runs
 from services.clients.postgres.pool import Database
 from services.domain.history import KEPT
 
@@ -19,7 +19,7 @@ OUTBOX = timedelta(days=30)
 NOTIFICATIONS = DRILLS = ASKS = timedelta(days=90)
 LEASES = timedelta(days=1)  # of runs that have ended
 DECISIONS = timedelta(days=30)  # why people were notified, or not
-ALERTS = timedelta(days=90)  # and silences
+ALERTS = timedelta(days=90)  # and silences, freezes
 PAGER_EVENTS = timedelta(days=7)  # an event that comes so late is too old to count
 RUNS_AT_ONCE = 100  # a run has tens of steps
 
@@ -47,6 +47,7 @@ class Retention(PeriodicTask):
             await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
             await alerts.prune_alerts(conn, older_than=ALERTS)
             await alerts.prune_silences(conn, older_than=ALERTS)
+            await freezes.prune_freezes(conn, older_than=ALERTS)
             await deployments.prune_observed_replicas(conn, older_than=DECISIONS)
             await history.prune_history(conn, older_than=KEPT)
             forgotten = await messages.prune_outbox(conn, older_than=OUTBOX)

@@ -44,6 +44,7 @@ from bot.delivery.undeliverable import (
 )
 from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
+from bot.freezes import FreezeNotices
 from bot.incidents.answers import Accounts, PhoneAnswers
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
@@ -337,6 +338,7 @@ class Wiring:
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [history, ShiftReminders(core_wiring.database, incident_store)]
         tasks += _weekly_report(core_wiring, self.wake_ups)
+        tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)

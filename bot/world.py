@@ -27,6 +27,7 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.openai import OpenAIClient
 from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
+from services.clients.postgres.freezes import list_freezes
 from services.clients.postgres.pool import Connection, Database, reading_facts, system_of
 from services.clients.postgres.queries import tables_counted_by
 from services.clients.postgres.systems import read_system
@@ -40,6 +41,7 @@ from services.domain.deployments import (
     with_journal,
 )
 from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.freezes import Freeze
 from services.domain.health import ApiHealth, BotState
 from services.domain.jobs import (
     Heartbeat,
@@ -431,6 +433,13 @@ class World:
         if isinstance(listed, Unavailable):
             return listed
         return {lock.service: replace(lock, owner_name=self.name_of(lock.owner)) for lock in listed}
+
+    async def freezes(self) -> list[Freeze] | Unavailable:
+        """All freezes and locks of people that stand, also later ones; `in_force` picks those of a moment."""
+        listed = await self.read(list_freezes)
+        if isinstance(listed, Unavailable):
+            return listed
+        return [replace(one, owner_name=self.name_of(one.owner)) for one in listed]
 
     async def overrides(self) -> KnownOverrides:
         """Who stands in for whom on call, as last read when the database is away."""

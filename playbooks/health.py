@@ -17,6 +17,7 @@ from playbooks.root_causes import Cause, Diagnosed, Diagnosis
 from services.domain.database import MigrationStatus, ServerFacts
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
+from services.domain.freezes import Freeze
 from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.runs import Lock
@@ -52,6 +53,7 @@ class Facts:
     expected_age: timedelta = timedelta()
     bot: BotState | None = None
     locks: Sequence[Lock] | Unavailable = ()
+    freezes: Sequence[Freeze] | Unavailable = ()
     database_since: datetime | None = None
     same_again: frozenset[str] = frozenset()
     stored: bool = False
@@ -152,6 +154,7 @@ def check(facts: Facts) -> list[Finding]:
         *deployments.check(facts.services, facts.system, unproved=sha.unproved_services(sha_facts)),
         *database.check(facts.server),
         *_beyond(facts.server, deployments.check_locks(facts.locks, facts.as_of, stored=facts.stored)),
+        *_beyond(facts.server, deployments.check_freezes(facts.freezes, facts.as_of)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
     return [*found, *_relevant(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]

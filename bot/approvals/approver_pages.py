@@ -12,6 +12,7 @@ from bot.config.environment import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
 from bot.views.pages import Called, call_message
+from playbooks.freeze import EXCEPTION
 from playbooks.model import Risk
 from services.clients.postgres import incidents, runs
 from services.clients.postgres.approvals import call_approvers
@@ -70,7 +71,10 @@ class ApproverPaging:
         emergencies = [await read_emergency(conn, one) for one in covering]
         if not emergencies:
             return None
-        why_not = rules.why_no_self_approval(person, target, Risk(run.risk), emergencies, policy, people)
+        is_exception = EXCEPTION in run.parameters
+        why_not = rules.why_no_self_approval(
+            person, target, Risk(run.risk), emergencies, policy, people, is_exception=is_exception
+        )
         incident = rules.find_emergency(person, emergencies) if why_not is None else covering[0]
         assert incident is not None  # noqa: S101 - self-approval needs one
         called = Called(tuple(rules.whom_to_page(person, target, policy, people)), self.silence, why_not)

@@ -13,6 +13,7 @@ from bot.config.policy import Policy
 from bot.people import People
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.types import Actor
+from playbooks.freeze import EXCEPTION
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, is_left_to_clean_up
 from services.clients.postgres import approvals, runs
@@ -218,7 +219,8 @@ def new_run(
 ) -> NewRun:
     """The plan as a run that waits, or is approved already when no approval is needed. `person`: None on the
     terminal."""
-    needs = rules.needs(plan.risk, has_requester=person is not None)
+    is_exception = EXCEPTION in plan.parameters
+    needs = rules.needs(plan.risk, has_requester=person is not None, is_exception=is_exception)
     return NewRun(
         environment=plan.environment,
         playbook=plan.playbook,

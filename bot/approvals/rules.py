@@ -39,12 +39,13 @@ class Needs:
         return RunState.PLANNED if self.confirmation else RunState.APPROVED
 
 
-def needs(risk: Risk, *, has_requester: bool) -> Needs:
-    """A request from the terminal has no requester: it can't be confirmed, and needs one more approver."""
-    more = 0 if has_requester else 1
+def needs(risk: Risk, *, has_requester: bool, is_exception: bool = False) -> Needs:
+    """A request from the terminal has no requester: it can't be confirmed, and needs one more approver. So does an
+    exception from a freeze."""
+    more = (0 if has_requester else 1) + (1 if is_exception else 0)
     match risk:
         case Risk.LOW:
-            return Needs(more, confirmation=has_requester)
+            return Needs(more, confirmation=not more)
         case Risk.HIGH:
             return Needs(1 + more)
         case Risk.CRITICAL:
@@ -53,7 +54,15 @@ def needs(risk: Risk, *, has_requester: bool) -> Needs:
             return Needs(0)
 
 
-def may_request(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> Verdict:
+def may_request(
+    person: Person | None,
+    target: Target,
+    risk: Risk,
+    policy: Policy,
+    people: People,
+    *,
+    is_exception: bool = False,
+) -> Verdict:
     """Whether this request may be filed: the requester has the right, and enough others could approve it.
 
     `person` is None on the terminal, which files for others to approve and breaks no glass.
@@ -65,20 +74,24 @@ def may_request(person: Person | None, target: Target, risk: Risk, policy: Polic
     asked = Allowed() if person is None else judge(Right.REQUEST, person, target, policy, people)
     if isinstance(asked, Refused):
         return asked
-    lacking = approvers_lacking(person, target, risk, policy, people)
+    needed = needs(risk, has_requester=person is not None, is_exception=is_exception)
+    lacking = _lacking(needed, person, target, risk, policy, people)
     if lacking == 0:
         return asked
     besides = _excluded(person, risk)
-    wanted = counted(needs(risk, has_requester=person is not None).approvals, "approver")
+    wanted = counted(needed.approvals, "approver")
     why = f"it needs {wanted}, and {lacking} of them {'is' if lacking == 1 else 'are'} missing"
     return Refused(why, who_could(Right.APPROVE, target, policy, people, besides=besides))
 
 
 def approvers_lacking(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
     """How many approvers too few there are for a request of this person; 0 while some group is not known."""
+    return _lacking(needs(risk, has_requester=person is not None), person, target, risk, policy, people)
+
+
+def _lacking(needed: Needs, person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
     found = able(Right.APPROVE, target, policy, people)
-    wanted = needs(risk, has_requester=person is not None).approvals
-    return 0 if found.unread else max(wanted - len(found.users - _excluded(person, risk)), 0)
+    return 0 if found.unread else max(needed.approvals - len(found.users - _excluded(person, risk)), 0)
 
 
 def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people: People) -> Verdict:
@@ -241,10 +254,14 @@ def why_no_self_approval(
     emergencies: Sequence[Emergency],
     policy: Policy,
     people: People,
+    *,
+    is_exception: bool = False,
 ) -> str | None:
     """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
     if person is None:
         return "a request from a terminal has no requester"
+    if is_exception:
+        return "an exception from a freeze always needs its approvers"
     change = CHANGES.get(target.playbook)
     if risk is not Risk.HIGH or change is None or not change.self_approval:
         return f"`{target.playbook}` always needs another approver"

@@ -30,6 +30,7 @@ from bot.slack_directory import Groups
 from bot.types import Actor, Request
 from bot.views.pages import Called
 from bot.views.plan import stopping_notice
+from playbooks.freeze import EXCEPTION
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import encode_step
@@ -303,7 +304,8 @@ class ApprovalService:
         return run
 
     async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
-        verdict = rules.may_request(person, Target.of(plan), plan.risk, policy, people)
+        is_exception = EXCEPTION in plan.parameters
+        verdict = rules.may_request(person, Target.of(plan), plan.risk, policy, people, is_exception=is_exception)
         if isinstance(verdict, Refused):
             await self._record_refusal(person, audit_details(plan, person, policy), verdict)
             raise _not_filed(plan.playbook, verdict)

@@ -162,6 +162,7 @@ async def need_right(
     approval_service: ApprovalService | None,
     *,
     failed: str,
+    right: Right = Right.REQUEST,
 ) -> Person:
     """Who asks, if the policy lets them. `failed` shows what did not happen ("No drill began").
 
@@ -172,9 +173,7 @@ async def need_right(
     if isinstance(approval_service.policy, Invalid):
         raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` shows what to fix.")
     target = Target(playbook, frozenset(services), require(world.settings.identity).environment)
-    verdict = judge(
-        Right.REQUEST, person, target, approval_service.policy, await approval_service.people(person.user_id)
-    )
+    verdict = judge(right, person, target, approval_service.policy, await approval_service.people(person.user_id))
     if isinstance(verdict, Refused):
         raise OperatorError(failed, why=verdict.why, what_next=verdict.what_next)
     return person

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.changes import DRY_RUN, Change
+from bot.changes import DRY_RUN, EXCEPTION, Change
 from bot.commands.arguments import ServiceNameError, refuse_foreign, wrong_word
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
 from bot.commands.parsing import is_question, join_words, split_words, with_service, without_self
@@ -207,8 +207,10 @@ def take_options(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str,
 
 
 def known_options(verb: Verb) -> list[str]:
-    """The options in its usage, and `--dry-run` of every change."""
-    return [*_OPTION.findall(verb.usage), *([DRY_RUN] if isinstance(verb, Change) else [])]
+    """The options in its usage, and those of every change."""
+    if not isinstance(verb, Change):
+        return _OPTION.findall(verb.usage)
+    return [*_OPTION.findall(verb.usage), DRY_RUN, *([EXCEPTION] if verb.held_by_freezes else [])]
 
 
 def _refuse_unknown(verb: Verb, word: str, known: list[str]) -> None:

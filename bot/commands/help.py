@@ -54,6 +54,7 @@ TOPICS = (
         "Change",
         (
             *("rollback", "restart", "redeploy", "scale", "deploy", "requeue", "unlock", "golden-path", "rollback-db"),
+            *("freeze", "lock", "unfreeze"),
             *("stop-workers", "runs", "approve", "deny", "cancel", "review", "start-alone"),
         ),
     ),
@@ -179,10 +180,15 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
     lines += ["*See also*", *map(_line, family)] if family else []
     seen_by = "Only you see the answer." if command.private else "Everyone in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
-    if command.examples:
+    if command.examples and _can_be_tried(command):
         blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])
     text = f"{_call(command)}: {command.summary}"
     return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)
+
+
+def _can_be_tried(command: Verb) -> bool:
+    """Whether a press on its first example is harmless: it reads, is shown as a plan first, or names nothing."""
+    return command.is_read or isinstance(command, Change) or command.examples[0] == command.name
 
 
 def commands_data(commands: Iterable[Verb]) -> list[dict[str, object]]:

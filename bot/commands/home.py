@@ -26,6 +26,7 @@ from bot.views.blocks import (
     sections,
 )
 from bot.views.findings import as_of
+from bot.views.freezes import freeze_line
 from bot.views.incidents import incident_block, incident_line
 from bot.views.run import review_line
 from bot.views.run_buttons import buttons as run_buttons
@@ -36,6 +37,7 @@ from playbooks.health import Report, report
 from services.clients.postgres.incidents import list_open_incidents
 from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
+from services.domain.freezes import Freeze
 from services.domain.incidents import Incident, JoinedAlert
 from services.domain.runs import Lock, Review, Run
 from services.domain.services import Service, short_sha
@@ -88,6 +90,7 @@ def home_answer(
     waiting: Sequence[Run] | Unavailable,
     reviews: Sequence[tuple[Review, Run]] | Unavailable = (),
     locks: Sequence[Lock] | Unavailable,
+    freezes: Sequence[Freeze] | Unavailable = (),
     incidents: Sequence[Incident] | Unavailable = (),
     alerts: Sequence[JoinedAlert] = (),
     assignments: Sequence[Assignment] = (),
@@ -117,6 +120,7 @@ def home_answer(
         *top,
         section(_shas(shas)),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
+        *_freezes(freezes, now),
         *actions([command_button(label, command) for label, command in BUTTONS]),
         context(as_of(now)),
     ]
@@ -187,6 +191,14 @@ def _lock(lock: Lock) -> str:
     return f"🔒 *{lock.service.short}* is locked against deploys: {escape(lock.reason, limit=200)}"
 
 
+def _freezes(freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Block]:
+    """Those in force; whoever reads `home` may be about to deploy."""
+    if isinstance(freezes, Unavailable):
+        return []
+    held = [one for one in freezes if one.span_at(now) is not None]
+    return sections([freeze_line(one, now) for one in held[:SHOWN]])
+
+
 def _shas(shas: Mapping[Service, str | None] | None) -> str:
     if shas is None:
         return "What is deployed is unknown: Railway does not answer."
@@ -213,6 +225,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         waiting=waiting.result(),
         reviews=reviews.result(),
         locks=facts.locks,
+        freezes=facts.freezes,
         incidents=incidents,
         alerts=alerts.result(),
         assignments=await list_assignments(request.actor, incidents, approval_service),

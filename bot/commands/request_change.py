@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.change_facts import MakePlan, Parameters
 from bot.changes import CHANGES, DRY_RUN, Change
+from bot.changes import EXCEPTION as EXCEPTION_OPTION
+from bot.commands.arguments import parse_reason
 from bot.commands.context import need_approval_service
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
 from bot.views.plan import dry_run_answer, emergency_answer, manual_answer, no_plan_answer
 from bot.views.runs import filed_answer
 from bot.world import World
+from playbooks.freeze import EXCEPTED, EXCEPTION, Freezes, go_ahead, hold_back
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_environment
 from services.clients.railway.quota import Purpose, at_least
-from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -31,7 +35,7 @@ PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a d
 async def ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
     words = tuple(word for word in request.words if word != DRY_RUN)
-    parameters = change.parse(words)
+    parameters = _parse(change, words)
     if len(words) < len(request.words):
         plan = await PLANS[change.name](parameters, world)
         line = " ".join([change.name, *words])
@@ -42,6 +46,17 @@ async def ask(change: Change, request: Request, world: World, approval_service: 
         if offered is not None:
             return offered
     return await file(change.name, parameters, request, world, approval_service)
+
+
+def _parse(change: Change, words: tuple[str, ...]) -> Parameters:
+    """The change's own parameters, and the reason for an exception from freezes, which is the last thing on a line."""
+    if not change.held_by_freezes or EXCEPTION_OPTION not in words:
+        own: Parameters = change.parse(words)
+        return own
+    at = words.index(EXCEPTION_OPTION)
+    line = " ".join([change.name, *words[:at]])
+    reason = parse_reason(words[at + 1 :], f"{line} {EXCEPTION_OPTION} <why>")
+    return {**change.parse(words[:at]), EXCEPTION: reason}
 
 
 async def refuse_early(
@@ -126,22 +141,48 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
     )
 
 
-def _of_our_environment(change: Change) -> MakePlan:
+def _guarded(change: Change) -> MakePlan:
     """The same, but never for a database that belongs to another environment than the bot's settings name, or holds
-    another system than the bot was installed for."""
+    another system than the bot was installed for; and with what freezes mean for it."""
 
     async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
         make = change.plan.load()  # importing it must not use up the time of the read below
-        owner = asyncio.create_task(_read_owner(world))
+        own = {name: value for name, value in parameters.items() if name not in (EXCEPTION, EXCEPTED)}
+        owner, freezes = asyncio.create_task(_read_owner(world)), asyncio.create_task(_read_freezes(change, world))
         try:
             with at_least(Purpose.PLAN):
-                plan: Plan | NoPlan = await make(parameters, world)
+                plan: Plan | NoPlan = await make(own, world)
             owned_by = await owner
-            return _refuse_foreign(plan, owned_by, world.database.system_problem if world.database else None)
+            plan = _refuse_foreign(plan, owned_by, world.database.system_problem if world.database else None)
+            return plan if isinstance(plan, NoPlan) else _freeze(change, plan, await freezes, parameters)
         finally:
             owner.cancel()
+            freezes.cancel()
 
     return made
+
+
+def _freeze(change: Change, plan: Plan, freezes: Freezes, parameters: Parameters) -> Plan | NoPlan:
+    now = datetime.now(UTC)
+    exception, passed = parameters.get(EXCEPTION, ""), parameters.get(EXCEPTED, "")
+    if change.held_by_freezes:
+        return hold_back(plan, freezes, now, exception=exception, passed=passed)
+    if exception:
+        raise UsageError(
+            "Nothing was done", why=f"no freeze holds `{change.name}` back", what_next="Leave out `--exception`."
+        )
+    return go_ahead(plan, freezes, now)
+
+
+async def _read_freezes(change: Change, world: World) -> Freezes:
+    """What a freeze can't hold back does not wait for them either."""
+    if change.held_by_freezes:
+        return await world.freezes()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await world.freezes()
+    except TimeoutError:
+        return Unavailable(DATABASE, f"no answer within {PATIENCE_S:g} s")
 
 
 async def _read_owner(world: World) -> str | None:
@@ -169,4 +210,4 @@ def _refuse_foreign(plan: Plan | NoPlan, owner: str | None, system_problem: str 
 
 # {change: how its plan is made from parameters alone, such that it can be made again from `plan.parameters`}. Raises
 # UsageError for parameters that do not fit.
-PLANS: Mapping[str, MakePlan] = {name: _of_our_environment(change) for name, change in CHANGES.items()}
+PLANS: Mapping[str, MakePlan] = {name: _guarded(change) for name, change in CHANGES.items()}

@@ -36,5 +36,6 @@ async def _gather(world: World, service: Service) -> playbook.Facts:
     environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         locks = group.create_task(world.locks())
+        freezes = group.create_task(world.freezes())
         auto_deploy = group.create_task(world.ask_railway(RailwayClient.read_auto_deploy, service))
-    return playbook.Facts(environment, datetime.now(UTC), locks.result(), auto_deploy.result())
+    return playbook.Facts(environment, datetime.now(UTC), locks.result(), auto_deploy.result(), freezes.result())

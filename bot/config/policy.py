@@ -19,8 +19,9 @@ ANYBODY = "*"  # in a deny only
 SILENCE = "silence"  # changes no system, but needs permission: a silence keeps people from being notified
 DRILL = "drill"  # nor this: people are really called
 ASK = "ask"  # nor this: a model costs money; the answer by rules is open to everyone, as every read is
+FREEZE = "freeze"  # nor this: it holds changes back, and lifting another person's lets them go
 DIRECT = "direct"  # in a rule's channels: direct messages with the bot
-VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK})  # what a policy file may name
+VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE})  # what a policy file may name
 
 
 class Right(StrEnum):

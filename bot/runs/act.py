@@ -30,6 +30,7 @@ from bot.runs.executor import (
     Watch,
 )
 from bot.runs.journal import Journal
+from services.clients.postgres.pool import Connection
 from services.domain.errors import SourceError
 from services.domain.runs import RunStep, StepState
 from services.domain.text import age
@@ -63,7 +64,8 @@ class Cancellation:
 class StepContext:
     """`elapsed_s`: how long the step has been under way by the database's clock. `progress` shows a note while it runs.
 
-    `poll_s` gives the pause between two looks: longer where Railway's rate limit is low.
+    `poll_s` gives the pause between two looks: longer where Railway's rate limit is low. `held_back`: why the run may
+    not begin to change anything, asked in the transaction that writes its first intent; None where that is behind it.
     """
 
     journal: Journal
@@ -73,6 +75,7 @@ class StepContext:
     elapsed_s: float
     progress: Callable[[str], Awaitable[None]]
     poll_s: Callable[[], float]
+    held_back: Callable[[Connection], Awaitable[str | None]] | None = None
 
     @property
     def is_stopping(self) -> bool:
@@ -161,6 +164,8 @@ class ActExecution:
         is_new = True
         while True:
             deadline = await self._permit(intent if is_new else None)
+            if isinstance(deadline, Outcome):
+                return deadline
             is_new = False
             try:
                 proof = await self._act.send(intent, deadline)
@@ -174,10 +179,16 @@ class ActExecution:
                 return await self._stopped(intent)
             await self._step_context.pause()
 
-    async def _permit(self, intent: Json | None) -> float:
-        """The moment until which the call may leave: it then ends before the lease does. Raises LostRunError."""
-        journal = self._step_context.journal
+    async def _permit(self, intent: Json | None) -> float | Outcome:
+        """The moment until which the call may leave: it then ends before the lease does. Raises LostRunError.
+
+        The outcome where it may not leave at all, because the run may not begin.
+        """
+        journal, held_back = self._step_context.journal, self._step_context.held_back
         async with journal.writing() as conn:
+            why = await held_back(conn) if held_back is not None and intent is not None else None
+            if why is not None:
+                return Outcome(StepState.FAILED, f"not done: {why}")
             if intent is not None and self._journaled:
                 await journal.intend(conn, self._step_context.row.position, intent)
         return journal.held_until - self._settings.call_timeout_s

@@ -43,6 +43,11 @@ def next_move(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunSte
     return FallBack(added) if added else move
 
 
+def has_acted(steps: Sequence[RunStep]) -> bool:
+    """Whether a step may have changed something already: what was begun is brought to its end."""
+    return any(step.intent is not None and decode_step(step.step).acts for step in steps)
+
+
 def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
     """What differs from the approved plan; None when nothing does, or that is unknown."""
     if isinstance(now, NoPlan):

@@ -8,16 +8,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bot import tracing
 from bot.change_facts import MakePlan
 from bot.config.timing import RunSettings
 from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, observe_until_done
-from bot.runs.decide import FallBack, next_move, poll_every
+from bot.runs.decide import FallBack, has_acted, next_move, poll_every
 from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps
 from bot.runs.executors import executor_of
 from bot.runs.finish import RunFinish
+from bot.runs.freezes import why_frozen
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, taken_over
 from bot.runs.start import RunStart
@@ -234,6 +236,7 @@ class RunEngine:
             elapsed_s=(now - row.started_at).total_seconds() if row.started_at else 0.0,
             progress=progress,
             poll_s=self._poll_s,
+            held_back=None if has_acted(steps) else partial(why_frozen, run=run),
         )
 
     def _poll_s(self) -> float:

@@ -9,9 +9,11 @@ from collections.abc import Collection, Mapping
 from bot.change_facts import MakePlan
 from bot.changes import CHANGES
 from bot.runs.decide import difference
+from bot.runs.freezes import can_be_frozen, why_frozen
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.world import World
+from playbooks.freeze import EXCEPTION, excepted
 from playbooks.model import Risk
 from playbooks.plan import decode_plan
 from services.clients.postgres import runs
@@ -44,6 +46,8 @@ class RunStart:
 
     async def begin(self, run: Run) -> bool:
         """Whether the run is running now; otherwise it is void, and reports why. Raises LostRunError, SourceError."""
+        if can_be_frozen(run) and await self._is_frozen(run):
+            return False
         changed = await self._find_difference(run)
         if changed is not None:
             await self._void(run, f"Not started: what was approved would be something else now: {changed}.")
@@ -71,8 +75,11 @@ class RunStart:
             return None
 
     async def _start(self, run: Run) -> list[PreemptedRun] | None:
-        """The runs that had to make way; None when ours had to, which is void then."""
+        """The runs that had to make way; None when ours had to, or a freeze is in force: it is void then."""
         async with self._database.transaction() as conn:
+            if await self._void_if_frozen(conn, run):
+                await self._journal.renew(conn)
+                return None
             conflicts = await runs.take_services(conn, run_id=run.id)
             preempted: list[PreemptedRun] = []
             if conflicts and await self._may_preempt(conn, run, {holder for _, holder in conflicts}):
@@ -85,6 +92,19 @@ class RunStart:
             await self._move(conn, run, preempted)
         self._message_writer.wake_ups.outbox.set()
         return preempted
+
+    async def _is_frozen(self, run: Run) -> bool:
+        """Before the plan is made again, which takes a while; what counts is the answer while it starts."""
+        async with self._journal.writing() as conn:
+            is_void = await self._void_if_frozen(conn, run)
+        self._message_writer.wake_ups.outbox.set()
+        return is_void
+
+    async def _void_if_frozen(self, conn: Connection, run: Run) -> bool:
+        frozen = await why_frozen(conn, run)
+        if frozen is not None:
+            await self._end_void(conn, run, f"Not started: {frozen}.")
+        return frozen is not None
 
     async def _move(self, conn: Connection, run: Run, preempted: list[PreemptedRun]) -> None:
         if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING):
@@ -104,7 +124,7 @@ class RunStart:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
             await self._message_writer.write(conn, other)
         head = await append_audit(
-            conn, actor=ACTOR, event="run.started", run_id=run.id, details={"plan": run.plan_hash}
+            conn, actor=ACTOR, event="run.started", run_id=run.id, details={"plan": run.plan_hash} | _exception(run)
         )
         await self._message_writer.write(conn, run.id, head=head)
 
@@ -143,3 +163,9 @@ class RunStart:
         left_s = max((other.may_act_for_s for other in preempted), default=0.0)
         if left_s > 0 and run.risk != Risk.BREAK_GLASS:
             await asyncio.sleep(left_s)
+
+
+def _exception(run: Run) -> dict[str, object]:
+    """The freezes that it passes with the approvers' word, for the audit log."""
+    passed = sorted(excepted(run.parameters))
+    return {"freezes_passed": passed, "exception": run.parameters[EXCEPTION]} if passed else {}

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, list_others
 from services.domain.errors import Unavailable
+from services.domain.freezes import Freeze, freeze_words
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
 from services.domain.systems import System
@@ -195,6 +196,25 @@ def check_locks(
     if isinstance(locks, Unavailable):
         return [Finding("database.locks", Status.UNKNOWN, "locks of services unknown", locks.why)]
     return [_judge_lock(lock, now, forgotten_after, stored=stored) for lock in locks]
+
+
+def check_freezes(freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Finding]:
+    """One finding per freeze or lock of people that is in force; none when there is none."""
+    if isinstance(freezes, Unavailable):
+        return [Finding("database.freezes", Status.UNKNOWN, "freezes unknown", freezes.why)]
+    return [_freeze(one, now) for one in freezes if one.span_at(now) is not None]
+
+
+def _freeze(freeze: Freeze, now: datetime) -> Finding:
+    """It was wanted, so that all is well."""
+    return Finding(
+        check=f"freeze.{freeze.id}",
+        status=Status.OK,
+        title=freeze_words(freeze, now),
+        service=freeze.service,
+        evidence={"owner": freeze.owner, "freeze": freeze.id},
+        next_step=NextStep("The freezes", "freeze"),
+    )
 
 
 def _judge_lock(lock: Lock, now: datetime, forgotten_after: timedelta, *, stored: bool) -> Finding:

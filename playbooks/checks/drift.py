@@ -54,6 +54,7 @@ AFFECTED: Mapping[str, str] = {
     "asks": "ask",
     "drills": "drill",
     "enforcement": "the enforcement worker's jobs",
+    "freezes": "freeze, lock, deploy, redeploy, scale and golden-path",
     "history": "history, and the picture of an incident",
     "hints": "refresh notices of Railway's webhook, silence, drill",
     "incident_alerts": "alerts in their incidents",

@@ -12,6 +12,16 @@ from bot.commands.context import outcome_answer
 from bot.views import modals, notes, pages
 from bot.views.errors import error_answer, no_dialog
 from bot.views.external_deploys import Shown, ended, on_its_way
+from bot.views.freezes import (
+    ended_message,
+    freeze_message,
+    freezes_answer,
+    lifted_answer,
+    made_answer,
+    reminder,
+    window_message,
+    window_over,
+)
 from bot.views.plan import dry_run_answer, manual_answer, no_plan_answer
 from bot.views.rollback import choices, offer_answer
 from bot.views.run import ended_line, outcome_words, run_message, sample_words, schema_words, standing_words
@@ -28,14 +38,18 @@ from playbooks import (
     stop_workers,
     unlock,
 )
+from playbooks.freeze import hold_back
 from playbooks.model import NextStep, NoPlan, Risk, Status
 from playbooks.plan import Plan
 from playbooks.rollback_advice import Offer
 from playbooks.steps import STEPS
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
+from services.domain.freezes import LAST, LOCK
 from services.domain.runs import Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
+from services.domain.windows import Span
+from tests.freezes import new_freeze
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, dialog_text, message_text
 from tests.unit.bot.views.test_decision_views import BEST
@@ -62,6 +76,12 @@ def plan_text(made: Plan | NoPlan) -> str:
     return answer_text(dry_run_answer(made, made.playbook) if isinstance(made, Plan) else no_plan_answer(made))
 
 
+def _frozen(exception: str) -> Plan | NoPlan:
+    made = deploy.plan(deploys.facts(), "ingest", [INGEST], sha("e"))
+    assert isinstance(made, Plan)
+    return hold_back(made, [new_freeze(UNLOCKED_AT, service=INGEST)], UNLOCKED_AT, exception=exception, passed="")
+
+
 def test_plans(golden: Compare) -> None:
     made: dict[str, Plan | NoPlan] = {
         "scale up": scale.plan(scales.facts(), INGEST, 3),
@@ -81,6 +101,8 @@ def test_plans(golden: Compare) -> None:
         "rollback, unknown commit": rollback.plan(rollbacks.facts(), "api", [API], sha("e")),
         "deploy": deploy.plan(deploys.facts(pending=("20260106",)), "ingest", [INGEST], sha("e")),
         "deploy, locked": deploy.plan(deploys.facts(locks=[deploys.LOCK]), "ingest", [INGEST], sha("e")),
+        "deploy, frozen": _frozen(""),
+        "deploy, frozen, as an exception": _frozen("the fix for the outage"),
         "deploy, already there": deploy.plan(deploys.facts(), "ingest", [INGEST], sha("c")),
         "deploy, short SHA": deploy.plan(deploys.facts(), "ingest", [INGEST], sha("e")[:8]),
         "redeploy": redeploy.plan(deploys.again(), INGEST),
@@ -289,3 +311,31 @@ def test_refusals(golden: Compare) -> None:
             file = where.rpartition(":")[0]
             texts[file] = "\n\n".join(filter(None, [texts.get(file, ""), "\n".join(lines)]))
     golden("refusals", texts)
+
+
+def test_freezes(golden: Compare) -> None:
+    now, hour = UNLOCKED_AT, timedelta(hours=1)
+    weekly = {"days": [4], "begins": "16:00", "zone": "Europe/Berlin", "end_days": 1, "end_clock": "00:00"}
+    fixed = new_freeze(now, ends_at=now + 2 * hour)
+    fridays = new_freeze(now, id=4, service=None, recurrence=weekly)
+    span = fixed.span_at(now)
+    assert span is not None
+    messages = {
+        "frozen": freeze_message(fixed, now),
+        "locked without an end": freeze_message(new_freeze(now, kind=LOCK), now),
+        "from later": freeze_message(new_freeze(now + hour, ends_at=now + 2 * hour), now),
+        "every week": freeze_message(fridays, now),
+        "a window begins": window_message(fixed, span),
+        "a window is over": window_over(fridays, now),
+        "over": ended_message(fixed, "over"),
+        "lifted": ended_message(fixed, "lifted by U0ANN"),
+        "lifted by a run of the terminal": ended_message(fixed, "lifted by terminal"),
+        "reminder": reminder(fixed, span),
+        "reminder without an end": reminder(new_freeze(now), Span(now, LAST)),
+    }
+    texts = {name: message_text(*content) for name, content in messages.items()}
+    texts["answer"] = answer_text(made_answer(fixed, now))
+    texts["lifted, answer"] = answer_text(lifted_answer([fixed]))
+    texts["list"] = answer_text(freezes_answer([fridays, fixed], now))
+    texts["list, none"] = answer_text(freezes_answer([], now))
+    golden("freezes", texts)

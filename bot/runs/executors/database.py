@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.config.environment import require
+from bot.freezes import lift_freezes
 from bot.runs.executor import (
     Act,
     Before,
@@ -33,11 +34,13 @@ from playbooks.steps import (
     VerifyJobsSettled,
 )
 from services.clients.postgres import approvals
+from services.clients.postgres.freezes import list_freezes
 from services.clients.postgres.migrations import TIMEOUT_S, AnotherHeadError, apply_rollback
 from services.clients.postgres.pool import Connection
 from services.clients.railway.client import RailwayClient
 from services.domain.database import PreparedRollback
 from services.domain.errors import OperatorError, SourceError, Unavailable
+from services.domain.freezes import LOCK
 from services.domain.runs import StepState
 from services.domain.text import counted
 
@@ -133,7 +136,11 @@ class Unlock(LocalStep[UnlockService]):
 
     async def do(self, conn: Connection) -> Done:
         had_one = await approvals.unlock_service(conn, service=self._step.service)
-        return Done(f"{self._step.service.short} {'is unlocked' if had_one else 'was not locked'}")
+        run, who = self._tools.run, self._tools.run.requested_by
+        by_people = [one for one in await list_freezes(conn) if one.kind == LOCK and one.service == self._step.service]
+        lifted = await lift_freezes(conn, by_people, by=who.user_id if who else TERMINAL, channel=run.channel)
+        is_unlocked = had_one or bool(lifted)
+        return Done(f"{self._step.service.short} {'is unlocked' if is_unlocked else 'was not locked'}")
 
 
 SOURCE = "database"

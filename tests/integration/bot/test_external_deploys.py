@@ -361,3 +361,25 @@ async def test_what_is_kept_of_long_ago_is_each_service_s_last_count(bench: Benc
 
     assert deleted == 2
     assert await bench.sql("SELECT replicas FROM chatops.observed_replicas WHERE service LIKE '%ingest'") == [(1,)]
+
+
+FREEZE = """
+INSERT INTO chatops.freezes (kind, service, owner, reason, starts_at, recurrence)
+VALUES ('freeze', 'dragonfly-api', 'U0OLIVIA', 'the import runs', clock_timestamp() - interval '1 hour',
+    '{"days": [0, 1, 2, 3, 4, 5, 6], "begins": "00:00", "zone": "UTC", "lasts_s": 86400}')
+"""
+
+
+async def test_a_deployment_past_a_freeze_is_told_to_its_owner_once(bench: Bench) -> None:
+    await bench.sql(FREEZE)
+
+    assert await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))
+    await bench.see(api=deployed("new"))
+    await bench.see(api=deployed("new"), ingest=deployed("of another service"))
+
+    [told] = [(text, blocks) for text, blocks in await bench.messages() if "in spite of a freeze" in text]
+    assert told[0] == "⚠️ *api* was deployed in spite of a freeze: `a1b2c3d4`, committed by Ann, not by the bot"
+    assert "<@U0OLIVIA> froze *api*: the import runs" in told[1]
+    assert "rollback api" in told[1]
+    versions = await bench.sql("SELECT content_version FROM chatops.outbox WHERE key LIKE '%:frozen:%'")
+    assert versions == [(1,)]

@@ -79,7 +79,7 @@ def test_a_warning_keeps_it_healthy_and_the_queue_is_named() -> None:
     assert seen.headline == "prod is healthy, with a warning: queue: 2 failed in the last hour"
 
 
-SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "services", "locks"]
+SOURCES = ["api", "intake", "server", "migrations", "heartbeats", "queue", "services", "locks", "freezes"]
 
 
 @pytest.mark.parametrize("source", SOURCES)

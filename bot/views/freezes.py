@@ -1,0 +1,150 @@
+"""Freezes and locks: the message of each, the notes about its windows, and the list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.types import Answer, Block
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
+from bot.views.findings import as_of
+from bot.views.plan import Content
+from bot.views.text import code, date_token, escape, mention
+from services.domain.deployments import Deployment
+from services.domain.freezes import LAST, LOCK, UNTIL_LIFTED, Freeze
+from services.domain.services import Service, short_sha
+from services.domain.windows import Span
+
+HELD_BACK = "`deploy`, `redeploy`, `scale` and `golden-path` wait"
+GO_AHEAD = "`rollback`, `restart` and `stop-workers` go ahead"
+SHOWN = 20
+TERMINAL = "terminal"  # who lifted it, where no person is known
+BUTTONS = 5  # with one of their own
+
+
+def freeze_message(freeze: Freeze, now: datetime) -> Content:
+    """For everyone: who froze what, from when until when, and why; with the button that lifts it."""
+    line = freeze_line(freeze, now)
+    blocks = [section(line), *actions([_lift(freeze)]), context(f"{HELD_BACK} · {GO_AHEAD}")]
+    return Content(*fit_message(line, blocks))
+
+
+def ended_message(freeze: Freeze, outcome: str) -> Content:
+    """The same message afterwards. `outcome`: "over", or "lifted by <id>", as the database keeps it."""
+    by = outcome.removeprefix("lifted by ")
+    how = "is over" if by == outcome else f"was lifted by {mention(by) if by != TERMINAL else 'the terminal'}"
+    line = f"⚪ The {freeze.kind} of *{freeze.scope}* by {mention(freeze.owner)} {how}: {_reason(freeze)}"
+    return Content(*fit_message(line, [section(line), context(f"{freeze.kind} {freeze.id}")]))
+
+
+def window_message(freeze: Freeze, span: Span) -> Content:
+    """A window that was announced before begins."""
+    who = f"by {mention(freeze.owner)}: {_reason(freeze)}"
+    line = f"{_sign(freeze)} *{freeze.scope}* is frozen now, {_until(span)}, {who}"
+    blocks = [section(line), *actions([_lift(freeze)]), context(f"{HELD_BACK} · {GO_AHEAD}")]
+    return Content(*fit_message(line, blocks))
+
+
+def window_over(freeze: Freeze, now: datetime) -> Content:
+    """The window's message afterwards."""
+    following = freeze.next_span(now)
+    again = f"; the next window begins {date_token(following.begins)}" if following and freeze.windows else ""
+    line = f"⚪ *{freeze.scope}* is not frozen any more: the window is over{again}"
+    return Content(*fit_message(line, [section(line), context(f"{freeze.kind} {freeze.id}")]))
+
+
+def reminder(freeze: Freeze, span: Span) -> Content:
+    """For its owner, in its thread: before it ends, or once per day where it has no end."""
+    if span.ends == LAST:
+        line = f"{mention(freeze.owner)} *{freeze.scope}* is still {_word(freeze)}. To lift it: `unfreeze {freeze.id}`"
+    else:
+        ends = f"ends {date_token(span.ends)}"
+        line = f"{mention(freeze.owner)} your {freeze.kind} of *{freeze.scope}* {ends}. To go on, make another one."
+    return Content(*fit_message(line, [section(line)]))
+
+
+def past_freezes(freezes: Sequence[Freeze], services: Sequence[Service], made: Deployment) -> Content:
+    """For the owners: Railway deployed what they had frozen, by no run of the bot."""
+    names = ", ".join(service.short for service in services)
+    author = f", committed by {escape(made.author, limit=80)}" if made.author else ""
+    first = f"⚠️ *{names}* was deployed in spite of a freeze: {code(short_sha(made.commit_sha))}{author}, not by the bot"
+    lines = [f"{mention(one.owner)} froze *{one.scope}*: {_reason(one)}" for one in freezes]
+    back = actions([command_button("Roll back", f"rollback {one.short}") for one in services[:1]])
+    note = context("a push is deployed by Railway itself, which knows no freeze")
+    return Content(*fit_message("\n".join([first, *lines]), [section(first), *sections(lines), *back, note]))
+
+
+def made_answer(freeze: Freeze, now: datetime) -> Answer:
+    """For the one who typed it; everyone reads its message."""
+    line = freeze_line(freeze, now)
+    blocks = [section(line), *actions([_lift(freeze)]), context("its message is in the incidents channel")]
+    return Answer(*fit_message(line, blocks), freeze_data(freeze, now), private=True)
+
+
+def lifted_answer(lifted: Sequence[Freeze]) -> Answer:
+    """For the one who lifted them; their messages say so to everyone."""
+    names = ", ".join(f"{one.kind} {one.id} of {one.scope}" for one in lifted)
+    line = f"✅ Lifted: {escape(names)}"
+    return Answer(*fit_message(line, [section(line)]), {"lifted": [one.id for one in lifted]}, private=True)
+
+
+def freezes_answer(freezes: Sequence[Freeze], now: datetime) -> Answer:
+    """Those that stand, in force first."""
+    if not freezes:
+        first = "*Nothing is frozen*"
+        return Answer(*fit_message(first, [section(first), context(as_of(now))]), [], private=True)
+    ordered = sorted(freezes, key=lambda one: (one.span_at(now) is None, one.id))
+    first = f"*Freezes and locks* ({len(freezes)})"
+    blocks: list[Block] = [section(first)]
+    for place, one in enumerate(ordered[:SHOWN]):
+        blocks.append(section(freeze_line(one, now), accessory=_lift(one) if place < BUTTONS else None))
+    more = [context(f"… {len(ordered) - SHOWN} more")] if len(ordered) > SHOWN else []
+    blocks += [*more, context(f"{HELD_BACK} · {GO_AHEAD} · {as_of(now)}")]
+    return Answer(*fit_message(first, blocks), [freeze_data(one, now) for one in ordered], private=True)
+
+
+def freeze_line(freeze: Freeze, now: datetime) -> str:
+    """ "🧊 *api* is frozen until 18:00 by @olivia: migration", in mrkdwn; also of one that begins later."""
+    span, who = freeze.span_at(now), f"by {mention(freeze.owner)}: {_reason(freeze)}"
+    again = f", {escape(windows.words)}," if (windows := freeze.windows) is not None else ""
+    if span is not None:
+        return f"{_sign(freeze)} *{freeze.scope}* is {_word(freeze)} {_until(span)}{again} {who}"
+    following = freeze.next_span(now)
+    when = f"from {date_token(following.begins)} {_until(following)}" if following else "no more"
+    return f"🗓️ *{freeze.scope}* will be {_word(freeze)} {when}{again} {who}"
+
+
+def freeze_data(freeze: Freeze, now: datetime) -> dict[str, object]:
+    """What `--json` prints."""
+    span = freeze.span_at(now) or freeze.next_span(now)
+    return {
+        "id": freeze.id,
+        "kind": freeze.kind,
+        "service": freeze.service.value if freeze.service else None,
+        "owner": freeze.owner,
+        "reason": freeze.reason,
+        "in_force": freeze.span_at(now) is not None,
+        "begins": span.begins.isoformat() if span else None,
+        "ends": span.ends.isoformat() if span and span.ends != LAST else None,
+        "every": windows.words if (windows := freeze.windows) is not None else None,
+    }
+
+
+def _lift(freeze: Freeze) -> Block:
+    return command_button("Lift it", f"unfreeze {freeze.id}")
+
+
+def _sign(freeze: Freeze) -> str:
+    return "🔒" if freeze.kind == LOCK else "🧊"
+
+
+def _word(freeze: Freeze) -> str:
+    return "locked" if freeze.kind == LOCK else "frozen"
+
+
+def _until(span: Span) -> str:
+    return UNTIL_LIFTED if span.ends == LAST else f"until {date_token(span.ends)}"
+
+
+def _reason(freeze: Freeze) -> str:
+    return escape(freeze.reason, limit=500)

@@ -1,0 +1,88 @@
+"""Hold changes back for a while, or in windows that come again
+
+When:   a service must not change: during a migration by hand, before a weekend.
+Effect: deploys, redeploys, scaling and the golden path have no plan, unless their requester asks for an exception; a
+        rollback, a restart and the emergency stop go ahead.
+Undo:   unfreeze.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from playbooks.change_parts import unavailable
+from playbooks.model import NextStep, NoPlan
+from playbooks.plan import Plan
+from services.domain.errors import Unavailable
+from services.domain.freezes import Freeze, freeze_words, in_force, listed, upcoming
+from services.domain.text import dated_time
+
+EXCEPTION = "exception"  # the parameter with the reason for which a change goes ahead in spite of freezes
+EXCEPTED = "freezes"  # and the one with their numbers: "3,5"
+SOON = timedelta(hours=12)
+SEE = (NextStep("The freezes", "freeze"),)
+
+Freezes = Sequence[Freeze] | Unavailable
+
+
+def excepted(parameters: Mapping[str, str]) -> frozenset[int]:
+    """The freezes that the approvers of a change have agreed to pass."""
+    return frozenset(int(number) for number in parameters.get(EXCEPTED, "").split(",") if number.isdigit())
+
+
+def in_the_way(freezes: Sequence[Freeze], plan: Plan, moment: datetime) -> list[Freeze]:
+    """Those in force that the plan has no exception from."""
+    passed = excepted(plan.parameters)
+    return [one for one in in_force(freezes, plan.services, moment) if one.id not in passed]
+
+
+def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str, passed: str) -> Plan | NoPlan:
+    """The plan of a change that freezes hold back. `exception`: the reason for one, if it is asked for; `passed`: the
+    freezes that it is from, where the plan is made again."""
+    if isinstance(freezes, Unavailable):
+        return unavailable(freezes)
+    found = in_force(freezes, plan.services, moment)
+    if exception:
+        plan = _with_exception(plan, exception, passed or ",".join(str(one.id) for one in found))
+        if not plan.parameters[EXCEPTED]:
+            return NoPlan("no freeze is in the way", f"request it without --{EXCEPTION}", SEE)
+    held = in_the_way(freezes, plan, moment)
+    if held:
+        return _refuse(held, moment)
+    notes = (
+        f"exception from freeze {one.id}, with one more approver: {exception}; {freeze_words(one, moment)}"
+        for one in found
+    )
+    return _with_warnings(plan, [*notes, *_soon(freezes, plan, moment)])
+
+
+def go_ahead(plan: Plan, freezes: Freezes, moment: datetime) -> Plan:
+    """The plan of any other change: no freeze holds it back, and it tells of them as far as they are known."""
+    found = () if isinstance(freezes, Unavailable) or not plan.services else in_force(freezes, plan.services, moment)
+    return _with_warnings(plan, [f"{freeze_words(one, moment)}; {plan.playbook} goes ahead" for one in found])
+
+
+def _with_exception(plan: Plan, exception: str, passed: str) -> Plan:
+    return replace(plan, parameters={**plan.parameters, EXCEPTION: exception, EXCEPTED: passed})
+
+
+def _refuse(held: Sequence[Freeze], moment: datetime) -> NoPlan:
+    return NoPlan(
+        listed(held, moment),
+        f"wait for its end, or ask for an exception: the same line with --{EXCEPTION} <why> needs one more approver",
+        SEE,
+    )
+
+
+def _soon(freezes: Sequence[Freeze], plan: Plan, moment: datetime) -> list[str]:
+    """Freezes that begin before a person has had time to repair what the change breaks."""
+    return [
+        f"{one.scope} will be frozen from {dated_time(span.begins, moment)} by {one.by} ({one.reason})"
+        for one, span in upcoming(freezes, plan.services, moment, moment + SOON)
+    ]
+
+
+def _with_warnings(plan: Plan, warnings: Collection[str]) -> Plan:
+    return replace(plan, warnings=(*plan.warnings, *warnings)) if warnings else plan

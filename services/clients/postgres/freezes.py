@@ -1,0 +1,78 @@
+"""The typed calls of `sql/queries/freezes.sql`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL, fetch_all, fetch_row
+from services.domain.freezes import Freeze
+from services.domain.services import Service
+
+
+async def share_freezes(conn: Connection) -> None:
+    """No freeze is stored until this transaction ends. Read those that stand afterwards, never before."""
+    await conn.execute(SQL["share_freezes"])
+
+
+async def list_freezes(conn: Connection) -> list[Freeze]:
+    """Those that have not ended, also those that begin later."""
+    return await fetch_all(conn, _to_freeze, "list_freezes")
+
+
+async def create_freeze(
+    conn: Connection,
+    *,
+    kind: str,
+    service: Service | None,
+    owner: str,
+    reason: str,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    recurrence: Mapping[str, Any] | None,
+    announced_for: datetime | None,
+) -> Freeze:
+    """The new one. `starts_at`: None for now. Waits for the runs that are starting."""
+    return await fetch_row(
+        conn,
+        _to_freeze,
+        "create_freeze",
+        kind=kind,
+        service=service.value if service else None,
+        owner=owner,
+        reason=reason,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        recurrence=Jsonb(dict(recurrence)) if recurrence is not None else None,
+        announced_for=announced_for,
+    )
+
+
+async def note_freeze(
+    conn: Connection,
+    *,
+    id: int,  # noqa: A002 - as the column is called
+    announced_for: datetime | None,
+    reminded_for: datetime | None,
+) -> None:
+    """Which of its windows people were told of."""
+    parameters = {"id": id, "announced_for": announced_for, "reminded_for": reminded_for}
+    await conn.execute(SQL["note_freeze"], parameters)
+
+
+async def end_freeze(conn: Connection, *, id: int, outcome: str) -> bool:  # noqa: A002 - as the column is called
+    """Whether it ended now; False when it had ended before, or never was."""
+    return await (await conn.execute(SQL["end_freeze"], {"id": id, "outcome": outcome})).fetchone() is not None
+
+
+async def prune_freezes(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted."""
+    return (await conn.execute(SQL["prune_freezes"], {"older_than": older_than})).rowcount
+
+
+def _to_freeze(*, service: str | None, **columns: Any) -> Freeze:
+    return Freeze(service=Service(service) if service else None, **columns)

@@ -1,0 +1,36 @@
+"""Nothing is deployed while the queue is moved: one person freezes, another asks for an exception, two agree."""
+
+from __future__ import annotations
+
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack import model
+from tests.integration.bot.running.conftest import StartWhole
+from tests.scenarios.conftest import Channel, shown
+
+
+async def test_a_frozen_service_is_scaled_only_by_an_exception_that_others_agree_to(
+    start_whole: StartWhole, channel: Channel, railway: LocalRailway
+) -> None:
+    await start_whole()
+
+    await channel.type("freeze ingest for 2h we move the queue")
+    frozen = await channel.expect("*ingest* is frozen until", "we move the queue", "go ahead", "Lift it")
+    await channel.type("scale ingest 2")
+    await channel.expect("Nothing was done", "ingest is frozen by", "--exception")
+    await channel.type("home")
+    await channel.expect("Nothing waits for you", "*ingest* is frozen")
+
+    await channel.type(f"rollback ingest to {railway.commits[1].sha[:8]}")
+    back = await channel.expect("WAITING FOR APPROVAL", "rollback goes ahead")
+    await channel.press(back, "Deny", by=model.ANN)
+    await channel.fill_in("it was the queue", by=model.ANN)
+    await channel.type("scale ingest 2 --exception the queue grows")
+    asked = await channel.expect("WAITING FOR APPROVAL", "exception from freeze 1", "the queue grows")
+    await channel.press(asked, "Approve", by=model.ANN)
+    await channel.expect("DONE", f"Approved by <@{model.ANN.id}>", at=asked)
+
+    await channel.type("unfreeze ingest", by=model.BEN)
+    over = await channel.expect(f"was lifted by <@{model.BEN.id}>", at=frozen)
+    assert "Lift it" not in shown(over)
+    await channel.type("freeze")
+    await channel.expect("Nothing is frozen")
