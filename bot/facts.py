@@ -431,7 +431,8 @@ async def gather_verification(
 async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:
     """The facts of the check, and how old those of the database are."""
     known, absent = await world.overrides(), await read_absent(world)
-    return oncall.Facts(usable_schedule(world), known.rows, datetime.now(UTC), absent), known
+    fault = world.schedule_fault.why if world.schedule_fault else None
+    return oncall.Facts(usable_schedule(world), known.rows, datetime.now(UTC), absent, fault), known
 
 
 async def read_absent(world: World) -> Mapping[str, str] | Unavailable:

@@ -198,6 +198,12 @@ class Groups:
         members = [one.users for one in people.groups.values() if isinstance(one, Members)]
         await self._profiles.ask(sorted(self._users.union(*members)), fresh_s=self._fresh_s, timeout_s=self._timeout_s)
 
+    def watch(self, slack_ids: Iterable[str]) -> None:
+        """Keep these in mind too: groups and people."""
+        ids = set(slack_ids)
+        self._groups = tuple(dict.fromkeys([*self._groups, *sorted(filter(is_group, ids))]))
+        self._users |= {one for one in ids if not is_group(one)}
+
     async def aclose(self) -> None:
         """Give up what is still being asked."""
         await self._members.aclose()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -49,6 +49,7 @@ from bot.incidents.answers import Accounts, PhoneAnswers
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
+from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
 from bot.incidents.service import IncidentService
 from bot.incidents.shift_reminders import ShiftReminders
 from bot.incidents.store import IncidentStore, Place, WriteAlert, no_runbook, writes_nothing
@@ -306,12 +307,14 @@ class Wiring:
             core_wiring.world, self.changing.names.of, self.wake_ups, messages.write, rules
         )
         retell = partial(incident_store.retell, core_wiring.database)
-        self.changing.approval_service.on_request = ImpliedAcknowledgement(
-            core_wiring.database, incident_store, responders(core_wiring.world)
-        ).on_request
+        implied = ImpliedAcknowledgement(core_wiring.database, incident_store, responders(core_wiring.world))
+        self.changing.approval_service.on_request = implied.on_request
         notifiers = _notifiers(core_wiring, pagers, self.wake_ups, retell)
         self.incident_service = make_incident_service(
             core_wiring.world, core_wiring.database, incident_store, self.changing.groups, self.changing.names
+        )
+        self._file_watch = _oncall_file_watch(
+            core_wiring, self.changing, incident_store, self.incident_service, implied
         )
         self.answers = PhoneAnswers(core_wiring.database, incident_store, _accounts(core_wiring))
         escalation = Escalation(core_wiring.database, incident_store)
@@ -339,6 +342,7 @@ class Wiring:
         tasks += [history, ShiftReminders(core_wiring.database, incident_store)]
         tasks += _weekly_report(core_wiring, self.wake_ups)
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
+        tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)
@@ -356,8 +360,11 @@ class Wiring:
 
     def start(self) -> None:
         self.changing.start()
-        everywhere = (self.leader, self._listener, self._refresh_notices, self.outage, self.channel)
-        self._working = [asyncio.create_task(part.run()) for part in everywhere]
+        everywhere = (
+            *(self.leader.run(), self._listener.run(), self._refresh_notices.run(), self.outage.run()),
+            *(self.channel.run(), *(watch.run() for watch in self._file_watch)),
+        )
+        self._working = [asyncio.create_task(part) for part in everywhere]
 
     async def stop(self) -> None:
         """Runs handed over, outbox flushed, lease released."""
@@ -465,6 +472,31 @@ def _weekly_report(core_wiring: CoreWiring, wake_ups: WakeUps) -> list[PeriodicT
             at=settings.weekly,
         )
     ]
+
+
+def _oncall_file_watch(
+    core_wiring: CoreWiring,
+    changing: ChangeWiring,
+    incident_store: IncidentStore,
+    incident_service: IncidentService,
+    implied: ImpliedAcknowledgement,
+) -> list[OnCallFileWatch]:
+    """None without an on-call file."""
+    settings, world = core_wiring.settings.oncall, core_wiring.world
+    if isinstance(settings, Invalid) or settings.path is None:
+        return []
+
+    def apply(schedule: Schedule) -> None:
+        """Everything that was made from the former file follows this one."""
+        world.schedule = schedule
+        incident_store.place = replace(incident_store.place, schedule=schedule)
+        incident_service.follow(responders(world))
+        implied.responders = responders(world)
+        changing.groups.watch(responders(world))
+        service = changing.approval_service
+        service.approver_paging = replace(service.approver_paging, schedule=schedule)
+
+    return [OnCallFileWatch(settings.path, world, core_wiring.database, apply)]
 
 
 def _accounts(core_wiring: CoreWiring) -> Accounts:

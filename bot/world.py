@@ -276,7 +276,8 @@ class World:
 
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
-    without one. `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many
+    without one; `schedule_fault`: why the file as it is now is not in force, None while it is.
+    `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many
     commands of each kind work at the same time, `public_answers` how many answers a channel gets to see. `name_of`: the
     name of a person by their Slack id; the bot, which may ask Slack, puts a better one in its place. `absent`: why a
     Slack id reaches no one, None where nothing keeps that in mind. `api_well_until`: the last good answer of the API
@@ -312,6 +313,7 @@ class World:
         self.public_answers = PublicAnswers(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
+        self.schedule_fault: Invalid | None = None
         self.name_of: Callable[[str], str] = self._name_in_file
         self.absent: Absent | None = None
         self.api_well_until: datetime | None = None

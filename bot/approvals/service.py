@@ -134,7 +134,7 @@ class ApprovalService:
         self.groups = groups
         self._message_writer = message_writer
         self._channel = channel
-        self._approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
+        self.approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
         self.on_request: OnRequest = nothing_is_acknowledged
@@ -172,7 +172,7 @@ class ApprovalService:
             incident = await _incident_of(conn, request)
             thread_key = incident.message_key if incident else None
             await self._message_writer.write(conn, run_id, head=head, thread_key=thread_key)
-            called = await self._approver_paging.call(
+            called = await self.approver_paging.call(
                 conn, run_id, person, policy, people
             )  # pages hang on the run's message
             if called is not None:
@@ -258,7 +258,7 @@ class ApprovalService:
         """
         try:
             async with asyncio.timeout(DIALOG_TIMEOUT_S), self._pending(run_id, actor) as pending:
-                return await open_dialog(pending, dialog, self._approver_paging.countdown)
+                return await open_dialog(pending, dialog, self.approver_paging.countdown)
         except TimeoutError as error:
             raise OperatorError(
                 "The dialog did not open, and nothing was decided",
@@ -269,7 +269,7 @@ class ApprovalService:
     async def self_approve(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
         """No approver responded: begin the countdown, in which approvers may veto it."""
         async with self._pending(run_id, actor, lets_start=True) as pending:
-            return await self_approval.begin_countdown(pending, _short(reason), self._approver_paging.countdown)
+            return await self_approval.begin_countdown(pending, _short(reason), self.approver_paging.countdown)
 
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
         """Another person has reviewed the run without approval, and describes what they found."""

@@ -34,12 +34,12 @@ class ImpliedAcknowledgement:
     def __init__(self, database: Database, incident_store: IncidentStore, responders: Collection[str]) -> None:
         self._database = database
         self._incident_store = incident_store
-        self._responders = responders
+        self.responders = responders
 
     async def on_request(self, run: Run, person: Person, people: People) -> list[Incident]:
         """Acknowledge the open incidents that are the requester's to take by this; those that it did."""
         addresses = {person.user_id, *people.groups_of(person.user_id)}
-        responds = isinstance(may_respond(person, people, self._responders), Allowed)
+        responds = isinstance(may_respond(person, people, self.responders), Allowed)
         try:
             async with self._database.read() as conn:
                 unresolved = await incidents.list_open_incidents(conn)

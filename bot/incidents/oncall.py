@@ -37,7 +37,7 @@ class OnCallService:
         self._database = database
         self._incident_store = incident_store
         self._groups = groups
-        self._responders = frozenset(responders)
+        self.responders = frozenset(responders)
 
     async def override(
         self, request: Request, desired: Desired, *, slack_only: bool = False
@@ -228,7 +228,7 @@ class OnCallService:
             stranger = people.stranger(person)
             if stranger is not None:
                 return Refused(stranger, "Ask a member of our workspace.")
-        elif isinstance(verdict := may_respond(person, people, self._responders), Refused):
+        elif isinstance(verdict := may_respond(person, people, self.responders), Refused):
             return verdict
         async with self._database.transaction() as conn:
             await incidents.lock_oncall(conn)

@@ -300,6 +300,11 @@ class IncidentService:
             ),
         )
 
+    def follow(self, responders: Sequence[str]) -> None:
+        """From now on these may answer for an incident, and change who is on call."""
+        self._responders = frozenset(responders)
+        self.on_call.responders = frozenset(responders)
+
     async def zone_of(self, actor: Actor) -> ZoneInfo | None:
         """The time zone that the person set in Slack; None while it is not known."""
         return (await self._groups.people(actor.user_id)).zone(actor.user_id)

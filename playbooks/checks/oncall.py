@@ -21,13 +21,15 @@ SEE = NextStep("On call", "oncall")
 class Facts:
     """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first.
 
-    absent: `{Slack id: why it reaches no one}`, as far as Slack reported.
+    absent: `{Slack id: why it reaches no one}`, as far as Slack reported. fault: what is wrong with the file while the
+    last good one is in force, None while it is the file's.
     """
 
     schedule: Schedule | Unavailable | None
     overrides: Sequence[Override] | Unavailable
     now: datetime
     absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def check(facts: Facts) -> list[Finding]:
         return []
     if isinstance(facts.schedule, Unavailable):
         return [Finding("oncall.schedule", Status.UNKNOWN, "the on-call file cannot be used", facts.schedule.why)]
+    stale = "the on-call file has a mistake: the last good one is in force"
     return [
+        *([Finding("oncall.file", Status.WARN, stale, facts.fault)] if facts.fault else []),
         *_check_gaps(facts, facts.schedule),
         *_check_repeated(facts, facts.schedule),
         *check_absent(facts.schedule, facts.absent),

@@ -54,3 +54,12 @@ UPDATE chatops.oncall_swaps
 SET state = %(state)s
 WHERE id = %(swap_id)s AND state = 'offered'
 RETURNING id, rotation, user_id, team_id, other_user, begins_at, ends_at, other_begins_at, other_ends_at, state;
+
+-- name: read_oncall_file
+-- The last good one; it is the table's only row.
+SELECT content FROM chatops.oncall_file WHERE is_only;
+
+-- name: store_oncall_file
+-- In place of the former one.
+INSERT INTO chatops.oncall_file (content) VALUES (%(content)s)
+ON CONFLICT (is_only) DO UPDATE SET content = excluded.content, taken_at = clock_timestamp();

@@ -72,3 +72,13 @@ async def settle_swap(conn: Connection, *, swap_id: int, state: SwapState) -> Sw
 
 def _to_swap(*, state: str, **columns: object) -> Swap:
     return Swap(state=SwapState(state), **columns)  # type: ignore[arg-type]
+
+
+async def read_oncall_file(conn: Connection) -> bytes | None:
+    """The last good on-call file; None when none was stored yet."""
+    row = await (await conn.execute(SQL["read_oncall_file"])).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+async def store_oncall_file(conn: Connection, *, content: bytes) -> None:
+    await conn.execute(SQL["store_oncall_file"], {"content": content})

@@ -1,0 +1,91 @@
+"""What changed in the on-call file: in the channel, and to those whom it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.config.fields import Fault
+from bot.types import Block
+from bot.views.blocks import actions, command_button, context, fit_message, section
+from bot.views.overrides import move_lines, moved_people
+from bot.views.text import escape
+from services.domain.moments import WEEKDAYS
+from services.domain.oncall import Level, Schedule
+from services.domain.rotations import Rotation
+from services.domain.shifts import Move
+from services.domain.text import age
+from services.domain.windows import EVERY_DAY
+
+__all__ = ["Content", "moved_message", "moved_people", "new_file_message", "refused_file_message"]
+
+Content = tuple[str, list[Block]]
+MOST = 10
+
+
+def refused_file_message(faults: Sequence[Fault]) -> Content:
+    """In the channel: each mistake with its line."""
+    first = "🔴 *The on-call file was not taken*: the last good one stays in force"
+    lines = [f"• {escape(str(fault), limit=300)}" for fault in faults[:MOST]]
+    blocks = [section("\n".join([first, *lines])), *actions([command_button("On call", "oncall")])]
+    return fit_message("\n".join([first.replace("*", ""), *lines[:1]]), blocks)
+
+
+def new_file_message(before: Schedule, after: Schedule, moved: Sequence[Move]) -> Content:
+    """In the channel: what the file says now, and who is on call at another time in the next weeks."""
+    first = "📟 *The on-call file changed* and is in force"
+    changes = [f"• {escape(line, limit=300)}" for line in file_changes(before, after)][:MOST]
+    lines = [first, *(changes or ["• no one is paged differently"]), *move_lines(moved)]
+    note = "shifts of the next 4 weeks; everyone whom the change moves got a message" if moved else "no shift moves"
+    blocks = [section("\n".join(lines)), *actions([command_button("On call", "oncall")]), context(note)]
+    return fit_message(first.replace("*", ""), blocks)
+
+
+def moved_message(moved: Sequence[Move], user_id: str) -> Content:
+    """To a person who is on call at another time than before."""
+    theirs = [move for move in moved if user_id in {one.slack for one in (move.before, move.after) if one}]
+    first = "📟 The on-call file changed your shifts"
+    return fit_message(
+        first, [section("\n".join([first, *move_lines(theirs)])), *actions([command_button("On call", "oncall")])]
+    )
+
+
+def file_changes(before: Schedule, after: Schedule) -> Iterator[str]:
+    """What differs, one line each, plain: people, rotations, levels."""
+    for name in dict.fromkeys([*before.people, *after.people]):
+        old, new = before.people.get(name), after.people.get(name)
+        if old != new:
+            yield f"{name}: {_verb(old, new)}"
+    for name in dict.fromkeys([*before.rotations, *after.rotations]):
+        was, becomes = before.rotations.get(name), after.rotations.get(name)
+        if was != becomes:
+            yield f"rotation {name}: {rotation_words(becomes) if becomes else 'removed'}"
+    for number in range(1, max(len(before.levels), len(after.levels)) + 1):
+        level = after.levels[number - 1] if number <= len(after.levels) else None
+        if level != (before.levels[number - 1] if number <= len(before.levels) else None):
+            yield f"level {number}: {_level_words(level) if level else 'removed'}"
+
+
+def rotation_words(rotation: Rotation) -> str:
+    """ "ann, ben, weekly at 09:00 (Europe/Berlin), 20:00-08:00, mon-fri; 1 layer"."""
+    words = [
+        ", ".join(rotation.people),
+        f"{'daily' if rotation.days == 1 else 'weekly'} at {rotation.handover:%H:%M} ({rotation.zone.key})",
+    ]
+    if rotation.hours:
+        words.append(f"{rotation.hours.begins:%H:%M}-{rotation.hours.ends:%H:%M}")
+    if rotation.weekdays != EVERY_DAY:
+        words.append(", ".join(WEEKDAYS[day] for day in sorted(rotation.weekdays)))
+    if rotation.until:
+        words.append(f"until {rotation.until}")
+    layers = [f"layer: {rotation_words(layer)}" for layer in rotation.layers]
+    return "; ".join([", ".join(words), *layers])
+
+
+def _level_words(level: Level) -> str:
+    return f"{level.name}, by {', '.join(sorted(channel.words for channel in level.by))}, waits {age(level.wait)}"
+
+
+def _verb(old: object, new: object) -> str:
+    if old is None:
+        return "added"
+    return "removed" if new is None else "changed"

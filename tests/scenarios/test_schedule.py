@@ -1,0 +1,81 @@
+"""The schedule bends: a shift is swapped and taken over, and the file changes while the bot runs."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.app import Bot
+from services.clients.postgres.oncall_changes import read_oncall_file
+from services.sandbox.slack import model
+from tests.conftest import DatabaseUrls
+from tests.integration.bot.running.conftest import StartBot
+from tests.scenarios.conftest import PEOPLE, STORY_S, Channel
+
+HANDOVER = datetime.now(UTC) - timedelta(hours=6)  # Ann's shift of today; 18 h of it are left
+FILE = f"""version = 1
+[people.ann]
+slack = "{model.ANN.id}"
+[people.ben]
+slack = "{model.BEN.id}"
+[rotations.primary]
+people = ["ann", "ben"]
+every = "day"
+starts = {HANDOVER:%Y-%m-%d}
+handover = "{HANDOVER:%H:%M}"
+[[levels]]
+call = ["primary"]
+accept_slack_only = true
+"""
+
+
+async def is_stored(bot: Bot) -> bool:
+    """Whether the leader knows the file with which later ones are compared."""
+    assert bot.world.database is not None
+    async with bot.world.database.read() as conn:
+        return await read_oncall_file(conn) is not None
+
+
+async def test_ann_and_ben_swap_shifts_and_ben_takes_over_early(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, tmp_path: Path
+) -> None:
+    file = tmp_path / "oncall.toml"
+    file.write_text(FILE)
+    await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))
+
+    await channel.type(f"oncall swap <@{model.BEN.id}>", by=model.ANN)
+    asked = await channel.expect("asks", "to swap shifts of *primary*", "nothing changed so far")
+    await channel.press(asked, "Accept", by=model.BEN)
+    await channel.expect(f"✅ <@{model.BEN.id}> accepted", at=asked)
+    await channel.type("oncall", by=model.ANN)
+    board = await channel.expect(f"1. <@{model.BEN.id}>", "Take primary now", by=model.ANN)
+
+    await channel.press(board, "Take primary now", by=model.ANN)
+
+    await channel.expect(f"<@{model.ANN.id}> is on call for *primary* instead of <@{model.BEN.id}>", "confirms it")
+
+
+async def test_the_file_changes_while_the_bot_runs_and_a_mistake_takes_no_one_off_call(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, tmp_path: Path
+) -> None:
+    file = tmp_path / "oncall.toml"
+    file.write_text(FILE)
+    bot = await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))
+    await channel.type("oncall", by=model.ANN)
+    await channel.expect(f"1. <@{model.ANN.id}>", by=model.ANN)
+    async with asyncio.timeout(STORY_S):
+        while not await is_stored(bot):
+            await asyncio.sleep(0.05)
+
+    file.write_text(FILE.replace('people = ["ann", "ben"]', 'people = ["ben"]'))
+    await channel.expect("The on-call file changed", "rotation primary: ben, daily", f"<@{model.BEN.id}> instead of")
+    file.write_text(FILE.replace('people = ["ann", "ben"]', 'people = ["bem"]'))
+    await channel.expect("The on-call file was not taken", "oncall.toml line 7", "bem")
+
+    await channel.type("oncall", by=model.BEN)
+    await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", by=model.BEN)
+    await bot.stop()
+    await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))  # with the mistake still there
+    await channel.type("oncall", by=model.OLIVIA)
+    await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", by=model.OLIVIA)
