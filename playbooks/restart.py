@@ -17,7 +17,6 @@ from playbooks.change_parts import (
     Standing,
     States,
     coming_doubts,
-    commit_words,
     doubts,
     draining_doubts,
     find_standing,
@@ -61,7 +60,7 @@ def plan(facts: Facts, service: Service, *, through_zero: bool = False) -> Plan 
         parameters={"service": service.short} | ({"through_zero": "yes"} if through_zero else {}),
         steps=tuple(_through_zero(found) if through_zero else _restart(found)),
         risk=Risk.LOW,
-        title=f"Restart {service.short}{way} at {commit_words(found.current)}",
+        title=f"Restart {service.short}{way} at {found.current.name}",
         impact=tuple(_impact(facts, found)),
         warnings=(*doubts(facts.load), *_warnings(found), *([NEW_VARIABLES] if through_zero else [])),
     )

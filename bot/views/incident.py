@@ -315,9 +315,9 @@ def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
 
 
 def _trouble(alert: JoinedAlert) -> str:
-    """What another alert says, without the place and the work, which the first one told."""
-    parts = alert.line.removeprefix("PAGE ").split(" · ")
-    return parts[1] if len(parts) > 1 else parts[0]
+    """What another alert is about; the rest is in the first lines or in the diagnosis."""
+    line = read_page_line(alert.line)
+    return line.title or line.place
 
 
 def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside: Sequence[Notification]) -> list[str]:

@@ -339,13 +339,14 @@ def _numbered(steps: Sequence[str]) -> list[str]:
 
 
 def _who(run: Run, approvers: Sequence[str]) -> list[str]:
-    asked = f"*Requested by* {person(run.requested_by)}{_reason(run)}"
-    until = f"*Expires* {date_token(run.expires_at)}"
+    asked = (
+        f"*Requested by* {person(run.requested_by)}{_reason(run)} · *expires* {date_token(run.expires_at, '{time}')}"
+    )
     if run.state is RunState.PLANNED:
-        return [asked, f"{person(run.requested_by)} confirms it.", until]
+        return [asked, f"{person(run.requested_by)} confirms it."]
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
     who = " ".join(map(mention, approvers)) or "an approver"
-    return [asked, f"*Approvers:* {who}{count}, except the requester", until]
+    return [asked, f"*Approvers:* {who}{count}, except the requester"]
 
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
