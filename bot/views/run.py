@@ -246,8 +246,9 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
     first = headline(run, steps)
     middle = _request(record, approvers) if run.state in UNDECIDED else _under_way(record, approvers)
     end = [
-        *_decided(record.decisions),
         *actions(buttons(run, steps)),
+        *_decided(record.decisions),  # what comes later stands below: it moves no button
+        *self_approval_blocks(run, record.self_approval),
         context(*_notes(run, audit_head, is_folded=_is_folded(run, steps))),
     ]
     blocks = [section(first, accessory=_menu(run, steps)), *_shortened(middle, end), *end]
@@ -292,7 +293,6 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         *sections(_numbered([describe_stored(step) for step in plan.get("steps", ())])),
         section("\n".join(_who(run, approvers))),
-        *self_approval_blocks(run, record.self_approval),
     ]
 
 

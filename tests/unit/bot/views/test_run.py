@@ -297,6 +297,18 @@ def test_a_self_approval_has_the_button_that_can_be_used(
     assert "run.approve" in text
 
 
+def test_nothing_pushes_the_approvers_buttons_down_while_they_do_not_answer() -> None:
+    run = a_run()
+    moments = [LONE, replace(LONE, offered_at=NOW), replace(LONE, offered_at=NOW, reason="r", starts_at=NOW)]
+
+    messages = [run_message(Record(run, DONE, self_approval=one)).blocks for one in (None, *moments)]
+    messages.append(run_message(Record(run, DONE, (Decision(12, ANN, True, None, PLAN.hash, "p", NOW),))).blocks)
+
+    places = [next(n for n, block in enumerate(blocks) if block["type"] == "actions") for blocks in messages]
+    assert len(set(places)) == 1
+    assert all(blocks[: places[0]] == messages[0][: places[0]] for blocks in messages)
+
+
 def test_a_self_approved_run_shows_it_and_waits_for_a_review() -> None:
     self_approval = replace(LONE, offered_at=NOW, reason="customers wait", starts_at=NOW)
     record = Record(
