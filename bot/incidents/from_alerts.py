@@ -10,6 +10,7 @@ from bot.incidents import paging
 from bot.incidents.decide import find_joined
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.alerts import over_words
+from bot.views.incident import is_calm
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import note_first_alert
@@ -81,8 +82,12 @@ class AlertRouting:
 
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:
         number = await incidents.change_alert_line(conn, alert_id=event.alert_id, line=event.line)
-        if number is not None and await _lock(conn, number) is not None:
-            await self._incident_store.update_message(conn, number)
+        incident = await _lock(conn, number) if number is not None else None
+        if incident is None:
+            return
+        await self._incident_store.update_message(conn, incident.id)
+        if is_calm(await incidents.list_joined_alerts(conn, incident.id)):
+            await messages.remove_buttons(conn, key=diagnosis_key(incident))  # its remedy was for what is fine now
 
     async def _quieted(self, conn: Connection, event: AlertEvent, incident_id: int) -> None:
         """A silence of its last alert is on purpose: no one is paged until the silence has ended."""

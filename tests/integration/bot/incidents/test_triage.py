@@ -91,6 +91,18 @@ async def test_once_the_alerts_are_over_the_diagnosis_offers_no_remedy_for_them(
     assert '"actions"' not in await books.blocks(KEY)
 
 
+async def test_while_all_is_fine_and_only_watched_the_diagnosis_offers_no_remedy(
+    scene: Scene, books: Books, triage_summary: TriageSummary
+) -> None:
+    alert = await scene.alert(AlertChange.FIRED)
+    await triage_summary.tick(scene.fence)
+
+    calm = "prod · ingest 2 of 2 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
+    await scene.alert(AlertChange.CHANGED, alert, line=calm)
+
+    assert '"actions"' not in await books.blocks(KEY)
+
+
 async def test_the_diagnosis_is_edited_as_parts_arrive(
     scene: Scene, books: Books, world: World, outside: Outside
 ) -> None:
