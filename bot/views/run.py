@@ -289,9 +289,10 @@ def _sign(run: Run, steps: Sequence[RunStep]) -> str:
 def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
     run = record.run
     plan = run.plan
+    steps = _numbered([describe_stored(step) for step in plan.get("steps", ())])
     return [
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *sections(_numbered([describe_stored(step) for step in plan.get("steps", ())])),
+        *([context("\n".join(steps))] if steps else []),  # small: who decides reads the impact
         section("\n".join(_who(run, approvers))),
     ]
 
@@ -346,7 +347,7 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
         return [asked, f"{person(run.requested_by)} confirms it."]
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
     who = " ".join(map(mention, approvers)) or "an approver"
-    return [asked, f"*Approvers:* {who}{count}, except the requester"]
+    return [asked, f"*Approvers:* {who}{count}"]
 
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:

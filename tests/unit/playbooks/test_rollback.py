@@ -92,7 +92,7 @@ def test_reports_what_it_does_in_words_and_numbers() -> None:
         f"{sha('b')[:8]} ran 24 h, 1 of 1000 jobs failed",
         "restarts 1 worker holding 1 job, oldest since 11:56 UTC; 318 pending",
         "running jobs: job-1 (simplicity_ingest)",
-        "the old variables come back too; Railway's history names none that changed since",
+        "the old variables come back too; Railway shows no change since",
         "pushes to main are not deployed, and deploys are refused, until unlock",
     )
 
