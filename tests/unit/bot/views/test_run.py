@@ -302,7 +302,7 @@ def test_nothing_pushes_the_approvers_buttons_down_while_they_do_not_answer() ->
     moments = [LONE, replace(LONE, offered_at=NOW), replace(LONE, offered_at=NOW, reason="r", starts_at=NOW)]
 
     messages = [run_message(Record(run, DONE, self_approval=one)).blocks for one in (None, *moments)]
-    messages.append(run_message(Record(run, DONE, (Decision(12, ANN, True, None, PLAN.hash, "p", NOW),))).blocks)
+    messages.append(run_message(Record(run, DONE, (Decision(12, ANN, True, "", PLAN.hash, "p", NOW),))).blocks)
 
     places = [next(n for n, block in enumerate(blocks) if block["type"] == "actions") for blocks in messages]
     assert len(set(places)) == 1
