@@ -47,6 +47,7 @@ class Retention(PeriodicTask):
             await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
             await alerts.prune_alerts(conn, older_than=ALERTS)
             await alerts.prune_silences(conn, older_than=ALERTS)
+            await alerts.prune_planned_silences(conn, older_than=ALERTS)
             await freezes.prune_freezes(conn, older_than=ALERTS)
             await deployments.prune_observed_replicas(conn, older_than=DECISIONS)
             await history.prune_history(conn, older_than=KEPT)

@@ -57,6 +57,7 @@ from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
+from bot.planned_silences import PlannedSilences
 from bot.railway_events import RefreshNotices
 from bot.reports import WeeklyReport, zone_of
 from bot.retention import Retention
@@ -340,6 +341,7 @@ class Wiring:
         history = HistoryRecorder(core_wiring.database, lambda: watch.latest)
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [history, ShiftReminders(core_wiring.database, incident_store)]
+        tasks += [PlannedSilences(core_wiring.database, self.wake_ups, channel=core_wiring.channel)]
         tasks += _weekly_report(core_wiring, self.wake_ups)
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]

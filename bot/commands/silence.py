@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from bot.commands.arguments import is_foreign, no_more, parse_reason, read_number, take_window, wrong_word
-from bot.commands.context import need_database, need_right
+from bot.commands.arguments import is_foreign, no_more, parse_reason, read_number, take_when, wrong_word
+from bot.commands.context import need_database, need_right, requester_zone
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.findings import unavailable_answer
+from bot.views.silences import planned_line
 from bot.views.text import code, date_token, escape
 from services.clients.postgres import alerts
-from services.clients.postgres.alerts import list_silences
+from services.clients.postgres.alerts import list_planned_silences, list_silences
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.alerts import Alert, Silence, is_meant
+from services.domain.alerts import Alert, PlannedSilence, Silence, is_meant
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.runs import Person
 from services.domain.services import Service
+from services.domain.text import age
+from services.domain.windows import Written
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -87,16 +92,33 @@ def reasons_answer(what: str, how_long: str) -> Answer:
     return Answer(*fit_message(first, [section(first), *actions(buttons), own]), data, private=True)
 
 
-def silences_answer(silences: Sequence[Silence]) -> Answer:
-    """The active silences, the next to end first."""
-    if not silences:
+def planned_answer(planned: PlannedSilence) -> Answer:
+    """For everyone: who silences what, when, and why."""
+    line = planned_line(planned)
+    note = context("its owner is reminded an hour before; `silences` lists it")
+    return Answer(*fit_message(line, [section(line), *actions([_cancel_button(planned)]), note]), _planned(planned))
+
+
+def cancelled_answer(planned: PlannedSilence, *, by: str) -> Answer:
+    """For everyone: it does not begin any more."""
+    first = f"🔔 <@{escape(by)}> cancelled planned silence {planned.id} of {code(planned.what)}"
+    return Answer(*fit_message(first, [section(first)]), _planned(planned))
+
+
+def silences_answer(silences: Sequence[Silence], planned: Sequence[PlannedSilence] = ()) -> Answer:
+    """The active silences, the next to end first, and planned ones, the next to begin first."""
+    if not silences and not planned:
         first = "*Nothing is silenced*"
         return Answer(*fit_message(first, [section(first)]), [], private=True)
-    first = f"*Silences* ({len(silences)})"
+    first = f"*Silences* ({len(silences)})" if silences else "*Nothing is silenced*"
     blocks = [section(first)]
     for place, silence in enumerate(silences[:SHOWN]):
         blocks.append(section(_line(silence), accessory=_end(silence) if place < BUTTONS else None))
-    return Answer(*fit_message(first, blocks), [_data(silence) for silence in silences], private=True)
+    blocks += [section(f"*Planned* ({len(planned)})")] if planned else []
+    for place, one in enumerate(planned[:SHOWN]):
+        blocks.append(section(planned_line(one), accessory=_cancel_button(one) if place < BUTTONS else None))
+    data = [*map(_data, silences), *map(_planned, planned)]
+    return Answer(*fit_message(first, blocks), data, private=True)
 
 
 def ended_answer(silence: Silence, *, by: str) -> Answer:
@@ -109,6 +131,22 @@ def _line(silence: Silence) -> str:
     until = date_token(silence.ends_at)
     reason = escape(silence.reason, limit=500)
     return f"🔕 <@{escape(silence.owner)}> silenced {code(silence.what)} until {until}: {reason}"
+
+
+def _cancel_button(planned: PlannedSilence) -> Block:
+    return command_button("Cancel it", f"silence {CANCEL} {planned.id}")
+
+
+def _planned(planned: PlannedSilence) -> dict[str, object]:
+    return {
+        "planned": planned.id,
+        "what": planned.what,
+        "owner": planned.owner,
+        "reason": planned.reason,
+        "begins_at": planned.begins_at.isoformat(),
+        "ends_at": planned.ends_at.isoformat(),
+        "recurrence": planned.recurrence.words if planned.recurrence else None,
+    }
 
 
 def _end(silence: Silence) -> Block:
@@ -128,38 +166,95 @@ def _data(silence: Silence) -> dict[str, object]:
     }
 
 
-END = "end"
+END, CANCEL = "end", "cancel"
+PLANNED_EXAMPLE = "silence ingest sat 02:00 for 2h every week backup"
+FURTHEST = timedelta(days=366)
 LONGEST = timedelta(days=7)  # what is silenced for longer is forgotten
 EXAMPLE = "silence ingest 2h we move the queue"
 
 
 async def answer_silence(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    if request.words and request.words[0].lower() == END:
+    first = request.words[0].lower() if request.words else ""
+    if first == END:
         return await _lift(request, world, approval_service)
-    what, lasts, words = parse(request.words, world.known_services)
-    if not words:
+    if first == CANCEL:
+        return await _cancel(request, world, approval_service)
+    now, zone = datetime.now(UTC), await requester_zone(request, world, approval_service)
+    what, when, words = parse(request.words, world.known_services, now, zone)
+    if not words and when.begins is None:
         return reasons_answer(what, " ".join(request.words[1:]))
     reason = parse_reason(words, EXAMPLE)
     service = names.service_of(what)
     services = (service,) if service else ()
     person = await need_right(SILENCE, services, request, world, approval_service, failed="Nothing was silenced")
-    made = await silence(need_database(world), what=what, lasts=lasts, reason=reason, person=person)
-    return silenced_answer(made)
+    database = need_database(world)
+    assert when.ends is not None  # noqa: S101 - `parse` refuses it
+    if when.begins is not None:
+        return planned_answer(await plan_silence(database, what=what, when=when, reason=reason, person=person))
+    return silenced_answer(await silence(database, what=what, lasts=when.ends - now, reason=reason, person=person))
+
+
+async def plan_silence(database: Database, *, what: str, when: Written, reason: str, person: Person) -> PlannedSilence:
+    """Silences `what` when its time comes. Raises SourceError when the database is away."""
+    assert when.begins is not None and when.ends is not None  # noqa: S101, PT018 - of a planned one
+    async with database.transaction() as conn:
+        made = await alerts.create_planned_silence(
+            conn,
+            what=what,
+            owner=person.user_id,
+            reason=reason,
+            begins_at=when.begins,
+            ends_at=when.ends,
+            recurrence=when.recurrence,
+        )
+        await notify_hint(conn)
+        details = {"planned": made.id, "what": what, "begins_at": made.begins_at.isoformat(), "reason": reason}
+        await append_audit(conn, actor=person.user_id, event="silence.planned", run_id=None, details=details)
+    return made
+
+
+async def _cancel(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
+    no_more(request.words, 2)
+    number = read_number(request.words[1]) if len(request.words) > 1 else None
+    if number is None:
+        raise UsageError("Which planned silence?", why="its number is missing", what_next="`silences` lists them.")
+    person = await need_right(SILENCE, (), request, world, approval_service, failed="No silence was cancelled")
+    async with need_database(world).transaction() as conn:
+        ended = await alerts.end_planned_silence(conn, id=number)
+        if ended is not None:
+            details = {"planned": ended.id, "what": ended.what}
+            await append_audit(conn, actor=person.user_id, event="silence.cancelled", run_id=None, details=details)
+    if ended is None:
+        why = "no planned silence has this number"
+        raise OperatorError(f"Planned silence {number} was not cancelled", why=why, what_next="See `silences`.")
+    return cancelled_answer(ended, by=person.user_id)
 
 
 async def answer_silences(request: Request, world: World) -> Answer:
     no_more(request.words, 0)
-    found = await world.read(list_silences)
-    return unavailable_answer("silences", found) if isinstance(found, Unavailable) else silences_answer(found)
+    found, planned = await world.read(list_silences), await world.read(list_planned_silences)
+    if isinstance(found, Unavailable):
+        return unavailable_answer("silences", found)
+    return silences_answer(found, [] if isinstance(planned, Unavailable) else planned)
 
 
-def parse(words: Sequence[str], services: Collection[Service]) -> tuple[str, timedelta, Sequence[str]]:
-    """What is silenced, for how long, and the words of the reason, which may be none."""
+def parse(
+    words: Sequence[str], services: Collection[Service], now: datetime, zone: ZoneInfo
+) -> tuple[str, Written, Sequence[str]]:
+    """What is silenced, when, and the words of the reason, which may be none. `begins`: None for now."""
     if len(words) < 2:
         why = "a target and a time span are needed" if not words else "the time span is missing"
-        raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`.")
-    lasts, reason = take_window(words[1:], largest=LONGEST)
-    return need_what(words[0], services), lasts, reason
+        raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`, or `{PLANNED_EXAMPLE}`.")
+    when, reason = take_when(words[1:], now, zone)
+    if when.ends is None:
+        word = reason[0] if reason and when.begins is None else " ".join(words[1:])
+        what_next = f"Write number and unit (`90s`, `2 hours`), or a time: `{PLANNED_EXAMPLE}`."
+        raise wrong_word(word, "is not a time span", what_next)
+    is_now = when.begins is None or (when.begins <= now and when.recurrence is None)
+    begins = now if when.begins is None or is_now else when.begins
+    if not timedelta(seconds=1) <= when.ends - begins <= LONGEST or begins - now > FURTHEST:
+        raise wrong_word(" ".join(words[1:]), "is out of range", f"Use 1 s to {age(LONGEST)}, within a year.")
+    return need_what(words[0], services), replace(when, begins=None) if is_now else when, reason
 
 
 def need_what(word: str, services: Collection[Service]) -> str:

@@ -306,19 +306,20 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="silence",
         keeps_words=True,
-        summary="silence an alert, a rule or a service for a while; `silence end 5` ends it",
+        summary="silence an alert, a rule or a service, now or at a planned time; `silence end 5` ends it",
         group="Alerts",
         handle=Lazy("bot.commands.silence:answer_silence"),
         usage="<what> <how long> <why>",
         examples=(
             "silence ingest 2h we move the queue",
+            "silence ingest sat 02:00 for 2h every week backup",
             "silence heartbeats.ingest 30m known, we wait for the deploy",
             "silence end 5",
         ),
     ),
     Command(
         name="silences",
-        summary="active silences: who silenced what, until when, and why",
+        summary="active and planned silences: who silenced what, when, and why",
         group="Alerts",
         handle=Lazy("bot.commands.silence:answer_silences"),
         examples=("silences",),

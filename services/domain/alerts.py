@@ -11,6 +11,7 @@ from typing import Any
 from services.domain.jobs import Heartbeat
 from services.domain.runs import Person
 from services.domain.services import Service, WorkerType
+from services.domain.windows import Recurrence
 
 CALM = "fine since "  # begins the part of an alert's line that says that it is fine, and watched still
 
@@ -148,6 +149,23 @@ class Silence:
     def covers(self, fingerprint: str, service: Service | None) -> bool:
         """Whether an alert of this fingerprint and service is meant."""
         return is_meant(self.what, fingerprint, service)
+
+
+@dataclass(frozen=True)
+class PlannedSilence:
+    """A silence of planned work, which begins at `begins_at`. `recurrence`: its windows; None: it comes once.
+
+    reminded_for: the beginning that its owner was reminded of last.
+    """
+
+    id: int
+    what: str
+    owner: str
+    reason: str
+    begins_at: datetime
+    ends_at: datetime
+    recurrence: Recurrence | None = None
+    reminded_for: datetime | None = None
 
 
 def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:

@@ -28,3 +28,40 @@ RETURNING id, what, owner, reason, created_at, ends_at, in_advance, reminded_at,
 -- There are few: served by nothing.
 DELETE FROM chatops.silences
 WHERE ended_at < clock_timestamp() - %(older_than)s::interval;
+
+-- name: create_planned_silence
+-- Planned work: `begins_at` and `ends_at` are those of its next window.
+INSERT INTO chatops.planned_silences (what, owner, reason, begins_at, ends_at, recurrence)
+VALUES (%(what)s, %(owner)s, %(reason)s, %(begins_at)s, %(ends_at)s, %(recurrence)s)
+RETURNING id, what, owner, reason, begins_at, ends_at, recurrence, reminded_for;
+
+-- name: list_planned_silences
+-- Those whose windows come, the next one first. Served by planned_silences_begins_at_idx.
+SELECT id, what, owner, reason, begins_at, ends_at, recurrence, reminded_for
+FROM chatops.planned_silences
+WHERE ended_at IS NULL
+ORDER BY begins_at, id;
+
+-- name: move_planned_silence
+-- To its next window. By primary key.
+UPDATE chatops.planned_silences
+SET begins_at = %(begins_at)s, ends_at = %(ends_at)s
+WHERE id = %(id)s AND ended_at IS NULL;
+
+-- name: remind_of_planned_silence
+-- Its owner was reminded of the window that begins then. By primary key.
+UPDATE chatops.planned_silences
+SET reminded_for = begins_at
+WHERE id = %(id)s AND ended_at IS NULL;
+
+-- name: end_planned_silence
+-- It is over, or cancelled, once. By primary key.
+UPDATE chatops.planned_silences
+SET ended_at = clock_timestamp()
+WHERE id = %(id)s AND ended_at IS NULL
+RETURNING id, what, owner, reason, begins_at, ends_at, recurrence, reminded_for;
+
+-- name: prune_planned_silences
+-- There are few: served by nothing.
+DELETE FROM chatops.planned_silences
+WHERE ended_at < clock_timestamp() - %(older_than)s::interval;

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bot.commands.deployments import deployments_answer
 from bot.commands.env import env_answer
@@ -19,7 +20,14 @@ from bot.commands.policy import Ruling, policy_answer
 from bot.commands.queue import queue_answer
 from bot.commands.reveal import reveal_answer
 from bot.commands.sha import sha_answer
-from bot.commands.silence import ended_answer, reasons_answer, silenced_answer, silences_answer
+from bot.commands.silence import (
+    cancelled_answer,
+    ended_answer,
+    planned_answer,
+    reasons_answer,
+    silenced_answer,
+    silences_answer,
+)
 from bot.commands.stop_workers import presets_answer
 from bot.commands.throughput import throughput_answer
 from bot.commands.why import refusals_answer, why_alert_answer, why_answer
@@ -34,7 +42,7 @@ from playbooks.checks.oncall import Facts
 from playbooks.checks.settings import Group
 from playbooks.failed_jobs import group
 from playbooks.model import Risk
-from services.domain.alerts import AlertDecision, AlertHistory
+from services.domain.alerts import AlertDecision, AlertHistory, PlannedSilence
 from services.domain.audit import AuditReport, AuditRow
 from services.domain.database import Exposure, MigrationStatus
 from services.domain.deployments import DeploymentStatus
@@ -48,6 +56,7 @@ from services.domain.runs import Person, Record, RunState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
+from services.domain.windows import Recurrence
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text
 from tests.unit.bot.alerts import builders as alerts
@@ -208,6 +217,9 @@ def why_texts() -> dict[str, Answer]:
     failed = Record(a_run(RunState.FAILED), list(journal(*[one.state for one in DONE])), [])
     refused = AuditRow(15, NOW, "U0OLIVIA", "run.confirm.refused", 12, {"why": "this request has expired"}, "ab" * 32)
     lasting = alerts.silence()
+    weekly = Recurrence(frozenset({5}), time(2), timedelta(hours=2), ZoneInfo("Europe/Berlin"))
+    following = weekly.next_after(NOW)
+    planned = PlannedSilence(3, "ingest", "U0ANN", "backup", following.begins, following.ends, weekly)
     return {
         "why <alert>": why_alert_answer("heartbeats.ingest", [firing], [lasting]),
         "why <alert>, never seen": why_alert_answer("backlog", [ended], []),
@@ -222,6 +234,9 @@ def why_texts() -> dict[str, Answer]:
         "silence end": ended_answer(lasting, by="U2"),
         "silences": silences_answer([lasting]),
         "silences, none": silences_answer([]),
+        "silences, planned": silences_answer([], [planned]),
+        "silence, planned": planned_answer(planned),
+        "silence, planned, cancelled": cancelled_answer(planned, by="U0BEN"),
     }
 
 

@@ -14,9 +14,19 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one, fetch_row
-from services.domain.alerts import Alert, AlertDecision, AlertState, Drill, DrillTraces, Severity, Silence
+from services.domain.alerts import (
+    Alert,
+    AlertDecision,
+    AlertState,
+    Drill,
+    DrillTraces,
+    PlannedSilence,
+    Severity,
+    Silence,
+)
 from services.domain.runs import Person
 from services.domain.services import Service
+from services.domain.windows import Recurrence, decode_recurrence, encode_recurrence
 
 
 async def list_alerts(conn: Connection, *, now: datetime, again_within: timedelta) -> list[Alert]:
@@ -166,3 +176,60 @@ async def end_silence(conn: Connection, *, id: int, at: datetime, outcome: str) 
 async def prune_silences(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     return (await conn.execute(SQL["prune_silences"], {"older_than": older_than})).rowcount
+
+
+async def create_planned_silence(
+    conn: Connection,
+    *,
+    what: str,
+    owner: str,
+    reason: str,
+    begins_at: datetime,
+    ends_at: datetime,
+    recurrence: Recurrence | None,
+) -> PlannedSilence:
+    """`begins_at`, `ends_at`: of its next window."""
+    parameters = {
+        "what": what,
+        "owner": owner,
+        "reason": reason,
+        "begins_at": begins_at,
+        "ends_at": ends_at,
+        "recurrence": Jsonb(encode_recurrence(recurrence)) if recurrence else None,
+    }
+    return await fetch_row(conn, _to_planned, "create_planned_silence", **parameters)
+
+
+async def list_planned_silences(conn: Connection) -> list[PlannedSilence]:
+    """Those whose windows come, the next one first."""
+    return await fetch_all(conn, _to_planned, "list_planned_silences")
+
+
+async def move_planned_silence(
+    conn: Connection,
+    *,
+    id: int,  # noqa: A002 - as the column is called
+    begins_at: datetime,
+    ends_at: datetime,
+) -> None:
+    """To its next window."""
+    await conn.execute(SQL["move_planned_silence"], {"id": id, "begins_at": begins_at, "ends_at": ends_at})
+
+
+async def remind_of_planned_silence(conn: Connection, *, id: int) -> None:  # noqa: A002
+    """Its owner was reminded of its next window."""
+    await conn.execute(SQL["remind_of_planned_silence"], {"id": id})
+
+
+async def end_planned_silence(conn: Connection, *, id: int) -> PlannedSilence | None:  # noqa: A002
+    """It as it was; None when it is over, or never was."""
+    return await fetch_one(conn, _to_planned, "end_planned_silence", id=id)
+
+
+async def prune_planned_silences(conn: Connection, *, older_than: timedelta) -> int:
+    """How many were deleted."""
+    return (await conn.execute(SQL["prune_planned_silences"], {"older_than": older_than})).rowcount
+
+
+def _to_planned(*, recurrence: Mapping[str, Any] | None, **columns: Any) -> PlannedSilence:
+    return PlannedSilence(recurrence=decode_recurrence(recurrence) if recurrence else None, **columns)

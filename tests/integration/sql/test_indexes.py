@@ -260,6 +260,10 @@ INSERT INTO chatops.oncall_swaps (
 )
 SELECT 'primary', 'U1', 'T1', 'U2', now(), now() + interval '1 hour', now(), now() + interval '1 hour'
 FROM generate_series(1, 20000);
+INSERT INTO chatops.planned_silences (what, owner, reason, begins_at, ends_at, ended_at)
+SELECT 'ingest', 'U1', 'r', now(), now() + interval '1 hour', CASE WHEN n > 3 THEN now() END
+FROM generate_series(1, 20000) AS n;
+ANALYZE chatops.planned_silences;
 ANALYZE chatops.oncall_reminders, chatops.oncall_swaps;
 ANALYZE chatops.incidents, chatops.alerts, chatops.incident_alerts, chatops.incident_pages, chatops.incident_events,
     chatops.oncall_overrides;
@@ -322,6 +326,7 @@ EXPECTED_OF_INCIDENTS = {
     "clear_alert": {"incident_alerts_pkey"},
     "list_events": {"incident_events_timeline_idx"},
     "remove_mark": set[str](),  # by one of two indexes
+    "list_planned_silences": {"planned_silences_begins_at_idx"},
     "list_overrides": {"oncall_overrides_ends_at_idx"},
     "end_overrides": {"oncall_overrides_ends_at_idx"},
     "end_override": set[str](),  # by one of two indexes

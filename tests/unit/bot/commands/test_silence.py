@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,7 +11,9 @@ from bot.commands.silence import LONGEST, REASONS, parse, reasons_answer, silenc
 from services.domain.alerts import Silence
 from services.domain.errors import UsageError
 from services.domain.systems import RUNBOOK
+from services.domain.windows import Recurrence, Written
 
+BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 
 
@@ -30,7 +33,22 @@ def silence(number: int = 5, **more: object) -> Silence:
     ],
 )
 def test_a_line_reports_what_how_long_and_why(line: str, what: str, lasts: timedelta, words: list[str]) -> None:
-    assert parse(line.split(), RUNBOOK.services) == (what, lasts, words)
+    assert parse(line.split(), RUNBOOK.services, NOW, BERLIN) == (what, Written(ends=NOW + lasts), words)
+
+
+def test_planned_work_begins_later_and_may_come_again() -> None:
+    """NOW is a Sunday, four o'clock in Berlin."""
+    saturday = datetime(2026, 3, 7, 1, tzinfo=UTC)  # 02:00 there
+    end, weekly = saturday + timedelta(hours=2), Recurrence(frozenset({5}), time(2), timedelta(hours=2), BERLIN)
+    table = {
+        "ingest sat 02:00 for 2h every week backup": ("ingest", Written(saturday, end, weekly), ["backup"]),
+        "ingest from sat 02:00 until sat 04:00 backup": ("ingest", Written(saturday, end), ["backup"]),
+        "ingest every sat 02:00 for 2h backup": ("ingest", Written(saturday, end, weekly), ["backup"]),
+        "ingest until sat 04:00 backup": ("ingest", Written(ends=end), ["backup"]),
+        "ingest from today for 6h backup": ("ingest", Written(ends=datetime(2026, 3, 1, 5, tzinfo=UTC)), ["backup"]),
+    }
+
+    assert {line: parse(line.split(), RUNBOOK.services, NOW, BERLIN) for line in table} == table
 
 
 @pytest.mark.parametrize(
@@ -43,11 +61,16 @@ def test_a_line_reports_what_how_long_and_why(line: str, what: str, lasts: timed
         ("heartbeats.simplicity 1h", "this system has no simplicity"),
         ("ingest soon", "is not a time span"),
         ("ingest 8d", "is out of range"),
+        ("ingest sat 02:00 backup", "is not a time span"),
+        ("ingest from sat until 2026-03-15 backup", "is out of range"),
+        ("ingest from 2027-06-01 for 2h backup", "is out of range"),
+        ("ingest from frdiay for 2h", "is not a moment after `from`"),
+        ("ingest every frdiay for 2h", "is not a day after `every`"),
     ],
 )
 def test_what_does_not_fit_is_named(line: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        parse(line.split(), RUNBOOK.services)
+        parse(line.split(), RUNBOOK.services, NOW, BERLIN)
 
 
 def test_without_a_reason_one_tap_gives_it() -> None:

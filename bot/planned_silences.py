@@ -1,0 +1,74 @@
+"""Begins planned silences at their times, and reminds their owners an hour before; leader only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.views import silences as view
+from bot.wake_ups import WakeUps
+from services.clients.postgres import alerts, messages
+from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.alerts import PlannedSilence
+
+EVERY_S = 60.0
+REMIND_BEFORE = timedelta(hours=1)
+SHORTEST_S = 0.05
+
+
+class PlannedSilences(PeriodicTask):
+    """A window makes an ordinary silence, which the evaluator knows; the planned one waits for its next window."""
+
+    name = "planned silences"
+
+    def __init__(self, database: Database, wake_ups: WakeUps, *, channel: str, every_s: float = EVERY_S) -> None:
+        super().__init__()
+        self._database = database
+        self._wake_ups = wake_ups
+        self._channel = channel
+        self._every_s = every_s
+
+    async def tick(self, fence: Fence) -> float:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            now = await read_clock(conn)
+            known = await alerts.list_planned_silences(conn)
+            for planned in known:
+                await self._follow(conn, planned, now)
+        self._wake_ups.outbox.set()
+        later = [wait for one in known if (wait := (one.begins_at - now).total_seconds()) > 0]
+        return max(min([self._every_s, *later]), SHORTEST_S)
+
+    async def _follow(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
+        if planned.begins_at <= now:
+            await self._begin(conn, planned, now)
+        elif planned.begins_at - now <= REMIND_BEFORE and planned.reminded_for != planned.begins_at:
+            await alerts.remind_of_planned_silence(conn, id=planned.id)
+            key = f"silence:planned:{planned.id}:{planned.begins_at:%Y%m%dT%H%M}:soon"
+            await self._send(conn, key, planned.owner, view.soon_message(planned))
+
+    async def _begin(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
+        """Whatever is left of its window is silenced; one that passed while no leader was there is left out."""
+        if planned.ends_at > now:
+            made = await alerts.create_silence(
+                conn,
+                what=planned.what,
+                owner=planned.owner,
+                reason=planned.reason,
+                lasts=planned.ends_at - now,
+                in_advance=True,
+            )
+            await notify_hint(conn)
+            await self._send(conn, f"silence:{made.id}:begun", self._channel, view.begun_message(planned, made.id))
+        if planned.recurrence is None:
+            await alerts.end_planned_silence(conn, id=planned.id)
+            return
+        following = planned.recurrence.next_after(max(now, planned.begins_at))
+        await alerts.move_planned_silence(conn, id=planned.id, begins_at=following.begins, ends_at=following.ends)
+
+    async def _send(self, conn: Connection, key: str, channel: str, content: view.Content) -> None:
+        text, blocks = content
+        await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)

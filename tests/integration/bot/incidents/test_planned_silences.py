@@ -1,0 +1,89 @@
+"""Planned silences begin at their time, come again, remind their owner, and hold an alert back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.planned_silences import PlannedSilences
+from bot.wake_ups import WakeUps
+from services.clients.postgres import alerts
+from services.domain.windows import EVERY_DAY, Recurrence
+from services.sandbox.slack import model
+from tests.integration.bot.incidents.conftest import Books, Scene
+
+HOUR = timedelta(hours=1)
+
+
+async def plan(scene: Scene, begins_in: timedelta, recurrence: Recurrence | None = None) -> None:
+    begins = datetime.now(UTC) + begins_in
+    async with scene.database.transaction() as conn:
+        await alerts.create_planned_silence(
+            conn,
+            what="ingest",
+            owner=model.ANN.id,
+            reason="backup",
+            begins_at=begins,
+            ends_at=begins + 2 * HOUR,
+            recurrence=recurrence,
+        )
+
+
+async def tick(scene: Scene) -> float:
+    return await PlannedSilences(scene.database, WakeUps(), channel=model.INCIDENTS_ID).tick(scene.fence)
+
+
+async def test_its_owner_is_reminded_once_an_hour_before(scene: Scene, books: Books) -> None:
+    await plan(scene, 2 * HOUR)
+    await tick(scene)
+    assert await books.messages() == {}
+
+    await plan(scene, HOUR / 2)
+    await tick(scene)
+    await tick(scene)
+
+    [(key, text)] = (await books.messages()).items()
+    assert key.startswith("silence:planned:2:")
+    assert "begins soon" in text
+    assert "silence cancel 2" in await books.blocks(key)
+
+
+async def test_it_begins_once_at_its_time_and_lasts_until_its_end(scene: Scene, books: Books) -> None:
+    await plan(scene, timedelta(seconds=1) - HOUR)
+    for _ in range(2):
+        await tick(scene)
+
+    async with scene.database.read() as conn:
+        [made], left = await alerts.list_silences(conn), await alerts.list_planned_silences(conn)
+    assert (made.what, made.owner, made.reason, made.in_advance, left) == ("ingest", model.ANN.id, "backup", True, [])
+    assert abs(made.ends_at - datetime.now(UTC) - HOUR) < HOUR / 2
+    assert "is silenced until" in (await books.messages())["silence:1:begun"]
+
+
+async def test_one_that_comes_again_waits_for_its_next_window(scene: Scene) -> None:
+    ago = datetime.now(UTC) - HOUR
+    daily = Recurrence(EVERY_DAY, time(ago.hour, ago.minute), 2 * HOUR, ZoneInfo("UTC"))
+    await plan(scene, -HOUR, daily)
+
+    wait_s = await tick(scene)
+
+    async with scene.database.read() as conn:
+        [planned], [made] = await alerts.list_planned_silences(conn), await alerts.list_silences(conn)
+    assert planned.begins_at == daily.next_after(datetime.now(UTC)).begins
+    assert made.what == "ingest"
+    assert wait_s == 60.0
+
+
+async def test_a_window_that_passed_without_a_leader_silences_nothing(scene: Scene, books: Books) -> None:
+    await plan(scene, -3 * HOUR)
+    await tick(scene)
+
+    async with scene.database.read() as conn:
+        assert [*await alerts.list_silences(conn), *await alerts.list_planned_silences(conn)] == []
+    assert await books.messages() == {}
+
+
+async def test_the_next_look_comes_when_the_next_window_begins(scene: Scene) -> None:
+    await plan(scene, timedelta(seconds=20))
+
+    assert 0 < await tick(scene) <= 20
