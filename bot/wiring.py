@@ -50,6 +50,7 @@ from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
+from bot.incidents.pictures import IncidentPictures
 from bot.incidents.service import IncidentService
 from bot.incidents.shift_reminders import ShiftReminders
 from bot.incidents.store import IncidentStore, Place, WriteAlert, no_runbook, writes_nothing
@@ -346,6 +347,7 @@ class Wiring:
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
+        tasks.append(IncidentPictures(core_wiring.database, core_wiring.world, self.wake_ups))
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)
         self.incident_service.acknowledge_outage = self.outage.acknowledge_if_away

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section, sections
-from bot.views.pictures import STATE_KEY, UNKNOWN, Series, chart, labeled, marks, picture, strip
+from bot.views.pictures import STATE_KEY, UNKNOWN, Series, bars, chart, labeled, marks, picture, strip
 from bot.views.text import date_token, escape
 from playbooks.model import Status
 from services.domain.history import History, UsageStep, WorkerState, WorkerStep
@@ -44,6 +44,47 @@ def history_answer(history: History, *, environment: str | None, system: System,
     blocks.append(context(*_notes(history, rows, bool(workers))))
     text = "\n".join([first, *words])
     return Answer(*fit_message(text, blocks), _data(history, shown, workers), Status.OK)
+
+
+HOUR_CELLS, HOUR_STEP = 24, timedelta(minutes=5)  # the hour before and the hour after
+_AXIS = labeled("5 min each", f"{'-1 h':<12}{'▲':<8}+1 h")  # also what tells the picture from the message around it
+FEWEST_KNOWN = 3  # a picture of less says nothing
+
+
+def hour_blocks(history: History, system: System, services: Collection[Service], now: datetime) -> list[Block]:
+    """The hour before and after a moment, small: the picture, and the same in words. None where too little is known.
+
+    `services`: whose memory is drawn. What lies after `now` is left empty.
+    """
+    queue, completed, _, api = work_series(history)
+    memory = [one for service in services for one in usage_series(history, system, service) if one.label != "cpu"]
+    shown = [one for one in (queue, completed, api, *memory[:1]) if len(one.known) >= FEWEST_KNOWN]
+    if not shown:
+        return []
+    passed = min(max(-(-(now - history.since) // history.step), 0), history.cells)
+    deploys = [history.cell_of(at) for at in history.deploys]
+    rows = [labeled("deploys", marks(deploys, history.cells))] if deploys else []
+    rows += [labeled(one.label, bars(one.values[:passed], top=one.top)) for one in shown]
+    words = [f"{escape(one.name)} max {one.show(max(one.known))}" for one in shown]
+    return [picture([_AXIS, *rows]), context(f"the hour around it · {' · '.join(words)}")]
+
+
+def with_hour(blocks: Sequence[Block], hour: Sequence[Block]) -> list[Block]:
+    """A message's blocks with this picture in place of the one that they have, else above the buttons."""
+    place = next((n for n, block in enumerate(blocks) if _is_hour(block)), None)
+    rest = [block for n, block in enumerate(blocks) if place is None or n not in (place, place + 1)]
+    if place is None:
+        place = next((n for n, block in enumerate(rest) if block["type"] == "actions"), len(rest))
+    return [*rest[:place], *hour, *rest[place:]]
+
+
+def has_hour(blocks: Sequence[Block]) -> bool:
+    """Whether a message has such a picture."""
+    return any(map(_is_hour, blocks))
+
+
+def _is_hour(block: Block) -> bool:
+    return block["type"] == "rich_text" and _AXIS in str(block["elements"])
 
 
 def work_series(history: History) -> list[Series]:

@@ -259,6 +259,12 @@ SELECT ts, last_error
 FROM chatops.outbox
 WHERE key = %(key)s;
 
+-- name: read_message_content
+-- What a message is to say. By primary key.
+SELECT text, blocks
+FROM chatops.outbox
+WHERE key = %(key)s AND withdrawn_at IS NULL;
+
 -- name: prune_outbox
 -- Served by outbox_updated_at_idx, which clock_timestamp() would not let it use, and outbox_thread_key_idx. A thread goes with
 -- the last of its replies.

@@ -426,6 +426,12 @@ async def read_message_state(conn: Connection, *, key: str) -> tuple[str | None,
     return (None, None) if row is None else (row[0], row[1])
 
 
+async def read_message_content(conn: Connection, *, key: str) -> tuple[str, list[dict[str, Any]]] | None:
+    """What a message is to say, as text and blocks; None when there is none of this key, or it was withdrawn."""
+    row = await (await conn.execute(SQL["read_message_content"], {"key": key})).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 async def prune_outbox(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_outbox"], {"older_than": older_than})
