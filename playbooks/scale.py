@@ -41,6 +41,7 @@ from playbooks.steps import (
 )
 from services.domain.database import ConnectionUse
 from services.domain.errors import Unavailable
+from services.domain.history import Usage
 from services.domain.services import Service
 from services.domain.text import counted
 
@@ -51,7 +52,8 @@ MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions
 class Facts:
     """`connections`: the database's sessions against its limit. `sessions`: how many of them one replica may hold.
 
-    `soak_s`: how long each added replica is watched.
+    `soak_s`: how long each added replica is watched. `usage`: what the service's busiest replica used in the last
+    minutes; None: nothing was recorded.
     """
 
     environment: str
@@ -60,6 +62,7 @@ class Facts:
     connections: ConnectionUse | Unavailable
     sessions: int | Unavailable
     soak_s: int = 120  # the runbook's two minutes
+    usage: Usage | Unavailable | None = None
 
 
 def plan(facts: Facts, service: Service, to: int) -> Plan | NoPlan:
@@ -173,7 +176,21 @@ def _impact(facts: Facts, service: Service, from_: int, to: int) -> Iterator[str
     else:
         yield f"adds {counted(to - from_, 'replica')}, one at a time, each watched for {facts.soak_s} s"
         yield f"takes {sessions}more database connections{_of_limit(facts.connections)}"
+    yield from _headroom(facts.usage)
     yield from backlog(facts.load)
+
+
+def _headroom(usage: Usage | Unavailable | None) -> Iterator[str]:
+    """What the busiest replica leaves of its limits, as far as they are known."""
+    if usage is None or isinstance(usage, Unavailable):
+        return
+    parts = []
+    if usage.memory_gb is not None and usage.memory_limit_gb:
+        parts.append(f"{usage.memory_gb:.2f} of {usage.memory_limit_gb:.2f} GB memory")
+    if usage.cpu is not None and usage.cpu_limit:
+        parts.append(f"{usage.cpu:.2f} of {usage.cpu_limit:.2f} vCPU")
+    if parts:
+        yield f"headroom: the busiest replica uses {' and '.join(parts)}"
 
 
 def _of_limit(use: ConnectionUse | Unavailable) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from bot.alerts.snapshot import Snapshot
 from bot.leader import Fence
@@ -16,6 +17,9 @@ from services.domain.jobs import Heartbeat
 
 EVERY_S = 60.0
 LATELY_MIN = 10  # the span of `Usual.lately`
+T = TypeVar("T")
+R = TypeVar("R")
+
 MOST_WORKERS = 20  # a row stays small; the newest heartbeats are kept
 
 
@@ -44,15 +48,23 @@ def record_of(snapshot: Snapshot) -> HistoryRecord:
     """What is worth keeping of it."""
     outcomes = _outcomes(snapshot)
     queue = snapshot.work.queue if snapshot.work and snapshot.all_visible else None
-    api = snapshot.api
+    slow = snapshot.slow_reads
     return HistoryRecord(
         at=snapshot.now,
-        pending=None if queue is None or isinstance(queue, Unavailable) else queue.pending,
+        pending=_known(queue, lambda found: found.pending),
         completed=None if outcomes is None else outcomes.lately.completed / LATELY_MIN,
         failed=None if outcomes is None else outcomes.lately.failed / LATELY_MIN,
-        api_ms=None if api is None or isinstance(api, Unavailable) else api.elapsed_ms,
+        api_ms=_known(snapshot.api, lambda health: health.elapsed_ms),
+        connections=_known(slow.connections if slow else None, lambda use: use.used),
+        database_gb=_known(slow.database_gb if slow else None, lambda size: size),
         workers=_workers(snapshot) if snapshot.all_visible else None,
+        usage=_known(snapshot.usage, lambda usage: {service.value: used.busiest for service, used in usage.items()}),
     )
+
+
+def _known(found: T | Unavailable | None, read: Callable[[T], R]) -> R | None:
+    """None where it is unknown."""
+    return None if found is None or isinstance(found, Unavailable) else read(found)
 
 
 def _outcomes(snapshot: Snapshot) -> Usual | None:

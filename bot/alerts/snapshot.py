@@ -10,7 +10,7 @@ from playbooks.checks import oncall
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from services.domain.alerts import Drill
-from services.domain.database import Exposure, MigrationStatus, ServerFacts
+from services.domain.database import ConnectionUse, Exposure, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, ServiceAct, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, BotState, IntakeHealth
@@ -19,6 +19,7 @@ from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
+from services.domain.usage import ServiceUsage
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class SlowReads:
     migrations: MigrationStatus | Unavailable
     exposures: Sequence[Exposure] | Unavailable
     outcomes: Usual | Unavailable
+    connections: ConnectionUse | Unavailable | None = None
+    database_gb: float | Unavailable | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Snapshot:
     look. back_at: when the database answered again after a while without it. made: the deployments of the last two
     hours, as far as Railway showed them. auto_deploy: whether a push to main deploys, a service. bot: what this process
     knows of itself. drills: made-up workers, of the drill under way and of those just over. oncall: who is on call,
-    None without an on-call file.
+    None without an on-call file. usage: Railway's metrics of each service. freed_gb: the highest memory that an
+    instance came down from by itself.
     """
 
     now: datetime
@@ -73,4 +77,6 @@ class Snapshot:
     bot: BotState | None = None
     drills: Sequence[Drill] = ()
     oncall: oncall.Facts | None = None
+    usage: Mapping[Service, ServiceUsage] | Unavailable | None = None
+    freed_gb: Mapping[Service, float] = field(default_factory=dict)
     system: System = field(kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -17,13 +17,20 @@ from bot.facts import gather_oncall, usable_schedule
 from bot.views.alerts import Surroundings
 from bot.world import World
 from playbooks.checks import oncall
+from playbooks.checks.memory import freed_peak
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from playbooks.last_deploys import Facts as Deploys
 from playbooks.last_deploys import find_suspect, last_deploys, remember_deployments
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import approvals, operated
-from services.clients.postgres.operated import list_exposures, list_job_outcomes, list_lock_waits, read_server
+from services.clients.postgres.operated import (
+    list_exposures,
+    list_job_outcomes,
+    list_lock_waits,
+    read_database_gb,
+    read_server,
+)
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import counts_all_rows
 from services.clients.railway.client import RailwayClient
@@ -31,10 +38,13 @@ from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.jobs import HeartbeatReading, QueueSnapshot
 from services.domain.services import Service
+from services.domain.usage import ServiceUsage
 
 EVERY_S = 20.0
 SLOW_READS_EVERY_S = 300.0
 AUTO_DEPLOY_EVERY_S = 3600.0
+METRICS_EVERY_S = 30.0
+METRICS_AGAIN_S = 600.0  # after a refusal: a token may not read them at all, and each request counts
 PATIENCE_S = 1.0
 
 AWAY_AFTER = timedelta(seconds=60)  # three reads without heartbeats: they could not be written either
@@ -43,6 +53,7 @@ LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
 
 T = TypeVar("T")
 Services = Mapping[Service, ServiceState]
+Usages = Mapping[Service, ServiceUsage]
 
 
 class Poll(Generic[T]):
@@ -142,6 +153,7 @@ class Sources:
         self._services = (
             Poll(world.railway_services, railway_every_s, heard=heard, answered=answered) if has_railway else None
         )
+        self._usage = Poll(self._read_usage, METRICS_EVERY_S, heard=self._remember_freed) if has_railway else None
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
         self._slow_reads = Poll(self._read_slow_values, SLOW_READS_EVERY_S)
@@ -149,6 +161,8 @@ class Sources:
         self._earlier: Earlier | None = None
         self._back_at: datetime | None = None
         self._made: Mapping[Service, Sequence[Deployment]] = {}
+        self._freed_gb: dict[Service, float] = {}
+        self._metrics_refused: tuple[Unavailable, float] | None = None
 
     async def refresh(self, patience_s: float) -> None:
         """Ask what is due; wait for what was never answered, and for the rest at most `patience_s`."""
@@ -194,6 +208,8 @@ class Sources:
             auto_deploy=self._auto_deploy.take() if self._auto_deploy else None,
             bot=world.bot_state() if world.bot_state else None,
             oncall=self._oncall.take() if self._oncall else None,
+            usage=self._usage.take() if self._usage else None,
+            freed_gb=dict(self._freed_gb),
             system=world.system,
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
@@ -207,7 +223,8 @@ class Sources:
 
     @property
     def _polls(self) -> list[Poll[Any]]:
-        polls = (self._api, self._intake, self._services, self._auto_deploy, self._work, self._slow_reads, self._oncall)
+        railways = (self._services, self._auto_deploy, self._usage)
+        polls = (self._api, self._intake, *railways, self._work, self._slow_reads, self._oncall)
         return [poll for poll in polls if poll is not None]
 
     async def _read_work(self) -> Work:
@@ -224,7 +241,26 @@ class Sources:
     async def _read_slow_values(self) -> SlowReads:
         read = self._world.read
         server, migrations = await read(read_server), await self._world.migrations()
-        return SlowReads(server, migrations, await read(list_exposures), await read(_read_outcomes))
+        exposures, ended = await read(list_exposures), await read(_read_outcomes)
+        return SlowReads(
+            server, migrations, exposures, ended, await self._world.connections(), await read(read_database_gb)
+        )
+
+    async def _read_usage(self) -> Usages | Unavailable:
+        """A refusal is remembered for a while: then nothing is asked."""
+        now_s = asyncio.get_running_loop().time()
+        if self._metrics_refused is not None and now_s - self._metrics_refused[1] < METRICS_AGAIN_S:
+            return self._metrics_refused[0]
+        found = await self._world.ask_railway(RailwayClient.read_metrics, datetime.now(UTC))
+        self._metrics_refused = (found, now_s) if isinstance(found, Unavailable) and not found.is_outage else None
+        return found
+
+    def _remember_freed(self, usage: Usages | Unavailable) -> None:
+        if isinstance(usage, Unavailable):
+            return
+        for service, used in usage.items():
+            freed = max(map(freed_peak, used.instances), default=0.0)
+            self._freed_gb[service] = max(self._freed_gb.get(service, 0.0), freed)
 
     async def _read_oncall(self) -> oncall.Facts:
         facts, _ = await gather_oncall(self._world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 
 from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import example_of, need, need_service, no_more, only, read_service, wrong_word
@@ -11,11 +12,13 @@ from bot.world import World
 from playbooks import scale as playbook
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
+from services.clients.postgres.history import read_newest_usage
 from services.domain.database import CONCURRENCY, POOL_SIZE, sessions_per_replica
 from services.domain.errors import Unavailable, UsageError
 from services.domain.services import Service
 
 EXAMPLE = "scale ingest 2"
+USED_WITHIN = timedelta(minutes=10)
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
@@ -51,6 +54,7 @@ async def _gather(world: World, service: Service) -> playbook.Facts:
         load = group.create_task(gather_load(world))
         connections = group.create_task(world.connections())
         sessions = group.create_task(_read_sessions(world, service))
+        usage = group.create_task(world.read(read_newest_usage, service=service.value, window=USED_WITHIN))
     return playbook.Facts(
         environment,
         states.result(),
@@ -58,6 +62,7 @@ async def _gather(world: World, service: Service) -> playbook.Facts:
         connections.result(),
         sessions.result(),
         world.settings.changing.soak_s,
+        usage.result(),
     )
 
 

@@ -65,6 +65,15 @@ class Contention(Rule):
     longer_than_s: Some
 
 
+class Memory(Rule):
+    within_s: Some
+    from_share: Annotated[float, Field(gt=0, le=1)]
+
+
+class Connections(Rule):
+    share: Annotated[float, Field(gt=0, le=1)]
+
+
 class Deployments(Rule):
     failed_wait_s: Seconds
 
@@ -99,6 +108,8 @@ class Rules(_Table):
     # Files of a former version don't have these two.
     system: Rule = Rule(severity=Severity.PAGE, wait_s=60, section="Variable Validation")
     unclaimed: Rule = Rule(severity=Severity.NOTIFY, wait_s=300, section="Log Queries (SQL)")
+    memory: Memory = Memory(severity=Severity.NOTIFY, wait_s=0, section="Troubleshooting", within_s=480, from_share=0.7)
+    connections: Connections = Connections(severity=Severity.NOTIFY, wait_s=0, section="DB Connectivity", share=0.9)
     deployments: Deployments
     sha: Rule
     migrations: Rule
@@ -150,6 +161,7 @@ SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "workers": _WORKERS,
         "restarts": _WORKERS,
         "crash_loop": _SERVICES,
+        "memory": _SERVICES,
         "visibility": ("schemas", "rows", "answers"),
         "deployments": _SERVICES,
         "sha": (*_SERVICES, "same"),

@@ -32,8 +32,9 @@ def history_answer(history: History, *, environment: str | None, system: System,
     first = (
         f"📈 *History* · {escape(environment or 'unknown environment')} · {_what(service)} · last {_window(history)}"
     )
-    shown = [*work_series(history), *usage_series(history, system)] if service is None else []
-    shown = [one for one in shown or usage_series(history, system, service) if one.known or service is None]
+    usage = usage_series(history, system, service)
+    shown = usage if service else [*work_series(history), *usage, *database_series(history)]
+    shown = [one for one in shown if one.known or service is None]
     workers = _newest_workers(history, system, service)
     words = [*map(_words, shown), _deploy_words(history), *(_worker_words(one, system) for one in workers)]
     rows = [one.row for one in shown if one.known]
@@ -96,6 +97,15 @@ def work_series(history: History) -> list[Series]:
         Series("failed/min", "Jobs failed per minute", history.laid_out(steps, lambda one: one.failed), _rate),
         Series("api", "API latency", history.laid_out(steps, lambda one: one.api_ms), _milliseconds),
     ]
+
+
+def database_series(history: History) -> list[Series]:
+    """Sessions and size of the database, where they were recorded."""
+    series = [
+        Series("sessions", "Database sessions", history.laid_out(history.steps, lambda one: one.connections), _whole),
+        Series("db size", "Database size", history.laid_out(history.steps, lambda one: one.database_gb), _gigabytes),
+    ]
+    return [one for one in series if one.known]
 
 
 def usage_series(history: History, system: System, only: Service | None = None) -> list[Series]:
@@ -204,6 +214,10 @@ def _window(history: History) -> str:
 
 def _jobs(value: float) -> str:
     return pending_words(int(value)) if value > PENDING_COUNTED_TO else counted(int(value), "job")
+
+
+def _whole(value: float) -> str:
+    return f"{value:.0f}"
 
 
 def _rate(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from playbooks.model import Finding, NextStep, Status
-from services.domain.database import ServerFacts
+from services.domain.database import ConnectionUse, ServerFacts
 from services.domain.errors import Unavailable
 from services.domain.text import counted
 
@@ -76,3 +76,16 @@ def _hidden(server: ServerFacts) -> Finding:
     detail = f"row-level security on {tables}: counts may be too low; {needs}"
     evidence = {"hidden_tables": list(server.hidden_tables)}
     return Finding("database.visibility", Status.UNKNOWN, title, detail, evidence=evidence, next_step=CONFIG)
+
+
+def check_connections(use: ConnectionUse | Unavailable, *, share: float) -> Finding:
+    """`database.connections`: warns where so large a share of what the database, or its pooler, allows is in use."""
+    name = "database.connections"
+    if isinstance(use, Unavailable):
+        return Finding(name, Status.UNKNOWN, "connections of the database unknown", use.why, next_step=CONFIG)
+    title = f"{use.used} of {use.limit} connections of the database are in use"
+    evidence: dict[str, object] = {"used": use.used, "limit": use.limit}
+    if use.used < share * use.limit:
+        return Finding(name, Status.OK, title, evidence=evidence)
+    detail = "a process that needs one more fails; scale down, or raise the limit"
+    return Finding(name, Status.WARN, title, detail, evidence=evidence, next_step=NextStep("Health", "health"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from playbooks.checks.memory import was_at_limit
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
@@ -14,6 +15,7 @@ from services.domain.services import Service, WorkerType
 from services.domain.systems import System
 from services.domain.text import age, clock_time, counted
 from services.domain.thresholds import StaleLimits
+from services.domain.usage import ServiceUsage
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Facts:
     """`as_of` is the database's clock. services: what Railway reported last, None when it is not configured.
 
     Deploys, restarts and scalings stop workers in an orderly way, so who reported a stop does not count;
-    `starts_per_replica` of the others within `window` is more than a killed process or a lost machine explains.
+    `starts_per_replica` of the others within `window` is more than a killed process or a lost machine explains. usage:
+    Railway's metrics, by which an end at the memory limit is known.
     """
 
     as_of: datetime
@@ -31,6 +34,7 @@ class Facts:
     stale_after: StaleLimits
     window: timedelta
     starts_per_replica: float
+    usage: Mapping[Service, ServiceUsage] | Unavailable | None = None
     system: System = field(kw_only=True)
 
 
@@ -76,12 +80,27 @@ def _check_crashes(facts: Facts, service: Service) -> Finding:
         evidence = {"workers": [beat.worker_id for beat in ended]}
         return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))
     if crashed:
-        title = f"{service.short} crashed (Railway)"
-        detail = counted(crashed, "instance")
-        return Finding(name, Status.FAIL, title, detail, service, {"crashed": crashed}, _logs(service))
+        return _crashed(facts, service, crashed)
     if crashed is None and isinstance(facts.heartbeats, Unavailable):
         return Finding(name, Status.UNKNOWN, f"crashes of {service.short} unknown", "", service)
     return Finding(name, Status.OK, f"{service.short} is not crashing", "", service)
+
+
+def _crashed(facts: Facts, service: Service, crashed: int) -> Finding:
+    name, title, detail = (
+        f"crash_loop.{service.short}",
+        f"{service.short} crashed (Railway)",
+        counted(crashed, "instance"),
+    )
+    evidence: dict[str, object] = {"crashed": crashed}
+    used = facts.usage if facts.usage is None or isinstance(facts.usage, Unavailable) else facts.usage.get(service)
+    full = was_at_limit(used, facts.as_of)
+    if full is not None and full.memory:
+        title = f"{service.short} crashed: killed at its memory limit"
+        highest = max(sample.value for sample in full.memory)
+        detail += f"; memory stood at {highest:.2f} of {full.memory_limit_gb:.2f} GB"
+        evidence |= {"memory_gb": highest, "memory_limit_gb": full.memory_limit_gb}
+    return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))
 
 
 def _crashed_instances(facts: Facts, service: Service) -> int | None:

@@ -67,6 +67,10 @@ SELECT sum(numbackends)::integer AS used,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS limit
 FROM pg_stat_database;
 
+-- name: read_database_gb
+-- The size of this database on its disk, indexes included, in GB. Every role that may connect may ask.
+SELECT (pg_database_size(current_database()) / 1e9)::float8;
+
 -- name: list_lock_waits
 -- Locks asked for and not granted in this database, longest first. From pg_locks, which shows every session's locks to
 -- every role; pg_stat_activity hides what other roles' sessions wait for, but not their pid, role and application. A

@@ -61,6 +61,22 @@ CROSS JOIN LATERAL jsonb_each(seen.usage) AS service
 GROUP BY 1, 2
 ORDER BY 1, 2;
 
+-- name: read_newest_usage
+-- What a service used last, if that was recorded within the window. By primary key, backwards.
+SELECT
+    (found.used ->> 'memory_gb')::float8 AS memory_gb,
+    (found.used ->> 'memory_limit_gb')::float8 AS memory_limit_gb,
+    (found.used ->> 'cpu')::float8 AS cpu,
+    (found.used ->> 'cpu_limit')::float8 AS cpu_limit,
+    (found.used ->> 'disk_gb')::float8 AS disk_gb
+FROM (
+    SELECT usage -> %(service)s::text AS used
+    FROM chatops.history
+    WHERE minute > now() - %(window)s::interval AND usage ? %(service)s::text
+    ORDER BY minute DESC
+    LIMIT 1
+) AS found;
+
 -- name: list_deploy_moments
 -- When a deployment began, by anyone: those that Railway showed, and our own runs. Served by rollouts_opened_at_idx and
 -- runs_created_at_idx.

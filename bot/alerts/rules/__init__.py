@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.alerts.rules import api, bot, database, drill, jobs, railway, workers
+from bot.alerts.rules import api, bot, database, drill, jobs, railway, saturation, workers
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
 from bot.config.alerts import Rules
@@ -15,6 +15,7 @@ FAMILIES = (
     database.evaluate,
     jobs.evaluate,
     railway.evaluate,
+    saturation.evaluate,
     bot.evaluate,
     drill.evaluate,
 )

@@ -145,6 +145,7 @@ def _restarts(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         stale_after=snapshot.stale_after,
         window=timedelta(seconds=rules.restarts.window_s),
         starts_per_replica=rules.restarts.starts_per_replica,
+        usage=snapshot.usage,
         system=snapshot.system,
     )
     for finding in restarts.check(facts):

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL, fetch_all, read_clock
-from services.domain.history import History, HistoryRecord, HistoryStep, UsageStep, WorkerStep
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one, read_clock
+from services.domain.history import History, HistoryRecord, HistoryStep, Usage, UsageStep, WorkerStep
 
 
 async def record_history(conn: Connection, record: HistoryRecord) -> None:
@@ -44,6 +44,11 @@ async def list_worker_history(
 async def list_usage_history(conn: Connection, *, since: datetime, until: datetime, step: timedelta) -> list[UsageStep]:
     """Oldest first, each service once per step."""
     return await fetch_all(conn, UsageStep, "list_usage_history", since=since, until=until, step=step)
+
+
+async def read_newest_usage(conn: Connection, *, service: str, window: timedelta) -> Usage | None:
+    """`service`: its full name. None when nothing was recorded of it within the window."""
+    return await fetch_one(conn, Usage, "read_newest_usage", service=service, window=window)
 
 
 async def list_deploy_moments(conn: Connection, *, since: datetime, until: datetime) -> list[datetime]:

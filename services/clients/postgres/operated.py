@@ -248,6 +248,12 @@ async def list_job_outcomes(conn: Connection, *, spans: Sequence[tuple[datetime,
     return await fetch_all(conn, JobOutcomes, "list_job_outcomes", **bounds)
 
 
+async def read_database_gb(conn: Connection) -> float:
+    """The size of the database, indexes included."""
+    row = await (await conn.execute(query_of(conn, "read_database_gb"))).fetchone()
+    return float(row[0]) if row else 0.0
+
+
 async def read_connection_use(conn: Connection) -> ConnectionUse:
     """The server's sessions against what it allows."""
     is_pooled = pooler_mode(conn.info.host, conn.info.port) != "direct"

@@ -6,7 +6,7 @@ a null must not be read as "none".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from services.domain.errors import REFUSED
 from services.domain.masking import mask_message
 from services.domain.services import Service
 from services.domain.text import without_colors
+from services.domain.usage import InstanceUsage, Sample, ServiceUsage
 
 _DASHBOARD = "https://railway.com"
 
@@ -112,6 +113,37 @@ def parse_logs(nodes: Sequence[Json], *, limit: int) -> list[LogLine]:
         if node.get("timestamp")
     ]
     return sorted(lines, key=lambda line: line.timestamp)[-limit:]
+
+
+def parse_metrics(results: Sequence[Json], names: Mapping[str, Service]) -> dict[Service, ServiceUsage]:
+    """`MetricsResult`s by service and instance; what belongs to no service of `{service id: service}` is left out.
+
+    A limit that Railway reports for the service as a whole holds for each of its instances.
+    """
+    found: dict[Service, dict[str, dict[str, list[Sample]]]] = {}
+    for result in results:
+        tags = _mapping(result.get("tags"))
+        service = names.get(str(tags.get("serviceId")))
+        samples = [Sample(datetime.fromtimestamp(one["ts"], UTC), float(one["value"])) for one in result["values"]]
+        if service is not None and samples:
+            kinds = found.setdefault(service, {}).setdefault(str(tags.get("deploymentInstanceId") or ""), {})
+            kinds[str(result["measurement"])] = sorted(samples, key=lambda sample: sample.at)
+    return {service: ServiceUsage(tuple(_instances(by_instance))) for service, by_instance in found.items()}
+
+
+def _instances(by_instance: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Iterator[InstanceUsage]:
+    whole = by_instance.get("", {})
+    for instance_id, kinds in by_instance.items():
+        if instance_id or len(by_instance) == 1 or "MEMORY_USAGE_GB" in kinds:
+            newest = {kind: samples[-1].value for kind, samples in {**whole, **kinds}.items()}
+            yield InstanceUsage(
+                instance_id,
+                memory=tuple(kinds.get("MEMORY_USAGE_GB", ())),
+                memory_limit_gb=newest.get("MEMORY_LIMIT_GB"),
+                cpu=newest.get("CPU_USAGE"),
+                cpu_limit=newest.get("CPU_LIMIT"),
+                disk_gb=newest.get("DISK_USAGE_GB"),
+            )
 
 
 def parse_time(text: str) -> datetime:

@@ -10,6 +10,7 @@ from uuid import uuid4
 from graphql import GraphQLError
 
 from services.sandbox.railway.local import LocalRailway, NotFoundError
+from services.sandbox.railway.metrics import answer_metrics, parse_moment
 from services.sandbox.railway.model import Pace, Place, find_commit
 from services.sandbox.railway.records import DeploymentRecord, PatchRecord
 from services.sandbox.railway.replica import LogBuffer, LogEntry, Replica
@@ -255,6 +256,18 @@ def _environment_patches(railway: LocalRailway, arguments: Arguments) -> Any:
     return answer_connection(nodes, has_more=len(railway.patches) > len(newest))
 
 
+def _metrics(railway: LocalRailway, arguments: Arguments) -> Any:
+    """Grouped by service and instance only, as the bot asks."""
+    check_environment(railway, arguments.get("environmentId") or railway.place.environment_id)
+    since, now = parse_moment(arguments["startDate"]), datetime.now(UTC)
+    results: list[Answer] = []
+    for service in railway.services.values():
+        replicas = service.active.replicas if service.active else []
+        service.meter.measure({one.id: one.pid for one in replicas if one.pid is not None}, now)
+        results += answer_metrics(service.meter, service.id, arguments["measurements"], since)
+    return results
+
+
 QUERIES: Mapping[str, Resolver] = {
     "buildLogs": _build_logs,
     "deployment": _deployment,
@@ -262,6 +275,7 @@ QUERIES: Mapping[str, Resolver] = {
     "deployments": _deployments,
     "environment": _environment,
     "environmentPatches": _environment_patches,
+    "metrics": _metrics,
     "projectToken": _project_token,
     "serviceInstance": _service_instance,
     "serviceInstanceAutoDeployStatus": _auto_deploy_status,

@@ -12,6 +12,7 @@ from uuid import uuid4
 import aiohttp
 
 from services.domain.deployments import DeploymentStatus
+from services.sandbox.railway.metrics import Meter
 from services.sandbox.railway.model import REGION, Commit, InstanceStatus, Pace, Place, ServiceSpec
 from services.sandbox.railway.records import DeploymentRecord
 from services.sandbox.railway.replica import Launch, Replica
@@ -108,6 +109,7 @@ class ServiceRunner:
         self.own_variables: dict[str, str] = dict(spec.variables)
         self.deployments: list[DeploymentRecord] = []
         self.active: DeploymentRecord | None = None
+        self.meter = Meter()
         self._place = place
         self._pace = pace
         self._http = http

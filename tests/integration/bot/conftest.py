@@ -38,6 +38,7 @@ class Outside:
     `latest` is what Railway's newest deployment of a service says differently from the one that runs, `nodes` what a
     service says differently as a whole. `manual`: the
     services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
+    `memory`: GB of 0.5, every 30 s until now; 0.2 otherwise.
     `api_refuses`: no process listens there.
     `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
     """
@@ -50,6 +51,7 @@ class Outside:
     instances: dict[Service, str] = field(default_factory=dict)
     manual: set[Service] = field(default_factory=set)
     commits: dict[Service, str] = field(default_factory=dict)
+    memory: dict[Service, list[float]] = field(default_factory=dict)
     api_refuses: bool = False
     api_status: int = 200
     railway_status: int = 200
@@ -94,6 +96,8 @@ class Outside:
             await self.railway_logs_may_answer.wait()
             deployment_id = json.loads(request.content)["variables"]["deploymentId"]
             return httpx.Response(200, json={"data": {"deploymentLogs": self._lines(deployment_id)}})
+        if "readMetrics" in document:
+            return httpx.Response(200, json={"data": self._metrics()})
         if "readAutoDeploy" in document:
             service_id = json.loads(request.content)["variables"]["serviceId"]
             enabled = service_id not in {f"s-{service.short}" for service in self.manual}
@@ -109,6 +113,24 @@ class Outside:
             yield
         finally:
             self._now -= 1
+
+    def _metrics(self) -> dict[str, Any]:
+        """As Railway answers: by service and instance."""
+        now = int(datetime.now(UTC).timestamp())
+
+        def result(service: Service, kind: str, values: list[float]) -> dict[str, Any]:
+            points = [{"ts": now - 30 * (len(values) - n - 1), "value": value} for n, value in enumerate(values)]
+            tags = {"serviceId": f"s-{service.short}", "deploymentInstanceId": "i0"}
+            return {"measurement": kind, "tags": tags, "values": points}
+
+        nodes = [{"serviceId": f"s-{one.short}", "serviceName": one.value} for one in RUNBOOK.services]
+        memory = [result(one, "MEMORY_USAGE_GB", self.memory.get(one, [0.2] * 20)) for one in RUNBOOK.services]
+        limits = {"MEMORY_LIMIT_GB": 0.5, "CPU_USAGE": 0.1, "CPU_LIMIT": 2.0}
+        return {
+            "memory": memory,
+            "now": [result(one, kind, [value]) for one in RUNBOOK.services for kind, value in limits.items()],
+            "environment": {"serviceInstances": {"edges": [{"node": node} for node in nodes]}},
+        }
 
     def _lines(self, deployment_id: str) -> list[dict[str, Any]]:
         """A second apart, the newest now."""

@@ -26,6 +26,7 @@ from playbooks.steps import (
 from services.domain.database import ConnectionUse
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.history import Usage
 from services.domain.services import Service
 from tests.unit.playbooks.builders import (
     beat,
@@ -230,3 +231,14 @@ def test_a_worker_that_does_not_beat_is_a_warning(beating: int, warned: bool) ->
     assert (
         planned.warnings == ("1 of 2 workers are alive: the run stops at its first check unless they come back",)
     ) is warned
+
+
+def test_plan_shows_the_headroom_of_the_busiest_replica_as_far_as_it_is_known() -> None:
+    def impact(usage: Usage | Unavailable | None) -> list[str]:
+        planned = made(plan(replace(facts(), usage=usage), INGEST, 2))
+        return [line for line in planned.impact if line.startswith("headroom")]
+
+    used = "headroom: the busiest replica uses 0.42 of 0.50 GB memory"
+    assert impact(Usage(0.42, 0.5, 0.1, 2.0)) == [f"{used} and 0.10 of 2.00 vCPU"]
+    assert impact(Usage(0.42, 0.5)) == [used]
+    assert impact(Usage(0.42)) == impact(AWAY) == impact(None) == []

@@ -159,6 +159,21 @@ def processing(worker_id: str) -> Act:
     return lambda scene: scene.jobs(1, "status, locked_at, locked_by", f"'processing', now(), '{worker_id}'")
 
 
+def climbing(to_share: float) -> Act:
+    """Memory of ingest: flat for ten minutes, then a straight line over five, up to this share of its limit."""
+    rise = [0.2 + (to_share * 0.5 - 0.2) * n / 10 for n in range(1, 11)]
+    return lambda scene: scene.outside.memory.update({Service.INGEST: [0.2] * 20 + rise})
+
+
+def connections_above(share: float) -> Act:
+    """The few sessions that the tests have are too many."""
+
+    def plant(scene: Scene) -> None:
+        scene.engine.rules = _rules(f"[rules.connections]\nshare = {share}")
+
+    return plant
+
+
 def contended(limit_s: float) -> Act:
     """Two sessions want one table, of which the bot reads nothing; the second has waited for 100 ms."""
 

@@ -92,6 +92,8 @@ async def test_history_reads_its_window_only_and_forgets_after_thirty_days(as_ow
     for name in ("list_history", "list_worker_history", "list_usage_history", "list_deploy_moments"):
         plan = await explain(as_owner, SQL[name], values)
         assert scanned_whole(plan) == [], name
+    newest = {"service": "dragonfly-api", "window": timedelta(minutes=10)}
+    assert scanned_whole(await explain(as_owner, SQL["read_newest_usage"], newest)) == []
 
     answer = await run("history 24h", Request(), world)
     assert "*Queue:* min" in answer.text

@@ -20,7 +20,7 @@ from playbooks.checks.triage import Earlier
 from playbooks.model import Status
 from services.domain.alerts import Severity
 from services.domain.channels import Channel
-from services.domain.database import Exposure, MigrationStatus, ServerFacts
+from services.domain.database import ConnectionUse, Exposure, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth, BotState, IntakeHealth
@@ -32,6 +32,7 @@ from services.domain.services import Service, WorkerType
 from services.domain.systems import CIVIL, RUNBOOK
 from services.domain.text import clock_time
 from services.domain.thresholds import StaleLimits
+from services.domain.usage import InstanceUsage, Sample, ServiceUsage
 from tests.unit.bot.alerts.builders import NOW, RULES, ago
 
 STALE = timedelta(seconds=300)
@@ -80,6 +81,7 @@ def slow_reads(**more: Any) -> SlowReads:
         "migrations": MigrationStatus(applied=(), pending=(), changed=(), unknown=()),
         "exposures": (),
         "outcomes": Usual(JobOutcomes(100, 0), JobOutcomes(1000, 10)),
+        "connections": ConnectionUse(10, 100),
     }
     return SlowReads(**{**known, **more})
 
@@ -87,6 +89,15 @@ def slow_reads(**more: Any) -> SlowReads:
 def health(**more: Any) -> ApiHealth:
     known: dict[str, Any] = {"http_status": 200, "status": "ok", "db_connected": True, "elapsed_ms": 20.0}
     return ApiHealth(environment="prod", timestamp=NOW, **{"git_sha": SHA, **known, **more})
+
+
+def usage(*memory: float) -> ServiceUsage:
+    """GB of 0.5, every 30 s until now."""
+    samples = [Sample(ago(30 * (len(memory) - n - 1)), value) for n, value in enumerate(memory)]
+    return ServiceUsage([InstanceUsage("i", samples, 0.5)])
+
+
+CLIMBS = usage(*[0.2] * 20, *[0.2 + 0.02 * n for n in range(11)])
 
 
 NOBODY = Schedule(
@@ -113,6 +124,7 @@ def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
         "auto_deploy": dict.fromkeys(RUNBOOK.services, True),
         "bot": BotState(SHA, ago(60), connected=True, leader=True),
         "oncall": oncall.Facts(Schedule({}, {}, ()), (), NOW),
+        "usage": dict.fromkeys(RUNBOOK.services, usage(0.2)),
     }
     return Snapshot(**{**known, **more})
 
@@ -134,7 +146,9 @@ def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
 
 
 def test_what_was_not_asked_is_not_spoken_of() -> None:
-    nothing = dict.fromkeys(("api", "intake", "services", "work", "slow_reads", "auto_deploy", "bot", "oncall"))
+    nothing = dict.fromkeys(
+        ("api", "intake", "services", "work", "slow_reads", "auto_deploy", "bot", "oncall", "usage")
+    )
 
     names = {name.split(".")[0] for name in signals(**nothing)}
 
@@ -361,6 +375,8 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
             "freezes.api",
             Severity.NOTIFY,
         ),
+        ({"usage": {Service.INGEST: CLIMBS}}, "memory.ingest", Severity.NOTIFY),
+        ({"slow_reads": slow_reads(connections=ConnectionUse(90, 100))}, "connections", Severity.NOTIFY),
         ({"services": crashed()}, "crash_loop.api", Severity.PAGE),
         ({"services": failed_deploy()}, "deployments.api", Severity.NOTIFY),
         ({"services": SILENT}, "blindness.railway", Severity.NOTIFY),
@@ -371,6 +387,17 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
 )
 def test_a_planted_fault_is_reported(more: dict[str, Any], name: str, severity: Severity) -> None:
     assert trouble(**more)[name].severity is severity
+
+
+def test_a_crash_at_the_memory_limit_says_so_where_the_metrics_show_it() -> None:
+    full, below = {Service.API: usage(0.4, 0.49)}, {Service.API: usage(0.4, 0.47)}
+
+    killed = trouble(services=crashed(), usage=full)["crash_loop.api"].finding
+    crash = trouble(services=crashed(), usage=below)["crash_loop.api"].finding
+
+    assert killed.title == "api crashed: killed at its memory limit"
+    assert killed.detail.endswith("memory stood at 0.49 of 0.50 GB")
+    assert crash.title == "api crashed (Railway)"
 
 
 def test_an_api_without_its_database_is_reported_once() -> None:
@@ -386,6 +413,9 @@ def test_an_api_without_its_database_is_reported_once() -> None:
         {"api": health(elapsed_ms=2000)},
         {"work": work(queue=queue(oldest_s=300, failed=9))},
         {"work": work(lock_waits=(lock_wait(30),))},
+        {"usage": {Service.INGEST: CLIMBS}, "freed_gb": {Service.INGEST: 0.4}},
+        {"usage": Unavailable("Railway", "Not Authorized")},
+        {"slow_reads": slow_reads(connections=ConnectionUse(89, 100))},
         {"work": work(locks=(Lock(Service.API, "U1", "why", ago(86_399)),))},
         {"auto_deploy": dict.fromkeys(RUNBOOK.services, False)},
         {
@@ -400,6 +430,9 @@ def test_an_api_without_its_database_is_reported_once() -> None:
         "not slow yet",
         "within the limits",
         "a short wait",
+        "below a peak it came down from",
+        "no metrics",
+        "some connections left",
         "a young lock",
         "nobody deploys by itself",
         "frozen and locked",

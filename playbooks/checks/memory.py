@@ -1,0 +1,154 @@
+"""Will a service reach its memory limit soon, and was what crashed killed at it? (runbook, "Troubleshooting")
+
+A ramp is told while memory climbs in a straight line towards the limit. What climbs and is freed again, as garbage
+collectors and imports do, is known by the peaks that it came down from, and is told only above them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from playbooks.model import Finding, NextStep, Status
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from services.domain.text import clock_time
+from services.domain.usage import InstanceUsage, Sample, ServiceUsage
+
+FIT_OVER = tuple(timedelta(minutes=minutes) for minutes in (3, 6, 15, 45))  # a fast ramp shows in the first
+FEWEST = 6  # samples of a fit
+LOWEST_R2 = 0.9  # of the least squares: the share of the movement that the line explains
+SMALLEST_RISE = 0.02  # of the limit, within a fit
+STILL_CLIMBS = 0.85  # of the slope, in the newer half: what levels off is no ramp
+ABOVE_PEAKS = 0.03  # of the limit, above every earlier peak
+KNOWN_FOR = timedelta(minutes=6)  # a process that just started climbs to where it belongs
+FREED = 0.85  # of a peak: what fell so far below it was freed
+ENDED_AT = 0.93  # of the limit: what fell from there did not free memory, it was killed and started again
+AT_LIMIT = 0.95  # of the limit: what dies there was killed for it; the last sample may be half a minute old
+KILLED_WITHIN = timedelta(minutes=10)  # the last samples before a crash
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """Memory climbs by `gb_per_min`, and meets the limit at `limit_at`."""
+
+    gb_per_min: float
+    limit_at: datetime
+
+
+def check(
+    usage: ServiceUsage | Unavailable | None,
+    service: Service,
+    *,
+    within: timedelta,
+    from_share: float,
+    freed_gb: float = 0.0,
+) -> Finding:
+    """`memory.<short name>`: warns of a ramp that meets the limit within so long, once that share of it is used.
+
+    `freed_gb`: the highest peak that an instance of the service came down from by itself; 0 when none is known.
+    """
+    name, short = f"memory.{service.short}", service.short
+    if usage is None or isinstance(usage, Unavailable):
+        why = usage.why if isinstance(usage, Unavailable) else "Railway reports no metrics of it"
+        return Finding(name, Status.UNKNOWN, f"memory of {short} unknown", why, service)
+    limited = [one for one in usage.instances if one.memory and one.memory_limit_gb]
+    if not limited:
+        return Finding(name, Status.UNKNOWN, f"memory limit of {short} unknown", "Railway reports none", service)
+    ramps = [find_ramp(one, within=within, from_share=from_share, freed_gb=freed_gb) for one in limited]
+    found = [(one, ramp) for one, ramp in zip(limited, ramps, strict=True) if ramp]
+    if not found:
+        busiest = max(limited, key=lambda one: one.memory_share or 0.0)
+        return Finding(name, Status.OK, f"memory of {short}: {_use(busiest)}", "", service, _evidence(busiest))
+    instance, ramp = min(found, key=lambda pair: pair[1].limit_at)
+    title = f"{short} will reach its memory limit at about {clock_time(ramp.limit_at)}"
+    detail = f"{_use(instance)}, {ramp.gb_per_min:+.2f} GB per minute; Railway kills it there"
+    evidence = {**_evidence(instance), "limit_at": ramp.limit_at.isoformat(), "gb_per_min": round(ramp.gb_per_min, 4)}
+    return Finding(
+        name, Status.WARN, title, detail, service, evidence, NextStep(f"History of {short}", f"history 1h {short}")
+    )
+
+
+def find_ramp(instance: InstanceUsage, *, within: timedelta, from_share: float, freed_gb: float = 0.0) -> Ramp | None:
+    """None while there is none, or too little is known."""
+    samples, limit = _since_start(instance), instance.memory_limit_gb
+    if not limit or not samples or samples[-1].value < from_share * limit:
+        return None
+    if samples[-1].at - samples[0].at < KNOWN_FOR:
+        return None
+    if samples[-1].value < freed_gb + ABOVE_PEAKS * limit:
+        return None
+    ramps = (_fit(samples, limit, over) for over in FIT_OVER)
+    soon = [ramp for ramp in ramps if ramp and ramp.limit_at - samples[-1].at <= within]
+    return min(soon, key=lambda ramp: ramp.limit_at, default=None)
+
+
+def freed_peak(instance: InstanceUsage) -> float:
+    """The highest memory that the instance came down from by itself, GB; 0 when it only climbed."""
+    highest = freed = 0.0
+    for sample in _since_start(instance):
+        highest = max(highest, sample.value)
+        if sample.value <= FREED * highest:
+            freed = highest
+    return freed
+
+
+def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime) -> InstanceUsage | None:
+    """The instance whose last samples stood at its limit, so that its end was most probably an OOM kill."""
+    if usage is None or isinstance(usage, Unavailable):
+        return None
+    for one in usage.instances:
+        lately = [sample.value for sample in one.memory if now - sample.at <= KILLED_WITHIN]
+        if one.memory_limit_gb and lately and max(lately) >= AT_LIMIT * one.memory_limit_gb:
+            return one
+    return None
+
+
+def _since_start(instance: InstanceUsage) -> Sequence[Sample]:
+    """Without what was before the instance was killed at its limit: Railway starts it again under the same id."""
+    samples, limit = instance.memory, instance.memory_limit_gb or float("inf")
+    ends = [
+        place
+        for place, (before, after) in enumerate(pairwise(samples), start=1)
+        if before.value >= ENDED_AT * limit and after.value <= FREED * before.value
+    ]
+    return samples[ends[-1] :] if ends else samples
+
+
+def _fit(samples: Sequence[Sample], limit: float, over: timedelta) -> Ramp | None:
+    newest = samples[-1]
+    since = newest.at - over
+    fitted = [sample for sample in samples if sample.at >= since]
+    peak = max([sample.value for sample in samples if sample.at < since], default=0.0)
+    if len(fitted) < FEWEST or newest.value < peak + ABOVE_PEAKS * limit:
+        return None
+    slope, r2 = _least_squares(fitted)
+    rise = slope * (fitted[-1].at - fitted[0].at).total_seconds()
+    late, _ = _least_squares(fitted[len(fitted) // 2 :])
+    if rise < SMALLEST_RISE * limit or r2 < LOWEST_R2 or late < STILL_CLIMBS * slope:
+        return None
+    left = timedelta(seconds=max(limit - newest.value, 0.0) / slope)
+    return Ramp(slope * 60, newest.at + left)
+
+
+def _least_squares(samples: Sequence[Sample]) -> tuple[float, float]:
+    """Slope in GB per second, and R²; (0, 0) where all stand at one moment or have one value."""
+    xs = [(sample.at - samples[0].at).total_seconds() for sample in samples]
+    ys = [sample.value for sample in samples]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    xx = sum((x - mean_x) ** 2 for x in xs)
+    yy = sum((y - mean_y) ** 2 for y in ys)
+    xy = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    if not xx or not yy:
+        return 0.0, 0.0
+    return xy / xx, xy * xy / (xx * yy)
+
+
+def _use(instance: InstanceUsage) -> str:
+    return f"{instance.memory_gb:.2f} of {instance.memory_limit_gb:.2f} GB"
+
+
+def _evidence(instance: InstanceUsage) -> dict[str, object]:
+    return {"memory_gb": instance.memory_gb, "memory_limit_gb": instance.memory_limit_gb}

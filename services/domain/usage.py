@@ -1,0 +1,63 @@
+"""What services use, as Railway's metrics report it. Unknown is None or absent, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.domain.history import Usage
+
+
+@dataclass(frozen=True)
+class Sample:
+    """GB at one moment."""
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True)
+class InstanceUsage:
+    """One instance; `instance_id` is "" where Railway does not tell instances apart. `memory`: oldest first, GB."""
+
+    instance_id: str
+    memory: Sequence[Sample] = ()
+    memory_limit_gb: float | None = None
+    cpu: float | None = None
+    cpu_limit: float | None = None
+    disk_gb: float | None = None
+
+    @property
+    def memory_gb(self) -> float | None:
+        """The newest; None when there is none."""
+        return self.memory[-1].value if self.memory else None
+
+    @property
+    def memory_share(self) -> float | None:
+        """0 to 1 of its limit; None when either is unknown."""
+        if self.memory_gb is None or not self.memory_limit_gb:
+            return None
+        return self.memory_gb / self.memory_limit_gb
+
+
+@dataclass(frozen=True)
+class ServiceUsage:
+    """All instances of one service of which there are metrics, those that are gone for some minutes too."""
+
+    instances: Sequence[InstanceUsage]
+
+    @property
+    def busiest(self) -> Usage:
+        """The highest of each figure over its instances."""
+        return Usage(
+            memory_gb=_highest([one.memory_gb for one in self.instances]),
+            memory_limit_gb=_highest([one.memory_limit_gb for one in self.instances]),
+            cpu=_highest([one.cpu for one in self.instances]),
+            cpu_limit=_highest([one.cpu_limit for one in self.instances]),
+            disk_gb=_highest([one.disk_gb for one in self.instances]),
+        )
+
+
+def _highest(values: Sequence[float | None]) -> float | None:
+    return max([value for value in values if value is not None], default=None)

@@ -1,0 +1,147 @@
+"""A ramp is told at least two minutes before the limit, and a week of ordinary memory without one false alarm."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from math import exp
+
+import pytest
+
+from playbooks.checks.memory import check, find_ramp, freed_peak, was_at_limit
+from playbooks.model import Status
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+from services.domain.usage import InstanceUsage, Sample, ServiceUsage
+
+NOW = datetime(2026, 11, 29, 2, tzinfo=UTC)
+LIMIT = 0.5  # GB
+EVERY = timedelta(seconds=30)  # as Railway is asked for
+KEPT = 120  # samples: an hour
+LATE = timedelta(seconds=80)  # sample, poll and evaluation, each as late as it may be
+WITHIN, FROM = timedelta(minutes=8), 0.7
+
+Share = Callable[[float], float]  # of the limit, by seconds since the beginning
+
+
+def instance(shares: Sequence[float], *, until: datetime = NOW, limit: float | None = LIMIT) -> InstanceUsage:
+    first = until - EVERY * (len(shares) - 1)
+    samples = [Sample(first + EVERY * n, share * LIMIT) for n, share in enumerate(shares)]
+    return InstanceUsage("i", samples, limit)
+
+
+def told_at(shares: Sequence[float], *, freed_gb: float = 0.0) -> Iterator[int]:
+    """At which samples a ramp is seen, of a stream of them. `freed_gb`: known from the days before."""
+    for end in range(2, len(shares) + 1):
+        seen = shares[max(0, end - KEPT) : end]
+        if seen[-1] >= FROM and find_ramp(instance(seen), within=WITHIN, from_share=FROM, freed_gb=freed_gb):
+            yield end - 1
+
+
+@pytest.mark.parametrize("per_minute", [0.003, 0.005, 0.01, 0.02, 0.04, 0.08])
+def test_ramp_is_told_two_minutes_before_the_limit(per_minute: float) -> None:
+    noise = random.Random(7)  # noqa: S311 - simulated
+    before = [0.4 + noise.gauss(0, 0.003) for _ in range(KEPT)]
+    climb = [0.4 + per_minute * n / 2 for n in range(int(0.6 / per_minute * 2) + 2)]
+    shares = before + [share + noise.gauss(0, 0.003) for share in climb]
+    limit_at = next(n for n, share in enumerate(shares) if share >= 1.0)
+
+    first = next(told_at(shares))
+
+    assert (limit_at - first) * EVERY - LATE >= timedelta(minutes=2)
+    assert first > KEPT  # and not before it began
+
+
+def sawtooth(period_s: float, low: float, high: float) -> Share:
+    return lambda at_s: low + (high - low) * ((at_s % period_s) / period_s)
+
+
+def imports(at_s: float) -> float:
+    """Every three hours a file is read into memory within four minutes, worked on, and freed."""
+    within = at_s % 10_800
+    return 0.35 + (0.5 * min(within / 240, 1.0) if within < 1500 else 0.0)
+
+
+def restarts(at_s: float) -> float:
+    """Each half day a new process warms up to where it stays."""
+    return 0.82 * (1 - exp(-(at_s % 43_200) / 180))
+
+
+WEEK: dict[str, Share] = {
+    "flat and full": lambda _: 0.9,
+    "a garbage collector every four minutes": sawtooth(240, 0.5, 0.88),
+    "every half hour": sawtooth(1800, 0.4, 0.9),
+    "every fifty minutes": sawtooth(3000, 0.4, 0.9),
+    "every two hours": sawtooth(7200, 0.3, 0.9),
+    "every day": sawtooth(86_400, 0.3, 0.95),
+    "imports": imports,
+    "restarts": restarts,
+}
+
+
+@pytest.mark.parametrize("pattern", WEEK, ids=WEEK.keys())
+def test_a_week_of_ordinary_memory_gives_no_false_alarm(pattern: str) -> None:
+    """After a day of which only the peaks are known that memory came down from."""
+    noise, share = random.Random(11), WEEK[pattern]  # noqa: S311 - simulated
+    shares = [share(n * 30.0) + noise.gauss(0, 0.004) for n in range(8 * 2880)]
+    freed_gb = freed_peak(instance(shares[:2880]))
+
+    assert list(told_at(shares[2880:], freed_gb=freed_gb)) == []
+
+
+def test_freed_is_what_memory_came_down_from() -> None:
+    assert freed_peak(instance([0.4, 0.8, 0.6, 0.9, 0.91])) == 0.8 * LIMIT
+    assert freed_peak(instance([0.4, 0.8, 0.7])) == 0.0  # 0.68 would be freed
+    assert freed_peak(instance([])) == 0.0
+
+
+def test_check_says_when_and_how_fast() -> None:
+    climbing = instance([*[0.4] * 60, *[0.4 + 0.01 * n for n in range(46)]])
+
+    finding = check(ServiceUsage([climbing]), Service.INGEST, within=WITHIN, from_share=FROM)
+
+    assert finding.status is Status.WARN
+    assert finding.title == "ingest will reach its memory limit at about 02:07 UTC"
+    assert finding.detail == "0.43 of 0.50 GB, +0.01 GB per minute; Railway kills it there"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        Unavailable("Railway", "Not Authorized"),
+        ServiceUsage([]),
+        ServiceUsage([instance([0.9] * 60, limit=None)]),
+        ServiceUsage([instance([])]),
+    ],
+)
+def test_what_is_not_known_is_unknown(usage: ServiceUsage | Unavailable | None) -> None:
+    assert check(usage, Service.INGEST, within=WITHIN, from_share=FROM).status is Status.UNKNOWN
+
+
+def test_what_just_started_is_not_judged() -> None:
+    climbing = [0.08 * n for n in range(12)]
+
+    assert find_ramp(instance(climbing), within=WITHIN, from_share=FROM) is None
+
+
+def test_killed_at_its_limit_needs_a_sample_there_shortly_before() -> None:
+    at_limit, below = instance([0.5, 0.95]), instance([0.5, 0.949])
+
+    assert was_at_limit(ServiceUsage([below, at_limit]), NOW) is at_limit
+    assert was_at_limit(ServiceUsage([below]), NOW) is None
+    assert was_at_limit(ServiceUsage([at_limit]), NOW + timedelta(minutes=11)) is None
+    assert was_at_limit(ServiceUsage([instance([1.0], limit=None)]), NOW) is None
+    assert was_at_limit(Unavailable("Railway", "away"), NOW) is None
+
+
+def test_a_ramp_after_a_kill_at_the_limit_is_told_again() -> None:
+    """Railway starts the instance again under the same id: its former climb is no peak that was freed."""
+    climb = [0.4 + 0.03 * n for n in range(21)]  # 6 % per minute
+    before, after = [*[0.4] * 40, *climb], [*[0.4] * 20, *climb]
+
+    told = list(told_at([*before, *after], freed_gb=freed_peak(instance([*before, 0.3]))))
+
+    assert len(before) - 1 - told[0] >= 6
+    assert len(before) + len(after) - 1 - min(n for n in told if n > len(before) + 10) >= 6

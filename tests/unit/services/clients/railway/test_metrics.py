@@ -1,0 +1,54 @@
+"""Railway's metrics by service and instance; what it does not report stays unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.clients.railway.parsing import parse_metrics
+from services.domain.history import Usage
+from services.domain.services import Service
+
+NAMES = {"s1": Service.INGEST, "s2": Service.API}
+
+
+def result(kind: str, *values: float, service: str | None = "s1", instance: str | None = "i1") -> dict[str, Any]:
+    points = [{"ts": 1_800_000_000 + 30 * n, "value": value} for n, value in enumerate(values)]
+    return {
+        "measurement": kind,
+        "tags": {"serviceId": service, "deploymentInstanceId": instance},
+        "values": points[::-1],  # in no order
+    }
+
+
+def test_metrics_are_told_by_instance() -> None:
+    found = parse_metrics(
+        [
+            result("MEMORY_USAGE_GB", 0.2, 0.3),
+            result("MEMORY_USAGE_GB", 0.4, instance="i2"),
+            result("MEMORY_LIMIT_GB", 0.5, instance=None),  # of the service as a whole
+            result("CPU_USAGE", 0.1),
+            result("CPU_USAGE", 0.2, instance="i2"),
+            result("CPU_LIMIT", 2.0),
+            result("DISK_USAGE_GB", 9.0, service="another"),
+            result("DISK_USAGE_GB"),
+        ],
+        NAMES,
+    )
+
+    assert set(found) == {Service.INGEST}
+    one, two = found[Service.INGEST].instances
+    assert [sample.value for sample in one.memory] == [0.2, 0.3]
+    assert (one.memory_gb, one.memory_limit_gb, one.cpu, one.cpu_limit, one.disk_gb) == (0.3, 0.5, 0.1, 2.0, None)
+    assert (two.memory_gb, two.memory_limit_gb, two.cpu_limit) == (0.4, 0.5, None)
+    assert found[Service.INGEST].busiest == Usage(0.4, 0.5, 0.2, 2.0, None)
+
+
+def test_a_service_whose_instances_are_not_told_apart_is_one() -> None:
+    found = parse_metrics([result("MEMORY_USAGE_GB", 0.2, instance=None)], NAMES)
+
+    [one] = found[Service.INGEST].instances
+    assert (one.instance_id, one.memory_gb, one.memory_limit_gb, one.memory_share) == ("", 0.2, None, None)
+
+
+def test_nothing_is_reported_of_nothing() -> None:
+    assert parse_metrics([], NAMES) == {}
