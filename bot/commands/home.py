@@ -13,6 +13,7 @@ from bot.commands.context import list_assignments, list_reviews, list_waiting, r
 from bot.commands.health import health_headline
 from bot.facts import gather_health
 from bot.incidents.assignments import Asked, Assignment
+from bot.reports import WEEK, read_report, zone_of
 from bot.types import Answer, Block, Request
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,
@@ -28,6 +29,7 @@ from bot.views.blocks import (
 from bot.views.findings import as_of
 from bot.views.freezes import freeze_line
 from bot.views.incidents import incident_block, incident_line
+from bot.views.reports import figures_line
 from bot.views.run import review_line
 from bot.views.run_buttons import buttons as run_buttons
 from bot.views.run_buttons import review as review_button
@@ -35,10 +37,12 @@ from bot.views.runs import run_line
 from bot.views.text import code, cut, date_token, escape
 from playbooks.health import Report, report
 from services.clients.postgres.incidents import list_open_incidents
+from services.domain import reports
 from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.freezes import Freeze
 from services.domain.incidents import Incident, JoinedAlert
+from services.domain.oncall import Schedule
 from services.domain.runs import Lock, Review, Run
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
@@ -94,6 +98,7 @@ def home_answer(
     incidents: Sequence[Incident] | Unavailable = (),
     alerts: Sequence[JoinedAlert] = (),
     assignments: Sequence[Assignment] = (),
+    week: reports.Report | Unavailable | None = None,
     now: datetime,
 ) -> Answer:
     """What waits for the requester comes before the state: pages, approvals, reviews, then incidents.
@@ -102,6 +107,7 @@ def home_answer(
     decided on.
     reviews: what the requester could review. One that cannot be read is shown with `waiting`: both come from the
     database. alerts: of the open incidents. assignments: what these ask of the requester, the most urgent first.
+    week: the numbers of the last seven days; None: not asked.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
     first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
@@ -122,7 +128,7 @@ def home_answer(
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *_freezes(freezes, now),
         *actions([command_button(label, command) for label, command in BUTTONS]),
-        context(as_of(now)),
+        context(*([figures_line(week)] if isinstance(week, reports.Report) else []), as_of(now)),
     ]
     runs = [] if isinstance(waiting, Unavailable) else [run.id for run in waiting]
     data = {
@@ -213,6 +219,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         unresolved = reads.create_task(world.read(list_open_incidents))
         alerts = reads.create_task(read_alerts_of_open_incidents(world))
         reviews = reads.create_task(list_reviews(request.actor, world, approval_service))
+        week = reads.create_task(_read_week(world))
     facts, incidents = gathering.result(), unresolved.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
@@ -229,5 +236,14 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         incidents=incidents,
         alerts=alerts.result(),
         assignments=await list_assignments(request.actor, incidents, approval_service),
+        week=week.result(),
         now=datetime.now(UTC),
     )
+
+
+async def _read_week(world: World) -> reports.Report | Unavailable | None:
+    environment = world.settings.environment
+    if environment is None:
+        return None
+    schedule = world.schedule if isinstance(world.schedule, Schedule) else None
+    return await world.read(read_report, environment=environment, window=WEEK, zone=zone_of(schedule))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, context, fit_message, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.pictures import STATE_KEY, UNKNOWN, Series, bars, chart, labeled, marks, picture, strip
 from bot.views.text import date_token, escape
 from playbooks.model import Status
@@ -40,7 +40,7 @@ def history_answer(history: History, *, environment: str | None, system: System,
     rows = [one.row for one in shown if one.known]
     rows += [labeled(_worker_label(one, system), strip(history.laid_out(one, _state))) for one in workers]
     charts = _charts(history) if service is None else []
-    blocks = [section(first), *_drawn(history, rows), *sections(words), *charts]
+    blocks = [section(first), *_drawn(history, rows), context("\n".join(words)), *charts]
     blocks += actions([command_button(label, f"history {span}{_suffix(service)}") for label, span in _WINDOWS])
     blocks.append(context(*_notes(history, rows, bool(workers))))
     text = "\n".join([first, *words])

@@ -29,6 +29,16 @@ def report_answer(report: Report, *, environment: str) -> Answer:
     return Answer(*fit_message(summary, blocks), _data(report), Status.OK)
 
 
+def figures_line(report: Report) -> str:
+    """The window in one line, for App Home."""
+    numbers, window = report.incidents, age(report.until - report.since)
+    if not numbers.incidents:
+        return f"last {window}: no incidents"
+    busy = f"{len(report.busy_shifts)} of {counted(report.shifts_in_window, 'shift')} above {MOST_PAGES} pages"
+    answered = f"acknowledged after {_mean(numbers.acknowledge_s)} · resolved after {_mean(numbers.resolve_s)}"
+    return f"last {window}: {counted(numbers.incidents, 'incident')} · {answered} · {busy}"
+
+
 _WINDOWS = (("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"))
 
 

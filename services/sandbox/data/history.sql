@@ -42,3 +42,25 @@ UPDATE supabase_migrations.schema_migrations SET executed_at = executed_at - int
 
 ALTER TABLE chatops.incidents ENABLE TRIGGER USER;
 ALTER TABLE chatops.incident_pages ENABLE TRIGGER USER;
+
+-- A day of pictures: a busy evening, an import that filled the queue, and two hours in which the bot was down.
+INSERT INTO chatops.history (
+    minute, pending, completed, failed, api_ms, connections, database_gb, workers, usage
+)
+SELECT
+    date_bin('1 minute', clock_timestamp(), '2000-01-01 00:00:00+00') - n * interval '1 minute',
+    (20 + 15 * sin(n / 160.0) + CASE WHEN n BETWEEN 430 AND 520 THEN 6 * (520 - n) ELSE 0 END)::integer,
+    8 + 5 * sin(n / 160.0), CASE WHEN n BETWEEN 430 AND 460 THEN 1.5 ELSE 0 END,
+    35 + 20 * abs(sin(n / 37.0)), 14 + n % 4, 1.2 - n / 20000.0,
+    jsonb_build_object(
+        'ingest-past', jsonb_build_array('ingest_processor', CASE WHEN n BETWEEN 430 AND 455 THEN 3 ELSE 1 END),
+        'enforcement-past', jsonb_build_array('enforcement_engine', 1)
+    ),
+    jsonb_build_object(
+        'dragonfly-api', jsonb_build_object('memory_gb', 0.12 + n % 7 * 0.001, 'memory_limit_gb', 0.5, 'cpu', 0.05),
+        'dragonfly-worker-ingest',
+        jsonb_build_object('memory_gb', 0.15 + (1440 - n) % 180 * 0.001, 'memory_limit_gb', 0.5, 'cpu', 0.1),
+        'dragonfly-worker-enforcement', jsonb_build_object('memory_gb', 0.11, 'memory_limit_gb', 0.5, 'cpu', 0.02)
+    )
+FROM generate_series(2, 1439) AS n
+WHERE n NOT BETWEEN 900 AND 1040;

@@ -172,6 +172,13 @@ class Breaking:
     async def restart(self, act: Restart) -> None:
         _found(lambda: self._railway.restart(act.service))
 
+    async def fill_memory(self, act: Restart) -> dict[str, str]:
+        """The message to the person: the panel shows nothing of it until the limit is met."""
+        _found(lambda: self._railway.fill_memory(act.service))
+        return {
+            "told": f"The memory of {act.service} climbs: the bot sees it within 30 s, the limit is met after 5 min"
+        }
+
     async def deploy(self, act: Deploy) -> None:
         _found(lambda: self._railway.deploy(act.service, act.sha))
 
@@ -255,7 +262,7 @@ def build_panel_router(panel: Panel) -> APIRouter:
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
     around = (breaking.acknowledge, breaking.upload, breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
     on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot, breaking.switch_script)
-    for act in (*on_replicas, breaking.restart, breaking.deploy, *around, *on_bot):
+    for act in (*on_replicas, breaking.restart, breaking.fill_memory, breaking.deploy, *around, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router
 

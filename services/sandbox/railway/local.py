@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -265,6 +265,14 @@ class LocalRailway:
     def kill(self, replica_id: str) -> None:
         """Kill a replica; it stays down until `start_replica` or a restart."""
         self.find_replica(replica_id).kill()
+
+    def fill_memory(self, service_name: str) -> None:
+        """Let the metrics of a service show memory that climbs to its limit, where its replicas are killed."""
+        service = self.find_service(service_name)
+        replicas = service.active.replicas if service.active else []
+        now = datetime.now(UTC)
+        service.meter.measure({one.id: one.pid for one in replicas if one.pid is not None}, now)
+        service.meter.start_ramp(now)
 
     def freeze(self, replica_id: str) -> None:
         """Stop a replica's process in its tracks."""

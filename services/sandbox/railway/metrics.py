@@ -14,7 +14,7 @@ KEPT = timedelta(hours=1)
 EVERY = timedelta(seconds=30)
 LIMIT_GB = 0.5  # of each instance; its processes use a fraction of it
 CPU_LIMIT = 2.0
-RAMP_FROM, RAMP_PER_MIN = 0.7, 0.06  # of the limit, for a made-up ramp
+FLAT, RAMP_FROM, RAMP_PER_MIN = 0.4, 0.7, 0.06  # of the limit, for a made-up ramp: it began five minutes ago
 _GB = 1e9
 
 
@@ -33,16 +33,22 @@ class Meter:
         self._ramp_since: datetime | None = None
 
     def start_ramp(self, now: datetime) -> None:
-        """From now on memory climbs to its limit, on top of a flat hour."""
+        """Memory has been climbing for five minutes after a flat hour, and goes on up to its limit."""
         self._ramp_since = now
+        moments = [now - EVERY * n for n in range(int(KEPT / EVERY) - 1, 0, -1)]
+        for points in self.points.values():
+            points.clear()
+            points.extend(Point(moment, self._ramp_gb(moment), 0.01) for moment in moments)
 
     def stop_ramp(self) -> None:
         """Memory is what it is again."""
         self._ramp_since = None
 
     @property
-    def is_ramping(self) -> bool:
-        return self._ramp_since is not None
+    def is_full(self) -> bool:
+        """Whether a made-up ramp has met the limit by now: the system kills the process."""
+        newest = max((points[-1].memory_gb for points in self.points.values() if points), default=0.0)
+        return self._ramp_since is not None and newest >= LIMIT_GB
 
     def measure(self, pids: dict[str, int], now: datetime) -> None:
         """Add a point per instance. `pids`: by instance id; those that run."""
@@ -60,8 +66,12 @@ class Meter:
     def _memory_gb(self, pid: int, now: datetime) -> float:
         if self._ramp_since is None:
             return _resident_gb(pid)
-        minutes = (now - self._ramp_since).total_seconds() / 60
-        return min(RAMP_FROM + RAMP_PER_MIN * minutes, 1.0) * LIMIT_GB
+        return self._ramp_gb(now)
+
+    def _ramp_gb(self, moment: datetime) -> float:
+        assert self._ramp_since is not None  # noqa: S101 - the caller asked
+        minutes = (moment - self._ramp_since).total_seconds() / 60
+        return min(max(RAMP_FROM + RAMP_PER_MIN * minutes, FLAT), 1.0) * LIMIT_GB
 
 
 def _resident_gb(pid: int) -> float:

@@ -264,6 +264,10 @@ def _metrics(railway: LocalRailway, arguments: Arguments) -> Any:
     for service in railway.services.values():
         replicas = service.active.replicas if service.active else []
         service.meter.measure({one.id: one.pid for one in replicas if one.pid is not None}, now)
+        if service.meter.is_full:
+            service.meter.stop_ramp()
+            for replica in replicas:
+                replica.kill()
         results += answer_metrics(service.meter, service.id, arguments["measurements"], since)
     return results
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,9 @@ from bot.commands.home import home_answer
 from bot.incidents.assignments import Asked, Assignment
 from playbooks.health import Report
 from playbooks.model import Status
+from services.domain import reports
 from services.domain.errors import Unavailable
+from services.domain.reports import ApprovalNumbers, DeploymentNumbers, IncidentNumbers, Shift
 from services.domain.runs import Lock, Person, Review, RunState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
@@ -113,3 +115,37 @@ def test_slack_takes_it(count: int) -> None:
 
     payload = {"channel": "C1", "text": answer.text, "blocks": list(answer.blocks)}
     assert list(violations(payload, surface="message")) == []
+
+
+def test_the_last_week_is_one_line_of_numbers() -> None:
+    numbers = IncidentNumbers(3, 2, 2, 3, 240.0, 1800.0, 900.0)
+    week = week_of(numbers, shifts=(Shift(NOW.replace(tzinfo=None), 3),))
+
+    answer = home_answer(REPORT, None, waiting=(), locks=(), week=week, now=NOW)
+    quiet = home_answer(REPORT, None, waiting=(), locks=(), week=week_of(NONE, shifts=()), now=NOW)
+    unknown = home_answer(REPORT, None, waiting=(), locks=(), week=Unavailable("database", "away"), now=NOW)
+
+    words = "last 7 d: 3 incidents · acknowledged after 4 min · resolved after 30 min · 1 of 14 shifts above 2 pages"
+    assert words in json.dumps(answer.blocks, ensure_ascii=False)
+    assert "last 7 d: no incidents" in json.dumps(quiet.blocks)
+    assert "last 7 d" not in json.dumps(unknown.blocks)
+    assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
+
+
+NONE = IncidentNumbers(0, 0, 0, 0, None, None, None)
+
+
+def week_of(numbers: IncidentNumbers, *, shifts: tuple[Shift, ...]) -> reports.Report:
+    since = NOW - timedelta(days=7)
+    return reports.Report(
+        since=since,
+        until=NOW,
+        service=None,
+        incidents=numbers,
+        shifts=shifts,
+        held_back=(),
+        held_since=since,
+        rules=(),
+        approvals=ApprovalNumbers(0, 0, None),
+        deployments=DeploymentNumbers(0, 0),
+    )
