@@ -31,6 +31,7 @@ class Change(Verb):
     preempts: the changes whose runs on the same services stop when it starts.
     voids_others: waiting requests for the same services are void once it starts: their plans rest on what it changes.
     self_approval: in an emergency its requester may start it when no approver answers.
+    can_wait: it may be approved now and start later, `at` a time.
     held_by_freezes: it does not begin while a freeze is in force. What brings a service back never is.
     """
 
@@ -44,6 +45,7 @@ class Change(Verb):
     voids_others: bool = True
     self_approval: bool = False
     held_by_freezes: bool = False
+    can_wait: bool = False
     group: str = "Changes"
 
     @property
@@ -59,12 +61,13 @@ class Change(Verb):
 _CHANGES = (
     Change(
         name="deploy",
-        summary="build and deploy one commit, pending migrations shown first",
-        usage="<service|all> <sha>",
-        examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run", "deploy api 8d02b64e --exception the fix"),
+        summary="build and deploy one commit, pending migrations shown first; `at` starts it later",
+        usage="<service|all> <sha> [at <time>]",
+        examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run", "deploy api 8d02b64e at 02:00"),
         parse=Lazy("bot.commands.deploy:parse"),
         plan=Lazy("bot.commands.deploy:plan"),
         risk=Risk.HIGH,
+        can_wait=True,
         held_by_freezes=True,
     ),
     Change(
@@ -133,13 +136,14 @@ _CHANGES = (
     Change(
         name="scale",
         summary="run more or fewer replicas of a service; adds them one at a time, watching each",
-        usage="<service> <n>",
+        usage="<service> <n> [at <time>]",
         examples=("scale ingest 2", "scale ingest 0 --dry-run"),
         parse=Lazy("bot.commands.scale:parse"),
         plan=Lazy("bot.commands.scale:plan"),
         risk=Risk.HIGH,
         risk_varies="low for one more replica, otherwise high",
         self_approval=True,
+        can_wait=True,
         held_by_freezes=True,
     ),
     Change(

@@ -19,7 +19,7 @@ from bot.alerts.history import HistoryRecorder
 from bot.alerts.messages import AlertMessages, AlertMessageWriter
 from bot.approvals.access import approver_ids
 from bot.approvals.approver_pages import ApproverPaging
-from bot.approvals.reminders import Expiry, Reminders
+from bot.approvals.reminders import Expiry, Reminders, ScheduledRuns
 from bot.approvals.rules import target_of
 from bot.approvals.self_approval import SelfApprovals
 from bot.approvals.service import ApprovalService
@@ -133,6 +133,7 @@ class ChangeWiring:
         )
         self.leader_tasks: list[PeriodicTask] = [
             Expiry(database, message_writer),
+            ScheduledRuns(database, message_writer),
             Reminders(database, message_writer, approvers=self._approvers),
         ]
         if isinstance(self._policy, Policy):

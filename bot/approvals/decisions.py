@@ -14,6 +14,7 @@ from bot.people import People
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.types import Actor
 from playbooks.freeze import EXCEPTION
+from playbooks.later import OPTIONS, start_of
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, is_left_to_clean_up
 from services.clients.postgres import approvals, runs
@@ -236,9 +237,10 @@ def new_run(
         approvals_needed=needs.approvals,
         expires_at_s=policy.expires_after.total_seconds(),
         state=needs.first_state,
-        kinds=tuple(sorted({type(step).__name__ for step in plan.steps})),
+        kinds=tuple(sorted({*(type(step).__name__ for step in plan.steps), *OPTIONS.intersection(plan.parameters)})),
         format=FORMAT,
         delivery=delivery,
+        start_at=start_of(plan.parameters),
     )
 
 

@@ -6,7 +6,7 @@ Nothing waits for this: the database refuses to approve or start an expired run.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
@@ -14,7 +14,9 @@ from bot.runs.message import RunMessageWriter, end_calls
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.runs import Lock, Run
+from services.domain.text import clock_time
 
 ACTOR = "bot"  # in the audit log
 EXPIRY_EVERY_S = 15.0  # the buttons of an expired request go within this
@@ -43,6 +45,36 @@ class Expiry(PeriodicTask):
                 await end_calls(conn, run_id)
         if expired:
             self._message_writer.wake_ups.outbox.set()
+
+
+NOTIFY_BEFORE = timedelta(minutes=10)
+
+
+class ScheduledRuns(PeriodicTask):
+    """Tells the requester, before a run starts at its time, that it can still be cancelled."""
+
+    name = "scheduled runs"
+    interval_s = 30.0
+
+    def __init__(self, database: Database, message_writer: RunMessageWriter) -> None:
+        super().__init__()
+        self._database = database
+        self._message_writer = message_writer
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            now = await read_clock(conn)
+            for run in await runs.list_open_runs(conn):
+                if run.is_scheduled and run.start_at is not None and now < run.start_at <= now + NOTIFY_BEFORE:
+                    await self._remind(conn, run, run.start_at)
+        self._message_writer.wake_ups.outbox.set()
+
+    async def _remind(self, conn: Connection, run: Run, start_at: datetime) -> None:
+        """The name makes it one note, however often it is due."""
+        words = f"starts at {clock_time(start_at)}, planned anew then. To stop it: cancel {run.id}"
+        to = [run.requested_by.user_id] if run.requested_by else []
+        await self._message_writer.note(conn, run, "soon", words, to=to)
 
 
 REMIND_AFTER = timedelta(days=1)

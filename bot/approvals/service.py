@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bot import tracing
 from bot.approvals import decisions, rules, self_approval
@@ -31,6 +32,7 @@ from bot.types import Actor, Request
 from bot.views.pages import Called
 from bot.views.plan import stopping_notice
 from playbooks.freeze import EXCEPTION
+from playbooks.later import asked_again
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import encode_step
@@ -286,7 +288,7 @@ class ApprovalService:
                 why="only expired and voided requests can",
                 what_next=f"`run {run_id}` shows what was requested: type it again.",
             )
-        plan = await make_plan(run.playbook, run.parameters)
+        plan = await make_plan(run.playbook, asked_again(run.parameters, datetime.now(UTC)))
         return plan if isinstance(plan, NoPlan) else await self.request(plan, request, reason=run.reason)
 
     async def people(self, user_id: str | None = None) -> People:

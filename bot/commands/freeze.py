@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import need_service, no_more, parse_reason, parse_service, read_number, wrong_word
-from bot.commands.context import MOST_OFFERED, need_database, need_right
+from bot.commands.context import MOST_OFFERED, need_database, need_right, requester_zone
 from bot.config.environment import require
 from bot.config.policy import FREEZE, Right
 from bot.freezes import lift_freezes, store_freeze
-from bot.reports import zone_of
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.freezes import freezes_answer, lifted_answer, made_answer
@@ -22,7 +21,6 @@ from services.domain.errors import Choice, OperatorError, SourceError, Unavailab
 from services.domain.freezes import FREEZE as FREEZE_KIND
 from services.domain.freezes import LOCK, Freeze
 from services.domain.moments import MomentError, take_span
-from services.domain.oncall import Schedule
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.domain.windows import Written, take_window
@@ -55,7 +53,7 @@ async def answer_freeze(request: Request, world: World, approval_service: Approv
     if not request.words:
         found = await world.freezes()
         return unavailable_answer("freezes", found) if isinstance(found, Unavailable) else _listed(found)
-    wanted = parse_freeze(request.words, datetime.now(UTC), zone_of_world(world))
+    wanted = parse_freeze(request.words, datetime.now(UTC), await requester_zone(request, world, approval_service))
     return await _store(wanted, request, world, approval_service)
 
 
@@ -127,11 +125,6 @@ def pick(freezes: Sequence[Freeze], words: Sequence[str]) -> Freeze:
         for one in fitting[:MOST_OFFERED]
     ]
     raise UsageError("Which freeze?", why=f"{len(fitting)} stand", what_next="Press one.", choices=choices)
-
-
-def zone_of_world(world: World) -> ZoneInfo:
-    """By whose clock a time is meant that names no zone."""
-    return zone_of(world.schedule if isinstance(world.schedule, Schedule) else None)
 
 
 def _check(when: Written, now: datetime) -> None:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from bot.change_facts import MakePlan, Parameters
 from bot.changes import CHANGES, DRY_RUN, Change
 from bot.changes import EXCEPTION as EXCEPTION_OPTION
-from bot.commands.arguments import parse_reason
-from bot.commands.context import need_approval_service
+from bot.commands.arguments import parse_reason, wrong_word
+from bot.commands.context import need_approval_service, requester_zone
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
 from bot.views.plan import dry_run_answer, emergency_answer, manual_answer, no_plan_answer
 from bot.views.runs import filed_answer
 from bot.world import World
 from playbooks.freeze import EXCEPTED, EXCEPTION, Freezes, go_ahead, hold_back
+from playbooks.later import AT, LONGEST, start_of, write_start
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_environment
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
+from services.domain.moments import MomentError, take_moment
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -35,7 +39,9 @@ PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a d
 async def ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
     words = tuple(word for word in request.words if word != DRY_RUN)
-    parameters = _parse(change, words)
+    is_timed = change.can_wait and AT in words
+    zone = await requester_zone(request, world, approval_service) if is_timed else ZoneInfo("UTC")
+    parameters = parse_line(change, words, datetime.now(UTC), zone)
     if len(words) < len(request.words):
         plan = await PLANS[change.name](parameters, world)
         line = " ".join([change.name, *words])
@@ -48,15 +54,34 @@ async def ask(change: Change, request: Request, world: World, approval_service: 
     return await file(change.name, parameters, request, world, approval_service)
 
 
-def _parse(change: Change, words: tuple[str, ...]) -> Parameters:
-    """The change's own parameters, and the reason for an exception from freezes, which is the last thing on a line."""
-    if not change.held_by_freezes or EXCEPTION_OPTION not in words:
-        own: Parameters = change.parse(words)
-        return own
-    at = words.index(EXCEPTION_OPTION)
-    line = " ".join([change.name, *words[:at]])
-    reason = parse_reason(words[at + 1 :], f"{line} {EXCEPTION_OPTION} <why>")
-    return {**change.parse(words[:at]), EXCEPTION: reason}
+def parse_line(change: Change, words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> Parameters:
+    """The change's own parameters, with `at` and `--exception` where the line has them; the latter comes last."""
+    exception: dict[str, str] = {}
+    if change.held_by_freezes and EXCEPTION_OPTION in words:
+        end = words.index(EXCEPTION_OPTION)
+        line = " ".join([change.name, *words[:end]])
+        exception = {EXCEPTION: parse_reason(words[end + 1 :], f"{line} {EXCEPTION_OPTION} <why>")}
+        words = words[:end]
+    words, start = _take_start(words, now, zone) if change.can_wait else (words, {})
+    own: Parameters = change.parse(words)
+    return {**own, **start, **exception}
+
+
+def _take_start(words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The words before `at`, and when they are meant for."""
+    place = next((n for n, word in enumerate(words) if word.lower() == AT), None)
+    if place is None:
+        return words, {}
+    named = " ".join(words[place + 1 :])
+    try:
+        found = take_moment(words[place:], now, zone) or take_moment(words[place + 1 :], now, zone)
+    except MomentError as error:
+        raise wrong_word(error.word, error.why, error.what_next) from None
+    if found is None or found[1]:
+        raise wrong_word(named or AT, "is not a time to start at", "Write `at 02:00` or `at fri 22:00`.")
+    if not now < found[0] <= now + LONGEST:
+        raise wrong_word(named, "is not within the next 7 days", "Write `at 02:00` or `at fri 22:00`.")
+    return words[:place], {AT: write_start(found[0])}
 
 
 async def refuse_early(
@@ -147,14 +172,16 @@ def _guarded(change: Change) -> MakePlan:
 
     async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
         make = change.plan.load()  # importing it must not use up the time of the read below
-        own = {name: value for name, value in parameters.items() if name not in (EXCEPTION, EXCEPTED)}
+        own = {name: value for name, value in parameters.items() if name not in (AT, EXCEPTION, EXCEPTED)}
         owner, freezes = asyncio.create_task(_read_owner(world)), asyncio.create_task(_read_freezes(change, world))
         try:
             with at_least(Purpose.PLAN):
                 plan: Plan | NoPlan = await make(own, world)
             owned_by = await owner
             plan = _refuse_foreign(plan, owned_by, world.database.system_problem if world.database else None)
-            return plan if isinstance(plan, NoPlan) else _freeze(change, plan, await freezes, parameters)
+            if isinstance(plan, NoPlan):
+                return plan
+            return _freeze(change, _at(plan, parameters), await freezes, parameters)
         finally:
             owner.cancel()
             freezes.cancel()
@@ -162,8 +189,15 @@ def _guarded(change: Change) -> MakePlan:
     return made
 
 
+def _at(plan: Plan, parameters: Parameters) -> Plan:
+    """The plan with the time that it is to start at, which is approved with it."""
+    return replace(plan, parameters={**plan.parameters, AT: parameters[AT]}) if AT in parameters else plan
+
+
 def _freeze(change: Change, plan: Plan, freezes: Freezes, parameters: Parameters) -> Plan | NoPlan:
+    """Freezes of the time at which it starts count."""
     now = datetime.now(UTC)
+    now = max(now, start_of(parameters) or now)
     exception, passed = parameters.get(EXCEPTION, ""), parameters.get(EXCEPTED, "")
     if change.held_by_freezes:
         return hold_back(plan, freezes, now, exception=exception, passed=passed)

@@ -10,7 +10,7 @@ from bot.commands.context import need_record, parse_run
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.runs import record_answer, runs_answer
-from services.clients.postgres.runs import list_runs
+from services.clients.postgres.runs import list_open_runs, list_runs
 from services.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ async def answer_runs(request: Request, world: World) -> Answer:
     found = await world.read(list_runs, limit=SHOWN)
     if isinstance(found, Unavailable):
         return unavailable_answer("runs", found)
-    return runs_answer(found, now=datetime.now(UTC))
+    still_open = await world.read(list_open_runs)
+    shown = {run.id for run in found}
+    older = [] if isinstance(still_open, Unavailable) else [run for run in still_open if run.id not in shown]
+    return runs_answer([*found, *older], now=datetime.now(UTC))
 
 
 async def answer_run(request: Request, world: World) -> Answer:

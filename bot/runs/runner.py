@@ -11,6 +11,7 @@ from bot.runs.act import Cancellation
 from bot.runs.engine import Dependencies, RunEngine
 from bot.runs.journal import LostRunError, claim
 from bot.wake_ups import drive
+from playbooks.later import OPTIONS
 from playbooks.steps import FORMAT, STEPS
 from services.clients.postgres import runs
 from services.domain.errors import SourceError
@@ -56,7 +57,10 @@ class Runner:
         try:
             async with self._dependencies.database.read() as conn:
                 open_runs = await runs.list_runs_to_carry(
-                    conn, kinds=STEPS.keys(), format=FORMAT, longest_lease=self._dependencies.settings.longest_lease
+                    conn,
+                    kinds={*STEPS, *OPTIONS},
+                    format=FORMAT,
+                    longest_lease=self._dependencies.settings.longest_lease,
                 )
             for run in open_runs:
                 if run.is_claimable and self._has_room(run):

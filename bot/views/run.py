@@ -221,6 +221,7 @@ SIGNS = {
     RunState.VOIDED: "⚫ *VOID*",
     RunState.UNKNOWN: "❔ *UNKNOWN, needs a decision*",
 }
+SCHEDULED = "🗓️ *SCHEDULED*"
 DENIED = "⛔ *DENIED*"
 NOT_PROVED = "⚠️ *DONE, NOT PROVED*"
 ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, beside the first line and the notes on what was left out
@@ -260,6 +261,8 @@ def sign(run: Run) -> str:
     """How it stands, in a sign and a word. What was not done, or not proved, is never green."""
     if run.was_denied:
         return DENIED
+    if run.is_scheduled and run.start_at is not None:
+        return f"{SCHEDULED} for {date_token(run.start_at)}"
     return NOT_PROVED if run.state is RunState.SUCCEEDED and not is_proved(run.outcome) else SIGNS[run.state]
 
 
@@ -343,11 +346,12 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
     asked = (
         f"*Requested by* {person(run.requested_by)}{_reason(run)} · *expires* {date_token(run.expires_at, '{time}')}"
     )
+    starts = [f"*Starts* {date_token(run.start_at)}, if nothing has changed by then"] if run.start_at else []
     if run.state is RunState.PLANNED:
-        return [asked, f"{person(run.requested_by)} confirms it."]
+        return [asked, f"{person(run.requested_by)} confirms it.", *starts]
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
     who = " ".join(map(mention, approvers)) or "an approver"
-    return [asked, f"*Approvers:* {who}{count}"]
+    return [asked, f"*Approvers:* {who}{count}", *starts]
 
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:

@@ -30,14 +30,21 @@ _OF_THE_MESSAGE = ("run.approve", "run.deny", "run.confirm", "run.details")
 
 
 def runs_answer(runs: Sequence[Run], *, now: datetime) -> Answer:
-    """The newest runs, those that wait for a person first."""
+    """The newest runs; those that wait for a person first, then those that wait for their time."""
     waiting = [run for run in runs if run.state in {*UNDECIDED, RunState.UNKNOWN}]
-    first = f"*{counted(len(runs), 'run')}*, {len(waiting)} waiting for a decision" if runs else "*No runs yet*"
+    undecided = f"{len(waiting)} waiting for a decision{_scheduled(runs)}"
+    first = f"*{counted(len(runs), 'run')}*, {undecided}" if runs else "*No runs yet*"
+    waiting = [*waiting, *(run for run in runs if run.is_scheduled)]
     ordered = [*waiting, *(run for run in runs if run not in waiting)]
     blocks: list[Block] = [section(first)]
     blocks += [section(run_line(run), accessory=_open(run)) for run in ordered[:SHOWN_BUTTONS]]
     blocks += sections(map(run_line, ordered[SHOWN_BUTTONS:]))
     return Answer(*fit_message(first, [*blocks, context(as_of(now))]), [run_data(run) for run in runs])
+
+
+def _scheduled(runs: Sequence[Run]) -> str:
+    count = sum(run.is_scheduled for run in runs)
+    return f", {count} scheduled" if count else ""
 
 
 def record_answer(record: Record) -> Answer:
@@ -68,7 +75,7 @@ def run_line(run: Run) -> str:
 
 def run_data(run: Run) -> dict[str, object]:
     """What `--json` prints."""
-    moments = ("created_at", "expires_at", "approved_at", "started_at", "ended_at")
+    moments = ("created_at", "start_at", "expires_at", "approved_at", "started_at", "ended_at")
     return {
         "id": run.id,
         "state": run.state.value,

@@ -158,6 +158,7 @@ class NewRun:
     services: full names, what the run takes while it runs. kinds: the names of its step kinds; with `format` they tell
     a replica whether it can carry the run out. approvals_needed: how many distinct people have to approve.
     expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
+    start_at: not before this moment; None: as soon as it is approved.
     delivery: the key of what asked for it; one delivery files one run, however often it is tried. None: not known.
     """
 
@@ -178,11 +179,13 @@ class NewRun:
     kinds: tuple[str, ...]
     format: int
     delivery: str | None = None
+    start_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """A stored run. Times are the database's, timezone-aware. `outcome` is one plain sentence about how it ended."""
+    """A stored run. Times are the database's, timezone-aware. `outcome` is one plain sentence about how it ended.
+    `start_at`: not before; None for one that starts as soon as it is approved."""
 
     id: int
     state: RunState
@@ -207,6 +210,12 @@ class Run:
     ended_at: datetime | None
     cancel_requested_by: Person | None
     outcome: str | None
+    start_at: datetime | None = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Approved, and waiting for its own time."""
+        return self.state is RunState.APPROVED and self.start_at is not None
 
     @property
     def was_denied(self) -> bool:

@@ -3,12 +3,12 @@
 -- being filed is waited for. Served by runs_delivery_idx.
 INSERT INTO chatops.runs (
     state, environment, playbook, parameters, plan, plan_hash, risk, title, services, requested_by_user,
-    requested_by_team, reason, channel, approvals_needed, kinds, format, delivery, expires_at
+    requested_by_team, reason, channel, approvals_needed, kinds, format, delivery, start_at, expires_at
 )
 VALUES (
     %(state)s, %(environment)s, %(playbook)s, %(parameters)s, %(plan)s, %(plan_hash)s, %(risk)s, %(title)s,
     %(services)s, %(requested_by_user)s, %(requested_by_team)s, %(reason)s, %(channel)s, %(approvals_needed)s,
-    %(kinds)s, %(format)s, %(delivery)s, clock_timestamp() + %(expires_in)s
+    %(kinds)s, %(format)s, %(delivery)s, %(start_at)s, clock_timestamp() + %(expires_in)s
 )
 ON CONFLICT (delivery) WHERE delivery IS NOT NULL DO NOTHING
 RETURNING id;
@@ -42,7 +42,7 @@ FROM jsonb_array_elements(%(steps)s) WITH ORDINALITY AS step (value, number);
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
-    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at
 FROM chatops.runs
 WHERE id = %(run_id)s;
 
@@ -58,7 +58,7 @@ ORDER BY position;
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
-    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at
 FROM chatops.runs
 ORDER BY id DESC
 LIMIT %(limit)s;
@@ -68,7 +68,7 @@ LIMIT %(limit)s;
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
-    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at
 FROM chatops.runs
 WHERE state IN ('planned', 'awaiting_approval', 'approved', 'running', 'unknown')
 ORDER BY id;
@@ -85,12 +85,13 @@ WHERE id = %(run_id)s
 RETURNING id;
 
 -- name: list_runs_to_carry
--- Approved and running ones, and whether the caller may claim each: it can execute it, and no replica does. A lease that is
+-- Approved and running ones, but for those whose time is more than a minute away, and whether the caller may claim each: it can execute it, and no replica does. A lease that is
 -- stored as longer than any can be (the database's clock stepped back) is for the claim to cut. Served by runs_open_idx.
 SELECT
     run.id,
     run.playbook,
     (run.state = 'running' OR run.expires_at > clock_timestamp())
+    AND (run.start_at IS NULL OR run.start_at <= clock_timestamp())
     AND run.format = %(format)s
     AND run.kinds <@ %(kinds)s
     AND NOT EXISTS (
@@ -100,6 +101,7 @@ SELECT
     ) AS is_claimable
 FROM chatops.runs AS run
 WHERE run.state IN ('approved', 'running')
+    AND (run.start_at IS NULL OR run.start_at <= clock_timestamp() + interval '1 minute')
 ORDER BY run.id;
 
 -- name: take_services
@@ -127,7 +129,7 @@ WHERE run_id = %(run_id)s;
 
 -- name: void_waiting_runs
 -- Another run starts on the same services: what waits for one of them was planned on facts that are about to change; only
--- those of one playbook when it changes nothing that others rest on. Served by runs_open_idx.
+-- those of one playbook when it changes nothing that others rest on. What starts later is planned anew then. Served by runs_open_idx.
 UPDATE chatops.runs
 SET state = 'voided', outcome = %(outcome)s
 WHERE id IN (
@@ -137,6 +139,7 @@ WHERE id IN (
         AND waiting.services && %(services)s
         AND waiting.id <> %(except_run)s
         AND (%(only_playbook)s::text IS NULL OR waiting.playbook = %(only_playbook)s)
+        AND (waiting.start_at IS NULL OR waiting.start_at <= clock_timestamp())
     ORDER BY waiting.id
     FOR NO KEY UPDATE
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.clients.postgres.pool import Connection
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model
 from tests.integration.bot.running.conftest import StartWhole
@@ -34,3 +35,25 @@ async def test_a_frozen_service_is_scaled_only_by_an_exception_that_others_agree
     assert "Lift it" not in shown(over)
     await channel.type("freeze")
     await channel.expect("Nothing is frozen")
+
+
+async def test_a_change_is_agreed_to_by_day_and_starts_at_night_unless_it_is_cancelled(
+    start_whole: StartWhole, channel: Channel, as_owner: Connection
+) -> None:
+    await start_whole()
+
+    await channel.type("scale ingest 2 at 02:00")
+    asked = await channel.expect("WAITING FOR CONFIRMATION", "*Starts*")
+    await channel.press(asked, "Confirm")
+    waits = await channel.expect("SCHEDULED", "Cancel", at=asked)
+    await channel.type("runs")
+    await channel.expect("1 scheduled")
+    await as_owner.execute("UPDATE chatops.runs SET start_at = clock_timestamp()")
+    await channel.expect("DONE", at=waits)
+
+    await channel.type("scale ingest 1 at 02:00")
+    asked = await channel.expect("WAITING FOR APPROVAL", "*Starts*")
+    await channel.press(asked, "Approve", by=model.ANN)
+    waits = await channel.expect("SCHEDULED", at=asked)
+    await channel.press(waits, "Cancel")
+    await channel.expect("CANCELLED", at=waits)

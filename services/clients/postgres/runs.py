@@ -40,6 +40,7 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
         "kinds": list(new.kinds),
         "requested_by_user": by.user_id if by else None,
         "requested_by_team": by.team_id if by else None,
+        "start_at": new.start_at,
         "expires_in": timedelta(seconds=new.expires_at_s),
     }
     row = await (await conn.execute(SQL["create_run"], parameters)).fetchone()

@@ -1,0 +1,153 @@
+"""Runs that are approved now and start later: once, on two replicas, and only if the world is still the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.approvals.decisions import Decided
+from bot.approvals.reminders import ScheduledRuns
+from bot.leader import NAME, Fence
+from bot.runs.message import RunMessageWriter
+from playbooks.later import write_start
+from playbooks.plan import Plan
+from playbooks.steps import LockService
+from services.clients.postgres import runs
+from services.clients.postgres.leases import take_lease
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.errors import SourceError
+from services.domain.runs import Run, RunState
+from services.domain.services import Service
+from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeApprovalService, MakePlan, request, say
+from tests.integration.bot.approvals.test_freezes import LISTED, freeze, replicas
+from tests.integration.bot.approvals.test_freezes import databases as databases
+
+COME = "UPDATE chatops.runs SET start_at = clock_timestamp() WHERE id = %s"
+
+
+@pytest.fixture
+async def plan(make_plan: MakePlan, books: Books) -> Plan:
+    """A deploy in an hour."""
+    at = write_start(await read_clock(books.conn) + timedelta(hours=1))
+    made = make_plan(playbook="deploy")
+    return replace(made, steps=(LockService(Service.API, "once"),), parameters={**made.parameters, "at": at})
+
+
+@pytest.fixture
+async def scheduled(make_approval_service: MakeApprovalService, plan: Plan, books: Books) -> Run:
+    desk = make_approval_service(**LISTED)
+    run = await desk.file(plan, request(OLIVIA))
+    assert isinstance(await desk.decide(run.id, ANN, approve=True), Decided)
+    return await books.run(run.id)
+
+
+async def start(database: Database, run: Run) -> None:
+    """As a replica of a former release would, which knows no time."""
+    async with database.transaction() as conn:
+        await runs.take_services(conn, run_id=run.id)
+        await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING)
+
+
+async def ended(books: Books, run_id: int) -> Run:
+    async with asyncio.timeout(60):
+        while not (run := await books.run(run_id)).state.is_final:
+            await asyncio.sleep(0.01)
+    return run
+
+
+async def test_run_waits_for_its_time_and_starts_once_on_two_replicas(
+    databases: Sequence[Database], plan: Plan, scheduled: Run, books: Books, as_owner: Connection
+) -> None:
+    assert scheduled.is_scheduled
+    assert scheduled.start_at is not None
+    assert scheduled.expires_at > scheduled.start_at
+    assert "SCHEDULED" in await books.message(scheduled.id)
+    with pytest.raises(SourceError, match="its time has not come"):
+        await start(databases[0], scheduled)
+
+    async with replicas(databases, plan):
+        # What runs meanwhile on the same service does not void it: it is planned anew at its time.
+        await as_owner.execute(COME, [scheduled.id])
+        run = await ended(books, scheduled.id)
+
+    assert run.state is RunState.SUCCEEDED
+    events = await books.events(scheduled.id)
+    assert (events.count("run.started"), events.count("run.step")) == (1, 1)
+
+
+async def test_another_run_on_the_service_leaves_it_to_its_own_time(
+    make_approval_service: MakeApprovalService,
+    databases: Sequence[Database],
+    plan: Plan,
+    scheduled: Run,
+    books: Books,
+) -> None:
+    desk = make_approval_service(**LISTED)
+    now = replace(plan, parameters={"service": "api"})
+    async with replicas(databases, now):
+        other = await desk.file(now, request(OLIVIA))
+        await desk.decide(other.id, ANN, approve=True)
+        assert (await ended(books, other.id)).state is RunState.SUCCEEDED
+
+    assert (await books.run(scheduled.id)).is_scheduled
+
+
+async def test_run_is_void_when_the_plan_of_its_time_differs(
+    databases: Sequence[Database], plan: Plan, scheduled: Run, books: Books, as_owner: Connection
+) -> None:
+    other = replace(plan, steps=(LockService(Service.API, "something else"),))
+    async with replicas(databases, other):
+        await as_owner.execute(COME, [scheduled.id])
+        run = await ended(books, scheduled.id)
+
+    assert run.state is RunState.VOIDED
+    assert "something else" in (run.outcome or "")
+
+
+async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_before(
+    make_approval_service: MakeApprovalService,
+    databases: Sequence[Database],
+    plan: Plan,
+    scheduled: Run,
+    books: Books,
+    as_owner: Connection,
+) -> None:
+    desk = make_approval_service(**LISTED)
+    cancelled = await desk.file(plan, request(OLIVIA))
+    await desk.decide(cancelled.id, ANN, approve=True)
+    assert isinstance(await desk.cancel(cancelled.id, OLIVIA), Decided)
+    await freeze(databases[0])
+    async with replicas(databases, plan):
+        await as_owner.execute(COME, [scheduled.id])
+        run = await ended(books, scheduled.id)
+
+    assert run.state is RunState.VOIDED
+    assert (run.outcome or "").startswith("Not started: api is frozen by")
+    assert (await books.run(cancelled.id)).state is RunState.CANCELLED
+
+
+async def test_requester_is_told_once_before_it_starts(
+    databases: Sequence[Database], scheduled: Run, books: Books, as_owner: Connection
+) -> None:
+    async with databases[0].transaction() as conn:
+        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+    assert epoch is not None
+    task, fence = ScheduledRuns(databases[0], RunMessageWriter(say)), Fence("leader", epoch)
+    notes = "SELECT text, content_version FROM chatops.outbox WHERE key LIKE 'run:%:note:soon'"
+
+    await task.tick(fence)
+    assert await (await books.conn.execute(notes)).fetchall() == []
+    soon = "UPDATE chatops.runs SET start_at = clock_timestamp() + interval '9 minutes'"
+    await as_owner.execute(soon)
+    await task.tick(fence)
+    await task.tick(fence)
+
+    [(text, version)] = await (await books.conn.execute(notes)).fetchall()
+    assert text.startswith(f"<@{OLIVIA.user_id}> starts at")
+    assert f"cancel {scheduled.id}" in text
+    assert version == 1
