@@ -124,8 +124,14 @@ def away_line(
     environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
 ) -> AwayLine:
     """`refuses_writes`: the database answers and stores nothing."""
-    what = "the database accepts no writes" if refuses_writes else "the bot can't reach the database"
-    return AwayLine(environment or "environment unknown", what, problem, _api(api))
+    return AwayLine(environment or "environment unknown", _what(api, refuses_writes), problem, _api(api))
+
+
+def _what(api: ApiHealth | Unavailable, refuses_writes: bool) -> str:
+    if refuses_writes:
+        return "the database accepts no writes"
+    is_away_for_all = isinstance(api, ApiHealth) and api.db_connected is False
+    return "the database does not answer" if is_away_for_all else "the bot can't reach the database"
 
 
 def away_details(since: datetime) -> str:

@@ -192,7 +192,7 @@ async def test_the_database_is_away_and_its_one_message_reports_when_it_is_back(
         await until(lambda: wiring.leader.is_leading)
 
         line.cut()
-        root = await channel.expect("the bot can't reach the database since", "the API can't reach it either")
+        root = await channel.expect("the database does not answer since", "the API can't reach it either")
         await phone.wait_for()
         line.mend()
         await channel.expect("🟢 Back dev · the bot reaches the database again", "pager ✓", at=root)

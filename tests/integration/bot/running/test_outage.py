@@ -81,10 +81,10 @@ async def test_last_leader_reports_in_slack_and_by_phone(
     message = await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     [ring] = await phone.wait_for()
 
-    assert message.text.startswith("🔴 PAGE dev · the bot can't reach the database since ")
+    assert message.text.startswith("🔴 PAGE dev · the database does not answer since ")
     assert "the API can't reach it either" in message.text
     assert ring.body is not None
-    assert ring.body["subject"].startswith("PAGE dev · the bot can't reach the database")
+    assert ring.body["subject"].startswith("PAGE dev · the database does not answer")
 
 
 async def test_a_ringing_pager_is_resolved_when_the_database_is_back(

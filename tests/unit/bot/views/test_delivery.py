@@ -48,6 +48,13 @@ def test_first_line_reports_what_each_signal_reports() -> None:
     )
 
 
+def test_first_line_blames_the_database_when_the_api_can_not_reach_it_either() -> None:
+    line = away_line("prod", "server not reachable", replace(health(db_connected=True), db_connected=False))
+
+    assert line.text == ("prod · the database does not answer (server not reachable) · the API can't reach it either")
+    assert away_line("prod", "x", health(db_connected=True)).what == "the bot can't reach the database"
+
+
 def test_message_escapes_what_the_api_reported() -> None:
     text, blocks = away(away_line(None, "x", Unavailable("API", "<!channel>")), wakes=True, since=AT)
 
