@@ -36,6 +36,7 @@ from services.clients.postgres.queries import counts_all_rows
 from services.clients.railway.client import RailwayClient
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.health import ApiHealth
 from services.domain.jobs import HeartbeatReading, QueueSnapshot
 from services.domain.services import Service
 from services.domain.usage import ServiceUsage
@@ -59,7 +60,8 @@ Usages = Mapping[Service, ServiceUsage]
 class Poll(Generic[T]):
     """One source. `answer` is None until it gave one.
 
-    `heard` gets each answer as soon as it arrives; `answered` is called after an answer to a refresh notice.
+    `heard` gets each answer as soon as it arrives. `news` picks what matters of one: `answered` is called after an
+    answer where that differs from the answer before, and after one to a refresh notice.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Poll(Generic[T]):
         every_s: float,
         *,
         heard: Callable[[T], None] = lambda _: None,
+        news: Callable[[T], object] = lambda _: None,
         answered: Callable[[], None] = lambda: None,
     ) -> None:
         self._ask = ask
         self._every_s = every_s
         self._heard = heard
+        self._news = news
         self._answered = answered
         self._is_hinted = False
         self._asked_at = float("-inf")
@@ -117,8 +121,9 @@ class Poll(Generic[T]):
         """No read may have come meanwhile, so the answer is passed on here. The caller of the read gets an error."""
         if asked.cancelled() or asked.exception() is not None:
             return
-        self._heard(asked.result())
-        if is_hinted:
+        answer, before = asked.result(), self.answer
+        self._heard(answer)
+        if is_hinted or (before is not None and self._news(answer) != self._news(before)):
             self._answered()
         if self._is_hinted:
             self._take()
@@ -131,8 +136,10 @@ class Poll(Generic[T]):
 
 
 class Sources:
-    """All sources. A source without settings is never asked. `answered` is called when a hint has its answer: it may
-    take longer than a look waits. `on_services` gets what Railway answered, as soon as it did."""
+    """All sources. A source without settings is never asked. `answered` is called when a hint has its answer, which may
+    take longer than an evaluation waits, and when Railway or the API answer otherwise than before: an evaluation that
+    is due waits for neither, and the next one may be 20 s away. `on_services` gets what Railway answered, as soon as it
+    did."""
 
     def __init__(
         self,
@@ -148,10 +155,12 @@ class Sources:
         self._world = world
         railway_every_s = world.settings.evaluator.railway_every_s
         has_api, has_railway = world.api is not None, world.railway is not None
-        self._api = Poll(world.api_health, EVERY_S, answered=answered) if has_api else None
+        self._api = Poll(world.api_health, EVERY_S, news=_is_well, answered=answered) if has_api else None
         self._intake = Poll(partial(world.ask_api, DragonflyApi.read_intake_health), EVERY_S) if has_api else None
         self._services = (
-            Poll(world.railway_services, railway_every_s, heard=heard, answered=answered) if has_railway else None
+            Poll(world.railway_services, railway_every_s, heard=heard, news=_reported, answered=answered)
+            if has_railway
+            else None
         )
         self._usage = Poll(self._read_usage, METRICS_EVERY_S, heard=self._remember_freed) if has_railway else None
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
@@ -271,6 +280,14 @@ class Sources:
             service: await self._world.ask_railway(RailwayClient.read_auto_deploy, service)
             for service in self._world.system.services
         }
+
+
+def _is_well(health: ApiHealth | Unavailable) -> bool:
+    return isinstance(health, ApiHealth) and health.is_ok
+
+
+def _reported(services: Services | Unavailable) -> Services | None:
+    return None if isinstance(services, Unavailable) else services
 
 
 def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:

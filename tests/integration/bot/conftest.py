@@ -30,6 +30,8 @@ from tests.conftest import DatabaseUrls
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEMENT: "enforcement_worker"}
 
+LONG_AGO = timedelta(minutes=90)  # a deployment too old to be blamed for what breaks now
+
 
 @dataclass
 class Outside:
@@ -40,7 +42,8 @@ class Outside:
     services that a push to main does not deploy. `commits`: what Railway deployed, where it is not `SHA`.
     `memory`: GB of 0.5, every 30 s until now; 0.2 otherwise.
     `api_refuses`: no process listens there.
-    `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`.
+    `most_at_once` is the peak of questions under way. The API holds its answers back until `api_may_answer`, Railway
+    until `railway_may_answer`.
     """
 
     replicas: dict[Service, int] = field(default_factory=lambda: dict.fromkeys(RUNBOOK.services, 1))
@@ -61,12 +64,15 @@ class Outside:
     logs: dict[Service, list[str]] = field(default_factory=dict)
     endpoints: set[Endpoint] = field(default_factory=lambda: set(NEEDED))
     api_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    railway_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     railway_logs_may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     most_at_once: int = 0
     _now: int = 0
+    _deployed_at: datetime = field(default_factory=lambda: datetime.now(UTC) - LONG_AGO)
 
     def __post_init__(self) -> None:
         self.api_may_answer.set()
+        self.railway_may_answer.set()
         self.railway_logs_may_answer.set()
 
     async def answer_api(self, request: httpx.Request) -> httpx.Response:
@@ -87,6 +93,7 @@ class Outside:
     async def answer_railway(self, request: httpx.Request) -> httpx.Response:
         async with self._under_way():
             await asyncio.sleep(self.railway_delay_s)
+            await self.railway_may_answer.wait()
         if self.railway_status != 200:
             return httpx.Response(self.railway_status)
         document = json.loads(request.content)["query"]
@@ -144,13 +151,12 @@ class Outside:
         ]
 
     def _node(self, service: Service) -> dict[str, Any]:
-        deployed_at = datetime.now(UTC) - timedelta(minutes=90)  # too old to be blamed for what breaks now
         status = self.instances.get(service, "RUNNING")
         replicas = [{"id": f"i{n}", "status": status} for n in range(self.replicas[service])]
         deployment = {
             "id": f"d-{service.short}",
             "status": "SUCCESS",
-            "createdAt": deployed_at.isoformat(),
+            "createdAt": self._deployed_at.isoformat(),
             "meta": {"commitHash": self.commits.get(service, SHA), "commitMessage": "Fix it", "commitAuthor": "Ann"},
             "instances": replicas,
         }

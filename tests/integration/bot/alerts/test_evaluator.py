@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,20 @@ import pytest
 
 from bot.alerts.evaluator import BUSY_EVERY
 from bot.config.environment import Settings
+from bot.config.timing import EvaluatorSettings
 from bot.leader import LostLeadershipError
 from services.domain.alerts import AlertChange, AlertState, Severity
 from services.domain.services import Service
 from tests.integration.bot.alerts.conftest import Engine
-from tests.integration.bot.conftest import Outside, System
+from tests.integration.bot.conftest import MakeWorld, Outside, System
+from tests.outside import PATIENCE_S
+
+
+def engine_that_asks_at_each_tick(make_world: MakeWorld, engine: Engine) -> Engine:
+    """Railway and the API are asked at each evaluation, not every 20 seconds."""
+    world = make_world(engine.urls.bot)
+    world.settings = replace(world.settings, evaluator=EvaluatorSettings(railway_every_s=0.0))
+    return Engine(world, engine.database, engine.urls, engine.fence)
 
 
 def queue(system: System, columns: str, values: str) -> None:
@@ -234,3 +246,27 @@ async def test_a_leader_that_lost_its_lease_stores_nothing(engine: Engine, worki
         await engine.tick()
 
     assert (await engine.said(), await engine.alerts()) == ([], {})
+
+
+@pytest.mark.usefixtures("working")
+async def test_a_crash_that_railway_reports_slowly_is_evaluated_at_once_and_not_an_interval_later(
+    make_world: MakeWorld, engine: Engine, outside: Outside
+) -> None:
+    """An evaluation that is due waits for no source: what it asks arrives after it, and the next one is 20 s away."""
+    engine = engine_that_asks_at_each_tick(make_world, engine)
+    woken = asyncio.Event()
+    with contextlib.ExitStack() as stack:
+        for wake_up in engine.watch.wake_ups:
+            stack.enter_context(wake_up.listen(woken.set))
+        await engine.tick()
+        outside.instances[Service.INGEST] = "CRASHED"
+        outside.railway_may_answer.clear()
+        engine.watch._due_at = 0.0  # as when its time has come: no source is waited for
+        await engine.tick()
+        assert "crash_loop.ingest" not in await engine.alerts()
+
+        outside.railway_may_answer.set()
+        await asyncio.wait_for(woken.wait(), PATIENCE_S)
+
+    await engine.tick()
+    assert (await engine.alerts())["crash_loop.ingest"].state is AlertState.FIRING

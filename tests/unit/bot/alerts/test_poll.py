@@ -66,19 +66,26 @@ async def test_the_answer_to_a_refresh_notice_is_reported_when_it_is_there() -> 
     assert poll.take() == "new"
 
 
-async def test_an_answer_at_the_usual_pace_is_not_reported() -> None:
-    answered = asyncio.Event()
+async def test_an_answer_at_the_usual_pace_is_reported_only_when_it_brings_news() -> None:
+    answers, reported = iter(["well, 3 ms", "well, 4 ms", "down", "down", "well, 3 ms"]), 0
 
     async def ask() -> str:
-        return "usual"
+        return next(answers)
 
-    poll = Poll(ask, every_s=0, answered=answered.set)
-    asking = poll.start_if_due()
-    assert asking is not None
-    await asking
-    await asyncio.sleep(0)
+    def report() -> None:
+        nonlocal reported
+        reported += 1
 
-    assert not answered.is_set()
+    poll = Poll(ask, every_s=0, answered=report, news=lambda answer: answer.partition(",")[0])
+    counts = []
+    for _ in range(5):
+        asking = poll.start_if_due()
+        assert asking is not None
+        await asking
+        await asyncio.sleep(0)
+        counts.append(reported)
+
+    assert counts == [0, 0, 1, 1, 2], "the first is waited for, and has no need of a report"
 
 
 async def test_a_refresh_notice_asks_without_anyone_looking() -> None:
