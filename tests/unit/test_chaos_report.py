@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
+
+from tests.chaos.case_log import CaseLog
 from tests.chaos.report import newest, render
 
 
@@ -25,3 +29,16 @@ def test_shards_come_together() -> None:
 
 def test_figures_of_alerts_are_no_case_of_a_run() -> None:
     assert newest([json.dumps({"alerts": 1000, "lost": 0}), line(9.0)]) == [json.loads(line(9.0))]
+
+
+def test_a_run_that_is_interrupted_leaves_the_names_of_its_cases(tmp_path: Path) -> None:
+    cases = tmp_path / "build" / "cases.txt"
+    log, where = CaseLog(cases), ("tests/a.py", 1, "test_b")
+    log.pytest_runtest_logstart("tests/a.py::test_b")
+    log.pytest_runtest_logreport(
+        pytest.TestReport("tests/a.py::test_b", where, {}, "passed", None, "call", duration=2.0)
+    )
+    log.pytest_runtest_logstart("tests/a.py::test_c")
+
+    said = [line.split(maxsplit=2)[2] for line in cases.read_text().splitlines()]
+    assert said[1:] == ["begins tests/a.py::test_b", "passed tests/a.py::test_b in 2.0 s", "begins tests/a.py::test_c"]

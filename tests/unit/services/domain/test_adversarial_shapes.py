@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -268,31 +268,26 @@ def test_there_are_enough_of_them() -> None:
     assert len({text for text, _ in SECRETS + DATA}) >= 170
 
 
+def not_masked(mask: Callable[[str], str], cases: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The cases, and what came of each, whose hidden part is still to be read, or whose gap is not."""
+    masked = ((text, hidden, mask(text)) for text, hidden in cases)
+    return [(text, shown) for text, hidden, shown in masked if hidden in shown or "…" not in shown]
+
+
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced, mask_message])
 @pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_a_secret_is_masked_in_every_way_of_masking(
-    mask: Callable[[str], str], carrier: str, text: str, secret: str
-) -> None:
-    masked = mask(carrier.format(text))
-
-    assert secret not in masked
-    assert "…" in masked
+def test_a_secret_is_masked_in_every_way_of_masking(mask: Callable[[str], str], carrier: str) -> None:
+    assert not_masked(mask, ((carrier.format(text), secret) for text, secret in SECRETS)) == []
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
-@pytest.mark.parametrize(("text", "data"), DATA)
-def test_data_is_masked_in_both_modes(mask: Callable[[str], str], text: str, data: str) -> None:
-    masked = mask(text)
-
-    assert data not in masked
-    assert "…" in masked
+def test_data_is_masked_in_both_modes(mask: Callable[[str], str]) -> None:
+    assert not_masked(mask, DATA) == []
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
-@pytest.mark.parametrize("text", SHOWN)
-def test_what_only_programs_write_is_shown_in_both_modes(mask: Callable[[str], str], text: str) -> None:
-    assert mask(text) == text
+def test_what_only_programs_write_is_shown_in_both_modes(mask: Callable[[str], str]) -> None:
+    assert {text: mask(text) for text in SHOWN} == {text: text for text in SHOWN}
 
 
 @pytest.mark.parametrize(

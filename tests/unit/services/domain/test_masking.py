@@ -54,15 +54,14 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize("sentence", SENTENCES)
 @pytest.mark.parametrize("canary", CANARIES)
-def test_no_canary_survives_in_any_sentence(sentence: str, canary: str) -> None:
-    text = sentence.replace("{{", "{").replace("}}", "}").replace("{}", canary)
-
-    masked = template(text) + mask_line(text)
-
+def test_no_canary_survives_in_any_sentence(canary: str) -> None:
     words = [word for word in canary.replace(",", " ").replace("(", " ").replace(")", " ").split() if len(word) > 1]
-    assert not [word for word in words if word in masked]
+    texts = [sentence.replace("{{", "{").replace("}}", "}").replace("{}", canary) for sentence in SENTENCES]
+
+    masked = {text: template(text) + mask_line(text) for text in texts}
+
+    assert {text: shown for text, shown in masked.items() if any(word in shown for word in words)} == {}
 
 
 @pytest.mark.parametrize("canary", ["Canaria", "98765.43", "canary@example.com"])
