@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+
 import asyncio
 import logging
 import os
@@ -12,7 +17,7 @@ from collections.abc import MutableMapping
 from bot.app import run
 from bot.config.environment import ADMIN_URL, Settings, read_log_format
 from services.domain.errors import OperatorError
-from services.process import log_to_streams
+from services.process import collect_garbage_again, log_to_streams
 
 logger = logging.getLogger("bot")
 
@@ -46,4 +51,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    collect_garbage_again()
     main()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import json
 import logging
 import platform
@@ -41,6 +42,12 @@ _RUNBOOK_WORDS = {
     "password refused": "FATAL: password authentication failed for user",
     "server not reachable": "Connection refused",
 }
+
+
+def collect_garbage_again() -> None:
+    """After `gc.disable()` before a process's imports. What they made stays, and is not looked through any more."""
+    gc.freeze()
+    gc.enable()
 
 
 def retry_delay_s(failures: int) -> float:

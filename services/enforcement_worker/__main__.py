@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,7 +26,7 @@ from services.enforcement_worker.memo_jobs import NO_KEY, NO_PRICES, write_memos
 from services.job_queue.jobs import Handler
 from services.job_queue.process import MaintenanceTask, run_worker
 from services.job_queue.worker import WorkerSettings
-from services.process import read_or_exit
+from services.process import collect_garbage_again, read_or_exit
 
 REVIEW_EVERY_S = 600.0  # how often it checks whether an assessment is due
 ATTEMPT_TIMEOUT_S, MAX_RETRIES = 30.0, 2  # of one question to the model
@@ -96,4 +101,5 @@ def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, Handler]:
 
 
 if __name__ == "__main__":
+    collect_garbage_again()
     sys.exit(main())

@@ -33,7 +33,7 @@ def test_nothing_is_reported_where_it_is_not_set(caplog: pytest.LogCaptureFixtur
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize(("log_format", "is_json"), [("json", True), ("plain", False), ("", False), ("xml", False)])
+@pytest.mark.parametrize(("log_format", "is_json"), [("json", True), ("xml", False)])
 def test_bot_writes_its_log_as_it_is_reported(log_format: str, is_json: bool) -> None:
     """With no Slack token it ends at once, after the line about the owner's connection string."""
     environ = {"LOG_FORMAT": log_format, "DRAGONFLY_ADMIN_DB_URL": "postgresql://owner:secret@db/x"}
