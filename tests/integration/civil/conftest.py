@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import itertools
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from bot.cli import dispatch
 from services.clients.postgres.pool import Connection
 from services.sandbox.postgres.server import OWNER, PostgresServer, dsns, make_database, make_owner
 
@@ -43,6 +46,25 @@ class Civil:
 @pytest.fixture(scope="session")
 def civil_server() -> Iterator[PostgresServer]:
     """Of its own, because roles belong to a whole server: in the other tests' one dragonfly_bot stands already."""
+    with _server() as server:
+        for vintage in VINTAGES:
+            _make_template(server, vintage)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def adopted_server() -> Iterator[PostgresServer]:
+    """A second one, on which the bot's role stands."""
+    with _server() as server:
+        for vintage in VINTAGES:
+            template = _make_template(server, vintage)
+            environ = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "SUPABASE_DB_URL": template.owner_dsn}
+            assert asyncio.run(dispatch(["adopt"], environ)).code == 0
+        yield server
+
+
+@contextlib.contextmanager
+def _server() -> Iterator[PostgresServer]:
     with tempfile.TemporaryDirectory(prefix="dragonfly-civil-") as folder:
         server = PostgresServer(Path(folder) / "postgres", fast=True)
         server.start()
@@ -53,29 +75,39 @@ def civil_server() -> Iterator[PostgresServer]:
             server.erase()
 
 
-@pytest.fixture(scope="session")
-def civil_templates(civil_server: PostgresServer) -> dict[str, str]:
-    """`{vintage: the name of a database that is copied}`: running the SQL costs several times a copy."""
-    templates = {vintage: f"civil_template_{vintage}" for vintage in VINTAGES}
-    for vintage, name in templates.items():
-        make_database(civil_server, name)
-        for file in VINTAGES[vintage]:
-            with psycopg.connect(dsns(civil_server, name).owner.reveal(), autocommit=True) as conn:
-                conn.execute((FILES / file).read_text(encoding="utf-8"))
-    return templates
+def _make_template(server: PostgresServer, vintage: str) -> Civil:
+    """What `_copied` copies: running the SQL costs several times as much, and the adoption half a second."""
+    template = Civil(server, f"template_{vintage}", vintage)
+    make_database(server, template.name)
+    for file in VINTAGES[vintage]:
+        with psycopg.connect(template.owner_dsn, autocommit=True) as conn:
+            conn.execute((FILES / file).read_text(encoding="utf-8"))
+    return template
+
+
+@contextlib.contextmanager
+def _copied(server: PostgresServer, vintage: str) -> Iterator[Civil]:
+    made = Civil(server, f"civil_{next(_numbers)}", vintage)
+    make_database(server, made.name, template=f"template_{vintage}")
+    yield made
+    with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name)))
 
 
 @pytest.fixture(params=list(VINTAGES))
-def civil(
-    request: pytest.FixtureRequest, civil_server: PostgresServer, civil_templates: dict[str, str]
-) -> Iterator[Civil]:
+def civil(request: pytest.FixtureRequest, civil_server: PostgresServer) -> Iterator[Civil]:
     """A fresh database in each vintage, dropped afterwards with the bot's role."""
-    made = Civil(civil_server, f"civil_{next(_numbers)}", request.param)
-    make_database(civil_server, made.name, template=civil_templates[made.vintage])
-    yield made
+    with _copied(civil_server, request.param) as made:
+        yield made
     with psycopg.connect(civil_server.superuser_dsn(), autocommit=True) as conn:
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(made.name)))
         conn.execute("DROP ROLE IF EXISTS dragonfly_bot")
+
+
+@pytest.fixture(params=list(VINTAGES))
+def adopted(request: pytest.FixtureRequest, adopted_server: PostgresServer) -> Iterator[Civil]:
+    """The same after the adoption. A module that always adopts names it `civil`."""
+    with _copied(adopted_server, request.param) as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from bot.cli import dispatch
 from bot.commands.dispatch import run
 from bot.commands.request_change import PLANS
 from bot.config.environment import Settings
@@ -22,10 +21,16 @@ from services.domain.systems import CIVIL
 from tests.integration.civil.conftest import Civil
 
 TERMINAL = Request(surface=Surface.TERMINAL)
-JANUARY = pytest.mark.parametrize("civil", ["january"], indirect=True)
+JANUARY = pytest.mark.parametrize("adopted", ["january"], indirect=True)
 NEEDS_DATABASE = ["health", "heartbeats", "queue", "failed-jobs", "throughput", "intake", "migrations", "doctor",
                   "check-config", "prod-gate", "verify"]  # fmt: skip
 MakeWorld = Callable[[str], World]
+
+
+@pytest.fixture
+def civil(adopted: Civil) -> Civil:
+    """Each test begins after the adoption."""
+    return adopted
 
 
 @pytest.fixture
@@ -44,15 +49,9 @@ async def make_world() -> AsyncIterator[MakeWorld]:
         await world.close()
 
 
-async def adopt(civil: Civil) -> None:
-    environ = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "SUPABASE_DB_URL": civil.owner_dsn}
-    await dispatch(["adopt"], environ)
-
-
 @pytest.fixture
-async def world(civil: Civil, make_world: MakeWorld) -> World:
+def world(civil: Civil, make_world: MakeWorld) -> World:
     """As the bot, after the adoption."""
-    await adopt(civil)
     return make_world(civil.dsn("dragonfly_bot"))
 
 
@@ -137,7 +136,6 @@ async def test_a_role_that_sees_nothing_is_never_green(
     civil: Civil, as_owner: Connection, make_world: MakeWorld, line: str
 ) -> None:
     await as_owner.execute("INSERT INTO ops.worker_heartbeats (worker_id, worker_type) VALUES ('w-1', 'ingest')")
-    await adopt(civil)
     world = make_world(civil.dsn("dragonfly_app"))
 
     answer = await run(line, TERMINAL, world)
@@ -150,7 +148,6 @@ async def test_a_role_that_sees_nothing_is_never_green(
 async def test_another_system_than_the_adopted_one_disables_changes(
     civil: Civil, as_owner: Connection, make_world: MakeWorld
 ) -> None:
-    await adopt(civil)
     await as_owner.execute("UPDATE chatops.installation SET system = 'runbook'")
     world = make_world(civil.dsn("dragonfly_bot"))
 
@@ -169,7 +166,6 @@ async def test_another_system_than_the_adopted_one_disables_changes(
 async def test_an_unknown_system_is_said_with_the_columns_that_differ(
     civil: Civil, as_owner: Connection, make_world: MakeWorld
 ) -> None:
-    await adopt(civil)
     await as_owner.execute("ALTER TABLE ops.job_queue RENAME COLUMN last_error TO oops")
     world = make_world(civil.dsn("dragonfly_bot"))
 

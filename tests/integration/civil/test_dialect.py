@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from bot.cli import dispatch
 from services.clients.postgres import approvals, operated
 from services.clients.postgres.drift import queries_in, read_drift
 from services.clients.postgres.pool import Connection, Database
@@ -61,10 +60,14 @@ SELECT '11111111-1111-4111-8111-111111111111', n, 'error', 'DB_ERROR' FROM gener
 
 
 @pytest.fixture
+def civil(adopted: Civil) -> Civil:
+    """Each test begins after the adoption."""
+    return adopted
+
+
+@pytest.fixture
 async def database(civil: Civil, as_owner: Connection) -> AsyncIterator[Database]:
     """As the bot, after the adoption, with a row of each kind."""
-    environ = {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "SUPABASE_DB_URL": civil.owner_dsn}
-    await dispatch(["adopt"], environ)
     await as_owner.execute(FILL)
     database = Database.connect_lazily(
         Secret(civil.dsn("dragonfly_bot")), application_name="test", timeout_s=60.0, recognize=read_system

@@ -13,7 +13,6 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from bot.cli import dispatch
 from bot.commands.dispatch import run
 from bot.config.environment import Settings
 from bot.types import Request, Surface
@@ -93,6 +92,12 @@ def settled(text: str) -> str:
 
 
 @pytest.fixture
+def civil(adopted: Civil) -> Civil:
+    """Each test begins after the adoption."""
+    return adopted
+
+
+@pytest.fixture
 def api(civil: Civil) -> CivilApi:
     return CivilApi(civil.vintage)
 
@@ -119,7 +124,6 @@ def world_of(civil: Civil, role: str, api: CivilApi, railway: CivilRailway) -> W
 async def world(civil: Civil, as_owner: Connection, api: CivilApi, railway: CivilRailway) -> AsyncIterator[World]:
     """As the bot, after the adoption, of a system that is well."""
     await as_owner.execute(SEED.encode())
-    await dispatch(["adopt"], {**ENVIRON, "SUPABASE_DB_URL": civil.owner_dsn})
     made = world_of(civil, "dragonfly_bot", api, railway)
     await made.recognized()
     yield made

@@ -13,7 +13,6 @@ import pytest
 from fastapi import FastAPI, Request, Response
 
 from bot.app import Bot
-from bot.cli import dispatch
 from bot.config.environment import Settings
 from services.clients.postgres.pool import Connection
 from services.sandbox.slack import model
@@ -57,10 +56,15 @@ class Beside:
 
 
 @pytest.fixture
+def civil(adopted: Civil) -> Civil:
+    """Each test begins after the adoption."""
+    return adopted
+
+
+@pytest.fixture
 async def beside(civil: Civil, as_owner: Connection) -> AsyncIterator[Beside]:
     """A system that is well and was adopted, and a local Slack; no bot yet."""
     await as_owner.execute(SEED.encode())
-    await dispatch(["adopt"], {"ENVIRONMENT": "dev", "SUPABASE_MODE": "dev", "DRAGONFLY_ADMIN_DB_URL": civil.owner_dsn})
     workspace, railway = Workspace(), CivilRailway(civil.vintage)
     wait_long(workspace)
     await workspace.start()
