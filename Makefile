@@ -2,9 +2,9 @@
 PYTHON ?= python3
 PORT ?= 8800
 # More than the cores: the tests wait for processes and clocks more than they compute.
-WORKERS ?= 4
+WORKERS ?= 6
 # Each case of chaos waits for leases more than it computes, but promises seconds: more make two cores miss them.
-CHAOS_WORKERS ?= 4
+CHAOS_WORKERS ?= 6
 CHAOS ?= tests
 VENV := .venv
 BIN := $(VENV)/bin

@@ -110,8 +110,9 @@ def _remove_left_over(directory: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-# Files that take longest come first, so that the run does not end with one worker in a long one.
-SLOWEST_FIRST = (
+# Files that wait for processes and clocks more than they compute; those that take longest come first, so that the run
+# does not end with one worker in a long one.
+WAITING = (
     "tests/e2e/test_incident_stories.py",
     "tests/integration/bot/running/test_runs_in_slack.py",
     "tests/integration/stored/",
@@ -137,8 +138,21 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the order inside a file; xdist hands out whole files in this order (`--dist loadfile`)."""
-    items.sort(key=lambda item: next((n for n, slow in enumerate(SLOWEST_FIRST) if slow in item.nodeid), 99))
+    """Keep the order inside a file; xdist hands out whole files in this order (`--dist loadfile`).
+
+    Files that wait and files that compute are spread evenly among each other: the ones use what the others leave.
+    """
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    waiting = sorted((file for file in files if _place(file) < len(WAITING)), key=_place)
+    computing = [file for file in files if _place(file) == len(WAITING)]
+    places = [(n / len(group), file) for group in (waiting, computing) for n, file in enumerate(group)]
+    items[:] = [item for _, file in sorted(places) for item in files[file]]
+
+
+def _place(file: str) -> int:
+    return next((n for n, slow in enumerate(WAITING) if file.startswith(slow)), len(WAITING))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,6 +26,7 @@ from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.conftest import DatabaseUrls
+from tests.outside import PATIENCE_S
 
 SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 MODULES = {Service.API: "api", Service.INGEST: "ingest_worker", Service.ENFORCEMENT: "enforcement_worker"}
@@ -237,6 +238,16 @@ class System:
 
     def run(self, sql: str) -> None:
         self.conn.execute(sql)
+
+    async def evaluated(self, *, after_s: float | None = None) -> None:
+        """Wait for an evaluation of the alert rules: for any, or for one at least so many seconds from now."""
+        found = self.conn.execute("SELECT clock_timestamp() + make_interval(secs => %s)", [after_s or 0.0]).fetchone()
+        assert found is not None
+        since = datetime.min.replace(tzinfo=UTC) if after_s is None else found[0]
+        look = "SELECT FROM chatops.watch WHERE looked_at >= %s"
+        async with asyncio.timeout(PATIENCE_S):
+            while self.conn.execute(look, [since]).fetchone() is None:
+                await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from tests.integration.bot.approvals.conftest import (
 )
 from tests.integration.conftest import Pooled
 
-ROUNDS, EXECUTIONS, CHAOS_ROUNDS = 200, 20, 1000
+ROUNDS, EXECUTIONS, CHAOS_ROUNDS = 50, 20, 1000
 LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import psycopg
@@ -10,7 +9,7 @@ import psycopg
 from services.domain.services import Service
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.conftest import Outside
+from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.conftest import QUICK_BEATS, STALE_AFTER_S, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
 from tests.outside import until
@@ -38,31 +37,33 @@ def _is_resolved(message: Message) -> bool:
     return _is_root(message) and "CLEARED" in message.text
 
 
-async def _nobody_is_told(slack: Slack, seconds: float) -> None:
-    await asyncio.sleep(seconds)
+async def _nobody_is_told(slack: Slack, system: System, seconds: float) -> None:
+    await system.evaluated(after_s=seconds)
     assert not slack.seen()
 
 
-async def test_two_bots_report_once(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew) -> None:
+async def test_two_bots_report_once(
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, system: System
+) -> None:
     worker = crew.hire("ingest-1")
     for _ in range(2):
         await start_bot(database_urls.bot, **QUICK_BEATS)
-    await asyncio.sleep(1)
+    await system.evaluated()
 
     worker.kill()
     page = await slack.wait_for(_is_page)
-    await asyncio.sleep(1)
+    await system.evaluated(after_s=0)
 
     assert "ingest is down (0 of 1)" in page.text
     assert len(_told(slack)) == 1
 
 
 async def test_problem_that_comes_back_goes_on_in_the_same_message(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, system: System
 ) -> None:
     worker = crew.hire("ingest-1")
     await start_bot(database_urls.bot, **QUICK_BEATS)
-    await asyncio.sleep(0.5)
+    await system.evaluated()
     worker.kill()
     await slack.wait_for(_is_page)
     second = crew.hire("ingest-2")
@@ -78,30 +79,30 @@ async def test_problem_that_comes_back_goes_on_in_the_same_message(
 
 
 async def test_orderly_stop_and_scale_down_alert_no_one(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside, system: System
 ) -> None:
     outside.replicas[Service.INGEST] = 2
     first, _ = crew.hire("ingest-1"), crew.hire("ingest-2")
     await start_bot(database_urls.bot, **QUICK_BEATS)
-    await asyncio.sleep(0.5)
+    await system.evaluated()
 
     first.stop()
     outside.replicas[Service.INGEST] = 1
 
-    await _nobody_is_told(slack, STALE_AFTER_S / 2)
+    await _nobody_is_told(slack, system, STALE_AFTER_S / 2)
 
 
 async def test_replaced_worker_alerts_no_one(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, system: System
 ) -> None:
     worker = crew.hire("ingest-1")
     await start_bot(database_urls.bot, **QUICK_BEATS)
-    await asyncio.sleep(0.5)
+    await system.evaluated()
 
     crew.hire("ingest-2")
     worker.kill()
 
-    await _nobody_is_told(slack, STALE_AFTER_S + 1)
+    await _nobody_is_told(slack, system, STALE_AFTER_S + 1)
 
 
 async def test_worker_that_never_comes_is_reported(
@@ -115,27 +116,27 @@ async def test_worker_that_never_comes_is_reported(
 
 
 async def test_successor_reports_when_the_leader_dies(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, system: System
 ) -> None:
     worker = crew.hire("ingest-1")
     first = await start_bot(database_urls.bot, **QUICK_BEATS)
     await start_bot(database_urls.bot, **QUICK_BEATS)
-    await asyncio.sleep(0.5)
+    await system.evaluated()
 
     worker.kill()
     await first.stop()
 
     await slack.wait_for(_is_page)
-    await asyncio.sleep(1)
+    await system.evaluated(after_s=0)
     assert len(_told(slack)) == 1
 
 
 async def test_railway_being_silent_delays_no_page(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, crew: Crew, outside: Outside, system: System
 ) -> None:
     worker = crew.hire("ingest-1")
     await start_bot(database_urls.bot, source_timeout_s=3600.0, **QUICK_BEATS)
-    await asyncio.sleep(1)
+    await system.evaluated()
     outside.railway_delay_s = 3600.0
 
     worker.kill()
