@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from bot.config.environment import require
 from bot.world import World
 from playbooks.change_parts import Load
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
+from services.clients import pg_parser, squawk
+from services.clients.postgres.migrations import Purpose, read_files
 from services.clients.postgres.operated import (
     list_running_jobs,
     read_heartbeats,
 )
+from services.domain.database import MigrationStatus
 from services.domain.errors import Unavailable
+from services.domain.schema import Examinations
 
 RUNNING = 500  # jobs in processing that are looked at: more than there can be workers
 
@@ -33,6 +39,26 @@ async def gather_load(world: World) -> Load:
         all_visible=isinstance(reading, Unavailable) or reading.all_visible,
         system=world.system,
     )
+
+
+async def examine(world: World, titles: Collection[str], *, is_linted: bool = False) -> Examinations | Unavailable:
+    """What these migrations do, `version_name`, as far as the bot has their files."""
+    directory = world.settings.changing.migrations
+    return await world.ask("schema", _examine(directory, titles, is_linted=is_linted)) if titles else {}
+
+
+def operated_titles(world: World, status: MigrationStatus) -> set[str]:
+    """The applied migrations of the operated system's tables, which its code depends on, that the bot has files of."""
+    files = read_files(world.settings.changing.migrations) if status.is_migrated else ()
+    applied = {one.version for one in status.applied}
+    return {file.title for file in files if file.purpose is Purpose.OPERATED and file.version in applied}
+
+
+async def _examine(directory: Path, titles: Collection[str], *, is_linted: bool) -> Examinations:
+    sqls = {file.title: file.sql for file in read_files(directory) if file.title in titles}
+    found = await pg_parser.examine(sqls)
+    linted = await squawk.lint(sqls) if is_linted else {}
+    return {title: replace(one, lint=linted.get(title)) for title, one in found.items()}
 
 
 Parameters = Mapping[str, str]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.change_facts import environment_of, gather_load
+from bot.change_facts import environment_of, examine, gather_load, operated_titles
 from bot.world import World
 from playbooks.model import NoPlan
 from playbooks.rollback import Facts, find_offer
@@ -39,14 +39,16 @@ async def gather_rollback(world: World, services: Sequence[Service]) -> Facts:
         load = group.create_task(gather_load(world))
     deployments = {service: task.result() for service, task in listed.items()}
     now = load.result().as_of or datetime.now(UTC)
+    status = migrations.result()
     return Facts(
         environment=environment,
         now=now,
         states=states.result(),
         deployments=deployments,
         outcomes=await _read_outcomes(world, deployments, now),
-        migrations=migrations.result(),
+        migrations=status,
         load=load.result(),
+        schema={} if isinstance(status, Unavailable) else await examine(world, operated_titles(world, status)),
         variable_changes={service: task.result() for service, task in changes.items()},
     )
 
@@ -69,4 +71,4 @@ async def read_offer(scope: str, world: World) -> Offer:
     found = find_offer(await gather_rollback(world, services), scope, services)
     if isinstance(found, NoPlan):
         return Offer(())
-    return replace(found, candidates=tuple(one for one in found.candidates if one.can_roll_back))
+    return replace(found, candidates=tuple(one for one in found.candidates if one.is_possible))

@@ -27,6 +27,8 @@ from playbooks.change_parts import (
 )
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
+from playbooks.revert import find_taken_back, revert_lines
+from playbooks.schema_gate import Schema, effect_lines, find_breaking, gate_warnings, is_destructive
 from playbooks.steps import (
     AwaitDeployment,
     DeployCommit,
@@ -37,15 +39,18 @@ from playbooks.steps import (
 from services.domain.database import MigrationStatus
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.services import Service, same_sha, short_sha
+from services.domain.services import WHOLE_SHA, Service, same_sha, short_sha
 
-WHOLE_SHA = 40
 STEPS = (NextStep("What is deployed", "sha"),)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`deployments`: each service's newest ones, from which a short SHA is completed."""
+    """`deployments`: each service's newest ones, from which a short SHA is completed.
+
+    `schema`: what the pending migrations do. `examined_of`: the commit whose migration files were compared, which is
+    the bot's; None when it is not known.
+    """
 
     environment: str
     now: datetime
@@ -54,6 +59,12 @@ class Facts:
     locks: Locks
     migrations: MigrationStatus | Unavailable
     load: Load
+    schema: Schema
+    examined_of: str | None = None
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        return () if isinstance(self.migrations, Unavailable) else self.migrations.pending
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Plan | NoPlan:
@@ -69,16 +80,18 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Pla
         return states
     currents = [state.current for state in states]
     sources = ", ".join(dict.fromkeys(short_sha(one.commit_sha) if one else "nothing" for one in currents))
+    taken_back = find_taken_back(facts.deployments, states, whole)
+    verb = "Revert" if taken_back else "Deploy"
     return Plan(
         environment=facts.environment,
         playbook="deploy",
         parameters={"service": scope, "sha": whole},
         steps=tuple(step for state in states for step in _steps(state, whole)),
-        risk=Risk.HIGH,
-        title=f"Deploy {scope}: {sources} → {short_sha(whole)}",
-        impact=tuple(_impact(facts, states, whole)),
-        warnings=tuple(_warnings(facts, states)),
-        undo=_undo(states),
+        risk=Risk.CRITICAL if _migrates(states) and is_destructive(facts.pending, facts.schema) else Risk.HIGH,
+        title=f"{verb} {scope}: {sources} → {short_sha(whole)}",
+        impact=(*revert_lines(taken_back), *_impact(facts, states, whole)),
+        warnings=tuple(_warnings(facts, states, whole)),
+        undo=_undo(facts, states),
     )
 
 
@@ -120,6 +133,11 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
     return states
 
 
+def _migrates(states: Sequence[ServiceState]) -> bool:
+    """The pre-deploy command of the API applies migrations."""
+    return any(state.service.is_api for state in states)
+
+
 def _steps(state: ServiceState, sha: str) -> Iterator[Step]:
     yield DeployCommit(state.service, sha, state.current.id if state.current else None)
     yield AwaitDeployment(state.service, BUILD_S)
@@ -128,8 +146,11 @@ def _steps(state: ServiceState, sha: str) -> Iterator[Step]:
         yield alive(state.service, state.replicas_configured or 1)
 
 
-def _undo(states: Sequence[ServiceState]) -> str | None:
-    """Back to what stands there now; a service that was never deployed has nowhere to go back to."""
+def _undo(facts: Facts, states: Sequence[ServiceState]) -> str | None:
+    """Back to what stands there now; a service that was never deployed has nowhere to go back to, and no code has that
+    doesn't work with the new schema."""
+    if _migrates(states) and find_breaking(facts.pending, facts.schema):
+        return None
     backs = [f"rollback {state.service.short} to {_name(state.current)}" for state in states if state.current]
     return "; ".join(backs) or None
 
@@ -139,28 +160,46 @@ def _name(deployment: Deployment) -> str:
 
 
 def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
-    if not isinstance(facts.migrations, Unavailable) and facts.migrations.is_migrated and not facts.migrations.pending:
-        yield "no migration is pending"
+    if not isinstance(facts.migrations, Unavailable) and facts.migrations.is_migrated:
+        yield from effect_lines(facts.pending, facts.schema)
+        if not facts.pending and not _may_bring_others(facts, sha):
+            yield "no migration is pending"
     target = next((one for one in _known(facts) if one.commit_sha == sha), None)
     for state in states:
         from_ = commit_words(state.current) if state.current else "nothing"
-        to = commit_words(target) if target else f"{short_sha(sha)}, which Railway has not built yet"
+        not_built = f"{short_sha(sha)}, which Railway has not built yet: whether it is older is unknown"
+        to = commit_words(target) if target else not_built
         yield f"{state.service.short}: {from_} → {to}"
     yield from stopping(facts.load, [state.service for state in states], "replaces")
     yield "it is built first, which takes minutes"
 
 
-def _warnings(facts: Facts, states: Sequence[ServiceState]) -> Iterator[str]:
+def _may_bring_others(facts: Facts, sha: str) -> bool:
+    """Whether the commit may have migrations that the bot has no files of: one that ran before has applied its own."""
+    is_ours = facts.examined_of is not None and same_sha(facts.examined_of, sha)
+    return not is_ours and all(one.commit_sha != sha for one in _known(facts))
+
+
+def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
     if isinstance(facts.migrations, Unavailable):
         yield f"whether migrations are pending is unknown: {facts.migrations.why}"
     elif not facts.migrations.is_migrated:
         yield "whether migrations are pending is not told by this system"
-    elif facts.migrations.pending:
-        pending = ", ".join(facts.migrations.pending)
-        yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"
+    else:
+        yield from _migration_warnings(facts, states, sha)
     for state in states:
         yield from draining_doubts(state)
         yield from coming_doubts(state, "this replaces it")
         if state.is_stopped:
             yield f"{state.service.short} is stopped, and a deploy starts it"
     yield from doubts(facts.load)
+
+
+def _migration_warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
+    if facts.pending:
+        pending = ", ".join(facts.pending)
+        yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"
+    yield from gate_warnings(facts.pending, facts.schema)
+    if _migrates(states) and _may_bring_others(facts, sha):
+        known = f"those of {short_sha(facts.examined_of)}" if facts.examined_of else "the bot's own"
+        yield f"migrations that only {short_sha(sha)} has were not examined: the files compared are {known}"

@@ -26,8 +26,9 @@ from playbooks.change_parts import (
 )
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
-from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer
+from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer, refuse_broken
 from playbooks.rollback_candidates import Candidate, Past, rank
+from playbooks.schema_gate import Schema, unexamined_lines
 from playbooks.steps import (
     DEPLOY_S,
     AwaitDeployment,
@@ -49,7 +50,8 @@ from services.domain.text import counted
 @dataclass(frozen=True)
 class Facts:
     """`deployments`: each service's newest ones. `outcomes`: `{deployment id: how jobs ended while it served}`.
-    `variable_changes`: each service's, as far as Railway remembers them.
+    `variable_changes`: each service's, as far as Railway remembers them. `schema`: what the applied migrations of the
+    operated system do.
 
     Nothing but Railway is needed: what the database does not report is a warning.
     """
@@ -62,6 +64,7 @@ class Facts:
     migrations: MigrationStatus | Unavailable
     load: Load
     variable_changes: Mapping[Service, Sequence[VariableChange] | Unavailable]
+    schema: Schema
 
 
 def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer | NoPlan:
@@ -69,7 +72,7 @@ def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer |
     pasts = _pasts(facts, services)
     if isinstance(pasts, NoPlan):
         return pasts
-    return advise(scope, pasts, rank(pasts, facts.migrations), facts.load.beats)
+    return advise(scope, pasts, rank(pasts, facts.migrations, facts.schema), facts.load.beats)
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None = None) -> Plan | NoPlan:
@@ -81,12 +84,15 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None =
     pasts = _pasts(facts, services)
     if isinstance(pasts, NoPlan):
         return pasts
-    ranked = rank(pasts, facts.migrations)
+    ranked = rank(pasts, facts.migrations, facts.schema)
     if to is None:
         return offer(scope, advise(scope, pasts, ranked, facts.load.beats))
     target = find_target(scope, pasts, ranked, to)
     if isinstance(target, NoPlan):
         return target
+    broken = _find_broken(ranked, target)
+    if broken is not None:
+        return refuse_broken(scope, broken)
     moves = target.moves
     sources = ", ".join(dict.fromkeys(move.found.current.name for move in moves))
     is_newer = target.candidate is not None and target.candidate.is_newer
@@ -101,6 +107,13 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None =
         warnings=tuple(_warnings(facts, target)),
         undo="; ".join(_undo(move) for move in moves),
     )
+
+
+def _find_broken(ranked: Sequence[Candidate], target: Target) -> Candidate | None:
+    """The target, by its commit where a deployment was named, when the schema doesn't fit it any more."""
+    commits = {move.to.commit_sha for move in target.moves}
+    known = (one for one in ranked if one == target.candidate or (one.sha is not None and one.sha in commits))
+    return next((one for one in known if one.broken_by), None)
 
 
 def _pasts(facts: Facts, services: Sequence[Service]) -> list[Past] | NoPlan:
@@ -186,10 +199,18 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
     elif candidate is not None and candidate.migrations_since:
         since = counted(candidate.migrations_since, "migration")
         yield f"{since} applied since {candidate.name} ran: the old code meets a newer schema"
+        yield from unexamined_lines(_examined_since(facts, facts.migrations, candidate), facts.schema)
     if isinstance(facts.outcomes, Unavailable):
         yield f"the outcomes of its jobs are unknown: {facts.outcomes.why}"
     if candidate is not None and not candidate.is_proven:
         yield f"{candidate.name} is not proven: {candidate.evidence}"
+
+
+def _examined_since(facts: Facts, migrations: MigrationStatus, candidate: Candidate) -> list[str]:
+    """The migrations of the operated system, and those of which the bot has no file."""
+    since = [one for one in migrations.applied if one.executed_at > candidate.until]
+    ours = None if isinstance(facts.schema, Unavailable) else facts.schema.keys()
+    return [one.title for one in since if ours is None or one.title in ours or one.version in migrations.unknown]
 
 
 def _move_doubts(move: Move) -> Iterator[str]:

@@ -37,7 +37,7 @@ def advise(
 ) -> Offer:
     """`ranked`: as `rank` gives them, of these services. `beats`: the workers' rows of the last day."""
     doubt, instead = _doubt(scope, pasts, beats)
-    if doubt is None and ranked and ranked[0].can_roll_back and ranked[0].is_successful and not ranked[0].is_newer:
+    if doubt is None and ranked and ranked[0].is_possible and ranked[0].is_successful and not ranked[0].is_newer:
         return Offer((replace(ranked[0], recommended=True), *ranked[1:]))
     return Offer(tuple(ranked), doubt, instead)
 
@@ -126,7 +126,7 @@ def is_meant(deployment: Deployment, to: str) -> bool:
 
 def offer(scope: str, found: Offer) -> NoPlan:
     """Where it could go back to, the recommended one first; or the commits that could be built again."""
-    possible = [candidate for candidate in found.candidates if candidate.can_roll_back]
+    possible = [candidate for candidate in found.candidates if candidate.is_possible]
     if not possible:
         return _nowhere(scope, found.candidates)
     best = possible[0]
@@ -198,9 +198,23 @@ def _nowhere(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
             f"build a good commit: deploy {scope} <sha>; it takes minutes",
             (NextStep("What was deployed", f"deployments {_one_of(scope)}"),),
         )
+    broken = next((candidate for candidate in ranked if candidate.broken_by), None)
+    if broken is not None:
+        return refuse_broken(scope, broken)
     why = f"Railway has no image of an earlier deployment of {scope} any more"
     sha = next((candidate.sha for candidate in ranked if candidate.sha), None)
     return _rebuild(why, scope, sha) if sha else _deploy_one(why, scope)
+
+
+def refuse_broken(scope: str, candidate: Candidate) -> NoPlan:
+    """Its code doesn't work with the schema of now; the prepared rollback of the schema brings back code that fits."""
+    version = max(one.partition("_")[0] for one in candidate.broken_by)  # the newest goes back first
+    return NoPlan(
+        f"{candidate.name} does not work with the schema any more: {'; '.join(candidate.broken_by)}",
+        f"take the schema back with it, which brings back code that fits: rollback-db {version}; where no rollback is "
+        f"prepared, repair with a new commit: deploy {scope} <sha>",
+        (NextStep("Roll back the schema", f"rollback-db {version}"), NextStep("Migrations", "migrations")),
+    )
 
 
 def _deploy_one(why: str, scope: str) -> NoPlan:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from playbooks.schema_gate import Schema, find_breaking
 from services.domain.deployments import SHORT_ID, Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
@@ -44,7 +45,8 @@ class Candidate:
     it last served. `jobs`: that ended while it served; None when that cannot be read. `migrations_since`: applied after
     `until`; None when that cannot be read. `can_roll_back`: Railway has its image still; otherwise it can only be
     built again. `has_crashed`: what ran last of it ended so. `is_newer`: what runs now is older than it. `made_at`,
-    `made_by`: of the deployment to roll back to.
+    `made_by`: of the deployment to roll back to. `broken_by`: what migrations since did to the schema that it doesn't
+    work with, one clause each; empty also where they were not examined.
     """
 
     sha: str | None
@@ -60,6 +62,12 @@ class Candidate:
     is_newer: bool = False
     made_at: datetime | None = None
     made_by: str | None = None
+    broken_by: tuple[str, ...] = ()
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether Railway has its image, and it works with the schema, as far as that is known."""
+        return self.can_roll_back and not self.broken_by
 
     @property
     def word(self) -> str:
@@ -128,16 +136,26 @@ def served_periods(deployments: Sequence[Deployment], now: datetime) -> list[Per
     return periods
 
 
-def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable) -> tuple[Candidate, ...]:
+def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable, schema: Schema) -> tuple[Candidate, ...]:
     """Where all these services can go, best first: the previous successful one, which is the smallest step back.
 
-    Those that can be rolled back to come before those that would have to be built again. A deployment without a commit
+    Those that can be rolled back to come before those that would have to be built again or that the schema doesn't
+    fit any more. `schema`: what the applied migrations of the operated system do. A deployment without a commit
     belongs to one service alone.
     """
     keys = {_key(one) for past in pasts for one in past.deployments if one.commit_sha or len(pasts) == 1}
     found = [candidate for key in keys if (candidate := _candidate(key, pasts, migrations)) is not None]
-    found.sort(key=lambda candidate: (candidate.can_roll_back, candidate.is_successful, candidate.until), reverse=True)
+    found = [replace(one, broken_by=_broken_by(one, migrations, schema)) for one in found]
+    found.sort(key=lambda candidate: (candidate.is_possible, candidate.is_successful, candidate.until), reverse=True)
     return tuple(found)
+
+
+def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, schema: Schema) -> tuple[str, ...]:
+    """Of a newer commit than what runs this is not asked: it went through them."""
+    if isinstance(migrations, Unavailable) or candidate.is_newer:
+        return ()
+    since = [one.title for one in migrations.applied if one.executed_at > candidate.until]
+    return find_breaking(since, schema)
 
 
 def deployed_at(past: Past) -> datetime | None:
@@ -235,6 +253,8 @@ def _evidence(candidate: Candidate) -> Iterator[str]:
         yield f"{counted(candidate.migrations_since, 'migration')} since"
     if not candidate.can_roll_back:
         yield "image gone"
+    if candidate.broken_by:
+        yield "does not fit the schema"
 
 
 def _outcome_words(jobs: JobOutcomes) -> str:

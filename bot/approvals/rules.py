@@ -19,7 +19,7 @@ from playbooks.model import Risk
 from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
-from services.domain.services import Service
+from services.domain.services import WHOLE_SHA, Service, is_sha, short_sha
 from services.domain.text import counted
 
 
@@ -152,8 +152,10 @@ def who_could_approve(run: Run, policy: Policy, people: People, *, besides: froz
 
 
 def confirmation_phrase(run: Run) -> str:
-    """What each approver types before something critical is approved: "rollback-db 20251201000900 prod"."""
-    named = [value for _, value in sorted(run.parameters.items()) if value != "yes"]  # a flag names nothing
+    """What each approver types before something critical is approved: "rollback-db 20251201000900 prod", "deploy api
+    8d02b64e prod"."""
+    values = [value for _, value in sorted(run.parameters.items()) if value != "yes"]  # a flag names nothing
+    named = [short_sha(value) if is_sha(value) and len(value) == WHOLE_SHA else value for value in values]
     return " ".join((run.playbook, *named, run.environment))
 
 

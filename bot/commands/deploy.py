@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from bot.change_facts import Parameters, environment_of, gather_load
+from bot.change_facts import Parameters, environment_of, examine, gather_load
 from bot.commands.arguments import example_of, need, no_more, only, parse_services, parse_sha, read_services
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
@@ -14,7 +14,7 @@ from playbooks import deploy as playbook
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
 from services.clients.railway.client import RailwayClient
-from services.domain.errors import UsageError
+from services.domain.errors import Unavailable, UsageError
 from services.domain.services import Service
 
 EXAMPLE = "deploy api 8d02b64e"
@@ -49,12 +49,16 @@ async def _gather(world: World, services: Iterable[Service]) -> playbook.Facts:
         locks = group.create_task(world.locks())
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))
+    status = migrations.result()
+    pending = () if isinstance(status, Unavailable) or not status.is_migrated else status.pending
     return playbook.Facts(
         environment=environment,
         now=load.result().as_of or datetime.now(UTC),
         states=states.result(),
         deployments={service: task.result() for service, task in listed.items()},
         locks=locks.result(),
-        migrations=migrations.result(),
+        migrations=status,
         load=load.result(),
+        schema=await examine(world, pending, is_linted=True),
+        examined_of=world.git_sha,
     )

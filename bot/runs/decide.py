@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from playbooks.change_parts import fall_back
-from playbooks.model import NoPlan
+from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import Step, decode_step, encode_step
 from services.domain.runs import RunState, RunStep, StepState
@@ -53,11 +53,19 @@ def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
     if isinstance(now, NoPlan):
         return None if now.is_unknown else now.why
     if approved.hash == now.hash:
-        return None
+        return _risk_difference(approved, now)
     for before, after in zip_longest(approved.steps, now.steps):
         if before != after:
             return _step_difference(before, after)
     return "its parameters or its environment changed"
+
+
+def _risk_difference(approved: Plan, now: Plan) -> str | None:
+    """The same steps may have become critical, as when a migration came that destroys something: that wants approvals
+    of another kind."""
+    if now.risk is Risk.CRITICAL and approved.risk is not Risk.CRITICAL:
+        return f"it became critical: {'; '.join(now.warnings)}"
+    return None
 
 
 def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:

@@ -83,6 +83,10 @@ class AppliedMigration:
     executed_at: datetime
     checksum: str | None
 
+    @property
+    def title(self) -> str:
+        return f"{self.version}_{self.name}"
+
 
 @dataclass(frozen=True)
 class RecordedMigrations:

@@ -111,6 +111,7 @@ def find_service(name: str) -> Service | None:
     return next((service for service in DECLARED if wanted in (service.value, service.short)), None)
 
 
+WHOLE_SHA = 40  # characters
 SHORT_LENGTH = 8  # what the runbook's banner and health answer show
 
 _SHA = re.compile(r"[0-9a-f]{7,40}\Z")  # 7: git's own default abbreviation; fewer characters match too easily

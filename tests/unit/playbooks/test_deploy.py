@@ -40,7 +40,17 @@ def facts(*changed: ServiceState, pending: tuple[str, ...] = (), locks: Sequence
         for service in RUNBOOK.services
     }
     held = {lock.service: lock for lock in locks}
-    return deploy.Facts("prod", NOW, states(*changed), listed, held, MigrationStatus((), pending, (), ()), load())
+    return deploy.Facts(
+        "prod",
+        NOW,
+        states(*changed),
+        listed,
+        held,
+        MigrationStatus((), pending, (), ()),
+        load(),
+        schema={},
+        examined_of=sha("e"),
+    )
 
 
 def again(*changed: ServiceState, locks: Sequence[Lock] = ()) -> redeploy.Facts:

@@ -85,10 +85,10 @@ def plans(draw: st.DrawFn) -> Plan | NoPlan:  # noqa: C901 - one line a kind
         case "restart":
             return restart.plan(restart.Facts("prod", states, now), service, through_zero=draw(st.booleans()))
         case "rollback":
-            past = rollback.Facts("prod", NOW, states, LISTED, AWAY, AWAY, now, {})
+            past = rollback.Facts("prod", NOW, states, LISTED, AWAY, AWAY, now, {}, schema={})
             return rollback.plan(past, scope, services, sha("b"))
         case "deploy":
-            going = deploy.Facts("prod", NOW, states, LISTED, {}, NOTHING_APPLIED, now)
+            going = deploy.Facts("prod", NOW, states, LISTED, {}, NOTHING_APPLIED, now, schema={})
             return deploy.plan(going, scope, services, sha("e"))
         case "redeploy":
             return redeploy.plan(redeploy.Facts("prod", NOW, states, {}, now), service)

@@ -63,7 +63,7 @@ def facts(*changed: ServiceState, **listed: Sequence[Deployment]) -> Facts:
     outcomes = {one.id: JobOutcomes(999, 1) for ones in deployments.values() for one in ones}
     unchanged: dict[Service, list[VariableChange] | Unavailable] = {service: [] for service in RUNBOOK.services}
     applied = MigrationStatus((), (), (), ())
-    return Facts("prod", NOW, states(*changed), deployments, outcomes, applied, load(), unchanged)
+    return Facts("prod", NOW, states(*changed), deployments, outcomes, applied, load(), unchanged, schema={})
 
 
 def test_freezes_goes_back_locks_and_proves() -> None:

@@ -32,7 +32,7 @@ def past(*deployments: Deployment, replicas: int = 1) -> Past:
 
 
 def advice(one: Past, beats: Sequence[Heartbeat] | Unavailable = ()) -> Offer:
-    return advise("ingest", [one], rank([one], MigrationStatus((), (), (), ())), beats)
+    return advise("ingest", [one], rank([one], MigrationStatus((), (), (), ()), {}), beats)
 
 
 def recommended(found: Offer) -> list[str | None]:

@@ -61,7 +61,7 @@ def test_a_crash_ends_its_time() -> None:
 
 
 def test_the_previous_successful_one_comes_first() -> None:
-    ranked = rank([past(NOW_SERVING, BEFORE, LONG_AGO)], NONE_APPLIED)
+    ranked = rank([past(NOW_SERVING, BEFORE, LONG_AGO)], NONE_APPLIED, {})
 
     assert [one.sha for one in ranked] == [sha("b"), sha("a")]
     assert ranked[0].deployments == {API: "before"}
@@ -75,7 +75,7 @@ def test_the_previous_successful_one_comes_first() -> None:
 def test_its_evidence_reports_when_it_ran_less_than_an_hour(served: timedelta, words: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
 
-    best = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED)[0]
+    best = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED, {})[0]
 
     assert best.sha == sha("b")
     assert best.evidence.startswith(words)
@@ -85,7 +85,7 @@ def test_its_evidence_reports_when_it_ran_less_than_an_hour(served: timedelta, w
 def test_one_that_crashed_comes_later() -> None:
     crashed = replace(BEFORE, status=CRASHED)
 
-    assert [one.sha for one in rank([past(NOW_SERVING, crashed, LONG_AGO)], NONE_APPLIED)] == [sha("a"), sha("b")]
+    assert [one.sha for one in rank([past(NOW_SERVING, crashed, LONG_AGO)], NONE_APPLIED, {})] == [sha("a"), sha("b")]
 
 
 def test_deployments_without_a_commit_are_candidates_of_their_own_service_alone() -> None:
@@ -94,11 +94,11 @@ def test_deployments_without_a_commit_are_candidates_of_their_own_service_alone(
     )
     now = deployment("5b6c7d8e-aaaa-4bbb-8ccc-2", "", age_h=2)
 
-    (only,) = rank([past(now, first)], NONE_APPLIED)
+    (only,) = rank([past(now, first)], NONE_APPLIED, {})
 
     assert (only.sha, only.word, only.name) == (None, "3f2a9c1e-aaaa-4bbb-8ccc-1", "deployment 3f2a9c1e")
     assert (only.made_at, only.made_by) == (first.created_at, "Ann")
-    assert rank([past(now, first), past(now, first, service=INGEST)], NONE_APPLIED) == ()
+    assert rank([past(now, first), past(now, first, service=INGEST)], NONE_APPLIED, {}) == ()
 
 
 def test_one_that_came_after_what_runs_is_newer() -> None:
@@ -107,10 +107,11 @@ def test_one_that_came_after_what_runs_is_newer() -> None:
     ranked = rank(
         [past(back, replace(NOW_SERVING, status=REMOVED, status_updated_at=back.created_at), BEFORE, LONG_AGO)],
         NONE_APPLIED,
+        {},
     )
 
     assert [(one.sha, one.is_newer) for one in ranked] == [(sha("c"), True), (sha("b"), True)]
-    assert not any(one.is_newer for one in rank([past(NOW_SERVING, BEFORE, LONG_AGO)], NONE_APPLIED))
+    assert not any(one.is_newer for one in rank([past(NOW_SERVING, BEFORE, LONG_AGO)], NONE_APPLIED, {}))
 
 
 def test_a_rollback_and_a_start_again_are_no_deploys() -> None:
@@ -128,7 +129,7 @@ def test_a_rollback_and_a_start_again_are_no_deploys() -> None:
 def test_one_that_served_too_shortly_comes_later(served: timedelta, first: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
 
-    ranked = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED)
+    ranked = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED, {})
 
     assert ranked[0].sha == sha(first)
 
@@ -138,7 +139,7 @@ def test_one_whose_jobs_failed_comes_later(failed: int, first: str) -> None:
     outcomes = JobOutcomes(100 - failed, failed)
     assert MOST_FAILED == 0.05
 
-    ranked = rank([past(NOW_SERVING, BEFORE, LONG_AGO, before=outcomes)], NONE_APPLIED)
+    ranked = rank([past(NOW_SERVING, BEFORE, LONG_AGO, before=outcomes)], NONE_APPLIED, {})
 
     assert ranked[0].sha == sha(first)
 
@@ -146,7 +147,7 @@ def test_one_whose_jobs_failed_comes_later(failed: int, first: str) -> None:
 def test_one_without_an_image_comes_last() -> None:
     gone = replace(BEFORE, can_rollback=False)
 
-    ranked = rank([past(NOW_SERVING, gone, LONG_AGO)], NONE_APPLIED)
+    ranked = rank([past(NOW_SERVING, gone, LONG_AGO)], NONE_APPLIED, {})
 
     assert [(one.sha, one.can_roll_back) for one in ranked] == [(sha("a"), True), (sha("b"), False)]
 
@@ -154,7 +155,7 @@ def test_one_without_an_image_comes_last() -> None:
 def test_the_times_of_one_commit_add_up_and_its_newest_image_is_taken() -> None:
     again = deployment("again", sha("a"), age_h=12, status=REMOVED, ended_h=2)
 
-    ranked = rank([past(NOW_SERVING, again, BEFORE, LONG_AGO, again=JobOutcomes(9, 1))], NONE_APPLIED)
+    ranked = rank([past(NOW_SERVING, again, BEFORE, LONG_AGO, again=JobOutcomes(9, 1))], NONE_APPLIED, {})
 
     found = next(one for one in ranked if one.sha == sha("a"))
     assert (found.deployments, hours(found)) == ({API: "again"}, 10 + 144)
@@ -162,14 +163,14 @@ def test_the_times_of_one_commit_add_up_and_its_newest_image_is_taken() -> None:
 
 
 def test_the_commit_that_serves_is_no_candidate() -> None:
-    assert rank([past(NOW_SERVING)], NONE_APPLIED) == ()
+    assert rank([past(NOW_SERVING)], NONE_APPLIED, {}) == ()
 
 
 @pytest.mark.parametrize(("executed_h", "count"), [(1.99, 1), (2.01, 0)])
 def test_migrations_since_are_those_after_it_last_served(executed_h: float, count: int) -> None:
     applied = AppliedMigration("20260105000000", "new", NOW - timedelta(hours=executed_h), None)
 
-    (best, *_) = rank([past(NOW_SERVING, BEFORE)], replace(NONE_APPLIED, applied=(applied,)))
+    (best, *_) = rank([past(NOW_SERVING, BEFORE)], replace(NONE_APPLIED, applied=(applied,)), {})
 
     assert best.migrations_since == count
 
@@ -177,7 +178,7 @@ def test_migrations_since_are_those_after_it_last_served(executed_h: float, coun
 def test_what_cannot_be_read_stays_unknown_and_blocks_nothing() -> None:
     away = Unavailable("database", "no answer within 5 s")
 
-    (best,) = rank([replace(past(NOW_SERVING, BEFORE), outcomes=away)], away)
+    (best,) = rank([replace(past(NOW_SERVING, BEFORE), outcomes=away)], away, {})
 
     assert (best.jobs, best.migrations_since) == (None, None)
 
@@ -187,7 +188,7 @@ def test_services_go_back_together_to_a_commit_that_each_of_them_had() -> None:
     newer = deployment("ingest-before", sha("b"), age_h=5, status=REMOVED, ended_h=2)
     ingest = past(NOW_SERVING, newer, service=INGEST, ingest_before=JobOutcomes(40, 10))
 
-    (only,) = rank([ingest, api], NONE_APPLIED)
+    (only,) = rank([ingest, api], NONE_APPLIED, {})
 
     assert (only.sha, only.deployments) == (sha("b"), {INGEST: "ingest-before", API: "before"})
     assert (hours(only), only.jobs) == (3, JobOutcomes(90, 10))
@@ -196,6 +197,6 @@ def test_services_go_back_together_to_a_commit_that_each_of_them_had() -> None:
 def test_a_service_that_serves_the_commit_already_stays() -> None:
     there = past(deployment("there", sha("b"), age_h=3), service=INGEST)
 
-    (only,) = rank([there, past(NOW_SERVING, BEFORE)], NONE_APPLIED)
+    (only,) = rank([there, past(NOW_SERVING, BEFORE)], NONE_APPLIED, {})
 
     assert only.deployments == {API: "before"}

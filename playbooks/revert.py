@@ -1,0 +1,51 @@
+"""Which commits a deploy of an older one takes back, by the order in which Railway deployed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from playbooks.change_parts import commit_words
+from services.domain.deployments import Deployment, ServiceState
+from services.domain.errors import Unavailable
+from services.domain.services import Service
+
+SHOWN = 8
+
+
+def find_taken_back(
+    deployments: Mapping[Service, Sequence[Deployment] | Unavailable], states: Sequence[ServiceState], sha: str
+) -> tuple[Deployment, ...]:
+    """The first deployment of each commit that came after this one, up to what runs, newest first.
+
+    Empty when the commit is newer than what runs, or not known: Railway knows only what it deployed.
+    """
+    found: dict[str, Deployment] = {}
+    for state in states:
+        listed = deployments.get(state.service, Unavailable("Railway", "not asked"))
+        if not isinstance(listed, Unavailable):
+            found |= {str(one.commit_sha): one for one in _after(sha, listed, state.current)}
+    return tuple(sorted(found.values(), key=lambda one: one.created_at, reverse=True))
+
+
+def _after(sha: str, listed: Sequence[Deployment], current: Deployment | None) -> list[Deployment]:
+    """By the time at which each commit was deployed first: a rollback brings an older one again."""
+    first: dict[str, Deployment] = {}
+    for one in sorted((*listed, *([current] if current else [])), key=lambda one: one.created_at):
+        if one.commit_sha:
+            first.setdefault(one.commit_sha, one)
+    running = first.get(current.commit_sha) if current and current.commit_sha else None
+    target = first.get(sha)
+    if running is None or target is None:
+        return []
+    return [one for one in first.values() if target.created_at < one.created_at <= running.created_at]
+
+
+def revert_lines(taken_back: Sequence[Deployment]) -> Iterator[str]:
+    """What is gone afterwards, with its authors."""
+    if not taken_back:
+        return
+    yield "a revert: the commit is older than what runs; commits that Railway never deployed are not listed"
+    for one in taken_back[:SHOWN]:
+        yield f"takes back {commit_words(one)}{f' by {one.author}' if one.author else ''}"
+    if len(taken_back) > SHOWN:
+        yield f"takes back {len(taken_back) - SHOWN} older commits as well"

@@ -1,0 +1,66 @@
+"""What migrations mean for a change of code: told in its plan, typed to confirm, or refused (docs/changes.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from services.domain.errors import Unavailable
+from services.domain.schema import Effect, Examinations
+from services.domain.text import counted
+
+SHOWN = 4  # effects of one migration
+Schema = Examinations | Unavailable
+
+
+def is_destructive(titles: Sequence[str], schema: Schema) -> bool:
+    """Whether one of these migrations destroys something, or locks or rewrites a table."""
+    return not isinstance(schema, Unavailable) and any(schema[title].destructive for title in titles if title in schema)
+
+
+def effect_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
+    """One line per migration that was examined, what destroys first."""
+    for title in titles:
+        if isinstance(schema, Unavailable) or title not in schema:
+            continue
+        effects = sorted(schema[title].effects, key=lambda effect: not effect.is_destructive)
+        clauses = list(dict.fromkeys(effect.words for effect in effects))
+        more = [f"{len(clauses) - SHOWN} more"] if len(clauses) > SHOWN else []
+        yield f"{title}: {'; '.join([*clauses[:SHOWN], *more]) or 'changes nothing that is known'}"
+
+
+def gate_warnings(titles: Sequence[str], schema: Schema) -> Iterator[str]:
+    """What destroys, what was not examined, and what the linter says."""
+    yield from unexamined_lines(titles, schema)
+    known = [] if isinstance(schema, Unavailable) else [(title, schema[title]) for title in titles if title in schema]
+    for title, found in known:
+        yield from (f"destructive: {title} {_placed(effect)}" for effect in found.destructive)
+        if found.lint is None:
+            yield f"{title} was not linted: squawk did not answer"
+        elif found.lint:
+            yield f"squawk on {title}: {', '.join(found.lint)}"
+
+
+def unexamined_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
+    """What is not known of these migrations, which is never harmless."""
+    if isinstance(schema, Unavailable):
+        if titles:
+            yield f"what {counted(len(titles), 'migration')} would do was not examined: {schema.why}"
+        return
+    for title in titles:
+        found = schema.get(title)
+        if found is None:
+            yield f"{title} was not examined: the bot has no file of it"
+        elif found.unexamined:
+            yield f"{title} runs what was not examined: {', '.join(found.unexamined)}"
+
+
+def find_breaking(titles: Sequence[str], schema: Schema) -> tuple[str, ...]:
+    """Why older code doesn't work with the schema that these migrations made, one clause per reason."""
+    if isinstance(schema, Unavailable):
+        return ()
+    known = [(title, schema[title]) for title in titles if title in schema]
+    return tuple(f"{title} {_placed(effect)}" for title, found in known for effect in found.breaking)
+
+
+def _placed(effect: Effect) -> str:
+    return f"{effect.words} (line {effect.line})"

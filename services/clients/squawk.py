@@ -1,0 +1,57 @@
+"""Lints migrations with `squawk`, a program of its own that the extra `[schema]` brings. Nothing is changed by it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
+from pathlib import Path
+
+# `dragonfly migrate` sets both limits and runs each file in one transaction; the widths of numbers are style.
+NOT_OURS = (
+    "prefer-robust-stmts",
+    "require-lock-timeout",
+    "require-statement-timeout",
+    "require-timeout-settings",
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-text-field",
+    "prefer-identity",
+)
+TIMEOUT_S = 3.0
+
+
+async def lint(sqls: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """`{version_name: "ban-drop-column in line 3", …}`; a file that could not be linted is absent."""
+    program = _find()
+    if program is None:
+        return {}
+    found = await asyncio.gather(*(_lint(program, sql) for sql in sqls.values()))
+    return {title: rules for title, rules in zip(sqls, found, strict=True) if rules is not None}
+
+
+def _find() -> str | None:
+    """Beside the interpreter, where the extra puts it, else on the path."""
+    own = Path(sys.executable).with_name("squawk")
+    return str(own) if own.exists() else shutil.which("squawk")
+
+
+async def _lint(program: str, sql: str) -> tuple[str, ...] | None:
+    arguments = ("--reporter=json", "--assume-in-transaction", f"--exclude={','.join(NOT_OURS)}", "--stdin-filepath=m")
+    try:
+        process = await asyncio.create_subprocess_exec(program, *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            out, _ = await process.communicate(sql.encode())
+        return tuple(f"{one['rule_name']} in line {one['line'] + 1}" for one in json.loads(out))
+    except (TimeoutError, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,174 @@
+"""What migrations mean for a deploy and a rollback: told, typed, or refused; never called harmless unseen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from playbooks import deploy, rollback
+from playbooks.model import NoPlan, Risk
+from playbooks.schema_gate import Schema, effect_lines
+from services.domain.database import AppliedMigration, MigrationStatus
+from services.domain.errors import Unavailable
+from services.domain.schema import Effect, Examination
+from services.domain.services import Service
+from tests.unit.playbooks import test_deploy, test_rollback
+from tests.unit.playbooks.builders import NOW, deployment, made, refused, sha, state
+
+API, INGEST = Service.API, Service.INGEST
+NAME = "20251209000000_forget"
+DROPS = Effect("drops column ops.job_queue.note", 3, is_destructive=True, breaks_older=True)
+BUILDS = Effect("adds an index to ops.job_queue, which blocks its writers meanwhile", 5, is_destructive=True)
+ADDS = Effect("adds column ops.job_queue.remark", 1)
+UNSEEN = Unavailable("schema", "the extra [schema] is not installed where the bot runs")
+
+
+def schema(*effects: Effect, unexamined: tuple[str, ...] = ()) -> Schema:
+    return {NAME: Examination(effects, unexamined, lint=())}
+
+
+def deploying(found: Schema, **more: object) -> deploy.Facts:
+    facts = replace(test_deploy.facts(pending=(NAME,)), schema=found, examined_of=sha("e"))
+    return replace(facts, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "risk"),
+    [
+        (schema(ADDS), Risk.HIGH),
+        (schema(ADDS, DROPS), Risk.CRITICAL),
+        (schema(BUILDS), Risk.CRITICAL),
+        (schema(unexamined=("DO in line 1",)), Risk.HIGH),
+        (UNSEEN, Risk.HIGH),
+        ({}, Risk.HIGH),
+    ],
+)
+def test_deploy_with_a_destructive_migration_is_critical(found: Schema, risk: Risk) -> None:
+    assert made(deploy.plan(deploying(found), "api", [API], sha("e"))).risk is risk
+
+
+def test_deploy_of_a_worker_applies_no_migration() -> None:
+    planned = made(deploy.plan(deploying(schema(DROPS)), "ingest", [INGEST], sha("e")))
+
+    assert planned.risk is Risk.HIGH
+    assert planned.undo is not None
+
+
+def test_deploy_says_what_its_migrations_do_and_what_destroys_by_its_line() -> None:
+    planned = made(deploy.plan(deploying(schema(ADDS, DROPS)), "api", [API], sha("e")))
+
+    assert f"{NAME}: drops column ops.job_queue.note; adds column ops.job_queue.remark" in planned.impact
+    assert f"destructive: {NAME} drops column ops.job_queue.note (line 3)" in planned.warnings
+    assert planned.undo is None  # the code of now does not work with that schema
+    assert made(deploy.plan(deploying(schema(BUILDS)), "api", [API], sha("e"))).undo is not None
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (UNSEEN, "what 1 migration would do was not examined: the extra [schema] is not installed where the bot runs"),
+        ({}, f"{NAME} was not examined: the bot has no file of it"),
+        (schema(unexamined=("DO in line 1",)), f"{NAME} runs what was not examined: DO in line 1"),
+        ({NAME: Examination((ADDS,))}, f"{NAME} was not linted: squawk did not answer"),
+        ({NAME: Examination((), lint=("ban-drop-column in line 3",))}, f"squawk on {NAME}: ban-drop-column in line 3"),
+    ],
+)
+def test_deploy_never_calls_harmless_what_was_not_examined(found: Schema, words: str) -> None:
+    assert words in made(deploy.plan(deploying(found), "api", [API], sha("e"))).warnings
+
+
+def test_deploy_of_a_commit_that_the_bot_has_no_files_of_says_so() -> None:
+    facts = deploying({}, migrations=MigrationStatus((), (), (), ()))
+
+    own, other, former = (made(deploy.plan(facts, "api", [API], sha(one))) for one in "efb")
+
+    assert "no migration is pending" in own.impact and own.warnings == ()  # noqa: PT018
+    assert "no migration is pending" not in other.impact
+    words = f"migrations that only {sha('f')[:8]} has were not examined: the files compared are those of {sha('e')[:8]}"
+    assert words in other.warnings
+    assert "no migration is pending" in former.impact  # it ran before, so its migrations are applied
+
+
+def test_long_list_of_effects_is_cut_with_their_number() -> None:
+    many = [Effect(f"adds column a.c{n}", n) for n in range(6)]
+
+    [line] = effect_lines([NAME], schema(*many, DROPS))
+
+    assert line == (
+        f"{NAME}: drops column ops.job_queue.note; adds column a.c0; adds column a.c1; adds column a.c2; 3 more"
+    )
+
+
+def rolling(found: Schema, *, applied_h_ago: float = 0.5, unknown: tuple[str, ...] = ()) -> rollback.Facts:
+    """The migration was applied after b had served, which ended an hour ago."""
+    row = AppliedMigration(NAME.partition("_")[0], "forget", NOW - timedelta(hours=applied_h_ago), None)
+    return replace(test_rollback.facts(), schema=found, migrations=MigrationStatus((row,), (), (), unknown))
+
+
+def test_rollback_over_a_migration_that_breaks_the_old_code_is_refused_for_that_of_the_schema() -> None:
+    why_not = refused(rollback.plan(rolling(schema(DROPS)), "api", [API], sha("b")))
+
+    assert f"{NAME} drops column ops.job_queue.note (line 3)" in why_not.why
+    assert why_not.next_steps[0].command == "rollback-db 20251209000000"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [rolling(schema(ADDS, BUILDS)), rolling(schema(DROPS), applied_h_ago=26), rolling(UNSEEN), rolling({})],
+    ids=["compatible", "before it ran", "not examined", "of the bot's own schema"],
+)
+def test_rollback_that_nothing_known_breaks_is_planned(facts: rollback.Facts) -> None:
+    assert made(rollback.plan(facts, "api", [API], sha("b"))).risk is Risk.HIGH
+
+
+def test_rollback_to_the_deployment_is_refused_as_one_to_its_commit() -> None:
+    why_not = refused(rollback.plan(rolling(schema(DROPS)), "api", [API], "b-api"))
+
+    assert "does not work with the schema any more" in why_not.why
+
+
+def test_rollback_says_what_was_not_examined() -> None:
+    def warnings(facts: rollback.Facts) -> str:
+        return " | ".join(made(rollback.plan(facts, "api", [API], sha("b"))).warnings)
+
+    assert "what 1 migration would do was not examined: the extra [schema]" in warnings(rolling(UNSEEN))
+    assert "runs what was not examined: DO in line 1" in warnings(rolling(schema(unexamined=("DO in line 1",))))
+    assert "the bot has no file of it" in warnings(rolling({}, unknown=(NAME.partition("_")[0],)))
+
+
+def test_nothing_is_offered_that_the_schema_does_not_fit() -> None:
+    offer = rollback.find_offer(rolling(schema(DROPS)), "api", [API])
+
+    assert not isinstance(offer, NoPlan)
+    assert [(one.name, one.is_possible, one.recommended) for one in offer.candidates] == [
+        (sha("b")[:8], False, False),
+        (sha("a")[:8], False, False),
+    ]
+    why_not = refused(rollback.plan(rolling(schema(DROPS)), "api", [API]))
+    assert "does not work with the schema any more" in why_not.why
+
+
+def test_deploy_of_an_older_commit_is_a_revert_that_names_what_it_takes_back() -> None:
+    listed = [
+        replace(deployment("d-api", sha("d"), age_h=1), author="Ann"),
+        replace(deployment("c-api", sha("c"), age_h=2), author=None),
+        deployment("b-api", sha("b"), age_h=3),
+        deployment("a-api", sha("a"), age_h=4),
+    ]
+    running = state(API)
+    assert running.serving is not None
+    current = replace(running, active=(replace(listed[0], instances=running.serving.instances),), latest=listed[0])
+    facts = replace(test_deploy.facts(current), deployments={API: listed})
+
+    planned = made(deploy.plan(facts, "api", [API], sha("b")))
+
+    assert planned.title.startswith("Revert api: ")
+    assert [line for line in planned.impact if line.startswith("takes back")] == [
+        f"takes back {sha('d')[:8]} (Message of d-api) by Ann",
+        f"takes back {sha('c')[:8]} (Message of c-api)",
+    ]
+    newer = made(deploy.plan(facts, "api", [API], sha("e")))
+    assert newer.title.startswith("Deploy api: ")
+    assert any("whether it is older is unknown" in line for line in newer.impact)

@@ -1,0 +1,135 @@
+"""What each statement of a migration does, by PostgreSQL's own parser; what is not known is named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from services.clients import pg_parser, squawk
+from services.clients.postgres.migrations import read_files
+from services.domain.schema import Effect
+
+DESTROYS, BREAKS = "destroys", "breaks"
+
+# {statement: (what it does, how it is judged)}
+STATEMENTS = {
+    "DROP TABLE ops.a, b": ("drops table ops.a", {DESTROYS, BREAKS}),
+    "DROP SCHEMA s": ("drops schema s", {DESTROYS, BREAKS}),
+    "DROP VIEW ops.v": ("drops view ops.v", {DESTROYS, BREAKS}),
+    "DROP TYPE ops.t": ("drops type ops.t", {DESTROYS, BREAKS}),
+    "DROP FUNCTION ops.f(int)": ("drops function ops.f", {DESTROYS, BREAKS}),
+    "DROP INDEX ops.i": ("drops index ops.i", set()),
+    "DROP POLICY p ON ops.a": ("drops policy ops.a.p", set()),
+    "DROP OWNED BY app": ("drops app, or all that they own", {DESTROYS, BREAKS}),
+    "ALTER TABLE ops.a DROP COLUMN note": ("drops column ops.a.note", {DESTROYS, BREAKS}),
+    "ALTER TABLE a ALTER note TYPE int": (
+        "changes the type of a.note, which may rewrite the table",
+        {DESTROYS, BREAKS},
+    ),
+    "ALTER TABLE a ALTER note SET NOT NULL": (
+        "makes a.note NOT NULL, which reads the whole table under a lock",
+        {DESTROYS, BREAKS},
+    ),
+    "ALTER TABLE a ALTER note DROP NOT NULL": ("alters a", set()),
+    "ALTER TABLE a ADD note text": ("adds column a.note", set()),
+    "ALTER TABLE a ADD note text NOT NULL": ("adds column a.note NOT NULL without a default", {DESTROYS, BREAKS}),
+    "ALTER TABLE a ADD note text NOT NULL DEFAULT ''": ("adds column a.note", set()),
+    "ALTER TABLE a ADD at timestamptz NOT NULL DEFAULT now()": ("adds column a.at", set()),
+    "ALTER TABLE a ADD key uuid DEFAULT gen_random_uuid()": (
+        "adds column a.key with a computed default, which may rewrite the table",
+        {DESTROYS},
+    ),
+    "ALTER TABLE a ADD n bigserial": (
+        "adds column a.n, computed for each row, which rewrites the table",
+        {DESTROYS},
+    ),
+    "ALTER TABLE a ADD CHECK (n > 0)": ("adds a constraint to a, which reads the whole table under a lock", {DESTROYS}),
+    "ALTER TABLE a ADD CHECK (n > 0) NOT VALID": ("adds a constraint to a", set()),
+    "ALTER TABLE a DROP CONSTRAINT c": ("alters a", set()),
+    "ALTER TABLE a SET UNLOGGED": ("changes how a is stored, which rewrites it", {DESTROYS}),
+    "ALTER TABLE a RENAME note TO remark": ("renames column a.note to remark", {DESTROYS, BREAKS}),
+    "ALTER TABLE a RENAME TO b": ("renames table a to b", {DESTROYS, BREAKS}),
+    "ALTER TABLE a RENAME CONSTRAINT c TO d": ("renames tabconstraint a.c to d", set()),
+    "ALTER TABLE a SET SCHEMA s": ("moves table a to schema s", {DESTROYS, BREAKS}),
+    "ALTER TYPE t ADD VALUE 'x'": ("adds value x to t", set()),
+    "ALTER TYPE t RENAME VALUE 'x' TO 'y'": ("renames value x of t to y", {DESTROYS, BREAKS}),
+    "CREATE INDEX ON ops.a (n)": ("adds an index to ops.a, which blocks its writers meanwhile", {DESTROYS}),
+    "CREATE INDEX CONCURRENTLY ON ops.a (n)": ("adds an index to ops.a", set()),
+    "CREATE INDEX ON chatops.runs (id)": ("adds an index to chatops.runs", set()),
+    "DELETE FROM ops.a": ("deletes rows of ops.a", {DESTROYS}),
+    "UPDATE ops.a SET n = 1": ("changes rows of ops.a", {DESTROYS}),
+    "TRUNCATE ops.a": ("empties ops.a", {DESTROYS}),
+    "INSERT INTO ops.a VALUES (1)": ("adds rows to ops.a", set()),
+    "REVOKE SELECT ON a FROM app": ("revokes rights", set()),
+}
+
+
+async def test_each_kind_of_statement_is_named_and_judged() -> None:
+    found = await pg_parser.examine({sql: sql for sql in STATEMENTS})
+
+    judged = {sql: found[sql].effects[0] for sql in STATEMENTS}
+    assert {sql: (one.words, _judged(one)) for sql, one in judged.items()} == STATEMENTS
+    assert {sql for sql in STATEMENTS if found[sql].unexamined} == set()
+
+
+def _judged(effect: Effect) -> set[str]:
+    return ({DESTROYS} if effect.is_destructive else set()) | ({BREAKS} if effect.breaks_older else set())
+
+
+async def test_what_the_same_file_makes_may_be_changed_freely() -> None:
+    sql = (
+        "CREATE TABLE a (n int);\n-- of a\nCREATE INDEX ON a (n);\n"
+        "ALTER TABLE a ALTER n SET NOT NULL;\nDELETE FROM a;\n"
+        "DROP FUNCTION f(int);\nCREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 1';"
+    )
+
+    found = (await pg_parser.examine({"1_a": sql}))["1_a"]
+
+    assert (found.destructive, found.breaking, found.unexamined) == ((), (), ())
+    assert [effect.line for effect in found.effects] == [1, 3, 4, 5, 6, 7]
+
+
+async def test_what_is_not_known_is_named() -> None:
+    sql = "DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$;\n\nSELECT forget_everything();"
+
+    found = await pg_parser.examine({"1_code": sql, "2_broken": "DROP TABEL a"})
+
+    assert found["1_code"].unexamined == ("DO in line 1", "SELECT in line 3")
+    assert found["2_broken"].unexamined == ("the whole file, which could not be parsed",)
+
+
+async def test_our_own_migrations_are_understood() -> None:
+    found = await pg_parser.examine({file.title: file.sql for file in read_files()})
+
+    assert {title: one.unexamined for title, one in found.items() if one.unexamined} == {
+        "20251201000000_roles_and_schemas": ("DO in line 10",)
+    }
+    assert [title for title, one in found.items() if one.breaking] == ["20251202000110_ingest_files"]
+
+
+async def test_squawk_names_the_rules_and_lines() -> None:
+    sqls = {"1_a": "SELECT 1;\nALTER TABLE a DROP COLUMN n;", "2_b": "CREATE TABLE b (n bigint);"}
+
+    found = await squawk.lint(sqls)
+
+    assert found["1_a"] == ("ban-drop-column in line 2",)
+    assert found["2_b"] == ()
+
+
+def test_without_the_extra_nothing_is_called_harmless() -> None:
+    program = (
+        "import sys, asyncio; sys.modules['pglast'] = None\n"
+        "from services.clients import pg_parser\n"
+        "asyncio.run(pg_parser.examine({'1_a': 'SELECT 1'}))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert "SourceError" in done.stderr
+    assert pg_parser.MISSING in done.stderr
+
+
+async def test_an_empty_file_changes_nothing() -> None:
+    found = (await pg_parser.examine({"1_a": "-- nothing\n"}))["1_a"]
+
+    assert (found.effects, found.unexamined) == ((), ())
