@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from playbooks.change_parts import unavailable
-from playbooks.model import NextStep, NoPlan
+from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from services.domain.errors import Unavailable
 from services.domain.freezes import Freeze, freeze_words, in_force, listed, upcoming
@@ -44,6 +44,12 @@ def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str,
     if isinstance(freezes, Unavailable):
         return unavailable(freezes)
     found = in_force(freezes, plan.services, moment)
+    if found and plan.risk is Risk.CRITICAL:
+        return NoPlan(
+            f"{listed(found, moment)}, and its migrations destroy something",
+            "wait for its end: a destructive migration gets no exception; without it the change may have one",
+            SEE,
+        )
     if exception:
         plan = _with_exception(plan, exception, passed or ",".join(str(one.id) for one in found))
         if not plan.parameters[EXCEPTED]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.changes import CHANGES
@@ -95,3 +96,14 @@ def test_rollback_in_a_freeze_goes_ahead_and_says_so() -> None:
 
     assert plan.hash == PLAN.hash
     assert plan.warnings == ("api is frozen by Olivia until it is lifted (the import runs); deploy goes ahead",)
+
+
+def test_destructive_migrations_get_no_exception() -> None:
+    critical = replace(PLAN, risk=Risk.CRITICAL)
+
+    refused = hold_back(critical, [new_freeze(NOW)], NOW, exception="the fix for SEV1", passed="3")
+
+    assert isinstance(refused, NoPlan)
+    assert "api is frozen by Olivia" in refused.why
+    assert "gets no exception" in refused.what_next
+    assert hold_back(critical, [], NOW, exception="", passed="") == critical

@@ -200,6 +200,12 @@ def test_phrase_names_what_is_changed_and_where(make_run: MakeRun) -> None:
     assert decide.confirmation_phrase(run) == PHRASE
 
 
+def test_phrase_has_a_commit_as_short_as_people_type_it(make_run: MakeRun) -> None:
+    run = make_run(**CRITICAL | {"playbook": "deploy", "parameters": {"service": "api", "sha": "8d02b64e" * 5}})
+
+    assert decide.confirmation_phrase(run) == "deploy api 8d02b64e prod"
+
+
 def test_no_one_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
     run = make_run(approvals_needed=2)
 

@@ -139,6 +139,14 @@ def test_same_plan_is_no_difference_and_neither_is_a_missing_fact() -> None:
     assert difference(approved, NoPlan("Railway is needed", "try again", is_unknown=True)) is None
 
 
+def test_same_steps_that_became_critical_are_a_difference() -> None:
+    approved = plan(ScaleService(Service.INGEST, 1, 2))
+    now = replace(approved, risk=Risk.CRITICAL, warnings=("destructive: 1_a drops table a (line 1)",))
+
+    assert difference(approved, now) == "it became critical: destructive: 1_a drops table a (line 1)"
+    assert difference(now, replace(approved, risk=Risk.HIGH)) is None
+
+
 def test_other_steps_are_shown_side_by_side() -> None:
     approved = plan(ScaleService(Service.INGEST, 1, 2))
 

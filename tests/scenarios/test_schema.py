@@ -1,0 +1,49 @@
+"""A migration that destroys something: told and typed before it is deployed, and no way back by code alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL_DIRECTORY
+from services.sandbox.railway.local import LocalRailway
+from services.sandbox.slack import model
+from tests.integration.bot.running.conftest import StartWhole
+from tests.scenarios.conftest import Channel, shown
+
+VERSION = "20991231000001"
+FORGET = "ALTER TABLE ops.intake_logs DROP COLUMN IF EXISTS remark;\n"
+
+
+async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_goes_over_it(
+    start_whole: StartWhole, channel: Channel, railway: LocalRailway, as_owner: Connection, tmp_path: Path
+) -> None:
+    for kind in ("migrations", "rollbacks"):
+        shutil.copytree(SQL_DIRECTORY / kind, tmp_path / "sql" / kind)
+    (tmp_path / "sql" / "migrations" / "operated" / f"{VERSION}_forget.sql").write_text(FORGET)
+    older, wanted, running = (one.sha[:8] for one in railway.commits[:3])
+    await start_whole(DRAGONFLY_SQL=str(tmp_path / "sql"))
+
+    await channel.type(f"deploy api {wanted}")
+    asked = await channel.expect(
+        "WAITING FOR APPROVAL",
+        f"Revert api: {running} → {wanted}",
+        f"takes back {running}",
+        f"destructive: {VERSION}_forget drops column ops.intake_logs.remark (line 1)",
+        f"squawk on {VERSION}_forget: ban-drop-column in line 1",
+        "*Undo:* there is none.",
+    )
+    for approver in (model.ANN, model.BEN):
+        await channel.press(asked, "Approve", by=approver)
+        await channel.fill_in(f"deploy api {wanted} dev", by=approver)
+    await channel.expect("DONE", at=asked)
+    # As the pre-deploy command of the API does it.
+    await as_owner.execute(FORGET.encode())
+    await as_owner.execute(
+        "INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES (%s, 'forget')", (VERSION,)
+    )
+
+    await channel.type(f"rollback api to {older}")
+    refused = await channel.expect("Nothing was done", f"{older} does not work with the schema any more", VERSION)
+    assert f"rollback-db {VERSION}" in shown(refused)
