@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.database import AppliedMigration, MigrationStatus
+from services.domain.database import AppliedMigration, MigrationStatus, goes_of
 from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
 from services.domain.runs import Run
@@ -14,7 +14,6 @@ from services.domain.services import Service, short_sha
 from services.domain.text import counted
 
 LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
-ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
 ONE_ROLLOUT = timedelta(minutes=10)  # between two deployments of one commit: one service is built after the other
 
 
@@ -95,13 +94,7 @@ def _how(status: DeploymentStatus) -> str:
 def _migrations(facts: Facts) -> Iterator[Happening]:
     """Those of one go in one line: a new environment has dozens of them."""
     applied = () if isinstance(facts.migrations, Unavailable) else facts.migrations.applied
-    goes: list[list[AppliedMigration]] = []
-    for one in sorted(applied, key=lambda one: one.executed_at):
-        if goes and one.executed_at - goes[-1][-1].executed_at <= ONE_GO:
-            goes[-1].append(one)
-        else:
-            goes.append([one])
-    for go in goes:
+    for go in goes_of(applied):
         yield Happening(go[-1].executed_at, _migration_words(go, is_all=len(go) == len(applied)))
 
 

@@ -27,7 +27,7 @@ from playbooks.change_parts import (
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer, refuse_broken
-from playbooks.rollback_candidates import Candidate, Past, rank
+from playbooks.rollback_candidates import Candidate, Past, applied_since, rank
 from playbooks.schema_gate import Schema, unexamined_lines
 from playbooks.steps import (
     DEPLOY_S,
@@ -208,7 +208,7 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
 
 def _examined_since(facts: Facts, migrations: MigrationStatus, candidate: Candidate) -> list[str]:
     """The migrations of the operated system, and those of which the bot has no file."""
-    since = [one for one in migrations.applied if one.executed_at > candidate.until]
+    since = applied_since(candidate, migrations)
     ours = None if isinstance(facts.schema, Unavailable) else facts.schema.keys()
     return [one.title for one in since if ours is None or one.title in ours or one.version in migrations.unknown]
 

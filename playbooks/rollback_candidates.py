@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from playbooks.schema_gate import Schema, find_breaking
+from services.domain.database import goes_of
 from services.domain.deployments import SHORT_ID, Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
@@ -17,7 +18,7 @@ from services.domain.text import age, counted
 
 if TYPE_CHECKING:
     from playbooks.change_parts import Standing
-    from services.domain.database import MigrationStatus
+    from services.domain.database import AppliedMigration, MigrationStatus
 
 PROVEN_AFTER = timedelta(hours=1)  # less, and it is not proven yet
 TRIED_AFTER = timedelta(minutes=10)  # less, and it was probably replaced because it did not work
@@ -151,11 +152,16 @@ def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable, schem
 
 
 def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, schema: Schema) -> tuple[str, ...]:
-    """Of a newer commit than what runs this is not asked: it went through them."""
+    """Not asked of a newer commit than what runs, which went through them."""
     if isinstance(migrations, Unavailable) or candidate.is_newer:
         return ()
-    since = [one.title for one in migrations.applied if one.executed_at > candidate.until]
-    return find_breaking(since, schema)
+    return find_breaking([one.title for one in applied_since(candidate, migrations)], schema)
+
+
+def applied_since(candidate: Candidate, migrations: MigrationStatus) -> list[AppliedMigration]:
+    """Without those that set the database up: no code has ever worked with it from before them."""
+    later = [one for go in goes_of(migrations.applied)[1:] for one in go]
+    return [one for one in later if one.executed_at > candidate.until]
 
 
 def deployed_at(past: Past) -> datetime | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.domain.errors import Unavailable
 
@@ -86,6 +86,20 @@ class AppliedMigration:
     @property
     def title(self) -> str:
         return f"{self.version}_{self.name}"
+
+
+ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
+
+
+def goes_of(applied: Iterable[AppliedMigration]) -> list[list[AppliedMigration]]:
+    """What was applied in one go, oldest first: a new environment gets dozens of them."""
+    goes: list[list[AppliedMigration]] = []
+    for one in sorted(applied, key=lambda one: one.executed_at):
+        if goes and one.executed_at - goes[-1][-1].executed_at <= ONE_GO:
+            goes[-1].append(one)
+        else:
+            goes.append([one])
+    return goes
 
 
 @dataclass(frozen=True)

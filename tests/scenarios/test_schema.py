@@ -38,6 +38,7 @@ async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_go
         await channel.press(asked, "Approve", by=approver)
         await channel.fill_in(f"deploy api {wanted} dev", by=approver)
     await channel.expect("DONE", at=asked)
+    await as_owner.execute("UPDATE supabase_migrations.schema_migrations SET executed_at = now() - interval '90 days'")
     # As the pre-deploy command of the API does it.
     await as_owner.execute(FORGET.encode())
     await as_owner.execute(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playbooks.recent_changes import LOOK_BACK, ONE_GO, ONE_ROLLOUT, Facts, recent_changes
-from services.domain.database import AppliedMigration, MigrationStatus
+from playbooks.recent_changes import LOOK_BACK, ONE_ROLLOUT, Facts, recent_changes
+from services.domain.database import ONE_GO, AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ReplicaChange
 from services.domain.errors import Unavailable
 from services.domain.runs import RunState

@@ -103,8 +103,9 @@ def test_long_list_of_effects_is_cut_with_their_number() -> None:
 
 def rolling(found: Schema, *, applied_h_ago: float = 0.5, unknown: tuple[str, ...] = ()) -> rollback.Facts:
     """The migration was applied after b had served, which ended an hour ago."""
+    first = AppliedMigration("20251201000000", "all", NOW - timedelta(days=90), None)
     row = AppliedMigration(NAME.partition("_")[0], "forget", NOW - timedelta(hours=applied_h_ago), None)
-    return replace(test_rollback.facts(), schema=found, migrations=MigrationStatus((row,), (), (), unknown))
+    return replace(test_rollback.facts(), schema=found, migrations=MigrationStatus((first, row), (), (), unknown))
 
 
 def test_rollback_over_a_migration_that_breaks_the_old_code_is_refused_for_that_of_the_schema() -> None:
@@ -121,6 +122,14 @@ def test_rollback_over_a_migration_that_breaks_the_old_code_is_refused_for_that_
 )
 def test_rollback_that_nothing_known_breaks_is_planned(facts: rollback.Facts) -> None:
     assert made(rollback.plan(facts, "api", [API], sha("b"))).risk is Risk.HIGH
+
+
+def test_migrations_that_set_the_database_up_break_no_code() -> None:
+    facts = rolling(schema(DROPS))
+    assert isinstance(facts.migrations, MigrationStatus)
+    only = replace(facts, migrations=replace(facts.migrations, applied=facts.migrations.applied[1:]))
+
+    assert made(rollback.plan(only, "api", [API], sha("b"))).risk is Risk.HIGH
 
 
 def test_rollback_to_the_deployment_is_refused_as_one_to_its_commit() -> None:
