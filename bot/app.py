@@ -100,13 +100,21 @@ class Bot:
         self._stopping = False
         self.metrics = Metrics()
         self.world = World.from_settings(settings, bot_state=self._state)
-        self.slack = SlackClient(self._slack_settings.bot_token, api_url=self._slack_settings.api_url)
+        self.slack = SlackClient(
+            self._slack_settings.bot_token,
+            api_url=self._slack_settings.api_url,
+            origin=self._slack_settings.origin,
+        )
         self._bot_identity = BotIdentity(self.slack, self._slack_settings.bot_token)
         self._profiles = make_profiles(self.slack)
         self._deduplicator = Deduplicator(self.world.database, owner=self._owner)
         self.wiring = self._make_wiring()
         self._gate = Gate(
-            self.slack, self._profiles, workspace=lambda: self._bot_identity.workspace, channel=self._incidents_channel
+            self.slack,
+            self._profiles,
+            workspace=lambda: self._bot_identity.workspace,
+            channel=self._incidents_channel,
+            environment=self._slack_settings.origin.environment,
         )
         self._bolt = make_bolt(
             self._make_listeners(),

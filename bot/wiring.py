@@ -171,7 +171,7 @@ async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIt
     if world.database is None or isinstance(settings.slack, Invalid):
         yield None
         return
-    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url)
+    slack = SlackClient(settings.slack.bot_token, api_url=settings.slack.api_url, origin=settings.slack.origin)
     team_id = await _team_id(slack)
     if team_id is None:
         await slack.aclose()
@@ -264,6 +264,7 @@ class CoreWiring:
             pace=self.slack.pace,
             closed=self.slack.closed,
             charts=self.slack.charts,
+            origin=given.origin,
         )
 
 

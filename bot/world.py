@@ -80,7 +80,7 @@ def open_slack(settings: SlackSettings) -> SlackClient:
     """For a terminal, which asks Slack rarely. Imported here, because the SDK takes longer to import than the bot."""
     from services.clients.slack import SlackClient
 
-    return SlackClient(settings.bot_token, api_url=settings.api_url)
+    return SlackClient(settings.bot_token, api_url=settings.api_url, origin=settings.origin)
 
 
 def why_missing(group: object) -> str:

@@ -26,6 +26,7 @@ from services.clients.postgres.incidents import list_alerts_of_open_incidents, l
 from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert
+from services.domain.message_origin import slash
 from services.domain.oncall import Schedule
 from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
 from services.domain.services import Service
@@ -140,7 +141,7 @@ def need_actor(request: Request) -> Actor:
         raise OperatorError(
             "Nothing was done",
             why="the terminal does not identify you",
-            what_next="Type the same line in Slack, behind `/dragonfly`.",
+            what_next=f"Type the same line in Slack, behind `{slash()}`.",
         )
     return request.actor
 

@@ -14,6 +14,7 @@ from bot.commands.registry import REGISTRY, find
 from bot.types import Answer, Block, Request, Surface, Verb
 from bot.views.blocks import actions, command_button, context, fit_message, header, section, sections
 from bot.views.text import code, escape
+from services.domain.message_origin import slash
 
 if TYPE_CHECKING:
     from bot.world import World
@@ -120,11 +121,14 @@ def _stem(word: str) -> str:
     return word.removesuffix("s")
 
 
-WAYS = (
-    "Type `/dragonfly &lt;command&gt;`; inside a thread mention the bot instead; on a terminal "
-    "`dragonfly &lt;command&gt;`, which also has `migrate` and `manifest`. "
-    "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` shows more."
-)
+def _ways() -> str:
+    return (
+        f"Type `{slash('&lt;command&gt;')}`; inside a thread mention the bot instead; on a terminal "
+        "`dragonfly &lt;command&gt;`, which also has `migrate` and `manifest`. "
+        "Services: `api`, `ingest`, `enforcement`. `help &lt;command&gt;` shows more."
+    )
+
+
 FIRST_GROUP = "Start here"
 FIRST_STEPS = ("health", "queue", "failed-jobs")
 MOST_BUTTONS = 5
@@ -134,7 +138,7 @@ def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
     """What one comes for, as buttons; `--json` has every command all the same."""
     first = "*What do you need?*"
     buttons = [command_button(topic.label, f"help {topic.word}") for topic in topics]
-    blocks = [section(first), *actions(buttons), context(WAYS)]
+    blocks = [section(first), *actions(buttons), context(_ways())]
     words = ", ".join(f"`help {topic.word}` ({topic.label})" for topic in topics)
     return Answer(*fit_message(f"What do you need? {words}", blocks), commands_data(commands), private=True)
 
@@ -166,7 +170,7 @@ def help_answer(commands: Sequence[Verb]) -> Answer:
         blocks += sections([f"*{escape(group)}*", *(_line(command) for command in members)])
     known = {command.name for command in commands}
     blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
-    blocks.append(context(WAYS))
+    blocks.append(context(_ways()))
     text = "Dragonfly commands: " + ", ".join(f"`{command.name}`" for command in commands)
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 

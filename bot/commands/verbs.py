@@ -532,8 +532,8 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         summary="print the Slack app's manifest, for Socket Mode or for HTTP",
         group="On a terminal",
         handle=Lazy("bot.slack.manifest:print_manifest"),
-        usage="[--http <url>]",
-        examples=("manifest", "manifest --http https://bot.example"),
+        usage="[--http <url>] [--command <name>] [--name <name>] [--color <color>]",
+        examples=("manifest", "manifest --http https://bot.example", "manifest --command /dragonfly-staging"),
         private=True,
     ),
     TerminalCommand(

@@ -35,9 +35,11 @@ from bot.config.fields import (
 from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, RunSettings
 from services.clients.postgres.queries import SQL_DIRECTORY
 from services.clients.railway.transport import TokenKind
+from services.domain.environments import find_environment
 from services.domain.errors import OperatorError
 from services.domain.jobs import BEAT_EVERY, MISSED
 from services.domain.masking import Privacy
+from services.domain.message_origin import COMMAND, COMMAND_NAME, MessageOrigin, remember_command
 from services.domain.model_prices import DEFAULT_MODEL, AskBudget, Prices, prices_of
 from services.domain.secrets import Secret, remember_secrets
 from services.domain.services import Service, WorkerType
@@ -46,17 +48,24 @@ from services.domain.thresholds import STALE_AFTER, StaleLimits
 
 _HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+MARK_LIMIT = 30
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 
 
 class SlackSettings(Group):
-    """Socket Mode when `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation."""
+    """Socket Mode when `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation.
+
+    `command`, `mark`: of a bot that shares its workspace with another environment's.
+    """
 
     bot_token: SecretValue = Field(validation_alias="SLACK_BOT_TOKEN")
     app_token: SecretValue | None = Field(None, validation_alias="SLACK_APP_TOKEN")
     signing_secrets: Secrets = Field((), validation_alias="SLACK_SIGNING_SECRET", validate_default=True)
     api_url: Url = Field("https://slack.com/api/", validation_alias="SLACK_API_URL")
     incidents_channel: str = Field("dragonfly-incidents", validation_alias="SLACK_INCIDENTS_CHANNEL")
+    command: str = Field(COMMAND, validation_alias="SLACK_COMMAND")
+    mark: str = Field("", validation_alias="ENVIRONMENT_MARK")
+    environment: str | None = Field(None, validation_alias="ENVIRONMENT")  # `IdentitySettings` checks it
 
     @field_validator("bot_token")
     @classmethod
@@ -84,6 +93,26 @@ class SlackSettings(Group):
     @classmethod
     def _drop_hash(cls, value: str) -> str:
         return value.removeprefix("#")
+
+    @field_validator("command")
+    @classmethod
+    def _check_command(cls, value: str) -> str:
+        if not COMMAND_NAME.match(value):
+            raise ValueError("is not a slash and up to 31 lowercase letters, digits, - or _")
+        return value
+
+    @field_validator("mark")
+    @classmethod
+    def _check_mark(cls, value: str) -> str:
+        if len(value) > MARK_LIMIT or set(value) & set("<>&*_~`\n"):
+            raise ValueError(f"is longer than {MARK_LIMIT} characters, or has some of <>&*_~`")
+        return value
+
+    @property
+    def origin(self) -> MessageOrigin:
+        """What each message is to say of where it is from."""
+        named = find_environment(self.environment or "")
+        return MessageOrigin(named.name if named else None, self.mark)
 
     @property
     def uses_socket_mode(self) -> bool:
@@ -443,6 +472,7 @@ class Settings:
             system=_read("system", SystemSettings, given),
         )
         remember_secrets("bot", settings.secrets)
+        remember_command(COMMAND if isinstance(settings.slack, Invalid) else settings.slack.command)
         return settings
 
     @property

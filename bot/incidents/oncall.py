@@ -20,6 +20,7 @@ from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError
+from services.domain.message_origin import slash
 from services.domain.oncall import Override, Schedule, levels_without_a_phone, repeated_levels
 from services.domain.runs import Person
 from services.domain.shifts import Shift, Swap, SwapState, end_of_shift, find_shift, is_whole
@@ -221,7 +222,7 @@ class OnCallService:
             raise OperatorError(
                 "The schedule did not change",
                 why="the terminal does not identify you",
-                what_next="Type it in Slack, behind `/dragonfly`.",
+                what_next=f"Type it in Slack, behind `{slash()}`.",
             )
         people = await self._groups.people(person.user_id)
         if everyone:

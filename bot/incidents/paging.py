@@ -15,6 +15,7 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
+from services.domain.message_origin import slash
 from services.domain.messages import PAGE, PageEvent
 from services.domain.oncall import Target, decode_chain, ways_words
 from services.domain.text import dated_time
@@ -166,5 +167,5 @@ def _details(incident: Incident) -> dict[str, str]:
 def _outside(incident: Incident, details: Sequence[str], page: PageSent, channel: str, skipped: Sequence[str]) -> str:
     """What a pager or a mail shows below its subject, which is not said again; no data of the operated system."""
     what = f"Incident {incident.id}, {incident.severity.upper()}: level {page.level + 1} is paged, {page.reason}."
-    how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type /dragonfly incident ack {incident.id}."
+    how = f"Acknowledge it in Slack (#{channel.removeprefix('#')}), or type {slash(f'incident ack {incident.id}')}."
     return "\n".join([*details, *([""] if details else []), what, *(f"Not paged: {words}." for words in skipped), how])

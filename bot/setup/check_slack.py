@@ -21,6 +21,7 @@ from playbooks.checks.slack_setup import check
 from services.clients.slack import SlackClient
 from services.clients.slack_setup import app_of_token, as_refused, read_installation, refusal, request_connection
 from services.domain.errors import OperatorError, SourceError
+from services.domain.message_origin import slash
 from services.domain.oncall import is_group
 from services.domain.slack_setup import Exchange, Installation, Place, Refused, SetupFacts
 
@@ -50,7 +51,7 @@ async def check_setup(
         raise OperatorError(
             "The live exchange was not started",
             why="it needs Socket Mode, and SLACK_APP_TOKEN is not set",
-            what_next="In HTTP mode, start the bot and type `/dragonfly health`: Slack shows what fails.",
+            what_next=f"In HTTP mode, start the bot and type `{slash('health')}`: Slack shows what fails.",
         )
     slack = open_slack(slack_settings)
     try:
@@ -79,6 +80,7 @@ async def gather_setup(
         readable = tasks.create_task(_each(groups, slack.list_group_members))
         reachable = tasks.create_task(_each(people, slack.channel_id))
     return SetupFacts(
+        command=settings.command,
         wanted=SCOPES,
         installation=installation,
         channel=settings.incidents_channel,

@@ -21,6 +21,7 @@ from bot.slack_directory import Known, Lookups, Profiles
 from bot.views.text import channel_name, escape
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, Unavailable
+from services.domain.message_origin import named_environments, slash
 from services.domain.runs import Person
 
 logger = logging.getLogger(__name__)
@@ -60,15 +61,25 @@ class App(Protocol):
 
 
 class Gate:
-    """One for the process. `workspace` gives our team id, `channel` is where people are sent instead."""
+    """One for the process. `workspace` gives our team id, `channel` is where people are sent instead.
+
+    environment: ours; None where it is not known, and then no click is refused for another one's.
+    """
 
     def __init__(
-        self, slack: SlackClient, profiles: Profiles, *, workspace: Callable[[], str | None], channel: str
+        self,
+        slack: SlackClient,
+        profiles: Profiles,
+        *,
+        workspace: Callable[[], str | None],
+        channel: str,
+        environment: str | None = None,
     ) -> None:
         self._profiles = profiles
         self._conversations = Lookups("conversation", slack.is_shared_outside, gone=_GONE)
         self._workspace = workspace
         self._channel = channel
+        self._environment = environment
 
     async def check(self, body: Body) -> OperatorError | None:
         """Why this payload gets no answer; None when it passes. A payload without a person passes: nothing is done
@@ -81,6 +92,25 @@ class Gate:
         if why is not None:
             logger.warning("refused a payload of %s: %s", request_origin.actor.user_id, why.why)
         return why
+
+    def refuse_foreign(self, body: Body) -> OperatorError | None:
+        """Why a click is not ours to act on: another environment's bot made what was clicked, or another app.
+
+        What a former release posted names no environment, and is ours: Slack delivers it to its own app only.
+        """
+        others = named_environments(body) - {self._environment} if self._environment else frozenset()
+        ours, made_by = body.get("api_app_id"), (body.get("message") or {}).get("app_id")
+        is_foreign = body.get("type") == "block_actions" and None not in (ours, made_by) and made_by != ours
+        if not others and not is_foreign:
+            return None
+        whose = f"the bot of {', '.join(sorted(others))}" if others else "another app"
+        logger.warning("a click was refused: %s made the message", whose)
+        return OperatorError(
+            "Nothing was done",
+            why=f"{whose} made this, and this is the bot of {self._environment}",
+            what_next=f"Type it here after `{slash()}`. Each bot needs an app of its own in Slack "
+            "(`dragonfly manifest --command …`): with the tokens of one app, they get each other's clicks.",
+        )
 
     async def aclose(self) -> None:
         """Give up the look-ups under way."""
@@ -100,12 +130,12 @@ class Gate:
         return OperatorError(
             "Nothing was done",
             why=escape(why, limit=300),
-            what_next="Ask a member of our workspace to type it, after `/dragonfly`.",
+            what_next=f"Ask a member of our workspace to type it, after `{slash()}`.",
         )
 
     async def _why_not_here(self, channel_id: str | None, body: Body) -> OperatorError | None:
         shared = "this conversation is shared with another company"
-        elsewhere = f"Type `/dragonfly` in {channel_name(self._channel)}, which only our workspace can read."
+        elsewhere = f"Type `{slash()}` in {channel_name(self._channel)}, which only our workspace can read."
         if body.get("is_ext_shared_channel"):
             return OperatorError("Nothing was done", why=shared, what_next=elsewhere)
         if channel_id is None:
@@ -150,7 +180,7 @@ class GatedApp:
             if _is_not_for_us(body):
                 await ack()
                 return
-            refused = await self._gate.check(body)
+            refused = self._gate.refuse_foreign(body) or await self._gate.check(body)
             if refused is None:
                 given: dict[str, Any] = {"body": body, "ack": ack}
                 try:

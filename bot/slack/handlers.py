@@ -46,6 +46,7 @@ from bot.world import World
 from services.clients.railway.quota import Purpose, reading_for
 from services.clients.slack import SlackClient
 from services.domain.errors import UsageError
+from services.domain.message_origin import slash
 from services.domain.messages import LINK_TO_MESSAGE
 
 logger = logging.getLogger(__name__)
@@ -229,5 +230,5 @@ def _unknown_button() -> UsageError:
     return UsageError(
         "This button is no longer known; nothing was done",
         why="the message is older than this version of the bot",
-        what_next="Type `/dragonfly` to see the current state.",
+        what_next=f"Type `{slash()}` to see the current state.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from bot.commands.arguments import wrong_word
 from bot.types import Answer, Attachment
 from bot.views.modals import ESCALATE_THIS
 from services.domain.errors import UsageError
+from services.domain.message_origin import COMMAND, COMMAND_NAME
 
 SCOPES = (
     "app_mentions:read",  # @dragonfly …
@@ -28,12 +30,20 @@ SCOPES = (
     "usergroups:read",  # who is in the groups of operators and approvers
     "users:read",  # whether an account is a bot
 )
+NAME, COLOR = "Dragonfly", "#1d3557"
+NAME_LIMIT = 35  # Slack's
+_COLOR = re.compile(r"#[0-9a-f]{6}\Z")
 EVENTS = ("app_home_opened", "app_mention", "message.im", "reaction_added", "reaction_removed")
 SHORTCUTS = {ESCALATE_THIS: ("Escalate this", "Open an incident from this message")}
 
 
-def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dict[str, Any]:
-    """Socket Mode without `http_url`; with it, Slack posts to `<http_url>/slack/events`. Raises UsageError."""
+def manifest(
+    *, http_url: str | None = None, command: str = COMMAND, name: str = NAME, color: str = COLOR
+) -> dict[str, Any]:
+    """Socket Mode without `http_url`; with it, Slack posts to `<http_url>/slack/events`. Raises UsageError.
+
+    command, name, color: of a bot that shares its workspace with another environment's.
+    """
     url = None if http_url is None else _endpoint(http_url)
     at = {} if url is None else {"request_url": url}
     slash = {
@@ -44,9 +54,9 @@ def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dic
     }
     return {
         "display_information": {
-            "name": "Dragonfly",
+            "name": name,
             "description": "Reports the state of Dragonfly Civil, and what to do about it",
-            "background_color": "#1d3557",
+            "background_color": color,
         },
         "features": {
             "app_home": {
@@ -72,9 +82,9 @@ def manifest(*, http_url: str | None = None, command: str = "/dragonfly") -> dic
     }
 
 
-def manifest_json(*, http_url: str | None = None) -> str:
-    """What `dragonfly manifest` prints."""
-    return json.dumps(manifest(http_url=http_url), indent=2)
+def manifest_json(**options: str | None) -> str:
+    """What `dragonfly manifest` prints; the options are those of `manifest`."""
+    return json.dumps(manifest(**{name: value for name, value in options.items() if value is not None}), indent=2)
 
 
 def _endpoint(url: str) -> str:
@@ -92,15 +102,35 @@ def _endpoint(url: str) -> str:
     return f"{url.removesuffix('/').removesuffix('/slack/events')}/slack/events"
 
 
+_OPTIONS = {"--http": "http_url", "--command": "command", "--name": "name", "--color": "color"}
+_USAGE = "Write `dragonfly manifest [--http https://…] [--command /dragonfly-staging] [--name …] [--color #2a6f97]`."
+
+
 async def print_manifest(words: Sequence[str], environ: Mapping[str, str]) -> Answer:  # noqa: ARG001
-    """`manifest [--http <url>]`: the Slack app manifest as JSON, for Socket Mode or for HTTP."""
-    match list(words):
-        case []:
-            url = None
-        case ["--http", given]:
-            url = given
-        case _:
-            usage = "Write `dragonfly manifest` or `dragonfly manifest --http https://…`."
-            raise wrong_word(words[0], "is not expected here", usage)
-    text = manifest_json(http_url=url)
-    return Answer("", (), manifest(http_url=url), file=Attachment("manifest.json", text))
+    """`manifest [--http <url>] [--command <name>] [--name <name>] [--color <color>]`: the app's manifest as JSON."""
+    options = _read_options(list(words))
+    return Answer("", (), manifest(**options), file=Attachment("manifest.json", manifest_json(**options)))
+
+
+def _read_options(words: list[str]) -> dict[str, str]:
+    """Raises UsageError."""
+    found: dict[str, str] = {}
+    while words:
+        name = _OPTIONS.get(words[0])
+        if name is None:
+            raise wrong_word(words[0], "is not expected here", _USAGE)
+        if len(words) < 2:
+            raise wrong_word(words[0], "lacks its value", _USAGE)
+        found[name] = words[1]
+        words = words[2:]
+    _check_options(found)
+    return found
+
+
+def _check_options(found: Mapping[str, str]) -> None:
+    if not COMMAND_NAME.match(found.get("command", COMMAND)):
+        raise wrong_word(found["command"], "is no slash with up to 31 of a-z, 0-9, - and _", _USAGE)
+    if not 0 < len(found.get("name", NAME)) <= NAME_LIMIT:
+        raise wrong_word(found["name"], f"is not 1 to {NAME_LIMIT} characters long", _USAGE)
+    if not _COLOR.match(found.get("color", COLOR)):
+        raise wrong_word(found["color"], "is no color as #2a6f97", _USAGE)

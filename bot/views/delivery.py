@@ -24,6 +24,7 @@ from bot.views.blocks import (
 from bot.views.text import FirstLine, date_token, escape, link, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
+from services.domain.message_origin import slash
 from services.domain.messages import Notification, NotificationState, PageEvent, place_words
 from services.domain.text import age, clock_time
 
@@ -137,7 +138,7 @@ def _what(api: ApiHealth | Unavailable, refuses_writes: bool) -> str:
 def away_details(since: datetime) -> str:
     """What a pager and a mail say below the first line."""
     return (
-        f"Since {clock_time(since)}. Acknowledge it in Slack, or type /dragonfly ack: that works without the database."
+        f"Since {clock_time(since)}. Acknowledge it in Slack, or type {slash('ack')}: that works without the database."
     )
 
 
@@ -237,7 +238,7 @@ def _api(api: ApiHealth | Unavailable) -> str:
 def rate_limited_message(at: datetime) -> tuple[str, list[Block]]:
     """What may be lost, and what works all the same."""
     line = f"🟠 Slack has been dropping events for this app since {date_token(at)}: more than 30,000 in one hour."
-    what = "Mentions and the Home tab may get no answer. `/dragonfly …` and buttons still work."
+    what = f"Mentions and the Home tab may get no answer. `{slash('…')}` and buttons still work."
     return fit_message(f"{line} {what}", [section(line), section(what), context("Slack: `app_rate_limited`")])
 
 

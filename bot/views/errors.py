@@ -9,12 +9,13 @@ from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, fit_
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code, escape
 from services.domain.errors import Choice, OperatorError, SourceError, UsageError
+from services.domain.message_origin import slash
 from services.domain.status import Status
 
 
 def no_dialog(failure: SourceError, line: str, choices: Sequence[Choice] = ()) -> OperatorError:
     """`line` has its places in angle brackets; `choices` are whole lines, to be pressed."""
-    typed = code(f"/dragonfly {line}")
+    typed = code(slash(line))
     what_next = f"Type {typed}; in a thread, mention the bot instead."
     return OperatorError(
         "The dialog did not open; nothing was done",

@@ -30,6 +30,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from services.domain.errors import SourceError
+from services.domain.message_origin import MessageOrigin
 from services.domain.messages import SHARED_OUTSIDE, SOURCE, Profile, SlackRefusedError, with_short_first_line
 from services.domain.secrets import Secret, redacted
 from services.domain.text import cleaned
@@ -273,6 +274,7 @@ class SlackClient:
         patience: int = 2,
         pace: Pace | None = None,
         closed: set[str] | None = None,
+        origin: MessageOrigin = MessageOrigin(),  # noqa: B008 - frozen
         charts: Charts | None = None,
     ) -> None:
         self._token = token
@@ -281,6 +283,7 @@ class SlackClient:
         self._patience = patience
         self.pace = pace or Pace()
         self.closed: set[str] = set() if closed is None else closed
+        self._origin = origin
         self.charts = charts or Charts()
         self._web: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -339,7 +342,7 @@ class SlackClient:
             body["metadata"] = _metadata(key)
         with departing(leaves_by):
             answer = await self.charts.send(
-                blocks, lambda shown: _call(self.web.chat_postMessage, **_message(text, shown), **body)
+                blocks, lambda shown: _call(self.web.chat_postMessage, **self._message(text, shown), **body)
             )
         channel_id, ts = str(answer["channel"]), str(answer["ts"])
         if only_in_thread and thread_ts and (answer.get("message") or {}).get("thread_ts") != thread_ts:
@@ -355,7 +358,7 @@ class SlackClient:
         await self._refuse_closed("chat.update", channel_id)
         more: dict[str, Any] = {"metadata": _metadata(key)} if key else {}
         more |= {"channel": channel_id, "ts": ts}
-        await self.charts.send(blocks, lambda shown: _call(self.web.chat_update, **_message(text, shown), **more))
+        await self.charts.send(blocks, lambda shown: _call(self.web.chat_update, **self._message(text, shown), **more))
 
     async def set_status(self, channel_id: str, thread_ts: str, status: str) -> None:
         """Show below a thread what we are doing ("is reading the queue"), until our next message there, at most two
@@ -374,7 +377,7 @@ class SlackClient:
         await self._refuse_closed("chat.postEphemeral", channel)
         more = {"channel": channel, "user": user} | ({"thread_ts": thread_ts} if thread_ts else {})
         await self.charts.send(
-            blocks, lambda shown: _call(self.web.chat_postEphemeral, **_message(text, shown), **more)
+            blocks, lambda shown: _call(self.web.chat_postEphemeral, **self._message(text, shown), **more)
         )
 
     async def respond(self, response_url: str, text: str, blocks: Blocks, *, in_channel: bool = False) -> None:
@@ -386,7 +389,7 @@ class SlackClient:
         )
         with translated("response_url"):
             answer = await client.send_dict(
-                redacted(_message(text, without_charts(blocks)))  # a refusal would not say that it was the chart
+                redacted(self._message(text, without_charts(blocks)))  # a refusal would not say that it was the chart
                 | {
                     "response_type": "in_channel" if in_channel else "ephemeral",
                     "replace_original": False,
@@ -473,7 +476,7 @@ class SlackClient:
             content=text,
             filename=name,
             title=name,
-            initial_comment=comment,
+            initial_comment=self._origin.text(comment),
             thread_ts=thread_ts,
         )
 
@@ -514,16 +517,21 @@ class SlackClient:
 
     async def open_view(self, trigger_id: str, view: Mapping[str, Any]) -> str:
         """Open a modal within three seconds of the click; its id."""
-        answer = await _call(self.web.views_open, trigger_id=trigger_id, view=view)
+        answer = await _call(self.web.views_open, trigger_id=trigger_id, view=self._origin.view(view))
         return str(answer["view"]["id"])
 
     async def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Replace what a modal shows. SlackRefusedError with `not_found` when the person closed it."""
-        await _call(self.web.views_update, view_id=view_id, view=view)
+        await _call(self.web.views_update, view_id=view_id, view=self._origin.view(view))
 
     async def publish_home(self, user_id: str, view: Mapping[str, Any]) -> None:
         """Show a person's Home tab."""
-        await _call(self.web.views_publish, user_id=user_id, view=view)
+        await _call(self.web.views_publish, user_id=user_id, view=self._origin.view(view))
+
+    def _message(self, text: str, blocks: Blocks) -> dict[str, Any]:
+        """Beside blocks the text is what notifications show; alone it is the message, and stays as it is."""
+        shown = with_short_first_line(text) if blocks else text
+        return {"text": self._origin.text(shown), "blocks": self._origin.blocks(blocks)}
 
     async def _refuse_closed(self, method: str, channel: str) -> None:
         if self.closed and await self.channel_id(channel) in self.closed:
@@ -589,11 +597,6 @@ async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: An
         if not isinstance(answer.data, dict):
             raise ValueError("no JSON object")  # noqa: TRY004 - a lost answer, not a mistake of ours
         return cleaned(answer.data)
-
-
-def _message(text: str, blocks: Blocks) -> dict[str, Any]:
-    """Beside blocks the text is what notifications show; alone it is the message, and stays as it is."""
-    return {"text": with_short_first_line(text) if blocks else text, "blocks": [dict(block) for block in blocks]}
 
 
 def _metadata(key: str) -> dict[str, Any]:
