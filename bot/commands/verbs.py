@@ -546,6 +546,15 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         private=True,
     ),
     TerminalCommand(
+        name="connect",
+        summary="make the secret of Railway's webhook, and let Railway test the bot's address",
+        group="On a terminal",
+        handle=Lazy("bot.setup.connect:connect"),
+        usage="[--file <.env>] [--yes]",
+        examples=("connect", "connect --file staging.env --yes"),
+        private=True,
+    ),
+    TerminalCommand(
         name="check-slack",
         summary="test the app's setup in Slack, and name the click that fixes each fault",
         group="On a terminal",

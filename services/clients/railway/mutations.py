@@ -57,6 +57,14 @@ class RailwayMutations:
         """Stop this deployment's instances; it stays the active one."""
         self._expect_true(await self._change("stop", {"id": deployment_id}, deadline), "deploymentStop")
 
+    async def test_webhook(self, url: str, payload: str, *, deadline: float) -> int:
+        """Let Railway post this payload to the address, once; the HTTP status that it got there."""
+        data = await self._change("test_webhook", {"url": url, "payload": payload}, deadline)
+        status = data.get("webhookTest")
+        if not isinstance(status, int):
+            raise SourceError(SOURCE, "webhookTest named no status", outcome_unknown=True)
+        return status
+
     async def deploy_commit(self, service: Service, sha: str, *, deadline: float) -> str | None:
         """Build and deploy one commit. The new deployment's id."""
         variables = {
