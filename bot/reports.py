@@ -93,7 +93,7 @@ class WeeklyReport(PeriodicTask):
             now = await read_clock(conn)
             due = last_time(self._at, now, self._zone)
             key = f"report:{due:%G-W%V}"
-            if now - due > LATE_AT_MOST or not await self._is_first(conn, key):
+            if now - due > LATE_AT_MOST or not await is_first(conn, key):
                 return
             report = await read_report(conn, environment=self._environment, window=WEEK, zone=self._zone)
             answer = report_answer(report, environment=self._environment)
@@ -102,10 +102,11 @@ class WeeklyReport(PeriodicTask):
         logger.info("the weekly report %s is posted", key)
         self._wake_ups.outbox.set()
 
-    async def _is_first(self, conn: Connection, key: str) -> bool:
-        """Whether it was not posted yet; deliveries are kept for longer than a post is late."""
-        owner = "leader"
-        if not await messages.claim_delivery(conn, key=key, owner=owner, duration=CLAIMED_FOR):
-            return False
-        await messages.finish_delivery(conn, key=key, owner=owner)
-        return True
+
+async def is_first(conn: Connection, key: str) -> bool:
+    """Whether this was not done yet, by any replica; deliveries are kept for longer than a post is late."""
+    owner = "leader"
+    if not await messages.claim_delivery(conn, key=key, owner=owner, duration=CLAIMED_FOR):
+        return False
+    await messages.finish_delivery(conn, key=key, owner=owner)
+    return True

@@ -48,6 +48,7 @@ from bot.freezes import FreezeNotices
 from bot.incidents.answers import Accounts, PhoneAnswers
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
+from bot.incidents.handover_notes import HandoverNotes
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
 from bot.incidents.pictures import IncidentPictures
@@ -344,6 +345,7 @@ class Wiring:
         history = HistoryRecorder(core_wiring.database, lambda: watch.latest)
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [history, ShiftReminders(core_wiring.database, incident_store)]
+        tasks += [HandoverNotes(core_wiring.database, incident_store)]
         tasks += [PlannedSilences(core_wiring.database, self.wake_ups, channel=core_wiring.channel)]
         tasks += _weekly_report(core_wiring, self.wake_ups)
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))

@@ -63,7 +63,16 @@ TOPICS = (
         "people",
         "On call",
         (
-            *("oncall", "oncall override", "oncall take", "oncall swap", "report", "incident", "incident open"),
+            *(
+                "oncall",
+                "oncall override",
+                "oncall take",
+                "oncall swap",
+                "oncall note",
+                "report",
+                "incident",
+                "incident open",
+            ),
             *("incident ack", "incident escalate"),
             *(
                 "incident severity",

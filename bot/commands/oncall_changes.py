@@ -18,6 +18,7 @@ from bot.views.notes import notice_answer
 from bot.views.overrides import slack_only_answer
 from bot.views.runs import refused_answer
 from services.domain.errors import OperatorError, UsageError
+from services.domain.masking import mask_message
 from services.domain.oncall import Schedule
 from services.domain.shifts import SwapState
 from services.domain.text import age
@@ -88,6 +89,17 @@ async def answer_swap(request: Request, world: World, incident_service: Incident
     rotation, other, mine, theirs = parse_swap(request.words, tuple(schedule.rotations), now, zone)
     outcome = await service.offer_swap(request, rotation=rotation, other_user=other, mine=mine, theirs=theirs)
     return _answer(outcome)
+
+
+async def answer_note(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
+    schedule = _need_schedule(world)
+    words, rotations = request.words, tuple(schedule.rotations)
+    named = words[:1] if words and words[0].lower() in rotations else ()
+    text = " ".join(words[len(named) :])
+    if not text:
+        raise UsageError("Nothing was added", why="no line is given", what_next="Write `oncall note primary <text>`.")
+    service = need_incident_service(incident_service).on_call
+    return _answer(await service.add_note(request, rotation=_rotation(named, rotations), text=mask_message(text)))
 
 
 def _answer(outcome: str | Refused) -> Answer:

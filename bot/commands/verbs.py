@@ -271,6 +271,16 @@ VERBS: tuple[Verb, ...] = (
         private=True,
     ),
     IncidentCommand(
+        name="oncall note",
+        keeps_words=True,
+        summary="add a line to the hand-over note of the current shift",
+        group="Incidents",
+        handle=Lazy("bot.commands.oncall_changes:answer_note"),
+        usage="[rotation] <text>",
+        examples=("oncall note primary the backlog is known, see incident 7",),
+        private=True,
+    ),
+    IncidentCommand(
         name="oncall swap",
         summary="ask a person to swap shifts with you; nothing changes until they accept",
         group="Incidents",

@@ -10,6 +10,7 @@ from bot.approvals.access import Refused
 from bot.approvals.decisions import person_of
 from bot.incidents import overrides
 from bot.incidents.access import may_respond
+from bot.incidents.handover_notes import add_note
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.incidents.store import IncidentStore
 from bot.slack_directory import Groups
@@ -111,6 +112,20 @@ class OnCallService:
             return f"You are on call for {taken.rotation}{begins} until {date_token(taken.ends_at)}."
 
         return await self._change(request, "oncall.taken", {"override": override_id}, act, everyone=True)
+
+    async def add_note(self, request: Request, *, rotation: str, text: str) -> str | Refused:
+        """A line for the next shift, below the note with which the current one began."""
+
+        async def act(conn: Connection, person: Person) -> str | Refused:
+            schedule = self._schedule
+            is_added = schedule is not None and await add_note(
+                conn, schedule, rotation, person.user_id, text, channel=self._channel
+            )
+            if not is_added:
+                return Refused(f"the current shift of {rotation} has no hand-over note", "Write it in the channel.")
+            return "Added to the hand-over note."
+
+        return await self._change(request, "oncall.noted", {"rotation": rotation}, act)
 
     async def offer_swap(
         self, request: Request, *, rotation: str, other_user: str, mine: datetime | None, theirs: datetime | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.commands.context import incident_outcome_answer, need_incident_service, parse_severity
+from bot.commands.context import ON_CALL, incident_outcome_answer, need_incident_service, parse_severity
 from bot.commands.parsing import join_words
 from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
@@ -15,6 +15,7 @@ from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_subm
 from bot.views import modals
 from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
 from bot.views.notes import notice_answer
+from bot.views.runs import refused_answer
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import plain
 from services.clients.slack import SlackClient
@@ -39,7 +40,7 @@ class IncidentEdge:
     def register(self, app: App) -> None:
         """Before the listeners that match everything."""
         app.shortcut(modals.ESCALATE_THIS)(self.on_escalate_this)
-        for kind in (modals.OPEN, modals.RESOLVE):
+        for kind in (modals.OPEN, modals.RESOLVE, modals.NOTE):
             app.view(kind)(self.on_submission)
         app.event("reaction_added")(self.on_reaction)
         app.event("reaction_removed")(self.on_reaction)
@@ -66,6 +67,14 @@ class IncidentEdge:
 
     async def _answer(self, submission: Submission, request_origin: RequestOrigin, key: str | None) -> None:
         incident_service = need_incident_service(self._incident_service)
+        if submission.kind == modals.NOTE:
+            rotation = str(submission.metadata["rotation"])
+            noted = await incident_service.on_call.add_note(
+                request_origin.request, rotation=rotation, text=submission.words
+            )
+            answer = notice_answer(noted) if isinstance(noted, str) else refused_answer(noted.sentence, ON_CALL)
+            await deliver(self._slack, answer, request_origin, key=key)
+            return
         if submission.kind == modals.RESOLVE:
             number = int(submission.metadata["incident"])
             outcome = await incident_service.resolve(number, request_origin.request, submission.words)

@@ -51,7 +51,7 @@ def _chosen(action: Mapping[str, object]) -> object:
     return option.get("value") if isinstance(option, Mapping) else action.get("value")
 
 
-OPEN, RESOLVE = "incident open", "incident resolve"
+OPEN, RESOLVE, NOTE = "incident open", "incident resolve", "oncall note"
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> P
         return Prompt(modals.open_modal(metadata), f"{OPEN} <what is wrong>")
     if name == "ask" and not words:
         return Prompt(modals.ask_modal(metadata), "ask <question>")
+    if name == NOTE and len(words) <= 1:
+        return Prompt(modals.note_modal({**metadata, "rotation": " ".join(words)}), f"{NOTE} <rotation> <text>")
     if name == RESOLVE and len(words) == 1 and (number := read_number(words[0])) is not None:
         return Prompt(modals.resolve_modal(number, metadata), f"{RESOLVE} {number} <cause>")
     return None
@@ -137,6 +139,7 @@ _NEEDS = {
     modals.RESOLVE: "incident",
     modals.DRAFT: "incident",
     modals.ASK: "channel",
+    modals.NOTE: "rotation",
 }
 
 # The error when the text of such a modal is empty.
@@ -147,6 +150,7 @@ _WANTED = {
     modals.OPEN: "Describe it in a few words. It is shown to everyone.",
     modals.RESOLVE: "Describe it in a few words. It is shown to everyone.",
     modals.ASK: "Write a question.",
+    modals.NOTE: "Write a line for the next shift. It is shown to everyone.",
 }
 
 

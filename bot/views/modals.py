@@ -145,6 +145,7 @@ def _plain(text: str, limit: int) -> Block:
 
 OPEN, RESOLVE, DRAFT = "incident.open", "incident.resolve", "incident.draft"
 ASK = "ask"
+NOTE = "oncall.note"
 ESCALATE_THIS = "incident.escalate_this"  # the message shortcut
 INCIDENT_TITLE_LIMIT = 300
 _SEVERITIES = {
@@ -172,6 +173,12 @@ def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
     ask = text_input("What was it, and what ended it?", "Shown to everyone, and at the top of the postmortem.")
     known = {"incident": incident_id, **metadata}
     return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)
+
+
+def note_modal(metadata: Mapping[str, object]) -> Block:
+    """A line below the hand-over note."""
+    ask = text_input("What does the next shift have to know?", "Shown to everyone, below the hand-over note.")
+    return modal("Add a line", [ask], callback_id=NOTE, submit="Add it", metadata=metadata)
 
 
 def ask_modal(metadata: Mapping[str, object]) -> Block:

@@ -30,6 +30,22 @@ accept_slack_only = true
 """
 
 
+async def test_ann_hands_over_to_ben_and_adds_a_line(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, tmp_path: Path
+) -> None:
+    minutes_ago = datetime.now(UTC) - timedelta(days=1, minutes=3)
+    file = tmp_path / "oncall.toml"
+    began = FILE.replace(f"{HANDOVER:%Y-%m-%d}", f"{minutes_ago:%Y-%m-%d}")
+    file.write_text(began.replace(f"{HANDOVER:%H:%M}", f"{minutes_ago:%H:%M}"))
+    await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))
+    note = await channel.expect(f"<@{model.BEN.id}> is on call now, after <@{model.ANN.id}>", "no incident is open")
+
+    await channel.press(note, "Add a line", by=model.ANN)
+    await channel.fill_in("the queue is slow on Mondays", by=model.ANN)
+
+    await channel.expect("📝", "the queue is slow on Mondays", thread=note)
+
+
 async def is_stored(bot: Bot) -> bool:
     """Whether the leader knows the file with which later ones are compared."""
     assert bot.world.database is not None

@@ -1,0 +1,101 @@
+"""A short note in the channel at each turn of a rotation, and the lines that people add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.incidents.store import IncidentStore
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.reports import WEEK, is_first, zone_of
+from bot.views import handover as view
+from services.clients.postgres import alerts, approvals, freezes, incidents, messages, reports, runs
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.oncall import Override, Schedule
+from services.domain.shifts import FURTHEST, Shift, shifts
+
+EVERY_S = 60.0
+LATE_AT_MOST = timedelta(minutes=30)  # the bot was down: later the note is no news any more
+RUNS = 20
+MOMENT = timedelta(seconds=1)
+
+
+def note_key(shift: Shift) -> str:
+    """The outbox key of the note with which this shift begins."""
+    return f"oncall:handover:{shift.rotation}:{shift.begins:%Y%m%dT%H%M}"
+
+
+class HandoverNotes(PeriodicTask):
+    """Of the rotations that a level pages; once, whichever replica leads."""
+
+    name = "hand-over notes"
+
+    def __init__(self, database: Database, incident_store: IncidentStore, *, every_s: float = EVERY_S) -> None:
+        super().__init__()
+        self._database = database
+        self._incident_store = incident_store
+        self.interval_s = every_s
+
+    async def tick(self, fence: Fence) -> None:
+        schedule = self._incident_store.place.schedule
+        if schedule is None:
+            return
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            now, known = await read_clock(conn), await incidents.list_overrides(conn)
+            for rotation in dict.fromkeys(call for level in schedule.levels for call in level.calls):
+                found = shifts(schedule, rotation, now - LATE_AT_MOST, now + MOMENT, known)
+                if len(found) > 1 and await is_first(conn, note_key(found[-1])):
+                    await self._write(conn, schedule, found[-2], found[-1], known)
+        self._incident_store.wake_ups.outbox.set()
+
+    async def _write(
+        self, conn: Connection, schedule: Schedule, before: Shift, shift: Shift, known: Sequence[Override]
+    ) -> None:
+        now, place = await read_clock(conn), self._incident_store.place
+        since = _began(schedule, before, known)
+        pages = await reports.report_shifts(
+            conn,
+            since=now - WEEK,
+            until=now,
+            environment=place.environment,
+            service=None,
+            zone=zone_of(schedule).key,
+        )
+        facts = view.Handover(
+            shift=shift,
+            before=before.person,
+            incidents=await incidents.list_open_incidents(conn),
+            silences=await alerts.list_silences(conn),
+            locks=await approvals.list_locks(conn),
+            freezes=await freezes.list_freezes(conn),
+            runs=[run for run in await runs.list_runs(conn, limit=RUNS) if run.ended_at and run.ended_at >= since],
+            pages=pages,
+            now=now,
+        )
+        text, blocks = view.handover_message(facts)
+        await messages.store_message(conn, key=note_key(shift), channel=place.channel, text=text, blocks=blocks)
+
+
+def _began(schedule: Schedule, shift: Shift, known: Sequence[Override]) -> datetime:
+    """When a shift that was cut off at its beginning really began."""
+    return shifts(schedule, shift.rotation, shift.ends - FURTHEST, shift.ends, known)[-1].begins
+
+
+async def add_note(
+    conn: Connection, schedule: Schedule, rotation: str, user_id: str, text: str, *, channel: str
+) -> bool:
+    """A line below the note of the shift that holds now; False when there is no such note."""
+    now, known = await read_clock(conn), await incidents.list_overrides(conn)
+    found = shifts(schedule, rotation, now - FURTHEST, now + MOMENT, known)
+    if not found:
+        return False
+    key = note_key(found[-1])
+    if await messages.read_message_content(conn, key=key) is None:
+        return False
+    words, blocks = view.note_message(user_id, text)
+    line_key = f"{key}:line:{now:%Y%m%dT%H%M%S%f}"
+    await messages.store_message(conn, key=line_key, channel=channel, text=words, blocks=blocks, thread_key=key)
+    return True
