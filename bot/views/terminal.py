@@ -54,7 +54,8 @@ def block_text(block: Block) -> str:
         case "section":
             return _section(block)
         case "context":
-            return "\n".join(f"  {mrkdwn_text(element['text'])}" for element in block["elements"] if "text" in element)
+            notes = [mrkdwn_text(element["text"]) for element in block["elements"] if "text" in element]
+            return "\n".join(f"  {line}" for note in notes for line in note.split("\n"))
         case "actions":
             return "\n".join(filter(None, map(_button, block["elements"])))
         case "table":
