@@ -105,6 +105,8 @@ class People:
 
         What Slack does not report counts against them.
         """
+        if person.is_machine:
+            return None  # its token was checked at the door; it has no account
         return self.outsider(person) or self._not_a_member(person.user_id)
 
     def former(self, person: Person) -> str | None:

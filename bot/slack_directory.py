@@ -163,7 +163,8 @@ class Groups:
     async def people(self, user_id: str | None = None) -> People:
         """Who is in each group, and whose account `user_id` is. Takes no longer than the time limit; never raises."""
         asked = self._members.begin(self._groups, fresh_s=self._fresh_s)
-        asked += self._profiles.begin([user_id] if user_id else [], fresh_s=self._fresh_s)
+        is_account = user_id is not None and outside_name(user_id) is None
+        asked += self._profiles.begin([user_id] if user_id and is_account else [], fresh_s=self._fresh_s)
         if asked:
             await asyncio.wait(asked, timeout=self._timeout_s)
         return self.known()

@@ -221,7 +221,7 @@ def new_run(
     """The plan as a run that waits, or is approved already when no approval is needed. `person`: None on the
     terminal."""
     is_exception = EXCEPTION in plan.parameters
-    needs = rules.needs(plan.risk, has_requester=person is not None, is_exception=is_exception)
+    needs = rules.needs(plan.risk, has_requester=rules.is_known(person), is_exception=is_exception)
     return NewRun(
         environment=plan.environment,
         playbook=plan.playbook,

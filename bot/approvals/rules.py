@@ -39,8 +39,13 @@ class Needs:
         return RunState.PLANNED if self.confirmation else RunState.APPROVED
 
 
+def is_known(person: Person | None) -> bool:
+    """Whether it is known who asked. A terminal does not say, and a machine's token not who holds it."""
+    return person is not None and not person.is_machine
+
+
 def needs(risk: Risk, *, has_requester: bool, is_exception: bool = False) -> Needs:
-    """A request from the terminal has no requester: it can't be confirmed, and needs one more approver. So does an
+    """A request of which it is not known who asked can't be confirmed, and needs one more approver. So does an
     exception from a freeze."""
     more = (0 if has_requester else 1) + (1 if is_exception else 0)
     match risk:
@@ -65,16 +70,15 @@ def may_request(
 ) -> Verdict:
     """Whether this request may be filed: the requester has the right, and enough others could approve it.
 
-    `person` is None on the terminal, which files for others to approve and breaks no glass.
+    `person` is None on the terminal, which files for others to approve and breaks no glass; nor does a machine.
     """
-    if person is None and risk is Risk.BREAK_GLASS:
-        return Refused(
-            "the terminal does not identify who is responsible", "Type it in Slack, where it runs immediately."
-        )
+    if not is_known(person) and risk is Risk.BREAK_GLASS:
+        where = "the terminal" if person is None else "a machine's token"
+        return Refused(f"{where} does not identify who is responsible", "Type it in Slack, where it runs immediately.")
     asked = Allowed() if person is None else judge(Right.REQUEST, person, target, policy, people)
     if isinstance(asked, Refused):
         return asked
-    needed = needs(risk, has_requester=person is not None, is_exception=is_exception)
+    needed = needs(risk, has_requester=is_known(person), is_exception=is_exception)
     lacking = _lacking(needed, person, target, risk, policy, people)
     if lacking == 0:
         return asked
@@ -86,7 +90,7 @@ def may_request(
 
 def approvers_lacking(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
     """How many approvers too few there are for a request of this person; 0 while some group is not known."""
-    return _lacking(needs(risk, has_requester=person is not None), person, target, risk, policy, people)
+    return _lacking(needs(risk, has_requester=is_known(person)), person, target, risk, policy, people)
 
 
 def _lacking(needed: Needs, person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:

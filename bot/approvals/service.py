@@ -181,7 +181,9 @@ class ApprovalService:
                 await self._message_writer.write(conn, run_id, head=head)
             run = await _read(conn, run_id)
         self._message_writer.wake_ups.outbox.set()
-        acknowledged = await self.on_request(run, person, people) if person is not None else ()
+        if person is None or person.is_machine:
+            return Filed(run, called, incident)
+        acknowledged = await self.on_request(run, person, people)
         return Filed(run, called, incident, acknowledged)
 
     async def refuse_early(

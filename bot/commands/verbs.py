@@ -529,6 +529,15 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         private=True,
     ),
     TerminalCommand(
+        name="mcp",
+        summary="serve reads, questions and requests for changes as tools to an assistant that speaks MCP",
+        group="On a terminal",
+        handle=Lazy("bot.machines.mcp_server:serve"),
+        usage="[--http [port]]",
+        examples=("mcp", "mcp --http 8765"),
+        private=True,
+    ),
+    TerminalCommand(
         name="adopt",
         summary="install the bot beside a system that stands already: its own schema, its role, the right to read",
         group="On a terminal",

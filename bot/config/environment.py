@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from bot.config.fields import (
     EnvironmentName,
@@ -47,6 +55,8 @@ from services.domain.systems import SYSTEMS, System, find_system
 from services.domain.thresholds import STALE_AFTER, StaleLimits
 
 _HOOK_SECRET = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
+_MACHINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
+_MACHINE_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}\Z")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MARK_LIMIT = 30
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
@@ -377,9 +387,29 @@ class AssistantSettings(Group):
         )
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What may call `POST /machines`, by its token. `name` is what the policy knows it by: "machine:ci"."""
+
+    name: str
+    token: Secret
+
+
+def _to_machines(value: object) -> object:
+    """ "ci=<token>, laptop=<token>"."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    if any(not _MACHINE_NAME.match(name) or not _MACHINE_TOKEN.match(token) for name, _, token in pairs):
+        raise ValueError("is not name=token pairs: a token has at least 32 letters, digits, - or _")
+    if len({name for name, _, _ in pairs}) < len(pairs) or len({token for _, _, token in pairs}) < len(pairs):
+        raise ValueError("has a name or a token twice")
+    return tuple(Machine(name, Secret(token)) for name, _, token in pairs)
+
+
 class HookSettings(Group):
     """What others call: the secrets by which they are known, and where. Several are accepted during a rotation; without
-    one no call is accepted.
+    one no call is accepted. `machines`: what may call the door for machines.
 
     `pagerduty_token`: reads the e-mail address of a person there, None: they go by the name they have there.
     `public_url`: where this bot is reached from outside; None: pages carry no one-time link.
@@ -390,6 +420,9 @@ class HookSettings(Group):
     pagerduty_token: SecretValue | None = Field(None, validation_alias="PAGERDUTY_API_TOKEN")
     pagerduty_api: Url = Field("https://api.pagerduty.com", validation_alias="PAGERDUTY_API_URL")
     public_url: Url | None = Field(None, validation_alias="BOT_PUBLIC_URL")
+    machines: Annotated[tuple[Machine, ...], BeforeValidator(_to_machines)] = Field(
+        (), validation_alias="MACHINE_TOKENS"
+    )
 
     @field_validator("railway_secrets")
     @classmethod

@@ -20,8 +20,10 @@ SILENCE = "silence"  # changes no system, but needs permission: a silence keeps 
 DRILL = "drill"  # nor this: people are really called
 ASK = "ask"  # nor this: a model costs money; the answer by rules is open to everyone, as every read is
 FREEZE = "freeze"  # nor this: it holds changes back, and lifting another person's lets them go
+READ = "read"  # a read by a machine; people need no rule for it
+MACHINE = "machine"  # "machine:ci" in `who`: the holder of the token of that name
 DIRECT = "direct"  # in a rule's channels: direct messages with the bot
-VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE})  # what a policy file may name
+VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE, READ})  # what a policy file may name
 
 
 class Right(StrEnum):

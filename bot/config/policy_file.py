@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
-from bot.config.policy import ANYBODY, ASK, DIRECT, VERBS, Policy, Right, Rule
+from bot.config.policy import ANYBODY, ASK, DIRECT, MACHINE, VERBS, Policy, Right, Rule
 from services.domain.environments import NAMES
 from services.domain.services import DECLARED, Service, find_service
 
@@ -65,6 +65,7 @@ VERSION = 1
 MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
 
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
+_MACHINE_ID = re.compile(rf"{MACHINE}:[a-z0-9][a-z0-9-]{{0,31}}\Z")
 _CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}\Z")
 _RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments", "channels"})
 _TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
@@ -151,7 +152,10 @@ class _Reader:
         may, denies = table.get("may"), kind == "deny"
         if may not in tuple(Right):
             self._refuse(self._lines.find(*place, "may"), "`may` is neither request nor approve", 'write "request"')
-        who = self._read_who(table.get("who"), self._lines.find(*place, "who"), denies=denies)
+        line = self._lines.find(*place, "who")
+        who = self._read_who(table.get("who"), line, denies=denies)
+        if may == Right.APPROVE and not denies and any(one.startswith(f"{MACHINE}:") for one in who):
+            self._refuse(line, "`who` names a machine, and machines approve nothing", "name people")
         verbs = self._read_set("verbs", table, place, _find_verb)
         services = self._read_set("services", table, place, _find_services)
         environments = self._read_set("environments", table, place, _find_environment)
@@ -171,7 +175,7 @@ class _Reader:
         for word in self._words("who", value, line):
             if word in self._lists:
                 people.update(self._lists[word])
-            elif (word == ANYBODY and denies) or _SLACK_ID.match(word):
+            elif (word == ANYBODY and denies) or _SLACK_ID.match(word) or _MACHINE_ID.match(word):
                 people.add(word)
             else:
                 self._refuse(line, f"`who` names {_quoted(word)}, which is not a Slack id", _WHO_NEXT)

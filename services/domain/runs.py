@@ -138,6 +138,11 @@ class Person:
     def is_in_slack(self) -> bool:
         return outside_name(self.user_id) is None
 
+    @property
+    def is_machine(self) -> bool:
+        """Known by its token (`outsider("machine", name)`): no id of Slack's has a colon."""
+        return self.team_id == OUTSIDE and self.user_id.startswith("machine:")
+
 
 def outsider(system: str, name: str) -> Person:
     """A person without a known Slack account, as another system names them ("PagerDuty", "Ann Keller")."""

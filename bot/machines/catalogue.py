@@ -1,0 +1,60 @@
+"""What a machine may call: every read but a few, `ask`, and every change that is approved. From the registry; pure.
+
+A machine names the verb and its arguments apart, and the two are compared: no argument makes another command of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.changes import Change
+from bot.commands.command import AskCommand
+from bot.commands.parsing import split_words
+from bot.commands.registry import REGISTRY, find
+from bot.config.policy import ASK, READ
+from bot.types import Surface, Verb
+from playbooks.model import Risk
+from services.domain.errors import UsageError
+
+# Reads of settings, of the audit log, and of what waits for one person.
+_PEOPLE_ONLY = frozenset({"audit", "check-config", "env", "home", "policy", "preflight", "prod-gate", "security-audit"})
+RAW = "--raw"
+ARGUMENTS_LIMIT = 500  # characters
+
+
+def is_offered(verb: Verb) -> bool:
+    """No decision, no incident's command, no emergency stop: those need a person who answers for them."""
+    if isinstance(verb, Change):
+        return verb.risk is not Risk.BREAK_GLASS
+    return verb.is_read and verb.name not in _PEOPLE_ONLY
+
+
+def offered_verbs() -> Iterator[Verb]:
+    """By name."""
+    return (verb for verb in REGISTRY.values() if is_offered(verb))
+
+
+def right_for(verb: Verb) -> str:
+    """What the policy has to let the machine request."""
+    if isinstance(verb, Change):
+        return verb.name
+    return ASK if isinstance(verb, AskCommand) else READ
+
+
+def parse_call(name: str, arguments: str) -> tuple[Verb, list[str]]:
+    """The verb, and the words of its line. Raises UsageError for what is not offered."""
+    verb = REGISTRY.get(name)
+    if verb is None or not is_offered(verb):
+        why = "there is no such command for machines"
+        raise UsageError("Nothing was run", why=why, what_next="Name one of the tools, as the list has them.")
+    words = [*name.split(), *split_words(arguments[:ARGUMENTS_LIMIT], Surface.TERMINAL)]
+    if len(arguments) > ARGUMENTS_LIMIT:
+        what_next = f"Send at most {ARGUMENTS_LIMIT} characters."
+        raise UsageError("Nothing was run", why="the arguments are too long", what_next=what_next)
+    if any(word.partition("=")[0] == RAW for word in words):
+        why = "machines get masked lines only"
+        raise UsageError("Nothing was run", why=why, what_next=f"Leave out `{RAW}`.")
+    if find(words)[0] is not verb:
+        why = f"these arguments make another command of `{name}`"
+        raise UsageError("Nothing was run", why=why, what_next="Name that command, if machines have it.")
+    return verb, words

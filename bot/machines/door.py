@@ -1,0 +1,221 @@
+"""`POST /machines`: runs one command for a machine that has a token. Each call is an audit row before anything is read.
+
+A read needs the policy's `read`, a question `ask`, a change its own verb; what no rule allows is refused. A change is
+filed, and waits in Slack: a token does not say who holds it, so one more person has to agree than for a person's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bot.admission import Rate
+from bot.approvals.access import Refused, judge_anywhere
+from bot.changes import Change
+from bot.commands.dispatch import run_words
+from bot.config.environment import Machine
+from bot.config.policy import MACHINE, Policy, Right, Target
+from bot.machines.catalogue import ARGUMENTS_LIMIT, parse_call, right_for
+from bot.railway_events import Guesses
+from bot.types import Actor, Answer, Surface, Verb
+from bot.types import Request as Command
+from bot.views.errors import error_answer
+from bot.views.terminal import answer_text
+from bot.web.app import read_body
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.messages import read_message_state
+from services.clients.railway.quota import Purpose, reading_for
+from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.masking import mask_message
+from services.domain.messages import message_link
+from services.domain.runs import Person, outsider, run_message_key
+from services.domain.secrets import redacted
+
+if TYPE_CHECKING:
+    from bot.approvals.service import ApprovalService
+    from bot.incidents.service import IncidentService
+    from bot.world import World
+    from services.clients.slack import SlackClient
+
+logger = logging.getLogger(__name__)
+
+PATH = "/machines"
+MAX_BODY = 8_000  # bytes
+WRONG_A_MINUTE = 30
+CALLS = Rate(30, 1.0)  # at once, then one per second: of one machine
+AUDITED = "machine.call"
+
+
+class Call(BaseModel):
+    """One command. `request_id`: the same for a repetition, which files no second run."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    verb: str = Field(max_length=40)
+    arguments: str = Field("", max_length=2 * ARGUMENTS_LIMIT)
+    request_id: str = Field("", pattern=r"^[A-Za-z0-9._:-]{0,100}$")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The HTTP status and the JSON of an answer."""
+
+    status: int
+    body: Mapping[str, object]
+
+
+class MachineDoor:
+    """One for the process. `channel`: where requests are shown. `workspace_url`: "https://acme.slack.com/"."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        approval_service: ApprovalService,
+        incident_service: IncidentService,
+        slack: SlackClient,
+        channel: str,
+        workspace_url: Callable[[], str | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._world = world
+        self._approval_service = approval_service
+        self._incident_service = incident_service
+        self._slack = slack
+        self._channel = channel
+        self._workspace_url = workspace_url
+        self._clock = clock
+        self._due_at: dict[str, float] = {}
+
+    def wait_s(self, machine: str) -> float:
+        """Seconds until this machine may call; 0 counts the call."""
+        now = self._clock()
+        due_at = max(self._due_at.get(machine, now), now) + CALLS.every_s
+        too_far_s = due_at - (now + CALLS.burst * CALLS.every_s)
+        if too_far_s > 0:
+            return too_far_s
+        self._due_at[machine] = due_at
+        return 0.0
+
+    async def answer(self, machine: str, call: Call) -> Reply:
+        """What the command answers, or why it was not run."""
+        person = outsider(MACHINE, machine)
+        try:
+            verb, words = await self._parse(person, call)
+            verdict = await self._refusal(person, right_for(verb))
+            await self._record(person, call, verdict.why if verdict else None)
+            if verdict is not None:
+                return _failed(403, OperatorError("Nothing was run", why=verdict.why, what_next=verdict.what_next))
+            answer = await self._run(person, words, call)
+        except UsageError as error:
+            return _failed(400, error)
+        except OperatorError as error:
+            return _failed(409, error)
+        except SourceError as error:
+            return _failed(503, error)
+        run = await self._run_of(answer) if isinstance(verb, Change) or verb.name == "run" else None
+        return Reply(200, _body(answer) | {"run": run})
+
+    async def _parse(self, person: Person, call: Call) -> tuple[Verb, list[str]]:
+        try:
+            return parse_call(call.verb, call.arguments)
+        except UsageError as error:
+            await self._record(person, call, error.why)
+            raise
+
+    async def _run(self, person: Person, words: list[str], call: Call) -> Answer:
+        delivery = f"{person.user_id}:{call.request_id}" if call.request_id else None
+        actor = Actor(person.user_id, person.team_id)
+        request = Command(surface=Surface.TERMINAL, actor=actor, delivery=delivery)  # the whole answer, as JSON too
+        with reading_for(Purpose.ANSWER, person.user_id):
+            return await run_words(words, request, self._world, self._approval_service, self._incident_service)
+
+    async def _refusal(self, person: Person, right: str) -> Refused | None:
+        policy = self._approval_service.policy
+        if not isinstance(policy, Policy):
+            return Refused("the policy cannot be used", "`check-config` shows what to fix.")
+        target = Target(right, frozenset(), self._world.settings.environment or "")
+        people = await self._approval_service.people()
+        verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
+        return verdict if isinstance(verdict, Refused) else None
+
+    async def _record(self, person: Person, call: Call, refused: str | None) -> None:
+        """Raises SourceError: what can't be recorded is not run."""
+        if self._world.database is None:
+            raise SourceError("database", "not configured")
+        details = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
+        async with self._world.database.transaction() as conn:
+            await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
+
+    async def _run_of(self, answer: Answer) -> dict[str, object] | None:
+        """The run that the answer is about. `link` leads to its message; before Slack has it, to the channel."""
+        data = answer.data
+        if not isinstance(data, Mapping) or not isinstance(data.get("id"), int) or "plan_hash" not in data:
+            return None
+        ts, channel_id, url = None, None, self._workspace_url()
+        try:
+            channel_id = await self._slack.channel_id(self._channel)
+            if self._world.database is not None:
+                async with self._world.database.read() as conn:
+                    ts, _ = await read_message_state(conn, key=run_message_key(data["id"]))
+        except SourceError as error:
+            logger.info("a run's link is not known: %s", error.why)
+        link = message_link(url, channel_id, ts)
+        channel = f"{url.rstrip('/')}/archives/{channel_id}" if url and channel_id else None
+        return {"id": data["id"], "state": data["state"], "outcome": data["outcome"], "link": link or channel}
+
+
+def add_machine_door(app: FastAPI, door: MachineDoor, machines: Sequence[Machine]) -> None:
+    """Nothing is parsed before the token fits."""
+    guesses = Guesses(WRONG_A_MINUTE, PATH)
+
+    @app.post(PATH)
+    async def call(request: Request) -> Response:
+        machine = find_machine(request.headers.get("authorization", ""), machines)
+        if machine is None:
+            return Response(status_code=401 if guesses.count(time.monotonic()) else 429)
+        wait_s = door.wait_s(machine)
+        if wait_s > 0:
+            return Response(status_code=429, headers={"Retry-After": str(int(wait_s) + 1)})
+        body = await read_body(request, limit=MAX_BODY)
+        if len(body) > MAX_BODY:
+            return Response(status_code=413)
+        try:
+            asked = Call.model_validate_json(body)
+        except ValidationError:
+            return JSONResponse({"error": {"what": "The body is not a call", "fields": list(Call.model_fields)}}, 400)
+        reply = await door.answer(machine, asked)
+        return Response(json.dumps(reply.body, ensure_ascii=False), reply.status, media_type="application/json")
+
+
+def find_machine(authorization: str, machines: Sequence[Machine]) -> str | None:
+    """Whose token it is. In constant time: all are compared, whichever fits."""
+    scheme, _, given = authorization.partition(" ")
+    hashed = hashlib.sha256(given.strip().encode("utf-8", "replace")).digest()
+    found = [
+        one.name
+        for one in machines
+        if hmac.compare_digest(hashed, hashlib.sha256(one.token.reveal().encode()).digest())
+    ]
+    return found[0] if found and re.fullmatch("bearer", scheme, re.I) else None
+
+
+def _body(answer: Answer) -> dict[str, object]:
+    data = json.loads(json.dumps(answer.data, ensure_ascii=False, default=str))
+    shown: dict[str, object] = redacted({"status": answer.status.value, "text": answer_text(answer), "data": data})
+    return shown
+
+
+def _failed(status: int, error: OperatorError | SourceError) -> Reply:
+    return Reply(status, _body(error_answer(error)) | {"run": None})

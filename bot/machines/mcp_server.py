@@ -1,0 +1,168 @@
+"""`dragonfly mcp`: the commands for machines as tools of the Model Context Protocol, over stdio or local HTTP.
+
+It holds no secret but a machine's token: each tool is one call of the bot's door, which decides, records and limits.
+The SDK is imported here only, when the command runs; it is the extra `mcp`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bot.changes import Change
+from bot.commands.arguments import wrong_word
+from bot.machines.catalogue import ARGUMENTS_LIMIT, offered_verbs
+from bot.types import Answer, Verb
+from bot.views.terminal import mrkdwn_text
+from services.clients.machine_door import DoorAnswer, MachineDoorClient
+from services.domain.errors import OperatorError, SourceError
+from services.domain.secrets import Secret
+
+if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+URL, TOKEN, HTTP_TOKEN = "DRAGONFLY_URL", "DRAGONFLY_MACHINE_TOKEN", "DRAGONFLY_MCP_TOKEN"
+PORT = 8765
+USAGE = "Write `dragonfly mcp`, or `dragonfly mcp --http [port]`."
+_WAITS = "Files a request only: people approve it in Slack. Answers with the run's number and link."
+
+
+def tool_name(verb: Verb) -> str:
+    """ "incident_timeline": a name that every client takes."""
+    return verb.name.replace(" ", "_").replace("-", "_")
+
+
+def tools() -> dict[str, Verb]:
+    """The verb of each tool, from the registry."""
+    return {tool_name(verb): verb for verb in offered_verbs()}
+
+
+def described(verb: Verb) -> str:
+    """What a tool does, for a model."""
+    parts = [f"{mrkdwn_text(verb.summary)}."]
+    parts += [_WAITS] if isinstance(verb, Change) else ["Changes nothing."]
+    parts += [f"Arguments: {verb.usage}."] if verb.usage else ["No arguments."]
+    parts += [f"Examples: {'; '.join(verb.examples)}."] if verb.examples else []
+    return " ".join(parts)
+
+
+def make_server(door: MachineDoorClient) -> Server[Any]:
+    """The server, not running yet."""
+    from mcp import types
+    from mcp.server.lowlevel import Server
+
+    verbs = tools()
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "arguments": {"type": "string", "maxLength": ARGUMENTS_LIMIT, "description": "What follows it."}
+        },
+        "additionalProperties": False,
+    }
+
+    def tool(name: str, verb: Verb) -> types.Tool:
+        hints = types.ToolAnnotations(read_only_hint=verb.is_read, destructive_hint=False, open_world_hint=False)
+        return types.Tool(name=name, description=described(verb), input_schema=schema, annotations=hints)
+
+    async def list_tools(_context: object, _params: object) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[tool(name, verb) for name, verb in verbs.items()])
+
+    async def call_tool(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+        text, is_error = await call(door, verbs.get(params.name), params.arguments or {})
+        return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
+
+    return Server("dragonfly", on_list_tools=list_tools, on_call_tool=call_tool)
+
+
+async def call(door: MachineDoorClient, verb: Verb | None, given: Mapping[str, Any]) -> tuple[str, bool]:
+    """What the tool says, and whether it failed. Never raises for what the door answers."""
+    arguments = given.get("arguments", "")
+    if verb is None or not isinstance(arguments, str) or given.keys() - {"arguments"}:
+        return "Nothing was run: there is no such tool, or its arguments are no text.", True
+    try:
+        answer = await door.call(verb.name, arguments, request_id=f"mcp-{uuid.uuid4()}")
+    except SourceError as error:
+        unknown = " It is not known whether it was filed: look with `runs`." if error.outcome_unknown else ""
+        return f"Nothing is known: {error.why}.{unknown if isinstance(verb, Change) else ''}", True
+    return _shown(answer), answer.is_refused
+
+
+def _shown(answer: DoorAnswer) -> str:
+    run = answer.run
+    if run is None:
+        return answer.text
+    return f"{answer.text}\n\nRun {run['id']} is {str(run['state']).replace('_', ' ')}: {run['link'] or 'see Slack'}"
+
+
+async def serve(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
+    """`mcp [--http [port]]`: until it is ended."""
+    port = _port(words)
+    url, token = (_needed(environ, name) for name in (URL, TOKEN))
+    door = MachineDoorClient(url, Secret(token))
+    try:
+        server = make_server(door)
+        if port is None:
+            await _serve_stdio(server)
+        else:
+            await _serve_http(server, port, Secret(_needed(environ, HTTP_TOKEN)))
+    except ImportError as error:
+        why, what_next = "its SDK is not installed", "Install it: `pip install 'dragonfly-chatops[mcp]'`."
+        raise OperatorError("The MCP server did not start", why=why, what_next=what_next) from error
+    finally:
+        await door.aclose()
+    return Answer("", (), {})
+
+
+def _port(words: Sequence[str]) -> int | None:
+    match list(words):
+        case []:
+            return None
+        case ["--http"]:
+            return PORT
+        case ["--http", given] if given.isascii() and given.isdigit() and 0 < int(given) < 65536:
+            return int(given)
+    raise wrong_word(words[-1], "is not expected here", USAGE)
+
+
+def _needed(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "").strip()
+    if not value:
+        why, what_next = f"{name} is not set", "See docs/machines.md."
+        raise OperatorError("The MCP server did not start", why=why, what_next=what_next)
+    return value
+
+
+async def _serve_stdio(server: Server[Any]) -> None:
+    from mcp.server.stdio import stdio_server
+
+    async with stdio_server() as (reads, writes):
+        await server.run(reads, writes, server.create_initialization_options())
+
+
+def make_http_app(server: Server[Any], token: Secret) -> ASGIApp:
+    """Streamable HTTP at /mcp, for who has the token; 401 for any other."""
+    app = server.streamable_http_app(stateless_http=True, json_response=True)
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _is_authorized(scope, token):
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await app(scope, receive, send)
+
+    return guarded
+
+
+def _is_authorized(scope: Scope, token: Secret) -> bool:
+    given = dict(scope["headers"]).get(b"authorization", b"")
+    return hmac.compare_digest(bytes(given), f"Bearer {token.reveal()}".encode())
+
+
+async def _serve_http(server: Server[Any], port: int, token: Secret) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(make_http_app(server, token), host="127.0.0.1", port=port, log_level="warning")
+    await uvicorn.Server(config).serve()

@@ -1,0 +1,74 @@
+"""The bot's door for machines (`POST /machines`), as the MCP server calls it.
+
+Every failure is a SourceError("Dragonfly", …); an answer that refuses is an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+
+SOURCE = "Dragonfly"
+TIMEOUT_S = 60.0  # an answer in words takes some 20 s
+
+
+@dataclass(frozen=True)
+class DoorAnswer:
+    """`text`: as a terminal shows it. `data`: as `--json` prints it. `run`: of a change, `{id, state, link, …}`."""
+
+    is_refused: bool
+    text: str
+    data: Mapping[str, Any]
+    run: Mapping[str, Any] | None
+
+
+class MachineDoorClient:
+    """Close it with `aclose`. `url`: the bot's public address. `transport`: another one, for tests."""
+
+    def __init__(self, url: str, token: Secret, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            headers={"Authorization": f"Bearer {token.reveal()}"},
+            timeout=TIMEOUT_S,
+            transport=transport,
+        )
+
+    async def call(self, verb: str, arguments: str, *, request_id: str) -> DoorAnswer:
+        """Run one command. `request_id`: the same for a repetition, so that a change is filed once."""
+        body = {"verb": verb, "arguments": arguments, "request_id": request_id}
+        try:
+            response = await self._http.post("/machines", json=body)
+        except httpx.HTTPError as error:
+            why = f"the bot was not reached ({type(error).__name__})"
+            raise SourceError(SOURCE, why, retryable=True, outcome_unknown=True) from None
+        return _read(response)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+_REFUSED = {
+    401: "it does not know this token (MACHINE_TOKENS)",
+    404: "no machine may call it (MACHINE_TOKENS is not set, or this is another address)",
+    413: "the arguments are too long",
+    429: "too many calls; wait a minute",
+}
+
+
+def _read(response: httpx.Response) -> DoorAnswer:
+    if response.status_code in _REFUSED:
+        raise SourceError(SOURCE, _REFUSED[response.status_code], http_status=response.status_code)
+    try:
+        body = response.json()
+        run = body["run"]
+        answer = DoorAnswer(response.status_code != 200, str(body["text"]), body, run)
+    except (ValueError, KeyError, TypeError):
+        why = f"its answer cannot be understood (HTTP {response.status_code})"
+        raise SourceError(SOURCE, why, http_status=response.status_code) from None
+    return answer

@@ -1,0 +1,121 @@
+"""The MCP server, as a client of the protocol sees it; the door is stood in for at the wire."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from mcp.client.client import Client
+
+from bot.commands.registry import REGISTRY
+from bot.machines.catalogue import is_offered, offered_verbs
+from bot.machines.mcp_server import make_http_app, make_server, serve, tools
+from services.clients.machine_door import MachineDoorClient
+from services.domain.errors import OperatorError, UsageError
+from services.domain.secrets import Secret
+from tests.fuzzed_calls import fuzzed_call
+
+FILED = {
+    "status": "ok",
+    "text": "Run 12 waits for an approval.",
+    "data": {"id": 12},
+    "run": {"id": 12, "state": "awaiting_approval", "link": "https://acme.slack.com/archives/C1/p1"},
+}
+ROUNDS = 500
+
+
+class Door:
+    """Records the calls, and answers what it is told to."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self._answer = answer or (lambda _: httpx.Response(200, json=FILED))
+
+    @property
+    def client(self) -> MachineDoorClient:
+        return MachineDoorClient("https://bot.example", Secret("t" * 32), transport=httpx.MockTransport(self._take))
+
+    def _take(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["authorization"] == f"Bearer {'t' * 32}"
+        self.calls.append(json.loads(request.content))
+        return self._answer(request)
+
+
+async def test_the_tools_are_those_of_the_registry() -> None:
+    async with Client(make_server(Door().client)) as client:
+        listed = (await client.list_tools()).tools
+
+    assert {one.name for one in listed} == set(tools())
+    assert [tools()[one.name].name for one in listed] == [verb.name for verb in offered_verbs()]
+    hints = {one.name: one.annotations.read_only_hint for one in listed if one.annotations}
+    assert (hints["queue"], hints["deploy"]) == (True, False)
+    assert "stop_workers" not in hints
+
+
+async def test_a_change_answers_with_the_number_and_the_link_of_its_run() -> None:
+    door = Door()
+
+    async with Client(make_server(door.client)) as client:
+        result = await client.call_tool("deploy", {"arguments": "api 8d02b64e"})
+
+    assert not result.is_error
+    text = getattr(result.content[0], "text", "")
+    assert "Run 12 is awaiting approval: https://acme.slack.com/archives/C1/p1" in text
+    assert [(one["verb"], one["arguments"]) for one in door.calls] == [("deploy", "api 8d02b64e")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx.Response(401), "does not know this token"),
+        (httpx.Response(429), "too many calls"),
+        (httpx.Response(500, text="x"), "cannot be understood"),
+        (httpx.Response(200, text="no json"), "cannot be understood"),
+        (httpx.Response(403, json=FILED | {"text": "You don't have permission", "run": None}), "permission"),
+    ],
+)
+async def test_what_fails_is_an_error_in_words(answer: httpx.Response, words: str) -> None:
+    async with Client(make_server(Door(lambda _: answer).client)) as client:
+        result = await client.call_tool("queue", {})
+
+    assert result.is_error
+    assert words in getattr(result.content[0], "text", "")
+
+
+async def test_fuzzed_calls_reach_the_door_by_the_names_of_offered_verbs_only() -> None:
+    door, rng = Door(), random.Random(5)  # noqa: S311 - the same calls each time
+
+    async with Client(make_server(door.client)) as client:
+        for _ in range(ROUNDS):
+            name, arguments = fuzzed_call(rng)
+            all_given: list[dict[str, Any]] = [{"arguments": arguments}, {"arguments": 7}, {"verb": "approve"}, {}]
+            given = rng.choice(all_given)
+            await client.call_tool(rng.choice([name, *tools()]), given)
+
+    assert len(door.calls) > ROUNDS / 10
+    assert all(is_offered(REGISTRY[one["verb"]]) for one in door.calls)
+
+
+async def test_over_http_only_who_has_the_token_is_answered() -> None:
+    app = make_http_app(make_server(Door().client), Secret("h" * 32))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765") as client:
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Basic {'h' * 32}"}):
+            assert (await client.post("/mcp", json={}, headers=headers)).status_code == 401
+
+
+async def test_other_words_are_refused_before_anything_is_served() -> None:
+    for line in ("--http 0", "--http 65536", "--http x", "stop-workers", "--http 1 2"):
+        with pytest.raises(UsageError, match="is not expected here"):
+            await serve(line.split(), {})
+
+
+async def test_what_is_not_set_is_named() -> None:
+    with pytest.raises(OperatorError, match="did not start") as error:
+        await serve([], {"DRAGONFLY_URL": "https://bot.example"})
+
+    assert error.value.why == "DRAGONFLY_MACHINE_TOKEN is not set"
