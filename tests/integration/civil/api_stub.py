@@ -61,6 +61,7 @@ class CivilApi:
     environment: str = "dev"
     ready: bool = True
     degraded: bool = False
+    sha: str = SHA
     pending_jobs: int = 0
     batches: dict[str, Json] = field(default_factory=dict)
     uploads: list[tuple[str, bytes, str]] = field(default_factory=list)
@@ -100,7 +101,7 @@ class CivilApi:
     async def _liveness(self, request: Request) -> JSONResponse:
         self._note(request)
         if self.is_january:
-            return JSONResponse({"status": "ok", "version": "1.3.1", "sha": SHA[:8], "env": self.environment})
+            return JSONResponse({"status": "ok", "version": "1.3.1", "sha": self.sha[:8], "env": self.environment})
         return JSONResponse({"service": "dragonfly", "status": "ok", "version": "1.3.0"})
 
     async def _readyz(self, request: Request) -> JSONResponse:

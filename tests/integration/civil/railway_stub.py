@@ -1,11 +1,11 @@
-"""Railway with the four services of `civil`, or with three, answering reads; a mutation fails the test."""
+"""Railway with the four services of `civil`, or with three; a mutation fails the test, unless one is expected."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,12 +48,17 @@ def _jwt(**claims: str) -> str:
 
 @dataclass
 class CivilRailway:
-    """`services`: short names; `logs`: `{short name: lines}`, the newest a minute ago; `asked`: operations in order."""
+    """`services`: short names; `logs`: `{short name: lines}`, the newest a minute ago; `asked`: operations in order.
+
+    `on_deploy`: with it a rollback and a deploy are carried out at once, and it is told of the service and the commit.
+    """
 
     vintage: str
     services: Sequence[str] = tuple(SHORT)
     logs: dict[str, list[str]] = field(default_factory=lambda: {one: worker_log(one) for one in SHORT if one != "api"})
     asked: list[str] = field(default_factory=list)
+    on_deploy: Callable[[str, str], None] | None = None
+    made: dict[str, list[Json]] = field(default_factory=dict)  # by short name, newest first
 
     def client(self) -> RailwayClient:
         return RailwayClient(
@@ -78,8 +83,7 @@ class CivilRailway:
                 return {"environment": {"name": "dev", "config": None, "serviceInstances": {"edges": nodes}}}
             case "listDeployments":
                 short = variables["input"]["serviceId"].removeprefix("s-")
-                made = (self._deployment(short), self._deployment(short, is_old=True))
-                return {"deployments": {"edges": [{"node": one} for one in made]}}
+                return {"deployments": {"edges": [{"node": one} for one in self._deployments(short)]}}
             case "readLogs":
                 return {"deploymentLogs": self._lines(variables)}
             case "readBuildLogs":
@@ -92,7 +96,37 @@ class CivilRailway:
             case "readAutoDeploy":
                 return {"serviceInstanceAutoDeployStatus": {"enabled": False}}
             case _:
-                raise AssertionError(f"{name} is no read")
+                return self._change(name, variables)
+
+    def _change(self, name: str, variables: Json) -> Json:
+        assert self.on_deploy is not None, f"{name} is no read"
+        match name:
+            case "setAutoDeploy":
+                return {"serviceInstanceAutoDeployUpdate": {"enabled": False}}
+            case "rollBack":
+                _, short, _ = variables["id"].split("-")
+                self._deploy(short, OLD_SHA)
+                return {"deploymentRollback": True}
+            case "deployCommit":
+                made = self._deploy(variables["serviceId"].removeprefix("s-"), variables["commitSha"])
+                return {"serviceInstanceDeployV2": made["id"]}
+            case _:
+                raise AssertionError(f"{name} is not expected")
+
+    def _deploy(self, short: str, sha: str) -> Json:
+        assert self.on_deploy is not None
+        number = len(self.made.setdefault(short, [])) + 1
+        now = datetime.now(UTC).isoformat()
+        made = self._deployment(short) | {"id": f"d-{short}-made{number}", "createdAt": now, "statusUpdatedAt": now}
+        self.made[short].insert(0, made | {"meta": {**made["meta"], "commitHash": sha}})
+        self.on_deploy(short, sha)
+        return made
+
+    def _deployments(self, short: str) -> list[Json]:
+        """Newest first; only the first one serves."""
+        first, *others = [*self.made.get(short, []), self._deployment(short)]
+        replaced = [one | {"status": "REMOVED", "canRollback": True, "instances": []} for one in others]
+        return [first, *replaced, self._deployment(short, is_old=True)]
 
     def _lines(self, variables: Json) -> list[Json]:
         lines = self.logs.get(variables["deploymentId"].split("-")[1], [])
@@ -121,7 +155,7 @@ class CivilRailway:
         return {name: values.get(name, "not-a-real-value-0123456789") for name in required}
 
     def _node(self, short: str) -> Json:
-        deployment = self._deployment(short)
+        deployment = self._deployments(short)[0]
         commands = SHORT[short].start_commands
         return {
             "serviceId": f"s-{short}",

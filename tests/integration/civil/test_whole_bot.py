@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from fastapi import FastAPI, Request, Response
 from bot.app import Bot
 from bot.config.environment import Settings
 from services.clients.postgres.pool import Connection
+from services.domain.systems import CIVIL
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.control import build_slack_router
@@ -22,7 +24,7 @@ from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.civil.api_stub import KEY, CivilApi
 from tests.integration.civil.conftest import Civil
-from tests.integration.civil.railway_stub import CivilRailway
+from tests.integration.civil.railway_stub import OLD_SHA, CivilRailway
 from tests.integration.civil.test_golden import SEED
 from tests.outside import first_message, wait_long
 from tests.serving import no_proxy as no_proxy
@@ -40,6 +42,8 @@ class Beside:
     workspace: Workspace
     url: str
     civil: Civil
+    railway: CivilRailway
+    api: CivilApi
 
     async def type(self, line: str) -> None:
         assert await acting_as(self.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, line) is None
@@ -48,6 +52,12 @@ class Beside:
         """What the bot said in the incidents channel."""
         mine = [one for one in self.workspace.messages if one.user == self.workspace.bot.id]
         return [one for one in mine if one.channel == model.INCIDENTS_ID]
+
+    async def agree(self, asked: Message) -> None:
+        """An approver's click, on the message as it is now."""
+        buttons = [one for block in asked.blocks for one in block.get("elements", ()) if one.get("type") == "button"]
+        action = next(one["action_id"] for one in buttons if one["text"]["text"] == "Approve")
+        assert await acting_as(self.workspace, model.ANN.id).click(asked.channel, asked.ts, action) is None
 
     async def wait_for(self, words: str) -> Message:
         """The first message of the bot in the incidents channel that has these words."""
@@ -65,7 +75,7 @@ def civil(adopted: Civil) -> Civil:
 async def beside(civil: Civil, as_owner: Connection) -> AsyncIterator[Beside]:
     """A system that is well and was adopted, and a local Slack; no bot yet."""
     await as_owner.execute(SEED.encode())
-    workspace, railway = Workspace(), CivilRailway(civil.vintage)
+    workspace, railway, api = Workspace(), CivilRailway(civil.vintage), CivilApi(civil.vintage)
     wait_long(workspace)
     await workspace.start()
     app = FastAPI(openapi_url=None)
@@ -76,10 +86,10 @@ async def beside(civil: Civil, as_owner: Connection) -> AsyncIterator[Beside]:
         found = railway.answer(httpx.Request("POST", "http://railway.test", content=await request.body()))
         return Response(found.content, found.status_code, media_type="application/json")
 
-    app.mount("/dragonfly", CivilApi(civil.vintage).app())
+    app.mount("/dragonfly", api.app())
     async with serve(app) as url:
         workspace.base_url = url
-        yield Beside(workspace, url, civil)
+        yield Beside(workspace, url, civil, railway, api)
         await workspace.close()
 
 
@@ -102,6 +112,7 @@ async def running_bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
         "DRAGONFLY_API_BASE": f"{beside.url}/dragonfly",
         "DRAGONFLY_API_KEY": KEY,
         "DRAGONFLY_OPERATORS": model.OPERATORS.id,
+        "DRAGONFLY_APPROVERS": model.APPROVERS.id,
         "SUPABASE_DB_URL": beside.civil.dsn("dragonfly_bot"),
         "DRAGONFLY_ALERTS": str(rules),
         "PORT": "0",
@@ -155,3 +166,91 @@ async def test_another_system_than_the_adopted_one_is_an_incident_once(
 
     assert "the bot was installed for runbook" in page.text + str(page.blocks)
     assert len([one for one in beside.mine() if "changes are disabled" in one.text and one.thread_ts is None]) == 1
+
+
+@pytest.fixture
+async def deploying(beside: Beside, as_owner: Connection) -> AsyncIterator[Beside]:
+    """What a deployment brings: another worker, which beats and writes its banner; an API of that commit."""
+    beating: dict[str, str] = {kind: f"{kind}-0a1b2c3d" for kind in CIVIL.worker_types}
+
+    def start(short: str, sha: str) -> None:
+        service = CIVIL.find_service(short)
+        assert service is not None
+        if service.worker_type is None:
+            beside.api.sha = sha
+            return
+        worker_id = f"{service.worker_type}-{sha[:8]}"
+        beating[service.worker_type] = worker_id
+        beside.railway.logs[short] = [f"  Git SHA:       {sha[:8]}", f"  Worker ID:     {worker_id}"]
+
+    async def beat() -> None:
+        while True:
+            for kind, worker_id in dict(beating).items():
+                await as_owner.execute(
+                    "UPDATE ops.worker_heartbeats SET status = 'stopped' WHERE worker_type = %s AND worker_id <> %s",
+                    (kind, worker_id),
+                )
+                await as_owner.execute(
+                    "INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_seen_at)"
+                    " VALUES (%s, %s, 'running', now())"
+                    " ON CONFLICT (worker_id) DO UPDATE SET last_seen_at = now(), status = 'running'",
+                    (worker_id, kind),
+                )
+            await asyncio.sleep(0.5)
+
+    beside.railway.on_deploy = start
+    task = asyncio.create_task(beat())
+    yield beside
+    task.cancel()
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_worker_is_rolled_back_to_its_end_and_proved_by_its_banner(deploying: Beside) -> None:
+    await deploying.type(f"/dragonfly rollback simplicity to {OLD_SHA[:8]}")
+    await deploying.agree(await deploying.wait_for("WAITING FOR APPROVAL"))
+
+    done = await deploying.wait_for("DONE")
+
+    assert "every step is proved" in done.text + str(done.blocks)
+    assert deploying.railway.made["simplicity"][0]["meta"]["commitHash"] == OLD_SHA
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_deploy_of_the_api_is_proved_only_where_the_system_tells_its_commit(deploying: Beside) -> None:
+    new = "beef" * 10
+    await deploying.type(f"/dragonfly deploy api {new}")
+    await deploying.agree(await deploying.wait_for("WAITING FOR APPROVAL"))
+
+    done = await deploying.wait_for("DONE")
+
+    said = done.text + str(done.blocks)
+    assert ("every step is proved" in said) is (deploying.civil.vintage == "january")
+    assert ("the API does not tell its commit" in said) is (deploying.civil.vintage == "december")
+
+
+@pytest.mark.usefixtures("bot")
+@pytest.mark.parametrize("stores", [True, False], ids=["stores rows", "stores none"])
+async def test_the_golden_path_ends_as_the_rows_do(deploying: Beside, as_owner: Connection, *, stores: bool) -> None:
+    async def store(batch_id: str, name: str, content: bytes) -> dict[str, object]:
+        rows = content.decode().strip().count("\n")
+        valid = rows if stores else 0
+        await as_owner.execute(
+            "INSERT INTO ops.ingest_batches (id, source, filename, row_count_raw, row_count_valid, row_count_invalid,"
+            " status, processed_at) VALUES (%s, 'simplicity', %s, %s, %s, %s, 'completed', now())",
+            (batch_id, name, rows, valid, rows - valid),
+        )
+        await as_owner.execute(
+            "INSERT INTO ops.intake_logs (batch_id, row_index, status, error_code) SELECT %s, row, %s, %s"
+            " FROM generate_series(1, %s) AS row",
+            (batch_id, "success" if stores else "error", None if stores else "DB_ERROR", rows),
+        )
+        return {"total_rows": rows, "valid_rows": valid, "error_rows": rows - valid}
+
+    deploying.api.on_upload = store
+    await deploying.type("/dragonfly golden-path")
+    await deploying.agree(await deploying.wait_for("WAITING FOR APPROVAL"))
+
+    done = await deploying.wait_for("DONE|FAILED")
+
+    assert ("DONE" in done.text) is stores
+    assert len(deploying.api.uploads) == 1
