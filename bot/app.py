@@ -19,6 +19,7 @@ from bot.config.fields import Fault, Invalid
 from bot.config.oncall_file import schedule_faults
 from bot.config.policy_file import policy_faults
 from bot.incidents.answer_routes import add_answer_links, add_pagerduty_hook
+from bot.incidents.calendars import add_calendars
 from bot.machines.door import MachineDoor, add_machine_door
 from bot.railway_events import add_railway_hook
 from bot.slack.app import BotIdentity, make_bolt
@@ -230,6 +231,7 @@ class Bot:
             add_pagerduty_hook(app, self.wiring.answers, hooks.pagerduty_secrets)
             if hooks.public_url is not None:
                 add_answer_links(app, self.wiring.answers)
+                add_calendars(app, self.wiring.calendars)
             if hooks.machines and self.wiring.changing.approval_service is not None:
                 add_machine_door(app, self.make_machine_door(self.wiring), hooks.machines)
         port = self.settings.web.port if isinstance(self.settings.web, WebSettings) else WebSettings().port

@@ -46,6 +46,7 @@ from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
 from bot.freezes import FreezeNotices
 from bot.incidents.answers import Accounts, PhoneAnswers
+from bot.incidents.calendars import Calendars
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.handover_notes import HandoverNotes
@@ -320,6 +321,9 @@ class Wiring:
         )
         self._file_watch = _oncall_file_watch(
             core_wiring, self.changing, incident_store, self.incident_service, implied
+        )
+        self.calendars = Calendars(
+            core_wiring.database, lambda: schedule_of(core_wiring.world), self.changing.groups.absent
         )
         self.answers = PhoneAnswers(core_wiring.database, incident_store, _accounts(core_wiring))
         escalation = Escalation(core_wiring.database, incident_store)

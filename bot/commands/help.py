@@ -69,6 +69,7 @@ TOPICS = (
                 "oncall take",
                 "oncall swap",
                 "oncall note",
+                "oncall calendar",
                 "report",
                 "incident",
                 "incident open",

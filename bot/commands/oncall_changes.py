@@ -10,13 +10,16 @@ from zoneinfo import ZoneInfo
 from bot.approvals.access import Refused
 from bot.commands.arguments import need_moment, no_more, parse_user, read_number, take_when, wrong_word
 from bot.commands.context import ON_CALL, need_incident_service
+from bot.config.fields import Invalid
 from bot.facts import usable_schedule
+from bot.incidents.calendars import CALENDAR_PATH
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.reports import zone_of
 from bot.types import Answer, Request
 from bot.views.notes import notice_answer
 from bot.views.overrides import slack_only_answer
 from bot.views.runs import refused_answer
+from bot.views.text import code
 from services.domain.errors import OperatorError, UsageError
 from services.domain.masking import mask_message
 from services.domain.oncall import Schedule
@@ -32,6 +35,7 @@ USAGE = (
     "`oncall override end primary`."
 )
 SWAP_USAGE = "Write `oncall swap @ben`, or with a day of each: `oncall swap @ben sat for mon`."
+RENEW = "renew"
 SLACK_ONLY = "--slack-only"  # the level may lose its last phone
 LONGEST = timedelta(days=31)  # longer, and the file is what has to change
 FURTHEST = timedelta(days=366)
@@ -100,6 +104,32 @@ async def answer_note(request: Request, world: World, incident_service: Incident
         raise UsageError("Nothing was added", why="no line is given", what_next="Write `oncall note primary <text>`.")
     service = need_incident_service(incident_service).on_call
     return _answer(await service.add_note(request, rotation=_rotation(named, rotations), text=mask_message(text)))
+
+
+async def answer_calendar(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
+    schedule, hooks = _need_schedule(world), world.settings.hooks
+    words = [word.lower() for word in request.words if word.lower() != RENEW]
+    if words and words[0] not in schedule.rotations:
+        raise wrong_word(
+            words[0], "is not a rotation", f"Known: {', '.join(f'`{one}`' for one in schedule.rotations)}."
+        )
+    no_more(words, 1)
+    if isinstance(hooks, Invalid) or hooks.public_url is None:
+        raise OperatorError(
+            "There is no calendar",
+            why="BOT_PUBLIC_URL is not set, so nothing outside reaches the bot",
+            what_next="Set it: docs/configuration.md.",
+        )
+    service, rotation = need_incident_service(incident_service).on_call, "".join(words)
+    token = await service.calendar_token(request, rotation=rotation, renew=len(words) < len(request.words))
+    if isinstance(token, Refused):
+        return _answer(token)
+    whose = f"the rotation {rotation}" if rotation else "your own shifts"
+    address = f"{hooks.public_url}{CALENDAR_PATH}{token}.ics"
+    return notice_answer(
+        f"🗓 Subscribe to {whose}: {code(address, limit=300)}\nWho has the address can read it; "
+        f"`oncall calendar {rotation + ' ' if rotation else ''}renew` makes a new one and ends this one."
+    )
 
 
 def _answer(outcome: str | Refused) -> Answer:

@@ -271,6 +271,15 @@ VERBS: tuple[Verb, ...] = (
         private=True,
     ),
     IncidentCommand(
+        name="oncall calendar",
+        summary="the secret address of a calendar: your own shifts, or a rotation; `renew` ends the former address",
+        group="Incidents",
+        handle=Lazy("bot.commands.oncall_changes:answer_calendar"),
+        usage="[rotation] [renew]",
+        examples=("oncall calendar", "oncall calendar primary", "oncall calendar renew"),
+        private=True,
+    ),
+    IncidentCommand(
         name="oncall note",
         keeps_words=True,
         summary="add a line to the hand-over note of the current shift",

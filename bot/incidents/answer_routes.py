@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -31,11 +32,12 @@ WRONG_A_MINUTE = 30  # guesses at a token or a signature; then they are only cou
 AT_ONCE, MAY_WAIT = 2, 20  # look-ups: strangers don't take the sessions that pages need
 
 _TOKEN = re.compile(r"[0-9a-f]{32}\Z")
+T = TypeVar("T")
 
 
 def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
     """GET shows, POST acknowledges."""
-    guesses, turnstile = Guesses(WRONG_A_MINUTE, ANSWER_PATH), _Turnstile()
+    guesses, turnstile = Guesses(WRONG_A_MINUTE, ANSWER_PATH), Turnstile()
 
     async def respond(token: str, ask: Callable[[str], Awaitable[AnswerPage | None]]) -> HTMLResponse:
         if _TOKEN.match(token) is None or turnstile.is_full:
@@ -59,7 +61,7 @@ def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
         return await respond(token, answers.acknowledge)
 
 
-class _Turnstile:
+class Turnstile:
     """Lets a few in at a time; `is_full` while many wait."""
 
     def __init__(self) -> None:
@@ -70,7 +72,7 @@ class _Turnstile:
     def is_full(self) -> bool:
         return self._waiting >= MAY_WAIT
 
-    async def run(self, work: Awaitable[AnswerPage | None]) -> AnswerPage | None:
+    async def run(self, work: Awaitable[T]) -> T:
         self._waiting += 1
         try:
             async with self._slots:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -126,6 +127,17 @@ class OnCallService:
             return "Added to the hand-over note."
 
         return await self._change(request, "oncall.noted", {"rotation": rotation}, act)
+
+    async def calendar_token(self, request: Request, *, rotation: str, renew: bool) -> str | Refused:
+        """The token of the requester's own calendar, or (`rotation`) of a rotation's. `renew`: the former one ends."""
+
+        async def act(conn: Connection, person: Person) -> str:
+            return await oncall_changes.store_calendar_feed(
+                conn, user_id=person.user_id, rotation=rotation, token=secrets.token_hex(16), renew=renew
+            )
+
+        details = {"rotation": rotation, "renewed": renew}
+        return await self._change(request, "oncall.calendar", details, act)
 
     async def offer_swap(
         self, request: Request, *, rotation: str, other_user: str, mine: datetime | None, theirs: datetime | None

@@ -63,3 +63,15 @@ SELECT content FROM chatops.oncall_file WHERE is_only;
 -- In place of the former one.
 INSERT INTO chatops.oncall_file (content) VALUES (%(content)s)
 ON CONFLICT (is_only) DO UPDATE SET content = excluded.content, taken_at = clock_timestamp();
+
+-- name: store_calendar_feed
+-- The person's address of this calendar: the one that there is, or with `renew` a new one in its place.
+INSERT INTO chatops.calendar_feeds AS feed (user_id, rotation, token)
+VALUES (%(user_id)s, %(rotation)s, %(token)s)
+ON CONFLICT (user_id, rotation) DO UPDATE
+SET token = CASE WHEN %(renew)s THEN excluded.token ELSE feed.token END
+RETURNING token;
+
+-- name: read_calendar_feed
+-- Whose calendar an address is of. Served by calendar_feeds_token_key.
+SELECT user_id, rotation FROM chatops.calendar_feeds WHERE token = %(token)s;

@@ -82,3 +82,17 @@ async def read_oncall_file(conn: Connection) -> bytes | None:
 
 async def store_oncall_file(conn: Connection, *, content: bytes) -> None:
     await conn.execute(SQL["store_oncall_file"], {"content": content})
+
+
+async def store_calendar_feed(conn: Connection, *, user_id: str, rotation: str, token: str, renew: bool) -> str:
+    """The token of the person's calendar. `rotation`: empty for their own shifts. `renew`: the former one ends."""
+    parameters = {"user_id": user_id, "rotation": rotation, "token": token, "renew": renew}
+    row = await (await conn.execute(SQL["store_calendar_feed"], parameters)).fetchone()
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
+    return str(row[0])
+
+
+async def read_calendar_feed(conn: Connection, *, token: str) -> tuple[str, str] | None:
+    """The person and the rotation (empty: their own shifts); None for a token that there is not."""
+    row = await (await conn.execute(SQL["read_calendar_feed"], {"token": token})).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))

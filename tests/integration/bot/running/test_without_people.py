@@ -40,6 +40,7 @@ LINES = {
     "incident escalate": "incident escalate 1",
     "incident resolve": "incident resolve 1 a bad deploy",
     "incident severity": "incident severity 1 sev3",
+    "oncall calendar": "oncall calendar",
     "oncall note": "oncall note primary the backlog is known",
     "oncall override": f"oncall override <@{model.BEN.id}> 2h",
     "oncall swap": "oncall swap accept 1",

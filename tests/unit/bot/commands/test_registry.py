@@ -17,7 +17,7 @@ OF_THIS_RELEASE = {
     "home", "help", "health", "sha", "verify", "heartbeats", "failed-jobs", "queue", "throughput", "history", "intake",
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "report", "oncall", "oncall override", "oncall take",
-    "oncall swap", "oncall note",
+    "oncall swap", "oncall note", "oncall calendar",
     "silence", "silences", "drill", "freeze", "lock", "unfreeze",
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
     "incident timeline", "incident similar", "incident export",
