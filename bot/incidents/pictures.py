@@ -23,28 +23,29 @@ from services.domain.incidents import Incident
 HOUR = timedelta(hours=1)
 LATE_AT_MOST = timedelta(minutes=15)  # for the last edit; a leader may have been away
 LOOKED_AT = 10  # newest incidents
-EVERY_S = 60.0
+SOON_S, IDLE_S = 30.0, 600.0  # while an incident is young, and while none is
 
 
 class IncidentPictures(PeriodicTask):
     """`world` tells the services of the operated system."""
 
     name = "incident pictures"
-    interval_s = EVERY_S
 
     def __init__(self, database: Database, world: World, wake_ups: WakeUps) -> None:
-        super().__init__()
+        super().__init__(wake_ups.incidents)
         self._database = database
         self._world = world
         self._wake_ups = wake_ups
 
-    async def tick(self, fence: Fence) -> None:
+    async def tick(self, fence: Fence) -> float:
         async with self._database.read() as conn:
             now = await read_clock(conn)
             newest = await incidents.list_incidents(conn, limit=LOOKED_AT)
-        for incident in newest:
-            if incident.briefed == len(PARTS) and now - incident.opened_at < HOUR + LATE_AT_MOST:
+        young = [incident for incident in newest if now - incident.opened_at < HOUR + LATE_AT_MOST]
+        for incident in young:
+            if incident.briefed == len(PARTS):
                 await self._draw(incident, now, fence)
+        return SOON_S if young else IDLE_S
 
     async def _draw(self, incident: Incident, now: datetime, fence: Fence) -> None:
         async with self._database.transaction() as conn:

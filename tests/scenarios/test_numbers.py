@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from services.clients.postgres.pool import Connection
+from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import QUICK_BEATS, StartBot
+from tests.integration.bot.running.conftest import QUICK_BEATS, StartBot, StartWhole
 from tests.integration.bot.running.crew import Crew
 from tests.scenarios.conftest import PEOPLE, STORY_S, Channel
 from tests.scenarios.test_nights import SEEN_S
@@ -61,3 +62,15 @@ async def test_the_second_night_with_the_same_alert_says_what_it_was_the_first_t
     seen = await channel.expect("2nd time in 30 days", "the pool was full")
     await channel.press(seen, "Last time", by=model.ANN)
     await channel.expect("resolved it: the pool was full", by=model.ANN)
+
+
+async def test_a_leak_is_told_before_the_process_is_killed_at_its_limit(
+    start_whole: StartWhole, channel: Channel, railway: LocalRailway
+) -> None:
+    railway.fill_memory("dragonfly-worker-ingest")
+    await start_whole()
+
+    warning = await channel.expect("ingest will reach its memory limit at about", "GB per minute")
+    await channel.press(warning, "History of ingest")
+
+    await channel.expect("📈 *History*", "· ingest ·", "last 60 min")
