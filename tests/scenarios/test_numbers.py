@@ -59,7 +59,7 @@ async def test_the_second_night_with_the_same_alert_says_what_it_was_the_first_t
 
     worker.kill()
 
-    seen = await channel.expect("2nd time in 30 days", "the pool was full")
+    seen = await channel.expect("2nd time in 30 days", "the pool was full", "Last time")
     await channel.press(seen, "Last time", by=model.ANN)
     await channel.expect("resolved it: the pool was full", by=model.ANN)
 
