@@ -115,7 +115,8 @@ def _why_not(right: Right, user: str, target: Target, policy: Policy, people: Pe
                 doubt = "" if held is True else ", and it is unknown whether that includes you"
                 return f"the policy ({rule.place}) does not allow you to {right.value} {about}{doubt}"
         if not _allowing(right, user, target, part, policy, people):
-            return f"you don't have permission to {right.value} {about}{_doubt(right, target, policy, people)}"
+            more = _doubt(right, target, policy, people) or _only(right, user, target, part, policy, people)
+            return f"you don't have permission to {right.value} {about}{more}"
     return None
 
 
@@ -143,6 +144,13 @@ def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
         if isinstance(known, Unavailable):
             return f" (the members of {mention(group)} are unknown: {known.why})"
     return ""
+
+
+def _only(right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People) -> str:
+    """The rules that would allow it to this person under their conditions, with these."""
+    anyhow = replace(target, any_moment=True, at=None, parameters=None)
+    near = [rule for rule in _allowing(right, user, anyhow, part, policy, people) if rule.conditions]
+    return f" ({'; '.join(f'{rule.place} allows it only: {rule.conditions}' for rule in near)})" if near else ""
 
 
 def _ages(rules: Iterable[Rule], user: str, people: People) -> set[str]:

@@ -66,7 +66,7 @@ class ApproverPaging:
         run = await runs.read_run(conn, run_id)
         if run is None or run.state is not RunState.AWAITING_APPROVAL:
             return None
-        target = target_of(run)
+        target = target_of(run, at=run.created_at)  # who could answer now
         covering = rules.covering_incidents(target, await list_open_incidents(conn))
         emergencies = [await read_emergency(conn, one) for one in covering]
         if not emergencies:

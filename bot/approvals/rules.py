@@ -7,7 +7,7 @@ others, after the approvers were called and stayed silent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_holds, who_could
@@ -94,7 +94,7 @@ def approvers_lacking(person: Person | None, target: Target, risk: Risk, policy:
 
 
 def _lacking(needed: Needs, person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
-    found = able(Right.APPROVE, target, policy, people)
+    found = able(Right.APPROVE, replace(target, any_moment=True, at=None), policy, people)  # they may answer later
     return 0 if found.unread else max(needed.approvals - len(found.users - _excluded(person, risk)), 0)
 
 
@@ -107,7 +107,7 @@ def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people:
         return Refused("this request needs an approval, not a confirmation", who_could_approve(run, policy, people))
     if not is_requester(run, person):
         return Refused("only the requester can confirm it", _requester_could(run))
-    return judge(Right.REQUEST, person, target_of(run), policy, people)
+    return judge(Right.REQUEST, person, target_of(run, at=now), policy, people)
 
 
 def may_decide(
@@ -133,7 +133,7 @@ def may_decide(
         return Refused("you have already decided", who_could_approve(run, policy, people, besides=deciders))
     if not approve and is_requester(run, person) and people.stranger(person) is None:
         return Allowed()
-    verdict = judge(Right.APPROVE, person, target_of(run), policy, people)
+    verdict = judge(Right.APPROVE, person, target_of(run, at=now), policy, people)
     if approve and isinstance(verdict, Allowed) and run.risk == Risk.CRITICAL and not is_typed(run, typed):
         return Refused("the typed phrase does not match", f"Type `{confirmation_phrase(run)}` to approve it.")
     return verdict
@@ -144,7 +144,7 @@ def approvals_missing(run: Run, decisions: Iterable[Decision], policy: Policy, p
     counted = {
         decision.person.user_id
         for decision in decisions
-        if decision.approve and decision.plan_hash == run.plan_hash and _counts(run, decision.person, policy, people)
+        if decision.approve and decision.plan_hash == run.plan_hash and _counts(run, decision, policy, people)
     }
     return max(run.approvals_needed - len(counted), 0)
 
@@ -173,9 +173,11 @@ def is_requester(run: Run, person: Person) -> bool:
     return run.requested_by is not None and run.requested_by.user_id == person.user_id
 
 
-def target_of(run: Run) -> Target:
-    """What the run changes."""
-    return Target(run.playbook, frozenset(Service(name) for name in run.services), run.environment)
+def target_of(run: Run, *, at: datetime | None = None) -> Target:
+    """What the run changes. `at`: when a person decides on it; None where the hour does not matter. Where it was
+    requested was judged then."""
+    services = frozenset(Service(name) for name in run.services)
+    return Target(run.playbook, services, run.environment, at=at, parameters=run.parameters, any_moment=True)
 
 
 def _over(run: Run, now: datetime) -> Refused | None:
@@ -197,10 +199,12 @@ def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, peopl
     return None
 
 
-def _counts(run: Run, person: Person, policy: Policy, people: People) -> bool:
+def _counts(run: Run, decision: Decision, policy: Policy, people: People) -> bool:
+    """By the hour in which it was made."""
+    person = decision.person
     if person.user_id in _excluded(run.requested_by, Risk(run.risk)):
         return False
-    return still_holds(Right.APPROVE, person, target_of(run), policy, people)
+    return still_holds(Right.APPROVE, person, target_of(run, at=decision.decided_at), policy, people)
 
 
 def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:
@@ -308,7 +312,7 @@ def may_self_approve(
         )
     if run.expires_at <= now + countdown:
         return Refused("this request expires before the countdown would end", "`Request again` files a new one.")
-    return judge(Right.APPROVE, person, target_of(run), policy, people)
+    return judge(Right.APPROVE, person, target_of(run, at=now), policy, people)
 
 
 def find_gaps(
@@ -325,7 +329,7 @@ def _find_gap(
     change: Change, policy: Policy, people: People, environment: str, services: Sequence[Service]
 ) -> str | Unavailable | None:
     touched = [frozenset({service}) for service in services] if change.takes_services else [frozenset[Service]()]
-    targets = {services: Target(change.name, services, environment) for services in touched}
+    targets = {services: Target(change.name, services, environment, any_moment=True) for services in touched}
     found = {services: _try(target, change.risk, policy, people) for services, target in targets.items()}
     unknown = next((why for why in found.values() if isinstance(why, Unavailable)), None)
     lacking = [(services, why) for services, why in found.items() if isinstance(why, str)]

@@ -156,7 +156,7 @@ class ApprovalService:
         """
         policy, person = self._usable_policy(), person_of(request.actor)
         people = await self.groups.people(person.user_id if person else None)
-        allowed = await self._permit(plan, person, policy, people)
+        allowed = await self._permit(plan, request, person, policy, people)
         new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason), delivery=request.delivery)
         details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
@@ -195,7 +195,7 @@ class ApprovalService:
         if person is None:
             return
         people = await self.groups.people(person.user_id)
-        target = Target(playbook, frozenset(services), environment)
+        target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=datetime.now(UTC))
         verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         if isinstance(verdict, Refused):
             details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
@@ -307,9 +307,12 @@ class ApprovalService:
             self._message_writer.wake_ups.outbox.set()
         return run
 
-    async def _permit(self, plan: Plan, person: Person | None, policy: Policy, people: People) -> Allowed:
+    async def _permit(
+        self, plan: Plan, request: Request, person: Person | None, policy: Policy, people: People
+    ) -> Allowed:
+        target = Target.of(plan, channel=request.channel_id, at=datetime.now(UTC))
         is_exception = EXCEPTION in plan.parameters
-        verdict = rules.may_request(person, Target.of(plan), plan.risk, policy, people, is_exception=is_exception)
+        verdict = rules.may_request(person, target, plan.risk, policy, people, is_exception=is_exception)
         if isinstance(verdict, Refused):
             await self._record_refusal(person, audit_details(plan, person, policy), verdict)
             raise _not_filed(plan.playbook, verdict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -173,7 +174,8 @@ async def need_right(
     person, approval_service = Person(actor.user_id, actor.team_id), need_approval_service(approval_service)
     if isinstance(approval_service.policy, Invalid):
         raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` shows what to fix.")
-    target = Target(playbook, frozenset(services), require(world.settings.identity).environment)
+    environment = require(world.settings.identity).environment
+    target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=datetime.now(UTC))
     verdict = judge(right, person, target, approval_service.policy, await approval_service.people(person.user_id))
     if isinstance(verdict, Refused):
         raise OperatorError(failed, why=verdict.why, what_next=verdict.what_next)

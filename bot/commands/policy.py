@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.approvals.access import Allowed, Verdict, judge
 from bot.changes import Change
 from bot.commands.arguments import parse_user, wrong_word
 from bot.commands.context import need_approval_service
+from bot.commands.policy_test import answer_policy_test
 from bot.commands.registry import find
 from bot.config.environment import require
 from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.people import People
-from bot.types import Answer, Request
+from bot.types import Answer, Request, Surface
 from bot.views.blocks import context, fit_message, section, sections
 from bot.views.plan import NEEDS
 from bot.views.terminal import mrkdwn_text
@@ -86,10 +88,14 @@ def _key(one: Ruling) -> str:
     return one.right if one.service in ("", "every service") else f"{one.right} {one.service}"
 
 
-EXPLAIN = "explain"
+EXPLAIN, TEST = "explain", "test"
 
 
 async def answer_policy(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
+    if request.words and request.words[0].lower() == TEST:
+        if request.surface is not Surface.TERMINAL:
+            raise wrong_word(TEST, "reads a file, on the terminal only", "Run `dragonfly policy test` there.")
+        return answer_policy_test(request.words[1:], world)
     user_id, change, words = parse(request.words)
     approval_service = need_approval_service(approval_service)
     if isinstance(approval_service.policy, Invalid):
@@ -105,6 +111,8 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
         approval_service.policy,
         people,
         world.system,
+        request.channel_id,
+        _parameters(change, words),
     )
     is_requester = request.actor is not None and request.actor.user_id == user_id
     rulings = [one for right in Right for one in _rulings(asked, right, services, is_requester=is_requester)]
@@ -120,6 +128,15 @@ def named_services(change: Change, words: tuple[str, ...], system: System) -> fr
     return frozenset(named or system.find_services(change.parse(words).get("service", "")) or ())
 
 
+def _parameters(change: Change, words: tuple[str, ...]) -> Mapping[str, str] | None:
+    """By which rules may limit it; None while the words leave them open."""
+    try:
+        parameters: Mapping[str, str] = change.parse(words)
+    except UsageError:
+        return None
+    return parameters
+
+
 @dataclass(frozen=True)
 class _Asked:
     person: Person
@@ -128,9 +145,13 @@ class _Asked:
     policy: Policy
     people: People
     system: System
+    channel: str | None
+    parameters: Mapping[str, str] | None
 
     def judge(self, right: Right, services: frozenset[Service]) -> Verdict:
-        return judge(right, self.person, Target(self.playbook, services, self.environment), self.policy, self.people)
+        """As if it was requested here and now."""
+        target = Target(self.playbook, services, self.environment, self.channel, datetime.now(UTC), self.parameters)
+        return judge(right, self.person, target, self.policy, self.people)
 
 
 def _rulings(

@@ -491,11 +491,11 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="policy",
         is_read=True,
-        summary="whether a person can request or approve a change, and by which rule",
+        summary="whether a person can request or approve a change, and by which rule; `test` tries a file of them",
         group="Configuration",
         handle=Lazy("bot.commands.policy:answer_policy"),
-        usage="explain <user> <command>",
-        examples=("policy explain @ann rollback api", "policy explain @ann deploy"),
+        usage="explain <user> <command> | test <file>",
+        examples=("policy explain @ann rollback api", "policy explain @ann deploy", "policy test policy_test.toml"),
         private=True,
     ),
     Command(

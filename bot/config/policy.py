@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.changes import CHANGES
 from services.domain.oncall import is_group
+from services.domain.windows import Recurrence
 
 if TYPE_CHECKING:
     from playbooks.plan import Plan
@@ -37,22 +40,50 @@ class Right(StrEnum):
 class Target:
     """What a request wants to change: the playbook, the services that it touches (none: the jobs, say), and where.
 
-    `channel`: the id of the conversation, where rules may be about that (`ask`).
+    `channel`: the id of the conversation. `at`: the moment. `parameters`: of the change, by which rules limit it; None
+    while they are not known. `any_moment`: channel and hours count as met, because the request was judged when it was
+    made, or is not made yet. Otherwise what is not known counts against the request.
     """
 
     playbook: str
     services: frozenset[Service]
     environment: str
     channel: str | None = None
+    at: datetime | None = None
+    parameters: Mapping[str, str] | None = None
+    any_moment: bool = False
 
     @classmethod
-    def of(cls, plan: Plan) -> Target:
-        return cls(plan.playbook, plan.services, plan.environment)
+    def of(cls, plan: Plan, *, channel: str | None = None, at: datetime | None = None) -> Target:
+        return cls(plan.playbook, plan.services, plan.environment, channel, at, plan.parameters)
 
     @property
     def parts(self) -> frozenset[Service | None]:
         """What has to be allowed one by one. A change that touches no service is one part, which no service names."""
         return frozenset(self.services) or frozenset({None})
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit of an argument that is a number: "replicas <= 3"."""
+
+    name: str
+    comparison: str
+    number: int
+
+    @property
+    def words(self) -> str:
+        return f"{self.name} {self.comparison} {self.number}"
+
+    def fits(self, parameters: Mapping[str, str]) -> bool:
+        """What is no number fits no limit."""
+        value = parameters.get(ARGUMENTS[self.name], "")
+        return value.isdigit() and COMPARISONS[self.comparison](int(value), self.number)
+
+
+ARGUMENTS = {"replicas": "to"}  # as rules call them: the parameter that holds them
+LIMITED = frozenset({"scale"})  # the verbs that have such arguments
+COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
 @dataclass(frozen=True)
@@ -67,6 +98,8 @@ class Rule:
     environments: frozenset[str] | None = None
     place: str = ""
     channels: frozenset[str] | None = None
+    arguments: tuple[Limit, ...] | None = None
+    hours: tuple[Recurrence, ...] | None = None
 
     def concerns(self, right: Right, target: Target, part: Service | None) -> bool:
         """Whether the rule applies to this part of the target, for any requester."""
@@ -75,8 +108,36 @@ class Rule:
             and (self.verbs is None or target.playbook in self.verbs)
             and (self.environments is None or target.environment in self.environments)
             and (self.services is None or part in self.services)
-            and (self.channels is None or _kind_of(target.channel) in self.channels)
+            and self._is_in_channel(target)
+            and self._is_in_hours(target)
+            and self._fits_arguments(target)
         )
+
+    @property
+    def conditions(self) -> str:
+        """ "replicas <= 3, mon-fri 09:00-17:00": what it asks besides verb, service and environment; or nothing."""
+        limits = [limit.words for limit in self.arguments or ()]
+        hours = [" or ".join(window.words for window in self.hours)] if self.hours else []
+        channels = [f"in {' or '.join(sorted(self.channels))}"] if self.channels else []
+        return ", ".join([*limits, *hours, *channels])
+
+    def _is_in_channel(self, target: Target) -> bool:
+        if self.channels is None or target.any_moment:
+            return self.channels is None or not self.denies
+        return _kind_of(target.channel) in self.channels
+
+    def _is_in_hours(self, target: Target) -> bool:
+        if self.hours is None:
+            return True
+        if target.at is None:
+            return self.denies is not target.any_moment
+        return any(window.contains(target.at) for window in self.hours)
+
+    def _fits_arguments(self, target: Target) -> bool:
+        """While the arguments are not known, an allow may fit and a deny may not: the plan is judged with them."""
+        if self.arguments is None or target.parameters is None:
+            return self.arguments is None or not self.denies
+        return all(limit.fits(target.parameters) for limit in self.arguments)
 
 
 def _kind_of(channel: str | None) -> str | None:

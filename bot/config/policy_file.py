@@ -14,12 +14,15 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path as pathlib_Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
-from bot.config.policy import ANYBODY, ASK, DIRECT, MACHINE, VERBS, Policy, Right, Rule
+from bot.config.policy import ANYBODY, ARGUMENTS, DIRECT, LIMITED, MACHINE, VERBS, Limit, Policy, Right, Rule
 from services.domain.environments import NAMES
+from services.domain.moments import read_clock
 from services.domain.services import DECLARED, Service, find_service
+from services.domain.windows import Recurrence, WallEnd, take_days
 
 Path = tuple[str | int, ...]  # as pydantic names places: ("levels", 0, "wait")
 
@@ -67,7 +70,9 @@ MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what the
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 _MACHINE_ID = re.compile(rf"{MACHINE}:[a-z0-9][a-z0-9-]{{0,31}}\Z")
 _CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}\Z")
-_RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments", "channels"})
+_LIMIT = re.compile(r"([a-z_]+) *(<=|>=|<|>) *(\d{1,6})", re.ASCII)
+_HOURS = re.compile(r"(\S+(?: and \S+)*) +([\d:]+)-([\d:]+|midnight)(?: +(\S+))?", re.ASCII)
+_RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments", "channels", "arguments", "hours"})
 _TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
 
 T = TypeVar("T")
@@ -160,14 +165,34 @@ class _Reader:
         services = self._read_set("services", table, place, _find_services)
         environments = self._read_set("environments", table, place, _find_environment)
         channels = self._read_set("channels", table, place, _find_channel)
-        if channels is not None and verbs != frozenset({ASK}):
+        if channels is not None and may != Right.REQUEST:
             where = self._lines.find(*place, "channels")
-            self._refuse(where, "`channels` is for `ask` only", 'write verbs = ["ask"]')
+            self._refuse(where, "`channels` is for requests only", 'write may = "request"')
+        arguments = self._read_list("arguments", table, place, read_limit)
+        if arguments is not None and (verbs is None or not verbs <= LIMITED):
+            where = self._lines.find(*place, "arguments")
+            self._refuse(where, "`arguments` is for `scale` only", 'write verbs = ["scale"]')
+        hours = self._read_list("hours", table, place, read_hours)
         if len(self.faults) > before:
             return None
         line = self._lines.find(*place)
         named = f"line {line}" if line else kind
-        return Rule(denies, Right(str(may)), who, verbs, services, environments, named, channels)
+        return Rule(denies, Right(str(may)), who, verbs, services, environments, named, channels, arguments, hours)
+
+    def _read_list(
+        self, key: str, table: Mapping[str, Any], place: tuple[str, int], read: Callable[[str], T | str]
+    ) -> tuple[T, ...] | None:
+        """What each word means, in their order; None without the key."""
+        if key not in table:
+            return None
+        line, found = self._lines.find(*place, key), list[T]()
+        for word in self._words(key, table[key], line):
+            meant = read(word)
+            if isinstance(meant, str):
+                self._refuse(line, f"`{key}` has {_quoted(word)}, which is not understood", meant)
+            else:
+                found.append(meant)
+        return tuple(found)
 
     def _read_who(self, value: object, line: int | None, *, denies: bool) -> frozenset[str]:
         """The ids that the words stand for. An empty list allows no one and denies no one."""
@@ -227,6 +252,28 @@ def _find_environment(word: str) -> frozenset[str] | str:
 def _find_channel(word: str) -> frozenset[str] | str:
     """Names of channels may change hands, so only ids count."""
     return frozenset({word}) if word == DIRECT or _CHANNEL_ID.match(word) else f"use ids (C…, G…) or {DIRECT}"
+
+
+def read_limit(word: str) -> Limit | str:
+    """ "replicas <= 3"; what to write instead, if it is written otherwise."""
+    found = _LIMIT.fullmatch(word.strip())
+    if found is None or found[1] not in ARGUMENTS:
+        return 'write "replicas <= 3", with <=, >=, < or >'
+    return Limit(found[1], found[2], int(found[3]))
+
+
+def read_hours(word: str) -> Recurrence | str:
+    """ "mon-fri 09:00-17:00 Europe/Berlin"; UTC without a zone. What to write instead, if it is written otherwise."""
+    found, what_next = _HOURS.fullmatch(word.strip()), 'write "mon-fri 09:00-17:00", with a zone such as Europe/Berlin'
+    days = take_days(found[1].split()) if found else None
+    begins, ends = (read_clock(found[2]), read_clock(found[3])) if found else (None, None)
+    if found is None or days is None or days[1] or not days[0] or begins is None or ends is None:
+        return what_next
+    try:
+        zone = ZoneInfo(found[4] or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return what_next
+    return Recurrence(days[0], begins, WallEnd(0 if ends > begins else 1, ends), zone)
 
 
 def _nearest(word: str, names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Rules about `ask` may name channels; no other verb has them."""
+"""Rules about requests may name channels; those about approvals have none."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def test_an_empty_list_is_about_none() -> None:
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ('channels = ["C0OPS"]\n', "`channels` is for `ask` only"),
-        ('verbs = ["ask", "restart"]\nchannels = ["C0OPS"]\n', "`channels` is for `ask` only"),
+        (
+            '\n[[allow]]\nmay = "approve"\nwho = ["operators"]\nchannels = ["C0OPS"]\n',
+            "`channels` is for requests only",
+        ),
         ('verbs = ["ask"]\nchannels = ["#ops"]\n', "`channels` names `?ops`, which does not exist"),
     ],
 )

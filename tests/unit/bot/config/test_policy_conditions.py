@@ -1,0 +1,156 @@
+"""Rules may name hours and limits of arguments: deny wins, and what no rule allows is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.approvals.access import Allowed, Refused, Verdict, judge, judge_anywhere
+from bot.approvals.rules import target_of
+from bot.config.environment import PeopleSettings
+from bot.config.fields import Invalid
+from bot.config.policy import Policy, Right, Target
+from bot.config.policy_file import read_policy
+from bot.people import Account, People
+from services.domain.messages import Profile
+from services.domain.runs import Person
+from services.domain.services import Service
+from tests.runs import new_run
+
+OPERATORS = PeopleSettings.model_validate({"DRAGONFLY_OPERATORS": "U0OLIVIA"})
+OLIVIA = Person("U0OLIVIA", "T1")
+PEOPLE = People("T1", {}, {"U0OLIVIA": Account(Profile(team_id="T1"))})
+WEDNESDAY = datetime(2026, 1, 7, 12, 0, tzinfo=UTC)
+SUNDAY = datetime(2026, 1, 11, 12, 0, tzinfo=UTC)
+
+ALLOW = '[[allow]]\nmay = "request"\nwho = ["operators"]\n'
+DENY = '[[deny]]\nmay = "request"\nwho = ["*"]\n'
+
+
+def read(rules: str) -> Policy | Invalid:
+    return read_policy(f"version = 1\n{rules}".encode(), "policy.toml", OPERATORS)
+
+
+def scale(rules: str, to: str | None, *, at: datetime | None = WEDNESDAY, channel: str | None = "C0OPS") -> Verdict:
+    policy = read(rules)
+    assert isinstance(policy, Policy), policy
+    parameters = None if to is None else {"service": "ingest", "to": to}
+    target = Target("scale", frozenset({Service.INGEST}), "prod", channel, at, parameters)
+    return judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE)
+
+
+THREE = ALLOW + 'verbs = ["scale"]\narguments = ["replicas <= 3"]\n'
+
+
+@pytest.mark.parametrize(("to", "verdict"), [("0", Allowed), ("3", Allowed), ("4", Refused), ("x", Refused)])
+def test_a_limit_of_an_argument_allows_up_to_it(to: str, verdict: type) -> None:
+    assert isinstance(scale(THREE, to), verdict)
+
+
+def test_a_refusal_names_the_rule_that_would_allow_less() -> None:
+    refused = scale(THREE, "4")
+
+    assert isinstance(refused, Refused)
+    assert refused.why.endswith("for ingest in prod (line 2 allows it only: replicas <= 3)")
+
+
+def test_a_deny_of_many_replicas_wins_over_an_allow_of_all() -> None:
+    rules = DENY + 'verbs = ["scale"]\narguments = ["replicas > 5"]\n' + ALLOW
+
+    assert isinstance(scale(rules, "5"), Allowed)
+    refused = scale(rules, "6")
+    assert isinstance(refused, Refused)
+    assert "the policy (line 2)" in refused.why
+
+
+def test_while_the_argument_is_not_known_an_allow_may_fit_and_a_deny_may_not() -> None:
+    """Before the plan is made nothing is refused that it may allow; the plan is judged with its arguments."""
+    assert isinstance(scale(THREE, None), Allowed)
+    assert isinstance(scale(DENY + 'verbs = ["scale"]\narguments = ["replicas > 5"]\n' + ALLOW, None), Allowed)
+
+
+@pytest.mark.parametrize(
+    ("at", "verdict"),
+    [
+        (WEDNESDAY.replace(hour=8, minute=59), Refused),
+        (WEDNESDAY.replace(hour=9), Allowed),
+        (WEDNESDAY.replace(hour=16, minute=59), Allowed),
+        (WEDNESDAY.replace(hour=17), Refused),
+        (SUNDAY, Refused),
+        (None, Refused),
+    ],
+)
+def test_hours_are_part_of_a_rule_and_an_unknown_moment_allows_nothing(at: datetime | None, verdict: type) -> None:
+    assert isinstance(scale(ALLOW + 'hours = ["mon-fri 09:00-17:00"]\n', "2", at=at), verdict)
+
+
+def test_hours_of_a_deny_go_over_midnight_by_the_clock_of_their_zone() -> None:
+    rules = DENY + 'hours = ["sat 22:00-06:00 Europe/Berlin"]\n' + ALLOW
+
+    for at, verdict in (
+        (datetime(2026, 1, 10, 20, 59, tzinfo=UTC), Allowed),
+        (datetime(2026, 1, 10, 21, 0, tzinfo=UTC), Refused),
+        (datetime(2026, 1, 11, 4, 59, tzinfo=UTC), Refused),
+        (datetime(2026, 1, 11, 5, 0, tzinfo=UTC), Allowed),
+        (None, Refused),
+    ):
+        assert isinstance(scale(rules, "2", at=at), verdict), at
+
+
+def test_a_change_may_be_bound_to_its_channel_and_is_not_judged_by_it_again_once_it_is_filed() -> None:
+    rules = ALLOW + 'channels = ["C0OPS"]\n'
+    assert isinstance(scale(rules, "2"), Allowed)
+    assert isinstance(scale(rules, "2", channel="C0OTHER"), Refused)
+    assert isinstance(scale(rules, "2", channel=None), Refused)
+    policy = read(rules)
+    assert isinstance(policy, Policy)
+
+    filed = target_of(new_run(WEDNESDAY), at=WEDNESDAY)
+
+    assert isinstance(judge(Right.REQUEST, OLIVIA, filed, policy, PEOPLE), Allowed)
+
+
+def test_decisions_are_judged_by_their_hour_and_control_of_a_run_is_not() -> None:
+    policy = read(ALLOW.replace("request", "approve") + 'hours = ["mon-fri 09:00-17:00"]\n')
+    assert isinstance(policy, Policy)
+    run = new_run(WEDNESDAY)
+
+    assert isinstance(judge(Right.APPROVE, OLIVIA, target_of(run, at=WEDNESDAY), policy, PEOPLE), Allowed)
+    assert isinstance(judge(Right.APPROVE, OLIVIA, target_of(run, at=SUNDAY), policy, PEOPLE), Refused)
+    assert isinstance(judge(Right.APPROVE, OLIVIA, target_of(run), policy, PEOPLE), Allowed)
+
+
+def test_nothing_is_read_for_a_person_who_may_not_ask_in_this_channel_or_hour() -> None:
+    policy = read(ALLOW + 'hours = ["mon-fri 09:00-17:00"]\nchannels = ["C0OPS"]\n')
+    assert isinstance(policy, Policy)
+
+    for channel, at, verdict in (("C0OPS", WEDNESDAY, Allowed), ("C0OPS", SUNDAY, Refused), ("C1", WEDNESDAY, Refused)):
+        target = Target("deploy", frozenset(), "prod", channel, at)
+        assert isinstance(judge_anywhere(Right.REQUEST, OLIVIA, target, policy, PEOPLE), verdict)
+
+
+def test_empty_lists_allow_no_one() -> None:
+    assert isinstance(scale(ALLOW + "hours = []\n", "2"), Refused)
+    assert isinstance(scale(ALLOW + "channels = []\n", "2"), Refused)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ('arguments = ["replicas <= 3"]\n', "`arguments` is for `scale` only"),
+        ('verbs = ["scale", "restart"]\narguments = ["replicas <= 3"]\n', "`arguments` is for `scale` only"),
+        ('verbs = ["scale"]\narguments = ["copies <= 3"]\n', "`arguments` has"),
+        ('verbs = ["scale"]\narguments = ["replicas = 3"]\n', "`arguments` has"),
+        ('hours = ["mon-fri"]\n', "`hours` has"),
+        ('hours = ["mon-fri 09:00-25:00"]\n', "`hours` has"),
+        ('hours = ["mon-fri 09:00-17:00 Mars/Base"]\n', "`hours` has"),
+        ('hours = "always"\n', "`hours` is not a list of words"),
+    ],
+)
+def test_mistakes_name_their_line_and_the_file_is_not_used(more: str, problem: str) -> None:
+    found = read(ALLOW + more)
+
+    assert isinstance(found, Invalid)
+    assert problem in str(found.faults[0])
+    assert "line" in found.faults[0].variable
