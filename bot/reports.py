@@ -14,7 +14,6 @@ from bot.wake_ups import WakeUps
 from services.clients.postgres import messages, reports
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.oncall import Schedule
 from services.domain.reports import DECISIONS_KEPT, Report
 from services.domain.services import Service
 
@@ -24,12 +23,6 @@ WEEK = timedelta(days=7)
 LATE_AT_MOST = timedelta(hours=6)  # the bot was down: a report that comes later is no longer that morning's
 EVERY_S = 300.0
 CLAIMED_FOR = timedelta(seconds=30)
-
-
-def zone_of(schedule: Schedule | None) -> ZoneInfo:
-    """By whose clock shifts and weeks begin: the first rotation's, else UTC."""
-    zones = [rotation.zone for rotation in schedule.rotations.values()] if schedule else []
-    return zones[0] if zones else ZoneInfo("UTC")
 
 
 async def read_report(

@@ -44,7 +44,7 @@ from bot.delivery.undeliverable import (
 )
 from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
-from bot.freezes import FreezeNotices
+from bot.freeze_notices import FreezeNotices
 from bot.incidents.answers import Accounts, PhoneAnswers
 from bot.incidents.calendars import Calendars
 from bot.incidents.escalation import Escalation
@@ -62,7 +62,7 @@ from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.planned_silences import PlannedSilences
 from bot.railway_events import RefreshNotices
-from bot.reports import WeeklyReport, zone_of
+from bot.reports import WeeklyReport
 from bot.retention import Retention
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.engine import Dependencies
@@ -91,7 +91,7 @@ from services.clients.railway.parsing import project_link
 from services.clients.slack import SlackClient
 from services.domain.channels import OUTSIDE_SLACK
 from services.domain.errors import SourceError
-from services.domain.oncall import Schedule, is_group, nobody_is_absent
+from services.domain.oncall import Schedule, is_group, nobody_is_absent, zone_of
 from services.domain.runs import Record, Run
 from services.domain.services import STATUS_PAGE, database_log_link, project_ref
 

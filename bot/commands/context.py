@@ -17,7 +17,6 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.incidents.assignments import Assignment, assignments_of
 from bot.incidents.service import Done, Joined, Outcome
-from bot.reports import zone_of
 from bot.types import Actor, Answer, Request
 from bot.views.incidents import done_answer, incident_line, joined_answer
 from bot.views.runs import decided_answer, refused_answer
@@ -28,7 +27,7 @@ from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert
 from services.domain.message_origin import slash
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, zone_of
 from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
 from services.domain.services import Service
 

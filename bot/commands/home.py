@@ -13,7 +13,7 @@ from bot.commands.context import list_assignments, list_reviews, list_waiting, r
 from bot.commands.health import health_headline
 from bot.facts import gather_health
 from bot.incidents.assignments import Asked, Assignment
-from bot.reports import WEEK, read_report, zone_of
+from bot.reports import WEEK, read_report
 from bot.types import Answer, Block, Request
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,
@@ -42,7 +42,7 @@ from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
 from services.domain.freezes import Freeze
 from services.domain.incidents import Incident, JoinedAlert
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, zone_of
 from services.domain.runs import Lock, Review, Run
 from services.domain.services import Service, short_sha
 from services.domain.text import counted

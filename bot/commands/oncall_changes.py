@@ -14,7 +14,6 @@ from bot.config.fields import Invalid
 from bot.facts import usable_schedule
 from bot.incidents.calendars import CALENDAR_PATH
 from bot.incidents.overrides import Desired, SlackOnly
-from bot.reports import zone_of
 from bot.types import Answer, Request
 from bot.views.notes import notice_answer
 from bot.views.overrides import slack_only_answer
@@ -22,7 +21,7 @@ from bot.views.runs import refused_answer
 from bot.views.text import code
 from services.domain.errors import OperatorError, UsageError
 from services.domain.masking import mask_message
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, zone_of
 from services.domain.shifts import SwapState
 from services.domain.text import age
 

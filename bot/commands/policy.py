@@ -93,7 +93,7 @@ EXPLAIN, TEST = "explain", "test"
 
 async def answer_policy(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     if request.words and request.words[0].lower() == TEST:
-        if request.surface is not Surface.TERMINAL:
+        if request.surface is not Surface.TERMINAL or request.actor is not None:  # a machine has no files here
             raise wrong_word(TEST, "reads a file, on the terminal only", "Run `dragonfly policy test` there.")
         return answer_policy_test(request.words[1:], world)
     user_id, change, words = parse(request.words)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import parse_window_and_service
-from bot.reports import WEEK, read_report, zone_of
+from bot.reports import WEEK, read_report
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.reports import report_answer
 from services.domain.errors import Unavailable
-from services.domain.oncall import Schedule
+from services.domain.oncall import Schedule, zone_of
 
 if TYPE_CHECKING:
     from bot.world import World

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from bot.reports import WEEK, is_first, zone_of
+from bot.reports import WEEK, is_first
 from bot.views import handover as view
 from services.clients.postgres import alerts, approvals, freezes, incidents, messages, reports, runs
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.oncall import Override, Schedule
+from services.domain.oncall import Override, Schedule, zone_of
 from services.domain.shifts import FURTHEST, Shift, shifts
 
 EVERY_S = 60.0

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -145,7 +146,7 @@ class MachineDoor:
         policy = self._approval_service.policy
         if not isinstance(policy, Policy):
             return Refused("the policy cannot be used", "`check-config` shows what to fix.")
-        target = Target(right, frozenset(), self._world.settings.environment or "")
+        target = Target(right, frozenset(), self._world.settings.environment or "", at=datetime.now(UTC))
         people = await self._approval_service.people()
         verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         return verdict if isinstance(verdict, Refused) else None

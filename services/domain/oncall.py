@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
@@ -399,3 +400,9 @@ def moments_of_change(
     for override in overrides:
         if override.rotation == rotation:
             yield from (moment for moment in (override.begins_at, override.ends_at) if begins < moment < ends)
+
+
+def zone_of(schedule: Schedule | None) -> ZoneInfo:
+    """By whose clock shifts and weeks begin: the first rotation's, else UTC."""
+    zones = [rotation.zone for rotation in schedule.rotations.values()] if schedule else []
+    return zones[0] if zones else ZoneInfo("UTC")

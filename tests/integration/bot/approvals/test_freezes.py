@@ -13,7 +13,8 @@ import pytest
 
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
-from bot.freezes import FreezeNotices, lift_freezes, store_freeze
+from bot.freeze_notices import FreezeNotices
+from bot.freezes import lift_freezes, store_freeze
 from bot.leader import NAME, Fence
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter

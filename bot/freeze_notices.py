@@ -1,0 +1,83 @@
+"""Tells the channel of freezes as their windows begin and end, and reminds their owners; leader only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.freezes import end, message_key, say
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.views import freezes as view
+from bot.wake_ups import WakeUps
+from services.clients.postgres import freezes
+from services.clients.postgres.messages import store_message
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.freezes import LAST, Freeze
+from services.domain.windows import Span
+
+EVERY_S = 30.0
+REMIND_BEFORE = timedelta(minutes=15)
+REMIND_AGAIN = timedelta(days=1)  # of one without an end
+
+
+class FreezeNotices(PeriodicTask):
+    """Announces windows as they begin, reminds owners before the end, and says of each what became of it."""
+
+    name = "freezes"
+
+    def __init__(self, database: Database, *, channel: str, wake_ups: WakeUps, every_s: float = EVERY_S) -> None:
+        super().__init__()
+        self._database = database
+        self._channel = channel
+        self._wake_ups = wake_ups
+        self.interval_s = every_s
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            now = await read_clock(conn)
+            for one in await freezes.list_freezes(conn):
+                await self._follow(conn, one, now)
+        self._wake_ups.outbox.set()
+
+    async def _follow(self, conn: Connection, freeze: Freeze, now: datetime) -> None:
+        if freeze.is_over(now):
+            await end(conn, freeze, "over", self._channel)
+            return
+        noted = await self._remind(conn, await self._announce(conn, freeze, now), now)
+        if noted != freeze:
+            await freezes.note_freeze(
+                conn, id=freeze.id, announced_for=noted.announced_for, reminded_for=noted.reminded_for
+            )
+
+    async def _announce(self, conn: Connection, freeze: Freeze, now: datetime) -> Freeze:
+        """The window that begins, and the one that is over."""
+        span, announced = freeze.span_at(now), freeze.announced_for
+        if announced == (span.begins if span else None):
+            return freeze
+        if announced is not None:
+            await say(conn, freeze, view.window_over(freeze, now), self._channel, window=announced)
+        if span is not None:
+            await say(conn, freeze, view.window_message(freeze, span), self._channel, window=span.begins)
+        return replace(freeze, announced_for=span.begins if span else None)
+
+    async def _remind(self, conn: Connection, freeze: Freeze, now: datetime) -> Freeze:
+        span = freeze.span_at(now)
+        due = _reminder_due(freeze, span, now) if span else None
+        if span is None or due is None:
+            return freeze
+        text, blocks = view.reminder(freeze, span)
+        key = f"{message_key(freeze)}:remind:{int(due.timestamp())}"
+        thread = message_key(freeze)
+        await store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks, thread_key=thread)
+        return replace(freeze, reminded_for=due)
+
+
+def _reminder_due(freeze: Freeze, span: Span, now: datetime) -> datetime | None:
+    """What the reminder that is due now stands for: the end of the window, or now where it has none."""
+    if span.ends == LAST:
+        return now if now - (freeze.reminded_for or span.begins) >= REMIND_AGAIN else None
+    before = min(REMIND_BEFORE, (span.ends - span.begins) / 4)
+    return span.ends if now >= span.ends - before and freeze.reminded_for != span.ends else None
