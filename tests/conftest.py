@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -34,6 +34,7 @@ from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.chaos.case_log import CaseLog
 from tests.phone import phone_faults
 
+T = TypeVar("T")
 Superuser = psycopg.Connection[tuple[object, ...]]
 
 st.register_type_strategy(Service, st.sampled_from((*CIVIL.services, Service("dragonfly-of-a-former-release"))))
@@ -118,6 +119,7 @@ WAITING = (
     "tests/integration/stored/",
     "tests/e2e/",
     "tests/chaos/",
+    "tests/scenarios/",
     "tests/integration/bot/runs/",
     "tests/integration/bot/running/",
     "tests/integration/services/job_queue/",
@@ -125,6 +127,7 @@ WAITING = (
     "tests/integration/bot/alerts/",
     "tests/integration/",
 )
+LONGEST_CHAOS = "test_killed_in_a_batch.py"
 
 
 def pytest_collection_finish() -> None:
@@ -137,18 +140,29 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the order inside a file; xdist hands out whole files in this order (`--dist loadfile`).
 
-    Files that wait and files that compute are spread evenly among each other: the ones use what the others leave.
+    Files that wait and files that compute are spread evenly among each other: the ones use what the others leave. Under
+    chaos the longest cases are spread, so that each worker begins with one.
     """
+    if config.getoption("markexpr") == "chaos":
+        longest = [item for item in items if LONGEST_CHAOS in item.nodeid]
+        items[:] = _spread(longest, [item for item in items if item not in longest])
+        return
     files: dict[str, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
     waiting = sorted((file for file in files if _place(file) < len(WAITING)), key=_place)
     computing = [file for file in files if _place(file) == len(WAITING)]
-    places = [(n / len(group), file) for group in (waiting, computing) for n, file in enumerate(group)]
-    items[:] = [item for _, file in sorted(places) for item in files[file]]
+    items[:] = [item for file in _spread(waiting, computing) for item in files[file]]
+
+
+def _spread(first: list[T], second: list[T]) -> list[T]:
+    """Both in their order, each as thick as everywhere."""
+    places = [(n / len(group), one) for group in (first, second) for n, one in enumerate(group)]
+    return [one for _, one in sorted(places, key=lambda place: place[0])]
 
 
 def _place(file: str) -> int:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -21,11 +21,25 @@ PATIENCE_S = 90.0  # several times what a loaded machine needs
 GIT_SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
 
+class Process(Protocol):
+    """What is used of `asyncio.subprocess.Process`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def send_signal(self, wanted: int, /) -> None: ...
+    def kill(self) -> None: ...
+    async def wait(self) -> int: ...
+
+
 @dataclass
 class RunningProcess:
     """A process and the lines that it has written so far, of both streams."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     lines: list[str] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
     _reader: asyncio.Task[None] | None = None
@@ -75,18 +89,23 @@ class Spawn(Protocol):
     async def __call__(self, module: str, **environment: str) -> RunningProcess: ...
 
 
+def environment_of(given: Mapping[str, str]) -> dict[str, str]:
+    """A process's whole environment."""
+    usual = {"ENVIRONMENT": "dev", "RAILWAY_GIT_COMMIT_SHA": GIT_SHA, "PYTHONUNBUFFERED": "1"}
+    return {"PATH": os.environ["PATH"], **usual, **given}
+
+
 @pytest.fixture
 async def spawn() -> AsyncIterator[Spawn]:
     """Starts processes and kills those that are left at the end of the test."""
     running: list[RunningProcess] = []
 
     async def start(module: str, **environment: str) -> RunningProcess:
-        usual = {"ENVIRONMENT": "dev", "RAILWAY_GIT_COMMIT_SHA": GIT_SHA, "PYTHONUNBUFFERED": "1"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
-            env={"PATH": os.environ["PATH"], **usual, **environment},
+            env=environment_of(environment),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

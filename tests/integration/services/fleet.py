@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import httpx
 
@@ -51,12 +51,12 @@ class Fleet:
     _starting: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
-    async def started(self) -> AsyncIterator[None]:
+    async def started(self) -> AsyncIterator[Self]:
         self.replicas = [Replica("api", find_free_port()), Replica("api", find_free_port())]
         self.replicas += [Replica("worker"), Replica("worker")]
         try:
             await asyncio.gather(*map(self._start, self.replicas))
-            yield
+            yield self
         finally:
             await asyncio.gather(*self._starting)
 
