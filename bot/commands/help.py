@@ -55,7 +55,7 @@ TOPICS = (
         "Change",
         (
             *("rollback", "restart", "redeploy", "scale", "deploy", "requeue", "unlock", "golden-path", "rollback-db"),
-            *("freeze", "lock", "unfreeze"),
+            *("freeze", "lock", "unfreeze", "proof", "promote"),
             *("stop-workers", "runs", "approve", "deny", "cancel", "review", "start-alone"),
         ),
     ),

@@ -454,6 +454,22 @@ VERBS: tuple[Verb, ...] = (
         private=True,
     ),
     Command(
+        name="proof",
+        summary="the signed line by which another environment's bot takes what a deploy proved here",
+        group="Runs",
+        handle=Lazy("bot.commands.promote:answer_proof"),
+        usage="<run>",
+        examples=("proof 12",),
+    ),
+    Command(
+        name="promote",
+        summary="verify what another environment proved, and offer to deploy that commit here",
+        group="Runs",
+        handle=Lazy("bot.commands.promote:answer_promote"),
+        usage="<proof>",
+        examples=("promote staging:dragonfly-staging:api:8d02b64e",),
+    ),
+    Command(
         name="why",
         summary="why an alert notified people or not, why a run is in its state, why a request was refused",
         group="Runs",

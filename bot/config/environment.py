@@ -228,6 +228,8 @@ class ChangeSettings(Group):
 
     golden_path_in_prod: also where the uploaded rows stay, because the operated system removes none.
 
+    promotion_secret: signs what one environment proved for another's bot; None: nothing is promoted.
+
     sql_directory: has `migrations/` and `rollbacks/`; in another than ours a rollback is prepared without a new build.
     """
 
@@ -237,7 +239,15 @@ class ChangeSettings(Group):
     run_steps_keep_days: int | None = Field(None, validation_alias="RUN_STEPS_KEEP_DAYS", ge=365, le=36_500)
     connection_limit: int | None = Field(None, validation_alias="DATABASE_CONNECTION_LIMIT", ge=1, le=100_000)
     golden_path_in_prod: bool = Field(False, validation_alias="GOLDEN_PATH_IN_PROD")
+    promotion_secret: SecretValue | None = Field(None, validation_alias="PROMOTION_SECRET")
     sql_directory: Path = Field(SQL_DIRECTORY, validation_alias="DRAGONFLY_SQL")
+
+    @field_validator("promotion_secret")
+    @classmethod
+    def _check_promotion_secret(cls, value: Secret | None) -> Secret | None:
+        if value is not None and not _HOOK_SECRET.match(value.reveal()):
+            raise ValueError("is not at least 24 letters, digits, - or _")
+        return value
 
     @field_validator("sql_directory")
     @classmethod

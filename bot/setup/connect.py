@@ -106,7 +106,9 @@ async def _confirm(options: Options, console: Console) -> None:
     reply = await console.ask("Continue? [y/N] ") if console.is_person else ""
     if reply.lower() not in ("y", "yes"):
         raise OperatorError(
-            "Nothing was made or tested", why="it was not confirmed", what_next="Answer y, or run it with --yes."
+            "Nothing was made or tested",
+            why="it was not confirmed",
+            what_next="Answer y, or write `dragonfly connect --yes`.",
         )
 
 

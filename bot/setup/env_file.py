@@ -39,7 +39,7 @@ def write_env_file(path: Path, values: Mapping[str, str]) -> None:
         raise OperatorError(
             f"{path} was not written",
             why=f"the system refuses it ({error.strerror})",
-            what_next="Run it in a folder where you may write, or name another file with --file.",
+            what_next="Run it in a folder where you may write, or name another: `dragonfly init --file other.env`.",
         ) from None
 
 
@@ -58,7 +58,7 @@ def _quoted(name: str, value: str) -> str:
         raise OperatorError(
             f"{name} was not stored",
             why="its value has a quotation mark or a character that is not printable",
-            what_next="In an address write it in percent notation (' is %27); otherwise copy the value again.",
+            what_next="Write `%27` for ' in an address; otherwise copy the value again.",
         )
     return f"'{value}'"
 

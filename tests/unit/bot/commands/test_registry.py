@@ -18,7 +18,7 @@ OF_THIS_RELEASE = {
     "deployments", "env", "logs", "migrations", "check-config", "security-audit", "prod-gate", "doctor", "preflight",
     "runs", "run", "audit", "why", "policy", "cancel", "report", "oncall", "oncall override", "oncall take",
     "oncall swap", "oncall note", "oncall calendar",
-    "silence", "silences", "drill", "freeze", "lock", "unfreeze",
+    "proof", "promote", "silence", "silences", "drill", "freeze", "lock", "unfreeze",
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
     "incident timeline", "incident similar", "incident export",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",

@@ -1,0 +1,106 @@
+"""`proof` and `promote`: what another environment proved is offered for a deploy here (docs/adr/0014)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bot.commands.arguments import no_more
+from bot.commands.context import need_record, parse_run
+from bot.config.environment import Settings, require
+from bot.types import Answer, Request
+from bot.views.blocks import actions, command_button, context, fit_message, section
+from bot.views.findings import unavailable_answer
+from bot.views.text import code, date_token
+from bot.world import World
+from services.domain.errors import OperatorError, Unavailable, UsageError
+from services.domain.message_origin import slash
+from services.domain.promotion import Proof, read_proof, sign, why_not_promoted, why_not_proved
+from services.domain.runs import Run
+from services.domain.secrets import Secret
+from services.domain.services import short_sha
+
+
+async def answer_proof(request: Request, world: World) -> Answer:
+    """`proof <run>`: the line that another environment's bot takes."""
+    run_id = parse_run(request.words, "proof 12")
+    secret = _need_secret(world.settings, "There is no proof")
+    found = await need_record(world, run_id)
+    if isinstance(found, Unavailable):
+        return unavailable_answer(f"run {run_id}", found)
+    return proof_answer(found.run, secret)
+
+
+def proof_answer(run: Run, secret: Secret) -> Answer:
+    """Raises OperatorError for a run that proves nothing."""
+    why = why_not_proved(run)
+    if why is not None or run.ended_at is None:
+        raise OperatorError("There is no proof", why=why or "it has not ended", what_next="`runs` lists the deploys.")
+    proof = Proof(
+        environment=run.environment,
+        command=slash().removeprefix("/"),
+        scope=run.parameters["service"],
+        sha=run.parameters["sha"],
+        run_id=run.id,
+        ended_at=run.ended_at,
+    )
+    word = sign(proof, secret)
+    line = f"promote {word}"
+    what = f"{proof.environment} proved {short_sha(proof.sha)}"
+    first = f"✅ *{what}* ({proof.scope}): run {run.id}, {date_token(run.ended_at)}"
+    blocks = [section(f"{first}\nType this to the other environment's bot:\n{code(line)}")]
+    return Answer(*fit_message(first, blocks), {"line": line, "run": run.id, "sha": proof.sha})
+
+
+async def answer_promote(request: Request, world: World) -> Answer:
+    """`promote <proof>`: verifies it, and offers the deploy, which is requested and approved as any other."""
+    if not request.words:
+        raise UsageError(
+            "Which proof?",
+            why="the bot of the other environment gives it",
+            what_next="Type `proof <run>` there, with the run that deployed the commit.",
+        )
+    no_more(request.words, 1)
+    settings = world.settings
+    secret = _need_secret(settings, "Nothing was promoted")
+    return promote_answer(request.words[0], secret, require(settings.identity).environment, now=datetime.now(UTC))
+
+
+def promote_answer(word: str, secret: Secret, environment: str, *, now: datetime) -> Answer:
+    """Raises OperatorError for a proof that does not count here."""
+    proof = read_proof(word, secret)
+    if proof is None:
+        raise OperatorError(
+            "Nothing was promoted",
+            why="this is no proof, or it was not signed with our PROMOTION_SECRET",
+            what_next="Copy the whole line that `proof <run>` shows there. Both bots need the same PROMOTION_SECRET.",
+        )
+    why = why_not_promoted(proof, environment=environment, now=now)
+    if why is not None:
+        raise OperatorError("Nothing was promoted", why=why, what_next="Type `proof <run>` there for a newer deploy.")
+    return _offer(proof, environment)
+
+
+def _offer(proof: Proof, environment: str) -> Answer:
+    line = f"deploy {proof.scope} {proof.sha}"
+    there = code(f"/{proof.command} run {proof.run_id}")
+    what = f"{proof.environment} proved {short_sha(proof.sha)} ({proof.scope})"
+    first = f"✅ *{what}* {date_token(proof.ended_at)}; {environment} is not changed yet"
+    blocks = [
+        section(f"{first}\nIts run there: {there}"),
+        *actions([command_button(f"Deploy to {environment}", line)]),
+        context("It is requested, checked and approved here as any other deploy; the proof takes no approval's place."),
+    ]
+    data = {"environment": proof.environment, "run": proof.run_id, "sha": proof.sha, "line": line}
+    return Answer(*fit_message(first, blocks), data)
+
+
+def _need_secret(settings: Settings, what: str) -> Secret:
+    """Raises OperatorError."""
+    secret = require(settings.changes).promotion_secret
+    if secret is None:
+        raise OperatorError(
+            what,
+            why="PROMOTION_SECRET is not set",
+            what_next="Set the same 24 or more letters, digits, - or _ for both bots (`openssl rand -hex 24`).",
+        )
+    return secret

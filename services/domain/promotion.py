@@ -1,0 +1,83 @@
+"""What one environment's bot hands to another's: that it deployed and verified a commit, signed with a shared secret.
+
+The proof is text that people carry from bot to bot, because neither can reach the other's database or Railway.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from services.domain.environments import is_production
+from services.domain.runs import Run, RunState
+from services.domain.secrets import Secret
+
+VALID_FOR = timedelta(days=7)  # what was proved earlier was proved on other migrations and other data
+CLOCKS_DIFFER = timedelta(minutes=5)
+_WHOLE_SHA = re.compile(r"[0-9a-f]{40}\Z")
+_SHAPE = re.compile(r"[a-z0-9-]{1,40}:[a-z0-9_-]{1,31}:[a-z-]{1,40}:[0-9a-f]{40}:[1-9]\d{0,9}:\d{9,11}:[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`command`: of the bot that gave it, without the slash. `scope`: "api", "workers" or "all". `sha`: 40 characters.
+    `run_id`: there. `ended_at`: timezone-aware."""
+
+    environment: str
+    command: str
+    scope: str
+    sha: str
+    run_id: int
+    ended_at: datetime
+
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        ended = int(self.ended_at.timestamp())
+        return f"{self.environment}:{self.command}:{self.scope}:{self.sha}:{self.run_id}:{ended}"
+
+
+def sign(proof: Proof, secret: Secret) -> str:
+    """The proof with its signature, in one word."""
+    return f"{proof.text}:{_signature(proof.text, secret)}"
+
+
+def read_proof(word: str, secret: Secret) -> Proof | None:
+    """None for what is no proof, or was not signed with this secret."""
+    text, _, signature = word.rpartition(":")
+    if not _SHAPE.match(word) or not hmac.compare_digest(signature, _signature(text, secret)):
+        return None
+    environment, command, scope, sha, run_id, ended = text.split(":")
+    return Proof(environment, command, scope, sha, int(run_id), datetime.fromtimestamp(int(ended), UTC))
+
+
+def why_not_proved(run: Run) -> str | None:
+    """Why this run proves no commit; None when it does: a deploy succeeds once each service has reported the commit."""
+    if run.playbook != "deploy":
+        return f"run {run.id} is a {run.playbook}, and only a deploy proves a commit"
+    if run.state is not RunState.SUCCEEDED or run.ended_at is None:
+        return f"run {run.id} is {run.state.value.replace('_', ' ')}, and only one that succeeded proves a commit"
+    if is_production(run.environment):
+        return f"it ran in {run.environment}, where nothing is promoted from"
+    if not _WHOLE_SHA.match(run.parameters.get("sha", "")):
+        return f"run {run.id} names its commit in short, and a proof needs all 40 characters"
+    return None
+
+
+def why_not_promoted(proof: Proof, *, environment: str, now: datetime) -> str | None:
+    """Why the proof counts for nothing here; None when it counts."""
+    age = now - proof.ended_at
+    if proof.environment == environment:
+        return f"it is of {environment} itself, and a commit is promoted from another environment"
+    if age > VALID_FOR:
+        return f"it is {age.days} days old, and counts for {VALID_FOR.days} days"
+    if age < -CLOCKS_DIFFER:
+        return "it is of a time that has not come yet: the clock of one of the two bots is wrong"
+    return None
+
+
+def _signature(text: str, secret: Secret) -> str:
+    return hmac.new(secret.reveal().encode(), f"dragonfly promotion\n{text}".encode(), hashlib.sha256).hexdigest()
