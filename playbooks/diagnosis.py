@@ -178,7 +178,7 @@ def _find_refused_writes(found: _Found) -> Iterator[Cause]:
     refused = found.one("database.writes")
     if refused is not None and refused.status is Status.FAIL:
         title = "The database accepts no writes"
-        do = f"Free disk space or end its read-only mode in Supabase. {refused.detail}"
+        do = f"Free disk space or end its read-only mode in Supabase. {refused.detail[:1].upper()}{refused.detail[1:]}"
         yield Cause(Kind.NO_WRITES, replace(refused, title=title, detail=do), frozenset({refused.check}))
 
 
