@@ -358,7 +358,7 @@ def test_a_worker_that_is_down_while_a_run_of_ours_acts_on_it_is_no_reason_for_a
     assert diagnosis.finding.next_step == NextStep("Run 12", "run 12")
 
 
-def test_what_a_run_of_ours_just_deployed_did_not_go_bad_while_the_run_acts() -> None:
+def test_a_deploy_is_not_blamed_while_the_run_that_made_it_acts() -> None:
     bad = with_services(beat_until(3, started=30, sha=SHA), deployed(Service.INGEST, 2, crashed=True))
     [blamed] = health.report(bad).diagnoses
 

@@ -85,7 +85,7 @@ def test_a_restart_is_none_either_and_takes_no_deploy_away() -> None:
     assert words(INGEST, act("RestartDeployment", "bad"), ingest=[made("bad", "e")]).startswith("deploy e0123456")
 
 
-def test_what_a_run_made_reports_which_and_by_whom() -> None:
+def test_a_deployment_made_by_a_run_names_the_run_and_the_person() -> None:
     back = [made("back", "8")]
 
     assert words(INGEST, act("RollBackDeployment", "back"), ingest=back) == (
@@ -94,7 +94,7 @@ def test_what_a_run_made_reports_which_and_by_whom() -> None:
     assert words(INGEST, act("DeployCommit", "back"), name="", ingest=back) == "deploy 80123456 (run 5) 11:50 UTC"
 
 
-def test_what_railway_skipped_is_none() -> None:
+def test_a_skipped_deployment_is_no_deploy() -> None:
     skipped = made("left out", "e", status=DeploymentStatus.SKIPPED)
 
     assert words(INGEST, ingest=[skipped]) == "no deploy of ingest in the last 2 h"

@@ -92,7 +92,7 @@ def test_a_service_that_was_deployed_twice_is_named_once_with_the_newest_state()
         (DeploymentStatus.BUILDING, "api (building)"),
     ],
 )
-def test_what_went_well_needs_no_word(status: DeploymentStatus, shown: str) -> None:
+def test_a_successful_deployment_is_listed_without_its_status(status: DeploymentStatus, shown: str) -> None:
     [told] = words(replace(QUIET, deployments={Service.API: [replace(deployment(MINUTE), status=status)]}))
 
     assert f" to {shown}, " in told
@@ -117,7 +117,7 @@ def test_a_database_set_up_just_now_is_one_fact_without_a_version() -> None:
     assert words(replace(QUIET, migrations=MigrationStatus(applied, (), (), ()))) == ["database set up, 2 migrations"]
 
 
-def test_what_is_older_than_two_hours_is_not_reported() -> None:
+def test_changes_older_than_two_hours_are_left_out() -> None:
     listed = [deployment(LOOK_BACK), deployment(LOOK_BACK + timedelta(seconds=1))]
 
     assert len(words(replace(QUIET, deployments={Service.API: listed}))) == 1
@@ -153,7 +153,7 @@ def test_scaling_by_hand_is_reported_with_what_is_known_of_its_time() -> None:
     ],
     ids=["during it", "since it", "until it", "before it", "after it", "another service"],
 )
-def test_what_a_run_of_ours_scaled_is_reported_by_the_run_alone(
+def test_a_scaling_by_a_run_is_reported_once(
     started: float, ended: float | None, service: Service, is_told: bool
 ) -> None:
     run = replace(

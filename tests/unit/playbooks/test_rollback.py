@@ -183,7 +183,7 @@ def test_a_prefix_of_two_commits_is_refused() -> None:
 
 
 @pytest.mark.parametrize("to", ["d-api", sha("c"), sha("c")[:7]])
-def test_what_serves_already_is_no_target(to: str) -> None:
+def test_the_active_deployment_is_no_rollback_target(to: str) -> None:
     assert "already" in refused(plan(facts(), "api", [API], to)).why
 
 
@@ -330,7 +330,7 @@ def list_of(some: Facts) -> list[Deployment]:
     return list(listed)
 
 
-def test_what_is_not_proven_is_reported_once() -> None:
+def test_a_plan_warns_once_of_an_unproven_target() -> None:
     brief = deployment("b-api", sha("b"), age_h=1.5, status=REMOVED, ended_h=1)
 
     planned = made(plan(facts(api=[deployment("d-api", sha("c")), brief]), "api", [API], sha("b")))

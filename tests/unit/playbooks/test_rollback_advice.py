@@ -58,7 +58,7 @@ def test_without_a_deploy_lately_none_is(ago: timedelta, is_late: bool) -> None:
     assert recommended(found) == ([] if is_late else [sha("b")])
 
 
-def test_what_was_rolled_back_just_now_is_not_rolled_back_once_more() -> None:
+def test_a_service_that_was_just_rolled_back_gets_no_recommendation() -> None:
     back = deployment("back", sha("b"), age_h=0.1)
 
     found = advice(past(back, replace(BAD, status=REMOVED), BEFORE))

@@ -73,7 +73,7 @@ def test_a_notification_is_short() -> None:
     assert page_line(quiet, surroundings()) == "prod · ingest 1 of 2 alive"
 
 
-def test_what_is_not_known_is_reported_or_left_out() -> None:
+def test_page_line_reports_unknown_facts_or_leaves_them_out() -> None:
     line = page_line(STALE, Surroundings(None))
 
     assert line.startswith("PAGE environment unknown · ingest")
@@ -103,7 +103,7 @@ def test_the_first_word_reports_how_it_stands(more: dict[str, Any], beginning: s
     assert text.startswith(beginning)
 
 
-def test_what_is_over_has_no_buttons() -> None:
+def test_a_resolved_alert_has_no_buttons() -> None:
     over = alert(AlertState.RESOLVED, since_s=420, line="Resolved prod · ingest 2 of 2 alive")
 
     text, blocks = shown(over)
@@ -124,7 +124,7 @@ def test_several_alerts_share_a_message_the_most_urgent_first() -> None:
     assert blocks.count("ingest is down* (0 of 1)") == 1
 
 
-def test_what_does_not_fit_on_a_phone_follows_below() -> None:
+def test_a_first_line_too_long_for_a_phone_continues_below() -> None:
     line = page_line(STALE, surroundings())
 
     text, blocks = alert_message([replace(STALE, line=line)], (), GUIDE)
@@ -186,7 +186,7 @@ def test_an_acknowledged_alert_reports_who_has_it() -> None:
     assert "restart ingest" in everything
 
 
-def test_what_no_one_has_yet_comes_before_what_a_person_has() -> None:
+def test_unowned_alerts_come_before_acknowledged_ones() -> None:
     text, _ = shown(
         STALE, alert(id=8, severity=Severity.NOTIFY, line="prod · 318 waiting"), owners={7: Person("U1", "T1")}
     )
@@ -248,7 +248,7 @@ def _anchors(markdown: str) -> set[str]:
     return set(anchors)
 
 
-def test_what_comes_from_railway_reports_how_often_it_is_asked() -> None:
+def test_an_alert_from_railway_names_the_polling_interval() -> None:
     assert "Railway is polled every 20 s" in shown(alert(rule="deployments"))[1]
     assert "Railway is polled every 20 s" in shown(STALE)[1]  # its cause rests on what Railway runs
     assert "Railway is polled" not in shown(alert())[1]

@@ -48,7 +48,7 @@ def test_the_first_line_is_the_cause_and_what_to_do() -> None:
     assert answer.status is Status.FAIL
 
 
-def test_what_follows_is_counted_and_one_tap_away() -> None:
+def test_doctor_counts_findings_that_follow_from_a_cause_and_links_them() -> None:
     answer = asked(STOPPED)
 
     assert "15 other findings follow from it." in str(answer.blocks)
@@ -72,7 +72,7 @@ def test_nothing_wrong_is_one_line_and_the_areas_are_named() -> None:
     assert "more" not in first_block(answer)
 
 
-def test_what_is_over_is_reported_with_its_time_and_makes_nothing_red() -> None:
+def test_doctor_reports_past_problems_with_their_time_and_stays_green() -> None:
     old = Finding("logs.api.requests", Status.OK, "api: GET /api/health 503", was_wrong=(AWAY_SINCE, NOW))
     report = doctor.report(WELL)
 

@@ -104,7 +104,7 @@ def test_nothing_wrong_any_more_is_reported() -> None:
     assert told(WELL)[0].startswith("🔎 *No cause found:*")
 
 
-def test_what_no_cause_explains_is_reported_without_one() -> None:
+def test_diagnosis_names_an_unexplained_finding_without_a_cause() -> None:
     assert isinstance(WELL.health.queue, QueueSnapshot)
     failed = replace(WELL.health, queue=replace(WELL.health.queue, failed_last_hour=2))
 

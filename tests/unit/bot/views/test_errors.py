@@ -62,7 +62,7 @@ def test_a_program_reads_words_without_markup() -> None:
     }
 
 
-def test_what_was_probably_meant_is_a_button_with_its_arguments() -> None:
+def test_a_suggested_command_is_a_button_with_its_arguments() -> None:
     error = UsageError(
         "There is no command `restrat`",
         why="the first word must be a command",

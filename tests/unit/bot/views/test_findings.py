@@ -19,7 +19,7 @@ def test_the_first_line_reports_the_state_in_words() -> None:
     assert answer.status is Status.FAIL
 
 
-def test_what_is_wrong_comes_before_what_is_fine() -> None:
+def test_failed_findings_come_before_passed_ones() -> None:
     odd = Finding("x", Status.WARN, "odd")
 
     blocks = findings_answer("health", [FINE, odd, BROKEN]).blocks
@@ -38,7 +38,7 @@ def test_the_only_problem_is_said_once() -> None:
     assert blocks[1]["text"]["text"] == "✅ *api ok*"
 
 
-def test_what_is_unknown_is_said_once_and_leads_to_health_while_the_database_is_away() -> None:
+def test_unknown_findings_are_one_line_with_a_health_button_while_the_database_is_away() -> None:
     away = unavailable_answer("incidents", Unavailable("database", "server not reachable", is_outage=True)).blocks
     unset = unavailable_answer("incidents", Unavailable("database", "SUPABASE_DB_URL is not set")).blocks
 
@@ -46,7 +46,7 @@ def test_what_is_unknown_is_said_once_and_leads_to_health_while_the_database_is_
     assert (away[0]["accessory"]["value"], unset[0]["accessory"]["value"]) == ("health", "check-config")
 
 
-def test_what_was_wrong_takes_one_line_for_each_service() -> None:
+def test_past_problems_take_one_line_per_service() -> None:
     def past(title: str, service: Service, first: int, last: int) -> Finding:
         at = datetime(2026, 3, 1, 19, tzinfo=UTC)
         span = at + timedelta(minutes=first), at + timedelta(minutes=last)
@@ -66,7 +66,7 @@ def test_what_was_wrong_takes_one_line_for_each_service() -> None:
     assert api.endswith("*api: GET 503*")
 
 
-def test_what_reports_its_state_by_itself_is_not_reported_twice() -> None:
+def test_a_finding_that_names_its_status_is_not_prefixed_with_it() -> None:
     silent, odd = Finding("q", Status.UNKNOWN, "queue unknown"), Finding("r", Status.UNKNOWN, "nobody answers")
 
     assert finding_line(silent) == "❔ *queue unknown*"

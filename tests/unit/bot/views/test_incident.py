@@ -112,13 +112,13 @@ def test_the_first_line_fits_a_notification(one: Incident, line: str) -> None:
     assert "since 11:55 UTC" in text
 
 
-def test_what_is_fine_and_watched_is_green_and_reports_until_when() -> None:
+def test_a_watched_incident_is_green_and_names_the_end_of_the_watch() -> None:
     calm = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 
     assert message(acknowledged(), [alert(line=calm)])[0].startswith("🟢 ingest 1 of 1 alive: fine since 08:03 UTC")
 
 
-def test_what_is_fine_and_watched_offers_no_restart_and_no_rollback() -> None:
+def test_a_watched_incident_offers_no_restart_and_no_rollback() -> None:
     calm = alert(
         line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
     )
@@ -137,7 +137,7 @@ def test_a_remedy_stays_while_another_alert_is_not_fine() -> None:
     assert "Restart ingest" in labels(message(acknowledged(), [calm, alert()])[1])
 
 
-def test_what_is_over_by_itself_reports_who_has_to_resolve_it() -> None:
+def test_a_cleared_incident_names_the_person_who_resolves_it() -> None:
     over = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
 
     assert message(incident(cleared_at=NOW), over)[0].startswith("🟢 *CLEARED*, not resolved yet · ingest 2")
@@ -146,7 +146,7 @@ def test_what_is_over_by_itself_reports_who_has_to_resolve_it() -> None:
     )
 
 
-def test_what_still_fires_comes_before_what_is_over() -> None:
+def test_firing_alerts_come_before_cleared_ones() -> None:
     both = [alert(line="Resolved prod · a", cleared_at=NOW), alert(2, line="PAGE prod · b")]
 
     assert summary(incident(), both) == "prod · b since 11:55 UTC"
@@ -170,7 +170,7 @@ def test_the_next_level_that_pages_the_same_person_says_again() -> None:
     assert "next ann again <!date^" in str(message(incident(due_at=NOW + FIVE), chain=alone)[1])
 
 
-def test_what_is_wrong_with_the_schedule_is_reported_where_people_look() -> None:
+def test_an_incident_names_problems_of_the_on_call_schedule() -> None:
     assert "level 1 (primary) has no one" in str(
         message(incident(), chain=Chain(notes=("level 1 (primary) has no one on call",)))[1]
     )
@@ -375,7 +375,7 @@ def test_the_timeline_reports_who_did_what_and_what_was_marked() -> None:
         ("opened by an alert: ingest is down", "opened by an alert: ingest is down"),
     ],
 )
-def test_what_a_former_version_stored_of_an_alert_is_one_short_line(text: str, shown: str) -> None:
+def test_a_line_stored_by_a_former_version_is_shown_as_one_short_line(text: str, shown: str) -> None:
     stored = replace(EVENT, text=text)
     story = record(incident(), stored)
 
@@ -386,7 +386,7 @@ def test_what_a_former_version_stored_of_an_alert_is_one_short_line(text: str, s
 CALM_LINE = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 
 
-def test_what_is_fine_again_is_neither_red_nor_before_what_is_not() -> None:
+def test_a_recovered_alert_is_not_red_and_comes_after_firing_ones() -> None:
     calm = alert(2, line=CALM_LINE)
 
     shown, blocks = message(acknowledged(), [calm, alert()])
@@ -398,7 +398,7 @@ def test_what_is_fine_again_is_neither_red_nor_before_what_is_not() -> None:
     assert "crashes" not in str(blocks)
 
 
-def test_what_a_person_wrote_is_not_shortened() -> None:
+def test_an_incident_shows_a_persons_words_in_full() -> None:
     marked = replace(MARKED, text="I saw: PAGE prod · ingest is down · 318 waiting")
 
     assert "318 waiting" in timeline_answer(record(incident(), marked)).text
@@ -468,7 +468,7 @@ def test_whose_name_slack_does_not_report_is_a_person() -> None:
     assert BEN.user_id not in text
 
 
-def test_what_is_not_known_is_not_made_up() -> None:
+def test_postmortem_leaves_unknown_times_unknown() -> None:
     text = postmortem(record(incident(), EVENT), {})
 
     assert "| time to acknowledge | not acknowledged |" in text

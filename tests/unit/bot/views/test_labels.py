@@ -69,7 +69,7 @@ def test_no_label_of_a_table_is_longer_than_a_phone_shows(label: str) -> None:
     assert len(label) <= LABEL_LIMIT
 
 
-def test_what_comes_from_outside_is_cut_to_what_a_phone_shows() -> None:
+def test_labels_from_outside_are_cut_to_a_phones_width() -> None:
     long = "Run " + "x" * 300
 
     for made in (command_button(long, "health"), button(long, "run.details", 1)):

@@ -30,7 +30,7 @@ def test_slack_takes_it(modal: Block) -> None:
     assert list(violations(modal, surface="modal")) == []
 
 
-def test_what_the_submission_needs_comes_back_with_it() -> None:
+def test_a_modals_metadata_comes_back_with_its_submission() -> None:
     assert json.loads(modals.deny_modal(METADATA)["private_metadata"]) == METADATA
 
 

@@ -19,7 +19,7 @@ ANSWER = Answer("Incident 7 is open.", [], {})
         ("7 the key was sk-live-4f9a8b7c6d5e", "7 the key was …"),
     ],
 )
-def test_what_was_taken_out_is_shown(typed: str, kept: str) -> None:
+def test_a_masked_answer_shows_the_stored_words(typed: str, kept: str) -> None:
     shown = answer_text(with_masked_note(ANSWER, typed, command="incident open"))
 
     assert "Incident 7 is open." in shown

@@ -241,7 +241,7 @@ def test_a_step_that_was_stopped_reads_otherwise_than_one_that_never_began() -> 
     assert "unknown" not in text
 
 
-def test_what_could_not_be_proved_is_reported_first() -> None:
+def test_a_run_that_is_not_proved_says_so_first() -> None:
     steps = journal(StepState.DONE, StepState.NOT_PROVED, StepState.DONE)
 
     message = run_message(Record(a_run(RunState.SUCCEEDED), steps))
@@ -332,7 +332,7 @@ def test_a_closed_review_reports_who_noted_what() -> None:
     assert "To review it" not in text
 
 
-def test_what_was_never_begun_shows_no_steps() -> None:
+def test_a_run_that_never_started_shows_no_steps() -> None:
     never = [replace(step, started_at=None, ended_at=None) for step in journal(*[StepState.SKIPPED] * 3)]
 
     text = shown(a_run(RunState.VOIDED, started_at=None), never)
@@ -347,7 +347,7 @@ def test_the_approvers_are_not_mentioned_any_more_once_they_decided() -> None:
     )
 
 
-def test_who_decided_stays() -> None:
+def test_a_run_keeps_its_decisions_in_view() -> None:
     denied = Decision(12, ANN, False, "not during the import", PLAN.hash, "p", NOW)
 
     text = json.dumps(run_message(Record(a_run(RunState.CANCELLED), DONE, [denied])).blocks)
@@ -430,7 +430,7 @@ DENIAL = Decision(12, ANN, False, "not <!channel>", PLAN.hash, "p", NOW)
         (a_run(RunState.CANCELLED, cancel_requested_by=ANN, outcome=None), [], "cancelled"),
     ],
 )
-def test_who_asked_is_reported_how_it_ended(run: Run, decisions: list[Decision], line: str) -> None:
+def test_the_requester_is_notified_of_the_outcome(run: Run, decisions: list[Decision], line: str) -> None:
     assert ended_line(run, decisions) == f"<@U0OLIVIA001>: {line} · *{run.title}* (run {run.id})"
 
 

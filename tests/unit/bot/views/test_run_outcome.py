@@ -23,7 +23,7 @@ def journal(*states: StepState, note: str | None = None) -> list[RunStep]:
     ]
 
 
-def test_what_is_not_proved_is_named() -> None:
+def test_outcome_names_unproved_steps() -> None:
     steps = journal(DONE, NOT_PROVED, note="the log lacks: Entering main loop")
 
     assert outcome_words(RunState.SUCCEEDED, steps, planned=2, standing="") == (
@@ -51,7 +51,7 @@ def test_failed_run_reports_where_and_why() -> None:
     assert words == "Stopped at step 2 of 2: not within 180 s: 1 of 2 ingest workers beat. ingest is stopped."
 
 
-def test_what_was_done_instead_is_reported_beside_what_failed() -> None:
+def test_outcome_reports_the_failure_and_the_fallback() -> None:
     steps = journal(DONE, StepState.FAILED, StepState.SKIPPED, DONE, DONE, note="not done: no such table")
 
     words = outcome_words(RunState.FAILED, steps, planned=3, standing="ingest runs 1 of 1 replicas of a1b2c3d4.")
@@ -60,7 +60,7 @@ def test_what_was_done_instead_is_reported_beside_what_failed() -> None:
     assert words.endswith("ingest runs 1 of 1 replicas of a1b2c3d4.")
 
 
-def test_what_could_not_be_started_again_is_reported_too() -> None:
+def test_outcome_reports_services_that_did_not_start_again() -> None:
     steps = journal(DONE, StepState.FAILED, StepState.SKIPPED, DONE, StepState.FAILED, note="why")
 
     words = outcome_words(RunState.FAILED, steps, planned=3, standing="ingest is stopped.")
@@ -115,5 +115,5 @@ MAY_BE_THERE = "Its test batch may still exist: `golden-path --clean` removes it
         ),
     ],
 )
-def test_what_stands_of_a_golden_path_is_reported(steps: list[RunStep], words: str) -> None:
+def test_sample_words_report_the_remains_of_a_golden_path(steps: list[RunStep], words: str) -> None:
     assert sample_words(steps) == words

@@ -22,7 +22,7 @@ STEPS = (RestartDeployment(Service.API, "d1"),)
 PLAN = Plan("prod", "restart", {"service": "api"}, STEPS, Risk.LOW, "Restart api", impact=("3 jobs run",), undo="x")
 
 
-def test_what_is_of_low_risk_is_confirmed_in_the_answer_without_a_second_dialog() -> None:
+def test_a_low_risk_is_confirmed_in_the_answer_without_a_second_dialog() -> None:
     answer = filed_answer(run_of(PLAN, NOW, state=RunState.PLANNED))
 
     [row] = [block for block in answer.blocks if block["type"] == "actions"]

@@ -17,7 +17,7 @@ def test_dates_links_and_bold_are_words() -> None:
     assert shown(blocks.section(text)) == "Bold 2025-12-20 10:30 UTC page (https://a.example) <x> code"
 
 
-def test_what_only_slack_can_be_asked_is_no_line_to_type() -> None:
+def test_terminal_leaves_out_buttons_that_only_slack_has() -> None:
     menu = blocks.command_menu([("Logs", "logs api")])
     shown_blocks = [*blocks.actions([choose_button("api"), menu]), blocks.section("x", accessory=choose_button("api"))]
 
@@ -28,7 +28,7 @@ def test_code_is_shown_as_it_is() -> None:
     assert shown(blocks.section(f"*Log* with {code('*a b* &')}")) == "Log with *a b* &"
 
 
-def test_what_people_write_is_shown_as_they_wrote_it() -> None:
+def test_terminal_shows_words_of_people_unchanged() -> None:
     assert shown(blocks.section(f"*Cause:* {escape('*pool* ~full~ `_x_`')}")) == "Cause: *pool* ~full~ `_x_`"
 
 

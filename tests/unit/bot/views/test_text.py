@@ -73,7 +73,7 @@ def test_escaping_changes_nothing_but_markup(text: str) -> None:
 
 
 @given(st.text(alphabet="*_~`a5 .,é&<:/", max_size=40))
-def test_what_people_write_formats_neither_itself_nor_our_words(text: str) -> None:
+def test_escape_keeps_words_of_people_from_formatting(text: str) -> None:
     shown = drawn(f"begin {escape(text)}, *{escape(text)}x* `ours` {escape(text)}", Drawing())
 
     assert re.findall(r"<(\w+)", str(shown)) == ["strong", "code"]
@@ -103,7 +103,7 @@ def test_names_stay_as_they_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["*", "_", "~", "`", "_private", "ends_", "2*3", "~/.config", "a_ b"])
-def test_what_could_format_does_not_stay(text: str) -> None:
+def test_escape_removes_formatting_characters(text: str) -> None:
     assert not re.search(r"[*~`]|(?<!\w)_|_(?!\w)", escape(text))
 
 
