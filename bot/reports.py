@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.config.fields import WeeklyTime
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
+from bot.types import Block
+from bot.views.blocks import fit_message, section
 from bot.views.reports import report_answer
+from bot.views.todos import todo_blocks
 from bot.wake_ups import WakeUps
 from services.clients.postgres import messages, reports
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
+from services.clients.postgres.todos import list_open_todos
 from services.domain.reports import DECISIONS_KEPT, Report
 from services.domain.services import Service
+from services.domain.todos import MOST, Todo
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +96,15 @@ class WeeklyReport(PeriodicTask):
                 return
             report = await read_report(conn, environment=self._environment, window=WEEK, zone=self._zone)
             answer = report_answer(report, environment=self._environment)
-            text, blocks = answer.text, answer.blocks
+            todos = await list_open_todos(conn, limit=MOST)
+            text, blocks = fit_message(answer.text, [*answer.blocks, *_follow_ups(todos, now)])
             await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
         logger.info("the weekly report %s is posted", key)
         self._wake_ups.outbox.set()
+
+
+def _follow_ups(todos: Sequence[Todo], now: datetime) -> list[Block]:
+    return [section("*Open follow-ups*"), *todo_blocks(todos, now)] if todos else []
 
 
 async def is_first(conn: Connection, key: str) -> bool:

@@ -48,6 +48,7 @@ _LABELS = {
     "severity": "Change severity…",
     "timeline": "Timeline",
     "export": "Postmortem",
+    "todo": "Add a follow-up",
 }
 
 

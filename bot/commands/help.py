@@ -80,6 +80,8 @@ TOPICS = (
                 "incident resolve",
                 "incident timeline",
                 "incident similar",
+                "incident todo",
+                "incident done",
                 "incident draft",
                 "incident export",
             ),

@@ -14,7 +14,7 @@ from bot.commands.health import health_headline
 from bot.facts import gather_health
 from bot.incidents.assignments import Asked, Assignment
 from bot.reports import WEEK, read_report
-from bot.types import Answer, Block, Request
+from bot.types import Actor, Answer, Block, Request
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,
     actions,
@@ -35,8 +35,10 @@ from bot.views.run_buttons import buttons as run_buttons
 from bot.views.run_buttons import review as review_button
 from bot.views.runs import run_line
 from bot.views.text import code, cut, date_token, escape
+from bot.views.todos import todo_blocks
 from playbooks.health import Report, report
 from services.clients.postgres.incidents import list_open_incidents
+from services.clients.postgres.todos import list_open_todos
 from services.domain import reports
 from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
@@ -46,6 +48,7 @@ from services.domain.oncall import Schedule, zone_of
 from services.domain.runs import Lock, Review, Run
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
+from services.domain.todos import MOST, Todo
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -99,6 +102,7 @@ def home_answer(
     alerts: Sequence[JoinedAlert] = (),
     assignments: Sequence[Assignment] = (),
     week: reports.Report | Unavailable | None = None,
+    todos: Sequence[Todo] | Unavailable = (),
     now: datetime,
 ) -> Answer:
     """What waits for the requester comes before the state: pages, approvals, reviews, then incidents.
@@ -107,7 +111,7 @@ def home_answer(
     decided on.
     reviews: what the requester could review. One that cannot be read is shown with `waiting`: both come from the
     database. alerts: of the open incidents. assignments: what these ask of the requester, the most urgent first.
-    week: the numbers of the last seven days; None: not asked.
+    week: the numbers of the last seven days; None: not asked. todos: the requester's open follow-ups.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
     first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
@@ -124,6 +128,7 @@ def home_answer(
         ]
     blocks = [
         *top,
+        *(() if isinstance(todos, Unavailable) else todo_blocks(todos, now)),
         section(_shas(shas)),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *_freezes(freezes, now),
@@ -220,6 +225,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         alerts = reads.create_task(read_alerts_of_open_incidents(world))
         reviews = reads.create_task(list_reviews(request.actor, world, approval_service))
         week = reads.create_task(_read_week(world))
+        todos = reads.create_task(_read_todos(request.actor, world))
     facts, incidents = gathering.result(), unresolved.result()
     shas = None
     if not isinstance(facts.services, Unavailable):
@@ -237,8 +243,17 @@ async def answer_home(request: Request, world: World, approval_service: Approval
         alerts=alerts.result(),
         assignments=await list_assignments(request.actor, incidents, approval_service),
         week=week.result(),
+        todos=todos.result(),
         now=datetime.now(UTC),
     )
+
+
+async def _read_todos(actor: Actor | None, world: World) -> Sequence[Todo] | Unavailable:
+    """Those that the requester promised; none when they are unknown."""
+    if actor is None:
+        return ()
+    found = await world.read(list_open_todos, limit=MOST)
+    return found if isinstance(found, Unavailable) else [one for one in found if one.owner == actor.user_id]
 
 
 async def _read_week(world: World) -> reports.Report | Unavailable | None:

@@ -41,6 +41,7 @@ from services.domain.incidents import (
 from services.domain.services import find_service
 from services.domain.systems import System
 from services.domain.text import age, counted
+from services.domain.todos import Todo
 
 if TYPE_CHECKING:
     from bot.incidents.service import IncidentService
@@ -92,10 +93,17 @@ def postmortem(record: IncidentRecord, names: Mapping[str, str], *, draft: str =
             "",
             "## What we change",
             "",
-            "- [ ] _what, who, until when_",
+            *([_todo(todo, names) for todo in record.todos] or ["- [ ] _what, who, until when_"]),
             "",
         ]
     )
+
+
+def _todo(todo: Todo, names: Mapping[str, str]) -> str:
+    """ "- [ ] raise the limit, ben, until 2026-01-09 23:00 UTC"."""
+    who = f", {_words(names.get(todo.owner, 'a person'))}" if todo.owner else ""
+    until = f", until {utc(todo.due_at)}" if todo.due_at else ""
+    return f"- [{'x' if todo.done_at else ' '}] {_words(todo.text)}{who}{until}"
 
 
 DRAFT_MARK = "DRAFT, written from the timeline by rules. Check each sentence."

@@ -13,17 +13,19 @@ from zoneinfo import ZoneInfo
 
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
-from bot.incidents import paging
+from bot.incidents import paging, todos
 from bot.incidents.access import may_open, may_respond
 from bot.incidents.decide import calls_people, next_call
 from bot.incidents.oncall import OnCallService
 from bot.incidents.store import IncidentStore, diagnosis_key
+from bot.incidents.todos import NewTodo
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
 from bot.views.text import mention, plain
 from services.clients.postgres import incidents, messages
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.todos import read_todo
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
@@ -256,6 +258,29 @@ class IncidentService:
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders) if person else None
         if isinstance(verdict, Refused):
             raise OperatorError("The incident did not change", why=verdict.why, what_next=verdict.what_next)
+
+    async def add_todo(self, incident_id: int, request: Request, new: NewTodo) -> Outcome:
+        """Something to do after this incident, in its thread, its timeline and its postmortem."""
+
+        async def act(incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person) -> Outcome:
+            made = await todos.add(incident_store, conn, incident, person, new)
+            return Done(incident, f"Follow-up {made.id} is in the thread.")
+
+        return await self._act("todo", incident_id, request, act)
+
+    async def finish_todo(self, todo_id: int, request: Request) -> Outcome:
+        """It is done."""
+        async with self._database.read(timeout_s=TIMEOUT_S) as conn:
+            todo = await read_todo(conn, todo_id=todo_id)
+        if todo is None:
+            return Refused(f"there is no follow-up {todo_id}", "`incident todo` lists the open ones.")
+
+        async def act(incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person) -> Outcome:
+            if await todos.finish(incident_store, conn, incident, person, todo) is None:
+                return Refused(f"follow-up {todo_id} was done before", "`incident todo` lists the open ones.")
+            return Done(incident, f"Follow-up {todo_id} is done.")
+
+        return await self._act("todo_done", todo.incident_id, request, act)
 
     async def incident_at(self, channel_id: str, ts: str) -> Incident | None:
         """The incident whose root message, or a page of it, this is; also None while that is unknown."""

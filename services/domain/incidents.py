@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.domain.runs import Person
+from services.domain.todos import Todo
 
 
 class IncidentState(StrEnum):
@@ -219,3 +220,4 @@ class IncidentRecord:
     alerts: tuple[JoinedAlert, ...]
     pages: tuple[PageSent, ...]
     events: tuple[IncidentEvent, ...]
+    todos: tuple[Todo, ...] = ()

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
+from services.clients.postgres.todos import list_todos_of_incident
 from services.domain.incidents import (
     Incident,
     IncidentEvent,
@@ -29,6 +30,7 @@ from services.domain.incidents import (
 )
 from services.domain.oncall import Override
 from services.domain.runs import Person
+from services.domain.todos import MOST as MOST_TODOS
 
 
 async def join_alert(
@@ -346,4 +348,5 @@ async def read_incident_record(conn: Connection, incident_id: int) -> IncidentRe
         alerts=tuple(await list_joined_alerts(conn, incident_id)),
         pages=tuple(await list_pages(conn, incident_id)),
         events=tuple(await list_events(conn, incident_id, limit=MOST_EVENTS)),
+        todos=tuple(await list_todos_of_incident(conn, incident_id=incident_id, limit=MOST_TODOS)),
     )

@@ -40,6 +40,8 @@ LINES = {
     "incident escalate": "incident escalate 1",
     "incident resolve": "incident resolve 1 a bad deploy",
     "incident severity": "incident severity 1 sev3",
+    "incident done": "incident done 1",
+    "incident todo": "incident todo 1 raise the limit",
     "oncall calendar": "oncall calendar",
     "oncall note": "oncall note primary the backlog is known",
     "oncall override": f"oncall override <@{model.BEN.id}> 2h",
@@ -85,6 +87,7 @@ REFUSALS = (
     "there is no on-call file",
     "this override is not yours",
     "no swap 1 waits for you",
+    "there is no follow-up 1",
     "you are neither an operator nor an approver",
 )
 TABLES = (

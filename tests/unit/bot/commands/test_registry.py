@@ -20,6 +20,7 @@ OF_THIS_RELEASE = {
     "oncall swap", "oncall note", "oncall calendar",
     "proof", "promote", "silence", "silences", "drill", "freeze", "lock", "unfreeze",
     "incident", "incident open", "incident ack", "incident escalate", "incident severity", "incident resolve",
+    "incident todo", "incident done",
     "incident timeline", "incident similar", "incident export",
     "scale", "rollback", "deploy", "rollback-db", "restart", "redeploy", "requeue", "unlock", "stop-workers",
     "golden-path", "approve", "deny", "review", "start-alone", "reveal",

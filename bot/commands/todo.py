@@ -1,0 +1,60 @@
+"""`incident todo [id] [@who] [by <when>] <what>`, `incident done <id>` and the list of what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from bot.commands.arguments import USER, need_moment, no_more, read_number
+from bot.commands.context import incident_outcome_answer, need_incident, need_incident_service
+from bot.incidents.todos import NewTodo
+from bot.types import Answer, Request
+from bot.views.findings import unavailable_answer
+from bot.views.todos import todos_answer
+from services.clients.postgres.todos import list_open_todos
+from services.domain.errors import Unavailable, UsageError
+from services.domain.masking import mask_message
+from services.domain.oncall import Schedule, zone_of
+from services.domain.todos import MOST
+
+if TYPE_CHECKING:
+    from bot.incidents.service import IncidentService
+    from bot.world import World
+
+EXAMPLE = "incident todo 7 @ben by friday raise the memory limit"
+
+
+async def answer_todo(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
+    """Without words the list of open ones."""
+    now = datetime.now(UTC)
+    if not request.words:
+        found = await world.read(list_open_todos, limit=MOST)
+        return unavailable_answer("follow-ups", found) if isinstance(found, Unavailable) else todos_answer(found, now)
+    number, words = await need_incident(request, world, "todo", EXAMPLE)
+    service = need_incident_service(incident_service)
+    known = await service.zone_of(request.actor) if request.actor else None
+    zone = known or zone_of(world.schedule if isinstance(world.schedule, Schedule) else None)
+    return incident_outcome_answer(await service.add_todo(number, request, parse(words, now, zone)))
+
+
+async def answer_done(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - as the others
+    no_more(request.words, 1)
+    number = read_number(request.words[0]) if request.words else None
+    if number is None:
+        what_next = "`incident todo` lists the open ones."
+        raise UsageError("Which follow-up?", why="its number is missing", what_next=what_next)
+    return incident_outcome_answer(await need_incident_service(incident_service).finish_todo(number, request))
+
+
+def parse(words: Sequence[str], now: datetime, zone: ZoneInfo) -> NewTodo:
+    """Who, until when, and what, in this order; who and when may be left out. A day without a time is its end."""
+    person = USER.match(words[0]) if words else None
+    rest = words[1:] if person else words
+    due = None
+    if len(rest) > 1 and rest[0].lower() == "by":
+        due, rest = need_moment(rest[1:], now, zone, day_ends=True)
+    if not rest:
+        raise UsageError("What is to be done?", why="no words are given", what_next=f"Write `{EXAMPLE}`.")
+    return NewTodo(mask_message(" ".join(rest)), person[1] if person else None, due)
