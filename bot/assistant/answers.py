@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.assistant.catalogue import Read
-from bot.assistant.check import Checked, ClaimKind, Proved
+from bot.assistant.check import Checked, Claim, ClaimKind, Proved
 from bot.assistant.evidence import Line
 from bot.assistant.rules import RuleAnswer
 from bot.types import Answer, Block
@@ -113,11 +113,18 @@ def claim_line(proved: Proved) -> str:
     sources = ", ".join(code(source) for source in dict.fromkeys(line.source for line in lines))
     match claim.kind:
         case ClaimKind.OBSERVED:
-            return f"• {text}\n    {sources}: “{escape(claim.quote, limit=CLAIM_LIMIT)}”"
+            quote = f"“{escape(claim.quote, limit=CLAIM_LIMIT)}”"
+            return f"• {quote}\n    {sources}" if _is_same(claim) else f"• {text}\n    {sources}: {quote}"
         case ClaimKind.INFERRED:
             return f"• *Likely, not proved:* {text}\n    from {sources}"
         case ClaimKind.UNKNOWN:
             return f"❔ {text}"
+
+
+def _is_same(claim: Claim) -> bool:
+    """Whether it says its quote to the letter, which is then shown once."""
+    text, quoted = (one.strip().rstrip(".").casefold() for one in (claim.text, claim.quote))
+    return text == quoted
 
 
 def _unknown_line(line: Line) -> str:
