@@ -171,7 +171,8 @@ def _place(file: str) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: pytest.Item) -> None:
-    """Tell each xdist worker where the run's server is."""
+    """Tell each xdist worker where the run's server is. The controller collects no tests itself."""
+    gc.enable()
     node.workerinput["postgres_directory"] = str(node.config.stash[_run_directory])  # type: ignore[attr-defined]
 
 
