@@ -20,6 +20,7 @@ from bot.approvals.access import Allowed, Refused, judge_anywhere
 from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
 from bot.approvals.dialogs import Dialog, open_dialog
+from bot.approvals.refusals import Refusals
 from bot.approvals.reminders import REMIND_AFTER
 from bot.config.environment import ChangeSettings
 from bot.config.fields import Invalid
@@ -139,6 +140,7 @@ class ApprovalService:
         self.approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
+        self._refusals = Refusals(time.monotonic)
         self.on_request: OnRequest = nothing_is_acknowledged
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
@@ -199,7 +201,7 @@ class ApprovalService:
         verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         if isinstance(verdict, Refused):
             details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
-            await self._record_refusal(person, details, verdict)
+            await self.record_refusal(person, playbook, details, verdict)
             raise _not_filed(playbook, verdict)
 
     async def announce(self, plan: Plan, request: Request, *, reason: str = "") -> Notice | None:
@@ -314,7 +316,7 @@ class ApprovalService:
         is_exception = EXCEPTION in plan.parameters
         verdict = rules.may_request(person, target, plan.risk, policy, people, is_exception=is_exception)
         if isinstance(verdict, Refused):
-            await self._record_refusal(person, audit_details(plan, person, policy), verdict)
+            await self.record_refusal(person, plan.playbook, audit_details(plan, person, policy), verdict)
             raise _not_filed(plan.playbook, verdict)
         return verdict
 
@@ -332,10 +334,22 @@ class ApprovalService:
                 yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
         self._message_writer.wake_ups.outbox.set()
 
-    async def _record_refusal(self, person: Person | None, details: Mapping[str, object], refused: Refused) -> None:
-        """The refusal stands even when it cannot be written down."""
+    async def record_refusal(
+        self,
+        person: Person | None,
+        verb: str,
+        details: Mapping[str, object],
+        refused: Refused,
+        *,
+        event: str = "run.file.refused",
+    ) -> None:
+        """The refusal stands even when it cannot be written down. Of a flood of one person's one row per minute is."""
+        count = self._refusals.count(name_of(person), verb)
+        if count is None:
+            return
+        times = {"times": count} if count > 1 else {}
         try:
-            await self._record(person, "run.file.refused", {**details, "why": refused.why})
+            await self._record(person, event, {**details, "why": refused.why, **times})
         except SourceError as error:
             logger.warning("a refusal was not recorded: %s", error.why)
 

@@ -178,6 +178,8 @@ async def need_right(
     target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=datetime.now(UTC))
     verdict = judge(right, person, target, approval_service.policy, await approval_service.people(person.user_id))
     if isinstance(verdict, Refused):
+        details = {"verb": playbook, "environment": environment, "team": person.team_id}
+        await approval_service.record_refusal(person, playbook, details, verdict, event=f"{playbook}.refused")
         raise OperatorError(failed, why=verdict.why, what_next=verdict.what_next)
     return person
 

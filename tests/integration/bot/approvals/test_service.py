@@ -177,6 +177,18 @@ async def test_outsiders_request_is_refused_and_recorded(
     assert await books.events() == ["run.file.refused"]
 
 
+async def test_a_flood_of_refusals_is_one_row_of_the_audit_log(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    for _ in range(20):
+        with pytest.raises(OperatorError):
+            await approval_service.file(make_plan(), request(OTTO))
+    with pytest.raises(OperatorError):
+        await approval_service.file(make_plan(playbook="restart"), request(OTTO))
+
+    assert await books.events() == ["run.file.refused"] * 2
+
+
 async def test_what_no_one_could_approve_is_not_filed(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from bot.app import Bot
+from services.clients.postgres.pool import Connection
 from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
@@ -114,9 +115,11 @@ async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: 
     assert "incident 1" in told.text
 
 
-async def test_an_outsider_silences_nothing(slack: Slack, alert: Message) -> None:
+async def test_an_outsider_silences_nothing(slack: Slack, alert: Message, as_owner: Connection) -> None:
     await acting_as(slack.workspace, model.OTTO.id).type(alert.channel, f"/dragonfly {REASON}")
 
     refused = await slack.wait_for(lambda message: "Nothing was silenced" in message.text, user=model.OTTO)
 
     assert "you don't have permission to request `silence`" in str(refused.blocks)
+    rows = await as_owner.execute("SELECT event FROM chatops.audit WHERE event LIKE '%.refused'")
+    assert await rows.fetchall() == [("silence.refused",)]
