@@ -67,6 +67,7 @@ AFFECTED: Mapping[str, str] = {
     "notifications": "pagers, mail and direct messages",
     "observed": "what changed before an incident",
     "oncall": "oncall, and whom an incident pages",
+    "oncall_changes": "oncall override, take and swap, and their notices",
     "outbox": "messages of runs and alerts",
     "payments": "files of payments",
     "pruning": "retention of jobs, events and raw rows",

@@ -23,7 +23,7 @@ async def test_channels_do_not_wait_for_each_other() -> None:
 
 
 async def test_a_page_goes_before_everything_that_waits_already() -> None:
-    pace, passed = Pace(every_s=0.01), list[str]()
+    pace, passed = Pace(every_s=0.2), list[str]()  # long enough for all four to wait
 
     async def go(name: str, urgency: Urgency) -> None:
         await pace.wait("C1", urgency)

@@ -40,10 +40,8 @@ def functions(path: Path) -> list[ast.AsyncFunctionDef]:
 
 def runs(name: str, code: str) -> bool:
     """Whether this code runs the query, itself or by one of the helpers beside `SQL`."""
-    return (
-        re.search(rf'SQL\["{name}"\]|query_of\(conn, "{name}"\)|fetch_(?:all|one|row)\(\s*conn, \w+, "{name}"', code)
-        is not None
-    )
+    helper = rf'fetch_(?:all|one|row)\(\s*conn,\s+\w+,\s+"{name}"'
+    return re.search(rf'SQL\["{name}"\]|query_of\(conn, "{name}"\)|{helper}', code) is not None
 
 
 @pytest.mark.parametrize("path", TYPED, ids=lambda path: path.stem)
