@@ -1,10 +1,11 @@
-"""A short note in the channel at each turn of a rotation, and the lines that people add to it."""
+"""A short note in the channel at each turn of a rotation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.incidents.handover_lines import MOMENT, note_key
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
@@ -19,12 +20,6 @@ from services.domain.shifts import FURTHEST, Shift, shifts
 EVERY_S = 60.0
 LATE_AT_MOST = timedelta(minutes=30)  # the bot was down: later the note is no news any more
 RUNS = 20
-MOMENT = timedelta(seconds=1)
-
-
-def note_key(shift: Shift) -> str:
-    """The outbox key of the note with which this shift begins."""
-    return f"oncall:handover:{shift.rotation}:{shift.begins:%Y%m%dT%H%M}"
 
 
 class HandoverNotes(PeriodicTask):
@@ -82,20 +77,3 @@ class HandoverNotes(PeriodicTask):
 def _began(schedule: Schedule, shift: Shift, known: Sequence[Override]) -> datetime:
     """When a shift that was cut off at its beginning really began."""
     return shifts(schedule, shift.rotation, shift.ends - FURTHEST, shift.ends, known)[-1].begins
-
-
-async def add_note(
-    conn: Connection, schedule: Schedule, rotation: str, user_id: str, text: str, *, channel: str
-) -> bool:
-    """A line below the note of the shift that holds now; False when there is no such note."""
-    now, known = await read_clock(conn), await incidents.list_overrides(conn)
-    found = shifts(schedule, rotation, now - FURTHEST, now + MOMENT, known)
-    if not found:
-        return False
-    key = note_key(found[-1])
-    if await messages.read_message_content(conn, key=key) is None:
-        return False
-    words, blocks = view.note_message(user_id, text)
-    line_key = f"{key}:line:{now:%Y%m%dT%H%M%S%f}"
-    await messages.store_message(conn, key=line_key, channel=channel, text=words, blocks=blocks, thread_key=key)
-    return True

@@ -11,7 +11,7 @@ from bot.approvals.access import Refused
 from bot.approvals.decisions import person_of
 from bot.incidents import overrides
 from bot.incidents.access import may_respond
-from bot.incidents.handover_notes import add_note
+from bot.incidents.handover_lines import add_note
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.incidents.store import IncidentStore
 from bot.slack_directory import Groups

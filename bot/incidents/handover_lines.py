@@ -1,0 +1,37 @@
+"""The lines that people add to the note with which a shift began. Apart from the task that posts the notes: it imports
+the scheduler, and a command on a terminal does without that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.views import handover as view
+from services.clients.postgres import incidents, messages
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import read_clock
+from services.domain.oncall import Schedule
+from services.domain.shifts import FURTHEST, Shift, shifts
+
+MOMENT = timedelta(seconds=1)
+
+
+def note_key(shift: Shift) -> str:
+    """The outbox key of the note with which this shift begins."""
+    return f"oncall:handover:{shift.rotation}:{shift.begins:%Y%m%dT%H%M}"
+
+
+async def add_note(
+    conn: Connection, schedule: Schedule, rotation: str, user_id: str, text: str, *, channel: str
+) -> bool:
+    """A line below the note of the shift that holds now; False when there is no such note."""
+    now, known = await read_clock(conn), await incidents.list_overrides(conn)
+    found = shifts(schedule, rotation, now - FURTHEST, now + MOMENT, known)
+    if not found:
+        return False
+    key = note_key(found[-1])
+    if await messages.read_message_content(conn, key=key) is None:
+        return False
+    words, blocks = view.note_message(user_id, text)
+    line_key = f"{key}:line:{now:%Y%m%dT%H%M%S%f}"
+    await messages.store_message(conn, key=line_key, channel=channel, text=words, blocks=blocks, thread_key=key)
+    return True
