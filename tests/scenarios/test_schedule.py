@@ -95,3 +95,19 @@ async def test_the_file_changes_while_the_bot_runs_and_a_mistake_takes_no_one_of
     await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))  # with the mistake still there
     await channel.type("oncall", by=model.OLIVIA)
     await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", by=model.OLIVIA)
+
+
+async def test_ben_promises_something_after_the_incident_and_does_it(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE)
+    await channel.type("incident open sev3 no uploads since noon")
+    root = await channel.expect("*OPEN*", "no uploads since noon")
+
+    await channel.type(f"incident todo <@{model.BEN.id}> by friday raise the memory limit", thread=root, by=model.ANN)
+    todo = await channel.expect(f"☐ <@{model.BEN.id}>: raise the memory limit", "follow-up 1", thread=root)
+    await channel.type("incident todo", by=model.BEN)
+    await channel.expect("Open follow-ups", "raise the memory limit", by=model.BEN)
+    await channel.press(todo, "Done", by=model.BEN)
+
+    await channel.expect("✅", f"done by <@{model.BEN.id}>", at=todo)
