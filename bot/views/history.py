@@ -71,12 +71,9 @@ def hour_blocks(history: History, system: System, services: Collection[Service],
 
 
 def with_hour(blocks: Sequence[Block], hour: Sequence[Block]) -> list[Block]:
-    """A message's blocks with this picture in place of the one that they have, else above the buttons."""
-    place = next((n for n, block in enumerate(blocks) if _is_hour(block)), None)
-    rest = [block for n, block in enumerate(blocks) if place is None or n not in (place, place + 1)]
-    if place is None:
-        place = next((n for n, block in enumerate(rest) if block["type"] == "actions"), len(rest))
-    return [*rest[:place], *hour, *rest[place:]]
+    """A message's blocks with this picture in place of the one that they have, else below the buttons: none moves."""
+    place = next((n for n, block in enumerate(blocks) if _is_hour(block)), len(blocks))
+    return [*blocks[:place], *hour, *blocks[place + 2 :]]
 
 
 def has_hour(blocks: Sequence[Block]) -> bool:
