@@ -117,7 +117,7 @@ async def answer_calendar(request: Request, world: World, incident_service: Inci
         raise OperatorError(
             "There is no calendar",
             why="BOT_PUBLIC_URL is not set, so nothing outside reaches the bot",
-            what_next="Set it: docs/configuration.md.",
+            what_next="Set it (docs/configuration.md); `check-config` shows whether it is set.",
         )
     service, rotation = need_incident_service(incident_service).on_call, "".join(words)
     token = await service.calendar_token(request, rotation=rotation, renew=len(words) < len(request.words))
