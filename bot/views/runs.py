@@ -185,7 +185,8 @@ def filed_answer(
     """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is.
     `acknowledged`: those that became the requester's with it."""
     yours = [f"Incident {one.id} is acknowledged: you're assigned, and no one else is paged." for one in acknowledged]
-    waits = " ".join(filter(None, [_waits_for(run), called_line(called) if called else "", *yours]))
+    starts = f"It starts {date_token(run.start_at)}." if run.start_at else ""
+    waits = " ".join(filter(None, [_waits_for(run), starts, called_line(called) if called else "", *yours]))
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
         section(f"{first}\n{waits}"),

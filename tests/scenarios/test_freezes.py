@@ -43,6 +43,7 @@ async def test_a_change_is_agreed_to_by_day_and_starts_at_night_unless_it_is_can
     await start_whole()
 
     await channel.type("scale ingest 2 at 02:00")
+    await channel.expect("waits for your confirmation", "It starts ")
     asked = await channel.expect("WAITING FOR CONFIRMATION", "*Starts*")
     await channel.press(asked, "Confirm")
     waits = await channel.expect("SCHEDULED", "Cancel", at=asked)
