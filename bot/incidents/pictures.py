@@ -1,4 +1,6 @@
-"""Puts one picture into each new incident's diagnosis: the hour before it, and one edit later the hour after it too.
+"""Puts one picture into the diagnosis of an incident that is over: the hour before it, and with one edit the one after.
+
+Until then the thread is for what there is to do, on a phone; `history 1h` draws the same to a person who looks for it.
 
 Leader only. The picture comes from what was recorded anyway; nothing else of an incident waits for it.
 """
@@ -43,7 +45,7 @@ class IncidentPictures(PeriodicTask):
             newest = await incidents.list_incidents(conn, limit=LOOKED_AT)
         young = [incident for incident in newest if now - incident.opened_at < HOUR + LATE_AT_MOST]
         for incident in young:
-            if incident.briefed == len(PARTS):
+            if incident.briefed == len(PARTS) and _is_over(incident, now):
                 await self._draw(incident, now, fence)
         return SOON_S if young else IDLE_S
 
@@ -67,3 +69,8 @@ class IncidentPictures(PeriodicTask):
         return bool(hour) and await messages.replace_message(
             conn, key=key, text=content[0], blocks=with_hour(content[1], hour)
         )
+
+
+def _is_over(incident: Incident, now: datetime) -> bool:
+    """Whether nothing is left to do in its thread, or it takes too long to wait for that."""
+    return incident.cleared_at is not None or incident.resolved_at is not None or now - incident.opened_at >= HOUR

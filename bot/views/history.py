@@ -48,18 +48,22 @@ def history_answer(history: History, *, environment: str | None, system: System,
 
 
 HOUR_CELLS, HOUR_STEP = 24, timedelta(minutes=5)  # the hour before and the hour after
+HOUR_ROWS = 2  # with the message around it, it has to fit a phone
 _AXIS = labeled("5 min each", f"{'-1 h':<12}{'▲':<8}+1 h")  # also what tells the picture from the message around it
 FEWEST_KNOWN = 3  # a picture of less says nothing
 
 
 def hour_blocks(history: History, system: System, services: Collection[Service], now: datetime) -> list[Block]:
-    """The hour before and after a moment, small: the picture, and the same in words. None where too little is known.
+    """The hour before and after a moment, in two rows and in words. None where too little is known.
 
-    `services`: whose memory is drawn. What lies after `now` is left empty.
+    `services`: what it is about: their memory, and first the API's latency where it is one of them, else the queue.
+    What lies after `now` is left empty.
     """
     queue, completed, _, api = work_series(history)
     memory = [one for service in services for one in usage_series(history, system, service) if one.label != "cpu"]
-    shown = [one for one in (queue, completed, api, *memory[:1]) if len(one.known) >= FEWEST_KNOWN]
+    first, last = (api, queue) if any(service.is_api for service in services) else (queue, api)
+    known = [one for one in (first, *memory[:1], completed, last) if len(one.known) >= FEWEST_KNOWN]
+    shown = known[:HOUR_ROWS]
     if not shown:
         return []
     passed = min(max(-(-(now - history.since) // history.step), 0), history.cells)

@@ -1,4 +1,4 @@
-"""The diagnosis shows the hour before the incident, and after one edit the hour after it."""
+"""The diagnosis of an incident that is over shows the hour before it, and after one edit the hour after it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SET opened_at = opened_at - interval '62 minutes', since = since - interval '62 
 """
 
 
-async def test_the_hour_around_an_incident_is_drawn_once_and_completed_at_the_end(
+async def test_the_hour_around_an_incident_is_drawn_when_it_is_over_and_completed_at_the_end(
     scene: Scene, books: Books, world: World, as_owner: Connection
 ) -> None:
     pictures = IncidentPictures(scene.database, world, WakeUps())
@@ -41,6 +41,9 @@ async def test_the_hour_around_an_incident_is_drawn_once_and_completed_at_the_en
     assert await books.blocks(KEY) == undrawn
 
     await as_owner.execute(RECORD, [4])
+    await pictures.tick(scene.fence)  # there is work to do in the thread
+    assert await books.blocks(KEY) == undrawn
+    await scene.incident_service.resolve(1, request(ANN), "restarted")
     await pictures.tick(scene.fence)
 
     drawn = await books.blocks(KEY)
@@ -51,7 +54,6 @@ async def test_the_hour_around_an_incident_is_drawn_once_and_completed_at_the_en
     await pictures.tick(scene.fence)
     assert await books.blocks(KEY) == drawn  # one edit at the end is enough
 
-    await scene.incident_service.resolve(1, request(ANN), "restarted")
     await as_owner.execute("UPDATE chatops.history SET minute = minute - interval '62 minutes'")
     await as_owner.execute(MOVE)
     await as_owner.execute(RECORD, [9])
