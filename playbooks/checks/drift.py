@@ -81,6 +81,7 @@ AFFECTED: Mapping[str, str] = {
     "systems": "recognizing the operated system",
     "service_locks": "unlock, deploy and rollback",
     "timeline": "the timelines of incidents",
+    "todos": "the follow-ups of incidents",
     "uploads": "uploads, intake",
     "worker": "the workers, queue, throughput",
     "writes": "noticing that the database accepts no writes",

@@ -42,6 +42,6 @@ def test_every_command_that_keeps_words_reports_so() -> None:
     keeping = {name for name, verb in REGISTRY.items() if verb.keeps_words}
 
     assert keeping == {
-        "incident open", "incident resolve", "silence", "freeze", "lock",
+        "incident open", "incident resolve", "incident todo", "oncall note", "silence", "freeze", "lock",
         "deny", "review", "start-alone", "stop-workers"
     }  # fmt: skip
