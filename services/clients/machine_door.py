@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 
@@ -36,6 +37,7 @@ class MachineDoorClient:
             base_url=url.rstrip("/"),
             headers={"Authorization": f"Bearer {token.reveal()}"},
             timeout=TIMEOUT_S,
+            verify=trusted_authorities(),
             transport=transport,
         )
 

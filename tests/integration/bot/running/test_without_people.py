@@ -17,8 +17,10 @@ from bot.views.blocks import COMMAND_ACTION
 from playbooks.model import Risk
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, RestartDeployment, encode_step
+from services.clients.postgres.freezes import create_freeze
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import create_run
+from services.domain.freezes import FREEZE
 from services.domain.runs import NewRun, Person, RunState
 from services.domain.services import Service
 from services.sandbox.slack import actor, model
@@ -35,6 +37,7 @@ LINES = {
     "deny": "deny 1 not now",
     "deploy": "deploy api 8d02b64e",
     "drill": "drill start",
+    "freeze": "freeze api we move the queue",
     "golden-path": "golden-path",
     "incident ack": "incident ack 1",
     "incident escalate": "incident escalate 1",
@@ -42,6 +45,7 @@ LINES = {
     "incident severity": "incident severity 1 sev3",
     "incident done": "incident done 1",
     "incident todo": "incident todo 1 raise the limit",
+    "lock": "lock api a migration by hand",
     "oncall calendar": "oncall calendar",
     "oncall note": "oncall note primary the backlog is known",
     "oncall override": f"oncall override <@{model.BEN.id}> 2h",
@@ -58,6 +62,7 @@ LINES = {
     "silence": "silence ingest 2h we move the queue",
     "start-alone": "start-alone 1 nobody answers",
     "stop-workers": "stop-workers wrong amounts",
+    "unfreeze": "unfreeze enforcement",
     "unlock": "unlock api fixed",
 }
 ALARM = "incident open"
@@ -65,7 +70,7 @@ READS = {
     *("audit", "check-config", "deployments", "doctor", "env", "failed-jobs", "health", "heartbeats", "help", "home"),
     *("incident", "incident export", "incident timeline", "intake", "logs", "migrations", "oncall", "policy"),
     *("preflight", "prod-gate", "queue", "run", "runs", "security-audit", "sha", "silences", "throughput", "verify"),
-    *("ask", "catchup", "incident draft", "incident similar", "report", "why"),
+    *("ask", "catchup", "history", "incident draft", "incident similar", "promote", "proof", "report", "why"),
 }
 CLICKS = (
     run_buttons.APPROVE,
@@ -97,6 +102,7 @@ TABLES = (
     "silences",
     "drills",
     "oncall_overrides",
+    "freezes",
     "service_locks",
     "reviews",
     "oncall_swaps",
@@ -163,7 +169,7 @@ def dialogs() -> list[tuple[dict[str, Any], str]]:
 
 @pytest.fixture
 async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, as_bot: Connection) -> Message:
-    """A bot without configured people, a run that waits from before, and an incident that Olivia opened."""
+    """A bot without configured people, a run and a freeze from before, and an incident that Olivia opened."""
     plan_of = NewRun(
         environment=HIGH.environment,
         playbook=HIGH.playbook,
@@ -183,6 +189,17 @@ async def scene(start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, 
         format=FORMAT,
     )
     await create_run(as_bot, plan_of, [encode_step(step) for step in HIGH.steps])
+    await create_freeze(
+        as_bot,
+        kind=FREEZE,
+        service=Service.ENFORCEMENT,
+        owner=model.OLIVIA.id,
+        reason="we move the queue",
+        starts_at=None,
+        ends_at=None,
+        recurrence=None,
+        announced_for=None,
+    )
     await as_bot.commit()
     await start_bot(database_urls.bot)
     await slack.type("/dragonfly incident open no ingest")
