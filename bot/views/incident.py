@@ -30,7 +30,9 @@ MOST = 3
 
 
 def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
-    """In the order of what one most probably wants; none once it is resolved but the way to its story."""
+    """In the order of what one most probably wants; none once it is resolved but the way to its story.
+
+    What the diagnosis found comes last where none of them is it."""
     if incident.state is IncidentState.RESOLVED:
         return [
             command_button("Timeline", f"incident timeline {incident.id}"),
@@ -50,7 +52,8 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
     else:
         shown, first = [*[*steps, *read_steps][: MOST - 1], resolve], []
     sure = None if is_calm(alerts) else _sure(incident, steps)
-    return [*first, *(command_button(*one, style="primary" if one[1] == sure else None) for one in shown), menu]
+    row = [command_button(*one, style="primary" if one[1] == sure else None) for one in shown]
+    return [*first, *row, menu, *_found_later(sure, shown)]
 
 
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
@@ -61,9 +64,9 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
     service, steps = _service(incident), _remedies(incident)
     sure = _sure(incident, steps)
     logs = [(f"Logs of {service.short}", f"logs {service.short}")] if service else []
-    found_later = [step for step in steps[1:] if step[1] == sure]
-    shown = [*steps[:1], *logs, resolve, *found_later]
-    return [command_button(*step, style="primary" if step[1] == sure else None) for step in shown]
+    shown = [*steps[:1], *logs, resolve]
+    row = [command_button(*step, style="primary" if step[1] == sure else None) for step in shown]
+    return [*row, *_found_later(sure, shown)]
 
 
 def is_calm(alerts: Sequence[JoinedAlert]) -> bool:
@@ -91,8 +94,14 @@ def _remedies(incident: Incident) -> list[tuple[str, str]]:
     if incident.remedy is None:
         return steps
     verb, found = incident.remedy.split()[0], (_label(incident.remedy), incident.remedy)
-    exact = [found if step[1].split()[0] == verb else step for step in steps]
-    return exact if found in exact else [*exact, found]
+    return [found if step[1].split()[0] == verb else step for step in steps]
+
+
+def _found_later(sure: str | None, shown: Sequence[tuple[str, str]]) -> list[Block]:
+    """The green button that none of the shown ones is: after all of them, the menu too, so that it moves none."""
+    if sure is None or any(command == sure for _, command in shown):
+        return []
+    return [command_button(_label(sure), sure, style="primary")]
 
 
 def _label(remedy: str) -> str:

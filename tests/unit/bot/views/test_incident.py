@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -259,10 +260,38 @@ def test_buttons_keep_their_places_whatever_alert_joins_or_comes_first() -> None
     assert rows == [["Acknowledge", "Roll back…", "Restart ingest", "…"]] * 4
 
 
-def test_a_remedy_that_no_button_stands_for_comes_after_the_others() -> None:
-    row = labels(message(acknowledged(fingerprint="grants.api", remedy="restart ingest"))[1])
+TWO_STEPS = ("backlog.ingest", "failure_rate.ingest", "database.ingest", "deployments.ingest", "grants.ingest")
 
-    assert row == ["Security audit", "Restart ingest", "Resolve…", "…"]
+
+@pytest.mark.parametrize("make", [incident, acknowledged])
+@pytest.mark.parametrize("fingerprint", TWO_STEPS)
+@pytest.mark.parametrize("remedy", ["rollback ingest to 8d02b64e", "restart ingest"])
+def test_a_remedy_that_no_button_stands_for_comes_last_and_moves_none(
+    make: Callable[..., Incident], fingerprint: str, remedy: str
+) -> None:
+    before = message(make(fingerprint=fingerprint))[1][-2]["elements"]
+    after = message(make(fingerprint=fingerprint, diagnosis="d", remedy=remedy))[1][-2]["elements"]
+
+    same_verb = [n for n, one in enumerate(before) if one.get("value", "").split(" ")[0] == remedy.split()[0]]
+    at = same_verb[0] if same_verb else len(before)
+    assert (after[at]["value"], after[at]["style"]) == (remedy, "primary")
+    kept = [one["action_id"].split(".")[0] + one.get("value", "menu") for one in before]
+    assert [one["action_id"].split(".")[0] + one.get("value", "menu") for one in after if one is not after[at]] == [
+        one for n, one in enumerate(kept) if n not in same_verb
+    ]
+
+
+@pytest.mark.parametrize("make", [incident, acknowledged])
+def test_a_remedy_found_before_the_incident_was_calm_is_offered_when_it_fires_again(
+    make: Callable[..., Incident],
+) -> None:
+    one = make(fingerprint="backlog.ingest", diagnosis="d", remedy="rollback ingest to 8d02b64e")
+    calm = alert(
+        line="dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
+    )
+
+    assert "Roll back to 8d02b64e" not in labels(message(one, [calm])[1])
+    assert labels(message(one, [alert()])[1])[-1] == "Roll back to 8d02b64e"
 
 
 def test_the_owners_buttons_keep_their_places_and_what_is_found_later_comes_last() -> None:
@@ -272,6 +301,13 @@ def test_the_owners_buttons_keep_their_places_and_what_is_found_later_comes_last
     kept = [button["text"]["text"] for button in before]
     assert [button["text"]["text"] for button in after] == [*kept, "Roll back to 8d02b64e"]
     assert after[-1]["style"] == "primary"
+
+
+def test_the_owners_buttons_keep_their_places_where_the_rule_has_no_step() -> None:
+    before = owner_buttons(acknowledged(fingerprint="unknown.ingest"), [alert()])
+    after = owner_buttons(acknowledged(fingerprint="unknown.ingest", diagnosis="d", remedy="restart ingest"), [alert()])
+
+    assert [one["value"] for one in after] == [*(one["value"] for one in before), "restart ingest"]
 
 
 def test_the_menu_loses_its_last_entry_only_when_an_alert_is_over() -> None:
