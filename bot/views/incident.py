@@ -118,7 +118,9 @@ def _sure(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
     A diagnosis that found another cause acquits the deploy."""
     if incident.remedy is not None or incident.diagnosis is not None:
         return incident.remedy
-    return steps[0][1] if steps and _is_deploy_suspected(incident, within=RAN_WELL) else None
+    if not _is_deploy_suspected(incident, within=RAN_WELL):
+        return None
+    return next((command for _, command in steps if command.startswith("rollback ")), None)
 
 
 def _is_deploy_suspected(incident: Incident, *, within: timedelta = BLAMED_FOR) -> bool:

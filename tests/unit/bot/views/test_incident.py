@@ -228,6 +228,15 @@ def test_a_rollback_comes_first_for_half_an_hour_after_a_deploy_and_is_green_for
     assert (row[0]["text"]["text"], row[0].get("style")) == (first, style)
 
 
+@pytest.mark.parametrize("fingerprint", ["backlog.ingest", "failure_rate.ingest", "database.ingest"])
+def test_a_deploy_just_made_makes_no_read_green(fingerprint: str) -> None:
+    one = acknowledged(fingerprint=fingerprint, deployed_at=NOW - FIVE)
+
+    row = [*message(one)[1][-2]["elements"], *owner_buttons(one, [alert()])]
+
+    assert [button.get("style") for button in row] == [None] * len(row)
+
+
 def test_a_deploy_is_reported_by_the_fact_and_not_by_the_words_of_the_line() -> None:
     assert labels(message(acknowledged(), [alert(line=FULL)])[1])[0] == "Restart ingest"
 
