@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from bot.leader import Fence
@@ -13,6 +14,9 @@ from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import PlannedSilence
+from services.process import describe_error
+
+logger = logging.getLogger(__name__)
 
 EVERY_S = 60.0
 REMIND_BEFORE = timedelta(hours=1)
@@ -37,10 +41,18 @@ class PlannedSilences(PeriodicTask):
             now = await read_clock(conn)
             known = await alerts.list_planned_silences(conn)
             for planned in known:
-                await self._follow(conn, planned, now)
+                await self._follow_alone(conn, planned, now)
         self._wake_ups.outbox.set()
         later = [wait for one in known if (wait := (one.begins_at - now).total_seconds()) > 0]
         return max(min([self._every_s, *later]), SHORTEST_S)
+
+    async def _follow_alone(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
+        """What fails for one is undone for that one, and tried again at the next tick; the others go on."""
+        try:
+            async with conn.transaction():
+                await self._follow(conn, planned, now)
+        except Exception as error:
+            logger.error("planned silence %d was left as it is: %s", planned.id, describe_error(error))  # noqa: TRY400
 
     async def _follow(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         if planned.begins_at <= now:

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfoNotFoundError
 
 from services.domain.services import Service
 from services.domain.text import dated_time
@@ -52,10 +51,7 @@ class Freeze:
     @property
     def windows(self) -> Recurrence | None:
         """Its weekly windows; None when it has none, and when this version can't read them: then it always holds."""
-        try:
-            return decode_recurrence(self.recurrence) if self.recurrence is not None else None
-        except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
-            return None
+        return decode_recurrence(self.recurrence) if self.recurrence is not None else None
 
     def span_at(self, moment: datetime) -> Span | None:
         """From when until when it is in force, if it is at this moment. Without an end it ends at the latest moment."""

@@ -53,7 +53,8 @@ class WallEnd:
 class Recurrence:
     """A window that comes again: on `days` (0 is Monday) from `begins`, by the clock of `zone`.
 
-    `ends`: how long it lasts, or when it ends by the clock. Of windows that overlap each counts for itself.
+    `ends`: how long it lasts, or when it ends by the clock. Of windows that overlap each counts for itself. On the
+    day on which clocks go forward one that would end no later than it begins is left out.
     """
 
     days: frozenset[int]
@@ -97,10 +98,10 @@ class Recurrence:
         """Every window that may contain the moment, and those after it until more than a week later; in order."""
         today = moment.astimezone(self.zone).date()
         longest = self.ends.days + 1 if isinstance(self.ends, WallEnd) else self.ends // DAY + 2
-        for offset in range(-longest, 10):
+        for offset in range(-longest, 17):  # a week more: the clock change may leave out the next one
             day = today + offset * DAY
-            if day.weekday() in self.days:
-                yield self._on(day)
+            if day.weekday() in self.days and (span := self._on(day)).ends > span.begins:
+                yield span
 
     def _on(self, day: date) -> Span:
         begins = instant(day, self.begins, self.zone)
@@ -138,8 +139,15 @@ def encode_recurrence(recurrence: Recurrence) -> dict[str, Any]:
     }
 
 
-def decode_recurrence(stored: Mapping[str, Any]) -> Recurrence:
-    """What `encode_recurrence` wrote."""
+def decode_recurrence(stored: Mapping[str, Any]) -> Recurrence | None:
+    """What `encode_recurrence` wrote; None for what this version can't read."""
+    try:
+        return _decode(stored)
+    except (LookupError, TypeError, ValueError, OverflowError, OSError):  # of ZoneInfo too
+        return None
+
+
+def _decode(stored: Mapping[str, Any]) -> Recurrence:
     ends = (
         timedelta(seconds=stored["lasts_s"])
         if "lasts_s" in stored

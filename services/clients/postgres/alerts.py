@@ -232,4 +232,5 @@ async def prune_planned_silences(conn: Connection, *, older_than: timedelta) -> 
 
 
 def _to_planned(*, recurrence: Mapping[str, Any] | None, **columns: Any) -> PlannedSilence:
+    """One whose recurrence this version can't read comes once, at the times that are stored."""
     return PlannedSilence(recurrence=decode_recurrence(recurrence) if recurrence else None, **columns)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from bot.planned_silences import PlannedSilences
 from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts
+from services.domain.freezes import LAST
 from services.domain.windows import EVERY_DAY, Recurrence
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import Books, Scene
@@ -87,3 +88,32 @@ async def test_the_next_look_comes_when_the_next_window_begins(scene: Scene) -> 
     await plan(scene, timedelta(seconds=20))
 
     assert 0 < await tick(scene) <= 20
+
+
+async def test_one_that_fails_does_not_hold_the_others_back(scene: Scene) -> None:
+    await plan(scene, -HOUR)
+    await plan(scene, -HOUR)
+    async with scene.database.transaction() as conn:  # later by a moment is a year that Python doesn't know
+        await conn.execute("UPDATE chatops.planned_silences SET ends_at = %s WHERE id = 1", [LAST])
+    await tick(scene)
+
+    async with scene.database.read() as conn:
+        [made], [left] = await alerts.list_silences(conn), await alerts.list_planned_silences(conn)
+    assert (made.what, left.id) == ("ingest", 1)
+
+
+UNREADABLE = """
+INSERT INTO chatops.planned_silences (what, owner, reason, begins_at, ends_at, recurrence)
+VALUES ('backlog', 'U0ANN', 'backup', now() - interval '1 hour', now() + interval '1 hour', '{"moon": "full"}')
+"""
+
+
+async def test_one_whose_recurrence_is_unreadable_comes_once(scene: Scene) -> None:
+    async with scene.database.transaction() as conn:
+        await conn.execute(UNREADABLE)
+    await plan(scene, HOUR / 2)
+    await tick(scene)
+
+    async with scene.database.read() as conn:
+        [made], [left] = await alerts.list_silences(conn), await alerts.list_planned_silences(conn)
+    assert (made.what, left.what) == ("backlog", "ingest")

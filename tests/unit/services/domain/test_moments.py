@@ -214,6 +214,17 @@ def test_a_window_keeps_its_wall_clock_over_both_clock_changes() -> None:
     assert nightly.next_after(autumn.begins).begins == local("2026-10-26 02:30")
 
 
+def test_a_window_that_the_clock_change_leaves_no_time_for_is_left_out() -> None:
+    before = local("2026-03-28 12:00")
+    empty, backwards = (
+        take_window(typed.split(), before, BERLIN)[0]
+        for typed in ("every sun 02:00 until 03:00 backup", "every day 02:30 until 03:15 backup")
+    )
+
+    assert (empty.begins, empty.ends) == (local("2026-04-05 02:00"), local("2026-04-05 03:00"))
+    assert (backwards.begins, backwards.ends) == (local("2026-03-30 02:30"), local("2026-03-30 03:15"))
+
+
 _clocks = st.times().map(lambda clock: clock.replace(second=0, microsecond=0, fold=0))
 _ends = st.one_of(
     st.integers(1, 7 * 24 * 60).map(lambda minutes: timedelta(minutes=minutes)),
