@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from bot.alerts.freed import FreedMemory
 from bot.alerts.snapshot import SlowReads, Snapshot, Work
 from bot.facts import gather_oncall, usable_schedule
 from bot.views.alerts import Surroundings
 from bot.world import World
 from playbooks.checks import oncall
-from playbooks.checks.memory import freed_peak
 from playbooks.checks.outcomes import Usual
 from playbooks.checks.triage import Earlier
 from playbooks.last_deploys import Facts as Deploys
@@ -162,7 +163,7 @@ class Sources:
             if has_railway
             else None
         )
-        self._usage = Poll(self._read_usage, METRICS_EVERY_S, heard=self._remember_freed) if has_railway else None
+        self._usage = Poll(self._read_usage, METRICS_EVERY_S) if has_railway else None
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
         self._slow_reads = Poll(self._read_slow_values, SLOW_READS_EVERY_S)
@@ -170,7 +171,7 @@ class Sources:
         self._earlier: Earlier | None = None
         self._back_at: datetime | None = None
         self._made: Mapping[Service, Sequence[Deployment]] = {}
-        self._freed_gb: dict[Service, float] = {}
+        self._freed = FreedMemory()
         self._metrics_refused: tuple[Unavailable, float] | None = None
 
     async def refresh(self, patience_s: float) -> None:
@@ -218,12 +219,11 @@ class Sources:
             bot=world.bot_state() if world.bot_state else None,
             oncall=self._oncall.take() if self._oncall else None,
             usage=self._usage.take() if self._usage else None,
-            freed_gb=dict(self._freed_gb),
             system=world.system,
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
         self._earlier = Earlier(reading.as_of, beats)
-        return snapshot
+        return replace(snapshot, freed_gb=self._freed.look(snapshot))
 
     async def close(self) -> None:
         """Stop asking."""
@@ -263,13 +263,6 @@ class Sources:
         found = await self._world.ask_railway(RailwayClient.read_metrics, datetime.now(UTC))
         self._metrics_refused = (found, now_s) if isinstance(found, Unavailable) and not found.is_outage else None
         return found
-
-    def _remember_freed(self, usage: Usages | Unavailable) -> None:
-        if isinstance(usage, Unavailable):
-            return
-        for service, used in usage.items():
-            freed = max(map(freed_peak, used.instances), default=0.0)
-            self._freed_gb[service] = max(self._freed_gb.get(service, 0.0), freed)
 
     async def _read_oncall(self) -> oncall.Facts:
         facts, _ = await gather_oncall(self._world)

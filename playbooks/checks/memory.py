@@ -6,7 +6,7 @@ collectors and imports do, is known by the peaks that it came down from, and is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -26,6 +26,8 @@ ABOVE_PEAKS = 0.03  # of the limit, above every earlier peak
 KNOWN_FOR = timedelta(minutes=6)  # a process that just started climbs to where it belongs
 FREED = 0.85  # of a peak: what fell so far below it was freed
 ENDED_AT = 0.93  # of the limit: what fell from there did not free memory, it was killed and started again
+STARTED_NEAR = timedelta(minutes=2)  # of a fall: it was the start; samples and reports of it come late
+STARTS_BELOW = 0.9  # of everything before, in the hour: what fell there was started again, whoever did it
 AT_LIMIT = 0.95  # of the limit: what dies there was killed for it; the last sample may be half a minute old
 KILLED_WITHIN = timedelta(minutes=10)  # the last samples before a crash
 
@@ -45,10 +47,12 @@ def check(
     within: timedelta,
     from_share: float,
     freed_gb: float = 0.0,
+    starts: Collection[datetime] = (),
 ) -> Finding:
     """`memory.<short name>`: warns of a ramp that meets the limit within so long, once that share of it is used.
 
     `freed_gb`: the highest peak that an instance of the service came down from by itself; 0 when none is known.
+    `starts`: when processes of the service started, as far as it is known.
     """
     name, short = f"memory.{service.short}", service.short
     if usage is None or isinstance(usage, Unavailable):
@@ -57,7 +61,7 @@ def check(
     limited = [one for one in usage.instances if one.memory and one.memory_limit_gb]
     if not limited:
         return Finding(name, Status.UNKNOWN, f"memory limit of {short} unknown", "Railway reports none", service)
-    ramps = [find_ramp(one, within=within, from_share=from_share, freed_gb=freed_gb) for one in limited]
+    ramps = [find_ramp(one, within=within, from_share=from_share, freed_gb=freed_gb, starts=starts) for one in limited]
     found = [(one, ramp) for one, ramp in zip(limited, ramps, strict=True) if ramp]
     if not found:
         busiest = max(limited, key=lambda one: one.memory_share or 0.0)
@@ -71,9 +75,16 @@ def check(
     )
 
 
-def find_ramp(instance: InstanceUsage, *, within: timedelta, from_share: float, freed_gb: float = 0.0) -> Ramp | None:
+def find_ramp(
+    instance: InstanceUsage,
+    *,
+    within: timedelta,
+    from_share: float,
+    freed_gb: float = 0.0,
+    starts: Collection[datetime] = (),
+) -> Ramp | None:
     """None while there is none, or too little is known."""
-    samples, limit = _since_start(instance), instance.memory_limit_gb
+    samples, limit = _since_start(instance, starts), instance.memory_limit_gb
     if not limit or not samples or samples[-1].value < from_share * limit:
         return None
     if samples[-1].at - samples[0].at < KNOWN_FOR:
@@ -85,10 +96,10 @@ def find_ramp(instance: InstanceUsage, *, within: timedelta, from_share: float, 
     return min(soon, key=lambda ramp: ramp.limit_at, default=None)
 
 
-def freed_peak(instance: InstanceUsage) -> float:
+def freed_peak(instance: InstanceUsage, starts: Collection[datetime] = ()) -> float:
     """The highest memory that the instance came down from by itself, GB; 0 when it only climbed."""
     highest = freed = 0.0
-    for sample in _since_start(instance):
+    for sample in _since_start(instance, starts):
         highest = max(highest, sample.value)
         if sample.value <= FREED * highest:
             freed = highest
@@ -106,15 +117,24 @@ def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime) -> Ins
     return None
 
 
-def _since_start(instance: InstanceUsage) -> Sequence[Sample]:
-    """Without what was before the instance was killed at its limit: Railway starts it again under the same id."""
+def _since_start(instance: InstanceUsage, starts: Collection[datetime]) -> Sequence[Sample]:
+    """Without what was before the process ended: Railway starts an instance again under the same id."""
     samples, limit = instance.memory, instance.memory_limit_gb or float("inf")
-    ends = [
+    falls = [
         place
         for place, (before, after) in enumerate(pairwise(samples), start=1)
-        if before.value >= ENDED_AT * limit and after.value <= FREED * before.value
+        if after.value <= FREED * before.value
+        and (
+            before.value >= ENDED_AT * limit
+            or _is_near(before.at, after.at, starts)
+            or after.value <= STARTS_BELOW * min(sample.value for sample in samples[:place])
+        )
     ]
-    return samples[ends[-1] :] if ends else samples
+    return samples[falls[-1] :] if falls else samples
+
+
+def _is_near(before: datetime, after: datetime, starts: Collection[datetime]) -> bool:
+    return any(before - STARTED_NEAR <= start <= after + STARTED_NEAR for start in starts)
 
 
 def _fit(samples: Sequence[Sample], limit: float, over: timedelta) -> Ramp | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from bot.alerts.freed import process_starts
 from bot.alerts.rules.rule import rule_result
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.suppression import RuleResult
@@ -32,5 +33,6 @@ def _memory(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
             within=timedelta(seconds=settings.within_s),
             from_share=settings.from_share,
             freed_gb=snapshot.freed_gb.get(service, 0.0),
+            starts=process_starts(snapshot, service),
         )
         yield rule_result("memory", settings, finding, subject=service.short)

@@ -31,11 +31,17 @@ def instance(shares: Sequence[float], *, until: datetime = NOW, limit: float | N
     return InstanceUsage("i", samples, limit)
 
 
-def told_at(shares: Sequence[float], *, freed_gb: float = 0.0, every: int = 1) -> Iterator[int]:
-    """At which samples a ramp is seen, of a stream of them. `freed_gb`: known from the days before."""
+def told_at(
+    shares: Sequence[float], *, freed_gb: float = 0.0, every: int = 1, started: int | None = None
+) -> Iterator[int]:
+    """At which samples a ramp is seen, of a stream of them. `freed_gb`: known from the days before. `started`: at which
+    sample the process started again."""
     for end in range(2, len(shares) + 1, every):
         seen = shares[max(0, end - KEPT) : end]
-        if seen[-1] >= FROM and find_ramp(instance(seen), within=WITHIN, from_share=FROM, freed_gb=freed_gb):
+        starts = [] if started is None else [NOW - EVERY * (end - 1 - started)]
+        if seen[-1] >= FROM and find_ramp(
+            instance(seen), within=WITHIN, from_share=FROM, freed_gb=freed_gb, starts=starts
+        ):
             yield end - 1
 
 
@@ -144,3 +150,35 @@ def test_a_ramp_after_a_kill_at_the_limit_is_told_again() -> None:
 
     assert len(before) - 1 - told[0] >= 6
     assert len(before) + len(after) - 1 - min(n for n in told if n > len(before) + 10) >= 6
+
+
+@pytest.mark.parametrize("ended_at", [0.85, 0.88], ids=["restarted at 85 %", "killed with its last sample at 88 %"])
+def test_a_leak_is_told_as_early_after_a_start_below_the_limit(ended_at: float) -> None:
+    """Whoever restarts it in time must not be warned later the next time."""
+    climb = [0.4 + 0.015 * n for n in range(41)]  # 3 % per minute
+    before = [*[0.4] * 40, *(share for share in climb if share <= ended_at)]
+    after, started = [*[0.4] * 40, *climb], len(before)
+    starts = [NOW - EVERY * (len(after) - 1)]
+    freed_gb = freed_peak(instance([*before, *after]), starts)
+
+    first = next(told_at(before))
+    again = min(n for n in told_at([*before, *after], freed_gb=freed_gb, started=started) if n > started)
+
+    assert freed_gb == 0.0
+    assert again - started == first
+
+
+def test_only_a_fall_near_a_start_is_one() -> None:
+    """Another replica's start says nothing about what this one freed long before."""
+    freed = instance([0.4, 0.8, *[0.5] * 10])
+    fell_at = NOW - EVERY * 9
+
+    assert freed_peak(freed, [fell_at]) == 0.0
+    assert freed_peak(freed, [fell_at + timedelta(minutes=2)]) == 0.0
+    assert freed_peak(freed, [fell_at + timedelta(minutes=2, seconds=1)]) == 0.8 * LIMIT
+
+
+def test_what_falls_below_everything_before_was_started_again() -> None:
+    """As a process does that nobody reported to have started: it begins below where it usually stands."""
+    assert freed_peak(instance([0.4, 0.8, 0.36])) == 0.0
+    assert freed_peak(instance([0.4, 0.8, 0.37])) == 0.8 * LIMIT
