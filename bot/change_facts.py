@@ -42,9 +42,17 @@ async def gather_load(world: World) -> Load:
 
 
 async def examine(world: World, titles: Collection[str], *, is_linted: bool = False) -> Examinations | Unavailable:
-    """What these migrations do, `version_name`, as far as the bot has their files."""
+    """What these migrations do, `version_name`, where the bot has their files; a slow linter takes nothing of it."""
+    if not titles:
+        return {}
     directory = world.settings.changing.migrations
-    return await world.ask("schema", _examine(directory, titles, is_linted=is_linted)) if titles else {}
+    async with asyncio.TaskGroup() as group:
+        examining = group.create_task(world.ask("schema", _parse(directory, titles)))
+        linting = group.create_task(world.ask("squawk", _lint(directory, titles if is_linted else ())))
+    found, linted = examining.result(), linting.result()
+    if isinstance(found, Unavailable) or isinstance(linted, Unavailable):
+        return found
+    return {title: replace(one, lint=linted.get(title)) for title, one in found.items()}
 
 
 def operated_titles(world: World, status: MigrationStatus) -> set[str]:
@@ -54,11 +62,16 @@ def operated_titles(world: World, status: MigrationStatus) -> set[str]:
     return {file.title for file in files if file.purpose is Purpose.OPERATED and file.version in applied}
 
 
-async def _examine(directory: Path, titles: Collection[str], *, is_linted: bool) -> Examinations:
-    sqls = {file.title: file.sql for file in read_files(directory) if file.title in titles}
-    found = await pg_parser.examine(sqls)
-    linted = await squawk.lint(sqls) if is_linted else {}
-    return {title: replace(one, lint=linted.get(title)) for title, one in found.items()}
+async def _parse(directory: Path, titles: Collection[str]) -> Examinations:
+    return await pg_parser.examine(_read(directory, titles))
+
+
+async def _lint(directory: Path, titles: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    return await squawk.lint(_read(directory, titles)) if titles else {}
+
+
+def _read(directory: Path, titles: Collection[str]) -> dict[str, str]:
+    return {file.title: file.sql for file in read_files(directory) if file.title in titles}
 
 
 Parameters = Mapping[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from services.domain.errors import Unavailable
-from services.domain.schema import Effect, Examinations
+from services.domain.schema import MISSING, Effect, Examinations
 from services.domain.text import counted
 
 SHOWN = 4  # effects of one migration
@@ -13,8 +13,13 @@ Schema = Examinations | Unavailable
 
 
 def is_destructive(titles: Sequence[str], schema: Schema) -> bool:
-    """Whether one of these migrations destroys something, or locks or rewrites a table."""
-    return not isinstance(schema, Unavailable) and any(schema[title].destructive for title in titles if title in schema)
+    """Whether one of these migrations destroys something, or locks or rewrites a table.
+
+    So it counts when their examination failed; without the extra `[schema]`, none is ever examined.
+    """
+    if isinstance(schema, Unavailable):
+        return bool(titles) and schema.why != MISSING
+    return any(schema[title].destructive for title in titles if title in schema)
 
 
 def effect_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:

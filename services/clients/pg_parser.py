@@ -12,11 +12,10 @@ from functools import lru_cache
 from typing import Any
 
 from services.domain.errors import SourceError
-from services.domain.schema import Effect, Examination
+from services.domain.schema import MISSING, Effect, Examination
 
 SOURCE = "schema"
 OWN_SCHEMA = "chatops"
-MISSING = "the extra [schema] is not installed where the bot runs"
 
 Node = Any  # of pglast's syntax tree, told apart by the name of its class
 
@@ -42,7 +41,7 @@ def _examine(sql: str) -> Examination:
         raise SourceError(SOURCE, MISSING) from None
     try:
         statements = parse_sql(sql)
-    except ParseError:
+    except (ParseError, ValueError, RecursionError):
         return Examination((), ("the whole file, which could not be parsed",))
     made = _made(raw.stmt for raw in statements)
     effects: list[Effect] = []
@@ -51,10 +50,14 @@ def _examine(sql: str) -> Examination:
         line, name = _line(sql, raw.stmt_location or 0), type(raw.stmt).__name__
         if name in _WITHOUT_EFFECT:
             continue
-        if name not in _EFFECTS:
+        try:
+            found = list(_EFFECTS[name](raw.stmt, made)) if name in _EFFECTS else None
+        except Exception:
+            found = None
+        if found is None:
             unexamined.append(f"{name.removesuffix('Stmt').upper()} in line {line}")
             continue
-        effects += (replace(effect, line=line) for effect in _EFFECTS[name](raw.stmt, made))
+        effects += (replace(effect, line=line) for effect in found)
     return Examination(tuple(effects), tuple(unexamined))
 
 
@@ -85,11 +88,16 @@ def _table(relation: Node) -> str:
 
 
 def _object(node: Node) -> str:
-    """Of what DROP names: a list of words, one word, a function or a type."""
+    """Of what DROP names: one word, a function or a type, or a list of them."""
     for parts in ("objname", "names"):
         if hasattr(node, parts):
             return _name(getattr(node, parts))
-    return str(node.sval) if hasattr(node, "sval") else _name(node)
+    return str(node.sval) if hasattr(node, "sval") else ".".join(_object(part) for part in node)
+
+
+def _role(node: Node) -> str:
+    """Its name, or the word for it: CURRENT_USER, PUBLIC."""
+    return node.rolename or str(node.roletype.name).removeprefix("ROLESPEC_")
 
 
 def _kind(value: Node) -> str:
@@ -239,7 +247,7 @@ def _alter_enum(stmt: Node, _: _Made) -> Iterator[Effect]:
 
 
 def _drop_all(stmt: Node, _: _Made) -> Iterator[Effect]:
-    yield _harmful(f"drops {' and '.join(role.rolename for role in stmt.roles)}, or all that they own", breaks=True)
+    yield _harmful(f"drops {' and '.join(_role(role) for role in stmt.roles)}, or all that they own", breaks=True)
 
 
 def _create_table(stmt: Node, _: _Made) -> Iterator[Effect]:

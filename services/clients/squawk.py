@@ -22,6 +22,7 @@ NOT_OURS = (
     "prefer-identity",
 )
 TIMEOUT_S = 3.0
+AT_ONCE = 4  # processes
 
 
 async def lint(sqls: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -29,7 +30,8 @@ async def lint(sqls: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     program = _find()
     if program is None:
         return {}
-    found = await asyncio.gather(*(_lint(program, sql) for sql in sqls.values()))
+    room = asyncio.Semaphore(AT_ONCE)
+    found = await asyncio.gather(*(_lint(program, sql, room) for sql in sqls.values()))
     return {title: rules for title, rules in zip(sqls, found, strict=True) if rules is not None}
 
 
@@ -39,19 +41,20 @@ def _find() -> str | None:
     return str(own) if own.exists() else shutil.which("squawk")
 
 
-async def _lint(program: str, sql: str) -> tuple[str, ...] | None:
+async def _lint(program: str, sql: str, room: asyncio.Semaphore) -> tuple[str, ...] | None:
     arguments = ("--reporter=json", "--assume-in-transaction", f"--exclude={','.join(NOT_OURS)}", "--stdin-filepath=m")
-    try:
-        process = await asyncio.create_subprocess_exec(program, *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-    except OSError:
-        return None
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            out, _ = await process.communicate(sql.encode())
-        return tuple(f"{one['rule_name']} in line {one['line'] + 1}" for one in json.loads(out))
-    except (TimeoutError, ValueError, KeyError, TypeError):
-        return None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with room:
+        try:
+            process = await asyncio.create_subprocess_exec(program, *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+        except OSError:
+            return None
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                out, _ = await process.communicate(sql.encode())
+            return tuple(f"{one['rule_name']} in line {one['line'] + 1}" for one in json.loads(out))
+        except (TimeoutError, ValueError, KeyError, TypeError):
+            return None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MISSING = "the extra [schema] is not installed where the bot runs"  # why nothing is examined
+
 
 @dataclass(frozen=True)
 class Effect:

@@ -23,6 +23,7 @@ DROPS = Effect("drops column ops.job_queue.note", 3, is_destructive=True, breaks
 BUILDS = Effect("adds an index to ops.job_queue, which blocks its writers meanwhile", 5, is_destructive=True)
 ADDS = Effect("adds column ops.job_queue.remark", 1)
 UNSEEN = Unavailable("schema", "the extra [schema] is not installed where the bot runs")
+FAILED = Unavailable("schema", "no answer within 5 s", is_outage=True)
 
 
 def schema(*effects: Effect, unexamined: tuple[str, ...] = ()) -> Schema:
@@ -42,11 +43,16 @@ def deploying(found: Schema, **more: object) -> deploy.Facts:
         (schema(BUILDS), Risk.CRITICAL),
         (schema(unexamined=("DO in line 1",)), Risk.HIGH),
         (UNSEEN, Risk.HIGH),
+        (FAILED, Risk.CRITICAL),
         ({}, Risk.HIGH),
     ],
 )
 def test_deploy_with_a_destructive_migration_is_critical(found: Schema, risk: Risk) -> None:
     assert made(deploy.plan(deploying(found), "api", [API], sha("e"))).risk is risk
+
+
+def test_failed_examination_makes_nothing_critical_when_no_migration_is_pending() -> None:
+    assert made(deploy.plan(replace(test_deploy.facts(), schema=FAILED), "api", [API], sha("e"))).risk is Risk.HIGH
 
 
 def test_deploy_of_a_worker_applies_no_migration() -> None:
