@@ -17,6 +17,7 @@ from services.domain.text import read_span
 
 DAY = timedelta(days=1)
 MIDNIGHT = time()
+YEARS = range(1970, 2201)  # of dates; the calendar's first and last years can't be moved by a span or a zone
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -176,9 +177,12 @@ def _take_day_of_a_month(words: Sequence[str], today: date) -> _Day | None:
 
 def _calendar_day(written: str) -> date:
     try:
-        return date.fromisoformat(written)
+        day = date.fromisoformat(written)
     except ValueError:
         raise MomentError(written, "is a date that does not exist") from None
+    if day.year not in YEARS:
+        raise MomentError(written, "is too far away", f"Write a year from {YEARS[0]} to {YEARS[-1]}.")
+    return day
 
 
 def _month(word: str) -> int | None:

@@ -22,6 +22,7 @@ from services.domain.moments import (
 )
 
 EVERY_DAY = frozenset(range(7))
+LONGEST = 7 * DAY  # of a window that comes again: a longer one would never end
 _SETS = {
     "day": EVERY_DAY,
     "weekday": frozenset(range(5)),
@@ -61,6 +62,17 @@ class Recurrence:
     begins: time
     ends: timedelta | WallEnd
     zone: ZoneInfo
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no one can have meant, MomentError for a window that is too long."""
+        if not self.days or not self.days <= EVERY_DAY:
+            raise ValueError(f"{sorted(self.days)} are no days of the week")
+        lasts = self.ends if isinstance(self.ends, timedelta) else self.ends.days * DAY
+        if lasts > LONGEST:
+            raise MomentError("every", "takes windows of 7 days at most", "Name an earlier end, or leave `every` out.")
+        is_empty = lasts <= timedelta() and (isinstance(self.ends, timedelta) or self.ends.clock <= self.begins)
+        if is_empty:
+            raise MomentError("every", "takes windows that end after they begin", "Name a later end.")
 
     def contains(self, moment: datetime) -> bool:
         return self.span_at(moment) is not None

@@ -175,6 +175,12 @@ def test_a_recurring_time_is_the_typed_one_on_the_day_of_a_clock_change() -> Non
         ("for 2hh quiet", "2hh is not a time span"),
         ("from fri 16:00 until 2026-01-08", "2026-01-08 is not after the beginning"),
         ("every fri 16:00 until 2026-01-12", "2026-01-12 does not come again"),
+        ("every day for 700000d x", "every takes windows of 7 days at most"),
+        ("for 999999d every day", "every takes windows of 7 days at most"),
+        ("every fri for 169h x", "every takes windows of 7 days at most"),
+        ("every day for 0m x", "every takes windows that end after they begin"),
+        ("from 9999-12-31 for 2d x", "9999-12-31 is too far away"),
+        ("from 0001-01-01 x", "0001-01-01 is too far away"),
         ("every mon,wed 16:00 until fri", "fri names one day, but it begins on several"),
     ],
 )
@@ -223,6 +229,36 @@ def test_a_window_that_the_clock_change_leaves_no_time_for_is_left_out() -> None
 
     assert (empty.begins, empty.ends) == (local("2026-04-05 02:00"), local("2026-04-05 03:00"))
     assert (backwards.begins, backwards.ends) == (local("2026-03-30 02:30"), local("2026-03-30 03:15"))
+
+
+def test_the_longest_window_that_comes_again_lasts_a_week() -> None:
+    assert window("every fri 16:00 for 7d x")[1] == "Fri 09 16:00"
+    assert window("every fri until fri x")[1] == "Fri 09 00:00"
+
+
+def test_a_stored_recurrence_that_cannot_be_meant_is_unreadable() -> None:
+    readable = {"days": [0], "begins": "02:00", "zone": "UTC", "lasts_s": 604800.0}
+    assert decode_recurrence(readable) is not None
+    ends: dict[str, object] = {"lasts_s": None, "end_days": 0, "end_clock": "02:00"}
+    wrong: list[dict[str, object]] = [
+        {"lasts_s": 604801.0},
+        {"lasts_s": 1e300},
+        {"lasts_s": 0},
+        {"days": []},
+        {"days": [7]},
+        {"days": ["mon"]},
+        {"begins": "25:00"},
+        {"zone": "Nowhere/City"},
+        {"zone": "../etc"},
+        {"zone": 5},
+        ends,
+        ends | {"end_days": 8},
+        ends | {"end_days": -1},
+        ends | {"end_days": 10**300},
+    ]
+    for one in wrong:
+        stored = {name: value for name, value in (readable | one).items() if value is not None}
+        assert decode_recurrence(stored) is None, one
 
 
 _clocks = st.times().map(lambda clock: clock.replace(second=0, microsecond=0, fold=0))
