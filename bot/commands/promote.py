@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.commands.arguments import no_more
@@ -15,7 +16,7 @@ from bot.world import World
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.message_origin import slash
 from services.domain.promotion import Proof, read_proof, sign, why_not_promoted, why_not_proved
-from services.domain.runs import Run
+from services.domain.runs import Run, RunStep
 from services.domain.secrets import Secret
 from services.domain.services import short_sha
 
@@ -27,12 +28,12 @@ async def answer_proof(request: Request, world: World) -> Answer:
     found = await need_record(world, run_id)
     if isinstance(found, Unavailable):
         return unavailable_answer(f"run {run_id}", found)
-    return proof_answer(found.run, secret)
+    return proof_answer(found.run, found.steps, secret)
 
 
-def proof_answer(run: Run, secret: Secret) -> Answer:
+def proof_answer(run: Run, steps: Sequence[RunStep], secret: Secret) -> Answer:
     """Raises OperatorError for a run that proves nothing."""
-    why = why_not_proved(run)
+    why = why_not_proved(run, steps)
     if why is not None or run.ended_at is None:
         raise OperatorError("There is no proof", why=why or "it has not ended", what_next="`runs` lists the deploys.")
     proof = Proof(

@@ -36,11 +36,12 @@ from bot.views.terminal import answer_text
 from bot.web.app import read_body
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.messages import read_message_state
+from services.clients.postgres.runs import read_steps
 from services.clients.railway.quota import Purpose, reading_for
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.masking import mask_message
 from services.domain.messages import message_link
-from services.domain.runs import Person, outsider, run_message_key
+from services.domain.runs import Person, RunState, is_proved, outsider, run_message_key
 from services.domain.secrets import redacted
 
 if TYPE_CHECKING:
@@ -160,21 +161,24 @@ class MachineDoor:
             await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
 
     async def _run_of(self, answer: Answer) -> dict[str, object] | None:
-        """The run that the answer is about. `link` leads to its message; before Slack has it, to the channel."""
+        """The run that the answer is about. `proved`: None while its steps can't be read. `link` leads to its message;
+        before Slack has it, to the channel."""
         data = answer.data
         if not isinstance(data, Mapping) or not isinstance(data.get("id"), int) or "plan_hash" not in data:
             return None
-        ts, channel_id, url = None, None, self._workspace_url()
+        ts, proved, channel_id, url = None, None, None, self._workspace_url()
         try:
             channel_id = await self._slack.channel_id(self._channel)
             if self._world.database is not None:
                 async with self._world.database.read() as conn:
                     ts, _ = await read_message_state(conn, key=run_message_key(data["id"]))
+                    proved = is_proved(RunState(data["state"]), await read_steps(conn, data["id"]))
         except SourceError as error:
-            logger.info("a run's link is not known: %s", error.why)
+            logger.info("a run's link, or its proof, is not known: %s", error.why)
         link = message_link(url, channel_id, ts)
         channel = f"{url.rstrip('/')}/archives/{channel_id}" if url and channel_id else None
-        return {"id": data["id"], "state": data["state"], "outcome": data["outcome"], "link": link or channel}
+        known = {"id": data["id"], "state": data["state"], "outcome": data["outcome"]}
+        return known | {"proved": proved, "link": link or channel}
 
 
 def add_machine_door(app: FastAPI, door: MachineDoor, machines: Sequence[Machine]) -> None:

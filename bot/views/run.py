@@ -36,7 +36,18 @@ from playbooks.steps import RemoveSample, Step, UploadSample, describe_stored, k
 from services.domain.database import MigrationStatus
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
-from services.domain.runs import UNDECIDED, Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
+from services.domain.runs import (
+    IN_DOUBT,
+    UNDECIDED,
+    Decision,
+    Record,
+    Review,
+    Run,
+    RunState,
+    RunStep,
+    SelfApproval,
+    StepState,
+)
 from services.domain.services import Service, short_sha
 from services.domain.text import age, counted
 
@@ -69,7 +80,7 @@ def _how(run: Run, decisions: Sequence[Decision]) -> str:
         return f"denied by {person(denial.person)}{f': {_short(denial.reason)}' if denial.reason else ''}"
     word = _WORDS[run.state]
     outcome = _short(run.outcome or "")
-    if not outcome or (run.state is RunState.SUCCEEDED and is_proved(run.outcome)):
+    if not outcome or (run.state is RunState.SUCCEEDED and not run.is_in_doubt):
         return word  # the run's message says what was proved
     return outcome if outcome.lower().startswith(word) else f"{word}: {outcome}"
 
@@ -79,7 +90,6 @@ def _short(words: str) -> str:
 
 
 _FINE = (StepState.DONE, StepState.NOT_PROVED)
-_NOT_PROVED = "Done, but not proved"
 
 
 def outcome_words(
@@ -126,17 +136,12 @@ def schema_words(status: MigrationStatus | Unavailable) -> str:
     return f"The schema is at {status.head or 'no migration at all'}."
 
 
-def is_proved(outcome: str | None) -> bool:
-    """Whether what a successful run says of itself holds no doubt; one without a result counts as such."""
-    return outcome is None or not outcome.startswith(_NOT_PROVED)
-
-
 def _outcome_words(state: RunState, steps: Sequence[RunStep], *, cancelled_by: str | None, standing: str) -> str:
     done = sum(step.state in _FINE for step in steps)
     match state:
         case RunState.SUCCEEDED:
-            missing = [step.note or f"step {step.position + 1}" for step in steps if step.state is StepState.NOT_PROVED]
-            return f"{_NOT_PROVED}: {'; '.join(missing)}." if missing else "Done, and every step is proved."
+            missing = [step.note or f"step {step.position + 1}" for step in steps if not step.is_proved]
+            return f"{IN_DOUBT}: {'; '.join(missing)}." if missing else "Done, and every step is proved."
         case RunState.CANCELLED:
             who = cancelled_by or "an operator"
             return f"Cancelled by {who} after {done} of {counted(len(steps), 'step')}. {standing}"
@@ -263,7 +268,7 @@ def sign(run: Run) -> str:
         return DENIED
     if run.is_scheduled and run.start_at is not None:
         return f"{SCHEDULED} for {date_token(run.start_at)}"
-    return NOT_PROVED if run.state is RunState.SUCCEEDED and not is_proved(run.outcome) else SIGNS[run.state]
+    return NOT_PROVED if run.is_in_doubt else SIGNS[run.state]
 
 
 def headline(run: Run, steps: Sequence[RunStep]) -> str:
@@ -321,7 +326,7 @@ def _is_folded(run: Run, steps: Sequence[RunStep]) -> bool:
     """Whether nothing of the steps needs a reader: their number and what they proved is enough."""
     if run.state is not RunState.SUCCEEDED or not steps or run.playbook == GOLDEN_PATH:
         return False
-    return is_proved(run.outcome) and all(step.state is StepState.DONE for step in steps)
+    return not run.is_in_doubt and all(step.state is StepState.DONE for step in steps)
 
 
 def _steps(run: Run, steps: Sequence[RunStep]) -> list[Block]:

@@ -70,7 +70,15 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         return _end(environ, exit_code, str(said), {})
     print(f"Run {run['id']}: {run['link'] or 'see Slack'}", flush=True)  # noqa: T201 - the step's log
     run = _wait(door, run, ends_at)
-    return _end(environ, _EXIT.get(run["state"], NOT_OVER), str(run.get("outcome") or ""), run)
+    return _end(environ, *_verdict(run), run)
+
+
+def _verdict(run: Mapping[str, Any]) -> tuple[int, str]:
+    """The exit code, and what to say. What nobody read back is not known to run."""
+    outcome = str(run.get("outcome") or "")
+    if run["state"] == "succeeded" and run.get("proved") is not True:
+        return UNKNOWN, outcome if "not proved" in outcome else f"It ended, but not proved. {outcome}"
+    return _EXIT.get(run["state"], NOT_OVER), outcome
 
 
 def _file(door: Door, service: str, sha: str, environ: Mapping[str, str]) -> tuple[int, dict[str, Any]]:

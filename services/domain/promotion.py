@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.domain.environments import is_production
-from services.domain.runs import Run, RunState
+from services.domain.runs import Run, RunState, RunStep, is_proved
 from services.domain.secrets import Secret
 
 VALID_FOR = timedelta(days=7)  # what was proved earlier was proved on other migrations and other data
@@ -54,8 +55,9 @@ def read_proof(word: str, secret: Secret) -> Proof | None:
     return Proof(environment, command, scope, sha, int(run_id), datetime.fromtimestamp(int(ended), UTC))
 
 
-def why_not_proved(run: Run) -> str | None:
-    """Why this run proves no commit; None when it does: a deploy succeeds once each service has reported the commit."""
+def why_not_proved(run: Run, steps: Sequence[RunStep]) -> str | None:
+    """Why this run proves no commit; None when it does: each step of a deploy was read back, and no person had to say
+    that it is done."""
     if run.playbook != "deploy":
         return f"run {run.id} is a {run.playbook}, and only a deploy proves a commit"
     if run.state is not RunState.SUCCEEDED or run.ended_at is None:
@@ -64,7 +66,14 @@ def why_not_proved(run: Run) -> str | None:
         return f"it ran in {run.environment}, where nothing is promoted from"
     if not _WHOLE_SHA.match(run.parameters.get("sha", "")):
         return f"run {run.id} names its commit in short, and a proof needs all 40 characters"
-    return None
+    return None if is_proved(run.state, steps) else _what_is_not_proved(run, steps)
+
+
+def _what_is_not_proved(run: Run, steps: Sequence[RunStep]) -> str:
+    first = next((step for step in steps if not step.is_proved), None)
+    if first is None:
+        return f"the steps of run {run.id} are not kept any more"
+    return f"step {first.position + 1} of run {run.id} is not proved, and a proof needs every step to be"
 
 
 def why_not_promoted(proof: Proof, *, environment: str, now: datetime) -> str | None:

@@ -110,6 +110,9 @@ class StepState(StrEnum):
     SKIPPED = "skipped"
 
 
+MARKED_DONE = "marked done by a person"  # so begins the note of a step that nobody but a person calls done
+IN_DOUBT = "Done, but not proved"  # so begins the outcome of a run that succeeded with doubts
+
 _ENDED = frozenset({StepState.DONE, StepState.NOT_PROVED, StepState.FAILED, StepState.SKIPPED})
 
 STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
@@ -228,6 +231,11 @@ class Run:
         return self.state is RunState.CANCELLED and (self.outcome or "").startswith("denied")
 
     @property
+    def is_in_doubt(self) -> bool:
+        """It succeeded, and its outcome says that something is not proved. `is_proved` asks the steps themselves."""
+        return self.state is RunState.SUCCEEDED and (self.outcome or "").startswith(IN_DOUBT)
+
+    @property
     def message_key(self) -> str:
         return run_message_key(self.id)
 
@@ -258,6 +266,16 @@ class RunStep:
     note: str | None
     started_at: datetime | None
     ended_at: datetime | None
+
+    @property
+    def is_proved(self) -> bool:
+        """Done by what was read back, not by a person's word."""
+        return self.state is StepState.DONE and not (self.note or "").startswith(MARKED_DONE)
+
+
+def is_proved(state: RunState, steps: Sequence[RunStep]) -> bool:
+    """Whether a run in this state, with these steps, proved all that it did; never for steps that are not kept."""
+    return state is RunState.SUCCEEDED and bool(steps) and all(step.is_proved for step in steps)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,25 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
-from services.domain.runs import NewRun, OpenRun, Person, PreemptedRun, Run, RunState, RunStep, StepState, run_lease
+from services.domain.runs import (
+    MARKED_DONE,
+    NewRun,
+    OpenRun,
+    Person,
+    PreemptedRun,
+    Run,
+    RunState,
+    RunStep,
+    StepState,
+    run_lease,
+)
 
 CHANNEL = "chatops_runs"  # of LISTEN and NOTIFY; the trigger announce_run names it too
 
 Resolution = Literal["done", "retry", "abort"]
 
 _RESOLVED: Mapping[Resolution, tuple[StepState, str]] = {
-    "done": (StepState.DONE, "marked done by a person"),
+    "done": (StepState.DONE, MARKED_DONE),
     "retry": (StepState.PENDING, "to be tried again, says a person"),
     "abort": (StepState.FAILED, "given up by a person"),
 }

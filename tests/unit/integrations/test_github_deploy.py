@@ -73,9 +73,9 @@ def environ(url: str, tmp_path: Path, **more: str) -> dict[str, str]:
     }
 
 
-def run(state: str, outcome: str | None = None) -> dict[str, object]:
+def run(state: str, outcome: str | None = None, *, proved: bool | None = None) -> dict[str, object]:
     link = "https://acme.slack.com/archives/C1/p1"
-    return {"text": "", "run": {"id": 12, "state": state, "outcome": outcome, "link": link}}
+    return {"text": "", "run": {"id": 12, "state": state, "outcome": outcome, "link": link, "proved": proved}}
 
 
 WAITS = (200, run("awaiting_approval"))
@@ -84,7 +84,10 @@ WAITS = (200, run("awaiting_approval"))
 @pytest.mark.parametrize(
     ("answers", "exit_code", "title"),
     [
-        ([WAITS, (503, {}), (200, run("running")), (200, run("succeeded"))], 0, "Deployed"),
+        ([WAITS, (503, {}), (200, run("running")), (200, run("succeeded", proved=True))], 0, "Deployed"),
+        ([WAITS, (200, run("succeeded", "Done, but not proved: no commit", proved=False))], 3, "no commit"),
+        ([WAITS, (200, run("succeeded", "Done"))], 3, "not proved"),
+        ([WAITS, (200, {"run": {"id": 12, "state": "succeeded", "outcome": None, "link": None}})], 3, "not proved"),
         ([WAITS, (200, run("failed", "the build failed"))], 1, "the build failed"),
         ([WAITS, (200, run("cancelled", "denied: not now <!channel>"))], 1, "denied: not now"),
         ([WAITS, (200, run("expired"))], 1, "Not deployed"),
@@ -94,7 +97,7 @@ WAITS = (200, run("awaiting_approval"))
         ([(200, {"text": "No plan: it runs already", "run": None})], 2, "it runs already"),
         ([(500, {})], 3, "500"),
         ([WAITS, (200, run("unknown"))], 3, "look in Slack"),
-        ([(503, {}), (429, {}), WAITS, (200, run("succeeded"))], 0, "Deployed"),
+        ([(503, {}), (429, {}), WAITS, (200, run("succeeded", proved=True))], 0, "Deployed"),
     ],
 )
 def test_each_end_has_its_exit_code_and_summary(

@@ -143,7 +143,7 @@ async def test_a_change_waits_in_slack_for_one_person_more_than_a_person_needs(
     again = await door.call("scale", "ingest 2", request_id="github-1-1")
 
     run = answer.json()["run"]
-    assert (answer.status_code, run["state"]) == (200, "awaiting_approval")
+    assert (answer.status_code, run["state"], run["proved"]) == (200, "awaiting_approval", False)
     assert again.json()["run"]["id"] == run["id"]
     message = await slack.wait_for(lambda message: "ci (machine)" in message.text + str(message.blocks))
     assert "1 approval" in str(message.blocks) or "approve" in str(message.blocks)

@@ -12,7 +12,7 @@ from bot.types import Answer, Request, Surface
 from bot.world import World
 from services.domain.errors import OperatorError, UsageError
 from services.domain.promotion import VALID_FOR
-from services.domain.runs import Run, RunState
+from services.domain.runs import Run, RunState, RunStep, StepState
 from services.domain.secrets import Secret
 from tests.runs import new_run
 
@@ -33,9 +33,19 @@ def deployed(**more: object) -> Run:
     return new_run(NOW - timedelta(hours=2), **(fields | more))
 
 
+def step(state: StepState = StepState.DONE, note: str | None = None, position: int = 0) -> RunStep:
+    return RunStep(
+        run_id=12, position=position, step={}, state=state, intent=None, evidence=None, note=note, started_at=None,
+        ended_at=None,
+    )  # fmt: skip
+
+
+PROVED = (step(note="live"), step(note="it reports 8d02b64e", position=1))
+
+
 def proof_of(run: Run, secret: Secret = SECRET) -> str:
     """The word behind `promote`."""
-    data = proof_answer(run, secret).data
+    data = proof_answer(run, PROVED, secret).data
     assert isinstance(data, dict)
     return str(data["line"]).removeprefix("promote ")
 
@@ -66,7 +76,21 @@ def test_promote_offers_the_deploy_of_what_staging_proved_and_names_the_run() ->
 )
 def test_proof_is_given_for_a_deploy_that_succeeded_outside_production_only(more: dict[str, object], why: str) -> None:
     with pytest.raises(OperatorError, match=why):
-        proof_answer(deployed(**more), SECRET)
+        proof_answer(deployed(**more), PROVED, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ((*PROVED, step(StepState.NOT_PROVED, "the API does not say its commit", 2)), "step 3 of run 12 is not proved"),
+        ((*PROVED, step(note="marked done by a person (U0OLIVIA001)", position=2)), "step 3 of run 12 is not proved"),
+        ((*PROVED, step(StepState.SKIPPED, position=2)), "step 3 of run 12 is not proved"),
+        ((), "steps of run 12 are not kept"),
+    ],
+)
+def test_proof_is_given_only_when_each_step_was_read_back(steps: tuple[RunStep, ...], why: str) -> None:
+    with pytest.raises(OperatorError, match=why):
+        proof_answer(deployed(outcome="Done, and every step is proved."), steps, SECRET)
 
 
 def test_promote_refuses_every_change_of_the_signed_line() -> None:
