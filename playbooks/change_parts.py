@@ -19,6 +19,7 @@ from services.domain.text import counted, dated_time
 from services.domain.thresholds import StaleLimits
 
 JOBS_NAMED = 5
+_STARTS_IT = " starts it"  # how the warning ends; plans are stored with it
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,16 @@ def coming_doubts(state: ServiceState, so: str = "wait until it has finished") -
     if latest is None or not latest.status.is_in_progress:
         return []
     return [f"a deployment of {short_sha(latest.commit_sha)} to {state.service.short} is in progress: {so}"]
+
+
+def starts_stopped(service: Service, change: str) -> str:
+    """The warning of a plan that starts what is stopped; `find_started` finds it again."""
+    return f"{service.short} is stopped, and a {change}{_STARTS_IT}"
+
+
+def find_started(warnings: Iterable[str]) -> tuple[str, ...]:
+    """The warnings that name a stopped service which the plan would start."""
+    return tuple(line for line in warnings if line.endswith(_STARTS_IT))
 
 
 def commit_words(deployment: Deployment) -> str:

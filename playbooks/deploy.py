@@ -23,6 +23,7 @@ from playbooks.change_parts import (
     draining_doubts,
     find_state,
     refuse_locked,
+    starts_stopped,
     stopping,
 )
 from playbooks.model import NextStep, NoPlan, Risk
@@ -191,7 +192,7 @@ def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterato
         yield from draining_doubts(state)
         yield from coming_doubts(state, "this replaces it")
         if state.is_stopped:
-            yield f"{state.service.short} is stopped, and a deploy starts it"
+            yield starts_stopped(state.service, "deploy")
     yield from doubts(facts.load)
 
 

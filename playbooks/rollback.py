@@ -21,6 +21,7 @@ from playbooks.change_parts import (
     doubts,
     draining_doubts,
     find_standing,
+    starts_stopped,
     stopping,
     unavailable,
 )
@@ -219,7 +220,7 @@ def _move_doubts(move: Move) -> Iterator[str]:
     if not move.to.commit_sha:
         yield f"{move.to.name} of {short} has no commit: so it cannot be verified"
     if state.is_stopped:
-        yield f"{short} is stopped, and a rollback starts it"
+        yield starts_stopped(move.found.service, "rollback")
     yield from coming_doubts(state, "this replaces it")
     if move.found.service.worker_type and not _replicas_afterwards(move.found):
         yield f"Railway does not report how many replicas {short} has, so its heartbeats are not counted afterwards"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from playbooks.change_parts import fall_back
+from playbooks.change_parts import fall_back, find_started
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import Step, decode_step, encode_step
@@ -53,7 +53,7 @@ def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
     if isinstance(now, NoPlan):
         return None if now.is_unknown else now.why
     if approved.hash == now.hash:
-        return _risk_difference(approved, now)
+        return _risk_difference(approved, now) or _start_difference(approved, now)
     for before, after in zip_longest(approved.steps, now.steps):
         if before != after:
             return _step_difference(before, after)
@@ -66,6 +66,12 @@ def _risk_difference(approved: Plan, now: Plan) -> str | None:
     if now.risk is Risk.CRITICAL and approved.risk is not Risk.CRITICAL:
         return f"it became critical: {'; '.join(now.warnings)}"
     return None
+
+
+def _start_difference(approved: Plan, now: Plan) -> str | None:
+    """The same steps may have come to start what was stopped since, by a person or for a reason that still holds."""
+    known = find_started(approved.warnings)
+    return "; ".join(line for line in find_started(now.warnings) if line not in known) or None
 
 
 def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:

@@ -117,6 +117,7 @@ class RunStart:
             except_run=run.id,
             outcome=outcome,
             only_playbook=None if change is None or change.voids_others else run.playbook,
+            scheduled=change is not None and bool(change.preempts),  # nobody would look before it starts again
         )
         for other in voided:
             await end_calls(conn, other)

@@ -129,7 +129,8 @@ WHERE run_id = %(run_id)s;
 
 -- name: void_waiting_runs
 -- Another run starts on the same services: what waits for one of them was planned on facts that are about to change; only
--- those of one playbook when it changes nothing that others rest on. What starts later is planned anew then. Served by runs_open_idx.
+-- those of one playbook when it changes nothing that others rest on. What starts later is planned anew then, and left
+-- alone unless told otherwise. Served by runs_open_idx.
 UPDATE chatops.runs
 SET state = 'voided', outcome = %(outcome)s
 WHERE id IN (
@@ -139,7 +140,7 @@ WHERE id IN (
         AND waiting.services && %(services)s
         AND waiting.id <> %(except_run)s
         AND (%(only_playbook)s::text IS NULL OR waiting.playbook = %(only_playbook)s)
-        AND (waiting.start_at IS NULL OR waiting.start_at <= clock_timestamp())
+        AND (%(scheduled)s OR waiting.start_at IS NULL OR waiting.start_at <= clock_timestamp())
     ORDER BY waiting.id
     FOR NO KEY UPDATE
 )

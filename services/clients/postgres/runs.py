@@ -158,14 +158,22 @@ async def give_back_services(conn: Connection, *, run_id: int) -> None:
 
 
 async def void_waiting_runs(
-    conn: Connection, *, services: Collection[str], except_run: int, outcome: str, only_playbook: str | None = None
+    conn: Connection,
+    *,
+    services: Collection[str],
+    except_run: int,
+    outcome: str,
+    only_playbook: str | None = None,
+    scheduled: bool = False,
 ) -> list[int]:
-    """Void all other plans that wait for one of these services; which they were. `only_playbook`: those of this one."""
+    """Void all other plans that wait for one of these services; which they were. `only_playbook`: those of this one.
+    `scheduled`: also those whose time has not come."""
     parameters = {
         "services": list(services),
         "except_run": except_run,
         "outcome": outcome,
         "only_playbook": only_playbook,
+        "scheduled": scheduled,
     }
     cur = await conn.execute(SQL["void_waiting_runs"], parameters)
     return [run_id for (run_id,) in await cur.fetchall()]

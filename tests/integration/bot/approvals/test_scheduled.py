@@ -97,6 +97,31 @@ async def test_another_run_on_the_service_leaves_it_to_its_own_time(
     assert (await books.run(scheduled.id)).is_scheduled
 
 
+@pytest.mark.parametrize("emergency", ["stop-workers", "rollback"])
+async def test_what_brings_a_service_back_voids_it_with_the_reason(
+    emergency: str,
+    make_approval_service: MakeApprovalService,
+    databases: Sequence[Database],
+    plan: Plan,
+    scheduled: Run,
+    books: Books,
+) -> None:
+    """Nobody looks again at 02:00: what was stopped or rolled back meanwhile is not started by it."""
+    desk = make_approval_service(**LISTED)
+    now = replace(plan, playbook=emergency, title=f"{emergency} api", parameters={"service": "api"})
+    async with replicas(databases, now):
+        other = await desk.file(now, request(OLIVIA))
+        await desk.decide(other.id, ANN, approve=True)
+        assert (await ended(books, other.id)).state is RunState.SUCCEEDED
+
+    run = await books.run(scheduled.id)
+    assert (run.state, run.outcome) == (
+        RunState.VOIDED,
+        f"Void: run {other.id} ({emergency} api) started on the same service.",
+    )
+    assert "run.made_way" in await books.events(scheduled.id)
+
+
 async def test_run_is_void_when_the_plan_of_its_time_differs(
     databases: Sequence[Database], plan: Plan, scheduled: Run, books: Books, as_owner: Connection
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.runs.decide import FallBack, difference, next_move, poll_every
-from playbooks.change_parts import fall_back
+from playbooks.change_parts import fall_back, starts_stopped
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import (
@@ -145,6 +145,16 @@ def test_same_steps_that_became_critical_are_a_difference() -> None:
 
     assert difference(approved, now) == "it became critical: destructive: 1_a drops table a (line 1)"
     assert difference(now, replace(approved, risk=Risk.HIGH)) is None
+
+
+def test_start_of_a_service_that_was_stopped_after_the_approval_is_a_difference() -> None:
+    """The steps are the same: a stop leaves the deployment that a deploy rests on."""
+    approved = replace(plan(RestartDeployment(Service.INGEST, "d-1")), warnings=("the queue grows",))
+    now = replace(approved, warnings=(starts_stopped(Service.INGEST, "deploy"), "the queue shrinks"))
+
+    assert difference(approved, now) == "ingest is stopped, and a deploy starts it"
+    assert difference(now, now) is None
+    assert difference(now, approved) is None
 
 
 def test_other_steps_are_shown_side_by_side() -> None:
