@@ -29,7 +29,7 @@ from playbooks.change_parts import (
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.revert import find_taken_back, revert_lines
-from playbooks.schema_gate import Schema, effect_lines, find_breaking, gate_warnings, is_destructive
+from playbooks.schema_gate import MIGRATIONS_UNKNOWN, Schema, effect_lines, find_breaking, gate_warnings, is_destructive
 from playbooks.steps import (
     AwaitDeployment,
     DeployCommit,
@@ -183,7 +183,7 @@ def _may_bring_others(facts: Facts, sha: str) -> bool:
 
 def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
     if isinstance(facts.migrations, Unavailable):
-        yield f"whether migrations are pending is unknown: {facts.migrations.why}"
+        yield f"{MIGRATIONS_UNKNOWN}: {facts.migrations.why}"
     elif not facts.migrations.is_migrated:
         yield "whether migrations are pending is not told by this system"
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from services.domain.errors import Unavailable
 from services.domain.schema import MISSING, Effect, Examinations
@@ -10,6 +10,8 @@ from services.domain.text import counted
 
 SHOWN = 4  # effects of one migration
 Schema = Examinations | Unavailable
+MIGRATIONS_UNKNOWN = "whether migrations are pending is unknown"  # begins a warning; plans are stored with it
+_UNEXAMINED = "not examined"
 
 
 def is_destructive(titles: Sequence[str], schema: Schema) -> bool:
@@ -57,6 +59,12 @@ def unexamined_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
             yield f"{title} was not examined: the bot has no file of it"
         elif found.unexamined:
             yield f"{title} runs what was not examined: {', '.join(found.unexamined)}"
+
+
+def find_unknown(warnings: Iterable[str]) -> dict[str, str]:
+    """The warnings that say that what a deploy migrates is not known, by what they are about, without the reason."""
+    abouts = {line.partition(":")[0]: line for line in warnings}
+    return {about: line for about, line in abouts.items() if about == MIGRATIONS_UNKNOWN or _UNEXAMINED in about}
 
 
 def find_breaking(titles: Sequence[str], schema: Schema) -> tuple[str, ...]:

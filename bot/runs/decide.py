@@ -9,6 +9,7 @@ from itertools import zip_longest
 from playbooks.change_parts import fall_back, find_started
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
+from playbooks.schema_gate import find_unknown
 from playbooks.steps import Step, decode_step, encode_step
 from services.domain.runs import RunState, RunStep, StepState
 
@@ -72,6 +73,14 @@ def _start_difference(approved: Plan, now: Plan) -> str | None:
     """The same steps may have come to start what was stopped since, by a person or for a reason that still holds."""
     known = find_started(approved.warnings)
     return "; ".join(line for line in find_started(now.warnings) if line not in known) or None
+
+
+def find_doubt(approved: Plan, now: Plan | NoPlan) -> str | None:
+    """What is not known of the plan now, and was known when it was approved; None: it can be compared."""
+    if isinstance(now, NoPlan):
+        return now.why if now.is_unknown else None
+    told = find_unknown(approved.warnings)
+    return next((line for about, line in find_unknown(now.warnings).items() if about not in told), None)
 
 
 def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:

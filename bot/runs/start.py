@@ -8,18 +8,18 @@ from collections.abc import Collection, Mapping
 
 from bot.change_facts import MakePlan
 from bot.changes import CHANGES
-from bot.runs.decide import difference
+from bot.runs.decide import difference, find_doubt
 from bot.runs.freezes import can_be_frozen, why_frozen
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.world import World
 from playbooks.freeze import EXCEPTION, excepted
-from playbooks.model import Risk
+from playbooks.model import NoPlan, Risk
 from playbooks.plan import decode_plan
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
-from services.domain.errors import OperatorError, UsageError
+from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.runs import PreemptedRun, Run, RunState
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ class RunStart:
         return True
 
     async def _find_difference(self, run: Run) -> str | None:
-        """A fact that cannot be read voids nothing: the steps look again, each at what it rests on."""
+        """A fact that cannot be read voids nothing: the steps look again, each at what it rests on. What was approved
+        long ago for this time is not begun unseen, though: raises SourceError, and it is tried again until it expires.
+        """
         approved = decode_plan(run.plan)
         make = self._plans.get(run.playbook)
         if approved.risk is Risk.BREAK_GLASS:
@@ -67,12 +69,17 @@ class RunStart:
         if make is None:
             return f"this version of the bot has no {run.playbook}"
         try:
-            return difference(approved, await make(run.parameters, self._world))
+            now = await make(run.parameters, self._world)
         except UsageError as error:
             return error.why
         except OperatorError as error:
-            logger.warning("run %d is not planned again: %s", run.id, error.why)
-            return None
+            now = NoPlan(error.why, error.what_next, is_unknown=True)
+        doubt = find_doubt(approved, now)
+        if doubt is not None:
+            if run.start_at is not None:
+                raise SourceError("its plan", doubt, retryable=True)
+            logger.warning("run %d is not planned again: %s", run.id, doubt)
+        return difference(approved, now)
 
     async def _start(self, run: Run) -> list[PreemptedRun] | None:
         """The runs that had to make way; None when ours had to, or a freeze is in force: it is void then."""

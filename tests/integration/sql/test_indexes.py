@@ -176,6 +176,7 @@ RUN_PARAMETERS = {
     "name": "run:40000",
     "longest_lease": timedelta(minutes=1),
     "only_playbook": None,
+    "scheduled": False,
 }
 EXPECTED_OF_RUNS = {
     "read_run": {"runs_pkey"},

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.change_facts import MakePlan as MakePlanAgain
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
 from bot.freeze_notices import FreezeNotices
@@ -61,8 +62,10 @@ async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Datab
 
 
 @asynccontextmanager
-async def replicas(databases: Sequence[Database], plan: Plan) -> AsyncIterator[None]:
-    """A runner each, which plans the same again."""
+async def replicas(
+    databases: Sequence[Database], plan: Plan, *, make: MakePlanAgain | None = None
+) -> AsyncIterator[None]:
+    """A runner each, which plans the same again, or as `make` does."""
 
     async def make_again(_parameters: object, _world: World) -> Plan:
         return plan
@@ -73,7 +76,7 @@ async def replicas(databases: Sequence[Database], plan: Plan) -> AsyncIterator[N
             Dependencies(
                 database,
                 World(settings, database=database),
-                {plan.playbook: make_again},
+                {plan.playbook: make or make_again},
                 RunMessageWriter(say),
                 settings.runs,
             ),

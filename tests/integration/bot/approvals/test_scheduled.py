@@ -14,6 +14,7 @@ from bot.approvals.reminders import ScheduledRuns
 from bot.leader import NAME, Fence
 from bot.runs.message import RunMessageWriter
 from playbooks.later import write_start
+from playbooks.model import NoPlan
 from playbooks.plan import Plan
 from playbooks.steps import LockService
 from services.clients.postgres import runs
@@ -132,6 +133,30 @@ async def test_run_is_void_when_the_plan_of_its_time_differs(
 
     assert run.state is RunState.VOIDED
     assert "something else" in (run.outcome or "")
+
+
+async def test_run_whose_plan_is_unknown_at_its_time_waits_for_it_and_expires(
+    databases: Sequence[Database], plan: Plan, scheduled: Run, books: Books, as_owner: Connection
+) -> None:
+    """A plan that is a week old is not begun unseen; one that is approved now, is: its steps look again."""
+    tries = asyncio.Semaphore(0)
+
+    async def unknown(_parameters: object, _world: object) -> NoPlan:
+        tries.release()
+        return NoPlan("Railway is needed", "try again", is_unknown=True)
+
+    async with replicas(databases, plan, make=unknown):
+        await as_owner.execute(COME, [scheduled.id])
+        async with asyncio.timeout(60):
+            await tries.acquire()
+            await tries.acquire()
+        assert (await books.run(scheduled.id)).state is RunState.APPROVED
+        await as_owner.execute("UPDATE chatops.runs SET expires_at = clock_timestamp() WHERE id = %s", [scheduled.id])
+        async with databases[0].transaction() as conn:
+            await runs.expire_runs(conn)
+
+    run = await books.run(scheduled.id)
+    assert (run.state, run.outcome) == (RunState.EXPIRED, "approved, but not started in time")
 
 
 async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_before(

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.runs.decide import FallBack, difference, next_move, poll_every
+from bot.runs.decide import FallBack, difference, find_doubt, next_move, poll_every
 from playbooks.change_parts import fall_back, starts_stopped
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
+from playbooks.schema_gate import MIGRATIONS_UNKNOWN, unexamined_lines
 from playbooks.steps import (
     ApplySqlFile,
     CheckDatabaseReady,
@@ -22,6 +23,7 @@ from playbooks.steps import (
     VerifySchemaHead,
     encode_step,
 )
+from services.domain.errors import Unavailable
 from services.domain.runs import RunState, RunStep, StepState
 from services.domain.services import Service
 
@@ -155,6 +157,20 @@ def test_start_of_a_service_that_was_stopped_after_the_approval_is_a_difference(
     assert difference(approved, now) == "ingest is stopped, and a deploy starts it"
     assert difference(now, now) is None
     assert difference(now, approved) is None
+
+
+def test_what_is_not_known_of_the_plan_now_and_was_known_when_approved_is_a_doubt() -> None:
+    approved = plan(CheckDatabaseReady())
+    unknown = replace(approved, warnings=(f"{MIGRATIONS_UNKNOWN}: timeout",))
+    unexamined = replace(approved, warnings=tuple(unexamined_lines(["1_a"], Unavailable("schema", "no parser"))))
+
+    assert find_doubt(approved, NoPlan("Railway is needed", "try again", is_unknown=True)) == "Railway is needed"
+    assert find_doubt(approved, unknown) == unknown.warnings[0]
+    assert find_doubt(approved, unexamined) == unexamined.warnings[0]
+    assert find_doubt(approved, replace(approved, warnings=("the queue grows",))) is None
+    assert find_doubt(approved, NoPlan("ingest has 2 replicas already", "nothing to do")) is None
+    other_words = replace(approved, warnings=(f"{MIGRATIONS_UNKNOWN}: refused",))
+    assert find_doubt(unknown, other_words) is None, "the approvers were told so"
 
 
 def test_other_steps_are_shown_side_by_side() -> None:
