@@ -270,9 +270,21 @@ class _Reading:
         if self._days is not None:
             recurrence = self._recurrence(self._days)
             span = recurrence.span_at(self._now) or recurrence.next_after(self._now)
+            self._check_day(recurrence, span)
             return Written(span.begins, span.ends, recurrence)
         begins = self._begins[0] if self._begins else None
         return Written(begins, self._end(begins))
+
+    def _check_day(self, recurrence: Recurrence, first: Span) -> None:
+        """Raises MomentError for a typed day that is none of the windows', and for a date that is after the first."""
+        begins, words = self._begins or (None, ())
+        if begins is None or words[0].lower() == "at" or read_clock(words[0]) is not None:
+            return
+        weekday = read_weekday(words[0])
+        is_early = first.begins < begins.replace(second=0, microsecond=0)
+        if is_early if weekday is None else weekday not in recurrence.days:
+            what_next = "Leave the day out: `every fri 16:00`; or leave `every` out."
+            raise MomentError(" ".join(words), "is not when the first window begins", what_next)
 
     def _end(self, begins: datetime | None) -> datetime | None:
         since = begins if begins is not None else self._now

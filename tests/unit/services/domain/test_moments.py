@@ -147,6 +147,11 @@ def test_reads_windows_as_people_type_them() -> None:
         ),
         "every day 11:00 for 2h x": ("Wed 07 11:00", "Wed 07 13:00", "every day 11:00 for 2 h", "x"),  # open already
         "every mon and thu 9:00 for 30m x": ("Thu 08 09:00", "Thu 08 09:30", "every mon, thu 09:00 for 30 min", "x"),
+        "every day at 14:00 for 1h x": ("Wed 07 14:00", "Wed 07 15:00", "every day 14:00 for 1 h", "x"),
+        "every day from in 2h for 1h x": ("Wed 07 14:00", "Wed 07 15:00", "every day 14:00 for 1 h", "x"),
+        "today 14:00 every day for 1h x": ("Wed 07 14:00", "Wed 07 15:00", "every day 14:00 for 1 h", "x"),
+        "8 jan 14:00 every thu for 1h x": ("Thu 08 14:00", "Thu 08 15:00", "every thu 14:00 for 1 h", "x"),
+        "wed 11:00 for 2h every week x": ("Wed 07 11:00", "Wed 07 13:00", "every wed 11:00 for 2 h", "x"),
         "2h at last": ("-", "Wed 07 14:00", "-", "at last"),
         "2h today we move": ("-", "Wed 07 14:00", "-", "today we move"),
     }
@@ -179,6 +184,11 @@ def test_a_recurring_time_is_the_typed_one_on_the_day_of_a_clock_change() -> Non
         ("for 999999d every day", "every takes windows of 7 days at most"),
         ("every fri for 169h x", "every takes windows of 7 days at most"),
         ("every day for 0m x", "every takes windows that end after they begin"),
+        ("from 24 dec 18:00 every fri", "24 dec 18:00 is not when the first window begins"),
+        ("24 dec 18:00 for 2h every week x", "24 dec 18:00 is not when the first window begins"),
+        ("every day from tomorrow 14:00 x", "tomorrow 14:00 is not when the first window begins"),
+        ("every day from in 3d x", "in 3d is not when the first window begins"),
+        ("every fri from sat 16:00 x", "sat 16:00 is not when the first window begins"),
         ("from 9999-12-31 for 2d x", "9999-12-31 is too far away"),
         ("from 0001-01-01 x", "0001-01-01 is too far away"),
         ("every mon,wed 16:00 until fri", "fri names one day, but it begins on several"),
