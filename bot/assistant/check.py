@@ -122,7 +122,7 @@ def _why_not_observed(claim: Claim, lines: Sequence[Line]) -> str | None:
         return "says nothing"
     if stated not in _forms(line, nouns):
         return "does not say what a whole clause of its line says"
-    if Counter(stated) - Counter(content(claim.quote, nouns=nouns)) - Counter(_owners(line.text)):
+    if Counter(stated) - Counter(content(claim.quote, nouns=nouns)) - Counter(_subject(line.text)):
         return "says what its quote does not say"
     return "changes the tense" if _tenses(claim.quote) - _tenses(claim.text) else None
 
@@ -202,19 +202,18 @@ _TIMES = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?z?|\d{4}-\d{2}-\d{2}")
 def _forms(line: Line, nouns: frozenset[str]) -> list[Words]:
     """What can be taken of a line: neighboring clauses, each of them whole; before them the status and the time or not.
 
-    A clause that does not name its service gets the one that the line named before.
+    A clause that does not name its service gets the one that the whole line is about.
     """
     status = _STATUS.match(line.text)
     clauses = [content(clause, nouns=nouns) for clause in _clauses(line.text[status.end() if status else 0 :])]
     forms: list[Words] = []
-    owner: Words = ()
+    subject = _subject(line.text)
     for start, first in enumerate(clauses):
         for end in range(start + 1, len(clauses) + 1):
             taken = tuple(word for clause in clauses[start:end] for word in clause)
-            own = () if _owners(" ".join(first)) else owner
+            own = () if _services_in(" ".join(first)) else subject
             forms += [own + taken, own + _without_time(taken)]
             forms += [content(status[0], nouns=nouns) + taken] if status and start == 0 else []
-        owner = _owners(" ".join(first)) or owner
     return forms
 
 
@@ -225,8 +224,16 @@ def _clauses(text: str) -> list[str]:
     return [part for one in sentences for part in ([one] if set(_words(one)) & SCOPE else _CLAUSES.split(one))]
 
 
-def _owners(text: str) -> Words:
-    return tuple(dict.fromkeys(word for word in _words(text) if word in _SERVICES))
+def _subject(text: str) -> Words:
+    """The service that all of a line is about: the only one that it names, as its first word after the status."""
+    status = _STATUS.match(text)
+    first = frozenset(content(text[status.end() if status else 0 :], nouns=frozenset())[:1])
+    return tuple(first) if first and _services_in(text) == first else ()
+
+
+def _services_in(text: str) -> frozenset[str]:
+    """Also as a part of a longer name: "api/enforcement" names two."""
+    return _SERVICES.intersection(re.findall(r"[a-z]+", text.casefold()))
 
 
 _SERVICES = frozenset(service.short for service in DECLARED)

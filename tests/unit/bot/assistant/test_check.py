@@ -186,6 +186,46 @@ def test_an_unknown_that_repeats_the_question_asserts_nothing_of_it() -> None:
     assert why("unknown", "ingest dead. It is unknown.", question="is ingest dead?") is not None
 
 
+DOWN = "ingest is down 6 min \u00b7 elsewhere: api rolled back to 8d02b64e \u00b7 318 waiting \u00b7 DB ok"
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "quote"),
+    [
+        (DOWN, "Api has 318 waiting", "318 waiting"),  # of the service of the sentence before
+        (DOWN, "Api: the DB is ok", "DB ok"),
+        (DOWN, "Ingest: the DB is ok", "DB ok"),
+        ("ingest is down \u00b7 elsewhere: api deploy e9a70d3b \u00b7 crashed", "Api crashed", "crashed"),
+        ("run 12: rollback ingest, succeeded", "Ingest succeeded", "succeeded"),  # of the object
+        ("run 12: rollback ingest \u00b7 succeeded", "Ingest succeeded", "succeeded"),
+        ("ingest is down; api/enforcement rolled back; crashed", "Ingest crashed", "crashed"),
+        ("ingest is down; Api\u2019s deploy; crashed", "Ingest crashed", "crashed"),
+        ("ingest is down \u00b7 api failed", "Ingest failed", "failed"),
+        ("ingest is down \u00b7 api failed", "api failed", "failed"),  # its quote does not name it
+    ],
+)
+def test_no_clause_gets_a_service_of_another_sentence_of_a_line_with_two(line: str, text: str, quote: str) -> None:
+    known = {"E1": Line("E1", "health", line)}
+
+    assert why_dropped(Claim(ClaimKind.OBSERVED, text, ("E1",), quote), known) is not None
+    doctor = {"E1": Line("E1", "doctor all", line, is_finding=True)}
+    assert why_dropped(Claim(ClaimKind.INFERRED, f"Likely {text}", ("E1",)), doctor) is not None or text == "api failed"
+
+
+def test_a_clause_gets_the_one_service_that_its_line_begins_with_and_otherwise_stands_alone() -> None:
+    one = {"E1": Line("E1", "health", "wrong: ingest 0 of 2 alive \u00b7 last beat 6 min ago")}
+    two = {"E1": Line("E1", "health", DOWN)}
+
+    assert (
+        why_dropped(Claim(ClaimKind.OBSERVED, "Ingest last beat 6 min ago", ("E1",), "last beat 6 min ago"), one)
+        is None
+    )
+    assert (
+        why_dropped(Claim(ClaimKind.OBSERVED, "Last beat 6 min ago", ("E1",), "last beat 6 min ago"), one) is not None
+    )
+    assert why_dropped(Claim(ClaimKind.OBSERVED, "318 waiting", ("E1",), "318 waiting"), two) is None
+
+
 def test_an_observed_claim_names_only_the_line_in_which_its_quote_stands() -> None:
     claim = Claim(ClaimKind.OBSERVED, "318 waiting", (CAUSE, WAITING), "318 waiting")
 
