@@ -58,7 +58,10 @@ def record_of(snapshot: Snapshot) -> HistoryRecord:
         connections=_known(slow.connections if slow else None, lambda use: use.used),
         database_gb=_known(slow.database_gb if slow else None, lambda size: size),
         workers=_workers(snapshot) if snapshot.all_visible else None,
-        usage=_known(snapshot.usage, lambda usage: {service.value: used.busiest for service, used in usage.items()}),
+        usage=_known(
+            snapshot.usage,
+            lambda usage: {service.value: used.current(snapshot.now).busiest for service, used in usage.items()},
+        ),
     )
 
 

@@ -40,10 +40,21 @@ class Ramp:
     limit_at: datetime
 
 
+@dataclass(frozen=True)
+class AtLimit:
+    """The highest memory of the last minutes, at its limit. `is_told_apart`: it is that of an instance that crashed, so
+    that its end was most probably an OOM kill."""
+
+    memory_gb: float
+    limit_gb: float
+    is_told_apart: bool
+
+
 def check(
     usage: ServiceUsage | Unavailable | None,
     service: Service,
     *,
+    now: datetime,
     within: timedelta,
     from_share: float,
     freed_gb: float = 0.0,
@@ -58,7 +69,10 @@ def check(
     if usage is None or isinstance(usage, Unavailable):
         why = usage.why if isinstance(usage, Unavailable) else "Railway reports no metrics of it"
         return Finding(name, Status.UNKNOWN, f"memory of {short} unknown", why, service)
-    limited = [one for one in usage.instances if one.memory and one.memory_limit_gb]
+    current = usage.current(now).instances
+    if usage.instances and not current:
+        return Finding(name, Status.UNKNOWN, f"memory of {short} unknown", "Railway's metrics are old", service)
+    limited = [one for one in current if one.memory and one.memory_limit_gb]
     if not limited:
         return Finding(name, Status.UNKNOWN, f"memory limit of {short} unknown", "Railway reports none", service)
     ramps = [find_ramp(one, within=within, from_share=from_share, freed_gb=freed_gb, starts=starts) for one in limited]
@@ -67,9 +81,10 @@ def check(
         busiest = max(limited, key=lambda one: one.memory_share or 0.0)
         return Finding(name, Status.OK, f"memory of {short}: {_use(busiest)}", "", service, _evidence(busiest))
     instance, ramp = min(found, key=lambda pair: pair[1].limit_at)
-    title = f"{short} will reach its memory limit at about {clock_time(ramp.limit_at)}"
+    limit_at = max(ramp.limit_at, now)
+    title = f"{short} will reach its memory limit at about {clock_time(limit_at)}"
     detail = f"{_use(instance)}, {ramp.gb_per_min:+.2f} GB per minute; Railway kills it there"
-    evidence = {**_evidence(instance), "limit_at": ramp.limit_at.isoformat(), "gb_per_min": round(ramp.gb_per_min, 4)}
+    evidence = {**_evidence(instance), "limit_at": limit_at.isoformat(), "gb_per_min": round(ramp.gb_per_min, 4)}
     return Finding(
         name, Status.WARN, title, detail, service, evidence, NextStep(f"History of {short}", f"history 1h {short}")
     )
@@ -106,14 +121,20 @@ def freed_peak(instance: InstanceUsage, starts: Collection[datetime] = ()) -> fl
     return freed
 
 
-def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime) -> InstanceUsage | None:
-    """The instance whose last samples stood at its limit, so that its end was most probably an OOM kill."""
+def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime, crashed: Collection[str]) -> AtLimit | None:
+    """Whether what crashed stood at its limit in its last minutes. `crashed`: the ids of those instances.
+
+    Where they are not known, or Railway does not tell instances apart, it is the service as far as it is known.
+    """
     if usage is None or isinstance(usage, Unavailable):
         return None
     for one in usage.instances:
+        is_told_apart = one.instance_id != "" and bool(crashed)
         lately = [sample.value for sample in one.memory if now - sample.at <= KILLED_WITHIN]
-        if one.memory_limit_gb and lately and max(lately) >= AT_LIMIT * one.memory_limit_gb:
-            return one
+        if not one.memory_limit_gb or not lately or (is_told_apart and one.instance_id not in crashed):
+            continue
+        if max(lately) >= AT_LIMIT * one.memory_limit_gb:
+            return AtLimit(max(lately), one.memory_limit_gb, is_told_apart)
     return None
 
 

@@ -94,12 +94,11 @@ def _crashed(facts: Facts, service: Service, crashed: int) -> Finding:
     )
     evidence: dict[str, object] = {"crashed": crashed}
     used = facts.usage if facts.usage is None or isinstance(facts.usage, Unavailable) else facts.usage.get(service)
-    full = was_at_limit(used, facts.as_of)
-    if full is not None and full.memory:
-        title = f"{service.short} crashed: killed at its memory limit"
-        highest = max(sample.value for sample in full.memory)
-        detail += f"; memory stood at {highest:.2f} of {full.memory_limit_gb:.2f} GB"
-        evidence |= {"memory_gb": highest, "memory_limit_gb": full.memory_limit_gb}
+    full = was_at_limit(used, facts.as_of, _crashed_ids(facts, service))
+    if full is not None:
+        title = f"{service.short} crashed: killed at its memory limit" if full.is_told_apart else title
+        detail += f"; memory stood at {full.memory_gb:.2f} of {full.limit_gb:.2f} GB"
+        evidence |= {"memory_gb": full.memory_gb, "memory_limit_gb": full.limit_gb}
     return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))
 
 
@@ -114,6 +113,13 @@ def _crashed_instances(facts: Facts, service: Service) -> int | None:
         return sum(instance.status == "CRASHED" for instance in state.serving.instances)
     latest = state.latest
     return int(not state.is_stopped and latest is not None and latest.status is DeploymentStatus.CRASHED)
+
+
+def _crashed_ids(facts: Facts, service: Service) -> set[str]:
+    """Of those that `_crashed_instances` counts, as far as Railway names them."""
+    state = None if facts.services is None or isinstance(facts.services, Unavailable) else facts.services.get(service)
+    deployment = None if state is None else state.serving or state.latest
+    return {one.id for one in deployment.instances if one.status == "CRASHED"} if deployment is not None else set()
 
 
 def _ended_in_error(facts: Facts, service: Service) -> list[Heartbeat]:

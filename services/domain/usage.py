@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.domain.history import Usage
+
+GONE_AFTER = timedelta(minutes=3)  # without a sample; they come every 30 s, and are asked for as often
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class InstanceUsage:
-    """One instance; `instance_id` is "" where Railway does not tell instances apart. `memory`: oldest first, GB."""
+    """One instance; `instance_id` is "" where Railway does not tell instances apart. `memory`: oldest first, GB.
+
+    `seen_at`: of the newest sample of what it uses; None: of `memory`.
+    """
 
     instance_id: str
     memory: Sequence[Sample] = ()
@@ -27,6 +32,12 @@ class InstanceUsage:
     cpu: float | None = None
     cpu_limit: float | None = None
     disk_gb: float | None = None
+    seen_at: datetime | None = None
+
+    def is_current(self, now: datetime) -> bool:
+        """Whether it still runs, as far as its samples tell."""
+        seen_at = self.seen_at or (self.memory[-1].at if self.memory else None)
+        return seen_at is not None and now - seen_at <= GONE_AFTER
 
     @property
     def memory_gb(self) -> float | None:
@@ -43,9 +54,13 @@ class InstanceUsage:
 
 @dataclass(frozen=True)
 class ServiceUsage:
-    """All instances of one service of which there are metrics, those that are gone for some minutes too."""
+    """All instances of one service of which there are metrics, those that are gone for up to an hour too."""
 
     instances: Sequence[InstanceUsage]
+
+    def current(self, now: datetime) -> ServiceUsage:
+        """Without those that are gone."""
+        return ServiceUsage([one for one in self.instances if one.is_current(now)])
 
     @property
     def busiest(self) -> Usage:

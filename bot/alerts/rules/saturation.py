@@ -30,6 +30,7 @@ def _memory(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         finding = memory.check(
             usage if usage is None or isinstance(usage, Unavailable) else usage.get(service),
             service,
+            now=snapshot.now,
             within=timedelta(seconds=settings.within_s),
             from_share=settings.from_share,
             freed_gb=snapshot.freed_gb.get(service, 0.0),

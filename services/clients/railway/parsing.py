@@ -131,6 +131,9 @@ def parse_metrics(results: Sequence[Json], names: Mapping[str, Service]) -> dict
     return {service: ServiceUsage(tuple(_instances(by_instance))) for service, by_instance in found.items()}
 
 
+_USED = ("MEMORY_USAGE_GB", "CPU_USAGE", "DISK_USAGE_GB")  # a limit may be reported of what is gone
+
+
 def _instances(by_instance: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Iterator[InstanceUsage]:
     whole = by_instance.get("", {})
     for instance_id, kinds in by_instance.items():
@@ -143,6 +146,7 @@ def _instances(by_instance: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Ite
                 cpu=newest.get("CPU_USAGE"),
                 cpu_limit=newest.get("CPU_LIMIT"),
                 disk_gb=newest.get("DISK_USAGE_GB"),
+                seen_at=max((samples[-1].at for kind, samples in kinds.items() if kind in _USED), default=None),
             )
 
 

@@ -94,7 +94,7 @@ def health(**more: Any) -> ApiHealth:
 def usage(*memory: float) -> ServiceUsage:
     """GB of 0.5, every 30 s until now."""
     samples = [Sample(ago(30 * (len(memory) - n - 1)), value) for n, value in enumerate(memory)]
-    return ServiceUsage([InstanceUsage("i", samples, 0.5)])
+    return ServiceUsage([InstanceUsage("n", samples, 0.5)])
 
 
 CLIMBS = usage(*[0.2] * 20, *[0.2 + 0.02 * n for n in range(11)])
@@ -398,6 +398,12 @@ def test_a_crash_at_the_memory_limit_says_so_where_the_metrics_show_it() -> None
     assert killed.title == "api crashed: killed at its memory limit"
     assert killed.detail.endswith("memory stood at 0.49 of 0.50 GB")
     assert crash.title == "api crashed (Railway)"
+    [one] = full[Service.API].instances
+    whole = {Service.API: ServiceUsage([replace(one, instance_id="")])}
+    told = trouble(services=crashed(), usage=whole)["crash_loop.api"].finding
+    assert (told.title, told.detail) == ("api crashed (Railway)", "1 instance; memory stood at 0.49 of 0.50 GB")
+    other = {Service.API: ServiceUsage([replace(one, instance_id="healthy")])}
+    assert "memory" not in trouble(services=crashed(), usage=other)["crash_loop.api"].finding.detail
 
 
 def test_an_api_without_its_database_is_reported_once() -> None:

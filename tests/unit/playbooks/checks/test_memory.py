@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import exp
 
 import pytest
 
-from playbooks.checks.memory import check, find_ramp, freed_peak, was_at_limit
+from playbooks.checks.memory import AtLimit, check, find_ramp, freed_peak, was_at_limit
 from playbooks.model import Status
 from services.domain.errors import Unavailable
 from services.domain.services import Service
-from services.domain.usage import InstanceUsage, Sample, ServiceUsage
+from services.domain.usage import GONE_AFTER, InstanceUsage, Sample, ServiceUsage
 
 NOW = datetime(2026, 11, 29, 2, tzinfo=UTC)
 LIMIT = 0.5  # GB
@@ -104,7 +105,7 @@ def test_freed_is_what_memory_came_down_from() -> None:
 def test_check_says_when_and_how_fast() -> None:
     climbing = instance([*[0.4] * 60, *[0.4 + 0.01 * n for n in range(46)]])
 
-    finding = check(ServiceUsage([climbing]), Service.INGEST, within=WITHIN, from_share=FROM)
+    finding = check(ServiceUsage([climbing]), Service.INGEST, now=NOW, within=WITHIN, from_share=FROM)
 
     assert finding.status is Status.WARN
     assert finding.title == "ingest will reach its memory limit at about 02:07 UTC"
@@ -119,10 +120,11 @@ def test_check_says_when_and_how_fast() -> None:
         ServiceUsage([]),
         ServiceUsage([instance([0.9] * 60, limit=None)]),
         ServiceUsage([instance([])]),
+        ServiceUsage([instance([0.9] * 60, until=NOW - GONE_AFTER - timedelta(seconds=1))]),
     ],
 )
 def test_what_is_not_known_is_unknown(usage: ServiceUsage | Unavailable | None) -> None:
-    assert check(usage, Service.INGEST, within=WITHIN, from_share=FROM).status is Status.UNKNOWN
+    assert check(usage, Service.INGEST, now=NOW, within=WITHIN, from_share=FROM).status is Status.UNKNOWN
 
 
 def test_what_just_started_is_not_judged() -> None:
@@ -134,11 +136,32 @@ def test_what_just_started_is_not_judged() -> None:
 def test_killed_at_its_limit_needs_a_sample_there_shortly_before() -> None:
     at_limit, below = instance([0.5, 0.95]), instance([0.5, 0.949])
 
-    assert was_at_limit(ServiceUsage([below, at_limit]), NOW) is at_limit
-    assert was_at_limit(ServiceUsage([below]), NOW) is None
-    assert was_at_limit(ServiceUsage([at_limit]), NOW + timedelta(minutes=11)) is None
-    assert was_at_limit(ServiceUsage([instance([1.0], limit=None)]), NOW) is None
-    assert was_at_limit(Unavailable("Railway", "away"), NOW) is None
+    assert was_at_limit(ServiceUsage([below, at_limit]), NOW, {"i"}) == AtLimit(0.95 * LIMIT, LIMIT, is_told_apart=True)
+    assert was_at_limit(ServiceUsage([below]), NOW, {"i"}) is None
+    assert was_at_limit(ServiceUsage([at_limit]), NOW + timedelta(minutes=11), {"i"}) is None
+    assert was_at_limit(ServiceUsage([instance([1.0], limit=None)]), NOW, {"i"}) is None
+    assert was_at_limit(Unavailable("Railway", "away"), NOW, {"i"}) is None
+
+
+def test_another_instance_at_its_limit_proves_nothing_about_the_one_that_crashed() -> None:
+    full = instance([0.99, *[0.5] * 30, 0.96, 0.5])
+
+    assert was_at_limit(ServiceUsage([full]), NOW, {"another"}) is None
+    whole = ServiceUsage([replace(full, instance_id="")])
+    assert was_at_limit(whole, NOW, {"another"}) == AtLimit(0.96 * LIMIT, LIMIT, is_told_apart=False)
+    assert was_at_limit(ServiceUsage([full]), NOW, ()) == AtLimit(0.96 * LIMIT, LIMIT, is_told_apart=False)
+
+
+def test_a_gone_instance_is_no_ramp_and_no_limit_is_met_in_the_past() -> None:
+    climb = [*[0.4] * 60, *[0.4 + 0.01 * n for n in range(46)]]
+    gone = instance(climb, until=NOW - GONE_AFTER - timedelta(seconds=1))
+    steep = instance([*[0.4] * 20, *[0.4 + 0.06 * n for n in range(11)]], until=NOW - GONE_AFTER)
+
+    judged = check(ServiceUsage([gone, instance([0.2])]), Service.INGEST, now=NOW, within=WITHIN, from_share=FROM)
+    late = check(ServiceUsage([steep]), Service.INGEST, now=NOW, within=WITHIN, from_share=FROM)
+
+    assert (judged.status, judged.title) == (Status.OK, "memory of ingest: 0.10 of 0.50 GB")
+    assert late.title == "ingest will reach its memory limit at about 02:00 UTC"
 
 
 def test_a_ramp_after_a_kill_at_the_limit_is_told_again() -> None:

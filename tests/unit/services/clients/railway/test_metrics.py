@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.clients.railway.parsing import parse_metrics
 from services.domain.history import Usage
 from services.domain.services import Service
+from services.domain.usage import GONE_AFTER
 
 NAMES = {"s1": Service.INGEST, "s2": Service.API}
 
@@ -41,6 +43,18 @@ def test_metrics_are_told_by_instance() -> None:
     assert (one.memory_gb, one.memory_limit_gb, one.cpu, one.cpu_limit, one.disk_gb) == (0.3, 0.5, 0.1, 2.0, None)
     assert (two.memory_gb, two.memory_limit_gb, two.cpu_limit) == (0.4, 0.5, None)
     assert found[Service.INGEST].busiest == Usage(0.4, 0.5, 0.2, 2.0, None)
+
+
+def test_an_instance_whose_newest_sample_is_old_is_gone() -> None:
+    old, new = result("MEMORY_USAGE_GB", 0.48, instance="old"), result("MEMORY_USAGE_GB", *[0.1] * 8, instance="new")
+    limits = [result("MEMORY_LIMIT_GB", *[0.5] * 8, instance=one) for one in ("old", "new")]
+
+    used = parse_metrics([old, new, result("CPU_USAGE", 0.3, instance="old"), *limits], NAMES)[Service.INGEST]
+
+    last_seen = datetime.fromtimestamp(1_800_000_000, UTC)
+    assert used.current(last_seen + GONE_AFTER).busiest == Usage(0.48, 0.5, 0.3, None, None)
+    assert used.current(last_seen + GONE_AFTER + timedelta(seconds=1)).busiest == Usage(0.1, 0.5, None, None, None)
+    assert used.current(last_seen + timedelta(hours=1)).busiest == Usage()
 
 
 def test_a_service_whose_instances_are_not_told_apart_is_one() -> None:

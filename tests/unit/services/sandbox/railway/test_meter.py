@@ -46,12 +46,12 @@ def test_a_made_up_leak_is_seen_at_once_and_meets_the_limit_in_five_minutes() ->
     meter.start_ramp(NOW)
     meter.measure(PIDS, NOW + EVERY)
 
-    finding = check(usage(meter, NOW), Service.INGEST, within=WITHIN, from_share=0.7)
+    finding = check(usage(meter, NOW), Service.INGEST, now=NOW + EVERY, within=WITHIN, from_share=0.7)
     assert finding.status is Status.WARN
     assert not meter.is_full
     end = NOW + timedelta(minutes=5)
     meter.measure(PIDS, end)
     assert meter.is_full
-    assert was_at_limit(usage(meter, end), end) is not None
+    assert was_at_limit(usage(meter, end), end, PIDS) is not None
     meter.stop_ramp()
     assert not meter.is_full
