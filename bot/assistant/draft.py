@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.assistant.check import Claim, ClaimKind, why_dropped
+from bot.assistant.check import MAX_QUOTE, Claim, ClaimKind, why_dropped
 from bot.assistant.evidence import Line, mask_evidence
 from services.domain.secrets import HIDDEN
 
@@ -45,19 +45,24 @@ class WrittenDraft(_Strict):
 
 @dataclass(frozen=True)
 class ProseSentences:
-    """`texts`: of entries by their position, each proved. `offered`: the positions of all entries that the model saw.
-    `dropped`: how many sentences were not proved."""
+    """`texts`: of entries by their position, each proved. `left_out`: the positions of the entries that the model saw
+    and did not mention. `dropped`: how many sentences were not proved; the rules write their entries."""
 
     texts: Mapping[int, str] = field(default_factory=dict)
-    offered: frozenset[int] = frozenset()
+    left_out: frozenset[int] = frozenset()
     dropped: int = 0
 
 
 def draft_lines(entries: Mapping[int, str]) -> tuple[Line, ...]:
-    """The entries that a model may see, by their position in the timeline: those that are our own words only."""
+    """The entries that a model may see, by their position in the timeline: our own words only, and short enough to be
+    quoted whole."""
     masked = {position: mask_evidence(" ".join(text.split())) for position, text in entries.items()}
-    shown = [(position, text) for position, text in masked.items() if text and HIDDEN not in text]
+    shown = [(position, text) for position, text in masked.items() if _is_usable(text)]
     return tuple(Line(f"E{position}", _SOURCE, text) for position, text in shown[:MAX_ENTRIES])
+
+
+def _is_usable(text: str) -> bool:
+    return 0 < len(text) <= MAX_QUOTE and HIDDEN not in text
 
 
 def entries_text(lines: Sequence[Line]) -> str:
@@ -81,4 +86,5 @@ def check_draft(answer: str, lines: Sequence[Line]) -> ProseSentences | None:
             dropped += 1
         else:
             texts.setdefault(int(one.entry[1:]), one.text.strip().rstrip("."))
-    return ProseSentences(texts, frozenset(int(line.id[1:]) for line in lines), dropped)
+    not_mentioned = known.keys() - {one.entry for one in written.sentences}
+    return ProseSentences(texts, frozenset(int(entry[1:]) for entry in not_mentioned), dropped)

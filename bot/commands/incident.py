@@ -113,13 +113,13 @@ DRAFT_LIMIT = 2900  # characters: a modal's input begins with 3,000 at most
 def draft_text(record: IncidentRecord, names: Mapping[str, str], *, sentences: ProseSentences | None = None) -> str:
     """The timeline as prose: one sentence per entry, each with its time (UTC). The oldest are kept where it is long.
 
-    sentences: a model's, for the entries that it saw; of these it leaves out what it has no sentence for.
+    sentences: a model's; what it left out is counted, the other entries without a sentence are written by rules.
     """
     prose = sentences or ProseSentences()
     shown: list[str] = []
-    size, left_out = len(DRAFT_MARK), len(prose.offered - prose.texts.keys())
+    size, left_out = len(DRAFT_MARK), len(prose.left_out)
     for n, event in enumerate(record.events):
-        if n in prose.offered and n not in prose.texts:
+        if n in prose.left_out:
             continue
         sentence = _sentence(event, names, prose.texts.get(n))
         size += len(sentence) + 1
