@@ -6,7 +6,8 @@ What is not in the tables here is reported as not examined, never left out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,11 +19,12 @@ SOURCE = "schema"
 OWN_SCHEMA = "chatops"
 
 Node = Any  # of pglast's syntax tree, told apart by the name of its class
+_Found = Effect | str  # text: the statement, or the part of it, of which it is not known what it does
 
 
 @dataclass(frozen=True)
 class _Made:
-    """What a file makes: no one has used it before. Tables and functions by name."""
+    """What a file makes: no one has used it before. Tables by name, functions by each way to call them."""
 
     tables: frozenset[str]
     functions: frozenset[str]
@@ -47,25 +49,30 @@ def _examine(sql: str) -> Examination:
     effects: list[Effect] = []
     unexamined: list[str] = []
     for raw in statements:
-        line, name = _line(sql, raw.stmt_location or 0), type(raw.stmt).__name__
-        if name in _WITHOUT_EFFECT:
-            continue
-        try:
-            found = list(_EFFECTS[name](raw.stmt, made)) if name in _EFFECTS else None
-        except Exception:
-            found = None
-        if found is None:
-            unexamined.append(f"{name.removesuffix('Stmt').upper()} in line {line}")
-            continue
-        effects += (replace(effect, line=line) for effect in found)
+        line, found = _line(sql, raw.stmt_location or 0), _effects(raw.stmt, made)
+        effects += (replace(one, line=line) for one in found if isinstance(one, Effect))
+        unexamined += (f"{one} in line {line}" for one in found if isinstance(one, str))
     return Examination(tuple(effects), tuple(unexamined))
+
+
+def _effects(stmt: Node, made: _Made) -> Sequence[_Found]:
+    name = type(stmt).__name__
+    if name in _WITHOUT_EFFECT:
+        return ()
+    unknown = name.removesuffix("Stmt").upper()
+    if name not in _EFFECTS:
+        return (unknown,)
+    try:
+        return tuple(_EFFECTS[name](stmt, made))
+    except Exception:  # one statement that cannot be told must not hide what the others do
+        return (unknown,)
 
 
 def _made(statements: Iterable[Node]) -> _Made:
     named = [(type(one).__name__, one) for one in statements]
     return _Made(
-        frozenset(_table(one.relation) for kind, one in named if kind == "CreateStmt"),
-        frozenset(_name(one.funcname) for kind, one in named if kind == "CreateFunctionStmt"),
+        frozenset(_table(one.relation) for kind, one in named if kind == "CreateStmt" and not one.if_not_exists),
+        frozenset(call for kind, one in named if kind == "CreateFunctionStmt" for call in _calls(one)),
     )
 
 
@@ -85,6 +92,31 @@ def _name(parts: Iterable[Node]) -> str:
 
 def _table(relation: Node) -> str:
     return ".".join(part for part in (relation.schemaname, relation.relname) if part)
+
+
+def _calls(function: Node) -> Iterator[str]:
+    """With all arguments, and without those that have defaults."""
+    taken = _taken(function.parameters)
+    for count in range(sum(one.defexpr is None for one in taken), len(taken) + 1):
+        yield _call(function.funcname, taken[:count])
+
+
+def _taken(parameters: Iterable[Node] | None) -> Sequence[Node]:
+    return [one for one in parameters or () if one.mode.name not in ("FUNC_PARAM_OUT", "FUNC_PARAM_TABLE")]
+
+
+def _call(name: Iterable[Node], taken: Iterable[Node]) -> str:
+    """`ops.f(int4,text[])`."""
+    return f"{_name(name)}({','.join(_type(one.argType) for one in taken)})"
+
+
+def _type(node: Node) -> str:
+    return _name(node.names).removeprefix("pg_catalog.") + "[]" * len(node.arrayBounds or ())
+
+
+def _is_replaced(dropped: Node, made: _Made) -> bool:
+    """Whether calls of what is dropped find a function of the same file."""
+    return not dropped.args_unspecified and _call(dropped.objname, _taken(dropped.objfuncargs)) in made.functions
 
 
 def _object(node: Node) -> str:
@@ -127,7 +159,7 @@ def _drop(stmt: Node, made: _Made) -> Iterator[Effect]:
     kind = _kind(stmt.removeType)
     for one in stmt.objects:
         name = _object(one)
-        if kind == "function" and name in made.functions:
+        if kind == "function" and _is_replaced(one, made):
             yield _effect(f"replaces function {name}")
         elif kind in _UNNAMED:
             yield _effect(f"drops {kind} {name}")
@@ -143,15 +175,34 @@ def _rename(stmt: Node, _: _Made) -> Iterator[Effect]:
     yield _effect(words) if kind in _UNNAMED else _harmful(words, breaks=True)
 
 
-def _alter_table(stmt: Node, made: _Made) -> Iterator[Effect]:
+def _alter_table(stmt: Node, made: _Made) -> Iterator[_Found]:
     table = _table(stmt.relation)
     for command in stmt.cmds:
-        effect = _ALTERATIONS.get(command.subtype.name, _alter)(command, table)
+        kind = command.subtype.name
+        if kind not in _ALTERATIONS:
+            yield f"ALTER {table} {_CAPITAL.sub(' ', kind.removeprefix('AT_')).upper()}"
+            continue
+        effect = _ALTERATIONS[kind](command, table)
         yield replace(effect, is_destructive=False, breaks_older=False) if table in made.tables else effect
 
 
 def _alter(_: Node, table: str) -> Effect:
     return _effect(f"alters {table}")
+
+
+def _change_default(command: Node, table: str) -> Effect:
+    if command.def_ is not None:
+        return _alter(command, table)
+    return _harmful(f"drops the default of {table}.{command.name}", breaks=True)
+
+
+def _hide_rows(_: Node, table: str) -> Effect:
+    words = f"puts row level security on {table}"
+    return _effect(words) if table.startswith(f"{OWN_SCHEMA}.") else _harmful(f"{words}, which hides rows", breaks=True)
+
+
+def _detach(command: Node, table: str) -> Effect:
+    return _harmful(f"takes the rows of {_table(command.def_.name)} out of {table}", breaks=True)
 
 
 def _drop_column(command: Node, table: str) -> Effect:
@@ -179,8 +230,10 @@ def _add_column(command: Node, table: str) -> Effect:
         return _locking(f"{words}, computed for each row", "rewrites the table", table)
     if default is None and kinds.keys() & {"NOTNULL", "PRIMARY"}:
         return _harmful(f"{words} NOT NULL without a default", breaks=True)
-    if default is not None and type(default.raw_expr).__name__ == "FuncCall" and not _is_now(default.raw_expr):
+    if default is not None and not _is_computed_once(default.raw_expr):
         return _locking(f"{words} with a computed default", "may rewrite the table", table)
+    if kinds.keys() & {"UNIQUE", "PRIMARY", "CHECK"}:
+        return _locking(f"{words} with a constraint", "reads the whole table under a lock", table)
     return _effect(words)
 
 
@@ -188,9 +241,18 @@ def _is_serial(column: Node) -> bool:
     return _name(column.typeName.names).rpartition(".")[2] in ("serial", "bigserial", "smallserial")
 
 
-def _is_now(call: Node) -> bool:
-    """Computed once for all rows."""
-    return _name(call.funcname).rpartition(".")[2] in ("now", "transaction_timestamp", "statement_timestamp")
+def _is_computed_once(default: Node) -> bool:
+    """One value for all rows: a constant, or the time of the transaction or statement; cast or not."""
+    match type(default).__name__:
+        case "A_Const" | "SQLValueFunction":
+            return True
+        case "TypeCast":
+            return _is_computed_once(default.arg)
+        case "A_ArrayExpr":
+            return all(_is_computed_once(one) for one in default.elements or ())
+        case "FuncCall":
+            return _name(default.funcname).removeprefix("pg_catalog.") in _TIMES
+    return False
 
 
 def _add_constraint(command: Node, table: str) -> Effect:
@@ -201,7 +263,27 @@ def _add_constraint(command: Node, table: str) -> Effect:
     return _locking(words, "reads the whole table under a lock", table)
 
 
+_TIMES = frozenset({"now", "transaction_timestamp", "statement_timestamp"})
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Takes a moment, and neither data nor older code feels it.
+_HARMLESS = (
+    "AT_DropNotNull",
+    "AT_DropConstraint",
+    "AT_ValidateConstraint",
+    "AT_SetStatistics",
+    "AT_SetOptions",
+    "AT_ResetOptions",
+    "AT_SetStorage",
+    "AT_SetCompression",
+    "AT_SetRelOptions",
+    "AT_ResetRelOptions",
+)
 _ALTERATIONS: Mapping[str, Callable[[Node, str], Effect]] = {
+    **dict.fromkeys(_HARMLESS, _alter),
+    "AT_ColumnDefault": _change_default,
+    "AT_EnableRowSecurity": _hide_rows,
+    "AT_ForceRowSecurity": _hide_rows,
+    "AT_DetachPartition": _detach,
     "AT_DropColumn": _drop_column,
     "AT_AlterColumnType": _change_type,
     "AT_SetNotNull": _set_not_null,
@@ -220,13 +302,29 @@ def _index(stmt: Node, made: _Made) -> Iterator[Effect]:
     yield _effect(words) if stmt.concurrent else _locking(words, "blocks its writers meanwhile", table, made)
 
 
-def _change_rows(verb: str) -> Callable[[Node, _Made], Iterator[Effect]]:
-    def effects(stmt: Node, made: _Made) -> Iterator[Effect]:
+def _change_rows(verb: str) -> Callable[[Node, _Made], Iterator[_Found]]:
+    def effects(stmt: Node, made: _Made) -> Iterator[_Found]:
+        yield from _with(stmt, made)
         table = _table(stmt.relation)
         words = f"{verb} {table}"
         yield _effect(words) if table in made.tables else _harmful(words, breaks=False)
 
     return effects
+
+
+def _with(stmt: Node, made: _Made) -> Iterator[_Found]:
+    """What the parts of `WITH … AS (DELETE …)` do. A SELECT changes nothing there, and may hold no such part."""
+    for part in stmt.withClause.ctes if stmt.withClause is not None else ():
+        if type(part.ctequery).__name__ != "SelectStmt":
+            yield from _effects(part.ctequery, made)
+
+
+def _insert(stmt: Node, made: _Made) -> Iterator[_Found]:
+    if stmt.onConflictClause is not None and stmt.onConflictClause.action.name == "ONCONFLICT_UPDATE":
+        yield from _change_rows("adds or changes rows of")(stmt, made)
+    else:
+        yield from _with(stmt, made)
+        yield _effect(f"adds rows to {_table(stmt.relation)}")
 
 
 def _truncate(stmt: Node, _: _Made) -> Iterator[Effect]:
@@ -254,8 +352,20 @@ def _create_table(stmt: Node, _: _Made) -> Iterator[Effect]:
     yield _effect(f"adds table {_table(stmt.relation)}")
 
 
-def _grant(stmt: Node, _: _Made) -> Iterator[Effect]:
-    yield _effect("grants rights" if stmt.is_grant else "revokes rights")
+# Supabase's and the bot's: no code of the operated system signs in as one of them.
+_NOT_OF_CODE = frozenset({"PUBLIC", "anon", "authenticated", "dragonfly_bot"})
+
+
+def _grant(stmt: Node, made: _Made) -> Iterator[Effect]:
+    if stmt.is_grant:
+        yield _effect("grants rights")
+        return
+    roles = [role for role in map(_role, stmt.grantees) if role not in _NOT_OF_CODE]
+    is_on_made = all(type(one).__name__ == "RangeVar" and _table(one) in made.tables for one in stmt.objects or [None])
+    if is_on_made or not roles:
+        yield _effect("revokes rights")
+    else:
+        yield _harmful(f"revokes rights of {' and '.join(roles)}", breaks=True)
 
 
 def _plain(words: str) -> Callable[[Node, _Made], Iterator[Effect]]:
@@ -266,14 +376,14 @@ def _plain(words: str) -> Callable[[Node, _Made], Iterator[Effect]]:
 
 
 _WITHOUT_EFFECT = frozenset({"VariableSetStmt", "CommentStmt", "TransactionStmt"})
-_EFFECTS: Mapping[str, Callable[[Node, _Made], Iterator[Effect]]] = {
+_EFFECTS: Mapping[str, Callable[[Node, _Made], Iterable[_Found]]] = {
     "DropStmt": _drop,
     "RenameStmt": _rename,
     "AlterTableStmt": _alter_table,
     "IndexStmt": _index,
     "DeleteStmt": _change_rows("deletes rows of"),
     "UpdateStmt": _change_rows("changes rows of"),
-    "InsertStmt": lambda stmt, _: iter([_effect(f"adds rows to {_table(stmt.relation)}")]),
+    "InsertStmt": _insert,
     "TruncateStmt": _truncate,
     "AlterObjectSchemaStmt": _set_schema,
     "AlterEnumStmt": _alter_enum,

@@ -68,7 +68,34 @@ STATEMENTS = {
     "UPDATE ops.a SET n = 1": ("changes rows of ops.a", {DESTROYS}),
     "TRUNCATE ops.a": ("empties ops.a", {DESTROYS}),
     "INSERT INTO ops.a VALUES (1)": ("adds rows to ops.a", set()),
-    "REVOKE SELECT ON a FROM app": ("revokes rights", set()),
+    "REVOKE SELECT ON a FROM PUBLIC, anon": ("revokes rights", set()),
+    "REVOKE SELECT ON a FROM PUBLIC, app": ("revokes rights of app", {DESTROYS, BREAKS}),
+    "REVOKE ALL ON SCHEMA s FROM CURRENT_USER": ("revokes rights of CURRENT_USER", {DESTROYS, BREAKS}),
+    "ALTER TABLE a ENABLE ROW LEVEL SECURITY": (
+        "puts row level security on a, which hides rows",
+        {DESTROYS, BREAKS},
+    ),
+    "ALTER TABLE a DETACH PARTITION ops.b": ("takes the rows of ops.b out of a", {DESTROYS, BREAKS}),
+    "ALTER TABLE a ALTER note DROP DEFAULT": ("drops the default of a.note", {DESTROYS, BREAKS}),
+    "ALTER TABLE a ALTER note SET DEFAULT 'x'": ("alters a", set()),
+    "WITH m AS (DELETE FROM ops.a RETURNING *) INSERT INTO b SELECT * FROM m": ("deletes rows of ops.a", {DESTROYS}),
+    "INSERT INTO a VALUES (1) ON CONFLICT (n) DO UPDATE SET n = 2": ("adds or changes rows of a", {DESTROYS}),
+    "INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING": ("adds rows to a", set()),
+    "ALTER TABLE a ADD n text DEFAULT random()::text": (
+        "adds column a.n with a computed default, which may rewrite the table",
+        {DESTROYS},
+    ),
+    "ALTER TABLE a ADD at timestamptz DEFAULT clock_timestamp() + interval '1 day'": (
+        "adds column a.at with a computed default, which may rewrite the table",
+        {DESTROYS},
+    ),
+    "ALTER TABLE a ADD n int UNIQUE": (
+        "adds column a.n with a constraint, which reads the whole table under a lock",
+        {DESTROYS},
+    ),
+    "ALTER TABLE a ADD n text[] DEFAULT ARRAY['x']::text[]": ("adds column a.n", set()),
+    "ALTER TABLE a ADD day date DEFAULT now()::date": ("adds column a.day", set()),
+    "ALTER TABLE a ADD day date DEFAULT current_date": ("adds column a.day", set()),
 }
 
 
@@ -88,7 +115,8 @@ async def test_what_the_same_file_makes_may_be_changed_freely() -> None:
     sql = (
         "CREATE TABLE a (n int);\n-- of a\nCREATE INDEX ON a (n);\n"
         "ALTER TABLE a ALTER n SET NOT NULL;\nDELETE FROM a;\n"
-        "DROP FUNCTION f(int);\nCREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 1';"
+        "DROP FUNCTION f(a int);\nCREATE FUNCTION f(b integer, c text DEFAULT '', OUT d int)"
+        " LANGUAGE sql AS 'SELECT 1';"
     )
 
     found = (await pg_parser.examine({"1_a": sql}))["1_a"]
@@ -97,13 +125,36 @@ async def test_what_the_same_file_makes_may_be_changed_freely() -> None:
     assert [effect.line for effect in found.effects] == [1, 3, 4, 5, 6, 7]
 
 
+async def test_what_was_there_before_is_not_made_by_the_file() -> None:
+    sqls = {
+        "1_a": "CREATE TABLE IF NOT EXISTS a (n int); DELETE FROM a;",
+        "2_f": "DROP FUNCTION f(int); CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "3_e": "DROP FUNCTION e(int); CREATE FUNCTION e(int, n int) RETURNS int LANGUAGE sql AS 'SELECT 1';",
+        "4_g": "DROP FUNCTION g; CREATE FUNCTION g(text) RETURNS int LANGUAGE sql AS 'SELECT 1';",
+    }
+
+    found = await pg_parser.examine(sqls)
+
+    assert {title: [effect.words for effect in one.destructive] for title, one in found.items()} == {
+        "1_a": ["deletes rows of a"],
+        "2_f": ["drops function f"],
+        "3_e": ["drops function e"],
+        "4_g": ["drops function g"],
+    }
+
+
 async def test_what_is_not_known_is_named() -> None:
     sql = "DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$;\n\nSELECT forget_everything();"
+    alter = "ALTER TABLE a\n DISABLE TRIGGER ALL, ALTER n DROP NOT NULL, DISABLE ROW LEVEL SECURITY"
 
-    found = await pg_parser.examine({"1_code": sql, "2_broken": "DROP TABEL a"})
+    found = await pg_parser.examine({"1_code": sql, "2_broken": "DROP TABEL a", "3_alter": alter})
 
     assert found["1_code"].unexamined == ("DO in line 1", "SELECT in line 3")
     assert found["2_broken"].unexamined == ("the whole file, which could not be parsed",)
+    assert found["3_alter"].unexamined == (
+        "ALTER a DISABLE TRIG ALL in line 1",
+        "ALTER a DISABLE ROW SECURITY in line 1",
+    )
 
 
 async def test_statement_that_the_tables_here_fail_on_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
