@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_holds, who_could
 from bot.changes import CHANGES, Change
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import EMERGENCIES, Policy, Right, Target
 from bot.people import People
 from bot.views.text import date_token, mention
 from playbooks.model import Risk
 from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
+from services.domain.moments import WEEKDAYS
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
 from services.domain.services import WHOLE_SHA, Service, is_sha, short_sha
 from services.domain.text import counted
@@ -79,7 +80,8 @@ def may_request(
     if isinstance(asked, Refused):
         return asked
     needed = needs(risk, has_requester=is_known(person), is_exception=is_exception)
-    lacking = _lacking(needed, person, target, risk, policy, people)
+    later = replace(target, at=None)  # they may answer later
+    lacking = _lacking(needed, person, later, risk, policy, people)
     if lacking == 0:
         return asked
     besides = _excluded(person, risk)
@@ -89,12 +91,13 @@ def may_request(
 
 
 def approvers_lacking(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
-    """How many approvers too few there are for a request of this person; 0 while some group is not known."""
+    """How many approvers too few there are for a request of this person; 0 while some group is not known. They have to
+    answer at the target's moment, if it has one."""
     return _lacking(needs(risk, has_requester=is_known(person)), person, target, risk, policy, people)
 
 
 def _lacking(needed: Needs, person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
-    found = able(Right.APPROVE, replace(target, any_moment=True, at=None), policy, people)  # they may answer later
+    found = able(Right.APPROVE, replace(target, any_moment=True), policy, people)
     return 0 if found.unread else max(needed.approvals - len(found.users - _excluded(person, risk)), 0)
 
 
@@ -316,20 +319,44 @@ def may_self_approve(
 
 
 def find_gaps(
-    policy: Policy, people: People, environment: str, services: Sequence[Service]
+    policy: Policy, people: People, environment: str, services: Sequence[Service], now: datetime
 ) -> dict[str, str | Unavailable | None]:
     """`{change: why no one can get it done}`; None when people can, Unavailable when Slack is needed to decide.
 
-    Each change is tried for each service by itself, at the highest risk that it can have.
+    Each change is tried for each service by itself, at the highest risk that it can have; an emergency also at every
+    moment of the week to come at which hours of the policy begin or end.
     """
-    return {name: _find_gap(change, policy, people, environment, services) for name, change in CHANGES.items()}
+    return {
+        name: _find_gap(change, policy, people, environment, services)
+        or (_find_hours(change, policy, people, environment, services, now) if name in EMERGENCIES else None)
+        for name, change in CHANGES.items()
+    }
+
+
+def _find_hours(
+    change: Change, policy: Policy, people: People, environment: str, services: Sequence[Service], now: datetime
+) -> str | None:
+    """From when no one can get it done, although at another hour people can."""
+    windows = {window for rule in policy.rules for window in rule.hours or ()}
+    for moment in sorted({now, *(edge for window in windows for edge in window.edges(now))} if windows else ()):
+        why = _find_gap(change, policy, people, environment, services, at=moment)
+        if isinstance(why, str):
+            begins = moment.astimezone(UTC)
+            return f"{why} at some hours, from {WEEKDAYS[begins.weekday()]} {begins:%H:%M} UTC"
+    return None
 
 
 def _find_gap(
-    change: Change, policy: Policy, people: People, environment: str, services: Sequence[Service]
+    change: Change,
+    policy: Policy,
+    people: People,
+    environment: str,
+    services: Sequence[Service],
+    *,
+    at: datetime | None = None,
 ) -> str | Unavailable | None:
     touched = [frozenset({service}) for service in services] if change.takes_services else [frozenset[Service]()]
-    targets = {services: Target(change.name, services, environment, any_moment=True) for services in touched}
+    targets = {services: Target(change.name, services, environment, at=at, any_moment=True) for services in touched}
     found = {services: _try(target, change.risk, policy, people) for services, target in targets.items()}
     unknown = next((why for why in found.values() if isinstance(why, Unavailable)), None)
     lacking = [(services, why) for services, why in found.items() if isinstance(why, str)]

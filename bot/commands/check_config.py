@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.approvals.rules import find_gaps
 from bot.commands.arguments import no_more
@@ -36,7 +36,9 @@ async def read_gaps(settings: Settings, services: Sequence[Service]) -> dict[str
     policy = load_policy(settings.people)
     if isinstance(policy, Invalid):
         return policy
-    return find_gaps(policy, await _read_people(policy, settings), settings.environment or "", services)
+    return find_gaps(
+        policy, await _read_people(policy, settings), settings.environment or "", services, datetime.now(UTC)
+    )
 
 
 async def _read_people(policy: Policy, settings: Settings) -> People:

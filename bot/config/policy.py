@@ -82,6 +82,7 @@ class Limit:
 
 
 ARGUMENTS = {"replicas": "to"}  # as rules call them: the parameter that holds them
+EMERGENCIES = frozenset({"restart", "rollback", "rollback-db", "stop-workers"})  # what stops or brings back a service
 LIMITED = frozenset({"scale"})  # the verbs that have such arguments
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -105,7 +106,7 @@ class Rule:
         """Whether the rule applies to this part of the target, for any requester."""
         return (
             self.right is right
-            and (self.verbs is None or target.playbook in self.verbs)
+            and self._is_about(target.playbook)
             and (self.environments is None or target.environment in self.environments)
             and (self.services is None or part in self.services)
             and self._is_in_channel(target)
@@ -120,6 +121,13 @@ class Rule:
         hours = [" or ".join(window.words for window in self.hours)] if self.hours else []
         channels = [f"in {' or '.join(sorted(self.channels))}"] if self.channels else []
         return ", ".join([*limits, *hours, *channels])
+
+    def _is_about(self, verb: str) -> bool:
+        """A deny for some hours or channels is meant for changes that can wait: an emergency has to be named in it."""
+        if self.verbs is not None:
+            return verb in self.verbs
+        is_narrow = self.hours is not None or self.channels is not None
+        return not (self.denies and is_narrow and verb in EMERGENCIES)
 
     def _is_in_channel(self, target: Target) -> bool:
         if self.channels is None or target.any_moment:

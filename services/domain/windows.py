@@ -86,6 +86,10 @@ class Recurrence:
         """The next window that begins after the moment."""
         return next(span for span in self._around(moment) if span.begins > moment)
 
+    def edges(self, moment: datetime) -> set[datetime]:
+        """When its windows begin and end, from the moment on, for a week at least."""
+        return {edge for span in self._around(moment) for edge in (span.begins, span.ends) if edge >= moment}
+
     @property
     def words(self) -> str:
         """ "every fri 16:00 until mon 08:00 (Europe/Berlin)", "every day 02:00 for 120 min (UTC)"."""

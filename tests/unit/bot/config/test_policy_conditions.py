@@ -154,3 +154,26 @@ def test_mistakes_name_their_line_and_the_file_is_not_used(more: str, problem: s
     assert isinstance(found, Invalid)
     assert problem in str(found.faults[0])
     assert "line" in found.faults[0].variable
+
+
+@pytest.mark.parametrize("narrowed", ['hours = ["weekend 00:00-midnight"]', 'channels = ["C0OPS"]'])
+@pytest.mark.parametrize(
+    ("verb", "verbs", "verdict"),
+    [
+        ("stop-workers", "", Allowed),
+        ("rollback", "", Allowed),
+        ("rollback-db", "", Allowed),
+        ("restart", "", Allowed),
+        ("unlock", "", Refused),
+        ("scale", "", Refused),
+        ("rollback", 'verbs = ["rollback"]', Refused),
+    ],
+)
+def test_a_deny_of_hours_or_channels_holds_an_emergency_back_only_by_its_name(
+    narrowed: str, verb: str, verbs: str, verdict: type
+) -> None:
+    policy = read(f"{ALLOW}{DENY}{narrowed}\n{verbs}\n")
+    assert isinstance(policy, Policy), policy
+    target = Target(verb, frozenset({Service.INGEST}), "prod", "C0OPS", SUNDAY, {"service": "ingest"})
+
+    assert isinstance(judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE), verdict)
