@@ -25,7 +25,7 @@ from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from services.clients.postgres.migrations import read_environment
 from services.clients.railway.quota import Purpose, at_least
-from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
+from services.domain.errors import OutcomeUnknownError, SourceError, Unavailable, UsageError
 from services.domain.moments import MomentError, take_moment
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ async def _not_filed(
         filed = await approval_service.request(plan, request)
         return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
     except SourceError as again:
-        raise OperatorError(
+        raise OutcomeUnknownError(
             "It is not known whether your request was filed",
             why=f"{again.source}: {again.why}",
             what_next="`runs` shows it once the database answers. Do not do it by hand as well.",

@@ -38,7 +38,7 @@ from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.messages import read_message_state
 from services.clients.postgres.runs import read_steps
 from services.clients.railway.quota import Purpose, reading_for
-from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.errors import OperatorError, OutcomeUnknownError, SourceError, UsageError
 from services.domain.masking import mask_message
 from services.domain.messages import message_link
 from services.domain.runs import Person, RunState, is_proved, outsider, run_message_key
@@ -118,14 +118,10 @@ class MachineDoor:
             verdict = await self._refusal(person, right_for(verb))
             await self._record(person, call, verdict.why if verdict else None)
             if verdict is not None:
-                return _failed(403, OperatorError("Nothing was run", why=verdict.why, what_next=verdict.what_next))
+                return _refused(403, OperatorError("Nothing was run", why=verdict.why, what_next=verdict.what_next))
             answer = await self._run(person, words, call)
-        except UsageError as error:
-            return _failed(400, error)
-        except OperatorError as error:
-            return _failed(409, error)
-        except SourceError as error:
-            return _failed(503, error)
+        except (OperatorError, SourceError) as error:
+            return failed(error)
         run = await self._run_of(answer) if isinstance(verb, Change) or verb.name == "run" else None
         return Reply(200, _body(answer) | {"run": run})
 
@@ -222,5 +218,18 @@ def _body(answer: Answer) -> dict[str, object]:
     return shown
 
 
-def _failed(status: int, error: OperatorError | SourceError) -> Reply:
-    return Reply(status, _body(error_answer(error)) | {"run": None})
+def failed(error: OperatorError | SourceError) -> Reply:
+    """Why it was not done, or that nobody knows whether it was: `outcome_unknown`."""
+    match error:
+        case UsageError():
+            return _refused(400, error)
+        case OutcomeUnknownError() | SourceError(outcome_unknown=True):
+            return _refused(503, error, outcome_unknown=True)
+        case OperatorError():
+            return _refused(409, error)
+        case SourceError():
+            return _refused(503, error)
+
+
+def _refused(status: int, error: OperatorError | SourceError, *, outcome_unknown: bool = False) -> Reply:
+    return Reply(status, _body(error_answer(error)) | {"run": None, "outcome_unknown": outcome_unknown})

@@ -8,7 +8,7 @@ from bot.types import Answer, Block
 from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, fit_message, section
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code, escape
-from services.domain.errors import Choice, OperatorError, SourceError, UsageError
+from services.domain.errors import Choice, OperatorError, OutcomeUnknownError, SourceError, UsageError
 from services.domain.message_origin import slash
 from services.domain.status import Status
 
@@ -37,7 +37,8 @@ def error_answer(error: BaseException, *, reference: str | None = None) -> Answe
     if reference:
         blocks.append(context(f"reference {escape(reference, limit=100)}"))
     data = {"error": _data(error, {"what": what, "why": why, "what_next": what_next}, reference)}
-    status = Status.FAIL if isinstance(error, OperatorError) else Status.UNKNOWN
+    is_known = isinstance(error, OperatorError) and not isinstance(error, OutcomeUnknownError)
+    status = Status.FAIL if is_known else Status.UNKNOWN
     return Answer(
         *fit_message(f"{sign} {what}{'' if what.endswith('?') else ':'} {why}. {what_next}", blocks),
         data,

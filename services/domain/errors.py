@@ -57,6 +57,10 @@ class UsageError(OperatorError):
         self.instead = instead
 
 
+class OutcomeUnknownError(OperatorError):
+    """Whether it was done could not be learned. Nothing may be concluded from it, least of all that it was not."""
+
+
 class SourceError(Exception):
     """A source of facts (database, Railway, API, Slack) did not answer as it should.
 

@@ -40,7 +40,9 @@ def door(*answers: tuple[int, object]) -> Iterator[tuple[str, list[dict[str, Any
             status, body = answers[min(len(calls), len(answers)) - 1]
             raw = json.dumps(body).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
+            self.send_header("Content-Length", str(len(raw) + (CUT if body == CUT else 0)))
+            if isinstance(body, str):
+                self.send_header("Location", body)
             self.end_headers()
             self.wfile.write(raw)
 
@@ -78,6 +80,8 @@ def run(state: str, outcome: str | None = None, *, proved: bool | None = None) -
     return {"text": "", "run": {"id": 12, "state": state, "outcome": outcome, "link": link, "proved": proved}}
 
 
+CUT = 99  # the body whose rest is lost
+UNKNOWN = (503, {"text": "It is not known whether your request was filed", "run": None, "outcome_unknown": True})
 WAITS = (200, run("awaiting_approval"))
 
 
@@ -97,6 +101,15 @@ WAITS = (200, run("awaiting_approval"))
         ([(200, {"text": "No plan: it runs already", "run": None})], 2, "it runs already"),
         ([(500, {})], 3, "500"),
         ([WAITS, (200, run("unknown"))], 3, "look in Slack"),
+        ([UNKNOWN], 3, "not known whether"),
+        ([UNKNOWN, (409, {"text": "the service is taken", "run": None})], 3, "the service is taken"),
+        ([(502, {}), (200, {"text": "No plan: it runs already", "run": None})], 3, "it runs already"),
+        ([(504, {}), (401, {})], 3, "401"),
+        ([(200, "<html>")], 3, "200"),
+        ([(200, {"run": {"id": 12}})], 3, "200"),
+        ([(200, CUT)], 3, "not reached"),
+        ([(403, CUT)], 3, "not reached"),
+        ([WAITS, (200, CUT), (200, {"run": {"id": 12}}), (200, run("failed"))], 1, "Not deployed"),
         ([(503, {}), (429, {}), WAITS, (200, run("succeeded", proved=True))], 0, "Deployed"),
     ],
 )
@@ -122,6 +135,32 @@ def test_what_is_not_over_in_time_is_no_failure(tmp_path: Path) -> None:
 
 def test_a_bot_that_is_not_reached_is_unknown(tmp_path: Path) -> None:
     assert load_main()(environ("http://127.0.0.1:9", tmp_path)) == 3
+
+
+def test_the_token_is_sent_to_no_other_host(tmp_path: Path) -> None:
+    with door(WAITS) as (other, others), door((302, f"{other}/machines"), (307, other)) as (url, calls):
+        assert load_main()(environ(url, tmp_path)) == 3
+
+    assert (others, len(calls)) == ([], 1)
+
+
+@pytest.mark.parametrize("url", ["http://bot.example", "ftp://bot.example", "bot.example", "", "https://", "http://["])
+def test_only_an_address_with_tls_is_called(url: str, tmp_path: Path) -> None:
+    assert load_main()(environ(url, tmp_path)) == 2
+    assert "https" in (tmp_path / "summary").read_text()
+
+
+@pytest.mark.parametrize("minutes", ["soon", "nan", "inf", "-1"])
+def test_a_time_that_is_no_number_is_refused_before_anything_is_sent(minutes: str, tmp_path: Path) -> None:
+    with door(WAITS) as (url, calls):
+        assert load_main()(environ(url, tmp_path, DRAGONFLY_TIMEOUT_MINUTES=minutes)) == 2
+
+    assert calls == []
+
+
+def test_an_empty_time_is_half_an_hour(tmp_path: Path) -> None:
+    with door(WAITS, (200, run("failed"))) as (url, _):
+        assert load_main()(environ(url, tmp_path, DRAGONFLY_TIMEOUT_MINUTES="")) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from playbooks.model import Status
 from services.clients.postgres import runs
 from services.clients.postgres.pool import Database
 from services.clients.slack import SlackClient
+from services.domain.errors import OutcomeUnknownError
 from services.domain.runs import RunState
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
@@ -177,6 +178,22 @@ async def test_request_whose_commit_was_lost_is_found_instead_of_being_filed_twi
 
     assert "waits for your confirmation" in str(answer.blocks)
     assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+
+
+async def test_request_whose_commit_was_lost_and_that_can_t_be_found_is_neither_filed_nor_refused(
+    bench: Bench, approval_service: ApprovalService, line: Line
+) -> None:
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    request = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.GENERAL_ID)
+    asking = asyncio.create_task(file("restart", {"service": "ingest"}, request, bench.world, approval_service))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "after")
+    filing.release()
+    await lost.reached.wait()
+    lost.release()
+
+    with pytest.raises(OutcomeUnknownError, match="not known whether your request was filed"):
+        await asking
 
 
 async def _joined(bench: Bench) -> str:
