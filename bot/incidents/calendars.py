@@ -64,11 +64,12 @@ class Calendars:
         """The calendar at this address; None for a stranger. Raises SourceError."""
         async with self._database.read() as conn:
             found = await oncall_changes.read_calendar_feed(conn, token=token)
-            overrides = await incidents.list_overrides(conn) if found else []
+            now = datetime.now(UTC)
+            overrides = await incidents.list_overrides_since(conn, since=now - BEHIND) if found else []
         schedule = self._schedule()
         if found is None or schedule is None or self._absent(found[0]) is not None:
             return None
-        return calendar_of(schedule, *found, overrides, datetime.now(UTC))
+        return calendar_of(schedule, *found, overrides, now)
 
 
 def add_calendars(app: FastAPI, calendars: Calendars) -> None:

@@ -24,7 +24,8 @@ async def add_note(
     conn: Connection, schedule: Schedule, rotation: str, user_id: str, text: str, *, channel: str
 ) -> bool:
     """A line below the note of the shift that holds now; False when there is no such note."""
-    now, known = await read_clock(conn), await incidents.list_overrides(conn)
+    now = await read_clock(conn)
+    known = await incidents.list_overrides_since(conn, since=now - FURTHEST)
     found = shifts(schedule, rotation, now - FURTHEST, now + MOMENT, known)
     if not found:
         return False

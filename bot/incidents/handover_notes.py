@@ -39,7 +39,8 @@ class HandoverNotes(PeriodicTask):
             return
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            now, known = await read_clock(conn), await incidents.list_overrides(conn)
+            now = await read_clock(conn)
+            known = await incidents.list_overrides_since(conn, since=now - LATE_AT_MOST - FURTHEST)
             for rotation in dict.fromkeys(call for level in schedule.levels for call in level.calls):
                 found = shifts(schedule, rotation, now - LATE_AT_MOST, now + MOMENT, known)
                 if len(found) > 1 and await is_first(conn, note_key(found[-1])):

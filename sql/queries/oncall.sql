@@ -12,6 +12,14 @@ FROM chatops.oncall_overrides
 WHERE ends_at > now()
 ORDER BY id;
 
+-- name: list_overrides_since
+-- Those that ended after a moment, hold now or later; in the order of list_overrides. Served by
+-- oncall_overrides_ends_at_idx.
+SELECT id, rotation, user_id, begins_at, ends_at, by_user, by_team, created_at, confirmed_at
+FROM chatops.oncall_overrides
+WHERE ends_at > %(since)s
+ORDER BY id;
+
 -- name: lock_oncall
 -- One change of the schedule at a time, so that each tells exactly whom it moves. Held until the commit.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.oncall', 0));

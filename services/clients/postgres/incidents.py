@@ -268,6 +268,11 @@ async def list_overrides(conn: Connection) -> list[Override]:
     return await fetch_all(conn, _to_override, "list_overrides")
 
 
+async def list_overrides_since(conn: Connection, *, since: datetime) -> list[Override]:
+    """Those that ended after `since` too: whoever asks about shifts of the past needs them."""
+    return await fetch_all(conn, _to_override, "list_overrides_since", since=since)
+
+
 async def lock_oncall(conn: Connection) -> None:
     """Other changes of who is on call wait until this transaction ends."""
     await conn.execute(SQL["lock_oncall"])

@@ -297,6 +297,7 @@ INCIDENT_PARAMETERS = {
     "channel_id": "C1",
     "ts": "10000",
     "rotation": "primary",
+    "since": datetime.now(UTC) - timedelta(days=92),
     "limit": 20,
     "swap_id": 1,
     "state": "accepted",
@@ -329,6 +330,7 @@ EXPECTED_OF_INCIDENTS = {
     "remove_mark": set[str](),  # by one of two indexes
     "list_planned_silences": {"planned_silences_begins_at_idx"},
     "list_overrides": {"oncall_overrides_ends_at_idx"},
+    "list_overrides_since": {"oncall_overrides_ends_at_idx"},
     "end_overrides": {"oncall_overrides_ends_at_idx"},
     "end_override": set[str](),  # by one of two indexes
     "take_due_oncall_reminders": {"oncall_reminders_due_at_idx"},

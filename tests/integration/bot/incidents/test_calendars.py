@@ -11,7 +11,9 @@ from icalendar import Calendar, Event
 from bot.approvals.access import Refused
 from bot.incidents.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
 from bot.incidents.overrides import Desired
+from services.clients.postgres import incidents
 from services.domain.oncall import nobody_is_absent
+from services.domain.runs import Person
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, BEN, OTTO, Scene, request
 from tests.integration.bot.incidents.test_oncall_changes import daily, handover
@@ -63,6 +65,21 @@ async def test_a_rotation_and_a_persons_own_shifts_with_overrides(scene: Scene) 
     assert ("ben on call (primary)", handover(3) + HOUR, handover(4)) in whole
     assert [begins for _, begins, _ in whole] == sorted(begins for _, begins, _ in whole)
     assert whole[-1][2] <= datetime.now(UTC) + timedelta(days=60)
+
+
+async def test_a_past_override_stays_in_the_calendar(scene: Scene) -> None:
+    scene.reschedule(daily())
+    begins, ends = handover(-2), handover(-2) + HOUR
+    by = Person(model.ANN.id, model.TEAM.id)
+    async with scene.database.transaction() as conn:
+        await incidents.add_override(
+            conn, rotation="primary", user_id=model.OLIVIA.id, begins_at=begins, ends_at=ends, by=by
+        )
+
+    async with site(scene) as client:
+        whole = (await fetch(client, await token_of(scene, "primary")))[1]
+
+    assert (f"{model.OLIVIA.id} on call (primary)", begins, ends) in whole
 
 
 async def test_an_unknown_a_renewed_and_a_former_colleagues_address_are_the_same_to_a_stranger(scene: Scene) -> None:

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from bot.approvals.access import Refused
 from bot.incidents.handover_notes import HandoverNotes
-from services.clients.postgres import alerts
+from services.clients.postgres import alerts, incidents
 from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity
 from services.domain.oncall import Level, Schedule
 from services.domain.rotations import Rotation
+from services.domain.runs import Person
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, OTTO, Books, Scene, request, schedule
 
@@ -63,6 +64,25 @@ async def test_the_note_is_written_once_and_not_long_after_the_turn(scene: Scene
     assert len(await notes(books)) == 1
     cur = await books.conn.execute("SELECT content_version FROM chatops.outbox WHERE key LIKE 'oncall:handover:%'")
     assert await cur.fetchall() == [(1,)]
+
+
+async def test_an_override_that_ends_by_itself_is_a_turn(scene: Scene, books: Books) -> None:
+    """Its note has the lines, and the shift before it is the override's."""
+    service, ended = scene.incident_service.on_call, datetime.now(UTC) - HOUR / 6
+    scene.reschedule(handed_over(10 * HOUR))
+    by = Person(model.ANN.id, model.TEAM.id)
+    async with scene.database.transaction() as conn:
+        await incidents.add_override(
+            conn, rotation="primary", user_id=model.OLIVIA.id, begins_at=ended - HOUR, ends_at=ended, by=by
+        )
+
+    await tick(scene)
+    assert await service.add_note(request(ANN), rotation="primary", text="see run 12") == "Added to the hand-over note."
+
+    [key, line] = await notes(books)
+    assert key == f"oncall:handover:primary:{ended:%Y%m%dT%H%M}"
+    assert f"<@{model.BEN.id}> is on call now, after <@{model.OLIVIA.id}>" in (await books.messages())[key]
+    assert line.startswith(f"{key}:line:")
 
 
 async def test_people_add_lines_below_the_note_of_the_current_shift(scene: Scene, books: Books) -> None:
