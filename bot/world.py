@@ -449,7 +449,7 @@ class World:
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         """What Railway reports, and of a service that does not run whether a run of ours stopped it."""
-        services = await self.ask_railway(RailwayClient.read_services, self.system.services)
+        services = await self.ask_railway(RailwayClient.read_services, self.known_services)
         if not isinstance(services, Unavailable):
             services.pop(Service(self.settings.own_service or ""), None)
         if not isinstance(services, Unavailable):

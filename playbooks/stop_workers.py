@@ -7,8 +7,8 @@ Undo:   scale each service back to its former count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from playbooks.change_parts import (
@@ -26,10 +26,10 @@ from playbooks.change_parts import (
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJobs
-from services.domain.deployments import list_others
+from services.domain.deployments import find_state, list_others
 from services.domain.errors import Unavailable
 from services.domain.services import Service
-from services.domain.systems import SYSTEMS, System
+from services.domain.systems import RUNBOOK, SYSTEMS, System, system_with
 from services.domain.text import age
 
 
@@ -38,7 +38,7 @@ class Facts:
     """Railway is all that is needed. `dashboard`: the page of the project, for when Railway does not answer us.
 
     `outdated`: why the states are those of `age` ago; None when Railway just reported them.
-    `is_recognized`: whether the system is known; otherwise it is the one that the services in Railway are of.
+    `is_recognized`: whether the system is known; otherwise it is `system_among` the services in Railway.
     """
 
     environment: str
@@ -50,15 +50,43 @@ class Facts:
     is_recognized: bool = True
 
 
+def system_among(states: States) -> System:
+    """While the system is not known: the one whose services Railway reports, with each worker of another that it shows.
+
+    Where they fit none, with the workers of every system.
+    """
+    fitting = _fitting(states)
+    base, shown = fitting or RUNBOOK, () if isinstance(states, Unavailable) else states
+    others = {
+        one.service: one
+        for system in SYSTEMS
+        for one in system.operated
+        if one.service.worker_type is not None
+        and one.service not in base.services
+        and (fitting is None or one.service in shown)
+    }
+    return replace(base, operated=(*base.operated, *others.values()))
+
+
+def _fitting(states: States) -> System | None:
+    """What Railway did not report proves no system."""
+    if isinstance(states, Unavailable):
+        return None
+    return system_with([service for service, state in states.items() if state.unknown is None])
+
+
 def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = "") -> Plan | NoPlan:
     """`services`: one worker service, or all."""
     services = services or facts.load.system.workers
     if isinstance(facts.states, Unavailable):
-        return _by_hand(facts.states, facts)
+        return _by_hand(facts.states, services, facts)
     founds = list(_running(facts.states, services, is_certain=facts.outdated is None))
+    missing = _missing(facts.states, services, facts.load.system)
     scope = services[0].short if len(services) == 1 else "workers"
     if not founds and facts.outdated is not None:
-        return _by_hand(facts.outdated, facts)
+        return _by_hand(facts.outdated, services, facts)
+    if not founds and missing:
+        return _by_hand(missing, list(missing), facts)
     if not founds:
         return _nothing(scope, facts.states, facts.load.system)
     return Plan(
@@ -69,37 +97,51 @@ def plan(facts: Facts, services: Sequence[Service] | None = None, reason: str = 
         risk=Risk.BREAK_GLASS,
         title=f"Stop {scope}" + (f": {reason}" if reason else ""),
         impact=(*stopping(facts.load, [found.service for found in founds]), *backlog(facts.load)),
-        warnings=tuple(_warnings(facts, founds)),
+        warnings=tuple(_warnings(facts, founds, missing)),
         undo="; ".join(f"scale {found.service.short} {_count(found)}" for found in founds),
     )
 
 
 def _nothing(scope: str, states: States, system: System) -> NoPlan:
-    others = () if isinstance(states, Unavailable) else list_others(states, system)
-    what_next = f"nothing to stop; not looked at: {', '.join(others)}" if others else "nothing to stop"
+    what_next = "nothing to stop" + _not_looked_at(states, system)
     return NoPlan(f"{scope}: nothing runs", what_next, (NextStep("Look at the workers", "heartbeats"),))
 
 
-def _by_hand(states: Unavailable, facts: Facts) -> NoPlan:
-    first, *others = _worker_names(facts)
+def _not_looked_at(states: States, system: System) -> str:
+    others = () if isinstance(states, Unavailable) else list_others(states, system)
+    return f"; not looked at: {', '.join(others)}" if others else ""
+
+
+def _by_hand(cause: Unavailable | Mapping[Service, str], services: Sequence[Service], facts: Facts) -> NoPlan:
+    first, *others = [_name_in_railway(service, facts.load.system) for service in services]
+    if isinstance(cause, Unavailable):
+        why = f"Railway does not answer: {cause.why}"
+    else:
+        each = "; ".join(f"{service.short} ({why})" for service, why in cause.items())
+        why = f"Railway did not report whether it runs: {each}"
     same = f", and the same for {' and '.join(others)}" if others else ""
     return NoPlan(
-        f"Railway does not answer: {states.why}",
+        why,
         "stop them by hand: Railway's dashboard → the service → its active deployment → Stop; or on a terminal "
-        f"railway down --service {first}{same}",
+        f"railway down --service {first}{same}" + _not_looked_at(facts.states, facts.load.system),
         (NextStep("Open Railway", url=facts.dashboard),) if facts.dashboard else (),
         is_unknown=True,
     )
 
 
-def _worker_names(facts: Facts) -> Sequence[str]:
-    """In Railway; of each system's workers while the system is not known."""
-    names: dict[Service, str] = {}
-    for system in (facts.load.system, *(() if facts.is_recognized else SYSTEMS)):
-        for one in system.operated:
-            if one.service.worker_type is not None:
-                names.setdefault(one.service, one.name_in_railway)
-    return list(names.values())
+def _name_in_railway(service: Service, system: System) -> str:
+    operated = system.find(service)
+    return operated.name_in_railway if operated else service.value
+
+
+def _missing(states: States, services: Sequence[Service], system: System) -> Mapping[Service, str]:
+    """`{service: why}` of those of which Railway does not show whether they run."""
+    found = {service: find_state(states, service) for service in services}
+    return {
+        service: f"it shows no {_name_in_railway(service, system)}" if state is None else state.why
+        for service, state in found.items()
+        if state is None or isinstance(state, Unavailable)
+    }
 
 
 def _running(states: States, services: Sequence[Service], *, is_certain: bool) -> Iterator[Standing]:
@@ -122,12 +164,13 @@ def _count(found: Standing) -> int:
     return found.state.replicas_configured or max(found.current.running_instances, 1)
 
 
-def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
+def _warnings(facts: Facts, founds: Sequence[Standing], missing: Mapping[Service, str]) -> Iterator[str]:
+    for service, why in missing.items():
+        yield f"not stopped: {service.short}, Railway did not report it ({why})"
     if not isinstance(facts.states, Unavailable) and (others := list_others(facts.states, facts.load.system)):
         yield f"does not cover other services of this Railway environment: {', '.join(others)}"
     if not facts.is_recognized:
-        name = facts.load.system.name
-        yield f"the database has not shown which system it holds; by its services it is {name}. Set OPERATED_SYSTEM"
+        yield f"the database has not shown which system it holds; {_guess(facts.states)}. Set OPERATED_SYSTEM"
     if facts.outdated is not None:
         yield f"Railway was not read ({facts.outdated.why}); this plan shows its answer of {age(facts.age)} ago"
     for found in founds:
@@ -135,3 +178,12 @@ def _warnings(facts: Facts, founds: Sequence[Standing]) -> Iterator[str]:
         yield from coming_doubts(found.state, "it would start it again, so cancel it in Railway")
     yield "a push to main starts them again"
     yield from doubts(facts.load)
+
+
+def _guess(states: States) -> str:
+    fitting = _fitting(states)
+    if fitting is None:
+        return (
+            "the services in Railway fit none, so it is unknown: every known worker that Railway shows can be stopped"
+        )
+    return f"by its services it is {fitting.name}"

@@ -22,7 +22,7 @@ from services.clients.railway.parsing import project_link
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import Unavailable
 from services.domain.services import Service, find_service
-from services.domain.systems import System, system_with
+from services.domain.systems import System
 
 NAME = "stop-workers"
 PATIENCE_S = 1.5
@@ -60,13 +60,13 @@ def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Servic
 async def _gather(world: World) -> playbook.Facts:
     """Waits for no database. Asks Railway again when one answers meanwhile and holds a system with other workers.
 
-    While none has shown its system, that is the one whose services Railway has.
+    While none has shown its system, the workers are those that Railway has, of whichever system.
     """
     facts = await _gather_once(world)
     facts = facts if facts.load.system == world.system else await _gather_once(world)
-    if world.is_recognized or isinstance(facts.states, Unavailable):
-        return replace(facts, is_recognized=world.is_recognized)
-    seen = world.settings.operated.named(system_with(facts.states) or facts.load.system)
+    if world.is_recognized:
+        return facts
+    seen = world.settings.operated.named(playbook.system_among(facts.states))
     return replace(facts, load=replace(facts.load, system=seen), is_recognized=False)
 
 

@@ -21,7 +21,7 @@ from services.domain.secrets import Secret
 from services.domain.systems import CIVIL
 from tests.integration.civil.api_stub import KEY, CivilApi
 from tests.integration.civil.conftest import Civil
-from tests.integration.civil.railway_stub import CivilRailway
+from tests.integration.civil.railway_stub import SHORT, CivilRailway
 from tests.integration.civil.test_golden import ENVIRON
 from tests.messages.render import answer_text
 from tests.wire import Line
@@ -75,3 +75,56 @@ async def test_stop_as_the_first_command_covers_every_worker_of_the_system(
     assert [worker.short for worker in CIVIL.workers if f"Stop {worker.short}" not in shown] == []
     assert "does not cover" not in shown
     assert "has not shown" not in shown
+
+
+class Railway(CivilRailway):
+    """`failed`: the short names of which it answers with an error instead."""
+
+    failed: tuple[str, ...] = ()
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body = super().answer(request).json()
+        edges = body["data"]["environment"]["serviceInstances"]["edges"]
+        for number, short in enumerate(self.services):
+            if short in self.failed:
+                edges[number] = None
+                path = ["environment", "serviceInstances", "edges", number, "node"]
+                body.setdefault("errors", []).append({"message": "Problem processing request", "path": path})
+        return httpx.Response(200, json=body)
+
+
+async def shown_without_database(command: str, *services: str, failed: tuple[str, ...] = ()) -> str:
+    """Of a bot whose database is away since its start, with these services in Railway."""
+    railway = Railway("december", services=services)
+    railway.failed = failed
+    world = World(Settings.from_environment(ENVIRON), railway=railway.client())
+    try:
+        return answer_text(await run(f"{command} --dry-run", TERMINAL, world))
+    finally:
+        await world.close()
+
+
+async def test_stop_covers_the_known_workers_where_the_services_fit_no_system() -> None:
+    three = ("api", "ingest", "simplicity")
+
+    every = await shown_without_database("stop-workers wrong amounts", *three)
+    one = await shown_without_database("stop-workers simplicity wrong amounts", *three)
+
+    assert [short for short in ("ingest", "simplicity") if f"Stop {short}" not in every] == []
+    assert "not stopped: enforcement, Railway did not report it (it shows no dragonfly-worker-enforcement)" in every
+    assert "by its services it is" not in every
+    assert (
+        "the services in Railway fit none, so it is unknown: every known worker that Railway shows can be stopped"
+        in every
+    )
+    assert "Stop simplicity" in one
+
+
+@pytest.mark.parametrize("failed", ["ingest", "simplicity"])
+async def test_stop_names_the_worker_of_which_railway_failed_to_report(failed: str) -> None:
+    shown = await shown_without_database("stop-workers wrong amounts", *SHORT, failed=(failed,))
+
+    stopped = {worker.short for worker in CIVIL.workers if f"Stop {worker.short}" in shown}
+    assert stopped == {"ingest", "enforcement", "simplicity"} - {failed}
+    assert f"not stopped: {failed}, Railway did not report it" in shown
+    assert "by its services it is civil" not in shown

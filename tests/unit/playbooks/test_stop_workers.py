@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from playbooks.model import NoPlan, Risk
 from playbooks.steps import AwaitStopped, StopService, VerifyNoOrphanedJobs
-from playbooks.stop_workers import Facts, plan
+from playbooks.stop_workers import Facts, plan, system_among
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service
@@ -144,9 +144,11 @@ def test_names_every_worker_by_its_name_in_railway_for_the_way_by_hand() -> None
 
 
 def test_while_the_system_is_unknown_the_way_by_hand_names_the_workers_of_every_system() -> None:
-    away = replace(facts(), states=Unavailable("Railway", "HTTP 500"))
+    away = Unavailable("Railway", "HTTP 500")
+    known = replace(facts(), states=away)
+    unknown = replace(known, load=replace(load(), system=system_among(away)), is_recognized=False)
 
-    named = {known: plan(replace(away, is_recognized=known)) for known in (True, False)}
+    named = {one.is_recognized: plan(one) for one in (known, unknown)}
 
     assert {known: "worker-simplicity" in str(refusal) for known, refusal in named.items()} == {
         True: False,
@@ -162,3 +164,104 @@ def test_where_nothing_runs_it_names_the_services_that_it_did_not_look_at() -> N
 
     ends = [one.what_next for one in refused if isinstance(one, NoPlan)]
     assert ends == ["nothing to stop", "nothing to stop; not looked at: dragonfly-worker-mailer"]
+
+
+FAILED = "HTTP 500 for this service"
+
+
+def unreported(service: Service) -> ServiceState:
+    return ServiceState(service, f"s-{service.short}", unknown=FAILED)
+
+
+def without(*services: Service) -> dict[Service, ServiceState]:
+    return {one: shown for one, shown in states().items() if one not in services}
+
+
+def test_a_worker_that_railway_did_not_report_is_named_as_not_stopped() -> None:
+    answers = {
+        FAILED: states(unreported(ENFORCEMENT)),
+        "it shows no dragonfly-worker-enforcement": without(ENFORCEMENT),
+    }
+
+    for why, answer in answers.items():
+        planned = made(plan(replace(facts(), states=answer)))
+
+        assert planned.services == {INGEST}
+        assert f"not stopped: enforcement, Railway did not report it ({why})" in planned.warnings
+
+
+def test_where_nothing_was_found_to_stop_the_workers_not_reported_are_to_be_stopped_by_hand() -> None:
+    answers = {
+        "enforcement": states(stopped(INGEST), unreported(ENFORCEMENT)),
+        "ingest": {**without(INGEST), ENFORCEMENT: ServiceState(ENFORCEMENT, "s-enforcement")},  # never deployed
+        "ingest, enforcement": {},
+    }
+
+    for names, answer in answers.items():
+        none = plan(replace(facts(), states=answer))
+
+        assert isinstance(none, NoPlan)
+        assert none.is_unknown
+        named = [one for one in ("ingest", "enforcement") if f"dragonfly-worker-{one}" in none.what_next]
+        assert ", ".join(named) == names
+        assert none.next_steps[0].url == "https://railway.com/project/p"
+
+
+def test_one_worker_that_was_asked_for_and_is_not_reported_is_unknown() -> None:
+    renamed = Service("enforcement-new")
+
+    none = plan(replace(facts(), states=states(unreported(ENFORCEMENT), state(renamed))), [ENFORCEMENT])
+
+    assert isinstance(none, NoPlan)
+    assert none.is_unknown
+    assert none.why == f"Railway did not report whether it runs: enforcement ({FAILED})"
+    assert none.what_next.endswith("--service dragonfly-worker-enforcement; not looked at: enforcement-new")
+
+
+def test_what_is_stopped_or_was_never_deployed_does_not_run() -> None:
+    none = plan(facts(stopped(INGEST), ServiceState(ENFORCEMENT, "s-enforcement")))
+
+    assert isinstance(none, NoPlan)
+    assert not none.is_unknown
+    assert none.why == "workers: nothing runs"
+
+
+def guessed(answer: dict[Service, ServiceState]) -> Facts:
+    system = system_among(answer)
+    return Facts("prod", answer, replace(load(), system=system), is_recognized=False)
+
+
+def test_while_the_system_is_unknown_every_worker_that_railway_shows_is_stopped() -> None:
+    answer = {one: state(one) for one in CIVIL.services if one is not ENFORCEMENT}
+
+    planned = made(plan(guessed(answer)))
+
+    assert planned.services == {INGEST, Service.SIMPLICITY}
+    assert not [one for one in planned.warnings if "by its services" in one or "does not cover" in one]
+    assert [one for one in planned.warnings if "every known worker that Railway shows can be stopped" in one]
+    assert [one for one in planned.warnings if one.startswith("not stopped: enforcement")]
+
+
+def test_a_system_is_recognized_by_the_services_that_railway_reported_only() -> None:
+    simplicity = Service.SIMPLICITY
+    warnings = {
+        name: " ".join(made(plan(guessed(answer))).warnings)
+        for name, answer in {
+            "three": states(),
+            "four": {one: state(one) for one in CIVIL.services},
+            "three, one not reported": states(unreported(simplicity)),
+            "two, one not reported": states(unreported(ENFORCEMENT)),
+        }.items()
+    }
+
+    assert {
+        name: "by its services it is " + said.partition("by its services it is ")[2].split(".")[0]
+        for name, said in warnings.items()
+        if "by its services" in said
+    } == {
+        "three": "by its services it is runbook",
+        "four": "by its services it is civil",
+        "three, one not reported": "by its services it is runbook",
+    }
+    assert f"not stopped: simplicity, Railway did not report it ({FAILED})" in warnings["three, one not reported"]
+    assert "not stopped" not in warnings["three"] + warnings["four"]
