@@ -140,7 +140,9 @@ class ChangeWiring:
         ]
         if isinstance(self._policy, Policy):
             self.leader_tasks.append(SelfApprovals(database, self._policy, self.groups, message_writer))
-        dependencies = Dependencies(database, world, PLANS, message_writer, settings.runs)
+        dependencies = Dependencies(
+            database, world, PLANS, message_writer, settings.runs, self.approval_service.why_revoked
+        )
         self.runner = Runner(dependencies, owner=owner)
         self._working: list[asyncio.Task[None]] = []
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot import tracing
-from bot.approvals import decisions, rules, self_approval
+from bot.approvals import decisions, revoked, rules, self_approval
 from bot.approvals.access import Allowed, Refused, judge_anywhere
 from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
@@ -33,7 +33,7 @@ from bot.types import Actor, Request
 from bot.views.pages import Called
 from bot.views.plan import stopping_notice
 from playbooks.freeze import EXCEPTION
-from playbooks.later import asked_again
+from playbooks.later import asked_again, start_of
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import encode_step
@@ -189,15 +189,22 @@ class ApprovalService:
         return Filed(run, called, incident, acknowledged)
 
     async def refuse_early(
-        self, playbook: str, services: Iterable[Service], environment: str, request: Request
+        self,
+        playbook: str,
+        services: Iterable[Service],
+        environment: str,
+        request: Request,
+        *,
+        at: datetime | None = None,
     ) -> None:
         """Raises OperatorError for a person who may not request any plan of this playbook: before anything is read or a
-        dialog opens. `file` decides in the end."""
+        dialog opens. `file` decides in the end. `at`: when it is to start; None: now."""
         policy, person = self._usable_policy(), person_of(request.actor)
         if person is None:
             return
         people = await self.groups.people(person.user_id)
-        target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=datetime.now(UTC))
+        moment = at or datetime.now(UTC)
+        target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=moment)
         verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         if isinstance(verdict, Refused):
             details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
@@ -229,6 +236,12 @@ class ApprovalService:
             ),
             within_s=policy.expires_after.total_seconds(),
         )
+
+    async def why_revoked(self, run: Run) -> str | None:
+        """Why a scheduled run may not begin, see `revoked.why_revoked`. Raises SourceError when that is not known."""
+        if isinstance(self.policy, Invalid):
+            raise SourceError("the policy", self.policy.why, retryable=True)
+        return await revoked.why_revoked(run, self.policy, self.groups, self._database)
 
     async def aclose(self) -> None:
         """Give up what could not be filed yet."""
@@ -312,7 +325,8 @@ class ApprovalService:
     async def _permit(
         self, plan: Plan, request: Request, person: Person | None, policy: Policy, people: People
     ) -> Allowed:
-        target = Target.of(plan, channel=request.channel_id, at=datetime.now(UTC))
+        moment = start_of(plan.parameters) or datetime.now(UTC)
+        target = Target.of(plan, channel=request.channel_id, at=moment)
         is_exception = EXCEPTION in plan.parameters
         verdict = rules.may_request(person, target, plan.risk, policy, people, is_exception=is_exception)
         if isinstance(verdict, Refused):

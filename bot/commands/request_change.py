@@ -94,7 +94,8 @@ async def refuse_early(
     """Raises OperatorError for a person who may not request any plan of it. Nothing is read for them."""
     if approval_service is not None:
         services = world.system.find_services(parameters.get("service", "")) or ()
-        await approval_service.refuse_early(playbook, services, world.settings.environment or "", request)
+        environment = world.settings.environment or ""
+        await approval_service.refuse_early(playbook, services, environment, request, at=start_of(parameters))
 
 
 async def file(

@@ -22,7 +22,7 @@ from bot.runs.finish import RunFinish
 from bot.runs.freezes import why_frozen
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, taken_over
-from bot.runs.start import RunStart
+from bot.runs.start import RunStart, WhyRevoked, never_revoked
 from bot.world import World
 from playbooks.model import Risk
 from playbooks.steps import decode_step
@@ -70,6 +70,7 @@ class Dependencies:
     plans: Mapping[str, MakePlan]
     message_writer: RunMessageWriter
     settings: RunSettings
+    why_revoked: WhyRevoked = never_revoked
 
 
 class RunEngine:
@@ -158,7 +159,12 @@ class RunEngine:
             return False
         dependencies = self._dependencies
         return await RunStart(
-            dependencies.database, dependencies.world, dependencies.plans, self._journal, dependencies.message_writer
+            dependencies.database,
+            dependencies.world,
+            dependencies.plans,
+            self._journal,
+            dependencies.message_writer,
+            dependencies.why_revoked,
         ).begin(run)
 
     async def _step(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> bool:

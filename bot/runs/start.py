@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from bot.change_facts import MakePlan
 from bot.changes import CHANGES
@@ -27,8 +27,17 @@ logger = logging.getLogger(__name__)
 ACTOR = "bot"  # in the audit log, for what the bot does by itself
 
 
+WhyRevoked = Callable[[Run], Awaitable[str | None]]
+
+
+async def never_revoked(run: Run) -> str | None:  # noqa: ARG001
+    """Where nobody's right is looked at."""
+    return None
+
+
 class RunStart:
-    """`plans`: {playbook: how its plan is made from parameters and facts}."""
+    """`plans`: {playbook: how its plan is made from parameters and facts}. `why_revoked`: why the people of a scheduled
+    run may not let it begin any more, as a clause; None: they may. Raises SourceError when that is not known."""
 
     def __init__(
         self,
@@ -37,16 +46,22 @@ class RunStart:
         plans: Mapping[str, MakePlan],
         journal: Journal,
         message_writer: RunMessageWriter,
+        why_revoked: WhyRevoked,
     ) -> None:
         self._database = database
         self._world = world
         self._plans = plans
         self._journal = journal
         self._message_writer = message_writer
+        self._why_revoked = why_revoked
 
     async def begin(self, run: Run) -> bool:
         """Whether the run is running now; otherwise it is void, and reports why. Raises LostRunError, SourceError."""
         if can_be_frozen(run) and await self._is_frozen(run):
+            return False
+        revoked = await self._why_revoked(run) if run.start_at is not None else None
+        if revoked is not None:
+            await self._void(run, f"Not started: {revoked}.")
             return False
         changed = await self._find_difference(run)
         if changed is not None:

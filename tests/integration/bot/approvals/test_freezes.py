@@ -20,6 +20,7 @@ from bot.leader import NAME, Fence
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
+from bot.runs.start import WhyRevoked, never_revoked
 from bot.wake_ups import WakeUps
 from bot.world import World
 from playbooks.plan import Plan
@@ -63,7 +64,11 @@ async def databases(database_urls: DatabaseUrls) -> AsyncIterator[Sequence[Datab
 
 @asynccontextmanager
 async def replicas(
-    databases: Sequence[Database], plan: Plan, *, make: MakePlanAgain | None = None
+    databases: Sequence[Database],
+    plan: Plan,
+    *,
+    make: MakePlanAgain | None = None,
+    why_revoked: WhyRevoked = never_revoked,
 ) -> AsyncIterator[None]:
     """A runner each, which plans the same again, or as `make` does."""
 
@@ -79,6 +84,7 @@ async def replicas(
                 {plan.playbook: make or make_again},
                 RunMessageWriter(say),
                 settings.runs,
+                why_revoked,
             ),
             owner=f"replica-{n}",
         )

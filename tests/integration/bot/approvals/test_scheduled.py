@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.approvals.decisions import Decided
 from bot.approvals.reminders import ScheduledRuns
 from bot.leader import NAME, Fence
 from bot.runs.message import RunMessageWriter
-from playbooks.later import write_start
+from playbooks.later import start_of, write_start
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
 from playbooks.steps import LockService
@@ -21,10 +22,21 @@ from services.clients.postgres import runs
 from services.clients.postgres.leases import take_lease
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.errors import SourceError
+from services.domain.errors import OperatorError, SourceError
+from services.domain.moments import WEEKDAYS
 from services.domain.runs import Run, RunState
 from services.domain.services import Service
-from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeApprovalService, MakePlan, request, say
+from tests.integration.bot.approvals.conftest import (
+    ANN,
+    BEN,
+    OLIVIA,
+    RULES,
+    Books,
+    MakeApprovalService,
+    MakePlan,
+    request,
+    say,
+)
 from tests.integration.bot.approvals.test_freezes import LISTED, freeze, replicas
 from tests.integration.bot.approvals.test_freezes import databases as databases
 
@@ -157,6 +169,58 @@ async def test_run_whose_plan_is_unknown_at_its_time_waits_for_it_and_expires(
 
     run = await books.run(scheduled.id)
     assert (run.state, run.outcome) == (RunState.EXPIRED, "approved, but not started in time")
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        ({"operators": (ANN.user_id,)}, "who requested it may not request it any more"),
+        ({"approvers": (BEN.user_id,)}, "1 approval is missing, because who gave it may not approve it any more"),
+    ],
+)
+async def test_run_of_people_who_lost_the_right_meanwhile_is_void(
+    left: dict[str, Any],
+    why: str,
+    make_approval_service: MakeApprovalService,
+    databases: Sequence[Database],
+    plan: Plan,
+    scheduled: Run,
+    books: Books,
+    as_owner: Connection,
+) -> None:
+    now = make_approval_service(**{**LISTED, **left})
+    async with replicas(databases, plan, why_revoked=now.why_revoked):
+        await as_owner.execute(COME, [scheduled.id])
+        run = await ended(books, scheduled.id)
+
+    assert (run.state, run.outcome) == (RunState.VOIDED, f"Not started: {why}.")
+
+
+async def test_run_of_people_who_still_hold_the_right_starts(
+    make_approval_service: MakeApprovalService,
+    databases: Sequence[Database],
+    plan: Plan,
+    scheduled: Run,
+    books: Books,
+    as_owner: Connection,
+) -> None:
+    async with replicas(databases, plan, why_revoked=make_approval_service(**LISTED).why_revoked):
+        await as_owner.execute(COME, [scheduled.id])
+        assert (await ended(books, scheduled.id)).state is RunState.SUCCEEDED
+
+
+async def test_hours_of_the_policy_are_those_of_its_time(
+    make_approval_service: MakeApprovalService, plan: Plan
+) -> None:
+    start = start_of(plan.parameters)
+    assert start is not None
+    weekday = WEEKDAYS[start.weekday()]
+    rule = f'[[deny]]\nmay = "request"\nwho = ["*"]\nverbs = ["deploy"]\nhours = ["{weekday} {start:%H:%M}-{{}}"]\n'
+    denies = rule.format((start + timedelta(minutes=1)).strftime("%H:%M").replace("00:00", "midnight"))
+    desk = make_approval_service(**LISTED, rules=RULES + denies)
+
+    with pytest.raises(OperatorError, match="does not allow you to request"):
+        await desk.file(plan, request(OLIVIA))
 
 
 async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_before(

@@ -1,0 +1,52 @@
+"""Whether a scheduled run may still begin: its approvals are days old, and people and the policy may have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.approvals.access import Allowed, able, judge, still_holds
+from bot.approvals.rules import approvals_missing, target_of
+from bot.config.policy import Policy, Right, Target
+from bot.people import People
+from bot.slack_directory import Groups
+from services.clients.postgres import approvals
+from services.clients.postgres.pool import Database
+from services.domain.errors import SourceError
+from services.domain.runs import Decision, Run
+from services.domain.text import counted
+
+
+async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Database) -> str | None:
+    """As a clause; None: it may begin. Raises SourceError when that is not known."""
+    async with database.read() as conn:
+        decisions = await approvals.list_decisions(conn, run.id)
+        is_self_approved = await approvals.read_review(conn, run.id) is not None
+    people = await groups.people()
+    for person in (run.requested_by, *(decision.person for decision in decisions)):
+        people = await groups.people(person.user_id if person else None)
+    target = target_of(run, at=run.start_at)
+    unread = able(Right.REQUEST, target, policy, people).unread | able(Right.APPROVE, target, policy, people).unread
+    if people.workspace is None or unread:
+        raise SourceError("Slack", "who may request and approve it is not known", retryable=True)
+    return _lost_by_requester(run, target, policy, people) or (
+        None if is_self_approved else _lost_by_approvers(run, decisions, policy, people)
+    )
+
+
+def _lost_by_requester(run: Run, target: Target, policy: Policy, people: People) -> str | None:
+    person = run.requested_by
+    if person is None:
+        return None  # a terminal's: its approvers answer for it
+    if person.is_machine:
+        holds = isinstance(judge(Right.REQUEST, person, target, policy, people), Allowed)
+    else:
+        holds = still_holds(Right.REQUEST, person, target, policy, people)
+    return None if holds else "who requested it may not request it any more"
+
+
+def _lost_by_approvers(run: Run, decisions: Sequence[Decision], policy: Policy, people: People) -> str | None:
+    missing = approvals_missing(run, decisions, policy, people)
+    if missing == 0:
+        return None
+    verb = "is" if missing == 1 else "are"
+    return f"{counted(missing, 'approval')} {verb} missing, because who gave it may not approve it any more"
