@@ -22,8 +22,8 @@ class FreedMemory:
         self._gb: dict[Service, float] = {}
         self._started: dict[Service, datetime] = {}
 
-    def look(self, snapshot: Snapshot) -> dict[Service, float]:
-        """What is known after this look; 0 where nothing was freed yet."""
+    def update(self, snapshot: Snapshot) -> dict[Service, float]:
+        """What is known after this snapshot; 0 where nothing was freed yet."""
         used = {} if snapshot.usage is None or isinstance(snapshot.usage, Unavailable) else snapshot.usage
         for service in snapshot.system.services:
             starts = process_starts(snapshot, service)

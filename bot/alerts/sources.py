@@ -223,7 +223,7 @@ class Sources:
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
         self._earlier = Earlier(reading.as_of, beats)
-        return replace(snapshot, freed_gb=self._freed.look(snapshot))
+        return replace(snapshot, freed_gb=self._freed.update(snapshot))
 
     async def close(self) -> None:
         """Stop asking."""

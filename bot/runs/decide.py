@@ -79,8 +79,8 @@ def find_doubt(approved: Plan, now: Plan | NoPlan) -> str | None:
     """What is not known of the plan now, and was known when it was approved; None: it can be compared."""
     if isinstance(now, NoPlan):
         return now.why if now.is_unknown else None
-    told = find_unknown(approved.warnings)
-    return next((line for about, line in find_unknown(now.warnings).items() if about not in told), None)
+    unknown_before = find_unknown(approved.warnings)
+    return next((line for about, line in find_unknown(now.warnings).items() if about not in unknown_before), None)
 
 
 def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:

@@ -42,12 +42,12 @@ class Ramp:
 
 @dataclass(frozen=True)
 class AtLimit:
-    """The highest memory of the last minutes, at its limit. `is_told_apart`: it is that of an instance that crashed, so
+    """The highest memory of the last minutes, at its limit. `is_identified`: it is that of an instance that crashed, so
     that its end was most probably an OOM kill."""
 
     memory_gb: float
     limit_gb: float
-    is_told_apart: bool
+    is_identified: bool
 
 
 def check(
@@ -129,12 +129,12 @@ def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime, crashe
     if usage is None or isinstance(usage, Unavailable):
         return None
     for one in usage.instances:
-        is_told_apart = one.instance_id != "" and bool(crashed)
+        is_identified = one.instance_id != "" and bool(crashed)
         lately = [sample.value for sample in one.memory if now - sample.at <= KILLED_WITHIN]
-        if not one.memory_limit_gb or not lately or (is_told_apart and one.instance_id not in crashed):
+        if not one.memory_limit_gb or not lately or (is_identified and one.instance_id not in crashed):
             continue
         if max(lately) >= AT_LIMIT * one.memory_limit_gb:
-            return AtLimit(max(lately), one.memory_limit_gb, is_told_apart)
+            return AtLimit(max(lately), one.memory_limit_gb, is_identified)
     return None
 
 

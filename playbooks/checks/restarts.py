@@ -96,7 +96,7 @@ def _crashed(facts: Facts, service: Service, crashed: int) -> Finding:
     used = facts.usage if facts.usage is None or isinstance(facts.usage, Unavailable) else facts.usage.get(service)
     full = was_at_limit(used, facts.as_of, _crashed_ids(facts, service))
     if full is not None:
-        title = f"{service.short} crashed: killed at its memory limit" if full.is_told_apart else title
+        title = f"{service.short} crashed: killed at its memory limit" if full.is_identified else title
         detail += f"; memory stood at {full.memory_gb:.2f} of {full.limit_gb:.2f} GB"
         evidence |= {"memory_gb": full.memory_gb, "memory_limit_gb": full.limit_gb}
     return Finding(name, Status.FAIL, title, detail, service, evidence, _logs(service))

@@ -37,19 +37,19 @@ def changed(seconds: float) -> Deployment:
     ids=["worker started", "our restart", "Railway changed its status"],
 )
 def test_a_fall_at_a_start_is_not_learned(service: Service, snapshot: Snapshot) -> None:
-    assert FreedMemory().look(replace(snapshot, usage={service: FELL})) == {service: 0.0}
+    assert FreedMemory().update(replace(snapshot, usage={service: FELL})) == {service: 0.0}
 
 
 def test_what_is_learned_stays_until_a_process_starts() -> None:
     freed, flat = FreedMemory(), {Service.INGEST: usage(0.2, 0.2)}
     old, new = beat(id="i1", started_at=ago(9000)), beat(id="i2", started_at=ago(1))
 
-    assert freed.look(replace(seen(old), usage={Service.INGEST: FELL})) == {Service.INGEST: 0.42}
-    assert freed.look(replace(seen(old), usage=flat)) == {Service.INGEST: 0.42}
-    assert freed.look(replace(seen(old), usage=None)) == {Service.INGEST: 0.42}
+    assert freed.update(replace(seen(old), usage={Service.INGEST: FELL})) == {Service.INGEST: 0.42}
+    assert freed.update(replace(seen(old), usage=flat)) == {Service.INGEST: 0.42}
+    assert freed.update(replace(seen(old), usage=None)) == {Service.INGEST: 0.42}
     other = beat(id="e1", kind=WorkerType.ENFORCEMENT, started_at=ago(1))
-    assert freed.look(replace(seen(old, other), usage=flat)) == {Service.INGEST: 0.42}
+    assert freed.update(replace(seen(old, other), usage=flat)) == {Service.INGEST: 0.42}
 
-    assert freed.look(replace(seen(old, new), usage=flat)) == {Service.INGEST: 0.0}
+    assert freed.update(replace(seen(old, new), usage=flat)) == {Service.INGEST: 0.0}
     later = replace(seen(old), usage={Service.INGEST: FELL}, now=seen().now + timedelta(minutes=1))
-    assert freed.look(later) == {Service.INGEST: 0.42}  # the newer row is gone, nothing started
+    assert freed.update(later) == {Service.INGEST: 0.42}  # the newer row is gone, nothing started

@@ -136,7 +136,7 @@ def test_what_just_started_is_not_judged() -> None:
 def test_killed_at_its_limit_needs_a_sample_there_shortly_before() -> None:
     at_limit, below = instance([0.5, 0.95]), instance([0.5, 0.949])
 
-    assert was_at_limit(ServiceUsage([below, at_limit]), NOW, {"i"}) == AtLimit(0.95 * LIMIT, LIMIT, is_told_apart=True)
+    assert was_at_limit(ServiceUsage([below, at_limit]), NOW, {"i"}) == AtLimit(0.95 * LIMIT, LIMIT, is_identified=True)
     assert was_at_limit(ServiceUsage([below]), NOW, {"i"}) is None
     assert was_at_limit(ServiceUsage([at_limit]), NOW + timedelta(minutes=11), {"i"}) is None
     assert was_at_limit(ServiceUsage([instance([1.0], limit=None)]), NOW, {"i"}) is None
@@ -148,8 +148,8 @@ def test_another_instance_at_its_limit_proves_nothing_about_the_one_that_crashed
 
     assert was_at_limit(ServiceUsage([full]), NOW, {"another"}) is None
     whole = ServiceUsage([replace(full, instance_id="")])
-    assert was_at_limit(whole, NOW, {"another"}) == AtLimit(0.96 * LIMIT, LIMIT, is_told_apart=False)
-    assert was_at_limit(ServiceUsage([full]), NOW, ()) == AtLimit(0.96 * LIMIT, LIMIT, is_told_apart=False)
+    assert was_at_limit(whole, NOW, {"another"}) == AtLimit(0.96 * LIMIT, LIMIT, is_identified=False)
+    assert was_at_limit(ServiceUsage([full]), NOW, ()) == AtLimit(0.96 * LIMIT, LIMIT, is_identified=False)
 
 
 def test_a_gone_instance_is_no_ramp_and_no_limit_is_met_in_the_past() -> None:
