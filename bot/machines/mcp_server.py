@@ -6,6 +6,7 @@ The SDK is imported here only, when the command runs; it is the extra `mcp`.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import uuid
 from collections.abc import Mapping, Sequence
@@ -83,11 +84,28 @@ async def call(door: MachineDoorClient, verb: Verb | None, given: Mapping[str, A
     if verb is None or not isinstance(arguments, str) or given.keys() - {"arguments"}:
         return "Nothing was run: there is no such tool, or its arguments are no text.", True
     try:
-        answer = await door.call(verb.name, arguments, request_id=f"mcp-{uuid.uuid4()}")
+        answer = await _ask(door, verb, arguments)
     except SourceError as error:
         unknown = " It is not known whether it was filed: look with `runs`." if error.outcome_unknown else ""
         return f"Nothing is known: {error.why}.{unknown if isinstance(verb, Change) else ''}", True
     return _shown(answer), answer.is_refused
+
+
+async def _ask(door: MachineDoorClient, verb: Verb, arguments: str) -> DoorAnswer:
+    """A change whose answer is lost is asked for once more: the same id files one run. Then only the run itself tells
+    that it was filed; a refusal may be of the second call alone."""
+    request_id = f"mcp-{uuid.uuid4()}"
+    try:
+        return await door.call(verb.name, arguments, request_id=request_id)
+    except SourceError as error:
+        if not isinstance(verb, Change) or not error.outcome_unknown:
+            raise
+        lost = error
+    with contextlib.suppress(SourceError):
+        again = await door.call(verb.name, arguments, request_id=request_id)
+        if again.run is not None:
+            return again
+    raise lost
 
 
 def _shown(answer: DoorAnswer) -> str:

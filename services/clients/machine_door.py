@@ -70,7 +70,15 @@ def _read(response: httpx.Response) -> DoorAnswer:
         body = response.json()
         run = body["run"]
         answer = DoorAnswer(response.status_code != 200, str(body["text"]), body, run)
-    except (ValueError, KeyError, TypeError):
-        why = f"its answer cannot be understood (HTTP {response.status_code})"
-        raise SourceError(SOURCE, why, http_status=response.status_code) from None
+        is_understood = run is None or {"id", "state", "link"} <= run.keys()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        is_understood = False
+    if not is_understood:
+        raise _unknown(response, f"its answer cannot be understood (HTTP {response.status_code})")
+    if response.status_code >= 500 and body.get("outcome_unknown") is not False:
+        raise _unknown(response, f"it answered HTTP {response.status_code}")
     return answer
+
+
+def _unknown(response: httpx.Response, why: str) -> SourceError:
+    return SourceError(SOURCE, why, outcome_unknown=True, http_status=response.status_code)

@@ -26,6 +26,7 @@ FILED = {
     "run": {"id": 12, "state": "awaiting_approval", "link": "https://acme.slack.com/archives/C1/p1"},
 }
 ROUNDS = 500
+UNKNOWN = "not known whether it was filed"
 
 
 class Door:
@@ -84,6 +85,54 @@ async def test_what_fails_is_an_error_in_words(answer: httpx.Response, words: st
 
     assert result.is_error
     assert words in getattr(result.content[0], "text", "")
+
+
+LOST = (
+    httpx.Response(500, text="x"),
+    httpx.Response(503, json=FILED | {"run": None, "outcome_unknown": True}),
+    httpx.Response(502, json=FILED | {"run": None}),
+    httpx.Response(200, text="<html>"),
+    httpx.Response(200, json=FILED | {"run": {"id": 12}}),
+    httpx.Response(302, headers={"Location": "https://other.example"}),
+)
+KNOWN = httpx.Response(503, json=FILED | {"text": "the database is away", "run": None, "outcome_unknown": False})
+REFUSED = httpx.Response(409, json=FILED | {"text": "it runs already", "run": None, "outcome_unknown": False})
+
+
+@pytest.mark.parametrize("lost", LOST)
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        (httpx.Response(200, json=FILED), "Run 12 is"),
+        (REFUSED, UNKNOWN),
+        (httpx.Response(401), UNKNOWN),
+        (None, UNKNOWN),
+    ],
+)
+async def test_a_change_whose_answer_is_lost_is_asked_for_once_more_with_the_same_id(
+    lost: httpx.Response, second: httpx.Response | None, words: str
+) -> None:
+    answers = iter((lost, second or lost))
+    door = Door(lambda _: next(answers))
+
+    async with Client(make_server(door.client)) as client:
+        result = await client.call_tool("deploy", {"arguments": "api 8d02b64e"})
+
+    assert words in getattr(result.content[0], "text", "")
+    assert result.is_error is (words == UNKNOWN)
+    assert len(door.calls) == 2
+    assert len({one["request_id"] for one in door.calls}) == 1
+
+
+@pytest.mark.parametrize(("tool", "answer"), [("queue", LOST[0]), ("deploy", KNOWN), ("deploy", REFUSED)])
+async def test_a_read_and_what_is_known_are_asked_for_once(tool: str, answer: httpx.Response) -> None:
+    door = Door(lambda _: answer)
+
+    async with Client(make_server(door.client)) as client:
+        result = await client.call_tool(tool, {})
+
+    assert (result.is_error, len(door.calls)) == (True, 1)
+    assert UNKNOWN not in getattr(result.content[0], "text", "")
 
 
 async def test_fuzzed_calls_reach_the_door_by_the_names_of_offered_verbs_only() -> None:
