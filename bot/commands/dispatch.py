@@ -22,6 +22,7 @@ from playbooks.model import Risk
 from services.clients.postgres.pool import behind
 from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
+from services.domain.runs import Person
 from services.domain.services import Service, find_service
 from services.domain.systems import System
 
@@ -66,7 +67,8 @@ async def run_words(
 ) -> Answer:
     """The same for a line that is in words already, as a shell gives it.
 
-    Words that are no command, or do not fit a read, are a question when they hold one; a change is never guessed at.
+    Words that are no command, or do not fit a read, are a question when they hold one; a change is never guessed at,
+    and a machine asks by `ask` only, because it may be allowed to read and not to ask.
     """
     services = (approval_service, incident_service)
     try:
@@ -89,11 +91,15 @@ async def _run_question(
     approval_service: ApprovalService | None,
     incident_service: IncidentService | None,
 ) -> Answer:
-    if not (request.is_question or is_question(" ".join(words))):
+    if _is_of_machine(request) or not (request.is_question or is_question(" ".join(words))):
         raise error
     verb, rest = find(["ask", *words])
     request = replace(request, unknown_command=error)
     return await _run_verb(verb, rest, request, world, approval_service, incident_service)
+
+
+def _is_of_machine(request: Request) -> bool:
+    return request.actor is not None and Person(request.actor.user_id, request.actor.team_id).is_machine
 
 
 async def _run_verb(

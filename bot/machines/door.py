@@ -60,7 +60,8 @@ AUDITED = "machine.call"
 
 
 class Call(BaseModel):
-    """One command. `request_id`: the same for a repetition, which files no second run."""
+    """One command. `request_id`: the same for a repetition, which files no second run. With other words
+    it is another request."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -133,7 +134,7 @@ class MachineDoor:
             raise
 
     async def _run(self, person: Person, words: list[str], call: Call) -> Answer:
-        delivery = f"{person.user_id}:{call.request_id}" if call.request_id else None
+        delivery = _delivery(person, words, call.request_id) if call.request_id else None
         actor = Actor(person.user_id, person.team_id)
         request = Command(surface=Surface.TERMINAL, actor=actor, delivery=delivery)  # the whole answer, as JSON too
         with reading_for(Purpose.ANSWER, person.user_id):
@@ -210,6 +211,12 @@ def find_machine(authorization: str, machines: Sequence[Machine]) -> str | None:
         if hmac.compare_digest(hashed, hashlib.sha256(one.token.reveal().encode()).digest())
     ]
     return found[0] if found and re.fullmatch("bearer", scheme, re.I) else None
+
+
+def _delivery(person: Person, words: Sequence[str], request_id: str) -> str:
+    """The same for a repetition only: the same id with other words is another request."""
+    hashed = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+    return f"{person.user_id}:{request_id}:{hashed}"
 
 
 def _body(answer: Answer) -> dict[str, object]:

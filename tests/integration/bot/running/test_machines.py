@@ -112,6 +112,20 @@ async def test_a_machine_that_no_rule_names_may_nothing_and_the_refusal_is_recor
     assert [(actor, bool(details["refused"])) for actor, details in calls_of(system)] == [("machine:laptop", True)] * 3
 
 
+async def test_who_may_only_read_is_not_answered_as_if_it_had_asked(
+    start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path, client: httpx.AsyncClient
+) -> None:
+    policy = POLICY.replace('"read", "ask", ', '"read", ')
+    door = door_of(await start_bot(database_urls.bot, **PEOPLE, **variables(tmp_path, policy)), client)
+
+    answers = [
+        await door.call("queue", "why is the queue so long?"),
+        await door.call("ask", "why is the queue so long?"),
+    ]
+
+    assert [one.status_code for one in answers] == [400, 403]
+
+
 async def test_a_body_that_is_no_call_is_refused(door: Door) -> None:
     more = (b'{"verb": 1}', b'{"verb": "queue", "more": 1}', b'{"verb": "queue", "request_id": "a b"}')
     for body in (b"", b"{", b"[]", *more):
@@ -152,6 +166,9 @@ async def test_a_change_waits_in_slack_for_one_person_more_than_a_person_needs(
     row = system.conn.execute("SELECT requested_by_user, approvals_needed, state FROM chatops.runs").fetchall()
     assert [tuple(one) for one in row] == [("machine:ci", 1, "awaiting_approval")]
     assert not [call.name for call in wire.calls if call.is_mutation]
+
+    other = (await door.call("scale", "enforcement 2", request_id="github-1-1")).json()["run"]
+    assert other["id"] != run["id"], "the same id with other words is another request"
 
 
 async def test_fuzzed_calls_change_nothing_but_the_record(
