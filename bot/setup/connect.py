@@ -43,7 +43,8 @@ class Options:
 async def connect(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
     """`connect [--file <.env>] [--yes]`."""
     options = read_options(words)
-    return await connect_webhook(options, {**read_env_file(options.file), **environ}, Terminal())
+    exported = {name: value for name, value in environ.items() if value.strip()}  # blank counts as not set
+    return await connect_webhook(options, {**read_env_file(options.file), **exported}, Terminal())
 
 
 def read_options(words: Sequence[str]) -> Options:

@@ -10,21 +10,26 @@ from pathlib import Path
 from services.domain.errors import OperatorError
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
+_VALUE = re.compile(r"""(?:\s*(['"])(?P<quoted>.*?)\1|(?P<plain>.*?))(?P<comment>\s+#.*)?\s*\Z""")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*\Z")  # a shell and Docker Compose read these as they stand
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """`{variable: value}`, without quotes; empty where there is no file. Empty values count as not set."""
+    """`{variable: value}`, as a shell reads it: without quotes and comments, the last line of a name counts.
+
+    Empty where there is no file. Empty values count as not set.
+    """
     if not path.exists():
         return {}
     found = (_LINE.match(line) for line in path.read_text(encoding="utf-8").splitlines())
-    values = {match[1]: _unquoted(match[2].strip()) for match in found if match}
+    values = {match[1]: _value_and_comment(match[2])[0] for match in found if match}
     return {name: value for name, value in values.items() if value}
 
 
 def write_env_file(path: Path, values: Mapping[str, str]) -> None:
-    """Set these variables and keep everything else as it stands, comments included. Mode 0600, from its first byte on.
+    """Set these variables, in each of their lines, and keep everything else as it stands, comments included.
 
+    Mode 0600, from its first byte on.
     Written beside it and renamed, so that an abort leaves the old file or the new one. Raises OperatorError.
     """
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -44,11 +49,15 @@ def write_env_file(path: Path, values: Mapping[str, str]) -> None:
 
 
 def _with_values(lines: list[str], values: dict[str, str]) -> list[str]:
-    left, out = dict(values), []
-    for line in lines:
-        match = _LINE.match(line)
-        out.append(f"{match[1]}={left.pop(match[1])}" if match and match[1] in left else line)
-    return [*out, *(f"{name}={value}" for name, value in left.items())]
+    matches = [_LINE.match(line) for line in lines]
+    out = [
+        f"{line[: match.start(2)]}{values[match[1]]}{_value_and_comment(match[2])[1]}"
+        if match and match[1] in values
+        else line
+        for line, match in zip(lines, matches, strict=True)
+    ]
+    there = {match[1] for match in matches if match}
+    return [*out, *(f"{name}={value}" for name, value in values.items() if name not in there)]
 
 
 def _quoted(name: str, value: str) -> str:
@@ -63,5 +72,10 @@ def _quoted(name: str, value: str) -> str:
     return f"'{value}'"
 
 
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+def _value_and_comment(text: str) -> tuple[str, str]:
+    """Of what stands behind the `=`; the comment with the blanks before it."""
+    match = _VALUE.match(text)
+    if match is None:
+        return text.strip(), ""
+    quoted = match["quoted"]
+    return match["plain"].strip() if quoted is None else quoted, match["comment"] or ""

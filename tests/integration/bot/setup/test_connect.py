@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from bot.railway_events import add_railway_hook
-from bot.setup.connect import Options, connect_webhook
+from bot.setup.connect import Options, connect, connect_webhook
 from bot.setup.env_file import read_env_file
 from bot.types import Answer
 from bot.wake_ups import WakeUps
@@ -88,6 +88,25 @@ async def test_connect_is_fine_once_railway_reaches_the_bot(outside: Outside) ->
     assert answer.status is Status.OK
     assert KNOWN not in str(answer)
     assert not (outside.folder / ".env").exists()
+
+
+async def test_blank_variable_of_the_shell_does_not_hide_the_secret_of_the_file(outside: Outside) -> None:
+    """`set -a; . .env` exports the blank lines of a copied .env.example."""
+    file = outside.folder / ".env"
+    file.write_text(f"RAILWAY_WEBHOOK_SECRET={KNOWN}\n")
+    environ = {
+        "RAILWAY_TOKEN": "t",
+        "RAILWAY_PROJECT_ID": "p",
+        "RAILWAY_ENVIRONMENT_ID": "e",
+        "RAILWAY_API_URL": f"{outside.url}/railway",
+        "BOT_PUBLIC_URL": outside.url,
+    }
+
+    for blank in ("", " "):
+        answer = await connect(["--file", str(file), "--yes"], {**environ, "RAILWAY_WEBHOOK_SECRET": blank})
+
+        assert answer.status is Status.OK
+    assert file.read_text() == f"RAILWAY_WEBHOOK_SECRET={KNOWN}\n"
 
 
 async def test_connect_is_unknown_when_railway_does_not_say(outside: Outside) -> None:

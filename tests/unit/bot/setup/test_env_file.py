@@ -1,0 +1,47 @@
+"""A file of variables is read as a shell reads it, and changed where the value that counts stands."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from bot.setup.env_file import read_env_file, write_env_file
+
+LINES = """\
+PLAIN=value
+COMMENT=value # why
+TABS=value\t# why
+HASH=a#b
+HASH_FIRST=#b
+EMPTY= # only a comment
+SINGLE='a # b' # it's why
+DOUBLE="a # b"
+URL='postgresql://u:p@h/db?x=1#y'
+export EXPORTED=value # why
+TWICE=first
+TWICE=second
+"""
+
+
+def test_file_is_read_as_a_shell_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(LINES)
+    done = subprocess.run(
+        ["/bin/sh", "-c", "set -a; . ./.env; env -0"], cwd=tmp_path, env={}, capture_output=True, text=True
+    )
+    shell = dict(one.split("=", 1) for one in done.stdout.split("\0") if one)
+
+    found = read_env_file(file)
+
+    assert found == {name: shell[name] for name in found}
+    assert shell.keys() - found.keys() <= {"EMPTY", "PWD", "OLDPWD", "_", "SHLVL"}
+
+
+def test_every_line_of_a_name_is_changed_and_its_comment_stays(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# first\nKEY=old\nOTHER=x # why\nexport KEY='older' # mine\n")
+
+    write_env_file(file, {"KEY": "new", "ADDED": "a b"})
+
+    assert file.read_text() == "# first\nKEY=new\nOTHER=x # why\nexport KEY=new # mine\nADDED='a b'\n"
+    assert read_env_file(file) == {"KEY": "new", "OTHER": "x", "ADDED": "a b"}
