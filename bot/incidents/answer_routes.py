@@ -36,12 +36,14 @@ T = TypeVar("T")
 
 
 def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
-    """GET shows, POST acknowledges."""
+    """GET shows, POST acknowledges. 503 for what can't be looked up now, which may be a good link."""
     guesses, turnstile = Guesses(WRONG_A_MINUTE, ANSWER_PATH), Turnstile()
 
     async def respond(token: str, ask: Callable[[str], Awaitable[AnswerPage | None]]) -> HTMLResponse:
-        if _TOKEN.match(token) is None or turnstile.is_full:
+        if _TOKEN.match(token) is None:
             page = None
+        elif turnstile.is_full:
+            return HTMLResponse(unavailable_page(), 503, HEADERS)
         else:
             try:
                 page = await turnstile.run(ask(token))

@@ -61,25 +61,32 @@ class Calendars:
         self._absent = absent
 
     async def read(self, token: str) -> bytes | None:
-        """The calendar at this address; None for a stranger. Raises SourceError."""
+        """The calendar at this address; None for a stranger. Raises SourceError, also while no schedule can be used."""
         async with self._database.read() as conn:
             found = await oncall_changes.read_calendar_feed(conn, token=token)
             now = datetime.now(UTC)
             overrides = await incidents.list_overrides_since(conn, since=now - BEHIND) if found else []
-        schedule = self._schedule()
-        if found is None or schedule is None or self._absent(found[0]) is not None:
+        if found is None or self._absent(found[0]) is not None:
             return None
+        schedule = self._schedule()
+        if schedule is None:
+            raise SourceError("on-call file", "there is no schedule that can be used")
         return calendar_of(schedule, *found, overrides, now)
 
 
 def add_calendars(app: FastAPI, calendars: Calendars) -> None:
-    """A stranger learns nothing: what is unknown or renewed has the same answer."""
+    """A stranger learns nothing: what is unknown or renewed has the same answer.
+
+    503 for what can't be looked up now: a calendar application that reads 404 forgets the address.
+    """
     guesses, turnstile = Guesses(WRONG_A_MINUTE, CALENDAR_PATH), Turnstile()
 
     @app.get(CALENDAR_PATH + "{token}.ics")
     async def show(token: str) -> Response:
-        if _TOKEN.match(token) is None or turnstile.is_full:
+        if _TOKEN.match(token) is None:
             content = None
+        elif turnstile.is_full:
+            return Response(status_code=503)
         else:
             try:
                 content = await turnstile.run(calendars.read(token))

@@ -52,8 +52,8 @@ def unknown_link_page() -> str:
 
 
 def unavailable_page() -> str:
-    """While the database is away."""
-    words = "Nothing changed, because the bot can't reach its database. Try again, or acknowledge in Slack."
+    """While the database is away, or too many ask at once."""
+    words = "Nothing changed, because the bot can't look this link up now. Try again, or acknowledge in Slack."
     return _document("Not available", f"<h1>Not acknowledged</h1><p>{words}</p>")
 
 

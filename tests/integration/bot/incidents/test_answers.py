@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 
 from bot.delivery.decide import ANSWER_PATH
-from bot.incidents.answer_routes import MAX_BODY, WRONG_A_MINUTE, add_answer_links, add_pagerduty_hook
+from bot.incidents.answer_routes import MAX_BODY, MAY_WAIT, WRONG_A_MINUTE, add_answer_links, add_pagerduty_hook
 from bot.incidents.answers import Accounts, PhoneAnswers
 from services.clients.pagers.pagerduty import PagerDutyApi
 from services.clients.postgres.pool import Connection
@@ -140,6 +141,15 @@ async def test_link_of_an_incident_that_another_has_takes_nothing_over(
     assert "is assigned. No action is needed." in pressed.text
     assert "<button>" not in pressed.text
     assert (await books.incident()).acknowledged_by == Person(BEN.user_id, TEAM)
+
+
+async def test_link_that_cannot_be_looked_up_in_a_flood_is_not_called_unknown(scene: Scene, outside: Outside) -> None:
+    await open_one(scene)
+    token = await outside.token()
+
+    answers = await asyncio.gather(*(outside.open_link(token) for _ in range(2 * MAY_WAIT)))
+
+    assert {answer.status_code for answer in answers} == {200, 503}
 
 
 @pytest.mark.parametrize(("past", "status"), [(timedelta(minutes=-5), 200), (timedelta(minutes=5), 404)])

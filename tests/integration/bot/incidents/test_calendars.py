@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from icalendar import Calendar, Event
 
 from bot.approvals.access import Refused
+from bot.incidents.answer_routes import MAY_WAIT
 from bot.incidents.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, add_calendars
 from bot.incidents.overrides import Desired
 from services.clients.postgres import incidents
@@ -91,6 +93,20 @@ async def test_an_unknown_a_renewed_and_a_former_colleagues_address_are_the_same
         assert [(await fetch(client, one))[0] for one in (former, "0" * 32, "x", renewed)] == [404, 404, 404, 200]
     async with site(scene, gone=model.ANN.id) as client:
         assert (await fetch(client, renewed))[0] == 404
+
+
+async def test_calendar_that_cannot_be_shown_now_is_not_gone(scene: Scene) -> None:
+    """404 would make calendar applications unsubscribe."""
+    scene.reschedule(daily())
+    own = await token_of(scene)
+    app = FastAPI()
+    add_calendars(app, Calendars(scene.database, lambda: None, nobody_is_absent))
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bot") as client:
+        assert [(await fetch(client, one))[0] for one in (own, "0" * 32, "x")] == [503, 404, 404]
+    async with site(scene) as client:
+        found = await asyncio.gather(*(fetch(client, own) for _ in range(2 * MAY_WAIT)))
+        assert {status for status, _ in found} == {200, 503}
 
 
 async def test_guesses_are_only_counted_after_a_while(scene: Scene) -> None:
