@@ -25,7 +25,7 @@ from services.domain.incidents import Incident
 HOUR = timedelta(hours=1)
 LATE_AT_MOST = timedelta(minutes=15)  # for the last edit; a leader may have been away
 LOOKED_AT = 10  # newest incidents
-SOON_S, IDLE_S = 30.0, 600.0  # while an incident is young, and while none is
+SOON_S, IDLE_S = 30.0, 600.0  # while an incident is young or was over lately, and while none is
 
 
 class IncidentPictures(PeriodicTask):
@@ -43,7 +43,7 @@ class IncidentPictures(PeriodicTask):
         async with self._database.read() as conn:
             now = await read_clock(conn)
             newest = await incidents.list_incidents(conn, limit=LOOKED_AT)
-        young = [incident for incident in newest if now - incident.opened_at < HOUR + LATE_AT_MOST]
+        young = [incident for incident in newest if now - _changed_at(incident) < HOUR + LATE_AT_MOST]
         for incident in young:
             if incident.briefed == len(PARTS) and _is_over(incident, now):
                 await self._draw(incident, now, fence)
@@ -69,6 +69,11 @@ class IncidentPictures(PeriodicTask):
         return bool(hour) and await messages.replace_message(
             conn, key=key, text=content[0], blocks=with_hour(content[1], hour)
         )
+
+
+def _changed_at(incident: Incident) -> datetime:
+    """When it opened, or was over: what clears it takes an earlier picture out of its message."""
+    return max(filter(None, (incident.opened_at, incident.cleared_at, incident.resolved_at)))
 
 
 def _is_over(incident: Incident, now: datetime) -> bool:

@@ -65,3 +65,22 @@ async def test_the_hour_around_an_incident_is_drawn_when_it_is_over_and_complete
     assert '"actions"' not in whole
     await pictures.tick(scene.fence)
     assert await books.blocks(KEY) == whole
+
+
+async def test_an_incident_that_ends_after_hours_keeps_its_picture(
+    scene: Scene, books: Books, world: World, as_owner: Connection
+) -> None:
+    pictures = IncidentPictures(scene.database, world, WakeUps())
+    await scene.incident_service.open(
+        request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST]
+    )
+    await TriageSummary(scene.database, world, scene.incident_store, step_s=6).tick(scene.fence)
+    await as_owner.execute(RECORD, [4])
+    for _ in range(3):
+        await as_owner.execute(MOVE)
+    await as_owner.execute("UPDATE chatops.history SET minute = minute - interval '186 minutes'")
+    await scene.incident_service.resolve(1, request(ANN), "restarted")
+
+    await pictures.tick(scene.fence)
+
+    assert "Queue max 4 jobs" in await books.blocks(KEY)
