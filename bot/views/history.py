@@ -36,7 +36,11 @@ def history_answer(history: History, *, environment: str | None, system: System,
     shown = usage if service else [*work_series(history), *usage, *database_series(history)]
     shown = [one for one in shown if one.known or service is None]
     workers = _newest_workers(history, system, service)
-    words = [*map(_words, shown), _deploy_words(history), *(_worker_words(one, system) for one in workers)]
+    words = [
+        *(_words(one, history.step) for one in shown),
+        _deploy_words(history),
+        *(_worker_words(one, system) for one in workers),
+    ]
     rows = [one.row for one in shown if one.known]
     rows += [labeled(_worker_label(one, system), strip(history.laid_out(one, _state))) for one in workers]
     charts = _charts(history) if service is None else []
@@ -94,8 +98,16 @@ def work_series(history: History) -> list[Series]:
     steps = history.steps
     return [
         Series("queue", "Queue", history.laid_out(steps, lambda one: one.pending), _jobs),
-        Series("jobs/min", "Jobs completed per minute", history.laid_out(steps, lambda one: one.completed), _rate),
-        Series("failed/min", "Jobs failed per minute", history.laid_out(steps, lambda one: one.failed), _rate),
+        Series(
+            "jobs/min",
+            "Jobs completed per minute",
+            history.laid_out(steps, lambda one: one.completed),
+            _rate,
+            of="mean",
+        ),
+        Series(
+            "failed/min", "Jobs failed per minute", history.laid_out(steps, lambda one: one.failed), _rate, of="mean"
+        ),
         Series("api", "API latency", history.laid_out(steps, lambda one: one.api_ms), _milliseconds),
     ]
 
@@ -165,8 +177,8 @@ def _charts(history: History) -> list[Block]:
     ]
 
 
-def _words(series: Series) -> str:
-    name, _, values = series.words.partition(": ")
+def _words(series: Series, step: timedelta) -> str:
+    name, _, values = series.words(step).partition(": ")
     return f"*{escape(name)}:* {escape(values)}"
 
 

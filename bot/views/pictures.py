@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from bot.types import Block
 from bot.views.blocks import preformatted
 from services.domain.history import WorkerState
+from services.domain.text import age
 
 CELLS = 24  # one per hour of a day; with its label it fits a phone
 LABEL = 11  # characters
@@ -26,7 +27,7 @@ STATE_KEY = "`▆` alive, `!` warning, `x` stale, `_` stopped"
 class Series:
     """One row of a picture. `label`: as the picture has it; `name`: in words. `show`: a value with its unit.
 
-    `top`: what a full bar means, such as a limit; None: the highest value.
+    `top`: what a full bar means, such as a limit; None: the highest value. `of`: what of each step a value is.
     """
 
     label: str
@@ -34,6 +35,7 @@ class Series:
     values: Sequence[float | None]
     show: Callable[[float], str]
     top: float | None = None
+    of: str = "max"
 
     @property
     def known(self) -> list[float]:
@@ -43,14 +45,14 @@ class Series:
     def row(self) -> str:
         return labeled(self.label, bars(self.values, top=self.top))
 
-    @property
-    def words(self) -> str:
-        """ "Queue: min 0 · max 318 · now 12", for who does not see the picture."""
+    def words(self, step: timedelta) -> str:
+        """ "Queue: min 0 · max 318 · last 60 min: max 12", for who does not see the picture."""
         if not self.known:
             return f"{self.name}: unknown"
         last = self.values[-1]
-        now = "unknown" if last is None else self.show(last)
-        return f"{self.name}: min {self.show(min(self.known))} · max {self.show(max(self.known))} · now {now}"
+        lately = "unknown" if last is None else f"{self.of} {self.show(last)}"
+        low, high = self.show(min(self.known)), self.show(max(self.known))
+        return f"{self.name}: min {low} · max {high} · last {age(step)}: {lately}"
 
 
 def bars(values: Sequence[float | None], *, top: float | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.views.history import history_answer
@@ -44,9 +45,12 @@ def test_series_says_in_words_what_it_draws() -> None:
     def show(value: float) -> str:
         return f"{value:g} jobs"
 
-    assert Series("q", "Queue", [3, None, 1], show).words == "Queue: min 1 jobs · max 3 jobs · now 1 jobs"
-    assert Series("q", "Queue", [3, None], show).words == "Queue: min 3 jobs · max 3 jobs · now unknown"
-    assert Series("q", "Queue", [None], show).words == "Queue: unknown"
+    queue, hours = Series("q", "Queue", [3, None, 1], show), timedelta(hours=30)
+    assert queue.words(STEP) == "Queue: min 1 jobs · max 3 jobs · last 60 min: max 1 jobs"
+    assert replace(queue, of="mean").words(STEP) == "Queue: min 1 jobs · max 3 jobs · last 60 min: mean 1 jobs"
+    assert queue.words(hours) == "Queue: min 1 jobs · max 3 jobs · last 30 h: max 1 jobs"
+    assert Series("q", "Queue", [3, None], show).words(STEP) == "Queue: min 3 jobs · max 3 jobs · last 60 min: unknown"
+    assert Series("q", "Queue", [None], show).words(STEP) == "Queue: unknown"
 
 
 def test_rows_fit_a_phone() -> None:
@@ -62,8 +66,8 @@ def test_history_shows_gaps_and_never_zero_for_what_was_not_recorded() -> None:
 
         assert "queue       ▁" + "·" * 22 + "█" in text
         assert "deploys        ▼" in text
-        assert "Queue: min 0 jobs · max 7 jobs · now 7 jobs" in text
-        assert "API latency: min 12 ms · max 12 ms · now unknown" in text
+        assert "Queue: min 0 jobs · max 7 jobs · last 60 min: max 7 jobs" in text
+        assert "API latency: min 12 ms · max 12 ms · last 60 min: unknown" in text
         assert "Jobs completed per minute: unknown" in text
         assert "ingest st-1 ▆····▆" in text
         assert f"mem ingest  ▅{'·' * 23}" in text
