@@ -39,8 +39,8 @@ PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a d
 async def ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
     words = tuple(word for word in request.words if word != DRY_RUN)
-    is_timed = change.can_wait and AT in words
-    zone = await requester_zone(request, world, approval_service) if is_timed else ZoneInfo("UTC")
+    zone_counts = is_timed(change, words)
+    zone = await requester_zone(request, world, approval_service) if zone_counts else ZoneInfo("UTC")
     parameters = parse_line(change, words, datetime.now(UTC), zone)
     if len(words) < len(request.words):
         plan = await PLANS[change.name](parameters, world)
@@ -52,6 +52,11 @@ async def ask(change: Change, request: Request, world: World, approval_service: 
         if offered is not None:
             return offered
     return await file(change.name, parameters, request, world, approval_service)
+
+
+def is_timed(change: Change, words: tuple[str, ...]) -> bool:
+    """Whether the line says when to start, which is read by the clock of the person who types it."""
+    return change.can_wait and _find_at(words) is not None
 
 
 def parse_line(change: Change, words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> Parameters:
@@ -67,9 +72,14 @@ def parse_line(change: Change, words: tuple[str, ...], now: datetime, zone: Zone
     return {**own, **start, **exception}
 
 
+def _find_at(words: tuple[str, ...]) -> int | None:
+    """Where the line says `at`, however it is typed."""
+    return next((n for n, word in enumerate(words) if word.lower() == AT), None)
+
+
 def _take_start(words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> tuple[tuple[str, ...], dict[str, str]]:
     """The words before `at`, and when they are meant for."""
-    place = next((n for n, word in enumerate(words) if word.lower() == AT), None)
+    place = _find_at(words)
     if place is None:
         return words, {}
     named = " ".join(words[place + 1 :])

@@ -234,6 +234,7 @@ class RunEngine:
         async def progress(note: str) -> None:
             await self._progress.report(run, steps, row, note)
 
+        held_back = partial(why_frozen, run=run, name_of=self._dependencies.world.name_of)
         return StepContext(
             journal=self._journal,
             settings=self._dependencies.settings,
@@ -242,7 +243,7 @@ class RunEngine:
             elapsed_s=(now - row.started_at).total_seconds() if row.started_at else 0.0,
             progress=progress,
             poll_s=self._poll_s,
-            held_back=None if has_acted(steps) else partial(why_frozen, run=run),
+            held_back=None if has_acted(steps) else held_back,
         )
 
     def _poll_s(self) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from bot.changes import CHANGES
 from playbooks.freeze import in_the_way
 from playbooks.plan import decode_plan
@@ -18,15 +21,16 @@ def can_be_frozen(run: Run) -> bool:
     return change is not None and change.held_by_freezes
 
 
-async def why_frozen(conn: Connection, run: Run) -> str | None:
+async def why_frozen(conn: Connection, run: Run, *, name_of: Callable[[str], str]) -> str | None:
     """The freezes in its way, in words; None when there are none, or none can hold such a change back.
 
     No freeze is stored from here to the end of the transaction, so that none is passed by a run that starts in it.
-    Raises SourceError: what can't be read lets nothing begin.
+    `name_of`: what people call a Slack id. Raises SourceError: what can't be read lets nothing begin.
     """
     if not can_be_frozen(run):
         return None
     await share_freezes(conn)
     now = await read_clock(conn)
-    held = in_the_way(await list_freezes(conn), decode_plan(run.plan), now)
+    named = [replace(one, owner_name=name_of(one.owner)) for one in await list_freezes(conn)]
+    held = in_the_way(named, decode_plan(run.plan), now)
     return listed(held, now) if held else None

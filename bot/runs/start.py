@@ -123,7 +123,7 @@ class RunStart:
         return is_void
 
     async def _void_if_frozen(self, conn: Connection, run: Run) -> bool:
-        frozen = await why_frozen(conn, run)
+        frozen = await why_frozen(conn, run, name_of=self._world.name_of)
         if frozen is not None:
             await self._end_void(conn, run, f"Not started: {frozen}.")
         return frozen is not None

@@ -15,6 +15,7 @@ VALUES (%s, 'dragonfly-worker-ingest', 'U0OLIVIA', 'the import runs', clock_time
 
 
 async def test_freeze_before_the_first_act_stops_the_run_with_nothing_changed(bench: Bench) -> None:
+    bench.world.name_of = {"U0OLIVIA": "Olivia"}.__getitem__
     run_id = await bench.file_command("scale", service="ingest", to="2")
     async with bench.journal_blocked(run_id, 0) as blocker:
         bench.start_runner()
@@ -24,7 +25,7 @@ async def test_freeze_before_the_first_act_stops_the_run_with_nothing_changed(be
     run, steps = await bench.ended(run_id)
 
     assert run.state is RunState.FAILED
-    assert "not done: ingest is frozen by U0OLIVIA until it is lifted (the import runs)" in (run.outcome or "")
+    assert "not done: ingest is frozen by Olivia until it is lifted (the import runs)" in (run.outcome or "")
     assert StepState.DONE not in {step.state for step in steps if step.intent is not None}
     assert bench.wire.mutations == []
 

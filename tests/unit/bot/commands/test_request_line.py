@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.changes import CHANGES
-from bot.commands.request_change import parse_line
+from bot.commands.request_change import is_timed, parse_line
 from playbooks.later import asked_again
 from services.domain.errors import UsageError
 
@@ -61,3 +61,13 @@ def test_a_request_that_is_made_again_leaves_out_a_time_that_is_over() -> None:
     assert asked_again(filed, NOW - timedelta(seconds=1)) == {
         "service": "api", "at": NOW.isoformat(), "exception": "the fix"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("at", ["at", "At", "AT"])
+def test_the_clock_of_the_person_counts_however_at_is_typed(at: str) -> None:
+    words = ("ingest", "2", at, "02:00")
+
+    assert is_timed(CHANGES["scale"], words)
+    assert parsed(f"scale {' '.join(words)}")["at"] == "2026-01-08T01:00:00+00:00"
+    assert not is_timed(CHANGES["scale"], words[:2])
+    assert not is_timed(CHANGES["restart"], words)
