@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.approvals.access import Refused, judge
@@ -91,6 +92,6 @@ class ModelAccess:
         if service is None or not isinstance(service.policy, Policy):
             return "the policy cannot be read"
         environment = self.world.settings.environment or ""
-        target = Target(ASK, frozenset(), environment, channel=self.channel_id)
+        target = Target(ASK, frozenset(), environment, channel=self.channel_id, at=datetime.now(UTC))
         verdict = judge(Right.REQUEST, self.person, target, service.policy, await service.people(self.person.user_id))
         return verdict.why if isinstance(verdict, Refused) else None

@@ -56,6 +56,7 @@ class _Live:
         self._code = code
         self._arrived: set[Part] = set()
         self._direct: Refused | None = None
+        self._ended: Refused | None = None
         self._has_written = False
 
     async def run(self, found: Exchange, channel: str, bot_name: str, command: str) -> Exchange:
@@ -68,11 +69,11 @@ class _Live:
                 await self._slack.delete(*message)
         arrived = frozenset(self._arrived)
         shown = await self._ask_what_was_shown(command) if arrived and Part.COMMAND not in arrived else None
-        return replace(found, arrived=arrived, posted=posted, direct=self._direct, shown=shown)
+        return replace(found, arrived=arrived, posted=posted, direct=self._direct, shown=shown, ended=self._ended)
 
     async def _wait(self, wanted: set[Part], within_s: float) -> None:
         """Until all has arrived, the person presses Enter, or the time is over."""
-        listening = asyncio.create_task(self._listen(wanted))
+        listening = asyncio.create_task(self._listen_until_end(wanted))
         entered = asyncio.create_task(self._console.enter())
         try:
             await asyncio.wait({listening, entered}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
@@ -80,6 +81,8 @@ class _Live:
             entered.cancel()
             listening.cancel()
             await asyncio.gather(entered, listening, return_exceptions=True)
+        if not listening.cancelled():
+            listening.result()  # a bug is not taken for silence
 
     def _steps(self, bot_name: str, command: str, within_s: float, *, has_button: bool) -> Sequence[str]:
         check = f"check {self._code}"
@@ -105,7 +108,15 @@ class _Live:
         except SourceError as error:
             return as_refused(error), None
 
-    async def _listen(self, wanted: set[Part]) -> None:
+    async def _listen_until_end(self, wanted: set[Part]) -> None:
+        try:
+            if not await self._listen(wanted):
+                self._ended = Refused("disconnected", "the connection to Slack ended too early", is_unknown=True)
+        except SourceError as error:
+            self._ended = as_refused(error)
+
+    async def _listen(self, wanted: set[Part]) -> bool:
+        """Whether all has arrived; False when the connection ended before."""
         async for envelope in self._ours.envelopes():
             part, user = self._recognize(envelope)
             is_new = part is not None and part not in self._arrived
@@ -116,7 +127,8 @@ class _Live:
             self._console.show(f"  {part.value}: arrived")
             await self._write_to(user)
             if not wanted - self._arrived - ({Part.DIRECT} if self._direct else set()):
-                return
+                return True
+        return False
 
     async def _acknowledge(self, envelope: Mapping[str, Any], part: Part | None) -> None:
         """Others' events are left for Slack to deliver again; their commands get a word, because Slack repeats none."""

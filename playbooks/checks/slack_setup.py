@@ -186,7 +186,8 @@ def _check_exchange(exchange: Exchange, facts: SetupFacts, installation: Install
     if exchange.hello is None or exchange.others:
         return [connections]
     if not exchange.arrived:
-        detail = "nothing was done in Slack, or Slack delivers nothing: run `dragonfly check-slack --live` again"
+        why = exchange.ended.why if exchange.ended else "nothing was done in Slack, or Slack delivers nothing"
+        detail = f"{why}: run `dragonfly check-slack --live` again"
         title = f"nothing arrived from Slack within {exchange.within_s:.0f} s"
         return [connections, Finding("slack.exchange", Status.UNKNOWN, title, detail)]
     return [
@@ -242,6 +243,8 @@ def _check_button(exchange: Exchange, installation: Installation) -> Finding:
         return Finding(name, Status.OK, "buttons reach the bot")
     if exchange.posted is not None:
         return Finding(name, Status.UNKNOWN, "interactivity: unknown", "there was no button to press")
+    if exchange.ended is not None:
+        return _unknown(name, "interactivity", exchange.ended)
     click = "Interactivity & Shortcuts → switch Interactivity on → Save Changes"
     return _failed(name, "no press of the button arrived", click, None, _page(installation, "interactive-messages"))
 
@@ -257,6 +260,8 @@ def _check_command(exchange: Exchange, facts: SetupFacts, installation: Installa
     match exchange.shown:
         case Shown.NOT_VALID:
             return _failed(name, f"Slack does not know {facts.command}", missing, None, step)
+        case _ if exchange.ended is not None:
+            return _unknown(name, facts.command, exchange.ended)
         case Shown.OTHER_APP:
             return _failed(name, f"two apps have {facts.command}, and Slack calls the other one", taken, None, step)
         case _:
@@ -271,6 +276,8 @@ def _check_events(exchange: Exchange, installation: Installation) -> list[Findin
         direct = _check_direct_refused(exchange.direct, home)
     elif Part.DIRECT in exchange.arrived:
         direct = Finding("slack.direct", Status.OK, "direct messages reach the bot")
+    elif exchange.ended is not None:
+        direct = _unknown("slack.direct", "direct messages", exchange.ended)
     elif Part.MENTION in exchange.arrived:
         click = f"{_MESSAGES_TAB}; Event Subscriptions → Subscribe to bot events → message.im"
         direct = _failed("slack.direct", "no direct message arrived", click, None, home)
@@ -278,6 +285,8 @@ def _check_events(exchange: Exchange, installation: Installation) -> list[Findin
         direct = Finding("slack.direct", Status.UNKNOWN, "direct messages: unknown", "no event arrives at all")
     if Part.MENTION in exchange.arrived:
         return [Finding("slack.events", Status.OK, "mentions reach the bot"), direct]
+    if exchange.ended is not None:
+        return [_unknown("slack.events", "mentions", exchange.ended), direct]
     click = "Event Subscriptions → switch Enable Events on → Subscribe to bot events: app_home_opened, app_mention, "
     click += "message.im, reaction_added, reaction_removed → Save Changes, then Reinstall to Workspace"
     return [_failed("slack.events", "no mention arrived", click, None, events), direct]

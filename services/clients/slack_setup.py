@@ -81,9 +81,10 @@ class Connection:
                 yield frame
 
     async def acknowledge(self, envelope: Mapping[str, Any], payload: Mapping[str, Any] | None = None) -> None:
-        """Tell Slack that it arrived; `payload` is the answer to a command."""
+        """Tell Slack that it arrived; `payload` is the answer to a command. Raises SourceError."""
         answer: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}
-        await self._socket.send_str(json.dumps(answer | ({"payload": payload} if payload else {})))
+        with translated("Socket Mode"):
+            await self._socket.send_str(json.dumps(answer | ({"payload": payload} if payload else {})))
 
 
 @contextlib.asynccontextmanager

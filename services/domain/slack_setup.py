@@ -74,6 +74,7 @@ class Exchange:
     `others`: how many connections of the app there were besides ours; with any, nothing was tried, because Slack would
     deliver to them. `posted`, `direct`: None when our message was taken, in the channel and to the person; `direct` is
     None too where no person was known yet. `shown`: what the person saw after the command; None where no one was asked.
+    `ended`: why the connection ended before everything had arrived; None when it held.
     """
 
     hello: Hello | None = None
@@ -82,6 +83,7 @@ class Exchange:
     posted: Refused | None = None
     direct: Refused | None = None
     shown: Shown | None = None
+    ended: Refused | None = None
     within_s: float = 60.0
 
     @property

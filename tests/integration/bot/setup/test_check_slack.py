@@ -267,3 +267,30 @@ async def test_check_slack_live_needs_socket_mode(setup: Setup) -> None:
 
     with pytest.raises(OperatorError, match="it needs Socket Mode"):
         await setup.check()
+
+
+@dataclass
+class Disconnected(Person):
+    """Her press arrives; then Slack ends the connection."""
+
+    async def enter(self) -> None:
+        olivia = acting_as(self.workspace, model.OLIVIA.id)
+        for message in self.workspace.messages_for(model.OLIVIA.id, model.INCIDENTS_ID):
+            if message.user == self.workspace.bot.id:
+                await olivia.click(model.INCIDENTS_ID, message.ts, "setup_check")
+        while not any("button: arrived" in line for line in self.shown):
+            await asyncio.sleep(0.01)
+        await self.workspace.sockets.close()
+        await asyncio.Event().wait()
+
+
+async def test_what_did_not_arrive_before_the_connection_ended_is_unknown(setup: Setup) -> None:
+    settings, person = Settings.from_environment(setup.environ), Disconnected(setup.workspace)
+
+    answer = await check_setup(settings, person, is_live=True, now=time.time, within_s=PATIENCE_S)
+
+    found = problems(answer)
+    assert found.keys() == {"slack.command", "slack.events", "slack.direct"}
+    for one in found.values():
+        assert one.startswith("unknown"), found
+        assert "ended too early" in one
