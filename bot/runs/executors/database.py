@@ -132,12 +132,13 @@ class Lock(LocalStep[LockService]):
 
 
 class Unlock(LocalStep[UnlockService]):
-    """Absolute: there may be no lock."""
+    """Absolute: there may be no lock. A person's lock that was made after this was requested stays: no one saw it."""
 
     async def do(self, conn: Connection) -> Done:
         had_one = await approvals.unlock_service(conn, service=self._step.service)
         run, who = self._tools.run, self._tools.run.requested_by
-        by_people = [one for one in await list_freezes(conn) if one.kind == LOCK and one.service == self._step.service]
+        locks = [one for one in await list_freezes(conn) if one.kind == LOCK and one.service == self._step.service]
+        by_people = [one for one in locks if one.created_at <= run.created_at]
         lifted = await lift_freezes(conn, by_people, by=who.user_id if who else TERMINAL, channel=run.channel)
         is_unlocked = had_one or bool(lifted)
         return Done(f"{self._step.service.short} {'is unlocked' if is_unlocked else 'was not locked'}")

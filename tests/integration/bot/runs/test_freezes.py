@@ -51,3 +51,15 @@ async def test_frozen_service_is_not_scaled_but_stopped_and_rolled_back(bench: B
     assert (scaled.state, unlocked.state) == (RunState.SUCCEEDED, RunState.SUCCEEDED)
     assert await bench.sql("SELECT outcome FROM chatops.freezes") == [("lifted by U0OLIVIA",)]
     assert isinstance(await PLANS["scale"]({"service": "ingest", "to": "3"}, bench.world), Plan)
+
+
+async def test_unlock_leaves_a_lock_that_was_made_after_it_was_requested(bench: Bench) -> None:
+    await bench.sql(FREEZE, "lock")
+    plan = await bench.plan("unlock", service="ingest", reason="it is over")
+    run_id = await bench.file(plan, state=RunState.PLANNED)
+    await bench.sql(FREEZE, "lock")
+    await bench.approve(run_id)
+    bench.start_runner()
+
+    assert (await bench.ended(run_id))[0].state is RunState.SUCCEEDED
+    assert await bench.sql("SELECT outcome FROM chatops.freezes ORDER BY id") == [("lifted by U0OLIVIA",), ("",)]
