@@ -48,7 +48,8 @@ def history_answer(history: History, *, environment: str | None, system: System,
     blocks += actions([command_button(label, f"history {span}{_suffix(service)}") for label, span in _WINDOWS])
     blocks.append(context(*_notes(history, rows, bool(workers))))
     text = "\n".join([first, *words])
-    return Answer(*fit_message(text, blocks), _data(history, shown, workers), Status.OK)
+    is_known = bool(workers) or any(one.known for one in shown)
+    return Answer(*fit_message(text, blocks), _data(history, shown, workers), Status.OK if is_known else Status.UNKNOWN)
 
 
 HOUR_CELLS, HOUR_STEP = 24, timedelta(minutes=5)  # the hour before and the hour after

@@ -97,7 +97,7 @@ async def test_a_read_reports_null_and_ends_with_3(world: World, line: str) -> N
 # Reads of no table that is hidden here: they read our own schema, the catalog, or nothing of the database.
 ELSEWHERE = frozenset(
     {"audit", "catchup", "help", "incident", "incident similar", "incident timeline", "migrations", "oncall", "policy"}
-    | {"report", "run", "runs", "security-audit", "silences", "why"}
+    | {"promote", "proof", "report", "run", "runs", "security-audit", "silences", "why"}
 )
 READS = sorted(name for name, verb in REGISTRY.items() if isinstance(verb, Command) and name not in ELSEWHERE)
 

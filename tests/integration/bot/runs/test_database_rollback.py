@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from services.clients.postgres.migrations import LOCK_KEY, Purpose, read_files
 from services.domain.runs import RunState, RunStep, StepState
 from services.sandbox.database import TABLE, VERSION
+from services.sandbox.railway.local import LocalRailway
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, StartReplica
 from tests.wire import Line
@@ -15,6 +18,20 @@ from tests.wire import Line
 BEFORE = [file.version for file in read_files() if file.purpose is Purpose.OPERATED][-1]
 HEAD = "SELECT max(version) FROM supabase_migrations.schema_migrations"
 WORKERS = ("dragonfly-worker-ingest", "dragonfly-worker-enforcement")
+
+
+@pytest.fixture(autouse=True)
+async def brought_by_what_serves(railway: LocalRailway, database_urls: DatabaseUrls, sql_directory: Path) -> None:
+    """The newest migration ran a minute after the deployment that serves; the others long before any."""
+    active = railway.find_service(WORKERS[0]).active
+    assert active is not None
+    assert sql_directory.is_dir()  # which has applied the newest
+    async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as owner:
+        await owner.execute(
+            "UPDATE supabase_migrations.schema_migrations"
+            " SET executed_at = %s + CASE WHEN version = %s THEN interval '1 minute' ELSE interval '-90 days' END",
+            (active.created_at, VERSION),
+        )
 
 
 def running(bench: Bench) -> dict[str, str]:
@@ -34,7 +51,7 @@ async def test_undoes_the_newest_migration_and_starts_the_code_before_it(bench: 
 
     assert (run.state, run.outcome) == (RunState.SUCCEEDED, "Done, and every step is proved."), steps
     assert await bench.sql(HEAD) == [(BEFORE,)]
-    # The deployment that serves was made just before the migration ran, so the one before it fits.
+    # The deployment that serves brought the migration, so the one before it fits.
     assert running(bench) == dict.fromkeys(WORKERS, bench.railway.commits[1].sha)
     assert bench.wire.mutations == ["stop", "stop", "rollBack", "rollBack"]
 

@@ -63,8 +63,8 @@ async def test_with_a_key_memos_are_written_by_a_job_of_their_own(
 
     found = await results(as_owner, eventually, jobs=2)
     assert found["enforcement_next_step"]["memos"] == {"queued": True}
-    assert found["enforcement_memos"] == {"written": 2, "refused": 0, "left": 0, "cost_usd": "0.000240"}
-    await worker.line_with("[enforcement_engine] Memos: 2 written, 0 refused, 0 left, 0.000240 USD")
+    assert found["enforcement_memos"] == {"written": 2, "refused": 0, "left": 0, "cost_usd": "0.000180"}
+    await worker.line_with("[enforcement_engine] Memos: 2 written, 0 refused, 0 left, 0.000180 USD")
     assert json.loads(server.requests[0])["model"] == "gpt-6-luna"
     assert KEY not in "\n".join(worker.lines)
 
