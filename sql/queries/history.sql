@@ -78,14 +78,15 @@ FROM (
 ) AS found;
 
 -- name: list_deploy_moments
--- When a deployment began, by anyone: those that Railway showed, and our own runs. Served by rollouts_opened_at_idx and
--- runs_created_at_idx.
+-- When a deployment began, by anyone: those that Railway showed, and our own runs, also with an unknown end. A run may
+-- wait a week for its time and a day for its start. Served by rollouts_opened_at_idx and runs_created_at_idx.
 SELECT opened_at AS at FROM chatops.rollouts WHERE opened_at >= %(since)s AND opened_at < %(until)s
 UNION ALL
-SELECT created_at
+SELECT started_at
 FROM chatops.runs
-WHERE created_at >= %(since)s AND created_at < %(until)s
-    AND playbook IN ('deploy', 'redeploy', 'rollback') AND state IN ('running', 'succeeded', 'failed')
+WHERE created_at >= %(since)s::timestamptz - interval '8 days' AND created_at < %(until)s
+    AND started_at >= %(since)s AND started_at < %(until)s
+    AND playbook IN ('deploy', 'redeploy', 'rollback') AND state IN ('running', 'succeeded', 'failed', 'unknown')
 ORDER BY at;
 
 -- name: prune_history

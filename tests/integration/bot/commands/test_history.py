@@ -19,7 +19,7 @@ from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.postgres import leases
-from services.clients.postgres.history import prune_history, record_history
+from services.clients.postgres.history import list_deploy_moments, prune_history, record_history
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL
 from services.domain.errors import UsageError
@@ -104,6 +104,33 @@ async def test_history_reads_its_window_only_and_forgets_after_thirty_days(as_ow
     oldest = await (await as_owner.execute("SELECT min(minute) FROM chatops.history")).fetchone()
     assert oldest is not None
     assert until - KEPT <= oldest[0] + timedelta(minutes=1)
+
+
+DEPLOYS = """
+ALTER TABLE chatops.runs DISABLE TRIGGER USER;
+INSERT INTO chatops.runs (
+    state, environment, playbook, parameters, plan, plan_hash, risk, title, services, reason, channel, approvals_needed,
+    kinds, format, created_at, expires_at, approved_at, started_at, ended_at
+)
+SELECT state::chatops.run_state, 'prod', playbook, '{}', '{}', repeat('a', 64), 'high', 'x', '{dragonfly-api}', '', 'c',
+    1, '{DeployCommit}', 1, now() - filed::interval, now(), now(), now() - begun::interval,
+    CASE WHEN state = 'unknown' THEN NULL ELSE now() END
+FROM (VALUES
+    ('succeeded', 'deploy', '7 days', '10 minutes'), ('unknown', 'rollback', '40 minutes', '20 minutes'),
+    ('failed', 'redeploy', '50 minutes', '50 minutes'), ('succeeded', 'deploy', '5 days', '3 hours'),
+    ('succeeded', 'scale', '30 minutes', '30 minutes')
+) AS seed (state, playbook, filed, begun);
+ALTER TABLE chatops.runs ENABLE TRIGGER USER;
+"""
+
+
+async def test_a_deploy_is_marked_when_it_began_however_long_it_had_waited(as_owner: Connection) -> None:
+    await as_owner.execute(DEPLOYS)
+    now = datetime.now(UTC)
+
+    found = await list_deploy_moments(as_owner, since=now - timedelta(hours=1), until=now)
+
+    assert [round((now - moment) / timedelta(minutes=1)) for moment in found] == [50, 20, 10]
 
 
 async def test_retention_may_prune_the_history(world: World) -> None:
