@@ -159,9 +159,13 @@ def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, 
 
 
 def applied_since(candidate: Candidate, migrations: MigrationStatus) -> list[AppliedMigration]:
-    """Without those that set the database up: no code has ever worked with it from before them."""
-    later = [one for go in goes_of(migrations.applied)[1:] for one in go]
-    return [one for one in later if one.executed_at > candidate.until]
+    """Without those that set the database up."""
+    return [one for one in _after_set_up(migrations) if one.executed_at > candidate.until]
+
+
+def _after_set_up(migrations: MigrationStatus) -> list[AppliedMigration]:
+    """No code has ever worked with the database from before those that set it up."""
+    return [one for go in goes_of(migrations.applied)[1:] for one in go]
 
 
 def deployed_at(past: Past) -> datetime | None:
@@ -241,7 +245,7 @@ def _sum_outcomes(
 def _count_since(migrations: MigrationStatus | Unavailable, moment: datetime) -> int | None:
     if isinstance(migrations, Unavailable) or not migrations.is_migrated:
         return None
-    return sum(migration.executed_at > moment for migration in migrations.applied)
+    return sum(migration.executed_at > moment for migration in _after_set_up(migrations))
 
 
 def _has_run(deployment: Deployment) -> bool:

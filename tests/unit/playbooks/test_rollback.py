@@ -233,7 +233,8 @@ def test_the_database_blocks_nothing() -> None:
 
 def test_newer_migrations_are_a_warning() -> None:
     applied = AppliedMigration("20260105000000", "new", NOW, None)
-    newer = replace(facts(), migrations=MigrationStatus((applied,), (), (), ()))
+    set_up = replace(applied, version="20251201000000", executed_at=NOW - timedelta(days=90))
+    newer = replace(facts(), migrations=MigrationStatus((set_up, applied), (), (), ()))
 
     (warning,) = made(plan(newer, "api", [API], sha("b"))).warnings
 

@@ -168,11 +168,20 @@ def test_the_commit_that_serves_is_no_candidate() -> None:
 
 @pytest.mark.parametrize(("executed_h", "count"), [(1.99, 1), (2.01, 0)])
 def test_migrations_since_are_those_after_it_last_served(executed_h: float, count: int) -> None:
+    set_up = AppliedMigration("20251201000000", "roles", NOW - timedelta(days=90), None)
     applied = AppliedMigration("20260105000000", "new", NOW - timedelta(hours=executed_h), None)
 
-    (best, *_) = rank([past(NOW_SERVING, BEFORE)], replace(NONE_APPLIED, applied=(applied,)), {})
+    (best, *_) = rank([past(NOW_SERVING, BEFORE)], replace(NONE_APPLIED, applied=(set_up, applied)), {})
 
     assert best.migrations_since == count
+
+
+def test_what_set_the_database_up_counts_against_no_code() -> None:
+    set_up = tuple(AppliedMigration(f"2026010500000{n}", "new", NOW, None) for n in range(3))
+
+    (best, *_) = rank([past(NOW_SERVING, BEFORE)], replace(NONE_APPLIED, applied=set_up), {})
+
+    assert best.migrations_since == 0
 
 
 def test_what_cannot_be_read_stays_unknown_and_blocks_nothing() -> None:
