@@ -14,7 +14,7 @@ from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.world import World
 from playbooks.freeze import EXCEPTION, excepted
-from playbooks.model import NoPlan, Risk
+from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import decode_plan
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import append_audit
@@ -88,7 +88,7 @@ class RunStart:
         except UsageError as error:
             return error.why
         except OperatorError as error:
-            now = NoPlan(error.why, error.what_next, is_unknown=True)
+            now = NoPlan(error.why, error.what_next, (NextStep("The run", f"run {run.id}"),), is_unknown=True)
         doubt = find_doubt(approved, now)
         if doubt is not None:
             if run.start_at is not None:
