@@ -112,12 +112,14 @@ class Stage:
 async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """A sandbox with quick heartbeats, to which Slack refuses nothing.
 
-    A module whose workers die says `MISSES_WORKERS = True`, one that wants several replicas of the bot `BOTS = 2`.
+    A module whose workers die says `MISSES_WORKERS = True`, or `MISSED_AFTER_S` where it matters when they are missed;
+    one that wants several replicas of the bot `BOTS = 2`.
     """
     directory: Path = tmp_path_factory.mktemp("sandbox")
     for name in PROXY_VARIABLES:
         os.environ.pop(name, None)
-    stale_after_s = STALE_AFTER_S if getattr(request.module, "MISSES_WORKERS", False) else CALM_AFTER_S
+    default = STALE_AFTER_S if getattr(request.module, "MISSES_WORKERS", False) else CALM_AFTER_S
+    stale_after_s = getattr(request.module, "MISSED_AFTER_S", default)
     timing = Timing(heartbeat_every_s=HEARTBEAT_EVERY_S, heartbeat_stale_after_s=stale_after_s, soak_s=SOAK_S)
     bots = getattr(request.module, "BOTS", 1)
     settings = SandboxSettings(directory, port=0, bots=bots, timing=timing, fast_database=True)
