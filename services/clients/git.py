@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
+from services.clients.programs import run_program
 from services.domain.deployments import Checkout, Tag
 from services.domain.errors import SourceError
 from services.domain.text import clean_text
@@ -43,25 +41,10 @@ def _parse_tag(line: str) -> Tag:
 
 async def _git(directory: Path, *arguments: str) -> str:
     try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *arguments,
-            cwd=directory,
-            env={**os.environ, **_QUIETLY},
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-        )
+        code, out, err = await run_program("git", *arguments, directory=directory, environ={**os.environ, **_QUIETLY})
     except OSError:
         raise SourceError(SOURCE, "git is not installed, or its directory is gone") from None
-    try:
-        out, err = await process.communicate()
-    finally:
-        if process.returncode is None:  # our time ran out; what talks to the remote is a child of git
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    if process.returncode:
+    if code:
         raise SourceError(SOURCE, _why(err.decode(errors="replace")))
     return clean_text(out.decode(errors="replace"))
 

@@ -6,9 +6,10 @@ import asyncio
 import json
 import shutil
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from pathlib import Path
+
+from services.clients.programs import run_program
 
 # `dragonfly migrate` sets both limits and runs each file in one transaction; the widths of numbers are style.
 NOT_OURS = (
@@ -45,16 +46,8 @@ async def _lint(program: str, sql: str, room: asyncio.Semaphore) -> tuple[str, .
     arguments = ("--reporter=json", "--assume-in-transaction", f"--exclude={','.join(NOT_OURS)}", "--stdin-filepath=m")
     async with room:
         try:
-            process = await asyncio.create_subprocess_exec(program, *arguments, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-        except OSError:
-            return None
-        try:
             async with asyncio.timeout(TIMEOUT_S):
-                out, _ = await process.communicate(sql.encode())
+                _, out, _ = await run_program(program, *arguments, stdin=sql.encode())
             return tuple(f"{one['rule_name']} in line {one['line'] + 1}" for one in json.loads(out))
-        except (TimeoutError, ValueError, KeyError, TypeError):
+        except (OSError, TimeoutError, ValueError, KeyError, TypeError):
             return None
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()

@@ -1,0 +1,51 @@
+"""Runs another program to its end, and leaves nothing of it when our time runs out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryFile
+
+
+async def run_program(
+    *arguments: str,
+    stdin: bytes = b"",
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[int, bytes, bytes]:
+    """Its exit code, output and error output. Cancelled: the program and what it started are killed.
+
+    Raises OSError where there is no such program or directory.
+    """
+    # Files, not pipes: a pipe ends only when each child that inherited it has ended.
+    with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *arguments, cwd=directory, env=environ, stdin=given, stdout=out, stderr=err, start_new_session=True
+            )
+        )
+        try:
+            # asyncio kills a program whose start is cancelled, but not its children: so a start is never cancelled.
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _kill(await starting)
+            raise
+        try:
+            code = await process.wait()
+        finally:
+            await _kill(process)
+        out.seek(0)
+        err.seek(0)
+        return code, out.read(), err.read()
+
+
+async def _kill(process: Process) -> None:
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)  # its children too: they are of its session
+        await process.wait()

@@ -1,0 +1,54 @@
+"""Another program ends, or leaves no process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from services.clients.programs import run_program
+
+SLOW = "exec 9> {open}; echo on > {started}; sleep 600 & wait"  # the child holds what the program opened
+
+
+def wait_for(started: Path) -> None:
+    """Nothing else happens meanwhile: the loop stands still."""
+    while not (started.exists() and started.read_text()):
+        time.sleep(0.01)
+
+
+async def test_ends_with_its_code_and_what_it_wrote() -> None:
+    assert await run_program("sh", "-c", "cat; echo no >&2; exit 3", stdin=b"yes") == (3, b"yes", b"no\n")
+
+
+async def test_missing_program_is_an_os_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        await run_program("no-such-program")
+
+
+@pytest.mark.parametrize("is_starting", [True, False], ids=["while it starts", "while it runs"])
+async def test_cancelled_call_leaves_neither_the_program_nor_its_children(tmp_path: Path, is_starting: bool) -> None:
+    started, held = tmp_path / "started", tmp_path / "held"
+    os.mkfifo(held)
+    reader = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+    call = asyncio.create_task(run_program("sh", "-c", SLOW.format(open=held, started=started)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0 if is_starting else 0.2)
+    wait_for(started)
+    with pytest.raises(BlockingIOError):  # it has one that writes
+        os.read(reader, 1)
+
+    call.cancel()
+    await asyncio.wait({call}, timeout=20)
+
+    assert call.cancelled()
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+async def test_a_child_that_goes_on_does_not_hold_the_call() -> None:
+    async with asyncio.timeout(10):
+        assert await run_program("sh", "-c", "setsid sleep 20 & echo done") == (0, b"done\n", b"")
