@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.approvals import rules
-from bot.approvals.rules import Emergency, target_of
+from bot.approvals.emergencies import Emergency, covering_incidents, find_emergency, whom_to_page, why_no_self_approval
+from bot.approvals.rules import target_of
 from bot.config.environment import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
@@ -67,17 +67,17 @@ class ApproverPaging:
         if run is None or run.state is not RunState.AWAITING_APPROVAL:
             return None
         target = target_of(run, at=run.created_at)  # who could answer now
-        covering = rules.covering_incidents(target, await list_open_incidents(conn))
+        covering = covering_incidents(target, await list_open_incidents(conn))
         emergencies = [await read_emergency(conn, one) for one in covering]
         if not emergencies:
             return None
         is_exception = EXCEPTION in run.parameters
-        why_not = rules.why_no_self_approval(
+        why_not = why_no_self_approval(
             person, target, Risk(run.risk), emergencies, policy, people, is_exception=is_exception
         )
-        incident = rules.find_emergency(person, emergencies) if why_not is None else covering[0]
+        incident = find_emergency(person, emergencies) if why_not is None else covering[0]
         assert incident is not None  # noqa: S101 - self-approval needs one
-        called = Called(tuple(rules.whom_to_page(person, target, policy, people)), self.silence, why_not)
+        called = Called(tuple(whom_to_page(person, target, policy, people)), self.silence, why_not)
         if called.may_self_approve:
             await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
         await self._call(conn, run, incident, called)

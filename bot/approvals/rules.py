@@ -1,25 +1,17 @@
-"""Who may request, approve, deny, cancel or self-approve a change, and how many must agree; pure.
-
-Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by a person who could approve it for
-others, after the approvers were called and stayed silent.
-"""
+"""Who may request, approve, deny or cancel a change, and how many must agree; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_holds, who_could
-from bot.changes import CHANGES, Change
-from bot.config.policy import EMERGENCIES, Policy, Right, Target
+from bot.config.policy import Policy, Right, Target
 from bot.people import People
-from bot.views.text import date_token, mention
+from bot.views.text import mention
 from playbooks.model import Risk
-from services.domain.errors import Unavailable
-from services.domain.incidents import Incident, IncidentState
-from services.domain.moments import WEEKDAYS
-from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState, SelfApproval
+from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState
 from services.domain.services import WHOLE_SHA, Service, is_sha, short_sha
 from services.domain.text import counted
 
@@ -217,166 +209,6 @@ def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:
 
 def _requester_could(run: Run) -> str:
     return f"{mention(run.requested_by.user_id)} can." if run.requested_by else f"See `run {run.id}`."
-
-
-@dataclass(frozen=True)
-class Emergency:
-    """An incident and who reports that it is one. `by_alert`: an alert opened or joined it; drills do not count.
-
-    acknowledged_by: the ids of all people who ever acknowledged it.
-    """
-
-    incident: Incident
-    by_alert: bool = False
-    acknowledged_by: frozenset[str] = frozenset()
-
-
-def covering_incidents(target: Target, incidents: Iterable[Incident]) -> list[Incident]:
-    """The open incidents of the environment that the change belongs to, in their order."""
-    services = [service.value for service in target.services]
-    return [one for one in incidents if one.environment == target.environment and one.covers(services)]
-
-
-def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
-    """The first one that an alert or another person confirms."""
-    return next((one.incident for one in emergencies if person and doubt_emergency(one, person) is None), None)
-
-
-def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
-    """Why the incident gives this person no right to start alone."""
-    incident = emergency.incident
-    if not incident.severity.calls_people:
-        name = incident.severity.upper()
-        return Refused(f"incident {incident.id} is {name}", "In a SEV3, an approver has to approve it.")
-    opener = {incident.opened_by.user_id} if incident.opened_by else set()
-    if emergency.by_alert or (opener | emergency.acknowledged_by) - {person.user_id}:
-        return None
-    why = f"no alert and no other person confirms that incident {incident.id} is an emergency"
-    return Refused(why, "Ask another person to acknowledge it, or to approve this change.")
-
-
-def whom_to_page(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
-    """The approvers of a request inside an incident: all except the requester."""
-    return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
-
-
-def why_no_self_approval(
-    person: Person | None,
-    target: Target,
-    risk: Risk,
-    emergencies: Sequence[Emergency],
-    policy: Policy,
-    people: People,
-    *,
-    is_exception: bool = False,
-) -> str | None:
-    """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
-    if person is None:
-        return "a request from a terminal has no requester"
-    if is_exception:
-        return "an exception from a freeze always needs its approvers"
-    change = CHANGES.get(target.playbook)
-    if risk is not Risk.HIGH or change is None or not change.self_approval:
-        return f"`{target.playbook}` always needs another approver"
-    if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
-        return "only approvers can"
-    if find_emergency(person, emergencies) is not None:
-        return None
-    doubts = (doubt_emergency(one, person) for one in emergencies)
-    return next((doubt.why for doubt in doubts if doubt), "there is no open incident")
-
-
-def may_self_approve(
-    run: Run,
-    pending_self_approval: SelfApproval | None,
-    emergency: Emergency | None,
-    person: Person,
-    *,
-    decisions: Sequence[Decision],
-    now: datetime,
-    countdown: timedelta,
-    policy: Policy,
-    people: People,
-) -> Verdict:
-    """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
-    if pending_self_approval is None or not is_requester(run, person):
-        return Refused("this run can't be self-approved", "Another approver has to approve it.")
-    if run.state is not RunState.AWAITING_APPROVAL or decisions:
-        return Refused(f"this request is {run.state.value} already", f"See `run {run.id}`.")
-    if emergency is None or emergency.incident.state is IncidentState.RESOLVED:
-        return Refused("the incident is resolved", "Without an open incident, another approver has to approve it.")
-    doubt = doubt_emergency(emergency, person)
-    if doubt is not None:
-        return doubt
-    if now < pending_self_approval.open_at:
-        return Refused(
-            "the approvers still have time to respond",
-            f"You can self-approve it from {date_token(pending_self_approval.open_at)}.",
-        )
-    if run.expires_at <= now + countdown:
-        return Refused("this request expires before the countdown would end", "`Request again` files a new one.")
-    return judge(Right.APPROVE, person, target_of(run, at=now), policy, people)
-
-
-def find_gaps(
-    policy: Policy, people: People, environment: str, services: Sequence[Service], now: datetime
-) -> dict[str, str | Unavailable | None]:
-    """`{change: why no one can get it done}`; None when people can, Unavailable when Slack is needed to decide.
-
-    Each change is tried for each service by itself, at the highest risk that it can have; an emergency also at every
-    moment of the week to come at which hours of the policy begin or end.
-    """
-    return {
-        name: _find_gap(change, policy, people, environment, services)
-        or (_find_hours(change, policy, people, environment, services, now) if name in EMERGENCIES else None)
-        for name, change in CHANGES.items()
-    }
-
-
-def _find_hours(
-    change: Change, policy: Policy, people: People, environment: str, services: Sequence[Service], now: datetime
-) -> str | None:
-    """From when no one can get it done, although at another hour people can."""
-    windows = {window for rule in policy.rules for window in rule.hours or ()}
-    for moment in sorted({now, *(edge for window in windows for edge in window.edges(now))} if windows else ()):
-        why = _find_gap(change, policy, people, environment, services, at=moment)
-        if isinstance(why, str):
-            begins = moment.astimezone(UTC)
-            return f"{why} at some hours, from {WEEKDAYS[begins.weekday()]} {begins:%H:%M} UTC"
-    return None
-
-
-def _find_gap(
-    change: Change,
-    policy: Policy,
-    people: People,
-    environment: str,
-    services: Sequence[Service],
-    *,
-    at: datetime | None = None,
-) -> str | Unavailable | None:
-    touched = [frozenset({service}) for service in services] if change.takes_services else [frozenset[Service]()]
-    targets = {services: Target(change.name, services, environment, at=at, any_moment=True) for services in touched}
-    found = {services: _try(target, change.risk, policy, people) for services, target in targets.items()}
-    unknown = next((why for why in found.values() if isinstance(why, Unavailable)), None)
-    lacking = [(services, why) for services, why in found.items() if isinstance(why, str)]
-    if not lacking:
-        return unknown
-    names = ", ".join(service.short for services, _ in lacking for service in services)
-    everywhere = len(lacking) == len(touched)
-    return lacking[0][1] if everywhere else f"{lacking[0][1]} for {names}"
-
-
-def _try(target: Target, risk: Risk, policy: Policy, people: People) -> str | Unavailable | None:
-    asking = able(Right.REQUEST, target, policy, people)
-    persons = [Person(user, people.workspace or "") for user in asking.users]
-    if any(approvers_lacking(person, target, risk, policy, people) == 0 for person in persons):
-        return None
-    unread = asking.unread | able(Right.APPROVE, target, policy, people).unread
-    if unread:
-        groups = ", ".join(sorted(unread))
-        return Unavailable("Slack", f"the members of {groups} are not known")
-    return "no one can approve it" if persons else "no one can request it"
 
 
 def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verdict:

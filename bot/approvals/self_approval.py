@@ -7,8 +7,8 @@ from datetime import timedelta
 from bot.approvals.access import Refused, Verdict
 from bot.approvals.approver_pages import read_emergency
 from bot.approvals.decisions import Decided, PendingDecision, open_decision
+from bot.approvals.emergencies import may_self_approve
 from bot.approvals.reminders import REMIND_AFTER
-from bot.approvals.rules import may_self_approve
 from bot.config.policy import Policy
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.approvals.rules import find_gaps
+from bot.approvals.coverage import find_gaps
 from bot.commands.arguments import no_more
 from bot.config.alerts_file import load_rules
 from bot.config.environment import Settings

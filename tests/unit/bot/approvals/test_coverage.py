@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.approvals.rules import find_gaps
+from bot.approvals.coverage import find_gaps
 from bot.changes import CHANGES
 from bot.config.policy import Policy
 from bot.people import People

@@ -7,8 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.approvals import rules
 from bot.approvals.access import Allowed, Refused, Verdict
+from bot.approvals.emergencies import (
+    Emergency,
+    covering_incidents,
+    find_emergency,
+    may_self_approve,
+    whom_to_page,
+    why_no_self_approval,
+)
 from bot.config.policy import Policy, Target
 from bot.people import People
 from playbooks.model import Risk
@@ -21,7 +28,7 @@ from tests.unit.bot.approvals.conftest import NOW, MakeRun
 COUNTDOWN = timedelta(seconds=60)
 LONE = SelfApproval(7, 4, NOW - timedelta(minutes=3), NOW)
 INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
-EMERGENCY = rules.Emergency(INCIDENT, by_alert=True)
+EMERGENCY = Emergency(INCIDENT, by_alert=True)
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def judge(run: Run, person: Person, policy: Policy, people: People, **changed: o
         "now": NOW,
         "countdown": COUNTDOWN,
     }
-    return rules.may_self_approve(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
+    return may_self_approve(run, person=person, policy=policy, people=people, **(given | changed))  # type: ignore[arg-type]
 
 
 def refused(verdict: Verdict) -> str:
@@ -90,7 +97,7 @@ def test_a_sev3_is_no_emergency(
     verdict = judge(run, ann, policy, people, emergency=emergency)
 
     assert isinstance(verdict, Allowed) is (severity is not IncidentSeverity.SEV3)
-    assert rules.find_emergency(ann, [emergency]) == (None if severity is IncidentSeverity.SEV3 else emergency.incident)
+    assert find_emergency(ann, [emergency]) == (None if severity is IncidentSeverity.SEV3 else emergency.incident)
 
 
 @pytest.mark.parametrize(
@@ -116,22 +123,22 @@ def test_an_incident_of_the_requester_alone_is_no_emergency(
     people: People,
 ) -> None:
     incident = replace(INCIDENT, opened_by=Person(opener, ann.team_id) if opener else None)
-    emergency = rules.Emergency(incident, by_alert, frozenset(acknowledged_by))
+    emergency = Emergency(incident, by_alert, frozenset(acknowledged_by))
 
     verdict = judge(run, ann, policy, people, emergency=emergency)
 
     assert isinstance(verdict, Allowed) is counts
-    assert (rules.find_emergency(ann, [emergency]) == incident) is counts
+    assert (find_emergency(ann, [emergency]) == incident) is counts
     if not counts:
         assert refused(verdict).startswith("No alert and no other person confirms that incident 4 is an emergency")
 
 
 def test_the_first_incident_that_counts_is_taken(ann: Person) -> None:
-    own = rules.Emergency(replace(INCIDENT, id=3, opened_by=ann))
+    own = Emergency(replace(INCIDENT, id=3, opened_by=ann))
 
-    assert rules.find_emergency(ann, [own, EMERGENCY]) == INCIDENT
-    assert rules.find_emergency(ann, [own]) is None
-    assert rules.find_emergency(None, [EMERGENCY]) is None
+    assert find_emergency(ann, [own, EMERGENCY]) == INCIDENT
+    assert find_emergency(ann, [own]) is None
+    assert find_emergency(None, [EMERGENCY]) is None
 
 
 def test_an_answer_is_no_silence(run: Run, ann: Person, ben: Person, policy: Policy, people: People) -> None:
@@ -169,21 +176,19 @@ API = frozenset({Service.API})
 def test_only_these_changes_may_be_self_approved(
     verb: str, risk: Risk, why: str | None, ann: Person, policy: Policy, people: People
 ) -> None:
-    assert rules.why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
+    assert why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
 
 
 def test_the_requester_sees_why_they_may_not_self_approve(
     ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     target = Target("rollback", API, "prod")
-    own = rules.Emergency(replace(INCIDENT, opened_by=ann))
+    own = Emergency(replace(INCIDENT, opened_by=ann))
 
-    assert rules.why_no_self_approval(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "only approvers can"
-    assert "terminal" in (rules.why_no_self_approval(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
-    assert "no alert and no other person" in (
-        rules.why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or ""
-    )
-    assert rules.why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
+    assert why_no_self_approval(olivia, target, Risk.HIGH, [EMERGENCY], policy, people) == "only approvers can"
+    assert "terminal" in (why_no_self_approval(None, target, Risk.HIGH, [EMERGENCY], policy, people) or "")
+    assert "no alert and no other person" in (why_no_self_approval(ann, target, Risk.HIGH, [own], policy, people) or "")
+    assert why_no_self_approval(ann, target, Risk.HIGH, [own, EMERGENCY], policy, people) is None
 
 
 def test_approvers_are_paged_but_not_for_their_own_request(
@@ -191,15 +196,18 @@ def test_approvers_are_paged_but_not_for_their_own_request(
 ) -> None:
     target = Target("rollback", API, "prod")
 
-    assert rules.whom_to_page(ann, target, policy, people) == [ben.user_id]
-    assert rules.whom_to_page(olivia, target, policy, people) == sorted([ann.user_id, ben.user_id])
-    assert rules.whom_to_page(None, target, policy, people) == sorted([ann.user_id, ben.user_id])
+    assert whom_to_page(ann, target, policy, people) == [ben.user_id]
+    assert whom_to_page(olivia, target, policy, people) == sorted([ann.user_id, ben.user_id])
+    assert whom_to_page(None, target, policy, people) == sorted([ann.user_id, ben.user_id])
 
 
 def test_an_incident_covers_its_own_services_and_environment_only() -> None:
     about_all = replace(INCIDENT, id=5, services=())
 
-    assert rules.covering_incidents(Target("rollback", API, "prod"), [INCIDENT, about_all]) == [INCIDENT, about_all]
-    assert rules.covering_incidents(Target("rollback", API, "dev"), [INCIDENT, about_all]) == []
+    assert covering_incidents(Target("rollback", API, "prod"), [INCIDENT, about_all]) == [
+        INCIDENT,
+        about_all,
+    ]
+    assert covering_incidents(Target("rollback", API, "dev"), [INCIDENT, about_all]) == []
     both = Target("rollback", frozenset({Service.API, Service.INGEST}), "prod")
-    assert rules.covering_incidents(both, [INCIDENT, about_all]) == [about_all]
+    assert covering_incidents(both, [INCIDENT, about_all]) == [about_all]

@@ -1,0 +1,120 @@
+"""Who may self-approve a change in an emergency; pure.
+
+Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by a person who could approve it for
+others, after the approvers were called and stayed silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.approvals.access import Allowed, Refused, Verdict, able, judge
+from bot.approvals.rules import is_requester, target_of
+from bot.changes import CHANGES
+from bot.config.policy import Policy, Right, Target
+from bot.people import People
+from bot.views.text import date_token
+from playbooks.model import Risk
+from services.domain.incidents import Incident, IncidentState
+from services.domain.runs import Decision, Person, Run, RunState, SelfApproval
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """An incident and who reports that it is one. `by_alert`: an alert opened or joined it; drills do not count.
+
+    acknowledged_by: the ids of all people who ever acknowledged it.
+    """
+
+    incident: Incident
+    by_alert: bool = False
+    acknowledged_by: frozenset[str] = frozenset()
+
+
+def covering_incidents(target: Target, incidents: Iterable[Incident]) -> list[Incident]:
+    """The open incidents of the environment that the change belongs to, in their order."""
+    services = [service.value for service in target.services]
+    return [one for one in incidents if one.environment == target.environment and one.covers(services)]
+
+
+def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
+    """The first one that an alert or another person confirms."""
+    return next((one.incident for one in emergencies if person and doubt_emergency(one, person) is None), None)
+
+
+def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
+    """Why the incident gives this person no right to start alone."""
+    incident = emergency.incident
+    if not incident.severity.calls_people:
+        name = incident.severity.upper()
+        return Refused(f"incident {incident.id} is {name}", "In a SEV3, an approver has to approve it.")
+    opener = {incident.opened_by.user_id} if incident.opened_by else set()
+    if emergency.by_alert or (opener | emergency.acknowledged_by) - {person.user_id}:
+        return None
+    why = f"no alert and no other person confirms that incident {incident.id} is an emergency"
+    return Refused(why, "Ask another person to acknowledge it, or to approve this change.")
+
+
+def whom_to_page(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
+    """The approvers of a request inside an incident: all except the requester."""
+    return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
+
+
+def why_no_self_approval(
+    person: Person | None,
+    target: Target,
+    risk: Risk,
+    emergencies: Sequence[Emergency],
+    policy: Policy,
+    people: People,
+    *,
+    is_exception: bool = False,
+) -> str | None:
+    """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
+    if person is None:
+        return "a request from a terminal has no requester"
+    if is_exception:
+        return "an exception from a freeze always needs its approvers"
+    change = CHANGES.get(target.playbook)
+    if risk is not Risk.HIGH or change is None or not change.self_approval:
+        return f"`{target.playbook}` always needs another approver"
+    if not isinstance(judge(Right.APPROVE, person, target, policy, people), Allowed):
+        return "only approvers can"
+    if find_emergency(person, emergencies) is not None:
+        return None
+    doubts = (doubt_emergency(one, person) for one in emergencies)
+    return next((doubt.why for doubt in doubts if doubt), "there is no open incident")
+
+
+def may_self_approve(
+    run: Run,
+    pending_self_approval: SelfApproval | None,
+    emergency: Emergency | None,
+    person: Person,
+    *,
+    decisions: Sequence[Decision],
+    now: datetime,
+    countdown: timedelta,
+    policy: Policy,
+    people: People,
+) -> Verdict:
+    """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
+    if pending_self_approval is None or not is_requester(run, person):
+        return Refused("this run can't be self-approved", "Another approver has to approve it.")
+    if run.state is not RunState.AWAITING_APPROVAL or decisions:
+        return Refused(f"this request is {run.state.value} already", f"See `run {run.id}`.")
+    if emergency is None or emergency.incident.state is IncidentState.RESOLVED:
+        return Refused("the incident is resolved", "Without an open incident, another approver has to approve it.")
+    doubt = doubt_emergency(emergency, person)
+    if doubt is not None:
+        return doubt
+    if now < pending_self_approval.open_at:
+        return Refused(
+            "the approvers still have time to respond",
+            f"You can self-approve it from {date_token(pending_self_approval.open_at)}.",
+        )
+    if run.expires_at <= now + countdown:
+        return Refused("this request expires before the countdown would end", "`Request again` files a new one.")
+    return judge(Right.APPROVE, person, target_of(run, at=now), policy, people)
