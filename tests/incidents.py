@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.services import Service
 
 
-def new_incident(id: int, *, at: datetime) -> Incident:  # noqa: A002
+def new_incident(id: int, *, at: datetime, **changes: Any) -> Incident:  # noqa: A002
     """Opened at that moment, about the ingest worker, without pages."""
-    return Incident(
+    incident = Incident(
         id=id,
         state=IncidentState.OPEN,
         environment="prod",
@@ -35,3 +37,4 @@ def new_incident(id: int, *, at: datetime) -> Incident:  # noqa: A002
         resolved_at=None,
         cause=None,
     )
+    return replace(incident, **changes)

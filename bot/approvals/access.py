@@ -148,7 +148,7 @@ def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
 
 def _only(right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People) -> str:
     """The rules that would allow it to this person under their conditions, with these."""
-    anyhow = replace(target, any_moment=True, at=None, parameters=None)
+    anyhow = replace(target, any_moment=True, at=None, parameters=None, incidents=None)
     near = [rule for rule in _allowing(right, user, anyhow, part, policy, people) if rule.conditions]
     return f" ({'; '.join(f'{rule.place} allows it only: {rule.conditions}' for rule in near)})" if near else ""
 

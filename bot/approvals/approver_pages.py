@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.approvals.emergencies import Emergency, covering_incidents, find_emergency, whom_to_page, why_no_self_approval
 from bot.approvals.rules import target_of
+from bot.approvals.severities import severities_of
 from bot.config.environment import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
@@ -66,8 +67,10 @@ class ApproverPaging:
         run = await runs.read_run(conn, run_id)
         if run is None or run.state is not RunState.AWAITING_APPROVAL:
             return None
-        target = target_of(run, at=run.created_at)  # who could answer now
-        covering = covering_incidents(target, await list_open_incidents(conn))
+        unresolved = await list_open_incidents(conn)
+        severities = severities_of(unresolved, run.environment, person)
+        target = target_of(run, at=run.created_at, incidents=severities)  # who could answer now
+        covering = covering_incidents(target, unresolved)
         emergencies = [await read_emergency(conn, one) for one in covering]
         if not emergencies:
             return None

@@ -8,8 +8,17 @@ from datetime import datetime
 
 from bot.approvals import rules
 from bot.approvals.access import Allowed, Refused
-from bot.approvals.rules import approvals_missing, may_cancel, may_confirm, may_decide, may_resolve, may_review
-from bot.config.policy import Policy
+from bot.approvals.rules import (
+    NOT_READ,
+    approvals_missing,
+    may_cancel,
+    may_confirm,
+    may_decide,
+    may_resolve,
+    may_review,
+)
+from bot.approvals.severities import severities_within
+from bot.config.policy import Policy, Severities
 from bot.people import People
 from bot.runs.message import RunMessageWriter, end_calls
 from bot.types import Actor
@@ -21,7 +30,7 @@ from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import Resolution
-from services.domain.errors import OperatorError
+from services.domain.errors import OperatorError, Unavailable
 from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Person, Run, RunState, StepState
 
 
@@ -37,6 +46,7 @@ class PendingDecision:
     policy: Policy
     people: People
     message_writer: RunMessageWriter
+    incidents: Severities | Unavailable = NOT_READ
 
     @property
     def missing(self) -> int:
@@ -93,9 +103,9 @@ async def open_decision(
     run = await runs.read_run(conn, run_id)
     if now is None or run is None:
         raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
-    return PendingDecision(
-        conn, run, await approvals.list_decisions(conn, run_id), now, person, policy, people, message_writer
-    )
+    incidents = await severities_within(conn, policy, run.environment, person)
+    decisions = await approvals.list_decisions(conn, run_id)
+    return PendingDecision(conn, run, decisions, now, person, policy, people, message_writer, incidents)
 
 
 def _too_late(run_id: int) -> OperatorError:
@@ -117,7 +127,7 @@ class Decided:
 
 async def confirm(pending: PendingDecision) -> Decided | Refused:
     """The requester's own word for something of low risk."""
-    verdict = may_confirm(pending.run, pending.person, pending.now, pending.policy, pending.people)
+    verdict = may_confirm(pending.run, pending.person, pending.now, pending.policy, pending.people, pending.incidents)
     if isinstance(verdict, Refused):
         return await pending.refuse("run.confirm", verdict)
     await pending.move(RunState.APPROVED)
@@ -135,6 +145,7 @@ async def decide(pending: PendingDecision, *, approve: bool, reason: str, typed:
         now=pending.now,
         policy=pending.policy,
         people=pending.people,
+        incidents=pending.incidents,
     )
     if isinstance(verdict, Refused):
         return await pending.refuse("run.approve" if approve else "run.deny", verdict)

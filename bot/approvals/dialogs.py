@@ -40,6 +40,7 @@ async def _judge(pending: PendingDecision, dialog: Dialog, countdown: timedelta)
                 now=pending.now,
                 policy=pending.policy,
                 people=pending.people,
+                incidents=pending.incidents,
             )
         case Dialog.REVIEW:
             review = await approvals.read_review(pending.conn, pending.run.id)

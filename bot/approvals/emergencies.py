@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.approvals.access import Allowed, Refused, Verdict, able, judge
-from bot.approvals.rules import is_requester, target_of
+from bot.approvals.rules import NOT_READ, is_requester, target_of
 from bot.changes import CHANGES
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People
 from bot.views.text import date_token
 from playbooks.model import Risk
+from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import Decision, Person, Run, RunState, SelfApproval
 
@@ -99,6 +100,7 @@ def may_self_approve(
     countdown: timedelta,
     policy: Policy,
     people: People,
+    incidents: Severities | Unavailable = NOT_READ,
 ) -> Verdict:
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
     if pending_self_approval is None or not is_requester(run, person):
@@ -117,4 +119,4 @@ def may_self_approve(
         )
     if run.expires_at <= now + countdown:
         return Refused("this request expires before the countdown would end", "`Request again` files a new one.")
-    return judge(Right.APPROVE, person, target_of(run, at=now), policy, people)
+    return judge(Right.APPROVE, person, target_of(run, at=now, incidents=incidents), policy, people)

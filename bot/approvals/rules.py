@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_holds, who_could
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People
 from bot.views.text import mention
 from playbooks.model import Risk
+from services.domain.errors import Unavailable
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState
 from services.domain.services import WHOLE_SHA, Service, is_sha, short_sha
 from services.domain.text import counted
+
+NOT_READ = Unavailable("database", "the open incidents were not read")  # for rules with a severity
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def may_request(
     if isinstance(asked, Refused):
         return asked
     needed = needs(risk, has_requester=is_known(person), is_exception=is_exception)
-    later = replace(target, at=None)  # they may answer later
+    later = replace(target, at=None, incidents=None)  # they may answer later
     lacking = _lacking(needed, person, later, risk, policy, people)
     if lacking == 0:
         return asked
@@ -93,7 +96,14 @@ def _lacking(needed: Needs, person: Person | None, target: Target, risk: Risk, p
     return 0 if found.unread else max(needed.approvals - len(found.users - _excluded(person, risk)), 0)
 
 
-def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people: People) -> Verdict:
+def may_confirm(
+    run: Run,
+    person: Person,
+    now: datetime,
+    policy: Policy,
+    people: People,
+    incidents: Severities | Unavailable = NOT_READ,
+) -> Verdict:
     """Low risk: only who asked confirms, and only while they may still ask."""
     over = _over(run, now)
     if over is not None:
@@ -102,7 +112,7 @@ def may_confirm(run: Run, person: Person, now: datetime, policy: Policy, people:
         return Refused("this request needs an approval, not a confirmation", who_could_approve(run, policy, people))
     if not is_requester(run, person):
         return Refused("only the requester can confirm it", _requester_could(run))
-    return judge(Right.REQUEST, person, target_of(run, at=now), policy, people)
+    return judge(Right.REQUEST, person, target_of(run, at=now, incidents=incidents), policy, people)
 
 
 def may_decide(
@@ -115,6 +125,7 @@ def may_decide(
     now: datetime,
     policy: Policy,
     people: People,
+    incidents: Severities | Unavailable = NOT_READ,
 ) -> Verdict:
     """Whether this person may approve or deny now. Who asked may always deny: that takes the request back.
 
@@ -128,7 +139,7 @@ def may_decide(
         return Refused("you have already decided", who_could_approve(run, policy, people, besides=deciders))
     if not approve and is_requester(run, person) and people.stranger(person) is None:
         return Allowed()
-    verdict = judge(Right.APPROVE, person, target_of(run, at=now), policy, people)
+    verdict = judge(Right.APPROVE, person, target_of(run, at=now, incidents=incidents), policy, people)
     if approve and isinstance(verdict, Allowed) and run.risk == Risk.CRITICAL and not is_typed(run, typed):
         return Refused("the typed phrase does not match", f"Type `{confirmation_phrase(run)}` to approve it.")
     return verdict
@@ -168,11 +179,17 @@ def is_requester(run: Run, person: Person) -> bool:
     return run.requested_by is not None and run.requested_by.user_id == person.user_id
 
 
-def target_of(run: Run, *, at: datetime | None = None) -> Target:
-    """What the run changes. `at`: when a person decides on it; None where the hour does not matter. Where it was
-    requested was judged then."""
+def target_of(run: Run, *, at: datetime | None = None, incidents: Severities | Unavailable | None = None) -> Target:
+    """What the run changes. `at`: when a person decides on it, `incidents`: those that are open then; None where they
+    do not matter. Where it was requested was judged then."""
     services = frozenset(Service(name) for name in run.services)
-    return Target(run.playbook, services, run.environment, at=at, parameters=run.parameters, any_moment=True)
+    return Target(
+        *(run.playbook, services, run.environment),
+        at=at,
+        parameters=run.parameters,
+        any_moment=True,
+        incidents=incidents,
+    )
 
 
 def _over(run: Run, now: datetime) -> Refused | None:

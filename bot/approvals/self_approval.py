@@ -70,6 +70,7 @@ async def may_begin(pending: PendingDecision, countdown: timedelta) -> Verdict:
         countdown=countdown,
         policy=pending.policy,
         people=pending.people,
+        incidents=pending.incidents,
     )
 
 

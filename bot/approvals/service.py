@@ -22,9 +22,10 @@ from bot.approvals.decisions import Decided, PendingDecision, audit_details, nam
 from bot.approvals.dialogs import Dialog, open_dialog
 from bot.approvals.refusals import Refusals
 from bot.approvals.reminders import REMIND_AFTER
+from bot.approvals.severities import read_severities
 from bot.config.environment import ChangeSettings
 from bot.config.fields import Invalid
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People
 from bot.runs.emergency_stop import EmergencyNotices, Notice, join
 from bot.runs.message import RunMessageWriter
@@ -42,7 +43,7 @@ from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.incidents import find_incident_of_message
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.runs import Resolution
-from services.domain.errors import Choice, OperatorError, SourceError
+from services.domain.errors import Choice, OperatorError, SourceError, Unavailable
 from services.domain.incidents import Incident, IncidentState
 from services.domain.runs import NewRun, Person, Run, RunState
 from services.domain.services import Service
@@ -204,7 +205,13 @@ class ApprovalService:
             return
         people = await self.groups.people(person.user_id)
         moment = at or datetime.now(UTC)
-        target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=moment)
+        incidents = await self.severities(policy, environment, person)
+        target = Target(
+            *(playbook, frozenset(services), environment),
+            channel=request.channel_id,
+            at=moment,
+            incidents=incidents,
+        )
         verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         if isinstance(verdict, Refused):
             details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
@@ -312,6 +319,12 @@ class ApprovalService:
         """Who is who, as far as Slack reports at the moment."""
         return await self.groups.people(user_id)
 
+    async def severities(
+        self, policy: Policy, environment: str, person: Person | None
+    ) -> Severities | Unavailable | None:
+        """Of the open incidents, where a rule asks for them; see `Target.incidents`."""
+        return await read_severities(self._database, policy, environment, person)
+
     async def _filed_before(self, conn: Connection, new: NewRun, notice: Notice | None) -> Run:
         """The run of the same delivery."""
         run_id = await runs.find_run_of_delivery(conn, delivery=new.delivery or "")
@@ -326,7 +339,8 @@ class ApprovalService:
         self, plan: Plan, request: Request, person: Person | None, policy: Policy, people: People
     ) -> Allowed:
         moment = start_of(plan.parameters) or datetime.now(UTC)
-        target = Target.of(plan, channel=request.channel_id, at=moment)
+        incidents = await self.severities(policy, plan.environment, person)
+        target = Target.of(plan, channel=request.channel_id, at=moment, incidents=incidents)
         is_exception = EXCEPTION in plan.parameters
         verdict = rules.may_request(person, target, plan.risk, policy, people, is_exception=is_exception)
         if isinstance(verdict, Refused):

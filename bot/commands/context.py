@@ -175,8 +175,14 @@ async def need_right(
     if isinstance(approval_service.policy, Invalid):
         raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` shows what to fix.")
     environment = require(world.settings.identity).environment
-    target = Target(playbook, frozenset(services), environment, channel=request.channel_id, at=datetime.now(UTC))
-    verdict = judge(right, person, target, approval_service.policy, await approval_service.people(person.user_id))
+    policy = approval_service.policy
+    target = Target(
+        *(playbook, frozenset(services), environment),
+        channel=request.channel_id,
+        at=datetime.now(UTC),
+        incidents=await approval_service.severities(policy, environment, person),
+    )
+    verdict = judge(right, person, target, policy, await approval_service.people(person.user_id))
     if isinstance(verdict, Refused):
         details = {"verb": playbook, "environment": environment, "team": person.team_id}
         await approval_service.record_refusal(person, playbook, details, verdict, event=f"{playbook}.refused")

@@ -92,6 +92,9 @@ class ModelAccess:
         if service is None or not isinstance(service.policy, Policy):
             return "the policy cannot be read"
         environment = self.world.settings.environment or ""
-        target = Target(ASK, frozenset(), environment, channel=self.channel_id, at=datetime.now(UTC))
+        incidents = await service.severities(service.policy, environment, self.person)
+        target = Target(
+            *(ASK, frozenset(), environment), channel=self.channel_id, at=datetime.now(UTC), incidents=incidents
+        )
         verdict = judge(Right.REQUEST, self.person, target, service.policy, await service.people(self.person.user_id))
         return verdict.why if isinstance(verdict, Refused) else None

@@ -16,7 +16,7 @@ from bot.commands.policy_test import answer_policy_test
 from bot.commands.registry import find
 from bot.config.environment import require
 from bot.config.fields import Invalid
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People
 from bot.types import Answer, Request, Surface
 from bot.views.blocks import context, fit_message, section, sections
@@ -24,7 +24,7 @@ from bot.views.plan import NEEDS
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code
 from playbooks.model import Risk
-from services.domain.errors import OperatorError, UsageError
+from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.runs import Person
 from services.domain.services import Service
 from services.domain.systems import System
@@ -104,15 +104,17 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
     services = named_services(change, words, world.system)
     people = await approval_service.people(user_id)
     team = request.actor.team_id if request.actor else people.workspace or ""
+    person, environment = Person(user_id, team), require(world.settings.identity).environment
     asked = _Asked(
-        Person(user_id, team),
+        person,
         change.name,
-        require(world.settings.identity).environment,
+        environment,
         approval_service.policy,
         people,
         world.system,
         request.channel_id,
         _parameters(change, words),
+        await approval_service.severities(approval_service.policy, environment, person),
     )
     is_requester = request.actor is not None and request.actor.user_id == user_id
     rulings = [one for right in Right for one in _rulings(asked, right, services, is_requester=is_requester)]
@@ -147,10 +149,15 @@ class _Asked:
     system: System
     channel: str | None
     parameters: Mapping[str, str] | None
+    incidents: Severities | Unavailable | None
 
     def judge(self, right: Right, services: frozenset[Service]) -> Verdict:
         """As if it was requested here and now."""
-        target = Target(self.playbook, services, self.environment, self.channel, datetime.now(UTC), self.parameters)
+        target = Target(
+            *(self.playbook, services, self.environment),
+            *(self.channel, datetime.now(UTC), self.parameters),
+            incidents=self.incidents,
+        )
         return judge(right, self.person, target, self.policy, self.people)
 
 

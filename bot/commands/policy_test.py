@@ -14,14 +14,15 @@ from bot.changes import Change
 from bot.commands.registry import find
 from bot.config.environment import require
 from bot.config.fields import Invalid
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.config.policy_file import TomlLines, decode_toml, load_policy
 from bot.people import Account, Members, People
 from bot.types import Answer
 from bot.views.blocks import context, fit_message, section, sections
 from bot.views.text import code, escape
 from playbooks.model import Status
-from services.domain.errors import OperatorError, UsageError
+from services.domain.errors import OperatorError, Unavailable, UsageError
+from services.domain.incidents import IncidentSeverity
 from services.domain.messages import Profile
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
     from bot.world import World
 
 TEAM = "expected"  # of everyone in the file: members of the workspace
-KEYS = frozenset({"who", "may", "command", "allowed", "line", "channel", "at", "environment"})
-NEED = "Write who, may, command and allowed; line, channel, at and environment are optional."
+KEYS = frozenset({"who", "may", "command", "allowed", "line", "channel", "at", "environment", "severity"})
+NEED = "Write who, may, command and allowed; line, channel, at, environment and severity are optional."
+SEVERITIES: Mapping[str, IncidentSeverity | Unavailable | None] = {
+    "none": None,
+    "unknown": Unavailable("database", "the file says so"),
+    **{one.value: one for one in IncidentSeverity},
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Expectation:
     channel: str | None
     at: datetime
     environment: str
+    severity: str = "none"
 
 
 def answer_policy_test(words: Sequence[str], world: World) -> Answer:
@@ -95,6 +102,7 @@ def _expectation(table: Mapping[str, Any], place: int, environment: str, now: da
         and isinstance(table.get("allowed"), bool)
         and (line is None or isinstance(line, int))
         and isinstance(at, datetime)
+        and table.get("severity", "none") in SEVERITIES
     )
     if not fits:
         raise UsageError("Nothing was tested", why=f"the expectation in line {place} does not fit", what_next=NEED)
@@ -108,6 +116,7 @@ def _expectation(table: Mapping[str, Any], place: int, environment: str, now: da
         channel=table.get("channel"),
         at=at if at.tzinfo else at.replace(tzinfo=UTC),
         environment=table.get("environment", environment),
+        severity=table.get("severity", "none"),
     )
 
 
@@ -139,7 +148,16 @@ def _target(one: Expectation, system: System) -> Target:
     services: frozenset[Service] = frozenset()
     if parameters is not None:
         services = frozenset(system.find_services(parameters.get("service", "")) or ())
-    return Target(verb.name, services, one.environment, one.channel, one.at, parameters)
+    incidents = _incidents(one.severity, services)
+    return Target(verb.name, services, one.environment, one.channel, one.at, parameters, incidents=incidents)
+
+
+def _incidents(severity: str, services: frozenset[Service]) -> Severities | Unavailable:
+    """As if one incident were open on all of the services; "none": no one is."""
+    meant = SEVERITIES[severity]
+    if meant is None or isinstance(meant, Unavailable):
+        return meant or {}
+    return dict.fromkeys((None, *services), meant)
 
 
 def _answer(expectations: Sequence[Expectation], failed: Sequence[str], policy: Policy) -> Answer:

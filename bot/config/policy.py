@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.changes import CHANGES
+from services.domain.errors import Unavailable
+from services.domain.incidents import IncidentSeverity
 from services.domain.oncall import is_group
 from services.domain.windows import Recurrence
 
@@ -29,6 +31,9 @@ DIRECT = "direct"  # in a rule's channels: direct messages with the bot
 VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE, READ})  # what a policy file may name
 
 
+Severities = Mapping["Service | None", IncidentSeverity]  # of the open incident of each service that has one
+
+
 class Right(StrEnum):
     """What a rule is about."""
 
@@ -41,8 +46,9 @@ class Target:
     """What a request wants to change: the playbook, the services that it touches (none: the jobs, say), and where.
 
     `channel`: the id of the conversation. `at`: the moment. `parameters`: of the change, by which rules limit it; None
-    while they are not known. `any_moment`: channel and hours count as met, because the request was judged when it was
-    made, or is not made yet. Otherwise what is not known counts against the request.
+    while they are not known. `incidents`: None where no one asked for them, Unavailable where they can't be read.
+    `any_moment`: channel, hours and severity count as met where they are not given, because the request was judged when
+    it was made, or is not made yet. Otherwise what is not known counts against the request.
     """
 
     playbook: str
@@ -52,10 +58,18 @@ class Target:
     at: datetime | None = None
     parameters: Mapping[str, str] | None = None
     any_moment: bool = False
+    incidents: Severities | Unavailable | None = None
 
     @classmethod
-    def of(cls, plan: Plan, *, channel: str | None = None, at: datetime | None = None) -> Target:
-        return cls(plan.playbook, plan.services, plan.environment, channel, at, plan.parameters)
+    def of(
+        cls,
+        plan: Plan,
+        *,
+        channel: str | None = None,
+        at: datetime | None = None,
+        incidents: Severities | Unavailable | None = None,
+    ) -> Target:
+        return cls(plan.playbook, plan.services, plan.environment, channel, at, plan.parameters, incidents=incidents)
 
     @property
     def parts(self) -> frozenset[Service | None]:
@@ -101,6 +115,7 @@ class Rule:
     channels: frozenset[str] | None = None
     arguments: tuple[Limit, ...] | None = None
     hours: tuple[Recurrence, ...] | None = None
+    severities: frozenset[IncidentSeverity] | None = None
 
     def concerns(self, right: Right, target: Target, part: Service | None) -> bool:
         """Whether the rule applies to this part of the target, for any requester."""
@@ -111,6 +126,7 @@ class Rule:
             and (self.services is None or part in self.services)
             and self._is_in_channel(target)
             and self._is_in_hours(target)
+            and self._is_in_severity(target, part)
             and self._fits_arguments(target)
         )
 
@@ -120,13 +136,15 @@ class Rule:
         limits = [limit.words for limit in self.arguments or ()]
         hours = [" or ".join(window.words for window in self.hours)] if self.hours else []
         channels = [f"in {' or '.join(sorted(self.channels))}"] if self.channels else []
-        return ", ".join([*limits, *hours, *channels])
+        levels = [one.upper() for one in sorted(self.severities or ())]
+        severity = [f"in an open {' or '.join(levels)}"] if levels else []
+        return ", ".join([*limits, *hours, *channels, *severity])
 
     def _is_about(self, verb: str) -> bool:
-        """A deny for some hours or channels is meant for changes that can wait: an emergency has to be named in it."""
+        """A deny for some hours, channels or severities is meant for what can wait: it has to name an emergency."""
         if self.verbs is not None:
             return verb in self.verbs
-        is_narrow = self.hours is not None or self.channels is not None
+        is_narrow = any(one is not None for one in (self.hours, self.channels, self.severities))
         return not (self.denies and is_narrow and verb in EMERGENCIES)
 
     def _is_in_channel(self, target: Target) -> bool:
@@ -140,6 +158,15 @@ class Rule:
         if target.at is None:
             return self.denies is not target.any_moment
         return any(window.contains(target.at) for window in self.hours)
+
+    def _is_in_severity(self, target: Target, part: Service | None) -> bool:
+        if self.severities is None:
+            return True
+        if target.incidents is None:
+            return self.denies is not target.any_moment
+        if isinstance(target.incidents, Unavailable):
+            return self.denies
+        return target.incidents.get(part) in self.severities
 
     def _fits_arguments(self, target: Target) -> bool:
         """While the arguments are not known, an allow may fit and a deny may not: the plan is judged with them."""
@@ -168,6 +195,11 @@ class Policy:
         """The ids in all rules of one effect about some part of the target."""
         rules = (rule for part in target.parts for rule in self.about(right, target, part, denies=denies))
         return frozenset(one for rule in rules for one in rule.who)
+
+    @property
+    def asks_severity(self) -> bool:
+        """Whether some rule needs to know the open incidents."""
+        return any(rule.severities is not None for rule in self.rules)
 
     @property
     def groups(self) -> frozenset[str]:

@@ -20,6 +20,7 @@ from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import ANYBODY, ARGUMENTS, DIRECT, LIMITED, MACHINE, VERBS, Limit, Policy, Right, Rule
 from services.domain.environments import NAMES
+from services.domain.incidents import IncidentSeverity
 from services.domain.moments import read_clock
 from services.domain.services import DECLARED, Service, find_service
 from services.domain.windows import Recurrence, WallEnd, take_days
@@ -72,7 +73,9 @@ _MACHINE_ID = re.compile(rf"{MACHINE}:[a-z0-9][a-z0-9-]{{0,31}}\Z")
 _CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}\Z")
 _LIMIT = re.compile(r"([a-z_]+) *(<=|>=|<|>) *(\d{1,6})", re.ASCII)
 _HOURS = re.compile(r"(\S+(?: and \S+)*) +([\d:]+)-([\d:]+|midnight)(?: +(\S+))?", re.ASCII)
-_RULE_KEYS = frozenset({"may", "who", "verbs", "services", "environments", "channels", "arguments", "hours"})
+_RULE_KEYS = frozenset(
+    {"may", "who", "verbs", "services", "environments", "channels", "arguments", "hours", "severity"}
+)
 _TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
 
 T = TypeVar("T")
@@ -173,11 +176,18 @@ class _Reader:
             where = self._lines.find(*place, "arguments")
             self._refuse(where, "`arguments` is for `scale` only", 'write verbs = ["scale"]')
         hours = self._read_list("hours", table, place, read_hours)
+        severities = self._read_set("severity", table, place, _find_severity)
         if len(self.faults) > before:
             return None
         line = self._lines.find(*place)
         named = f"line {line}" if line else kind
-        return Rule(denies, Right(str(may)), who, verbs, services, environments, named, channels, arguments, hours)
+        return Rule(
+            *(denies, Right(str(may)), who, verbs, services, environments, named),
+            channels=channels,
+            arguments=arguments,
+            hours=hours,
+            severities=severities,
+        )
 
     def _read_list(
         self, key: str, table: Mapping[str, Any], place: tuple[str, int], read: Callable[[str], T | str]
@@ -252,6 +262,11 @@ def _find_environment(word: str) -> frozenset[str] | str:
 def _find_channel(word: str) -> frozenset[str] | str:
     """Names of channels may change hands, so only ids count."""
     return frozenset({word}) if word == DIRECT or _CHANNEL_ID.match(word) else f"use ids (C…, G…) or {DIRECT}"
+
+
+def _find_severity(word: str) -> frozenset[IncidentSeverity] | str:
+    names = tuple(IncidentSeverity)
+    return frozenset({IncidentSeverity(word)}) if word in names else _nearest(word, names)
 
 
 def read_limit(word: str) -> Limit | str:

@@ -144,7 +144,9 @@ class MachineDoor:
         policy = self._approval_service.policy
         if not isinstance(policy, Policy):
             return Refused("the policy cannot be used", "`check-config` shows what to fix.")
-        target = Target(right, frozenset(), self._world.settings.environment or "", at=datetime.now(UTC))
+        environment = self._world.settings.environment or ""
+        incidents = await self._approval_service.severities(policy, environment, person)
+        target = Target(right, frozenset(), environment, at=datetime.now(UTC), incidents=incidents)
         people = await self._approval_service.people()
         verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         return verdict if isinstance(verdict, Refused) else None

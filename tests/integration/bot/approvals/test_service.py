@@ -13,8 +13,12 @@ from bot.approvals.service import ApprovalService
 from bot.types import Actor
 from playbooks.model import NoPlan, Risk
 from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
+from services.clients.postgres.incidents import create_incident
+from services.clients.postgres.pool import Connection
 from services.domain.errors import OperatorError
+from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.runs import Person, RunState
+from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.approvals.conftest import (
@@ -410,3 +414,38 @@ async def start(books: Books, run_id: int) -> None:
         "INSERT INTO chatops.run_services (service, run_id) VALUES ('dragonfly-api', %s)", [run_id]
     )
     await books.conn.execute("UPDATE chatops.runs SET state = 'running' WHERE id = %s", [run_id])
+
+
+IN_SEV1 = RULES.replace('who = ["operators"]', 'who = ["operators"]\nseverity = ["sev1"]').replace(
+    'who = ["approvers"]', 'who = ["approvers"]\nseverity = ["sev1"]'
+)
+
+
+async def test_rules_for_a_severity_follow_the_open_incidents_at_the_request_and_at_the_approval(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books, as_owner: Connection
+) -> None:
+    service = make_approval_service(rules=IN_SEV1)
+    with pytest.raises(OperatorError, match="in an open SEV1"):
+        await service.file(make_plan(), request(OLIVIA))
+    incident = NewIncident("dev", IncidentSeverity.SEV1, "No API", ("dragonfly-api",), None, {})
+    incident_id = await create_incident(as_owner, incident)
+    run = await service.file(make_plan(), request(OLIVIA))
+
+    await as_owner.execute("UPDATE chatops.incidents SET severity = 'sev3' WHERE id = %s", [incident_id])
+    assert "in an open SEV1" in refused(await service.decide(run.id, ANN, approve=True))
+    await as_owner.execute("UPDATE chatops.incidents SET severity = 'sev1' WHERE id = %s", [incident_id])
+    decided(await service.decide(run.id, ANN, approve=True))
+
+    assert await books.events(run.id) == ["run.filed", "run.approve.refused", "run.approved"]
+
+
+async def test_unread_incidents_allow_nothing_that_needs_a_severity(make_approval_service: MakeApprovalService) -> None:
+    nowhere = "postgresql://dragonfly_bot@127.0.0.1:1/postgres?connect_timeout=1"
+    for rules, refuses in ((IN_SEV1, True), (RULES, False)):
+        service = make_approval_service(rules=rules, dsn=nowhere)
+        early = service.refuse_early("rollback", [Service.API], "dev", request(OLIVIA))
+        if refuses:
+            with pytest.raises(OperatorError, match="in an open SEV1"):
+                await early
+        else:
+            await early

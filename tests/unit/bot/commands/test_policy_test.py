@@ -41,11 +41,11 @@ line = 7
 """
 
 
-async def tried(tmp_path: Path, expectations: str, surface: Surface = Surface.TERMINAL) -> Answer:
-    policy, file = tmp_path / "policy.toml", tmp_path / "expectations.toml"
-    policy.write_text(POLICY)
+async def tried(tmp_path: Path, expectations: str, surface: Surface = Surface.TERMINAL, policy: str = POLICY) -> Answer:
+    policy_file, file = tmp_path / "policy.toml", tmp_path / "expectations.toml"
+    policy_file.write_text(policy)
     file.write_text(expectations)
-    people = {"DRAGONFLY_POLICY": str(policy), "DRAGONFLY_OPERATORS": "U0OLIVIA,U0IVAN"}
+    people = {"DRAGONFLY_POLICY": str(policy_file), "DRAGONFLY_OPERATORS": "U0OLIVIA,U0IVAN"}
     world = World(Settings.from_environment({"ENVIRONMENT": "prod", "SUPABASE_MODE": "prod", **people}))
     return await run(f"policy test {file}", Request(surface=surface), world)
 
@@ -88,3 +88,17 @@ async def test_a_file_that_does_not_fit_tests_nothing(tmp_path: Path, expectatio
 async def test_files_are_read_on_a_terminal_only(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         await tried(tmp_path, MET, Surface.SLASH)
+
+
+async def test_a_rule_for_incidents_is_tried_with_the_severity_that_the_file_names(tmp_path: Path) -> None:
+    """Without one no incident is open; an unknown one allows nothing."""
+    rule = '[[allow]]\nmay = "request"\nwho = ["U0NIGHT"]\nverbs = ["rollback"]\nseverity = ["sev1"]\n'
+    expect = '[[expect]]\nwho = "U0NIGHT"\nmay = "request"\ncommand = "rollback ingest"\nallowed = {}\n{}\n'
+    levels = (("true", "sev1"), ("false", "sev2"), ("false", "none"), ("false", "unknown"))
+    tries = [(allowed, f'severity = "{one}"') for allowed, one in levels] + [("false", "")]
+
+    answer = await tried(tmp_path, "".join(expect.format(*one) for one in tries), policy=POLICY + rule)
+
+    assert "5 of 5 expectations met" in answer.text, answer.text
+    with pytest.raises(UsageError, match="line 1"):
+        await tried(tmp_path, expect.format("true", 'severity = "bad"'))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.approvals.access import Allowed, Refused, Verdict, judge, judge_anywhere
 from bot.approvals.rules import target_of
+from bot.approvals.severities import severities_of
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Invalid
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.config.policy_file import read_policy
 from bot.people import Account, People
+from services.domain.errors import Unavailable
+from services.domain.incidents import IncidentSeverity
 from services.domain.messages import Profile
 from services.domain.runs import Person
 from services.domain.services import Service
+from tests.incidents import new_incident
 from tests.runs import new_run
 
 OPERATORS = PeopleSettings.model_validate({"DRAGONFLY_OPERATORS": "U0OLIVIA"})
@@ -177,3 +182,98 @@ def test_a_deny_of_hours_or_channels_holds_an_emergency_back_only_by_its_name(
     target = Target(verb, frozenset({Service.INGEST}), "prod", "C0OPS", SUNDAY, {"service": "ingest"})
 
     assert isinstance(judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE), verdict)
+
+
+IN_SEV1 = ALLOW + 'severity = ["sev1", "sev2"]\n'
+NOT_IN_SEV3 = DENY + 'severity = ["sev3"]\n' + ALLOW
+UNKNOWN = Unavailable("database", "no answer within 5 s")
+
+
+@pytest.mark.parametrize(
+    ("incidents", "allowed", "not_denied"),
+    [
+        ({Service.INGEST: IncidentSeverity.SEV1}, Allowed, Allowed),
+        ({Service.INGEST: IncidentSeverity.SEV2}, Allowed, Allowed),
+        ({Service.INGEST: IncidentSeverity.SEV3}, Refused, Refused),
+        ({Service.API: IncidentSeverity.SEV1}, Refused, Allowed),
+        ({}, Refused, Allowed),
+        (UNKNOWN, Refused, Refused),
+        (None, Refused, Refused),
+    ],
+)
+def test_severity_of_the_open_incident_is_part_of_a_rule_and_unknown_allows_nothing_and_denies(
+    incidents: Severities | Unavailable | None, allowed: type, not_denied: type
+) -> None:
+    """An incident of another service does not count; no incident has no severity."""
+    for rules, verdict in ((IN_SEV1, allowed), (NOT_IN_SEV3, not_denied)):
+        policy = read(rules)
+        assert isinstance(policy, Policy), policy
+        target = Target("scale", frozenset({Service.INGEST}), "prod", "C0OPS", WEDNESDAY, incidents=incidents)
+        assert isinstance(judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE), verdict), rules
+
+
+def test_each_service_is_judged_by_its_own_incident() -> None:
+    policy = read(IN_SEV1)
+    assert isinstance(policy, Policy)
+    both = frozenset({Service.API, Service.INGEST})
+
+    cases: tuple[tuple[Severities, type], ...] = (
+        ({Service.API: IncidentSeverity.SEV1}, Refused),
+        ({Service.API: IncidentSeverity.SEV1, Service.INGEST: IncidentSeverity.SEV2}, Allowed),
+    )
+    for severities, verdict in cases:
+        target = Target("rollback", both, "prod", at=WEDNESDAY, incidents=severities)
+        assert isinstance(judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE), verdict)
+
+
+def test_a_refusal_names_the_severity_under_which_the_rule_would_allow_it() -> None:
+    policy = read(IN_SEV1)
+    assert isinstance(policy, Policy)
+    target = Target("scale", frozenset({Service.INGEST}), "prod", at=WEDNESDAY, incidents={})
+
+    refused = judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE)
+
+    assert isinstance(refused, Refused)
+    assert refused.why.endswith("(line 2 allows it only: in an open SEV1 or SEV2)")
+
+
+def test_an_approvers_severity_counts_at_the_click_and_not_afterwards() -> None:
+    policy = read(ALLOW.replace("request", "approve") + 'severity = ["sev1"]\n')
+    assert isinstance(policy, Policy)
+    run = new_run(WEDNESDAY)
+
+    cases: tuple[tuple[Severities | Unavailable | None, type], ...] = (
+        ({Service(name): IncidentSeverity.SEV1 for name in run.services}, Allowed),
+        ({}, Refused),
+        (UNKNOWN, Refused),
+        (None, Allowed),
+    )
+    for incidents, verdict in cases:
+        target = target_of(run, at=WEDNESDAY, incidents=incidents)
+        assert isinstance(judge(Right.APPROVE, OLIVIA, target, policy, PEOPLE), verdict), incidents
+
+
+def test_the_most_severe_open_incident_of_the_environment_counts_for_each_service() -> None:
+    incidents = [
+        new_incident(1, at=SUNDAY, severity=IncidentSeverity.SEV3, services=(Service.API.value, Service.INGEST.value)),
+        new_incident(2, at=SUNDAY, services=(Service.API.value,)),
+        new_incident(3, at=SUNDAY, services=(Service.ENFORCEMENT.value,), environment="dev"),
+    ]
+
+    found = severities_of(incidents, "prod")
+
+    assert found[Service.API] is IncidentSeverity.SEV1
+    assert found[Service.INGEST] is IncidentSeverity.SEV3
+    assert Service.ENFORCEMENT not in found
+    assert found[None] is IncidentSeverity.SEV1  # of a change that touches no service: any
+
+
+def test_neither_a_drill_nor_the_persons_own_word_is_an_incident_for_the_policy() -> None:
+    """Whoever opens a SEV1 would else give themselves its rights; once another person acknowledges it, it counts."""
+    ben = Person("U0BEN", "T1")
+    own = new_incident(1, at=SUNDAY, opened_by=OLIVIA, acknowledged_by=OLIVIA)
+
+    assert severities_of([own], "prod", OLIVIA) == {}
+    assert severities_of([replace(own, fingerprint="drill.1", opened_by=None)], "prod", OLIVIA) == {}
+    for counted, person in ((own, ben), (own, None), (replace(own, acknowledged_by=ben), OLIVIA)):
+        assert severities_of([counted], "prod", person)[Service.INGEST] is IncidentSeverity.SEV1
