@@ -102,6 +102,7 @@ class Bot:
         self._stopping = False
         self.metrics = Metrics()
         self.world = World.from_settings(settings, bot_state=self._state)
+        self.world.workspace_url = self._workspace_url
         self.slack = SlackClient(
             self._slack_settings.bot_token,
             api_url=self._slack_settings.api_url,
@@ -201,7 +202,7 @@ class Bot:
                 slack=self.slack,
                 owner=self._owner,
                 workspace=lambda: self._bot_identity.workspace,
-                workspace_url=lambda: self._bot_identity.identity.url if self._bot_identity.identity else None,
+                workspace_url=self._workspace_url,
                 profiles=self._profiles,
                 metrics=self.metrics,
             )
@@ -245,8 +246,11 @@ class Bot:
             incident_service=wiring.incident_service,
             slack=self.slack,
             channel=self._incidents_channel,
-            workspace_url=lambda: self._bot_identity.identity.url if self._bot_identity.identity else None,
+            workspace_url=self._workspace_url,
         )
+
+    def _workspace_url(self) -> str | None:
+        return self._bot_identity.identity.url if self._bot_identity.identity else None
 
     def _make_sockets(self) -> SocketMode | None:
         token = self._slack_settings.app_token

@@ -62,7 +62,7 @@ _CHANGES = (
     Change(
         name="deploy",
         summary="build and deploy one commit, pending migrations shown first; `at` starts it later",
-        usage="<service|all> <sha> [at <time>]",
+        usage="<service|all> <sha> [proof <line>] [at <time>]",
         examples=("deploy api 8d02b64e", "deploy all 8d02b64e --dry-run", "deploy api 8d02b64e at 02:00"),
         parse=Lazy("bot.commands.deploy:parse"),
         plan=Lazy("bot.commands.deploy:plan"),

@@ -281,7 +281,8 @@ class World:
     commands of each kind work at the same time, `public_answers` how many answers a channel gets to see. `name_of`: the
     name of a person by their Slack id; the bot, which may ask Slack, puts a better one in its place. `absent`: why a
     Slack id reaches no one, None where nothing keeps that in mind. `api_well_until`: the last good answer of the API
-    before it stopped answering well last; None while this process has not seen that.
+    before it stopped answering well last; None while this process has not seen that. `workspace_url`: of our Slack
+    workspace ("https://acme.slack.com/"), which only the bot knows.
     """
 
     def __init__(
@@ -316,6 +317,7 @@ class World:
         self.schedule_fault: Invalid | None = None
         self.name_of: Callable[[str], str] = self._name_in_file
         self.absent: Absent | None = None
+        self.workspace_url: Callable[[], str | None] = lambda: None
         self.api_well_until: datetime | None = None
         self._api_well_at: datetime | None = None
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.change_facts import Parameters, environment_of, examine, gather_load
 from bot.commands.arguments import example_of, need, no_more, only, parse_services, parse_sha, read_services
+from bot.commands.promote import need_promoted
 from bot.rollback_offer import REMEMBERED
 from bot.world import World
 from playbooks import deploy as playbook
@@ -15,27 +17,37 @@ from playbooks.model import NoPlan
 from playbooks.plan import Plan
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import Unavailable, UsageError
+from services.domain.promotion import PROOF
 from services.domain.services import Service
 
 EXAMPLE = "deploy api 8d02b64e"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`, `sha`."""
+    """`service`, `sha`, and `proof` where another environment proved it."""
     service = parse_services(words, EXAMPLE)
-    no_more(words, 2)
+    is_proved = words[2:3] == (PROOF,)
+    no_more(words, 4 if is_proved else 2)
     if len(words) < 2:
         example = example_of(EXAMPLE, service)
         raise UsageError("Which commit?", why="a deploy names its commit", what_next=f"Write `{example}`.")
-    return {"service": service, "sha": parse_sha(words[1])}
+    if is_proved and len(words) < 4:
+        raise UsageError("Which proof?", why="`proof` names none", what_next="Press the button that `promote` shows.")
+    return {"service": service, "sha": parse_sha(words[1])} | ({PROOF: words[3]} if is_proved else {})
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service` (one, `workers` or `all`), `sha`."""
-    only(parameters, "service", "sha")
+    """`service` (one, `workers` or `all`), `sha`; `proof`, which is verified again when the run starts."""
+    only(parameters, "service", "sha", PROOF)
     scope, services = read_services(parameters, world.system)
     sha = parse_sha(need(parameters, "sha"))
-    return playbook.plan(await _gather(world, services), scope, services, sha)
+    proof = parameters.get(PROOF)
+    if proof is not None:
+        need_promoted(proof, world.settings, scope=scope, sha=sha, now=datetime.now(UTC))
+    made = playbook.plan(await _gather(world, services), scope, services, sha)
+    if proof is None or isinstance(made, NoPlan):
+        return made
+    return replace(made, parameters={**made.parameters, PROOF: proof})
 
 
 async def _gather(world: World, services: Iterable[Service]) -> playbook.Facts:

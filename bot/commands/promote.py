@@ -11,14 +11,17 @@ from bot.config.environment import Settings, require
 from bot.types import Answer, Request
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.findings import unavailable_answer
+from bot.views.promotion import linked_run
 from bot.views.text import code, date_token
 from bot.world import World
+from services.clients.postgres.messages import read_message_place
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.message_origin import slash
-from services.domain.promotion import Proof, read_proof, sign, why_not_promoted, why_not_proved
+from services.domain.messages import message_link
+from services.domain.promotion import PROOF, Proof, read_proof, sign, stored_proof, why_not_promoted, why_not_proved
 from services.domain.runs import Run, RunStep
 from services.domain.secrets import Secret
-from services.domain.services import short_sha
+from services.domain.services import same_sha, short_sha
 
 
 async def answer_proof(request: Request, world: World) -> Answer:
@@ -28,11 +31,13 @@ async def answer_proof(request: Request, world: World) -> Answer:
     found = await need_record(world, run_id)
     if isinstance(found, Unavailable):
         return unavailable_answer(f"run {run_id}", found)
-    return proof_answer(found.run, found.steps, secret)
+    place = await world.read(read_message_place, key=found.run.message_key)
+    link = None if isinstance(place, Unavailable) else message_link(world.workspace_url(), *place)
+    return proof_answer(found.run, found.steps, secret, link=link)
 
 
-def proof_answer(run: Run, steps: Sequence[RunStep], secret: Secret) -> Answer:
-    """Raises OperatorError for a run that proves nothing."""
+def proof_answer(run: Run, steps: Sequence[RunStep], secret: Secret, *, link: str | None = None) -> Answer:
+    """`link`: of the run's message. Raises OperatorError for a run that proves nothing."""
     why = why_not_proved(run, steps)
     if why is not None or run.ended_at is None:
         raise OperatorError("There is no proof", why=why or "it has not ended", what_next="`runs` lists the deploys.")
@@ -43,6 +48,7 @@ def proof_answer(run: Run, steps: Sequence[RunStep], secret: Secret) -> Answer:
         sha=run.parameters["sha"],
         run_id=run.id,
         ended_at=run.ended_at,
+        link=link,
     )
     word = sign(proof, secret)
     line = f"promote {word}"
@@ -78,12 +84,26 @@ def promote_answer(word: str, secret: Secret, environment: str, *, now: datetime
     why = why_not_promoted(proof, environment=environment, now=now)
     if why is not None:
         raise OperatorError("Nothing was promoted", why=why, what_next="Type `proof <run>` there for a newer deploy.")
-    return _offer(proof, environment)
+    return _offer(proof, word, environment)
 
 
-def _offer(proof: Proof, environment: str) -> Answer:
-    line = f"deploy {proof.scope} {proof.sha}"
-    there = code(f"/{proof.command} run {proof.run_id}")
+def need_promoted(word: str, settings: Settings, *, scope: str, sha: str, now: datetime) -> None:
+    """Raises OperatorError for a proof that does not count here, or is of another deploy than this one."""
+    promote_answer(
+        word, _need_secret(settings, "Nothing was deployed"), require(settings.identity).environment, now=now
+    )
+    proof = stored_proof(word)
+    if proof is None or proof.scope != scope or not same_sha(proof.sha, sha):
+        raise OperatorError(
+            "Nothing was deployed",
+            why="the proof is of another commit or of other services",
+            what_next="Press the button that `promote` shows, or leave out `proof`.",
+        )
+
+
+def _offer(proof: Proof, word: str, environment: str) -> Answer:
+    line = f"deploy {proof.scope} {proof.sha} {PROOF} {word}"
+    there = linked_run(proof)
     what = f"{proof.environment} proved {short_sha(proof.sha)} ({proof.scope})"
     first = f"✅ *{what}* {date_token(proof.ended_at)}; {environment} is not changed yet"
     blocks = [

@@ -25,6 +25,7 @@ from bot.views.blocks import (
 )
 from bot.views.golden_path import mission_blocks
 from bot.views.plan import LINE_LIMIT, STEP_LIMIT, plan_lines
+from bot.views.promotion import promoted_note
 from bot.views.run_buttons import buttons, done_menu, self_approve, veto
 from bot.views.run_buttons import review as review_button
 from bot.views.run_steps import are_deleted, deleted_note, done_line, lock_notes, progress, steps_done
@@ -376,7 +377,7 @@ def _decided(decisions: Sequence[Decision]) -> list[Block]:
 
 
 def _notes(run: Run, audit_head: str | None, *, is_folded: bool) -> list[str]:
-    notes = [f"run {run.id}"]
+    notes = [f"run {run.id}", *promoted_note(run.parameters)]
     if run.state not in UNDECIDED:  # while it waits this is said above
         notes.append(f"requested by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
     if run.state.is_final and run.ended_at:

@@ -13,6 +13,7 @@ from bot.views.findings import as_of, step_button
 from bot.views.golden_path import mission_blocks
 from bot.views.pages import Called, called_line
 from bot.views.plan import LINE_LIMIT, plan_lines
+from bot.views.promotion import promoted_note
 from bot.views.run import decision_line, headline, review_line, sign
 from bot.views.run_buttons import CANCEL, CONFIRM, button, buttons, details, done_menu
 from bot.views.run_steps import are_deleted, deleted_note, step_lines
@@ -21,6 +22,7 @@ from bot.views.text import code, date_token, escape, person
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from playbooks.model import NextStep, Status
 from services.domain.incidents import Incident
+from services.domain.promotion import PROOF
 from services.domain.runs import UNDECIDED, Decision, Record, Review, Run, RunState, RunStep
 from services.domain.text import counted
 
@@ -62,7 +64,7 @@ def record_answer(record: Record) -> Answer:
         *_steps(run, record.steps),
         *actions(_buttons(record)),
         *sections(map(row_line, record.audit)),
-        context(f"run {run.id} · {code(_typed(run), limit=200)} · plan `{run.plan_hash}`"),
+        context(" · ".join([*_named(run), code(_typed(run), limit=200), f"plan `{run.plan_hash}`"])),
     ]
     return Answer(*fit_message(first, blocks), record_data(record), STATUSES.get(run.state, Status.OK), private=True)
 
@@ -119,8 +121,14 @@ def _open(run: Run) -> Block:
     return command_button("Details", f"run {run.id}")
 
 
+def _named(run: Run) -> list[str]:
+    return [f"run {run.id}", *promoted_note(run.parameters)]
+
+
 def _typed(run: Run) -> str:
-    return " ".join([run.playbook, *(f"{name}={value}" for name, value in sorted(run.parameters.items()))])
+    """Without the signature of a proof, which says nothing to a reader."""
+    shown = {name: value for name, value in sorted(run.parameters.items()) if name != PROOF}
+    return " ".join([run.playbook, *(f"{name}={value}" for name, value in shown.items())])
 
 
 def _decided(record: Record) -> list[str]:

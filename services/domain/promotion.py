@@ -16,16 +16,20 @@ from services.domain.environments import is_production
 from services.domain.runs import Run, RunState, RunStep, is_proved
 from services.domain.secrets import Secret
 
+PROOF = "proof"  # the parameter of a deploy with the signed line: part of what is approved
 VALID_FOR = timedelta(days=7)  # what was proved earlier was proved on other migrations and other data
 CLOCKS_DIFFER = timedelta(minutes=5)
 _WHOLE_SHA = re.compile(r"[0-9a-f]{40}\Z")
-_SHAPE = re.compile(r"[a-z0-9-]{1,40}:[a-z0-9_-]{1,31}:[a-z-]{1,40}:[0-9a-f]{40}:[1-9]\d{0,9}:\d{9,11}:[0-9a-f]{64}\Z")
+_SHAPE = re.compile(
+    r"[a-z0-9-]{1,40}:[a-z0-9_-]{1,31}:[a-z-]{1,40}:[0-9a-f]{40}:[1-9]\d{0,9}:\d{9,11}"
+    r"(?::https?://[A-Za-z0-9.:/_-]{1,200})?:[0-9a-f]{64}\Z"
+)
 
 
 @dataclass(frozen=True)
 class Proof:
     """`command`: of the bot that gave it, without the slash. `scope`: "api", "workers" or "all". `sha`: 40 characters.
-    `run_id`: there. `ended_at`: timezone-aware."""
+    `run_id`: there. `ended_at`: timezone-aware. `link`: of the run's message; None where Slack did not have it."""
 
     environment: str
     command: str
@@ -33,12 +37,14 @@ class Proof:
     sha: str
     run_id: int
     ended_at: datetime
+    link: str | None = None
 
     @property
     def text(self) -> str:
         """What is signed."""
         ended = int(self.ended_at.timestamp())
-        return f"{self.environment}:{self.command}:{self.scope}:{self.sha}:{self.run_id}:{ended}"
+        link = f":{self.link}" if self.link else ""
+        return f"{self.environment}:{self.command}:{self.scope}:{self.sha}:{self.run_id}:{ended}{link}"
 
 
 def sign(proof: Proof, secret: Secret) -> str:
@@ -51,8 +57,16 @@ def read_proof(word: str, secret: Secret) -> Proof | None:
     text, _, signature = word.rpartition(":")
     if not _SHAPE.match(word) or not hmac.compare_digest(signature, _signature(text, secret)):
         return None
-    environment, command, scope, sha, run_id, ended = text.split(":")
-    return Proof(environment, command, scope, sha, int(run_id), datetime.fromtimestamp(int(ended), UTC))
+    return stored_proof(word)
+
+
+def stored_proof(word: str) -> Proof | None:
+    """Of a run's parameters, where it was verified when the run was planned; None for what is no proof."""
+    if not _SHAPE.match(word):
+        return None
+    environment, command, scope, sha, run_id, ended, *link = word.rpartition(":")[0].split(":", 6)
+    at = datetime.fromtimestamp(int(ended), UTC)
+    return Proof(environment, command, scope, sha, int(run_id), at, link[0] if link else None)
 
 
 def why_not_proved(run: Run, steps: Sequence[RunStep]) -> str | None:

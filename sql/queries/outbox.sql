@@ -259,6 +259,12 @@ SELECT ts, last_error
 FROM chatops.outbox
 WHERE key = %(key)s;
 
+-- name: read_message_place
+-- Where Slack put a message. By primary key.
+SELECT channel_id, ts
+FROM chatops.outbox
+WHERE key = %(key)s;
+
 -- name: read_message_content
 -- What a message is to say. By primary key.
 SELECT text, blocks

@@ -15,6 +15,7 @@ from tests.integration.bot.running.conftest import Slack, StartWhole
 from tests.scenarios.conftest import Channel, buttons_of
 
 SHARED = "shared-by-both-of-them-24"
+THEIRS = "https://dragonfly-civil.slack.com/archives/C0STAGING/p1764500000000100"
 
 
 async def test_what_staging_proved_is_promoted_and_its_buttons_are_refused(
@@ -23,12 +24,14 @@ async def test_what_staging_proved_is_promoted_and_its_buttons_are_refused(
     await start_whole(ENVIRONMENT_MARK="🟥 dev", PROMOTION_SECRET=SHARED)
     current = newest_good(railway.commits).sha
     sha = next(one.sha for one in railway.commits if one.behaviour is Behaviour.GOOD and one.sha != current)
-    proof = Proof("staging", "dragonfly-staging", "api", sha, 12, datetime.now(UTC))
+    proof = Proof("staging", "dragonfly-staging", "api", sha, 12, datetime.now(UTC), THEIRS)
 
     await channel.type(f"promote {sign(proof, Secret(SHARED))}")
-    offered = await channel.expect("🟥 dev", f"staging proved {sha[:8]}", "/dragonfly-staging run 12")
+    offered = await channel.expect("🟥 dev", f"staging proved {sha[:8]}", f"<{THEIRS}|run 12>")
     await channel.press(offered, "Deploy to dev")
-    asked = await channel.expect("🟥 dev", "WAITING FOR APPROVAL", sha[:8])
+    asked = await channel.expect(
+        "🟥 dev", "WAITING FOR APPROVAL", sha[:8], "proved in staging by", f"<{THEIRS}|run 12>"
+    )
     assert "Approve" in buttons_of(asked)
 
     # Staging's bot was started with the tokens of this app: its run 1 is not ours.

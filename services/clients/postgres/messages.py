@@ -426,6 +426,12 @@ async def read_message_state(conn: Connection, *, key: str) -> tuple[str | None,
     return (None, None) if row is None else (row[0], row[1])
 
 
+async def read_message_place(conn: Connection, *, key: str) -> tuple[str | None, str | None]:
+    """Slack's ids of its channel and of itself; None while Slack has not taken it, or there is none of this key."""
+    row = await (await conn.execute(SQL["read_message_place"], {"key": key})).fetchone()
+    return (None, None) if row is None else (row[0], row[1])
+
+
 async def read_message_content(conn: Connection, *, key: str) -> tuple[str, list[dict[str, Any]]] | None:
     """What a message is to say, as text and blocks; None when there is none of this key, or it was withdrawn."""
     row = await (await conn.execute(SQL["read_message_content"], {"key": key})).fetchone()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.commands.promote import answer_promote, promote_answer, proof_answer
+from bot.commands.deploy import parse
+from bot.commands.promote import answer_promote, need_promoted, promote_answer, proof_answer
 from bot.config.environment import Settings
 from bot.types import Answer, Request, Surface
+from bot.views.run import run_message
+from bot.views.runs import record_answer
 from bot.world import World
 from services.domain.errors import OperatorError, UsageError
 from services.domain.promotion import VALID_FOR
-from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.runs import Record, Run, RunState, RunStep, StepState
 from services.domain.secrets import Secret
 from tests.runs import new_run
 
@@ -58,10 +62,49 @@ def test_promote_offers_the_deploy_of_what_staging_proved_and_names_the_run() ->
     answer = taken(proof_of(deployed()))
 
     values = [one["value"] for block in answer.blocks if block["type"] == "actions" for one in block["elements"]]
-    assert values == [f"deploy api {SHA}"]
+    assert values == [f"deploy api {SHA} proof {proof_of(deployed())}"]
     assert "staging proved 8d02b64e" in answer.text
     assert "prod is not changed yet" in answer.text
     assert "/dragonfly run 12" in str(answer.blocks)
+
+
+LINK = "https://acme.slack.com/archives/C0INCIDENTS/p1764500000000100"
+
+
+@pytest.mark.parametrize("link", [LINK, None])
+def test_promoted_run_links_its_proof(link: str | None) -> None:
+    data = proof_answer(deployed(), PROVED, SECRET, link=link).data
+    assert isinstance(data, dict)
+    word = str(data["line"]).removeprefix("promote ")
+    run = new_run(NOW, parameters={"service": "api", "sha": SHA, "proof": word})
+
+    for shown in (taken(word), run_message(Record(run, (), (), ())), record_answer(Record(run, (), (), ()))):
+        there = f"<{LINK}|run 12>" if link else "`/dragonfly run 12`"
+        assert there in json.dumps(shown.blocks, ensure_ascii=False)
+
+
+def test_deploy_takes_the_proof_of_its_own_commit_services_and_secret_only() -> None:
+    settings = Settings.from_environment({"PROMOTION_SECRET": "s" * 24, "ENVIRONMENT": "prod", "SUPABASE_MODE": "prod"})
+    ended_at = datetime.now(UTC) - timedelta(hours=1)
+    word = proof_of(deployed(ended_at=ended_at))
+    assert parse(("api", SHA, "proof", word)) == {"service": "api", "sha": SHA, "proof": word}
+
+    need_promoted(word, settings, scope="api", sha=SHA[:8], now=datetime.now(UTC))
+    forged = proof_of(deployed(ended_at=ended_at), Secret("t" * 24))
+    for wrong, scope, sha, why in (
+        (word, "workers", SHA, "another commit or of other services"),
+        (word, "api", "a" * 40, "another commit or of other services"),
+        (forged, "api", SHA, "was not signed with our"),
+        (proof_of(deployed()), "api", SHA, "days old"),
+    ):
+        with pytest.raises(OperatorError, match=why):
+            need_promoted(wrong, settings, scope=scope, sha=sha, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("words", [("api", SHA, "proof"), ("api", SHA, "proof", "x", "y"), ("api", SHA, "prove", "x")])
+def test_deploy_refuses_words_that_are_no_proof(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError):
+        parse(words)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+"""What another environment proved, as it is shown here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.views.text import code, date_token, escape, link
+from services.domain.promotion import PROOF, Proof, stored_proof
+
+
+def linked_run(proof: Proof) -> str:
+    """The run that proved it, there; without a link, the command that shows it."""
+    if proof.link is None:
+        return code(f"/{proof.command} run {proof.run_id}")
+    return link(proof.link, f"run {proof.run_id}")
+
+
+def promoted_note(parameters: Mapping[str, str]) -> list[str]:
+    """ "proved in staging by run 12 Dec 20 10:30", in mrkdwn; nothing for a run that no proof came with."""
+    proof = stored_proof(parameters.get(PROOF, ""))
+    if proof is None:
+        return []
+    return [f"proved in {escape(proof.environment)} by {linked_run(proof)} {date_token(proof.ended_at)}"]
