@@ -28,7 +28,7 @@ from bot.external_deploys_decide import (
     shown,
     skipped,
 )
-from bot.facts import gather_verify
+from bot.facts.verify import gather_verify
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views import external_deploys as view

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from bot.alerts.freed import FreedMemory
 from bot.alerts.snapshot import SlowReads, Snapshot, Work
-from bot.facts import gather_oncall, usable_schedule
+from bot.facts.oncall import gather_oncall, usable_schedule
 from bot.views.alerts import Surroundings
 from bot.world import World
 from playbooks.checks import oncall

@@ -14,7 +14,8 @@ from bot.assistant.model import Model, PaidCalls, Spent
 from bot.assistant.rules import answer_by_rules
 from bot.commands.dispatch import run
 from bot.commands.model_access import ModelAccess
-from bot.facts import gather_doctor, gather_recent_changes
+from bot.facts.changes import gather_recent_changes
+from bot.facts.doctor import gather_doctor
 from bot.types import Answer, Request, Surface
 from bot.views.terminal import answer_text
 from bot.views.text import plain, utc

@@ -13,7 +13,8 @@ from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.config.policy_file import load_policy
-from bot.facts import groups_of, names_of, read_absent
+from bot.facts.oncall import read_absent
+from bot.facts.preflight import groups_of, names_of
 from bot.people import People
 from bot.slack_directory import Groups
 from bot.types import Answer, Request

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from bot.commands.arguments import no_more, wants_all
-from bot.facts import gather_doctor, gather_gate, gather_preflight
+from bot.facts.doctor import gather_doctor, gather_gate
+from bot.facts.preflight import gather_preflight
 from bot.types import Answer, Request, Surface
 from bot.views.diagnosis import doctor_answer, gate_answer
 from bot.views.findings import as_of, findings_answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.commands.arguments import no_more, parse_service
-from bot.facts import gather_env
+from bot.facts.preflight import gather_env
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, context, fit_message, is_web_address, link_button, section
 from bot.views.findings import SIGN, WORD, finding_data, finding_line

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bot.commands.arguments import wants_all
-from bot.facts import gather_health
+from bot.facts.health import gather_health
 from bot.types import Answer, Block, Request
 from bot.views.blocks import (
     actions,

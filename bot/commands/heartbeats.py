@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.commands.arguments import listed, no_more, parse_service, wrong_word
-from bot.facts import gather_heartbeats
+from bot.facts.verify import gather_heartbeats
 from bot.types import Answer, Block, Request
 from bot.views.blocks import actions, context, fit_message, section, table, without_equal
 from bot.views.findings import SIGN, as_of, finding_data, finding_line, step_button

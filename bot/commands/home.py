@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bot.commands.arguments import no_more
 from bot.commands.context import list_assignments, list_reviews, list_waiting, read_alerts_of_open_incidents
 from bot.commands.health import health_headline
-from bot.facts import gather_health
+from bot.facts.health import gather_health
 from bot.incidents.assignments import Asked, Assignment
 from bot.reports import WEEK, read_report
 from bot.types import Actor, Answer, Block, Request

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands.arguments import need_service, parse_count, take_raw, wrong_word
 from bot.commands.reveal import record_raw, reveal_buttons, reveal_until
-from bot.facts import DIGEST_LINES, read_due
+from bot.facts.logs import DIGEST_LINES, read_due
 from bot.types import Answer, Block, Request
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,

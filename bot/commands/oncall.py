@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import no_more
-from bot.facts import gather_oncall
+from bot.facts.oncall import gather_oncall
 from bot.types import Actor, Answer, Block, Request
 from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.findings import SIGN, finding_data, finding_line

@@ -11,7 +11,7 @@ from bot.approvals.access import Refused
 from bot.commands.arguments import need_moment, no_more, parse_user, read_number, take_when, wrong_word
 from bot.commands.context import ON_CALL, need_incident_service
 from bot.config.fields import Invalid
-from bot.facts import usable_schedule
+from bot.facts.oncall import usable_schedule
 from bot.incidents.calendars import CALENDAR_PATH
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.types import Answer, Request

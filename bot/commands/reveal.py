@@ -18,7 +18,7 @@ from bot.approvals.access import Refused, may_see_raw
 from bot.commands.arguments import parse_service, wrong_word
 from bot.commands.context import need_actor, need_approval_service, need_database
 from bot.config.environment import require
-from bot.facts import DIGEST_LINES
+from bot.facts.logs import DIGEST_LINES
 from bot.types import Answer, Block, Request, Surface
 from bot.views.blocks import (
     PREFORMATTED_LIMIT,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.commands.arguments import no_more
-from bot.facts import gather_sha
+from bot.facts.verify import gather_sha
 from bot.types import Answer, Request
 from bot.views.blocks import context, fit_message, section
 from bot.views.findings import SIGN, WORD, as_of, finding_data, finding_line, step_button

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bot.commands.arguments import no_more, parse_service, parse_sha
-from bot.facts import gather_verify
+from bot.facts.verify import gather_verify
 from bot.types import Answer, Request
 from bot.views.findings import verify_answer
 from bot.views.text import code

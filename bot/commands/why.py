@@ -9,7 +9,7 @@ from bot.commands.arguments import no_more
 from bot.commands.context import need_record, parse_run
 from bot.commands.silence import need_what
 from bot.config import alerts
-from bot.facts import read_histories
+from bot.facts.health import read_histories
 from bot.types import Answer, Request
 from bot.views.alerts import silence_line
 from bot.views.audit import REFUSED, actor_name, reason_text, row_data

@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.config.fields import Invalid
-from bot.facts import gather_doctor, gather_recent_changes
+from bot.facts.changes import gather_recent_changes
+from bot.facts.doctor import gather_doctor
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask

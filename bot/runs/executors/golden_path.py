@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from bot.facts import file_of, gather_verification, read_golden_batch, read_sample_file
+from bot.facts.golden_path import file_of, gather_verification, read_golden_batch, read_sample_file
 from bot.runs.executor import (
     Act,
     Before,

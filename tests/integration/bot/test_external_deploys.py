@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from bot.external_deploys import ExternalDeployWatcher
-from bot.facts import gather_recent_changes
+from bot.facts.changes import gather_recent_changes
 from bot.leader import NAME, Fence, LostLeadershipError
 from bot.wake_ups import WakeUps
 from bot.world import World

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.facts import gather_health, gather_heartbeats
+from bot.facts.health import gather_health
+from bot.facts.verify import gather_heartbeats
 from bot.world import World
 from playbooks.health import report
 from services.clients.postgres.operated import read_heartbeats

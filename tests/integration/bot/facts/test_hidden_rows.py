@@ -18,7 +18,8 @@ from bot.commands.golden_path import gather_golden_path
 from bot.commands.registry import REGISTRY
 from bot.commands.requeue import _read_jobs, _read_orphans
 from bot.commands.reveal import Wanted, _read_job
-from bot.facts import gather_health, gather_verification
+from bot.facts.golden_path import gather_verification
+from bot.facts.health import gather_health
 from bot.rollback_offer import gather_rollback
 from bot.types import Request, Surface
 from bot.world import World

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bot.facts import gather_gate
+from bot.facts.doctor import gather_gate
 from bot.world import World
 from playbooks import prod_gate
 from playbooks.checks import security

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bot.facts import gather_health, gather_heartbeats
+from bot.facts.health import gather_health
+from bot.facts.verify import gather_heartbeats
 from bot.world import World
 from playbooks import health, heartbeats
 from playbooks.model import Finding, Status

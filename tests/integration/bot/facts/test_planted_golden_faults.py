@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.facts import gather_verification
+from bot.facts.golden_path import gather_verification
 from bot.world import World
 from playbooks.checks.golden_path import check
 from playbooks.model import Status

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.facts import gather_logs
+from bot.facts.logs import gather_logs
 from bot.world import World
 from playbooks.checks import logs
 from playbooks.model import Finding, Status

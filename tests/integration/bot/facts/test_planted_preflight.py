@@ -11,7 +11,7 @@ import pytest
 
 from bot.commands.dispatch import run
 from bot.config.environment import Settings
-from bot.facts import gather_preflight
+from bot.facts.preflight import gather_preflight
 from bot.types import Actor, Request, Surface
 from bot.views.terminal import answer_text
 from bot.world import World

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from bot.commands.dispatch import run
-from bot.facts import gather_doctor
+from bot.facts.doctor import gather_doctor
 from bot.types import Request
 from bot.views.terminal import answer_text
 from bot.world import World

@@ -15,7 +15,7 @@ import pytest
 
 from bot.commands.request_change import PLANS
 from bot.config.environment import Settings
-from bot.facts import file_of
+from bot.facts.golden_path import file_of
 from bot.world import World
 from playbooks.model import NoPlan
 from services.api.app import build_app

@@ -1,0 +1,1 @@
+"""Gathers the facts that playbooks need, all sources in parallel."""

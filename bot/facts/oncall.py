@@ -1,0 +1,61 @@
+"""Gathers what the check of the on-call file looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from bot.config.fields import Invalid
+from bot.slack_directory import Groups
+from bot.world import World, open_slack
+from playbooks.checks import oncall
+from services.domain.errors import Unavailable
+from services.domain.oncall import Absent, KnownOverrides, Schedule, is_group
+
+
+async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:
+    """The facts of the check, and how old those of the database are."""
+    known, absent = await world.overrides(), await read_absent(world)
+    fault = world.schedule_fault.why if world.schedule_fault else None
+    return oncall.Facts(usable_schedule(world), known.rows, datetime.now(UTC), absent, fault), known
+
+
+async def read_absent(world: World) -> Mapping[str, str] | Unavailable:
+    """`{Slack id: why it reaches no one}` of the on-call file; empty without Slack, or without a file.
+
+    The bot keeps it in mind; a terminal asks Slack.
+    """
+    schedule, slack = world.schedule, world.settings.slack
+    if not isinstance(schedule, Schedule) or isinstance(slack, Invalid):
+        return {}
+    ids = schedule.slack_ids
+    if world.absent is not None:
+        return _found(ids, world.absent)
+    client = open_slack(slack)
+    users = (one for one in ids if not is_group(one))
+    groups = Groups(
+        client,
+        filter(is_group, ids),
+        workspace=lambda: None,
+        users=users,
+        timeout_s=world.settings.source_timeout_s,
+    )
+    try:
+        await groups.refresh()
+        people = groups.known()
+        unread = [one for one in (*people.groups.values(), *people.accounts.values()) if isinstance(one, Unavailable)]
+        return unread[0] if unread else _found(ids, groups.absent)
+    finally:
+        await groups.aclose()
+        await client.aclose()
+
+
+def _found(ids: Iterable[str], absent: Absent) -> dict[str, str]:
+    whys = {slack_id: absent(slack_id) for slack_id in sorted(ids)}
+    return {slack_id: why for slack_id, why in whys.items() if why is not None}
+
+
+def usable_schedule(world: World) -> Schedule | Unavailable | None:
+    """None without an on-call file; why it cannot be used when it has a mistake."""
+    schedule = world.schedule
+    return Unavailable("on-call file", schedule.why) if isinstance(schedule, Invalid) else schedule
