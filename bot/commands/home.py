@@ -128,7 +128,7 @@ def home_answer(
         ]
     blocks = [
         *top,
-        *(() if isinstance(todos, Unavailable) else todo_blocks(todos, now)),
+        *_todos(todos, now),
         section(_shas(shas)),
         *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
         *_freezes(freezes, now),
@@ -216,6 +216,12 @@ def _shas(shas: Mapping[Service, str | None] | None) -> str:
     return "Running: " + " · ".join(f"{service.short} {code(short_sha(sha))}" for service, sha in shas.items())
 
 
+def _todos(todos: Sequence[Todo] | Unavailable, now: datetime) -> list[Block]:
+    if isinstance(todos, Unavailable) or not todos:
+        return []
+    return [section(f"*Your follow-ups* ({len(todos)})"), *todo_blocks(todos, now)]
+
+
 async def answer_home(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     no_more(request.words, 0)
     async with asyncio.TaskGroup() as reads:
@@ -252,8 +258,7 @@ async def _read_todos(actor: Actor | None, world: World) -> Sequence[Todo] | Una
     """Those that the requester promised; none when they are unknown."""
     if actor is None:
         return ()
-    found = await world.read(list_open_todos, limit=MOST)
-    return found if isinstance(found, Unavailable) else [one for one in found if one.owner == actor.user_id]
+    return await world.read(list_open_todos, limit=MOST, owner=actor.user_id)
 
 
 async def _read_week(world: World) -> reports.Report | Unavailable | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot.commands.arguments import USER, need_moment, no_more, read_number
-from bot.commands.context import incident_outcome_answer, need_incident, need_incident_service
+from bot.commands.context import incident_outcome_answer, need_actor, need_incident, need_incident_service
 from bot.incidents.todos import NewTodo
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
@@ -16,7 +16,6 @@ from bot.views.todos import todos_answer
 from services.clients.postgres.todos import list_open_todos
 from services.domain.errors import Unavailable, UsageError
 from services.domain.masking import mask_message
-from services.domain.oncall import Schedule, zone_of
 from services.domain.todos import MOST
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ async def answer_todo(request: Request, world: World, incident_service: Incident
         return unavailable_answer("follow-ups", found) if isinstance(found, Unavailable) else todos_answer(found, now)
     number, words = await need_incident(request, world, "todo", EXAMPLE)
     service = need_incident_service(incident_service)
-    known = await service.zone_of(request.actor) if request.actor else None
-    zone = known or zone_of(world.schedule if isinstance(world.schedule, Schedule) else None)
+    zone = await service.zone_of(need_actor(request))
     return incident_outcome_answer(await service.add_todo(number, request, parse(words, now, zone)))
 
 

@@ -29,7 +29,7 @@ from services.clients.postgres.todos import read_todo
 from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
-from services.domain.oncall import decode_chain
+from services.domain.oncall import decode_chain, zone_of
 from services.domain.runs import Person
 
 CAUSE_LIMIT = 500  # characters
@@ -268,6 +268,12 @@ class IncidentService:
 
         return await self._act("todo", incident_id, request, act)
 
+    async def incidents_for_todo(self, channel_id: str, ts: str) -> Sequence[Incident]:
+        """The one in whose thread this is; else the latest, to choose from. Raises SourceError."""
+        async with self._database.read(timeout_s=LOOKUP_S) as conn:
+            incident = await incidents.find_incident_of_message(conn, channel_id=channel_id, ts=ts)
+            return [incident] if incident else await incidents.list_incidents(conn, limit=todos.OFFERED)
+
     async def finish_todo(self, todo_id: int, request: Request) -> Outcome:
         """It is done."""
         async with self._database.read(timeout_s=TIMEOUT_S) as conn:
@@ -330,9 +336,10 @@ class IncidentService:
         self._responders = frozenset(responders)
         self.on_call.responders = frozenset(responders)
 
-    async def zone_of(self, actor: Actor) -> ZoneInfo | None:
-        """The time zone that the person set in Slack; None while it is not known."""
-        return (await self._groups.people(actor.user_id)).zone(actor.user_id)
+    async def zone_of(self, actor: Actor) -> ZoneInfo:
+        """The time zone that the person set in Slack, else that of the on-call file."""
+        known = (await self._groups.people(actor.user_id)).zone(actor.user_id)
+        return known or zone_of(self._incident_store.place.schedule)
 
     async def mark(self, thread_ts: str, message: MarkedMessage, *, is_marked: bool) -> None:
         """A message in an incident's thread carries a mark, or carries it no longer; any other message is ignored."""

@@ -16,6 +16,7 @@ from services.domain.runs import Person
 from services.domain.todos import Todo
 
 TEXT_LIMIT = 500  # characters
+OFFERED = 20  # incidents to choose from, the newest first
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from bot.slack.payloads import (
 from bot.slack.progress import Progress
 from bot.slack.respond import Body, Work, deliver, open_dialog
 from bot.slack.run_handlers import DecisionHandlers
+from bot.slack.todo_handlers import TodoEdge
 from bot.types import Block, Request, Surface
 from bot.views import modals
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
@@ -99,6 +100,9 @@ class Listeners:
         IncidentEdge(
             slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate
         ).register(app)
+        TodoEdge(slack=self._slack, incident_service=self._incident_service, deduplicate=self._deduplicate).register(
+            app
+        )
         OutageEdge(
             slack=self._slack,
             incident_service=self._incident_service,

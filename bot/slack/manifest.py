@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bot.commands.arguments import wrong_word
 from bot.types import Answer, Attachment
-from bot.views.modals import ESCALATE_THIS
+from bot.views.modals import ADD_TODO, ESCALATE_THIS
 from services.domain.errors import UsageError
 from services.domain.message_origin import COMMAND, COMMAND_NAME
 
@@ -34,7 +34,10 @@ NAME, COLOR = "Dragonfly", "#1d3557"
 NAME_LIMIT = 35  # Slack's
 _COLOR = re.compile(r"#[0-9a-f]{6}\Z")
 EVENTS = ("app_home_opened", "app_mention", "message.im", "reaction_added", "reaction_removed")
-SHORTCUTS = {ESCALATE_THIS: ("Escalate this", "Open an incident from this message")}
+SHORTCUTS = {
+    ESCALATE_THIS: ("Escalate this", "Open an incident from this message"),
+    ADD_TODO: ("Add a follow-up", "Note what is to be done after an incident"),
+}
 
 
 def manifest(

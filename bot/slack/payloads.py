@@ -140,6 +140,7 @@ _NEEDS = {
     modals.DRAFT: "incident",
     modals.ASK: "channel",
     modals.NOTE: "rotation",
+    modals.TODO: "channel",
 }
 
 # The error when the text of such a modal is empty.
@@ -151,12 +152,14 @@ _WANTED = {
     modals.RESOLVE: "Describe it in a few words. It is shown to everyone.",
     modals.ASK: "Write a question.",
     modals.NOTE: "Write a line for the next shift. It is shown to everyone.",
+    modals.TODO: "Describe what is to be done. It is shown to everyone.",
 }
 
 
 @dataclass(frozen=True)
 class Submission:
     """`metadata` is what the modal was opened with; `answer` the text or option, `preset` the choice beside it.
+    `owner`: a Slack user id; `due`: a day as 2026-01-09; both may be empty.
 
     `words` is the text that everyone may read, without sensitive data.
     """
@@ -165,6 +168,8 @@ class Submission:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     answer: str = ""
     preset: str = ""
+    owner: str = ""
+    due: str = ""
 
     @property
     def run_id(self) -> int:
@@ -187,7 +192,8 @@ def read_submission(view: Payload) -> Submission | None:
     if needs is None or needs not in metadata:
         return None
     values = view.get("state", {}).get("values", {})
-    return Submission(kind, metadata, _entered(values, ANSWER), _entered(values, PRESET))
+    answer, preset, owner, due = (_entered(values, name) for name in (ANSWER, PRESET, modals.OWNER, modals.DUE))
+    return Submission(kind, metadata, answer, preset, owner, due)
 
 
 def read_metadata(view: Payload) -> Mapping[str, Any]:
@@ -235,10 +241,11 @@ def _with_answer(block: Payload, answer: str) -> Block:
 
 
 def _entered(values: Payload, name: str) -> str:
-    """The text or the option's value of the input of this block and action id."""
+    """The text, the option's value, the person or the day of the input of this block and action id."""
     state = values.get(name, {}).get(name, {})
     option = state.get("selected_option") or {}
-    return str(state.get("value") or option.get("value") or "")
+    found = (state.get("value"), option.get("value"), state.get("selected_user"), state.get("selected_date"))
+    return str(next(filter(None, found), ""))
 
 
 def delivery_key(body: Payload) -> str | None:

@@ -13,7 +13,7 @@ from bot.types import Block
 from bot.views.blocks import EMPTY, context, section, sections
 from bot.views.plan import plan_lines
 from bot.views.text import code, escape, label_text, plain
-from services.domain.incidents import IncidentSeverity
+from services.domain.incidents import Incident, IncidentSeverity
 from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
@@ -146,8 +146,9 @@ def _plain(text: str, limit: int) -> Block:
 OPEN, RESOLVE, DRAFT = "incident.open", "incident.resolve", "incident.draft"
 ASK = "ask"
 NOTE = "oncall.note"
-ESCALATE_THIS = "incident.escalate_this"  # the message shortcut
-INCIDENT_TITLE_LIMIT = 300
+TODO, OWNER, DUE = "incident.todo", "owner", "due"
+ESCALATE_THIS, ADD_TODO = "incident.escalate_this", "incident.add_todo"  # the message shortcuts
+INCIDENT_TITLE_LIMIT, TODO_LIMIT = 300, 500
 _SEVERITIES = {
     IncidentSeverity.SEV1: "SEV1: customers or money are affected now",
     IncidentSeverity.SEV2: "SEV2: part of the system does not work",
@@ -173,6 +174,32 @@ def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
     ask = text_input("What was it, and what ended it?", "Shown to everyone, and at the top of the postmortem.")
     known = {"incident": incident_id, **metadata}
     return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)
+
+
+def todo_modal(incidents: Sequence[Incident], metadata: Mapping[str, object], *, text: str = "") -> Block:
+    """A follow-up of one incident, or of one to choose among several. `text`: untrusted words to begin with."""
+    what = text_input("What is to be done?", "Shown to everyone in the incident's thread.", limit=TODO_LIMIT)
+    begun = plain(text, limit=TODO_LIMIT)
+    what = what | {"element": what["element"] | {"multiline": True, **({"initial_value": begun} if begun else {})}}
+    who = _optional("Who?", OWNER, {"type": "users_select"}, "May be left open.")
+    due = _optional("By when?", DUE, {"type": "datepicker"}, "The end of that day, by your clock. May be left open.")
+    title = f"Follow up incident {incidents[0].id}" if len(incidents) == 1 else "Add a follow-up"
+    blocks = [*_which(incidents), what, who, due]
+    return modal(title, blocks, callback_id=TODO, submit="Add it", metadata=metadata)
+
+
+def _which(incidents: Sequence[Incident]) -> list[Block]:
+    """The choice among several; what is said of the only one."""
+    if len(incidents) == 1:
+        return [section(f"*{escape(incidents[0].title, limit=INCIDENT_TITLE_LIMIT)}*")]
+    options = [option(Choice(str(one.id), f"{one.id}: {one.title}")) for one in incidents[:MAX_OPTIONS]]
+    select: Block = {"type": "static_select", "action_id": PRESET, "options": options}
+    return [{"type": "input", "block_id": PRESET, "label": _plain("Of which incident?", 200), "element": select}]
+
+
+def _optional(label: str, name: str, element: Block, hint: str) -> Block:
+    known: Block = {"type": "input", "block_id": name, "label": _plain(label, 200), "hint": _plain(hint, 200)}
+    return known | {"optional": True, "element": element | {"action_id": name}}
 
 
 def note_modal(metadata: Mapping[str, object]) -> Block:

@@ -66,7 +66,7 @@ BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
 READY_WITHIN_S = 60.0
 # What the bot's manifest asks for; a test compares the two.
 SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "message.im", "reaction_added", "reaction_removed"})
-SHORTCUTS = (("incident.escalate_this", "Escalate this"),)
+SHORTCUTS = (("incident.escalate_this", "Escalate this"), ("incident.add_todo", "Add a follow-up"))
 REPORT = "Run `make test`: something in the checkout is broken."
 
 Progress = Callable[[str], None]  # one line for the person who waits

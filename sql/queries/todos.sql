@@ -11,10 +11,10 @@ FROM chatops.incident_todos
 WHERE id = %(todo_id)s;
 
 -- name: list_open_todos
--- Of all incidents, the next to be due first. Served by incident_todos_open_idx.
+-- Of all incidents, the next to be due first; null as owner: everyone's. Served by incident_todos_open_idx.
 SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by
 FROM chatops.incident_todos
-WHERE done_at IS NULL
+WHERE done_at IS NULL AND (%(owner)s::text IS NULL OR owner = %(owner)s::text)
 ORDER BY due_at, id
 LIMIT %(limit)s;
 

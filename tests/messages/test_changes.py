@@ -52,6 +52,7 @@ from services.domain.windows import Span
 from tests.freezes import new_freeze
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, dialog_text, message_text
+from tests.unit.bot.incidents.builders import incident
 from tests.unit.bot.views.test_decision_views import BEST
 from tests.unit.bot.views.test_run import ANN, BROKEN_GLASS, DONE, NOW, OLIVIA, PLAN, a_run, journal
 from tests.unit.playbooks import test_deploy as deploys
@@ -260,6 +261,8 @@ def test_dialogs(golden: Compare) -> None:
             "target": dialog_text(modals.target_modal("api", choices([BEST]), {})),
             "stop workers": dialog_text(modals.stop_workers_modal("all", {})),
             "open an incident": dialog_text(modals.open_modal({})),
+            "add a follow-up": dialog_text(modals.todo_modal([incident(id=7), incident(id=6)], {})),
+            "add a follow-up in its thread": dialog_text(modals.todo_modal([incident(id=7)], {}, text="raise it")),
             "resolve an incident": dialog_text(modals.resolve_modal(7, {})),
             "masked": message_text("", [notes.kept_as("account 123456789 of Ann")]),
         },

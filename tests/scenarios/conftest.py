@@ -64,12 +64,12 @@ class Channel:
         person = acting_as(self.slack.workspace, by.id)
         assert await person.click(message.channel, message.ts, action_id, value=value) is None
 
-    async def fill_in(self, answer: str, *, by: User = model.OLIVIA, preset: str | None = None) -> None:
-        """The dialog in front of this person, once it is there."""
+    async def fill_in(self, answer: str, *, by: User = model.OLIVIA, **more: str | None) -> None:
+        """The dialog in front of this person, once it is there. `more`: other inputs by their name, as `preset`."""
         async with asyncio.timeout(PATIENCE_S):
             while (view := self.slack.workspace.modal_for(by.id)) is None or "submit" not in view.content:
                 await asyncio.sleep(0.01)
-        answers = {ANSWER: {ANSWER: answer}} | ({"preset": {"preset": preset}} if preset else {})
+        answers = {ANSWER: {ANSWER: answer}} | {name: {name: value} for name, value in more.items() if value}
         assert await acting_as(self.slack.workspace, by.id).submit(view.id, answers) == {}
 
     async def expect_dialog(self, *words: str, by: User = model.OLIVIA) -> None:

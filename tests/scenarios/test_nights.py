@@ -206,3 +206,38 @@ async def test_the_database_is_away_and_its_one_message_reports_when_it_is_back(
             "default",
             NotificationState.SENT,
         )
+
+
+async def test_a_follow_up_goes_from_a_message_in_the_thread_to_the_postmortem(
+    start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, channel: Channel
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE)
+    await channel.type("incident open uploads fail")
+    root = await channel.expect("🔴 uploads fail")
+    ann, otto = (acting_as(slack.workspace, user.id) for user in (model.ANN, model.OTTO))
+    said = ann.say(model.INCIDENTS_ID, "raise the *limit* of the API's memory", thread_ts=root.ts)
+
+    assert await otto.shortcut("incident.add_todo", model.INCIDENTS_ID, said.ts) is None
+    await channel.expect("did not change", by=model.OTTO)
+    assert slack.workspace.modal_for(model.OTTO.id) is None
+    assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, said.ts) is None
+    await channel.expect_dialog("Follow up incident 1", "raise the limit of the API's memory", by=model.ANN)
+    await channel.fill_in("raise the limit", by=model.ANN, owner=model.BEN.id, due="2200-01-05")
+    line = await channel.expect(f"☐ <@{model.BEN.id}>: raise the limit", "follow-up 1", thread=root)
+    await channel.type("resolve out of memory", by=model.ANN, thread=root)
+    await channel.expect("RESOLVED", at=root)
+
+    await channel.type("incident open sev3 the report is late")
+    await channel.expect("the report is late", "SEV3")
+    lobby = ann.say(model.INCIDENTS_ID, "and tell the customers")
+    assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, lobby.ts) is None
+    await channel.expect_dialog("Of which incident?", "2: the report is late", "1: uploads fail", by=model.ANN)
+    await channel.fill_in("tell the customers", by=model.ANN, preset="1")
+    await channel.expect("☐ tell the customers", "follow-up 2", thread=root)
+    await channel.press(line, "Done", by=model.BEN)
+    await channel.expect("✅", f"done by <@{model.BEN.id}>", at=line)
+    await channel.type("export", by=model.ANN, thread=root)
+    file = await slack.wait_for(lambda message: bool(message.files) and message.thread_ts == root.ts)
+    found = slack.workspace.files.find(file.files[0])
+    assert found is not None
+    assert b"- [x] raise the limit, Ben Osei, until 2200-01-0" in found.content

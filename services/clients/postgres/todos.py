@@ -26,9 +26,9 @@ async def read_todo(conn: Connection, *, todo_id: int) -> Todo | None:
     return await fetch_one(conn, Todo, "read_todo", todo_id=todo_id)
 
 
-async def list_open_todos(conn: Connection, *, limit: int) -> list[Todo]:
-    """The next to be due first, those without a time last."""
-    return await fetch_all(conn, Todo, "list_open_todos", limit=limit)
+async def list_open_todos(conn: Connection, *, limit: int, owner: str | None = None) -> list[Todo]:
+    """The next to be due first, those without a time last. `owner`: a Slack user id; None: everyone's."""
+    return await fetch_all(conn, Todo, "list_open_todos", limit=limit, owner=owner)
 
 
 async def list_todos_of_incident(conn: Connection, *, incident_id: int, limit: int) -> list[Todo]:

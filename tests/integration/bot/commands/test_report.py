@@ -116,6 +116,17 @@ def test_weekly_report_is_due_at_the_wall_clock_of_the_schedule(now: str, due: s
     assert found == datetime.fromisoformat(due).replace(tzinfo=zone)
 
 
+FOLLOW_UP = """
+WITH made AS (
+    INSERT INTO chatops.incidents (environment, severity, title, services, since, chain)
+    VALUES ('prod', 'sev2', 'a full disk', '{}', now(), '{}') RETURNING id
+)
+INSERT INTO chatops.incident_todos (incident_id, text, by_user, done_at, done_by)
+SELECT made.id, one.text, 'U0ANN', one.done_at, one.done_by
+FROM made, (VALUES ('raise the limit', NULL, NULL), ('done already', now(), 'U0ANN')) AS one (text, done_at, done_by)
+"""
+
+
 @pytest.mark.parametrize(("late", "posts"), [(timedelta(), 1), (LATE_AT_MOST + timedelta(hours=1), 0)])
 async def test_weekly_report_is_posted_once_and_not_much_later(
     database_urls: DatabaseUrls, as_bot: Connection, late: timedelta, posts: int
@@ -124,6 +135,7 @@ async def test_weekly_report_is_posted_once_and_not_much_later(
     async with database.transaction() as conn:
         epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
     assert epoch is not None
+    await as_bot.execute(FOLLOW_UP)
     due = datetime.now(UTC) - timedelta(minutes=5) - late
     at = WeeklyTime(due.weekday(), due.time().replace(second=0, microsecond=0, tzinfo=None))
     zone = ZoneInfo("UTC")
@@ -132,7 +144,9 @@ async def test_weekly_report_is_posted_once_and_not_much_later(
     for _ in range(2):
         await task.tick(Fence("test", epoch))
 
-    rows = await (await as_bot.execute("SELECT key, text FROM chatops.outbox")).fetchall()
+    rows = await (await as_bot.execute("SELECT key, text, blocks::text FROM chatops.outbox")).fetchall()
     assert len(rows) == posts
-    assert all(key.startswith("report:20") and "Report" in text for key, text in rows)
+    assert all("*Open follow-ups*" in blocks and "raise the limit" in blocks for _, _, blocks in rows)
+    assert all("done already" not in blocks for _, _, blocks in rows)
+    assert all(key.startswith("report:20") and "Report" in text for key, text, _ in rows)
     await database.close()

@@ -56,6 +56,12 @@ async def test_a_follow_up_stands_in_thread_timeline_and_postmortem_until_it_is_
     assert record is not None
     assert "- [ ] raise \\*the\\* limit, Ben Osei, until 20" in postmortem(record, {model.BEN.id: "Ben Osei"})
 
+    await service.add_todo(1, request(ANN), NewTodo("for no one yet"))
+    assert len(await list_open_todos(books.conn, limit=9)) == 2
+    assert [one.id for one in await list_open_todos(books.conn, limit=1, owner=model.BEN.id)] == [1]
+    assert await list_open_todos(books.conn, limit=9, owner=model.ANN.id) == []
+    await service.finish_todo(2, request(ANN))
+
     outcomes = [await service.finish_todo(1, request(BEN)) for _ in range(2)]
     assert [type(one) for one in outcomes] == [Done, Refused]
     assert isinstance(await service.finish_todo(9, request(BEN)), Refused)

@@ -17,6 +17,7 @@ from services.domain.errors import Unavailable
 from services.domain.reports import ApprovalNumbers, DeploymentNumbers, IncidentNumbers, Shift
 from services.domain.runs import Lock, Person, Review, RunState
 from services.domain.services import Service
+from services.domain.todos import Todo
 from services.sandbox.slack.limits import violations
 from tests.runs import new_run
 from tests.unit.bot.incidents.builders import alert, incident
@@ -129,6 +130,21 @@ def test_the_last_week_is_one_line_of_numbers() -> None:
     assert words in json.dumps(answer.blocks, ensure_ascii=False)
     assert "last 7 d: no incidents" in json.dumps(quiet.blocks)
     assert "last 7 d" not in json.dumps(unknown.blocks)
+    assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
+
+
+def test_follow_ups_of_the_reader_are_there_with_their_button() -> None:
+    todos = [Todo(n, 7, "raise <the> limit", "U0BEN", NOW, "U0ANN", NOW) for n in range(1, 40)]
+
+    answer = home_answer(REPORT, None, waiting=(), locks=(), todos=todos, now=NOW)
+    none = home_answer(REPORT, None, waiting=(), locks=(), todos=(), now=NOW)
+
+    text = json.dumps(answer.blocks, ensure_ascii=False)
+    assert "*Your follow-ups* (39)" in text
+    assert "🔴 <@U0BEN>: raise &lt;the&gt; limit" in text
+    assert "incident done 1" in text
+    assert "… and 19 others" in text
+    assert "follow-up" not in json.dumps(none.blocks)
     assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
 
 

@@ -1,0 +1,70 @@
+"""*Add a follow-up* in a message's menu, and its dialog: what, who, and by when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.commands.arguments import need_moment
+from bot.commands.context import incident_outcome_answer, need_incident_service
+from bot.incidents.service import IncidentService
+from bot.incidents.todos import NewTodo
+from bot.slack.gate import App
+from bot.slack.payloads import RequestOrigin, Submission, read_request_origin
+from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
+from bot.views import modals
+from bot.views.terminal import mrkdwn_text
+from services.clients.slack import SlackClient
+from services.domain.errors import OperatorError
+from services.domain.masking import mask_message
+
+TYPED = "incident todo <incident> <what is to be done>"
+
+
+class TodoEdge:
+    """The shortcut and its dialog."""
+
+    def __init__(
+        self, *, slack: SlackClient, incident_service: IncidentService | None, deduplicate: Deduplicate
+    ) -> None:
+        self._slack = slack
+        self._incident_service = incident_service
+        self._deduplicate = deduplicate
+
+    def register(self, app: App) -> None:
+        """Before the listeners that match everything."""
+        app.shortcut(modals.ADD_TODO)(self.on_shortcut)
+        app.view(modals.TODO)(self.on_submission)
+
+    async def on_shortcut(self, body: Body) -> None:
+        """Of the incident in whose thread the message is, else of one to choose."""
+        incident_service, origin = need_incident_service(self._incident_service), read_request_origin(body)
+        if origin is not None:
+            await incident_service.refuse_early(origin.request)
+        message, channel = body["message"], str(body["channel"]["id"])
+        thread = str(message.get("thread_ts") or message["ts"])
+        found = await incident_service.incidents_for_todo(channel, thread)
+        if not found:
+            what_next = "*Escalate this* in the same menu opens one."
+            raise OperatorError("No follow-up was added", why="there is no incident yet", what_next=what_next)
+        text = mrkdwn_text(mask_message(str(message.get("text", ""))[: modals.TODO_LIMIT]))
+        known = {"incident": found[0].id, "thread": thread} if len(found) == 1 else {}
+        view = modals.todo_modal(found, {"channel": channel, **known}, text=text)
+        await open_dialog(self._slack, body, view, line=TYPED)
+
+    async def on_submission(self, ack: AsyncAck, body: Body) -> None:
+        submission = await take_submission(ack, body)
+        if submission is not None:
+            await self._deduplicate(body, lambda request_origin, key: self._answer(submission, request_origin, key))
+
+    async def _answer(self, submission: Submission, request_origin: RequestOrigin, key: str | None) -> None:
+        incident_service = need_incident_service(self._incident_service)
+        due = None
+        if submission.due:
+            zone = await incident_service.zone_of(request_origin.actor)
+            due, _ = need_moment([submission.due], datetime.now(UTC), zone, day_ends=True)
+        number = int(submission.metadata.get("incident") or submission.preset)
+        new = NewTodo(submission.words, submission.owner or None, due)
+        outcome = await incident_service.add_todo(number, request_origin.request, new)
+        await deliver(self._slack, incident_outcome_answer(outcome), request_origin, key=key)
