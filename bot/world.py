@@ -24,7 +24,6 @@ from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule
 from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi
-from services.clients.openai import OpenAIClient
 from services.clients.postgres import approvals, incidents, migrations, operated
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres.freezes import list_freezes
@@ -55,6 +54,7 @@ from services.domain.services import DECLARED, Service, WorkerType
 from services.domain.systems import RUNBOOK, CommitSource, System
 
 if TYPE_CHECKING:
+    from services.clients.openai import OpenAIClient
     from services.clients.slack import SlackClient
 
 
@@ -126,6 +126,8 @@ def _openai(settings: Settings) -> OpenAIClient | None:
     group = settings.assistant
     if not isinstance(group, AssistantSettings) or group.api_key is None:
         return None
+    from services.clients.openai import OpenAIClient
+
     return OpenAIClient(
         api_key=group.api_key,
         base_url=group.base_url,

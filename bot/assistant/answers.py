@@ -15,7 +15,7 @@ from bot.assistant.evidence import Line
 from bot.assistant.rules import RuleAnswer
 from bot.types import Answer, Block
 from bot.views.blocks import action_button, actions, command_button, context, fit_message, section, sections
-from bot.views.diagnosis import cause_line
+from bot.views.causes import cause_line
 from bot.views.findings import SIGN, finding_line, step_button
 from bot.views.text import code, escape
 from playbooks.model import NextStep, Status

@@ -19,7 +19,7 @@ from bot.views.blocks import (
     section,
     sections,
 )
-from bot.views.diagnosis import cause_line, causes_data, since_words
+from bot.views.causes import cause_line, causes_data, since_words
 from bot.views.findings import SIGN, as_of, finding_data, finding_line, status_word, step_button
 from bot.views.text import escape
 from bot.world import World

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from bot.commands.arguments import no_more, parse_service, parse_sha
 from bot.facts.verify import gather_verify
 from bot.types import Answer, Request
-from bot.views.findings import verify_answer
 from bot.views.text import code
+from bot.views.verify import verify_answer
 from bot.world import World
 from playbooks import verify
 from services.clients.railway.client import RailwayClient

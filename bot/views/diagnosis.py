@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, link_button, section, sections
+from bot.views.causes import cause_line, causes_data, since_words
 from bot.views.findings import SIGN, finding_data, finding_line, findings_answer, past_lines, step_button
 from bot.views.similar import seen_before_line
 from bot.views.text import date_token, escape
@@ -27,21 +28,8 @@ from services.domain.incidents import SimilarIncident
 from services.domain.services import Service, log_links
 from services.domain.text import clock_time, counted
 
-TITLE_LIMIT, DETAIL_LIMIT = 200, 300
+DETAIL_LIMIT = 300
 SHOWN = 12  # findings with a block of their own; the rest shares sections
-
-
-def since_words(cause: Cause, form: str = "{time}") -> str:
-    """ " since 08:32", as each reader's clock shows it; empty where unknown."""
-    return f" {cause.preposition} {date_token(cause.since, form)}" if cause.since else ""
-
-
-def cause_line(cause: Cause) -> str:
-    """ "🔴 *The database has not answered since 08:32.* Check Supabase's status.", in mrkdwn."""
-    finding = cause.finding
-    title = escape(finding.title, limit=TITLE_LIMIT).rstrip(".")
-    do = f" {escape(finding.detail, limit=DETAIL_LIMIT)}" if finding.detail else ""
-    return f"{SIGN[finding.status]} *{title}{since_words(cause)}.*{do}"
 
 
 def diagnosis_blocks(diagnoses: Sequence[Diagnosis], show: str) -> list[Block]:
@@ -53,20 +41,6 @@ def diagnosis_blocks(diagnoses: Sequence[Diagnosis], show: str) -> list[Block]:
     if follows:
         blocks.append(section(_follows(diagnoses), accessory=command_button("Show them", show)))
     return blocks
-
-
-def causes_data(diagnoses: Sequence[Diagnosis]) -> list[dict[str, object]]:
-    """What `--json` prints of them; the findings themselves stand beside it."""
-    return [
-        {
-            "kind": one.cause.kind.value,
-            "check": one.finding.check,
-            "title": one.finding.title,
-            "since": one.cause.since.isoformat() if one.cause.since else None,
-            "follows": [finding.check for finding in one.follows],
-        }
-        for one in diagnoses
-    ]
 
 
 def doctor_answer(report: Report, *, notes: Sequence[str], show_all: bool = False) -> Answer:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from bot.types import Block
 from bot.views.blocks import actions, command_button, context, fit_message, is_web_address, link_button, section
-from bot.views.findings import SIGN, finding_line, step_section
+from bot.views.findings import SIGN, finding_line
 from bot.views.text import date_token, escape
+from bot.views.verify import step_section
 from playbooks.model import Status
 from playbooks.verify import Step
 from services.domain.deployments import Deployment

@@ -10,7 +10,6 @@ from bot.types import Answer, Block
 from bot.views.blocks import command_button, context, fit_message, is_web_address, link_button, section, sections
 from bot.views.text import cut_mrkdwn, date_token, escape
 from playbooks.model import Finding, NextStep, Status, worst, wrong_first
-from playbooks.verify import Step
 from services.domain.errors import Unavailable
 from services.domain.text import counted
 
@@ -163,21 +162,3 @@ def _finding_data(finding: Finding) -> dict[str, object]:
         "was_wrong": [moment.isoformat() for moment in finding.was_wrong] if finding.was_wrong else None,
         "next_step": {"label": step.label, "command": step.command, "url": step.url} if step else None,
     }
-
-
-def verify_answer(status: Status, sentence: str, steps: Sequence[Step], *, moment: datetime) -> Answer:
-    """`sentence` is the verdict in one line."""
-    first = f"{SIGN[status]} *{escape(sentence, limit=300)}*"
-    blocks: list[Block] = [section(first), *map(step_section, steps), context(as_of(moment))]
-    lines = [finding_line(finding) for step in steps for finding in step.findings]
-    findings = [finding for step in steps for finding in step.findings]
-    data = {**finding_data(sentence, findings), "as_of": moment.isoformat()}
-    return Answer(*fit_message("\n".join([first, *lines]), blocks), data, status)
-
-
-def step_section(step: Step) -> Block:
-    """One of the runbook's steps: its findings, what is wrong first, and the first thing to do as a button."""
-    found = wrong_first(step.findings)
-    lines = [f"*{escape(step.title)}*", *map(finding_line, found)]
-    button = next((finding.next_step for finding in found if finding.next_step), None)
-    return section("\n".join(lines), accessory=step_button(button))

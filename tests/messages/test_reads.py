@@ -33,9 +33,10 @@ from bot.commands.throughput import throughput_answer
 from bot.commands.why import refusals_answer, why_alert_answer, why_answer
 from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
-from bot.views.findings import findings_answer, unavailable_answer, verify_answer
+from bot.views.findings import findings_answer, unavailable_answer
 from bot.views.history import history_answer
 from bot.views.notes import notice_answer
+from bot.views.verify import verify_answer
 from playbooks import env, intake, log_patterns, logs, migrations, preflight, queue, throughput, verify
 from playbooks.checks import checkout, deployments, security
 from playbooks.checks.oncall import Facts

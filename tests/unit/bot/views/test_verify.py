@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bot.views.findings import verify_answer
+from bot.views.verify import verify_answer
 from playbooks.model import Finding, NextStep, Status
 from playbooks.verify import Step
 from services.sandbox.slack.limits import violations

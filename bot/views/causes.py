@@ -1,0 +1,38 @@
+"""A cause as words: the line that names it, since when, and what `--json` prints of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.views.findings import SIGN
+from bot.views.text import date_token, escape
+from playbooks.root_causes import Cause, Diagnosis
+
+TITLE_LIMIT, DETAIL_LIMIT = 200, 300  # characters
+
+
+def since_words(cause: Cause, form: str = "{time}") -> str:
+    """ " since 08:32", as each reader's clock shows it; empty where unknown."""
+    return f" {cause.preposition} {date_token(cause.since, form)}" if cause.since else ""
+
+
+def cause_line(cause: Cause) -> str:
+    """ "🔴 *The database has not answered since 08:32.* Check Supabase's status.", in mrkdwn."""
+    finding = cause.finding
+    title = escape(finding.title, limit=TITLE_LIMIT).rstrip(".")
+    do = f" {escape(finding.detail, limit=DETAIL_LIMIT)}" if finding.detail else ""
+    return f"{SIGN[finding.status]} *{title}{since_words(cause)}.*{do}"
+
+
+def causes_data(diagnoses: Sequence[Diagnosis]) -> list[dict[str, object]]:
+    """What `--json` prints of them; the findings themselves stand beside it."""
+    return [
+        {
+            "kind": one.cause.kind.value,
+            "check": one.finding.check,
+            "title": one.finding.title,
+            "since": one.cause.since.isoformat() if one.cause.since else None,
+            "follows": [finding.check for finding in one.follows],
+        }
+        for one in diagnoses
+    ]
