@@ -1,4 +1,5 @@
-"""Limits how many commands read the world at once, and how many public answers a channel gets."""
+"""Limits how many commands read the world at once, how many public answers a channel gets, and how many rows a flood is
+in the audit log."""
 
 from __future__ import annotations
 
@@ -88,3 +89,62 @@ class PublicAnswers:
             return False
         self._due_at |= due_at
         return True
+
+
+AUDIT_EVERY_S = 60.0
+AUDIT_ROWS_PER_PERSON = 20  # per minute, whatever they do
+AUDITED_AT_MOST = 10_000  # pairs of a person and a deed that are remembered
+
+
+@dataclass
+class _Minute:
+    """Since the first row: how many there were, and how many were held back."""
+
+    began_at: float
+    rows: int = 1
+    held_back: int = 0
+
+
+class AuditLimit:
+    """Bounds the audit rows of a flood of refusals or reads: one per person, deed and minute, with their number, and 20
+    per person and minute. One person's flood holds back no row of another.
+
+    `clock` is monotonic, in seconds. In this process only: another replica counts for itself.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._minutes: dict[tuple[str, str | None], _Minute] = {}  # of a person's deed; with None, of all their deeds
+
+    def count(self, who: str, deed: str) -> int | None:
+        """For how many a row is due now, this one included; None while it is held back."""
+        now = self._clock()
+        same, all_of_them = self._minutes.get((who, deed)), self._minutes.get((who, None))
+        if same is not None and now - same.began_at < AUDIT_EVERY_S:
+            same.held_back += 1
+            return None
+        is_young = all_of_them is not None and now - all_of_them.began_at < AUDIT_EVERY_S
+        if all_of_them is not None and is_young and all_of_them.rows >= AUDIT_ROWS_PER_PERSON:
+            all_of_them.held_back += 1
+            return None
+        self._forget(now)
+        before = same.held_back if same is not None else 0
+        if all_of_them is not None and is_young:
+            all_of_them.rows += 1
+        else:
+            before += all_of_them.held_back if all_of_them is not None else 0
+            self._minutes[who, None] = _Minute(now)
+        self._minutes[who, deed] = _Minute(now)
+        return 1 + before
+
+    def _forget(self, now: float) -> None:
+        """Those who gave up; without a bound, invented people would fill the memory."""
+        if len(self._minutes) >= AUDITED_AT_MOST:
+            self._minutes = {key: one for key, one in self._minutes.items() if now - one.began_at < AUDIT_EVERY_S}
+        if len(self._minutes) >= AUDITED_AT_MOST:
+            self._minutes.clear()
+
+
+def times(count: int) -> dict[str, int]:
+    """What a row says of those that were held back before it."""
+    return {"times": count} if count > 1 else {}

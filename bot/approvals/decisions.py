@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.admission import AuditLimit, times
 from bot.approvals import rules
 from bot.approvals.access import Allowed, Refused
 from bot.approvals.rules import (
@@ -47,6 +48,7 @@ class PendingDecision:
     people: People
     message_writer: RunMessageWriter
     incidents: Severities | Unavailable = NOT_READ
+    audit_limit: AuditLimit | None = None  # of refusals; None: each is a row
 
     @property
     def missing(self) -> int:
@@ -55,7 +57,8 @@ class PendingDecision:
 
     async def again(self) -> PendingDecision:
         """The same after what was written."""
-        return await open_decision(self.conn, self.run.id, self.person, self.policy, self.people, self.message_writer)
+        again = await open_decision(self.conn, self.run.id, self.person, self.policy, self.people, self.message_writer)
+        return replace(again, audit_limit=self.audit_limit)
 
     async def move(self, to: RunState, outcome: str | None = None) -> None:
         """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
@@ -87,8 +90,12 @@ class PendingDecision:
         return (await self.again()).run
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
-        """Record that a person tried something without permission."""
-        details = {"why": refused.why, "policy": self.policy.hash, "team": self.person.team_id}
+        """Record that a person tried something without permission; of a flood one row per run and minute."""
+        deed = f"{event} {self.run.id}"
+        count = self.audit_limit.count(self.person.user_id, deed) if self.audit_limit else 1
+        if count is None:
+            return refused
+        details = {"why": refused.why, "policy": self.policy.hash, "team": self.person.team_id, **times(count)}
         await append_audit(
             self.conn, actor=self.person.user_id, event=f"{event}.refused", run_id=self.run.id, details=details
         )

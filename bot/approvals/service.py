@@ -11,16 +11,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot import tracing
+from bot.admission import AuditLimit, times
 from bot.approvals import decisions, revoked, rules, self_approval
 from bot.approvals.access import Allowed, Refused, judge_anywhere
 from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
 from bot.approvals.dialogs import Dialog, open_dialog
-from bot.approvals.refusals import Refusals
 from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.severities import read_severities
 from bot.config.environment import ChangeSettings
@@ -141,7 +141,7 @@ class ApprovalService:
         self.approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
-        self._refusals = Refusals(time.monotonic)
+        self._audit_limit = AuditLimit(time.monotonic)
         self.on_request: OnRequest = nothing_is_acknowledged
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
@@ -359,7 +359,8 @@ class ApprovalService:
                 self._refuse_another_system()
             parent = await runs.read_traceparent(conn, run_id=run_id) if tracing.is_on() else None
             with tracing.span("decision", parent=parent, run=run_id):
-                yield await open_decision(conn, run_id, person, policy, people, self._message_writer)
+                pending = await open_decision(conn, run_id, person, policy, people, self._message_writer)
+                yield replace(pending, audit_limit=self._audit_limit)
         self._message_writer.wake_ups.outbox.set()
 
     async def record_refusal(
@@ -372,12 +373,11 @@ class ApprovalService:
         event: str = "run.file.refused",
     ) -> None:
         """The refusal stands even when it cannot be written down. Of a flood of one person's one row per minute is."""
-        count = self._refusals.count(name_of(person), verb)
+        count = self._audit_limit.count(name_of(person), verb)
         if count is None:
             return
-        times = {"times": count} if count > 1 else {}
         try:
-            await self._record(person, event, {**details, "why": refused.why, **times})
+            await self._record(person, event, {**details, "why": refused.why, **times(count)})
         except SourceError as error:
             logger.warning("a refusal was not recorded: %s", error.why)
 

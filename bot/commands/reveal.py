@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVEALED, REFUSED, RAW = "line.revealed", "line.reveal.refused", "raw.shown"
+REVEAL, REVEALED, REFUSED, RAW = "reveal", "line.revealed", "line.reveal.refused", "raw.shown"
 NOT_RECORDED = "This was not recorded in the audit log: {why}."
 VALID_S = 15 * 60  # how long a button works
 _TIMEOUT_S = 3.0  # a person waits behind this
@@ -164,7 +164,7 @@ async def _permit(wanted: Wanted, request: Request, world: World, approval_servi
     people = require(world.settings.people)
     verdict = may_see_raw(person, await approval_service.people(person.user_id), {*people.operators, *people.approvers})
     if isinstance(verdict, Refused):
-        await record_reveal(need_database(world), person.user_id, REFUSED, _details(wanted, person))
+        await approval_service.record_refusal(person, REVEAL, _details(wanted, person), verdict, event=REFUSED)
         raise OperatorError("Nothing was shown", why=verdict.why, what_next=verdict.what_next)
     return person
 

@@ -65,6 +65,16 @@ _TRIED = {
     "escalated": "tried to escalate",
     "resolved": "tried to resolve",
     "severity": "tried to change the severity of",
+    "opened": "tried to open an incident",
+    "manage": "tried to manage an incident",
+    "override": "tried to change who is on call",
+    "taken": "tried to take an override",
+    "noted": "tried to add a hand-over note",
+    "calendar": "tried to get an on-call calendar",
+    "swap_offered": "tried to swap a shift",
+    "swap_accepted": "tried to accept a swap",
+    "swap_declined": "tried to decline a swap",
+    "swap_withdrawn": "tried to withdraw a swap",
 }
 
 

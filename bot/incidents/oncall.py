@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from bot.approvals.access import Refused
+from bot.admission import AuditLimit, times
+from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.decisions import person_of
 from bot.incidents import overrides
 from bot.incidents.access import may_respond
@@ -41,6 +43,7 @@ class OnCallService:
         self._incident_store = incident_store
         self._groups = groups
         self.responders = frozenset(responders)
+        self._audit_limit = AuditLimit(time.monotonic)
 
     async def override(
         self, request: Request, desired: Desired, *, slack_only: bool = False
@@ -251,21 +254,33 @@ class OnCallService:
                 why="the terminal does not identify you",
                 what_next=f"Type it in Slack, behind `{slash()}`.",
             )
+        verdict: Verdict
         people = await self._groups.people(person.user_id)
         if everyone:
             stranger = people.stranger(person)
-            if stranger is not None:
-                return Refused(stranger, "Ask a member of our workspace.")
-        elif isinstance(verdict := may_respond(person, people, self.responders), Refused):
-            return verdict
+            verdict = Refused(stranger, "Ask a member of our workspace.") if stranger else Allowed()
+        else:
+            verdict = may_respond(person, people, self.responders)
         async with self._database.transaction() as conn:
+            if isinstance(verdict, Refused):
+                await self._audit_refusal(conn, event, person, verdict)
+                return verdict
             await incidents.lock_oncall(conn)
             outcome = await act(conn, person)
-            if not isinstance(outcome, Refused | SlackOnly):
+            if isinstance(outcome, Refused):
+                await self._audit_refusal(conn, event, person, outcome)
+            elif not isinstance(outcome, SlackOnly):
                 shown = {**details, "team": person.team_id}
                 await append_audit(conn, actor=person.user_id, event=event, run_id=None, details=shown)
         self._incident_store.wake_ups.outbox.set()
         return outcome
+
+    async def _audit_refusal(self, conn: Connection, event: str, person: Person, refused: Refused) -> None:
+        """Of a flood one row per minute."""
+        count = self._audit_limit.count(person.user_id, event)
+        if count is not None:
+            details = {"why": refused.why, "team": person.team_id, **times(count)}
+            await append_audit(conn, actor=person.user_id, event=f"{event}.refused", run_id=None, details=details)
 
     async def _why_not_on_call(self, user_id: str) -> Refused | None:
         """A deactivated account, or one that is not a person's, can't be paged."""

@@ -7,10 +7,12 @@ the second sees what the first did, because the incident is locked.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from bot.admission import AuditLimit, times
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
 from bot.incidents import paging, todos
@@ -214,6 +216,7 @@ class IncidentService:
         self._incident_store = incident_store
         self._groups = groups
         self._responders = frozenset(responders)
+        self._audit_limit = AuditLimit(time.monotonic)
         self.acknowledge_outage: AcknowledgeOutage = _no_outage
         self.on_call = OnCallService(database, incident_store, groups, responders)
 
@@ -235,6 +238,7 @@ class IncidentService:
         person = person_of(request.actor)
         verdict = may_open(person, await self._groups.people(person.user_id if person else None))
         if isinstance(verdict, Refused):
+            await self._record_refusal("opened", person, verdict)
             return verdict
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             await incidents.lock_opening(conn)
@@ -257,6 +261,7 @@ class IncidentService:
         person = person_of(request.actor)
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders) if person else None
         if isinstance(verdict, Refused):
+            await self._record_refusal("manage", person, verdict)
             raise OperatorError("The incident did not change", why=verdict.why, what_next=verdict.what_next)
 
     async def add_todo(self, incident_id: int, request: Request, new: NewTodo) -> Outcome:
@@ -367,16 +372,39 @@ class IncidentService:
             outcome = (
                 verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
             )
-            refused = isinstance(outcome, Refused)
-            details = {"why": outcome.why} if isinstance(outcome, Refused) else {}
-            await self._audit(conn, f"{event}.refused" if refused else event, incident, person, details)
+            if isinstance(outcome, Refused):
+                await self._audit_refusal(conn, event, incident, person, outcome)
+            else:
+                await self._audit(conn, event, incident, person, {})
         self._incident_store.wake_ups.outbox.set()
         return outcome
 
-    async def _audit(
-        self, conn: Connection, event: str, incident: Incident, person: Person | None, details: Mapping[str, object]
+    async def _record_refusal(self, event: str, person: Person | None, refused: Refused) -> None:
+        """Of no incident. The refusal stands even when it can't be written down."""
+        try:
+            async with self._database.transaction(timeout_s=LOOKUP_S) as conn:
+                await self._audit_refusal(conn, event, None, person, refused)
+        except SourceError as error:
+            logger.warning("a refusal was not recorded: %s", error.why)
+
+    async def _audit_refusal(
+        self, conn: Connection, event: str, incident: Incident | None, person: Person | None, refused: Refused
     ) -> None:
-        shown = {"incident": incident.id, "team": person.team_id if person else None, **details}
+        """Of a flood one row per incident and minute."""
+        count = self._audit_limit.count(name_of(person), f"{event} {incident.id if incident else ''}")
+        if count is not None:
+            await self._audit(conn, f"{event}.refused", incident, person, {"why": refused.why, **times(count)})
+
+    async def _audit(
+        self,
+        conn: Connection,
+        event: str,
+        incident: Incident | None,
+        person: Person | None,
+        details: Mapping[str, object],
+    ) -> None:
+        about = {"incident": incident.id} if incident else {}
+        shown = {**about, "team": person.team_id if person else None, **details}
         await append_audit(conn, actor=name_of(person), event=f"incident.{event}", run_id=None, details=shown)
 
 

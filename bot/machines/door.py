@@ -21,7 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.admission import Rate
+from bot.admission import AuditLimit, Rate, times
 from bot.approvals.access import Refused, judge_anywhere
 from bot.changes import Change
 from bot.commands.dispatch import run_words
@@ -100,6 +100,7 @@ class MachineDoor:
         self._workspace_url = workspace_url
         self._clock = clock
         self._due_at: dict[str, float] = {}
+        self._audit_limit = AuditLimit(clock)
 
     def wait_s(self, machine: str) -> float:
         """Seconds until this machine may call; 0 counts the call."""
@@ -152,10 +153,14 @@ class MachineDoor:
         return verdict if isinstance(verdict, Refused) else None
 
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:
-        """Raises SourceError: what can't be recorded is not run."""
+        """Of a flood of refused calls one row per verb and minute. Raises SourceError: without a row nothing is run."""
         if self._world.database is None:
             raise SourceError("database", "not configured")
-        details = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
+        count = 1 if refused is None else self._audit_limit.count(person.user_id, call.verb)
+        if count is None:
+            return
+        said = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
+        details = {**said, **times(count)}
         async with self._world.database.transaction() as conn:
             await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
 

@@ -449,3 +449,20 @@ async def test_unread_incidents_allow_nothing_that_needs_a_severity(make_approva
                 await early
         else:
             await early
+
+
+async def test_a_button_that_is_hammered_is_one_row_per_run_and_hides_no_refusal_of_others(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    first, second = [await approval_service.file(make_plan(), request(OLIVIA)) for _ in range(2)]
+
+    for _ in range(10):
+        refused(await approval_service.decide(first.id, OTTO, approve=True))
+    refused(await approval_service.decide(first.id, OTTO, approve=False))
+    refused(await approval_service.decide(second.id, OTTO, approve=True))
+    refused(await approval_service.decide(first.id, OLIVIA, approve=True))
+
+    assert await books.events(first.id) == [
+        *("run.filed", "run.approve.refused", "run.deny.refused", "run.approve.refused")
+    ]
+    assert await books.events(second.id) == ["run.filed", "run.approve.refused"]

@@ -253,20 +253,23 @@ async def test_a_person_of_another_workspace_may_nothing(scene: Scene, books: Bo
     await open_one(scene)
     assert isinstance(await scene.incident_service.acknowledge(1, request(stranger)), Refused)
     assert (await books.incident()).state is IncidentState.OPEN
+    refusals = [event for event in await books.audit() if event.endswith(".refused")]
+    assert refusals == ["incident.opened.refused", "incident.acknowledged.refused"]
 
 
 async def test_the_person_who_is_neither_listed_nor_on_call_may_not_silence_it(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
     acts = [
-        await scene.incident_service.acknowledge(1, request(OTTO)),
+        *[await scene.incident_service.acknowledge(1, request(OTTO)) for _ in range(10)],
         await scene.incident_service.resolve(1, request(OTTO), "nothing to see"),
         await scene.incident_service.escalate(1, request(OTTO)),
     ]
 
     assert all(isinstance(outcome, Refused) for outcome in acts)
     assert (await books.incident()).state is IncidentState.OPEN
-    assert "incident.acknowledged.refused" in await books.audit()
+    refusals = [event for event in await books.audit() if event.endswith(".refused")]
+    assert refusals == [f"incident.{deed}.refused" for deed in ("acknowledged", "resolved", "escalated")]
 
 
 async def test_no_one_acknowledges_on_a_terminal(scene: Scene) -> None:
@@ -381,7 +384,7 @@ async def test_an_override_is_posted_and_sent_to_both_and_the_one_put_on_call_ta
     assert str(taken).startswith("You are on call for primary until")
     assert f"✅ <@{model.BEN.id}> confirms it" in await books.blocks(key)
     assert "oncall take" not in await books.blocks(key)
-    assert (await books.audit()) == ["oncall.override", "oncall.taken"]
+    assert (await books.audit()) == ["oncall.override", "oncall.taken.refused", "oncall.taken"]
 
 
 async def test_an_override_that_makes_two_levels_one_person_says_so(scene: Scene) -> None:
@@ -446,10 +449,12 @@ async def test_no_one_is_put_on_call_behind_a_deactivated_account(scene: Scene, 
     assert "not an active member" in refused.why
 
 
-async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene) -> None:
-    outcome = await scene.incident_service.on_call.override(request(OTTO), for_2_hours(model.OTTO.id))
+async def test_an_outsider_changes_nothing_about_who_is_on_call(scene: Scene, books: Books) -> None:
+    for _ in range(5):
+        outcome = await scene.incident_service.on_call.override(request(OTTO), for_2_hours(model.OTTO.id))
 
     assert isinstance(outcome, Refused)
+    assert await books.audit() == ["oncall.override.refused"], "one row per minute"
 
 
 # Races
