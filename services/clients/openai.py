@@ -3,7 +3,8 @@
 The answer should fit the strict schema of a type; its reader checks whether it does. Nothing is stored at the service,
 and no hosted tool is offered to the model.
 
-The SDK is imported with the first question: it costs half a second that a process without a key need not pay.
+The SDK is imported with the first question: it costs half a second that a process without a key need not pay. A thread
+imports it, as the loop acknowledges clicks meanwhile.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class OpenAIClient:
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._sdk: AsyncOpenAI | None = None
+        self._loading = asyncio.Lock()
 
     async def ask(self, question: Question, *, again: Again = _always) -> Answer:
         """One answer. Raises SourceError when there is none; its `retryable` says whether a later try may help, its
@@ -87,28 +89,29 @@ class OpenAIClient:
         `again` is asked before each further attempt, with what came of the last one. The SDK's own retries are off:
         they could not be counted, and each may cost as much as the first.
         """
+        sdk = await self._loaded()
         all_s = self._timeout_s * (self._max_retries + 1)
         ends_at = asyncio.get_running_loop().time() + all_s
         try:
             async with asyncio.timeout_at(ends_at):
                 for attempt in range(self._max_retries):
                     try:
-                        return await self._ask_once(question)
+                        return await self._ask_once(sdk, question)
                     except SourceError as error:
                         pause_s = _pause_s(error, attempt)
                         too_late = asyncio.get_running_loop().time() + pause_s >= ends_at
                         if not error.retryable or too_late or not await again(error):
                             raise
                         await asyncio.sleep(pause_s)
-                return await self._ask_once(question)
+                return await self._ask_once(sdk, question)
         except TimeoutError:
             raise _no_answer(all_s) from None
 
-    async def _ask_once(self, question: Question) -> Answer:
+    async def _ask_once(self, sdk: AsyncOpenAI, question: Question) -> Answer:
         from openai import OpenAIError
 
         try:
-            return _read(await self._post(question))
+            return _read(await self._post(sdk, question))
         except OpenAIError as error:
             raise self._explain(error) from None  # its text may repeat the key's end or the question
 
@@ -117,10 +120,10 @@ class OpenAIClient:
             await self._sdk.close()
             self._sdk = None
 
-    async def _post(self, question: Question) -> bytes:
+    async def _post(self, sdk: AsyncOpenAI, question: Question) -> bytes:
         known = model_prices.MODELS.get(self.model)
         reasons = {"reasoning": {"effort": known.effort}} if known and known.effort else None
-        raw = await self._client().responses.with_raw_response.parse(
+        raw = await sdk.responses.with_raw_response.parse(
             model=self.model,
             instructions=without_own_secrets(question.instructions),
             input=without_own_secrets(question.text),
@@ -131,17 +134,23 @@ class OpenAIClient:
         )
         return bytes(raw.http_response.content)  # read here: the SDK itself checks nothing of what comes
 
-    def _client(self) -> AsyncOpenAI:
-        if self._sdk is None:
-            from openai import AsyncOpenAI
+    async def _loaded(self) -> AsyncOpenAI:
+        async with self._loading:
+            if self._sdk is None:
+                self._sdk = await asyncio.to_thread(self._load)
+            return self._sdk
 
-            self._sdk = AsyncOpenAI(
-                api_key=self._api_key.reveal(),
-                base_url=self._base_url,
-                timeout=self._timeout_s,
-                max_retries=0,
-            )
-        return self._sdk
+    def _load(self) -> AsyncOpenAI:
+        from openai import AsyncOpenAI
+
+        sdk = AsyncOpenAI(
+            api_key=self._api_key.reveal(),
+            base_url=self._base_url,
+            timeout=self._timeout_s,
+            max_retries=0,
+        )
+        _ = sdk.responses.with_raw_response  # the SDK imports what it is asked for
+        return sdk
 
     def _explain(self, error: OpenAIError) -> SourceError:
         import openai

@@ -236,6 +236,42 @@ async def test_reports_that_no_one_listens() -> None:
 
 
 def test_the_sdk_is_not_loaded_before_the_first_question() -> None:
-    code = "import sys; import services.enforcement_worker.__main__; sys.exit('openai' in sys.modules)"
+    modules = "services.enforcement_worker.__main__, bot.__main__, bot.terminal, bot.commands.ask"
+    code = f"import sys; import {modules}; sys.exit('openai' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+IMPORTED_BY = """
+import asyncio, sys, threading
+import bot.assistant.prompts as prompts
+from services.clients.openai import OpenAIClient, Question
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+
+imported_by = set()
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "openai":
+            imported_by.add((name, threading.current_thread() is threading.main_thread()))
+
+async def main():
+    client = OpenAIClient(api_key=Secret("k"), base_url="http://127.0.0.1:1/v1", model="m", timeout_s=20, max_retries=0)
+    question = Question("", "{}", prompts.ChosenReads, 100)
+    results = await asyncio.gather(client.ask(question), client.ask(question), return_exceptions=True)
+    await client.aclose()
+    assert all(isinstance(one, SourceError) for one in results), results
+
+sys.meta_path.insert(0, Watch())
+asyncio.run(main())
+assert imported_by
+print(sorted(name for name, is_main in imported_by if is_main))
+"""
+
+
+def test_the_sdk_is_loaded_beside_the_loop_so_that_clicks_are_acknowledged_meanwhile() -> None:
+    """It takes half a second of an idle machine, and seconds of a busy one."""
+    ended = subprocess.run([sys.executable, "-c", IMPORTED_BY], check=False, capture_output=True, text=True)
+
+    assert (ended.stdout.strip(), ended.returncode) == ("[]", 0), ended.stderr
