@@ -320,7 +320,7 @@ def _process(state: Finding | None) -> str:
     return (
         f" Its process has died: Railway runs {running} of {wanted}."
         if _is_process_gone(state)
-        else " It hangs: it runs."
+        else " Its process runs but sends no heartbeat."
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.assistant.catalogue import Read
-from bot.assistant.check import Checked, Claim, ClaimKind, Proved
+from bot.assistant.check import Checked, Claim, ClaimKind, Proved, without_status
 from bot.assistant.evidence import Line
 from bot.assistant.rules import RuleAnswer
 from bot.types import Answer, Block
@@ -29,8 +29,8 @@ QUESTION_LIMIT, CLAIM_LIMIT = 200, 300
 @dataclass(frozen=True)
 class Shown:
     """What is known of the answer so far. `ask_id`: None where it could not be stored. `step`: what is being done now;
-    empty when it is answered. `is_guess`: the words were no command; `hint`,
-    `choices`: the command that was probably meant, where one is near."""
+    empty when it is answered. `hint`, `choices`: the command that was probably meant by words that are none, where one
+    is near."""
 
     question: str
     ask_id: int | None = None
@@ -39,7 +39,6 @@ class Shown:
     offered: Sequence[Read] = ()
     hint: str = ""
     choices: Sequence[Choice] = ()
-    is_guess: bool = False
     written: Written | None = None
     note: str = ""
     is_elsewhere: bool = False
@@ -109,11 +108,11 @@ def _written(written: Written) -> list[Block]:
 def claim_line(proved: Proved) -> str:
     """A claim with what it rests on: its quote, or the reads of its lines."""
     claim, lines = proved.claim, proved.lines
-    text = escape(claim.text, limit=CLAIM_LIMIT)
+    text = escape(without_status(claim.text), limit=CLAIM_LIMIT)
     sources = ", ".join(code(source) for source in dict.fromkeys(line.source for line in lines))
     match claim.kind:
         case ClaimKind.OBSERVED:
-            quote = f"“{escape(claim.quote, limit=CLAIM_LIMIT)}”"
+            quote = f"“{escape(without_status(claim.quote), limit=CLAIM_LIMIT)}”"
             return f"• {quote}\n    {sources}" if _is_same(claim) else f"• {text}\n    {sources}: {quote}"
         case ClaimKind.INFERRED:
             return f"• *Likely, not proved:* {text}\n    from {sources}"
@@ -123,7 +122,7 @@ def claim_line(proved: Proved) -> str:
 
 def _is_same(claim: Claim) -> bool:
     """Whether it says its quote to the letter, which is then shown once."""
-    text, quoted = (one.strip().rstrip(".").casefold() for one in (claim.text, claim.quote))
+    text, quoted = (without_status(one).strip().rstrip(".").casefold() for one in (claim.text, claim.quote))
     return text == quoted
 
 
@@ -150,8 +149,6 @@ def _notes(shown: Shown) -> Iterator[str]:
         dropped = len(written.checked.dropped)
         more = f" · {counted(dropped, 'claim')} dropped: not proved by what was read" if dropped else ""
         yield f"{code(written.model)} · {written.tokens:,} tokens · {written.usd:.4f} USD{more}"
-    if shown.is_guess:
-        yield "Not a command, so it was taken as a question; `help` lists the commands."
     if shown.note:
         yield escape(shown.note, limit=CLAIM_LIMIT)
 

@@ -193,6 +193,13 @@ Words = tuple[str, ...]
 
 
 _STATUS = re.compile(r"^\W*(?:ok|wrong|warning|late)\s*:\s*", re.I)  # how a terminal shows a status
+
+
+def without_status(text: str) -> str:
+    """Without the word before a line that stands for its sign: "wrong: ingest is down" reads like an objection."""
+    return _STATUS.sub("", text)
+
+
 _SENTENCES = re.compile(r"\s[·—|→]\s|[;.!?]\s")
 _CLAUSES = re.compile(r"[,:]\s")
 _MASKED = re.compile(rf"(?:\b(?:as|at|by|for|from|in|of|on|to|with) )?{HIDDEN}")

@@ -63,7 +63,6 @@ class _Ask:
             offered=offered,
             hint=hint.what_next if hint and hint.choices else "",
             choices=hint.choices if hint else (),
-            is_guess=hint is not None,
         )
 
     async def answer(self) -> Answer:

@@ -216,8 +216,10 @@ class BotProcess:
 class BotReplicas:
     """All replicas of one sandbox: what the page kills and starts (`page.faults.BotFaults`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, write_terminal: Callable[[Mapping[str, str]], object]) -> None:
+        """`write_terminal` gives the terminal the variables of a replica."""
         self.all: list[BotProcess] = []
+        self._write_terminal = write_terminal
 
     async def switch_script(self, variables: Mapping[str, str]) -> None:
         """Start every replica again with these variables of a model, or without any of them when there are none."""
@@ -226,6 +228,7 @@ class BotReplicas:
             for name in (*openai.SCRIPT_VARIABLES, "OPENAI_BASE_URL"):
                 bot.variables.pop(name, None)
             bot.variables.update(variables)
+            self._write_terminal(bot.variables)
             await bot.start()
 
     def model(self) -> str:

@@ -1,11 +1,12 @@
 """A local stand-in for OpenAI: one memo for all cases, and a script that answers questions. Neither is a model.
 
-The script chooses reads by the words of the question, and repeats the first lines that tell of something wrong. The bot
-checks its claims as those of any model.
+The script chooses reads by the words of the question, and repeats the first lines that tell of something wrong; as a
+draft it repeats the entries of a timeline. The bot checks what it writes as it checks any model.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -27,8 +28,11 @@ _MEMO = {
 _TOKENS_IN, _TOKENS_OUT = 400, 100
 
 
-def build_router() -> APIRouter:
-    """`POST /openai/v1/responses`, in the shape of OpenAI's API reference; 401 for another key than `KEY`."""
+def build_router(*, thinks_s: float = 1.5) -> APIRouter:
+    """`POST /openai/v1/responses`, in the shape of OpenAI's API reference; 401 for another key than `KEY`.
+
+    `thinks_s`: how long the script takes for each call, so that people see the steps and can press *Stop*.
+    """
     router = APIRouter(prefix=PATH)
 
     @router.post("/responses")
@@ -37,6 +41,7 @@ def build_router() -> APIRouter:
     ) -> dict[str, Any]:
         if authorization != f"Bearer {KEY}":
             raise HTTPException(401, "Incorrect API key provided")
+        await asyncio.sleep(thinks_s if _name_of(body) in _SCRIPTED else 0.0)
         return response(json.dumps(_answer(body)), model=str(body.get("model", "sandbox")))
 
     return router
@@ -64,23 +69,26 @@ _MARKS = re.compile(r"[<>@#*~`|\[\]{}…]|[^\x20-\x7e]|(?<!\w)_|_(?!\w)")
 _MOST_CLAIMS, _FEWEST_WORDS = 3, 3
 
 
+def _name_of(body: dict[str, Any]) -> str:
+    """The type of answer that is wanted."""
+    return str(((body.get("text") or {}).get("format") or {}).get("name", ""))
+
+
 def _answer(body: dict[str, Any]) -> dict[str, Any]:
-    name = ((body.get("text") or {}).get("format") or {}).get("name")
-    if name not in ("ChosenReads", "WrittenAnswer"):
-        return _MEMO
-    asked = json.loads(body["input"])
-    return _choose(str(asked["question"])) if name == "ChosenReads" else _write(asked["lines"])
+    script = _SCRIPTED.get(_name_of(body))
+    return script(json.loads(body["input"])) if script else _MEMO
 
 
-def _choose(question: str) -> dict[str, Any]:
-    chosen = [read for word, reads in _READS.items() if word in question.lower() for read in reads]
+def _choose(asked: dict[str, Any]) -> dict[str, Any]:
+    question = str(asked["question"]).lower()
+    chosen = [read for word, reads in _READS.items() if word in question for read in reads]
     verbs = list(dict.fromkeys([*chosen, *_ALWAYS]))[:6]
     return {"reads": [{"verb": verb, "service": None, "window": None} for verb in verbs]}
 
 
-def _write(lines: list[dict[str, Any]]) -> dict[str, Any]:
+def _write(asked: dict[str, Any]) -> dict[str, Any]:
     claims: dict[str, dict[str, Any]] = {}
-    for line in lines:
+    for line in asked["lines"]:
         if "🔴" not in line["text"] or len(claims) == _MOST_CLAIMS:
             continue
         part = _CLAUSE.split(re.sub(r"^\W+", "", line["text"]))[0].strip()  # which names whose it is
@@ -89,6 +97,15 @@ def _write(lines: list[dict[str, Any]]) -> dict[str, Any]:
     unknown = {"kind": "unknown", "text": "The reads do not show why.", "evidence": [], "quote": ""}
     nexts = [{"verb": verb, "service": None, "window": None} for verb in ("queue", "heartbeats")]
     return {"claims": list(claims.values()) or [unknown], "next": nexts, "more": []}
+
+
+def _draft(asked: dict[str, Any]) -> dict[str, Any]:
+    """Each entry as it stands, but for paging, which a later reader does not need."""
+    entries = [one for one in asked["entries"] if "paged" not in one["text"]] or asked["entries"]
+    return {"sentences": [{"entry": one["id"], "text": f"{one['text']}."} for one in entries]}
+
+
+_SCRIPTED = {"ChosenReads": _choose, "WrittenAnswer": _write, "WrittenDraft": _draft}
 
 
 def response(text: str, *, model: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -98,7 +98,7 @@ class Sandbox:
         self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS)
         self.phones = Phones()
         self._mail = MailServer(self.phones)
-        self._replicas = BotReplicas()
+        self._replicas = BotReplicas(self._write_terminal)
         self.railway: LocalRailway
         self.page_url = ""
 
@@ -177,12 +177,15 @@ class Sandbox:
             variables |= {"OPENAI_API_KEY": self._settings.openai_key.reveal()} if self._settings.openai_key else {}
             variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
             self.phones.hook = f"{variables['BOT_PUBLIC_URL']}/hooks/pagerduty"
-            owner = {"DRAGONFLY_ADMIN_DB_URL": self.database.urls.owner.reveal()}  # for `migrate`; not for the bot
-            write_terminal(self._settings.directory, variables | owner, working_directory=ROOT)
+            self._write_terminal(variables)
             bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
             self.bots.append(bot)
             self._cleanup.push_async_callback(bot.stop)
             await bot.start()
+
+    def _write_terminal(self, variables: Mapping[str, str]) -> None:
+        owner = {"DRAGONFLY_ADMIN_DB_URL": self.database.urls.owner.reveal()}  # for `migrate`; not for the bot
+        write_terminal(self._settings.directory, {**variables, **owner}, working_directory=ROOT)
 
     async def _wait_until_ready(self) -> None:
         """The services serve and every bot has its connections."""

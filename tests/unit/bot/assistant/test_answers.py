@@ -16,6 +16,8 @@ LINE = Line("E1", "queue", "318 waiting, oldest 9 min")
     [
         ("318 waiting.", "• “318 waiting”\n    `queue`"),
         ("318 jobs are waiting", "• 318 jobs are waiting\n    `queue`: “318 waiting”"),
+        ("wrong: 318 waiting", "• “318 waiting”\n    `queue`"),  # the word that stands for a sign
+        ("Wrong: 318 jobs are waiting", "• 318 jobs are waiting\n    `queue`: “318 waiting”"),
     ],
 )
 def test_a_claim_that_is_its_quote_is_shown_once(text: str, shown: str) -> None:
