@@ -56,6 +56,7 @@ from bot.incidents.pictures import IncidentPictures
 from bot.incidents.service import IncidentService
 from bot.incidents.shift_reminders import ShiftReminders
 from bot.incidents.store import IncidentStore, Place, WriteAlert, no_runbook, writes_nothing
+from bot.incidents.todo_issues import TodoIssues
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
@@ -76,6 +77,7 @@ from bot.wake_ups import WakeUps
 from bot.watchdog import DeadMansSwitch
 from bot.web.metrics import Metrics
 from bot.world import World
+from services.clients.github import GitHubClient
 from services.clients.pagers.pagerduty import PagerDutyApi
 from services.clients.pagers.webhook import Webhooks
 from services.clients.postgres import messages as outbox
@@ -232,7 +234,9 @@ def make_incident_service(
     world: World, database: Database, incident_store: IncidentStore, groups: Groups, names: SlackNames
 ) -> IncidentService:
     """`groups` has to know those of `responders`."""
-    return IncidentService(database, incident_store, groups, names, responders(world))
+    github = world.settings.github
+    makes_issues = not isinstance(github, Invalid) and github.repo is not None
+    return IncidentService(database, incident_store, groups, names, responders(world), makes_issues=makes_issues)
 
 
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
@@ -354,6 +358,11 @@ class Wiring:
         tasks += [HandoverNotes(core_wiring.database, incident_store)]
         tasks += [PlannedSilences(core_wiring.database, self.wake_ups, channel=core_wiring.channel)]
         tasks += _weekly_report(core_wiring, self.wake_ups)
+        self._github = _github(core_wiring.settings)
+        if self._github is not None:
+            tasks.append(
+                TodoIssues(core_wiring.database, incident_store, self._github, workspace_url=core_wiring.workspace_url)
+            )
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
@@ -389,6 +398,8 @@ class Wiring:
         await self.leader.release()
         await self._webhooks.aclose()
         await self.answers.aclose()
+        if self._github is not None:
+            await self._github.aclose()
         await self._outbox_slack.aclose()
 
 
@@ -469,6 +480,14 @@ def _outage_links(settings: Settings) -> dict[str, str]:
     if not isinstance(railway, Invalid):
         links["Railway"] = project_link(railway.project_id, railway.environment_id)
     return links
+
+
+def _github(settings: Settings) -> GitHubClient | None:
+    """None where no repository is given."""
+    given = settings.github
+    if isinstance(given, Invalid) or given.token is None or given.repo is None:
+        return None
+    return GitHubClient(given.repo, given.token, api_url=given.api_url)
 
 
 def _weekly_report(core_wiring: CoreWiring, wake_ups: WakeUps) -> list[PeriodicTask]:

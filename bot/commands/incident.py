@@ -103,7 +103,8 @@ def _todo(todo: Todo, names: Mapping[str, str]) -> str:
     """ "- [ ] raise the limit, ben, until 2026-01-09 23:00 UTC"."""
     who = f", {_words(names.get(todo.owner, 'a person'))}" if todo.owner else ""
     until = f", until {utc(todo.due_at)}" if todo.due_at else ""
-    return f"- [{'x' if todo.done_at else ' '}] {_words(todo.text)}{who}{until}"
+    issue = f", <{todo.issue_url}>" if todo.issue_url else ""
+    return f"- [{'x' if todo.done_at else ' '}] {_words(todo.text)}{who}{until}{issue}"
 
 
 DRAFT_MARK = "DRAFT, written from the timeline by rules. Check each sentence."

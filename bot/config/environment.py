@@ -59,6 +59,7 @@ _MACHINE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
 _MACHINE_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}\Z")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MARK_LIMIT = 30
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 
 
@@ -452,6 +453,27 @@ class HookSettings(Group):
         return value.rstrip("/")
 
 
+class GitHubSettings(Group):
+    """`repo`, "owner/name", holds the code that is deployed, and gets an issue per follow-up. Both or neither are
+    given."""
+
+    token: SecretValue | None = Field(None, validation_alias="GITHUB_TOKEN")
+    repo: str | None = Field(None, validation_alias="GITHUB_REPO", validate_default=True)
+    api_url: Url = Field("https://api.github.com", validation_alias="GITHUB_API")
+
+    @field_validator("repo")
+    @classmethod
+    def _check_repo(cls, value: str | None, info: ValidationInfo) -> str | None:
+        has_token = info.data.get("token") is not None
+        if value is None and has_token:
+            raise ValueError("is not set, and GITHUB_TOKEN is")
+        if value is not None and not has_token:
+            raise ValueError("is set, and GITHUB_TOKEN is not")
+        if value is not None and not _REPO.match(value):
+            raise ValueError("is not owner/name")
+        return value
+
+
 def _with_prefix(value: Secret, prefix: str) -> Secret:
     if not value.reveal().startswith(prefix):
         raise ValueError(f"does not start with {prefix}")
@@ -481,6 +503,7 @@ class Settings:
     traces: TraceSettings | Invalid = field(default_factory=TraceSettings)
     assistant: AssistantSettings | Invalid = field(default_factory=AssistantSettings)
     reports: ReportSettings | Invalid = field(default_factory=ReportSettings)
+    github: GitHubSettings | Invalid = field(default_factory=GitHubSettings)
     system: SystemSettings | Invalid = field(default_factory=SystemSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
@@ -512,6 +535,7 @@ class Settings:
             traces=_read("traces", TraceSettings, given),
             assistant=_read("assistant", AssistantSettings, given),
             reports=_read("reports", ReportSettings, given),
+            github=_read("github", GitHubSettings, given),
             system=_read("system", SystemSettings, given),
         )
         remember_secrets("bot", settings.secrets)

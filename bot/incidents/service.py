@@ -201,7 +201,8 @@ Act = Callable[[IncidentStore, Connection, Incident, Person], Awaitable[Outcome]
 
 class IncidentService:
     """One for the process. `responders`: Slack ids of users and groups who may answer for an incident. `names`: what
-    people are called. `acknowledge_outage`: for who may answer for incidents, while the database is away."""
+    people are called. `acknowledge_outage`: for who may answer for incidents, while the database is away.
+    `makes_issues`: whether each new follow-up gets a GitHub issue."""
 
     def __init__(
         self,
@@ -210,8 +211,11 @@ class IncidentService:
         groups: Groups,
         names: SlackNames,
         responders: Sequence[str],
+        *,
+        makes_issues: bool = False,
     ) -> None:
         self.names = names
+        self.makes_issues = makes_issues
         self._database = database
         self._incident_store = incident_store
         self._groups = groups
@@ -268,7 +272,8 @@ class IncidentService:
         """Something to do after this incident, in its thread, its timeline and its postmortem."""
 
         async def act(incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person) -> Outcome:
-            made = await todos.add(incident_store, conn, incident, person, new)
+            marker = todos.new_marker() if self.makes_issues else None
+            made = await todos.add(incident_store, conn, incident, person, new, marker)
             return Done(incident, f"Follow-up {made.id} is in the thread.")
 
         return await self._act("todo", incident_id, request, act)

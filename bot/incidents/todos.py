@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,13 +29,30 @@ class NewTodo:
     due_at: datetime | None = None
 
 
+def new_marker() -> str:
+    """By which its issue is found again; no one can guess it."""
+    return f"dragonfly-follow-up:{secrets.token_hex(16)}"
+
+
 async def add(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, new: NewTodo
+    incident_store: IncidentStore,
+    conn: Connection,
+    incident: Incident,
+    person: Person,
+    new: NewTodo,
+    issue_marker: str | None = None,
 ) -> Todo:
-    """Also to an incident that is resolved: that is when most of them are found."""
+    """Also to an incident that is resolved: that is when most of them are found. `issue_marker`: of the GitHub issue
+    that is wanted."""
     text = plain(new.text, limit=TEXT_LIMIT)
     made = await todos.add_todo(
-        conn, incident_id=incident.id, text=text, owner=new.owner, due_at=new.due_at, by_user=person.user_id
+        conn,
+        incident_id=incident.id,
+        text=text,
+        owner=new.owner,
+        due_at=new.due_at,
+        by_user=person.user_id,
+        issue_marker=issue_marker,
     )
     await incident_store.record(conn, incident, "todo", f"added a follow-up: {text}", by=person, in_thread=False)
     await _show(incident_store, conn, incident, made)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, fit_message, section
-from bot.views.text import date_token, escape, mention
+from bot.views.text import date_token, escape, link, mention, plain
 from services.domain.text import counted
-from services.domain.todos import Todo
+from services.domain.todos import Todo, WantedIssue
 
 Content = tuple[str, list[Block]]
 SHOWN, BUTTONS = 20, 5
@@ -20,7 +21,48 @@ def todo_line(todo: Todo, now: datetime) -> str:
     sign = "✅" if todo.done_at else ("🔴" if todo.is_late(now) else "☐")
     who = f"{mention(todo.owner)}: " if todo.owner else ""
     by = f" · by {date_token(todo.due_at)}" if todo.due_at else ""
-    return f"{sign} {who}{escape(todo.text, limit=500)}{by} · incident {todo.incident_id}, follow-up {todo.id}"
+    issue = f" · {link(todo.issue_url, issue_name(todo.issue_url))}" if todo.issue_url else ""
+    about = f"incident {todo.incident_id}, follow-up {todo.id}"
+    return f"{sign} {who}{escape(todo.text, limit=500)}{by} · {about}{issue}"
+
+
+def issue_name(url: str) -> str:
+    """ "issue 12", from its address."""
+    return f"issue {url.rstrip('/').rpartition('/')[2]}"
+
+
+ISSUE_TITLE_LIMIT = 200  # characters; GitHub takes 256
+
+
+def issue_title(wanted: WantedIssue) -> str:
+    """One line; GitHub shows it as it is."""
+    return plain(wanted.text, limit=ISSUE_TITLE_LIMIT)
+
+
+def issue_text(wanted: WantedIssue, environment: str, thread: str | None) -> str:
+    """Markdown. What people wrote stands in fences, where it mentions no one and closes nothing. No person is named.
+
+    `thread`: the address of the incident's thread.
+    """
+    due = [f"Due: {wanted.due_at:%Y-%m-%d %H:%M} UTC"] if wanted.due_at else []
+    about = f"Follow-up {wanted.todo_id} of incident {wanted.incident_id} in {environment}:"
+    where = [f"[The incident's thread in Slack]({thread})"] if thread else []
+    parts = [_fenced(wanted.text), *due, about, _fenced(wanted.title), *where, f"<!-- {wanted.marker} -->"]
+    return "\n\n".join(parts)
+
+
+def _fenced(text: str) -> str:
+    """Whatever is in it: the fence is longer than any in the text."""
+    longest = max((len(one) for one in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(longest + 1, 3)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def no_issue_note(todo: Todo, why: str) -> Content:
+    """In the thread, once no issue will be made."""
+    what_next = "The follow-up itself is stored. Make the issue by hand, and check `GITHUB_TOKEN` and `GITHUB_REPO`."
+    line = f"⚠️ Follow-up {todo.id} has no GitHub issue: {escape(why)}. {what_next}"
+    return fit_message(line, [section(line)])
 
 
 def todo_message(todo: Todo, now: datetime) -> Content:
@@ -57,6 +99,7 @@ def todo_data(todo: Todo) -> dict[str, object]:
         "owner": todo.owner,
         "due_at": todo.due_at.isoformat() if todo.due_at else None,
         "done_at": todo.done_at.isoformat() if todo.done_at else None,
+        "issue": todo.issue_url,
     }
 
 

@@ -1,18 +1,18 @@
 -- name: add_todo
 -- What is to be done after an incident.
-INSERT INTO chatops.incident_todos (incident_id, text, owner, due_at, by_user)
-VALUES (%(incident_id)s, %(text)s, %(owner)s, %(due_at)s, %(by_user)s)
-RETURNING id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by;
+INSERT INTO chatops.incident_todos (incident_id, text, owner, due_at, by_user, issue_marker)
+VALUES (%(incident_id)s, %(text)s, %(owner)s, %(due_at)s, %(by_user)s, %(issue_marker)s)
+RETURNING id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by, issue_url;
 
 -- name: read_todo
 -- By primary key.
-SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by
+SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by, issue_url
 FROM chatops.incident_todos
 WHERE id = %(todo_id)s;
 
 -- name: list_open_todos
 -- Of all incidents, the next to be due first; null as owner: everyone's. Served by incident_todos_open_idx.
-SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by
+SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by, issue_url
 FROM chatops.incident_todos
 WHERE done_at IS NULL AND (%(owner)s::text IS NULL OR owner = %(owner)s::text)
 ORDER BY due_at, id
@@ -20,7 +20,7 @@ LIMIT %(limit)s;
 
 -- name: list_todos_of_incident
 -- Done or not, in the order in which they were added. Served by incident_todos_incident_id_idx.
-SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by
+SELECT id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by, issue_url
 FROM chatops.incident_todos
 WHERE incident_id = %(incident_id)s
 ORDER BY id
@@ -31,4 +31,38 @@ LIMIT %(limit)s;
 UPDATE chatops.incident_todos
 SET done_at = clock_timestamp(), done_by = %(done_by)s
 WHERE id = %(todo_id)s AND done_at IS NULL
-RETURNING id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by;
+RETURNING id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by, issue_url;
+
+-- name: next_wanted_issue
+-- The issue that is due first, with what stands in it; locked. Served by incident_todos_issue_due_idx and outbox_pkey.
+SELECT
+    todo.id AS todo_id, todo.incident_id, todo.text, todo.due_at, todo.issue_marker AS marker,
+    todo.issue_sent_at AS sent_at, todo.issue_attempts AS attempts, todo.done_at IS NOT NULL AS is_done,
+    incident.title, message.channel_id, message.ts
+FROM chatops.incident_todos AS todo
+INNER JOIN chatops.incidents AS incident ON incident.id = todo.incident_id
+LEFT JOIN chatops.outbox AS message ON message.key = 'incident:' || todo.incident_id
+WHERE todo.issue_marker IS NOT NULL AND todo.issue_url IS NULL AND todo.issue_failed IS NULL
+    AND todo.issue_due_at <= clock_timestamp()
+ORDER BY todo.issue_due_at
+LIMIT 1
+FOR UPDATE OF todo;
+
+-- name: begin_issue
+-- From now on the issue may exist. By primary key.
+UPDATE chatops.incident_todos
+SET issue_sent_at = coalesce(issue_sent_at, clock_timestamp()),
+    issue_attempts = issue_attempts + 1,
+    issue_due_at = clock_timestamp() + %(again_in)s::interval
+WHERE id = %(todo_id)s;
+
+-- name: forget_issue_was_sent
+-- It can't exist: the first attempt was refused, or never left. By primary key.
+UPDATE chatops.incident_todos SET issue_sent_at = NULL WHERE id = %(todo_id)s AND issue_url IS NULL;
+
+-- name: finish_issue
+-- Its address, or why there is none; once. By primary key.
+UPDATE chatops.incident_todos
+SET issue_url = %(url)s, issue_failed = %(failed)s
+WHERE id = %(todo_id)s AND issue_url IS NULL AND issue_failed IS NULL
+RETURNING id, incident_id, text, owner, due_at, by_user, created_at, done_at, done_by, issue_url;

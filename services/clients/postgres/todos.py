@@ -5,20 +5,26 @@ The typed calls of `sql/queries/todos.sql`. The caller owns the transaction.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import fetch_all, fetch_one, fetch_row
-from services.domain.todos import Todo
+from services.clients.postgres.queries import SQL, fetch_all, fetch_one, fetch_row
+from services.domain.todos import Todo, WantedIssue
 
 
 async def add_todo(
-    conn: Connection, *, incident_id: int, text: str, owner: str | None, due_at: datetime | None, by_user: str
+    conn: Connection,
+    *,
+    incident_id: int,
+    text: str,
+    owner: str | None,
+    due_at: datetime | None,
+    by_user: str,
+    issue_marker: str | None = None,
 ) -> Todo:
-    """`owner`, `by_user`: Slack user ids."""
-    return await fetch_row(
-        conn, Todo, "add_todo", incident_id=incident_id, text=text, owner=owner, due_at=due_at, by_user=by_user
-    )
+    """`owner`, `by_user`: Slack user ids. `issue_marker`: of the issue that is wanted; None: none is."""
+    values = {"incident_id": incident_id, "text": text, "owner": owner, "due_at": due_at, "by_user": by_user}
+    return await fetch_row(conn, Todo, "add_todo", **values, issue_marker=issue_marker)
 
 
 async def read_todo(conn: Connection, *, todo_id: int) -> Todo | None:
@@ -39,3 +45,23 @@ async def list_todos_of_incident(conn: Connection, *, incident_id: int, limit: i
 async def finish_todo(conn: Connection, *, todo_id: int, done_by: str) -> Todo | None:
     """It as it is now; None when it was done before, or never was."""
     return await fetch_one(conn, Todo, "finish_todo", todo_id=todo_id, done_by=done_by)
+
+
+async def next_wanted_issue(conn: Connection) -> WantedIssue | None:
+    """The one that is due first; locked."""
+    return await fetch_one(conn, WantedIssue, "next_wanted_issue")
+
+
+async def begin_issue(conn: Connection, *, todo_id: int, again_in: timedelta) -> None:
+    """From now on it may exist."""
+    await conn.execute(SQL["begin_issue"], {"todo_id": todo_id, "again_in": again_in})
+
+
+async def forget_issue_was_sent(conn: Connection, *, todo_id: int) -> None:
+    """It can't exist."""
+    await conn.execute(SQL["forget_issue_was_sent"], {"todo_id": todo_id})
+
+
+async def finish_issue(conn: Connection, *, todo_id: int, url: str | None, failed: str | None) -> Todo | None:
+    """`url`: its address, or `failed`: why there is none. None when that is known already."""
+    return await fetch_one(conn, Todo, "finish_issue", todo_id=todo_id, url=url, failed=failed)

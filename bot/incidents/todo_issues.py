@@ -1,0 +1,116 @@
+"""Makes a GitHub issue of each follow-up, once; leader only.
+
+The row says that the issue may exist before GitHub is asked for it. Whoever comes after a crash or a lost answer looks
+for its marker first, and asks again only where it is not there. No answer is waited for as long as until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from bot.incidents.store import IncidentStore
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.views.todos import issue_text, issue_title, no_issue_note, todo_message
+from services.clients.github import GitHubClient
+from services.clients.postgres import incidents, todos
+from services.clients.postgres.pool import Database
+from services.clients.postgres.queries import read_clock
+from services.domain.errors import SourceError
+from services.domain.messages import message_link
+from services.domain.todos import WantedIssue
+
+logger = logging.getLogger(__name__)
+
+EVERY_S = 30.0
+LEAVES_WITHIN_S = 2.0  # after the intent; a process that was frozen for longer asks for nothing
+FIRST_RETRY = timedelta(minutes=1)  # longer than a call that left may take: then it is there to be found
+LAST_RETRY = timedelta(hours=1)
+MOST_ATTEMPTS = 30  # about a day
+LOOK_BACK = timedelta(minutes=10)  # GitHub's clock may differ from ours
+DONE_BEFORE = "the follow-up was done before"
+
+
+class TodoIssues(PeriodicTask):
+    """One issue per tick: GitHub wants issues slowly."""
+
+    name = "issues of follow-ups"
+
+    def __init__(
+        self,
+        database: Database,
+        incident_store: IncidentStore,
+        github: GitHubClient,
+        *,
+        workspace_url: Callable[[], str | None],
+        every_s: float = EVERY_S,
+        leaves_within_s: float = LEAVES_WITHIN_S,
+    ) -> None:
+        super().__init__()
+        self._database = database
+        self._incident_store = incident_store
+        self._github = github
+        self._workspace_url = workspace_url
+        self._leaves_within_s = leaves_within_s
+        self.interval_s = every_s
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            wanted = await todos.next_wanted_issue(conn)
+            if wanted is not None:
+                pause = min(FIRST_RETRY * 2 ** min(wanted.attempts, 10), LAST_RETRY)
+                await todos.begin_issue(conn, todo_id=wanted.todo_id, again_in=pause)
+        if wanted is None:
+            return
+        leaves_by = asyncio.get_running_loop().time() + self._leaves_within_s
+        try:
+            url, failed = await self._make(wanted, leaves_by)
+        except SourceError as error:
+            await self._after(fence, wanted, error)
+            return
+        await self._finish(fence, wanted, url=url, failed=failed)
+
+    async def _make(self, wanted: WantedIssue, leaves_by: float) -> tuple[str | None, str | None]:
+        """The issue's address, or why there is none."""
+        if wanted.sent_at is not None:
+            found = await self._github.find_issue(wanted.marker, since=wanted.sent_at - LOOK_BACK)
+            if found is not None:
+                return found, None
+            leaves_by = asyncio.get_running_loop().time() + self._leaves_within_s
+        if wanted.is_done:
+            return None, DONE_BEFORE
+        if asyncio.get_running_loop().time() > leaves_by:
+            raise SourceError("bot", "this process was held up", retryable=True)
+        thread = message_link(self._workspace_url(), wanted.channel_id, wanted.ts)
+        text = issue_text(wanted, self._incident_store.place.environment, thread)
+        return await self._github.create_issue(issue_title(wanted), text), None
+
+    async def _after(self, fence: Fence, wanted: WantedIssue, error: SourceError) -> None:
+        """What a repetition can help stays due; nothing may exist of what was refused."""
+        logger.warning("the issue of follow-up %d: %s", wanted.todo_id, error.why)
+        may_exist = error.outcome_unknown or wanted.sent_at is not None
+        if not error.retryable or wanted.attempts + 1 >= MOST_ATTEMPTS:
+            unknown = "; whether it exists is unknown" if may_exist else ""
+            await self._finish(fence, wanted, url=None, failed=f"{error.why}{unknown}")
+        elif not may_exist:
+            async with self._database.transaction() as conn:
+                await fence.lock(conn)
+                await todos.forget_issue_was_sent(conn, todo_id=wanted.todo_id)
+
+    async def _finish(self, fence: Fence, wanted: WantedIssue, *, url: str | None, failed: str | None) -> None:
+        store = self._incident_store
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            todo = await todos.finish_issue(conn, todo_id=wanted.todo_id, url=url, failed=failed)
+            incident = await incidents.read_incident(conn, wanted.incident_id)
+            if todo is None or incident is None:
+                return
+            key = f"{incident.message_key}:todo:{todo.id}"
+            await store.post(conn, incident, key, todo_message(todo, await read_clock(conn)))
+            if failed is not None and failed != DONE_BEFORE:
+                await store.post(conn, incident, f"{key}:issue", no_issue_note(todo, failed))
+        store.wake_ups.outbox.set()

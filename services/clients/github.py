@@ -1,0 +1,155 @@
+"""GitHub's REST API: issues, and when a commit was made. Raises SourceError("GitHub", …).
+
+https://docs.github.com/en/rest/issues/issues, https://docs.github.com/en/rest/commits/commits
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from services.clients.tls import trusted_authorities
+from services.domain.errors import SourceError
+from services.domain.secrets import Secret
+
+SOURCE = "GitHub"
+PER_PAGE = 100  # GitHub's most
+MOST_PAGES = 5  # of issues that are looked through; they are those that changed since one moment
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_WHY = {
+    401: "GITHUB_TOKEN is refused (401)",
+    403: "GITHUB_TOKEN may not do this (403)",
+    404: "there is no such repository for this token (404)",
+    410: "the repository has no issues (410)",
+}
+
+
+class GitHubClient:
+    """One repository, "owner/name". Opens its connections at the first call; `aclose` ends them. Follows no redirect.
+
+    `timeout_s` bounds a whole call.
+    """
+
+    def __init__(
+        self,
+        repo: str,
+        token: Secret,
+        *,
+        api_url: str,
+        timeout_s: float = 10.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._path = f"/repos/{quote(repo, safe='/')}"
+        self._timeout_s = timeout_s
+        headers = {
+            "Authorization": f"Bearer {token.reveal()}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        direct = {f"all://{host}": httpx.AsyncHTTPTransport(verify=trusted_authorities()) for host in _LOOPBACK}
+        self._http = httpx.AsyncClient(
+            base_url=api_url,
+            headers=headers,
+            timeout=timeout_s,
+            follow_redirects=False,
+            verify=trusted_authorities(),
+            transport=transport,
+            mounts=None if transport else direct,
+        )
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def create_issue(self, title: str, body: str) -> str:
+        """Its address in the browser. `outcome_unknown` where it may have been made all the same."""
+        answer = await self._call("POST", f"{self._path}/issues", json={"title": title, "body": body})
+        url = _object(_json(answer)).get("html_url")
+        if not isinstance(url, str) or not url:
+            raise SourceError(SOURCE, "the answer names no issue", retryable=True, outcome_unknown=True)
+        return url
+
+    async def find_issue(self, marker: str, *, since: datetime) -> str | None:
+        """The address of the issue whose text has this marker; None when none that changed since then has it."""
+        for page in range(1, MOST_PAGES + 1):
+            params = {"state": "all", "since": _utc(since), "per_page": PER_PAGE, "page": page, "direction": "asc"}
+            found = _json(await self._call("GET", f"{self._path}/issues", params=params))
+            issues = [_object(one) for one in found] if isinstance(found, list) else []
+            for issue in issues:
+                if marker in str(issue.get("body")) and issue.get("html_url"):
+                    return str(issue["html_url"])
+            if len(issues) < PER_PAGE:
+                return None
+        why = f"more than {MOST_PAGES * PER_PAGE} issues changed since: whether it is among them is unknown"
+        raise SourceError(SOURCE, why, retryable=True)
+
+    async def read_commit_time(self, sha: str) -> datetime | None:
+        """When it was committed; None when the repository has no such commit."""
+        try:
+            answer = await self._call("GET", f"{self._path}/git/commits/{quote(sha, safe='')}")
+        except SourceError as error:
+            if error.http_status in (404, 422) and await self._is_readable():
+                return None
+            raise
+        text = str(_object(_object(_json(answer)).get("committer")).get("date"))
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            raise SourceError(SOURCE, "the commit has no time", retryable=True) from None
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+    async def _is_readable(self) -> bool:
+        """GitHub says 404 too for what the token may not read. Raises SourceError when it may not."""
+        await self._call("GET", f"{self._path}/commits", params={"per_page": 1})
+        return True
+
+    async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
+        changes = method != "GET"
+        try:
+            async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
+                answer = await self._http.request(method, path, **request)
+        except TimeoutError:
+            why = f"no answer within {self._timeout_s:g} s"
+            raise SourceError(SOURCE, why, retryable=True, outcome_unknown=changes) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise SourceError(SOURCE, "not reachable", retryable=True) from None
+        except httpx.HTTPError as error:
+            why = f"the answer was lost ({type(error).__name__})"
+            raise SourceError(SOURCE, why, retryable=True, outcome_unknown=changes) from None
+        if not answer.is_success:
+            raise _refused(answer, changes=changes)
+        return answer
+
+
+def _refused(answer: httpx.Response, *, changes: bool) -> SourceError:
+    """A limit is no refusal: GitHub answers 403 or 429 then, and says so in its headers."""
+    status, headers = answer.status_code, answer.headers
+    if status in (403, 429) and (status == 429 or "retry-after" in headers or headers.get(_LEFT) == "0"):
+        return SourceError(SOURCE, f"too many calls ({status})", retryable=True, http_status=status)
+    if answer.is_redirect:
+        return SourceError(SOURCE, "the repository has moved: name it anew in GITHUB_REPO", http_status=status)
+    is_broken = status >= 500
+    why = f"broken ({status})" if is_broken else _WHY.get(status, f"refused ({status})")
+    return SourceError(SOURCE, why, retryable=is_broken, outcome_unknown=is_broken and changes, http_status=status)
+
+
+_LEFT = "x-ratelimit-remaining"
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,61 @@
+"""GitHub at the wire: issues of one repository, and its commits."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+
+import httpx
+
+from services.clients.github import GitHubClient
+from services.domain.secrets import Secret
+
+REPO = "acme/dragonfly"
+PATH = f"/repos/{REPO}"
+
+
+@dataclass
+class LocalGitHub:
+    """`faults`: what happens to the next new issues, a status or an exception; None: made, and the answer is lost."""
+
+    issues: list[dict[str, str]] = field(default_factory=list)
+    commits: dict[str, str] = field(default_factory=dict)
+    faults: deque[int | Exception | None] = field(default_factory=deque)
+    headers: dict[str, str] = field(default_factory=dict)  # of refusals
+    calls: list[httpx.Request] = field(default_factory=list)
+    is_readable: bool = True
+
+    def client(self) -> GitHubClient:
+        transport = httpx.MockTransport(self._answer)
+        return GitHubClient(REPO, Secret("t"), api_url="https://github.test", transport=transport)
+
+    def posts(self) -> int:
+        return sum(one.method == "POST" for one in self.calls)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.calls.append(request)
+        assert request.headers["authorization"] == "Bearer t"
+        if request.method == "POST":
+            return self._create(json.loads(request.content))
+        if not self.is_readable:
+            return httpx.Response(404)
+        if request.url.path == f"{PATH}/issues":
+            page = int(request.url.params["page"])
+            return httpx.Response(200, json=self.issues[(page - 1) * 100 : page * 100])
+        if request.url.path == f"{PATH}/commits":
+            return httpx.Response(200, json=[])
+        date = self.commits.get(request.url.path.removeprefix(f"{PATH}/git/commits/"))
+        return httpx.Response(200, json={"committer": {"date": date}}) if date else httpx.Response(404)
+
+    def _create(self, issue: dict[str, str]) -> httpx.Response:
+        fault = self.faults.popleft() if self.faults else 201
+        if isinstance(fault, Exception):
+            raise fault
+        if fault not in (201, None):
+            return httpx.Response(int(fault), headers=self.headers)
+        url = f"https://github.test/{REPO}/issues/{len(self.issues) + 1}"
+        self.issues.append(issue | {"html_url": url})
+        if fault is None:
+            raise httpx.ReadError("lost")
+        return httpx.Response(201, json={"html_url": url})

@@ -1,0 +1,176 @@
+"""One GitHub issue per follow-up, whatever crashes or gets lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from bot.commands.incident import postmortem
+from bot.incidents.todo_issues import MOST_ATTEMPTS, TodoIssues
+from bot.incidents.todos import NewTodo
+from services.clients.postgres.incidents import read_incident_record
+from services.clients.postgres.todos import read_todo
+from services.domain.incidents import IncidentSeverity
+from tests.github import LocalGitHub
+from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
+
+TEXT = "raise @all the `limit`, fixes #12 <!-- hi -->"
+
+
+@pytest.fixture
+async def github(scene: Scene) -> LocalGitHub:
+    scene.incident_service.makes_issues = True
+    await scene.incident_service.open(request(ANN), title="no uploads", severity=IncidentSeverity.SEV3, services=())
+    return LocalGitHub()
+
+
+def task_of(scene: Scene, github: LocalGitHub, *, leaves_within_s: float = 60.0) -> TodoIssues:
+    return TodoIssues(
+        scene.database,
+        scene.incident_store,
+        github.client(),
+        workspace_url=lambda: "https://acme.slack.test/",
+        leaves_within_s=leaves_within_s,
+    )
+
+
+async def due_now(books: Books) -> None:
+    await books.conn.execute("UPDATE chatops.incident_todos SET issue_due_at = now() - interval '1 s'")
+
+
+async def add(scene: Scene, text: str = TEXT) -> None:
+    await scene.incident_service.add_todo(1, request(ANN), NewTodo(text, "U0BEN", datetime(2026, 1, 9, 23, tzinfo=UTC)))
+
+
+async def test_a_follow_up_gets_one_issue_that_mentions_no_one(scene: Scene, books: Books, github: LocalGitHub) -> None:
+    await add(scene)
+    task = task_of(scene, github)
+
+    for _ in range(3):
+        await task.tick(scene.fence)
+        await due_now(books)
+
+    [issue] = github.issues
+    assert issue["title"] == TEXT
+    body = issue["body"]
+    assert f"```text\n{TEXT}\n```" in body
+    assert "Due: 2026-01-09 23:00 UTC" in body
+    assert "incident 1" in body
+    assert "```text\nno uploads\n```" in body
+    assert "U0BEN" not in body
+    assert "<!-- dragonfly-follow-up:" in body
+    assert "|issue 1>" in (await books.messages())["incident:1:todo:1"]
+    record = await read_incident_record(books.conn, 1)
+    assert record is not None
+    assert "<https://github.test/acme/dragonfly/issues/1>" in postmortem(record, {})
+
+
+async def test_a_lost_answer_is_looked_for_and_never_asked_for_again(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    """It was made and the answer was lost; then nothing was made and the answer was lost; then the bot died between."""
+    task = task_of(scene, github)
+    await add(scene)
+    github.faults.append(None)
+    await task.tick(scene.fence)
+    await due_now(books)
+    await task.tick(scene.fence)
+    assert (len(github.issues), github.posts()) == (1, 1)
+
+    await add(scene)
+    github.faults.append(httpx.ReadTimeout("lost"))
+    await task.tick(scene.fence)
+    assert len(github.issues) == 1
+    await due_now(books)
+    await task.tick(scene.fence)
+    assert (len(github.issues), github.posts()) == (2, 3)
+
+    await add(scene)
+    dying = task_of(scene, github)
+    dying._finish = _dies  # type: ignore[method-assign]
+    with pytest.raises(SystemExit):
+        await dying.tick(scene.fence)
+    await due_now(books)
+    await task.tick(scene.fence)
+    assert (len(github.issues), github.posts()) == (3, 4)
+    todos = [await read_todo(books.conn, todo_id=n) for n in (1, 2, 3)]
+    assert [one.issue_url[-2:] if one and one.issue_url else "" for one in todos] == ["/1", "/2", "/3"]
+
+
+async def _dies(*_: object, **__: object) -> None:
+    raise SystemExit
+
+
+async def test_an_issue_is_not_asked_for_again_before_the_first_answer_can_be_found(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    await add(scene)
+    github.faults.append(None)
+    task = task_of(scene, github)
+
+    for _ in range(3):  # not due: the pause is longer than any call
+        await task.tick(scene.fence)
+
+    assert len(github.calls) == 1
+    [row] = await (await books.conn.execute("SELECT issue_due_at - now() FROM chatops.incident_todos")).fetchall()
+    assert row[0] > timedelta(seconds=30)
+
+
+async def test_a_refusal_is_told_once_and_a_limit_is_waited_for(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    task = task_of(scene, github)
+    await add(scene)
+    github.headers = {"retry-after": "60"}
+    github.faults.extend([403, httpx.ConnectError("away")])
+    for _ in range(2):
+        await task.tick(scene.fence)
+        await due_now(books)
+    assert not any("has no GitHub issue" in text for text in (await books.messages()).values())
+    github.headers = {}
+    github.faults.append(403)
+    for _ in range(3):
+        await task.tick(scene.fence)
+        await due_now(books)
+
+    note = (await books.messages())["incident:1:todo:1:issue"]
+    assert "⚠️ Follow-up 1 has no GitHub issue: GITHUB_TOKEN may not do this (403)." in note
+    assert (github.issues, github.posts()) == ([], 3)
+    assert all(one.method == "POST" for one in github.calls)  # what was refused is not looked for
+
+
+async def test_it_gives_up_after_a_day_and_says_that_it_may_exist(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    await add(scene)
+    sent = "UPDATE chatops.incident_todos SET issue_attempts = %s, issue_sent_at = now()"
+    await books.conn.execute(sent, (MOST_ATTEMPTS - 1,))
+    await due_now(books)
+    github.faults.append(502)
+
+    await task_of(scene, github).tick(scene.fence)
+
+    note = (await books.messages())["incident:1:todo:1:issue"]
+    assert "broken (502); whether it exists is unknown" in note
+
+
+async def test_no_issue_is_asked_for_too_late_or_of_what_is_done_or_where_none_is_wanted(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    await add(scene)
+    await task_of(scene, github, leaves_within_s=-1.0).tick(scene.fence)  # a process that was frozen
+    assert github.calls == []
+    await scene.incident_service.finish_todo(1, request(ANN))
+    scene.incident_service.makes_issues = False
+    await add(scene)
+    await due_now(books)
+    task = task_of(scene, github)
+
+    for _ in range(3):
+        await task.tick(scene.fence)
+        await due_now(books)
+
+    assert github.posts() == 0
+    assert "issue" not in (await books.messages())["incident:1:todo:2"]
