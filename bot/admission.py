@@ -93,7 +93,7 @@ class PublicAnswers:
 
 AUDIT_EVERY_S = 60.0
 AUDIT_ROWS_PER_PERSON = 20  # per minute, whatever they do
-AUDITED_AT_MOST = 10_000  # pairs of a person and a deed that are remembered
+AUDITED_AT_MOST = 10_000  # pairs of a person and a act that are remembered
 
 
 @dataclass
@@ -106,7 +106,7 @@ class _Minute:
 
 
 class AuditLimit:
-    """Bounds the audit rows of a flood of refusals or reads: one per person, deed and minute, with their number, and 20
+    """Bounds the audit rows of a flood of refusals or reads: one per person, act and minute, with their number, and 20
     per person and minute. One person's flood holds back no row of another.
 
     `clock` is monotonic, in seconds. In this process only: another replica counts for itself.
@@ -114,12 +114,12 @@ class AuditLimit:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._minutes: dict[tuple[str, str | None], _Minute] = {}  # of a person's deed; with None, of all their deeds
+        self._minutes: dict[tuple[str, str | None], _Minute] = {}  # of a person's act; with None, of all their acts
 
-    def count(self, who: str, deed: str) -> int | None:
+    def count(self, who: str, act: str) -> int | None:
         """For how many a row is due now, this one included; None while it is held back."""
         now = self._clock()
-        same, all_of_them = self._minutes.get((who, deed)), self._minutes.get((who, None))
+        same, all_of_them = self._minutes.get((who, act)), self._minutes.get((who, None))
         if same is not None and now - same.began_at < AUDIT_EVERY_S:
             same.held_back += 1
             return None
@@ -134,8 +134,12 @@ class AuditLimit:
         else:
             before += all_of_them.held_back if all_of_them is not None else 0
             self._minutes[who, None] = _Minute(now)
-        self._minutes[who, deed] = _Minute(now)
+        self._minutes[who, act] = _Minute(now)
         return 1 + before
+
+    def was_not_written(self, who: str, act: str) -> None:
+        """The row failed: the next one is due at once."""
+        self._minutes.pop((who, act), None)
 
     def _forget(self, now: float) -> None:
         """Those who gave up; without a bound, invented people would fill the memory."""

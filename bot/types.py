@@ -111,7 +111,7 @@ class Verb:
     `keeps_words`: the words after it are stored and read by others, without sensitive data; the author sees what is
     removed.
     `group` is the heading in `help`. `private`: answers only the requester (help, and what may hold personal data).
-    `is_read`: it changes nothing, so it may be guessed at.
+    `is_read`: it changes nothing, so it may be guessed at. `is_sensitive`: each read is a row of the audit log.
     """
 
     name: str
@@ -122,6 +122,7 @@ class Verb:
     private: bool = False
     keeps_words: bool = False
     is_read: bool = False
+    is_sensitive: bool = False
 
     @property
     def places(self) -> tuple[Lazy, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from bot.admission import Admission, PublicAnswers
+from bot.admission import Admission, AuditLimit, PublicAnswers
 from bot.config.environment import (
     ApiSettings,
     AssistantSettings,
@@ -279,12 +279,12 @@ class World:
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
     without one; `schedule_fault`: why the file as it is now is not in force, None while it is.
-    `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many
-    commands of each kind work at the same time, `public_answers` how many answers a channel gets to see. `name_of`: the
-    name of a person by their Slack id; the bot, which may ask Slack, puts a better one in its place. `absent`: why a
-    Slack id reaches no one, None where nothing keeps that in mind. `api_well_until`: the last good answer of the API
-    before it stopped answering well last; None while this process has not seen that. `workspace_url`: of our Slack
-    workspace ("https://acme.slack.com/"), which only the bot knows.
+    `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many commands of
+    each kind work at the same time, `public_answers` how many answers a channel gets to see, `audit_limit` how many
+    rows about reads are written. `name_of`: the name of a person by their Slack id; the bot, which may ask Slack, puts
+    a better one in its place. `absent`: why a Slack id reaches no one, None where nothing keeps that in mind.
+    `api_well_until`: the last good answer of the API before it stopped answering well last; None while this process has
+    not seen that. `workspace_url`: of our Slack workspace ("https://acme.slack.com/"), which only the bot knows.
     """
 
     def __init__(
@@ -314,6 +314,7 @@ class World:
         self.questions, self.plans, self.decisions = Admission(), Admission(), Admission(at_once=8, per_person=4)
         self.asks = Admission(per_person=1)  # each runs reads of its own, and may wait for a model
         self.public_answers = PublicAnswers(time.monotonic)
+        self.audit_limit = AuditLimit(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
         self.schedule_fault: Invalid | None = None

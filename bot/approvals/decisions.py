@@ -91,8 +91,8 @@ class PendingDecision:
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
         """Record that a person tried something without permission; of a flood one row per run and minute."""
-        deed = f"{event} {self.run.id}"
-        count = self.audit_limit.count(self.person.user_id, deed) if self.audit_limit else 1
+        act = f"{event} {self.run.id}"
+        count = self.audit_limit.count(self.person.user_id, act) if self.audit_limit else 1
         if count is None:
             return refused
         details = {"why": refused.why, "policy": self.policy.hash, "team": self.person.team_id, **times(count)}

@@ -379,6 +379,7 @@ class ApprovalService:
         try:
             await self._record(person, event, {**details, "why": refused.why, **times(count)})
         except SourceError as error:
+            self._audit_limit.was_not_written(name_of(person), verb)
             logger.warning("a refusal was not recorded: %s", error.why)
 
     async def _record(self, person: Person | None, event: str, details: Mapping[str, object]) -> None:

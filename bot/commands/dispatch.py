@@ -13,10 +13,11 @@ from bot.commands.arguments import ServiceNameError, refuse_foreign, wrong_word
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
 from bot.commands.parsing import is_question, join_words, split_words, with_service, without_self
 from bot.commands.registry import asks_for_help, find
+from bot.commands.sensitive import record_read
 from bot.config.environment import require
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.blocks import fit_message
-from bot.views.notes import only_for_requester, with_masked_note
+from bot.views.notes import only_for_requester, with_masked_note, with_note
 from bot.views.text import code
 from playbooks.model import Risk
 from services.clients.postgres.pool import behind
@@ -153,7 +154,9 @@ async def _run(
         case Command():
             async with _admit(world.questions, request):
                 with behind() if request.actor else nullcontext():  # pages, runs and decisions have the sessions first
-                    return await verb.handle(request, world)
+                    note = await record_read(verb, request, world) if verb.is_sensitive else None
+                    answer = await verb.handle(request, world)
+                    return with_note(answer, note) if note else answer
         case ApprovalCommand():
             async with _admit(world.decisions, request):
                 return await verb.handle(request, world, approval_service)

@@ -6,7 +6,6 @@ the moment that the button carries; secrets stay hidden. The audit row is writte
 
 from __future__ import annotations
 
-import getpass
 import logging
 import re
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from bot.approvals.access import Refused, may_see_raw
 from bot.commands.arguments import parse_service, wrong_word
 from bot.commands.context import need_actor, need_approval_service, need_database
+from bot.commands.sensitive import NOT_RECORDED, TERMINAL, login
 from bot.config.environment import require
 from bot.facts.logs import DIGEST_LINES
 from bot.types import Answer, Block, Request, Surface
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVEAL, REVEALED, REFUSED, RAW = "reveal", "line.revealed", "line.reveal.refused", "raw.shown"
-NOT_RECORDED = "This was not recorded in the audit log: {why}."
 VALID_S = 15 * 60  # how long a button works
 _TIMEOUT_S = 3.0  # a person waits behind this
 
@@ -66,11 +65,11 @@ async def record_raw(world: World, command: str, words: tuple[str, ...]) -> str 
 
     It is shown anyway: the person at the terminal has the tokens to read them elsewhere.
     """
-    details = {"command": command, "words": mask_message(" ".join(words)), "login": _login()}
+    details = {"command": command, "words": mask_message(" ".join(words)), "login": login()}
     if world.database is None:
         return NOT_RECORDED.format(why="no database is configured")
     try:
-        await record_reveal(world.database, "terminal", RAW, details)
+        await record_reveal(world.database, TERMINAL, RAW, details)
     except SourceError as error:
         logger.warning("`%s --raw` was not recorded: %s", command, error.why)
         return NOT_RECORDED.format(why=error.why)
@@ -80,14 +79,6 @@ async def record_raw(world: World, command: str, words: tuple[str, ...]) -> str 
 def reveal_until() -> int:
     """The Unix time until which a button works that is shown now."""
     return int(time.time()) + VALID_S
-
-
-def _login() -> str:
-    """Who is logged in on this machine, as far as it tells."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 LABEL = "Show the whole line"

@@ -444,6 +444,7 @@ VERBS: tuple[Verb, ...] = (
         usage="[verify [hash]|export]",
         examples=("audit", "audit verify"),
         private=True,
+        is_sensitive=True,
     ),
     ApprovalCommand(
         name="cancel",
@@ -514,6 +515,7 @@ VERBS: tuple[Verb, ...] = (
         usage="[service]",
         examples=("env", "env ingest"),
         private=True,
+        is_sensitive=True,
     ),
     Command(
         name="migrations",
@@ -541,6 +543,7 @@ VERBS: tuple[Verb, ...] = (
         usage="[--env <environment>]",
         examples=("preflight",),
         private=True,
+        is_sensitive=True,
     ),
     Command(
         name="prod-gate",
@@ -550,6 +553,7 @@ VERBS: tuple[Verb, ...] = (
         usage="[--env <environment>] [--strict]",
         examples=("prod-gate", "prod-gate --strict", "prod-gate --env prod --strict"),
         private=True,
+        is_sensitive=True,
     ),
     Command(
         name="security-audit",
@@ -559,6 +563,7 @@ VERBS: tuple[Verb, ...] = (
         usage="[--env <environment>]",
         examples=("security-audit",),
         private=True,
+        is_sensitive=True,
     ),
 )
 

@@ -159,8 +159,8 @@ class MachineDoor:
         count = 1 if refused is None else self._audit_limit.count(person.user_id, call.verb)
         if count is None:
             return
-        said = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
-        details = {**said, **times(count)}
+        given = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
+        details = {**given, **times(count)}
         async with self._world.database.transaction() as conn:
             await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
 

@@ -45,6 +45,11 @@ def with_masked_note(answer: Answer, typed: str, *, command: str) -> Answer:
     return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), context(note)])
 
 
+def with_note(answer: Answer, words: str) -> Answer:
+    """The answer, and below it what is to be known about it; `words` are plain."""
+    return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), context(escape(words, limit=_SHOWN))])
+
+
 def kept_as(typed: str) -> Block:
     """For a modal, before anything is kept."""
     shown = escape(mask_message(typed), limit=_SHOWN)

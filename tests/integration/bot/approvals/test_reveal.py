@@ -230,3 +230,32 @@ async def test_raw_without_the_database_reports_that_it_was_not_written_down() -
 
     assert "Maria Kowalski" in shown
     assert "not recorded in the audit log" in shown
+
+
+async def test_a_sensitive_read_is_one_audit_row_per_person_command_and_minute_before_anything_is_read(
+    world: World, books: Books
+) -> None:
+    """The row stands whatever the answer is; who asks again and again adds none, and hides no one else's."""
+    for _ in range(3):
+        await run("env ingest", by(OLIVIA), world)
+    await run("env", by(OTTO), world)
+    with pytest.raises(UsageError):
+        await run("audit everything", by(OLIVIA), world)
+    listed = await run("audit", by(OLIVIA), world)
+    await run("queue", by(OLIVIA), world)
+    await run("security-audit", by(None), world)
+
+    rows = [(who, about["command"]) for event, who, about in await details(books) if event == "read.sensitive"]  # type: ignore[index]
+    reads = [(OLIVIA.user_id, "env"), (OTTO.user_id, "env"), (OLIVIA.user_id, "audit"), ("terminal", "security-audit")]
+    assert rows == reads[::-1]
+    assert "read.sensitive" in answer_text(listed)
+
+
+async def test_a_sensitive_read_that_can_not_be_recorded_is_shown_and_says_so() -> None:
+    nowhere = make_world("postgresql://nobody@127.0.0.1:1/x")
+    try:
+        for _ in range(2):
+            answer = await run("env ingest", by(OLIVIA), nowhere)
+            assert "This was not recorded in the audit log: " in answer_text(answer)
+    finally:
+        await nowhere.close()

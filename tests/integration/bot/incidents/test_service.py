@@ -269,7 +269,7 @@ async def test_the_person_who_is_neither_listed_nor_on_call_may_not_silence_it(s
     assert all(isinstance(outcome, Refused) for outcome in acts)
     assert (await books.incident()).state is IncidentState.OPEN
     refusals = [event for event in await books.audit() if event.endswith(".refused")]
-    assert refusals == [f"incident.{deed}.refused" for deed in ("acknowledged", "resolved", "escalated")]
+    assert refusals == [f"incident.{act}.refused" for act in ("acknowledged", "resolved", "escalated")]
 
 
 async def test_no_one_acknowledges_on_a_terminal(scene: Scene) -> None:
