@@ -19,6 +19,7 @@ from services.domain.model_prices import AskBudget, AskSpending, Prices
 from services.domain.runs import Person
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
+from tests.locks import WAITS_FOR_ADVISORY
 from tests.openai_server import OpenAIServer, Said, response
 
 QUESTION = Question("Choose.", "{}", ChosenReads, 100)
@@ -113,10 +114,7 @@ async def test_of_two_questions_at_once_the_second_counts_the_first(
 
 async def is_awaited(database: Database) -> bool:
     async with database.read() as conn:
-        row = await (
-            await conn.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        ).fetchone()
-    return row is not None
+        return await (await conn.execute(WAITS_FOR_ADVISORY)).fetchone() is not None
 
 
 @pytest.mark.parametrize(("status", "counted"), [(401, 0), (429, 0), (504, MOST)])

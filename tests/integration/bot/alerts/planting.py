@@ -22,6 +22,7 @@ from services.domain.oncall import Schedule
 from services.domain.services import Service
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import SHA, Outside, System
+from tests.locks import WAITS
 
 
 @dataclass
@@ -198,7 +199,7 @@ def _wait_for_a_lock(scene: Scene) -> None:
     thread.start()
     scene.sessions.callback(thread.join)
     scene.sessions.callback(holder.close)
-    waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND waitstart < clock_timestamp() - interval '100 milliseconds'"
+    waits = f"{WAITS} AND waitstart < clock_timestamp() - interval '100 milliseconds'"
     deadline = time.monotonic() + 60
     while scene.system.conn.execute(waits).fetchone() is None and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -46,6 +46,7 @@ from tests.integration.bot.approvals.conftest import (
     request,
     say,
 )
+from tests.locks import WAITS_FOR_ADVISORY, WAITS_FOR_SESSION
 
 ROUNDS, CHAOS_ROUNDS = 25, 1000
 LISTED = {"operators": (OLIVIA.user_id,), "approvers": (ANN.user_id, BEN.user_id)}
@@ -163,11 +164,6 @@ async def test_no_deploy_starts_after_a_freeze_on_two_replicas_in_a_thousand_rou
     await race(make_approval_service, databases, make_plan, books, CHAOS_ROUNDS)
 
 
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-
-STARTING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
-
-
 async def test_freeze_waits_for_a_run_that_is_starting(databases: Sequence[Database], as_owner: Connection) -> None:
     """From the moment in which it looks whether a freeze is in force until it has started, none is stored."""
     async with databases[0].transaction() as starting:
@@ -175,7 +171,7 @@ async def test_freeze_waits_for_a_run_that_is_starting(databases: Sequence[Datab
         assert await list_freezes(starting) == []
         storing = asyncio.create_task(freeze(databases[1]))
         async with asyncio.timeout(60):
-            while await (await as_owner.execute(WAITING)).fetchone() == (0,):
+            while await (await as_owner.execute(WAITS_FOR_ADVISORY)).fetchone() is None:
                 await asyncio.sleep(0.01)
         assert await list_freezes(starting) == []
         committed_at = await read_clock(starting)
@@ -196,15 +192,16 @@ async def test_run_that_is_starting_as_a_freeze_comes_starts_before_it(
     earlier = await desk.file(plan, request(OLIVIA))
     run = await desk.file(plan, request(OLIVIA))
     async with databases[0].transaction() as holding:
+        holder = holding.info.backend_pid
         await holding.execute("INSERT INTO chatops.run_services VALUES (%s, %s)", [Service.API.value, earlier.id])
         async with replicas(databases, plan):
             await desk.decide(run.id, ANN, approve=True)
             async with asyncio.timeout(60):
-                while await (await as_owner.execute(STARTING)).fetchone() == (0,):
+                while await (await as_owner.execute(WAITS_FOR_SESSION, [holder])).fetchone() is None:
                     await asyncio.sleep(0.01)
             storing = asyncio.create_task(freeze(databases[1]))
             async with asyncio.timeout(60):
-                while not storing.done() and await (await as_owner.execute(WAITING)).fetchone() == (0,):
+                while not storing.done() and await (await as_owner.execute(WAITS_FOR_ADVISORY)).fetchone() is None:
                     await asyncio.sleep(0.01)
             await holding.rollback()
             async with asyncio.timeout(60):

@@ -18,6 +18,7 @@ from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
+from tests.locks import WAITS_FOR_TABLE
 from tests.outside import PATIENCE_S
 
 BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
@@ -95,8 +96,7 @@ async def test_a_page_gets_a_database_session_while_commands_hold_the_others(
 
 async def until_waiting(database_urls: DatabaseUrls, sessions: int) -> None:
     """Until so many sessions of the bot wait for a lock."""
-    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
     async with await psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True) as conn:
         async with asyncio.timeout(PATIENCE_S):
-            while (await (await conn.execute(query)).fetchone() or (0,))[0] < sessions:
+            while len(await (await conn.execute(WAITS_FOR_TABLE)).fetchall()) < sessions:
                 await asyncio.sleep(0.02)

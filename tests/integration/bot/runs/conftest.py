@@ -41,6 +41,7 @@ from services.sandbox.railway.control import build_railway_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import Pace, ServiceSpec
 from tests.conftest import DatabaseUrls
+from tests.locks import WAITS_FOR_SESSION
 from tests.serving import serve
 from tests.wire import Line, Suppression, Where, Wire, Word
 
@@ -269,10 +270,9 @@ class Bench:
 
     async def somebody_waits(self, blocker: int) -> None:
         """Until some session waits for this one."""
-        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND %s = ANY (pg_blocking_pids(pid))"
         try:
             async with asyncio.timeout(60):
-                while await self.sql(waiting, blocker) == [(0,)]:
+                while await self.sql(WAITS_FOR_SESSION, blocker) == []:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             journal = "SELECT run_id, position, state, note FROM chatops.run_steps ORDER BY run_id, position"

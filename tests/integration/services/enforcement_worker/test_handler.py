@@ -17,6 +17,7 @@ from services.enforcement_worker.handler import assess_batch, queue_review_if_du
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, Spawn
 from tests.integration.services.enforcement_worker.conftest import StoreBatch, job_for
+from tests.locks import WAITS_FOR_ADVISORY
 
 TODAY = "(now() AT TIME ZONE 'America/New_York')::date"
 PAY = """
@@ -27,11 +28,6 @@ MAKE_DUE = f"""
 UPDATE enforcement.assessments
 SET next_review_on = {TODAY}, as_of = {TODAY} - 40, interest = 0, least_owed = 0
 """  # noqa: S608 - ours
-WAITING = """
-SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND NOT granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 async def rows(conn: Connection, query: str) -> list[tuple[Any, ...]]:
@@ -94,7 +90,7 @@ async def test_a_payment_during_the_reckoning_is_due_afterwards(
 ) -> None:
     async def waits() -> bool:
         async with database.read() as conn:
-            return await rows(conn, WAITING) == [(1,)]
+            return len(await rows(conn, WAITS_FOR_ADVISORY)) == 1
 
     async with database.transaction(timeout_s=60) as conn:
         await hold_payments(conn)
