@@ -33,6 +33,7 @@ from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.chaos.case_log import CaseLog
 from tests.phone import phone_faults
+from tests.preloaded import end_preloaded, preload
 
 T = TypeVar("T")
 Superuser = psycopg.Connection[tuple[object, ...]]
@@ -130,7 +131,7 @@ WAITING = (
 LONGEST_CHAOS = "test_killed_in_a_batch.py"
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What collecting made stays until the end: no collection of garbage has to look through it again and again.
 
     None looked through it while it grew either, see `pytest_configure`: that took a quarter of the time of collecting.
@@ -138,6 +139,8 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+    if hasattr(session.config, "workerinput"):  # a whole run, more or less: it is worth its own start
+        preload()
 
 
 @pytest.hookimpl(trylast=True)
@@ -178,6 +181,7 @@ def pytest_configure_node(node: pytest.Item) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Cut the lifeline, then remove what the server left."""
+    end_preloaded()
     if _lifeline not in config.stash:
         return
     directory = config.stash[_run_directory]

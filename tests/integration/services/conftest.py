@@ -21,25 +21,11 @@ PATIENCE_S = 90.0  # several times what a loaded machine needs
 GIT_SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
 
-class Process(Protocol):
-    """What is used of `asyncio.subprocess.Process`."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def stdout(self) -> asyncio.StreamReader | None: ...
-    @property
-    def returncode(self) -> int | None: ...
-    def send_signal(self, wanted: int, /) -> None: ...
-    def kill(self) -> None: ...
-    async def wait(self) -> int: ...
-
-
 @dataclass
 class RunningProcess:
     """A process and the lines that it has written so far, of both streams."""
 
-    process: Process
+    process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
     _reader: asyncio.Task[None] | None = None

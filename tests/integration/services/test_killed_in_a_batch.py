@@ -17,8 +17,9 @@ import pytest
 from services.clients.postgres.pool import Connection
 from services.ingest_worker import rows
 from tests.conftest import DatabaseUrls
+from tests.integration.services.conftest import Spawn
 from tests.integration.services.fleet import KINDS, Fleet, Kind, Replica
-from tests.integration.services.preloaded import preloading
+from tests.preloaded import preload
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1000"))
 SEED = int(os.environ.get("CHAOS_SEED", "4"))
@@ -119,13 +120,14 @@ THOUSAND = [
 
 @pytest.mark.parametrize(("rounds", "shard"), [SAMPLE, *THOUSAND])
 async def test_no_row_is_lost_or_doubled(
-    database_urls: DatabaseUrls, request: pytest.FixtureRequest, rounds: int, shard: int
+    database_urls: DatabaseUrls, spawn: Spawn, request: pytest.FixtureRequest, rounds: int, shard: int
 ) -> None:
+    preload()
     chance = random.Random(SEED + shard)  # noqa: S311 - the same moments in each run, as far as a machine allows
     phases: Counter[str] = Counter()
 
     connecting = psycopg.AsyncConnection.connect(database_urls.superuser, autocommit=True)
-    async with await connecting as conn, preloading() as spawn, Fleet(spawn, database_urls.app).started() as fleet:
+    async with await connecting as conn, Fleet(spawn, database_urls.app).started() as fleet:
         await undisturbed(fleet, conn)  # the first one is slower
         for number in range(rounds):
             if number % MEASURED_EVERY == 0:

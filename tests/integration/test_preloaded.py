@@ -1,0 +1,59 @@
+"""A process that is forked from a preloaded one finds what an executed one finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.preloaded import ROOT, preload
+
+FORKED, EXECUTED = ["-m"], ["-u", "-m"]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is preloaded")
+
+
+@pytest.fixture(autouse=True)
+def preloaded() -> None:
+    preload()
+
+
+def test_forked_process_finds_what_an_executed_one_finds() -> None:
+    said = []
+    for how in (FORKED, EXECUTED):
+        done = subprocess.run(
+            [sys.executable, *how, "tests.told", "3", "two words"],
+            input="given",
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "TZ": "UTC+5", "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+        assert (done.returncode, done.stderr) == (3, "an error\n")
+        said.append(json.loads(done.stdout))
+
+    assert said[0] == said[1]
+    assert said[0]["parent"] == os.getpid()
+    assert said[0]["has_own_session"]
+
+
+def test_what_has_code_of_its_own_is_executed(tmp_path: Path) -> None:
+    (tmp_path / "services").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/told.py").write_text("print('its own')")
+
+    done = subprocess.run([sys.executable, "-m", "tests.told"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.stdout == "its own\n"
+
+
+def test_forked_process_is_killed_by_its_signal() -> None:
+    with subprocess.Popen([sys.executable, "-m", "tests.told", "0"], stdin=subprocess.PIPE) as process:
+        process.send_signal(signal.SIGKILL)
+
+        assert process.wait(60) == -signal.SIGKILL

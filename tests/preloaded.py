@@ -1,0 +1,247 @@
+"""Starts our own processes with their modules imported already, which is most of what a start costs.
+
+`preload()` starts `python -m tests.preloaded`, which imports them once. What `subprocess` is then asked to start as
+`python -m <one of MODULES>` is forked from there instead of being executed: a process of its own and a child of this
+one, with the environment, the folder, the streams and the session that it was to have. Everything else starts as ever,
+`python -u -m …` too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import inspect
+import io
+import itertools
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+MODULES = (
+    "bot",
+    "bot.cli",
+    "services.api",
+    "services.enforcement_worker",
+    "services.ingest_worker",
+    "services.sandbox.railway.faulty",
+    "tests.bot_process",
+    "tests.replica",
+    "tests.told",
+)
+IMPORTED_LATE = ("openai",)  # by the processes themselves, at their first question
+ROOT = Path(__file__).resolve().parents[1]
+BOUND = str(ROOT / "services/sandbox/railway/bound.py")
+LONGEST = 1 << 17  # bytes of a request
+PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")  # as `subprocess` calls them
+SUBREAPER, DIES_WITH_ITS_PARENT = 36, 1  # linux/prctl.h
+
+
+@dataclass(frozen=True)
+class Start:
+    """A process to start. `parent`: whose child it is to be. `is_bound`: the kernel kills it when its parent ends."""
+
+    module: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    directory: str
+    has_own_session: bool
+    parent: int
+    is_bound: bool
+
+
+class Preloaded:
+    """The process that has imported them, as its only client sees it."""
+
+    def __init__(self) -> None:
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._one_at_a_time = threading.Lock()
+        program = [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())]
+        self._process = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=ROOT)
+        theirs.close()
+
+    def start(self, wanted: Start, streams: Sequence[int]) -> int:
+        """The process id. It is a child of ours: orphans become children of ours as long as this takes."""
+        with self._one_at_a_time:
+            _prctl(SUBREAPER, 1)
+            try:
+                socket.send_fds(self._requests, [json.dumps(asdict(wanted)).encode()], list(streams))
+                return int(self._requests.recv(LONGEST))
+            finally:
+                _prctl(SUBREAPER, 0)
+
+    def end(self) -> None:
+        self._requests.close()  # it ends with this
+        self._process.wait(60)
+
+
+_preloaded: Preloaded | None = None
+_execute = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+_PARAMETERS = inspect.signature(_execute)
+
+
+def preload() -> None:
+    """From now on, until this process ends. Linux only: elsewhere nobody can be given a child."""
+    global _preloaded
+    if _preloaded is None and sys.platform == "linux":
+        _preloaded = Preloaded()
+        subprocess.Popen._execute_child = _start  # type: ignore[attr-defined]
+
+
+def end_preloaded() -> None:
+    """Nothing is started there any more."""
+    global _preloaded
+    if _preloaded is not None:
+        subprocess.Popen._execute_child = _execute  # type: ignore[attr-defined]
+        _preloaded.end()
+        _preloaded = None
+
+
+def _start(popen: Any, *given: Any) -> None:
+    """In the place of `Popen._execute_child`."""
+    asked = _PARAMETERS.bind(popen, *given).arguments
+    wanted = _understood(asked)
+    if wanted is None or _preloaded is None:
+        _execute(popen, *given)
+        return
+    streams = [asked[name] if asked[name] != -1 else n for n, name in enumerate(("p2cread", "c2pwrite", "errwrite"))]
+    try:
+        popen.pid = _preloaded.start(wanted, streams)
+        popen._child_created = True
+    finally:
+        popen._close_pipe_fds(
+            *(asked[n] for n in ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite"))
+        )
+
+
+def _understood(asked: Mapping[str, Any]) -> Start | None:
+    """None: it is to be executed."""
+    if asked["preexec_fn"] or asked["pass_fds"] or asked["shell"] or not isinstance(asked["args"], list | tuple):
+        return None
+    command = [os.fspath(word) for word in asked["args"]]
+    bound = [sys.executable, "-I", "-S", BOUND, str(os.getpid())]
+    is_bound = command[: len(bound)] == bound
+    program, *words = command[len(bound) :] if is_bound else command
+    directory = os.fspath(asked["cwd"] or Path.cwd())
+    environment = dict(os.environ if asked["env"] is None else asked["env"])
+    if (
+        [program, *words[:1]] != [sys.executable, "-m"]
+        or words[1] not in MODULES
+        or _has_own_code(directory, environment)
+    ):
+        return None
+    session = asked["start_new_session"]
+    return Start(words[1], words[2:], environment, directory, session, os.getpid(), is_bound)
+
+
+def _has_own_code(directory: str, environment: Mapping[str, str]) -> bool:
+    is_elsewhere = not ROOT.samefile(directory) and any(Path(directory, name).exists() for name in ("bot", "services"))
+    return is_elsewhere or "PYTHONPATH" in environment
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def main(requests: socket.socket) -> None:
+    """Fork until the other side hangs up. Returns in each child too, once its module has."""
+    gc.disable()
+    for module in IMPORTED_LATE:
+        importlib.import_module(module)
+    for module in MODULES:
+        name = module if Path(ROOT, *module.split(".")).with_suffix(".py").exists() else f"{module}.__main__"
+        importlib.import_module(name)
+        del sys.modules[name]  # it is run, not imported
+    gc.freeze()
+    gc.enable()
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for whoever asks
+    while True:
+        request, streams, _, _ = socket.recv_fds(requests, LONGEST, 3)
+        if not request:
+            return
+        wanted = Start(**json.loads(request))
+        child = _fork(wanted, streams)
+        if child is None:
+            requests.detach()
+            signal.signal(signal.SIGINT, interrupted)
+            runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
+            return
+        for stream in streams:
+            os.close(stream)
+        requests.send(str(child).encode())
+
+
+def _fork(wanted: Start, streams: Sequence[int]) -> int | None:
+    """The child's process id; None in the child. Its parent is gone at once, and it is adopted by whoever asked."""
+    told, tell = os.pipe()
+    between = os.fork()
+    if between == 0:
+        child = os.fork()
+        if child == 0:
+            _become(wanted, streams)
+            return None
+        os.write(tell, str(child).encode())
+        os._exit(0)
+    os.waitpid(between, 0)
+    found = int(os.read(told, 32))
+    os.close(told)
+    os.close(tell)
+    return found
+
+
+def _become(wanted: Start, streams: Sequence[int]) -> None:
+    """What `python -m <module>` finds when it begins."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(3, 1024)
+    if wanted.has_own_session:
+        os.setsid()
+    os.chdir(wanted.directory)
+    os.environ.clear()
+    os.environ.update(wanted.environment)
+    time.tzset()
+    sys.path[0] = wanted.directory
+    sys.argv[1:] = wanted.arguments
+    _open_streams(is_buffered=not wanted.environment.get("PYTHONUNBUFFERED"))
+    _await_adoption(wanted)
+
+
+def _open_streams(*, is_buffered: bool) -> None:
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(number, "w", closefd=False)
+        buffer: Any = io.BufferedWriter(raw) if is_buffered else raw
+        is_error = name == "stderr"
+        stream = io.TextIOWrapper(
+            buffer,
+            "utf-8",
+            errors="backslashreplace" if is_error else None,
+            line_buffering=is_error,
+            write_through=not is_buffered,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _await_adoption(wanted: Start) -> None:
+    for _ in itertools.takewhile(lambda _: os.getppid() != wanted.parent, range(10_000)):
+        time.sleep(0.001)
+    if not wanted.is_bound:
+        return
+    _prctl(DIES_WITH_ITS_PARENT, signal.SIGKILL)
+    if os.getppid() != wanted.parent:  # it died before the kernel knew
+        sys.exit(127)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
