@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import dropwhile
 
 from bot.assistant.evidence import Line, mask_evidence
-from bot.assistant.words import GLUE, INFERENCE, NOUNS, NUMBERS, SCOPE, TENSES, UNITS, UNKNOWN
+from bot.assistant.words import GLUE, INFERENCE, NOUNS, NUMBERS, PAST, SCOPE, TENSES, UNITS, UNKNOWN
 from services.domain.secrets import HIDDEN
 from services.domain.services import DECLARED
 
@@ -98,6 +98,7 @@ def why_dropped(claim: Claim, known: Mapping[str, Line], question: str = "") -> 
 
 
 _MARKUP = re.compile(r"[<>@#*~`|\[\]{}\\^]|(?<!\w)_|_(?!\w)|:[a-z0-9_+-]+:")
+_NOT_STATED = re.compile(r"[?!=\"]|(?<!\S)[.,]+\d")  # a question, an objection, irony; ".5" is not 5
 _LINK = re.compile(r"[a-z]{2,10}:/|/{2}|[a-z0-9]\.[a-z]{2,}", re.I)
 
 
@@ -109,6 +110,8 @@ def _why_malformed(claim: Claim) -> str | None:
         return "has characters that are not plain text"
     if _MARKUP.search(text):
         return "has markup or a mention"
+    if _NOT_STATED.search(text):
+        return "is not a plain statement"
     return "has a link" if _LINK.search(text) else None
 
 
@@ -124,7 +127,7 @@ def _why_not_observed(claim: Claim, lines: Sequence[Line]) -> str | None:
         return "does not say what a whole clause of its line says"
     if Counter(stated) - Counter(content(claim.quote, nouns=nouns)) - Counter(_subject(line.text)):
         return "says what its quote does not say"
-    return "changes the tense" if _tenses(claim.quote) - _tenses(claim.text) else None
+    return _why_other_tense(claim, [claim.quote])
 
 
 def _why_not_inferred(claim: Claim, lines: Sequence[Line]) -> str | None:
@@ -136,7 +139,17 @@ def _why_not_inferred(claim: Claim, lines: Sequence[Line]) -> str | None:
         return "says nothing"
     if not _is_made_of(stated, [_forms(line, nouns) for line in lines]):
         return "is not made of whole clauses of all its lines"
-    return "changes the tense" if _tenses(" ".join(one.text for one in lines)) - _tenses(claim.text) else None
+    return _why_other_tense(claim, [line.text for line in lines])
+
+
+_PAST_TIME = re.compile(r"\bago\b|\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}", re.I)
+
+
+def _why_other_tense(claim: Claim, texts: Sequence[str]) -> str | None:
+    """What was is not, and what is may be called past only where its time says so: "4 were stuck" says that none is."""
+    lost = _tenses(" ".join(texts)) - _tenses(claim.text)
+    is_past = set(_words(claim.text)) & PAST and not any(set(_words(one)) & PAST for one in texts)
+    return "changes the tense" if lost or (is_past and not _PAST_TIME.search(claim.text)) else None
 
 
 _JOINTS = frozenset({*INFERENCE, *(word.removesuffix("s") for word in INFERENCE)})
@@ -200,9 +213,10 @@ def without_status(text: str) -> str:
     return _STATUS.sub("", text)
 
 
-_SENTENCES = re.compile(r"\s[·—|→]\s|[;.!?]\s")
+_SENTENCES = re.compile(r"[.!?]\s")
+_PARTS = re.compile(r"\s[·—|→]\s|;\s")
 _CLAUSES = re.compile(r"[,:]\s")
-_MASKED = re.compile(rf"(?:\b(?:as|at|by|for|from|in|of|on|to|with) )?{HIDDEN}")
+_MASKED_ACTOR = re.compile(rf"\s*\b(?:by|from) {HIDDEN}\W*\Z")
 _TIMES = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?z?|\d{4}-\d{2}-\d{2}")
 
 
@@ -212,23 +226,36 @@ def _forms(line: Line, nouns: frozenset[str]) -> list[Words]:
     A clause that does not name its service gets the one that the whole line is about.
     """
     status = _STATUS.match(line.text)
-    clauses = [content(clause, nouns=nouns) for clause in _clauses(line.text[status.end() if status else 0 :])]
+    sentences = _clauses(line.text[status.end() if status else 0 :])
+    clauses = [(content(clause, nouns=nouns), at, clause) for at, one in enumerate(sentences) for clause in one]
     forms: list[Words] = []
     subject = _subject(line.text)
-    for start, first in enumerate(clauses):
+    for start, (first, sentence, text) in enumerate(clauses):
+        is_named = bool(_services_in(" ".join(first)))
+        if start and not is_named and ((subject and sentence) or not _MEASURED.search(text)):
+            continue  # what it is about can't be told: "api runs a1b2c3d4 · before it 0ddba110 · removed"
+        own = () if is_named else subject
         for end in range(start + 1, len(clauses) + 1):
-            taken = tuple(word for clause in clauses[start:end] for word in clause)
-            own = () if _services_in(" ".join(first)) else subject
+            if HIDDEN in clauses[end - 1][2]:
+                break  # a hidden word can be what limits its clause
+            taken = tuple(word for clause, *_ in clauses[start:end] for word in clause)
             forms += [own + taken, own + _without_time(taken)]
             forms += [content(status[0], nouns=nouns) + taken] if status and start == 0 else []
     return forms
 
 
-def _clauses(text: str) -> list[str]:
-    """The parts that can stand alone. What is denied, or holds under a condition, stays together as far as the
-    sentence goes."""
-    sentences = _SENTENCES.split(_MASKED.sub("", text))
-    return [part for one in sentences for part in ([one] if set(_words(one)) & SCOPE else _CLAUSES.split(one))]
+_MEASURED = re.compile(r"\d")
+
+
+def _clauses(text: str) -> list[list[str]]:
+    """The parts that can stand alone, per sentence. What is denied or holds under a condition stays together. Only who
+    did it may be left out: another hidden word can be what limits its clause ("no … batch failed")."""
+    return [[part for one in _PARTS.split(sentence) for part in _parts(one)] for sentence in _SENTENCES.split(text)]
+
+
+def _parts(text: str) -> list[str]:
+    shown = [text] if set(_words(text)) & SCOPE else _CLAUSES.split(text)
+    return [_MASKED_ACTOR.sub("", part) for part in shown]
 
 
 def _subject(text: str) -> Words:

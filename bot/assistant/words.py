@@ -33,11 +33,12 @@ GLUE = _set(
     """
 )
 
-# A sentence with one of these is taken whole or not at all.
+# What is denied, holds under a condition or was taken back later: its part of a line is taken whole or not at all.
 SCOPE = _set(
     """
     no not never none nothing neither nor without cannot can't don't doesn't isn't aren't didn't wasn't weren't won't if
-    unless until except instead only but would should could may might expected planned likely unknown
+    unless until except instead only but would should could may might expected planned likely unknown then later
+    afterwards again recovered resolved ended cleared fixed
     """
 )
 
@@ -46,6 +47,9 @@ TENSES: Mapping[str, frozenset[str]] = {
     "past": _set("was were had been did"),
     "future": _set("will would"),
 }
+
+# Without "been": "has been waiting" holds of what is waiting.
+PAST = _set("was were had did")
 
 # What a read is about, which its lines need not repeat.
 NOUNS: Mapping[str, frozenset[str]] = {

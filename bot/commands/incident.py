@@ -112,7 +112,7 @@ DRAFT_LIMIT = 2900  # characters: a modal's input begins with 3,000 at most
 
 
 def draft_text(record: IncidentRecord, names: Mapping[str, str], *, sentences: ProseSentences | None = None) -> str:
-    """The timeline as prose: one sentence per entry, each with its time (UTC). The oldest are kept where it is long.
+    """The timeline as prose: one sentence per entry, on a line of its own, with its time (UTC). The oldest are kept.
 
     sentences: a model's; what it left out is counted, the other entries without a sentence are written by rules.
     """
@@ -125,10 +125,10 @@ def draft_text(record: IncidentRecord, names: Mapping[str, str], *, sentences: P
         sentence = _sentence(event, names, prose.texts.get(n))
         size += len(sentence) + 1
         if size > DRAFT_LIMIT:
-            return " ".join([*shown, f"({len(record.events) - n} later entries are in the timeline.)"])
+            return "\n".join([*shown, f"({len(record.events) - n} later entries are in the timeline.)"])
         shown.append(sentence)
     shown += [f"({counted(left_out, 'other entry')} in the timeline.)"] if left_out else []
-    return " ".join(shown) or "No entries."
+    return "\n".join(shown) or "No entries."
 
 
 def _sentence(event: IncidentEvent, names: Mapping[str, str], text: str | None) -> str:

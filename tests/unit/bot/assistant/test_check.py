@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -325,3 +327,91 @@ def test_arbitrary_text_never_passes_with_words_of_its_own(text: str, quote: str
     if why_dropped(claim, KNOWN) is None:
         there = {word for line in LINES for word in content(line.text, nouns=set())}
         assert set(content(text, nouns=set())) <= there or kind is not ClaimKind.OBSERVED
+
+
+SCEPTIC = {
+    line.id: line
+    for line in collect(
+        [
+            ("queue", "🔴 wrong: 318 waiting, 12 running — oldest 9 min · 5 stuck"),
+            ("deployments", "api runs a1b2c3d4 · deployed 2025-12-20 10:30 UTC · before it 0ddba110 · removed"),
+            ("doctor all", "🔴 ingest is down (0 of 2) since 10:16 UTC. Roll back ingest. 318 waiting."),
+            (
+                "recent-changes",
+                "10:20 · Rolled back api to 0ddba110 · succeeded\n10:21 · Deployed a1b2c3d4 to api by Ann",
+            ),
+            ("failed-jobs", "no Kowalski batch failed\n2 Kowalski jobs failed\nKowalski failed\nfailed in Kowalski"),
+            ("migrations", "12 applied, 1 pending\nmigration 0042 failed, then applied\n3 failed, recovered"),
+        ]
+    )
+}
+JOBS, DEPLOYED, DOWN_SINCE, ROLLED_BACK, BY, NO_BATCH, SOME, SUBJECTLESS, PLACE, APPLIED, THEN, BACK = SCEPTIC
+
+TRUE = (
+    ("318 jobs are waiting", JOBS, "318 waiting"),
+    ("318 waiting, 12 running", JOBS, "318 waiting, 12 running"),
+    ("Five stuck", JOBS, "5 stuck"),
+    ("5 have been stuck", JOBS, "5 stuck"),
+    ("12 applied, 1 migration pending", APPLIED, "12 applied, 1 pending"),
+    ("Deployed a1b2c3d4 to api", BY, "Deployed a1b2c3d4 to api"),
+    ("10:20 Rolled back api to 0ddba110, succeeded", ROLLED_BACK, "10:20 · Rolled back api to 0ddba110 · succeeded"),
+    ("ingest is down (0 of 2) since 10:16 UTC", DOWN_SINCE, "ingest is down (0 of 2) since 10:16 UTC"),
+)
+LIES = (
+    # numbers in other forms, and signs that change them
+    (".5 stuck", JOBS, "5 stuck"),
+    ("is ,5 stuck", JOBS, "5 stuck"),
+    ("-5 stuck", JOBS, "5 stuck"),
+    ("3,18 waiting", JOBS, "318 waiting"),
+    ("318,000 waiting", JOBS, "318 waiting"),
+    ("318k waiting", JOBS, "318 waiting"),
+    ("318 thousand waiting", JOBS, "318 waiting"),
+    ("A dozen running", JOBS, "12 running"),
+    ("318 / 2 waiting", JOBS, "318 waiting"),
+    ("318 != waiting", JOBS, "318 waiting"),
+    ("+318 waiting", JOBS, "318 waiting"),
+    ("5% stuck", JOBS, "5 stuck"),
+    ("The oldest is 9 h", JOBS, "oldest 9 min"),
+    ("42 failed", THEN, "migration 0042 failed"),
+    # no statements
+    ("318 waiting?", JOBS, "318 waiting"),
+    ("318 waiting!", JOBS, "318 waiting"),
+    ('318 "waiting"', JOBS, "318 waiting"),
+    # another tense: it is no longer so
+    ("5 were stuck", JOBS, "5 stuck"),
+    ("5 had been stuck", JOBS, "5 stuck"),
+    ("318 jobs were waiting", JOBS, "318 waiting"),
+    # what a later clause of the sentence takes back
+    ("Migration 0042 failed", THEN, "migration 0042 failed"),
+    ("3 failed", BACK, "3 failed"),
+    # a clause of something else than what its line is about
+    ("Api is removed", DEPLOYED, "removed"),
+    ("Removed", DEPLOYED, "removed"),
+    ("a1b2c3d4 is removed", DEPLOYED, "removed"),
+    ("Ingest has 318 waiting", DOWN_SINCE, "318 waiting"),
+    ("Api has succeeded", ROLLED_BACK, "succeeded"),
+    ("Succeeded", ROLLED_BACK, "succeeded"),
+    ("api runs 0ddba110", DEPLOYED, "before it 0ddba110"),
+    # times in other zones
+    ("ingest is down (0 of 2) since 10:16", DOWN_SINCE, "ingest is down (0 of 2) since 10:16 UTC"),
+    ("ingest is down (0 of 2) since 10:16 CET", DOWN_SINCE, "ingest is down (0 of 2) since 10:16 UTC"),
+    ("ingest is down (0 of 2) since 11:16 UTC", DOWN_SINCE, "ingest is down (0 of 2) since 10:16 UTC"),
+    ("ingest is down (0 of 2) since 10:16 am UTC", DOWN_SINCE, "ingest is down (0 of 2) since 10:16 UTC"),
+    ("Ingest has been rolled back", DOWN_SINCE, "Roll back ingest"),
+    # a hidden word limits the rest
+    ("No batch failed", NO_BATCH, "batch failed"),
+    ("2 jobs failed", SOME, "jobs failed"),
+    ("It failed", SUBJECTLESS, "failed"),
+    ("It failed", PLACE, "failed"),
+)
+
+
+def test_a_sceptics_claims_are_dropped_and_the_true_ones_stand() -> None:
+    def dropped(claims: Sequence[tuple[str, str, str]]) -> list[str]:
+        told = [Claim(ClaimKind.OBSERVED, text, (line,), quote) for text, line, quote in claims]
+        return [one.text for one in told if why_dropped(one, SCEPTIC)]
+
+    assert dropped(TRUE) == []
+    assert dropped(LIES) == [text for text, *_ in LIES]
+    inferred = [Claim(ClaimKind.INFERRED, f"Likely {text}", (DOWN_SINCE, JOBS)) for text in ("318 waiting?", "removed")]
+    assert all(why_dropped(one, SCEPTIC) for one in inferred)

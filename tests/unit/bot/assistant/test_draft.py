@@ -34,8 +34,8 @@ def test_a_proved_sentence_gets_the_time_of_its_entry_and_the_rest_is_counted() 
     assert checked is not None
     assert draft_text(RECORD, {"U0ANN": "Ann"}, sentences=checked) == (
         "At 2026-11-23 12:00, ingest is down (0 of 2)."
-        " At 2026-11-23 12:02, 318 jobs are waiting."
-        " At 2026-11-23 12:03, Ann acknowledged it. (1 other entry in the timeline.)"
+        "\nAt 2026-11-23 12:02, 318 jobs are waiting."
+        "\nAt 2026-11-23 12:03, Ann acknowledged it.\n(1 other entry in the timeline.)"
     )
 
 
@@ -66,8 +66,8 @@ def test_an_entry_whose_sentence_is_dropped_is_written_by_rules() -> None:
     assert checked.dropped == 1
     assert draft_text(RECORD, {"U0ANN": "Ann"}, sentences=checked) == (
         "At 2026-11-23 12:00, ingest is down (0 of 2)."
-        " At 2026-11-23 12:02, 318 jobs are waiting."
-        " At 2026-11-23 12:03, Ann acknowledged it. (1 other entry in the timeline.)"
+        "\nAt 2026-11-23 12:02, 318 jobs are waiting."
+        "\nAt 2026-11-23 12:03, Ann acknowledged it.\n(1 other entry in the timeline.)"
     )
 
 

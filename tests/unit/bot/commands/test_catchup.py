@@ -57,8 +57,8 @@ def test_each_sentence_of_a_draft_has_the_time_of_its_entry() -> None:
 
     assert text == (
         "At 2026-11-23 12:00, opened by heartbeats.ingest: ingest is down (0 of 2)."
-        " At 2026-11-23 12:01, Ann acknowledged it; no one else is paged."
-        " At 2026-11-23 12:02, Ann <!channel> *the* disk is full (a marked message)."
+        "\nAt 2026-11-23 12:01, Ann acknowledged it; no one else is paged."
+        "\nAt 2026-11-23 12:02, Ann <!channel> *the* disk is full (a marked message)."
     )
 
 
