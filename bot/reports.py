@@ -1,4 +1,4 @@
-"""Reads a report, and posts last week's once a week where it is wanted; the post is the leader's work."""
+"""Reads a report; posts last week's once a week, and reads the times of commits, where that is wanted: leader only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.views.blocks import fit_message, section
 from bot.views.reports import report_answer
 from bot.views.todos import todo_blocks
 from bot.wake_ups import WakeUps
+from services.clients.github import GitHubClient
 from services.clients.postgres import messages, reports
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -114,3 +115,29 @@ async def is_first(conn: Connection, key: str) -> bool:
         return False
     await messages.finish_delivery(conn, key=key, owner=owner)
     return True
+
+
+ASKED_AT_ONCE = 10  # commits: a quarter of them is there within hours, and GitHub's limit is far away
+LONGEST_WINDOW = timedelta(days=90)
+
+
+class CommitTimes(PeriodicTask):
+    """Asks GitHub when deployed commits were made, each once; for the lead time."""
+
+    name = "commit times"
+
+    def __init__(self, database: Database, github: GitHubClient, *, every_s: float = EVERY_S) -> None:
+        super().__init__()
+        self._database = database
+        self._github = github
+        self.interval_s = every_s
+
+    async def tick(self, fence: Fence) -> None:
+        async with self._database.read() as conn:
+            since = await read_clock(conn) - LONGEST_WINDOW
+            shas = await reports.list_untimed_commits(conn, since=since, limit=ASKED_AT_ONCE)
+        for sha in shas:
+            committed_at = await self._github.read_commit_time(sha)
+            async with self._database.transaction() as conn:
+                await fence.lock(conn)
+                await reports.record_commit(conn, sha=sha, committed_at=committed_at)

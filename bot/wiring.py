@@ -63,7 +63,7 @@ from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.planned_silences import PlannedSilences
 from bot.railway_events import RefreshNotices
-from bot.reports import WeeklyReport
+from bot.reports import CommitTimes, WeeklyReport
 from bot.retention import Retention
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.engine import Dependencies
@@ -360,9 +360,11 @@ class Wiring:
         tasks += _weekly_report(core_wiring, self.wake_ups)
         self._github = _github(core_wiring.settings)
         if self._github is not None:
-            tasks.append(
-                TodoIssues(core_wiring.database, incident_store, self._github, workspace_url=core_wiring.workspace_url)
-            )
+            workspace_url = core_wiring.workspace_url
+            tasks += [
+                TodoIssues(core_wiring.database, incident_store, self._github, workspace_url=workspace_url),
+                CommitTimes(core_wiring.database, self._github),
+            ]
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]

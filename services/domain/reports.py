@@ -63,10 +63,13 @@ class ApprovalNumbers:
 
 @dataclass(frozen=True)
 class DeploymentNumbers:
-    """`failed`: rolled back within a day, or followed by a page within an hour."""
+    """`failed`: rolled back within a day, or followed by a page within an hour. `lead_time_s`: from commit to running,
+    on average over the `timed` ones of which both are known; None without any."""
 
     deployments: int
     failed: int
+    timed: int = 0
+    lead_time_s: float | None = None
 
 
 @dataclass(frozen=True)

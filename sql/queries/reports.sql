@@ -99,18 +99,21 @@ WHERE created_at >= %(since)s AND created_at < %(until)s
 
 -- name: report_deployments
 -- Commits that were deployed, by anyone, and how many of these failed: a rollback of one of their services within a day,
--- or an incident that paged people about one within an hour. Served by rollouts_opened_at_idx,
--- rollout_deployments_rollout_idx, runs_created_at_idx and incidents_opened_at_idx.
+-- or an incident that paged people about one within an hour. Lead time: from the commit until it ran, where GitHub told
+-- when it was made. Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx,
+-- incidents_opened_at_idx and commits_pkey.
 WITH made AS (
     SELECT
         opened_at AS at,
+        coalesce(settled_at, opened_at) AS ran_at,
+        commit_sha AS sha,
         (SELECT array_agg(DISTINCT deployment.service)
          FROM chatops.rollout_deployments AS deployment
          WHERE deployment.rollout_id = rollouts.id) AS services
     FROM chatops.rollouts
     WHERE opened_at >= %(since)s AND opened_at < %(until)s
     UNION ALL
-    SELECT created_at, services
+    SELECT created_at, ended_at, parameters ->> 'sha', services
     FROM chatops.runs
     WHERE created_at >= %(since)s AND created_at < %(until)s
         AND environment = %(environment)s AND playbook = 'deploy' AND state = 'succeeded'
@@ -129,6 +132,33 @@ SELECT
                 AND incident.environment = %(environment)s
                 AND incident.pages > 0 AND incident.services && made.services
         )
-    ) AS failed
+    ) AS failed,
+    count(lead.seconds) AS timed,
+    avg(lead.seconds)::float8 AS lead_time_s
 FROM made
+CROSS JOIN LATERAL (
+    SELECT (
+        SELECT extract(EPOCH FROM made.ran_at - commits.committed_at) FROM chatops.commits WHERE commits.sha = made.sha
+    ) AS seconds
+) AS lead
 WHERE %(service)s::text IS NULL OR %(service)s::text = ANY (made.services);
+
+-- name: list_untimed_commits
+-- Deployed commits that GitHub was not asked about yet, the newest first. Served by rollouts_opened_at_idx,
+-- runs_created_at_idx and commits_pkey.
+SELECT found.sha
+FROM (
+    SELECT commit_sha AS sha, opened_at AS at FROM chatops.rollouts WHERE opened_at >= %(since)s
+    UNION ALL
+    SELECT parameters ->> 'sha', created_at FROM chatops.runs
+    WHERE created_at >= %(since)s AND playbook = 'deploy' AND state = 'succeeded'
+) AS found
+WHERE found.sha ~ '^[0-9a-f]{40}$'
+    AND NOT EXISTS (SELECT FROM chatops.commits WHERE commits.sha = found.sha)
+GROUP BY found.sha
+ORDER BY max(found.at) DESC
+LIMIT %(limit)s;
+
+-- name: record_commit
+-- When it was made; null: the repository has no such commit. By primary key.
+INSERT INTO chatops.commits (sha, committed_at) VALUES (%(sha)s, %(committed_at)s) ON CONFLICT (sha) DO NOTHING;

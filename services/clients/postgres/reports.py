@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import fetch_all, fetch_row
+from services.clients.postgres.queries import SQL, fetch_all, fetch_row
 from services.domain.reports import (
     ApprovalNumbers,
     DeploymentNumbers,
@@ -56,3 +56,14 @@ async def report_deployments(
 ) -> DeploymentNumbers:
     values = {"since": since, "until": until, "environment": environment, "service": service}
     return await fetch_row(conn, DeploymentNumbers, "report_deployments", **values)
+
+
+async def list_untimed_commits(conn: Connection, *, since: datetime, limit: int) -> list[str]:
+    """Whole SHAs, those deployed last first."""
+    cursor = await conn.execute(SQL["list_untimed_commits"], {"since": since, "limit": limit})
+    return [sha for (sha,) in await cursor.fetchall()]
+
+
+async def record_commit(conn: Connection, *, sha: str, committed_at: datetime | None) -> None:
+    """None: the repository has no such commit."""
+    await conn.execute(SQL["record_commit"], {"sha": sha, "committed_at": committed_at})

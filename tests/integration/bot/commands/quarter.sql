@@ -60,10 +60,16 @@ FROM public.planted, generate_series(1, 3000) AS n, LATERAL (SELECT base - n * i
 
 INSERT INTO chatops.rollouts (id, commit_sha, opened_at, closed_at, outcome)
 OVERRIDING SYSTEM VALUE
-SELECT n, repeat('b', 40), at, at, 'planted'
+SELECT n, lpad(to_hex(n), 40, '0'), at, at, 'planted'
 FROM public.planted, generate_series(1, 3000) AS n, LATERAL (SELECT base - n * interval '10 hours') AS moment (at);
 INSERT INTO chatops.rollout_deployments (deployment_id, service, rollout_id, seen_at)
 SELECT 'd' || n, CASE n % 2 WHEN 0 THEN 'dragonfly-api' ELSE 'dragonfly-worker-ingest' END, n, base
 FROM public.planted, generate_series(1, 3000) AS n;
+-- Every fourth of them was never asked about, of every fifth GitHub knows nothing.
+INSERT INTO chatops.commits (sha, committed_at)
+SELECT lpad(to_hex(n), 40, '0'), CASE WHEN n % 5 <> 0 THEN at - make_interval(secs => 3600 + n % 977) END
+FROM public.planted, generate_series(1, 3000) AS n, LATERAL (SELECT base - n * interval '10 hours') AS moment (at)
+WHERE n % 4 <> 0;
 ANALYZE chatops.incidents, chatops.incident_pages, chatops.alerts, chatops.incident_alerts, chatops.alert_decisions,
-    chatops.runs, chatops.rollouts, chatops.rollout_deployments;
+    chatops.runs, chatops.rollouts, chatops.rollout_deployments,
+    chatops.commits;

@@ -35,10 +35,11 @@ WITH incidents AS (
     SELECT alerts.n FROM alerts JOIN runs USING (service) WHERE runs.at >= alerts.at AND runs.at < alerts.at + interval '10 min'
 ), made AS (
     SELECT 'commit ' || n AS name, %(base)s::timestamptz - n * interval '10 hours' AS at,
-        CASE n %% 2 WHEN 0 THEN 'dragonfly-api' ELSE 'dragonfly-worker-ingest' END AS service
+        CASE n %% 2 WHEN 0 THEN 'dragonfly-api' ELSE 'dragonfly-worker-ingest' END AS service,
+        CASE WHEN n %% 4 <> 0 AND n %% 5 <> 0 THEN 3600 + n %% 977 END AS lead_s
     FROM generate_series(1, 300) AS n
     UNION ALL
-    SELECT 'run ' || n, at, service FROM runs WHERE kind = 0 AND succeeded AND ours
+    SELECT 'run ' || n, at, service, NULL FROM runs WHERE kind = 0 AND succeeded AND ours
 ), bad AS (
     SELECT made.name FROM made JOIN runs USING (service)
     WHERE runs.kind = 1 AND runs.succeeded AND runs.at >= made.at AND runs.at < made.at + interval '24 hours'
@@ -72,7 +73,8 @@ SELECT jsonb_build_object(
         'wait_s', (sum(CASE WHEN approved THEN wait_s END)::numeric / nullif(sum(approved::int), 0))::float8)
         FROM runs WHERE asks AND ours AND at BETWEEN %(since)s AND %(until)s
             AND coalesce(service = %(service)s, %(service)s IS NULL)),
-    'deployments', (SELECT jsonb_build_object('deployments', count(*), 'failed', count(bad.name))
+    'deployments', (SELECT jsonb_build_object('deployments', count(*), 'failed', count(bad.name),
+        'timed', count(lead_s), 'lead_time_s', (sum(lead_s)::numeric / nullif(count(lead_s), 0))::float8)
         FROM made LEFT JOIN bad USING (name) WHERE at BETWEEN %(since)s AND %(until)s
             AND coalesce(service = %(service)s, %(service)s IS NULL))
 );

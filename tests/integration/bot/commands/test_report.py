@@ -15,7 +15,7 @@ import pytest
 from bot.commands.dispatch import run
 from bot.config.fields import WeeklyTime
 from bot.leader import NAME, Fence
-from bot.reports import LATE_AT_MOST, WeeklyReport, last_time
+from bot.reports import ASKED_AT_ONCE, LATE_AT_MOST, CommitTimes, WeeklyReport, last_time
 from bot.types import Request
 from bot.views.terminal import answer_text
 from bot.wake_ups import WakeUps
@@ -27,6 +27,7 @@ from services.domain.errors import UsageError
 from services.domain.secrets import Secret
 from services.sandbox.slack.limits import violations
 from tests.conftest import DatabaseUrls
+from tests.github import LocalGitHub
 from tests.integration.sql.test_indexes import explain, scanned_whole
 
 HERE = Path(__file__).parent
@@ -65,7 +66,7 @@ async def test_report_equals_golden_sql_to_the_last_digit(quarter: psycopg.Async
         assert data["deployments"] == wanted["deployments"], line
         assert data["night_pages"] == sum(pages for is_night, pages in wanted["shifts"] if is_night), line
         assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
-        assert json.loads(json.dumps(data, default=str))["lead_time_s"] is None
+        assert json.loads(json.dumps(data, default=str))["lead_time_s"] > 3600
 
 
 async def test_report_reads_its_window_only_however_much_history_there_is(
@@ -78,6 +79,30 @@ async def test_report_reads_its_window_only_however_much_history_there_is(
     for name in [name for name in SQL if name.startswith("report_")]:
         plan = await explain(quarter, SQL[name], values)
         assert scanned_whole(plan) == [], name
+
+
+@pytest.mark.usefixtures("quarter")
+async def test_times_of_commits_are_asked_for_once_the_newest_first(
+    database_urls: DatabaseUrls, as_bot: Connection
+) -> None:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    async with database.transaction() as conn:
+        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
+    assert epoch is not None
+    github = LocalGitHub(commits={f"{4:040x}": "2026-11-01T12:00:00Z"})
+    task = CommitTimes(database, github.client())
+
+    await task.tick(Fence("test", epoch))
+
+    asked = [one.url.path[-40:] for one in github.calls if "/git/" in one.url.path]
+    assert asked == [f"{n * 4:040x}" for n in range(1, ASKED_AT_ONCE + 1)]  # the rest is known
+    found = await as_bot.execute("SELECT sha, committed_at FROM chatops.commits WHERE sha = ANY (%s)", (asked,))
+    times = dict(await found.fetchall())
+    assert times.pop(f"{4:040x}") == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert set(times.values()) == {None}
+    await task.tick(Fence("test", epoch))
+    assert f"{4:040x}" not in [one.url.path[-40:] for one in github.calls[len(asked) * 2 :]]
+    await database.close()
 
 
 async def test_report_says_that_nothing_happened(world: World) -> None:
