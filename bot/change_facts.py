@@ -37,6 +37,7 @@ async def gather_load(world: World) -> Load:
         running=running.result(),
         beats=reading if isinstance(reading, Unavailable) else reading.rows,
         all_visible=isinstance(reading, Unavailable) or reading.all_visible,
+        answered=world.api_answered,
         system=world.system,
     )
 

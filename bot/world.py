@@ -41,7 +41,7 @@ from services.domain.deployments import (
 )
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.freezes import Freeze
-from services.domain.health import ApiHealth, BotState
+from services.domain.health import AnsweredWell, ApiHealth, BotState
 from services.domain.jobs import (
     Heartbeat,
     HeartbeatReading,
@@ -283,8 +283,8 @@ class World:
     each kind work at the same time, `public_answers` how many answers a channel gets to see, `audit_limit` how many
     rows about reads are written. `name_of`: the name of a person by their Slack id; the bot, which may ask Slack, puts
     a better one in its place. `absent`: why a Slack id reaches no one, None where nothing keeps that in mind.
-    `api_well_until`: the last good answer of the API before it stopped answering well last; None while this process has
-    not seen that. `workspace_url`: of our Slack workspace ("https://acme.slack.com/"), which only the bot knows.
+    `api_answered`: the good answers of the API before it stopped answering well last; None while this process has not
+    seen that. `workspace_url`: of our Slack workspace ("https://acme.slack.com/"), which only the bot knows.
     """
 
     def __init__(
@@ -321,8 +321,9 @@ class World:
         self.name_of: Callable[[str], str] = self._name_in_file
         self.absent: Absent | None = None
         self.workspace_url: Callable[[], str | None] = lambda: None
-        self.api_well_until: datetime | None = None
-        self._api_well_at: datetime | None = None
+        self.api_answered: AnsweredWell | None = None
+        self._api_answers: AnsweredWell | None = None
+        self._is_api_well = False
 
     @classmethod
     def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:
@@ -409,7 +410,7 @@ class World:
 
     async def api_health(self) -> ApiHealth | Unavailable:
         health = await self.ask_api(DragonflyApi.read_health)
-        self._note_api(is_well=isinstance(health, ApiHealth) and health.is_ok)
+        self._note_api(health)
         return health
 
     async def server(self) -> ServerFacts | Unavailable:
@@ -531,11 +532,14 @@ class World:
             self._acts = self._acts if isinstance(acts, Unavailable) else acts
         return self._acts
 
-    def _note_api(self, *, is_well: bool) -> None:
-        if is_well:
-            self._api_well_at = datetime.now(UTC)
-        elif self._api_well_at is not None:
-            self.api_well_until, self._api_well_at = self._api_well_at, None
+    def _note_api(self, health: ApiHealth | Unavailable) -> None:
+        if isinstance(health, ApiHealth) and health.is_ok:
+            known, now = self._api_answers, datetime.now(UTC)
+            first = AnsweredWell(health.git_sha, now, now)
+            self._api_answers = known.go_on(health.git_sha, now, is_new=not self._is_api_well) if known else first
+            self._is_api_well = True
+        elif self._is_api_well:
+            self.api_answered, self._is_api_well = self._api_answers, False
 
     async def _read(
         self,

@@ -11,6 +11,7 @@ from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJob
 from services.domain import deployments
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.health import AnsweredWell
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob, pending_words
 from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
@@ -26,7 +27,8 @@ _STARTS_IT = " starts it"  # how the warning ends; plans are stored with it
 class Load:
     """The queue and who works on it. `stale_after`: past which age a beat no longer counts.
 
-    `all_visible` is False when row-level security may hide rows from the role that read them.
+    `all_visible` is False when row-level security may hide rows from the role that read them. `answered`: the API's
+    good answers before it stopped answering well.
     """
 
     stale_after: StaleLimits
@@ -34,6 +36,7 @@ class Load:
     running: Sequence[RunningJob] | Unavailable
     beats: Sequence[Heartbeat] | Unavailable
     all_visible: bool = True
+    answered: AnsweredWell | None = None
     system: System = field(kw_only=True)
 
     @property

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from playbooks.checks.database import ADOPT_AGAIN
-from playbooks.last_deploys import RAN_WELL
+from playbooks.last_deploys import CRASHES, RAN_WELL, deploy_name
 from playbooks.log_patterns import Topic
 from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
@@ -245,10 +245,9 @@ def _find_deploys(found: _Found) -> Iterator[Cause]:
             continue
         if _was_killed(found, service, state, deployed_at) or _ran_well(found, service, state, deployed_at):
             continue  # what was deployed did run
-        short = service.short
-        words = "crashes at start" if _crashed_at_start(found, service, state, deployed_at) else "went bad"
-        title = f"{short} {words}{_error(found, service)}: deploy {_sha(state)}"
-        step = NextStep(f"Roll back {short}…", f"rollback {short}")
+        words = CRASHES if _crashed_at_start(found, service, state, deployed_at) else "does not work"
+        title = f"{deploy_name(_sha(state), service)} {words}{_error(found, service)}"
+        step = NextStep(f"Roll back {service.short}…", f"rollback {service.short}")
         finding = replace(
             broken[0], status=Status.FAIL, title=title, detail="Roll back.", service=service, next_step=step
         )
@@ -384,15 +383,32 @@ def _crashed_at_start(found: _Found, service: Service, state: Finding, deployed_
 
 def _was_killed(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
     """Whether the deployment's process ran, named no error and is gone: the deploy is then no suspect."""
-    if not _did_run(found, service, state, deployed_at) or not _is_process_gone(state):
+    if not _did_run(found, service, state, deployed_at) or not _is_process_gone(state) or _dies_again(found, service):
         return False
     return not _gave_up(found, service) and not _error(found, service)
 
 
 def _did_run(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:
-    """Whether a worker of the deployment beat after it had started."""
-    beat_for = _beat_for(found, service, state, deployed_at)
-    return beat_for is not None and beat_for > RAN
+    """Whether a worker of the deployment beat after it had started, or its API answered well."""
+    read = _answered_for if service.is_api else _beat_for
+    worked_for = read(found, service, state, deployed_at)
+    return worked_for is not None and worked_for > RAN
+
+
+def _answered_for(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> timedelta | None:  # noqa: ARG001 - as `_beat_for`
+    """How long the API of the deployment's commit answered well; the one before it answers while it is built."""
+    api = found.one("api.health")
+    since, until = (_moment(api.evidence.get(name)) if api else None for name in ("well_since", "well_until"))
+    own, its = api.evidence.get("well_sha") if api else None, state.evidence.get("latest_sha")
+    is_its = isinstance(own, str) and isinstance(its, str) and same_sha(own, its)
+    return until - since if is_its and since and until and since >= deployed_at else None
+
+
+def _dies_again(found: _Found, service: Service) -> bool:
+    """Whether the API began to answer well more than once: its process was started again, and died again."""
+    api = found.one("api.health") if service.is_api else None
+    spans = api.evidence.get("well_spans") if api else None
+    return isinstance(spans, int) and spans > 1
 
 
 def _ran_well(found: _Found, service: Service, state: Finding, deployed_at: datetime) -> bool:

@@ -18,7 +18,7 @@ from services.domain.database import MigrationStatus, ServerFacts
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
 from services.domain.freezes import Freeze
-from services.domain.health import ApiHealth, BotState, IntakeHealth
+from services.domain.health import AnsweredWell, ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
@@ -33,7 +33,7 @@ class Facts:
     `environment` is None when the bot's settings do not name it. `bot` is None on the terminal. `database_since`: since
     when the bot has not reached the database; None when it does, or does not know. `same_again`: deployments that runs
     of ours made of the commit that was there before (a restart, a start), which are no deploys. `stored`: what is shown
-    is read later, so with clock times. `api_well_until`: the last good answer of the API before it stopped
+    is read later, so with clock times. `api_answered`: the good answers of the API before it stopped
     answering well; `api_bad_since`: since when an alert reports that it does not. None when that is not known.
     `working`: the run of ours that acts on a service now, as far as that can be read.
     """
@@ -57,7 +57,7 @@ class Facts:
     database_since: datetime | None = None
     same_again: frozenset[str] = frozenset()
     stored: bool = False
-    api_well_until: datetime | None = None
+    api_answered: AnsweredWell | None = None
     api_bad_since: datetime | None = None
     working: Mapping[Service, int] = field(default_factory=dict)
     system: System = field(kw_only=True)
@@ -140,7 +140,7 @@ def check(facts: Facts) -> list[Finding]:
                 facts.api,
                 facts.environment,
                 others_answer=others,
-                well_until=facts.api_well_until,
+                answered=facts.api_answered,
                 bad_since=facts.api_bad_since,
                 system=facts.system,
             )

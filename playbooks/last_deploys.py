@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
+from services.domain.health import AnsweredWell
+from services.domain.incidents import KnownCause
 from services.domain.jobs import BEAT_EVERY, Heartbeat
 from services.domain.services import Service, same_sha, short_sha
 from services.domain.systems import System
@@ -19,6 +21,7 @@ from services.domain.text import clock_time
 LOOK_BACK = timedelta(hours=2)  # what broke something is rarely older
 RAN_WELL = timedelta(minutes=5)  # what breaks after a deployment ran well for so long has rarely to do with it
 WORKED_AFTER = 2 * BEAT_EVERY  # a process that died later did not die of its start
+CRASHES = "crashes at start"
 _ROLLBACK, _RESTART = "RollBackDeployment", "RestartDeployment"
 _SAME_AGAIN = ("StartService", "RedeployDeployment")  # a deployment of the commit that was there before
 
@@ -27,7 +30,8 @@ _SAME_AGAIN = ("StartService", "RedeployDeployment")  # a deployment of the comm
 class Facts:
     """`made`: deployments of each service that are known, those of the last two hours at least, in any order.
     `acts`: what runs of ours made of them. `beats`: the workers' rows. `replicas`: how many each service should run.
-    `name_of`: what a person is called, by the Slack id; "" when not known."""
+    `name_of`: what a person is called, by the Slack id; "" when not known. `answered`: the API's good answers before it
+    stopped answering well."""
 
     now: datetime
     made: Mapping[Service, Sequence[Deployment]]
@@ -35,6 +39,7 @@ class Facts:
     name_of: Callable[[str], str]
     beats: Sequence[Heartbeat] = ()
     replicas: Mapping[Service, int] = field(default_factory=dict)
+    answered: AnsweredWell | None = None
     system: System = field(kw_only=True)
 
 
@@ -69,14 +74,23 @@ def last_deploys(facts: Facts, service: Service | None) -> str:
 
 @dataclass(frozen=True)
 class Suspect:
-    """A deploy that may have broken its service. `live_at`: since when it has run; None while it does not."""
+    """A deploy that may have broken its service. `live_at`: since when it has run; None while it does not.
+    `crashed_sha`: its commit where it crashed; None otherwise."""
 
     made_at: datetime
     live_at: datetime | None = None
+    crashed_sha: str | None = None
 
     def explains(self, bad_since: datetime) -> bool:
         """Whether it may be the reason of what began then: what ran well for minutes is none."""
         return self.live_at is None or bad_since - self.live_at <= RAN_WELL
+
+    def known_cause(self, service: Service) -> KnownCause | None:
+        """Only a deploy that crashed shows by itself that it is the cause."""
+        if self.crashed_sha is None:
+            return None
+        title = f"{deploy_name(self.crashed_sha, service)} {CRASHES}"
+        return KnownCause(title, self.made_at, f"rollback {service.short}")
 
 
 def find_suspect(facts: Facts, service: Service) -> Suspect | None:
@@ -86,33 +100,55 @@ def find_suspect(facts: Facts, service: Service) -> Suspect | None:
     act = _act_of(facts, newest) if newest is not None else None
     if newest is None or (act is not None and act.kind == _ROLLBACK):
         return None
-    if worked_for(service, newest, facts.replicas.get(service), facts.beats) is not None:
+    if worked_for(service, newest, facts.replicas.get(service), facts.beats, facts.answered) is not None:
         return None
-    return Suspect(newest.created_at, newest.status_updated_at if newest.status is DeploymentStatus.SUCCESS else None)
+    is_live, is_crashed = (newest.status is one for one in (DeploymentStatus.SUCCESS, DeploymentStatus.CRASHED))
+    live_at, crashed_sha = newest.status_updated_at if is_live else None, newest.commit_sha if is_crashed else None
+    return Suspect(newest.created_at, live_at, crashed_sha)
+
+
+def deploy_name(sha: str | None, service: Service) -> str:
+    """ "deploy e9a70d3b of ingest", as the subject of what is wrong with it."""
+    return f"deploy {short_sha(sha)} of {service.short}"
 
 
 def worked_for(
-    service: Service, deployment: Deployment, replicas: int | None, beats: Sequence[Heartbeat]
+    service: Service,
+    deployment: Deployment,
+    replicas: int | None,
+    beats: Sequence[Heartbeat],
+    answered: AnsweredWell | None,
 ) -> timedelta | None:
-    """How long the deployment's workers had beaten, when one has died and none was started anew: a crash loop after
-    a deploy starts them again and again. None when that is not so."""
+    """How long the deployment's workers had beaten, or its API had answered well, when one has died and none was
+    started anew: a crash loop after a deploy starts them again and again. None when that is not so."""
     is_down = deployment.status is DeploymentStatus.CRASHED or any(
         one.status == "CRASHED" for one in deployment.instances
     )
-    sha = deployment.commit_sha
-    if not is_down or service.worker_type is None or sha is None:
+    if not is_down or deployment.commit_sha is None:
         return None
+    worked = _answered_for(deployment, answered) if service.is_api else _beat_for(service, deployment, replicas, beats)
+    return worked if worked is not None and worked >= WORKED_AFTER else None
+
+
+def _answered_for(deployment: Deployment, answered: AnsweredWell | None) -> timedelta | None:
+    if answered is None or answered.spans > 1 or answered.since < deployment.created_at:
+        return None
+    is_its = same_sha(answered.git_sha or "", deployment.commit_sha or "")
+    return answered.until - answered.since if is_its else None
+
+
+def _beat_for(
+    service: Service, deployment: Deployment, replicas: int | None, beats: Sequence[Heartbeat]
+) -> timedelta | None:
     spans = [
         beat.last_heartbeat_at - beat.started_at
         for beat in beats
         if beat.worker_type == service.worker_type
-        and same_sha(beat.git_sha or "", sha)
+        and same_sha(beat.git_sha or "", deployment.commit_sha or "")
         and beat.started_at is not None
         and beat.started_at >= deployment.created_at
     ]
-    if not spans or len(spans) > max(replicas or 1, 1):
-        return None
-    return max(spans) if max(spans) >= WORKED_AFTER else None
+    return max(spans) if spans and len(spans) <= max(replicas or 1, 1) else None
 
 
 def _merge(known: Sequence[Deployment], state: ServiceState | None, *, since: datetime) -> tuple[Deployment, ...]:

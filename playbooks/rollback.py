@@ -73,7 +73,7 @@ def find_offer(facts: Facts, scope: str, services: Sequence[Service]) -> Offer |
     pasts = _pasts(facts, services)
     if isinstance(pasts, NoPlan):
         return pasts
-    return advise(scope, pasts, rank(pasts, facts.migrations, facts.schema), facts.load.beats)
+    return advise(scope, pasts, rank(pasts, facts.migrations, facts.schema), facts.load)
 
 
 def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None = None) -> Plan | NoPlan:
@@ -87,7 +87,7 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], to: str | None =
         return pasts
     ranked = rank(pasts, facts.migrations, facts.schema)
     if to is None:
-        return offer(scope, advise(scope, pasts, ranked, facts.load.beats))
+        return offer(scope, advise(scope, pasts, ranked, facts.load))
     target = find_target(scope, pasts, ranked, to)
     if isinstance(target, NoPlan):
         return target

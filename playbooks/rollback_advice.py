@@ -13,12 +13,11 @@ from playbooks.rollback_candidates import Candidate, Past, deployed_at
 from playbooks.root_causes import Diagnosed, Diagnosis, Kind
 from services.domain.deployments import SHORT_ID, Deployment
 from services.domain.errors import Unavailable
-from services.domain.jobs import Heartbeat
 from services.domain.services import Service, find_service, is_sha, same_sha, short_sha
 from services.domain.text import age
 
 if TYPE_CHECKING:
-    from playbooks.change_parts import Standing
+    from playbooks.change_parts import Load, Standing
 
 LATELY = timedelta(hours=2)  # what broke something is rarely older
 
@@ -32,19 +31,16 @@ class Offer:
     instead: NextStep | None = None
 
 
-def advise(
-    scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], beats: Sequence[Heartbeat] | Unavailable
-) -> Offer:
-    """`ranked`: as `rank` gives them, of these services. `beats`: the workers' rows of the last day."""
-    doubt, instead = _doubt(scope, pasts, beats)
+def advise(scope: str, pasts: Sequence[Past], ranked: Sequence[Candidate], load: Load) -> Offer:
+    """`ranked`: as `rank` gives them, of these services."""
+    doubt, instead = _doubt(scope, pasts, load)
     if doubt is None and ranked and ranked[0].is_possible and ranked[0].is_successful and not ranked[0].is_newer:
         return Offer((replace(ranked[0], recommended=True), *ranked[1:]))
     return Offer(tuple(ranked), doubt, instead)
 
 
-def _doubt(
-    scope: str, pasts: Sequence[Past], beats: Sequence[Heartbeat] | Unavailable
-) -> tuple[str | None, NextStep | None]:
+def _doubt(scope: str, pasts: Sequence[Past], load: Load) -> tuple[str | None, NextStep | None]:
+    beats = () if isinstance(load.beats, Unavailable) else load.beats
     if any(isinstance(past.outcomes, Unavailable) for past in pasts):
         return "The database does not answer: a rollback does not fix that", NextStep("Health", "health")
     moments = [moment for past in pasts if (moment := deployed_at(past)) is not None]
@@ -53,7 +49,7 @@ def _doubt(
         return f"No deploy of {what} lately: a rollback is unlikely to help", None
     for past in pasts:
         replicas = past.found.state.replicas_configured
-        ran = None if isinstance(beats, Unavailable) else worked_for(past.service, past.current, replicas, beats)
+        ran = worked_for(past.service, past.current, replicas, beats, load.answered)
         if ran is not None:
             short = past.service.short
             words = f"A process of {short} died after it had worked for {age(ran)}: restart it first"
@@ -63,8 +59,12 @@ def _doubt(
 
 def find_cause(diagnosed: Diagnosed, services: Collection[Service]) -> Diagnosis | None:
     """The most urgent cause of what happens to these services: a general one or one of theirs, otherwise any."""
-    fitting = [one for one in diagnosed.diagnoses if one.cause.service is None or one.cause.service in services]
-    return fitting[0] if fitting else diagnosed.first
+    return next((one for one in diagnosed.diagnoses if fits(one, services)), diagnosed.first)
+
+
+def fits(diagnosis: Diagnosis, services: Collection[Service]) -> bool:
+    """Whether it is about one of these services, or about all."""
+    return diagnosis.cause.service is None or diagnosis.cause.service in services
 
 
 def choose_remedy(diagnosis: Diagnosis, candidates: Sequence[Candidate]) -> NextStep | None:

@@ -45,11 +45,6 @@ class Cause:
     def service(self) -> Service | None:
         return self.finding.service
 
-    @property
-    def preposition(self) -> str:
-        """What stands between the title and the time."""
-        return "at" if self.kind is Kind.DEPLOY else "since"
-
 
 @dataclass(frozen=True)
 class Diagnosis:

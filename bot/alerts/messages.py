@@ -236,6 +236,7 @@ class AlertMessageWriter:
             again=move.again,
             silenced=bool(alert.held),
             deployed_at=around.suspected_deploy(alert),
+            cause=around.known_cause(alert),
         )
         await self._on_alert(conn, event)
 

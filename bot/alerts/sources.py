@@ -219,6 +219,7 @@ class Sources:
             bot=world.bot_state() if world.bot_state else None,
             oncall=self._oncall.take() if self._oncall else None,
             usage=self._usage.take() if self._usage else None,
+            answered=world.api_answered,
             system=world.system,
         )
         beats = {beat.worker_id: beat.last_heartbeat_at for beat in reading.rows}
@@ -294,6 +295,7 @@ def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surrou
         name_of,
         snapshot.heartbeats,
         {service: state.replicas_configured for service, state in states.items() if state.replicas_configured},
+        snapshot.answered,
         system=snapshot.system,
     )
     words = {service: last_deploys(known, service) for service in (None, *snapshot.system.services)}

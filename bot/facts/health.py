@@ -69,7 +69,7 @@ async def gather_health(world: World) -> health.Facts:
         freezes=freezes.result(),
         database_since=world.database.away_since if world.database else None,
         same_again=_same_again(acts.result()),
-        api_well_until=world.api_well_until,
+        api_answered=world.api_answered,
         api_bad_since=None if is_well else await _api_bad_since(world),
         working=_working(working.result()),
         system=world.system,

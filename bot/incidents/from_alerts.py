@@ -76,7 +76,11 @@ class AlertRouting:
         )
         await _join(conn, event, incident)
         await note_first_alert(
-            conn, incident_id=incident.id, fingerprint=event.fingerprint, deployed_at=event.deployed_at
+            conn,
+            incident_id=incident.id,
+            fingerprint=event.fingerprint,
+            deployed_at=event.deployed_at,
+            cause=event.cause,
         )
         await paging.call_next(self._incident_store, conn, incident, "an alert opened it")
 

@@ -2,8 +2,8 @@
 
 The parts of the runbook's escalation path are read at the same time, each within its own limit; a source that is away
 is shown, and delays nothing. The number of posted parts is stored with each edit, so that a successor goes on
-where its predecessor stopped. The cause and the first thing to do are kept with the incident for its root message. Runs
-on the leader only.
+where its predecessor stopped. The cause and the first thing to do are kept with the incident: its root message begins
+with them. Runs on the leader only.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ class TriageSummary(PeriodicTask):
         summary, content = view.summary_of(parts, services), view.diagnosis_message(parts, services, ref)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            is_next = await incidents.note_briefed(
-                conn, incident_id=incident.id, part=number, diagnosis=summary.diagnosis, remedy=summary.remedy
-            )
+            is_next = await incidents.note_briefed(conn, incident_id=incident.id, part=number, cause=summary.cause)
             if is_next:
                 await self._incident_store.post(conn, incident, diagnosis_key(incident), content)
                 await self._incident_store.update_message(conn, incident.id)

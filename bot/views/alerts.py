@@ -22,6 +22,7 @@ from bot.views.blocks import (
 from bot.views.text import FirstLine, code, date_token, escape, link, person, plain
 from playbooks.last_deploys import Suspect
 from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
+from services.domain.incidents import KnownCause
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -143,8 +144,19 @@ class Surroundings:
 
     def suspected_deploy(self, alert: Alert) -> datetime | None:
         """When the deploy was made that may be the reason of the alert."""
+        suspect = self._suspect(alert)
+        return suspect.made_at if suspect else None
+
+    def known_cause(self, alert: Alert) -> KnownCause | None:
+        """The deploy that broke its service, where the alert is one that a rollback ends."""
+        suspect, steps = self._suspect(alert), next_steps(alert.rule, alert.service)
+        if suspect is None or alert.service is None or not any(step.startswith("rollback ") for _, step in steps):
+            return None
+        return suspect.known_cause(alert.service)
+
+    def _suspect(self, alert: Alert) -> Suspect | None:
         suspect = self.suspects.get(alert.service) if alert.service else None
-        return suspect.made_at if suspect and suspect.explains(alert.since) else None
+        return suspect if suspect and suspect.explains(alert.since) else None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ TITLE_LIMIT, DETAIL_LIMIT = 200, 300  # characters
 
 def since_words(cause: Cause, form: str = "{time}") -> str:
     """ " since 08:32", as each reader's clock shows it; empty where unknown."""
-    return f" {cause.preposition} {date_token(cause.since, form)}" if cause.since else ""
+    return f" since {date_token(cause.since, form)}" if cause.since else ""
 
 
 def cause_line(cause: Cause) -> str:

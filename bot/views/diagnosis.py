@@ -20,13 +20,13 @@ from playbooks.doctor import Report
 from playbooks.model import Finding, NextStep, Status, wrong_first
 from playbooks.prod_gate import is_explained
 from playbooks.recent_changes import Changes
-from playbooks.rollback_advice import choose_remedy, find_cause
+from playbooks.rollback_advice import choose_remedy, find_cause, fits
 from playbooks.rollback_candidates import Candidate
 from playbooks.root_causes import Cause, Diagnosed, Diagnosis, Kind
 from services.domain.deployments import DeploymentStatus
-from services.domain.incidents import SimilarIncident
+from services.domain.incidents import KnownCause, SimilarIncident
 from services.domain.services import Service, log_links
-from services.domain.text import clock_time, counted
+from services.domain.text import counted
 
 DETAIL_LIMIT = 300
 SHOWN = 12  # findings with a block of their own; the rest shares sections
@@ -141,12 +141,10 @@ class TriageFacts:
 
 @dataclass(frozen=True)
 class Summary:
-    """What an incident keeps of it: the cause as one line of plain text, and the command line of the first button.
+    """What an incident keeps of it: the cause, and when the problem began and what shows it; None while that is not
+    known."""
 
-    `began`: when the problem began and what shows it; None while that is not known."""
-
-    diagnosis: str | None
-    remedy: str | None
+    cause: KnownCause | None = None
     began: tuple[datetime, str] | None = None
 
 
@@ -156,13 +154,15 @@ def find_cause_of(parts: TriageFacts, services: Sequence[Service]) -> Diagnosis 
 
 
 def summary_of(parts: TriageFacts, services: Sequence[Service]) -> Summary:
-    """What the root message takes over."""
+    """What the root message takes over: no cause of something else, and none that a run is about to end."""
     cause = find_cause_of(parts, services)
     if cause is None:
-        return Summary(None, None, _api_began(parts) if [one.is_api for one in services] == [True] else None)
-    since = f" {cause.cause.preposition} {clock_time(cause.cause.since)}" if cause.cause.since else ""
+        return Summary(began=_api_began(parts) if [one.is_api for one in services] == [True] else None)
+    began = _began(parts, cause.cause)
+    if not fits(cause, services) or cause.finding.status is Status.WARN:
+        return Summary(began=began)
     remedy = _remedy(parts, cause)
-    return Summary(f"{cause.finding.title}{since}", remedy.command if remedy else None, _began(parts, cause.cause))
+    return Summary(KnownCause(cause.finding.title, cause.cause.since, remedy.command if remedy else None), began)
 
 
 def _began(parts: TriageFacts, cause: Cause) -> tuple[datetime, str] | None:

@@ -18,7 +18,7 @@ from bot.views.delivery import notified_words
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
 from playbooks.diagnosis import BLAMED_FOR
 from playbooks.last_deploys import RAN_WELL
-from services.domain.alerts import CALM, read_page_line
+from services.domain.alerts import CALM, is_same_outage, read_page_line
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.messages import PHONE_LIMIT, Notification
@@ -192,11 +192,9 @@ def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
 
 
 def details(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
-    """What stands below the summary, as plain text: the likely cause, and how the work stands."""
+    """What stands below the summary, as plain text: the reason or what it shows as, and how the work stands."""
     display = _shown(incident, alerts)
-    found = incident.diagnosis or ""
-    why = display.why if found.startswith(display.title) else found or display.why
-    return [line for line in (why, display.work) if line]
+    return [line for line in (display.why, display.work) if line]
 
 
 def _first_line(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "{time}") -> FirstLine:
@@ -217,13 +215,17 @@ class _Shown:
 
 
 def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
-    """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved."""
+    """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved.
+
+    The cause takes the place of the title once it is known; but not of a person's words, and not of what is fine."""
     firing = _firing(alerts)
     alert = firing[0] if firing else alerts[-1] if alerts else None
-    is_over = incident.state is IncidentState.RESOLVED
-    if alert is None or not alert.line or is_over:
-        since = None if is_over or incident.cleared_at else incident.since
-        return _Shown(incident.environment, incident.title, since=since)
+    is_over = incident.state is IncidentState.RESOLVED or incident.cleared_at is not None
+    own = _Shown(incident.environment, incident.title, since=None if is_over else incident.since)
+    if alert is None:
+        return replace(own, why=incident.diagnosis or "")
+    if not alert.line or incident.state is IncidentState.RESOLVED:
+        return _with_cause(incident, own)
     line = read_page_line(alert.line)
     title = line.title or incident.title
     calm = next((words for words in line.rest if words.startswith(CALM)), None)
@@ -231,8 +233,35 @@ def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
         return _Shown(line.place, f"{title}: {calm}", is_calm=True)
     work = [words for words in line.rest if _is_work(words)]
     why = [line.detail, *(words for words in line.rest if words not in work)]
-    since = incident.since if alert.cleared_at is None else None
-    return _Shown(line.place, title, " · ".join(filter(None, why)), " · ".join(work), since)
+    if alert.cleared_at is not None:
+        return _Shown(line.place, title, " · ".join(filter(None, why)))
+    display = _Shown(line.place, title, " · ".join(filter(None, why)), " · ".join(work), incident.since)
+    if not _is_first_outage(incident, firing):
+        return replace(display, why=incident.diagnosis or display.why)
+    return _with_cause(incident, display)
+
+
+def _is_first_outage(incident: Incident, firing: Sequence[JoinedAlert]) -> bool:
+    """Whether what opened it still fires: the cause is that of this, and not of what joined later."""
+    first, names = incident.fingerprint, [one.fingerprint for one in firing]
+    return first is None or first in names or is_same_outage(first, names)
+
+
+def _with_cause(incident: Incident, display: _Shown) -> _Shown:
+    """The cause first, what it shows as below it; a cause that only says the same again tells since when."""
+    if incident.diagnosis is None:
+        return display
+    is_dated = incident.diagnosis.endswith(" UTC")  # by a former version
+    since = (incident.diagnosed_since or display.since) if display.since else None
+    if _without_numbers(incident.diagnosis).startswith(_without_numbers(display.title)):
+        return replace(display, since=since)
+    shows = " · ".join(filter(None, (display.title, display.work)))
+    return _Shown(display.place, incident.diagnosis, shows, since=None if is_dated else since)
+
+
+def _without_numbers(title: str) -> str:
+    """ "ingest is down" of "ingest is down (0 of 2)"."""
+    return title.partition(" (")[0]
 
 
 def _is_work(words: str) -> bool:
@@ -241,7 +270,7 @@ def _is_work(words: str) -> bool:
 
 
 def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
-    """The likely cause, and how the work stands, while it is neither over nor fine."""
+    """What stands below the first line, while it is neither over nor fine."""
     if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None or is_calm(alerts):
         return []
     return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from playbooks.model import Finding, NextStep, Status
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth, Endpoint, IntakeHealth
+from services.domain.health import AnsweredWell, ApiHealth, Endpoint, IntakeHealth
 from services.domain.services import short_sha
 from services.domain.systems import CIVIL, RUNBOOK, System
 
@@ -21,22 +21,25 @@ class Facts:
     """`environment` is what this bot belongs to, None when its own settings do not report.
 
     `others_answer`: whether Railway was heard, so that silence is the API's and not that of our own way out.
-    `well_until`: the last good answer before the API stopped answering well; `bad_since`: since when an alert reports
-    that it does not. None when that is not known.
+    `answered`: the good answers before the API stopped answering well; `bad_since`: since when an alert reports that it
+    does not. None when that is not known.
     """
 
     health: ApiHealth | Unavailable
     environment: str | None
     others_answer: bool = False
-    well_until: datetime | None = None
+    answered: AnsweredWell | None = None
     bad_since: datetime | None = None
     system: System = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:
     """One finding: `api.health`."""
-    moments = {"well_until": facts.well_until, "bad_since": facts.bad_since}
-    known = {name: moment.isoformat() for name, moment in moments.items() if moment}
+    well = facts.answered
+    known: dict[str, object] = {"bad_since": facts.bad_since.isoformat()} if facts.bad_since else {}
+    if well is not None:
+        known |= {"well_since": well.since.isoformat(), "well_until": well.until.isoformat()}
+        known |= {"well_sha": well.git_sha, "well_spans": well.spans}
     return [replace(finding, evidence={**finding.evidence, **known}) for finding in _check(facts)]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from services.domain.incidents import KnownCause
 from services.domain.jobs import Heartbeat
 from services.domain.runs import Person
 from services.domain.services import Service, WorkerType
@@ -111,6 +112,7 @@ class AlertEvent:
     may share one. `again`: people were notified in the last hour and it seemed over, or a silence has ended; where
     its incident is still open that is no new page. `silenced`: a silence began to cover it; the
     end of that is told as `again`. `deployed_at`: when the deploy was made that may be the reason, None without one.
+    `cause`: what is known to be the reason at this moment.
     """
 
     alert_id: int
@@ -125,6 +127,7 @@ class AlertEvent:
     again: bool = False
     silenced: bool = False
     deployed_at: datetime | None = None
+    cause: KnownCause | None = None
 
 
 @dataclass(frozen=True)

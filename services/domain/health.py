@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,6 +48,24 @@ class ApiHealth:
     @property
     def is_ok(self) -> bool:
         return self.http_status == 200 and self.status == "ok" and self.db_connected is not False
+
+
+@dataclass(frozen=True)
+class AnsweredWell:
+    """That the API answered well from `since` to `until`, as one process saw it. `git_sha`: its commit, None where it
+    names none. `spans`: how often this commit began to answer well; a process that dies again and again does so often.
+    """
+
+    git_sha: str | None
+    since: datetime
+    until: datetime
+    spans: int = 1
+
+    def go_on(self, git_sha: str | None, at: datetime, *, is_new: bool) -> AnsweredWell:
+        """With one more good answer; `is_new`: after a bad one."""
+        if git_sha != self.git_sha:
+            return AnsweredWell(git_sha, at, at)
+        return AnsweredWell(git_sha, at, at, self.spans + 1) if is_new else replace(self, until=at)
 
 
 @dataclass(frozen=True)

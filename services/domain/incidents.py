@@ -51,6 +51,16 @@ class IncidentSeverity(StrEnum):
 
 
 @dataclass(frozen=True)
+class KnownCause:
+    """The most likely cause of an incident. title: plain text, not escaped yet. since: None where unknown. remedy: the
+    command line against it; None where no command is."""
+
+    title: str
+    since: datetime | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
 class NewIncident:
     """An incident to be opened. `since` None: the problem began now. `chain`: as `Incident.chain`."""
 
@@ -71,9 +81,9 @@ class Incident:
     opened_by: None when an alert or a terminal opened it. chain: who is called in which order, as it was at the start.
     pages: how often people were called. next_level: an index into the chain's levels, modulo them. due_at: when the
     leader has to do something. active_at: when a person last did. cleared_at: when the last of its alerts ended.
-    briefed: how many parts of the diagnosis were posted. diagnosis: the most likely cause as plain text that nobody
-    escaped yet, remedy: the command line against it; None while they are not known. fingerprint: of the alert that
-    opened it, deployed_at: when the deploy that is suspected of it was made, as known at that moment: neither changes.
+    briefed: how many parts of the diagnosis were posted. diagnosis, diagnosed_since, remedy: as in `KnownCause`, None
+    while they are not known; a former version put the time into the diagnosis. fingerprint: of the alert that opened
+    it, deployed_at: when the deploy that is suspected of it was made, as known at that moment: neither changes.
     """
 
     id: int
@@ -100,6 +110,7 @@ class Incident:
     resolved_at: datetime | None
     cause: str | None
     diagnosis: str | None = None
+    diagnosed_since: datetime | None = None
     remedy: str | None = None
     fingerprint: str | None = None
     deployed_at: datetime | None = None

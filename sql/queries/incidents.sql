@@ -17,7 +17,7 @@ SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
     first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
-    diagnosis, remedy, fingerprint, deployed_at
+    diagnosis, diagnosed_since, remedy, fingerprint, deployed_at
 FROM chatops.incidents
 WHERE id = %(incident_id)s;
 
@@ -29,8 +29,8 @@ SELECT
     incident.chain, incident.pages, incident.next_level, incident.due_at, incident.acknowledged_by_user,
     incident.acknowledged_by_team, incident.acknowledged_at, incident.first_acknowledged_at, incident.active_at,
     incident.reminded_at, incident.cleared_at, incident.briefed, incident.resolved_by_user,
-    incident.resolved_by_team, incident.resolved_at, incident.cause, incident.diagnosis, incident.remedy,
-    incident.fingerprint, incident.deployed_at
+    incident.resolved_by_team, incident.resolved_at, incident.cause, incident.diagnosis, incident.diagnosed_since,
+    incident.remedy, incident.fingerprint, incident.deployed_at
 FROM chatops.outbox AS message
 INNER JOIN chatops.incidents AS incident ON incident.id = split_part(message.key, ':', 2)::bigint
 WHERE message.ts = %(ts)s AND message.channel_id = %(channel_id)s
@@ -42,7 +42,7 @@ SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
     first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
-    diagnosis, remedy, fingerprint, deployed_at
+    diagnosis, diagnosed_since, remedy, fingerprint, deployed_at
 FROM chatops.incidents
 WHERE state <> 'resolved'
 ORDER BY id;
@@ -53,7 +53,7 @@ SELECT
     id, state::text AS state, environment, severity, title, services, opened_by_user, opened_by_team, since, opened_at,
     chain, pages, next_level, due_at, acknowledged_by_user, acknowledged_by_team, acknowledged_at,
     first_acknowledged_at, active_at, reminded_at, cleared_at, briefed, resolved_by_user, resolved_by_team, resolved_at, cause,
-    diagnosis, remedy, fingerprint, deployed_at
+    diagnosis, diagnosed_since, remedy, fingerprint, deployed_at
 FROM chatops.incidents
 ORDER BY id DESC
 LIMIT %(limit)s;
@@ -129,22 +129,27 @@ WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: set_cleared
--- The last of its alerts ended, or one fires again, and calls people from the first level on. By primary key.
+-- The last of its alerts ended; or one fires again, calls people from the first level on, and is diagnosed anew. By primary key.
 UPDATE chatops.incidents
 SET
     cleared_at = %(cleared_at)s::timestamptz,
     next_level = CASE WHEN %(cleared_at)s::timestamptz IS NULL THEN 0 ELSE next_level END,
+    briefed = CASE WHEN %(cleared_at)s::timestamptz IS NULL THEN 0 ELSE briefed END,
+    diagnosis = CASE WHEN %(cleared_at)s::timestamptz IS NULL THEN NULL ELSE diagnosis END,
+    diagnosed_since = CASE WHEN %(cleared_at)s::timestamptz IS NULL THEN NULL ELSE diagnosed_since END,
+    remedy = CASE WHEN %(cleared_at)s::timestamptz IS NULL THEN NULL ELSE remedy END,
     reminded_at = NULL
 WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FROM %(cleared_at)s::timestamptz
 RETURNING id;
 
 -- name: note_briefed
--- One part more of the diagnosis is told; what is not found yet leaves what is there. By primary key.
+-- One part more of the diagnosis is told; while no cause is found, what is there stays. By primary key.
 UPDATE chatops.incidents
 SET
     briefed = %(part)s,
     diagnosis = coalesce(%(diagnosis)s::text, diagnosis),
-    remedy = coalesce(%(remedy)s::text, remedy)
+    diagnosed_since = CASE WHEN %(diagnosis)s::text IS NULL THEN diagnosed_since ELSE %(diagnosed_since)s::timestamptz END,
+    remedy = CASE WHEN %(diagnosis)s::text IS NULL THEN remedy ELSE %(remedy)s::text END
 WHERE id = %(incident_id)s AND state <> 'resolved' AND briefed = %(part)s - 1
 RETURNING id;
 

@@ -1,7 +1,12 @@
 -- name: note_first_alert
--- The alert that opened it, and the deploy before that. By primary key.
+-- The alert that opened it, the deploy before that, and the cause where that is known already. By primary key.
 UPDATE chatops.incidents
-SET fingerprint = %(fingerprint)s, deployed_at = %(deployed_at)s
+SET
+    fingerprint = %(fingerprint)s,
+    deployed_at = %(deployed_at)s,
+    diagnosis = %(diagnosis)s,
+    diagnosed_since = %(diagnosed_since)s,
+    remedy = %(remedy)s
 WHERE id = %(incident_id)s AND fingerprint IS NULL;
 
 -- name: list_similar_incidents

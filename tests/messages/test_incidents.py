@@ -94,8 +94,10 @@ def test_alerts(golden: Compare) -> None:
 def test_incidents(golden: Compare) -> None:
     sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
     cleared = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
-    cause = "ingest crashes at start: deploy e9a70d3b at 11:54 UTC"
-    found = incident(diagnosis=cause, remedy="rollback ingest to 8d0", deployed_at=NOW - FIVE)
+    cause = "deploy e9a70d3b of ingest crashes at start"
+    found = incident(
+        diagnosis=cause, diagnosed_since=NOW - FIVE, remedy="rollback ingest to 8d0", deployed_at=NOW - FIVE
+    )
     by_hand = acknowledged(opened_by=BEN)
     level_2 = PageSent(7, 2, 1, "not acknowledged yet", NOW)
     noted = [IncidentEvent(7, NOW, "opened", None, "opened by an alert: PAGE prod")]

@@ -25,6 +25,7 @@ from services.domain.incidents import (
     IncidentSeverity,
     IncidentState,
     JoinedAlert,
+    KnownCause,
     NewIncident,
     PageSent,
 )
@@ -174,15 +175,20 @@ async def set_cleared(conn: Connection, *, incident_id: int, cleared_at: datetim
     return await _happened(conn, SQL["set_cleared"], {"incident_id": incident_id, "cleared_at": cleared_at})
 
 
-async def note_briefed(
-    conn: Connection, *, incident_id: int, part: int, diagnosis: str | None = None, remedy: str | None = None
-) -> bool:
+async def note_briefed(conn: Connection, *, incident_id: int, part: int, cause: KnownCause | None = None) -> bool:
     """Whether this part (1, 2 …) of the diagnosis was the next one, and the incident has not ended.
 
-    `diagnosis` and `remedy` as in `Incident`; None leaves what is there.
+    `cause` None leaves what is there.
     """
-    parameters = {"incident_id": incident_id, "part": part, "diagnosis": diagnosis, "remedy": remedy}
-    return await _happened(conn, SQL["note_briefed"], parameters)
+    return await _happened(
+        conn, SQL["note_briefed"], {"incident_id": incident_id, "part": part, **cause_columns(cause)}
+    )
+
+
+def cause_columns(cause: KnownCause | None) -> dict[str, object]:
+    """The parameters of a query that stores it."""
+    cause = cause or KnownCause("")
+    return {"diagnosis": cause.title or None, "diagnosed_since": cause.since, "remedy": cause.remedy}
 
 
 async def record_page(

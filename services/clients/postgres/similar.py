@@ -5,17 +5,29 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.clients.postgres.incidents import cause_columns
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all
-from services.domain.incidents import SimilarIncident
+from services.domain.incidents import KnownCause, SimilarIncident
 from services.domain.runs import Person
 
 
 async def note_first_alert(
-    conn: Connection, *, incident_id: int, fingerprint: str, deployed_at: datetime | None = None
+    conn: Connection,
+    *,
+    incident_id: int,
+    fingerprint: str,
+    deployed_at: datetime | None = None,
+    cause: KnownCause | None = None,
 ) -> None:
-    """The alert that opened it, and the deploy that is suspected; a later call changes nothing."""
-    values = {"incident_id": incident_id, "fingerprint": fingerprint, "deployed_at": deployed_at}
+    """The alert that opened it, the deploy that is suspected, and the cause where it is known already; a later call
+    changes nothing."""
+    values = {
+        "incident_id": incident_id,
+        "fingerprint": fingerprint,
+        "deployed_at": deployed_at,
+        **cause_columns(cause),
+    }
     await conn.execute(SQL["note_first_alert"], values)
 
 

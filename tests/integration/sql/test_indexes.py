@@ -290,6 +290,7 @@ INCIDENT_PARAMETERS = {
     "line": "l",
     "message_key": "m",
     "deployed_at": None,
+    "diagnosed_since": None,
     "at": None,
     "happened_at": None,
     "kind": "k",

@@ -20,7 +20,7 @@ from playbooks.root_causes import EXPLAINS, Kind
 from services.domain.database import MigrationStatus, MissingRight, SchemaDrift
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.health import ApiHealth, IntakeHealth
+from services.domain.health import AnsweredWell, ApiHealth, IntakeHealth
 from services.domain.services import Service, WorkerType
 from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
@@ -181,7 +181,7 @@ CASES = {
         NextStep("Restart ingest", "restart ingest --through-zero"), 1,
     ),
     "bad deploy crashing at start": Case(
-        BAD_DEPLOY, Kind.DEPLOY, "ingest crashes at start (FileNotFoundError): deploy e9a70d3b", ago(7),
+        BAD_DEPLOY, Kind.DEPLOY, "deploy e9a70d3b of ingest crashes at start (FileNotFoundError)", ago(7),
         NextStep("Roll back ingest…", "rollback ingest"), 2,
     ),
     "permissions taken away": Case(
@@ -312,7 +312,7 @@ def test_an_api_that_fails_after_its_deploy_is_rolled_back() -> None:
 
     [diagnosis] = health.report(facts).diagnoses
 
-    assert diagnosis.finding.title == "api went bad: deploy e9a70d3b"
+    assert diagnosis.finding.title == "deploy e9a70d3b of api does not work"
     assert diagnosis.finding.next_step == NextStep("Roll back api…", "rollback api")
 
 
@@ -398,7 +398,7 @@ def test_a_killed_worker_whose_last_beat_still_counts_is_restarted() -> None:
 def test_a_deploy_whose_own_worker_never_ran_crashes_at_start(facts: health.Facts) -> None:
     [diagnosis] = health.report(with_services(facts, deployed(Service.INGEST, 2, crashed=True))).diagnoses
 
-    assert diagnosis.finding.title == "ingest crashes at start: deploy e9a70d3b"
+    assert diagnosis.finding.title == "deploy e9a70d3b of ingest crashes at start"
 
 
 def test_a_beat_just_after_the_start_shows_that_it_ran() -> None:
@@ -415,13 +415,13 @@ def test_a_worker_that_ran_and_ended_with_an_error_went_bad_with_its_deploy() ->
     report = seen(replace(BAD_DEPLOY, health=facts))
 
     [diagnosis] = report.diagnosed.diagnoses
-    assert diagnosis.finding.title == "ingest went bad (FileNotFoundError): deploy e9a70d3b"
+    assert diagnosis.finding.title == "deploy e9a70d3b of ingest does not work (FileNotFoundError)"
 
 
 def test_a_worker_that_hangs_after_its_deploy_is_rolled_back() -> None:
     [diagnosis] = health.report(with_services(beat_until(1, started=1.9), deployed(Service.INGEST, 2))).diagnoses
 
-    assert diagnosis.finding.title == "ingest went bad: deploy e9a70d3b"
+    assert diagnosis.finding.title == "deploy e9a70d3b of ingest does not work"
 
 
 SECOND = timedelta(seconds=1)
@@ -433,7 +433,7 @@ def slow_api(well: timedelta | None, *, status: DeploymentStatus = DeploymentSta
     assert state.latest is not None
     latest = replace(state.latest, status=status, status_updated_at=live_at)
     seen = with_services(replace(HEALTHY, api=GATEWAY, intake=GATEWAY), replace(state, latest=latest))
-    return replace(seen, api_well_until=None if well is None else live_at + well)
+    return replace(seen, api_answered=None if well is None else AnsweredWell(None, ago(60), live_at + well))
 
 
 @pytest.mark.parametrize(
@@ -456,6 +456,36 @@ def test_a_deploy_is_no_suspect_once_the_api_answered_well_for_minutes_after_it(
     assert diagnosis.cause.kind is kind
 
 
+def killed_api(well: timedelta, *, sha: str = BAD, spans: int = 1, before: timedelta = timedelta()) -> health.Facts:
+    """Deployed 2 min ago and gone; the API of this commit had answered well for so long."""
+    facts = with_services(replace(HEALTHY, api=GATEWAY, intake=GATEWAY), deployed(Service.API, 2, crashed=True))
+    since = ago(1.5) - before
+    return replace(facts, api_answered=AnsweredWell(sha[:8], since, since + well, spans))
+
+
+@pytest.mark.parametrize(
+    ("facts", "title"),
+    [
+        pytest.param(killed_api(RAN + SECOND), "api answers HTTP 502", id="it worked before it died"),
+        pytest.param(killed_api(RAN), "deploy e9a70d3b of api crashes at start", id="one answer is no work"),
+        pytest.param(killed_api(MINUTE, sha=SHA), "deploy e9a70d3b of api crashes at start", id="another commit"),
+        pytest.param(
+            killed_api(3 * MINUTE, before=MINUTE),
+            "deploy e9a70d3b of api crashes at start",
+            id="before it was deployed",
+        ),
+        pytest.param(
+            killed_api(RAN + SECOND, spans=2), "deploy e9a70d3b of api does not work", id="it dies again and again"
+        ),
+    ],
+)
+def test_a_deploy_is_no_suspect_of_an_api_that_had_worked_before_it_was_killed(facts: health.Facts, title: str) -> None:
+    [diagnosis] = health.report(facts).diagnoses
+
+    assert diagnosis.finding.title == title
+    assert (diagnosis.finding.next_step == NextStep("Restart api", "restart api")) is (not title.startswith("deploy"))
+
+
 @pytest.mark.parametrize(
     ("bad_since", "kind"),
     [(ago(17) + RAN_WELL, Kind.DEPLOY), (ago(17) + RAN_WELL + SECOND, Kind.API), (ago(19), Kind.DEPLOY)],
@@ -464,9 +494,8 @@ def test_a_process_that_does_not_watch_the_api_learns_from_the_alert_since_when_
     bad_since: datetime, kind: Kind
 ) -> None:
     for well_until in (None, ago(60)):  # asked never, or long before the deploy
-        [diagnosis] = health.report(
-            replace(slow_api(None), api_well_until=well_until, api_bad_since=bad_since)
-        ).diagnoses
+        answered = AnsweredWell(None, ago(90), well_until) if well_until else None
+        [diagnosis] = health.report(replace(slow_api(None), api_answered=answered, api_bad_since=bad_since)).diagnoses
 
         assert diagnosis.cause.kind is kind
 

@@ -19,6 +19,8 @@ from playbooks.last_deploys import (
     remember_deployments,
 )
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
+from services.domain.health import AnsweredWell
+from services.domain.incidents import KnownCause
 from services.domain.jobs import Heartbeat
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -26,6 +28,7 @@ from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, beat, deployment, sha, state
 
 SECOND = timedelta(seconds=1)
+BUILDING = DeploymentStatus.BUILDING
 API, INGEST, ENFORCEMENT = Service.API, Service.INGEST, Service.ENFORCEMENT
 
 
@@ -130,7 +133,7 @@ def suspect(*acts: ServiceAct, beats: Sequence[Heartbeat] = (), **deployments: l
 def test_the_newest_deploy_is_suspected_unless_it_brought_back_what_ran_before() -> None:
     one = made("bad", "e", status=DeploymentStatus.CRASHED)
 
-    assert suspect(ingest=[made("good", "8", minutes=90), one]) == Suspect(one.created_at)
+    assert suspect(ingest=[made("good", "8", minutes=90), one]) == Suspect(one.created_at, crashed_sha=one.commit_sha)
     assert suspect(act("RollBackDeployment", "bad"), ingest=[one]) is None
     assert suspect(act("RedeployDeployment", "bad"), ingest=[one]) is None  # the commit that was there before
     assert suspect(api=[one]) is None
@@ -158,6 +161,41 @@ def test_a_deploy_whose_process_dies_again_and_again_is_suspected() -> None:
 def test_a_deploy_that_ran_well_for_minutes_explains_no_later_problem(ran: timedelta, explains: bool) -> None:
     assert Suspect(NOW - timedelta(hours=1), live_at=NOW - ran).explains(NOW) is explains
     assert Suspect(NOW - timedelta(hours=1)).explains(NOW)  # it does not run
+
+
+@pytest.mark.parametrize(
+    ("answered", "is_suspected"),
+    [
+        (AnsweredWell("e0123456", NOW - timedelta(minutes=9), NOW - timedelta(minutes=9) + WORKED_AFTER), False),
+        (
+            AnsweredWell("e0123456", NOW - timedelta(minutes=9), NOW - timedelta(minutes=9) + WORKED_AFTER - SECOND),
+            True,
+        ),
+        (AnsweredWell("e0123456", NOW - timedelta(minutes=9), NOW, spans=2), True),
+        (AnsweredWell("e0123456", NOW - timedelta(minutes=11), NOW), True),
+        (AnsweredWell("80123456", NOW - timedelta(minutes=9), NOW), True),
+        (AnsweredWell(None, NOW - timedelta(minutes=9), NOW), True),
+        (None, True),
+    ],
+)
+def test_a_deploy_whose_api_had_answered_well_before_it_died_is_not_suspected(
+    answered: AnsweredWell | None, is_suspected: bool
+) -> None:
+    killed = made("now", "e", status=DeploymentStatus.CRASHED)
+    facts = Facts(NOW, {API: (killed,)}, (), lambda _: "", answered=answered, system=RUNBOOK)
+
+    assert (find_suspect(facts, API) is not None) is is_suspected
+
+
+def test_only_a_deploy_that_crashed_is_known_to_be_the_cause() -> None:
+    crashed = suspect(ingest=[made("bad", "e", status=DeploymentStatus.CRASHED)])
+    running, building = (suspect(ingest=[made("now", "e", status=one)]) for one in (DeploymentStatus.SUCCESS, BUILDING))
+
+    assert crashed is not None
+    assert crashed.known_cause(INGEST) == KnownCause(
+        "deploy e0123456 of ingest crashes at start", NOW - timedelta(minutes=10), "rollback ingest"
+    )
+    assert [one and one.known_cause(INGEST) for one in (running, building)] == [None, None]
 
 
 def worker_beat(name: str, *, began: datetime, worked: timedelta) -> Heartbeat:

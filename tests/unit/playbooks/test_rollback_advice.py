@@ -17,7 +17,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, Instance
 from services.domain.errors import Unavailable
 from services.domain.jobs import Heartbeat, JobOutcomes
 from services.domain.services import Service
-from tests.unit.playbooks.builders import NOW, beat, deployment, sha, state
+from tests.unit.playbooks.builders import NOW, beat, deployment, load, sha, state
 
 INGEST = Service.INGEST
 REMOVED, CRASHED = DeploymentStatus.REMOVED, DeploymentStatus.CRASHED
@@ -32,7 +32,7 @@ def past(*deployments: Deployment, replicas: int = 1) -> Past:
 
 
 def advice(one: Past, beats: Sequence[Heartbeat] | Unavailable = ()) -> Offer:
-    return advise("ingest", [one], rank([one], MigrationStatus((), (), (), ()), {}), beats)
+    return advise("ingest", [one], rank([one], MigrationStatus((), (), (), ()), {}), replace(load(), beats=beats))
 
 
 def recommended(found: Offer) -> list[str | None]:

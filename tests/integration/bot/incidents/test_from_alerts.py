@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from services.clients.postgres import incidents
 from services.domain.alerts import AlertChange, Severity
-from services.domain.incidents import IncidentSeverity, IncidentState
+from services.domain.incidents import IncidentSeverity, IncidentState, KnownCause
 from services.domain.services import Service
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
 
@@ -41,6 +42,30 @@ async def test_what_reaches_a_phone_is_the_page_line(scene: Scene, books: Books)
     assert "incident ack 1" in row[1]
     assert row[1].startswith("last 6 min ago")  # the subject is not said again
     assert row[2] == "incident:1"
+
+
+async def test_a_cause_that_is_known_by_then_heads_the_page_everywhere(scene: Scene, books: Books) -> None:
+    cause = KnownCause("deploy e9a70d3b of ingest crashes at start", datetime.now(UTC), "rollback ingest")
+
+    await scene.alert(FIRED, cause=cause, deployed_at=cause.since)
+
+    sent = await (await books.conn.execute("SELECT subject FROM chatops.notifications")).fetchall()
+    messages = await books.messages()
+    assert {subject.partition(" since ")[0] for (subject,) in sent} == {f"PAGE dev · {cause.title}"}
+    assert messages["incident:1"].startswith(f"🔴 {cause.title} since ")
+    assert '"style": "primary", "value": "rollback ingest"' in await books.blocks("incident:1")
+
+
+async def test_what_fires_again_is_diagnosed_anew(scene: Scene, books: Books) -> None:
+    alert = await scene.alert(FIRED, cause=KnownCause("deploy e9a70d3b of ingest crashes at start"))
+    await incidents.note_briefed(books.conn, incident_id=1, part=1)
+    await scene.alert(RESOLVED, alert, line=OVER)
+    assert (await books.incident()).diagnosis is not None
+
+    await scene.alert(FIRED, alert)
+
+    incident = await books.incident()
+    assert (incident.diagnosis, incident.remedy, incident.briefed) == (None, None, 0)
 
 
 async def test_without_the_api_or_the_database_it_is_of_the_highest_severity(scene: Scene, books: Books) -> None:

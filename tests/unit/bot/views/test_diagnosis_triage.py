@@ -15,6 +15,8 @@ from playbooks.recent_changes import Changes, Happening
 from playbooks.rollback_candidates import Candidate
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.health import AnsweredWell
+from services.domain.incidents import KnownCause
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
@@ -43,7 +45,9 @@ def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
 def test_a_bad_deploy_is_rolled_back_to_the_version_before() -> None:
     text, blocks = told(BAD_DEPLOY)
 
-    assert text.startswith("🔎 *Most likely: ingest crashes at start (FileNotFoundError): deploy e9a70d3b at <!date^")
+    assert text.startswith(
+        "🔎 *Most likely: deploy e9a70d3b of ingest crashes at start (FileNotFoundError) since <!date^"
+    )
     assert buttons(blocks)[:4] == [
         ("Roll back to 8d02b64e", "rollback ingest to 8d02b64e", "primary"),
         ("Logs", "logs ingest", None),
@@ -135,9 +139,17 @@ def test_the_incident_keeps_the_cause_and_the_first_step() -> None:
 
     kept = summary_of(parts, INGEST)
 
-    assert kept.diagnosis == "ingest crashes at start (FileNotFoundError): deploy e9a70d3b at 10:23 UTC"
-    assert kept.remedy == "rollback ingest to 8d02b64e"
-    assert summary_of(TriageFacts(), INGEST).diagnosis is None
+    title = "deploy e9a70d3b of ingest crashes at start (FileNotFoundError)"
+    assert kept.cause == KnownCause(title, ago(7), "rollback ingest to 8d02b64e")
+    assert summary_of(TriageFacts(), INGEST).cause is None
+
+
+def test_the_incident_keeps_no_cause_of_another_service_and_none_that_a_run_is_about_to_end() -> None:
+    elsewhere = TriageFacts(Changes((), ()), doctor.report(BAD_DEPLOY), [])
+    worked_on = replace(BAD_DEPLOY, health=replace(BAD_DEPLOY.health, working={Service.INGEST: 12}))
+
+    assert summary_of(elsewhere, [Service.API]).cause is None
+    assert summary_of(TriageFacts(Changes((), ()), doctor.report(worked_on), []), INGEST).cause is None
 
 
 @pytest.mark.parametrize(
@@ -197,17 +209,21 @@ def crashed(at: datetime | None) -> dict[Service, ServiceState]:
     return {**services, Service.API: replace(services[Service.API], active=(), latest=gone)}
 
 
+def well(until: datetime) -> AnsweredWell:
+    return AnsweredWell(None, until - timedelta(hours=1), until)
+
+
 def test_an_incident_of_the_api_begins_when_railway_saw_it_crash() -> None:
     at = NOW - API_GONE
 
-    assert began(services=crashed(at), api_well_until=NOW - timedelta(minutes=5)) == (at, "Railway saw api crash")
+    assert began(services=crashed(at), api_answered=well(NOW - timedelta(minutes=5))) == (at, "Railway saw api crash")
 
 
 @pytest.mark.parametrize("has_crashed", [True, False])
 def test_otherwise_it_begins_at_the_last_good_check(has_crashed: bool) -> None:
     more: dict[str, Any] = {"services": crashed(None)} if has_crashed else {}
 
-    assert began(api_well_until=NOW - API_GONE, **more) == (NOW - API_GONE, "last good check of api")
+    assert began(api_answered=well(NOW - API_GONE), **more) == (NOW - API_GONE, "last good check of api")
 
 
 def test_when_it_began_is_not_known_where_no_one_saw_it_well() -> None:

@@ -31,6 +31,7 @@ FULL = (
 )
 DEPLOYED = NOW - FIVE - TEN
 SINCE = f"{int((NOW - FIVE).timestamp())}^{{time}}"
+CALM_LINE = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 EVIL = "<!channel> `x` *b* <https://evil|good> ``` \N{RIGHT-TO-LEFT OVERRIDE}" + "A" * 9000
 Content = tuple[str, list[dict[str, Any]]]
 
@@ -81,13 +82,89 @@ def test_the_lines_are_what_why_work_and_who() -> None:
     assert who.startswith("📟 paged ann")
 
 
-def test_the_likely_cause_takes_the_second_line_once_it_is_known() -> None:
-    shown = message(incident(diagnosis="ingest crashes at start: deploy e9a70d3b at 11:54 UTC"), [alert(line=FULL)])[1]
+CRASHES = "deploy e9a70d3b of ingest crashes at start (FileNotFoundError)"
+BY_DEPLOY = {"diagnosis": CRASHES, "diagnosed_since": NOW - FIVE - timedelta(minutes=1)}
+AWAY = {"diagnosis": "The database has not answered", "diagnosed_since": NOW - TEN}
 
-    assert shown[1]["text"]["text"].split("\n")[:2] == [
-        "ingest crashes at start: deploy e9a70d3b at 11:54 UTC",
-        "0 waiting · DB ok",
-    ]
+
+@pytest.mark.parametrize(
+    ("one", "line", "first", "second"),
+    [
+        pytest.param(
+            incident(**BY_DEPLOY), FULL, f"🔴 {CRASHES} since 11:54 UTC · prod",
+            "ingest is down (0 of 1) · 0 waiting · DB ok", id="bad deploy",
+        ),
+        pytest.param(
+            acknowledged(**BY_DEPLOY), FULL,
+            "🟡 *ACKNOWLEDGED* by <@U0ANN> · deploy e9a70d3b of ingest crashes at start… since 11:54 UTC · prod",
+            "ingest is down (0 of 1) · 0 waiting · DB ok", id="bad deploy, acknowledged",
+        ),
+        pytest.param(
+            resolved(**BY_DEPLOY), FULL, f"✅ *RESOLVED* · {CRASHES} · prod", "*Cause:*", id="bad deploy, over"
+        ),
+        pytest.param(
+            incident(**AWAY), "PAGE prod · api does not reach its database, HTTP 503 · queue unknown",
+            "🔴 The database has not answered since 11:50 UTC · prod",
+            "api does not reach its database · queue unknown", id="Postgres stopped",
+        ),
+        pytest.param(
+            incident(diagnosis="api does not answer", diagnosed_since=None),
+            "PAGE prod · api does not answer, timeout · no deploy of api in the last 2 h · 0 waiting · DB ok",
+            "🔴 api does not answer since 11:55 UTC · prod", "timeout · no deploy of api", id="slow API",
+        ),
+        pytest.param(
+            incident(diagnosis="ingest is down (0 of 1)", diagnosed_since=NOW - TEN),
+            FULL.replace("0 of 1)", "0 of 2)"),
+            "🔴 ingest is down (0 of 2) since 11:50 UTC · prod", "last beat 11:55 UTC", id="killed worker",
+        ),
+        pytest.param(
+            incident(diagnosis="ingest crashes at start: deploy e9a70d3b at 11:54 UTC"), FULL,
+            "🔴 ingest crashes at start: deploy e9a70d3b at 11:54 UTC · prod",
+            "ingest is down (0 of 1) · 0 waiting · DB ok", id="stored by a former version",
+        ),
+    ],
+)  # fmt: skip
+def test_the_first_line_names_the_cause_once_it_is_known(one: Incident, line: str, first: str, second: str) -> None:
+    text, blocks = message(one, [alert(line=line)])
+
+    assert text == first
+    assert blocks[1]["text"]["text"].startswith(second)
+
+
+@pytest.mark.parametrize(
+    ("one", "line", "first"),
+    [
+        (
+            incident(cleared_at=NOW, **BY_DEPLOY),
+            "Resolved prod · ingest 1 of 1 alive",
+            "🟢 *CLEARED*, not resolved yet · ",
+        ),
+        (acknowledged(**BY_DEPLOY), CALM_LINE, "🟢 ingest 1 of 1 alive: fine since 08:03 UTC"),
+    ],
+)
+def test_what_is_fine_again_is_not_titled_by_its_cause(one: Incident, line: str, first: str) -> None:
+    text, blocks = message(one, [alert(line=line, cleared_at=one.cleared_at)])
+
+    assert text.startswith(first)
+    assert "e9a70d3b" not in f"{text}{blocks[:2]}"
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "is_named"), [("heartbeats.ingest", True), ("crash_loop.ingest", True), ("backlog", False)]
+)
+def test_a_cause_is_not_that_of_an_alert_which_joined_later_and_fires_alone(fingerprint: str, is_named: bool) -> None:
+    one = incident(fingerprint="heartbeats.ingest", **BY_DEPLOY)
+
+    text = message(one, [alert(fingerprint=fingerprint, line="PAGE prod · ingest is bad")])[0]
+
+    assert (CRASHES in text, "ingest is bad" in text) == (is_named, not is_named)
+
+
+def test_the_words_of_who_opened_it_by_hand_stay_first() -> None:
+    text, blocks = message(incident(opened_by=ANN, diagnosis="api does not answer"), [])
+
+    assert text == "🔴 No ingest since 11:55 UTC · prod"
+    assert blocks[1]["text"]["text"].startswith("api does not answer")
 
 
 def test_a_cause_that_repeats_the_first_line_gives_its_place_to_what_the_alert_knows() -> None:
@@ -426,9 +503,6 @@ def test_a_line_stored_by_a_former_version_is_shown_as_one_short_line(text: str,
 
     assert timeline_answer(story).text.endswith(shown)
     assert f" {shown}\n" in postmortem(story, {})
-
-
-CALM_LINE = "dev · ingest 1 of 1 alive · fine since 08:03 UTC, watched until 08:33 UTC because it fired again before"
 
 
 def test_a_recovered_alert_is_not_red_and_comes_after_firing_ones() -> None:

@@ -15,7 +15,7 @@ from services.clients.postgres.alerts import open_alert
 from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.errors import SourceError
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, NewIncident
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, KnownCause, NewIncident
 from services.domain.runs import Person
 from services.domain.services import Service
 
@@ -129,6 +129,23 @@ async def test_the_parts_of_the_diagnosis_are_reported_in_order_and_once(as_bot:
     told = [await incidents.note_briefed(as_bot, incident_id=number, part=part) for part in (2, 1, 1, 2)]
 
     assert told == [False, True, False, True]
+
+
+async def test_a_cause_that_is_found_takes_the_place_of_the_one_before_with_its_remedy(as_bot: Connection) -> None:
+    number = await incidents.create_incident(as_bot, NEW)
+    deploy, away = KnownCause("deploy e9a70d3b crashes", BEFORE, "rollback ingest"), KnownCause("The database is away")
+
+    shown = []
+    for part, cause in enumerate((deploy, None, away), start=1):
+        await incidents.note_briefed(as_bot, incident_id=number, part=part, cause=cause)
+        known = await read(as_bot, number)
+        shown.append((known.diagnosis, known.diagnosed_since, known.remedy))
+
+    assert shown == [
+        (deploy.title, BEFORE, "rollback ingest"),
+        (deploy.title, BEFORE, "rollback ingest"),
+        (away.title, None, None),
+    ]
 
 
 async def test_each_page_is_written_once_and_counted(as_bot: Connection) -> None:
