@@ -16,7 +16,7 @@ from pathlib import Path
 
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.sandbox.environment import NAME
+from services.sandbox.environment import NAME, PROD, STAGING, Identity
 from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.sandbox import Sandbox, SandboxSettings
 
@@ -46,6 +46,8 @@ def main() -> int:
                 database_url=_given_database(),
                 plant_history=True,
                 openai_key=Secret(key) if key else None,
+                identity=_identity(chosen.data),
+                second=None if _given_database() else STAGING,
             )
             return asyncio.run(_run(settings))
     except OperatorError as error:
@@ -102,6 +104,15 @@ def _claim(directory: Path) -> Iterator[None]:
                 what_next="Stop it with Ctrl-C in its terminal, or name another folder with --data",
             ) from None
         yield
+
+
+def _identity(directory: Path) -> Identity:
+    """What a former release began as dev goes on as dev: a database belongs to one environment."""
+    began = directory / "environment"
+    if _given_database() is not None or ((directory / "railway.json").exists() and not began.exists()):
+        return Identity()
+    began.write_text(f"{PROD.environment}\n")
+    return PROD
 
 
 def _given_database() -> Secret | None:

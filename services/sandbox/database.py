@@ -12,8 +12,7 @@ from services.clients.postgres.migrations import install
 from services.clients.postgres.queries import SQL_DIRECTORY
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.sandbox.environment import ENVIRONMENT
-from services.sandbox.postgres.server import PostgresServer, SandboxDatabase, prepare_cluster
+from services.sandbox.postgres.server import DATABASE, PostgresServer, SandboxDatabase, prepare_cluster
 from services.sandbox.web_server import find_free_port
 
 HISTORY = Path(__file__).parent / "data" / "history.sql"
@@ -40,12 +39,14 @@ class LocalDatabase:
     `sql_directory` has the migrations that it was prepared with: ours, and in our own server the drill's.
     """
 
-    def __init__(self, directory: Path, url: Secret | None, *, fast: bool = False) -> None:
-        """`url`: use that database, with this one login for everything; it is migrated, and never stopped.
+    def __init__(self, directory: Path, url: Secret | None, *, environment: str, fast: bool = False) -> None:
+        """`environment`: which it belongs to. `url`: use that database, with this one login for everything; it is
+        migrated, and never stopped.
 
         One that belongs to another environment than the sandbox's is refused.
         """
         self._url = url
+        self._environment = environment
         self.sql_directory = SQL_DIRECTORY if url else directory / "sql"
         # One port for its whole life, so that a stopped server comes back at the address that every client uses.
         self._server = None if url else PostgresServer(directory / "postgres", find_free_port(), fast=fast)
@@ -55,25 +56,26 @@ class LocalDatabase:
         """Start the server where it is ours, and migrate."""
         if self._server is None:
             assert self._url is not None  # noqa: S101 - the two exclude each other
-            await install(self._url, environment=ENVIRONMENT)
+            await install(self._url, environment=self._environment)
             self.urls = SandboxDatabase(owner=self._url, app=self._url, bot=self._url)
             return
         await asyncio.to_thread(plant, self.sql_directory)
         await asyncio.to_thread(self._server.start)
+        self.urls = await self.prepare(self._environment, DATABASE)
+
+    async def prepare(self, environment: str, name: str) -> SandboxDatabase:
+        """One database of our own server, migrated. Raises OperatorError when the server is not ours."""
+        if self._server is None:
+            raise _not_ours()
         migrations = self.sql_directory / "migrations"
-        self.urls = await asyncio.to_thread(prepare_cluster, self._server, migrations=migrations)
+        return await asyncio.to_thread(
+            prepare_cluster, self._server, environment=environment, migrations=migrations, name=name
+        )
 
     async def stop(self) -> None:
         """Stop our own server; another one is left alone."""
         if self._server is not None:
             await asyncio.to_thread(self._server.stop)
-
-    async def has_batches(self) -> bool:
-        """Whether anything was ever uploaded."""
-        async with await psycopg.AsyncConnection.connect(self.urls.owner.reveal()) as conn:
-            found = await conn.execute("SELECT EXISTS (SELECT FROM intake.simplicity_batches)")
-            row = await found.fetchone()
-        return bool(row and row[0])
 
     async def plant_history(self) -> None:
         """A month on call, where no incident ever was; another database than our own is left as it is."""
@@ -98,6 +100,14 @@ class LocalDatabase:
         if self._server is None:
             raise _not_ours()
         await asyncio.to_thread(self._server.start)
+
+
+async def has_batches(urls: SandboxDatabase) -> bool:
+    """Whether anything was ever uploaded."""
+    async with await psycopg.AsyncConnection.connect(urls.owner.reveal()) as conn:
+        found = await conn.execute("SELECT EXISTS (SELECT FROM intake.simplicity_batches)")
+        row = await found.fetchone()
+    return bool(row and row[0])
 
 
 def _not_ours() -> OperatorError:

@@ -26,6 +26,38 @@ API_KEY = "df_dev_sandbox_key"
 RAILWAY_TOKEN = "sandbox-railway-token"  # noqa: S105 - opens nothing but the local Railway
 SLACK_BOT_TOKEN = "xoxb-sandbox"  # noqa: S105 - opens nothing but the local Slack
 SLACK_APP_TOKEN = "xapp-sandbox"  # noqa: S105 - the same
+PROMOTION_SECRET = "sandbox-promotion-secret"  # noqa: S105 - the same for all environments of the sandbox
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How an environment and its bot differ from the others of the workspace.
+
+    `channel`: where its bot posts. `prefix`: of the addresses of its stand-ins and its page ("" or "/staging").
+    `mark`: before the first words of each of its bot's messages.
+    """
+
+    environment: str = ENVIRONMENT
+    app: model.App = model.DRAGONFLY
+    channel: str = "dragonfly-incidents"
+    prefix: str = ""
+    mark: str = ""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The bot's."""
+        return {
+            "ENVIRONMENT": self.environment,
+            "SUPABASE_MODE": self.environment,
+            "ENVIRONMENT_MARK": self.mark,
+            "SLACK_COMMAND": self.app.command,
+            "SLACK_INCIDENTS_CHANNEL": self.channel,
+            "PROMOTION_SECRET": PROMOTION_SECRET,
+        }
+
+
+PROD = Identity("prod", mark="🟥 prod")
+STAGING = Identity("staging", model.STAGING, "dragonfly-staging", "/staging", "🟦 staging")
 
 
 @dataclass(frozen=True)
@@ -55,11 +87,13 @@ class Addresses:
         return f"{self.page}/railway/graphql/v2"
 
 
-def service_specs(database: SandboxDatabase, timing: Timing, *, page: str) -> tuple[ServiceSpec, ...]:
+def service_specs(
+    database: SandboxDatabase, timing: Timing, *, page: str, environment: str = ENVIRONMENT
+) -> tuple[ServiceSpec, ...]:
     """The three services of the runbook, with the Procfile's commands. `page`: where the stand-ins listen."""
     common = {
-        "SUPABASE_MODE": ENVIRONMENT,
-        "ENVIRONMENT": ENVIRONMENT,
+        "SUPABASE_MODE": environment,
+        "ENVIRONMENT": environment,
         "SUPABASE_URL": f"https://{PROJECT_REF}.supabase.co",
         "SUPABASE_SERVICE_ROLE_KEY": _made_up_jwt(),
         "SUPABASE_DB_URL": database.app.reveal(),
@@ -92,11 +126,11 @@ def bot_variables(
     port: int,
     timing: Timing,
     sql_directory: Path,
+    identity: Identity | None = None,
 ) -> dict[str, str]:
     """The bot's environment: only that points at the sandbox."""
     return {
-        "ENVIRONMENT": ENVIRONMENT,
-        "SUPABASE_MODE": ENVIRONMENT,
+        **(identity or Identity()).variables,
         "SUPABASE_URL": f"https://{PROJECT_REF}.supabase.co",
         "SUPABASE_DB_URL": database.bot.reveal(),
         "DRAGONFLY_ROLLBACK_DB_URL": database.owner.reveal(),

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from services.clients.dragonfly_api.client import DragonflyApi
-from services.domain.errors import OperatorError, SourceError
+from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.domain.systems import RUNBOOK
 from services.sandbox import environment
 from services.sandbox.database import LocalDatabase
-from services.sandbox.environment import Addresses, BotProcess, BotReplicas, Timing, write_terminal
+from services.sandbox.environment import BotProcess, Identity, Timing
+from services.sandbox.local_environment import ROOT, LocalEnvironment
 from services.sandbox.openai import build_router as build_openai
 from services.sandbox.page.app import build_router as build_page
 from services.sandbox.page.panel import BotFaults, DatabaseFaults
@@ -27,11 +27,12 @@ from services.sandbox.phone.phones import MailServer, Phones
 from services.sandbox.phone.phones import build_router as build_pager
 from services.sandbox.railway.control import build_router as build_railway
 from services.sandbox.railway.local import LocalRailway
-from services.sandbox.railway.model import newest_good
 from services.sandbox.railway.replica import spawn
 from services.sandbox.slack.control import build_router as build_slack
+from services.sandbox.slack.model import staging_channel
 from services.sandbox.slack.workspace import Workspace
-from services.sandbox.web_server import WebServer, find_free_port, serve_own_hosts_only
+from services.sandbox.switch import Switch
+from services.sandbox.web_server import WebServer, serve_own_hosts_only
 
 
 def build_app(
@@ -42,6 +43,7 @@ def build_app(
     bot: BotFaults,
     commands: Sequence[tuple[str, str, str]],
     shortcuts: Sequence[tuple[str, str]] = (),
+    switch: Switch | None = None,
 ) -> FastAPI:
     """Everything that the bot, the tests and a browser reach over HTTP. `commands` are `(name, usage, summary)`."""
     app = FastAPI(title="Dragonfly sandbox", docs_url=None, redoc_url=None, openapi_url=None)
@@ -49,7 +51,7 @@ def build_app(
     app.include_router(build_railway(railway))
     app.include_router(build_openai())
     app.include_router(build_pager(phones))
-    app.include_router(build_page(workspace, railway, phones, database, bot, commands, shortcuts))
+    app.include_router(build_page(workspace, railway, phones, database, bot, commands, shortcuts, switch=switch))
     app.add_exception_handler(OperatorError, _show_error)
     serve_own_hosts_only(app)
     return app
@@ -60,10 +62,6 @@ async def _show_error(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=409)
 
 
-ROOT = Path(__file__).resolve().parents[2]  # the folder with our packages: the checkout, or a wheel's site-packages
-DEMO_CSV = Path(__file__).parent / "data" / "demo_batch.csv"
-BOT_CONNECTIONS = 2  # the bot opens two Socket Mode connections
-READY_WITHIN_S = 60.0
 # What the bot's manifest asks for; a test compares the two.
 SUBSCRIBED_EVENTS = frozenset({"app_mention", "app_home_opened", "message.im", "reaction_added", "reaction_removed"})
 SHORTCUTS = (("incident.escalate_this", "Escalate this"), ("incident.add_todo", "Add a follow-up"))
@@ -85,26 +83,41 @@ class SandboxSettings:
     plant_history: bool = False  # incidents of the last month
     fast_database: bool = False  # for tests: without fsync
     openai_key: Secret | None = None  # a real one: questions in words go to OpenAI
+    identity: Identity = field(default_factory=Identity)
+    second: Identity | None = None  # another environment, behind the page's switch
 
 
 class Sandbox:
-    """Postgres, the local Railway with the API and the workers, the local Slack with its page, phones, and the bot."""
+    """Postgres, the local Railway with the API and the workers, the local Slack with its page, phones, and the bot; a
+    second environment of them when a person switches to it."""
 
     def __init__(self, settings: SandboxSettings, *, progress: Progress) -> None:
         self._settings = settings
         self._progress = progress
         self._cleanup = AsyncExitStack()
-        self.database = LocalDatabase(settings.directory, settings.database_url, fast=settings.fast_database)
-        self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS)
+        self.database = LocalDatabase(
+            settings.directory,
+            settings.database_url,
+            environment=settings.identity.environment,
+            fast=settings.fast_database,
+        )
+        self.workspace = Workspace(settings.directory, subscribed_events=SUBSCRIBED_EVENTS, app=settings.identity.app)
         self.phones = Phones()
         self._mail = MailServer(self.phones)
-        self._replicas = BotReplicas(self._write_terminal)
-        self.railway: LocalRailway
+        self._first: LocalEnvironment
+        self._commands: list[tuple[str, str, str]] = []
+        self._app: FastAPI
+        self._switch: Switch | None = None
+        self.second: LocalEnvironment | None = None
         self.page_url = ""
 
     @property
     def bots(self) -> list[BotProcess]:
-        return self._replicas.all
+        return self._first.replicas.all
+
+    @property
+    def railway(self) -> LocalRailway:
+        return self._first.railway
 
     async def start(self) -> None:
         """Return when a person can type `/dragonfly health`. On a failure everything started is stopped again."""
@@ -133,95 +146,104 @@ class Sandbox:
         self.workspace.team = replace(self.workspace.team, address=f"{server.url}/")
         await self._start_stand_ins(server)
         self._progress("the API and the workers")
-        await self._start_bots()
-        await self._wait_until_ready()
-        if self._settings.send_demo_file and not await self.database.has_batches():
-            self._progress("a small CSV through the API")
-            await self._send_demo_file()
+        for _ in range(self._settings.bots):
+            await self._start_bot()
+        await self._first.wait_until_ready()
+        if self._settings.send_demo_file:
+            await self._send_demo_file(self._first)
 
     async def _start_stand_ins(self, server: WebServer) -> None:
         commands = asyncio.create_task(_list_commands())
+        switch = self._install_second()
         await self.workspace.start()
         self._cleanup.push_async_callback(self.workspace.close)
-        self.railway = LocalRailway(
-            environment.service_specs(self.database.urls, self._settings.timing, page=self.page_url),
-            directory=self._settings.directory,
-            working_directory=ROOT,
-            token=environment.RAILWAY_TOKEN,
-            environment_name=environment.ENVIRONMENT,
+        directory, timing = self._settings.directory, self._settings.timing
+        self._first = LocalEnvironment(
+            self._settings.identity, self.workspace, self.database.urls, directory=directory, timing=timing
         )
-        self._cleanup.push_async_callback(self.railway.stop)
-        await self.railway.start()
+        self._cleanup.push_async_callback(self._first.stop)
+        await self._first.start_railway()
         await self._mail.start()
         self._cleanup.push_async_callback(self._mail.stop)
-        app = build_app(
-            self.workspace, self.railway, self.phones, self.database, self._replicas, await commands, SHORTCUTS
+        self._commands = await commands
+        self._app = build_app(
+            self.workspace,
+            self.railway,
+            self.phones,
+            self.database,
+            self._first.replicas,
+            self._commands,
+            SHORTCUTS,
+            switch,
         )
-        await server.serve(app)
+        await server.serve(self._app)
 
-    async def _start_bots(self) -> None:
-        addresses = Addresses(page=self.page_url, api=self.railway.edge_url)
-        place = self.railway.place
-        for number in range(1, self._settings.bots + 1):
-            variables = environment.bot_variables(
-                self.database.urls,
-                addresses,
-                project_id=place.project_id,
-                environment_id=place.environment_id,
-                git_sha=newest_good(self.railway.commits).sha,
-                port=find_free_port(),
-                timing=self._settings.timing,
-                sql_directory=self.database.sql_directory,
-            )
-            log_file = self._settings.directory / "logs" / f"bot-{number}.log"
-            variables |= {"OPENAI_API_KEY": self._settings.openai_key.reveal()} if self._settings.openai_key else {}
-            variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
-            self.phones.hook = f"{variables['BOT_PUBLIC_URL']}/hooks/pagerduty"
-            self._write_terminal(variables)
-            bot = BotProcess(variables, working_directory=ROOT, log_file=log_file)
-            self.bots.append(bot)
-            self._cleanup.push_async_callback(bot.stop)
-            await bot.start()
+    def _install_second(self) -> Switch | None:
+        """Its app is in the workspace from the start; its processes are not."""
+        identity = self._settings.second
+        if identity is None:
+            return None
+        base_url = f"{self.page_url}{identity.prefix}"
+        other = self.workspace.install(identity.app, base_url=base_url, channel=staging_channel())
+        self._cleanup.push_async_callback(other.close)
+        self._switch = Switch((self._settings.identity, identity), partial(self._start_second, identity, other))
+        return self._switch
 
-    def _write_terminal(self, variables: Mapping[str, str]) -> None:
-        owner = {"DRAGONFLY_ADMIN_DB_URL": self.database.urls.owner.reveal()}  # for `migrate`; not for the bot
-        write_terminal(self._settings.directory, {**variables, **owner}, working_directory=ROOT)
-
-    async def _wait_until_ready(self) -> None:
-        """The services serve and every bot has its connections."""
-        waiting = asyncio.create_task(self.railway.wait_until_serving(READY_WITHIN_S))
+    async def _start_second(self, identity: Identity, workspace: Workspace) -> None:
+        """Raises OperatorError; what was started is stopped again."""
+        self._progress(f"{identity.environment}, its API, its workers and its bot")
+        urls = await self.database.prepare(identity.environment, identity.environment)
+        directory = self._settings.directory / identity.environment
+        second = LocalEnvironment(identity, workspace, urls, directory=directory, timing=self._settings.timing)
         try:
-            async with asyncio.timeout(READY_WITHIN_S):
-                while self.workspace.sockets.count < BOT_CONNECTIONS * len(self.bots):
-                    self._check_bots()
-                    await asyncio.sleep(0.05)
-                await waiting
-        except TimeoutError:
-            raise OperatorError(
-                "The sandbox did not get ready",
-                why=f"after {READY_WITHIN_S:.0f} s the bot holds {self.workspace.sockets.count} connections "
-                f"and Railway shows {_summary(self.railway)}",
-                what_next=f"Read the logs in {self._settings.directory / 'logs'}, then start again.",
-            ) from None
-        finally:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+            await second.start_railway()
+            self._serve_second(second)
+            variables = second.bot_variables(self.database.sql_directory)
+            del variables["DRAGONFLY_ONCALL"]  # the phones ring for the first environment only
+            second.write_terminal(variables)
+            await second.start_bot(variables)
+            await second.wait_until_ready()
+        except BaseException:
+            await second.stop()
+            raise
+        self.second = second
+        self._cleanup.push_async_callback(second.stop)
+        await self._send_demo_file(second)
 
-    def _check_bots(self) -> None:
-        for bot in self.bots:
-            if not bot.is_running:
-                raise OperatorError(
-                    "The bot did not start", why=f"its process ended:\n{bot.last_words()}", what_next="Fix that first."
-                )
+    def _serve_second(self, second: LocalEnvironment) -> None:
+        """The same addresses as of the first, behind its prefix. A second try serves the newest."""
+        prefix, workspace, railway = second.identity.prefix, second.workspace, second.railway
+        routes = self._app.router.routes
+        routes[:] = [one for one in routes if not str(getattr(one, "path", "")).startswith(f"{prefix}/")]
+        self._app.include_router(build_slack(workspace), prefix=prefix)
+        self._app.include_router(build_railway(railway), prefix=prefix)
+        self._app.include_router(build_openai(), prefix=prefix)
+        page = build_page(
+            workspace,
+            railway,
+            Phones(),
+            self.database,
+            second.replicas,
+            self._commands,
+            SHORTCUTS,
+            switch=self._switch,
+            prefix=prefix,
+        )
+        self._app.include_router(page, prefix=prefix)
 
-    async def _send_demo_file(self) -> None:
-        api = DragonflyApi(self.railway.edge_url, Secret(environment.API_KEY), system=RUNBOOK.name)
-        try:
-            await api.upload_csv(DEMO_CSV.name, DEMO_CSV.read_bytes())
-        except SourceError as exc:
-            self._progress(f"the CSV was not taken ({exc.why}); the rest works")
-        finally:
-            await api.aclose()
+    async def _start_bot(self) -> None:
+        variables = self._first.bot_variables(self.database.sql_directory)
+        key = self._settings.openai_key
+        variables |= {"OPENAI_API_KEY": key.reveal()} if key else {}
+        variables |= environment.phone_variables(page=self.page_url, mail=self._mail.url)
+        self.phones.hook = f"{variables['BOT_PUBLIC_URL']}/hooks/pagerduty"
+        self._first.write_terminal(variables)
+        await self._first.start_bot(variables)
+
+    async def _send_demo_file(self, one: LocalEnvironment) -> None:
+        why = await one.send_demo_file()
+        if why is not None:
+            self._progress(f"the CSV was not taken ({why}); the rest works")
 
 
 async def _list_commands() -> list[tuple[str, str, str]]:
@@ -232,8 +254,3 @@ async def _list_commands() -> list[tuple[str, str, str]]:
         why = (complaints.decode(errors="replace").strip().splitlines() or ["it gave no reason"])[-1]
         raise OperatorError("The sandbox was not started", why=f"`dragonfly help` failed: {why}", what_next=REPORT)
     return [(one["name"], one["usage"], one["summary"]) for one in json.loads(printed)]
-
-
-def _summary(railway: LocalRailway) -> str:
-    services = railway.snapshot().services
-    return ", ".join(f"{s.name} {s.active.status if s.active else 'without a deployment'}" for s in services)

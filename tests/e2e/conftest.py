@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from services.sandbox.environment import Timing
+from services.sandbox.environment import STAGING, Timing
 from services.sandbox.postgres.server import PostgresServer
 from services.sandbox.railway.model import newest_good
 from services.sandbox.sandbox import Sandbox, SandboxSettings
@@ -113,7 +113,7 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     """A sandbox with quick heartbeats, to which Slack refuses nothing.
 
     A module whose workers die says `MISSES_WORKERS = True`, or `MISSED_AFTER_S` where it matters when they are missed;
-    one that wants several replicas of the bot `BOTS = 2`.
+    one that wants several replicas of the bot `BOTS = 2`, and one that switches to staging `SECOND = True`.
     """
     directory: Path = tmp_path_factory.mktemp("sandbox")
     for name in PROXY_VARIABLES:
@@ -122,7 +122,8 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     stale_after_s = getattr(request.module, "MISSED_AFTER_S", default)
     timing = Timing(heartbeat_every_s=HEARTBEAT_EVERY_S, heartbeat_stale_after_s=stale_after_s, soak_s=SOAK_S)
     bots = getattr(request.module, "BOTS", 1)
-    settings = SandboxSettings(directory, port=0, bots=bots, timing=timing, fast_database=True)
+    second = STAGING if getattr(request.module, "SECOND", False) else None
+    settings = SandboxSettings(directory, port=0, bots=bots, timing=timing, fast_database=True, second=second)
     sandbox = Sandbox(settings, progress=lambda _line: None)
     await sandbox.start()
     wait_long(sandbox.workspace)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 MISSES_WORKERS = True
+SECOND = True
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -77,8 +78,22 @@ async def test_a_phone_shows_the_answer_without_scrolling_sideways(stage: Stage,
         assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-async def _type(page: Page, line: str) -> None:
-    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
+async def test_switch_opens_the_other_environment_whose_bot_is_another_one(stage: Stage, open_page: OpenPage) -> None:
+    async with open_page(stage.sandbox.page_url, width=1280, height=900) as page:
+        await page.get_by_role("button", name="staging").click()
+        await expect(page.get_by_role("link", name="staging").first).to_have_attribute("aria-current", "true")
+
+        await _type(page, "/dragonfly-staging health", channel="dragonfly-staging")
+        await expect(_last(page)).to_contain_text("🟦 staging")
+        await expect(_last(page)).to_contain_text("staging is healthy")
+
+        await page.get_by_role("link", name="dev").click()
+        await _type(page, "/dragonfly health")
+        await expect(_last(page)).to_contain_text("dev is")
+
+
+async def _type(page: Page, line: str, *, channel: str = "dragonfly-incidents") -> None:
+    box = page.get_by_role("textbox", name=f"Message #{channel}")
     await box.fill(line)
     await box.press("Escape")  # the completion
     await box.press("Enter")

@@ -8,7 +8,8 @@ INSERT INTO chatops.incidents (
     cleared_at, resolved_at, resolved_by_user, resolved_by_team, cause, fingerprint
 )
 SELECT
-    'resolved', 'dev', 'sev2', past.title, ARRAY[past.service], at - interval '70 seconds', at, '{}', past.pages,
+    'resolved', coalesce((SELECT installation.environment FROM chatops.installation), 'dev'), 'sev2',
+    past.title, ARRAY[past.service], at - interval '70 seconds', at, '{}', past.pages,
     at + past.answered, at + past.lasted, at + past.lasted, at + past.lasted + interval '4 minutes', past.who,
     'T0DRAGONFLY', past.cause, past.fingerprint
 FROM (

@@ -20,6 +20,7 @@ from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack.messages import ChangeKind
 from services.sandbox.slack.workspace import Workspace
+from services.sandbox.switch import Switch
 from services.sandbox.web_server import refuse_other_sites
 
 
@@ -153,11 +154,14 @@ def build_router(
     bot: BotFaults,
     commands: Sequence[tuple[str, str, str]],
     shortcuts: Sequence[tuple[str, str]] = (),
+    *,
+    switch: Switch | None = None,
+    prefix: str = "",
 ) -> APIRouter:
     """The page of this workspace and this Railway.
 
     `commands` are `(name, usage, summary)`, as `dragonfly help --json` lists them; `shortcuts` are the message
-    shortcuts of the app's manifest, `(callback_id, name)`.
+    shortcuts of the app's manifest, `(callback_id, name)`. `prefix`: what the addresses of this page begin with.
     """
     router = APIRouter()
     marks, bodies = ReadMarks(), DrawnBodies()
@@ -168,11 +172,12 @@ def build_router(
             "panel": panel,
             "commands": [CommandHint(*command) for command in commands],
             "shortcuts": shortcuts,
+            "switch": switch,
         }
     )
 
     def show(request: Request, template: str) -> HTMLResponse:
-        place = read_place(workspace, request.query_params)
+        place = read_place(workspace, request.query_params, prefix)
         return pages.respond(template, place=place, scene=Scene(workspace, marks, bodies, place))
 
     @router.get("/")
@@ -195,6 +200,12 @@ def build_router(
     router.add_api_route("/static/{path:path}", static, methods=["GET"])
 
     from_here = [Depends(refuse_other_sites)]
+    if switch is not None:
+
+        @router.post("/page/start-environment", dependencies=from_here)
+        async def start_environment() -> dict[str, str]:
+            return {"prefix": await switch.start()}
+
     router.include_router(build_people_router(workspace), dependencies=from_here)
     router.include_router(build_panel_router(panel), dependencies=from_here)
     return router

@@ -58,7 +58,7 @@ class BotFaults(Protocol):
 LATENCIES_S = (0.0, 2.0, 10.0)  # what the API can be slowed down to: not at all, noticeably, past every time limit
 RATE_LIMITED_CALLS = 3
 RATE_LIMIT_S = 5.0
-FLOOD = {"/dragonfly doctor": 100, "@dragonfly health": 60}  # what one outsider asks at once, and how often
+FLOOD = {"/{} doctor": 100, "@{} health": 60}  # what one outsider asks at once, with the app's name, and how often
 DEPLOYMENTS_SHOWN = 4
 RINGS_SHOWN = 4
 UPLOAD_TIMEOUT_S = 30.0
@@ -154,6 +154,7 @@ class Breaking:
         self._page_url = panel.workspace.base_url
         self._phones = panel.phones
         self._slack = panel.workspace.faults
+        self._app = panel.workspace.app
         self._outsider = acting_as(panel.workspace, model.OTTO.id)
         self._floods: set[asyncio.Task[None]] = set()  # a task that nothing refers to may be collected
 
@@ -235,14 +236,17 @@ class Breaking:
         flooding = asyncio.create_task(self._ask_all())
         self._floods.add(flooding)
         flooding.add_done_callback(self._floods.discard)
-        asked = " and ".join(f"{times} times {line}" for line, times in FLOOD.items())
+        asked = " and ".join(f"{times} times {line}" for line, times in self._flood())
         return {"told": f"{model.OTTO.real_name} asks {asked}"}
 
     async def _ask_all(self) -> None:
         async with asyncio.TaskGroup() as asking:
-            for line, times in FLOOD.items():
+            for line, times in self._flood():
                 for _ in range(times):
-                    asking.create_task(self._outsider.type(model.INCIDENTS_ID, line))
+                    asking.create_task(self._outsider.type(self._app.channel, line))
+
+    def _flood(self) -> list[tuple[str, int]]:
+        return [(line.format(self._app.command[1:]), times) for line, times in FLOOD.items()]
 
 
 def _upload_answer(name: str, answer: httpx.Response) -> str:

@@ -183,18 +183,22 @@ PAGE_OF_MESSAGES = 100  # shown at first; each "Show earlier messages" adds as m
 
 @dataclass(frozen=True)
 class Place:
-    """`channel_id` is a channel, a direct message or `home`; `thread_ts` names the thread that is open beside it."""
+    """`channel_id` is a channel, a direct message or `home`; `thread_ts` names the thread that is open beside it.
+
+    `prefix`: of the environment's page. `incidents`: its incidents channel.
+    """
 
     viewer: User
     channel_id: str
     thread_ts: str | None = None
     limit: int = PAGE_OF_MESSAGES
-    incidents = model.INCIDENTS_ID
+    prefix: str = ""
+    incidents: str = model.INCIDENTS_ID
 
     def link(self, **changes: str | int | None) -> str:
         """The address of this place with something changed; `thread=None` closes the thread."""
         values = {"as": self.viewer.id, "in": self.channel_id, "thread": self.thread_ts, "limit": None} | changes
-        return "/?" + urlencode({name: value for name, value in values.items() if value is not None})
+        return f"{self.prefix}/?" + urlencode({name: value for name, value in values.items() if value is not None})
 
     @property
     def query(self) -> str:
@@ -203,7 +207,7 @@ class Place:
         return urlencode({name: value for name, value in values.items() if value is not None})
 
 
-def read_place(workspace: Workspace, query: Mapping[str, str]) -> Place:
+def read_place(workspace: Workspace, query: Mapping[str, str], prefix: str = "") -> Place:
     """The place an address names; what it names wrongly becomes the first person and the incidents channel."""
     people = {user.id: user for user in workspace.people}
     viewer = people.get(query.get("as", ""), workspace.people[0])
@@ -213,6 +217,8 @@ def read_place(workspace: Workspace, query: Mapping[str, str]) -> Place:
         _channel_id(workspace, viewer, query.get("in", "")),
         query.get("thread") or None,
         max(int(limit), PAGE_OF_MESSAGES) if limit.isdecimal() and len(limit) < 6 else PAGE_OF_MESSAGES,
+        prefix,
+        workspace.app.channel,
     )
 
 
@@ -222,7 +228,7 @@ def _channel_id(workspace: Workspace, viewer: User, wanted: str) -> str:
         return HOME
     channel = workspace.find_channel(wanted) if wanted else None
     if channel is None:
-        return workspace.direct_channel(viewer.id).id if wanted.startswith("D") else model.INCIDENTS_ID
+        return workspace.direct_channel(viewer.id).id if wanted.startswith("D") else workspace.app.channel
     return workspace.direct_channel(viewer.id).id if channel.im_user else channel.id
 
 
@@ -324,11 +330,19 @@ class Scene:
         people = self.workspace.people
         return people.index(user) + 1 if user in people else 0
 
+    def is_app(self, user: User) -> bool:
+        """Whether this is the bot of an app of the workspace."""
+        return any(user.id == one.bot.id for one in self.workspace.installed)
+
+    def is_second_app(self, user: User) -> bool:
+        """Whether it is another one than the first: it has its own color."""
+        return self.is_app(user) and user.id != self.workspace.installed[0].bot.id
+
     def modal(self) -> View | None:
         return self.workspace.modal_for(self.viewer.id)
 
     def modal_depth(self) -> int:
-        return len(self.workspace.views.stack_for(self.viewer.id))
+        return self.workspace.modal_depth(self.viewer.id)
 
     def home(self) -> View | None:
         return self.workspace.home_for(self.viewer.id)

@@ -306,17 +306,17 @@ class SandboxDatabase:
 
 
 def prepare_cluster(
-    server: PostgresServer, *, environment: str = "dev", migrations: Path = MIGRATIONS
+    server: PostgresServer, *, environment: str = "dev", migrations: Path = MIGRATIONS, name: str = DATABASE
 ) -> SandboxDatabase:
     """Make owner and database where they are missing, migrate as the owner, and set the roles' passwords.
 
     Blocking; call it in a thread from async code. Safe to repeat at each start.
     """
     make_owner(server)
-    make_database(server, DATABASE)
-    database = dsns(server, DATABASE)
+    make_database(server, name)
+    database = dsns(server, name)
     asyncio.run(install(database.owner, environment=environment, directory=migrations))
-    give_passwords(server, DATABASE)
+    give_passwords(server, name)
     return database
 
 

@@ -150,7 +150,7 @@ class Actor:
             raise NothingThereError(f"There is no channel `{channel}`.")
         if text.startswith("/"):
             return await self._command(channel, text, thread_ts)
-        if self.workspace.channels[channel].im_user and not self.workspace.setup.has_messages_tab:
+        if self.workspace.channels[channel].im_user and not self.workspace.app_in(channel).setup.has_messages_tab:
             return TURNED_OFF
         self.say(channel, text, thread_ts=thread_ts)
         return None
@@ -175,7 +175,8 @@ class Actor:
         """Use a button or another element of a message. `value` is what was chosen in a select, date and so on."""
         message = self._message(channel, ts)
         action = self._action([message.blocks, *message.former[::-1]], action_id, block_id, value)
-        return await self._interact(actor.message_action(self.workspace, self.user, message, action, answers))
+        app = self.workspace.app_of(message)
+        return await self._interact(app, actor.message_action(app, self.user, message, action, answers))
 
     async def click_in_view(
         self,
@@ -187,18 +188,20 @@ class Actor:
         answers: Answers | None = None,
     ) -> str | None:
         """Use an element of a modal or of the Home tab."""
-        view = self._own_view(view_id)
+        app, view = self._own_view(view_id)
         view.state = state_values(view.content["blocks"], answers)
         action = self._action([view.content["blocks"], *view.former[::-1]], action_id, block_id, value)
-        return await self._interact(actor.view_action(self.workspace, self.user, view, action))
+        return await self._interact(app, actor.view_action(app, self.user, view, action))
 
     async def submit(self, view_id: str, answers: Answers | None = None) -> dict[str, str]:
         """Submit a modal. What is wrong, by block id; empty when it was taken."""
-        return await submit(self.workspace, self.user, self._own_view(view_id), answers)
+        app, view = self._own_view(view_id)
+        return await submit(app, self.user, view, answers)
 
     async def close_modal(self, view_id: str, *, all_of_them: bool = False) -> None:
         """Cancel a modal, or with the cross the whole stack."""
-        await close(self.workspace, self.user, self._own_view(view_id), all_of_them=all_of_them)
+        app, view = self._own_view(view_id)
+        await close(app, self.user, view, all_of_them=all_of_them)
 
     def open_home(self) -> None:
         self.workspace.events.home_opened(self.user.id)
@@ -206,7 +209,8 @@ class Actor:
     async def shortcut(self, callback_id: str, channel: str, ts: str) -> str | None:
         """A message shortcut."""
         message = self._message(channel, ts)
-        return await self._interact(actor.message_shortcut(self.workspace, self.user, message, callback_id))
+        shortcut = actor.message_shortcut(self.workspace, self.user, message, callback_id)
+        return await self._interact(self.workspace, shortcut)
 
     def react(self, channel: str, ts: str, name: str) -> None:
         """Put a reaction on a message, or take one's own off again."""
@@ -216,41 +220,42 @@ class Actor:
         left = [*users, self.user.id] if added else [user for user in users if user != self.user.id]
         others = {key: value for key, value in message.reactions.items() if key != name}
         self.workspace.messages.change(message, reactions=others | ({name: left} if left else {}))
-        self.workspace.events.reaction_changed(message, self.user.id, name, added=added)
+        for app in self.workspace.installed:
+            app.events.reaction_changed(message, self.user.id, name, added=added)
 
     async def _command(self, channel: str, line: str, thread_ts: str | None) -> str | None:
         name, _, text = line.partition(" ")
         if thread_ts is not None:
             return self._send(channel, f"{name} is not supported in threads. Sorry!", thread_ts=thread_ts)
-        if not self.workspace.setup.owns_command:
+        app = next((one for one in self.workspace.installed if name in one.commands), self.workspace)
+        if not app.setup.owns_command:
             return self._send(channel, f"Another app has answered {name}.")
-        if name not in self.workspace.commands:
+        if name not in app.commands:
             return self._send(channel, f"{name} is not a valid command.")
-        escaped = typed_command(self.workspace, text.strip())
-        payload = actor.command(self.workspace, self.user, channel, name, escaped)
+        payload = actor.command(app, self.user, channel, name, typed_command(app, text.strip()))
         try:
-            answer = await self.workspace.delivery.send(Envelope(EnvelopeKind.COMMAND, payload))
+            answer = await app.delivery.send(Envelope(EnvelopeKind.COMMAND, payload))
         except NotDeliveredError as error:
             code = failure(error)
             self._send(channel, f'{name} failed with the error "{code}"')
             return code
-        self._show_answer(channel, name, answer)
+        self._show_answer(app, channel, name, answer)
         return None
 
-    def _show_answer(self, channel: str, name: str, answer: Json) -> None:
+    def _show_answer(self, app: "Workspace", channel: str, name: str, answer: Json) -> None:
         """An acknowledgement may carry the answer itself."""
         if not answer.get("text") and not answer.get("blocks"):
             return
         try:
-            respond(self.workspace, ResponseTicket(self.user.id, channel, expires_at=float("inf")), answer)
+            respond(app, ResponseTicket(self.user.id, channel, expires_at=float("inf")), answer)
         except ApiError as error:
             self._send(channel, f'{name} failed with the error "{error.code}"')
 
-    async def _interact(self, payload: Json) -> str | None:
-        if not self.workspace.setup.has_interactivity:
+    async def _interact(self, app: "Workspace", payload: Json) -> str | None:
+        if not app.setup.has_interactivity:
             return NOT_CONFIGURED
         try:
-            await self.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
+            await app.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
         except NotDeliveredError as error:
             return failure(error)
         return None
@@ -269,11 +274,13 @@ class Actor:
             raise NothingThereError("This message is gone, or only another person can see it.")
         return message
 
-    def _own_view(self, view_id: str) -> View:
-        view = self.workspace.views.find(view_id)
-        if view is None or view.user != self.user.id:
-            raise NothingThereError("This view is closed, or is another person's.")
-        return view
+    def _own_view(self, view_id: str) -> tuple["Workspace", View]:
+        """With the app that opened it."""
+        for app in self.workspace.installed:
+            view = app.views.find(view_id)
+            if view is not None and view.user == self.user.id:
+                return app, view
+        raise NothingThereError("This view is closed, or is another person's.")
 
     def _send(self, channel: str, text: str, *, thread_ts: str | None = None) -> str:
         """Slack itself says something that only this person sees."""
@@ -311,7 +318,7 @@ def command(workspace: "Workspace", user: User, channel_id: str, name: str, text
         "user_name": user.name,
         "command": name,
         "text": text,
-        "api_app_id": model.APP_ID,
+        "api_app_id": workspace.app.id,
         "is_enterprise_install": "false",
         "response_url": response_url(workspace, user, channel_id),
         "trigger_id": workspace.tickets.new_trigger(user.id),
@@ -394,7 +401,7 @@ def _interaction(workspace: "Workspace", user: User, kind: str) -> Json:
     return {
         "type": kind,
         "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id or workspace.team.id},
-        "api_app_id": model.APP_ID,
+        "api_app_id": workspace.app.id,
         "token": TOKEN,
         "trigger_id": workspace.tickets.new_trigger(user.id),
         "team": team,

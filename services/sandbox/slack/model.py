@@ -211,6 +211,24 @@ ANN = User("U0ANN000001", "ann", "Ann Keller", "Approver")
 BEN = User("U0BEN000001", "ben", "Ben Osei", "Approver")
 OTTO = User("U0OTTO00001", "otto", "Otto Lind", "Outsider")
 SLACKBOT = User("USLACKBOT", "slackbot", "Slackbot", is_bot=True)  # tells a person what went wrong
+
+
+@dataclass(frozen=True)
+class App:
+    """One app of the workspace. `direct`: what the ids of its direct messages begin with.
+    `channel`: the id of its incidents channel."""
+
+    id: str
+    bot_id: str
+    bot: User
+    command: str
+    direct: str
+    channel: str
+
+
+DRAGONFLY = App(APP_ID, BOT_ID, BOT, "/dragonfly", "D", "C0INCIDENTS")
+STAGING_BOT = User("U0STAGING01", "dragonfly-staging", "Dragonfly staging", "Operations bot of staging", is_bot=True)
+STAGING = App("A0STAGING01", "B0STAGING01", STAGING_BOT, "/dragonfly-staging", "DS", "C0STAGING01")
 PEOPLE = (OLIVIA, ANN, BEN, OTTO)  # who one can be on the page, in this order
 
 APPROVERS = UserGroup("S0APPROVERS", "dragonfly-approvers", "Dragonfly approvers", (ANN.id, BEN.id))
@@ -218,6 +236,12 @@ OPERATORS = UserGroup("S0OPERATORS", "dragonfly-operators", "Dragonfly operators
 
 INCIDENTS_ID = "C0INCIDENTS"
 GENERAL_ID = "C0GENERAL01"
+STAGING_ID = STAGING.channel
+
+
+def staging_channel() -> Channel:
+    """Where staging's bot posts."""
+    return Channel(STAGING_ID, "dragonfly-staging", [*(user.id for user in PEOPLE), STAGING_BOT.id], "Staging")
 
 
 def new_channels() -> list[Channel]:

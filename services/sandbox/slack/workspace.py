@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ def message_json(workspace: "Workspace", message: Message, *, with_metadata: boo
         "attachments": message.attachments,
         "edited": message.edited,
         "bot_id": message.bot_id,
-        "app_id": model.APP_ID if message.bot_id else None,
+        "app_id": workspace.app_of(message).app.id if message.bot_id else None,
         "metadata": message.metadata if with_metadata else None,
         "reactions": [{"name": n, "users": u, "count": len(u)} for n, u in message.reactions.items()],
         "files": _files(workspace, message),
@@ -78,7 +78,7 @@ VIEW_DEFAULTS: Json = {
 
 def view_json(workspace: "Workspace", view: View) -> Json:
     ids = {"id": view.id, "hash": view.hash, "root_view_id": view.root_id, "previous_view_id": view.previous_id}
-    app = {"team_id": workspace.team.id, "app_id": model.APP_ID, "bot_id": model.BOT_ID}
+    app = {"team_id": workspace.team.id, "app_id": workspace.app.id, "bot_id": workspace.bot_id}
     return VIEW_DEFAULTS | view.content | ids | app | {"state": {"values": view.state}}
 
 
@@ -154,7 +154,7 @@ class Events:
         return {
             "token": "local-verification-token",
             "team_id": workspace.team.id,
-            "api_app_id": model.APP_ID,
+            "api_app_id": workspace.app.id,
             "event": event,
             "type": "event_callback",
             "event_id": "Ev" + secrets.token_hex(5).upper(),
@@ -187,7 +187,7 @@ class SavedWorkspace:
         for values in saved["messages"]:
             message = Message(**{key: value for key, value in values.items() if key in known})
             if message.channel.startswith("D"):
-                self._workspace.direct_channel("U" + message.channel[1:])
+                self._workspace.open_direct(message.channel)
             self._workspace.messages.restore(message)
             self._workspace.continue_after(message.ts)
         for values in saved["homes"]:
@@ -217,6 +217,22 @@ class SavedWorkspace:
         beside.replace(self._path)
 
 
+class Timestamps:
+    """Of messages: Unix seconds with six decimals, each later than the one before."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last_us = 0
+
+    def new(self) -> str:
+        self._last_us = max(int(self._clock() * 1_000_000), self._last_us + 1)
+        return f"{self._last_us // 1_000_000}.{self._last_us % 1_000_000:06d}"
+
+    def continue_after(self, ts: str) -> None:
+        seconds, _, micros = ts.partition(".")
+        self._last_us = max(self._last_us, int(seconds) * 1_000_000 + int(micros or 0))
+
+
 MAX_CALLS = 10_000
 MAX_REFUSALS = 200
 SUBSCRIBED_EVENTS = frozenset(
@@ -225,13 +241,13 @@ SUBSCRIBED_EVENTS = frozenset(
 
 
 class Workspace:
-    """One team with one installed app.
+    """One team, as one of its apps sees it; `install` adds another app to the same team.
 
     directory: where messages and Home tabs are kept between starts; nothing is kept without it.
     clock: Unix time in seconds.
     base_url: where this server is reached, such as `http://127.0.0.1:8800`; learnt from the first request if empty.
     subscribed_events: the event types that the app's manifest asks for.
-    commands: the slash commands that the app's manifest declares.
+    app: what the bot of this app is called, and its slash command. beside: another app of the same team.
     strict: whether a second message in one channel within a second is refused with 429, as real Slack may.
     broadcasts_allowed: whether `<!channel>` and its like may stand in what the app sends.
     """
@@ -243,38 +259,46 @@ class Workspace:
         clock: Callable[[], float] = time.time,
         base_url: str = "",
         subscribed_events: frozenset[str] = SUBSCRIBED_EVENTS,
-        commands: frozenset[str] = frozenset({"/dragonfly"}),
         strict: bool = False,
         broadcasts_allowed: bool = False,
+        app: model.App = model.DRAGONFLY,
+        beside: "Workspace | None" = None,
     ) -> None:
         self.clock = clock
         self.base_url = base_url
         self.subscribed_events = subscribed_events
         self.strict = strict
         self.broadcasts_allowed = broadcasts_allowed
-        self.team = model.TEAM
-        self.bot = model.BOT
-        self.bot_id = model.BOT_ID
-        self.commands = commands
+        self.app = app
+        self.bot = app.bot
+        self.bot_id = app.bot_id
+        self.commands = frozenset({app.command})
         self.people = model.PEOPLE
-        self.users = {user.id: user for user in (*model.PEOPLE, model.BOT, model.SLACKBOT)}
         self.groups = {group.id: group for group in (model.OPERATORS, model.APPROVERS)}
-        self.channels = {channel.id: channel for channel in model.new_channels()}
-        self.changes = Changes()
-        self.messages = MessageStore(self.changes)
+        # What all apps of the team have in common. `installed`: in the order in which they were installed.
+        self.installed: list[Workspace] = beside.installed if beside else []
+        self.installed.append(self)
+        self.team: model.Team = beside.team if beside else model.TEAM
+        self.users: dict[str, model.User] = (
+            beside.users if beside else {user.id: user for user in (*model.PEOPLE, model.SLACKBOT)}
+        )
+        self.users[app.bot.id] = app.bot
+        self.channels: dict[str, Channel] = beside.channels if beside else {one.id: one for one in model.new_channels()}
+        self.changes: Changes = beside.changes if beside else Changes()
+        self.messages: MessageStore = beside.messages if beside else MessageStore(self.changes)
+        self.files: FileStore = beside.files if beside else FileStore()
+        self.timestamps: Timestamps = beside.timestamps if beside else Timestamps(clock)
+        self.refusals: deque[Refusal] = beside.refusals if beside else deque(maxlen=MAX_REFUSALS)
         self.views = ViewStore(self.changes)
-        self.files = FileStore()
         self.tickets = Tickets(clock)
         self.faults = Faults()
-        self.setup = AppSetup()
+        self.setup = AppSetup(app_token_of=app.id)
         self.sockets = SocketMode(self.changes, app_id=lambda: self.setup.app_token_of)
         self.delivery: Delivery = self.sockets
         self.calls: deque[Call] = deque(maxlen=MAX_CALLS)
-        self.refusals: deque[Refusal] = deque(maxlen=MAX_REFUSALS)
         self.events = Events(self)
         self.last_post_at: dict[str, float] = {}  # channel -> Unix time
         self._statuses: dict[tuple[str, str], tuple[str, float]] = {}  # channel, thread -> the app's status, its end
-        self._last_ts_us = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._saved = SavedWorkspace(directory, self) if directory else None
 
@@ -291,7 +315,14 @@ class Workspace:
         return [m for m in self.messages.thread(channel, thread_ts) if m.is_visible_to(user)]
 
     def modal_for(self, user: str) -> View | None:
-        return self.views.top_for(user)
+        """Whichever app opened it."""
+        return next((stack[-1] for stack in self._stacks(user)), None)
+
+    def modal_depth(self, user: str) -> int:
+        return next((len(stack) for stack in self._stacks(user)), 0)
+
+    def _stacks(self, user: str) -> Iterator[list[View]]:
+        return filter(None, (app.views.stack_for(user) for app in self.installed))
 
     def home_for(self, user: str) -> View | None:
         return self.views.home_for(user)
@@ -301,9 +332,32 @@ class Workspace:
         by_name = (channel for channel in self.channels.values() if channel.name == wanted)
         return self.channels.get(wanted) or next(by_name, None)
 
+    def install(self, app: model.App, *, base_url: str, channel: Channel) -> "Workspace":
+        """The same team as another app sees it: with its own bot, connections, views and faults, and one channel more.
+
+        base_url: where this app reaches Slack's API.
+        """
+        events = self.subscribed_events
+        other = Workspace(clock=self.clock, base_url=base_url, subscribed_events=events, app=app, beside=self)
+        self.channels.setdefault(channel.id, channel)
+        return other
+
+    def app_of(self, message: Message) -> "Workspace":
+        """Whose message this is; this app for a person's."""
+        return next((one for one in self.installed if one.bot_id == message.bot_id), self)
+
+    def app_in(self, channel: str) -> "Workspace":
+        """Whose direct message this channel is; this app for any other channel."""
+        return next((one for one in reversed(self.installed) if channel.startswith(one.app.direct)), self)
+
+    def open_direct(self, channel: str) -> None:
+        """The direct message with this id, as it was saved."""
+        app = self.app_in(channel)
+        app.direct_channel("U" + channel.removeprefix(app.app.direct))
+
     def direct_channel(self, user: str) -> Channel:
         """The direct message between this person and the app, made when it is first asked for."""
-        channel_id = "D" + user[1:]
+        channel_id = self.app.direct + user[1:]
         if channel_id not in self.channels:
             self.channels[channel_id] = Channel(channel_id, "", [user, self.bot.id], im_user=user)
             self.changes.publish(Change(ChangeKind.CHANNEL, channel=channel_id, user=user))
@@ -311,20 +365,19 @@ class Workspace:
 
     def new_ts(self) -> str:
         """The next message timestamp: later than every one before, even within a microsecond."""
-        self._last_ts_us = max(int(self.clock() * 1_000_000), self._last_ts_us + 1)
-        return f"{self._last_ts_us // 1_000_000}.{self._last_ts_us % 1_000_000:06d}"
+        return self.timestamps.new()
 
     def continue_after(self, ts: str) -> None:
         """Make all later timestamps larger than this one, whatever the clock says."""
-        seconds, _, micros = ts.partition(".")
-        self._last_ts_us = max(self._last_ts_us, int(seconds) * 1_000_000 + int(micros or 0))
+        self.timestamps.continue_after(ts)
 
     def post(self, message: Message) -> None:
         """Add a message, and tell the app of it as Slack does, its own messages included."""
         if message.bot_id and message.thread_ts:
             self._statuses.pop((message.channel, message.thread_ts), None)
         self.messages.add(message)
-        self.events.message_posted(message)
+        for app in self.installed:
+            app.events.message_posted(message)
 
     def set_status(self, channel: str, thread_ts: str, status: str, *, lasts_s: float) -> None:
         self._statuses[channel, thread_ts] = (status, self.clock() + lasts_s)

@@ -3,7 +3,7 @@
 
 // Tell the server what was done; what follows arrives as a live update. True when it was taken.
 async function post(path, act) {
-  const answer = await fetch(path, {
+  const answer = await fetch(document.body.dataset.prefix + path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ viewer: document.body.dataset.viewer, ...act }),
@@ -107,6 +107,8 @@ function toast(text) {
     if (!target.closest(".popup")) closePopups();
     const breaker = target.closest("button[data-break]");
     if (breaker) breakIt(breaker, breaker.dataset);
+    const starter = target.closest("[data-start-environment]");
+    if (starter) startEnvironment(starter);
     const toggle = target.closest("[data-toggle]");
     if (toggle) toggleDrawer(toggle.dataset.toggle);
     if (target.closest("[data-close-drawers]")) closeDrawers();
@@ -142,6 +144,19 @@ function toast(text) {
     await post(`/page/break/${what}`, { replica, service, sha, ring, seconds: seconds && Number(seconds) });
     button.disabled = false;
     htmx.trigger(document.body, "live:panel");
+  }
+
+  // The second environment is started when it is chosen for the first time; then its page is opened.
+  async function startEnvironment(button) {
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    toast("Starting it: its database, API, workers and bot. It takes some seconds.");
+    const answer = await fetch("/page/start-environment", { method: "POST" }).catch(() => null);
+    const outcome = await answer?.json().catch(() => ({}));
+    if (answer?.ok) window.location.assign(`${outcome.prefix}/?as=${document.body.dataset.viewer}`);
+    else toast(outcome?.detail ?? "the sandbox does not answer");
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
   }
 
   function closePopups() {

@@ -30,6 +30,7 @@
   function setUp(form) {
     const box = form.querySelector("textarea");
     const menu = form.querySelector("[role=listbox]");
+    const app = form.dataset.command; // "dragonfly", of the environment that is shown
     const options = Array.from(menu.children);
     let active = -1;
     let hasMoved = false; // through the menu, by arrow key
@@ -50,10 +51,10 @@
       }
     }
 
-    // Enter sends what is complete: also `/dragonfly` alone, which is a command of its own.
+    // Enter sends what is complete: also the command alone, which is a command of its own.
     function isWhole() {
       const typed = asked()?.typed;
-      return shown()[active]?.dataset.insert === typed || (typed?.trim() === "dragonfly" && !hasMoved);
+      return shown()[active]?.dataset.insert === typed || (typed?.trim() === app && !hasMoved);
     }
 
     function show(isShown) {
@@ -64,7 +65,7 @@
     // What is being typed: a command at the start of the text, or a name at its end.
     function asked() {
       const command = /^([/@])(d[\w-]*(?: [\w-]*)?)?$/i.exec(box.value);
-      if (command && (command[1] === "/" || /^dragonfly /i.test(command[2] ?? ""))) {
+      if (command && (command[1] === "/" || (command[2] ?? "").toLowerCase().startsWith(`${app} `))) {
         return { kind: "command", mark: command[1], typed: (command[2] ?? "").toLowerCase(), start: 0 };
       }
       const name = /(?:^|\s)@([\w.-]*)$/.exec(box.value);

@@ -2,7 +2,6 @@
 
 from typing import TypeVar
 
-from services.sandbox.slack import model
 from services.sandbox.slack.methods.method import Method, channel_by_id, is_true, required
 from services.sandbox.slack.model import ApiError, Json, Message
 from services.sandbox.slack.workspace import Workspace, message_json
@@ -116,7 +115,7 @@ CONVERSATIONS_METHODS: dict[str, Method] = {
 
 def auth_test(workspace: Workspace, _: Json) -> Json:
     team, bot = workspace.team, workspace.bot
-    who = {"user": bot.name, "user_id": bot.id, "bot_id": model.BOT_ID}
+    who = {"user": bot.name, "user_id": bot.id, "bot_id": workspace.bot_id}
     return {"url": team.url, "team": team.name, "team_id": team.id, "is_enterprise_install": False, **who}
 
 
@@ -129,7 +128,7 @@ def api_test(_: Workspace, args: Json) -> Json:
 def open_connection(workspace: Workspace, _: Json) -> Json:
     """A fresh WebSocket address, good for one connection."""
     host = workspace.base_url.replace("http", "ws", 1)
-    return {"url": f"{host}/slack/link/?ticket={workspace.sockets.new_ticket()}&app_id={model.APP_ID}"}
+    return {"url": f"{host}/slack/link/?ticket={workspace.sockets.new_ticket()}&app_id={workspace.app.id}"}
 
 
 def user_info(workspace: Workspace, args: Json) -> Json:
@@ -160,11 +159,11 @@ def list_group_members(workspace: Workspace, args: Json) -> Json:
 
 
 def bot_info(workspace: Workspace, args: Json) -> Json:
-    if required(args, "bot") != model.BOT_ID:
+    if required(args, "bot") != workspace.bot_id:
         raise ApiError("bot_not_found")
     bot = workspace.bot
-    about = {"id": model.BOT_ID, "deleted": False, "name": bot.real_name, "user_id": bot.id, "app_id": model.APP_ID}
-    return {"bot": about}
+    about = {"id": workspace.bot_id, "deleted": False, "name": bot.real_name, "user_id": bot.id}
+    return {"bot": about | {"app_id": workspace.app.id}}
 
 
 METHODS: dict[str, Method] = {

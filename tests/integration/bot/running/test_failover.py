@@ -21,7 +21,7 @@ from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
 from services.domain.messages import PAGE
-from services.sandbox.sandbox import BOT_CONNECTIONS
+from services.sandbox.local_environment import BOT_CONNECTIONS
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, environment
 from tests.outside import PATIENCE_S, Phone, until

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from services.sandbox.environment import write_terminal
-from services.sandbox.sandbox import ROOT
+from services.sandbox.local_environment import ROOT
 
 
 def test_a_terminal_sees_what_the_bot_is_reported(tmp_path: Path) -> None:

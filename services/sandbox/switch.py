@@ -1,0 +1,46 @@
+"""The page's switch between environments. The first one runs from the start; the second is started when it is chosen
+for the first time, so that the demo starts as quickly and stays as small as before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from services.sandbox.environment import Identity
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One environment in the switch. `prefix`: of the addresses of its page."""
+
+    name: str
+    mark: str
+    prefix: str
+    is_running: bool
+
+
+class Switch:
+    """`start_second`: starts everything of it, and returns when a person can type its command."""
+
+    def __init__(self, identities: Sequence[Identity], start_second: Callable[[], Awaitable[None]]) -> None:
+        self._first, self._second = identities
+        self._start_second = start_second
+        self._starting = asyncio.Lock()
+        self._runs = False
+
+    def choices(self) -> list[Choice]:
+        """In the order in which they are shown."""
+        return [_choice(self._second, is_running=self._runs), _choice(self._first, is_running=True)]
+
+    async def start(self) -> str:
+        """The prefix of the second environment's page, once it runs. Two who ask at once start it once."""
+        async with self._starting:
+            if not self._runs:
+                await self._start_second()
+                self._runs = True
+        return self._second.prefix
+
+
+def _choice(identity: Identity, *, is_running: bool) -> Choice:
+    return Choice(identity.environment, identity.mark, identity.prefix, is_running)
