@@ -28,7 +28,7 @@ AREAS: Mapping[str, tuple[str, ...]] = {
     "Database": ("database",),
     "Drift": ("drift",),
     "API": ("api", "intake"),
-    "Deployments": ("deployment", "lock", "sha"),
+    "Deployments": ("deployment", "lock", "freeze", "sha"),
     "Workers": ("heartbeats", "workers", "claiming", "roles"),
     "Queue": ("queue",),
     "Logs": ("logs",),
@@ -157,9 +157,10 @@ def _line(area: str, findings: Sequence[Finding], *, is_busy: bool) -> Finding |
 
 
 def _shortly(titles: Sequence[str]) -> str:
-    """As many as fit, at least one."""
+    """As many as fit, at least one, and how many more there are."""
     shown = [title for n, title in enumerate(titles) if n == 0 or len("; ".join(titles[: n + 1])) <= TITLES_LENGTH]
-    return "; ".join(shown)
+    more = [f"{len(titles) - len(shown)} more"] if len(titles) > len(shown) else []
+    return "; ".join([*shown, *more])
 
 
 def _with_row(finding: Finding) -> Finding:

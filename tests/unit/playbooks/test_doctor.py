@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -10,7 +12,21 @@ from typing import Any
 import pytest
 
 from playbooks import env, log_patterns
-from playbooks.checks import logs, queue
+from playbooks.checks import (
+    api,
+    bot,
+    database,
+    deployments,
+    drift,
+    heartbeats,
+    logs,
+    migrations,
+    outcomes,
+    queue,
+    security,
+    sha,
+    workers,
+)
 from playbooks.checks.api import NEEDED
 from playbooks.doctor import AREAS, TITLES_LENGTH, Facts, report
 from playbooks.log_patterns import CIVIL, ROWS, Symptom
@@ -24,6 +40,7 @@ from services.domain.secrets import Secret
 from services.domain.services import Service, WorkerType
 from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
+from tests.freezes import new_freeze
 from tests.unit.playbooks.healthy import HEALTHY, NOW, SHA, VARIABLES, beat, serving
 
 IDLE_LOG = (LogLine(NOW, "info", "[ingest_processor] No pending jobs found (idle)"),)
@@ -141,8 +158,52 @@ def test_a_problem_comes_with_its_row_of_the_table(trouble: str) -> None:
     assert finding.next_step is not None
 
 
-def test_what_is_fine_fits_on_a_phone() -> None:
-    assert max(len(finding.detail) for finding in report(WELL).findings) <= TITLES_LENGTH + len("…")
+def test_what_is_fine_fits_on_a_phone_and_counts_what_does_not() -> None:
+    details = {finding.title: finding.detail for finding in report(WELL).findings}
+
+    assert max(map(len, details.values())) <= TITLES_LENGTH + len("…; 99 more")
+    assert details["Variables"] == "api has its variables; ingest has its variables; 1 more"
+
+
+def test_freezes_of_one_service_and_of_all_belong_to_the_deployments() -> None:
+    frozen = [new_freeze(NOW), new_freeze(NOW, id=4, service=None)]
+
+    found = {
+        finding.title: finding for finding in report(replace(WELL, health=replace(HEALTHY, freezes=frozen))).findings
+    }
+
+    assert found.keys() == {finding.title for finding in report(WELL).findings}
+    assert {"freeze.3", "freeze.4"} <= found["Deployments"].evidence.keys()
+
+
+def test_every_check_that_the_doctor_asks_has_its_area() -> None:
+    """A name without one would end the doctor, each diagnosis and each answer to a question."""
+    asked = (
+        api,
+        bot,
+        database,
+        deployments,
+        drift,
+        heartbeats,
+        logs,
+        migrations,
+        outcomes,
+        queue,
+        security,
+        sha,
+        workers,
+    )
+    areas = {word for words in AREAS.values() for word in words}
+    written = {
+        word
+        for module in asked
+        for word in re.findall(
+            r"""(?:check=|name(?:, \w+)* = |Finding\(\s*)f?"([a-z_]+)\.""", inspect.getsource(module)
+        )
+    }
+
+    assert {"api", "freeze", "lock", "sha"} < written
+    assert written - areas == {"jobs"}, "`jobs` is of the alerts only"
 
 
 def test_every_row_of_the_table_is_reached() -> None:
