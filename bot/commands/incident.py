@@ -25,7 +25,7 @@ from bot.views.modals import DRAFT as DRAFT_ACTION
 from bot.views.notes import notice_answer
 from bot.views.similar import similar_answer
 from bot.views.text import escape, plain, utc
-from services.clients.postgres.incidents import list_incidents, read_incident_record
+from services.clients.postgres.incidents import list_incidents, read_incident, read_incident_record
 from services.clients.postgres.similar import list_similar_incidents
 from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
 from services.domain.incidents import (
@@ -310,6 +310,8 @@ async def answer_timeline(request: Request, world: World) -> Answer:
 async def answer_similar(request: Request, world: World) -> Answer:
     number, rest = await need_incident(request, world, "similar", "incident similar 7")
     no_more(rest, 0)
+    if await world.read(read_incident, number) is None:
+        raise _no_incident(number)
     found = await world.read(list_similar_incidents, incident_id=number, window=SEEN_WITHIN, limit=SIMILAR_LIMIT)
     if isinstance(found, Unavailable):
         return unavailable_answer("similar incidents", found)
@@ -344,6 +346,10 @@ async def need_incident_record(
     no_more(rest, 0)
     found = await world.read(read_incident_record, number)
     if found is None:
-        why, what_next = "no incident has this number", "`incident` lists them."
-        raise OperatorError(f"There is no incident {number}", why=why, what_next=what_next)
+        raise _no_incident(number)
     return found
+
+
+def _no_incident(number: int) -> OperatorError:
+    why, what_next = "no incident has this number", "`incident` lists them."
+    return OperatorError(f"There is no incident {number}", why=why, what_next=what_next)
