@@ -58,9 +58,14 @@ def check(throughput: Throughput | Unavailable) -> list[Finding]:
     completed, failed = throughput.completed, throughput.failed
     status = Status.FAIL if failed > completed else Status.WARN if failed else Status.OK
     title = f"{counted(completed, 'job')} completed, {failed} failed"
-    detail = f"{throughput.completed_per_minute:.1f} completed per minute"
+    detail = f"{_rate(throughput.completed_per_minute)} completed per minute"
     evidence = {"completed": completed, "failed": failed}
     return [Finding(name, status, title, detail, evidence=evidence, next_step=FAILED if failed else None)]
+
+
+def _rate(per_minute: float) -> str:
+    """One digit behind the point; what that would round to 0 is not called 0."""
+    return "under 0.1" if 0 < per_minute < 0.05 else f"{per_minute:.1f}"
 
 
 def _row_start(minute: datetime, row_minutes: int) -> datetime:

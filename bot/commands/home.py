@@ -213,7 +213,7 @@ def _freezes(freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Blo
 def _shas(shas: Mapping[Service, str | None] | None) -> str:
     if shas is None:
         return "What is deployed is unknown: Railway does not answer."
-    return "Running: " + " · ".join(f"{service.short} {code(short_sha(sha))}" for service, sha in shas.items())
+    return "Deployed: " + " · ".join(f"{service.short} {code(short_sha(sha))}" for service, sha in shas.items())
 
 
 def _todos(todos: Sequence[Todo] | Unavailable, now: datetime) -> list[Block]:

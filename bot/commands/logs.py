@@ -38,7 +38,7 @@ from playbooks.logs import Choice, check, choose, line_key
 from playbooks.model import Finding, Status, worst
 from services.clients.railway.client import RailwayClient
 from services.domain.deployments import LogLine, ServiceState, find_state
-from services.domain.errors import OperatorError, Unavailable
+from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.masking import Privacy, is_masked
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
@@ -431,7 +431,10 @@ def _matching(lines: Sequence[LogLine], text: str) -> list[LogLine]:
 
 
 def _no_deployment(wanted: Wanted) -> OperatorError:
-    short = wanted.service.short
-    what = f"{short} has no failed deployment" if wanted.failed else f"{short} has no deployment"
-    why = "none of its latest deployments failed" if wanted.failed else "it was never deployed"
-    return OperatorError(what, why=why, what_next=f"See `deployments {short}`.")
+    """That none failed is no failure."""
+    short, step = wanted.service.short, f"See `deployments {wanted.service.short}`."
+    if wanted.failed:
+        return UsageError(
+            f"{short} has no failed deployment", why="none of its latest deployments failed", what_next=step
+        )
+    return OperatorError(f"{short} has no deployment", why="it was never deployed", what_next=step)

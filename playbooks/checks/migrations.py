@@ -37,7 +37,7 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
 def proved(finding: Finding) -> Finding:
     """For who relies on it that none is pending: a system that stands already does not report it."""
     is_known = finding.status is not Status.OK or finding.evidence.get("pending") is not None
-    return finding if is_known else replace(finding, status=Status.UNKNOWN, next_step=CONFIG)
+    return finding if is_known else replace(finding, status=Status.UNKNOWN, next_step=STEP)
 
 
 def _judge(status: MigrationStatus) -> tuple[Status, str, str]:

@@ -40,5 +40,18 @@ def test_more_failures_than_successes_are_wrong(completed: int, failed: int, sta
     assert check(throughput)[0].status is status
 
 
+def test_a_rate_that_rounds_to_0_is_not_called_0() -> None:
+    shown = {
+        completed: check(summarise(minutes(1, completed=completed), timedelta(minutes=60)))[0].detail
+        for completed in (0, 2, 3)
+    }
+
+    assert shown == {
+        0: "0.0 completed per minute",
+        2: "under 0.1 completed per minute",
+        3: "0.1 completed per minute",
+    }
+
+
 def test_what_cannot_be_read_is_unknown() -> None:
     assert check(Unavailable("database", "away"))[0].status is Status.UNKNOWN

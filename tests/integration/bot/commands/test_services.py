@@ -18,7 +18,7 @@ from bot.world import World
 from playbooks.model import Status
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
-from services.domain.errors import OperatorError, UsageError
+from services.domain.errors import UsageError
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
@@ -152,8 +152,8 @@ async def test_when_nothing_serves_the_newest_is_shown(world: World, railway: Ra
     assert "deployment 00000002 (the newest, nothing runs" in answer_text(await run("logs api", SLACK, world))
 
 
-async def test_without_a_failed_deployment_reports_so(world: World) -> None:
-    with pytest.raises(OperatorError, match="api has no failed deployment"):
+async def test_without_a_failed_deployment_reports_so_and_not_as_a_failure(world: World) -> None:
+    with pytest.raises(UsageError, match="api has no failed deployment"):
         await run("logs api --failed", SLACK, world)
 
 
