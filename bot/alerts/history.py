@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.alerts.snapshot import Snapshot
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from playbooks.checks.outcomes import Usual
-from services.clients.postgres.history import record_history
+from services.clients.postgres.history import record_history, sum_up_hour
 from services.clients.postgres.pool import Database
 from services.domain.errors import Unavailable
 from services.domain.history import HistoryRecord, WorkerState
@@ -20,6 +21,8 @@ LATELY_MIN = 10  # the span of `Usual.lately`
 T = TypeVar("T")
 R = TypeVar("R")
 
+HOURS_AT_ONCE = 24  # after an upgrade there may be a month of them
+SUMMED_AFTER = timedelta(minutes=2)  # the end of an hour: its last minute is there
 MOST_WORKERS = 20  # a row stays small; the newest heartbeats are kept
 
 
@@ -34,6 +37,7 @@ class HistoryRecorder(PeriodicTask):
         super().__init__()
         self._database = database
         self._latest = latest
+        self._summed_in: datetime | None = None  # the hour in which all before it were summed up
 
     async def tick(self, fence: Fence) -> None:
         snapshot = self._latest()
@@ -42,6 +46,18 @@ class HistoryRecorder(PeriodicTask):
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             await record_history(conn, record_of(snapshot))
+        hour = (snapshot.now - SUMMED_AFTER).replace(minute=0, second=0, microsecond=0)
+        if hour != self._summed_in and await self._sum_up(fence, snapshot.now):
+            self._summed_in = hour
+
+    async def _sum_up(self, fence: Fence, now: datetime) -> bool:
+        """Whether no hour that is over is left."""
+        for _ in range(HOURS_AT_ONCE):
+            async with self._database.transaction() as conn:
+                await fence.lock(conn)
+                if await sum_up_hour(conn, now=now) is None:
+                    return True
+        return False
 
 
 def record_of(snapshot: Snapshot) -> HistoryRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from services.domain.services import Service
 from services.domain.systems import System
 from services.domain.text import age, counted
 
-MOST_STRIPS = 8  # workers, those seen last
+MOST_STRIPS = 8  # workers
 _WINDOWS = (("6 hours", "6h"), ("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"))
 _STATE_WORDS = {
     WorkerState.ENDED: "stopped",
@@ -35,14 +35,16 @@ def history_answer(history: History, *, environment: str | None, system: System,
     usage = usage_series(history, system, service)
     shown = usage if service else [*work_series(history), *usage, *database_series(history)]
     shown = [one for one in shown if one.known or service is None]
-    workers = _newest_workers(history, system, service)
+    workers = _workers(history, system, service)
+    drawn = workers[:MOST_STRIPS]
     words = [
         *(_words(one, history.step) for one in shown),
         _deploy_words(history),
-        *(_worker_words(one, system) for one in workers),
+        *(_worker_words(one, system) for one in drawn),
+        *_others(workers[len(drawn) :]),
     ]
     rows = [one.row for one in shown if one.known]
-    rows += [labeled(_worker_label(one, system), strip(history.laid_out(one, _state))) for one in workers]
+    rows += [labeled(_worker_label(one, system), strip(history.laid_out(one, _state))) for one in drawn]
     charts = _charts(history) if service is None else []
     blocks = [section(first), *_drawn(history, rows), context("\n".join(words)), *charts]
     blocks += actions([command_button(label, f"history {span}{_suffix(service)}") for label, span in _WINDOWS])
@@ -145,19 +147,42 @@ def _usage(history: History, service: Service, *, with_cpu: bool) -> Iterator[Se
         yield Series("cpu", f"CPU of {service.short}", cpu, lambda value: f"{value:.2f} vCPU")
         disk = history.laid_out(steps, lambda one: one.disk_gb)
         yield Series("disk", f"Disk of {service.short}", disk, _gigabytes)
+        for label, name, read in _NETWORK:
+            yield Series(label, f"{name} by {service.short} per minute", history.laid_out(steps, read), _megabytes)
+
+
+_NETWORK: tuple[tuple[str, str, Callable[[UsageStep], float | None]], ...] = (
+    ("net in", "Received", lambda one: one.received_gb),
+    ("net out", "Sent", lambda one: one.sent_gb),
+)
 
 
 def _last_limit(steps: Sequence[UsageStep]) -> float | None:
     return next((one.memory_limit_gb for one in reversed(steps) if one.memory_limit_gb is not None), None)
 
 
-def _newest_workers(history: History, system: System, only: Service | None) -> list[list[WorkerStep]]:
-    """The steps of each worker, those seen last first; of one service only, where that is asked."""
+def _workers(history: History, system: System, only: Service | None) -> list[list[WorkerStep]]:
+    """The steps of each worker, in the order in which they are shown: those seen last take half of the strips, then
+    come those with problems, the worst first. Of one service only, where that is asked."""
     found: dict[str, list[WorkerStep]] = {}
     for step in history.workers:
         if only is None or system.service_of_worker(step.worker_type) == only:
             found.setdefault(step.worker_id, []).append(step)
-    return sorted(found.values(), key=lambda steps: (steps[-1].begins_at, steps[-1].worker_type), reverse=True)
+    newest = sorted(found.values(), key=lambda steps: (steps[-1].begins_at, steps[-1].worker_type), reverse=True)
+    return [*newest[: MOST_STRIPS // 2], *sorted(newest[MOST_STRIPS // 2 :], key=_problems, reverse=True)]
+
+
+def _problems(steps: Sequence[WorkerStep]) -> tuple[int, int]:
+    """How bad it was, and for how many steps; all that had no problem are alike."""
+    worst = max(one.state for one in steps)
+    return (worst, sum(one.state == worst for one in steps)) if worst >= WorkerState.WARNING else (0, 0)
+
+
+def _others(workers: Sequence[Sequence[WorkerStep]]) -> list[str]:
+    """Those for which there is no strip, as one line."""
+    if not workers:
+        return []
+    return [f"*{counted(len(workers), 'other worker')}:* {_shares([step for steps in workers for step in steps])}"]
 
 
 def _drawn(history: History, rows: Sequence[str]) -> list[Block]:
@@ -190,9 +215,12 @@ def _deploy_words(history: History) -> str:
 
 
 def _worker_words(steps: Sequence[WorkerStep], system: System) -> str:
+    return f"*Worker {escape(_worker_label(steps, system))}:* {_shares(steps)}"
+
+
+def _shares(steps: Sequence[WorkerStep]) -> str:
     counts = {state: sum(one.state == state for one in steps) for state in WorkerState}
-    shares = [f"{_STATE_WORDS[state]} {count / len(steps):.0%}" for state, count in counts.items() if count]
-    return f"*Worker {escape(_worker_label(steps, system))}:* {', '.join(shares)}"
+    return ", ".join(f"{_STATE_WORDS[state]} {count / len(steps):.0%}" for state, count in counts.items() if count)
 
 
 def _worker_label(steps: Sequence[WorkerStep], system: System) -> str:
@@ -244,6 +272,10 @@ def _milliseconds(value: float) -> str:
 
 def _gigabytes(value: float) -> str:
     return f"{value:.2f} GB"
+
+
+def _megabytes(value: float) -> str:
+    return f"{value * 1000:.1f} MB"
 
 
 def _data(history: History, shown: Sequence[Series], workers: Sequence[Sequence[WorkerStep]]) -> dict[str, object]:

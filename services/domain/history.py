@@ -22,13 +22,16 @@ class WorkerState(IntEnum):
 
 @dataclass(frozen=True)
 class Usage:
-    """What a service uses, its busiest instance where several are known: GB, and vCPU."""
+    """What a service uses, its busiest instance where several are known: GB, and vCPU. `received_gb`, `sent_gb`: over
+    the network, in one minute."""
 
     memory_gb: float | None = None
     memory_limit_gb: float | None = None
     cpu: float | None = None
     cpu_limit: float | None = None
     disk_gb: float | None = None
+    received_gb: float | None = None
+    sent_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class UsageStep:
     cpu: float | None
     cpu_limit: float | None
     disk_gb: float | None
+    received_gb: float | None
+    sent_gb: float | None
 
 
 class _Step(Protocol):

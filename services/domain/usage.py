@@ -23,7 +23,8 @@ class Sample:
 class InstanceUsage:
     """One instance; `instance_id` is "" where Railway does not tell instances apart. `memory`: oldest first, GB.
 
-    `seen_at`: of the newest sample of what it uses; None: of `memory`.
+    `received_gb`, `sent_gb`: over the network, in the last minute. `seen_at`: of the newest sample of what it uses;
+    None: of `memory`.
     """
 
     instance_id: str
@@ -32,6 +33,8 @@ class InstanceUsage:
     cpu: float | None = None
     cpu_limit: float | None = None
     disk_gb: float | None = None
+    received_gb: float | None = None
+    sent_gb: float | None = None
     seen_at: datetime | None = None
 
     def is_current(self, now: datetime) -> bool:
@@ -71,6 +74,8 @@ class ServiceUsage:
             cpu=_highest([one.cpu for one in self.instances]),
             cpu_limit=_highest([one.cpu_limit for one in self.instances]),
             disk_gb=_highest([one.disk_gb for one in self.instances]),
+            received_gb=_highest([one.received_gb for one in self.instances]),
+            sent_gb=_highest([one.sent_gb for one in self.instances]),
         )
 
 

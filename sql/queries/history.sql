@@ -7,32 +7,92 @@ VALUES (
 )
 ON CONFLICT (minute) DO NOTHING;
 
--- name: list_history
--- A window cut into steps; a step of which nothing was recorded is absent. The highest value of each step, the mean of
--- throughput. By primary key.
+-- name: read_summed_until
+-- Where the hours end and the minutes begin; null before the first hour. By primary key, backwards.
+SELECT max(hour) + interval '1 hour' AS summed_until FROM chatops.history_hours;
+
+-- name: sum_up_hour
+-- The next hour with records that is over, summed up. None once all are. By primary keys.
+WITH next AS (
+    SELECT date_bin('1 hour', min(minute), '2000-01-01 00:00:00+00') AS hour
+    FROM chatops.history
+    WHERE minute >= coalesce((SELECT max(hour) + interval '1 hour' FROM chatops.history_hours), '-infinity')
+), seen AS MATERIALIZED (
+    SELECT next.hour, known.*
+    FROM next
+    INNER JOIN chatops.history AS known ON known.minute >= next.hour AND known.minute < next.hour + interval '1 hour'
+    WHERE next.hour + interval '62 minutes' <= %(now)s
+)
+INSERT INTO chatops.history_hours (
+    hour, pending, completed, completed_minutes, failed, failed_minutes, api_ms, connections, database_gb, workers, usage
+)
 SELECT
-    date_bin(%(step)s::interval, minute, %(since)s) AS begins_at,
-    max(pending) AS pending,
-    avg(completed)::float8 AS completed,
-    avg(failed)::float8 AS failed,
-    max(api_ms)::float8 AS api_ms,
-    max(connections) AS connections,
-    max(database_gb)::float8 AS database_gb
-FROM chatops.history
-WHERE minute >= %(since)s AND minute < %(until)s
+    seen.hour, max(seen.pending), sum(seen.completed::float8), count(seen.completed), sum(seen.failed::float8),
+    count(seen.failed), max(seen.api_ms), max(seen.connections), max(seen.database_gb),
+    (
+        SELECT jsonb_object_agg(one.id, jsonb_build_array(one.type, one.state))
+        FROM (
+            SELECT worker.key AS id, max(worker.value ->> 0) AS type, max((worker.value ->> 1)::integer) AS state
+            FROM seen CROSS JOIN LATERAL jsonb_each(seen.workers) AS worker
+            GROUP BY worker.key
+        ) AS one
+    ),
+    (
+        SELECT jsonb_object_agg(one.service, one.figures)
+        FROM (
+            SELECT highest.service, jsonb_object_agg(highest.figure, highest.value) AS figures
+            FROM (
+                SELECT used.key AS service, figure.key AS figure, max((figure.value #>> '{}')::float8) AS value
+                FROM seen
+                CROSS JOIN LATERAL jsonb_each(seen.usage) AS used
+                CROSS JOIN LATERAL jsonb_each(used.value) AS figure
+                GROUP BY used.key, figure.key
+            ) AS highest
+            GROUP BY highest.service
+        ) AS one
+    )
+FROM seen
+GROUP BY seen.hour
+ON CONFLICT (hour) DO NOTHING
+RETURNING hour;
+
+-- name: list_history
+-- A window cut into steps, from hours until `cut` and from minutes after it; a step of which nothing was recorded is
+-- absent. The highest value of each step, the mean of throughput. By primary keys.
+SELECT
+    date_bin(%(step)s::interval, part.at, %(since)s) AS begins_at,
+    max(part.pending) AS pending,
+    (sum(part.completed) / nullif(sum(part.completed_minutes), 0))::float8 AS completed,
+    (sum(part.failed) / nullif(sum(part.failed_minutes), 0))::float8 AS failed,
+    max(part.api_ms)::float8 AS api_ms,
+    max(part.connections) AS connections,
+    max(part.database_gb)::float8 AS database_gb
+FROM (
+    SELECT
+        hour AS at, pending, completed, completed_minutes, failed, failed_minutes, api_ms, connections, database_gb
+    FROM chatops.history_hours
+    WHERE hour >= %(since)s AND hour < %(cut)s
+    UNION ALL
+    SELECT
+        minute, pending, completed::float8, (completed IS NOT NULL)::integer, failed::float8,
+        (failed IS NOT NULL)::integer, api_ms, connections, database_gb
+    FROM chatops.history
+    WHERE minute >= %(cut)s AND minute < %(until)s
+) AS part
 GROUP BY 1
 ORDER BY 1;
 
 -- name: list_worker_history
--- The worst state of each worker per step; a step of which its state is unknown is absent. By primary key; the planner
--- takes each row for a hundred workers, and would rather scan the table than sort those.
+-- The worst state of each worker per step, from hours and minutes as above; a step of which its state is unknown is
+-- absent. By primary keys; the planner takes each row for a hundred workers, and would rather scan the table than sort
+-- those.
 WITH seen AS MATERIALIZED (
-    SELECT minute, workers
-    FROM chatops.history
-    WHERE minute >= %(since)s AND minute < %(until)s
+    SELECT hour AS at, workers FROM chatops.history_hours WHERE hour >= %(since)s AND hour < %(cut)s
+    UNION ALL
+    SELECT minute, workers FROM chatops.history WHERE minute >= %(cut)s AND minute < %(until)s
 )
 SELECT
-    date_bin(%(step)s::interval, seen.minute, %(since)s) AS begins_at,
+    date_bin(%(step)s::interval, seen.at, %(since)s) AS begins_at,
     worker.key AS worker_id,
     max(worker.value ->> 0) AS worker_type,
     max((worker.value ->> 1)::integer) AS state
@@ -42,20 +102,23 @@ GROUP BY 1, 2
 ORDER BY 1, 2;
 
 -- name: list_usage_history
--- The highest use of each service per step; a step of which it is unknown is absent. By primary key, as above.
+-- The highest use of each service per step, from hours and minutes as above; a step of which it is unknown is absent. By
+-- primary keys.
 WITH seen AS MATERIALIZED (
-    SELECT minute, usage
-    FROM chatops.history
-    WHERE minute >= %(since)s AND minute < %(until)s
+    SELECT hour AS at, usage FROM chatops.history_hours WHERE hour >= %(since)s AND hour < %(cut)s
+    UNION ALL
+    SELECT minute, usage FROM chatops.history WHERE minute >= %(cut)s AND minute < %(until)s
 )
 SELECT
-    date_bin(%(step)s::interval, seen.minute, %(since)s) AS begins_at,
+    date_bin(%(step)s::interval, seen.at, %(since)s) AS begins_at,
     service.key AS service,
     max((service.value ->> 'memory_gb')::float8) AS memory_gb,
     max((service.value ->> 'memory_limit_gb')::float8) AS memory_limit_gb,
     max((service.value ->> 'cpu')::float8) AS cpu,
     max((service.value ->> 'cpu_limit')::float8) AS cpu_limit,
-    max((service.value ->> 'disk_gb')::float8) AS disk_gb
+    max((service.value ->> 'disk_gb')::float8) AS disk_gb,
+    max((service.value ->> 'received_gb')::float8) AS received_gb,
+    max((service.value ->> 'sent_gb')::float8) AS sent_gb
 FROM seen
 CROSS JOIN LATERAL jsonb_each(seen.usage) AS service
 GROUP BY 1, 2
@@ -68,7 +131,9 @@ SELECT
     (found.used ->> 'memory_limit_gb')::float8 AS memory_limit_gb,
     (found.used ->> 'cpu')::float8 AS cpu,
     (found.used ->> 'cpu_limit')::float8 AS cpu_limit,
-    (found.used ->> 'disk_gb')::float8 AS disk_gb
+    (found.used ->> 'disk_gb')::float8 AS disk_gb,
+    (found.used ->> 'received_gb')::float8 AS received_gb,
+    (found.used ->> 'sent_gb')::float8 AS sent_gb
 FROM (
     SELECT usage -> %(service)s::text AS used
     FROM chatops.history
@@ -90,5 +155,6 @@ WHERE created_at >= %(since)s::timestamptz - interval '8 days' AND created_at < 
 ORDER BY at;
 
 -- name: prune_history
--- What is older than people look at. By primary key.
+-- What is older than people look at. By primary keys.
+WITH hours AS (DELETE FROM chatops.history_hours WHERE hour < now() - %(older_than)s::interval)
 DELETE FROM chatops.history WHERE minute < now() - %(older_than)s::interval;

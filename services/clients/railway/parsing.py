@@ -146,6 +146,8 @@ def _instances(by_instance: Mapping[str, Mapping[str, Sequence[Sample]]]) -> Ite
                 cpu=newest.get("CPU_USAGE"),
                 cpu_limit=newest.get("CPU_LIMIT"),
                 disk_gb=newest.get("DISK_USAGE_GB"),
+                received_gb=newest.get("NETWORK_RX_GB"),
+                sent_gb=newest.get("NETWORK_TX_GB"),
                 seen_at=max((samples[-1].at for kind, samples in kinds.items() if kind in _USED), default=None),
             )
 

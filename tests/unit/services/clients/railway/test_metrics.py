@@ -31,6 +31,8 @@ def test_metrics_are_told_by_instance() -> None:
             result("CPU_USAGE", 0.1),
             result("CPU_USAGE", 0.2, instance="i2"),
             result("CPU_LIMIT", 2.0),
+            result("NETWORK_RX_GB", 0.001, 0.003),
+            result("NETWORK_TX_GB", 0.002, instance="i2"),
             result("DISK_USAGE_GB", 9.0, service="another"),
             result("DISK_USAGE_GB"),
         ],
@@ -42,7 +44,7 @@ def test_metrics_are_told_by_instance() -> None:
     assert [sample.value for sample in one.memory] == [0.2, 0.3]
     assert (one.memory_gb, one.memory_limit_gb, one.cpu, one.cpu_limit, one.disk_gb) == (0.3, 0.5, 0.1, 2.0, None)
     assert (two.memory_gb, two.memory_limit_gb, two.cpu_limit) == (0.4, 0.5, None)
-    assert found[Service.INGEST].busiest == Usage(0.4, 0.5, 0.2, 2.0, None)
+    assert found[Service.INGEST].busiest == Usage(0.4, 0.5, 0.2, 2.0, None, 0.003, 0.002)
 
 
 def test_an_instance_whose_newest_sample_is_old_is_gone() -> None:
