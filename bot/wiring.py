@@ -8,7 +8,7 @@ wakes into the listener's table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ from bot.approvals.self_approval import SelfApprovals
 from bot.approvals.service import ApprovalService
 from bot.commands.request_change import PLANS
 from bot.config.alerts import AlertRules
-from bot.config.alerts_file import usable_rules
+from bot.config.alerts_file import rule_faults, usable_rules
 from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
@@ -55,7 +55,7 @@ from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
 from bot.incidents.pictures import IncidentPictures
 from bot.incidents.service import IncidentService
 from bot.incidents.shift_reminders import ShiftReminders
-from bot.incidents.store import IncidentStore, Place, WriteAlert, no_runbook, writes_nothing
+from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
 from bot.incidents.todo_issues import TodoIssues
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
@@ -65,6 +65,7 @@ from bot.planned_silences import PlannedSilences
 from bot.railway_events import RefreshNotices
 from bot.reports import CommitTimes, WeeklyReport
 from bot.retention import Retention
+from bot.rule_files import AlertRulesNews, AlertRulesWatch, PolicyNews, PolicyWatch
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
@@ -114,8 +115,8 @@ class ChangeWiring:
         wake_ups: WakeUps,
         profiles: Profiles | None = None,
     ) -> None:
-        self._policy = load_policy(settings.people)
-        named = self._policy.groups if isinstance(self._policy, Policy) else ()
+        policy = load_policy(settings.people)
+        named = policy.groups if isinstance(policy, Policy) else ()
         asked = {*named, *filter(is_group, responders(world))}
         users = (one for one in responders(world) if not is_group(one))
         self.groups = Groups(slack, asked, workspace=workspace, profiles=profiles, users=users)
@@ -128,7 +129,7 @@ class ChangeWiring:
         approver_paging = ApproverPaging.of(settings.changing, schedule)
         self.approval_service = ApprovalService(
             database,
-            self._policy,
+            policy,
             self.groups,
             message_writer,
             channel=channel,
@@ -139,9 +140,8 @@ class ChangeWiring:
             Expiry(database, message_writer),
             ScheduledRuns(database, message_writer),
             Reminders(database, message_writer, approvers=self._approvers),
+            SelfApprovals(database, lambda: self.approval_service.policy, self.groups, message_writer),
         ]
-        if isinstance(self._policy, Policy):
-            self.leader_tasks.append(SelfApprovals(database, self._policy, self.groups, message_writer))
         dependencies = Dependencies(
             database, world, PLANS, message_writer, settings.runs, self.approval_service.why_revoked
         )
@@ -167,7 +167,13 @@ class ChangeWiring:
 
     def _approvers(self, run: Run) -> Sequence[str]:
         """Those of our own policy."""
-        return approver_ids(target_of(run), self._policy) if isinstance(self._policy, Policy) else ()
+        policy = self.approval_service.policy
+        return approver_ids(target_of(run), policy) if isinstance(policy, Policy) else ()
+
+    def follow_policy(self, policy: Policy) -> None:
+        """What is requested, approved and started from now on is judged by this one."""
+        self.approval_service.policy = policy
+        self.groups.watch(policy.groups)
 
 
 @asynccontextmanager
@@ -213,7 +219,7 @@ def make_incident_store(
     name_of: Callable[[str], str],
     wake_ups: WakeUps | None = None,
     write_alert: WriteAlert = writes_nothing,
-    rules: AlertRules | None = None,
+    rules: Callable[[], AlertRules] | None = None,
 ) -> IncidentStore:
     """Posts in the incidents channel. An unusable file pages no one; then the approvers are paged.
 
@@ -226,7 +232,11 @@ def make_incident_store(
         schedule=schedule_of(world),
         approvers=approvers_of(world),
     )
-    runbook_of = no_runbook if rules is None else lambda rule: runbook_url(rules.rules.section(rule), rules.runbook)
+
+    def runbook_of(rule: str) -> str | None:
+        known = rules() if rules else None
+        return runbook_url(known.rules.section(rule), known.runbook) if known else None
+
     return IncidentStore(place, wake_ups, write_alert, name_of, world.absent or nobody_is_absent, runbook_of)
 
 
@@ -316,7 +326,7 @@ class Wiring:
             owners=owners_of,
         )
         incident_store = make_incident_store(
-            core_wiring.world, self.changing.names.of, self.wake_ups, messages.write, rules
+            core_wiring.world, self.changing.names.of, self.wake_ups, messages.write, lambda: watch.rules
         )
         retell = partial(incident_store.retell, core_wiring.database)
         implied = ImpliedAcknowledgement(core_wiring.database, incident_store, responders(core_wiring.world))
@@ -352,6 +362,7 @@ class Wiring:
             on_services=external_deployments.see,
             name_of=self.changing.names.known,
         )
+        self._rule_files = _rule_file_watches(core_wiring, self.changing, watch)
         history = HistoryRecorder(core_wiring.database, lambda: watch.latest)
         tasks: list[PeriodicTask] = [watch, external_deployments, *sender.tasks, *notifiers, escalation, triage_summary]
         tasks += [history, ShiftReminders(core_wiring.database, incident_store)]
@@ -366,6 +377,7 @@ class Wiring:
                 CommitTimes(core_wiring.database, self._github),
             ]
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
+        tasks += _rule_file_news(core_wiring, self._rule_files, self.changing, self.wake_ups)
         tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         tasks.append(IncidentPictures(core_wiring.database, core_wiring.world, self.wake_ups))
@@ -387,7 +399,7 @@ class Wiring:
         self.changing.start()
         everywhere = (
             *(self.leader.run(), self._listener.run(), self._refresh_notices.run(), self.outage.run()),
-            *(self.channel.run(), *(watch.run() for watch in self._file_watch)),
+            *(self.channel.run(), *(watch.run() for watch in (*self._file_watch, *self._rule_files))),
         )
         self._working = [asyncio.create_task(part) for part in everywhere]
 
@@ -532,6 +544,40 @@ def _oncall_file_watch(
         service.approver_paging = replace(service.approver_paging, schedule=schedule)
 
     return [OnCallFileWatch(settings.path, world, core_wiring.database, apply)]
+
+
+def _rule_file_watches(
+    core_wiring: CoreWiring, changing: ChangeWiring, evaluator: Evaluator
+) -> list[PolicyWatch | AlertRulesWatch]:
+    """The policy's, while the lists of people are usable; the alert rules', where a file is named."""
+    settings, database = core_wiring.settings, core_wiring.database
+    found: list[PolicyWatch | AlertRulesWatch] = []
+    if not isinstance(settings.people, Invalid):
+        is_in_force = isinstance(changing.approval_service.policy, Policy)
+        found.append(PolicyWatch(settings.people, database, changing.follow_policy, is_in_force=is_in_force))
+    if not isinstance(settings.alerts, Invalid) and settings.alerts.rules_path is not None:
+        is_in_force = not rule_faults(settings.alerts)
+        path = settings.alerts.rules_path
+        found.append(AlertRulesWatch(path, database, evaluator.follow, is_in_force=is_in_force))
+    return found
+
+
+def _rule_file_news(
+    core_wiring: CoreWiring,
+    watches: Sequence[PolicyWatch | AlertRulesWatch],
+    changing: ChangeWiring,
+    wake_ups: WakeUps,
+) -> Iterator[PeriodicTask]:
+    database, channel = core_wiring.database, core_wiring.channel
+    environment = core_wiring.settings.environment or ""
+    for watch in watches:
+        match watch:
+            case PolicyWatch():
+                yield PolicyNews(
+                    watch, database, wake_ups, channel=channel, environment=environment, names=changing.names
+                )
+            case AlertRulesWatch():
+                yield AlertRulesNews(watch, database, wake_ups, channel=channel)
 
 
 def _accounts(core_wiring: CoreWiring) -> Accounts:

@@ -62,7 +62,7 @@ class Evaluator(PeriodicTask):
         super().__init__(wake_ups.refresh, self._answered)
         self._world = world
         self._database = database
-        self._settings = settings
+        self.rules = settings
         self._message_writer = message_writer
         self._wake_ups = wake_ups
         self._name_of = name_of
@@ -70,6 +70,11 @@ class Evaluator(PeriodicTask):
         self._due_at = 0.0  # when the next evaluation is due, by the loop's clock
         self._is_first = True
         self._latest: Snapshot | None = None
+
+    def follow(self, rules: AlertRules) -> None:
+        """Evaluate by these from now on."""
+        self.rules = rules
+        self._message_writer.follow(rules)
 
     @property
     def latest(self) -> Snapshot | None:
@@ -96,7 +101,7 @@ class Evaluator(PeriodicTask):
             raise SourceError("database", reading.why)
         snapshot = replace(self._sources.see(reading), drills=await self._read_drills())
         self._latest = snapshot
-        results = rules.evaluate(snapshot, self._settings.rules)
+        results = rules.evaluate(snapshot, self.rules.rules)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             around, known = await self._read_context(conn, snapshot.now)
@@ -113,7 +118,7 @@ class Evaluator(PeriodicTask):
             return await list_watched_drills(conn)
 
     async def _read_context(self, conn: Connection, now: datetime) -> tuple[EvaluationContext, list[Alert]]:
-        telling = self._settings.telling
+        telling = self.rules.telling
         blind_until = await alerts.note_look(conn, now=now, gap=GAP, aftermath=timedelta(seconds=telling.aftermath_s))
         working = [
             WorkingRun(run_id, taken, run_message_key(run_id)) for run_id, taken in await alerts.list_working_runs(conn)

@@ -58,8 +58,13 @@ class AlertMessages:
         self._channel = channel
         self._home = home
         self._owners = owners
+        self._railway_every_s = railway_every_s
+        self.follow(rules)
+
+    def follow(self, rules: AlertRules) -> None:
+        """Messages that are written from now on lead to these sections of the runbook."""
         sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
-        self._guide = view.Guide(sections, rules.runbook, railway_every_s)
+        self._guide = view.Guide(sections, rules.runbook, self._railway_every_s)
 
     async def write(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:
         """The message of this key as its alerts stand; those in `changed` may not name it in their rows yet."""
@@ -137,11 +142,16 @@ class AlertMessageWriter:
         metrics: Metrics,
         on_alert: OnAlert = ignore_alert,
     ) -> None:
-        self._rules = rules
+        self.rules = rules
         self._messages = messages
         self._environment = environment
         self._metrics = metrics
         self._on_alert = on_alert
+
+    def follow(self, rules: AlertRules) -> None:
+        """Alerts are announced by these from now on."""
+        self.rules = rules
+        self._messages.follow(rules)
 
     async def apply(
         self,
@@ -156,7 +166,7 @@ class AlertMessageWriter:
         """Store the moves and say what they tell. `known`: the alerts as they were before."""
         steps = [await self._store(conn, move, around, now) for move in moves]
         fired = [one.alert for one in steps if _is_announced(one.move) and one.alert.message_key is None]
-        keys = share_messages(fired, known, now=now, telling=self._rules.telling, is_digest=is_digest)
+        keys = share_messages(fired, known, now=now, telling=self.rules.telling, is_digest=is_digest)
         joined = set(keys.values()) & {alert.message_key for alert in known}
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
         announced = [one for one in steps if one.move.change is not None and one.alert.message_key]
@@ -205,7 +215,7 @@ class AlertMessageWriter:
             case AlertChange.RESOLVED:
                 return replace(move.alert, line=view.end_line(move.alert, self._environment))
             case _ if move.alert.fine_since is not None:
-                until = move.alert.fine_since + timedelta(seconds=self._rules.telling.quiet_s)
+                until = move.alert.fine_since + timedelta(seconds=self.rules.telling.quiet_s)
                 return replace(move.alert, line=view.calm_line(move.alert, self._environment, until=until))
             case _:
                 return replace(move.alert, line=view.page_line(move.alert, around))

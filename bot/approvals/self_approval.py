@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from bot.approvals.access import Refused, Verdict
@@ -9,6 +10,7 @@ from bot.approvals.approver_pages import read_emergency
 from bot.approvals.decisions import Decided, PendingDecision, open_decision
 from bot.approvals.emergencies import may_self_approve
 from bot.approvals.reminders import REMIND_AFTER
+from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
@@ -82,7 +84,7 @@ class SelfApprovals(PeriodicTask):
     def __init__(
         self,
         database: Database,
-        policy: Policy,
+        policy: Callable[[], Policy | Invalid],
         groups: Groups,
         message_writer: RunMessageWriter,
     ) -> None:
@@ -109,15 +111,14 @@ class SelfApprovals(PeriodicTask):
     async def _move(self, fence: Fence, self_approval: SelfApproval) -> None:
         async with self._database.read() as conn:
             run = await runs.read_run(conn, self_approval.run_id)
-        if run is None or run.requested_by is None:
+        policy = self._policy()
+        if run is None or run.requested_by is None or isinstance(policy, Invalid):
             return
         person = run.requested_by
         people = await self._groups.people(person.user_id)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            pending = await open_decision(
-                conn, self_approval.run_id, person, self._policy, people, self._message_writer
-            )
+            pending = await open_decision(conn, self_approval.run_id, person, policy, people, self._message_writer)
             if self_approval.starts_at is not None and self_approval.starts_at <= pending.now:
                 await end_countdown(pending)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -130,6 +130,10 @@ class Rule:
             and self._fits_arguments(target)
         )
 
+    def is_about_same(self, other: Rule) -> bool:
+        """Whether the rules differ in their place and in whom they name only."""
+        return replace(self, who=frozenset(), place="") == replace(other, who=frozenset(), place="")
+
     @property
     def conditions(self) -> str:
         """ "replicas <= 3, mon-fri 09:00-17:00": what it asks besides verb, service and environment; or nothing."""
@@ -195,6 +199,17 @@ class Policy:
         """The ids in all rules of one effect about some part of the target."""
         rules = (rule for part in target.parts for rule in self.about(right, target, part, denies=denies))
         return frozenset(one for rule in rules for one in rule.who)
+
+    @property
+    def rules_without_places(self) -> tuple[Rule, ...]:
+        """As they are compared with those of another file."""
+        return tuple(replace(rule, place="") for rule in self.rules)
+
+    @property
+    def slack_ids(self) -> frozenset[str]:
+        """All people and groups that some rule names."""
+        named = {one for rule in self.rules for one in rule.who}
+        return frozenset(one for one in named if one != ANYBODY and not one.startswith(f"{MACHINE}:"))
 
     @property
     def asks_severity(self) -> bool:

@@ -73,7 +73,7 @@ def make_alone(make_approval_service: MakeApprovalService, database: Database) -
         assert isinstance(approval_service.policy, Policy)
         return approval_service, SelfApprovals(
             database,
-            approval_service.policy,
+            lambda: approval_service.policy,
             approval_service.groups,
             RunMessageWriter(say, WakeUps(poll_s=POLL_S)),
         )

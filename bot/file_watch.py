@@ -1,0 +1,125 @@
+"""Watches one of our files: a good one is taken at once, a bad one leaves the last good one in force.
+
+Every replica watches its own copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from bot.config.fields import Fault, Invalid
+from bot.config.watched_file import WatchedFile
+from bot.wake_ups import WakeUp
+from services.domain.errors import SourceError
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+LARGEST = 256 * 1024  # bytes; also a CHECK of the tables that keep the last good one
+
+T = TypeVar("T")
+Read = Callable[[bytes, str], T | Invalid]  # from the content and what faults call the file
+
+
+@dataclass(frozen=True)
+class FileState(Generic[T]):
+    """What the file held when it was read last. `content`: empty where it can't be read."""
+
+    content: bytes
+    value: T | Invalid
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class FileWatch(ABC, Generic[T]):
+    """`what` names it ("on-call file"), `group` its group of settings. `changed` wakes the leader, who tells of it."""
+
+    def __init__(self, path: Path, what: str, group: str, read: Read[T], *, every_s: float = LOOK_EVERY_S) -> None:
+        self.changed = WakeUp()
+        self.latest: FileState[T] | None = None
+        self.what = what
+        self._file = WatchedFile(path)
+        self._group = group
+        self._read = read
+        self._every_s = every_s
+        self._has_to_recall = False
+
+    @abstractmethod
+    def _take_over(self, value: T) -> None:
+        """Put it in force in this process."""
+
+    @abstractmethod
+    def _refuse(self, fault: Invalid) -> bool:
+        """The file as it is now was not taken; whether something else is in force already."""
+
+    @abstractmethod
+    async def _stored(self) -> bytes | None:
+        """The last good content, as the leader stored it. Raises SourceError."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.check()
+            await asyncio.sleep(self._every_s)
+
+    async def check(self) -> None:
+        """Take the file, if it has changed and is good."""
+        if self._has_to_recall:
+            await self._recall()
+        try:
+            content = await self._file.read_if_changed()
+        except OSError as error:
+            await self._take(FileState(b"", self._unreadable(error)))
+            return
+        if content is not None:
+            await self._take(FileState(content, self.read(content)))
+
+    def read(self, content: bytes) -> T | Invalid:
+        """What is in a file of a bounded size."""
+        return read_bounded(content, self._file.path.name, self._group, self._read)
+
+    async def _take(self, state: FileState[T]) -> None:
+        if self.latest is not None and self.latest == state:
+            return
+        self.latest, self._has_to_recall = state, False
+        if not isinstance(state.value, Invalid):
+            self._take_over(state.value)
+            logger.info("the %s is in force", self.what)
+        else:
+            logger.warning("the %s was not taken: %s", self.what, state.value.why)
+            if not self._refuse(state.value):
+                await self._recall()
+        self.changed.set()
+
+    async def _recall(self) -> None:
+        """The process began with a bad file: the last good one, as the leader stored it."""
+        try:
+            stored = await self._stored()
+        except SourceError as error:
+            logger.warning("the last good %s was not read: %s", self.what, error.why)
+            self._has_to_recall = True  # with the next look
+            return
+        self._has_to_recall = False
+        value = self.read(stored) if stored is not None else None
+        if value is not None and not isinstance(value, Invalid):
+            self._take_over(value)
+
+    def _unreadable(self, error: OSError) -> Invalid:
+        problem = f"cannot be read ({error.strerror or type(error).__name__})"
+        return Invalid(self._group, (Fault(self._file.path.name, problem, "put it back"),))
+
+
+def read_bounded(content: bytes, name: str, group: str, read: Read[T]) -> T | Invalid:
+    """What is in a file of at most 256 KiB."""
+    if len(content) > LARGEST:
+        return Invalid(group, (Fault(name, f"is larger than {LARGEST // 1024} KiB", "make it shorter"),))
+    return read(content, name)

@@ -1,0 +1,198 @@
+"""Watches the policy and the alert rules: a good file is in force at once, a bad one leaves the last good one.
+
+The leader tells the channel what changed, once, and keeps the last good file in the database: a bot that starts with a
+bad one goes on with it, and one that starts with another one tells of that.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from bot.config import alerts_file, policy_file
+from bot.config.alerts import AlertRules
+from bot.config.environment import PeopleSettings
+from bot.config.fields import Invalid
+from bot.config.policy import Policy
+from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.slack_directory import SlackNames
+from bot.views import rule_files as view
+from bot.wake_ups import WakeUps
+from services.clients.postgres import messages
+from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.pool import Database
+from services.clients.postgres.queries import read_clock
+from services.clients.postgres.taken_files import TakenFile, lock_taken_files, read_taken_file, store_taken_file
+
+POLICY, ALERTS = "policy", "alerts"
+ACTOR = "bot"  # in the audit log
+
+T = TypeVar("T")
+
+
+class RuleFileWatch(FileWatch[T]):
+    """`name` is that of its row. `apply` puts a good one in force here; `is_in_force`: whether the process began with a
+    good one, or got one since. `people`: what the file was read with."""
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        read: Callable[[bytes, str], T | Invalid],
+        database: Database,
+        apply: Callable[[T], None],
+        *,
+        is_in_force: bool,
+        people: Mapping[str, Sequence[str]],
+        group: str,
+        every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        super().__init__(path, f"{name} file", group, read, every_s=every_s)
+        self.name = name
+        self.people = people
+        self._database = database
+        self._apply = apply
+        self._is_in_force = is_in_force
+
+    def _take_over(self, value: T) -> None:
+        self._is_in_force = True
+        self._apply(value)
+
+    def _refuse(self, fault: Invalid) -> bool:  # noqa: ARG002 - `check-config` reads the file itself
+        return self._is_in_force
+
+    async def _stored(self) -> bytes | None:
+        async with self._database.read() as conn:
+            stored = await read_taken_file(conn, name=self.name)
+        return stored.content if stored else None
+
+
+class PolicyWatch(RuleFileWatch[Policy]):
+    """Of the file that the settings name, else of the default's: whoever changes the lists changes rights too."""
+
+    def __init__(
+        self, people: PeopleSettings, database: Database, apply: Callable[[Policy], None], *, is_in_force: bool
+    ) -> None:
+        super().__init__(
+            POLICY,
+            people.policy_path or policy_file.DEFAULT,
+            partial(policy_file.read_policy, people=people),
+            database,
+            apply,
+            is_in_force=is_in_force,
+            people={"operators": people.operators, "approvers": people.approvers},
+            group=policy_file.GROUP,
+        )
+
+
+class AlertRulesWatch(RuleFileWatch[AlertRules]):
+    def __init__(
+        self, path: Path, database: Database, apply: Callable[[AlertRules], None], *, is_in_force: bool
+    ) -> None:
+        read, group = alerts_file.read_rules, alerts_file.GROUP
+        super().__init__(ALERTS, path, read, database, apply, is_in_force=is_in_force, people={}, group=group)
+
+
+class RuleFileNews(PeriodicTask, Generic[T]):
+    """The leader's part: tells the channel of a change, once, however often it restarts."""
+
+    interval_s = 60.0
+
+    def __init__(self, watch: RuleFileWatch[T], database: Database, wake_ups: WakeUps, *, channel: str) -> None:
+        super().__init__(watch.changed)
+        self.name = watch.what
+        self._watch = watch
+        self._database = database
+        self._wake_ups = wake_ups
+        self._channel = channel
+        self._announced: FileState[T] | None = None
+
+    @abstractmethod
+    async def _message(self, before: TakenFile, after: T) -> view.Content:
+        """What differs."""
+
+    async def tick(self, fence: Fence) -> None:
+        state = self._watch.latest
+        if state is None or state == self._announced:
+            return
+        if isinstance(state.value, Invalid):
+            content = view.refused_file_message(self._watch.what, state.value.faults)
+            await self._send(fence, f"{self._watch.name}:file:{state.digest[:16]}:refused", content)
+        else:
+            await self._notify(fence, state, state.value)
+        self._announced = state
+        self._wake_ups.outbox.set()
+
+    async def _notify(self, fence: Fence, state: FileState[T], value: T) -> None:
+        name, taken = self._watch.name, TakenFile(state.content, self._watch.people)
+        async with self._database.read() as conn:
+            before = await read_taken_file(conn, name=name)
+        if before is not None and _is_same(before, taken):
+            return
+        content = await self._message(before, value) if before is not None else None  # may ask Slack for names
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await lock_taken_files(conn)
+            if await read_taken_file(conn, name=name) != before:
+                return
+            await store_taken_file(conn, name=name, taken=taken)
+            if content is None or before is None:
+                return
+            key = f"{name}:file:{state.digest[:16]}:{await read_clock(conn):%Y%m%dT%H%M%S}"
+            text, blocks = content
+            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+            details = {"file": state.digest, "before": FileState(before.content, value).digest}
+            await append_audit(conn, actor=ACTOR, event=f"{name}.taken", run_id=None, details=details)
+
+    async def _send(self, fence: Fence, key: str, content: view.Content) -> None:
+        text, blocks = content
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+
+
+class PolicyNews(RuleFileNews[Policy]):
+    """`names`: what people and groups are called, so that the message mentions no one."""
+
+    def __init__(
+        self,
+        watch: RuleFileWatch[Policy],
+        database: Database,
+        wake_ups: WakeUps,
+        *,
+        channel: str,
+        environment: str,
+        names: SlackNames,
+    ) -> None:
+        super().__init__(watch, database, wake_ups, channel=channel)
+        self._environment = environment
+        self._names = names
+
+    async def _message(self, before: TakenFile, after: Policy) -> view.Content:
+        former = _policy_of(before)
+        await self._names.look_up(one for policy in (former, after) if policy for one in policy.slack_ids)
+        return view.new_policy_message(former, after, self._environment, self._names.known)
+
+
+class AlertRulesNews(RuleFileNews[AlertRules]):
+    async def _message(self, before: TakenFile, after: AlertRules) -> view.Content:
+        former = alerts_file.read_rules(before.content, ALERTS)
+        return view.new_rules_message(None if isinstance(former, Invalid) else former, after)
+
+
+def _policy_of(taken: TakenFile) -> Policy | None:
+    """As it was read then, with the lists of then."""
+    lists = {name: tuple(taken.people.get(name, ())) for name in ("operators", "approvers")}
+    people = PeopleSettings(operators=lists["operators"], approvers=lists["approvers"])
+    policy = policy_file.read_policy(taken.content, POLICY, people)
+    return None if isinstance(policy, Invalid) else policy
+
+
+def _is_same(before: TakenFile, after: TakenFile) -> bool:
+    lists = [{name: sorted(ids) for name, ids in one.people.items()} for one in (before, after)]
+    return before.content == after.content and lists[0] == lists[1]
