@@ -18,6 +18,7 @@ from services.clients.postgres import incidents, oncall_changes
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.oncall import Absent, Override, Schedule
+from services.domain.secrets import without_own_secrets
 from services.domain.shifts import Shift, shifts
 
 logger = logging.getLogger(__name__)
@@ -95,4 +96,5 @@ def add_calendars(app: FastAPI, calendars: Calendars) -> None:
                 return Response(status_code=503)
         if content is None:
             return Response(status_code=404 if guesses.count(time.monotonic()) else 429)
-        return Response(content, media_type="text/calendar; charset=utf-8", headers=HEADERS)
+        shown = without_own_secrets(content.decode())
+        return Response(shown, media_type="text/calendar; charset=utf-8", headers=HEADERS)

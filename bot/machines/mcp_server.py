@@ -19,7 +19,7 @@ from bot.types import Answer, Verb
 from bot.views.terminal import mrkdwn_text
 from services.clients.machine_door import DoorAnswer, MachineDoorClient
 from services.domain.errors import OperatorError, SourceError
-from services.domain.secrets import Secret
+from services.domain.secrets import Secret, remember_secrets, without_own_secrets
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -88,7 +88,7 @@ async def call(door: MachineDoorClient, verb: Verb | None, given: Mapping[str, A
     except SourceError as error:
         unknown = " It is not known whether it was filed: look with `runs`." if error.outcome_unknown else ""
         return f"Nothing is known: {error.why}.{unknown if isinstance(verb, Change) else ''}", True
-    return _shown(answer), answer.is_refused
+    return without_own_secrets(_shown(answer)), answer.is_refused
 
 
 async def _ask(door: MachineDoorClient, verb: Verb, arguments: str) -> DoorAnswer:
@@ -119,6 +119,7 @@ async def serve(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
     """`mcp [--http [port]]`: until it is ended."""
     port = _port(words)
     url, token = (_needed(environ, name) for name in (URL, TOKEN))
+    remember_secrets("mcp", [Secret(one) for one in (token, environ.get(HTTP_TOKEN, "")) if one])
     door = MachineDoorClient(url, Secret(token))
     try:
         server = make_server(door)

@@ -7,6 +7,8 @@ import getpass
 import sys
 from typing import Protocol
 
+from services.domain.secrets import fit_to_print
+
 
 class Console(Protocol):
     """`is_person`: whether someone can be asked; otherwise `ask` returns what was there before, or ""."""
@@ -15,7 +17,7 @@ class Console(Protocol):
     def is_person(self) -> bool: ...
 
     def show(self, text: str) -> None:
-        """One line, at once."""
+        """One line, at once, without our own secrets."""
 
     async def ask(self, question: str, *, secret: bool = False) -> str:
         """The answer, without the blanks around it. A secret is not shown while it is typed. EOFError at the end."""
@@ -32,7 +34,7 @@ class Terminal:
         return sys.stdin.isatty()
 
     def show(self, text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{fit_to_print(text)}\n")
         sys.stderr.flush()
 
     async def ask(self, question: str, *, secret: bool = False) -> str:

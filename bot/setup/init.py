@@ -16,6 +16,7 @@ from bot.types import Answer
 from bot.views.findings import findings_answer
 from playbooks.model import Finding, Status, worst
 from services.domain.errors import OperatorError, UsageError
+from services.domain.secrets import Secret, remember_secrets
 
 USAGE = "Write `dragonfly init [--answers <file>] [--file <.env>] [--overwrite]`."
 KEEP, SKIP = "keep", "skip"
@@ -173,6 +174,8 @@ class _Setup:
     async def _check(self, question: Question, value: str) -> list[Finding]:
         """What the check found out besides is an answer too."""
         tried = {**self._answers, question.variable: value}
+        given = (tried.get(one.variable) for one in QUESTIONS if one.is_secret)
+        remember_secrets("init", [Secret(secret) for secret in given if secret])
         malformed = faults_of(question.variable, tried)
         if malformed:
             return malformed

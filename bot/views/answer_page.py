@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from html import escape
 
+from services.domain.secrets import without_own_secrets
+
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 1.15rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 30rem; padding: 2rem 1.25rem; }
@@ -40,9 +42,10 @@ class AnswerPage:
 
 
 def answer_page(page: AnswerPage) -> str:
+    """Without our own secrets, as every door."""
     button = '<form method="post"><button>Acknowledge</button></form>' if page.is_asked else ""
     thread = f'<a href="{escape(page.thread)}" rel="noreferrer">Open the thread in Slack</a>' if page.thread else ""
-    lines = f"<h1>{escape(page.title)}</h1><p>{escape(page.state)}</p>{button}{thread}"
+    lines = f"<h1>{_shown(page.title)}</h1><p>{_shown(page.state)}</p>{button}{thread}"
     return _document(f"Incident {page.incident_id}", f"{lines}<small>Incident {page.incident_id}</small>")
 
 
@@ -55,6 +58,10 @@ def unavailable_page() -> str:
     """While the database is away, or too many ask at once."""
     words = "Nothing changed, because the bot can't look this link up now. Try again, or acknowledge in Slack."
     return _document("Not available", f"<h1>Not acknowledged</h1><p>{words}</p>")
+
+
+def _shown(text: str) -> str:
+    return escape(without_own_secrets(text))
 
 
 def _document(title: str, body: str) -> str:

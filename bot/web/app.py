@@ -28,7 +28,7 @@ from starlette.requests import ClientDisconnect
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.web.metrics import Health, Metrics
-from services.domain.secrets import Secret
+from services.domain.secrets import Secret, redacted
 from services.process import listen
 
 MAX_BODY = 1_000_000  # bytes; Slack's own payloads stay far below (a view has at most 250 kB)
@@ -114,7 +114,7 @@ def create_app(*, health: Callable[[], Awaitable[Health]], metrics: Metrics) -> 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
         now = await health()
-        return JSONResponse(now.as_json(), status_code=now.http_status)
+        return JSONResponse(redacted(now.as_json()), status_code=now.http_status)
 
     @app.get("/metrics")
     async def read_metrics() -> Response:

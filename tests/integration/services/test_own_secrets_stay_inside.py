@@ -8,11 +8,19 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
+import httpx
 import pytest
 from aiohttp import web
+from mcp.client.client import Client
 
 from bot.cli import dispatch
+from bot.machines.mcp_server import make_server
+from bot.setup.console import Terminal
+from bot.views.answer_page import AnswerPage, answer_page
+from bot.web.app import create_app
+from bot.web.metrics import Health, Metrics
 from services.api.errors import RefusedError, refusal
+from services.clients.machine_door import MachineDoorClient
 from services.clients.openai import OpenAIClient, Question
 from services.clients.pagers.email import MailServer
 from services.clients.pagers.formats import Pager
@@ -129,3 +137,35 @@ async def test_terminal_and_its_json() -> None:
     for words in (["logs", wrong], ["logs", wrong, "--json"], ["queue", wrong]):
         outcome = await dispatch(words, environ)
         assert SECRET not in outcome.text
+
+
+async def test_health_that_strangers_read() -> None:
+    async def health() -> Health:
+        return Health(1, 1, database=TEXT, leader=True, late=[TEXT], channel=TEXT)
+
+    app = create_app(health=health, metrics=Metrics())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bot") as client:
+        answer = await client.get("/healthz")
+
+    assert is_clean(answer.text)
+
+
+def test_page_behind_a_one_time_link() -> None:
+    assert is_clean(answer_page(AnswerPage(1, TEXT, TEXT, is_asked=True)))
+
+
+def test_what_the_setup_shows_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().show(TEXT)
+
+    assert is_clean(capsys.readouterr().err)
+
+
+async def test_tools_of_the_mcp_server() -> None:
+    answer = {"status": "ok", "text": TEXT, "data": {}, "run": {"id": 1, "state": TEXT, "link": TEXT}}
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    door = MachineDoorClient("https://bot.example", Secret("t" * 32), transport=wire)
+
+    async with Client(make_server(door)) as client:
+        called = await client.call_tool("queue", {})
+
+    assert is_clean(str(called.content))

@@ -16,6 +16,7 @@ from bot.incidents.overrides import Desired
 from services.clients.postgres import incidents
 from services.domain.oncall import nobody_is_absent
 from services.domain.runs import Person
+from services.domain.secrets import Secret, remember_secrets
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, BEN, OTTO, Scene, request
 from tests.integration.bot.incidents.test_oncall_changes import daily, handover
@@ -67,6 +68,19 @@ async def test_a_rotation_and_a_persons_own_shifts_with_overrides(scene: Scene) 
     assert ("ben on call (primary)", handover(3) + HOUR, handover(4)) in whole
     assert [begins for _, begins, _ in whole] == sorted(begins for _, begins, _ in whole)
     assert whole[-1][2] <= datetime.now(UTC) + timedelta(days=60)
+
+
+async def test_none_of_our_own_secrets_is_in_a_calendar(scene: Scene) -> None:
+    scene.reschedule(daily())
+    token = await token_of(scene, "primary")
+    remember_secrets("test", [Secret("ben on call (primary)")])
+
+    async with site(scene) as client:
+        answer = await client.get(f"{CALENDAR_PATH}{token}.ics")
+
+    remember_secrets("test", [])
+    assert "ben on" not in answer.text
+    assert "ann on call (primary)" in answer.text
 
 
 async def test_a_past_override_stays_in_the_calendar(scene: Scene) -> None:

@@ -329,6 +329,29 @@ def test_arbitrary_text_never_passes_with_words_of_its_own(text: str, quote: str
         assert set(content(text, nouns=set())) <= there or kind is not ClaimKind.OBSERVED
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("see evil.com", "has a link"),
+        ("see https://evil.example", "has a link"),
+        ("see //evil", "has a link"),
+        ("*approved*", "has markup or a mention"),
+        ("@here look", "has markup or a mention"),
+        ("look :fire:", "has markup or a mention"),
+        ("caf\u00e9 is down", "has characters that are not plain text"),
+    ],
+)
+def test_what_acts_in_slack_is_dropped_also_where_a_line_says_it(told: str, why: str) -> None:
+    assert why_dropped(Claim(ClaimKind.OBSERVED, told, ("E1",), told), {"E1": Line("E1", "logs", told)}) == why
+
+
+@pytest.mark.parametrize("quote", ["2 running \u00b7 318 waiting", "318 waiting \u00b7 oldest 9", "18 waiting"])
+def test_a_quote_cut_within_a_number_or_a_unit_is_no_quote(quote: str) -> None:
+    known = {"E1": Line("E1", "queue", "12 running \u00b7 318 waiting \u00b7 oldest 9m")}
+
+    assert why_dropped(Claim(ClaimKind.OBSERVED, "318 waiting", ("E1",), quote), known) == "quotes what no line says"
+
+
 SCEPTIC = {
     line.id: line
     for line in collect(
