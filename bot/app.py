@@ -228,7 +228,13 @@ class Bot:
         if self.wiring is not None and not isinstance(hooks, Invalid):
             environment_id = None if isinstance(railway, Invalid) else railway.environment_id
             wake_up = self.wiring.wake_ups.webhook
-            add_railway_hook(app, secrets=hooks.railway_secrets, environment_id=environment_id, wake_up=wake_up)
+            add_railway_hook(
+                app,
+                secrets=hooks.railway_secrets,
+                environment_id=environment_id,
+                wake_up=wake_up,
+                notify=self.wiring.railway_notices.take,
+            )
             add_pagerduty_hook(app, self.wiring.answers, hooks.pagerduty_secrets)
             if hooks.public_url is not None:
                 add_answer_links(app, self.wiring.answers)

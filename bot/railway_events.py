@@ -1,7 +1,8 @@
 """Railway's webhook. It is unsigned, so its content is not trusted: it only triggers a refresh.
 
-Nothing in it is believed or shown. It says only that something may have happened, and what is true is read from
-Railway. The one thing looked at is the environment, because a project's webhook tells of all of them.
+Nothing in it is believed. It says only that something may have happened, and what is true is read from Railway. The
+environment is looked at, because a project's webhook tells of all of them, and what Railway's API does not report is
+shown as Railway's word (`bot.railway_notices`).
 
 Whichever replica it calls, all are woken through Postgres, because only one of them leads.
 """
@@ -13,7 +14,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -68,8 +69,20 @@ MAX_BODY = 64_000  # bytes; a commit message is the longest thing in it
 WRONG_A_MINUTE = 30  # guesses at the secret; then even looking at them stops
 
 
-def add_railway_hook(app: FastAPI, *, secrets: Sequence[Secret], environment_id: str | None, wake_up: WakeUp) -> None:
-    """Two secrets are accepted during a rotation. `environment_id` is ours; None takes events of any."""
+async def notifies_no_one(body: bytes) -> None:
+    """What `notify` does when nothing else is given."""
+
+
+def add_railway_hook(
+    app: FastAPI,
+    *,
+    secrets: Sequence[Secret],
+    environment_id: str | None,
+    wake_up: WakeUp,
+    notify: Callable[[bytes], Awaitable[None]] = notifies_no_one,
+) -> None:
+    """Two secrets are accepted during a rotation. `environment_id` is ours; None takes events of any. `notify` shows
+    what Railway's API does not report; where it fails, Railway is asked to send the event again."""
     guesses = Guesses(WRONG_A_MINUTE, "/hooks/railway")
 
     @app.post("/hooks/railway/{secret}")
@@ -81,6 +94,11 @@ def add_railway_hook(app: FastAPI, *, secrets: Sequence[Secret], environment_id:
             return Response(status_code=413)
         if may_concern(body, environment_id):
             wake_up.set()
+            try:
+                await notify(body)
+            except SourceError as error:
+                logger.warning("an event of Railway was not taken: %s", error.why)
+                return Response(status_code=503)
         return Response(status_code=202)
 
 

@@ -63,6 +63,7 @@ from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.planned_silences import PlannedSilences
 from bot.railway_events import RefreshNotices
+from bot.railway_notices import RailwayNotices
 from bot.reports import CommitTimes, WeeklyReport
 from bot.retention import Retention
 from bot.rule_files import AlertRulesNews, AlertRulesWatch, PolicyNews, PolicyWatch
@@ -316,6 +317,12 @@ class Wiring:
         )
         self.switch = _switch(core_wiring, self._webhooks, heartbeat_monitor)
         self._refresh_notices = RefreshNotices(core_wiring.database, self.wake_ups)
+        self.railway_notices = RailwayNotices(
+            core_wiring.database,
+            self.wake_ups,
+            channel=core_wiring.channel,
+            find_service=lambda name: core_wiring.world.system.find_service(name),
+        )
         self.changing = _change_wiring(core_wiring, self.wake_ups)
         rules = usable_rules(core_wiring.settings.alerts)
         messages = AlertMessages(

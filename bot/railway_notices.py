@@ -1,0 +1,102 @@
+"""Tells what Railway's webhook reports beside deployments: a process killed for lack of memory, volumes, monitors.
+
+Railway names these events and documents no shape of them, so what is there is shown as it came, masked. A kind that is
+not known is told as unknown. Nothing is decided by any of it: the webhook is unsigned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bot.views.railway_notices import NoticeKind, RailwayNotice, notice_message
+from bot.wake_ups import WakeUps
+from services.clients.postgres import messages
+from services.clients.postgres.pool import Database
+from services.domain.masking import mask_message
+from services.domain.services import Service
+
+logger = logging.getLogger(__name__)
+
+_KINDS = {
+    "deploymentoomkilled": NoticeKind.OUT_OF_MEMORY,
+    "volumealerttriggered": NoticeKind.VOLUME_FILLS,
+    "volumealertresolved": NoticeKind.VOLUME_HAS_ROOM,
+    "monitortriggered": NoticeKind.MONITOR_FIRES,
+    "monitorresolved": NoticeKind.MONITOR_RESOLVED,
+    "monitordeleted": NoticeKind.MONITOR_DELETED,
+}
+MOST_DETAILS, WORD_LIMIT = 6, 80
+
+
+def read_notice(body: bytes, find_service: Callable[[str], Service | None]) -> RailwayNotice | None:
+    """None for a deployment's other events, which are read from Railway itself, and for what is no event at all."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict):
+        return None
+    name = _word(event.get("type")) or "without a type"
+    letters = re.sub(r"[^a-z]", "", name.lower())
+    kind = _KINDS.get(letters)
+    if kind is None and (letters == "deploy" or letters.startswith("deployment")):
+        return None
+    resource = _object(event.get("resource"))
+    service = _word(_object(resource.get("service")).get("name"))
+    found = find_service(service) if service else None
+    return RailwayNotice(
+        kind=kind or NoticeKind.UNKNOWN,
+        name=name,
+        service=found,
+        where=service or _word(_object(resource.get("project")).get("name")),
+        severity=_word(event.get("severity")),
+        at=_word(event.get("timestamp")),
+        details=tuple(_details(event.get("details"))),
+    )
+
+
+def _details(details: Any) -> Iterator[tuple[str, str]]:
+    """The plain values; ids help no one."""
+    plain = ((key, value) for key, value in _object(details).items() if isinstance(value, str | int | float))
+    known = [(_word(key), _word(value)) for key, value in plain if not str(key).lower().endswith("id")]
+    yield from [one for one in known if all(one)][:MOST_DETAILS]
+
+
+def _word(value: Any) -> str:
+    """One short line, masked; empty for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return mask_message(" ".join(str(value).split())[:WORD_LIMIT])
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+class RailwayNotices:
+    """Posts a notice into the channel, from whichever replica was called; once, however often Railway repeats it."""
+
+    def __init__(
+        self, database: Database, wake_ups: WakeUps, *, channel: str, find_service: Callable[[str], Service | None]
+    ) -> None:
+        self._database = database
+        self._wake_ups = wake_ups
+        self._channel = channel
+        self._find_service = find_service
+
+    async def take(self, body: bytes) -> None:
+        """Raises SourceError while it can't be stored: then Railway sends it again."""
+        notice = read_notice(body, self._find_service)
+        if notice is None:
+            return
+        what = (notice.name, notice.where, notice.at, *notice.details)
+        key = f"railway:notice:{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]}"
+        text, blocks = notice_message(notice)
+        async with self._database.transaction() as conn:
+            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+        self._wake_ups.outbox.set()

@@ -1,0 +1,53 @@
+"""What Railway's webhook reported beside deployments, as one message; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bot.types import Block
+from bot.views.blocks import actions, command_button, context, fit_message, section
+from bot.views.text import code, escape
+from services.domain.services import Service
+
+
+class NoticeKind(Enum):
+    """Its sign and words; `{}` is where it is."""
+
+    OUT_OF_MEMORY = ("💥", "Railway reports that {} was killed because it ran out of memory")
+    VOLUME_FILLS = ("⚠️", "Railway reports that a volume of {} is filling up")
+    VOLUME_HAS_ROOM = ("✅", "Railway reports that the volume alert of {} is resolved")
+    MONITOR_FIRES = ("⚠️", "Railway reports that a monitor of {} was triggered")
+    MONITOR_RESOLVED = ("✅", "Railway reports that a monitor of {} is resolved")
+    MONITOR_DELETED = ("i", "Railway reports that a monitor of {} was deleted")
+    UNKNOWN = ("❔", "Railway sent an event about {} that this bot does not know")
+
+
+@dataclass(frozen=True)
+class RailwayNotice:
+    """Words are masked and not escaped yet; empty where Railway names none. `name`: the event's own. `service`: the one
+    of ours that is meant. `details`: (name, value)."""
+
+    kind: NoticeKind
+    name: str
+    service: Service | None
+    where: str
+    severity: str
+    at: str
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def notice_message(notice: RailwayNotice) -> tuple[str, list[Block]]:
+    """What came, what it says, and where to look."""
+    sign, words = notice.kind.value
+    where = f"*{notice.service.short}*" if notice.service else escape(notice.where) or "an unknown service"
+    line = f"{sign} {words.format(where)}".removeprefix("i ")
+    values = [f"{escape(name)}: {code(value)}" for name, value in notice.details]
+    blocks = [section(line), *([section("\n".join(values))] if values else [])]
+    if notice.service is not None:
+        short = notice.service.short
+        blocks += actions([command_button("History", f"history 6h {short}"), command_button("Logs", f"logs {short}")])
+    known = [code(notice.name), *([f"severity {escape(notice.severity)}"] if notice.severity else [])]
+    known += [escape(notice.at)] if notice.at else []
+    blocks.append(context(" · ".join(known), "from Railway's webhook, which is unsigned: nothing was decided by it"))
+    return fit_message(line, blocks)
