@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -228,9 +229,18 @@ RETRY_S = 60.0
 PATIENCE_S = 2.0  # a person waits behind this
 
 
+_SLACK_ID = re.compile(r"[USW][A-Z0-9]{2,}")
+
+
 def nameless(slack_id: str) -> str:
     """A word for a person whose name is unknown."""
     return "a user group" if is_group(slack_id) else "somebody"
+
+
+def readable_name(slack_id: str, otherwise: str) -> str:
+    """What else a person is called, unless that is the bare id."""
+    is_bare = otherwise == slack_id and _SLACK_ID.fullmatch(slack_id) is not None
+    return nameless(slack_id) if is_bare else otherwise
 
 
 class SlackNames:

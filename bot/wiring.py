@@ -72,7 +72,7 @@ from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.slack.incidents_channel import IncidentsChannel
-from bot.slack_directory import Groups, Profiles, SlackNames
+from bot.slack_directory import Groups, Profiles, SlackNames, readable_name
 from bot.views.alerts import runbook_url
 from bot.views.run import Content, run_message
 from bot.wake_ups import WakeUps
@@ -124,7 +124,7 @@ class ChangeWiring:
         self.names = SlackNames(slack, called_by_id(world))
         in_file = world.name_of
         world.absent = self.groups.absent
-        world.name_of = lambda slack_id: self.names.known(slack_id) or in_file(slack_id)
+        world.name_of = lambda slack_id: self.names.known(slack_id) or readable_name(slack_id, in_file(slack_id))
         message_writer = RunMessageWriter(self._run_message, wake_ups)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None
         approver_paging = ApproverPaging.of(settings.changing, schedule)

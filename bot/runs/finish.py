@@ -16,7 +16,7 @@ from playbooks.steps import ApplySqlFile, encode_step, kind_of
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection
-from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.runs import Run, RunState, RunStep, StepState, note_words
 from services.domain.services import Service
 from services.process import describe_error
 
@@ -55,14 +55,15 @@ class RunFinish:
         """End the run, or stop it for a person, and say how the system was left."""
         standing = "" if state is RunState.SUCCEEDED else await self._standing(run, steps)
         who = run.cancel_requested_by
+        name_of = self._world.name_of
         words = outcome_words(
             state,
             steps,
             planned=len(run.plan["steps"]),
-            cancelled_by=who.user_id if who else None,
+            cancelled_by=name_of(who.user_id) if who else None,
             standing=standing,
         )
-        await self._end(run, state, words)
+        await self._end(run, state, note_words(words, name_of))
 
     async def give_up(self, run: Run, error: Exception) -> None:
         """A bug ends the run, or each replica would begin with it again for ever."""

@@ -202,7 +202,11 @@ def diagnosis_message(parts: TriageFacts, services: Sequence[Service], ref: str 
     """`ref`: Supabase's project, None where it is not known. The first line is the cause and what to do about it."""
     cause = find_cause_of(parts, services)
     first = _first(parts, cause)
-    lines = [line for line in (_seen_before(parts), *_others(parts, cause), *_changes(parts), *_missing(parts)) if line]
+    lines = [
+        line
+        for line in (_seen_before(parts), *_others(parts, cause), *_changes(parts, cause), *_missing(parts))
+        if line
+    ]
     blocks = [section(first), *sections(lines), *actions(_buttons(parts, cause, services, ref))]
     if not parts.is_complete:
         blocks.append(context("Still collecting data. This message will be updated."))
@@ -226,10 +230,10 @@ def _seen_before(parts: TriageFacts) -> str:
 
 
 def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
-    """What follows from the cause as a number, other causes, and what none of them explains."""
+    """What follows from a cause of everything as a number, other causes, and what none of them explains."""
     if not isinstance(parts.report, doctor.Report):
         return
-    if cause is not None and cause.words:
+    if cause is not None and cause.words and cause.cause.service is None:
         yield cause.words
     for one in parts.report.diagnosed.diagnoses:
         if one is not cause:
@@ -241,16 +245,17 @@ def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
         yield f"… {counted(len(wrong) - CHANGES_SHOWN, 'more finding')}"
 
 
-def _changes(parts: TriageFacts) -> Iterator[str]:
-    """Newest first: what was changed last most often broke it."""
+def _changes(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
+    """Newest first: what was changed last most often broke it. Only that one once a deploy is known to be the cause."""
     if not isinstance(parts.changes, Changes):
         return
     happenings = parts.changes.happenings
     if not happenings and not parts.changes.unknown:
         yield "No deployments, migrations or runs in the last 2 h."
-    lines = [f"• {date_token(one.at, '{time}')} {escape(_short(one.words))}" for one in happenings[:CHANGES_SHOWN]]
-    if happenings[CHANGES_SHOWN:]:
-        lines[-1] += f" (+ {len(happenings) - CHANGES_SHOWN} more)"
+    most = 1 if cause is not None and cause.cause.kind is Kind.DEPLOY else CHANGES_SHOWN
+    lines = [f"• {date_token(one.at, '{time}')} {escape(_short(one.words))}" for one in happenings[:most]]
+    if happenings[most:]:
+        lines[-1] += f" (+ {len(happenings) - most} more)"
     yield from lines
     for words in parts.changes.unknown[:CHANGES_SHOWN]:
         yield f"❔ unknown: {escape(words, limit=LINE_LIMIT)}"

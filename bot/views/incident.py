@@ -280,8 +280,8 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
     """In the thread: who is called now. Their mentions are what rings in Slack."""
     mentions = [mention(target.address) for target in level.targets if target.channel is Channel.MENTION]
     ways = ways_words(target for target in level.targets if target.channel is not Channel.MENTION)
-    line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is paged: "
-    line += escape(page.reason, limit=LINE_LIMIT)
+    line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is paged"
+    line += f": {escape(page.reason, limit=LINE_LIMIT)}" if page.number > 1 else ""  # the incident is the first reason
     notes = [f"also {escape(ways, limit=LINE_LIMIT)}"] if ways else []
     notes += [f"⚠️ {escape(words, limit=LINE_LIMIT)}: not paged" for words in level.skipped]
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
@@ -348,8 +348,11 @@ def _end(incident: Incident) -> list[str]:
 
 
 def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
-    """Those that fire besides the one in the first line; one that is fine again is not news."""
-    firing = [alert for alert in _firing(alerts)[1:] if not _is_watched(alert)]
+    """Those that fire besides the one in the first line; one that is fine again is not news, nor is the other half of
+    the same outage."""
+    shown = [alert.fingerprint for alert in _firing(alerts)[:1]]
+    others = [alert for alert in _firing(alerts)[1:] if not is_same_outage(alert.fingerprint, shown)]
+    firing = [alert for alert in others if not _is_watched(alert)]
     lines = [f"🔴 {escape(_trouble(alert), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
     return [*lines, *([f"… {counted(len(firing) - SHOWN_ALERTS, 'more alert')}"] if firing[SHOWN_ALERTS:] else [])]
 

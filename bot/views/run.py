@@ -231,7 +231,7 @@ SCHEDULED = "🗓️ *SCHEDULED*"
 DENIED = "⛔ *DENIED*"
 NOT_PROVED = "⚠️ *DONE, NOT PROVED*"
 ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, beside the first line and the notes on what was left out
-SHOWN_STEPS = 8  # of a plan that waits; Details has them all
+SHOWN_STEPS = 5  # of a plan that waits; Details has them all
 SHOWN_DECISIONS = 5
 
 
@@ -298,10 +298,11 @@ def _sign(run: Run, steps: Sequence[RunStep]) -> str:
 def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
     run = record.run
     plan = run.plan
-    steps = _numbered([describe_stored(step) for step in plan.get("steps", ())])
+    steps = [describe_stored(step) for step in plan.get("steps", ())]
+    shown = _numbered(steps)
     return [
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *([context("\n".join(steps))] if steps else []),  # small: who decides reads the impact
+        *([context("\n".join(shown))] if shown else []),  # small: who decides reads the impact
         section("\n".join(_who(run, approvers))),
     ]
 
@@ -343,9 +344,10 @@ def _reason(run: Run) -> str:
 
 
 def _numbered(steps: Sequence[str]) -> list[str]:
-    shown = [f"{n}. {escape(words, limit=STEP_LIMIT)}" for n, words in enumerate(steps[:SHOWN_STEPS], start=1)]
-    left = len(steps) - len(shown)
-    return [*shown, f"… {counted(left, 'more step')} in Details"] if left else shown
+    """A long list would fill a phone, and an incident's thread has to fit two."""
+    if len(steps) > SHOWN_STEPS:
+        return [f"{counted(len(steps), 'step')}, listed in *Details*"]
+    return [f"{n}. {escape(words, limit=STEP_LIMIT)}" for n, words in enumerate(steps, start=1)]
 
 
 def _who(run: Run, approvers: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from bot.types import Block
 from bot.views.blocks import characters, context, sections
 from bot.views.text import escape, plain
 from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, describe_stored
-from services.domain.runs import Run, RunStep, StepState
+from services.domain.runs import Run, RunStep, StepState, note_words
 from services.domain.services import Service
 from services.domain.text import age, counted
 
@@ -119,7 +119,7 @@ def steps_done(steps: Sequence[RunStep]) -> int:
 def evidence_words(step: RunStep) -> str:
     """What the step found, in plain words: its note, else its evidence."""
     if step.note:
-        return step.note
+        return note_words(step.note)
     shown = {name: value for name, value in (step.evidence or {}).items() if isinstance(value, str | int | float)}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 

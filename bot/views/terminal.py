@@ -17,6 +17,7 @@ _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
 _BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
 _MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
 _MENTIONED = re.compile(r"@([A-Z0-9]+)\b")
+_BARE_ID = re.compile(r"(?<![\w@<^-])(?=[A-Z]*\d)[USW][A-Z0-9]{8,}(?![\w-])")  # in plain words: "locked by U0BEN000001"
 _CODE_OR_BOLD = re.compile(r"`(?P<code>[^`\n]*)`|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)")
 
 
@@ -29,12 +30,14 @@ def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({}))
         return clean(answer.file.text)
     paragraphs = [block_text(block) for block in answer.blocks]
     text = clean("\n".join(filter(None, paragraphs)) or mrkdwn_text(answer.text))
-    return _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", text)
+    text = _MENTIONED.sub(lambda mention: f"@{names.get(mention[1], mention[1])}", text)
+    return _BARE_ID.sub(lambda found: names.get(found[0], found[0]), text)
 
 
 def mentioned_ids(answer: Answer) -> set[str]:
-    """The Slack ids of the people and groups that the answer's blocks mention."""
-    return {found[1] for block in answer.blocks for found in _MENTION.finditer(json.dumps(block))}
+    """The Slack ids of the people and groups that the answer's blocks mention or name."""
+    blocks = json.dumps(answer.blocks)
+    return {found[1] for found in _MENTION.finditer(blocks)} | {found[0] for found in _BARE_ID.finditer(blocks)}
 
 
 def mrkdwn_text(mrkdwn: str) -> str:

@@ -5,7 +5,8 @@ The database enforces the same transitions (`chatops.run_may_become` and `step_m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -112,6 +113,14 @@ class StepState(StrEnum):
 
 MARKED_DONE = "marked done by a person"  # so begins the note of a step that nobody but a person calls done
 IN_DOUBT = "Done, but not proved"  # so begins the outcome of a run that succeeded with doubts
+
+_BY_ID = re.compile(r"(?P<verb>by|says) a person \((?P<id>[UW][A-Z0-9]+)\)")
+
+
+def note_words(text: str, name_of: Callable[[str], str] = lambda _: "a person") -> str:
+    """ "marked done by Ben Osei": the names of those who decided about steps, whose notes are stored with ids."""
+    return _BY_ID.sub(lambda found: f"{found['verb']} {name_of(found['id'])}", text)
+
 
 _ENDED = frozenset({StepState.DONE, StepState.NOT_PROVED, StepState.FAILED, StepState.SKIPPED})
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.slack_directory import EVERY_S, RETRY_S, SlackNames
+from bot.slack_directory import EVERY_S, RETRY_S, SlackNames, readable_name
 from services.clients.slack import SlackClient
 from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity
@@ -79,3 +79,16 @@ async def test_pages_show_names_instead_of_ids(scene: Scene, books: Books, names
     assert GROUP not in rung.replace(f"<!subteam^{GROUP}>", "")
     assert GROUP not in await books.blocks("incident:1")
     assert GROUP not in " ".join(event.text for event in await books.events())
+
+
+@pytest.mark.parametrize(
+    ("slack_id", "otherwise", "shown"),
+    [
+        ("U0BEN000001", "U0BEN000001", "somebody"),
+        ("S0APPROVERS", "S0APPROVERS", "a user group"),
+        ("U0BEN000001", "ben", "ben"),
+        ("terminal", "terminal", "terminal"),
+    ],
+)
+def test_a_name_is_never_the_bare_id(slack_id: str, otherwise: str, shown: str) -> None:
+    assert readable_name(slack_id, otherwise) == shown

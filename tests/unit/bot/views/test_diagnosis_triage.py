@@ -127,6 +127,16 @@ def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
     assert "No deployments" in str(told(KILLED)[1])
 
 
+def test_once_a_deploy_is_the_cause_only_the_newest_change_is_listed() -> None:
+    happenings = tuple(Happening(NOW - timedelta(minutes=n), f"change {n}") for n in range(5))
+
+    shown = str(told(BAD_DEPLOY, changes=Changes(happenings, ()))[1])
+
+    assert "change 0 (+ 4 more)" in shown
+    assert "change 1" not in shown
+    assert "follow from it" not in shown  # of one service that is no news
+
+
 def test_a_part_that_is_away_is_reported() -> None:
     text, _ = told(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
 

@@ -460,6 +460,14 @@ def test_a_page_mentions_its_people_and_names_the_reason() -> None:
 
     assert text == "📟 <@U0BEN> *Level 2* (secondary) is paged: not acknowledged yet"
     assert blocks[1]["elements"][0]["text"] == "also ben by pager"
+    assert called_message(PAGES[0], CHAIN.levels[1])[0] == "📟 <@U0BEN> *Level 1* (secondary) is paged"
+
+
+@pytest.mark.parametrize(("fingerprint", "is_listed"), [("crash_loop.ingest", False), ("backlog.ingest", True)])
+def test_the_other_half_of_an_outage_is_not_listed_again(fingerprint: str, is_listed: bool) -> None:
+    other = alert(2, fingerprint=fingerprint, line="PAGE prod · something else")
+
+    assert ("something else" in str(message(incident(), [alert(), other])[1])) is is_listed
 
 
 def test_a_reminder_asks_the_one_who_has_it_or_a_person() -> None:

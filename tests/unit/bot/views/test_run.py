@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.views.run import ended_line, headline, run_message
+from bot.views.run import SHOWN_STEPS, ended_line, headline, run_message
 from bot.views.run_steps import step_line
 from bot.views.runs import record_answer, run_line
 from playbooks.model import Risk
@@ -330,6 +330,16 @@ def test_a_closed_review_reports_who_noted_what() -> None:
     assert "right, &lt;!here&gt; mended" in text
     assert "run.review" not in text
     assert "To review it" not in text
+
+
+@pytest.mark.parametrize(("count", "is_folded"), [(SHOWN_STEPS, False), (SHOWN_STEPS + 1, True)])
+def test_a_long_plan_that_waits_shows_the_number_of_its_steps(count: int, is_folded: bool) -> None:
+    plan = replace(PLAN, steps=tuple(PLAN.steps[0] for _ in range(count)))
+
+    shown = json.dumps(run_message(Record(a_run(plan=plan))).blocks)
+
+    assert (f"{count} steps, listed in *Details*" in shown) is is_folded
+    assert (f"{count}. {PLAN.steps[0].describe()}" in shown) is not is_folded
 
 
 def test_a_run_that_never_started_shows_no_steps() -> None:

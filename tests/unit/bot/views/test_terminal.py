@@ -3,7 +3,7 @@
 from bot.types import Answer, Block
 from bot.views import blocks
 from bot.views.rollback import choose_button
-from bot.views.terminal import answer_text
+from bot.views.terminal import answer_text, mentioned_ids
 from bot.views.text import code, escape
 
 
@@ -30,6 +30,22 @@ def test_code_is_shown_as_it_is() -> None:
 
 def test_terminal_shows_words_of_people_unchanged() -> None:
     assert shown(blocks.section(f"*Cause:* {escape('*pool* ~full~ `_x_`')}")) == "Cause: *pool* ~full~ `_x_`"
+
+
+def test_people_and_groups_go_by_name_also_within_plain_words() -> None:
+    content = [
+        blocks.section(f"*ingest* is locked by {escape('U0BEN000001')} (<@U0ANN000001>), not by U0NEW000001"),
+        blocks.context("levels: <!subteam^S0APPROVERS>; SUPABASE_DB_URL; UNAVAILABLE; run-U0BEN000001; 8d02b64e"),
+    ]
+    names = {"U0BEN000001": "Ben Osei", "U0ANN000001": "Ann Keller", "S0APPROVERS": "dragonfly-approvers"}
+
+    answer = Answer("fallback", content, None)
+
+    assert mentioned_ids(answer) == {*names, "U0NEW000001"}
+    assert answer_text(answer, names) == (
+        "ingest is locked by Ben Osei (@Ann Keller), not by U0NEW000001\n"
+        "  levels: @dragonfly-approvers; SUPABASE_DB_URL; UNAVAILABLE; run-U0BEN000001; 8d02b64e"
+    )
 
 
 def test_a_button_is_what_one_would_type() -> None:

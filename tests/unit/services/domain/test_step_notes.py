@@ -1,0 +1,24 @@
+"""Who decided about a step, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.domain.runs import MARKED_DONE, note_words
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (f"{MARKED_DONE} (U0BEN000001)", "marked done by Ben Osei"),
+        (f"Done, but not proved: {MARKED_DONE} (U0BEN000001).", "Done, but not proved: marked done by Ben Osei."),
+        ("given up by a person (U0NEW)", "given up by somebody"),
+        ("to be tried again, says a person (U0BEN000001)", "to be tried again, says Ben Osei"),
+        ("not within 180 s (UTC)", "not within 180 s (UTC)"),
+    ],
+)
+def test_a_note_names_the_person_and_not_the_id(stored: str, shown: str) -> None:
+    names = {"U0BEN000001": "Ben Osei"}
+
+    assert note_words(stored, lambda slack_id: names.get(slack_id, "somebody")) == shown
+    assert "U0" not in note_words(stored)
