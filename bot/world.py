@@ -32,6 +32,8 @@ from services.clients.postgres.queries import tables_counted_by
 from services.clients.postgres.systems import read_system
 from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
+from services.clients.slack_channel import SOURCE as SLACK
+from services.clients.slack_channel import read_channel_problem
 from services.domain.database import ConnectionUse, MigrationStatus, ServerFacts
 from services.domain.deployments import (
     ServiceAct,
@@ -471,6 +473,22 @@ class World:
             return None
         services, at = self._last_services
         return KnownServices(services, timedelta(seconds=time.monotonic() - at))
+
+    async def channel_problem(self) -> str | None:
+        """Why the incidents channel takes no messages: what the bot saw, else (on the terminal) what Slack tells now.
+
+        None while it does, or while that is not known.
+        """
+        if self.bot_state is not None:
+            return self.bot_state().channel_problem
+        slack = self.settings.slack
+        if isinstance(slack, Invalid):
+            return None
+        asked = read_channel_problem(
+            slack.bot_token, slack.incidents_channel, api_url=slack.api_url, timeout_s=self.settings.source_timeout_s
+        )
+        found = await self.ask(SLACK, asked)
+        return None if isinstance(found, Unavailable) else found
 
     async def service_acts(self) -> list[ServiceAct] | Unavailable:
         """What runs of ours did to each service's deployments of late, newest first."""

@@ -52,6 +52,7 @@ class Facts:
     expected: Mapping[WorkerType, int | Unavailable]
     expected_age: timedelta = timedelta()
     bot: BotState | None = None
+    channel_problem: str | None = None
     locks: Sequence[Lock] | Unavailable = ()
     freezes: Sequence[Freeze] | Unavailable = ()
     database_since: datetime | None = None
@@ -157,7 +158,11 @@ def check(facts: Facts) -> list[Finding]:
         *_beyond(facts.server, deployments.check_freezes(facts.freezes, facts.as_of)),
         *_beyond(facts.server, migrations.check(facts.migrations)),
     ]
-    return [*found, *_relevant(sha.check(sha_facts), found), *bot.check(bot.Facts(facts.bot, facts.now))]
+    return [
+        *found,
+        *_relevant(sha.check(sha_facts), found),
+        *bot.check(bot.Facts(facts.bot, facts.now, facts.channel_problem)),
+    ]
 
 
 def report(facts: Facts) -> Report:

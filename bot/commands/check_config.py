@@ -64,6 +64,7 @@ async def gather_config(world: World) -> check_config.Facts:
         server = group.create_task(world.server())
         policy = group.create_task(read_gaps(world.settings, world.system.services))
         absent = group.create_task(read_absent(world))
+        channel = group.create_task(world.channel_problem())
         refused = group.create_task(world.read(list_undeliverable, window=timedelta(days=1), limit=REFUSED_SHOWN))
     asked = {
         "database": (world.database, server.result()),
@@ -73,7 +74,6 @@ async def gather_config(world: World) -> check_config.Facts:
     answers = {name: answer for name, (client, answer) in asked.items() if client is not None}
     assistant = world.settings.assistant
     people, gaps, schedule = world.settings.people, policy.result(), world.schedule
-    state = world.bot_state() if world.bot_state else None
     rules = load_rules(world.settings.alerts)
     files = (gaps, schedule, rules)
     unusable = [one for one in files if isinstance(one, Invalid) and one not in world.settings.invalid]
@@ -89,7 +89,7 @@ async def gather_config(world: World) -> check_config.Facts:
         schedule=None if isinstance(schedule, Invalid) else schedule,
         absent=absent.result(),
         targets=Targets(names_of(world.settings.pager), names_of(world.settings.mail)),
-        channel_problem=state.channel_problem if state else None,
+        channel_problem=channel.result(),
         refused=refused.result(),
         stale_after=world.settings.stale_after,
         model=None if isinstance(assistant, Invalid) or assistant.api_key is None else assistant.model,

@@ -48,6 +48,7 @@ async def gather_health(world: World) -> health.Facts:
         freezes = group.create_task(world.freezes())
         acts = group.create_task(world.service_acts())
         working = group.create_task(world.read(list_working_runs))
+        channel = group.create_task(world.channel_problem())
     seen = running.result()
     is_well = isinstance(seen.api, ApiHealth) and seen.api.is_ok
     return health.Facts(
@@ -65,6 +66,7 @@ async def gather_health(world: World) -> health.Facts:
         expected=seen.replicas.counts,
         expected_age=seen.replicas.age,
         bot=world.bot_state() if world.bot_state else None,
+        channel_problem=channel.result(),
         locks=locks.result(),
         freezes=freezes.result(),
         database_since=world.database.away_since if world.database else None,

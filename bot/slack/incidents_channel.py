@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from bot.wake_ups import WakeUp, drive
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
-from services.domain.messages import SHARED_OUTSIDE, Refusal, SlackRefusedError, place_words, refusal_of
+from services.domain.messages import Refusal, SlackRefusedError, place_words, refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,6 @@ class IncidentsChannel:
         self._id = state.id
         if state.is_shared_outside:
             self._slack.closed.add(state.id)
-            return place_words(SHARED_OUTSIDE)
-        self._slack.closed.discard(state.id)
-        if state.is_archived:
-            return place_words("is_archived")
-        return None if state.is_member else f"{place_words('not_in_channel')}; /invite it"
+        else:
+            self._slack.closed.discard(state.id)
+        return state.problem

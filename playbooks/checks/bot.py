@@ -13,18 +13,22 @@ from services.domain.text import age
 
 @dataclass(frozen=True)
 class Facts:
-    """`state` is None where no bot runs: on the terminal. `now` is the bot's own clock, as is its start."""
+    """`state` is None where no bot runs: on the terminal. `now` is the bot's own clock, as is its start.
+
+    `channel_problem`: why the incidents channel takes no messages, where no bot knows; None as in `BotState`.
+    """
 
     state: BotState | None
     now: datetime
+    channel_problem: str | None = None
 
 
 def check(facts: Facts) -> list[Finding]:
-    """`bot.self`, and `bot.channel` when the incidents channel takes no messages; none on the terminal."""
+    """`bot.channel` when the incidents channel takes no messages, and `bot.self` where a bot runs."""
     state = facts.state
-    if state is None:
-        return []
-    return [*_check_channel(state), _check_self(state, facts.now)]
+    problem = state.channel_problem if state else facts.channel_problem
+    found = [check_channel(problem)] if problem else []
+    return [*found, _check_self(state, facts.now)] if state else found
 
 
 def check_channel(problem: str) -> Finding:
@@ -37,10 +41,6 @@ def check_channel(problem: str) -> Finding:
         "people on call and to the approvers, and to the pagers if that reaches no one",
         next_step=NextStep("Check the settings", "check-config"),
     )
-
-
-def _check_channel(state: BotState) -> list[Finding]:
-    return [check_channel(state.channel_problem)] if state.channel_problem else []
 
 
 def _check_self(state: BotState, now: datetime) -> Finding:

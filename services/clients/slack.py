@@ -33,6 +33,7 @@ from services.domain.errors import SourceError
 from services.domain.message_origin import MessageOrigin
 from services.domain.messages import SHARED_OUTSIDE, SOURCE, Profile, SlackRefusedError, with_short_first_line
 from services.domain.secrets import Secret, redacted
+from services.domain.slack_channel import ChannelState, is_shared_outside
 from services.domain.text import cleaned
 
 DEFAULT_RETRY_AFTER_S = 30.0
@@ -211,17 +212,6 @@ class Identity:
     bot_id: str
     team_id: str
     url: str = ""
-
-
-@dataclass(frozen=True)
-class ChannelState:
-    """A channel as `conversations.info` tells. `is_member`: whether the bot is. `is_shared_outside`: whether people of
-    another company are in it, or were invited."""
-
-    id: str
-    is_archived: bool
-    is_member: bool
-    is_shared_outside: bool = False
 
 
 CHARTS_AGAIN_S = 24 * 3600.0  # a workspace that did not know charts may have learned them by then
@@ -508,7 +498,7 @@ class SlackClient:
         SlackRefusedError with `channel_not_found` for a private one that the bot is not in.
         """
         channel = (await _call(self.web.conversations_info, channel=channel_id))["channel"]
-        return _is_shared_outside(channel)
+        return is_shared_outside(channel)
 
     async def read_user_name(self, user_id: str) -> str:
         """What the user calls themselves: "Ann Keller". SlackRefusedError as in `read_profile`."""
@@ -545,13 +535,7 @@ class SlackClient:
             if refused.code != "channel_not_found":
                 raise
             return None
-        found = answer["channel"]
-        return ChannelState(
-            id=str(found["id"]),
-            is_archived=bool(found.get("is_archived")),
-            is_member=bool(found.get("is_member", True)),
-            is_shared_outside=_is_shared_outside(found),
-        )
+        return ChannelState.of(answer["channel"])
 
     async def _take_back(self, channel_id: str, ts: str) -> None:
         """Delete what has just been posted; where that fails it stays."""

@@ -23,6 +23,7 @@ CLOSED = "127.0.0.1:9"  # nothing listens on the discard port
 CONFIGURED = {
     "SLACK_BOT_TOKEN": "xoxb-made-up",
     "SLACK_APP_TOKEN": "xapp-made-up",
+    "SLACK_API_URL": f"http://{CLOSED}/",
     "SUPABASE_DB_URL": f"postgresql://u:p@{CLOSED}/d",
     "RAILWAY_TOKEN": "made-up",
     "RAILWAY_PROJECT_ID": "p",

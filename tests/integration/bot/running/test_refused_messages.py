@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.app import Bot
+from bot.cli import dispatch
 from bot.delivery.outbox import Sender
 from bot.delivery.undeliverable import Undeliverable
 from bot.web.metrics import Metrics
@@ -19,7 +20,7 @@ from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Channel, Message
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.integration.bot.running.conftest import Slack, StartBot, environment
 from tests.integration.bot.running.test_outbox import Stage
 from tests.integration.bot.running.test_outbox import stage as stage
 from tests.outside import until
@@ -273,3 +274,18 @@ async def test_a_channel_shared_with_another_company_gets_nothing_until_it_is_un
 
     assert (await slack.wait_for(lambda message: message.text == "wake up")).channel == model.INCIDENTS_ID
     assert wiring.channel.problem is None
+
+
+async def test_the_terminal_names_an_archived_channel_and_one_made_anew_without_a_bot(slack: Slack) -> None:
+    environ = environment(slack, None)
+
+    async def problems() -> list[str]:
+        texts = [(await dispatch([line], environ)).text for line in ("health", "check-config")]
+        return [text for text in texts if "the incidents channel takes no messages" in text]
+
+    assert await problems() == []
+    home(slack).is_archived = True
+    assert [("the channel is archived" in text) for text in await problems()] == [True, True]
+    anew = Channel("C0INCIDENT2", HOME, [])
+    slack.workspace.channels[anew.id] = anew
+    assert [("the bot is not a member; /invite it" in text) for text in await problems()] == [True, True]
