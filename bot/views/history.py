@@ -210,7 +210,7 @@ def _words(series: Series, step: timedelta) -> str:
 
 def _deploy_words(history: History) -> str:
     if not history.deploys:
-        return "*Deploys:* none"
+        return f"*Deploys:* {'none' if history.steps or history.workers or history.usage else 'unknown'}"
     return f"*Deploys:* {len(history.deploys)}, the last {date_token(history.deploys[-1])}"
 
 

@@ -44,8 +44,9 @@ ENVIRON = {
 READS = (
     *("health", "sha", "verify", "verify api", "verify simplicity", "heartbeats", "heartbeats simplicity", "queue"),
     *("throughput", "failed-jobs 1h", "intake", "deployments", "deployments simplicity", "env api", "env simplicity"),
-    *("logs api", "logs ingest", "logs simplicity", "migrations", "check-config", "doctor", "prod-gate"),
-    *("security-audit", "why api", "runs"),
+    *("logs api", "logs ingest", "logs simplicity", "migrations", "doctor", "prod-gate"),
+    *("security-audit", "why api", "runs", "home", "ask why is simplicity slow?", "history 6h", "report", "freeze"),
+    *("silences", "oncall", "incident", "logs enforcement", "deployments api", "check-config"),
 )
 CHANGES = (
     *(
@@ -80,7 +81,7 @@ _VOLATILE = (
     (re.compile(r"\b\d+ (?=migrations of the bot|expectations)"), "N "),
     (re.compile(r"PostgreSQL \d+(?:\.\d+)*|Postgres \d+(?:\.\d+)*"), "Postgres N"),
     (re.compile(r"\b\d+ of \d+ (?=sessions|connections)"), "N of M "),
-    (re.compile(r"127\.0\.0\.1:\d+|port \d+|civil_\d+"), "<database>"),
+    (re.compile(r"127\.0\.0\.1:\d+|\bport \d+|civil_\d+"), "<database>"),
 )
 
 
