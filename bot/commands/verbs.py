@@ -623,6 +623,15 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         private=True,
     ),
     TerminalCommand(
+        name="prove",
+        summary="try on a scratch project whether Railway and Slack answer as the bot assumes, and restore it",
+        group="On a terminal",
+        handle=Lazy("bot.setup.prove:prove"),
+        usage="<service> --project <id> --environment <name> [--file <.env>] [--dry-run]",
+        examples=("prove web --project 5f0c… --environment scratch --file scratch.env",),
+        private=True,
+    ),
+    TerminalCommand(
         name="check-slack",
         summary="test the app's setup in Slack, and name the click that fixes each fault",
         group="On a terminal",
