@@ -142,13 +142,16 @@ class _Setup:
             if value == SKIP or not value:
                 self.findings += [_missing(question)] if question.is_needed else []
                 return
+            known = self._answers
             found = await self._check(question, value)
             for one in found:
-                self.console.show(f"  {one.status.value}: {one.title}{f' - {one.detail}' if one.detail else ''}")
+                line = f"  {one.status.value}: {one.title}{f' - {one.detail}' if one.detail else ''}"
+                self.console.show(line.replace(value, "…") if _is_like_a_secret(value) else line)
             if not any(one.status in _BAD for one in found) or await self._wants_to_keep():
                 self.findings += found
                 self._store(question.variable, value)
                 return
+            self._answers = known  # what was refused is not offered again
 
     async def _wants_to_keep(self) -> bool:
         reply = await self.console.ask(
@@ -197,6 +200,11 @@ _STORED = ("SUPABASE_MODE", "RAILWAY_PROJECT_ID", "RAILWAY_ENVIRONMENT_ID", *_AD
 
 def _stand_ins(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in _ADDRESSES if environ.get(name)}
+
+
+def _is_like_a_secret(value: str) -> bool:
+    """A connection string or a token, which people paste into the wrong question too."""
+    return "://" in value or value.startswith(("xox", "xapp-"))
 
 
 def _missing(question: Question) -> Finding:

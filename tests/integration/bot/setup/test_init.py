@@ -229,6 +229,22 @@ async def test_init_asks_before_it_replaces_a_value(house: House) -> None:
     assert f"SLACK_BOT_TOKEN={SECRETS[0]}" in house.file.read_text()
 
 
+async def test_init_forgets_a_refused_answer_and_never_shows_a_secret_in_the_wrong_place(house: House) -> None:
+    secrets_there = [f"postgresql://dragonfly_bot:made-up@db.example/{n}" for n in range(2)] + ["xoxb-of-another"]
+    wrong_places = [word for secret in secrets_there for word in (secret, "")]
+    typed = deque([SECRETS[0], SECRETS[1], *wrong_places, "nowhere", "", "", "dev"])
+    console = Typist(typed)
+
+    with pytest.raises(OperatorError, match="ended early"):
+        await house.run(console)
+
+    read = "\n".join(console.read)
+    assert not any(secret in read for secret in secrets_there)
+    assert "#nowhere was not found" in read
+    assert "[nowhere]" not in read  # Enter takes what was offered at first, not what was refused
+    assert "SLACK_INCIDENTS_CHANNEL=dragonfly-incidents" in house.file.read_text()
+
+
 async def test_init_is_unknown_while_a_service_is_away(house: House) -> None:
     house.workspace.faults.is_down = True
 
