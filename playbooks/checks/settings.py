@@ -27,6 +27,11 @@ DISABLED_BY: Mapping[str, tuple[str, ...]] = {
     "monitor": (),
     "hooks": (),
     "assistant": (),
+    "privacy": (),
+    "log": (),
+    "traces": (),
+    "reports": (),
+    "github": (),
 }
 
 _LOSSES = {
@@ -45,6 +50,11 @@ _LOSSES = {
     "pager": "no pager is notified",
     "mail": "no e-mail is sent",
     "monitor": "no outside monitor notices when the bot is down",
+    "privacy": "requesters see of log lines and errors what channels see",
+    "log": "the bot's own log is plain text",
+    "traces": "no traces are sent",
+    "reports": "no weekly report is posted",
+    "github": "follow-ups become no issues",
     "hooks": "Railway's webhook is refused, so deployments are noticed by polling only",
 }
 

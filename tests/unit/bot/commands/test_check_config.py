@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+from bot.cli import dispatch
 from bot.commands.check_config import check_config_answer
+from bot.config.environment import Settings
+from bot.config.fields import Group as SettingsGroup
+from bot.config.fields import Invalid
 from playbooks import check_config
 from playbooks.check_config import Facts
 from playbooks.checks.settings import DISABLED_BY, Group
@@ -27,6 +33,17 @@ def facts(*faults: str) -> Facts:
         is_monitored=False,
         system=RUNBOOK,
     )
+
+
+async def test_names_each_setting_that_is_malformed_whatever_it_is_for() -> None:
+    """A group that no check knew was malformed without a word: `LOG_PRIVACY=loud` was strict, and all was fine."""
+    wrong = {"LOG_PRIVACY": "loud", "LOG_FORMAT": "xml", "OTEL_EXPORTER_OTLP_ENDPOINT": "x", "GITHUB_REPO": "x"}
+    answer = await dispatch(["check-config"], wrong)
+
+    assert [name for name in wrong if name not in answer.text] == []
+    settings = Settings.from_environment({})
+    groups = {one.name for one in fields(Settings) if isinstance(getattr(settings, one.name), SettingsGroup | Invalid)}
+    assert groups <= set(DISABLED_BY)
 
 
 def test_reports_what_is_missing_and_what_is_disabled_by_it_to_the_requester_alone() -> None:
