@@ -64,11 +64,22 @@ def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy,
 
     Refused means that no plan of it, whatever it touches, can pass `judge`; the refusal is about `target`.
     """
-    parts = [frozenset[Service](), *(frozenset({service}) for service in DECLARED)]
-    anywhere = (replace(target, services=services) for services in parts)
+    anywhere = (replace(target, services=services) for services in _each_part())
     allowed = (judge(right, person, one, policy, people) for one in anywhere)
     found = next((one for one in allowed if isinstance(one, Allowed)), None)
     return found or judge(right, person, target, policy, people)
+
+
+def who_could_anywhere(right: Right, target: Target, policy: Policy, people: People) -> tuple[str, ...]:
+    """Ids of the groups and users who have the right over some part at least; groups before the people in none of them.
+    A group whose members are unknown is one of them."""
+    found: dict[str, None] = {}
+    for services in _each_part():
+        part = replace(target, services=services)
+        able_ones = able(right, part, policy, people)
+        named = sorted(able_ones.unread & policy.named(right, part))
+        found |= dict.fromkeys([*named, *_ids(able_ones.users, right, part, policy, people)])
+    return tuple(sorted(found, key=lambda one: not is_group(one)))
 
 
 def still_holds(right: Right, person: Person, target: Target, policy: Policy, people: People) -> bool:
@@ -176,12 +187,20 @@ def _users(named: Iterable[str], people: People) -> frozenset[str]:
     return frozenset(users)
 
 
+def _each_part() -> list[frozenset[Service]]:
+    return [frozenset[Service](), *(frozenset({service}) for service in DECLARED)]
+
+
 def _names(users: frozenset[str], right: Right, target: Target, policy: Policy, people: People) -> list[str]:
+    return [mention(one) for one in _ids(users, right, target, policy, people)]
+
+
+def _ids(users: frozenset[str], right: Right, target: Target, policy: Policy, people: People) -> list[str]:
     """The groups that hold only such users, then the users that are in none of them."""
     whole = {group: _users([group], people) for group in filter(is_group, policy.named(right, target))}
     fitting = {group: members for group, members in whole.items() if members and members <= users}
     rest = users - frozenset[str]().union(*fitting.values())
-    return [mention(one) for one in (*sorted(fitting), *sorted(rest))]
+    return [*sorted(fitting), *sorted(rest)]
 
 
 def _about(target: Target, part: Service | None) -> str:

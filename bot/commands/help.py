@@ -17,10 +17,15 @@ from bot.views.text import code, escape
 from services.domain.message_origin import slash
 
 if TYPE_CHECKING:
+    from bot.approvals.service import ApprovalService
     from bot.world import World
 
 
 MOST_FOUND = 6
+
+Marks = Mapping[str, str]  # {command: who may, mrkdwn}; those that the person may use are missing
+
+NO_MARKS: Marks = {}
 
 
 @dataclass(frozen=True)
@@ -155,11 +160,11 @@ def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
     return Answer(*fit_message(f"What do you need? {words}", blocks), commands_data(commands), private=True)
 
 
-def list_answer(title: str, commands: Sequence[Verb]) -> Answer:
+def list_answer(title: str, commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
     """A few commands in this order; those that can be run as they are have a button."""
     at_once = [one for one in commands if one.is_read and not one.usage.startswith("<") and one.name != "policy"]
     blocks = [
-        *sections([f"*{escape(title)}*", *map(_line, commands)]),
+        *sections([f"*{escape(title)}*", *(_line(one, marks) for one in commands)]),
         *actions([command_button(one.name, one.name) for one in at_once[:MOST_BUTTONS]]),
         context("`help &lt;command&gt;` shows one in detail, `help all` lists them all."),
     ]
@@ -167,19 +172,19 @@ def list_answer(title: str, commands: Sequence[Verb]) -> Answer:
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
 
-def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None) -> Answer:
+def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None, marks: Marks = NO_MARKS) -> Answer:
     """The words name no command: those that are about them, and the name that was probably meant."""
     hint = f" Did you mean {code(meant, limit=80)}?" if meant else ""
     first = f"{code(words, limit=80)} is not a command.{hint} Related commands:"
-    rows = [section(_line(one), accessory=command_button("More", f"help {one.name}")) for one in commands]
+    rows = [section(_line(one, marks), accessory=command_button("More", f"help {one.name}")) for one in commands]
     return Answer(*fit_message(first, [section(first), *rows]), commands_data(commands), private=True)
 
 
-def help_answer(commands: Sequence[Verb]) -> Answer:
+def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
     """Every command in one line, grouped."""
     blocks = [header("Dragonfly commands")]
     for group, members in groupby(sorted(commands, key=_by_group), key=lambda command: command.group):
-        blocks += sections([f"*{escape(group)}*", *(_line(command) for command in members)])
+        blocks += sections([f"*{escape(group)}*", *(_line(command, marks) for command in members)])
     known = {command.name for command in commands}
     blocks += actions([command_button(name, name) for name in FIRST_STEPS if name in known])
     blocks.append(context(_ways()))
@@ -187,13 +192,14 @@ def help_answer(commands: Sequence[Verb]) -> Answer:
     return Answer(*fit_message(text, blocks), commands_data(commands), private=True)
 
 
-def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()) -> Answer:
+def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = (), marks: Marks = NO_MARKS) -> Answer:
     """One command: usage, what it does, when to use it, examples, its `family`, and who sees the answer."""
     lines = [f"*{_call(command)}*", command.summary]
+    lines += [f"🔒 *You may not use it*: only {marks[command.name]}"] if command.name in marks else []
     lines += [f"*When:* {escape(when)}"] if when else []
     lines += [f"*Risk:* {escape(command.risk_words)}"] if isinstance(command, Change) else []
     lines += [f"• {code(line)}" for line in command.examples]
-    lines += ["*See also*", *map(_line, family)] if family else []
+    lines += ["*See also*", *(_line(one, marks) for one in family)] if family else []
     seen_by = "Only you see the answer." if command.private else "Everyone in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
     if command.examples and _can_be_tried(command):
@@ -227,8 +233,13 @@ def _by_group(command: Verb) -> tuple[bool, str, str]:
     return command.group != FIRST_GROUP, command.group, command.name
 
 
-def _line(command: Verb) -> str:
-    return f"{_call(command)} — {command.summary}"
+def _line(command: Verb, marks: Marks) -> str:
+    return f"{_call(command)} — {command.summary}{mark_words(marks, command.name)}"
+
+
+def mark_words(marks: Marks, name: str) -> str:
+    """ " · 🔒 only @dragonfly-operators" behind a command that the person may not use, else nothing."""
+    return f" · 🔒 only {marks[name]}" if name in marks else ""
 
 
 def _call(command: Verb) -> str:
@@ -236,30 +247,34 @@ def _call(command: Verb) -> str:
     return code(f"{command.name} {command.usage}".strip())
 
 
-async def answer_help(request: Request, world: World) -> Answer:  # noqa: ARG001 - every command has this signature
+async def answer_help(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     """Raises UsageError."""
-    return help_for(request.words, request.surface)
+    from bot.commands.help_marks import read_marks  # has the policy with it, which a terminal's help needs not
+
+    return help_for(request.words, request.surface, await read_marks(request, world, approval_service))
 
 
-def help_for(words: Sequence[str], surface: Surface) -> Answer:
+def help_for(words: Sequence[str], surface: Surface, marks: Marks = NO_MARKS) -> Answer:
     """The topics; the commands of one, of a group, or that some words are about; or one command. Raises UsageError."""
     verbs = list(REGISTRY.values())
     if not words:
-        return help_answer(verbs) if surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
+        return help_answer(verbs, marks) if surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
     topic, group = find_topic(words), [verb for verb in verbs if verb.group.lower() == " ".join(words).lower()]
     if topic is not None:
-        return list_answer(topic.label, [REGISTRY[name] for name in topic.names]) if topic.names else help_answer(verbs)
+        named = [REGISTRY[name] for name in topic.names]
+        return list_answer(topic.label, named, marks) if named else help_answer(verbs, marks)
     if group:
-        return help_answer(group)
+        return help_answer(group, marks)
     found, about = match(words, REGISTRY), search(words, REGISTRY)
     if found is not None or not about:
-        return _about(found[0] if found else find(words)[0], REGISTRY)  # find says that there is no such command
-    return found_answer(" ".join(words), about, meant=next(iter(suggest(words[:1], (), REGISTRY)), None))
+        return _about(found[0] if found else find(words)[0], REGISTRY, marks)  # find says that there is no such command
+    meant = next(iter(suggest(words[:1], (), REGISTRY)), None)
+    return found_answer(" ".join(words), about, meant=meant, marks=marks)
 
 
-def _about(verb: Verb, registry: Mapping[str, Verb]) -> Answer:
+def _about(verb: Verb, registry: Mapping[str, Verb], marks: Marks) -> Answer:
     from playbooks.catalogue import find_entry  # imports that playbook, which the list of all needs not
 
     entry = find_entry(verb.name)
     family = [other for name, other in registry.items() if name.startswith(f"{verb.name} ")]
-    return topic_answer(verb, when=entry.when if entry else None, family=family)
+    return topic_answer(verb, when=entry.when if entry else None, family=family, marks=marks)

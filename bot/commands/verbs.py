@@ -27,8 +27,9 @@ VERBS: tuple[Verb, ...] = (
         usage="[all] [--env <environment>]",
         examples=("health", "health all"),
     ),
-    Command(
+    ApprovalCommand(
         name="help",
+        is_read=True,
         summary="commands by topic, one command with its examples, or the commands about some words",
         group="Start here",
         handle=Lazy("bot.commands.help:answer_help"),

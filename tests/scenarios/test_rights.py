@@ -39,6 +39,12 @@ async def test_a_new_policy_is_told_and_in_force_and_a_mistake_takes_no_right_aw
     await channel.type("restart api", by=model.OTTO)
     await channel.expect("`restart` was not filed", "you don't have permission", by=model.OTTO)
 
+    await channel.type("help restart", by=model.OTTO)
+    listed = await channel.expect("You may not use it", "only @dragonfly-operators", by=model.OTTO)
+    assert "<!subteam" not in shown(listed)
+    await channel.type("help change")
+    await channel.expect("*Change*", "🔒 only @dragonfly-approvers")
+
     policy.write_text(POLICY + AT_NIGHT)
     changed = await channel.expect(
         "The policy changed", "added: allow: ", "may request restart (in an open SEV1 or SEV2)"
