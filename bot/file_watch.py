@@ -54,7 +54,7 @@ class FileWatch(ABC, Generic[T]):
         self._has_to_recall = False
 
     @abstractmethod
-    def _take_over(self, value: T) -> None:
+    async def _take_over(self, value: T) -> None:
         """Put it in force in this process."""
 
     @abstractmethod
@@ -92,7 +92,7 @@ class FileWatch(ABC, Generic[T]):
             return
         self.latest, self._has_to_recall = state, False
         if not isinstance(state.value, Invalid):
-            self._take_over(state.value)
+            await self._take_over(state.value)
             logger.info("the %s is in force", self.what)
         else:
             logger.warning("the %s was not taken: %s", self.what, state.value.why)
@@ -111,7 +111,7 @@ class FileWatch(ABC, Generic[T]):
         self._has_to_recall = False
         value = self.read(stored) if stored is not None else None
         if value is not None and not isinstance(value, Invalid):
-            self._take_over(value)
+            await self._take_over(value)
 
     def _unreadable(self, error: OSError) -> Invalid:
         problem = f"cannot be read ({error.strerror or type(error).__name__})"

@@ -29,7 +29,7 @@ class PlannedSilences(PeriodicTask):
     name = "planned silences"
 
     def __init__(self, database: Database, wake_ups: WakeUps, *, channel: str, every_s: float = EVERY_S) -> None:
-        super().__init__()
+        super().__init__(wake_ups.refresh)  # a window may begin sooner than the next look
         self._database = database
         self._wake_ups = wake_ups
         self._channel = channel
@@ -60,7 +60,7 @@ class PlannedSilences(PeriodicTask):
         elif planned.begins_at - now <= REMIND_BEFORE and planned.reminded_for != planned.begins_at:
             await alerts.remind_of_planned_silence(conn, id=planned.id)
             key = f"silence:planned:{planned.id}:{planned.begins_at:%Y%m%dT%H%M}:soon"
-            await self._send(conn, key, planned.owner, view.soon_message(planned))
+            await self._send(conn, key, planned.owner, view.soon_message(planned, now))
 
     async def _begin(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         """Whatever is left of its window is silenced; one that passed while no leader was there is left out."""

@@ -59,7 +59,7 @@ class RuleFileWatch(FileWatch[T]):
         self._apply = apply
         self._is_in_force = is_in_force
 
-    def _take_over(self, value: T) -> None:
+    async def _take_over(self, value: T) -> None:
         self._is_in_force = True
         self._apply(value)
 

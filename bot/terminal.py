@@ -38,10 +38,19 @@ async def answer_words(words: list[str], environ: Mapping[str, str], write: Writ
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
+        await _load_calendars(world)
         answer, error = await _answer_or_refuse(words, settings, world, write)
         return Answered(answer, await _names(answer, settings, world), error)
     finally:
         await world.close()
+
+
+async def _load_calendars(world: World) -> None:
+    """Imported only for an on-call file that has calendars."""
+    if isinstance(world.schedule, Schedule) and world.schedule.has_calendars:
+        from bot.incidents.calendar_sources import load_calendars
+
+        await load_calendars(world)
 
 
 async def _answer_or_refuse(

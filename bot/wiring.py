@@ -8,7 +8,7 @@ wakes into the listener's table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -46,12 +46,15 @@ from bot.drills import DrillRunner
 from bot.external_deploys import ExternalDeployWatcher
 from bot.freeze_notices import FreezeNotices
 from bot.incidents.answers import Accounts, PhoneAnswers
+from bot.incidents.calendar_news import CalendarNews
+from bot.incidents.calendar_sources import CalendarSources, CalendarWatch
 from bot.incidents.calendars import Calendars
 from bot.incidents.escalation import Escalation
 from bot.incidents.from_alerts import AlertRouting, incident_thread_of, owners_of
 from bot.incidents.handover_notes import HandoverNotes
 from bot.incidents.implied_acknowledgement import ImpliedAcknowledgement
 from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
+from bot.incidents.oncall_groups import OnCallGroups
 from bot.incidents.pictures import IncidentPictures
 from bot.incidents.service import IncidentService
 from bot.incidents.shift_reminders import ShiftReminders
@@ -162,6 +165,12 @@ class ChangeWiring:
         await self.runner.hand_over()
         await self.approval_service.aclose()
         await self.groups.aclose()
+
+    @property
+    def policy_groups(self) -> Collection[str]:
+        """The user groups that the policy in force names."""
+        policy = self.approval_service.policy
+        return policy.groups if isinstance(policy, Policy) else ()
 
     def _run_message(self, record: Record, head: str | None) -> Content:
         return run_message(record, approvers=self._approvers(record.run), audit_head=head)
@@ -385,7 +394,10 @@ class Wiring:
             ]
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += _rule_file_news(core_wiring, self._rule_files, self.changing, self.wake_ups)
-        tasks += [OnCallFileNews(core_wiring.database, incident_store, watch) for watch in self._file_watch]
+        tasks.append(_oncall_groups(core_wiring, incident_store, self.changing))
+        for file in self._file_watch:
+            tasks.append(OnCallFileNews(core_wiring.database, incident_store, file))
+            tasks.append(CalendarNews(core_wiring.database, incident_store, file.calendars))
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
         tasks.append(IncidentPictures(core_wiring.database, core_wiring.world, self.wake_ups))
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
@@ -407,6 +419,7 @@ class Wiring:
         everywhere = (
             *(self.leader.run(), self._listener.run(), self._refresh_notices.run(), self.outage.run()),
             *(self.channel.run(), *(watch.run() for watch in (*self._file_watch, *self._rule_files))),
+            *(watch.calendars.run() for watch in self._file_watch),
         )
         self._working = [asyncio.create_task(part) for part in everywhere]
 
@@ -550,7 +563,18 @@ def _oncall_file_watch(
         service = changing.approval_service
         service.approver_paging = replace(service.approver_paging, schedule=schedule)
 
-    return [OnCallFileWatch(settings.path, world, core_wiring.database, apply)]
+    calendars = CalendarWatch(CalendarSources(core_wiring.settings, core_wiring.database), world, apply)
+    return [OnCallFileWatch(settings.path, world, core_wiring.database, calendars)]
+
+
+def _oncall_groups(core_wiring: CoreWiring, incident_store: IncidentStore, changing: ChangeWiring) -> OnCallGroups:
+    people = core_wiring.settings.people
+    listed = () if isinstance(people, Invalid) else (*people.operators, *people.approvers)
+
+    def with_rights() -> Collection[str]:
+        return {*changing.policy_groups, *listed}
+
+    return OnCallGroups(core_wiring.database, core_wiring.slack, incident_store, with_rights)
 
 
 def _rule_file_watches(

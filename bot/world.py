@@ -34,6 +34,7 @@ from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
 from services.clients.slack_channel import SOURCE as SLACK
 from services.clients.slack_channel import read_channel_problem
+from services.domain.calendar_slots import CalendarState
 from services.domain.database import ConnectionUse, MigrationStatus, ServerFacts
 from services.domain.deployments import (
     ServiceAct,
@@ -281,6 +282,7 @@ class World:
     A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
     itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
     without one; `schedule_fault`: why the file as it is now is not in force, None while it is.
+    `calendars`: `{rotation: what its calendar says}`.
     `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many commands of
     each kind work at the same time, `public_answers` how many answers a channel gets to see, `audit_limit` how many
     rows about reads are written. `name_of`: the name of a person by their Slack id; the bot, which may ask Slack, puts
@@ -320,6 +322,7 @@ class World:
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
         self.schedule = load_schedule(settings.oncall)
         self.schedule_fault: Invalid | None = None
+        self.calendars: Mapping[str, CalendarState] = {}
         self.name_of: Callable[[str], str] = self._name_in_file
         self.absent: Absent | None = None
         self.workspace_url: Callable[[], str | None] = lambda: None

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from playbooks.checks import drift
 from playbooks.checks.bot import check_channel
 from playbooks.checks.database import check_system
 from playbooks.checks.heartbeats import limit_words
-from playbooks.checks.oncall import Targets, check_absent, check_targets
+from playbooks.checks.oncall import Targets, check_absent, check_calendars, check_targets
 from playbooks.checks.settings import Group, check_group
 from playbooks.model import Finding, Status
+from services.domain.calendar_slots import CalendarState
 from services.domain.database import SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
@@ -33,9 +35,11 @@ class Facts:
     `sources`: for each source that was asked, why it did not answer, None when it did. `gaps`: for each change, why
     no one can get it done, None when people can; empty when the policy cannot be used. `outside_targets`: how many
     targets there are outside Slack. `is_monitored`: whether an outside monitor watches the bot.
-    `schedule`: of the on-call file, None without one that can be used. `absent`: see `playbooks.checks.oncall.Facts`.
+    `schedule`: of the on-call file, None without one that can be used. `absent`, `calendars`: see
+    `playbooks.checks.oncall.Facts`.
     `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
-    `model`: what answers in words, None without a key. `refused`: what Slack refused for good of late.
+    `user_groups`: those that do not follow their rotation, and why. `model`: what answers in words, None without a key.
+    `refused`: what Slack refused for good of late.
     `system_problem`: why nothing may be changed in the database.
     """
 
@@ -50,12 +54,15 @@ class Facts:
     schedule: Schedule | None = None
     targets: Targets = field(default_factory=Targets)
     absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
+    calendars: Sequence[CalendarState] = ()
+    user_groups: Sequence[tuple[str, str]] | Unavailable = ()
     channel_problem: str | None = None
     refused: Sequence[RefusedMessage] | Unavailable = ()
     stale_after: StaleLimits = field(default_factory=StaleLimits)
     system_problem: str | None = None
     model: str | None = None
     system: System = field(kw_only=True)
+    now: datetime = field(kw_only=True)
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -178,11 +185,23 @@ def _check_refused(refused: Sequence[RefusedMessage] | Unavailable) -> list[Find
 
 def _check_oncall(facts: Facts) -> list[Finding]:
     if facts.schedule is not None:
-        return [*check_targets(facts.schedule, facts.targets), *check_absent(facts.schedule, facts.absent)]
+        return [
+            *check_targets(facts.schedule, facts.targets),
+            *check_calendars(facts.calendars, facts.now),
+            *_check_user_groups(facts.user_groups),
+            *check_absent(facts.schedule, facts.absent),
+        ]
     if any(group.name == "oncall" and group.faults for group in facts.groups):
         return []  # said already, with the line
     detail = "incidents page the approvers, in Slack only; see oncall.example.toml and DRAGONFLY_ONCALL"
     return [Finding("oncall.schedule", Status.WARN, "there is no on-call file", detail)]
+
+
+def _check_user_groups(refused: Sequence[tuple[str, str]] | Unavailable) -> list[Finding]:
+    if isinstance(refused, Unavailable):
+        return [Finding("oncall.groups", Status.UNKNOWN, "whether user groups follow is unknown", refused.why)]
+    title = "the user group {} does not follow its rotation; pages do not depend on it"
+    return [Finding(f"oncall.groups.{group}", Status.WARN, title.format(group), why) for group, why in refused]
 
 
 def _check_source(name: str, why: Unavailable | None) -> Finding:

@@ -6,7 +6,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from bot.config import environment
-from bot.config.fields import EMAIL, ROUTING_KEY, WEBHOOK_URL, Group
+from bot.config.fields import CALENDAR_URL, EMAIL, ROUTING_KEY, WEBHOOK_URL, Group
 from services.api.settings import ApiSettings
 from services.enforcement_worker.__main__ import EnforcementSettings
 from services.ingest_worker.handler import IngestSettings
@@ -15,7 +15,7 @@ from services.ingest_worker.handler import IngestSettings
 def variables() -> dict[str, list[object]]:
     """`{variable: its default in each process that reads it}`."""
     groups = [group for group in vars(environment).values() if isinstance(group, type) and issubclass(group, Group)]
-    found: dict[str, list[object]] = {name: [] for name in (WEBHOOK_URL, ROUTING_KEY, EMAIL)}
+    found: dict[str, list[object]] = {name: [] for name in (WEBHOOK_URL, ROUTING_KEY, EMAIL, CALENDAR_URL)}
     for group in groups:
         for field in group.model_fields.values():
             for name in _aliases(field):

@@ -25,8 +25,10 @@ from playbooks.checks.oncall import Targets
 from playbooks.model import Finding
 from services.clients.postgres.drift import read_drift
 from services.clients.postgres.messages import list_undeliverable
+from services.clients.postgres.oncall_changes import list_oncall_groups
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import Unavailable
+from services.domain.oncall import Schedule
 from services.domain.services import Service
 
 REFUSED_SHOWN = 10  # messages that Slack refused for good in the last 24 h
@@ -65,6 +67,8 @@ async def gather_config(world: World) -> check_config.Facts:
         policy = group.create_task(read_gaps(world.settings, world.system.services))
         absent = group.create_task(read_absent(world))
         channel = group.create_task(world.channel_problem())
+        follows = isinstance(world.schedule, Schedule) and world.schedule.user_groups
+        groups = group.create_task(_read_refused_groups(world)) if follows else None
         refused = group.create_task(world.read(list_undeliverable, window=timedelta(days=1), limit=REFUSED_SHOWN))
     asked = {
         "database": (world.database, server.result()),
@@ -88,6 +92,8 @@ async def gather_config(world: World) -> check_config.Facts:
         is_monitored=not isinstance(world.settings.monitor, Invalid) and world.settings.monitor.url is not None,
         schedule=None if isinstance(schedule, Invalid) else schedule,
         absent=absent.result(),
+        calendars=tuple(world.calendars.values()),
+        user_groups=groups.result() if groups else (),
         targets=Targets(names_of(world.settings.pager), names_of(world.settings.mail)),
         channel_problem=channel.result(),
         refused=refused.result(),
@@ -95,7 +101,17 @@ async def gather_config(world: World) -> check_config.Facts:
         model=None if isinstance(assistant, Invalid) or assistant.api_key is None else assistant.model,
         system_problem=world.database.system_problem if world.database else None,
         system=world.system,
+        now=datetime.now(UTC),
     )
+
+
+async def _read_refused_groups(world: World) -> list[tuple[str, str]] | Unavailable:
+    """The user groups that do not follow their rotation, and why."""
+    stored = await world.read(list_oncall_groups)
+    if isinstance(stored, Unavailable) or not isinstance(world.schedule, Schedule):
+        return stored if isinstance(stored, Unavailable) else []
+    followed = world.schedule.user_groups
+    return [(one.group_id, one.problem) for one in stored if one.problem and one.group_id in followed]
 
 
 def check_config_answer(findings: Sequence[Finding]) -> Answer:

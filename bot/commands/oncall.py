@@ -80,7 +80,8 @@ def _who(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[Ov
     people = [mention(person.slack) for person in on_call(schedule, level, now, overrides)]
     groups = [mention(call) for call in level.calls if is_group(call)]
     pagers = [escape(name, limit=100) for name in (level.webhook, level.email) if name]
-    handovers = [next_handover(schedule.rotations[call], now) for call in level.calls if call in schedule.rotations]
+    moments = [next_handover(schedule.rotations[call], now) for call in level.calls if call in schedule.rotations]
+    handovers = [moment for moment in moments if moment is not None]
     until = f" (next handover {date_token(min(handovers))})" if handovers else ""
     return (", ".join([*people, *groups, *pagers]) or "*no one*") + until
 

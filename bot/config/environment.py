@@ -26,6 +26,8 @@ from pydantic import (
 )
 
 from bot.config.fields import (
+    CALENDAR_URL,
+    CalendarUrl,
     EnvironmentName,
     Fault,
     Group,
@@ -39,6 +41,8 @@ from bot.config.fields import (
     SecretValue,
     Url,
     find_faults,
+    named,
+    target_name,
 )
 from bot.config.timing import EvaluatorSettings, LeaseSettings, OutageSettings, RunSettings
 from services.clients.postgres.queries import SQL_DIRECTORY
@@ -288,6 +292,22 @@ class OnCallSettings(Group):
     path: Path | None = Field(None, validation_alias="DRAGONFLY_ONCALL")
 
 
+class CalendarSettings(Group):
+    """Calendars that are the source of a rotation. `addresses` is a mapping from the variable's name."""
+
+    addresses: Mapping[str, CalendarUrl] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {"addresses": named(data, CALENDAR_URL)}
+
+    @property
+    def urls(self) -> dict[str, Secret]:
+        """`{name: address}`."""
+        return {target_name(name, CALENDAR_URL): url for name, url in self.addresses.items()}
+
+
 class IdentitySettings(Group):
     """Which environment this bot belongs to, and which commit it runs. `supabase_url` is for links to its dashboard."""
 
@@ -505,6 +525,7 @@ class Settings:
     reports: ReportSettings | Invalid = field(default_factory=ReportSettings)
     github: GitHubSettings | Invalid = field(default_factory=GitHubSettings)
     system: SystemSettings | Invalid = field(default_factory=SystemSettings)
+    calendars: CalendarSettings | Invalid = field(default_factory=CalendarSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
@@ -537,6 +558,7 @@ class Settings:
             reports=_read("reports", ReportSettings, given),
             github=_read("github", GitHubSettings, given),
             system=_read("system", SystemSettings, given),
+            calendars=_read("calendars", CalendarSettings, given),
         )
         remember_secrets("bot", settings.secrets)
         remember_command(COMMAND if isinstance(settings.slack, Invalid) else settings.slack.command)

@@ -66,12 +66,19 @@ class Group(BaseModel):
 
 DEFAULT_TARGET = "default"
 WEBHOOK_URL, ROUTING_KEY, EMAIL = "PAGER_WEBHOOK_URL", "PAGER_ROUTING_KEY", "PAGER_EMAIL"
+CALENDAR_URL = "ONCALL_CALENDAR_URL"  # of a rotation; it has a name too
 
 _ADDRESS = re.compile(r"[!-~]+@[!-~]+\Z")  # ASCII, no blanks: not every mail server takes more
 
 
 def _check_secret_url(value: Secret) -> Secret:
     check_url(value.reveal())
+    return value
+
+
+def _check_https(value: Secret) -> Secret:
+    if urlsplit(value.reveal()).scheme != "https":
+        raise ValueError("is not an https address")
     return value
 
 
@@ -90,6 +97,7 @@ def _check_authorities(path: Path) -> Path:
 
 
 SecretUrl = Annotated[SecretValue, AfterValidator(_check_secret_url)]
+CalendarUrl = Annotated[SecretUrl, AfterValidator(_check_https)]
 Address = Annotated[str, AfterValidator(_check_address)]
 CaFile = Annotated[Path, AfterValidator(_check_authorities)]
 
@@ -103,14 +111,14 @@ class PagerSettings(Group):
     @model_validator(mode="before")
     @classmethod
     def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {"urls": _named(data, WEBHOOK_URL), "routing_keys": _named(data, ROUTING_KEY)}
+        return {"urls": named(data, WEBHOOK_URL), "routing_keys": named(data, ROUTING_KEY)}
 
     @property
     def targets(self) -> dict[str, PagerKind]:
         """`{name: pager}`, of every kind. PagerDuty's form where there is a routing key, and its address unless another
         is given."""
-        keys = {_target(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
-        urls = {_target(name, WEBHOOK_URL): url for name, url in self.urls.items()}
+        keys = {target_name(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
+        urls = {target_name(name, WEBHOOK_URL): url for name, url in self.urls.items()}
         return {name: Pager(urls.get(name, Secret(PAGERDUTY)), keys.get(name)) for name in sorted({*urls, *keys})}
 
 
@@ -125,7 +133,7 @@ class MailSettings(Group):
     @model_validator(mode="before")
     @classmethod
     def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {**data, "addresses": _named(data, EMAIL)}
+        return {**data, "addresses": named(data, EMAIL)}
 
     @field_validator("server_url", "sender")
     @classmethod
@@ -144,7 +152,7 @@ class MailSettings(Group):
     @property
     def targets(self) -> dict[str, str]:
         """`{name: address}`."""
-        return {_target(name, EMAIL): address for name, address in sorted(self.addresses.items())}
+        return {target_name(name, EMAIL): address for name, address in sorted(self.addresses.items())}
 
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -181,12 +189,13 @@ class MonitorSettings(Group):
     url: SecretUrl | None = Field(None, validation_alias="DEAD_MANS_SWITCH_URL")
 
 
-def _named(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def named(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """The variables of this name, with and without a suffix."""
     return {name: value for name, value in data.items() if name == prefix or name.startswith(f"{prefix}_")}
 
 
-def _target(variable: str, prefix: str) -> str:
+def target_name(variable: str, prefix: str) -> str:
+    """The name that a variable gives its target; "default" without one."""
     return variable.removeprefix(prefix).removeprefix("_").lower().replace("_", "-") or DEFAULT_TARGET
 
 
@@ -252,7 +261,8 @@ def _to_fault(variable: str, error: Any) -> Fault:
 
 def _what_next(variable: str) -> str:
     """Of a target's variable the part before its name counts."""
-    known = next((prefix for prefix in (WEBHOOK_URL, ROUTING_KEY, EMAIL) if variable.startswith(prefix)), variable)
+    prefixes = (WEBHOOK_URL, ROUTING_KEY, EMAIL, CALENDAR_URL)
+    known = next((prefix for prefix in prefixes if variable.startswith(prefix)), variable)
     return _WHAT_NEXT.get(known, "set it as docs/configuration.md describes")
 
 
@@ -291,6 +301,7 @@ _WHAT_NEXT = {
     WEBHOOK_URL: "set the https address that your pager gives you, or remove it",
     ROUTING_KEY: "copy the integration key of an Events API v2 integration from PagerDuty, or remove it",
     EMAIL: "set one e-mail address, or remove it",
+    CALENDAR_URL: "copy the https address of the calendar in iCal form, or remove it",
     "SMTP_URL": "set smtp://user:password@host:587, or smtps://…:465",
     "SMTP_CA_FILE": "name a PEM file with the authority of your mail server's certificate, or remove it",
     "SMTP_FROM": "set the address that the mail server lets you send from",

@@ -15,14 +15,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 
 from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy_file import TomlLines, decode_toml
 from services.domain.channels import Channel
 from services.domain.oncall import CALL_AGAIN_AFTER, REMIND_AFTER, UNACKNOWLEDGE_AFTER, Level, OnCallPerson, Schedule
-from services.domain.rotations import Hours, Rotation
+from services.domain.rotations import AnyRotation, CalendarRotation, Hours, Rotation
 from services.domain.text import read_span
 from services.domain.windows import EVERY_DAY, take_days
 
@@ -31,7 +40,13 @@ SHORTEST, LONGEST = timedelta(seconds=10), timedelta(hours=24)
 
 _SLACK_USER = r"^[UW][A-Z0-9]{2,}$"
 _PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{3,30}")
+_GROUP = r"^S[A-Z0-9]{2,}$"
 _TARGET = r"^[a-z0-9][a-z0-9-]{0,98}$"
+_CALENDAR = r"^([a-z0-9][a-z0-9-]{0,98}|[A-Za-z0-9][A-Za-z0-9_-]{0,98}\.ics)$"  # an address's name, or a file beside it
+_BY_PEOPLE, _IN_CALENDAR = (
+    "<people>",
+    "<calendar>",
+)  # which kind of rotation pydantic reads a table as; no name of the file
 
 
 def _span(value: object) -> timedelta:
@@ -102,7 +117,9 @@ def _day(value: object) -> date:
 Span = Annotated[timedelta, BeforeValidator(_span)]
 Day = Annotated[date, BeforeValidator(_day)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+SlackGroup = Annotated[str, Field(pattern=_GROUP)]
 TargetName = Annotated[str, Field(pattern=_TARGET)]
+CalendarName = Annotated[str, Field(pattern=_CALENDAR)]
 
 
 class _Table(BaseModel):
@@ -130,10 +147,19 @@ class LayerTable(_TurnsTable):
 
 
 class RotationTable(_TurnsTable):
+    user_group: SlackGroup | None = None
     starts: Day
     handover: Annotated[time, BeforeValidator(_clock)] = time(9)
     time_zone: Zone | None = None
     layers: list[LayerTable] = Field(default_factory=list)
+
+
+class CalendarTable(_Table):
+    """Of a rotation whose turns are in a calendar."""
+
+    calendar: CalendarName
+    user_group: SlackGroup | None = None
+    time_zone: Zone | None = None
 
 
 class LevelTable(_Table):
@@ -145,19 +171,28 @@ class LevelTable(_Table):
     accept_slack_only: bool = False
 
 
+def _kind_of(table: object) -> str:
+    return _IN_CALENDAR if isinstance(table, dict) and "calendar" in table else _BY_PEOPLE
+
+
+_AnyRotationTable = Annotated[
+    Annotated[RotationTable, Tag(_BY_PEOPLE)] | Annotated[CalendarTable, Tag(_IN_CALENDAR)], Discriminator(_kind_of)
+]
+
+
 class FileTable(_Table):
     version: Literal[1]
     time_zone: Zone = Field(default="UTC", validate_default=True)  # looked up with a file, not at the import
     remind_after: Span = REMIND_AFTER
     unacknowledge_after: Span = UNACKNOWLEDGE_AFTER
     people: dict[str, PersonTable] = Field(default_factory=dict)
-    rotations: dict[str, RotationTable] = Field(default_factory=dict)
+    rotations: dict[str, _AnyRotationTable] = Field(default_factory=dict)
     levels: list[LevelTable] = Field(min_length=1)
 
 
 GROUP = "oncall"  # its name among the groups of settings
 
-_SLACK_GROUP = re.compile(r"S[A-Z0-9]{2,}\Z")
+_SLACK_GROUP = re.compile(_GROUP)
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 
 
@@ -194,7 +229,7 @@ def read_schedule(content: bytes, name: str) -> Schedule | Invalid:
         file = FileTable.model_validate(document)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
-            reading.refuse(one["loc"], *_malformed(one))
+            reading.refuse(_place(one), *_malformed(one))
     else:
         reading.check(file)
         if not reading.faults:
@@ -213,7 +248,10 @@ class _Reading:
     def check(self, file: FileTable) -> None:
         """What only the file as a whole can tell."""
         self._check_names(file)
+        self._check_groups(file)
         for name, rotation in file.rotations.items():
+            if isinstance(rotation, CalendarTable):
+                continue
             self._check_turns(("rotations", name), rotation, rotation.starts, file)
             for index, layer in enumerate(rotation.layers):
                 self._check_turns(("rotations", name, "layers", index), layer, layer.starts or rotation.starts, file)
@@ -223,6 +261,14 @@ class _Reading:
             self._check_words(("levels", index, "call"), words, callable_names, "a rotation, a person or a group's id")
             if not (level.call or level.webhook or level.email):
                 self.refuse(("levels", index), "the level pages no one", 'write call = ["…"]')
+
+    def _check_groups(self, file: FileTable) -> None:
+        followed: set[str] = set()
+        for name, rotation in file.rotations.items():
+            if rotation.user_group in followed:
+                problem = f"{_quoted(rotation.user_group)} follows another rotation already"
+                self.refuse(("rotations", name, "user_group"), problem, "take another group, or remove it")
+            followed |= {rotation.user_group} if rotation.user_group else set()
 
     def _check_turns(
         self, path: tuple[str | int, ...], table: RotationTable | LayerTable, starts: date, file: FileTable
@@ -253,25 +299,39 @@ class _Reading:
                 self.refuse(path, f"`{path[-1]}` names {_quoted(word)}, which is not {what}", what_next)
 
 
+_NO_TARGET = ("is not the name of a target", "write its name, such as `ann`; its address is in the settings")
+_PATTERNS = {
+    "user_group": ("is not the id of a user group", "copy it from the group's page in Slack (S…)"),
+    "slack": ("is not a Slack user id", "copy it from the person's profile (U…)"),
+    "calendar": (
+        "is not the name of a calendar",
+        "write `primary` for ONCALL_CALENDAR_URL_PRIMARY, or `primary.ics` for a file beside this one",
+    ),
+}
+
+
+def _place(error: Any) -> tuple[str | int, ...]:
+    """Where in the file a pydantic error is."""
+    return tuple(part for part in error["loc"] if part not in (_BY_PEOPLE, _IN_CALENDAR))
+
+
 def _malformed(error: Any) -> tuple[str, str]:
     """A pydantic error as problem and what next; its own words hold no value of the file."""
-    names = [part for part in error["loc"] if isinstance(part, str)]
+    names = [part for part in _place(error) if isinstance(part, str)]
     key = f"`{names[-1]}`" if names else "the file"
     match error["type"]:
         case "missing":
             return f"{key} is missing", "add it"
+        case "extra_forbidden" if _IN_CALENDAR in error["loc"]:
+            return f"{_quoted(names[-1])} has no effect beside `calendar`", "remove one of them"
         case "extra_forbidden":
             return f"{_quoted(names[-1])} is not known here", "see oncall.example.toml"
         case "value_error":
             problem, _, what_next = str(error["ctx"]["error"]).partition(": ")
             return f"{key} {problem}", what_next or "correct it"
-        case "string_pattern_mismatch" if names[-1] == "slack":
-            return f"{key} is not a Slack user id", "copy it from the person's profile (U…)"
         case "string_pattern_mismatch":
-            return (
-                f"{key} is not the name of a target",
-                "write its name, such as `ann`; its address is in the settings",
-            )
+            problem, what_next = _PATTERNS.get(names[-1], _NO_TARGET)
+            return f"{key} {problem}", what_next
         case "too_short":
             return f"{key} is empty", "name at least one"
         case _:
@@ -288,10 +348,13 @@ def _schedule(file: FileTable) -> Schedule:
         Level(tuple(level.call), frozenset(level.by), level.wait, level.webhook, level.email, level.accept_slack_only)
         for level in file.levels
     )
-    return Schedule(people, rotations, levels, file.remind_after, file.unacknowledge_after)
+    groups = {table.user_group: name for name, table in file.rotations.items() if table.user_group}
+    return Schedule(people, rotations, levels, file.remind_after, file.unacknowledge_after, groups)
 
 
-def _rotation(name: str, table: RotationTable, zone: ZoneInfo) -> Rotation:
+def _rotation(name: str, table: RotationTable | CalendarTable, zone: ZoneInfo) -> AnyRotation:
+    if isinstance(table, CalendarTable):
+        return CalendarRotation(name, table.calendar, table.time_zone or zone)
     rotation = Rotation(
         name=name,
         people=tuple(table.people),

@@ -17,7 +17,8 @@ async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:
     """The facts of the check, and how old those of the database are."""
     known, absent = await world.overrides(), await read_absent(world)
     fault = world.schedule_fault.why if world.schedule_fault else None
-    return oncall.Facts(usable_schedule(world), known.rows, datetime.now(UTC), absent, fault), known
+    calendars = tuple(world.calendars.values())
+    return oncall.Facts(usable_schedule(world), known.rows, datetime.now(UTC), absent, fault, calendars), known
 
 
 async def read_absent(world: World) -> Mapping[str, str] | Unavailable:

@@ -6,13 +6,14 @@ database: a bot that starts with a bad file goes on with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
 from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch
+from bot.incidents.calendar_sources import CalendarWatch
 from bot.incidents.overrides import store_reminders
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
@@ -29,26 +30,26 @@ AHEAD = timedelta(days=28)  # of which moved shifts are told
 
 
 class OnCallFileWatch(FileWatch[Schedule]):
-    """One for the process. `apply` puts a good schedule in force here."""
+    """One for the process. `calendars` puts a good schedule in force here."""
 
     def __init__(
         self,
         path: Path,
         world: World,
         database: Database,
-        apply: Callable[[Schedule], None],
+        calendars: CalendarWatch,
         *,
         every_s: float = LOOK_EVERY_S,
     ) -> None:
         super().__init__(path, "on-call file", GROUP, read_schedule, every_s=every_s)
         self._world = world
         self._database = database
-        self._apply = apply
+        self.calendars = calendars
 
-    def _take_over(self, value: Schedule) -> None:
+    async def _take_over(self, value: Schedule) -> None:
         if self.latest is not None and not isinstance(self.latest.value, Invalid):
             self._world.schedule_fault = None
-        self._apply(value)
+        await self.calendars.follow(value)
 
     def _refuse(self, fault: Invalid) -> bool:
         self._world.schedule_fault = fault
@@ -76,6 +77,8 @@ class OnCallFileNews(PeriodicTask):
         state = self._watch.latest
         if state is None or state == self._announced:
             return
+        if not isinstance(state.value, Invalid) and self._watch.calendars.file is not state.value:
+            return  # its calendars are being read
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             if isinstance(state.value, Invalid):
@@ -96,7 +99,8 @@ class OnCallFileNews(PeriodicTask):
         if not isinstance(before, Schedule):
             return
         now, known = await read_clock(conn), await incidents.list_overrides(conn)
-        moved = moves(Plan(before, known), Plan(schedule, known), now, now + AHEAD)
+        fill = self._watch.calendars.fill
+        moved = moves(Plan(await fill(before), known), Plan(await fill(schedule), known), now, now + AHEAD)
         await store_reminders(conn, moved)
         key = f"oncall:file:{state.digest[:16]}:{now:%Y%m%dT%H%M%S}"
         await self._send(conn, key, self._channel, view.new_file_message(before, schedule, moved))
@@ -104,7 +108,7 @@ class OnCallFileNews(PeriodicTask):
 
     async def _notify_people(self, conn: Connection, key: str, moved: Sequence[Move]) -> None:
         for user in view.moved_people(moved):
-            await self._send(conn, f"{key}:{user}", user, view.moved_message(moved, user))
+            await self._send(conn, f"{key}:{user}", user, view.moved_message("The on-call file", moved, user))
 
     @property
     def _channel(self) -> str:

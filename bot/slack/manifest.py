@@ -30,6 +30,9 @@ SCOPES = (
     "usergroups:read",  # who is in the groups of operators and approvers
     "users:read",  # whether an account is a bot
 )
+OPTIONAL_SCOPES = (
+    "usergroups:write",  # a user group that follows a rotation; whoever installs the app may leave it out
+)
 NAME, COLOR = "Dragonfly", "#1d3557"
 NAME_LIMIT = 35  # Slack's
 _COLOR = re.compile(r"#[0-9a-f]{6}\Z")
@@ -74,7 +77,7 @@ def manifest(
             ],
             "slash_commands": [slash if url is None else slash | {"url": url}],
         },
-        "oauth_config": {"scopes": {"bot": list(SCOPES)}},
+        "oauth_config": {"scopes": {"bot": [*SCOPES, *OPTIONAL_SCOPES], "bot_optional": list(OPTIONAL_SCOPES)}},
         "settings": {
             "event_subscriptions": {"bot_events": list(EVENTS)} | at,
             "interactivity": {"is_enabled": True} | at,

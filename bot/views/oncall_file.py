@@ -8,15 +8,25 @@ from bot.config.fields import Fault
 from bot.types import Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.overrides import move_lines, moved_people
-from bot.views.text import escape
+from bot.views.text import code, date_token, escape
+from services.domain.calendar_slots import Unnamed
 from services.domain.moments import WEEKDAYS
 from services.domain.oncall import Level, Schedule
-from services.domain.rotations import Rotation
+from services.domain.rotations import AnyRotation, CalendarRotation
 from services.domain.shifts import Move
-from services.domain.text import age
+from services.domain.text import age, counted
 from services.domain.windows import EVERY_DAY
 
-__all__ = ["Content", "moved_message", "moved_people", "new_file_message", "refused_file_message"]
+__all__ = [
+    "Content",
+    "calendar_message",
+    "moved_message",
+    "moved_people",
+    "new_file_message",
+    "readable_calendar_message",
+    "refused_file_message",
+    "unreadable_calendar_message",
+]
 
 Content = tuple[str, list[Block]]
 MOST = 10
@@ -40,13 +50,44 @@ def new_file_message(before: Schedule, after: Schedule, moved: Sequence[Move]) -
     return fit_message(first.replace("*", ""), blocks)
 
 
-def moved_message(moved: Sequence[Move], user_id: str) -> Content:
-    """To a person who is on call at another time than before."""
+def moved_message(what: str, moved: Sequence[Move], user_id: str) -> Content:
+    """To a person who is on call at another time than before. `what` changed that ("The on-call file")."""
     theirs = [move for move in moved if user_id in {one.slack for one in (move.before, move.after) if one}]
-    first = "📟 The on-call file changed your shifts"
+    first = f"📟 {escape(what, limit=200)} changed your shifts"
     return fit_message(
         first, [section("\n".join([first, *move_lines(theirs)])), *actions([command_button("On call", "oncall")])]
     )
+
+
+def calendar_message(rotation: str, moved: Sequence[Move], unnamed: Sequence[Unnamed]) -> Content:
+    """In the channel: what a rotation's calendar says now. `unnamed`: the events that put no one on call."""
+    first = f"📅 *The calendar of {escape(rotation, limit=100)} changed* and is in force"
+    events = [_event_line(one) for one in unnamed[:MOST]]
+    left = [f"… and {counted(len(unnamed) - MOST, 'more event')}"] if len(unnamed) > MOST else []
+    lines = [first, *move_lines(moved), *events, *left]
+    note = "shifts of the next 4 weeks; everyone whom the change moves got a message" if moved else "no shift moves"
+    blocks = [section("\n".join(lines)), *actions([command_button("On call", "oncall")]), context(note)]
+    return fit_message(first.replace("*", ""), blocks)
+
+
+def _event_line(event: Unnamed) -> str:
+    title = code(event.title[:100]) if event.title.strip() else "an event without a title"
+    return f"⚠️ {title} from {date_token(event.begins)} {escape(event.why, limit=300)}: no one is on call by it"
+
+
+def unreadable_calendar_message(calendar: str, why: str, *, is_known: bool) -> Content:
+    """In the channel, once. `is_known`: whether there is a last good one."""
+    kept = "the last good one stays in force" if is_known else "its rotation has *no one* on call"
+    line = f"🔴 *The calendar {escape(calendar, limit=100)} was not taken*: {kept}"
+    lines = [line, f"• {escape(calendar, limit=100)} {escape(why, limit=300)}"]
+    blocks = [section("\n".join(lines)), *actions([command_button("On call", "oncall")])]
+    return fit_message("\n".join(lines).replace("*", ""), blocks)
+
+
+def readable_calendar_message(calendar: str) -> Content:
+    """In the channel, after `unreadable_calendar_message`."""
+    line = f"✅ The calendar {escape(calendar, limit=100)} can be read again and is in force"
+    return fit_message(line, [section(line)])
 
 
 def file_changes(before: Schedule, after: Schedule) -> Iterator[str]:
@@ -65,8 +106,10 @@ def file_changes(before: Schedule, after: Schedule) -> Iterator[str]:
             yield f"level {number}: {_level_words(level) if level else 'removed'}"
 
 
-def rotation_words(rotation: Rotation) -> str:
+def rotation_words(rotation: AnyRotation) -> str:
     """ "ann, ben, weekly at 09:00 (Europe/Berlin), 20:00-08:00, mon-fri; 1 layer"."""
+    if isinstance(rotation, CalendarRotation):
+        return f"as the calendar {rotation.calendar} says ({rotation.zone.key})"
     words = [
         ", ".join(rotation.people),
         f"{'daily' if rotation.days == 1 else 'weekly'} at {rotation.handover:%H:%M} ({rotation.zone.key})",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.types import Block
 from bot.views.blocks import actions, command_button, fit_message, section
 from bot.views.text import code, date_token, escape, mention
 from services.domain.alerts import PlannedSilence
+from services.domain.text import age
 
 Content = tuple[str, list[Block]]
 
@@ -17,9 +20,9 @@ def planned_line(planned: PlannedSilence) -> str:
     return f"🔕 {mention(planned.owner)} silences {code(planned.what)} {span}: {escape(planned.reason, limit=500)}"
 
 
-def soon_message(planned: PlannedSilence) -> Content:
+def soon_message(planned: PlannedSilence, now: datetime) -> Content:
     """To its owner, an hour before."""
-    line = f"⏰ Your planned silence begins soon. {planned_line(planned)}"
+    line = f"⏰ Your planned silence begins in {age(planned.begins_at - now)}. {planned_line(planned)}"
     return fit_message(line, [section(line), *actions([command_button("Cancel it", f"silence cancel {planned.id}")])])
 
 

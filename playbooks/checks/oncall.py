@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from playbooks.model import Finding, NextStep, Status
+from services.domain.calendar_slots import CalendarState
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.oncall import Gap, Level, Override, Schedule, gaps, is_group, repeated_levels
-from services.domain.text import dated_time
+from services.domain.text import counted, dated_time
 
 AHEAD = timedelta(days=14)  # a gap is fixed by planning, not by the person who is paged
 SOON = timedelta(days=3)  # a weekend away
@@ -22,7 +23,7 @@ class Facts:
     """`schedule`: None without an on-call file, Unavailable when it has a mistake. `overrides`: oldest first.
 
     absent: `{Slack id: why it reaches no one}`, as far as Slack reported. fault: what is wrong with the file while the
-    last good one is in force, None while it is the file's.
+    last good one is in force, None while it is the file's. calendars: of rotations that have one.
     """
 
     schedule: Schedule | Unavailable | None
@@ -30,6 +31,7 @@ class Facts:
     now: datetime
     absent: Mapping[str, str] | Unavailable = field(default_factory=dict)
     fault: str | None = None
+    calendars: Sequence[CalendarState] = ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,48 @@ def check(facts: Facts) -> list[Finding]:
     stale = "the on-call file has a mistake: the last good one is in force"
     return [
         *([Finding("oncall.file", Status.WARN, stale, facts.fault)] if facts.fault else []),
+        *check_calendars(facts.calendars, facts.now),
         *_check_gaps(facts, facts.schedule),
         *_check_repeated(facts, facts.schedule),
         *check_absent(facts.schedule, facts.absent),
     ]
+
+
+def check_calendars(calendars: Sequence[CalendarState], now: datetime) -> list[Finding]:
+    """Of each rotation with a calendar: whether it can be read, and which events put no one on call."""
+    found: list[Finding] = []
+    for one in calendars:
+        found += [*_unreadable(one), *_unnamed(one, now)] or [
+            Finding(f"oncall.calendar.{one.rotation}", Status.OK, f"the calendar of {one.rotation} can be read")
+        ]
+    return found
+
+
+def _unreadable(one: CalendarState) -> Iterator[Finding]:
+    check = f"oncall.calendar.{one.rotation}"
+    detail = f"the calendar {one.calendar} {one.problem}" if one.problem else "the bot reads it within 5 min"
+    if one.slots is None:
+        title = f"the calendar of {one.rotation} was never read: no one is on call by it"
+        yield Finding(check, Status.FAIL if one.problem else Status.UNKNOWN, title, detail, next_step=SEE)
+    elif one.problem:
+        title = f"the calendar of {one.rotation} can't be read: the last good one is in force"
+        yield Finding(check, Status.WARN, title, detail, next_step=SEE)
+
+
+def _unnamed(one: CalendarState, now: datetime) -> Iterator[Finding]:
+    ahead = [event for event in one.unnamed if now <= event.begins < now + AHEAD]
+    if ahead:
+        first = ahead[0]
+        title = f"{counted(len(ahead), 'event')} in the calendar of {one.rotation} put no one on call"
+        begins = dated_time(first.begins, now)
+        yield Finding(
+            f"oncall.calendar.{one.rotation}.events",
+            Status.WARN,
+            title,
+            f"the first, {begins}, {first.why}: name a person of the on-call file in its title, or invite them",
+            evidence={"title": first.title[:200], "begins": first.begins.isoformat()},
+            next_step=SEE,
+        )
 
 
 def check_absent(schedule: Schedule, absent: Mapping[str, str] | Unavailable) -> list[Finding]:

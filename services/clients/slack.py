@@ -475,6 +475,13 @@ class SlackClient:
         answer = await _call(self.web.usergroups_users_list, usergroup=group_id)
         return [str(user) for user in answer["users"]]
 
+    async def set_group_members(self, group_id: str, users: Sequence[str]) -> None:
+        """Who is in a user group from now on; Slack takes one user at least. Needs the scope usergroups:write.
+
+        SlackRefusedError with `missing_scope` without it, `permission_denied` where the workspace's settings forbid it.
+        """
+        await _call(self.web.usergroups_users_update, usergroup=group_id, users=",".join(users))
+
     async def list_group_handles(self) -> dict[str, str]:
         """`{id: handle}` of every user group, also of those that are switched off: "dragonfly-approvers"."""
         answer = await _call(self.web.usergroups_list, include_disabled=True)

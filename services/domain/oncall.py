@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.rotations import Rotation, edges, shift_of
+from services.domain.rotations import AnyRotation, CalendarRotation, edges, shift_of
 from services.domain.runs import Person
 from services.domain.text import age
 
@@ -56,13 +56,22 @@ class Level:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The on-call file as it is meant. Names of people and rotations are different ones."""
+    """The on-call file as it is meant. Names of people and rotations are different ones.
+
+    user_groups: `{Slack user group: the rotation that it follows}`.
+    """
 
     people: Mapping[str, OnCallPerson]
-    rotations: Mapping[str, Rotation]
+    rotations: Mapping[str, AnyRotation]
     levels: tuple[Level, ...]
     remind_after: timedelta = REMIND_AFTER
     unacknowledge_after: timedelta = UNACKNOWLEDGE_AFTER
+    user_groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_calendars(self) -> bool:
+        """Whether a calendar is the source of a rotation."""
+        return any(isinstance(one, CalendarRotation) for one in self.rotations.values())
 
     @property
     def slack_ids(self) -> frozenset[str]:

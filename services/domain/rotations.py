@@ -1,4 +1,4 @@
-"""Rotations: people who take turns, by the hour, the weekday and in layers; pure.
+"""Rotations: people who take turns, by the hour, the weekday and in layers, or as a calendar says; pure.
 
 Turns are counted in handovers that have happened, each an instant made from the wall clock of its own day: so no turn
 is an hour too short or begins twice when clocks change.
@@ -6,6 +6,7 @@ is an hour too short or begins twice when clocks change.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -51,8 +52,43 @@ class Rotation:
         return tuple(dict.fromkeys([*self.people, *(name for layer in self.layers for name in layer.people)]))
 
 
-def shift_of(rotation: Rotation, at: datetime) -> str | None:
-    """Whose turn it is; None before it starts, after it ends and outside its hours."""
+@dataclass(frozen=True)
+class Slot:
+    """`name` is on duty from `begins` until before `ends`."""
+
+    begins: datetime
+    ends: datetime
+    name: str
+
+
+@dataclass(frozen=True)
+class CalendarRotation:
+    """A calendar says whose turn it is. `calendar`: its name, or that of a file. `zone`: of times without one.
+
+    slots: by their begin, for some months; while several hold, the one that begins last counts. None until the
+    calendar was read.
+    """
+
+    name: str
+    calendar: str
+    zone: ZoneInfo
+    slots: tuple[Slot, ...] | None = None
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """The names of all whom it puts on duty; each once."""
+        return tuple(dict.fromkeys(slot.name for slot in self.slots or ()))
+
+
+AnyRotation = Rotation | CalendarRotation
+
+
+def shift_of(rotation: AnyRotation, at: datetime) -> str | None:
+    """Whose turn it is; None before it starts, after it ends and outside its hours, or where a calendar names no
+    one."""
+    if isinstance(rotation, CalendarRotation):
+        begun = bisect_right(rotation.slots or (), at, key=lambda slot: slot.begins)
+        return next((slot.name for slot in reversed((rotation.slots or ())[:begun]) if at < slot.ends), None)
     for layer in reversed(rotation.layers):
         if (name := shift_of(layer, at)) is not None:
             return name
@@ -62,17 +98,26 @@ def shift_of(rotation: Rotation, at: datetime) -> str | None:
     return rotation.people[number % len(rotation.people)]
 
 
-def next_handover(rotation: Rotation, at: datetime) -> datetime:
-    """When another person's turn begins, after `at`, in UTC; the end of the turn where no one else takes turns."""
+def next_handover(rotation: AnyRotation, at: datetime) -> datetime | None:
+    """When another person's turn begins, after `at`, in UTC; the end of the turn where no one else takes turns.
+
+    None where a calendar names no one else.
+    """
     current = shift_of(rotation, at)
     for moment in sorted(set(edges(rotation, at, at + LOOK_AHEAD))):
         if shift_of(rotation, moment) not in (current, None):
             return moment
+    if isinstance(rotation, CalendarRotation):
+        return None
     return _handover(rotation, max(_handovers(rotation, at) + 1, 0))
 
 
-def edges(rotation: Rotation, begins: datetime, ends: datetime) -> Iterator[datetime]:
+def edges(rotation: AnyRotation, begins: datetime, ends: datetime) -> Iterator[datetime]:
     """Every moment between the two at which a turn may begin or end, in no order."""
+    if isinstance(rotation, CalendarRotation):
+        moments = (moment for slot in rotation.slots or () for moment in (slot.begins, slot.ends))
+        yield from (moment for moment in moments if begins < moment < ends)
+        return
     clocks = {rotation.handover}
     if rotation.hours is not None:
         clocks |= {rotation.hours.begins, rotation.hours.ends}

@@ -75,3 +75,27 @@ RETURNING token;
 -- name: read_calendar_feed
 -- Whose calendar an address is of. Served by calendar_feeds_token_key.
 SELECT user_id, rotation FROM chatops.calendar_feeds WHERE token = %(token)s;
+
+-- name: list_oncall_calendars
+-- The last good content of each, and the problem of which the channel knows. A handful of rows.
+SELECT calendar, content, problem FROM chatops.oncall_calendars ORDER BY calendar;
+
+-- name: store_oncall_calendar
+-- In place of the former content.
+INSERT INTO chatops.oncall_calendars (calendar, content) VALUES (%(calendar)s, %(content)s)
+ON CONFLICT (calendar) DO UPDATE SET content = excluded.content, taken_at = clock_timestamp();
+
+-- name: store_oncall_calendar_problem
+-- What the channel was told of; NULL once it can be read again.
+INSERT INTO chatops.oncall_calendars (calendar, problem) VALUES (%(calendar)s, %(problem)s)
+ON CONFLICT (calendar) DO UPDATE SET problem = excluded.problem;
+
+-- name: list_oncall_groups
+-- User groups that follow a rotation, and what came of the last call to Slack. A handful of rows.
+SELECT group_id, user_id, problem, tried_at FROM chatops.oncall_groups ORDER BY group_id;
+
+-- name: store_oncall_group
+-- What came of a call to Slack.
+INSERT INTO chatops.oncall_groups (group_id, user_id, problem) VALUES (%(group_id)s, %(user_id)s, %(problem)s)
+ON CONFLICT (group_id) DO UPDATE
+SET user_id = excluded.user_id, problem = excluded.problem, tried_at = clock_timestamp();

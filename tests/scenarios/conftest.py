@@ -25,7 +25,7 @@ from tests.integration.bot.running.conftest import start_bot as start_bot
 from tests.integration.bot.running.conftest import start_whole as start_whole
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import wire as wire
-from tests.outside import PATIENCE_S
+from tests.outside import PATIENCE_S, first_message
 from tests.outside import mailbox as mailbox
 from tests.outside import phone as phone
 from tests.serving import no_proxy as no_proxy
@@ -91,6 +91,16 @@ class Channel:
             return is_here and is_there and all(one in shown(message) for one in words)
 
         return await self.slack.wait_for(wanted, user=by, timeout_s=STORY_S)
+
+    async def expect_direct(self, *words: str, to: User) -> Message:
+        """A direct message of the bot to this person that says all this."""
+        workspace = self.slack.workspace
+        there = workspace.direct_channel(to.id).id
+
+        def seen() -> list[Message]:
+            return [one for one in workspace.messages if one.channel == there and one.user == workspace.bot.id]
+
+        return await first_message(seen, lambda message: all(one in shown(message) for one in words), timeout_s=STORY_S)
 
 
 def _pressable(message: Message) -> Iterator[tuple[str, str, str | None]]:

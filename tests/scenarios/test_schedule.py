@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.app import Bot
-from services.clients.postgres.oncall_changes import read_oncall_file
+from services.clients.postgres.oncall_changes import list_oncall_calendars, read_oncall_file
+from services.clients.postgres.pool import Connection
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.running.conftest import StartBot
+from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
+from tests.integration.bot.running.crew import Crew
 from tests.scenarios.conftest import PEOPLE, STORY_S, Channel
 
 HANDOVER = datetime.now(UTC) - timedelta(hours=6)  # Ann's shift of today; 18 h of it are left
@@ -46,10 +48,12 @@ async def test_ann_hands_over_to_ben_and_adds_a_line(
     await channel.expect("📝", "the queue is slow on Mondays", thread=note)
 
 
-async def is_stored(bot: Bot) -> bool:
-    """Whether the leader knows the file with which later ones are compared."""
+async def is_stored(bot: Bot, calendar: str | None = None) -> bool:
+    """Whether the leader knows the file, or the calendar, with which later ones are compared."""
     assert bot.world.database is not None
     async with bot.world.database.read() as conn:
+        if calendar is not None:
+            return calendar in {one.calendar for one in await list_oncall_calendars(conn)}
         return await read_oncall_file(conn) is not None
 
 
@@ -111,3 +115,70 @@ async def test_ben_promises_something_after_the_incident_and_does_it(
     await channel.press(todo, "Done", by=model.BEN)
 
     await channel.expect("✅", f"done by <@{model.BEN.id}>", at=todo)
+
+
+def calendar(*titles: str) -> str:
+    """A day each, from Ann's hand-over of today on."""
+    days = [HANDOVER + timedelta(days=number) for number in range(len(titles))]
+    events = [
+        f"BEGIN:VEVENT\r\nUID:{day:%d}\r\nDTSTART:{day:%Y%m%dT%H%M%SZ}\r\nDURATION:P1D\r\nSUMMARY:{title}\r\nEND:VEVENT\r\n"
+        for day, title in zip(days, titles, strict=True)
+    ]
+    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:team\r\n{''.join(events)}END:VCALENDAR\r\n"
+
+
+async def test_the_teams_calendar_says_who_is_on_call_and_a_broken_one_takes_no_one_off(
+    start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, tmp_path: Path
+) -> None:
+    file, team = tmp_path / "oncall.toml", tmp_path / "team.ics"
+    file.write_text(FILE[: FILE.index("people = ")] + 'calendar = "team.ics"\n' + FILE[FILE.index("[[levels]]") :])
+    team.write_text(calendar("Ann on call", "Ann on call", "Ben on call"))
+    bot = await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))
+    await channel.type("oncall", by=model.ANN)
+    await channel.expect(f"1. <@{model.ANN.id}>", by=model.ANN)
+    async with asyncio.timeout(STORY_S):
+        while not await is_stored(bot, "team.ics"):
+            await asyncio.sleep(0.05)
+
+    team.write_text(calendar("Ben on call", "Ann on call", "Carl on call"))
+    await channel.expect(
+        "The calendar of primary changed",
+        f"<@{model.BEN.id}> instead of <@{model.ANN.id}>",
+        "*no one* instead of",
+        "`Carl on call`",
+        "names no one of the on-call file",
+    )
+    await channel.expect_direct("The calendar of primary changed your shifts", to=model.BEN)
+    team.write_text("<html>Sign in</html>")
+    await channel.expect("The calendar team.ics was not taken", "the last good one stays in force")
+
+    await channel.type("oncall", by=model.BEN)
+    await channel.expect(
+        f"1. <@{model.BEN.id}>", "the last good one is in force", "no one is on call at level 1", by=model.BEN
+    )
+
+
+async def test_the_queue_is_silenced_for_a_planned_backup_and_no_one_is_called(
+    start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, channel: Channel, crew: Crew, as_bot: Connection
+) -> None:
+    await start_bot(database_urls.bot, **PEOPLE, **QUICK_BEATS)
+    worker = crew.hire("ingest-1")
+    await channel.type("silence backlog in 30m for 2h every week year-end load", by=model.ANN)
+    await channel.expect(f"<@{model.ANN.id}> silences `backlog` from", "every", "reminded an hour before")
+    await channel.expect_direct("⏰ Your planned silence begins in", "year-end load", to=model.ANN)
+    await channel.type("silence ingest in 2s for 2h backup", by=model.ANN)
+    await channel.expect("`ingest` is silenced until", f"as <@{model.ANN.id}> planned: backup")
+
+    worker.kill()
+
+    held = "SELECT count(*) FROM chatops.alert_decisions WHERE fingerprint = 'heartbeats.ingest'"
+    async with asyncio.timeout(STORY_S):
+        while await (await as_bot.execute(held)).fetchone() == (0,):
+            await asyncio.sleep(0.05)
+    await channel.type("why heartbeats.ingest")
+    await channel.expect("silence 1: backup", f"silenced by <@{model.ANN.id}>")
+    assert not [message for message in slack.seen() if message.text.startswith("🔴")]
+    await channel.type("silences", by=model.OLIVIA)
+    listed = await channel.expect("*Silences* (1)", "*Planned* (1)", by=model.OLIVIA)
+    await channel.press(listed, "Cancel it")
+    await channel.expect("cancelled planned silence 1 of `backlog`")

@@ -1,10 +1,11 @@
-"""Swaps of shifts, and reminders for those whom a change of the schedule moved.
+"""Swaps of shifts, reminders for those whom a change of the schedule moved, and what the schedule is made from.
 
 The typed calls of `sql/queries/oncall_changes.sql`. The caller owns the transaction.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.clients.postgres.pool import Connection
@@ -82,6 +83,50 @@ async def read_oncall_file(conn: Connection) -> bytes | None:
 
 async def store_oncall_file(conn: Connection, *, content: bytes) -> None:
     await conn.execute(SQL["store_oncall_file"], {"content": content})
+
+
+@dataclass(frozen=True)
+class StoredCalendar:
+    """`content`: the last good one, None if it was never read. `problem`: of which the channel knows."""
+
+    calendar: str
+    content: bytes | None
+    problem: str | None
+
+
+async def list_oncall_calendars(conn: Connection) -> list[StoredCalendar]:
+    """Calendars that are the source of a rotation, or were."""
+    return await fetch_all(conn, StoredCalendar, "list_oncall_calendars")
+
+
+async def store_oncall_calendar(conn: Connection, *, calendar: str, content: bytes) -> None:
+    await conn.execute(SQL["store_oncall_calendar"], {"calendar": calendar, "content": content})
+
+
+async def store_oncall_calendar_problem(conn: Connection, *, calendar: str, problem: str | None) -> None:
+    """None: it can be read again."""
+    await conn.execute(SQL["store_oncall_calendar_problem"], {"calendar": calendar, "problem": problem})
+
+
+@dataclass(frozen=True)
+class OnCallGroup:
+    """A user group that follows a rotation. `user_id`: who should be in it; `problem`: why they are not."""
+
+    group_id: str
+    user_id: str
+    problem: str | None
+    tried_at: datetime
+
+
+async def list_oncall_groups(conn: Connection) -> list[OnCallGroup]:
+    """Those that follow a rotation, or did."""
+    return await fetch_all(conn, OnCallGroup, "list_oncall_groups")
+
+
+async def store_oncall_group(conn: Connection, *, group_id: str, user_id: str, problem: str | None) -> None:
+    """What came of the last call to Slack."""
+    parameters = {"group_id": group_id, "user_id": user_id, "problem": problem}
+    await conn.execute(SQL["store_oncall_group"], parameters)
 
 
 async def store_calendar_feed(conn: Connection, *, user_id: str, rotation: str, token: str, renew: bool) -> str:

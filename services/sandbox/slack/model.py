@@ -233,6 +233,7 @@ PEOPLE = (OLIVIA, ANN, BEN, OTTO)  # who one can be on the page, in this order
 
 APPROVERS = UserGroup("S0APPROVERS", "dragonfly-approvers", "Dragonfly approvers", (ANN.id, BEN.id))
 OPERATORS = UserGroup("S0OPERATORS", "dragonfly-operators", "Dragonfly operators", (OLIVIA.id, ANN.id, BEN.id))
+ON_CALL = UserGroup("S0ONCALL", "oncall", "On call", (OLIVIA.id,))  # until the bot lets it follow a rotation
 
 INCIDENTS_ID = "C0INCIDENTS"
 GENERAL_ID = "C0GENERAL01"

@@ -23,6 +23,7 @@ NEEDED: Mapping[str, str] = {
     "files.getUploadURLExternal": "files:write",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
+    "usergroups.users.update": "usergroups:write",
     "users.info": "users:read",
 }
 # Asked for by what Slack delivers, or by private channels and direct messages, which no method of this table tells.

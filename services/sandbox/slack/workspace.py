@@ -274,7 +274,7 @@ class Workspace:
         self.bot_id = app.bot_id
         self.commands = frozenset({app.command})
         self.people = model.PEOPLE
-        self.groups = {group.id: group for group in (model.OPERATORS, model.APPROVERS)}
+        self.groups = {group.id: group for group in (model.OPERATORS, model.APPROVERS, model.ON_CALL)}
         # What all apps of the team have in common. `installed`: in the order in which they were installed.
         self.installed: list[Workspace] = beside.installed if beside else []
         self.installed.append(self)

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from bot.slack.manifest import EVENTS, SCOPES, SHORTCUTS, manifest, manifest_json
+from bot.slack.manifest import EVENTS, OPTIONAL_SCOPES, SCOPES, SHORTCUTS, manifest, manifest_json
 from services.domain.errors import UsageError
 from services.sandbox.sandbox import SHORTCUTS as SANDBOX_SHORTCUTS
 from services.sandbox.sandbox import SUBSCRIBED_EVENTS
@@ -23,7 +23,7 @@ def test_is_valid_against_slacks_schema(url: str | None) -> None:
 
 
 def test_scopes_are_those_that_the_local_slack_asks_for() -> None:
-    assert set(SCOPES) == AppSetup().scopes
+    assert {*SCOPES, *OPTIONAL_SCOPES} == AppSetup().scopes
 
 
 def test_socket_mode_needs_no_address() -> None:
@@ -68,7 +68,9 @@ def test_asks_for_no_more_than_it_uses() -> None:
                 "reactions:read",
                 "usergroups:read",
                 "users:read",
-            ]
+                "usergroups:write",
+            ],
+            "bot_optional": ["usergroups:write"],
         }
     }
 

@@ -24,7 +24,7 @@ class Words(FileWatch[str]):
         self.fault: Invalid | None = None
         self.stored = stored
 
-    def _take_over(self, value: str) -> None:
+    async def _take_over(self, value: str) -> None:
         self.in_force = value
 
     def _refuse(self, fault: Invalid) -> bool:

@@ -32,6 +32,7 @@ COMPLETE = Facts(
     schedule=Schedule({"ann": ANN}, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),)),
     targets=Targets(webhooks=["ann"]),
     system=RUNBOOK,
+    now=NOW,
 )
 
 
@@ -168,3 +169,12 @@ def test_pages_that_slack_refused_are_wrong_and_notes_a_warning() -> None:
     assert page.status is Status.FAIL
     assert page.title == "Slack refused 2 messages for good in the last 24 h"
     assert page.detail == "the newest is alert:1: chat.postMessage was refused (invalid_blocks)"
+
+
+def test_a_user_group_that_does_not_follow_its_rotation_is_a_warning() -> None:
+    found = check(replace(COMPLETE, user_groups=[("S0ONCALL", "the app lacks the scope")]))
+
+    [finding] = [one for one in found if one.check.startswith("oncall.groups")]
+    assert (finding.status, finding.detail) == (Status.WARN, "the app lacks the scope")
+    unknown = check(replace(COMPLETE, user_groups=Unavailable("database", "away")))
+    assert Status.UNKNOWN in [one.status for one in unknown if one.check == "oncall.groups"]

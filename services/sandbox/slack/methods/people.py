@@ -1,5 +1,6 @@
 """auth.*, apps.*, users.*, usergroups.* and conversations.*"""
 
+from dataclasses import replace
 from typing import TypeVar
 
 from services.sandbox.slack.methods.method import Method, channel_by_id, is_true, required
@@ -158,6 +159,19 @@ def list_group_members(workspace: Workspace, args: Json) -> Json:
     return {"users": list(group.users)}
 
 
+def set_group_members(workspace: Workspace, args: Json) -> Json:
+    group = workspace.groups.get(required(args, "usergroup"))
+    if group is None:
+        raise ApiError("no_such_subteam")
+    users = tuple(filter(None, required(args, "users").split(",")))
+    if not users:
+        raise ApiError("no_users_provided")
+    if any(user not in workspace.users for user in users):
+        raise ApiError("invalid_users")
+    workspace.groups[group.id] = replace(group, users=users)
+    return {"usergroup": workspace.groups[group.id].to_slack(workspace.team)}
+
+
 def bot_info(workspace: Workspace, args: Json) -> Json:
     if required(args, "bot") != workspace.bot_id:
         raise ApiError("bot_not_found")
@@ -175,4 +189,5 @@ METHODS: dict[str, Method] = {
     "users.list": list_users,
     "usergroups.list": list_groups,
     "usergroups.users.list": list_group_members,
+    "usergroups.users.update": set_group_members,
 }

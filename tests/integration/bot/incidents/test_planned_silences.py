@@ -45,7 +45,7 @@ async def test_its_owner_is_reminded_once_an_hour_before(scene: Scene, books: Bo
 
     [(key, text)] = (await books.messages()).items()
     assert key.startswith("silence:planned:2:")
-    assert "begins soon" in text
+    assert "Your planned silence begins in " in text
     assert "silence cancel 2" in await books.blocks(key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
 
 from bot.cli import dispatch
 from bot.commands.check_config import check_config_answer
@@ -32,6 +33,7 @@ def facts(*faults: str) -> Facts:
         outside_targets=0,
         is_monitored=False,
         system=RUNBOOK,
+        now=datetime(2026, 1, 5, tzinfo=UTC),
     )
 
 

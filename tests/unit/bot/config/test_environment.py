@@ -274,3 +274,23 @@ def test_monitor_is_an_address_that_is_never_shown() -> None:
 
     assert monitor.url is not None
     assert "uuid" not in repr(monitor)
+
+
+def test_a_calendars_address_is_a_secret_by_the_name_of_its_variable() -> None:
+    settings = Settings.from_environment({"ONCALL_CALENDAR_URL_ON_CALL": "https://calendar.example/3f9a.ics"})
+
+    assert not isinstance(settings.calendars, Invalid)
+    assert settings.calendars.urls == {"on-call": Secret("https://calendar.example/3f9a.ics")}
+    assert Secret("https://calendar.example/3f9a.ics") in settings.secrets
+    assert "3f9a" not in repr(settings)
+
+
+def test_a_calendar_without_https_is_refused_and_takes_no_one_off_call() -> None:
+    settings = Settings.from_environment({"ONCALL_CALENDAR_URL_A": "http://calendar.example/3f9a.ics"})
+
+    assert not isinstance(settings.oncall, Invalid)
+    [fault] = [fault for fault in settings.faults if fault.variable.startswith("ONCALL")]
+    assert str(fault) == (
+        "ONCALL_CALENDAR_URL_A is not an https address: "
+        "copy the https address of the calendar in iCal form, or remove it"
+    )

@@ -16,7 +16,7 @@ from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule, read_schedule, schedule_faults
 from services.domain.channels import Channel
 from services.domain.oncall import Level, OnCallPerson, Schedule
-from services.domain.rotations import Hours, Rotation
+from services.domain.rotations import CalendarRotation, Hours, Rotation
 
 EXAMPLE = Path(__file__).parents[4] / "bot/config/oncall.example.toml"
 PEOPLE = """version = 1
@@ -269,3 +269,49 @@ def test_a_machine_without_time_zones_loses_the_on_call_file_only() -> None:
         "`time_zone` cannot be looked up on a machine without time zones\n",
         "",
     )
+
+
+CALENDAR = """[rotations.primary]
+calendar = "primary"
+time_zone = "Europe/Berlin"
+"""
+
+
+def test_a_rotation_may_have_a_calendar_as_its_source() -> None:
+    assert usable(PEOPLE + CALENDAR + LEVEL).rotations["primary"] == CalendarRotation(
+        "primary", "primary", ZoneInfo("Europe/Berlin")
+    )
+    file = usable(PEOPLE + CALENDAR.replace('"primary"', '"On_call.ics"') + LEVEL).rotations["primary"]
+    assert isinstance(file, CalendarRotation)
+    assert file.calendar == "On_call.ics"
+    assert usable(PEOPLE + CALENDAR + LEVEL).has_calendars
+    assert not usable(GOOD).has_calendars
+
+
+def test_a_calendar_is_a_name_or_a_file_beside_it_and_nothing_else_says_whose_turn_it_is() -> None:
+    for wrong in ("https://calendar.example/x.ics", "../x.ics", "/etc/x.ics", ".ics", "Primary", ""):
+        assert faults(PEOPLE + CALENDAR.replace('"primary"', f'"{wrong}"') + LEVEL) == [
+            ("oncall.toml line 7", "`calendar` is not the name of a calendar")
+        ]
+    assert faults(PEOPLE + CALENDAR + 'people = ["ann"]\nstarts = 2026-01-05\n' + LEVEL) == [
+        ("oncall.toml line 9", "`people` has no effect beside `calendar`"),
+        ("oncall.toml line 10", "`starts` has no effect beside `calendar`"),
+    ]
+    assert faults(PEOPLE + '[rotations.primary]\nevery = "week"\n' + LEVEL) == [
+        ("oncall.toml line 6", "`people` is missing"),
+        ("oncall.toml line 6", "`starts` is missing"),
+    ]
+
+
+def test_a_user_group_follows_one_rotation() -> None:
+    group = 'user_group = "S0ONCALL"\n'
+    second = ROTATION.replace("primary", "secondary")
+
+    assert usable(PEOPLE + ROTATION + group + LEVEL).user_groups == {"S0ONCALL": "primary"}
+    assert usable(PEOPLE + CALENDAR + group + LEVEL).user_groups == {"S0ONCALL": "primary"}
+    assert faults(PEOPLE + ROTATION + group.replace("S0ONCALL", "@oncall") + LEVEL) == [
+        ("oncall.toml line 9", "`user_group` is not the id of a user group")
+    ]
+    assert faults(PEOPLE + ROTATION + group + second + group + LEVEL) == [
+        ("oncall.toml line 13", "`S0ONCALL` follows another rotation already")
+    ]

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_targets
+from playbooks.checks.oncall import AHEAD, SOON, Facts, Targets, check, check_calendars, check_targets
 from playbooks.model import Finding, Status
+from services.domain.calendar_slots import CalendarState, Unnamed
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Override, Schedule
@@ -153,3 +154,20 @@ def test_a_target_without_an_address_is_refused() -> None:
     found = check_targets(SCHEDULE, Targets(webhooks=["ann"]))
 
     assert [finding.check for finding in found] == ["oncall.target.email.ben"]
+
+
+def test_a_calendar_that_cannot_be_read_and_events_that_name_no_one_are_findings() -> None:
+    def found(**changes: object) -> list[tuple[Status, str]]:
+        state = replace(CalendarState("primary", "team", ()), **changes)  # type: ignore[arg-type]
+        return [(one.status, one.title) for one in check_calendars([state], NOW)]
+
+    soon, later = (Unnamed("Carl", NOW + days, "names no one of the on-call file") for days in (AHEAD / 2, AHEAD))
+    assert found() == [(Status.OK, "the calendar of primary can be read")]
+    assert found(problem="refused (404)") == [
+        (Status.WARN, "the calendar of primary can't be read: the last good one is in force")
+    ]
+    never = "the calendar of primary was never read: no one is on call by it"
+    assert found(slots=None) == [(Status.UNKNOWN, never)]
+    assert found(slots=None, problem="refused (404)") == [(Status.FAIL, never)]
+    assert found(unnamed=(soon, later)) == [(Status.WARN, "1 event in the calendar of primary put no one on call")]
+    assert found(unnamed=(later,)) == [(Status.OK, "the calendar of primary can be read")]

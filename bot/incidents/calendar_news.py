@@ -1,0 +1,132 @@
+"""Tells the channel and those whom it moves what a rotation's calendar says now; leader only."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+from bot.incidents.calendar_sources import CalendarWatch, calendars_of
+from bot.incidents.oncall_file_watch import AHEAD
+from bot.incidents.overrides import store_reminders
+from bot.incidents.store import IncidentStore
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.views import oncall_file as view
+from services.clients.postgres import incidents, messages, oncall_changes
+from services.clients.postgres.oncall_changes import StoredCalendar
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
+from services.domain.calendar_slots import CalendarError, CalendarSlots
+from services.domain.oncall import Schedule
+from services.domain.rotations import CalendarRotation, Slot
+from services.domain.shifts import Plan, moves
+
+
+class CalendarNews(PeriodicTask):
+    """Once, however often the leader restarts; it stores the last good content with the news of it."""
+
+    name = "calendars"
+    interval_s = 60.0
+
+    def __init__(self, database: Database, incident_store: IncidentStore, watch: CalendarWatch) -> None:
+        super().__init__(watch.changed)
+        self._database = database
+        self._incident_store = incident_store
+        self._watch = watch
+        self._done: object = None
+
+    async def tick(self, fence: Fence) -> None:
+        schedule, sources = self._watch.file, self._watch.sources
+        rotations = calendars_of(schedule) if schedule else []
+        if schedule is None or not rotations:
+            return
+        lasting = {name: found.why for name, found in sources.problems.items() if found.is_lasting}
+        news = (self._watch.states, lasting)
+        if news == self._done:
+            return
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await incidents.lock_oncall(conn)
+            stored = {one.calendar: one for one in await oncall_changes.list_oncall_calendars(conn)}
+            for calendar in dict.fromkeys(one.calendar for one in rotations):
+                await self._notify(conn, schedule, calendar, stored.get(calendar))
+        self._done = news
+        self._incident_store.wake_ups.outbox.set()
+
+    async def _notify(self, conn: Connection, schedule: Schedule, calendar: str, stored: StoredCalendar | None) -> None:
+        content, now = self._watch.sources.contents.get(calendar), await read_clock(conn)
+        await self._notify_of_problem(conn, calendar, stored, is_known=content is not None)
+        before = bytes(stored.content) if stored and stored.content is not None else None
+        if content is None or content == before:
+            return
+        rotations = [one for one in calendars_of(schedule) if one.calendar == calendar]
+        changed = [await self._notify_of_slots(conn, schedule, one, before, content, now) for one in rotations]
+        if before is None or any(changed):
+            await oncall_changes.store_oncall_calendar(conn, calendar=calendar, content=content)
+
+    async def _notify_of_problem(
+        self, conn: Connection, calendar: str, stored: StoredCalendar | None, *, is_known: bool
+    ) -> None:
+        problem, now = self._watch.sources.problems.get(calendar), await read_clock(conn)
+        was_notified = stored is not None and stored.problem is not None
+        key = f"oncall:calendar:{calendar}:{now:%Y%m%dT%H%M%S%f}"
+        if problem is not None and problem.is_lasting and not was_notified:
+            content = view.unreadable_calendar_message(calendar, problem.why, is_known=is_known)
+            await self._send(conn, f"{key}:refused", self._channel, content)
+            await oncall_changes.store_oncall_calendar_problem(conn, calendar=calendar, problem=problem.why[:300])
+        elif problem is None and was_notified:
+            await self._send(conn, f"{key}:taken", self._channel, view.readable_calendar_message(calendar))
+            await oncall_changes.store_oncall_calendar_problem(conn, calendar=calendar, problem=None)
+
+    async def _notify_of_slots(
+        self,
+        conn: Connection,
+        schedule: Schedule,
+        rotation: CalendarRotation,
+        before: bytes | None,
+        content: bytes,
+        now: datetime,
+    ) -> bool:
+        """Whether the calendar says another thing than before, of any month that is looked at. Without a former content
+        only the events are told that put no one on call: the message about the file has the shifts."""
+        old, new = await self._read(schedule, rotation, before, now), await self._read(schedule, rotation, content, now)
+        if new is None or old == new:
+            return False
+        known = await incidents.list_overrides(conn)
+        was = Plan(with_slots(schedule, rotation, old.slots if old else new.slots), known)
+        moved = moves(was, Plan(with_slots(schedule, rotation, new.slots), known), now, now + AHEAD)
+        unnamed = [one for one in new.unnamed if now <= one.begins < now + AHEAD]
+        known_unnamed = set(old.unnamed) if old else set()
+        if moved or not known_unnamed.issuperset(unnamed):
+            await store_reminders(conn, moved)
+            key = f"oncall:calendar:{rotation.name}:{now:%Y%m%dT%H%M%S%f}"
+            await self._send(conn, key, self._channel, view.calendar_message(rotation.name, moved, unnamed))
+            for user in view.moved_people(moved):
+                words = view.moved_message(f"The calendar of {rotation.name}", moved, user)
+                await self._send(conn, f"{key}:{user}", user, words)
+        return True
+
+    async def _read(
+        self, schedule: Schedule, rotation: CalendarRotation, content: bytes | None, now: datetime
+    ) -> CalendarSlots | None:
+        """None where there is nothing that can be used."""
+        if content is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._watch.sources.slots, schedule, rotation, content, now)
+        except CalendarError:
+            return None
+
+    @property
+    def _channel(self) -> str:
+        return self._incident_store.place.channel
+
+    async def _send(self, conn: Connection, key: str, channel: str, content: view.Content) -> None:
+        text, blocks = content
+        await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
+
+
+def with_slots(schedule: Schedule, rotation: CalendarRotation, slots: tuple[Slot, ...]) -> Schedule:
+    """With this rotation's slots alone."""
+    return replace(schedule, rotations={rotation.name: replace(rotation, slots=slots)})

@@ -1,0 +1,258 @@
+"""Calendars that are the source of a rotation: every replica reads them, and goes on with the last good one.
+
+None is ever read while somebody is being paged: pages use the slots that are in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.config.environment import Settings
+from bot.config.fields import CALENDAR_URL, Invalid
+from bot.config.watched_file import WatchedFile
+from bot.wake_ups import WakeUp
+from bot.world import World
+from services.clients.calendars import CalendarClient
+from services.clients.postgres import oncall_changes
+from services.clients.postgres.pool import Database
+from services.domain.calendar_slots import (
+    LARGEST,
+    CalendarError,
+    CalendarSlots,
+    CalendarState,
+    KnownPeople,
+    read_slots,
+)
+from services.domain.errors import SourceError
+from services.domain.oncall import Schedule
+from services.domain.rotations import CalendarRotation
+
+logger = logging.getLogger(__name__)
+
+FETCH_EVERY_S = 300.0
+LOOK_EVERY_S = 2.0  # at files beside the on-call file
+LASTING_S = 900.0  # a server that is away for a moment is no news
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a calendar as it is now is not in force. `since`: by `time.monotonic`. `may_pass`: it is worth a wait."""
+
+    why: str
+    since: float
+    may_pass: bool
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether people should know."""
+        return not self.may_pass or time.monotonic() - self.since >= LASTING_S
+
+
+def calendars_of(schedule: Schedule) -> list[CalendarRotation]:
+    """The rotations whose source is a calendar."""
+    return [one for one in schedule.rotations.values() if isinstance(one, CalendarRotation)]
+
+
+class CalendarSources:
+    """The last good content of each calendar, by its name, and what is wrong with it now."""
+
+    def __init__(self, settings: Settings, database: Database | None, client: CalendarClient | None = None) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.problems: dict[str, Problem] = {}
+        self._database = database
+        self._client = client or CalendarClient(largest=LARGEST)
+        oncall, calendars, mail = settings.oncall, settings.calendars, settings.mail
+        self._folder = oncall.path.parent if not isinstance(oncall, Invalid) and oncall.path else Path()
+        self._urls = {} if isinstance(calendars, Invalid) else calendars.urls
+        targets = {} if isinstance(mail, Invalid) else mail.targets
+        self._emails = {address.lower(): name for name, address in targets.items()}
+        self._files: dict[str, WatchedFile] = {}
+        self._last: dict[str, tuple[object, CalendarSlots]] = {}  # by rotation: of what, and what was in it
+
+    async def read_unknown(self, schedule: Schedule) -> None:
+        """Those that were never read: as they are stored, else as they are now."""
+        unknown = {one.calendar for one in calendars_of(schedule)} - self.contents.keys()
+        if unknown:
+            self.contents |= {name: kept for name, kept in (await self._stored()).items() if name in unknown}
+            await self.read(schedule, unknown - self.contents.keys() | set(filter(_is_file, unknown)))
+
+    async def read(self, schedule: Schedule, names: Iterable[str]) -> None:
+        """As they are now; one that can't be read or used leaves its last good content."""
+        for name in sorted(names):
+            rotations = [one for one in calendars_of(schedule) if one.calendar == name]
+            try:
+                content = await self._read_file(name) if _is_file(name) else await self._fetch(name)
+                if content is not None:
+                    await asyncio.to_thread(self._check, content, schedule, rotations)
+            except SourceError as error:
+                self._refuse(name, error.why, may_pass=error.retryable)
+            except CalendarError as error:
+                self._refuse(name, str(error), may_pass=False)
+            else:
+                if content is not None:
+                    self.problems.pop(name, None)
+                    self.contents[name] = content
+
+    def states(self, schedule: Schedule, now: datetime) -> dict[str, CalendarState]:
+        """`{rotation: what its calendar says}`."""
+        return {one.name: self._state(schedule, one, now) for one in calendars_of(schedule)}
+
+    def slots(self, schedule: Schedule, rotation: CalendarRotation, content: bytes, now: datetime) -> CalendarSlots:
+        """Of the months around this day. Raises CalendarError."""
+        day, known = now.replace(hour=0, minute=0, second=0, microsecond=0), KnownPeople(schedule.people, self._emails)
+        of_what = (content, known, rotation.zone.key, day)
+        last = self._last.get(rotation.name)
+        if last is not None and last[0] == of_what:
+            return last[1]
+        found = read_slots(content, known, rotation.zone, day)
+        self._last[rotation.name] = of_what, found
+        return found
+
+    def _state(self, schedule: Schedule, rotation: CalendarRotation, now: datetime) -> CalendarState:
+        found = self.problems.get(rotation.calendar)
+        why = found.why if found else None
+        content = self.contents.get(rotation.calendar)
+        if content is None:
+            return CalendarState(rotation.name, rotation.calendar, None, problem=why)
+        try:
+            read = self.slots(schedule, rotation, content, now)
+        except CalendarError as error:  # in this month, for these people
+            return CalendarState(rotation.name, rotation.calendar, None, problem=str(error))
+        return CalendarState(rotation.name, rotation.calendar, read.slots, read.unnamed, why)
+
+    def _check(self, content: bytes, schedule: Schedule, rotations: list[CalendarRotation]) -> None:
+        for rotation in rotations:
+            self.slots(schedule, rotation, content, datetime.now(UTC))
+
+    def _refuse(self, name: str, why: str, *, may_pass: bool) -> None:
+        before = self.problems.get(name)
+        if before is None or before.why != why:
+            logger.warning("the calendar %s was not taken: %s", name, why)
+        self.problems[name] = Problem(why, before.since if before else time.monotonic(), may_pass)
+
+    async def _fetch(self, name: str) -> bytes:
+        url = self._urls.get(name)
+        if url is None:
+            variable = f"{CALENDAR_URL}_{name.upper().replace('-', '_')}"
+            raise SourceError("calendar", f"has no address that can be used: set {variable}")
+        return await self._client.fetch(url)
+
+    async def _read_file(self, name: str) -> bytes | None:
+        """None: it has not changed. A file that is beside the on-call file, of a bounded size."""
+        file = self._files.setdefault(name, WatchedFile(self._folder / name))
+        try:
+            content = await file.read_if_changed()
+        except OSError as error:
+            del self._files[name]  # read afresh once it is there again
+            raise SourceError("calendar", f"can't be read ({error.strerror or type(error).__name__})") from None
+        if content is not None and len(content) > LARGEST:
+            raise SourceError("calendar", f"is larger than {LARGEST // 1024} KiB")
+        return content
+
+    async def _stored(self) -> dict[str, bytes]:
+        """As the leader stored them; none while the database is away."""
+        if self._database is None:
+            return {}
+        try:
+            async with self._database.read() as conn:
+                stored = await oncall_changes.list_oncall_calendars(conn)
+        except SourceError as error:
+            logger.warning("the last good calendars were not read: %s", error.why)
+            return {}
+        return {one.calendar: bytes(one.content) for one in stored if one.content is not None}
+
+
+class CalendarWatch:
+    """One for the process. `apply` puts a schedule in force here. `changed` wakes the leader's part."""
+
+    def __init__(
+        self,
+        sources: CalendarSources,
+        world: World,
+        apply: Callable[[Schedule], None],
+        *,
+        every_s: float = LOOK_EVERY_S,
+        fetch_every_s: float = FETCH_EVERY_S,
+    ) -> None:
+        self.changed = WakeUp()
+        self.sources = sources
+        self.file: Schedule | None = None  # as it is, without slots
+        self._world = world
+        self._apply = apply
+        self._every_s = every_s
+        self._fetch_every_s = fetch_every_s
+        self._fetched_at = time.monotonic()
+        self._lock = asyncio.Lock()
+
+    @property
+    def states(self) -> Mapping[str, CalendarState]:
+        """`{rotation: what its calendar says}`, as in force."""
+        return self._world.calendars
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            await self.check()
+
+    async def follow(self, schedule: Schedule) -> None:
+        """Put a new on-call file in force, with the slots of its calendars."""
+        async with self._lock:
+            await self.sources.read_unknown(schedule)
+            self.file = schedule
+            await self._put_in_force(schedule)
+
+    async def check(self) -> None:
+        """Read the files that have changed, and now and then what is fetched."""
+        async with self._lock:
+            names = {one.calendar for one in calendars_of(self.file)} if self.file else set()
+            if self.file is None or not names:
+                return
+            is_due = time.monotonic() - self._fetched_at >= self._fetch_every_s
+            if is_due:
+                self._fetched_at = time.monotonic()
+            await self.sources.read(self.file, names if is_due else filter(_is_file, names))
+            await self._put_in_force(self.file)
+
+    async def fill(self, schedule: Schedule) -> Schedule:
+        """With the slots of its calendars as they are known here."""
+        return filled(schedule, await asyncio.to_thread(self.sources.states, schedule, datetime.now(UTC)))
+
+    async def _put_in_force(self, schedule: Schedule) -> None:
+        states = await asyncio.to_thread(self.sources.states, schedule, datetime.now(UTC))
+        schedule = filled(schedule, states)
+        if states == self._world.calendars and schedule == self._world.schedule:
+            return
+        self._world.calendars = states
+        self._apply(schedule)
+        self.changed.set()
+
+
+def filled(schedule: Schedule, states: Mapping[str, CalendarState]) -> Schedule:
+    """A schedule with the slots that its calendars say."""
+    if not states:
+        return schedule
+    slots = {
+        one.name: replace(one, slots=states[one.name].slots) for one in calendars_of(schedule) if one.name in states
+    }
+    return replace(schedule, rotations={**schedule.rotations, **slots})
+
+
+async def load_calendars(world: World) -> None:
+    """On a terminal: as the bot stored them, else as they are now."""
+    if not isinstance(world.schedule, Schedule):
+        return
+    sources = CalendarSources(world.settings, world.database)
+    await sources.read_unknown(world.schedule)
+    world.calendars = sources.states(world.schedule, datetime.now(UTC))
+    world.schedule = filled(world.schedule, world.calendars)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".ics")

@@ -1,0 +1,183 @@
+"""Whom the events of a calendar put on call; pure.
+
+An event names a person by an attendee who has not declined, whose address is that of one person in the on-call file, or
+else by its title: by the name that the file has ("ann", "Ann on call", "@ann"), the Slack user id, or the address. An
+event that names no one, or more than one person, puts no one on call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from services.domain.moments import MIDNIGHT, instant
+from services.domain.oncall import OnCallPerson
+from services.domain.rotations import Slot
+
+if TYPE_CHECKING:
+    from icalendar import Calendar, Component, Event
+
+LARGEST = 1024 * 1024  # bytes; also a CHECK of the table
+AROUND = timedelta(days=94)  # more than people plan (`shifts.FURTHEST`), and than is looked back
+MOST_EVENTS, MOST_REPEATED, MOST_SLOTS = 2000, 100, 1000
+_REPEATS = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_WITHIN_A_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_WORD = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"']+|[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+class CalendarError(ValueError):
+    """A calendar that can't be used; a clause ("is not a calendar")."""
+
+
+@dataclass(frozen=True)
+class Unnamed:
+    """An event that puts no one on call. `why`: a clause ("names no one of the on-call file")."""
+
+    title: str
+    begins: datetime
+    why: str
+
+
+@dataclass(frozen=True)
+class CalendarSlots:
+    """Both by their begin, from `AROUND` before a moment until as long after it."""
+
+    slots: tuple[Slot, ...]
+    unnamed: tuple[Unnamed, ...]
+
+
+@dataclass(frozen=True)
+class CalendarState:
+    """What a rotation's calendar said when it was read last, and why it can't be read now.
+
+    slots: None until it was read; while `problem` is set, those of the last good one.
+    """
+
+    rotation: str
+    calendar: str
+    slots: tuple[Slot, ...] | None
+    unnamed: tuple[Unnamed, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownPeople:
+    """Whom an event can name. `people`: of the on-call file. `emails`: `{address in small letters: e-mail target}`."""
+
+    people: Mapping[str, OnCallPerson]
+    emails: Mapping[str, str]
+
+    def by_address(self, address: str) -> str | None:
+        """The name of the one person whose e-mail target has this address."""
+        target = self.emails.get(address.lower())
+        found = [person.name for person in self.people.values() if target is not None and person.email == target]
+        return found[0] if len(found) == 1 else None
+
+    def by_word(self, word: str) -> str | None:
+        """By an address, a Slack user id, or the file's name in any case."""
+        if "@" in word:
+            return self.by_address(word)
+        names = {name.lower(): name for name in self.people}
+        slack = {person.slack: person.name for person in self.people.values()}
+        return slack.get(word) or names.get(word.lower())
+
+
+def read_slots(content: bytes, known: KnownPeople, zone: ZoneInfo, now: datetime) -> CalendarSlots:
+    """The slots in an iCalendar file (RFC 5545). `zone`: of whole days and of times without a zone.
+
+    Raises CalendarError. Both libraries are imported here, because most schedules have no calendar.
+    """
+    import recurring_ical_events
+    from icalendar import Calendar
+
+    try:
+        calendar = Calendar.from_ical(content)
+        _check_bounds(calendar)
+        events = recurring_ical_events.of(calendar, components=["VEVENT"]).between(now - AROUND, now + AROUND)
+        return _slots_of(events, known, zone)
+    except CalendarError:
+        raise
+    except Exception as error:  # two libraries read what others wrote: whatever they raise, it can't be used
+        raise CalendarError(f"is not a calendar that can be read ({type(error).__name__})") from error
+
+
+def _check_bounds(calendar: Calendar) -> None:
+    """So that no calendar keeps the processor busy."""
+    events = list(calendar.walk("VEVENT"))
+    rules = [rule for event in events for rule in _listed(event.get("RRULE"))]
+    if len(events) > MOST_EVENTS or len(rules) > MOST_REPEATED:
+        raise CalendarError(f"has more than {MOST_EVENTS} events, or {MOST_REPEATED} that repeat")
+    for event in events:
+        _check_zone(event)
+    for rule in rules:
+        frequency = str(next(iter(_listed(rule.get("FREQ"))), "")).upper()
+        if frequency not in _REPEATS or any(key in rule for key in _WITHIN_A_DAY):
+            raise CalendarError("has an event that repeats more than once per day")
+
+
+def _check_zone(event: Component) -> None:
+    """Without it, a time in a zone that is not known would be taken for one without a zone."""
+    for key in ("DTSTART", "DTEND"):
+        given: Any = event.get(key)
+        zone = given.params.get("TZID") if given is not None else None
+        if zone and isinstance(given.dt, datetime) and given.dt.tzinfo is None:
+            raise CalendarError(f"has a time zone that is not known ({str(zone)[:60]})")
+
+
+def _slots_of(events: list[Any], known: KnownPeople, zone: ZoneInfo) -> CalendarSlots:
+    slots: list[Slot] = []
+    unnamed: list[Unnamed] = []
+    if len(events) > MOST_SLOTS:
+        raise CalendarError(f"has more than {MOST_SLOTS} events in 6 months")
+    for event in events:
+        if str(event.get("STATUS", "")).upper() == "CANCELLED":
+            continue
+        begins, ends = _moment(event, "DTSTART", zone), _moment(event, "DTEND", zone)
+        names = _names(event, known)
+        if len(names) != 1:
+            why = f"names {' and '.join(names)}" if names else "names no one of the on-call file"
+            unnamed.append(Unnamed(str(event.get("SUMMARY", "")), begins, why))
+        elif begins < ends:
+            slots.append(Slot(begins, ends, names[0]))
+    # Of two that begin together the shorter one counts, as the more exact one: it comes last.
+    slots.sort(key=lambda slot: (slot.begins, -(slot.ends - slot.begins).total_seconds(), slot.name))
+    unnamed.sort(key=lambda one: (one.begins, one.title))
+    return CalendarSlots(tuple(slots), tuple(unnamed))
+
+
+def _names(event: Event, known: KnownPeople) -> list[str]:
+    """Each once; those of the attendees where there is one."""
+    attending = [known.by_address(address) for address in _attendees(event)]
+    if not any(attending):
+        title = str(event.get("SUMMARY", ""))[:500]
+        attending = [known.by_word(word.rstrip(".")) for word in islice(_WORD.findall(title), 50)]
+    return list(dict.fromkeys(name for name in attending if name))
+
+
+def _attendees(event: Event) -> Iterator[str]:
+    for attendee in _listed(event.get("ATTENDEE")):
+        if str(attendee.params.get("PARTSTAT", "")).upper() != "DECLINED":
+            yield re.sub(r"^mailto:", "", str(attendee), flags=re.IGNORECASE)
+
+
+def _moment(event: Event, key: str, zone: ZoneInfo) -> datetime:
+    """In UTC."""
+    given: Any = event[key]
+    at: date = given.dt
+    if not isinstance(at, datetime):
+        return instant(at, MIDNIGHT, zone)
+    if at.tzinfo is not None:
+        return at.astimezone(UTC)
+    return instant(at.date(), at.time(), zone)
+
+
+def _listed(value: Any) -> list[Any]:
+    """A property that may be there not at all, once, or several times."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

@@ -1,0 +1,109 @@
+"""A Slack user group follows a rotation: one call per change; what Slack refuses is told once, and pages don't care."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.incidents.oncall_groups import AGAIN_AFTER, OnCallGroups
+from bot.incidents.overrides import Desired
+from services.clients.slack import SlackClient
+from services.domain.oncall import Schedule
+from services.domain.rotations import CalendarRotation
+from services.sandbox.slack import model
+from services.sandbox.slack.workspace import Workspace
+from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
+from tests.integration.bot.incidents.test_oncall_changes import daily
+
+HOUR = timedelta(hours=1)
+GROUP = model.ON_CALL.id
+
+
+def followed() -> Schedule:
+    """Ann is on call by the file."""
+    return replace(daily(), user_groups={GROUP: "primary"})
+
+
+async def tick(scene: Scene, slack: SlackClient, with_rights: frozenset[str] = frozenset()) -> None:
+    """Of a leader that has just begun."""
+    await OnCallGroups(scene.database, slack, scene.incident_store, lambda: with_rights).tick(scene.fence)
+
+
+def members(workspace: Workspace) -> tuple[str, ...]:
+    return workspace.groups[GROUP].users
+
+
+def calls(workspace: Workspace) -> int:
+    return len(workspace.calls_of("usergroups.users.update"))
+
+
+async def problems(books: Books) -> list[str]:
+    return [text for key, text in (await books.messages()).items() if key.startswith("oncall:group:")]
+
+
+async def test_the_group_follows_the_file_and_overrides_with_one_call_per_change(
+    scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
+) -> None:
+    scene.reschedule(followed())
+    for _ in range(3):
+        await tick(scene, slack)
+    assert (members(workspace), calls(workspace)) == ((model.ANN.id,), 1)
+
+    until = datetime.now(UTC) + HOUR
+    await scene.incident_service.on_call.override(request(ANN), Desired("primary", model.OLIVIA.id, until))
+    for _ in range(2):
+        await tick(scene, slack)
+
+    assert (members(workspace), calls(workspace)) == ((model.OLIVIA.id,), 2)
+    assert await problems(books) == []
+
+
+async def test_without_the_scope_the_channel_reads_it_once_and_it_is_tried_again_later(
+    scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
+) -> None:
+    scene.reschedule(followed())
+    every, workspace.setup.scopes = workspace.setup.scopes, workspace.setup.scopes - {"usergroups:write"}
+    for _ in range(3):
+        await tick(scene, slack)
+    [told] = await problems(books)
+    assert "does not follow the rotation *primary*: the app lacks the scope" in told
+    assert calls(workspace) == 1
+
+    await backdate(books, AGAIN_AFTER - timedelta(minutes=1))
+    await tick(scene, slack)
+    assert calls(workspace) == 1
+    workspace.setup.scopes = every
+    await backdate(books, AGAIN_AFTER)
+    await tick(scene, slack)
+
+    assert members(workspace) == (model.ANN.id,)
+    assert len(await problems(books)) == 1
+
+
+async def test_a_group_that_gives_rights_follows_no_rotation(
+    scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
+) -> None:
+    """Else who may change the schedule could make themselves an approver."""
+    scene.reschedule(followed())
+    await tick(scene, slack, frozenset({GROUP}))
+
+    assert (members(workspace), calls(workspace)) == (model.ON_CALL.users, 0)
+    assert "it has rights" in (await problems(books))[0]
+
+
+async def test_while_no_one_is_on_call_the_group_stays_as_it_is(
+    scene: Scene, slack: SlackClient, workspace: Workspace
+) -> None:
+    nobody = CalendarRotation("primary", "team", ZoneInfo("UTC"))
+    scene.reschedule(replace(followed(), rotations={"primary": nobody}))
+
+    await tick(scene, slack)
+
+    assert (members(workspace), calls(workspace)) == (model.ON_CALL.users, 0)
+
+
+async def backdate(books: Books, ago: timedelta) -> None:
+    """As if Slack had been called so long ago."""
+    await books.conn.execute("UPDATE chatops.oncall_groups SET tried_at = clock_timestamp() - %s", [ago])
+    await books.conn.commit()
