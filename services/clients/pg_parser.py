@@ -63,7 +63,8 @@ def _effects(stmt: Node, made: _Made) -> Sequence[_Found]:
     if name not in _EFFECTS:
         return (unknown,)
     try:
-        return tuple(_EFFECTS[name](stmt, made))
+        calls = dict.fromkeys(_foreign_calls(stmt)) if name in _CHANGING_ROWS else ()
+        return (*_EFFECTS[name](stmt, made), *(f"a call of {one}" for one in calls))
     except Exception:  # one statement that cannot be told must not hide what the others do
         return (unknown,)
 
@@ -317,6 +318,38 @@ def _with(stmt: Node, made: _Made) -> Iterator[_Found]:
     for part in stmt.withClause.ctes if stmt.withClause is not None else ():
         if type(part.ctequery).__name__ != "SelectStmt":
             yield from _effects(part.ctequery, made)
+
+
+def _foreign_calls(node: Node) -> Iterator[str]:
+    """The functions that it calls, wherever it does, but for those that PostgreSQL brings and that change nothing."""
+    if isinstance(node, tuple | list):
+        for one in node:
+            yield from _foreign_calls(one)
+    elif type(node).__module__ == "pglast.ast":
+        name = _name(node.funcname).removeprefix("pg_catalog.") if type(node).__name__ == "FuncCall" else ""
+        if name and name not in _OF_POSTGRES:
+            yield name
+        for attribute in node:
+            yield from _foreign_calls(getattr(node, attribute))
+
+
+_CHANGING_ROWS = frozenset({"InsertStmt", "UpdateStmt", "DeleteStmt"})
+_OF_POSTGRES = frozenset(
+    {
+        *("abs", "array_agg", "array_append", "array_length", "array_position", "avg", "bool_and", "bool_or"),
+        *("btrim", "cardinality", "ceil", "clock_timestamp", "concat", "concat_ws", "count", "date_part"),
+        *("date_trunc", "decode", "dense_rank", "encode", "extract", "floor", "format", "gen_random_uuid"),
+        *("generate_series", "json_agg", "json_build_object", "jsonb_agg", "jsonb_array_elements"),
+        *("jsonb_array_elements_text", "jsonb_build_array", "jsonb_build_object", "jsonb_each"),
+        *("jsonb_object_agg", "jsonb_set", "jsonb_strip_nulls", "lag", "lead", "left", "length", "lower"),
+        *("lpad", "ltrim", "make_interval", "max", "md5", "min", "mod", "now", "overlay", "position"),
+        *("power", "random", "rank", "regexp_match", "regexp_matches", "regexp_replace", "replace"),
+        *("reverse", "right", "round", "row_number", "rpad", "rtrim", "sha256", "split_part", "starts_with"),
+        *("statement_timestamp", "string_agg", "string_to_array", "strpos", "substr", "substring", "sum"),
+        *("timezone", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp"),
+        *("transaction_timestamp", "translate", "trim", "trunc", "unnest", "upper"),
+    }
+)
 
 
 def _insert(stmt: Node, made: _Made) -> Iterator[_Found]:

@@ -53,7 +53,7 @@ async def test_a_new_policy_is_told_and_in_force_and_a_mistake_takes_no_right_aw
     await channel.type("restart api", by=model.OTTO)
     await channel.expect("`restart` was not filed", "allows it only: in an open SEV1 or SEV2", by=model.OTTO)
     await channel.type("incident open sev1 api answers nothing", by=model.ANN)
-    await channel.expect("api answers nothing", "SEV1")
+    await channel.expect("api answers nothing")  # of its own, or in the thread of one that an alert opened
 
     policy.write_text(POLICY + AT_NIGHT + "[[allow]]\nmay = 'steer'\n")
     await channel.expect("The policy file was not taken", "policy.toml line ", "neither request nor approve")

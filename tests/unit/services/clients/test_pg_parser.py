@@ -157,6 +157,33 @@ async def test_what_is_not_known_is_named() -> None:
     )
 
 
+async def test_functions_that_are_called_while_rows_change_are_named_unless_postgres_brings_them() -> None:
+    """What a function of ours does is not known: INSERT … SELECT forget() is no mere adding of rows."""
+    sqls = {
+        "1_select": "INSERT INTO a\nSELECT ops.forget(n) FROM b",
+        "2_values": "INSERT INTO a VALUES (lower('X'), forget(), forget())",
+        "3_where": "DELETE FROM a WHERE ops.is_old(a)",
+        "4_set": "UPDATE a SET n = f(n), at = now()",
+        "5_with": "WITH m AS (SELECT pg_catalog.count(*), cron.schedule('x') FROM b) INSERT INTO a SELECT * FROM m",
+        "6_conflict": "INSERT INTO a VALUES (1) ON CONFLICT (n) DO UPDATE SET n = f(2)",
+        "7_plain": "INSERT INTO a SELECT gen_random_uuid(), coalesce(max(n), 0), jsonb_build_object('n', 1) FROM b",
+        "8_default": "CREATE TABLE c (n int DEFAULT f())",
+        "9_ours": "INSERT INTO a SELECT public.lower('x')",
+    }
+
+    found = await pg_parser.examine(sqls)
+
+    assert {title: one.unexamined for title, one in found.items() if one.unexamined} == {
+        "1_select": ("a call of ops.forget in line 1",),
+        "2_values": ("a call of forget in line 1",),
+        "3_where": ("a call of ops.is_old in line 1",),
+        "4_set": ("a call of f in line 1",),
+        "5_with": ("a call of cron.schedule in line 1",),
+        "6_conflict": ("a call of f in line 1",),
+        "9_ours": ("a call of public.lower in line 1",),
+    }
+
+
 async def test_statement_that_the_tables_here_fail_on_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     roles = property(lambda _: None, lambda _, __: None)  # as a later version of the parser may have it
     monkeypatch.setattr(ast.DropRoleStmt, "roles", roles)
@@ -171,7 +198,8 @@ async def test_our_own_migrations_are_understood() -> None:
     found = await pg_parser.examine({file.title: file.sql for file in read_files()})
 
     assert {title: one.unexamined for title, one in found.items() if one.unexamined} == {
-        "20251201000000_roles_and_schemas": ("DO in line 10",)
+        "20251201000000_roles_and_schemas": ("DO in line 10",),
+        "20251202000100_batches_follow_jobs": ("a call of intake.batch_id_of in line 59",),
     }
     assert [title for title, one in found.items() if one.breaking] == ["20251202000110_ingest_files"]
 
