@@ -45,6 +45,7 @@ from services.domain.deployments import (
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.freezes import Freeze
 from services.domain.health import AnsweredWell, ApiHealth, BotState
+from services.domain.history import Usage
 from services.domain.jobs import (
     Heartbeat,
     HeartbeatReading,
@@ -59,6 +60,7 @@ from services.domain.systems import RUNBOOK, CommitSource, System
 if TYPE_CHECKING:
     from services.clients.openai import OpenAIClient
     from services.clients.slack import SlackClient
+    from services.clients.supabase import SupabaseClient
 
 
 MODEL_TIMEOUT_S = 30.0  # of one call: longer than a whole answer has, whose own limit says "the model took too long"
@@ -72,11 +74,12 @@ class Clients:
     railway: RailwayClient | None
     api: DragonflyApi | None
     openai: OpenAIClient | None = None
+    supabase: SupabaseClient | None = None
 
 
 def connect(settings: Settings) -> Clients:
     """Make the clients; none of them opens a connection yet."""
-    return Clients(_database(settings), _railway(settings), _api(settings), _openai(settings))
+    return Clients(_database(settings), _railway(settings), _api(settings), _openai(settings), _supabase(settings))
 
 
 def open_slack(settings: SlackSettings) -> SlackClient:
@@ -100,6 +103,16 @@ def _database(settings: Settings) -> Database | None:
     return Database.connect_lazily(
         group.url, application_name="dragonfly-bot", timeout_s=settings.source_timeout_s, recognize=read_system
     )
+
+
+def _supabase(settings: Settings) -> SupabaseClient | None:
+    """Imported here: the terminal starts without it."""
+    group = settings.supabase
+    if isinstance(group, Invalid) or group.key is None or group.url is None:
+        return None
+    from services.clients.supabase import SupabaseClient
+
+    return SupabaseClient(group.url, group.key)
 
 
 def _railway(settings: Settings) -> RailwayClient | None:
@@ -299,6 +312,7 @@ class World:
         railway: RailwayClient | None = None,
         api: DragonflyApi | None = None,
         openai: OpenAIClient | None = None,
+        supabase: SupabaseClient | None = None,
         git_sha: str | None = None,
         bot_state: Callable[[], BotState] | None = None,
     ) -> None:
@@ -308,6 +322,7 @@ class World:
         self.railway = railway
         self.api = api
         self.openai = openai
+        self.supabase = supabase
         self.git_sha = git_sha
         self.bot_state = bot_state
         self._sources = Sources(settings.source_timeout_s)
@@ -340,6 +355,7 @@ class World:
             railway=clients.railway,
             api=clients.api,
             openai=clients.openai,
+            supabase=clients.supabase,
             git_sha=settings.git_sha,
             bot_state=bot_state,
         )
@@ -347,7 +363,7 @@ class World:
     async def close(self) -> None:
         """Close every client, after the calls that outlived their time."""
         await self._sources.close()
-        for client in (self.railway, self.api, self.openai):
+        for client in (self.railway, self.api, self.openai, self.supabase):
             if client is not None:
                 await client.aclose()
         if self.database is not None:
@@ -528,6 +544,12 @@ class World:
         if self.railway is None:
             return Unavailable("Railway", why_missing(self.settings.railway))
         return await self.ask("Railway", call(self.railway, *args, **kwargs))
+
+    async def database_usage(self) -> Usage | Unavailable:
+        """What Supabase says of the database's machine."""
+        if self.supabase is None:
+            return Unavailable("Supabase", "SUPABASE_METRICS_KEY is not set")
+        return await self.ask("Supabase", self.supabase.read_usage())
 
     async def ask_api(
         self, call: Callable[Concatenate[DragonflyApi, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs

@@ -13,7 +13,7 @@ from playbooks.checks.outcomes import Usual
 from services.clients.postgres.history import record_history, sum_up_hour
 from services.clients.postgres.pool import Database
 from services.domain.errors import Unavailable
-from services.domain.history import HistoryRecord, WorkerState
+from services.domain.history import DATABASE, HistoryRecord, Usage, WorkerState
 from services.domain.jobs import Heartbeat
 
 EVERY_S = 60.0
@@ -74,11 +74,18 @@ def record_of(snapshot: Snapshot) -> HistoryRecord:
         connections=_known(slow.connections if slow else None, lambda use: use.used),
         database_gb=_known(slow.database_gb if slow else None, lambda size: size),
         workers=_workers(snapshot) if snapshot.all_visible else None,
-        usage=_known(
-            snapshot.usage,
-            lambda usage: {service.value: used.current(snapshot.now).busiest for service, used in usage.items()},
-        ),
+        usage=_usage(snapshot),
     )
+
+
+def _usage(snapshot: Snapshot) -> dict[str, Usage] | None:
+    """Of the services, and of the database under its own name; None while neither is known."""
+    services = _known(
+        snapshot.usage,
+        lambda usage: {service.value: used.current(snapshot.now).busiest for service, used in usage.items()},
+    )
+    database = _known(snapshot.database_usage, lambda used: {DATABASE: used})
+    return None if services is None and database is None else {**(services or {}), **(database or {})}
 
 
 def _known(found: T | Unavailable | None, read: Callable[[T], R]) -> R | None:

@@ -14,6 +14,7 @@ from services.domain.database import ConnectionUse, Exposure, MigrationStatus, S
 from services.domain.deployments import Deployment, ServiceAct, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import AnsweredWell, ApiHealth, BotState, IntakeHealth
+from services.domain.history import Usage
 from services.domain.jobs import Heartbeat, LockWait, QueueSnapshot
 from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
@@ -54,8 +55,9 @@ class Snapshot:
     look. back_at: when the database answered again after a while without it. made: the deployments of the last two
     hours, as far as Railway showed them. auto_deploy: whether a push to main deploys, a service. bot: what this process
     knows of itself. drills: made-up workers, of the drill under way and of those just over. oncall: who is on call,
-    None without an on-call file. usage: Railway's metrics of each service. freed_gb: the highest memory that an
-    instance came down from by itself. answered: the API's good answers before it stopped answering well.
+    None without an on-call file. usage: Railway's metrics of each service. database_usage: Supabase's of the database's
+    machine. freed_gb: the highest memory that an instance came down from by itself. answered: the API's good answers
+    before it stopped answering well.
     """
 
     now: datetime
@@ -78,6 +80,7 @@ class Snapshot:
     drills: Sequence[Drill] = ()
     oncall: oncall.Facts | None = None
     usage: Mapping[Service, ServiceUsage] | Unavailable | None = None
+    database_usage: Usage | Unavailable | None = None
     freed_gb: Mapping[Service, float] = field(default_factory=dict)
     answered: AnsweredWell | None = None
     system: System = field(kw_only=True)

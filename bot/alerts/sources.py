@@ -167,6 +167,7 @@ class Sources:
         self._auto_deploy = Poll(self._read_auto_deploy, AUTO_DEPLOY_EVERY_S) if has_railway else None
         self._work = Poll(self._read_work, EVERY_S)
         self._slow_reads = Poll(self._read_slow_values, SLOW_READS_EVERY_S)
+        self._database_usage = Poll(world.database_usage, SLOW_READS_EVERY_S) if world.supabase is not None else None
         self._oncall = Poll(self._read_oncall, SLOW_READS_EVERY_S) if usable_schedule(world) is not None else None
         self._earlier: Earlier | None = None
         self._back_at: datetime | None = None
@@ -219,6 +220,7 @@ class Sources:
             bot=world.bot_state() if world.bot_state else None,
             oncall=self._oncall.take() if self._oncall else None,
             usage=self._usage.take() if self._usage else None,
+            database_usage=self._database_usage.take() if self._database_usage else None,
             answered=world.api_answered,
             system=world.system,
         )
@@ -234,7 +236,7 @@ class Sources:
     @property
     def _polls(self) -> list[Poll[Any]]:
         railways = (self._services, self._auto_deploy, self._usage)
-        polls = (self._api, self._intake, *railways, self._work, self._slow_reads, self._oncall)
+        polls = (self._api, self._intake, *railways, self._work, self._slow_reads, self._database_usage, self._oncall)
         return [poll for poll in polls if poll is not None]
 
     async def _read_work(self) -> Work:

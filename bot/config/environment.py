@@ -318,6 +318,23 @@ class IdentitySettings(Group):
     supabase_url: str | None = Field(None, validation_alias="SUPABASE_URL")
 
 
+class SupabaseSettings(Group):
+    """`key`: of the project's metrics; None: they are not read."""
+
+    key: SecretValue | None = Field(None, validation_alias="SUPABASE_METRICS_KEY")
+    url: str | None = Field(None, validation_alias="SUPABASE_URL", validate_default=True)
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("key") is None:
+            return None
+        parts = urlsplit(value or "")
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError("is not the project's https address, and SUPABASE_METRICS_KEY is set")
+        return value
+
+
 class SystemSettings(Group):
     """The system that is operated; None: the one that the database shows. Railway's name of its fourth service."""
 
@@ -524,6 +541,7 @@ class Settings:
     assistant: AssistantSettings | Invalid = field(default_factory=AssistantSettings)
     reports: ReportSettings | Invalid = field(default_factory=ReportSettings)
     github: GitHubSettings | Invalid = field(default_factory=GitHubSettings)
+    supabase: SupabaseSettings | Invalid = field(default_factory=SupabaseSettings)
     system: SystemSettings | Invalid = field(default_factory=SystemSettings)
     calendars: CalendarSettings | Invalid = field(default_factory=CalendarSettings)
     leases: LeaseSettings = field(default_factory=LeaseSettings)
@@ -557,6 +575,7 @@ class Settings:
             assistant=_read("assistant", AssistantSettings, given),
             reports=_read("reports", ReportSettings, given),
             github=_read("github", GitHubSettings, given),
+            supabase=_read("supabase", SupabaseSettings, given),
             system=_read("system", SystemSettings, given),
             calendars=_read("calendars", CalendarSettings, given),
         )

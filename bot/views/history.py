@@ -11,7 +11,7 @@ from bot.views.blocks import actions, command_button, context, fit_message, sect
 from bot.views.pictures import STATE_KEY, UNKNOWN, Series, bars, chart, labeled, marks, picture, strip
 from bot.views.text import date_token, escape
 from playbooks.model import Status
-from services.domain.history import History, UsageStep, WorkerState, WorkerStep
+from services.domain.history import DATABASE, History, UsageStep, WorkerState, WorkerStep
 from services.domain.jobs import PENDING_COUNTED_TO, pending_words
 from services.domain.services import Service
 from services.domain.systems import System
@@ -116,10 +116,19 @@ def work_series(history: History) -> list[Series]:
 
 
 def database_series(history: History) -> list[Series]:
-    """Sessions and size of the database, where they were recorded."""
+    """Sessions and size of the database, and what Supabase says of its machine, where they were recorded."""
     series = [
         Series("sessions", "Database sessions", history.laid_out(history.steps, lambda one: one.connections), _whole),
         Series("db size", "Database size", history.laid_out(history.steps, lambda one: one.database_gb), _gigabytes),
+    ]
+    steps = [one for one in history.usage if one.service == DATABASE]
+    limit = _last_limit(steps)
+    of = "" if limit is None else f" (of {_gigabytes(limit)})"
+    memory = history.laid_out(steps, lambda one: one.memory_gb)
+    series += [
+        Series("mem db", f"Memory of the database{of}", memory, _gigabytes, limit),
+        Series("load db", "Load of the database", history.laid_out(steps, lambda one: one.cpu), _load),
+        Series("disk db", "Disk of the database", history.laid_out(steps, lambda one: one.disk_gb), _gigabytes),
     ]
     return [one for one in series if one.known]
 
@@ -272,6 +281,10 @@ def _milliseconds(value: float) -> str:
 
 def _gigabytes(value: float) -> str:
     return f"{value:.2f} GB"
+
+
+def _load(value: float) -> str:
+    return f"{value:.2f}"
 
 
 def _megabytes(value: float) -> str:

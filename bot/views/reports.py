@@ -125,7 +125,7 @@ def _notes(report: Report) -> list[str]:
 def _lead_time_note(report: Report) -> str:
     if report.deployments.timed:
         return "lead time: from a commit, by GitHub's word, until it ran"
-    return f"lead time is unknown without {code('GITHUB_TOKEN')}: Railway does not say when a commit was made"
+    return f"lead time needs {code('GITHUB_TOKEN')} and commits that GitHub knows: Railway has no time of them"
 
 
 def _data(report: Report) -> dict[str, object]:

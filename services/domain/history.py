@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Protocol, TypeVar
 
 KEPT = timedelta(days=30)
+DATABASE = "database"  # among the services of a record's usage: the database's machine, as Supabase reports it
 
 
 class WorkerState(IntEnum):

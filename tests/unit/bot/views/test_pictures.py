@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.views.history import history_answer
 from bot.views.pictures import CELLS, LABEL, Series, bars, chart, labeled, marks, strip
 from bot.views.terminal import answer_text
-from services.domain.history import History, HistoryStep, UsageStep, WorkerState, WorkerStep
+from services.domain.history import DATABASE, History, HistoryStep, UsageStep, WorkerState, WorkerStep
 from services.domain.services import Service
 from services.domain.systems import CIVIL, RUNBOOK
 from services.sandbox.slack.limits import violations
@@ -160,3 +160,13 @@ def test_the_network_of_one_service_is_drawn_where_it_is_known() -> None:
 
     assert "*Received by ingest per minute:* min 2.1 MB" in words
     assert "Sent by ingest" not in words
+
+
+def test_what_supabase_says_of_the_databases_machine_is_drawn_where_it_is_known() -> None:
+    usage = (UsageStep(SINCE, DATABASE, 3.0, 4.0, 0.75, None, 2.5, None, None),)
+
+    words = history_answer(history(usage=usage), environment="prod", system=RUNBOOK, service=None).text
+
+    assert "*Memory of the database (of 4.00 GB):* min 3.00 GB" in words
+    assert "*Load of the database:* min 0.75" in words
+    assert "*Disk of the database:* min 2.50 GB" in words
