@@ -36,8 +36,8 @@ MODULES = (
     "services.ingest_worker",
     "services.sandbox.railway.faulty",
     "tests.bot_process",
+    "tests.echo",
     "tests.replica",
-    "tests.told",
 )
 IMPORTED_LATE = ("openai",)  # by the processes themselves, at their first question
 ROOT = Path(__file__).resolve().parents[1]

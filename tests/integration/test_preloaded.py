@@ -26,7 +26,7 @@ def test_forked_process_finds_what_an_executed_one_finds() -> None:
     said = []
     for how in (FORKED, EXECUTED):
         done = subprocess.run(
-            [sys.executable, *how, "tests.told", "3", "two words"],
+            [sys.executable, *how, "tests.echo", "3", "two words"],
             input="given",
             capture_output=True,
             text=True,
@@ -45,15 +45,15 @@ def test_forked_process_finds_what_an_executed_one_finds() -> None:
 def test_what_has_code_of_its_own_is_executed(tmp_path: Path) -> None:
     (tmp_path / "services").mkdir()
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests/told.py").write_text("print('its own')")
+    (tmp_path / "tests/echo.py").write_text("print('its own')")
 
-    done = subprocess.run([sys.executable, "-m", "tests.told"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tests.echo"], cwd=tmp_path, capture_output=True, text=True)
 
     assert done.stdout == "its own\n"
 
 
 def test_forked_process_is_killed_by_its_signal() -> None:
-    with subprocess.Popen([sys.executable, "-m", "tests.told", "0"], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-m", "tests.echo", "0"], stdin=subprocess.PIPE) as process:
         process.send_signal(signal.SIGKILL)
 
         assert process.wait(60) == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""Says what it was started with, as JSON: `python -m tests.told <exit code>`."""
+"""Says what it was started with, as JSON: `python -m tests.echo <exit code>`."""
 
 from __future__ import annotations
 
