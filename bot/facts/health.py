@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bot.facts.running import read_running
+from bot.facts.services import read_running
 from bot.world import World
 from playbooks import health
 from services.clients.dragonfly_api.client import DragonflyApi

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.facts.running import Beats, read_running
+from bot.facts.services import Beats, read_running
 from bot.world import World
 from playbooks import verify
 from playbooks.checks import heartbeats, sha
