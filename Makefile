@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8800
 # More than the cores: the tests wait for processes and clocks more than they compute.
-WORKERS ?= 6
+WORKERS ?= 7
 # Each case of chaos waits for leases more than it computes, but promises seconds: more make two cores miss them.
 CHAOS_WORKERS ?= 6
 CHAOS ?= tests

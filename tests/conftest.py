@@ -112,22 +112,47 @@ def _remove_left_over(directory: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-# Files that wait for processes and clocks more than they compute; those that take longest come first, so that the run
-# does not end with one worker in a long one.
-WAITING = (
+# The files that took half a minute and more in a run of six, the longest first: they begin first, so that the run does
+# not end with one worker in a long one. All wait for processes and clocks more than they compute.
+LONGEST = (
     "tests/e2e/test_incident_stories.py",
     "tests/integration/bot/running/test_runs_in_slack.py",
-    "tests/integration/stored/",
+    "tests/integration/stored/test_carried_on.py",
+    "tests/scenarios/test_changes.py",
+    "tests/scenarios/test_data.py",
+    "tests/integration/bot/running/test_outbox.py",
+    "tests/integration/bot/running/test_without_people.py",
+    "tests/integration/bot/running/test_outage.py",
+    "tests/integration/bot/runs/test_faults.py",
+    "tests/e2e/test_changes.py",
+    "tests/integration/bot/running/test_canaries.py",
+    "tests/integration/sql/test_indexes.py",
+    "tests/integration/services/job_queue/test_process.py",
+    "tests/integration/bot/runs/test_database_rollback.py",
+    "tests/integration/bot/runs/test_recovery.py",
+    "tests/integration/bot/running/test_alerts.py",
+    "tests/integration/bot/running/test_refused_messages.py",
+    "tests/integration/bot/facts/test_planted_troubles.py",
+    "tests/integration/bot/incidents/test_service.py",
+    "tests/integration/services/clients/postgres/test_runs.py",
+    "tests/integration/bot/running/test_dialogs.py",
+    "tests/integration/bot/running/test_railway_quota.py",
     "tests/e2e/",
+    "tests/integration/services/api/test_intake.py",
+    "tests/integration/services/ingest_worker/test_ingest.py",
     "tests/chaos/",
     "tests/scenarios/",
-    "tests/integration/bot/runs/",
+    "tests/integration/bot/alerts/test_planted_faults.py",
+    "tests/integration/bot/facts/test_planted_faults.py",
     "tests/integration/bot/running/",
-    "tests/integration/services/job_queue/",
+    "tests/integration/bot/runs/",
     "tests/integration/services/sandbox/postgres/",
-    "tests/integration/bot/alerts/",
-    "tests/integration/",
+    "tests/integration/bot/facts/test_planted_exposures.py",
+    "tests/integration/bot/approvals/test_races.py",
+    "tests/integration/bot/incidents/test_triage.py",
+    "tests/integration/bot/approvals/test_service.py",
 )
+WAITING = "tests/integration/"
 LONGEST_CHAOS = "test_killed_in_a_batch.py"
 
 
@@ -147,8 +172,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the order inside a file; xdist hands out whole files in this order (`--dist loadfile`).
 
-    Files that wait and files that compute are spread evenly among each other: the ones use what the others leave. Under
-    chaos the longest cases are spread, so that each worker begins with one.
+    The longest come first. Then files that wait and files that compute are spread evenly among each other: the ones use
+    what the others leave. Under chaos the longest cases are spread, so that each worker begins with one.
     """
     if config.getoption("markexpr") == "chaos":
         longest = [item for item in items if LONGEST_CHAOS in item.nodeid]
@@ -157,9 +182,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     files: dict[str, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    waiting = sorted((file for file in files if _place(file) < len(WAITING)), key=_place)
-    computing = [file for file in files if _place(file) == len(WAITING)]
-    items[:] = [item for file in _spread(waiting, computing) for item in files[file]]
+    first = sorted((file for file in files if _place(file) < len(LONGEST)), key=_place)
+    waiting = [file for file in files if _place(file) == len(LONGEST) and file.startswith(WAITING)]
+    computing = [file for file in files if _place(file) == len(LONGEST) and not file.startswith(WAITING)]
+    items[:] = [item for file in (*first, *_spread(waiting, computing)) for item in files[file]]
 
 
 def _spread(first: list[T], second: list[T]) -> list[T]:
@@ -169,7 +195,7 @@ def _spread(first: list[T], second: list[T]) -> list[T]:
 
 
 def _place(file: str) -> int:
-    return next((n for n, slow in enumerate(WAITING) if file.startswith(slow)), len(WAITING))
+    return next((n for n, long in enumerate(LONGEST) if file.startswith(long)), len(LONGEST))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,6 +15,7 @@ from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
+from tests.conftest import LONGEST
 from tests.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,3 +192,7 @@ def test_a_document_names_make_targets_that_exist(document: Path) -> None:
 def test_time_zones_come_with_the_product_on_every_platform() -> None:
     """A slim image has no database of them."""
     assert re.search(r"^tzdata==\S+ \\$", (ROOT / "requirements.txt").read_text(), re.M)
+
+
+def test_the_files_that_are_run_first_exist() -> None:
+    assert [one for one in LONGEST if not (ROOT / one).exists()] == []
