@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bot.admission import AuditLimit, Rate, times
 from bot.approvals.access import Refused, judge_anywhere
 from bot.changes import Change
+from bot.commands.context import need_database
 from bot.commands.dispatch import run_words
 from bot.config.environment import Machine
 from bot.config.policy import MACHINE, Policy, Right, Target
@@ -35,6 +36,7 @@ from bot.views.errors import error_answer
 from bot.views.terminal import answer_text
 from bot.web.app import read_body
 from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.machine_limits import take_machine_request
 from services.clients.postgres.messages import read_message_state
 from services.clients.postgres.runs import read_steps
 from services.clients.railway.quota import Purpose, reading_for
@@ -55,8 +57,16 @@ logger = logging.getLogger(__name__)
 PATH = "/machines"
 MAX_BODY = 8_000  # bytes
 WRONG_A_MINUTE = 30
-CALLS = Rate(30, 1.0)  # at once, then one per second: of one machine
+CALLS = Rate(30, 1.0)  # at once, then one per second: of one machine, on one replica
+CHANGES = Rate(10, 60.0)  # requests for changes, on all replicas: people have to read each
 AUDITED = "machine.call"
+
+
+TOO_MANY = OperatorError(
+    "Nothing was filed",
+    why=f"a machine may request {CHANGES.burst} changes at once, and then one per minute",
+    what_next="Wait a minute, and send the same request_id again.",
+)
 
 
 class Call(BaseModel):
@@ -91,6 +101,7 @@ class MachineDoor:
         channel: str,
         workspace_url: Callable[[], str | None],
         clock: Callable[[], float] = time.monotonic,
+        changes: Rate = CHANGES,
     ) -> None:
         self._world = world
         self._approval_service = approval_service
@@ -99,6 +110,7 @@ class MachineDoor:
         self._channel = channel
         self._workspace_url = workspace_url
         self._clock = clock
+        self.changes = changes
         self._due_at: dict[str, float] = {}
         self._audit_limit = AuditLimit(clock)
 
@@ -121,11 +133,24 @@ class MachineDoor:
             await self._record(person, call, verdict.why if verdict else None)
             if verdict is not None:
                 return _refused(403, OperatorError("Nothing was run", why=verdict.why, what_next=verdict.what_next))
+            if isinstance(verb, Change) and not await self._takes_change(person):
+                await self._record(person, call, TOO_MANY.why)
+                return _refused(429, TOO_MANY)
             answer = await self._run(person, words, call)
         except (OperatorError, SourceError) as error:
             return failed(error)
         run = await self._run_of(answer) if isinstance(verb, Change) or verb.name == "run" else None
         return Reply(200, _body(answer) | {"run": run})
+
+    async def _takes_change(self, person: Person) -> bool:
+        """Counted in the database, because each replica would allow as many again. Raises SourceError."""
+        async with need_database(self._world).transaction() as conn:
+            return await take_machine_request(
+                conn,
+                machine=person.user_id,
+                burst=self.changes.burst,
+                every=timedelta(seconds=self.changes.every_s),
+            )
 
     async def _parse(self, person: Person, call: Call) -> tuple[Verb, list[str]]:
         try:
@@ -154,14 +179,13 @@ class MachineDoor:
 
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:
         """Of a flood of refused calls one row per verb and minute. Raises SourceError: without a row nothing is run."""
-        if self._world.database is None:
-            raise SourceError("database", "not configured")
+        database = need_database(self._world)
         count = 1 if refused is None else self._audit_limit.count(person.user_id, call.verb)
         if count is None:
             return
         given = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
         details = {**given, **times(count)}
-        async with self._world.database.transaction() as conn:
+        async with database.transaction() as conn:
             await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
 
     async def _run_of(self, answer: Answer) -> dict[str, object] | None:
@@ -205,7 +229,9 @@ def add_machine_door(app: FastAPI, door: MachineDoor, machines: Sequence[Machine
         except ValidationError:
             return JSONResponse({"error": {"what": "The body is not a call", "fields": list(Call.model_fields)}}, 400)
         reply = await door.answer(machine, asked)
-        return Response(json.dumps(reply.body, ensure_ascii=False), reply.status, media_type="application/json")
+        wait = {"Retry-After": str(int(door.changes.every_s))} if reply.status == 429 else None
+        body_text = json.dumps(reply.body, ensure_ascii=False)
+        return Response(body_text, reply.status, headers=wait, media_type="application/json")
 
 
 def find_machine(authorization: str, machines: Sequence[Machine]) -> str | None:

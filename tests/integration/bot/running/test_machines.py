@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.admission import AUDIT_EVERY_S, AUDIT_ROWS_PER_PERSON
+from bot.admission import AUDIT_EVERY_S, AUDIT_ROWS_PER_PERSON, Rate
 from bot.app import Bot
 from bot.machines.catalogue import ARGUMENTS_LIMIT
 from bot.machines.door import Call
@@ -173,6 +173,22 @@ async def test_a_change_waits_in_slack_for_one_person_more_than_a_person_needs(
     assert other["id"] != run["id"], "the same id with other words is another request"
 
 
+async def test_changes_are_counted_on_all_replicas_together_and_reads_are_not(
+    start_whole: StartWhole, start_bot: StartBot, database_urls: DatabaseUrls, client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """Each replica would let as many requests again reach people."""
+    first = door_of(await start_whole(**variables(tmp_path)), client)
+    second = door_of(await start_bot(database_urls.bot, **PEOPLE, **variables(tmp_path)), client)
+    spent = [(await one.call("scale", "ingest 2")).status_code for one in (first, second) for _ in range(6)]
+
+    assert spent.count(429) == 2, spent
+    assert set(spent[:10]) <= {200, 409}
+    assert (await second.call("queue")).status_code == 200
+    refused = await first.call("scale", "ingest 2")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+    assert "Nothing was filed" in refused.text
+
+
 async def test_fuzzed_calls_change_nothing_but_the_record(
     start_whole: StartWhole, system: System, wire: Wire, tmp_path: Path
 ) -> None:
@@ -181,6 +197,7 @@ async def test_fuzzed_calls_change_nothing_but_the_record(
     bot = await start_whole(**variables(tmp_path))
     assert bot.wiring is not None
     machine_door, rng = bot.make_machine_door(bot.wiring), random.Random(3)  # noqa: S311 - the same calls each time
+    machine_door.changes = Rate(1_000_000, 0.001)
     before, asked = contents(system), len(calls_of(system))
     statuses: Counter[int] = Counter()
     began = time.monotonic()

@@ -1,0 +1,14 @@
+"""How many changes a machine may request. The typed calls of `sql/queries/machine_limits.sql`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import SQL
+
+
+async def take_machine_request(conn: Connection, *, machine: str, burst: int, every: timedelta) -> bool:
+    """Whether it may request one more change: `burst` at once, then one per `every`, whichever replica it asks."""
+    parameters = {"machine": machine, "burst": burst, "every": every}
+    return await (await conn.execute(SQL["take_machine_request"], parameters)).fetchone() is not None
