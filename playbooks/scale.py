@@ -174,10 +174,19 @@ def _impact(facts: Facts, service: Service, from_: int, to: int) -> Iterator[str
     if to < from_:
         yield f"ends {counted(from_ - to, 'replica')} gracefully and frees {sessions}database connections"
     else:
-        yield f"adds {counted(to - from_, 'replica')}, one at a time, each watched for {facts.soak_s} s"
+        yield _growth(from_, to, facts.soak_s)
         yield f"takes {sessions}more database connections{_of_limit(facts.connections)}"
     yield from _headroom(facts.usage)
     yield from backlog(facts.load)
+
+
+def _growth(from_: int, to: int, soak_s: float) -> str:
+    """The first replica is not watched: there is nothing to go back to that would be better."""
+    start = ["starts 1 replica"] if from_ == 0 else []
+    more = to - max(from_, 1)
+    added = f"adds {more}" if start else f"adds {counted(more, 'replica')}"
+    watched = f"watched for {soak_s} s" if more == 1 else f"one at a time, each watched for {soak_s} s"
+    return ", then ".join([*start, *([f"{added}, {watched}"] if more else [])])
 
 
 def _headroom(usage: Usage | Unavailable | None) -> Iterator[str]:

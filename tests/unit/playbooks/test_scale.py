@@ -78,6 +78,23 @@ def test_a_service_configured_with_no_replica_is_given_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("from_", "to", "words"),
+    [
+        (0, 1, "starts 1 replica"),
+        (0, 2, "starts 1 replica, then adds 1, watched for 120 s"),
+        (0, 3, "starts 1 replica, then adds 2, one at a time, each watched for 120 s"),
+        (1, 2, "adds 1 replica, watched for 120 s"),
+        (1, 3, "adds 2 replicas, one at a time, each watched for 120 s"),
+    ],
+)
+def test_only_replicas_that_are_watched_are_called_watched(from_: int, to: int, words: str) -> None:
+    planned = made(plan(facts(state(INGEST, replicas=from_)), INGEST, to))
+
+    assert planned.impact[0] == words
+    assert sum(isinstance(step, Soak) for step in planned.steps) == to - max(from_, 1)
+
+
 def test_adds_one_at_a_time_and_watches_each() -> None:
     planned = made(plan(facts(soak_s=30), INGEST, 3))
 
