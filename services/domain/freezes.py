@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from services.domain.runs import owner_words
 from services.domain.services import Service
 from services.domain.text import dated_time
 from services.domain.windows import Recurrence, Span, decode_recurrence
@@ -41,7 +42,7 @@ class Freeze:
     @property
     def by(self) -> str:
         """The owner in words, for sentences."""
-        return self.owner_name or self.owner
+        return owner_words(self.owner, self.owner_name)
 
     @property
     def scope(self) -> str:

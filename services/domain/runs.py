@@ -35,7 +35,15 @@ class Lock:
     @property
     def by(self) -> str:
         """The owner in words, for sentences."""
-        return self.owner_name or self.owner
+        return owner_words(self.owner, self.owner_name)
+
+
+_SLACK_ID = re.compile(r"[USW][A-Z0-9]+")
+
+
+def owner_words(owner: str, name: str) -> str:
+    """What people call the owner; never a bare Slack id that nobody looked up."""
+    return name or ("a person" if _SLACK_ID.fullmatch(owner) else owner)
 
 
 @dataclass(frozen=True)

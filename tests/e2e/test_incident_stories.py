@@ -69,9 +69,36 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage, thread
     root = await _page(stage, known)
     called = _called(root)
     await _diagnosed(stage, root, bad.sha[:8])
+    await _until(stage, root, f"deploy {bad.sha[:8]} of ingest crashes at start")
     root = await _press(stage, root, called, "Roll back to ")
     run = await _reply(stage, root, "WAITING FOR APPROVAL")
+    assert await thread_height(root.ts) <= TWO_SCREENS  # it is highest now
     await _click(stage, run, model.BEN if called == model.ANN else model.ANN, APPROVE)
+    await _until(stage, root, "CLEARED")
+    await _reply(stage, root, "DONE")
+
+    await _resolve_and_count(stage, root, called)
+    assert await thread_height(root.ts) <= TWO_SCREENS
+
+
+@pytest.mark.chaos  # the approvers' time and the countdown pass
+async def test_a_bad_deploy_that_no_one_approves_at_night_takes_five_messages(
+    stage: Stage, thread_height: MeasureThread
+) -> None:
+    known, railway = _known(stage), stage.sandbox.railway
+    bad = next(one for one in railway.commits if one.behaviour is Behaviour.CRASHES)
+
+    railway.deploy(Service.ENFORCEMENT, bad.sha)
+    root = await _page(stage, known)
+    called = _called(root)
+    await _until(stage, root, f"deploy {bad.sha[:8]} of enforcement crashes at start")
+    root = await _press(stage, root, called, "Roll back to ")
+    run = await _reply(stage, root, "can self-approve it.")
+    number = str((run.metadata or {})["event_payload"]["key"]).removeprefix("run:")
+    line = f"/dragonfly start-alone {number} no one answers"
+    assert await acting_as(stage.sandbox.workspace, called.id).type(model.INCIDENTS_ID, line) is None
+    await _reply(stage, root, "self-approves it")
+    assert await thread_height(root.ts) <= TWO_SCREENS
     await _until(stage, root, "CLEARED")
     await _reply(stage, root, "DONE")
 

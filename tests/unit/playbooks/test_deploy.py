@@ -122,7 +122,7 @@ def test_a_first_deploy_starts_from_nothing() -> None:
 def test_a_lock_refuses_and_names_owner_and_reason() -> None:
     refusal = refused(deploy.plan(facts(locks=[LOCK]), "all", ALL, sha("e")))
 
-    assert refusal.why == "ingest is locked by U123 (rolled back from c to b), since 09:00 UTC"
+    assert refusal.why == "ingest is locked by a person (rolled back from c to b), since 09:00 UTC"
     assert refusal.next_steps[0].command == "run 7"
 
 
@@ -168,7 +168,7 @@ def test_a_redeploy_repeats_what_serves_not_what_came_last() -> None:
 
 
 def test_a_lock_refuses_a_redeploy_because_variables_change_too() -> None:
-    assert "is locked by U123" in refused(redeploy.plan(again(locks=[LOCK]), INGEST)).why
+    assert "is locked by a person" in refused(redeploy.plan(again(locks=[LOCK]), INGEST)).why
 
 
 def test_a_redeploy_needs_something_that_serves() -> None:

@@ -25,7 +25,7 @@ def test_lifts_lock_and_freeze_together() -> None:
 
     assert planned.steps == (UnfreezeAutoDeploy(API), UnlockService(API))
     assert planned.risk is Risk.LOW
-    assert planned.impact[0] == "locked by U123 at 09:00 UTC: rolled back from c to b"
+    assert planned.impact[0] == "locked by a person at 09:00 UTC: rolled back from c to b"
     assert planned.parameters == {"service": "api", "reason": "mended in e4f5"}
 
 

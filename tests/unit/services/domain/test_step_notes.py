@@ -1,10 +1,10 @@
-"""Who decided about a step, in words."""
+"""Who decided about a step or made a lock, in words."""
 
 from __future__ import annotations
 
 import pytest
 
-from services.domain.runs import MARKED_DONE, note_words
+from services.domain.runs import MARKED_DONE, note_words, owner_words
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ def test_a_note_names_the_person_and_not_the_id(stored: str, shown: str) -> None
 
     assert note_words(stored, lambda slack_id: names.get(slack_id, "somebody")) == shown
     assert "U0" not in note_words(stored)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "shown"),
+    [("U0BEN", "Ben Osei", "Ben Osei"), ("U0BEN", "", "a person"), ("terminal", "", "terminal")],
+)
+def test_an_owner_is_no_bare_id(owner: str, name: str, shown: str) -> None:
+    assert owner_words(owner, name) == shown
