@@ -21,7 +21,7 @@ from bot.people import Account, Members, People
 from bot.wake_ups import WakeUp, drive
 from services.domain.errors import SourceError, Unavailable
 from services.domain.messages import Profile, SlackRefusedError
-from services.domain.oncall import is_group
+from services.domain.oncall import NOT_KNOWN, is_group
 from services.domain.runs import outside_name
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Lookups(Generic[T]):
         self._clock = clock
         self._answers: dict[str, tuple[T, float]] = {}
         self._problems: dict[str, str] = {}
+        self._not_known: set[str] = set()
         self._asking: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, ids: Iterable[str], *, fresh_s: float, timeout_s: float = TIMEOUT_S) -> None:
@@ -81,6 +82,10 @@ class Lookups(Generic[T]):
             return Unavailable("Slack", self._problems.get(slack_id, "no answer yet"))
         value, read_at = self._answers[slack_id]
         return Known(value, timedelta(seconds=self._clock() - read_at))
+
+    def is_not_known(self, slack_id: str) -> bool:
+        """Whether Slack said last that there is no such id."""
+        return slack_id in self._not_known
 
     @property
     def ids(self) -> frozenset[str]:
@@ -107,11 +112,13 @@ class Lookups(Generic[T]):
         asked_at = self._clock()  # before the request: a right lost during it is not kept for longer
         try:
             self._answers[slack_id] = await self._read(slack_id), asked_at
+            self._not_known.discard(slack_id)
         except SourceError as error:
             logger.warning("%s %s not read: %s", self._what, slack_id, error.why)
             self._problems[slack_id] = error.why
             if isinstance(error, SlackRefusedError) and error.code in self._gone:
                 self._answers.pop(slack_id, None)
+                self._not_known.add(slack_id)
 
 
 FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members some 20 times a minute
@@ -187,6 +194,11 @@ class Groups:
                 return None
             return "has no active members in Slack" if members.users else "has no members in Slack"
         return "is deactivated in Slack" if people.is_deactivated(slack_id) else None
+
+    def unreachable(self, slack_id: str) -> str | None:
+        """The same, and `NOT_KNOWN`: told, but still called, as their pager may work."""
+        lookups = self._members if is_group(slack_id) else self._profiles
+        return self.absent(slack_id) or (NOT_KNOWN if lookups.is_not_known(slack_id) else None)
 
     async def keep(self) -> None:
         """Ask now and then, until cancelled, so that what is kept is young when Slack falls silent."""

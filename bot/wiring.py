@@ -126,7 +126,7 @@ class ChangeWiring:
         self.groups = Groups(slack, asked, workspace=workspace, profiles=profiles, users=users)
         self.names = SlackNames(slack, called_by_id(world))
         in_file = world.name_of
-        world.absent = self.groups.absent
+        world.absent, world.unreachable = self.groups.absent, self.groups.unreachable
         world.name_of = lambda slack_id: self.names.known(slack_id) or readable_name(slack_id, in_file(slack_id))
         message_writer = RunMessageWriter(self._run_message, wake_ups)
         schedule = world.schedule if isinstance(world.schedule, Schedule) else None

@@ -299,7 +299,8 @@ class World:
     `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many commands of
     each kind work at the same time, `public_answers` how many answers a channel gets to see, `audit_limit` how many
     rows about reads are written. `name_of`: the name of a person by their Slack id; the bot, which may ask Slack, puts
-    a better one in its place. `absent`: why a Slack id reaches no one, None where nothing keeps that in mind.
+    a better one in its place. `absent`: why a Slack id reaches no one, None where nothing keeps that in mind;
+    `unreachable`: the same with ids that Slack does not know.
     `api_answered`: the good answers of the API before it stopped answering well last; None while this process has not
     seen that. `workspace_url`: of our Slack workspace ("https://acme.slack.com/"), which only the bot knows.
     """
@@ -340,6 +341,7 @@ class World:
         self.calendars: Mapping[str, CalendarState] = {}
         self.name_of: Callable[[str], str] = self._name_in_file
         self.absent: Absent | None = None
+        self.unreachable: Absent | None = None
         self.workspace_url: Callable[[], str | None] = lambda: None
         self.api_answered: AnsweredWell | None = None
         self._api_answers: AnsweredWell | None = None

@@ -30,8 +30,8 @@ async def read_absent(world: World) -> Mapping[str, str] | Unavailable:
     if not isinstance(schedule, Schedule) or isinstance(slack, Invalid):
         return {}
     ids = schedule.slack_ids
-    if world.absent is not None:
-        return _found(ids, world.absent)
+    if world.unreachable is not None:
+        return _found(ids, world.unreachable)
     client = open_slack(slack)
     users = (one for one in ids if not is_group(one))
     groups = Groups(
@@ -44,8 +44,11 @@ async def read_absent(world: World) -> Mapping[str, str] | Unavailable:
     try:
         await groups.refresh()
         people = groups.known()
-        unread = [one for one in (*people.groups.values(), *people.accounts.values()) if isinstance(one, Unavailable)]
-        return unread[0] if unread else _found(ids, groups.absent)
+        asked = {**people.groups, **people.accounts}
+        unread = [
+            one for slack_id, one in asked.items() if isinstance(one, Unavailable) and not groups.unreachable(slack_id)
+        ]
+        return unread[0] if unread else _found(ids, groups.unreachable)
     finally:
         await groups.aclose()
         await client.aclose()

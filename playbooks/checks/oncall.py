@@ -10,7 +10,7 @@ from playbooks.model import Finding, NextStep, Status
 from services.domain.calendar_slots import CalendarState
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import Gap, Level, Override, Schedule, gaps, is_group, repeated_levels
+from services.domain.oncall import NOT_KNOWN, Gap, Level, Override, Schedule, gaps, is_group, repeated_levels
 from services.domain.text import counted, dated_time
 
 AHEAD = timedelta(days=14)  # a gap is fixed by planning, not by the person who is paged
@@ -96,7 +96,8 @@ def _unnamed(one: CalendarState, now: datetime) -> Iterator[Finding]:
 
 
 def check_absent(schedule: Schedule, absent: Mapping[str, str] | Unavailable) -> list[Finding]:
-    """One finding per person and group on a level whom Slack cannot reach any more; they are skipped when paging."""
+    """One finding per person and group on a level whom Slack cannot reach. They are skipped when paging, but for those
+    whose id Slack does not know: their pager may work."""
     if isinstance(absent, Unavailable):
         why = absent.why
         return [Finding("oncall.absent", Status.UNKNOWN, "whether everyone on call is still in Slack is unknown", why)]
@@ -159,7 +160,11 @@ def _absence(level: int, name: str, why: str) -> Finding:
         check=f"oncall.absent.{level}.{name}",
         status=Status.FAIL,
         title=f"level {level} pages {who}, who {why}" if who == name else f"level {level} pages {who}, which {why}",
-        detail=f"{who} is skipped when paging; remove {name} from the on-call file, or replace them",
+        detail=(
+            f"nothing in Slack reaches {who}; correct the id in the on-call file"
+            if why == NOT_KNOWN
+            else f"{who} is skipped when paging; remove {name} from the on-call file, or replace them"
+        ),
         evidence={"level": level, "name": name},
         next_step=SEE,
     )

@@ -209,6 +209,9 @@ def _seconds(stored: Mapping[str, Any], name: str, default: timedelta) -> timede
     return timedelta(seconds=stored[name]) if name in stored else default
 
 
+NOT_KNOWN = "is not known to Slack"  # why an id reaches no one: it is mistyped, or of another workspace
+
+
 def nobody_is_absent(slack_id: str) -> str | None:  # noqa: ARG001
     """Without Slack: no one is known to be absent."""
     return None

@@ -15,7 +15,7 @@ from services.domain.channels import Channel
 from services.domain.database import Query, SchemaDrift
 from services.domain.errors import Unavailable
 from services.domain.messages import PAGE, RefusedMessage
-from services.domain.oncall import Level, OnCallPerson, Schedule
+from services.domain.oncall import NOT_KNOWN, Level, OnCallPerson, Schedule
 from services.domain.systems import RUNBOOK
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
@@ -178,3 +178,12 @@ def test_a_user_group_that_does_not_follow_its_rotation_is_a_warning() -> None:
     assert (finding.status, finding.detail) == (Status.WARN, "the app lacks the scope")
     unknown = check(replace(COMPLETE, user_groups=Unavailable("database", "away")))
     assert Status.UNKNOWN in [one.status for one in unknown if one.check == "oncall.groups"]
+
+
+def test_an_id_that_slack_does_not_know_is_wrong_but_its_person_is_not_skipped() -> None:
+    assert COMPLETE.schedule is not None
+    [slack_id] = COMPLETE.schedule.slack_ids
+    found = by_name(replace(COMPLETE, absent={slack_id: NOT_KNOWN}))["oncall.absent.1.ann"]
+
+    assert (found.status, found.title) == (Status.FAIL, "level 1 pages ann, who is not known to Slack")
+    assert found.detail == "nothing in Slack reaches ann; correct the id in the on-call file"

@@ -242,7 +242,9 @@ async def test_who_is_gone_from_slack_is_reported_from_what_is_kept(
     workspace.groups["S0LEFT"] = replace(model.APPROVERS, id="S0LEFT", users=(model.OTTO.id,))
     workspace.users[model.OTTO.id] = replace(model.OTTO, deleted=True)
     asked_for = ("S0EMPTY", "S0LEFT", GROUP)
+    watched = {"U0NOBODY", "S0NOTHING"}
     groups = Groups(slack, asked_for, workspace=lambda: model.TEAM.id, clock=clock, timeout_s=30)
+    groups.watch(watched)
     everybody = (*asked_for, model.OTTO.id, model.ANN.id, "U0NOBODY")
     assert [groups.absent(one) for one in everybody] == [None] * 6
 
@@ -256,6 +258,10 @@ async def test_who_is_gone_from_slack_is_reported_from_what_is_kept(
         None,
         None,
     ]
+    assert groups.unreachable("U0NOBODY") == "is not known to Slack"
+    assert groups.unreachable("S0NOTHING") == "is not known to Slack"
+    assert groups.absent("S0NOTHING") is None  # a mistyped id may have a pager that works
+    assert [groups.unreachable(one) for one in everybody[:5]] == [groups.absent(one) for one in everybody[:5]]
     clock.now += MAX_AGE.total_seconds() + 1
     assert groups.absent(model.OTTO.id) is None  # not known any more: calling in vain is better than not calling
     await groups.aclose()
