@@ -67,10 +67,14 @@ _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 
 
+SIGN_AFTER_S = 0.7  # with Slack's own time, something is seen within a second
+
+
 class SlackSettings(Group):
     """Socket Mode when `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation.
 
-    `command`, `mark`: of a bot that shares its workspace with another environment's.
+    `command`, `mark`: of a bot that shares its workspace with another environment's. `sign_after_s`: how long a command
+    may stay without an answer before something is shown.
     """
 
     bot_token: SecretValue = Field(validation_alias="SLACK_BOT_TOKEN")
@@ -80,6 +84,7 @@ class SlackSettings(Group):
     incidents_channel: str = Field("dragonfly-incidents", validation_alias="SLACK_INCIDENTS_CHANNEL")
     command: str = Field(COMMAND, validation_alias="SLACK_COMMAND")
     mark: str = Field("", validation_alias="ENVIRONMENT_MARK")
+    sign_after_s: float = Field(SIGN_AFTER_S, validation_alias="SIGN_AFTER_SECONDS", gt=0, le=3600)
     environment: str | None = Field(None, validation_alias="ENVIRONMENT")  # `IdentitySettings` checks it
 
     @field_validator("bot_token")
@@ -608,6 +613,11 @@ class Settings:
     def environment(self) -> str | None:
         """One of `services.domain.environments`; None when the variables are missing or malformed."""
         return None if isinstance(self.identity, Invalid) else self.identity.environment
+
+    @property
+    def sign_after_s(self) -> float:
+        """Seconds after which a command without an answer shows something."""
+        return SIGN_AFTER_S if isinstance(self.slack, Invalid) else self.slack.sign_after_s
 
     @property
     def own_service(self) -> str | None:

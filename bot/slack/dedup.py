@@ -58,7 +58,7 @@ class RecentDeliveries:
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=30)  # longer than any command takes; a redelivery after a crash waits as long
-DATABASE_TIMEOUT_S = 1.0  # a person waits behind this
+DATABASE_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second
 
 
 class Deduplicator:

@@ -15,7 +15,8 @@ from bot import tracing
 from bot.approvals.service import ApprovalService
 from bot.commands.dispatch import run
 from bot.commands.home import home_view
-from bot.commands.registry import edited_error, import_all
+from bot.commands.parsing import split_words
+from bot.commands.registry import edited_error, find, import_all
 from bot.commands.request_change import refuse_early
 from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.database_outage import Outage
@@ -38,10 +39,11 @@ from bot.slack.progress import Progress
 from bot.slack.respond import Body, Work, deliver, open_dialog
 from bot.slack.run_handlers import DecisionHandlers
 from bot.slack.todo_handlers import TodoEdge
-from bot.types import Block, Request, Surface
+from bot.types import Answer, Block, Request, Surface
 from bot.views import modals
 from bot.views.blocks import COMMAND_ACTION, LINK_ACTION
 from bot.views.modals import STOP_WORKERS as STOP_WORKERS_MODAL
+from bot.views.progress import still_reading
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.railway.quota import Purpose, reading_for
@@ -207,10 +209,22 @@ class Listeners:
             await self._show_home(line, request_origin)
             return
         progress = Progress(self._slack, request_origin, self._world.public_answers)
-        request = replace(await self._in_thread(request_origin), before=before, progress=progress.show)
-        answer = await run(line, request, self._world, self._approval_service, self._incident_service)
-        if answer.private or not await progress.finish(answer):
+        at = request_origin.received_at + self._world.settings.sign_after_s
+        async with progress.sign(self._still_reading(line, request_origin.surface), at=at):
+            request = replace(await self._in_thread(request_origin), before=before, progress=progress.show)
+            answer = await run(line, request, self._world, self._approval_service, self._incident_service)
+        if answer.private or answer.file is not None or not await progress.finish(answer):
+            await progress.remove()
             await deliver(self._slack, answer, request_origin, key=key)
+
+    def _still_reading(self, line: str, surface: Surface) -> Answer:
+        """What is shown while the sources don't answer; to the requester only, unless the answer is for everyone."""
+        try:
+            verb = find(split_words(line, surface))[0]
+        except UsageError:
+            verb = None
+        is_public = verb is not None and verb.is_read and not verb.private
+        return still_reading(verb.name if verb else line, self._world.settings.source_timeout_s, private=not is_public)
 
     async def _in_thread(self, request_origin: RequestOrigin) -> Request:
         """The request, with the incident in whose thread it was made; activity there is recorded."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -294,7 +295,7 @@ class RequestOrigin:
     """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
 
     `delivery`: the key that a redelivery repeats. `opened_ts`: the thread in which a modal was opened; it is asked for
-    there, though no answer there would be seen.
+    there, though no answer there would be seen. `received_at`: time.monotonic().
     """
 
     surface: Surface
@@ -304,6 +305,7 @@ class RequestOrigin:
     response_url: str | None = None
     delivery: str | None = None
     opened_ts: str | None = None
+    received_at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
     def home(self) -> bool:

@@ -7,7 +7,10 @@ answer is shown once it is checked.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 
 from bot.admission import PublicAnswers
 from bot.slack.payloads import RequestOrigin
@@ -30,9 +33,58 @@ class Progress:
         self._is_refused = False
         self._status = ""
         self._has_status = request_origin.thread_ts is not None
+        self._showing = asyncio.Lock()  # two who show something at once would post it twice
+
+    @contextlib.asynccontextmanager
+    async def sign(self, words: Answer, *, at: float) -> AsyncIterator[None]:
+        """While this lasts: shows the words where nothing else is shown by `at` (the loop's time), in the place of the
+        later answer; to the requester only where they are private. What is left of it is removed when this fails."""
+        over = asyncio.Event()
+        waiting = asyncio.create_task(self._show_unless(over, words, at))
+        try:
+            yield
+        except BaseException:
+            over.set()
+            await waiting
+            await self.remove()
+            raise
+        over.set()
+        await waiting
+
+    async def remove(self) -> None:
+        """Take away what was shown early, for an answer that goes another way."""
+        place, self._place = self._place, None
+        if place is not None:
+            with contextlib.suppress(SourceError):
+                await self._slack.delete(*place)
+
+    async def _show_unless(self, over: asyncio.Event, words: Answer, at: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(at):
+                await over.wait()
+        if over.is_set() or self._place is not None:
+            return
+        if words.private:
+            await self._show_privately(words)
+        else:
+            await self.show(words)
+
+    async def _show_privately(self, words: Answer) -> None:
+        """It stays beside the answer: Slack lets no app take back what one person sees."""
+        origin = self._request_origin
+        try:
+            if origin.channel_id is not None and not origin.home:
+                user, thread = origin.actor.user_id, origin.thread_ts
+                await self._slack.post_ephemeral(origin.channel_id, user, words.text, words.blocks, thread_ts=thread)
+        except SourceError as error:
+            logger.warning("progress is not shown: %s", error.why)
 
     async def show(self, answer: Answer) -> None:
         """Post it, or put it in the place of what was posted. A failure costs the early sight only."""
+        async with self._showing:
+            await self._show(answer)
+
+    async def _show(self, answer: Answer) -> None:
         origin = self._request_origin
         if self._is_refused or origin.home or origin.channel_id is None:
             return

@@ -69,6 +69,7 @@ class Timing:
     soak_s: int = 20  # how long each added replica is watched; the runbook says two minutes
     alone_after_s: int = 30  # how long approvers may stay silent in an incident; three minutes in production
     alone_countdown_s: int = 20  # and for a veto afterwards; a minute
+    sign_after_s: float = 0.7  # as in production; tests that take the first answer wait for it
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ def bot_variables(
         "DRAGONFLY_ONCALL": "bot/config/oncall.example.toml",
         "HEARTBEAT_STALE_AFTER_S": str(timing.heartbeat_stale_after_s),
         "SOAK_SECONDS": str(timing.soak_s),
+        "SIGN_AFTER_SECONDS": str(timing.sign_after_s),
         "ALONE_AFTER_SECONDS": str(timing.alone_after_s),
         "ALONE_COUNTDOWN_SECONDS": str(timing.alone_countdown_s),
         "DRAGONFLY_SQL": str(sql_directory.resolve()),

@@ -57,7 +57,7 @@ class Stage:
             environment_id="e",
             git_sha=SHA,
             port=find_free_port(),
-            timing=Timing(heartbeat_stale_after_s=stale_after_s),
+            timing=Timing(heartbeat_stale_after_s=stale_after_s, sign_after_s=60.0),
             sql_directory=SQL_DIRECTORY,
         )
         return {**variables, "RAILWAY_API_URL": f"{self.url}/railway"}

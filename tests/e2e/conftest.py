@@ -120,7 +120,7 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         os.environ.pop(name, None)
     default = STALE_AFTER_S if getattr(request.module, "MISSES_WORKERS", False) else CALM_AFTER_S
     stale_after_s = getattr(request.module, "MISSED_AFTER_S", default)
-    timing = Timing(heartbeat_every_s=HEARTBEAT_EVERY_S, heartbeat_stale_after_s=stale_after_s, soak_s=SOAK_S)
+    timing = Timing(HEARTBEAT_EVERY_S, stale_after_s, SOAK_S, sign_after_s=PATIENCE_S)
     bots = getattr(request.module, "BOTS", 1)
     second = STAGING if getattr(request.module, "SECOND", False) else None
     settings = SandboxSettings(directory, port=0, bots=bots, timing=timing, fast_database=True, second=second)

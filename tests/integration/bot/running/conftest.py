@@ -106,6 +106,7 @@ def environment(slack: Slack, dsn: str | None, **more: str) -> dict[str, str]:
         "RAILWAY_ENVIRONMENT_ID": "e",
         "DRAGONFLY_API_BASE": slack.url,
         "HEARTBEAT_STALE_AFTER_S": "300",  # no worker is missed meanwhile, and no alert comes between
+        "SIGN_AFTER_SECONDS": "300",  # the first message is the answer, however busy the machine is
         "PORT": "0",
         "SUPABASE_DB_URL": dsn or "",
         **more,

@@ -1,0 +1,80 @@
+"""Something is visible while every source hangs, and the answer takes its place."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bot.admission import PublicAnswers
+from bot.slack.payloads import RequestOrigin
+from bot.slack.progress import Progress
+from bot.types import Actor, Surface
+from bot.views.progress import still_reading
+from services.clients.slack import SlackClient
+from services.domain.errors import OperatorError
+from services.domain.secrets import Secret
+from services.sandbox.slack import model
+from services.sandbox.slack.model import Message
+from tests.integration.bot.running.conftest import Slack, StartBot
+from tests.outside import until
+
+SIGN = "still reading"
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """ "127.0.0.1:port", where the system takes every connection and nothing is ever said."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        host, port = listening.getsockname()
+        yield f"{host}:{port}"
+
+
+async def test_command_shows_a_sign_while_every_source_hangs_and_then_the_answer(
+    slack: Slack, start_bot: StartBot, silence: str
+) -> None:
+    hanging = {"RAILWAY_API_URL": f"http://{silence}/", "DRAGONFLY_API_BASE": f"http://{silence}"}
+    dsn = f"postgresql://bot:made-up@{silence}/db"
+    await start_bot(dsn, **hanging, SIGN_AFTER_SECONDS="0.1", source_timeout_s=6.0)
+
+    await slack.type("/dragonfly health")
+    sign = await slack.wait_for(lambda message: SIGN in message.text)
+    assert sign.visible_to is None
+    answer = await slack.wait_for(lambda message: "Railway does not answer" in message.text)
+    assert answer.ts == sign.ts
+
+    await slack.type("/dragonfly env")
+    private = await slack.wait_for(lambda message: SIGN in message.text)
+    assert private.visible_to == model.OLIVIA.id
+
+
+def progress_of(slack: Slack) -> tuple[Progress, SlackClient]:
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/")
+    origin = RequestOrigin(Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
+    return Progress(client, origin, PublicAnswers(time.monotonic)), client
+
+
+def posted(slack: Slack) -> list[Message]:
+    return list(slack.workspace.messages)
+
+
+async def fail_once_shown(progress: Progress, slack: Slack) -> None:
+    async with progress.sign(still_reading("health", 5.0, private=False), at=time.monotonic()):
+        await until(lambda: bool(posted(slack)))
+        raise OperatorError("It failed", why="it was to", what_next="`help`")
+
+
+async def test_sign_is_removed_when_the_command_fails_and_never_shown_when_it_is_quick(slack: Slack) -> None:
+    progress, client = progress_of(slack)
+    try:
+        async with progress.sign(still_reading("health", 5.0, private=False), at=time.monotonic() + 300):
+            pass
+        assert posted(slack) == []
+
+        with pytest.raises(OperatorError):
+            await fail_once_shown(progress, slack)
+        assert posted(slack) == []
+    finally:
+        await client.aclose()
