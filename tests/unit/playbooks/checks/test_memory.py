@@ -83,6 +83,7 @@ WEEK: dict[str, Share] = {
     "every day": sawtooth(86_400, 0.3, 0.95),
     "imports": imports,
     "restarts": restarts,
+    "a cache that grows in jumps": lambda at_s: 0.4 + 0.07 * (at_s // 86_400),
 }
 
 
@@ -94,6 +95,18 @@ def test_a_week_of_ordinary_memory_gives_no_false_alarm(pattern: str) -> None:
     freed_gb = freed_peak(instance(shares[:2880]))
 
     assert list(told_at(shares[2880:], freed_gb=freed_gb, every=2)) == []
+
+
+@pytest.mark.parametrize("per_minute", [0.03, 0.05])
+def test_a_climb_that_ended_below_the_limit_is_told_no_longer_than_four_minutes(per_minute: float) -> None:
+    steps = int(0.5 / per_minute * 2)
+    climb = [0.4 + per_minute * n / 2 for n in range(steps + 1)]
+    stopped_at = KEPT + steps
+
+    told = list(told_at([*[0.4] * KEPT, *climb, *[climb[-1]] * 60]))
+
+    assert told[0] < stopped_at
+    assert (told[-1] - stopped_at) * EVERY <= timedelta(minutes=4)
 
 
 def test_freed_is_what_memory_came_down_from() -> None:
