@@ -177,3 +177,17 @@ def test_a_redeploy_needs_something_that_serves() -> None:
 
     assert refused(redeploy.plan(again(down), API)).next_steps[0].command == "rollback api"
     assert refused(redeploy.plan(again(stopped(INGEST)), INGEST)).next_steps[0].command == "scale ingest 1"
+
+
+def test_plan_differs_once_rollback_db_took_the_code_back_which_voids_a_scheduled_deploy() -> None:
+    """`rollback-db` need not void what is scheduled: at its time another plan is made, also where the SQL failed
+    and the same code was started again as a new deployment."""
+    approved = made(deploy.plan(facts(), "ingest", [INGEST], sha("e")))
+    older, again_deployed = deployment("before", sha("b")), deployment("restarted")
+
+    for current, pending in ((older, ("20251201000900_x",)), (older, ()), (again_deployed, ())):
+        at_its_time = made(
+            deploy.plan(facts(state(INGEST, current=current), pending=pending), "ingest", [INGEST], sha("e"))
+        )
+        assert at_its_time.steps != approved.steps
+    assert made(deploy.plan(facts(), "ingest", [INGEST], sha("e"))).steps == approved.steps
