@@ -227,10 +227,12 @@ def _rotation(words: Sequence[str], rotations: tuple[str, ...]) -> str:
     if not words and len(rotations) == 1:
         return rotations[0]
     if not words or words[0].lower() not in rotations:
-        known = ", ".join(f"`{name}`" for name in rotations) or "none"
+        known = " or ".join(f"`{name}`" for name in rotations)
         raise UsageError(
             "Which rotation?",
-            why="the on-call file has several rotations, or none with this name",
-            what_next=f"Known: {known}.",
+            why="the on-call file has no rotation with this name"
+            if words
+            else "the on-call file has several rotations",
+            what_next=f"Add its name: {known}." if rotations else "Add a rotation to the on-call file.",
         )
     return words[0].lower()

@@ -25,7 +25,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError
 from services.domain.message_origin import slash
-from services.domain.oncall import Override, Schedule, levels_without_a_phone, repeated_levels
+from services.domain.oncall import Override, Schedule, holder, levels_without_a_phone, repeated_levels
 from services.domain.runs import Person
 from services.domain.shifts import Shift, Swap, SwapState, end_of_shift, find_shift, is_whole
 
@@ -71,6 +71,8 @@ class OnCallService:
         """The requester is on call from now on, until `ends_at` or the end of the shift that holds now."""
 
         async def act(conn: Connection, person: Person) -> str | SlackOnly | Refused:
+            if ends_at is None and await self._holder(conn, rotation) == person.user_id:
+                return Refused(f"you are on call for {rotation} already", SEE)
             until = ends_at or await self._end_of_shift(conn, rotation)
             if until is None:
                 return Refused("the on-call file does not say when this shift ends", "Add `for 2h`.")
@@ -218,6 +220,12 @@ class OnCallService:
 
     def _find_shift(self, rotation: str, user_id: str, since: datetime, known: Sequence[Override]) -> Shift | None:
         return find_shift(self._schedule, rotation, user_id, since, known) if self._schedule else None
+
+    async def _holder(self, conn: Connection, rotation: str) -> str | None:
+        """The Slack id of who is on call for it now."""
+        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        found = holder(self._schedule, rotation, now, known) if self._schedule else None
+        return found.slack if found else None
 
     async def _end_of_shift(self, conn: Connection, rotation: str) -> datetime | None:
         now, known = await read_clock(conn), await incidents.list_overrides(conn)

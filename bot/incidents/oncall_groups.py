@@ -24,7 +24,7 @@ EVERY_S = 60.0
 AGAIN_AFTER = timedelta(hours=1)  # what was refused for good is tried so often: a scope may have been granted
 HAS_RIGHTS = "it has rights (policy, DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS), and who is on call must not get them"
 _WHAT_NEXT = {
-    "missing_scope": "the app lacks the scope `usergroups:write`; grant it and install the app again",
+    "missing_scope": "the app lacks the scope usergroups:write; grant it and install the app again",
     "permission_denied": "the workspace's settings let only some people change user groups",
     "no_such_subteam": "there is no such user group",
     "subteam_disabled": "the user group is switched off",

@@ -113,6 +113,19 @@ async def test_a_person_takes_the_current_shift_until_its_end(daily_scene: Scene
     assert f"oncall:override:1:relieved:{model.ANN.id}" in await books.messages()
 
 
+async def test_who_is_on_call_already_takes_nothing_but_a_longer_shift(daily_scene: Scene, books: Books) -> None:
+    service = daily_scene.incident_service.on_call
+
+    refused = await service.take_shift(request(ANN), rotation="primary", ends_at=None)
+    assert isinstance(refused, Refused)
+    assert refused.why == "you are on call for primary already"
+    assert await books.messages() == {}
+
+    longer = await service.take_shift(request(ANN), rotation="primary", ends_at=handover(1) + HOUR)
+    assert isinstance(longer, str)
+    assert await on_call(daily_scene, handover(1)) == model.ANN.id
+
+
 async def test_no_one_takes_a_shift_without_a_phone_before_saying_so(scene: Scene) -> None:
     scene.reschedule(replace(daily(), levels=(replace(daily().levels[0], accepts_slack_only=False),)))
     service = scene.incident_service.on_call

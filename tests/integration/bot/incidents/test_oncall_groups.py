@@ -67,7 +67,7 @@ async def test_without_the_scope_the_channel_reads_it_once_and_it_is_tried_again
     for _ in range(3):
         await tick(scene, slack)
     [told] = await problems(books)
-    assert "does not follow the rotation *primary*: the app lacks the scope" in told
+    assert "does not follow the rotation *primary*: the app lacks the scope usergroups:write" in told
     assert calls(workspace) == 1
 
     await backdate(books, AGAIN_AFTER - timedelta(minutes=1))
