@@ -103,7 +103,7 @@ def read_slots(content: bytes, known: KnownPeople, zone: ZoneInfo, now: datetime
     except CalendarError:
         raise
     except Exception as error:  # two libraries read what others wrote: whatever they raise, it can't be used
-        raise CalendarError(f"is not a calendar that can be read ({type(error).__name__})") from error
+        raise CalendarError(f"is not readable as iCal ({type(error).__name__})") from error
 
 
 def _check_bounds(calendar: Calendar) -> None:

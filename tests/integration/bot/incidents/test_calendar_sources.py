@@ -162,10 +162,10 @@ async def test_the_last_good_one_stays_in_force_and_the_channel_reads_it_once(
         await replica.fetch()
 
     assert replica.on_call(NOON) == "ben"
-    assert replica.world.calendars["primary"].problem == "is not a calendar that can be read (ValueError)"
+    assert replica.world.calendars["primary"].problem == "is not readable as iCal (ValueError)"
     assert await news(books) == [
         "🔴 The calendar team was not taken: the last good one stays in force\n"
-        "• team is not a calendar that can be read (ValueError)"
+        "• team is not readable as iCal (ValueError)"
     ]
 
     server.content = calendar("ann", "ben")

@@ -127,9 +127,9 @@ def test_repeated_moved_and_excluded_events_follow_the_clock_of_their_zone() -> 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "is not a calendar that can be read"),
-        (b"<html>Sign in</html>", "is not a calendar that can be read"),
-        (calendar("DTSTART:tomorrow\nSUMMARY:ann"), "is not a calendar that can be read"),
+        (b"", "is not readable as iCal"),
+        (b"<html>Sign in</html>", "is not readable as iCal"),
+        (calendar("DTSTART:tomorrow\nSUMMARY:ann"), "is not readable as iCal"),
         (calendar(f"{SHIFT}SUMMARY:ann\nRRULE:FREQ=SECONDLY"), "more than once per day"),
         (calendar(f"{SHIFT}SUMMARY:ann\nRRULE:FREQ=DAILY;BYMINUTE=1,2"), "more than once per day"),
         (
