@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import Enum
 from typing import Any, ClassVar, Union
 
+from services.domain.deployments import SHORT_ID
 from services.domain.runs import RunStep, StepState
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
@@ -196,12 +197,12 @@ class RollBackDeployment(_OfService, _Act):
     sha: str
 
     def describe(self) -> str:
-        return (
-            f"Roll {self.service.short} back to {short_sha(self.sha)}, including its environment variables at that time"
-        )
+        target = short_sha(self.sha) if self.sha else f"deployment {self.to[:SHORT_ID]}"
+        return f"Roll {self.service.short} back to {target}, including its environment variables at that time"
 
     def by_hand(self) -> str:
-        return f"{self.page} → Deployments → {self.to} ({short_sha(self.sha)}) → Rollback"
+        commit = short_sha(self.sha) if self.sha else "no commit"
+        return f"{self.page} → Deployments → {self.to} ({commit}) → Rollback"
 
 
 @dataclass(frozen=True)

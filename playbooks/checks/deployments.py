@@ -104,13 +104,13 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
     latest = state.latest
     if latest is not None and latest.id != serving.id and (beside := BESIDE.get(latest.status)):
         status, words = beside
-        return status, words.format(sha=short_sha(latest.commit_sha)), f"{_of(serving)} still runs"
+        return status, words.format(sha=_word(latest)), f"{_of(serving)} still runs"
     if serving.status is DeploymentStatus.SLEEPING:
         return _judge_sleeping(state.service, serving)
     running, wanted = serving.running_instances, state.replicas_configured
     if wanted is not None and running < wanted:
         return Status.WARN, f"has {running} of {wanted} instances running", _of(serving)
-    return Status.OK, f"runs {short_sha(serving.commit_sha)}", ""
+    return Status.OK, f"runs {serving.name}", ""
 
 
 def _judge_sleeping(service: Service, serving: Deployment) -> tuple[Status, str, str]:
@@ -135,14 +135,14 @@ def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
         return Status.FAIL, "ended by itself", f"each process of the {_of(latest)} exited with code 0"
     status, words = ALONE[latest.status]
     detail = f"{_of(latest)}; nothing runs" if latest.status.has_taken_over else "nothing runs yet"
-    return status, words.format(sha=short_sha(latest.commit_sha)), detail
+    return status, words.format(sha=_word(latest)), detail
 
 
 def _stopped_detail(state: ServiceState, latest: Deployment) -> str:
     """Who stopped it, and a deployment that came since and does not serve."""
     by = f"stopped by a run at {clock_time(state.stopped_at)}" if state.stopped_at else "stopped in Railway"
     is_newer = latest.status in BESIDE and not latest.was_stopped
-    return f"{by}; deployment {short_sha(latest.commit_sha)} is {latest.status.value}" if is_newer else by
+    return f"{by}; deployment {_word(latest)} is {latest.status.value}" if is_newer else by
 
 
 def _next_step(state: ServiceState, status: Status) -> NextStep:
@@ -157,7 +157,12 @@ def _next_step(state: ServiceState, status: Status) -> NextStep:
 
 
 def _of(deployment: Deployment) -> str:
-    return f"deployment of {short_sha(deployment.commit_sha)}"
+    return f"deployment of {short_sha(deployment.commit_sha)}" if deployment.commit_sha else deployment.name
+
+
+def _word(deployment: Deployment) -> str:
+    """By its commit, else by its id."""
+    return short_sha(deployment.commit_sha) if deployment.commit_sha else deployment.short_id
 
 
 def _crashed(state: ServiceState) -> int:

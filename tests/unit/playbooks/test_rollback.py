@@ -311,6 +311,9 @@ def test_eight_characters_of_an_id_are_recognised(to: str) -> None:
     planned = made(plan(without_commits(), "api", [API], to))
 
     assert planned.steps[1] == RollBackDeployment(API, "5b6c7d8e-77aa-4bbb-8ccc-0123456789ab", UPLOADED, "")
+    assert planned.steps[1].describe() == (
+        "Roll api back to deployment 3f2a9c1e, including its environment variables at that time"
+    )
     assert planned.parameters == {"service": "api", "to": UPLOADED}
     assert planned.title == "Roll back api: deployment 5b6c7d8e → deployment 3f2a9c1e"
     assert planned.impact[0] == "api: deployment 5b6c7d8e → deployment 3f2a9c1e (ghcr.io/x/api:1.2)"

@@ -50,6 +50,19 @@ def test_a_serving_deployment_is_fine() -> None:
     assert (finding.status, finding.title, finding.detail) == (Status.OK, "ingest runs 0ddba110", "")
 
 
+def test_a_deployment_without_a_commit_is_named_by_its_id() -> None:
+    serving = replace(deployment(), id="9a8b7c6d-4000-8000", commit_sha=None)
+    failed = replace(serving, id="5f1e2d3c-4000-8000", status=DeploymentStatus.FAILED, instances=())
+
+    found = [ingest(state(serving)), ingest(state(serving, failed)), ingest(state(None, failed))]
+
+    assert [(finding.title, finding.detail) for finding in found] == [
+        ("ingest runs deployment 9a8b7c6d", ""),
+        ("ingest deployment 5f1e2d3c FAILED", "deployment 9a8b7c6d still runs"),
+        ("ingest does not run: deployment 5f1e2d3c FAILED", found[2].detail),
+    ]
+
+
 def test_a_crashed_instance_is_wrong() -> None:
     finding = ingest(state(deployment(instances=("RUNNING", "CRASHED")), replicas=2))
 
