@@ -80,6 +80,7 @@ AFFECTED: Mapping[str, str] = {
     "silences": "the alerts, silence",
     "systems": "recognizing the operated system",
     "service_locks": "unlock, deploy and rollback",
+    "taken_files": "notices of changed policy and alert files",
     "timeline": "the timelines of incidents",
     "todos": "the follow-ups of incidents",
     "uploads": "uploads, intake",
