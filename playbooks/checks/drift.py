@@ -63,6 +63,7 @@ AFFECTED: Mapping[str, str] = {
     "installation": "every change",
     "leases": "alerts, messages and runs",
     "lone_starts": "self-approval",
+    "machine_limits": "the limits of machines",
     "memos": "the enforcement worker's memos",
     "notifications": "pagers, mail and direct messages",
     "observed": "what changed before an incident",
