@@ -64,10 +64,10 @@ class Progress:
                 await over.wait()
         if over.is_set() or self._place is not None:
             return
-        if words.private:
-            await self._show_privately(words)
-        else:
+        if not words.private:
             await self.show(words)
+        if self._place is None:  # private, or the channel has had many answers, or takes none
+            await self._show_privately(words)
 
     async def _show_privately(self, words: Answer) -> None:
         """It stays beside the answer: Slack lets no app take back what one person sees."""

@@ -50,10 +50,23 @@ async def test_command_shows_a_sign_while_every_source_hangs_and_then_the_answer
     assert private.visible_to == model.OLIVIA.id
 
 
-def progress_of(slack: Slack) -> tuple[Progress, SlackClient]:
+def progress_of(slack: Slack, public_answers: PublicAnswers | None = None) -> tuple[Progress, SlackClient]:
     client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/")
     origin = RequestOrigin(Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
-    return Progress(client, origin, PublicAnswers(time.monotonic)), client
+    return Progress(client, origin, public_answers or PublicAnswers(time.monotonic)), client
+
+
+async def test_sign_is_for_the_requester_where_the_channel_has_had_many_answers(slack: Slack) -> None:
+    public_answers = PublicAnswers(time.monotonic)
+    while public_answers.take(model.INCIDENTS_ID, model.OLIVIA.id):
+        pass
+    progress, client = progress_of(slack, public_answers)
+    try:
+        async with progress.sign(still_reading("health", 5.0, private=False), at=time.monotonic()):
+            await until(lambda: bool(posted(slack)))
+        assert [message.visible_to for message in posted(slack)] == [model.OLIVIA.id]
+    finally:
+        await client.aclose()
 
 
 def posted(slack: Slack) -> list[Message]:
