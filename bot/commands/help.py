@@ -202,7 +202,7 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
     lines += ["*See also*", *(_line(one, marks) for one in family)] if family else []
     seen_by = "Only you see the answer." if command.private else "Everyone in the channel sees the answer."
     blocks: list[Block] = [*sections(lines), context(seen_by)]
-    if command.examples and _can_be_tried(command):
+    if command.examples and _can_be_tried(command) and command.name not in marks:
         blocks[1:1] = actions([command_button(f"Run {command.examples[0]}", command.examples[0])])
     text = f"{_call(command)}: {command.summary}"
     return Answer(*fit_message(text, blocks), commands_data([command])[0], private=True)

@@ -68,6 +68,8 @@ def test_marks_are_in_every_list_and_in_the_help_of_one_command_and_mention_no_o
         assert "🔒" in shown, words
         assert "<@" not in shown
         assert "subteam" not in shown
+    assert "Run restart" not in str(help_for(["restart"], Surface.SLASH, found).blocks)
+    assert "Run restart" in str(help_for(["restart"], Surface.SLASH).blocks)
     assert "🔒" not in str(help_for(["change"], Surface.SLASH).blocks)
     assert mark_words(found, "queue") == ""
     assert "🔒" not in str(list_answer("See", [REGISTRY["queue"]], found).blocks)
