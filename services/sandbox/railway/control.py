@@ -7,14 +7,23 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from secrets import compare_digest
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
-from graphql import GraphQLResolveInfo, build_schema, graphql
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLResolveInfo,
+    build_schema,
+    execute,
+    parse,
+    validate,
+)
 from pydantic import BaseModel, Field
 
 from services.sandbox.railway.local import LocalRailway, NotFoundError
@@ -162,7 +171,12 @@ class GraphQLEndpoint:
             document, variables = str(body["query"]), body.get("variables")
         except (ValueError, KeyError, TypeError, AttributeError):
             return JSONResponse({"errors": [{"message": "Problem processing request"}]}, 400)
-        result = await graphql(SCHEMA, document, root_value=self._root, variable_values=variables)
+        read = _read_document(document)
+        if isinstance(read, DocumentNode):
+            answered = execute(SCHEMA, read, self._root, variable_values=variables)
+            result = answered if isinstance(answered, ExecutionResult) else await answered
+        else:
+            result = ExecutionResult(None, list(read))
         # Without data it failed before execution: no valid document, or no fitting variables.
         return JSONResponse(result.formatted, 400 if result.data is None and not _was_executed(result) else 200)
 
@@ -189,6 +203,16 @@ class GraphQLEndpoint:
 
 def _resolve(railway: LocalRailway, resolver: Resolver, _info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
     return resolver(railway, arguments)
+
+
+@lru_cache(maxsize=256)  # a client sends the same few documents, and reading one costs most of an answer
+def _read_document(document: str) -> DocumentNode | tuple[GraphQLError, ...]:
+    """Valid against the schema; otherwise what is wrong with it."""
+    try:
+        read = parse(document)
+    except GraphQLError as error:
+        return (error,)
+    return tuple(validate(SCHEMA, read)) or read
 
 
 def _was_executed(result: Any) -> bool:
