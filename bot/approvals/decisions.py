@@ -31,7 +31,7 @@ from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import Resolution
-from services.domain.errors import OperatorError, Unavailable
+from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Person, Run, RunState, StepState
 
 
@@ -105,11 +105,11 @@ class PendingDecision:
 async def open_decision(
     conn: Connection, run_id: int, person: Person, policy: Policy, people: People, message_writer: RunMessageWriter
 ) -> PendingDecision:
-    """Raises OperatorError when there is no such run."""
+    """Raises UsageError when there is no such run."""
     now = await approvals.lock_run(conn, run_id)
     run = await runs.read_run(conn, run_id)
     if now is None or run is None:
-        raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
+        raise UsageError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
     incidents = await severities_within(conn, policy, run.environment, person)
     decisions = await approvals.list_decisions(conn, run_id)
     return PendingDecision(conn, run, decisions, now, person, policy, people, message_writer, incidents)

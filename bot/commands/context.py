@@ -212,7 +212,7 @@ async def need_record(world: World, run_id: int) -> Record | Unavailable:
     """Raises OperatorError when there is no such run."""
     found = await world.read(read_record, run_id)
     if found is None:
-        raise OperatorError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
+        raise UsageError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
     return found
 
 

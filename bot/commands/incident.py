@@ -27,7 +27,7 @@ from bot.views.similar import similar_answer
 from bot.views.text import escape, plain, utc
 from services.clients.postgres.incidents import list_incidents, read_incident, read_incident_record
 from services.clients.postgres.similar import list_similar_incidents
-from services.domain.errors import Choice, OperatorError, Unavailable, UsageError
+from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.incidents import (
     BEGAN,
     SEEN_WITHIN,
@@ -350,6 +350,6 @@ async def need_incident_record(
     return found
 
 
-def _no_incident(number: int) -> OperatorError:
+def _no_incident(number: int) -> UsageError:
     why, what_next = "no incident has this number", "`incident` lists them."
-    return OperatorError(f"There is no incident {number}", why=why, what_next=what_next)
+    return UsageError(f"There is no incident {number}", why=why, what_next=what_next)

@@ -28,7 +28,7 @@ from services.clients.postgres import incidents, messages
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.todos import read_todo
-from services.domain.errors import OperatorError, SourceError
+from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
 from services.domain.oncall import decode_chain, zone_of
@@ -58,11 +58,11 @@ Outcome = Done | Joined | Refused
 
 
 async def find(conn: Connection, incident_id: int) -> Incident:
-    """The incident, locked until the transaction ends. Raises OperatorError when there is none of this number."""
+    """The incident, locked until the transaction ends. Raises UsageError when there is none of this number."""
     await incidents.lock_incident(conn, incident_id)
     incident = await incidents.read_incident(conn, incident_id)
     if incident is None:
-        raise OperatorError(
+        raise UsageError(
             f"There is no incident {incident_id}",
             why="no incident has this number",
             what_next="`incident` lists them.",

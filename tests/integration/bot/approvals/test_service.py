@@ -15,7 +15,7 @@ from playbooks.model import NoPlan, Risk
 from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
 from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection
-from services.domain.errors import OperatorError
+from services.domain.errors import OperatorError, UsageError
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.runs import Person, RunState
 from services.domain.services import Service
@@ -299,7 +299,7 @@ async def test_second_click_is_reported_what_became_of_the_first(
 
 
 async def test_run_that_is_not_there_is_reported(approval_service: ApprovalService) -> None:
-    with pytest.raises(OperatorError, match="There is no run 99"):
+    with pytest.raises(UsageError, match="There is no run 99"):
         await approval_service.decide(99, ANN, approve=True)
 
 

@@ -17,7 +17,7 @@ from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor
 from services.clients.postgres.messages import end_notification
 from services.domain.channels import Channel
-from services.domain.errors import OperatorError
+from services.domain.errors import OperatorError, UsageError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.messages import NotificationState
 from services.domain.oncall import Level, Schedule
@@ -280,7 +280,7 @@ async def test_no_one_acknowledges_on_a_terminal(scene: Scene) -> None:
 
 
 async def test_there_is_no_such_incident(scene: Scene) -> None:
-    with pytest.raises(OperatorError, match="There is no incident 1"):
+    with pytest.raises(UsageError, match="There is no incident 1"):
         await scene.incident_service.acknowledge(1, request(ANN))
 
 

@@ -14,7 +14,7 @@ from bot.world import World
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import list_similar_incidents
 from services.domain.alerts import AlertChange
-from services.domain.errors import OperatorError
+from services.domain.errors import UsageError
 from services.domain.incidents import SEEN_WITHIN, SIMILAR_LIMIT
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
 from tests.integration.bot.incidents.test_service import open_one
@@ -107,5 +107,5 @@ async def test_incident_similar_lists_them_with_their_timelines(scene: Scene, wo
     assert "first" in answer_text(found)
     assert "incident timeline 1" in str(found.blocks)
     assert "Nothing like incident 1" in answer_text(nothing)
-    with pytest.raises(OperatorError, match="There is no incident 99"):
+    with pytest.raises(UsageError, match="There is no incident 99"):  # a typo is no outage
         await run("incident similar 99", Request(), world)
