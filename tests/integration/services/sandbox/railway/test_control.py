@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from services.sandbox.railway.control import build_router
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import REGION, Faults
 from services.sandbox.railway.runner import ServiceRunner
+from tests.integration.services.sandbox.railway.conftest import PACE
 
 API, WORKER = "dragonfly-api", "dragonfly-worker-ingest"
 
@@ -130,17 +132,20 @@ async def test_rollback_answers_true_and_its_deployment_appears_late(
     target = service.deployments[0]
     rollback = "mutation ($id: String!) { deploymentRollback(id: $id) }"
 
+    asked_at = datetime.now(UTC)
     answer = await ask(http, railway, rollback, id=target.id)
-    seen_at_once = [record.id for record in service.listed()]
     async with asyncio.timeout(60):
         async for _ in railway.subscribe():
             if service.active and service.active.commit == target.commit:
                 break
 
     assert answer["data"] == {"deploymentRollback": True}
-    assert len(seen_at_once) == 3
     assert len(service.listed()) == 4
     assert service.active is not target
+    new = service.deployments[-1]
+    assert new.visible_at >= asked_at + timedelta(seconds=PACE.appear_after_s)
+    new.visible_at = datetime.now(UTC) + timedelta(hours=1)
+    assert len(service.listed()) == 3
 
 
 async def test_true_may_be_followed_by_nothing(http: httpx.AsyncClient, railway: LocalRailway) -> None:
