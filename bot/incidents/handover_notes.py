@@ -17,7 +17,6 @@ from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Override, Schedule, zone_of
 from services.domain.shifts import FURTHEST, Shift, shifts
 
-EVERY_S = 60.0
 LATE_AT_MOST = timedelta(minutes=30)  # the bot was down: later the note is no news any more
 RUNS = 20
 
@@ -26,12 +25,12 @@ class HandoverNotes(PeriodicTask):
     """Of the rotations that a level pages; once, whichever replica leads."""
 
     name = "hand-over notes"
+    interval_s = 60.0
 
-    def __init__(self, database: Database, incident_store: IncidentStore, *, every_s: float = EVERY_S) -> None:
+    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
         super().__init__()
         self._database = database
         self._incident_store = incident_store
-        self.interval_s = every_s
 
     async def tick(self, fence: Fence) -> None:
         schedule = self._incident_store.place.schedule

@@ -14,7 +14,6 @@ from services.clients.postgres.queries import read_clock
 from services.domain.oncall import OnCallPerson, holder
 from services.domain.shifts import ShiftReminder
 
-EVERY_S = 60.0
 AT_ONCE = 50
 
 
@@ -22,12 +21,12 @@ class ShiftReminders(PeriodicTask):
     """What a later change took back is not said any more."""
 
     name = "shift reminders"
+    interval_s = 60.0
 
-    def __init__(self, database: Database, incident_store: IncidentStore, *, every_s: float = EVERY_S) -> None:
+    def __init__(self, database: Database, incident_store: IncidentStore) -> None:
         super().__init__()
         self._database = database
         self._incident_store = incident_store
-        self.interval_s = every_s
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
