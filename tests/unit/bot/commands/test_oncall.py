@@ -53,7 +53,7 @@ def test_a_person_stands_in_later() -> None:
         ("U0BEN from sat until frdiay", "is not a moment after `until`"),
         ("U0BEN every sat 09:00 for 2h primary", "does not come again"),
         ("U0BEN 2h", "the on-call file has several"),
-        ("U0BEN 2h nights", "none with this name"),
+        ("U0BEN 2h nights", "no rotation with this name"),
         ("U0BEN 2h primary now", "is not expected here"),
     ],
 )
