@@ -58,7 +58,8 @@ class RecentDeliveries:
 logger = logging.getLogger(__name__)
 
 CLAIM = timedelta(seconds=30)  # longer than any command takes; a redelivery after a crash waits as long
-DATABASE_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second
+CLAIM_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second
+WRITE_TIMEOUT_S = 5.0  # nobody waits; without it a replica with a redelivery does the work again
 
 
 class Deduplicator:
@@ -120,7 +121,7 @@ class Deduplicator:
         if self._database is None:
             return True
         try:
-            async with self._database.transaction(timeout_s=DATABASE_TIMEOUT_S) as conn:
+            async with self._database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
                 if await messages.claim_delivery(conn, key=key, owner=self._owner, duration=self._claim):
                     return True
                 state = await messages.read_delivery(conn, key=key)
@@ -136,7 +137,7 @@ class Deduplicator:
         if self._database is None:
             return
         try:
-            async with self._database.transaction(timeout_s=DATABASE_TIMEOUT_S) as conn:
+            async with self._database.transaction(timeout_s=WRITE_TIMEOUT_S) as conn:
                 await call(conn)
         except SourceError as error:
             logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 
 from bot.admission import PublicAnswers
@@ -19,6 +20,10 @@ from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
 
 logger = logging.getLogger(__name__)
+
+HELD_S = 1.0  # that an answer waits for its own sign
+LEAVES_WITHIN_S = 5.0
+LATE: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
 
 
 class Progress:
@@ -33,23 +38,33 @@ class Progress:
         self._is_refused = False
         self._status = ""
         self._has_status = request_origin.thread_ts is not None
+        self._has_left = False  # the sign: only Slack's answer tells then whether it is shown
+        self._is_given_up = False
         self._showing = asyncio.Lock()  # two who show something at once would post it twice
 
     @contextlib.asynccontextmanager
     async def sign(self, words: Answer, *, at: float) -> AsyncIterator[None]:
         """While this lasts: shows the words where nothing else is shown by `at` (the loop's time), in the place of the
-        later answer; to the requester only where they are private. What is left of it is removed when this fails."""
-        over = asyncio.Event()
-        waiting = asyncio.create_task(self._show_unless(over, words, at))
+        later answer; to the requester only where they are private. What is left of it is removed when this fails.
+
+        The answer waits `HELD_S` at most for a sign that has left: one that arrives later is removed.
+        """
+        waiting = asyncio.create_task(self._show_first(words, at))
         try:
             yield
         except BaseException:
-            over.set()
-            await waiting
+            await self._end(waiting)
             await self.remove()
             raise
-        over.set()
-        await waiting
+        await self._end(waiting)
+
+    async def _end(self, waiting: asyncio.Task[None]) -> None:
+        if not self._has_left:
+            waiting.cancel()
+        LATE.add(waiting)
+        waiting.add_done_callback(LATE.discard)
+        await asyncio.wait({waiting}, timeout=HELD_S)
+        self._is_given_up = not waiting.done()
 
     async def remove(self) -> None:
         """Take away what was shown early, for an answer that goes another way."""
@@ -58,16 +73,19 @@ class Progress:
             with contextlib.suppress(SourceError):
                 await self._slack.delete(*place)
 
-    async def _show_unless(self, over: asyncio.Event, words: Answer, at: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(at):
-                await over.wait()
-        if over.is_set() or self._place is not None:
-            return
-        if not words.private:
-            await self.show(words)
-        if self._place is None:  # private, or the channel has had many answers, or takes none
-            await self._show_privately(words)
+    async def _show_first(self, words: Answer, at: float) -> None:
+        channel = self._request_origin.channel_id
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        if channel is not None and not words.private:
+            await self._slack.pace.wait(channel)
+        async with self._showing:
+            if self._place is not None:
+                return
+            self._has_left = True
+            if not words.private:
+                await self._show(words, leaves_by=time.monotonic() + LEAVES_WITHIN_S)
+            if self._place is None and not self._is_given_up:  # private, or the channel takes none now
+                await self._show_privately(words)
 
     async def _show_privately(self, words: Answer) -> None:
         """It stays beside the answer: Slack lets no app take back what one person sees."""
@@ -84,7 +102,7 @@ class Progress:
         async with self._showing:
             await self._show(answer)
 
-    async def _show(self, answer: Answer) -> None:
+    async def _show(self, answer: Answer, *, leaves_by: float | None = None) -> None:
         origin = self._request_origin
         if self._is_refused or origin.home or origin.channel_id is None:
             return
@@ -93,7 +111,12 @@ class Progress:
                 await self._slack.update(*self._place, answer.text, answer.blocks)
             elif self._may_post(origin.channel_id):
                 thread = origin.thread_ts
-                self._place = await self._slack.post(origin.channel_id, answer.text, answer.blocks, thread_ts=thread)
+                self._place = await self._slack.post(
+                    origin.channel_id, answer.text, answer.blocks, thread_ts=thread, leaves_by=leaves_by
+                )
+                if self._is_given_up:
+                    await self.remove()
+                    return
         except SourceError as error:
             logger.warning("progress is not shown: %s", error.why)
             self._is_refused = self._place is None

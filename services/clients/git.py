@@ -42,7 +42,7 @@ def _parse_tag(line: str) -> Tag:
 async def _git(directory: Path, *arguments: str) -> str:
     try:
         code, out, err = await run_program("git", *arguments, directory=directory, environ={**os.environ, **_QUIETLY})
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         raise SourceError(SOURCE, "git is not installed, or its directory is gone") from None
     if code:
         raise SourceError(SOURCE, _why(err.decode(errors="replace")))

@@ -7,6 +7,7 @@ import os
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -34,7 +35,8 @@ async def run_program(
             # asyncio kills a program whose start is cancelled, but not its children: so a start is never cancelled.
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await _kill(await starting)
+            with suppress(OSError):
+                await _kill(await starting)
             raise
         try:
             code = await process.wait()
@@ -47,5 +49,6 @@ async def run_program(
 
 async def _kill(process: Process) -> None:
     if process.returncode is None:
-        os.killpg(process.pid, signal.SIGKILL)  # its children too: they are of its session
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(process.pid, signal.SIGKILL)  # its children too: they are of its session
         await process.wait()

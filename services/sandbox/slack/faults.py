@@ -36,6 +36,11 @@ class Faults:
         self._waiting.clear()
         self.is_down = False
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether every planted fault met its call."""
+        return not any(self._waiting.values())
+
     def take(self, method: str) -> Fault | None:
         """The fault for this call, counted as used."""
         for key in (method, "*"):

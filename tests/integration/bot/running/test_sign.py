@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ import pytest
 
 from bot.admission import PublicAnswers
 from bot.slack.payloads import RequestOrigin
-from bot.slack.progress import Progress
-from bot.types import Actor, Surface
+from bot.slack.progress import LATE, Progress
+from bot.types import Actor, Answer, Surface
 from bot.views.progress import still_reading
-from services.clients.slack import SlackClient
+from services.clients.slack import Pace, SlackClient, Urgency
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
+from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import until
@@ -50,8 +52,10 @@ async def test_command_shows_a_sign_while_every_source_hangs_and_then_the_answer
     assert private.visible_to == model.OLIVIA.id
 
 
-def progress_of(slack: Slack, public_answers: PublicAnswers | None = None) -> tuple[Progress, SlackClient]:
-    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/")
+def progress_of(
+    slack: Slack, public_answers: PublicAnswers | None = None, *, pace: Pace | None = None
+) -> tuple[Progress, SlackClient]:
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", pace=pace)
     origin = RequestOrigin(Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.INCIDENTS_ID)
     return Progress(client, origin, public_answers or PublicAnswers(time.monotonic)), client
 
@@ -88,6 +92,48 @@ async def test_sign_is_removed_when_the_command_fails_and_never_shown_when_it_is
 
         with pytest.raises(OperatorError):
             await fail_once_shown(progress, slack)
+        assert posted(slack) == []
+    finally:
+        await client.aclose()
+
+
+PARTIAL = Answer("so far", [], None)
+
+
+async def test_sign_never_replaces_what_the_command_shows(slack: Slack) -> None:
+    progress, client = progress_of(slack, pace=Pace(0.0))
+    try:
+        async with progress.sign(still_reading("ask", 5.0, private=False), at=asyncio.get_running_loop().time()):
+            await progress.show(PARTIAL)
+            await asyncio.sleep(0.2)  # the sign waits behind it, and could go now
+        assert [message.text for message in posted(slack)] == [PARTIAL.text]
+    finally:
+        await client.aclose()
+
+
+async def test_answer_does_not_wait_for_the_moment_of_its_sign(slack: Slack) -> None:
+    progress, client = progress_of(slack)
+    notes = [asyncio.create_task(client.pace.wait(model.INCIDENTS_ID, Urgency.NOTE)) for _ in range(30)]
+    try:
+        async with progress.sign(still_reading("health", 5.0, private=False), at=asyncio.get_running_loop().time()):
+            await asyncio.sleep(0.05)
+        assert sum(note.done() for note in notes) < 10
+        assert posted(slack) == []
+    finally:
+        for note in notes:
+            note.cancel()
+        await client.aclose()
+
+
+async def test_sign_that_arrives_after_the_answer_is_removed(slack: Slack) -> None:
+    progress, client = progress_of(slack)
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.SLOW, seconds=2.5)
+    try:
+        async with progress.sign(still_reading("health", 5.0, private=False), at=asyncio.get_running_loop().time()):
+            await until(lambda: slack.workspace.faults.is_used_up)
+        assert posted(slack) == []
+        assert not await progress.finish(PARTIAL)
+        await until(lambda: not LATE)
         assert posted(slack) == []
     finally:
         await client.aclose()

@@ -52,3 +52,14 @@ async def test_cancelled_call_leaves_neither_the_program_nor_its_children(tmp_pa
 async def test_a_child_that_goes_on_does_not_hold_the_call() -> None:
     async with asyncio.timeout(10):
         assert await run_program("sh", "-c", "setsid sleep 20 & echo done") == (0, b"done\n", b"")
+
+
+async def test_call_that_ends_as_its_time_runs_out_is_cancelled_and_no_other_error() -> None:
+    """The program may be gone before asyncio knows its exit code."""
+    for turn in range(60):
+        call = asyncio.create_task(run_program("true"))
+        await asyncio.sleep(0.0002 * turn)
+        call.cancel()
+        done, _ = await asyncio.wait({call}, timeout=20)
+        assert done
+        assert call.cancelled() or call.exception() is None
