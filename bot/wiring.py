@@ -399,7 +399,7 @@ class Wiring:
             tasks.append(OnCallFileNews(core_wiring.database, incident_store, file))
             tasks.append(CalendarNews(core_wiring.database, incident_store, file.calendars))
         tasks += [drill_runner, *self.changing.leader_tasks, *([self.switch] if self.switch else [])]
-        tasks.append(IncidentPictures(core_wiring.database, core_wiring.world, self.wake_ups))
+        tasks.append(IncidentPictures(core_wiring.database, core_wiring.world, incident_store))
         self.leader = _leader(core_wiring, sender, tasks, heartbeat_monitor)
         self.outage = _outage(core_wiring, self.leader, pagers, self.wake_ups)
         self.incident_service.acknowledge_outage = self.outage.acknowledge_if_away

@@ -154,7 +154,10 @@ class IncidentStore:
         alerts = await incidents.list_joined_alerts(conn, incident_id)
         pages = await incidents.list_pages(conn, incident_id)
         outside = await messages.list_notifications(conn, thread_key=incident.message_key)
-        words, blocks = view.incident_message(incident, alerts, pages, decode_chain(incident.chain), outside)
+        picture = await incidents.read_picture(conn, incident_id=incident_id) if incident.is_over else None
+        words, blocks = view.incident_message(
+            incident, alerts, pages, decode_chain(incident.chain), outside, picture.blocks if picture else ()
+        )
         await messages.store_message(
             conn, key=incident.message_key, channel=self.place.channel, text=words, blocks=blocks, priority=PAGE
         )

@@ -56,7 +56,7 @@ def history_answer(history: History, *, environment: str | None, system: System,
 
 HOUR_CELLS, HOUR_STEP = 24, timedelta(minutes=5)  # the hour before and the hour after
 HOUR_ROWS = 2  # with the message around it, it has to fit a phone
-_AXIS = labeled("5 min each", f"{'-1 h':<12}{'▲':<8}+1 h")  # also what tells the picture from the message around it
+_AXIS = labeled("5 min each", f"{'-1 h':<12}{'▲':<8}+1 h")
 FEWEST_KNOWN = 3  # a picture of less says nothing
 
 
@@ -79,21 +79,6 @@ def hour_blocks(history: History, system: System, services: Collection[Service],
     rows += [labeled(one.label, bars(one.values[:passed], top=one.top)) for one in shown]
     words = [f"{escape(one.name)} max {one.show(max(one.known))}" for one in shown]
     return [picture([_AXIS, *rows]), context(f"the hour around it · {' · '.join(words)}")]
-
-
-def with_hour(blocks: Sequence[Block], hour: Sequence[Block]) -> list[Block]:
-    """A message's blocks with this picture in place of the one that they have, else below the buttons: none moves."""
-    place = next((n for n, block in enumerate(blocks) if _is_hour(block)), len(blocks))
-    return [*blocks[:place], *hour, *blocks[place + 2 :]]
-
-
-def has_hour(blocks: Sequence[Block]) -> bool:
-    """Whether a message has such a picture."""
-    return any(map(_is_hour, blocks))
-
-
-def _is_hour(block: Block) -> bool:
-    return block["type"] == "rich_text" and _AXIS in str(block["elements"])
 
 
 def work_series(history: History) -> list[Series]:

@@ -161,8 +161,10 @@ def incident_message(
     pages: Sequence[PageSent],
     chain: Chain,
     outside: Sequence[Notification] = (),
+    picture: Sequence[Block] = (),
 ) -> Content:
     """`alerts` in the order in which they joined, `pages` oldest first. `outside`: who is notified outside Slack.
+    `picture`: of the hour around it, shown once it is over: until then a phone's screen is for what there is to do.
 
     What is wrong, why, how the work stands, who is called; then the buttons, and below them the details.
     """
@@ -170,7 +172,8 @@ def incident_message(
     waits = replace(incident, due_at=None) if is_calm(alerts) else incident  # no one is next while it is fine
     who = [*_called(waits, pages, chain, outside)]
     lines = [*_end(incident), *_why(incident, alerts), *_other_alerts(alerts), *who]
-    blocks = [section(first), *sections(lines), *actions(buttons(incident, alerts)), context(_notes(incident))]
+    shown = picture if incident.is_over else ()
+    blocks = [section(first), *sections(lines), *actions(buttons(incident, alerts)), *shown, context(_notes(incident))]
     return fit_message(phone_line(incident, alerts), blocks)
 
 
@@ -220,8 +223,7 @@ def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
     The cause takes the place of the title once it is known; but not of a person's words, and not of what is fine."""
     firing = _firing(alerts)
     alert = firing[0] if firing else alerts[-1] if alerts else None
-    is_over = incident.state is IncidentState.RESOLVED or incident.cleared_at is not None
-    own = _Shown(incident.environment, incident.title, since=None if is_over else incident.since)
+    own = _Shown(incident.environment, incident.title, since=None if incident.is_over else incident.since)
     if alert is None:
         return replace(own, why=incident.diagnosis or "")
     if not alert.line or incident.state is IncidentState.RESOLVED:
@@ -271,7 +273,7 @@ def _is_work(words: str) -> bool:
 
 def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     """What stands below the first line, while it is neither over nor fine."""
-    if incident.state is IncidentState.RESOLVED or incident.cleared_at is not None or is_calm(alerts):
+    if incident.is_over or is_calm(alerts):
         return []
     return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
 

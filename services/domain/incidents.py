@@ -6,7 +6,7 @@ the two.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -116,6 +116,11 @@ class Incident:
     deployed_at: datetime | None = None
 
     @property
+    def is_over(self) -> bool:
+        """Resolved, or none of its alerts fires any more."""
+        return self.state is IncidentState.RESOLVED or self.cleared_at is not None
+
+    @property
     def message_key(self) -> str:
         """The outbox key of the incident's one message in the channel."""
         return f"incident:{self.id}"
@@ -165,6 +170,14 @@ class PageSent:
     level: int
     reason: str
     paged_at: datetime
+
+
+@dataclass(frozen=True)
+class IncidentPicture:
+    """The hour before and after an incident, as Slack blocks; what happened after `drawn_at` is not in it."""
+
+    blocks: Sequence[dict[str, Any]]
+    drawn_at: datetime
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,17 @@ SET
 WHERE id = %(incident_id)s AND state <> 'resolved' AND briefed = %(part)s - 1
 RETURNING id;
 
+-- name: read_picture
+-- The picture of its hour, as it was drawn last; null before. By primary key.
+SELECT picture AS blocks, pictured_at AS drawn_at FROM chatops.incidents WHERE id = %(incident_id)s AND picture IS NOT NULL;
+
+-- name: store_picture
+-- The picture of its hour, drawn again. By primary key.
+UPDATE chatops.incidents
+SET picture = %(blocks)s, pictured_at = %(drawn_at)s
+WHERE id = %(incident_id)s
+RETURNING id;
+
 -- name: create_page
 -- People are about to be paged; the trigger refuses it once the incident is acknowledged. By primary key.
 INSERT INTO chatops.incident_pages (incident_id, number, level, reason)

@@ -9,7 +9,7 @@ a resolved incident back. Lock the incident first where a change rests on what w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from services.clients.postgres.todos import list_todos_of_incident
 from services.domain.incidents import (
     Incident,
     IncidentEvent,
+    IncidentPicture,
     IncidentRecord,
     IncidentSeverity,
     IncidentState,
@@ -189,6 +190,19 @@ def cause_columns(cause: KnownCause | None) -> dict[str, object]:
     """The parameters of a query that stores it."""
     cause = cause or KnownCause("")
     return {"diagnosis": cause.title or None, "diagnosed_since": cause.since, "remedy": cause.remedy}
+
+
+async def read_picture(conn: Connection, *, incident_id: int) -> IncidentPicture | None:
+    """None: not drawn yet."""
+    return await fetch_one(conn, IncidentPicture, "read_picture", incident_id=incident_id)
+
+
+async def store_picture(
+    conn: Connection, *, incident_id: int, blocks: Sequence[Mapping[str, Any]], drawn_at: datetime
+) -> bool:
+    """In place of an earlier one."""
+    parameters = {"incident_id": incident_id, "blocks": Jsonb([dict(block) for block in blocks]), "drawn_at": drawn_at}
+    return await _happened(conn, SQL["store_picture"], parameters)
 
 
 async def record_page(

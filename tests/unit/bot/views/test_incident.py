@@ -643,3 +643,16 @@ def test_slack_takes_all_of_it_whatever_is_in_it(method: str) -> None:
     ]
 
     assert found == []
+
+
+def test_the_picture_of_an_incident_stands_below_its_buttons_once_it_is_over() -> None:
+    hour = [{"type": "divider"}]
+
+    def blocks(one: Incident, picture: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return incident_message(one, [alert()], PAGES, CHAIN, (), picture)[1]
+
+    for over in (resolved(), incident(cleared_at=NOW), acknowledged(cleared_at=NOW)):
+        plain = blocks(over, [])
+        assert blocks(over, hour) == [*plain[:-1], *hour, plain[-1]]  # no button moves
+    for still in (incident(), acknowledged()):
+        assert blocks(still, hour) == blocks(still, [])
