@@ -51,6 +51,7 @@ async def read_report(
         rules=tuple(await reports.report_rules(conn, since=since, until=until, service=name)),
         approvals=await reports.report_approvals(conn, **ours),  # type: ignore[arg-type]
         deployments=await reports.report_deployments(conn, **ours),  # type: ignore[arg-type]
+        records_since=await reports.read_records_since(conn),
     )
 
 

@@ -19,24 +19,26 @@ SHOWN_RULES = 12
 def report_answer(report: Report, *, environment: str) -> Answer:
     """Never a verdict: numbers of the past page no one."""
     first = f"📈 *Report* · {escape(environment)} · {_what(report)} · last {age(report.until - report.since)}"
-    blocks = [section(first), *sections([*_incident_lines(report), *_held_back(report), *_dora(report)])]
+    lines = [*_gap(report), *_incident_lines(report), *_held_back(report), *_dora(report)]
+    blocks = [section(first), *sections(lines)]
     if report.rules:
         cells = [(one.rule, str(one.alerts), _share(one.acted, one.alerts)) for one in report.rules[:SHOWN_RULES]]
         blocks += table(("Alerts per rule", "Announced", "Led to action"), cells)
     blocks += actions([command_button(label, f"report {days}{_suffix(report)}") for label, days in _WINDOWS])
     blocks.append(context(*_notes(report)))
-    summary = f"{first}\n{_incident_lines(report)[0]}"
+    summary = "\n".join([first, *_gap(report), _incident_lines(report)[0]])
     return Answer(*fit_message(summary, blocks), _data(report), Status.OK)
 
 
 def figures_line(report: Report) -> str:
     """The window in one line, for App Home."""
     numbers, window = report.incidents, age(report.until - report.since)
+    known = f" since {date_token(report.records_since)}" if report.is_partly_known and report.records_since else ""
     if not numbers.incidents:
-        return f"last {window}: no incidents"
+        return f"last {window}: no incidents{known}"
     busy = f"{len(report.busy_shifts)} of {counted(report.shifts_in_window, 'shift')} above {MOST_PAGES} pages"
     answered = f"acknowledged after {_mean(numbers.acknowledge_s)} · resolved after {_mean(numbers.resolve_s)}"
-    return f"last {window}: {counted(numbers.incidents, 'incident')} · {answered} · {busy}"
+    return f"last {window}: {counted(numbers.incidents, 'incident')}{known} · {answered} · {busy}"
 
 
 _WINDOWS = (("7 days", "7d"), ("30 days", "30d"), ("90 days", "90d"))
@@ -49,6 +51,15 @@ def _what(report: Report) -> str:
 
 def _suffix(report: Report) -> str:
     return "" if report.service is None else f" {_what(report)}"
+
+
+def _gap(report: Report) -> list[str]:
+    """Where a number is not that of the whole window."""
+    if not report.is_partly_known:
+        return []
+    if report.records_since is None:
+        return ["⚠️ *Incomplete:* when recording started is unknown, so a 0 may mean that nothing was recorded"]
+    return [f"⚠️ *Incomplete:* records since {date_token(report.records_since)}; what happened before is unknown"]
 
 
 def _incident_lines(report: Report) -> list[str]:
@@ -85,10 +96,14 @@ def _dora(report: Report) -> list[str]:
     made = report.deployments
     failures = _share(made.failed, made.deployments) if made.deployments else "unknown"
     return [
-        f"*Deployments:* {made.deployments} ({report.deployments_per_day:.2f} per day) · *failed:* {failures} · "
+        f"*Deployments:* {made.deployments} ({_per_day(report)}) · *failed:* {failures} · "
         f"*restored* after {_mean(report.incidents.restore_s)} · *lead time:* {_lead_time(report)}",
         f"*Approvals:* {_approvals(report)}",
     ]
+
+
+def _per_day(report: Report) -> str:
+    return "per day: unknown" if report.deployments_per_day is None else f"{report.deployments_per_day:.2f} per day"
 
 
 def _lead_time(report: Report) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+DAY = timedelta(days=1)
 SHIFT = timedelta(hours=12)  # from 08:00 and from 20:00
 NIGHT_BEGINS = 20  # o'clock
 MOST_PAGES = 2  # per shift: more leave no time to find the cause (Google, Site Reliability Engineering, chapter 11)
@@ -74,7 +75,8 @@ class DeploymentNumbers:
 
 @dataclass(frozen=True)
 class Report:
-    """`service`: its full name, None for all. `held_since`: from when on `held_back` is known."""
+    """`service`: its full name, None for all. `held_since`: from when on `held_back` is known. `records_since`: when
+    the bot was installed, before which nothing is known; None where that is unknown."""
 
     since: datetime
     until: datetime
@@ -86,10 +88,21 @@ class Report:
     rules: tuple[RuleNumbers, ...]
     approvals: ApprovalNumbers
     deployments: DeploymentNumbers
+    records_since: datetime | None
+
+    @property
+    def is_partly_known(self) -> bool:
+        """Whether the window begins before the records do, as far as that is known."""
+        return self.records_since is None or self.records_since > self.since
+
+    @property
+    def recorded(self) -> timedelta:
+        """How much of the window has records; all of it where that is unknown."""
+        return self.until - max(self.since, self.records_since or self.since)
 
     @property
     def shifts_in_window(self) -> int:
-        return max(round((self.until - self.since) / SHIFT), 1)
+        return max(round(self.recorded / SHIFT), 1)
 
     @property
     def busy_shifts(self) -> tuple[Shift, ...]:
@@ -105,8 +118,9 @@ class Report:
         return sum(shift.pages for shift in self.shifts) / self.shifts_in_window
 
     @property
-    def deployments_per_day(self) -> float:
-        return self.deployments.deployments / ((self.until - self.since) / timedelta(days=1))
+    def deployments_per_day(self) -> float | None:
+        """None while less than a day was recorded."""
+        return self.deployments.deployments / (self.recorded / DAY) if self.recorded >= DAY else None
 
     @property
     def failure_share(self) -> float | None:

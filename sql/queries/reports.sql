@@ -1,3 +1,7 @@
+-- name: read_records_since
+-- When the bot was installed: nothing before that was recorded. No row where no one installed it. By primary key.
+SELECT created_at FROM chatops.installation WHERE only_row;
+
 -- name: report_incidents
 -- How incidents that began in the window were answered; drills are left out. Served by incidents_opened_at_idx and
 -- incident_alerts_incident_id_idx: an EXISTS would read all alerts of all time.

@@ -16,6 +16,12 @@ from services.domain.reports import (
 )
 
 
+async def read_records_since(conn: Connection) -> datetime | None:
+    """From when on there may be records; None where that is unknown."""
+    row = await (await conn.execute(SQL["read_records_since"])).fetchone()
+    return row[0] if row else None
+
+
 async def report_incidents(
     conn: Connection, *, since: datetime, until: datetime, environment: str, service: str | None
 ) -> IncidentNumbers:

@@ -2,6 +2,7 @@
 -- Planted without triggers and foreign keys, which keep other moments than those of the past.
 SET session_replication_role = replica;
 CREATE TABLE public.planted AS SELECT date_trunc('second', clock_timestamp()) AS base;
+INSERT INTO chatops.installation (environment, created_at) VALUES ('prod', now() - interval '5 years');
 
 INSERT INTO chatops.incidents (
     id, state, environment, severity, title, services, since, opened_at, chain, pages, first_acknowledged_at,

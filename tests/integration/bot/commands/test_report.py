@@ -105,11 +105,36 @@ async def test_times_of_commits_are_asked_for_once_the_newest_first(
     await database.close()
 
 
-async def test_report_says_that_nothing_happened(world: World) -> None:
+INSTALLED = "INSERT INTO chatops.installation (environment, created_at) VALUES ('prod', now() - %s)"
+
+
+async def test_report_says_that_nothing_happened(world: World, as_owner: Connection) -> None:
+    await as_owner.execute(INSTALLED, [timedelta(days=8)])
+
     answer = await run("report", Request(), world)
 
     assert "Incidents: none" in answer_text(answer)
     assert "Deployments: 0 (0.00 per day) · failed: unknown · restored after unknown" in answer_text(answer)
+    assert "Incomplete" not in answer_text(answer)
+
+
+async def test_report_says_from_when_on_there_are_records(world: World, as_owner: Connection) -> None:
+    unknown = await run("report", Request(), world)
+    await as_owner.execute(INSTALLED, [timedelta(hours=23)])
+    first_day = await run("report", Request(), world)
+    await as_owner.execute("UPDATE chatops.installation SET created_at = now() - interval '6 days'")
+    week, month = [await run(line, Request(), world) for line in ("report", "report 30d")]
+
+    assert "when recording started is unknown" in unknown.text
+    assert "Incomplete: records since" in answer_text(first_day)
+    assert "Deployments: 0 (per day: unknown)" in answer_text(first_day)
+    data: dict[str, Any] = first_day.data  # type: ignore[assignment]
+    assert data["deployments_per_day"] is None
+    for answer in (week, month):
+        data = answer.data  # type: ignore[assignment]
+        assert "Incomplete: records since" in answer_text(answer)
+        assert data["shifts_in_window"] == 12  # of the recorded days only
+    assert not violations({"text": month.text, "blocks": list(month.blocks)}, surface="message")
 
 
 @pytest.mark.parametrize("line", ["report 91d", "report nothing", "report api ingest", "report 7d 30d"])

@@ -124,11 +124,13 @@ def test_the_last_week_is_one_line_of_numbers() -> None:
 
     answer = home_answer(REPORT, None, waiting=(), locks=(), week=week, now=NOW)
     quiet = home_answer(REPORT, None, waiting=(), locks=(), week=week_of(NONE, shifts=()), now=NOW)
+    young = home_answer(REPORT, None, waiting=(), locks=(), week=week_of(NONE, shifts=(), days_known=2), now=NOW)
     unknown = home_answer(REPORT, None, waiting=(), locks=(), week=Unavailable("database", "away"), now=NOW)
 
     words = "last 7 d: 3 incidents · acknowledged after 4 min · resolved after 30 min · 1 of 14 shifts above 2 pages"
     assert words in json.dumps(answer.blocks, ensure_ascii=False)
-    assert "last 7 d: no incidents" in json.dumps(quiet.blocks)
+    assert 'last 7 d: no incidents"' in json.dumps(quiet.blocks)
+    assert "last 7 d: no incidents since <!date" in json.dumps(young.blocks)
     assert "last 7 d" not in json.dumps(unknown.blocks)
     assert not violations({"text": answer.text, "blocks": list(answer.blocks)}, surface="message")
 
@@ -151,7 +153,7 @@ def test_follow_ups_of_the_reader_are_there_with_their_button() -> None:
 NONE = IncidentNumbers(0, 0, 0, 0, None, None, None)
 
 
-def week_of(numbers: IncidentNumbers, *, shifts: tuple[Shift, ...]) -> reports.Report:
+def week_of(numbers: IncidentNumbers, *, shifts: tuple[Shift, ...], days_known: int = 90) -> reports.Report:
     since = NOW - timedelta(days=7)
     return reports.Report(
         since=since,
@@ -164,4 +166,5 @@ def week_of(numbers: IncidentNumbers, *, shifts: tuple[Shift, ...]) -> reports.R
         rules=(),
         approvals=ApprovalNumbers(0, 0, None),
         deployments=DeploymentNumbers(0, 0),
+        records_since=NOW - timedelta(days=days_known),
     )
