@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from services.domain.errors import OperatorError
@@ -93,7 +93,8 @@ class PublicAnswers:
 
 AUDIT_EVERY_S = 60.0
 AUDIT_ROWS_PER_PERSON = 20  # per minute, whatever they do
-AUDITED_AT_MOST = 10_000  # pairs of a person and a act that are remembered
+AUDITED_AT_MOST = 10_000  # pairs of a person and an act that are remembered
+OTHER_ACTS = "others"
 
 
 @dataclass
@@ -141,10 +142,32 @@ class AuditLimit:
         """The row failed: the next one is due at once."""
         self._minutes.pop((who, act), None)
 
+    def take_held_back(self, *, most: int, at_once: bool = False) -> dict[str, dict[str, int]]:
+        """`{who: {act: how many}}` of those who stopped, `most` people at most: the caller writes them, or gives them
+        back. `at_once`: of minutes that are not over, too."""
+        now = self._clock()
+        found: dict[str, dict[str, int]] = {}
+        for (who, act), one in list(self._minutes.items()):
+            is_over = at_once or now - one.began_at >= AUDIT_EVERY_S
+            if one.held_back and is_over and (who in found or len(found) < most):
+                found.setdefault(who, {})[act or OTHER_ACTS] = one.held_back
+                del self._minutes[who, act]
+        return found
+
+    def give_back(self, held_back: Mapping[str, Mapping[str, int]]) -> None:
+        """They could not be written: the next row says so, or the next who takes them."""
+        over_since = self._clock() - AUDIT_EVERY_S
+        for who, acts in held_back.items():
+            for act, count in acts.items():
+                key = (who, None if act == OTHER_ACTS else act)
+                self._minutes.setdefault(key, _Minute(over_since)).held_back += count
+
     def _forget(self, now: float) -> None:
         """Those who gave up; without a bound, invented people would fill the memory."""
         if len(self._minutes) >= AUDITED_AT_MOST:
-            self._minutes = {key: one for key, one in self._minutes.items() if now - one.began_at < AUDIT_EVERY_S}
+            self._minutes = {
+                key: one for key, one in self._minutes.items() if one.held_back or now - one.began_at < AUDIT_EVERY_S
+            }
         if len(self._minutes) >= AUDITED_AT_MOST:
             self._minutes.clear()
 

@@ -23,6 +23,7 @@ from bot.approvals.reminders import Expiry, Reminders, ScheduledRuns
 from bot.approvals.rules import target_of
 from bot.approvals.self_approval import SelfApprovals
 from bot.approvals.service import ApprovalService
+from bot.audit_floods import AuditFloods
 from bot.commands.request_change import PLANS
 from bot.config.alerts import AlertRules
 from bot.config.alerts_file import rule_faults, usable_rules
@@ -139,6 +140,7 @@ class ChangeWiring:
             channel=channel,
             approver_paging=approver_paging,
             notices=EmergencyNotices(slack, channel=channel),
+            audit_limit=world.audit_limit,
         )
         self.leader_tasks: list[PeriodicTask] = [
             Expiry(database, message_writer),
@@ -256,7 +258,15 @@ def make_incident_service(
     """`groups` has to know those of `responders`."""
     github = world.settings.github
     makes_issues = not isinstance(github, Invalid) and github.repo is not None
-    return IncidentService(database, incident_store, groups, names, responders(world), makes_issues=makes_issues)
+    return IncidentService(
+        database,
+        incident_store,
+        groups,
+        names,
+        responders(world),
+        makes_issues=makes_issues,
+        audit_limit=world.audit_limit,
+    )
 
 
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
@@ -412,6 +422,7 @@ class Wiring:
         }
         dsn = require(core_wiring.settings.database).url
         self._listener = Listener(dsn, wake, application_name="dragonfly-bot")
+        self._audit_floods = AuditFloods(core_wiring.database, core_wiring.world.audit_limit)
         self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -420,15 +431,17 @@ class Wiring:
             *(self.leader.run(), self._listener.run(), self._refresh_notices.run(), self.outage.run()),
             *(self.channel.run(), *(watch.run() for watch in (*self._file_watch, *self._rule_files))),
             *(watch.calendars.run() for watch in self._file_watch),
+            self._audit_floods.run(),
         )
         self._working = [asyncio.create_task(part) for part in everywhere]
 
     async def stop(self) -> None:
-        """Runs handed over, outbox flushed, lease released."""
+        """Runs handed over, held-back audit rows written, outbox flushed, lease released."""
         await self.changing.stop()
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
+        await self._audit_floods.write(at_once=True)
         await self.leader.release()
         await self._webhooks.aclose()
         await self.answers.aclose()

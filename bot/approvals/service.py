@@ -132,6 +132,7 @@ class ApprovalService:
         approver_paging: ApproverPaging | None = None,
         late_s: float = EVERY_S,
         notices: EmergencyNotices | None = None,
+        audit_limit: AuditLimit | None = None,
     ) -> None:
         self.policy = policy
         self._database = database
@@ -141,7 +142,7 @@ class ApprovalService:
         self.approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
-        self._audit_limit = AuditLimit(time.monotonic)
+        self._audit_limit = audit_limit or AuditLimit(time.monotonic)
         self.on_request: OnRequest = nothing_is_acknowledged
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:

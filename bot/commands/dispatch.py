@@ -13,7 +13,7 @@ from bot.commands.arguments import ServiceNameError, refuse_foreign, wrong_word
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
 from bot.commands.parsing import is_question, join_words, split_words, with_service, without_self
 from bot.commands.registry import asks_for_help, find
-from bot.commands.sensitive import record_read
+from bot.commands.sensitive import record_raw_refusal, record_read
 from bot.config.environment import require
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.blocks import fit_message
@@ -154,6 +154,8 @@ async def _run(
         case Command():
             async with _admit(world.questions, request):
                 with behind() if request.actor else nullcontext():  # pages, runs and decisions have the sessions first
+                    if RAW in request.words and request.surface is not Surface.TERMINAL:
+                        await record_raw_refusal(verb, request, world)
                     note = await record_read(verb, request, world) if verb.is_sensitive else None
                     answer = await verb.handle(request, world)
                     return with_note(answer, note) if note else answer

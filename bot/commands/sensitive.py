@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bot.admission import times
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-READ = "read.sensitive"
+READ, RAW_REFUSED = "read.sensitive", "raw.refused"
 TERMINAL = "terminal"
 TIMEOUT_S = 1.5  # a person waits behind this, at night with a database that is away
 
@@ -28,18 +29,33 @@ async def record_read(verb: Verb, request: Request, world: World) -> str | None:
     """
     actor = request.actor
     who = actor.user_id if actor else TERMINAL
+    by = {"team": actor.team_id} if actor else {"login": login()}
+    return await _record(READ, who, verb, request, world, by)
+
+
+async def record_raw_refusal(verb: Verb, request: Request, world: World) -> None:
+    """That a person in Slack asked for whole lines, which are for the terminal."""
+    if request.actor is not None:
+        by = {"team": request.actor.team_id, "why": "`--raw` is for the terminal only"}
+        await _record(RAW_REFUSED, request.actor.user_id, verb, request, world, by)
+
+
+async def _record(
+    event: str, who: str, verb: Verb, request: Request, world: World, by: Mapping[str, str]
+) -> str | None:
+    """The sentence to add when it could not be recorded, else None."""
     if world.database is None:
         return NOT_RECORDED.format(why="no database is configured")
-    count = world.audit_limit.count(who, verb.name)
+    act = f"{event} {verb.name}"
+    count = world.audit_limit.count(who, act)
     if count is None:
         return None
-    by = {"team": actor.team_id} if actor else {"login": login()}
     details = {"command": verb.name, "words": mask_message(" ".join(request.words)), **by, **times(count)}
     try:
         async with world.database.transaction(timeout_s=TIMEOUT_S) as conn:
-            await append_audit(conn, actor=who, event=READ, run_id=None, details=details)
+            await append_audit(conn, actor=who, event=event, run_id=None, details=details)
     except SourceError as error:
-        world.audit_limit.was_not_written(who, verb.name)
+        world.audit_limit.was_not_written(who, act)
         logger.warning("`%s` was not recorded: %s", verb.name, error.why)
         return NOT_RECORDED.format(why=error.why)
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -37,13 +36,18 @@ class OnCallService:
     """One for the process. `responders`: Slack ids of users and groups who may change who is on call."""
 
     def __init__(
-        self, database: Database, incident_store: IncidentStore, groups: Groups, responders: Sequence[str]
+        self,
+        database: Database,
+        incident_store: IncidentStore,
+        groups: Groups,
+        responders: Sequence[str],
+        audit_limit: AuditLimit,
     ) -> None:
         self._database = database
         self._incident_store = incident_store
         self._groups = groups
         self.responders = frozenset(responders)
-        self._audit_limit = AuditLimit(time.monotonic)
+        self._audit_limit = audit_limit
 
     async def override(
         self, request: Request, desired: Desired, *, slack_only: bool = False

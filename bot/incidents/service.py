@@ -213,6 +213,7 @@ class IncidentService:
         responders: Sequence[str],
         *,
         makes_issues: bool = False,
+        audit_limit: AuditLimit | None = None,
     ) -> None:
         self.names = names
         self.makes_issues = makes_issues
@@ -220,9 +221,9 @@ class IncidentService:
         self._incident_store = incident_store
         self._groups = groups
         self._responders = frozenset(responders)
-        self._audit_limit = AuditLimit(time.monotonic)
+        self._audit_limit = audit_limit or AuditLimit(time.monotonic)
         self.acknowledge_outage: AcknowledgeOutage = _no_outage
-        self.on_call = OnCallService(database, incident_store, groups, responders)
+        self.on_call = OnCallService(database, incident_store, groups, responders, self._audit_limit)
 
     async def open(
         self,

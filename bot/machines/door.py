@@ -21,7 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.admission import AuditLimit, Rate, times
+from bot.admission import Rate, times
 from bot.approvals.access import Refused, judge_anywhere
 from bot.changes import Change
 from bot.commands.context import need_database
@@ -112,7 +112,6 @@ class MachineDoor:
         self._clock = clock
         self.changes = changes
         self._due_at: dict[str, float] = {}
-        self._audit_limit = AuditLimit(clock)
 
     def wait_s(self, machine: str) -> float:
         """Seconds until this machine may call; 0 counts the call."""
@@ -180,7 +179,7 @@ class MachineDoor:
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:
         """Of a flood of refused calls one row per verb and minute. Raises SourceError: without a row nothing is run."""
         database = need_database(self._world)
-        count = 1 if refused is None else self._audit_limit.count(person.user_id, call.verb)
+        count = 1 if refused is None else self._world.audit_limit.count(person.user_id, f"{AUDITED} {call.verb}")
         if count is None:
             return
         given = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}

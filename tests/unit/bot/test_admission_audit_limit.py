@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.admission import AUDIT_EVERY_S, AUDIT_ROWS_PER_PERSON, AUDITED_AT_MOST, AuditLimit
+from bot.admission import AUDIT_EVERY_S, AUDIT_ROWS_PER_PERSON, AUDITED_AT_MOST, OTHER_ACTS, AuditLimit
 
 
 def test_one_row_per_person_deed_and_minute_with_the_number_of_those_held_back() -> None:
@@ -42,6 +42,42 @@ def test_a_row_that_failed_is_due_again_at_once() -> None:
 
     assert limit.count("U1", "env") == 1
     assert limit.count("U1", "env") is None
+
+
+def test_what_was_held_back_of_people_who_stopped_is_taken_once_and_can_be_given_back() -> None:
+    now = [0.0]
+    limit = AuditLimit(lambda: now[0])
+    for who in ("U1", "U2"):
+        for _ in range(3):
+            limit.count(who, "silence")
+    for number in range(AUDIT_ROWS_PER_PERSON + 4):
+        limit.count("U3", f"run.approve {number}")
+
+    assert limit.take_held_back(most=50) == {}
+    now[0] = AUDIT_EVERY_S
+    assert limit.take_held_back(most=1) == {"U1": {"silence": 2}}
+    rest = {"U2": {"silence": 2}, "U3": {OTHER_ACTS: 4}}
+    assert limit.take_held_back(most=50) == rest
+    assert limit.take_held_back(most=50, at_once=True) == {}
+    limit.give_back(rest)
+    assert limit.count("U2", "silence") == 3
+    assert limit.take_held_back(most=50) == {"U3": {OTHER_ACTS: 4}}
+    limit.count("U2", "silence")
+    assert limit.take_held_back(most=50, at_once=True) == {"U2": {"silence": 1}}
+
+
+def test_what_was_held_back_outlives_a_flood_of_others() -> None:
+    now = [0.0]
+    limit = AuditLimit(lambda: now[0])
+    limit.count("U0", "silence")
+    limit.count("U0", "silence")
+    now[0] = AUDIT_EVERY_S
+
+    for number in range(1, AUDITED_AT_MOST // 2 + 5):
+        limit.count(f"U{number}", "silence")
+        now[0] += 1.0
+
+    assert limit.take_held_back(most=1) == {"U0": {"silence": 1}}
 
 
 def test_what_is_remembered_is_bounded() -> None:

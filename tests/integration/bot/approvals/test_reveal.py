@@ -10,7 +10,9 @@ import httpx
 import psycopg
 import pytest
 
+from bot.admission import AuditLimit
 from bot.approvals.service import ApprovalService
+from bot.audit_floods import AuditFloods
 from bot.commands.dispatch import run
 from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
@@ -28,6 +30,7 @@ from tests.integration.bot.approvals.conftest import ANN, OLIVIA, OTTO, Books
 
 LINE = "gizmo 7: Plaintiff Maria Kowalski owes $1,204.50 with sk-live-4f9a8b7c6d5e"
 AT = "2025-12-20T10:30:00Z"
+NOWHERE = Secret("postgresql://bot:made-up@127.0.0.1:1/db")  # refuses every connection
 
 
 def answer_railway(request: httpx.Request) -> httpx.Response:
@@ -124,6 +127,41 @@ async def test_no_one_else_sees_it_and_the_refusal_is_written_down(
 
     [(event, who, _)] = await details(books)
     assert (event, who) == ("line.reveal.refused", actor.user_id)
+
+
+async def test_raw_lines_in_slack_are_refused_and_who_asks_again_and_stops_is_counted(
+    world: World, approval_service: ApprovalService, books: Books
+) -> None:
+    assert world.database is not None
+    for _ in range(4):
+        with pytest.raises(UsageError, match="Nothing was done"):
+            await run("logs ingest --raw", by(OTTO), world, approval_service)
+    [(event, who, about)] = await details(books)
+    assert (event, who) == ("raw.refused", OTTO.user_id)
+    assert isinstance(about, dict)
+    assert (about["command"], about["words"]) == ("logs", "ingest --raw")
+
+    floods = AuditFloods(world.database, world.audit_limit)
+    await floods.write()
+    assert len(await details(books)) == 1
+    await floods.write(at_once=True)
+    await floods.write(at_once=True)
+
+    event, who, about = (await details(books))[0]
+    assert (event, who, about) == ("audit.held_back", OTTO.user_id, {"times": 3, "acts": "raw.refused logs 3"})
+    assert len(await details(books)) == 2
+
+
+async def test_held_back_rows_wait_for_a_database_that_is_away() -> None:
+    away, limit = Database.connect_lazily(NOWHERE, application_name="test", timeout_s=5.0), AuditLimit(time.monotonic)
+    limit.count("U1", "silence")
+    limit.count("U1", "silence")
+    try:
+        await AuditFloods(away, limit).write(at_once=True)
+    finally:
+        await away.close()
+
+    assert limit.take_held_back(most=1) == {"U1": {"silence": 1}}
 
 
 async def test_empty_lists_let_no_one_see_it(
