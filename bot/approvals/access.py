@@ -124,7 +124,8 @@ def _why_not(right: Right, user: str, target: Target, policy: Policy, people: Pe
             held = _holds(rule, user, people)
             if held is not False:
                 doubt = "" if held is True else ", and it is unknown whether that includes you"
-                return f"the policy ({rule.place}) does not allow you to {right.value} {about}{doubt}"
+                when = f" under this condition: {rule.conditions}" if rule.conditions else ""
+                return f"the policy ({rule.place}) does not allow you to {right.value} {about}{when}{doubt}"
         if not _allowing(right, user, target, part, policy, people):
             more = _doubt(right, target, policy, people) or _only(right, user, target, part, policy, people)
             return f"you don't have permission to {right.value} {about}{more}"

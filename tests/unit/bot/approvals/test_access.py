@@ -11,6 +11,7 @@ from bot.approvals.access import Allowed, Refused, able, approver_ids, judge, st
 from bot.config.policy import Policy, Right, Target
 from bot.people import MAX_AGE, Account, Members, People
 from services.domain.errors import Unavailable
+from services.domain.incidents import IncidentSeverity
 from services.domain.messages import Profile
 from services.domain.runs import Person
 from services.domain.services import Service
@@ -60,6 +61,19 @@ def test_deny_wins_over_any_number_of_allows(
     assert "does not allow you to approve" in refused(Right.APPROVE, ann, rollback, policy, people)
     assert "<@U0BEN> can approve it." in refused(Right.APPROVE, ann, rollback, policy, people)
     assert isinstance(judge(Right.APPROVE, ann, replace(rollback, playbook="deploy"), policy, people), Allowed)
+
+
+def test_refusal_by_a_deny_with_conditions_names_them(ann: Person, make_policy: MakePolicy, people: People) -> None:
+    deny = '[[deny]]\nmay = "request"\nwho = ["U0ANN"]\nverbs = ["{}"]\n{}\n'
+    rules = deny.format("deploy", 'severity = ["sev1", "sev2"]') + deny.format("scale", 'arguments = ["replicas > 3"]')
+    policy = make_policy(DEFAULT_RULES + rules)
+    during = Target("deploy", frozenset({Service.API}), "prod", incidents={Service.API: IncidentSeverity.SEV1})
+    many = Target("scale", frozenset({Service.API}), "prod", parameters={"service": "api", "to": "4"})
+
+    for target, condition in ((during, "in an open SEV1 or SEV2"), (many, "replicas > 3")):
+        assert f"for api in prod under this condition: {condition}." in refused(
+            Right.REQUEST, ann, target, policy, people
+        )
 
 
 def test_everyone_can_be_denied(ann: Person, make_policy: MakePolicy, people: People) -> None:
