@@ -111,6 +111,16 @@ def test_adds_one_at_a_time_and_watches_each() -> None:
     assert planned.risk is Risk.HIGH
 
 
+def test_plan_differs_once_the_count_differs_which_voids_a_scheduled_scale() -> None:
+    approved = made(plan(facts(), INGEST, 3))
+
+    assert made(plan(facts(state(INGEST, replicas=2)), INGEST, 3)).steps != approved.steps
+    assert made(plan(facts(stopped(INGEST)), INGEST, 3)).steps != approved.steps
+    assert not refused(plan(facts(state(INGEST, replicas=3)), INGEST, 3)).is_unknown
+    assert refused(plan(Facts("prod", AWAY, load(), AWAY, EACH), INGEST, 3)).is_unknown  # looked at again, not void
+    assert made(plan(facts(), INGEST, 3)).steps == approved.steps
+
+
 def test_to_zero_stops_gracefully_and_looks_for_orphans() -> None:
     planned = made(plan(facts(state(INGEST, replicas=2)), INGEST, 0))
 
