@@ -117,6 +117,12 @@ class Report:
     def fine(self) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.status is Status.OK)
 
+    @property
+    def held(self) -> tuple[Finding, ...]:
+        """The freezes and locks among what is fine: nothing is wrong, and a deploy waits all the same."""
+        found = (finding for line in self.fine for finding in line.findings)
+        return tuple(finding for finding in found if finding.check.startswith(("freeze.", "lock.")))
+
 
 def check(facts: Facts) -> list[Finding]:
     """Every finding, in the order for equally urgent ones: what users notice before its causes."""
@@ -212,8 +218,12 @@ def _without_sha(finding: Finding) -> set[str]:
     return {short for short, known in finding.evidence.items() if known is None}
 
 
-_SUBJECTS = ("database", "queue", "Railway", "SHA", "bot")  # after the services
-_AREAS = {"deployment": "Railway", "sha": "SHA"}  # by the first word of a check's name, where it is not the subject
+_SUBJECTS = ("database", "queue", "Railway", "freezes", "SHA", "bot")  # after the services
+_AREAS = {
+    "deployment": "Railway",
+    "sha": "SHA",
+    "freeze": "freezes",
+}  # by the first word of a check's name, where it is not the subject
 
 
 def _lines(findings: Sequence[Finding], system: System) -> Iterator[Line]:

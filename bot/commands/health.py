@@ -40,6 +40,8 @@ def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_a
     blocks: list[Block] = [section(first)]
     blocks += _diagnoses(report) if not show_all else sections(map(finding_line, _explained(report)))
     blocks += [*_loud(wrong, report.headline), *sections(map(_words, fine if show_all else report.wrong[MAX_BUTTONS:]))]
+    if not show_all:
+        blocks += sections([f"🧊 {_part(one, '', is_reported=False)}" for one in report.held[:MAX_PARTS]])
     blocks.append(context(f"{as_of(moment)} · took {elapsed_ms:.0f} ms"))
     blocks += actions([*([] if show_all else [command_button("Show all", "health all")]), *_railway(report)])
     causes = [cause_line(one.cause) for one in report.diagnoses]

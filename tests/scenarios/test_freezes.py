@@ -20,6 +20,8 @@ async def test_a_frozen_service_is_scaled_only_by_an_exception_that_others_agree
     await channel.expect("Nothing was done", "ingest is frozen by", "--exception")
     await channel.type("home")
     await channel.expect("Nothing waits for you", "*ingest* is frozen")
+    await channel.type("health")
+    await channel.expect("dev is", "🧊 ingest is frozen by")
 
     await channel.type(f"rollback ingest to {railway.commits[1].sha[:8]}")
     back = await channel.expect("WAITING FOR APPROVAL", "rollback goes ahead")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from bot.commands.health import MAX_BUTTONS, health_answer
 from bot.types import Answer
 from bot.views.terminal import answer_text
+from playbooks import health
 from playbooks.health import Line, Report
 from playbooks.model import Finding, NextStep, Status, worst
 from playbooks.root_causes import Cause, Diagnosis, Kind
+from services.domain.freezes import FREEZE, LOCK, Freeze
+from services.domain.services import Service
 from services.sandbox.slack.limits import violations
+from tests.unit.playbooks.healthy import HEALTHY
 
 NOW = datetime(2025, 12, 20, 10, 30, tzinfo=UTC)
 LOGS = NextStep("Logs of ingest", "logs ingest")
@@ -70,6 +74,22 @@ def test_what_the_headline_reports_is_not_reported_again() -> None:
 
     assert found.blocks[1]["text"]["text"] == "⚠️ warning: *SHA* api a1b2c3d4, ingest c45e17a9"
     assert str(found.blocks).count("the same SHA") == 1
+
+
+def test_what_is_frozen_is_shown_though_nothing_is_wrong() -> None:
+    since, hour = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+    everything = Freeze(1, FREEZE, None, "U1", "release weekend", since, since, hour, owner_name="Olivia")
+    held = (everything, replace(everything, id=2, service=Service.INGEST, kind=LOCK, ends_at=None))
+    report = health.report(replace(HEALTHY, freezes=held))
+
+    short = answer_text(health_answer(report, moment=NOW, elapsed_ms=1))
+    whole = answer_text(health_answer(report, moment=NOW, elapsed_ms=1, show_all=True))
+
+    for shown in (short, whole):
+        assert shown.startswith("✅ prod is healthy")
+        assert shown.count("everything is frozen by Olivia until 11:30 UTC (release weekend)") == 1
+        assert shown.count("is locked by Olivia until it is lifted (release weekend)") == 1
+    assert "🧊 ingest is locked" in short
 
 
 def test_railway_is_one_button_to_the_project() -> None:
