@@ -11,6 +11,8 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.sandbox.web_server import KEEP_ALIVE_S
+
 
 def _has_ipv6() -> bool:
     try:
@@ -37,7 +39,12 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            app, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=1
+            app,
+            log_level="warning",
+            lifespan="off",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -43,11 +43,13 @@ async def _export(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     if request.write is None:
         raise wrong_word(EXPORT, "is for the terminal", "Run `dragonfly audit export > audit.jsonl` there.")
-    head, last, count = await need_audit_head(world), AuditHead(0, ""), 0
+    head, last, count, is_whole = await need_audit_head(world), AuditHead(0, ""), 0, True
     async for rows in export_pages(world, head):
         request.write(export_lines(rows))
-        last, count = AuditHead(rows[-1].seq, rows[-1].hash), count + len(rows)
-    return export_answer(head, last, count)
+        for row in rows:
+            is_whole &= row.follows(last)
+            last, count = AuditHead(row.seq, row.hash), count + 1
+    return export_answer(head, count, is_whole=is_whole and last == head)
 
 
 async def export_pages(world: World, head: AuditHead) -> AsyncIterator[list[ExportedRow]]:

@@ -65,7 +65,7 @@ AUDITED = "machine.call"
 TOO_MANY = OperatorError(
     "Nothing was filed",
     why=f"a machine may request {CHANGES.burst} changes at once, and then one per minute",
-    what_next="Wait a minute, and send the same request_id again.",
+    what_next="Wait a minute, and send it again with the same `request_id`.",
 )
 
 

@@ -23,7 +23,7 @@ from bot.world import World, open_slack
 from playbooks.model import Finding, Status
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
-from services.domain.environments import find_environment
+from services.domain.environments import may_be_production
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.services import Service
 
@@ -111,7 +111,7 @@ async def _refuse_unless_scratch(
         name = await client.read_environment_name()
     except SourceError as error:
         raise _refused(f"what the token reaches is unknown: {error.why}") from error
-    if _may_be_production(name) or name != options.environment:
+    if may_be_production(name) or name != options.environment:
         raise _refused(f"Railway calls the environment {name}, and it was named {options.environment}")
 
 
@@ -121,9 +121,9 @@ def _why_not_asked(options: Options, settings: Settings, railway: RailwaySetting
         return "RAILWAY_API_TOKEN may reach every project, and only a project token (RAILWAY_TOKEN) reaches one"
     if settings.environment is None:
         return "ENVIRONMENT is not set, so this may be production"
-    if _may_be_production(settings.environment):
+    if may_be_production(settings.environment):
         return f"ENVIRONMENT is {settings.environment}"
-    return f"{options.environment} means production" if _may_be_production(options.environment) else None
+    return f"{options.environment} means production" if may_be_production(options.environment) else None
 
 
 def _why_not_reached(options: Options, railway: RailwaySettings, project: str, environment: str) -> str | None:
@@ -133,12 +133,6 @@ def _why_not_reached(options: Options, railway: RailwaySettings, project: str, e
     if (project, environment) != (railway.project_id, railway.environment_id):
         return "the token reaches another environment than RAILWAY_PROJECT_ID and RAILWAY_ENVIRONMENT_ID name"
     return None
-
-
-def _may_be_production(name: str) -> bool:
-    """By its name: Railway's names are free words, so an unknown one is only what a person calls scratch."""
-    found = find_environment(name)
-    return "prod" in name.lower() or "live" in name.lower() or (found is not None and found.is_production)
 
 
 def _refused(why: str) -> OperatorError:

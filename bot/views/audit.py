@@ -54,9 +54,8 @@ def export_lines(rows: Sequence[ExportedRow]) -> str:
     return "\n".join(json.dumps({"seq": row.seq, "hash": row.hash, "content": row.content}) for row in rows)
 
 
-def export_answer(head: AuditHead, last: AuditHead, rows: int) -> Answer:
-    """The line after the rows: the chain's head. `last`: what the last of them is."""
-    is_whole = head == last
+def export_answer(head: AuditHead, rows: int, *, is_whole: bool) -> Answer:
+    """The line after the rows: the chain's head. `is_whole`: each follows the one before, and the head is the last."""
     data = {"head": {"seq": head.seq, "hash": head.hash}, "rows": rows, "is_whole": is_whole, "how": HOW_TO_VERIFY}
     status = Status.OK if is_whole else Status.FAIL
     return Answer("", (), data, status, file=Attachment("audit.jsonl", json.dumps(data)))

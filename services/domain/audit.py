@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,11 @@ class ExportedRow:
     seq: int
     hash: str
     content: str
+
+    def follows(self, before: AuditHead) -> bool:
+        """Whether nothing was changed or taken out between them."""
+        expected = hashlib.sha256((before.hash + self.content).encode()).hexdigest()
+        return (self.seq, self.hash) == (before.seq + 1, expected)
 
 
 @dataclass(frozen=True)

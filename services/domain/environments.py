@@ -46,6 +46,13 @@ def is_production(name: str) -> bool:
     return found is None or found.is_production
 
 
+def may_be_production(word: str) -> bool:
+    """Whether a name that people are free to choose may mean it: "prod-eu", "live2"."""
+    found = find_environment(word)
+    hints = ("live", *(one.name for one in ENVIRONMENTS if one.is_production))
+    return any(hint in word.lower() for hint in hints) or (found is not None and found.is_production)
+
+
 def one_of(names: Iterable[str]) -> str:
     """ "dev, staging or prod"."""
     *first, last = names

@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from services.domain.errors import OperatorError
 
 OWN_HOSTS = ("127.0.0.1", "localhost")
+KEEP_ALIVE_S = 60  # longer than clients keep theirs: a call on a connection that closes at that moment is lost
 
 
 def serve_own_hosts_only(app: FastAPI) -> None:
@@ -66,7 +67,13 @@ class WebServer:
     async def serve(self, app: FastAPI) -> None:
         """Answer requests from now on. Returns when it does."""
         # The page's live updates never end by themselves, so a stop does not wait for them.
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._serving.done():

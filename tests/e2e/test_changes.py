@@ -257,7 +257,7 @@ async def test_a_running_scale_can_be_cancelled_and_reports_where_it_stands(stag
     assert "enforcement" in ended.text
     assert "replica" in ended.text
     assert CANCEL not in {one["action_id"] for one in elements_of(ended)}
-    assert model.BEN.id in shown(await stage.ask(f"/dragonfly why {run_of(ended)}"))
+    assert model.BEN.name in shown(await stage.ask(f"/dragonfly why {run_of(ended)}"))
 
 
 async def test_a_database_rollback_whose_sql_fails_starts_again_what_ran_and_can_be_repeated(

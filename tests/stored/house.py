@@ -224,6 +224,7 @@ async def open_house(
         environ = {
             "SLACK_BOT_TOKEN": "xoxb-local",
             "SLACK_APP_TOKEN": "xapp-local",
+            "SIGN_AFTER_SECONDS": "300",  # the first message is the answer
             "SLACK_API_URL": f"{url}/slack/api/",
             "ENVIRONMENT": "prod",
             "SUPABASE_MODE": "prod",

@@ -133,28 +133,43 @@ async def test_the_audit_log_is_exported_so_that_anyone_can_verify_it(
     pages: list[str] = []
     outcome = await dispatch(["audit", "export"], environment(database_urls.bot), pages.append)
 
-    assert [len(page.splitlines()) for page in pages] == [2, 2, 1]  # no more than a page is ever held
+    assert [len(page.splitlines()) for page in pages] == [2, 2, 2]  # no more than a page is ever held
     *rows, end = [json.loads(line) for line in "\n".join([*pages, outcome.text]).splitlines()]
     before = ""
     for row in rows:
         before = hashlib.sha256((before + row["content"]).encode()).hexdigest()
         assert row["hash"] == before
-    assert [json.loads(row["content"])["actor"] for row in rows] == ["U0", "U1", "U2", "U3", "U4"]
-    assert (end["head"], end["rows"], end["is_whole"]) == ({"seq": 5, "hash": before}, 5, True)
+    assert [json.loads(row["content"])["actor"] for row in rows] == [
+        "U0",
+        "U1",
+        "U2",
+        "U3",
+        "U4",
+        "terminal",
+    ]  # the export itself
+    assert (end["head"], end["rows"], end["is_whole"]) == ({"seq": 6, "hash": before}, 6, True)
     assert outcome.code == 0
 
 
-async def test_an_export_of_a_log_that_was_cut_off_reports_so(
-    database_urls: DatabaseUrls, as_bot: Connection, as_owner: Connection
+@pytest.mark.parametrize(
+    ("change", "rows"),
+    [
+        ("DELETE FROM chatops.audit WHERE seq = 3", 3),  # what was the end: the export is a row of its own
+        ("DELETE FROM chatops.audit WHERE seq = 2", 3),
+        ("UPDATE chatops.audit SET actor = 'U9' WHERE seq = 1", 4),
+    ],
+)
+async def test_export_reports_a_log_that_was_changed(
+    database_urls: DatabaseUrls, as_bot: Connection, as_owner: Connection, change: str, rows: int
 ) -> None:
     for number in range(3):
         await append_audit(as_bot, actor=f"U{number}", event="run.approved", run_id=None, details={})
-    await as_owner.execute("ALTER TABLE chatops.audit DISABLE TRIGGER USER; DELETE FROM chatops.audit WHERE seq = 3")
+    await as_owner.execute(f"ALTER TABLE chatops.audit DISABLE TRIGGER USER; {change}")
 
     outcome = await dispatch(["audit", "export"], environment(database_urls.bot))
 
     end = json.loads(outcome.text)
-    assert (end["rows"], end["head"]["seq"], end["is_whole"], outcome.code) == (2, 3, False, 1)
+    assert (end["rows"], end["head"]["seq"], end["is_whole"], outcome.code) == (rows, 4, False, 1)
 
 
 async def test_an_export_that_breaks_off_has_no_head_and_reports_so(

@@ -102,6 +102,7 @@ async def running_bot(beside: Beside, tmp_path: Path) -> AsyncIterator[Bot]:
     environ = {
         "SLACK_BOT_TOKEN": "xoxb-local",
         "SLACK_APP_TOKEN": "xapp-local",
+        "SIGN_AFTER_SECONDS": "300",  # the first message is the answer
         "SLACK_API_URL": f"{beside.url}/slack/api/",
         "ENVIRONMENT": "dev",
         "SUPABASE_MODE": "dev",

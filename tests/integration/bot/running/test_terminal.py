@@ -71,7 +71,7 @@ async def test_a_request_of_the_terminal_takes_one_approver_more(
         (["scale", "ingest", "1"], 1),
         (["scale", "ingest", "many"], 2),
         (["cancel", "1"], 1),
-        (["run", "999"], 1),
+        (["run", "999"], 2),
         (["audit", "verify"], 0),
     ],
 )

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from services.domain.environments import NAMES, check_environment, find_environment, is_production, one_of
+from services.domain.environments import (
+    NAMES,
+    check_environment,
+    find_environment,
+    is_production,
+    may_be_production,
+    one_of,
+)
 
 ROOT = Path(__file__).parents[4]
 CODE = [path for folder in ("bot", "playbooks", "services") for path in (ROOT / folder).rglob("*.py")]
@@ -48,6 +55,12 @@ def test_find_environment_knows_no_other_word() -> None:
 
 def test_only_prod_and_unknown_environments_are_production() -> None:
     assert [name for name in (*NAMES, "demo") if is_production(name)] == ["prod", "demo"]
+
+
+def test_free_name_may_mean_production() -> None:
+    words = ("prod", "Production", "eu-prod-2", "live", "staging", "scratch", "dev")
+
+    assert [word for word in words if may_be_production(word)] == ["prod", "Production", "eu-prod-2", "live"]
 
 
 def test_one_of_lists_names() -> None:
