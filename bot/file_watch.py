@@ -91,14 +91,22 @@ class FileWatch(ABC, Generic[T]):
         if self.latest is not None and self.latest == state:
             return
         self.latest, self._has_to_recall = state, False
-        if not isinstance(state.value, Invalid):
-            await self._take_over(state.value)
+        try:
+            await self._put_in_force(state.value)
+        except Exception:  # a bug of ours: the file is tried again
+            self.latest = None
+            self._file.forget()
+            raise
+        self.changed.set()
+
+    async def _put_in_force(self, value: T | Invalid) -> None:
+        if not isinstance(value, Invalid):
+            await self._take_over(value)
             logger.info("the %s is in force", self.what)
         else:
-            logger.warning("the %s was not taken: %s", self.what, state.value.why)
-            if not self._refuse(state.value):
+            logger.warning("the %s was not taken: %s", self.what, value.why)
+            if not self._refuse(value):
                 await self._recall()
-        self.changed.set()
 
     async def _recall(self) -> None:
         """The process began with a bad file: the last good one, as the leader stored it."""

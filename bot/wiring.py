@@ -63,6 +63,7 @@ from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
 from bot.incidents.todo_issues import TodoIssues
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
+from bot.loops import keep_running
 from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
 from bot.planned_silences import PlannedSilences
@@ -156,8 +157,7 @@ class ChangeWiring:
 
     def start(self) -> None:
         """Carry runs out, and keep in mind who is in which group and what they are called; every replica does."""
-        working = (self.runner.run(), self.groups.keep(), self.names.run())
-        self._working = [asyncio.create_task(one) for one in working]
+        self._working = keep_running(self.runner.run, self.groups.keep, self.names.run)
 
     async def stop(self) -> None:
         """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""
@@ -427,13 +427,12 @@ class Wiring:
 
     def start(self) -> None:
         self.changing.start()
-        everywhere = (
-            *(self.leader.run(), self._listener.run(), self._refresh_notices.run(), self.outage.run()),
-            *(self.channel.run(), *(watch.run() for watch in (*self._file_watch, *self._rule_files))),
-            *(watch.calendars.run() for watch in self._file_watch),
-            self._audit_floods.run(),
+        self._working = keep_running(
+            *(self.leader.run, self._listener.run, self._refresh_notices.run, self.outage.run),
+            *(self.channel.run, *(watch.run for watch in (*self._file_watch, *self._rule_files))),
+            *(watch.calendars.run for watch in self._file_watch),
+            self._audit_floods.run,
         )
-        self._working = [asyncio.create_task(part) for part in everywhere]
 
     async def stop(self) -> None:
         """Runs handed over, held-back audit rows written, outbox flushed, lease released."""

@@ -68,6 +68,7 @@ DEFAULT_TARGET = "default"
 WEBHOOK_URL, ROUTING_KEY, EMAIL = "PAGER_WEBHOOK_URL", "PAGER_ROUTING_KEY", "PAGER_EMAIL"
 CALENDAR_URL = "ONCALL_CALENDAR_URL"  # of a rotation; it has a name too
 
+_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f]")  # urlsplit leaves some of them out
 _ADDRESS = re.compile(r"[!-~]+@[!-~]+\Z")  # ASCII, no blanks: not every mail server takes more
 
 
@@ -77,8 +78,14 @@ def _check_secret_url(value: Secret) -> Secret:
 
 
 def _check_https(value: Secret) -> Secret:
-    if urlsplit(value.reveal()).scheme != "https":
+    address = value.reveal()
+    parts = urlsplit(address)
+    if parts.scheme != "https" or _NOT_IN_ADDRESSES.search(address):
         raise ValueError("is not an https address")
+    try:
+        (parts.hostname or "").encode("idna").decode("idna")
+    except UnicodeError:
+        raise ValueError("names a host that can't exist") from None
     return value
 
 

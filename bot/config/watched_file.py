@@ -27,6 +27,10 @@ class WatchedFile:
         self._read = seen
         return content
 
+    def forget(self) -> None:
+        """Read it again at the next look, changed or not."""
+        self._read = None
+
 
 def _signature(path: Path) -> Signature:
     found = path.stat()

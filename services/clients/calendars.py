@@ -55,8 +55,8 @@ class CalendarClient:
 
     async def fetch(self, address: Secret) -> bytes:
         """The file, `largest` bytes at most. Raises SourceError("calendar", …); retryable: it may work later."""
-        url = httpx.URL(address.reveal())
         try:
+            url = httpx.URL(address.reveal())
             async with asyncio.timeout(self._timeout_s):
                 return await self._fetch(url, await self._checked(url))
         except TimeoutError:
@@ -65,6 +65,8 @@ class CalendarClient:
             raise SourceError("calendar", f"is not reachable ({type(error).__name__})", retryable=True) from None
         except httpx.HTTPError as error:
             raise SourceError("calendar", f"can't be fetched ({type(error).__name__})") from None
+        except (httpx.InvalidURL, ValueError):  # UnicodeError, of a host that can't be one, is a ValueError
+            raise SourceError("calendar", "its address can't be one: copy it again") from None
 
     async def _checked(self, url: httpx.URL) -> Sequence[str]:
         """The host's addresses, all of them public."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bot.config.fields import Fault, Invalid
 from bot.file_watch import LARGEST, FileWatch
 from services.domain.errors import SourceError
@@ -23,8 +25,11 @@ class Words(FileWatch[str]):
         self.in_force: str | None = None
         self.fault: Invalid | None = None
         self.stored = stored
+        self.error: Exception | None = None
 
     async def _take_over(self, value: str) -> None:
+        if self.error is not None:
+            raise self.error
         self.in_force = value
 
     def _refuse(self, fault: Invalid) -> bool:
@@ -76,3 +81,19 @@ async def test_a_process_that_begins_with_a_bad_file_goes_on_with_the_last_good_
     await watch.check()
 
     assert watch.in_force == "the last good one"
+
+
+async def test_a_good_file_is_tried_again_after_an_error_that_nobody_expected(tmp_path: Path) -> None:
+    path = tmp_path / "file.toml"
+    path.write_text("one")
+    watch = Words(path)
+    watch.error = UnicodeError()
+    for _ in range(2):
+        with pytest.raises(UnicodeError):
+            await watch.check()
+    assert watch.latest is None  # nothing is told of it yet
+
+    watch.error = None
+    await watch.check()
+
+    assert watch.in_force == "one"

@@ -285,12 +285,21 @@ def test_a_calendars_address_is_a_secret_by_the_name_of_its_variable() -> None:
     assert "3f9a" not in repr(settings)
 
 
-def test_a_calendar_without_https_is_refused_and_takes_no_one_off_call() -> None:
-    settings = Settings.from_environment({"ONCALL_CALENDAR_URL_A": "http://calendar.example/3f9a.ics"})
+def test_a_calendar_with_an_address_that_can_t_be_fetched_is_refused_and_takes_no_one_off_call() -> None:
+    for address, problem in {
+        "http://calendar.example/3f9a.ics": "is not an https address",
+        "https://calendar.example/3f9a\x01.ics": "is not an https address",
+        "https://calendar.example/3f\n9a.ics": "is not an https address",
+        "https://calendar..example/3f9a.ics": "names a host that can't exist",
+        "https://xn--/3f9a.ics": "names a host that can't exist",
+        f"https://{'a' * 64}.example/3f9a.ics": "names a host that can't exist",
+    }.items():
+        settings = Settings.from_environment({"ONCALL_CALENDAR_URL_A": address})
 
-    assert not isinstance(settings.oncall, Invalid)
-    [fault] = [fault for fault in settings.faults if fault.variable.startswith("ONCALL")]
-    assert str(fault) == (
-        "ONCALL_CALENDAR_URL_A is not an https address: "
-        "copy the https address of the calendar in iCal form, or remove it"
-    )
+        assert not isinstance(settings.oncall, Invalid)
+        [fault] = [fault for fault in settings.faults if fault.variable.startswith("ONCALL")]
+        assert str(fault) == (
+            f"ONCALL_CALENDAR_URL_A {problem}: copy the https address of the calendar in iCal form, or remove it"
+        )
+    for address in (f"https://{'a' * 63}.example/x", "https://kalender.münchen.example/x", "https://[2606:4700::1]/x"):
+        assert not isinstance(Settings.from_environment({"ONCALL_CALENDAR_URL_A": address}).calendars, Invalid)

@@ -133,3 +133,10 @@ async def test_an_unknown_host_may_pass() -> None:
         raise OSError("no such host: calendar.example")
 
     assert await problem(CalendarClient(largest=LARGEST, resolve=resolve)) == ("its host is not known", True)
+
+
+@pytest.mark.parametrize("url", ["https://a..example/3f9a", "https://xn--/3f9a", "https://a.example/3f9a\x01"])
+async def test_an_address_that_can_t_be_one_is_no_error_of_another_kind(url: str) -> None:
+    fetching = CalendarClient(largest=LARGEST)  # the real resolver
+
+    assert await problem(fetching, Secret(url)) == ("its address can't be one: copy it again", False)

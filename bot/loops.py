@@ -1,0 +1,34 @@
+"""The loops that every process of the bot runs until it stops; one unexpected error ends none of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from services.process import describe_error
+
+logger = logging.getLogger(__name__)
+
+AGAIN_AFTER_S = 1.0
+
+
+def keep_running(
+    *loops: Callable[[], Coroutine[Any, Any, None]], again_after_s: float = AGAIN_AFTER_S
+) -> list[asyncio.Task[None]]:
+    """A task per loop, until cancelled. One that fails with an error that nobody expected is logged and begins anew:
+    its end would go unnoticed."""
+    return [asyncio.create_task(_keep_running(loop, again_after_s)) for loop in loops]
+
+
+async def _keep_running(loop: Callable[[], Coroutine[Any, Any, None]], again_after_s: float) -> None:
+    while True:
+        try:
+            await loop()
+        except Exception as error:
+            # The error's own words may hold an address.
+            logger.error("%s failed and begins anew: %s", loop.__qualname__, describe_error(error))  # noqa: TRY400
+        else:
+            return
+        await asyncio.sleep(again_after_s)
