@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.incidents.calendar_sources import CalendarWatch, calendars_of
@@ -23,6 +23,16 @@ from services.domain.rotations import CalendarRotation, Slot
 from services.domain.shifts import Plan, moves
 
 
+@dataclass(frozen=True)
+class _Change:
+    """Of one rotation. `old`, `new`: None where there was nothing that could be used."""
+
+    rotation: CalendarRotation
+    content: bytes
+    old: CalendarSlots | None
+    new: CalendarSlots | None
+
+
 class CalendarNews(PeriodicTask):
     """Once, however often the leader restarts; it stores the last good content with the news of it."""
 
@@ -36,34 +46,43 @@ class CalendarNews(PeriodicTask):
         self._watch = watch
         self._done: object = None
 
-    async def tick(self, fence: Fence) -> None:
+    async def tick(self, fence: Fence) -> float | None:
         schedule, sources = self._watch.file, self._watch.sources
         rotations = calendars_of(schedule) if schedule else []
         if schedule is None or not rotations:
-            return
+            return None
         lasting = {name: found.why for name, found in sources.problems.items() if found.is_lasting}
         news = (self._watch.states, lasting)
         if news == self._done:
-            return
+            return None
+        async with self._database.read() as conn:
+            stored, now = await _stored(conn), await read_clock(conn)
+        changes = [one for rotation in rotations if (one := await self._change(schedule, rotation, stored, now))]
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             await incidents.lock_oncall(conn)
-            stored = {one.calendar: one for one in await oncall_changes.list_oncall_calendars(conn)}
+            if await _stored(conn) != stored:
+                return self.retry_s
             for calendar in dict.fromkeys(one.calendar for one in rotations):
-                await self._notify(conn, schedule, calendar, stored.get(calendar))
+                changed = [one for one in changes if one.rotation.calendar == calendar]
+                await self._notify(conn, schedule, calendar, stored.get(calendar), changed)
         self._done = news
         self._incident_store.wake_ups.outbox.set()
+        return None
 
-    async def _notify(self, conn: Connection, schedule: Schedule, calendar: str, stored: StoredCalendar | None) -> None:
-        content, now = self._watch.sources.contents.get(calendar), await read_clock(conn)
-        await self._notify_of_problem(conn, calendar, stored, is_known=content is not None)
-        before = bytes(stored.content) if stored and stored.content is not None else None
-        if content is None or content == before:
-            return
-        rotations = [one for one in calendars_of(schedule) if one.calendar == calendar]
-        changed = [await self._notify_of_slots(conn, schedule, one, before, content, now) for one in rotations]
-        if before is None or any(changed):
-            await oncall_changes.store_oncall_calendar(conn, calendar=calendar, content=content)
+    async def _notify(
+        self,
+        conn: Connection,
+        schedule: Schedule,
+        calendar: str,
+        stored: StoredCalendar | None,
+        changes: Sequence[_Change],
+    ) -> None:
+        await self._notify_of_problem(conn, calendar, stored, is_known=calendar in self._watch.sources.contents)
+        for change in changes:
+            await self._notify_of_slots(conn, schedule, change)
+        if changes:
+            await oncall_changes.store_oncall_calendar(conn, calendar=calendar, content=changes[0].content)
 
     async def _notify_of_problem(
         self, conn: Connection, calendar: str, stored: StoredCalendar | None, *, is_known: bool
@@ -79,21 +98,25 @@ class CalendarNews(PeriodicTask):
             await self._send(conn, f"{key}:taken", self._channel, view.readable_calendar_message(calendar))
             await oncall_changes.store_oncall_calendar_problem(conn, calendar=calendar, problem=None)
 
-    async def _notify_of_slots(
-        self,
-        conn: Connection,
-        schedule: Schedule,
-        rotation: CalendarRotation,
-        before: bytes | None,
-        content: bytes,
-        now: datetime,
-    ) -> bool:
-        """Whether the calendar says another thing than before, of any month that is looked at. Without a former content
-        only the events are told that put no one on call: the message about the file has the shifts."""
+    async def _change(
+        self, schedule: Schedule, rotation: CalendarRotation, stored: Mapping[str, StoredCalendar], now: datetime
+    ) -> _Change | None:
+        """None where the calendar says what it said, of any month that is looked at."""
+        last, content = stored.get(rotation.calendar), self._watch.sources.contents.get(rotation.calendar)
+        before = bytes(last.content) if last and last.content is not None else None
+        if content is None or content == before:
+            return None
         old, new = await self._read(schedule, rotation, before, now), await self._read(schedule, rotation, content, now)
-        if new is None or old == new:
-            return False
-        known = await incidents.list_overrides(conn)
+        is_new = new is not None and old != new
+        return _Change(rotation, content, old, new) if before is None or is_new else None
+
+    async def _notify_of_slots(self, conn: Connection, schedule: Schedule, change: _Change) -> None:
+        """Without a former content only the events are told that put no one on call: the message about the file has the
+        shifts."""
+        rotation, old, new = change.rotation, change.old, change.new
+        if new is None:
+            return
+        now, known = await read_clock(conn), await incidents.list_overrides(conn)
         was = Plan(with_slots(schedule, rotation, old.slots if old else new.slots), known)
         moved = moves(was, Plan(with_slots(schedule, rotation, new.slots), known), now, now + AHEAD)
         unnamed = [one for one in new.unnamed if now <= one.begins < now + AHEAD]
@@ -105,16 +128,15 @@ class CalendarNews(PeriodicTask):
             for user in view.moved_people(moved):
                 words = view.moved_message(f"The calendar of {rotation.name}", moved, user)
                 await self._send(conn, f"{key}:{user}", user, words)
-        return True
 
     async def _read(
         self, schedule: Schedule, rotation: CalendarRotation, content: bytes | None, now: datetime
     ) -> CalendarSlots | None:
-        """None where there is nothing that can be used."""
+        """None where there is nothing that can be used. Raises SourceError: it is tried again."""
         if content is None:
             return None
         try:
-            return await asyncio.to_thread(self._watch.sources.slots, schedule, rotation, content, now)
+            return await self._watch.sources.slots(schedule, rotation, content, now)
         except CalendarError:
             return None
 
@@ -125,6 +147,10 @@ class CalendarNews(PeriodicTask):
     async def _send(self, conn: Connection, key: str, channel: str, content: view.Content) -> None:
         text, blocks = content
         await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
+
+
+async def _stored(conn: Connection) -> dict[str, StoredCalendar]:
+    return {one.calendar: one for one in await oncall_changes.list_oncall_calendars(conn)}
 
 
 def with_slots(schedule: Schedule, rotation: CalendarRotation, slots: tuple[Slot, ...]) -> Schedule:

@@ -18,16 +18,18 @@ from bot.config.fields import CALENDAR_URL, Invalid
 from bot.config.watched_file import WatchedFile
 from bot.wake_ups import WakeUp
 from bot.world import World
+from services.clients.calendar_events import CalendarReader
 from services.clients.calendars import CalendarClient
 from services.clients.postgres import oncall_changes
 from services.clients.postgres.pool import Database
 from services.domain.calendar_slots import (
     LARGEST,
     CalendarError,
+    CalendarEvent,
     CalendarSlots,
     CalendarState,
     KnownPeople,
-    read_slots,
+    slots_of,
 )
 from services.domain.errors import SourceError
 from services.domain.oncall import Schedule
@@ -54,6 +56,15 @@ class Problem:
         return not self.may_pass or time.monotonic() - self.since >= LASTING_S
 
 
+@dataclass(frozen=True)
+class _Mapped:
+    """What a calendar has, and whom that puts on call by these people."""
+
+    events: tuple[CalendarEvent, ...]
+    known: KnownPeople
+    found: CalendarSlots
+
+
 def calendars_of(schedule: Schedule) -> list[CalendarRotation]:
     """The rotations whose source is a calendar."""
     return [one for one in schedule.rotations.values() if isinstance(one, CalendarRotation)]
@@ -73,7 +84,8 @@ class CalendarSources:
         targets = {} if isinstance(mail, Invalid) else mail.targets
         self._emails = {address.lower(): name for name, address in targets.items()}
         self._files: dict[str, WatchedFile] = {}
-        self._last: dict[str, tuple[object, CalendarSlots]] = {}  # by rotation: of what, and what was in it
+        self._reader = CalendarReader()
+        self._last: dict[str, _Mapped] = {}  # by rotation, of what is in force
 
     async def read_unknown(self, schedule: Schedule) -> None:
         """Those that were never read: as they are stored, else as they are now."""
@@ -89,8 +101,9 @@ class CalendarSources:
             try:
                 content = await self._read_file(name) if _is_file(name) else await self._fetch(name)
                 if content is not None:
-                    await asyncio.to_thread(self._check, content, schedule, rotations)
+                    await self._check(content, schedule, rotations)
             except SourceError as error:
+                self._files.pop(name, None)  # read afresh, changed or not
                 self._refuse(name, error.why, may_pass=error.retryable)
             except CalendarError as error:
                 self._refuse(name, str(error), may_pass=False)
@@ -99,36 +112,47 @@ class CalendarSources:
                     self.problems.pop(name, None)
                     self.contents[name] = content
 
-    def states(self, schedule: Schedule, now: datetime) -> dict[str, CalendarState]:
+    async def states(self, schedule: Schedule, now: datetime) -> dict[str, CalendarState]:
         """`{rotation: what its calendar says}`."""
-        return {one.name: self._state(schedule, one, now) for one in calendars_of(schedule)}
+        return {one.name: await self._state(schedule, one, now) for one in calendars_of(schedule)}
 
-    def slots(self, schedule: Schedule, rotation: CalendarRotation, content: bytes, now: datetime) -> CalendarSlots:
-        """Of the months around this day. Raises CalendarError."""
-        day, known = now.replace(hour=0, minute=0, second=0, microsecond=0), KnownPeople(schedule.people, self._emails)
-        of_what = (content, known, rotation.zone.key, day)
-        last = self._last.get(rotation.name)
-        if last is not None and last[0] == of_what:
-            return last[1]
-        found = read_slots(content, known, rotation.zone, day)
-        self._last[rotation.name] = of_what, found
-        return found
+    async def slots(
+        self, schedule: Schedule, rotation: CalendarRotation, content: bytes, now: datetime
+    ) -> CalendarSlots:
+        """Of the months around this day. Raises CalendarError and SourceError. Never inside a transaction."""
+        return (await self._map(schedule, rotation, content, now)).found
 
-    def _state(self, schedule: Schedule, rotation: CalendarRotation, now: datetime) -> CalendarState:
+    async def _map(self, schedule: Schedule, rotation: CalendarRotation, content: bytes, now: datetime) -> _Mapped:
+        day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        events = await self._reader.read(content, rotation.zone, day)
+        known, last = self._known_of(schedule), self._last.get(rotation.name)
+        if last is not None and last.events is events and last.known == known:
+            return last
+        return _Mapped(events, known, slots_of(events, known))
+
+    def _known_of(self, schedule: Schedule) -> KnownPeople:
+        return KnownPeople(schedule.people, self._emails)
+
+    async def _state(self, schedule: Schedule, rotation: CalendarRotation, now: datetime) -> CalendarState:
         found = self.problems.get(rotation.calendar)
         why = found.why if found else None
         content = self.contents.get(rotation.calendar)
         if content is None:
             return CalendarState(rotation.name, rotation.calendar, None, problem=why)
+        mapped: _Mapped | None
         try:
-            read = self.slots(schedule, rotation, content, now)
-        except CalendarError as error:  # in this month, for these people
-            return CalendarState(rotation.name, rotation.calendar, None, problem=str(error))
-        return CalendarState(rotation.name, rotation.calendar, read.slots, read.unnamed, why)
+            mapped = await self._map(schedule, rotation, content, now)
+        except (CalendarError, SourceError) as error:  # on this day: what it said yesterday still holds
+            why = error.why if isinstance(error, SourceError) else str(error)
+            mapped = self._last.get(rotation.name)
+            if mapped is None or mapped.known != self._known_of(schedule):
+                return CalendarState(rotation.name, rotation.calendar, None, problem=why)
+        self._last[rotation.name] = mapped
+        return CalendarState(rotation.name, rotation.calendar, mapped.found.slots, mapped.found.unnamed, why)
 
-    def _check(self, content: bytes, schedule: Schedule, rotations: list[CalendarRotation]) -> None:
+    async def _check(self, content: bytes, schedule: Schedule, rotations: list[CalendarRotation]) -> None:
         for rotation in rotations:
-            self.slots(schedule, rotation, content, datetime.now(UTC))
+            await self.slots(schedule, rotation, content, datetime.now(UTC))
 
     def _refuse(self, name: str, why: str, *, may_pass: bool) -> None:
         before = self.problems.get(name)
@@ -221,11 +245,11 @@ class CalendarWatch:
             await self._put_in_force(self.file)
 
     async def fill(self, schedule: Schedule) -> Schedule:
-        """With the slots of its calendars as they are known here."""
-        return filled(schedule, await asyncio.to_thread(self.sources.states, schedule, datetime.now(UTC)))
+        """With the slots of its calendars as they are known here. Never inside a transaction."""
+        return filled(schedule, await self.sources.states(schedule, datetime.now(UTC)))
 
     async def _put_in_force(self, schedule: Schedule) -> None:
-        states = await asyncio.to_thread(self.sources.states, schedule, datetime.now(UTC))
+        states = await self.sources.states(schedule, datetime.now(UTC))
         schedule = filled(schedule, states)
         if states == self._world.calendars and schedule == self._world.schedule:
             return
@@ -250,7 +274,7 @@ async def load_calendars(world: World) -> None:
         return
     sources = CalendarSources(world.settings, world.database)
     await sources.read_unknown(world.schedule)
-    world.calendars = sources.states(world.schedule, datetime.now(UTC))
+    world.calendars = await sources.states(world.schedule, datetime.now(UTC))
     world.schedule = filled(world.schedule, world.calendars)
 
 

@@ -79,31 +79,45 @@ class OnCallFileNews(PeriodicTask):
             return
         if not isinstance(state.value, Invalid) and self._watch.calendars.file is not state.value:
             return  # its calendars are being read
-        async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            if isinstance(state.value, Invalid):
-                content = view.refused_file_message(state.value.faults)
-                await self._send(conn, f"oncall:file:{state.digest[:16]}:refused", self._channel, content)
-            else:
-                await self._notify(conn, state, state.value)
+        if isinstance(state.value, Invalid):
+            await self._notify_of_faults(fence, state, state.value)
+        else:
+            await self._notify(fence, state, state.value)
         self._announced = state
         self._incident_store.wake_ups.outbox.set()
 
-    async def _notify(self, conn: Connection, state: FileState[Schedule], schedule: Schedule) -> None:
-        await incidents.lock_oncall(conn)
-        stored = await oncall_changes.read_oncall_file(conn)
+    async def _notify_of_faults(self, fence: Fence, state: FileState[Schedule], fault: Invalid) -> None:
+        content = view.refused_file_message(fault.faults)
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await self._send(conn, f"oncall:file:{state.digest[:16]}:refused", self._channel, content)
+
+    async def _notify(self, fence: Fence, state: FileState[Schedule], schedule: Schedule) -> None:
+        async with self._database.read() as conn:
+            stored = await oncall_changes.read_oncall_file(conn)
         if stored == state.content:
             return
-        await oncall_changes.store_oncall_file(conn, content=state.content)
         before = self._watch.read(stored) if stored is not None else None
-        if not isinstance(before, Schedule):
-            return
-        now, known = await read_clock(conn), await incidents.list_overrides(conn)
         fill = self._watch.calendars.fill
-        moved = moves(Plan(await fill(before), known), Plan(await fill(schedule), known), now, now + AHEAD)
+        filled = (await fill(before), await fill(schedule)) if isinstance(before, Schedule) else None
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await incidents.lock_oncall(conn)
+            if await oncall_changes.read_oncall_file(conn) != stored:
+                return
+            await oncall_changes.store_oncall_file(conn, content=state.content)
+            if isinstance(before, Schedule) and filled is not None:
+                await self._notify_of_change(conn, state.digest, (before, schedule), filled)
+
+    async def _notify_of_change(
+        self, conn: Connection, digest: str, files: tuple[Schedule, Schedule], filled: tuple[Schedule, Schedule]
+    ) -> None:
+        """Both as they were and as they are now. `filled`: with the slots of their calendars."""
+        now, known = await read_clock(conn), await incidents.list_overrides(conn)
+        moved = moves(Plan(filled[0], known), Plan(filled[1], known), now, now + AHEAD)
         await store_reminders(conn, moved)
-        key = f"oncall:file:{state.digest[:16]}:{now:%Y%m%dT%H%M%S}"
-        await self._send(conn, key, self._channel, view.new_file_message(before, schedule, moved))
+        key = f"oncall:file:{digest[:16]}:{now:%Y%m%dT%H%M%S}"
+        await self._send(conn, key, self._channel, view.new_file_message(*files, moved))
         await self._notify_people(conn, key, moved)
 
     async def _notify_people(self, conn: Connection, key: str, moved: Sequence[Move]) -> None:

@@ -8,9 +8,10 @@ event that names no one, or more than one person, puts no one on call.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,12 +27,23 @@ LARGEST = 1024 * 1024  # bytes; also a CHECK of the table
 AROUND = timedelta(days=94)  # more than people plan (`shifts.FURTHEST`), and than is looked back
 MOST_EVENTS, MOST_REPEATED, MOST_SLOTS = 2000, 100, 1000
 _REPEATS = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_MOST_ATTENDEES, _LONGEST_ADDRESS, _LONGEST_TITLE = 100, 320, 500
 _WITHIN_A_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _WORD = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"']+|[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 class CalendarError(ValueError):
     """A calendar that can't be used; a clause ("is not a calendar")."""
+
+
+@dataclass(frozen=True)
+class CalendarEvent:
+    """One time of an event. `begins`, `ends`: in UTC. `attendees`: the addresses of those who have not declined."""
+
+    title: str
+    begins: datetime
+    ends: datetime
+    attendees: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,23 +86,36 @@ class KnownPeople:
 
     def by_address(self, address: str) -> str | None:
         """The name of the one person whose e-mail target has this address."""
-        target = self.emails.get(address.lower())
-        found = [person.name for person in self.people.values() if target is not None and person.email == target]
+        found = self._names_by_target.get(self.emails.get(address.lower(), ""), [])
         return found[0] if len(found) == 1 else None
 
     def by_word(self, word: str) -> str | None:
         """By an address, a Slack user id, or the file's name in any case."""
-        if "@" in word:
-            return self.by_address(word)
+        return (
+            self.by_address(word)
+            if "@" in word
+            else self._names_by_word.get(word) or self._names_by_word.get(word.lower())
+        )
+
+    @cached_property
+    def _names_by_target(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for person in self.people.values():
+            if person.email is not None:
+                found.setdefault(person.email, []).append(person.name)
+        return found
+
+    @cached_property
+    def _names_by_word(self) -> dict[str, str]:
         names = {name.lower(): name for name in self.people}
-        slack = {person.slack: person.name for person in self.people.values()}
-        return slack.get(word) or names.get(word.lower())
+        return names | {person.slack: person.name for person in self.people.values()}
 
 
-def read_slots(content: bytes, known: KnownPeople, zone: ZoneInfo, now: datetime) -> CalendarSlots:
-    """The slots in an iCalendar file (RFC 5545). `zone`: of whole days and of times without a zone.
+def read_events(content: bytes, zone: ZoneInfo, now: datetime) -> tuple[CalendarEvent, ...]:
+    """What happens around `now` in an iCalendar file (RFC 5545). `zone`: of whole days and of times without a zone.
 
-    Raises CalendarError. Both libraries are imported here, because most schedules have no calendar.
+    Raises CalendarError. A hostile file takes minutes, and as much memory as there is. Both libraries are imported
+    here, because most schedules have no calendar.
     """
     import recurring_ical_events
     from icalendar import Calendar
@@ -99,7 +124,9 @@ def read_slots(content: bytes, known: KnownPeople, zone: ZoneInfo, now: datetime
         calendar = Calendar.from_ical(content)
         _check_bounds(calendar)
         events = recurring_ical_events.of(calendar, components=["VEVENT"]).between(now - AROUND, now + AROUND)
-        return _slots_of(events, known, zone)
+        if len(events) > MOST_SLOTS:
+            raise CalendarError(f"has more than {MOST_SLOTS} events in 6 months")  # noqa: TRY301
+        return tuple(_event_of(event, zone) for event in events if not _is_cancelled(event))
     except CalendarError:
         raise
     except Exception as error:  # two libraries read what others wrote: whatever they raise, it can't be used
@@ -107,7 +134,7 @@ def read_slots(content: bytes, known: KnownPeople, zone: ZoneInfo, now: datetime
 
 
 def _check_bounds(calendar: Calendar) -> None:
-    """So that no calendar keeps the processor busy."""
+    """What no schedule needs."""
     events = list(calendar.walk("VEVENT"))
     rules = [rule for event in events for rule in _listed(event.get("RRULE"))]
     if len(events) > MOST_EVENTS or len(rules) > MOST_REPEATED:
@@ -129,40 +156,48 @@ def _check_zone(event: Component) -> None:
             raise CalendarError(f"has a time zone that is not known ({str(zone)[:60]})")
 
 
-def _slots_of(events: list[Any], known: KnownPeople, zone: ZoneInfo) -> CalendarSlots:
+def _is_cancelled(event: Event) -> bool:
+    return str(event.get("STATUS", "")).upper() == "CANCELLED"
+
+
+def _event_of(event: Event, zone: ZoneInfo) -> CalendarEvent:
+    return CalendarEvent(
+        title=str(event.get("SUMMARY", ""))[:_LONGEST_TITLE],
+        begins=_moment(event, "DTSTART", zone),
+        ends=_moment(event, "DTEND", zone),
+        attendees=tuple(islice(_attendees(event), _MOST_ATTENDEES)),
+    )
+
+
+def slots_of(events: Iterable[CalendarEvent], known: KnownPeople) -> CalendarSlots:
+    """Whom they put on call."""
     slots: list[Slot] = []
     unnamed: list[Unnamed] = []
-    if len(events) > MOST_SLOTS:
-        raise CalendarError(f"has more than {MOST_SLOTS} events in 6 months")
     for event in events:
-        if str(event.get("STATUS", "")).upper() == "CANCELLED":
-            continue
-        begins, ends = _moment(event, "DTSTART", zone), _moment(event, "DTEND", zone)
         names = _names(event, known)
         if len(names) != 1:
             why = f"names {' and '.join(names)}" if names else "names no one of the on-call file"
-            unnamed.append(Unnamed(str(event.get("SUMMARY", "")), begins, why))
-        elif begins < ends:
-            slots.append(Slot(begins, ends, names[0]))
+            unnamed.append(Unnamed(event.title, event.begins, why))
+        elif event.begins < event.ends:
+            slots.append(Slot(event.begins, event.ends, names[0]))
     # Of two that begin together the shorter one counts, as the more exact one: it comes last.
     slots.sort(key=lambda slot: (slot.begins, -(slot.ends - slot.begins).total_seconds(), slot.name))
     unnamed.sort(key=lambda one: (one.begins, one.title))
     return CalendarSlots(tuple(slots), tuple(unnamed))
 
 
-def _names(event: Event, known: KnownPeople) -> list[str]:
+def _names(event: CalendarEvent, known: KnownPeople) -> list[str]:
     """Each once; those of the attendees where there is one."""
-    attending = [known.by_address(address) for address in _attendees(event)]
+    attending = [known.by_address(address) for address in event.attendees]
     if not any(attending):
-        title = str(event.get("SUMMARY", ""))[:500]
-        attending = [known.by_word(word.rstrip(".")) for word in islice(_WORD.findall(title), 50)]
+        attending = [known.by_word(word.rstrip(".")) for word in islice(_WORD.findall(event.title), 50)]
     return list(dict.fromkeys(name for name in attending if name))
 
 
 def _attendees(event: Event) -> Iterator[str]:
     for attendee in _listed(event.get("ATTENDEE")):
         if str(attendee.params.get("PARTSTAT", "")).upper() != "DECLINED":
-            yield re.sub(r"^mailto:", "", str(attendee), flags=re.IGNORECASE)
+            yield re.sub(r"^mailto:", "", str(attendee), flags=re.IGNORECASE)[:_LONGEST_ADDRESS]
 
 
 def _moment(event: Event, key: str, zone: ZoneInfo) -> datetime:

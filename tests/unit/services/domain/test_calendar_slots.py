@@ -16,7 +16,8 @@ from services.domain.calendar_slots import (
     CalendarError,
     CalendarSlots,
     KnownPeople,
-    read_slots,
+    read_events,
+    slots_of,
 )
 from services.domain.channels import Channel
 from services.domain.oncall import Gap, Level, OnCallPerson, Schedule, gaps
@@ -43,7 +44,7 @@ def calendar(*events: str) -> bytes:
 
 
 def read(*events: str, zone: ZoneInfo = BERLIN) -> CalendarSlots:
-    return read_slots(calendar(*events), KNOWN, zone, NOW)
+    return slots_of(read_events(calendar(*events), zone, NOW), KNOWN)
 
 
 def utc(day: int, hour: int, minute: int = 0, month: int = 3) -> datetime:
@@ -114,7 +115,7 @@ def test_repeated_moved_and_excluded_events_follow_the_clock_of_their_zone() -> 
     )
     content = calendar(weekly, moved).replace(b"UID:1", b"UID:0")
 
-    found = read_slots(content, KNOWN, ZoneInfo("UTC"), NOW).slots
+    found = slots_of(read_events(content, ZoneInfo("UTC"), NOW), KNOWN).slots
 
     assert found == (
         Slot(utc(16, 8), utc(17, 8), "ann"),
@@ -144,7 +145,7 @@ def test_repeated_moved_and_excluded_events_follow_the_clock_of_their_zone() -> 
 )
 def test_a_calendar_that_cannot_be_used_says_why(content: bytes, why: str) -> None:
     with pytest.raises(CalendarError) as refused:
-        read_slots(content, KNOWN, BERLIN, NOW)
+        read_events(content, BERLIN, NOW)
 
     assert why in str(refused.value)
 

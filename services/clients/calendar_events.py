@@ -1,0 +1,109 @@
+"""Reads calendars in a process of its own, because one of a few kB can keep a processor busy for minutes.
+
+`python -m services.clients.calendar_events <time zone> <moment> <seconds>` is that process: the calendar comes on its
+stdin, what is in it leaves as JSON on its stdout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+from collections import OrderedDict
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.clients.programs import run_program
+from services.domain.calendar_slots import CalendarError, CalendarEvent, read_events
+from services.domain.errors import SourceError
+
+CPU_S = 5  # of the processor: one at the limits of `read_events` takes about 1 s
+TIMEOUT_S = 30.0  # by the clock: a machine so busy says nothing of the calendar
+MEMORY = 512 * 1024 * 1024  # bytes
+MOST_KNOWN = 64  # calendars, former ones included
+_ROOT = Path(__file__).parents[2]  # where the process finds our packages
+
+_Key = tuple[str, str, datetime]  # the content's digest, the time zone, the moment
+
+
+class CalendarReader:
+    """Reads each content once per time zone and moment, one at a time. What was refused is remembered too."""
+
+    def __init__(self, *, cpu_s: int = CPU_S) -> None:
+        self._cpu_s = cpu_s
+        self._known: OrderedDict[_Key, tuple[CalendarEvent, ...] | str] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def read(self, content: bytes, zone: ZoneInfo, now: datetime) -> tuple[CalendarEvent, ...]:
+        """What happens around `now`. Raises CalendarError, and SourceError when it could not be read this time.
+
+        Never inside a transaction: it takes seconds.
+        """
+        key = (sha256(content).hexdigest(), zone.key, now)
+        async with self._one_at_a_time:
+            if key not in self._known:
+                self._known[key] = await _read(content, zone, now, self._cpu_s)
+                while len(self._known) > MOST_KNOWN:
+                    self._known.popitem(last=False)
+            self._known.move_to_end(key)
+            found = self._known[key]
+        if isinstance(found, str):
+            raise CalendarError(found)
+        return found
+
+
+async def _read(content: bytes, zone: ZoneInfo, now: datetime, cpu_s: int) -> tuple[CalendarEvent, ...] | str:
+    """The events, or why it can't be used."""
+    arguments = (sys.executable, "-m", __name__, zone.key, now.isoformat(), str(cpu_s))
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            # Its environment is empty: what reads the files of others needs none of our secrets.
+            code, out, _ = await run_program(*arguments, stdin=content, directory=_ROOT, environ={})
+    except TimeoutError:
+        raise SourceError("calendar", f"was not read within {TIMEOUT_S:g} s", retryable=True) from None
+    except OSError as error:
+        raise SourceError("calendar", f"can't be read here ({type(error).__name__})", retryable=True) from None
+    if code == -signal.SIGXCPU:
+        return f"takes the processor more than {cpu_s} s: remove events that repeat"
+    if code:
+        return f"is not readable as iCal (exit code {code})"
+    found = json.loads(out)
+    return found if isinstance(found, str) else tuple(map(_to_event, found))
+
+
+def _to_event(row: Any) -> CalendarEvent:
+    title, begins, ends, attendees = row
+    return CalendarEvent(title, datetime.fromisoformat(begins), datetime.fromisoformat(ends), tuple(attendees))
+
+
+def _to_row(event: CalendarEvent) -> list[Any]:
+    return [event.title, event.begins.isoformat(), event.ends.isoformat(), event.attendees]
+
+
+def main(zone: str, now: str, cpu_s: str) -> None:
+    """What the process does."""
+    os.nice(10)  # pages first
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s), int(cpu_s) + 1))  # at the first SIGXCPU, then SIGKILL
+    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    found: list[Any] | str
+    try:
+        found = [
+            _to_row(event)
+            for event in read_events(sys.stdin.buffer.read(), ZoneInfo(zone), datetime.fromisoformat(now))
+        ]
+    except CalendarError as error:
+        found = str(error)
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
