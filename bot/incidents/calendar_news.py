@@ -51,8 +51,7 @@ class CalendarNews(PeriodicTask):
         rotations = calendars_of(schedule) if schedule else []
         if schedule is None or not rotations:
             return None
-        lasting = {name: found.why for name, found in sources.problems.items() if found.is_lasting}
-        news = (self._watch.states, lasting)
+        news = (self._watch.states, sources.lasting())
         if news == self._done:
             return None
         async with self._database.read() as conn:
@@ -78,19 +77,19 @@ class CalendarNews(PeriodicTask):
         stored: StoredCalendar | None,
         changes: Sequence[_Change],
     ) -> None:
-        await self._notify_of_problem(conn, calendar, stored, is_known=calendar in self._watch.sources.contents)
+        await self._notify_of_problem(conn, calendar, stored)
         for change in changes:
             await self._notify_of_slots(conn, schedule, change)
         if changes:
             await oncall_changes.store_oncall_calendar(conn, calendar=calendar, content=changes[0].content)
 
-    async def _notify_of_problem(
-        self, conn: Connection, calendar: str, stored: StoredCalendar | None, *, is_known: bool
-    ) -> None:
-        problem, now = self._watch.sources.problems.get(calendar), await read_clock(conn)
+    async def _notify_of_problem(self, conn: Connection, calendar: str, stored: StoredCalendar | None) -> None:
+        sources, now = self._watch.sources, await read_clock(conn)
+        problem = sources.problems.get(calendar)
         was_notified = stored is not None and stored.problem is not None
         key = f"oncall:calendar:{calendar}:{now:%Y%m%dT%H%M%S%f}"
-        if problem is not None and problem.is_lasting and not was_notified:
+        if problem is not None and calendar in sources.lasting() and not was_notified:
+            is_known = calendar in sources.contents
             content = view.unreadable_calendar_message(calendar, problem.why, is_known=is_known)
             await self._send(conn, f"{key}:refused", self._channel, content)
             await oncall_changes.store_oncall_calendar_problem(conn, calendar=calendar, problem=problem.why[:300])

@@ -38,6 +38,7 @@ from services.domain.rotations import CalendarRotation
 logger = logging.getLogger(__name__)
 
 FETCH_EVERY_S = 300.0
+FIRST_RETRY_S = 5.0  # of one that was never read; doubled up to FETCH_EVERY_S
 LOOK_EVERY_S = 2.0  # at files beside the on-call file
 LASTING_S = 900.0  # a server that is away for a moment is no news
 
@@ -73,7 +74,14 @@ def calendars_of(schedule: Schedule) -> list[CalendarRotation]:
 class CalendarSources:
     """The last good content of each calendar, by its name, and what is wrong with it now."""
 
-    def __init__(self, settings: Settings, database: Database | None, client: CalendarClient | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database | None,
+        client: CalendarClient | None = None,
+        *,
+        fetch_every_s: float = FETCH_EVERY_S,
+    ) -> None:
         self.contents: dict[str, bytes] = {}
         self.problems: dict[str, Problem] = {}
         self._database = database
@@ -83,6 +91,9 @@ class CalendarSources:
         self._urls = {} if isinstance(calendars, Invalid) else calendars.urls
         targets = {} if isinstance(mail, Invalid) else mail.targets
         self._emails = {address.lower(): name for name, address in targets.items()}
+        self._fetch_every_s = fetch_every_s
+        self._due_at: dict[str, float] = {}  # of addresses, by `time.monotonic`; at once until it was fetched
+        self._failures: dict[str, int] = {}
         self._files: dict[str, WatchedFile] = {}
         self._reader = CalendarReader()
         self._last: dict[str, _Mapped] = {}  # by rotation, of what is in force
@@ -94,23 +105,45 @@ class CalendarSources:
             self.contents |= {name: kept for name, kept in (await self._stored()).items() if name in unknown}
             await self.read(schedule, unknown - self.contents.keys() | set(filter(_is_file, unknown)))
 
+    def lasting(self) -> dict[str, str]:
+        """`{calendar: why}` of the problems that people should know. One without any content leaves no one on call."""
+        return {
+            name: found.why for name, found in self.problems.items() if found.is_lasting or name not in self.contents
+        }
+
+    async def read_due(self, schedule: Schedule) -> None:
+        """Files that have changed, and addresses whose time has come."""
+        now = time.monotonic()
+        names = {one.calendar for one in calendars_of(schedule)}
+        await self.read(schedule, {name for name in names if _is_file(name) or self._due_at.get(name, now) <= now})
+
     async def read(self, schedule: Schedule, names: Iterable[str]) -> None:
         """As they are now; one that can't be read or used leaves its last good content."""
         for name in sorted(names):
-            rotations = [one for one in calendars_of(schedule) if one.calendar == name]
-            try:
-                content = await self._read_file(name) if _is_file(name) else await self._fetch(name)
-                if content is not None:
-                    await self._check(content, schedule, rotations)
-            except SourceError as error:
+            await self._read_one(schedule, name)
+            self._plan_next(name)
+
+    def _plan_next(self, name: str) -> None:
+        failures = self._failures[name] = 0 if name in self.contents else self._failures.get(name, 0) + 1
+        wait_s = self._fetch_every_s if not failures else FIRST_RETRY_S * 2 ** min(failures - 1, 10)
+        self._due_at[name] = time.monotonic() + min(wait_s, self._fetch_every_s)
+
+    async def _read_one(self, schedule: Schedule, name: str) -> None:
+        rotations = [one for one in calendars_of(schedule) if one.calendar == name]
+        try:
+            content = await self._read_file(name) if _is_file(name) else await self._fetch(name)
+            if content is not None:
+                await self._check(content, schedule, rotations)
+        except SourceError as error:
+            if error.retryable:
                 self._files.pop(name, None)  # read afresh, changed or not
-                self._refuse(name, error.why, may_pass=error.retryable)
-            except CalendarError as error:
-                self._refuse(name, str(error), may_pass=False)
-            else:
-                if content is not None:
-                    self.problems.pop(name, None)
-                    self.contents[name] = content
+            self._refuse(name, error.why, may_pass=error.retryable)
+        except CalendarError as error:
+            self._refuse(name, str(error), may_pass=False)
+        else:
+            if content is not None:
+                self.problems.pop(name, None)
+                self.contents[name] = content
 
     async def states(self, schedule: Schedule, now: datetime) -> dict[str, CalendarState]:
         """`{rotation: what its calendar says}`."""
@@ -202,7 +235,6 @@ class CalendarWatch:
         apply: Callable[[Schedule], None],
         *,
         every_s: float = LOOK_EVERY_S,
-        fetch_every_s: float = FETCH_EVERY_S,
     ) -> None:
         self.changed = WakeUp()
         self.sources = sources
@@ -210,8 +242,6 @@ class CalendarWatch:
         self._world = world
         self._apply = apply
         self._every_s = every_s
-        self._fetch_every_s = fetch_every_s
-        self._fetched_at = time.monotonic()
         self._lock = asyncio.Lock()
 
     @property
@@ -235,13 +265,9 @@ class CalendarWatch:
     async def check(self) -> None:
         """Read the files that have changed, and now and then what is fetched."""
         async with self._lock:
-            names = {one.calendar for one in calendars_of(self.file)} if self.file else set()
-            if self.file is None or not names:
+            if self.file is None or not calendars_of(self.file):
                 return
-            is_due = time.monotonic() - self._fetched_at >= self._fetch_every_s
-            if is_due:
-                self._fetched_at = time.monotonic()
-            await self.sources.read(self.file, names if is_due else filter(_is_file, names))
+            await self.sources.read_due(self.file)
             await self._put_in_force(self.file)
 
     async def fill(self, schedule: Schedule) -> Schedule:

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bot.config.environment import Settings
+from bot.incidents import calendar_sources
 from bot.incidents.calendar_news import CalendarNews
 from bot.incidents.calendar_sources import LASTING_S, CalendarSources, CalendarWatch, Problem, load_calendars
 from bot.world import World
@@ -77,8 +79,8 @@ class Replica:
         )
         self.world = World(self.settings)
         self._scene = scene
-        sources = CalendarSources(self.settings, scene.database, server.client())
-        self.watch = CalendarWatch(sources, self.world, self._apply, fetch_every_s=fetch_every_s)
+        sources = CalendarSources(self.settings, scene.database, server.client(), fetch_every_s=fetch_every_s)
+        self.watch = CalendarWatch(sources, self.world, self._apply)
 
     def _apply(self, schedule: Schedule) -> None:
         self.world.schedule = schedule
@@ -192,6 +194,31 @@ async def test_a_server_that_is_away_for_a_moment_is_no_news(scene: Scene, books
     assert Problem("refused (503)", now - LASTING_S, may_pass=True).is_lasting
 
 
+async def test_a_server_that_is_away_at_the_first_read_is_told_at_once_and_asked_again_within_seconds(
+    scene: Scene, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(None)
+    replica = Replica(scene, tmp_path, server, fetch_every_s=300.0)
+    await replica.start()
+    assert replica.on_call(NOON) is None
+    assert await news(books) == [
+        "🔴 The calendar team was not taken: its rotation has no one on call\n• team refused (503)"
+    ]
+    await replica.fetch()
+    assert server.calls == 1  # not before the seconds are over
+    monkeypatch.setattr(calendar_sources, "FIRST_RETRY_S", 0.0)
+    again = Replica(scene, tmp_path, server, fetch_every_s=300.0)
+    await again.start()
+
+    server.content = calendar("ann", "ben")
+    for _ in range(3):
+        await again.fetch()
+
+    assert again.on_call(NOON) == "ben"
+    assert server.calls == 3
+    assert (await news(books))[1:] == ["✅ The calendar team can be read again and is in force"]
+
+
 async def test_a_restart_while_the_calendar_is_away_goes_on_with_the_last_good_one(
     scene: Scene, tmp_path: Path
 ) -> None:
@@ -199,7 +226,7 @@ async def test_a_restart_while_the_calendar_is_away_goes_on_with_the_last_good_o
     await Replica(scene, tmp_path, server).start()
     server.content, server.calls = None, 0
 
-    again = Replica(scene, tmp_path, server)
+    again = Replica(scene, tmp_path, server, fetch_every_s=300.0)
     await again.start()
 
     assert again.on_call(NOON) == "ben"
@@ -208,6 +235,9 @@ async def test_a_restart_while_the_calendar_is_away_goes_on_with_the_last_good_o
     await load_calendars(terminal)
     assert isinstance(terminal.schedule, Schedule)
     assert holder(terminal.schedule, "primary", NOON, ()) == terminal.schedule.people["ben"]
+    for _ in range(2):
+        await again.fetch()
+    assert server.calls == 1  # what is stored may be old: it is asked as soon as that is in force
 
 
 async def test_a_calendar_that_was_never_read_leaves_no_one_on_call_and_says_so(
