@@ -169,10 +169,10 @@ class ChangeWiring:
         await self.groups.aclose()
 
     @property
-    def policy_groups(self) -> Collection[str]:
-        """The user groups that the policy in force names."""
+    def policy_groups(self) -> Collection[str] | None:
+        """The user groups that the policy in force names; None while none can be used."""
         policy = self.approval_service.policy
-        return policy.groups if isinstance(policy, Policy) else ()
+        return policy.groups if isinstance(policy, Policy) else None
 
     def _run_message(self, record: Record, head: str | None) -> Content:
         return run_message(record, approvers=self._approvers(record.run), audit_head=head)
@@ -581,10 +581,11 @@ def _oncall_file_watch(
 
 def _oncall_groups(core_wiring: CoreWiring, incident_store: IncidentStore, changing: ChangeWiring) -> OnCallGroups:
     people = core_wiring.settings.people
-    listed = () if isinstance(people, Invalid) else (*people.operators, *people.approvers)
+    listed = None if isinstance(people, Invalid) else (*people.operators, *people.approvers)
 
-    def with_rights() -> Collection[str]:
-        return {*changing.policy_groups, *listed}
+    def with_rights() -> Collection[str] | None:
+        named = changing.policy_groups
+        return None if named is None or listed is None else {*named, *listed}
 
     return OnCallGroups(core_wiring.database, core_wiring.slack, incident_store, with_rights)
 

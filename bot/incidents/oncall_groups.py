@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 EVERY_S = 60.0
 AGAIN_AFTER = timedelta(hours=1)  # what was refused for good is tried so often: a scope may have been granted
-HAS_RIGHTS = "it has rights (policy, DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS), and who is on call must not get them"
+HAS_RIGHTS = (
+    "it has rights (policy, DRAGONFLY_OPERATORS or DRAGONFLY_APPROVERS), and who is on call must not get them; "
+    "check who is in it"
+)
 _WHAT_NEXT = {
     "missing_scope": "the app lacks the scope usergroups:write; grant it and install the app again",
     "permission_denied": "the workspace's settings let only some people change user groups",
@@ -34,8 +37,8 @@ _WHAT_NEXT = {
 class OnCallGroups(PeriodicTask):
     """One call per change of the person on call. While no one is on call the group stays as it is.
 
-    `with_rights`: user groups that give rights. They follow no rotation: who may change the schedule would give
-    themselves these rights.
+    `with_rights`: user groups that give rights; None while that is not known. They follow no rotation: who may change
+    the schedule would give themselves these rights. One that was given rights later is told of: its members have them.
     """
 
     name = "on-call user groups"
@@ -46,7 +49,7 @@ class OnCallGroups(PeriodicTask):
         database: Database,
         slack: SlackClient,
         incident_store: IncidentStore,
-        with_rights: Callable[[], Collection[str]],
+        with_rights: Callable[[], Collection[str] | None],
     ) -> None:
         super().__init__()
         self._database = database
@@ -55,30 +58,30 @@ class OnCallGroups(PeriodicTask):
         self._with_rights = with_rights
 
     async def tick(self, fence: Fence) -> None:
-        schedule = self._incident_store.place.schedule
+        schedule, with_rights = self._incident_store.place.schedule, self._with_rights()
         if schedule is None or not schedule.user_groups:
+            return
+        if with_rights is None:
+            logger.warning("no user group follows its rotation: which ones give rights is not known")
             return
         async with self._database.read() as conn:
             now, known = await read_clock(conn), await incidents.list_overrides(conn)
             stored = {one.group_id: one for one in await oncall_changes.list_oncall_groups(conn)}
         for group, rotation in schedule.user_groups.items():
-            person = holder(schedule, rotation, now, known)
-            last = stored.get(group)
-            if person is None or (last is not None and not _is_due(last, person.slack, now - last.tried_at)):
+            person, last = holder(schedule, rotation, now, known), stored.get(group)
+            has_rights = group in with_rights
+            member = person.slack if person else last.user_id if last and has_rights else None
+            if member is None or (last and not _is_due(last, member, now - last.tried_at, has_rights=has_rights)):
                 continue
-            await self._follow(fence, schedule, group, person.slack, last)
+            problem = HAS_RIGHTS if has_rights else await self._set_members(group, member)
+            await self._store(fence, schedule, OnCallGroup(group, member, problem, now), last)
 
-    async def _follow(
-        self, fence: Fence, schedule: Schedule, group: str, user_id: str, last: OnCallGroup | None
-    ) -> None:
-        """Raises SourceError for what may pass: it is tried again."""
-        problem: str | None = HAS_RIGHTS
-        if group not in self._with_rights():
-            problem = await self._set_members(group, user_id)
+    async def _store(self, fence: Fence, schedule: Schedule, tried: OnCallGroup, last: OnCallGroup | None) -> None:
+        group, problem = tried.group_id, tried.problem
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await oncall_changes.store_oncall_group(conn, group_id=group, user_id=user_id, problem=problem)
-            if problem is not None and (last is None or last.problem is None):
+            await oncall_changes.store_oncall_group(conn, group_id=group, user_id=tried.user_id, problem=problem)
+            if problem is not None and (last is None or _is_news(last.problem, problem)):
                 text, blocks = refused_group_message(group, schedule.user_groups[group], problem)
                 key = f"oncall:group:{group}:{await read_clock(conn):%Y%m%dT%H%M%S}"
                 channel = self._incident_store.place.channel
@@ -86,7 +89,7 @@ class OnCallGroups(PeriodicTask):
         self._incident_store.wake_ups.outbox.set()
 
     async def _set_members(self, group: str, user_id: str) -> str | None:
-        """Why Slack refused it, None when it did not."""
+        """Why Slack refused it, None when it did not. Raises SourceError for what may pass: it is tried again."""
         try:
             await self._slack.set_group_members(group, [user_id])
         except SlackRefusedError as refused:
@@ -97,6 +100,13 @@ class OnCallGroups(PeriodicTask):
         return None
 
 
-def _is_due(last: OnCallGroup, user_id: str, ago: timedelta) -> bool:
-    """Whether Slack is to be called: for another person, or again after a refusal."""
-    return last.user_id != user_id or (last.problem is not None and ago >= AGAIN_AFTER)
+def _is_due(last: OnCallGroup, user_id: str, ago: timedelta, *, has_rights: bool) -> bool:
+    """For another person, when the group's rights come or go, or again after a refusal."""
+    if last.user_id != user_id or has_rights != (last.problem == HAS_RIGHTS):
+        return True
+    return last.problem is not None and ago >= AGAIN_AFTER
+
+
+def _is_news(before: str | None, problem: str) -> bool:
+    """Once per problem; what Slack refuses is one, whatever its words."""
+    return before is None or (before == HAS_RIGHTS) != (problem == HAS_RIGHTS)

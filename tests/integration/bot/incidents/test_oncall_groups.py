@@ -25,7 +25,7 @@ def followed() -> Schedule:
     return replace(daily(), user_groups={GROUP: "primary"})
 
 
-async def tick(scene: Scene, slack: SlackClient, with_rights: frozenset[str] = frozenset()) -> None:
+async def tick(scene: Scene, slack: SlackClient, with_rights: frozenset[str] | None = frozenset()) -> None:
     """Of a leader that has just begun."""
     await OnCallGroups(scene.database, slack, scene.incident_store, lambda: with_rights).tick(scene.fence)
 
@@ -90,6 +90,47 @@ async def test_a_group_that_gives_rights_follows_no_rotation(
 
     assert (members(workspace), calls(workspace)) == (model.ON_CALL.users, 0)
     assert "it has rights" in (await problems(books))[0]
+
+
+async def test_while_it_is_not_known_which_groups_give_rights_none_is_set(
+    scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
+) -> None:
+    """The policy or the lists can't be used: the group may give rights."""
+    scene.reschedule(followed())
+    await tick(scene, slack, None)
+    assert (members(workspace), calls(workspace), await problems(books)) == (model.ON_CALL.users, 0, [])
+
+    await tick(scene, slack)
+
+    assert members(workspace) == (model.ANN.id,)
+
+
+async def test_a_followed_group_that_is_given_rights_later_is_told_of_once_and_follows_again_without_them(
+    scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
+) -> None:
+    """Who is on call now has them: people have to look."""
+    scene.reschedule(followed())
+    await tick(scene, slack)
+    nobody = CalendarRotation("primary", "team", ZoneInfo("UTC"))
+    scene.reschedule(replace(followed(), rotations={"primary": nobody}))  # the last one is still in it
+
+    for _ in range(2):
+        await tick(scene, slack, frozenset({GROUP}))
+
+    [told] = await problems(books)
+    assert "who is on call must not get them; check who is in it" in told
+    cur = await books.conn.execute("SELECT problem FROM chatops.oncall_groups")  # what check-config shows
+    [(stored,)] = await cur.fetchall()
+    assert stored in told
+    assert calls(workspace) == 1
+    scene.reschedule(followed())
+    await tick(scene, slack, frozenset({GROUP}))
+    assert calls(workspace) == 1
+
+    await tick(scene, slack)
+
+    assert calls(workspace) == 2
+    assert len(await problems(books)) == 1
 
 
 async def test_while_no_one_is_on_call_the_group_stays_as_it_is(
