@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import httpx
@@ -18,7 +19,8 @@ Handle = Callable[[httpx.Request], httpx.Response]
 
 
 def answering(status: int = 200, content: bytes = b"BEGIN:VCALENDAR", **headers: str) -> Handle:
-    return lambda _request: httpx.Response(status, content=content, headers=headers)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _request: httpx.Response(status, content=content, headers=named)
 
 
 def client(handle: Handle, addresses: Sequence[str] = ("93.184.216.34",), timeout_s: float = 5.0) -> CalendarClient:
@@ -111,6 +113,10 @@ async def test_a_literal_private_address_is_never_called() -> None:
         (answering(429), ("refused (429)", True)),
         (answering(302, location="https://10.0.0.8/"), ("its address redirects to another one: set that one", False)),
         (answering(content=b"x" * (LARGEST + 1)), ("is larger than 1 KiB", False)),
+        (
+            answering(200, gzip.compress(b"x" * LARGEST), content_encoding="gzip"),
+            ("is sent in packed form, which was not asked for", False),
+        ),
     ],
 )
 async def test_what_cannot_be_used_says_why_and_whether_it_may_pass(handle: Handle, expected: tuple[str, bool]) -> None:
