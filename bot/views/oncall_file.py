@@ -8,7 +8,7 @@ from bot.config.fields import Fault
 from bot.types import Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.overrides import move_lines, moved_people
-from bot.views.text import code, date_token, escape
+from bot.views.text import date_token, escape
 from services.domain.calendar_slots import Unnamed
 from services.domain.moments import WEEKDAYS
 from services.domain.oncall import Level, Schedule
@@ -60,7 +60,10 @@ def moved_message(what: str, moved: Sequence[Move], user_id: str) -> Content:
 
 
 def calendar_message(rotation: str, moved: Sequence[Move], unnamed: Sequence[Unnamed]) -> Content:
-    """In the channel: what a rotation's calendar says now. `unnamed`: the events that put no one on call."""
+    """In the channel: what a rotation's calendar says now. `unnamed`: the events that put no one on call.
+
+    Their titles stay out of it: a shared calendar has private events. `check-config --json` has them.
+    """
     first = f"📅 *The calendar of {escape(rotation, limit=100)} changed* and is in force"
     events = [_event_line(one) for one in unnamed[:MOST]]
     left = [f"… and {counted(len(unnamed) - MOST, 'more event')}"] if len(unnamed) > MOST else []
@@ -71,8 +74,7 @@ def calendar_message(rotation: str, moved: Sequence[Move], unnamed: Sequence[Unn
 
 
 def _event_line(event: Unnamed) -> str:
-    title = code(event.title[:100]) if event.title.strip() else "an event without a title"
-    return f"⚠️ {title} from {date_token(event.begins)} {escape(event.why, limit=300)}: no one is on call by it"
+    return f"⚠️ An event from {date_token(event.begins)} {escape(event.why, limit=300)}: no one is on call by it"
 
 
 def unreadable_calendar_message(calendar: str, why: str, *, is_known: bool) -> Content:

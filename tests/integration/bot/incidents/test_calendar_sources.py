@@ -120,7 +120,7 @@ async def test_the_calendar_says_who_is_on_call_and_a_change_is_told_with_whom_i
     assert [replica.on_call(NOON + timedelta(days=day)) for day in (-1, 0, 1, 2)] == ["ann", "ann", "ben", None]
     assert await news(books) == []  # nothing changed
 
-    server.content = calendar("ann", "ann", "ann", "Carl")
+    server.content = calendar("ann", "ann", "ann", "Carl: oncology")
     await replica.fetch()
 
     assert replica.on_call(NOON + timedelta(days=1)) == "ann"
@@ -128,8 +128,10 @@ async def test_the_calendar_says_who_is_on_call_and_a_change_is_told_with_whom_i
     channel = next(key for key in told if not key.endswith((model.ANN.id, model.BEN.id)))
     shown = await books.blocks(channel)
     assert f"<@{model.ANN.id}> instead of <@{model.BEN.id}>" in shown
-    assert "`Carl` from " in shown
+    assert "⚠️ An event from " in shown
     assert "names no one of the on-call file: no one is on call by it" in shown
+    assert not [text for text in (*told.values(), shown) if "oncology" in text]  # in check-config --json only
+    assert [one.title for one in replica.world.calendars["primary"].unnamed] == ["Carl: oncology"]
     people = sorted(key.rpartition(":")[2] for key in told if key != channel)
     assert people == sorted((model.ANN.id, model.BEN.id))
     assert "The calendar of primary changed your shifts" in told[f"{channel}:{model.BEN.id}"]
