@@ -37,11 +37,15 @@ _DAMAGE = {
     "scientific": "it is in scientific notation",
     "date": "it became a date",
     "decimal": "it became a decimal number",
+    "thousands": "it got thousands separators",
+    "time": "it became a time of day",
     "narrow": "its column was too narrow",
 }
 _DAMAGED = re.compile(
-    r"(?P<scientific>[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3})"
+    r"(?P<scientific>[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}|[0-9][.,][0-9]+E-[0-9]{1,3})"
     r"|(?P<decimal>[0-9]+\.0+)"
+    r"|(?P<thousands>[0-9]{1,3}(?:,[0-9]{3})+)"
+    r"|(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?: ?[AP]M)?| ?[AP]M))"
     r"|(?P<narrow>#+)"
     r"|(?P<date>(?:"
     rf"[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?"  # 17-MAR, 17-MAR-24
@@ -81,7 +85,7 @@ def check_identifier(identifier: str, name: str) -> str:
         damage = _DAMAGE[damaged.lastgroup or ""]
         raise ValueError(f"a spreadsheet damaged the {name} ({damage})")
     if identifier.startswith("="):
-        raise ValueError("holds a formula; export the values instead")
+        raise ValueError("holds a formula, export the values instead")
     if UNREADABLE in identifier:
         raise ValueError("holds a character that cannot be read")
     return identifier

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, Self
 
 from services.csv_files.identifiers import UNREADABLE
+from services.domain.intake import LAYOUTS, Header, HeaderFault, Layout
 from services.domain.intake import SIMPLICITY_LAYOUT as JUDGMENTS
-from services.domain.intake import Header, HeaderFault, Layout
 from services.domain.text import counted
 
 BLOCK_BYTES = 256 * 1024
@@ -119,10 +119,14 @@ codecs.register_error(REPAIRING, _repair)
 
 # The first bytes by which each kind is known, and what to do instead.
 _EXPORT = "Open it in the program it comes from, and save it as “CSV UTF-8”."
+_TABLE = "Export the table itself as CSV."
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), kind, what_next)
     for pattern, kind, what_next in (
         (rb"%PDF-", "a PDF", "Export the table itself as CSV; a printed report cannot be read."),
+        (rb"PK\x03\x04(?=.{0,4000}word/)", "a Word document (.docx)", _TABLE),
+        (rb"PK\x03\x04(?=.{0,4000}ppt/)", "a presentation (.pptx)", _TABLE),
+        (rb"PK\x03\x04(?=.{0,4000}Index/[A-Za-z]+\.iwa)", "an Apple Numbers document", _EXPORT),
         (rb"PK\x03\x04(?=.{0,4000}(?:xl/|\[Content_Types\]\.xml))", "an Excel workbook (.xlsx)", _EXPORT),
         (rb"PK\x03\x04(?=.{0,4000}opendocument)", "an OpenDocument file (.ods)", _EXPORT),
         (rb"PK(?:\x03\x04|\x05\x06|\x07\x08)", "a ZIP archive", "Unpack it, and upload the CSV file that is in it."),
@@ -130,7 +134,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         (rb"\x1f\x8b", "compressed with gzip", "Unpack it, and upload the CSV file that is in it."),
         (rb"(?:7z\xbc\xaf\x27\x1c|Rar!)", "an archive", "Unpack it, and upload the CSV file that is in it."),
         (rb"\{\\rtf", "a text document (RTF)", _EXPORT),
-        (rb"(?:\xff\xfe|\xfe\xff)", "UTF-16 text", "Save it as “CSV UTF-8”."),
+        (rb"(?:\xff\xfe|\xfe\xff|(?:[ -~]\0){4}|(?:\0[ -~]){4})", "UTF-16 text", "Save it as “CSV UTF-8”."),
         (rb"(?:\x89PNG|\xff\xd8\xff|GIF8|II\*\0|MM\0\*)", "a picture", "Upload the table itself, as CSV."),
         (rb"PAR1|SQLite format 3", "a database file", "Export the table as CSV."),
         (rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body|table|!--)", "a web page (HTML)", _EXPORT),
@@ -149,7 +153,7 @@ def name_kind(beginning: bytes) -> tuple[str, str] | None:
     return None
 
 
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 # A forgotten quote could make one row of the whole file, and memory would have to hold it.
 MAX_LINE_LENGTH = 100_000  # characters
 MAX_LINES = 100  # of one row
@@ -177,8 +181,8 @@ class CsvFile:
     A context manager that lets go of the stream without closing it: the stream belongs to the caller.
 
     The encoding is UTF-8, with or without a byte order mark, or else Windows-1252; cells are separated by commas,
-    semicolons or tabs. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` reports it, and what
-    else was not as it should be, one sentence each.
+    semicolons, tabs or bars. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` reports it, and
+    what else was not as it should be, one sentence each.
     Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
     """
 
@@ -257,7 +261,9 @@ def _describe_missing_header(layout: Layout, cells: Sequence[str]) -> UnusableFi
     header = layout.read(cells)
     fault = header if isinstance(header, HeaderFault) else HeaderFault((), ())
     names = ", ".join(column.heading for column in layout.required)
-    return UnusableFileError(_describe(fault), what_next=f"Name the columns {names}.")
+    kind = next((kind for kind, other in LAYOUTS.items() if isinstance(other.read(cells), Header)), None)
+    what_next = f"It has the columns of {kind}: upload it with source_system={kind}." if kind else None
+    return UnusableFileError(_describe(fault), what_next=what_next or f"Name the columns {names}.")
 
 
 def _names_columns(cells: Sequence[str], layout: Layout) -> bool:
@@ -277,7 +283,7 @@ def _describe(fault: HeaderFault) -> str:
 def _survey(content: BinaryIO) -> Survey:
     content.seek(0)
     beginning = content.read(SIGNATURE_BYTES)
-    if not beginning.strip():
+    if not beginning.removeprefix(codecs.BOM_UTF8).strip():
         raise UnusableFileError("it is empty", what_next="Export it again with its rows.")
     if (kind := name_kind(beginning)) is not None:
         raise UnusableFileError(f"it is {kind[0]}, not a CSV file", what_next=kind[1])

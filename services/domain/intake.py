@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -88,7 +89,8 @@ class Layout:
 
 
 def _plain(name: str) -> str:
-    return " ".join(re.findall(r"[^\W_]+|#", name.lower()))
+    """`Case Number`, `CASE_NUMBER` and `CaseNumber` are `casenumber`, also with invisible characters within."""
+    return "".join(re.findall(r"[^\W_]+|#", unicodedata.normalize("NFKC", name).lower()))
 
 
 PAYMENTS_SOURCE_SYSTEM = "payments"  # what an upload names itself, to be read as one

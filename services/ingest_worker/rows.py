@@ -109,6 +109,7 @@ def parse_amount(text: str) -> Decimal:
     """Dollars: `1200`, `$1,200.00`. Parentheses are a minus, as in accounting; a judgment is above zero."""
     if _PLAIN_DOLLARS.fullmatch(text) and (plain := Decimal(text)):
         return plain
+    text = normalize_identifier(text)
     match = _DOLLARS.fullmatch(text)
     if match is None or ("(" in text) != (")" in text):
         raise ValueError("not an amount like $1,200.00")
@@ -126,7 +127,7 @@ def parse_filing_date(text: str, *, today: date) -> date:
 
     `today` bounds it: no court has filed tomorrow. Two digits mean the latest such year that has begun.
     """
-    parsed = _read_date(_TIME.sub("", text), today)
+    parsed = _read_date(_TIME.sub("", normalize_identifier(text)), today)
     if parsed is None:
         raise ValueError("not a date like 03/31/2024")
     if parsed > today:

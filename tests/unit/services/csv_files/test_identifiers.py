@@ -65,6 +65,10 @@ def test_a_placeholder_is_a_missing_value(text: str) -> None:
         ("2.02E11", "scientific notation"),
         ("1E+05", "scientific notation"),
         ("2,024E+11", "scientific notation"),
+        ("5.00E-03", "scientific notation"),
+        ("20,240,012,345", "thousands separators"),
+        ("1:24:00 AM", "time of day"),
+        ("01:24:00", "time of day"),
         ("17-Mar", "became a date"),
         ("Mar-17", "became a date"),
         ("17-Mar-24", "became a date"),
@@ -96,13 +100,27 @@ def test_names_what_a_spreadsheet_did_to_a_case_number(text: str, damage: str) -
             "MAR-A",
             "EF2024-0001",
         ),
-        *("CV-24-03-17", "2024.001", "24-1234", "2024-13-17", "13/45/2024", "MAY", "N/A-1", "100.5"),
+        *(
+            "CV-24-03-17",
+            "2024.001",
+            "24-1234",
+            "2024-13-17",
+            "13/45/2024",
+            "MAY",
+            "N/A-1",
+            "100.5",
+            "5E-03",
+            "1:24-CV-00123",
+            "2024,17",
+            "24:17",
+        ),
     ],
 )
 def test_does_not_change_valid_case_numbers(text: str) -> None:
     assert check_identifier(normalize_identifier(text), "case number") == text
 
 
-def test_a_formula_is_no_value() -> None:
-    with pytest.raises(ValueError, match="formula"):
+def test_a_formula_is_no_value_and_its_reason_is_one() -> None:
+    """Semicolons separate the reasons of a row."""
+    with pytest.raises(ValueError, match=r"^holds a formula[^;]*$"):
         check_identifier(normalize_identifier("=A1&B1"), "case number")

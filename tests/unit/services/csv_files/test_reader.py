@@ -83,7 +83,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
     assert cells_of(file_of(HEADINGS, list("123456"), encoding="utf-8-sig")) == [list("123456")]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
 @given(st.lists(st.text(UNAMBIGUOUS, max_size=CELL_LENGTH), min_size=6, max_size=6).filter(any))
 def test_finds_out_encoding_and_delimiter(delimiter: str, encoding: str, cells: list[str]) -> None:
@@ -171,11 +171,18 @@ def test_names_what_is_missing_of_the_line_that_was_meant_as_the_header() -> Non
     [
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
         (b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0[Content_Types].xml", "an Excel workbook (.xlsx)"),
+        (
+            b"PK\x03\x04\x14\0\x06\0[Content_Types].xml\0PK\x03\x04_rels/.rels\0PK\x03\x04word/document.xml",
+            "a Word document (.docx)",
+        ),
+        (b"PK\x03\x04\x14\0Index/Document.iwa", "an Apple Numbers document"),
         (b"PK\x03\x04\x14\0rows.csv", "a ZIP archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Excel workbook (.xls)"),
         (b"\x1f\x8b\x08\0", "compressed with gzip"),
         (b"{\\rtf1\\ansi", "a text document (RTF)"),
         ("Case Number,Plaintiff\n".encode("utf-16"), "UTF-16 text"),
+        ("Case Number,Plaintiff\n".encode("utf-16-le"), "UTF-16 text"),
+        ("Case Number,Plaintiff\n".encode("utf-16-be"), "UTF-16 text"),
         (b"\x89PNG\r\n\x1a\n", "a picture"),
         (b"\r\n<!DOCTYPE html>\n<html>", "a web page (HTML)"),
         (b"\xef\xbb\xbf<table border=1>", "a web page (HTML)"),
@@ -189,6 +196,21 @@ def test_a_wrong_kind_of_file_is_named_as_such(content: bytes, kind: str) -> Non
         CsvFile(io.BytesIO(content))
 
     assert caught.value.what_next.endswith(".")
+
+
+@pytest.mark.parametrize("content", [b"", b" \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n"])
+def test_a_file_without_a_character_is_empty(content: bytes) -> None:
+    with pytest.raises(UnusableFileError, match=r"^it is empty$"):
+        CsvFile(io.BytesIO(content))
+
+
+def test_a_file_of_another_kind_of_rows_is_told_how_to_upload_it() -> None:
+    payments = b"Case Number,County,Amount,Date Paid,Receipt\nC-1,Kings,50,1/3/2024,R-1\n"
+
+    with pytest.raises(UnusableFileError, match=r"^missing columns: ") as caught:
+        CsvFile(io.BytesIO(payments))
+
+    assert caught.value.what_next == "It has the columns of payments: upload it with source_system=payments."
 
 
 def test_a_letter_beyond_ascii_in_the_last_line_decides_the_encoding() -> None:

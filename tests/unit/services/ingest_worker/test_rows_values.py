@@ -28,6 +28,10 @@ TODAY = date(2025, 12, 20)
         ("$ 0.01", "0.01"),
         ("1,234,567.89", "1234567.89"),
         ("999999999999.99", "999999999999.99"),
+        ("\u200e1,200.00\u202c", "1200.00"),
+        ("\uff11\uff12\uff10\uff10", "1200.00"),
+        ('="1200.00"', "1200.00"),
+        ("'1200", "1200.00"),
     ],
 )
 def test_reads_dollars(text: str, amount: str) -> None:
@@ -56,6 +60,8 @@ def test_reads_dollars(text: str, amount: str) -> None:
         ("5)", "not an amount"),
         ("5-5", "not an amount"),
         ("١٢", "not an amount"),
+        ("\u2212500", "negative"),
+        ("=A1*2", "not an amount"),
     ],
 )
 def test_refuses_what_is_no_amount(text: str, why: str) -> None:
@@ -96,6 +102,13 @@ def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
     )
 
     assert {parse_filing_date(text, today=TODAY) for text in notations} == {day}
+
+
+@pytest.mark.parametrize(
+    "text", ["\u200e3\u200e/\u200e31\u200e/\u200e2024", '="3/31/2024"', "2024\u201103\u201131", "'3/31/2024"]
+)
+def test_what_a_spreadsheet_puts_around_a_date_is_none_of_it(text: str) -> None:
+    assert parse_filing_date(text, today=TODAY) == date(2024, 3, 31)
 
 
 def test_september_is_short_in_two_ways() -> None:
