@@ -10,13 +10,16 @@ from bot.approvals.access import Allowed, Refused, Verdict, able, judge, still_h
 from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People
 from bot.views.text import mention
+from playbooks.freeze import EXCEPTED, EXCEPTION
 from playbooks.model import Risk
 from services.domain.errors import Unavailable
+from services.domain.promotion import PROOF
 from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState
 from services.domain.services import WHOLE_SHA, Service, is_sha, short_sha
 from services.domain.text import counted
 
 NOT_READ = Unavailable("database", "the open incidents were not read")  # for rules with a severity
+NOT_TYPED = frozenset({PROOF, EXCEPTION, EXCEPTED})  # parameters that approvers read in the plan
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ def who_could_approve(run: Run, policy: Policy, people: People, *, besides: froz
 def confirmation_phrase(run: Run) -> str:
     """What each approver types before something critical is approved: "rollback-db 20251201000900 prod", "deploy api
     8d02b64e prod"."""
-    values = [value for _, value in sorted(run.parameters.items()) if value != "yes"]  # a flag names nothing
+    typed = (value for name, value in sorted(run.parameters.items()) if name not in NOT_TYPED)
+    values = [value for value in typed if value != "yes"]  # a flag names nothing
     named = [short_sha(value) if is_sha(value) and len(value) == WHOLE_SHA else value for value in values]
     return " ".join((run.playbook, *named, run.environment))
 

@@ -22,6 +22,7 @@ ANSWER = "answer"  # block and action id of a modal's one input
 PRESET = "preset"  # of the choice beside it
 TITLE_LIMIT, OPTION_LIMIT, MAX_OPTIONS = 24, 75, 100
 REASON_LIMIT = 300
+PHRASE_LIMIT = 200
 PRESETS = (
     "Jobs are damaging data",
     "Jobs fail one after the other",
@@ -73,8 +74,8 @@ def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
     blocks = [
         section(f"*{escape(run.title, limit=500)}*"),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        section(f"To approve it, type {code(phrase, limit=200)}."),
-        text_input("Type it here", "", limit=200),
+        section(f"To approve it, type {code(phrase, limit=PHRASE_LIMIT)}."),
+        text_input("Type it here", "", limit=PHRASE_LIMIT),
     ]
     return modal("Approve, critical", blocks, callback_id=APPROVE_TYPED, submit="Approve", metadata=metadata)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.rules import Needs
 from bot.config.policy import Policy, Right, Rule, Target
 from bot.people import Account, Members, People
+from bot.views.modals import typed_modal
 from playbooks.model import Risk
 from services.domain.messages import Profile
 from services.domain.runs import UNDECIDED, Decision, Person, Run, RunState
@@ -204,6 +206,21 @@ def test_phrase_has_a_commit_as_short_as_people_type_it(make_run: MakeRun) -> No
     run = make_run(**CRITICAL | {"playbook": "deploy", "parameters": {"service": "api", "sha": "8d02b64e" * 5}})
 
     assert decide.confirmation_phrase(run) == "deploy api 8d02b64e prod"
+
+
+def test_phrase_of_a_promoted_deploy_fits_into_its_dialog(make_run: MakeRun) -> None:
+    """The proof and free text are read in the plan: no one could type them."""
+    long = {"proof": "dev:dragonfly:api:" + "a" * 382, "exception": "x" * 300, "freezes": "3,5"}
+    named = {"service": "enforcement", "sha": "8d02b64e" * 5, "at": "2025-12-08T02:00:00+00:00"}
+    run = make_run(**CRITICAL | {"playbook": "deploy", "parameters": named | long, "environment": "p" * 40})
+    phrase = decide.confirmation_phrase(run)
+
+    modal = typed_modal(run, phrase, {})
+
+    assert phrase == f"deploy 2025-12-08T02:00:00+00:00 enforcement 8d02b64e {'p' * 40}"
+    assert f"`{phrase}`" in json.dumps(modal)
+    assert len(phrase) <= modal["blocks"][-1]["element"]["max_length"]
+    assert decide.is_typed(run, phrase)
 
 
 def test_no_one_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
