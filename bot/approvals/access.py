@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from bot.config.policy import ANYBODY, Policy, Right, Rule, Target
+from bot.config.policy import ANYBODY, Policy, Right, Rule, Severities, Target
 from bot.people import FRESH, People
 from bot.views.text import mention
 from services.domain.errors import Unavailable
@@ -162,7 +162,17 @@ def _only(right: Right, user: str, target: Target, part: Service | None, policy:
     """The rules that would allow it to this person under their conditions, with these."""
     anyhow = replace(target, any_moment=True, at=None, parameters=None, incidents=None)
     near = [rule for rule in _allowing(right, user, anyhow, part, policy, people) if rule.conditions]
-    return f" ({'; '.join(f'{rule.place} allows it only: {rule.conditions}' for rule in near)})" if near else ""
+    words = [f"{rule.place} allows it only: {rule.conditions}" for rule in near]
+    if any(_is_unconfirmed(rule, target.incidents, part) for rule in near):
+        words.append("such an incident counts once an alert or another person confirms it: ask one to acknowledge it")
+    return f" ({'; '.join(words)})" if words else ""
+
+
+def _is_unconfirmed(rule: Rule, incidents: Severities | Unavailable | None, part: Service | None) -> bool:
+    """Whether only the person themselves reports an incident as severe as the rule needs."""
+    if rule.severities is None or not isinstance(incidents, Severities):
+        return False
+    return incidents.stated.get(part) in rule.severities and incidents.confirmed.get(part) not in rule.severities
 
 
 def _ages(rules: Iterable[Rule], user: str, people: People) -> set[str]:

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.approvals.emergencies import Emergency, covering_incidents, find_emergency, whom_to_page, why_no_self_approval
+from bot.approvals.emergencies import covering_emergencies, find_emergency, whom_to_page, why_no_self_approval
 from bot.approvals.rules import target_of
-from bot.approvals.severities import severities_of
+from bot.approvals.severities import read_emergencies, severities_of
 from bot.config.environment import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
 from bot.views.pages import Called, call_message
 from playbooks.freeze import EXCEPTION
 from playbooks.model import Risk
-from services.clients.postgres import incidents, runs
+from services.clients.postgres import runs
 from services.clients.postgres.approvals import call_approvers
-from services.clients.postgres.incidents import list_open_incidents
 from services.clients.postgres.messages import store_message, store_notification
 from services.clients.postgres.pool import Connection
-from services.domain.alerts import is_drill
 from services.domain.channels import Channel
 from services.domain.incidents import Incident
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.runs import Person, Run, RunState
 from services.domain.text import age
-
-ACKNOWLEDGED = "acknowledged"  # as the timeline calls it
-_EVENTS = 1000  # of one timeline
-
-
-async def read_emergency(conn: Connection, incident: Incident) -> Emergency:
-    """The incident with its witnesses: its alerts, but for those of a drill, and the person who acknowledged it."""
-    alerts = await incidents.list_joined_alerts(conn, incident.id)
-    events = await incidents.list_events(conn, incident.id, limit=_EVENTS)
-    hands = frozenset(one.by.user_id for one in events if one.kind == ACKNOWLEDGED and one.by)
-    return Emergency(incident, by_alert=any(not is_drill(one.fingerprint) for one in alerts), acknowledged_by=hands)
-
 
 PAGE = 10  # priority in the outbox
 
@@ -67,20 +53,20 @@ class ApproverPaging:
         run = await runs.read_run(conn, run_id)
         if run is None or run.state is not RunState.AWAITING_APPROVAL:
             return None
-        unresolved = await list_open_incidents(conn)
-        severities = severities_of(unresolved, run.environment, person)
-        target = target_of(run, at=run.created_at, incidents=severities)  # who could answer now
-        covering = covering_incidents(target, unresolved)
-        emergencies = [await read_emergency(conn, one) for one in covering]
+        open_ones = await read_emergencies(conn)
+        severities = severities_of(open_ones, run.environment, person)
+        target = target_of(run, at=run.created_at, incidents=severities)
+        emergencies = covering_emergencies(target, open_ones)
         if not emergencies:
             return None
         is_exception = EXCEPTION in run.parameters
         why_not = why_no_self_approval(
             person, target, Risk(run.risk), emergencies, policy, people, is_exception=is_exception
         )
-        incident = find_emergency(person, emergencies) if why_not is None else covering[0]
+        incident = find_emergency(person, emergencies) if why_not is None else emergencies[0].incident
         assert incident is not None  # noqa: S101 - self-approval needs one
-        called = Called(tuple(whom_to_page(person, target, policy, people)), self.silence, why_not)
+        for_others = replace(target, incidents=severities_of(open_ones, run.environment))  # the requester's word counts
+        called = Called(tuple(whom_to_page(person, for_others, policy, people)), self.silence, why_not)
         if called.may_self_approve:
             await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
         await self._call(conn, run, incident, called)

@@ -17,27 +17,60 @@ from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People
 from bot.views.text import date_token
 from playbooks.model import Risk
+from services.domain.alerts import is_drill
 from services.domain.errors import Unavailable
-from services.domain.incidents import Incident, IncidentState
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.runs import Decision, Person, Run, RunState, SelfApproval
+
+ALERT = ""  # who confirms an incident when an alert does
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """An alert that joined an incident, or a person who acknowledged it or changed its severity. `by`: the person's id.
+    `severity`: what they made it; `before`: what it was, None where a former version did not store it."""
+
+    by: str
+    severity: IncidentSeverity | None = None
+    before: IncidentSeverity | None = None
 
 
 @dataclass(frozen=True)
 class Emergency:
-    """An incident and who reports that it is one. `by_alert`: an alert opened or joined it; drills do not count.
-
-    acknowledged_by: the ids of all people who ever acknowledged it.
-    """
+    """An open incident and who confirms that it is one, in the order of time; alerts of drills do not."""
 
     incident: Incident
-    by_alert: bool = False
-    acknowledged_by: frozenset[str] = frozenset()
+    confirmations: Sequence[Confirmation] = ()
+
+    @property
+    def is_drill(self) -> bool:
+        fingerprint = self.incident.fingerprint
+        is_real = any(one.by == ALERT for one in self.confirmations)
+        return fingerprint is not None and is_drill(fingerprint) and not is_real
+
+    def severity_for(self, person: Person) -> IncidentSeverity | None:
+        """How severe it is without what this person alone reports: None where no alert and no other person reports it.
+
+        A severity that the person set counts once another one, or an alert, confirms the incident after that.
+        """
+        opener = self.incident.opened_by
+        others = {one.by for one in self.confirmations} | ({opener.user_id} if opener else set())
+        if not others - {person.user_id}:
+            return None
+        changes = [one for one in self.confirmations if one.severity]
+        stated = confirmed = changes[0].before if changes else self.incident.severity
+        for one in self.confirmations:
+            stated = one.severity or stated
+            confirmed = confirmed if one.by == person.user_id else stated
+        return confirmed
 
 
-def covering_incidents(target: Target, incidents: Iterable[Incident]) -> list[Incident]:
+def covering_emergencies(target: Target, emergencies: Iterable[Emergency]) -> list[Emergency]:
     """The open incidents of the environment that the change belongs to, in their order."""
     services = [service.value for service in target.services]
-    return [one for one in incidents if one.environment == target.environment and one.covers(services)]
+    return [
+        one for one in emergencies if one.incident.environment == target.environment and one.incident.covers(services)
+    ]
 
 
 def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
@@ -47,12 +80,13 @@ def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> I
 
 def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
     """Why the incident gives this person no right to start alone."""
-    incident = emergency.incident
+    incident, severity = emergency.incident, emergency.severity_for(person)
+    if emergency.is_drill:
+        return Refused(f"incident {incident.id} is a drill", "In a drill, an approver has to approve it.")
     if not incident.severity.calls_people:
         name = incident.severity.upper()
         return Refused(f"incident {incident.id} is {name}", "In a SEV3, an approver has to approve it.")
-    opener = {incident.opened_by.user_id} if incident.opened_by else set()
-    if emergency.by_alert or (opener | emergency.acknowledged_by) - {person.user_id}:
+    if severity is not None and severity.calls_people:
         return None
     why = f"no alert and no other person confirms that incident {incident.id} is an emergency"
     return Refused(why, "Ask another person to acknowledge it, or to approve this change.")

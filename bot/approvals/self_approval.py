@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bot.approvals.access import Refused, Verdict
-from bot.approvals.approver_pages import read_emergency
 from bot.approvals.decisions import Decided, PendingDecision, open_decision
 from bot.approvals.emergencies import may_self_approve
 from bot.approvals.reminders import REMIND_AFTER
+from bot.approvals.severities import read_emergencies
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.leader import Fence
@@ -18,7 +18,6 @@ from bot.runs.message import RunMessageWriter
 from bot.slack_directory import Groups
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import list_waiting_lone_starts
-from services.clients.postgres.incidents import read_incident
 from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
 from services.domain.runs import RunState, SelfApproval
@@ -61,11 +60,11 @@ async def end_countdown(pending: PendingDecision) -> None:
 async def may_begin(pending: PendingDecision, countdown: timedelta) -> Verdict:
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
     self_approval = await approvals.read_lone_start(pending.conn, pending.run.id)
-    incident = await read_incident(pending.conn, self_approval.incident_id) if self_approval else None
+    open_ones = {one.incident.id: one for one in await read_emergencies(pending.conn)}
     return may_self_approve(
         pending.run,
         self_approval,
-        await read_emergency(pending.conn, incident) if incident else None,
+        open_ones.get(self_approval.incident_id) if self_approval else None,
         pending.person,
         decisions=pending.decisions,
         now=pending.now,

@@ -1,17 +1,22 @@
-"""The severity of the open incident of each service, for rules of the policy that ask for it."""
+"""The open incidents with who confirms them, and their severities for rules of the policy that ask for one."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
 
+from bot.approvals.emergencies import ALERT, Confirmation, Emergency
 from bot.approvals.rules import NOT_READ
 from bot.config.policy import Policy, Severities
-from services.clients.postgres.incidents import list_open_incidents
+from services.clients.postgres.incidents import (
+    list_alerts_of_open_incidents,
+    list_confirming_events,
+    list_open_incidents,
+)
 from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import is_drill
 from services.domain.errors import SourceError, Unavailable
-from services.domain.incidents import Incident, IncidentSeverity
+from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, changed_severity
 from services.domain.runs import Person
 from services.domain.services import DECLARED, Service
 
@@ -28,7 +33,7 @@ async def read_severities(
         return None
     try:
         async with database.read(timeout_s=TIMEOUT_S) as conn:
-            return severities_of(await list_open_incidents(conn), environment, person)
+            return severities_of(await read_emergencies(conn), environment, person)
     except SourceError as error:
         logger.warning("the open incidents were not read for the policy: %s", error.why)
         return Unavailable("database", error.why)
@@ -40,31 +45,42 @@ async def severities_within(
     """The same within a transaction."""
     if not policy.asks_severity:
         return NOT_READ
-    return severities_of(await list_open_incidents(conn), environment, person)
+    return severities_of(await read_emergencies(conn), environment, person)
 
 
-def severities_of(incidents: Iterable[Incident], environment: str, person: Person | None = None) -> Severities:
+async def read_emergencies(conn: Connection) -> list[Emergency]:
+    """The unresolved incidents, oldest first, each with who confirms it."""
+    incidents = await list_open_incidents(conn)
+    alerts = await list_alerts_of_open_incidents(conn)
+    events = await list_confirming_events(conn)
+    found = [(one.incident_id, one.joined_at, Confirmation(ALERT)) for one in alerts if not is_drill(one.fingerprint)]
+    found += [(one.incident_id, one.happened_at, _confirmation(one, one.by)) for one in events if one.by]
+    found.sort(key=lambda one: one[1])
+    return [Emergency(one, [by for incident_id, _, by in found if incident_id == one.id]) for one in incidents]
+
+
+def _confirmation(event: IncidentEvent, by: Person) -> Confirmation:
+    before, after = changed_severity(event.text) or (None, None)
+    return Confirmation(by.user_id, after, before)
+
+
+def severities_of(emergencies: Iterable[Emergency], environment: str, person: Person | None = None) -> Severities:
     """The most severe open incident of each service; under None, of them all, for a change that touches no service.
+    Drills do not count."""
+    counted = [one for one in emergencies if one.incident.environment == environment and not one.is_drill]
+    stated = [(one.incident, one.incident.severity) for one in counted]
+    confirmed = [(one.incident, one.severity_for(person)) for one in counted] if person else stated
+    return Severities(_most_severe(stated), _most_severe(confirmed))
 
-    Neither a drill counts, nor an incident that rests on this person's word alone.
-    """
-    found: dict[Service | None, IncidentSeverity] = {}
-    for one in incidents:
-        if one.environment != environment or _is_drill(one) or _is_own_word(one, person):
+
+def _most_severe(
+    found: Iterable[tuple[Incident, IncidentSeverity | None]],
+) -> dict[Service | None, IncidentSeverity]:
+    worst: dict[Service | None, IncidentSeverity] = {}
+    for incident, severity in found:
+        if severity is None:
             continue
-        covered = [service for service in DECLARED if one.covers([service.value])]
+        covered = [service for service in DECLARED if incident.covers([service.value])]
         for part in (None, *covered):
-            found[part] = min(found.get(part, one.severity), one.severity)
-    return found
-
-
-def _is_drill(incident: Incident) -> bool:
-    return incident.fingerprint is not None and is_drill(incident.fingerprint)
-
-
-def _is_own_word(incident: Incident, person: Person | None) -> bool:
-    """The person opened it, and no other one acknowledged it."""
-    opener, responder = incident.opened_by, incident.acknowledged_by
-    if person is None or opener is None or opener.user_id != person.user_id:
-        return False
-    return responder is None or responder.user_id == person.user_id
+            worst[part] = min(worst.get(part, severity), severity)
+    return worst

@@ -153,11 +153,12 @@ def _target(one: Expectation, system: System) -> Target:
 
 
 def _incidents(severity: str, services: frozenset[Service]) -> Severities | Unavailable:
-    """As if one incident were open on all of the services; "none": no one is."""
+    """As if one incident, which others confirm, were open on all of the services; "none": no one is."""
     meant = SEVERITIES[severity]
     if meant is None or isinstance(meant, Unavailable):
-        return meant or {}
-    return dict.fromkeys((None, *services), meant)
+        return meant or Severities({}, {})
+    severities = dict.fromkeys((None, *services), meant)
+    return Severities(severities, severities)
 
 
 def _answer(expectations: Sequence[Expectation], failed: Sequence[str], policy: Policy) -> Answer:

@@ -31,7 +31,20 @@ DIRECT = "direct"  # in a rule's channels: direct messages with the bot
 VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE, READ})  # what a policy file may name
 
 
-Severities = Mapping["Service | None", IncidentSeverity]  # of the open incident of each service that has one
+@dataclass(frozen=True)
+class Severities:
+    """Of the most severe open incident of each service that has one; under None, of them all.
+
+    `confirmed`: without what only the requester reports. An allow has to fit both, so no one gives themselves a right;
+    a deny holds if it fits one, so no one frees themselves from it.
+    """
+
+    stated: Mapping[Service | None, IncidentSeverity]
+    confirmed: Mapping[Service | None, IncidentSeverity]
+
+    def fits(self, severities: frozenset[IncidentSeverity], part: Service | None, *, denies: bool) -> bool:
+        found = [one.get(part) in severities for one in (self.stated, self.confirmed)]
+        return any(found) if denies else all(found)
 
 
 class Right(StrEnum):
@@ -170,7 +183,7 @@ class Rule:
             return self.denies is not target.any_moment
         if isinstance(target.incidents, Unavailable):
             return self.denies
-        return target.incidents.get(part) in self.severities
+        return target.incidents.fits(self.severities, part, denies=self.denies)
 
     def _fits_arguments(self, target: Target) -> bool:
         """While the arguments are not known, an allow may fit and a deny may not: the plan is judged with them."""

@@ -165,9 +165,15 @@ async def change_severity(
             if incident.state is IncidentState.RESOLVED
             else Done(incident, "It already has this severity.")
         )
-    called_before, incident = calls_people(incident), await _reread(conn, incident)
-    before = "it pages people" if calls_people(incident) else "it pages no one"
-    await incident_store.record(conn, incident, "severity", f"made it {severity.upper()}: {before}", by=person)
+    before, called_before, incident = incident.severity, calls_people(incident), await _reread(conn, incident)
+    effect = "it pages people" if calls_people(incident) else "it pages no one"
+    await incident_store.record(  # `changed_severity` reads it
+        conn,
+        incident,
+        "severity",
+        f"made it {severity.upper()} (it was {before.upper()}): {effect}",
+        by=person,
+    )
     if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
         return Done(await incident_store.update_message(conn, incident.id), f"It is {severity.upper()} now.")
     if calls_people(incident):

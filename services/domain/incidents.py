@@ -6,6 +6,7 @@ the two.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,19 @@ class IncidentSeverity(StrEnum):
     @property
     def calls_people(self) -> bool:
         return self is not IncidentSeverity.SEV3
+
+
+_CHANGED = re.compile(r"made it (SEV[123])(?: \(it was (SEV[123])\))?")
+
+
+def changed_severity(text: str) -> tuple[IncidentSeverity | None, IncidentSeverity] | None:
+    """The severity before and after, from a timeline's "made it SEV1 (it was SEV3): …"; a former version did not write
+    the one before."""
+    found = _CHANGED.match(text)
+    if found is None:
+        return None
+    after, before = found.groups()
+    return IncidentSeverity(before.lower()) if before else None, IncidentSeverity(after.lower())
 
 
 @dataclass(frozen=True)

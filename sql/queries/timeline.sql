@@ -16,6 +16,16 @@ WHERE incident_id = %(incident_id)s
 ORDER BY happened_at, id
 LIMIT %(limit)s;
 
+-- name: list_confirming_events
+-- Who acknowledged unresolved incidents, still works on them, or changed their severity. Served by incidents_unresolved_idx.
+SELECT
+    event.incident_id, event.happened_at, event.kind, event.by_user, event.by_team, event.text, event.channel_id,
+    event.ts
+FROM chatops.incidents AS incident
+INNER JOIN chatops.incident_events AS event ON event.incident_id = incident.id
+WHERE incident.state <> 'resolved' AND event.kind IN ('acknowledged', 'active', 'severity')
+ORDER BY event.happened_at, event.id;
+
 -- name: remove_mark
 -- A person removed their mark from a message. Served by the index of one incident's events.
 DELETE FROM chatops.incident_events

@@ -349,6 +349,11 @@ async def list_events(conn: Connection, incident_id: int, *, limit: int) -> list
     return await fetch_all(conn, _to_event, "list_events", incident_id=incident_id, limit=limit)
 
 
+async def list_confirming_events(conn: Connection) -> list[IncidentEvent]:
+    """By which people confirm unresolved incidents, or change how severe they are; oldest first."""
+    return await fetch_all(conn, _to_event, "list_confirming_events")
+
+
 async def remove_mark(conn: Connection, *, incident_id: int, channel_id: str, ts: str) -> bool:
     """Whether the message was in the timeline."""
     parameters = {"incident_id": incident_id, "channel_id": channel_id, "ts": ts}

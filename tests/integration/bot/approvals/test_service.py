@@ -427,7 +427,9 @@ async def test_rules_for_a_severity_follow_the_open_incidents_at_the_request_and
     service = make_approval_service(rules=IN_SEV1)
     with pytest.raises(OperatorError, match="in an open SEV1"):
         await service.file(make_plan(), request(OLIVIA))
-    incident = NewIncident("dev", IncidentSeverity.SEV1, "No API", ("dragonfly-api",), None, {})
+    incident = NewIncident(
+        "dev", IncidentSeverity.SEV1, "No API", ("dragonfly-api",), Person(BEN.user_id, BEN.team_id), {}
+    )
     incident_id = await create_incident(as_owner, incident)
     run = await service.file(make_plan(), request(OLIVIA))
 

@@ -12,10 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.approvals.access import Refused
+from bot.approvals.severities import read_emergencies
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor
 from services.clients.postgres.messages import end_notification
+from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
 from services.domain.errors import OperatorError, UsageError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
@@ -208,6 +210,25 @@ async def test_a_minor_incident_pages_no_one_until_its_severity_is_raised(scene:
     await scene.incident_service.change_severity(1, request(OLIVIA), IncidentSeverity.SEV3)
     assert await books.notifications() == set()
     assert (await books.messages())["incident:1"].startswith("🔵 *OPEN*")
+
+
+async def test_a_severity_that_a_person_raised_counts_for_them_once_another_person_acknowledges_it(
+    scene: Scene, as_bot: Connection
+) -> None:
+    """Of rules for a severity, and for emergency self-approval."""
+    await open_one(scene, severity=IncidentSeverity.SEV3)  # by Olivia
+    await scene.incident_service.change_severity(1, request(BEN), IncidentSeverity.SEV1)
+
+    async def severities() -> list[IncidentSeverity | None]:
+        [one] = await read_emergencies(as_bot)
+        return [one.severity_for(Person(actor.user_id, actor.team_id)) for actor in (OLIVIA, BEN)]
+
+    assert await severities() == [IncidentSeverity.SEV1, IncidentSeverity.SEV3]
+    await scene.incident_service.acknowledge(1, request(BEN))
+    assert await severities() == [IncidentSeverity.SEV1, IncidentSeverity.SEV3]
+    await scene.incident_service.acknowledge(1, request(OLIVIA))
+    await scene.incident_service.acknowledge(1, request(BEN))
+    assert await severities() == [IncidentSeverity.SEV1, IncidentSeverity.SEV1]
 
 
 async def test_people_are_those_of_the_moment_when_it_was_opened(scene: Scene, books: Books) -> None:

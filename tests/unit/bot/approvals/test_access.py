@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.approvals.access import Allowed, Refused, able, approver_ids, judge, still_holds
-from bot.config.policy import Policy, Right, Target
+from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import MAX_AGE, Account, Members, People
 from services.domain.errors import Unavailable
 from services.domain.incidents import IncidentSeverity
@@ -67,7 +67,8 @@ def test_refusal_by_a_deny_with_conditions_names_them(ann: Person, make_policy: 
     deny = '[[deny]]\nmay = "request"\nwho = ["U0ANN"]\nverbs = ["{}"]\n{}\n'
     rules = deny.format("deploy", 'severity = ["sev1", "sev2"]') + deny.format("scale", 'arguments = ["replicas > 3"]')
     policy = make_policy(DEFAULT_RULES + rules)
-    during = Target("deploy", frozenset({Service.API}), "prod", incidents={Service.API: IncidentSeverity.SEV1})
+    sev1: dict[Service | None, IncidentSeverity] = {Service.API: IncidentSeverity.SEV1}
+    during = Target("deploy", frozenset({Service.API}), "prod", incidents=Severities(sev1, sev1))
     many = Target("scale", frozenset({Service.API}), "prod", parameters={"service": "api", "to": "4"})
 
     for target, condition in ((during, "in an open SEV1 or SEV2"), (many, "replicas > 3")):

@@ -9,8 +9,10 @@ import pytest
 
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.emergencies import (
+    ALERT,
+    Confirmation,
     Emergency,
-    covering_incidents,
+    covering_emergencies,
     find_emergency,
     may_self_approve,
     whom_to_page,
@@ -28,7 +30,7 @@ from tests.unit.bot.approvals.conftest import NOW, MakeRun
 COUNTDOWN = timedelta(seconds=60)
 LONE = SelfApproval(7, 4, NOW - timedelta(minutes=3), NOW)
 INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
-EMERGENCY = Emergency(INCIDENT, by_alert=True)
+EMERGENCY = Emergency(INCIDENT, [Confirmation(ALERT)])
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_an_incident_of_the_requester_alone_is_no_emergency(
     people: People,
 ) -> None:
     incident = replace(INCIDENT, opened_by=Person(opener, ann.team_id) if opener else None)
-    emergency = Emergency(incident, by_alert, frozenset(acknowledged_by))
+    emergency = Emergency(incident, [*[Confirmation(ALERT)] * by_alert, *map(Confirmation, acknowledged_by)])
 
     verdict = judge(run, ann, policy, people, emergency=emergency)
 
@@ -131,6 +133,37 @@ def test_an_incident_of_the_requester_alone_is_no_emergency(
     assert (find_emergency(ann, [emergency]) == incident) is counts
     if not counts:
         assert refused(verdict).startswith("No alert and no other person confirms that incident 4 is an emergency")
+
+
+def test_a_severity_that_the_requester_raised_is_no_emergency_until_another_confirms_it(
+    run: Run, ann: Person, ben: Person, policy: Policy, people: People
+) -> None:
+    raised = Confirmation(ann.user_id, IncidentSeverity.SEV1, IncidentSeverity.SEV3)
+    bens = replace(INCIDENT, opened_by=ben)
+    before, own, another = [Confirmation(one) for one in (ALERT, ann.user_id, ben.user_id)]
+
+    for confirmations, counts in (
+        ([raised], False),
+        ([before, raised, own], False),
+        ([another, raised], False),
+        ([raised, another], True),
+        ([raised, before], True),
+        ([replace(raised, by=ben.user_id)], True),
+        ([replace(raised, before=None)], False),  # as a former version wrote it
+    ):
+        verdict = judge(run, ann, policy, people, emergency=Emergency(bens, confirmations))
+        assert isinstance(verdict, Allowed) is counts, confirmations
+
+
+def test_a_drill_is_no_emergency_until_a_real_alert_joins_it(
+    run: Run, ann: Person, ben: Person, policy: Policy, people: People
+) -> None:
+    drill = replace(INCIDENT, fingerprint="drill.1")
+    acknowledged = Emergency(drill, [Confirmation(ben.user_id)])
+
+    assert "incident 4 is a drill" in refused(judge(run, ann, policy, people, emergency=acknowledged)).lower()
+    real = Emergency(drill, [Confirmation(ALERT)])
+    assert isinstance(judge(run, ann, policy, people, emergency=real), Allowed)
 
 
 def test_the_first_incident_that_counts_is_taken(ann: Person) -> None:
@@ -202,12 +235,9 @@ def test_approvers_are_paged_but_not_for_their_own_request(
 
 
 def test_an_incident_covers_its_own_services_and_environment_only() -> None:
-    about_all = replace(INCIDENT, id=5, services=())
+    one, about_all = EMERGENCY, replace(EMERGENCY, incident=replace(INCIDENT, id=5, services=()))
 
-    assert covering_incidents(Target("rollback", API, "prod"), [INCIDENT, about_all]) == [
-        INCIDENT,
-        about_all,
-    ]
-    assert covering_incidents(Target("rollback", API, "dev"), [INCIDENT, about_all]) == []
+    assert covering_emergencies(Target("rollback", API, "prod"), [one, about_all]) == [one, about_all]
+    assert covering_emergencies(Target("rollback", API, "dev"), [one, about_all]) == []
     both = Target("rollback", frozenset({Service.API, Service.INGEST}), "prod")
-    assert covering_incidents(both, [INCIDENT, about_all]) == [about_all]
+    assert covering_emergencies(both, [one, about_all]) == [about_all]

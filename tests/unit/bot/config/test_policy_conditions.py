@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.approvals.access import Allowed, Refused, Verdict, judge, judge_anywhere
+from bot.approvals.emergencies import Confirmation, Emergency
 from bot.approvals.rules import target_of
 from bot.approvals.severities import severities_of
 from bot.config.environment import PeopleSettings
@@ -189,14 +191,24 @@ NOT_IN_SEV3 = DENY + 'severity = ["sev3"]\n' + ALLOW
 UNKNOWN = Unavailable("database", "no answer within 5 s")
 
 
+def open_on(severities: Mapping[Service | None, IncidentSeverity]) -> Severities:
+    """As alerts and several people report it."""
+    return Severities(severities, severities)
+
+
+RAISED = Severities({Service.INGEST: IncidentSeverity.SEV1}, {Service.INGEST: IncidentSeverity.SEV3})
+
+
 @pytest.mark.parametrize(
     ("incidents", "allowed", "not_denied"),
     [
-        ({Service.INGEST: IncidentSeverity.SEV1}, Allowed, Allowed),
-        ({Service.INGEST: IncidentSeverity.SEV2}, Allowed, Allowed),
-        ({Service.INGEST: IncidentSeverity.SEV3}, Refused, Refused),
-        ({Service.API: IncidentSeverity.SEV1}, Refused, Allowed),
-        ({}, Refused, Allowed),
+        (open_on({Service.INGEST: IncidentSeverity.SEV1}), Allowed, Allowed),
+        (open_on({Service.INGEST: IncidentSeverity.SEV2}), Allowed, Allowed),
+        (open_on({Service.INGEST: IncidentSeverity.SEV3}), Refused, Refused),
+        (open_on({Service.API: IncidentSeverity.SEV1}), Refused, Allowed),
+        (open_on({}), Refused, Allowed),
+        (RAISED, Refused, Refused),
+        (Severities(RAISED.confirmed, RAISED.stated), Refused, Refused),
         (UNKNOWN, Refused, Refused),
         (None, Refused, Refused),
     ],
@@ -218,8 +230,8 @@ def test_each_service_is_judged_by_its_own_incident() -> None:
     both = frozenset({Service.API, Service.INGEST})
 
     cases: tuple[tuple[Severities, type], ...] = (
-        ({Service.API: IncidentSeverity.SEV1}, Refused),
-        ({Service.API: IncidentSeverity.SEV1, Service.INGEST: IncidentSeverity.SEV2}, Allowed),
+        (open_on({Service.API: IncidentSeverity.SEV1}), Refused),
+        (open_on({Service.API: IncidentSeverity.SEV1, Service.INGEST: IncidentSeverity.SEV2}), Allowed),
     )
     for severities, verdict in cases:
         target = Target("rollback", both, "prod", at=WEDNESDAY, incidents=severities)
@@ -229,7 +241,7 @@ def test_each_service_is_judged_by_its_own_incident() -> None:
 def test_a_refusal_names_the_severity_under_which_the_rule_would_allow_it() -> None:
     policy = read(IN_SEV1)
     assert isinstance(policy, Policy)
-    target = Target("scale", frozenset({Service.INGEST}), "prod", at=WEDNESDAY, incidents={})
+    target = Target("scale", frozenset({Service.INGEST}), "prod", at=WEDNESDAY, incidents=open_on({}))
 
     refused = judge(Right.REQUEST, OLIVIA, target, policy, PEOPLE)
 
@@ -243,8 +255,8 @@ def test_an_approvers_severity_counts_at_the_click_and_not_afterwards() -> None:
     run = new_run(WEDNESDAY)
 
     cases: tuple[tuple[Severities | Unavailable | None, type], ...] = (
-        ({Service(name): IncidentSeverity.SEV1 for name in run.services}, Allowed),
-        ({}, Refused),
+        (open_on({Service(name): IncidentSeverity.SEV1 for name in run.services}), Allowed),
+        (open_on({}), Refused),
         (UNKNOWN, Refused),
         (None, Allowed),
     )
@@ -260,20 +272,60 @@ def test_the_most_severe_open_incident_of_the_environment_counts_for_each_servic
         new_incident(3, at=SUNDAY, services=(Service.ENFORCEMENT.value,), environment="dev"),
     ]
 
-    found = severities_of(incidents, "prod")
+    found = severities_of(map(Emergency, incidents), "prod")
 
-    assert found[Service.API] is IncidentSeverity.SEV1
-    assert found[Service.INGEST] is IncidentSeverity.SEV3
-    assert Service.ENFORCEMENT not in found
-    assert found[None] is IncidentSeverity.SEV1  # of a change that touches no service: any
+    assert found.stated == found.confirmed
+    assert found.stated[Service.API] is IncidentSeverity.SEV1
+    assert found.stated[Service.INGEST] is IncidentSeverity.SEV3
+    assert Service.ENFORCEMENT not in found.stated
+    assert found.stated[None] is IncidentSeverity.SEV1  # of a change that touches no service: any
 
 
-def test_neither_a_drill_nor_the_persons_own_word_is_an_incident_for_the_policy() -> None:
-    """Whoever opens a SEV1 would else give themselves its rights; once another person acknowledges it, it counts."""
-    ben = Person("U0BEN", "T1")
-    own = new_incident(1, at=SUNDAY, opened_by=OLIVIA, acknowledged_by=OLIVIA)
+BEN = Person("U0BEN", "T1")
+MINE = Emergency(new_incident(1, at=SUNDAY, opened_by=OLIVIA), [Confirmation(OLIVIA.user_id)])
 
-    assert severities_of([own], "prod", OLIVIA) == {}
-    assert severities_of([replace(own, fingerprint="drill.1", opened_by=None)], "prod", OLIVIA) == {}
-    for counted, person in ((own, ben), (own, None), (replace(own, acknowledged_by=ben), OLIVIA)):
-        assert severities_of([counted], "prod", person)[Service.INGEST] is IncidentSeverity.SEV1
+
+def test_an_incident_that_only_the_person_reports_is_stated_and_not_confirmed() -> None:
+    """It gives its opener no right, and frees them from no deny; for everyone else it counts."""
+    own = severities_of([MINE], "prod", OLIVIA)
+
+    assert (own.stated[Service.INGEST], own.confirmed) == (IncidentSeverity.SEV1, {})
+    confirmed = replace(MINE, confirmations=[Confirmation(BEN.user_id), *MINE.confirmations])  # Olivia took it over
+    for emergency, person in ((MINE, BEN), (MINE, None), (confirmed, OLIVIA)):
+        assert severities_of([emergency], "prod", person).confirmed[Service.INGEST] is IncidentSeverity.SEV1
+
+
+def test_a_change_of_the_severity_by_the_person_counts_for_others_only() -> None:
+    for before, after in (
+        (IncidentSeverity.SEV3, IncidentSeverity.SEV1),
+        (IncidentSeverity.SEV1, IncidentSeverity.SEV2),
+    ):
+        incident = new_incident(1, at=SUNDAY, opened_by=BEN, severity=after)
+        changed = Emergency(incident, [Confirmation(OLIVIA.user_id, after, before)])
+        own, others = severities_of([changed], "prod", OLIVIA), severities_of([changed], "prod", BEN)
+
+        assert (own.stated[Service.INGEST], own.confirmed[Service.INGEST]) == (after, before)
+        assert (others.stated[Service.INGEST], others.confirmed[Service.INGEST]) == (after, after)
+
+
+def test_a_drill_is_no_incident_for_the_policy() -> None:
+    drill = Emergency(new_incident(1, at=SUNDAY, fingerprint="drill.1"), [Confirmation(BEN.user_id)])
+
+    assert severities_of([drill], "prod", OLIVIA) == Severities({}, {})
+
+
+def test_a_deny_for_a_severity_binds_who_reports_it_alone_and_the_refusal_says_what_an_allow_lacks() -> None:
+    allow = read(IN_SEV1)
+    deny = read(DENY + 'severity = ["sev1"]\n' + ALLOW)
+    assert isinstance(allow, Policy)
+    assert isinstance(deny, Policy)
+    target = Target(
+        *("scale", frozenset({Service.INGEST}), "prod", "C0OPS", WEDNESDAY),
+        incidents=severities_of([MINE], "prod", OLIVIA),
+    )
+
+    refused = judge(Right.REQUEST, OLIVIA, target, allow, PEOPLE)
+
+    assert isinstance(refused, Refused)
+    assert "counts once an alert or another person confirms it" in refused.why
+    assert isinstance(judge(Right.REQUEST, OLIVIA, target, deny, PEOPLE), Refused)
