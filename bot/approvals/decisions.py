@@ -110,7 +110,7 @@ async def open_decision(
     run = await runs.read_run(conn, run_id)
     if now is None or run is None:
         raise UsageError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
-    incidents = await severities_within(conn, policy, run.environment, person)
+    incidents = await severities_within(conn, policy, run.playbook, run.environment, person)
     decisions = await approvals.list_decisions(conn, run_id)
     return PendingDecision(conn, run, decisions, now, person, policy, people, message_writer, incidents)
 

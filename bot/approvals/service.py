@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 from bot import tracing
 from bot.admission import AuditLimit, times
 from bot.approvals import decisions, revoked, rules, self_approval
-from bot.approvals.access import Allowed, Refused, judge_anywhere
+from bot.approvals.access import Allowed, Refused, Verdict, judge_anywhere
 from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
 from bot.approvals.dialogs import Dialog, open_dialog
 from bot.approvals.reminders import REMIND_AFTER
+from bot.approvals.rules import NOT_READ
 from bot.approvals.severities import read_severities
 from bot.config.environment import ChangeSettings
 from bot.config.fields import Invalid
@@ -206,14 +207,10 @@ class ApprovalService:
             return
         people = await self.groups.people(person.user_id)
         moment = at or datetime.now(UTC)
-        incidents = await self.severities(policy, environment, person)
-        target = Target(
-            *(playbook, frozenset(services), environment),
-            channel=request.channel_id,
-            at=moment,
-            incidents=incidents,
+        target = Target(*(playbook, frozenset(services), environment), channel=request.channel_id, at=moment)
+        verdict = await self.judge_now(
+            lambda target: judge_anywhere(Right.REQUEST, person, target, policy, people), target, policy, person
         )
-        verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
         if isinstance(verdict, Refused):
             details = {"playbook": playbook, "environment": environment, "team": person.team_id, "policy": policy.hash}
             await self.record_refusal(person, playbook, details, verdict)
@@ -321,10 +318,21 @@ class ApprovalService:
         return await self.groups.people(user_id)
 
     async def severities(
-        self, policy: Policy, environment: str, person: Person | None
+        self, policy: Policy, verb: str, environment: str, person: Person | None
     ) -> Severities | Unavailable | None:
         """Of the open incidents, where a rule asks for them; see `Target.incidents`."""
-        return await read_severities(self._database, policy, environment, person)
+        return await read_severities(self._database, policy, verb, environment, person)
+
+    async def judge_now(
+        self, judge: Callable[[Target], Verdict], target: Target, policy: Policy, person: Person | None
+    ) -> Verdict:
+        """The verdict with the severities of the open incidents. They are read only if it depends on them: what is
+        allowed while they are unknown is allowed whatever they are, so an emergency stop waits for no database."""
+        verdict = judge(replace(target, incidents=NOT_READ))
+        if isinstance(verdict, Allowed):
+            return verdict
+        incidents = await self.severities(policy, target.playbook, target.environment, person)
+        return verdict if incidents is None else judge(replace(target, incidents=incidents))
 
     async def _filed_before(self, conn: Connection, new: NewRun, notice: Notice | None) -> Run:
         """The run of the same delivery."""
@@ -340,10 +348,13 @@ class ApprovalService:
         self, plan: Plan, request: Request, person: Person | None, policy: Policy, people: People
     ) -> Allowed:
         moment = start_of(plan.parameters) or datetime.now(UTC)
-        incidents = await self.severities(policy, plan.environment, person)
-        target = Target.of(plan, channel=request.channel_id, at=moment, incidents=incidents)
         is_exception = EXCEPTION in plan.parameters
-        verdict = rules.may_request(person, target, plan.risk, policy, people, is_exception=is_exception)
+
+        def may_request(target: Target) -> Verdict:
+            return rules.may_request(person, target, plan.risk, policy, people, is_exception=is_exception)
+
+        target = Target.of(plan, channel=request.channel_id, at=moment)
+        verdict = await self.judge_now(may_request, target, policy, person)
         if isinstance(verdict, Refused):
             await self.record_refusal(person, plan.playbook, audit_details(plan, person, policy), verdict)
             raise _not_filed(plan.playbook, verdict)

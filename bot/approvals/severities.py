@@ -26,10 +26,10 @@ TIMEOUT_S = 1.5  # an emergency stop may wait behind it
 
 
 async def read_severities(
-    database: Database, policy: Policy, environment: str, person: Person | None
+    database: Database, policy: Policy, verb: str, environment: str, person: Person | None
 ) -> Severities | Unavailable | None:
-    """None where no rule asks for it: then nothing is read."""
-    if not policy.asks_severity:
+    """None where no rule about the verb asks for it: then nothing is read."""
+    if not policy.asks_severity(verb, environment):
         return None
     try:
         async with database.read(timeout_s=TIMEOUT_S) as conn:
@@ -40,10 +40,10 @@ async def read_severities(
 
 
 async def severities_within(
-    conn: Connection, policy: Policy, environment: str, person: Person
+    conn: Connection, policy: Policy, verb: str, environment: str, person: Person
 ) -> Severities | Unavailable:
     """The same within a transaction."""
-    if not policy.asks_severity:
+    if not policy.asks_severity(verb, environment):
         return NOT_READ
     return severities_of(await read_emergencies(conn), environment, person)
 

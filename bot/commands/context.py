@@ -176,13 +176,11 @@ async def need_right(
         raise OperatorError(failed, why=approval_service.policy.why, what_next="`check-config` shows what to fix.")
     environment = require(world.settings.identity).environment
     policy = approval_service.policy
-    target = Target(
-        *(playbook, frozenset(services), environment),
-        channel=request.channel_id,
-        at=datetime.now(UTC),
-        incidents=await approval_service.severities(policy, environment, person),
+    target = Target(playbook, frozenset(services), environment, request.channel_id, datetime.now(UTC))
+    people = await approval_service.people(person.user_id)
+    verdict = await approval_service.judge_now(
+        lambda target: judge(right, person, target, policy, people), target, policy, person
     )
-    verdict = judge(right, person, target, policy, await approval_service.people(person.user_id))
     if isinstance(verdict, Refused):
         details = {"verb": playbook, "environment": environment, "team": person.team_id}
         await approval_service.record_refusal(person, playbook, details, verdict, event=f"{playbook}.refused")

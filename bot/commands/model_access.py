@@ -92,9 +92,9 @@ class ModelAccess:
         if service is None or not isinstance(service.policy, Policy):
             return "the policy cannot be read"
         environment = self.world.settings.environment or ""
-        incidents = await service.severities(service.policy, environment, self.person)
-        target = Target(
-            *(ASK, frozenset(), environment), channel=self.channel_id, at=datetime.now(UTC), incidents=incidents
+        policy, person, people = service.policy, self.person, await service.people(self.person.user_id)
+        target = Target(ASK, frozenset(), environment, self.channel_id, datetime.now(UTC))
+        verdict = await service.judge_now(
+            lambda target: judge(Right.REQUEST, person, target, policy, people), target, policy, person
         )
-        verdict = judge(Right.REQUEST, self.person, target, service.policy, await service.people(self.person.user_id))
         return verdict.why if isinstance(verdict, Refused) else None

@@ -114,7 +114,7 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
         world.system,
         request.channel_id,
         _parameters(change, words),
-        await approval_service.severities(approval_service.policy, environment, person),
+        await approval_service.severities(approval_service.policy, change.name, environment, person),
     )
     is_requester = request.actor is not None and request.actor.user_id == user_id
     rulings = [one for right in Right for one in _rulings(asked, right, services, is_requester=is_requester)]

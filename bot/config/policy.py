@@ -80,9 +80,8 @@ class Target:
         *,
         channel: str | None = None,
         at: datetime | None = None,
-        incidents: Severities | Unavailable | None = None,
     ) -> Target:
-        return cls(plan.playbook, plan.services, plan.environment, channel, at, plan.parameters, incidents=incidents)
+        return cls(plan.playbook, plan.services, plan.environment, channel, at, plan.parameters)
 
     @property
     def parts(self) -> frozenset[Service | None]:
@@ -134,14 +133,17 @@ class Rule:
         """Whether the rule applies to this part of the target, for any requester."""
         return (
             self.right is right
-            and self._is_about(target.playbook)
-            and (self.environments is None or target.environment in self.environments)
+            and self.is_about(target.playbook, target.environment)
             and (self.services is None or part in self.services)
             and self._is_in_channel(target)
             and self._is_in_hours(target)
             and self._is_in_severity(target, part)
             and self._fits_arguments(target)
         )
+
+    def is_about(self, verb: str, environment: str) -> bool:
+        """Whether the rule can apply to the verb there, under some conditions."""
+        return self._is_about(verb) and (self.environments is None or environment in self.environments)
 
     def is_about_same(self, other: Rule) -> bool:
         """Whether the rules differ in their place and in whom they name only."""
@@ -224,10 +226,9 @@ class Policy:
         named = {one for rule in self.rules for one in rule.who}
         return frozenset(one for one in named if one != ANYBODY and not one.startswith(f"{MACHINE}:"))
 
-    @property
-    def asks_severity(self) -> bool:
-        """Whether some rule needs to know the open incidents."""
-        return any(rule.severities is not None for rule in self.rules)
+    def asks_severity(self, verb: str, environment: str) -> bool:
+        """Whether some rule about the verb needs to know the open incidents."""
+        return any(rule.severities is not None and rule.is_about(verb, environment) for rule in self.rules)
 
     @property
     def groups(self) -> frozenset[str]:

@@ -170,10 +170,11 @@ class MachineDoor:
         if not isinstance(policy, Policy):
             return Refused("the policy cannot be used", "`check-config` shows what to fix.")
         environment = self._world.settings.environment or ""
-        incidents = await self._approval_service.severities(policy, environment, person)
-        target = Target(right, frozenset(), environment, at=datetime.now(UTC), incidents=incidents)
+        target = Target(right, frozenset(), environment, at=datetime.now(UTC))
         people = await self._approval_service.people()
-        verdict = judge_anywhere(Right.REQUEST, person, target, policy, people)
+        verdict = await self._approval_service.judge_now(
+            lambda target: judge_anywhere(Right.REQUEST, person, target, policy, people), target, policy, person
+        )
         return verdict if isinstance(verdict, Refused) else None
 
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:

@@ -19,6 +19,7 @@ from services.clients.postgres.pool import Database
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret
+from services.domain.services import Service
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import OLIVIA, OTTO, RULES, Books, MakePlan, request, say
@@ -33,6 +34,7 @@ class Way:
         self.is_open = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.dsn = ""
+        self.connections = 0
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[Way]:
@@ -49,6 +51,7 @@ class Way:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         try:
             await self.is_open.wait()
             far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
@@ -82,9 +85,9 @@ async def make_approval_service_behind(way: Way, slack: SlackClient) -> AsyncIte
     groups = Groups(slack, (model.OPERATORS.id, model.APPROVERS.id), workspace=lambda: model.TEAM.id, timeout_s=30.0)
     desks = []
 
-    def make(*, expires_after_s: float = 900) -> ApprovalService:
+    def make(*, expires_after_s: float = 900, rules: str = RULES) -> ApprovalService:
         people = PeopleSettings(operators=(model.OPERATORS.id,), approvers=(model.APPROVERS.id,))
-        policy = read_policy(RULES.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
+        policy = read_policy(rules.replace("{expires_after_s}", str(expires_after_s)).encode(), "policy.toml", people)
         desks.append(
             ApprovalService(database, policy, groups, RunMessageWriter(say), channel=model.INCIDENTS_ID, late_s=0.1)
         )
@@ -113,6 +116,26 @@ async def test_emergency_stop_waits_two_seconds_for_the_database_and_not_longer(
     async with asyncio.timeout(9):
         with pytest.raises(SourceError, match="database"):
             await make_approval_service_behind().file(plan, request(OLIVIA))
+
+
+STOP_IN_SEV1 = '[[allow]]\nmay = "request"\nwho = ["operators"]\nverbs = ["stop-workers"]\nseverity = ["sev1"]\n'
+SCALE_IN_SEV1 = STOP_IN_SEV1.replace("stop-workers", "scale")
+NO_STOP = '[[deny]]\nmay = "request"\nwho = ["*"]\nverbs = ["stop-workers"]\nseverity = ["sev3"]\n'
+
+
+async def test_emergency_stop_waits_for_the_open_incidents_only_if_its_right_depends_on_them(
+    make_approval_service_behind: Callable[..., ApprovalService], way: Way
+) -> None:
+    for more in (SCALE_IN_SEV1, STOP_IN_SEV1):
+        service = make_approval_service_behind(rules=RULES + more)
+        await service.refuse_early("stop-workers", [Service.INGEST], "dev", request(OLIVIA))
+    assert way.connections == 0
+
+    with pytest.raises(OperatorError, match="does not allow you to request"):
+        await make_approval_service_behind(rules=RULES + NO_STOP).refuse_early(
+            "stop-workers", [Service.INGEST], "dev", request(OLIVIA)
+        )
+    assert way.connections > 0
 
 
 async def test_outsider_is_refused_all_the_same(
