@@ -33,7 +33,7 @@ from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.chaos.case_log import CaseLog
 from tests.phone import phone_faults
-from tests.preloaded import end_preloaded, preload
+from tests.preloaded import await_preloaded, end_preloaded, preload
 
 T = TypeVar("T")
 Superuser = psycopg.Connection[tuple[object, ...]]
@@ -79,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config.stash[_run_directory] = Path(workerinput["postgres_directory"])
+        preload()  # it imports while this one collects; in a whole run, more or less, it is worth its own start
         return
     if config.getoption("markexpr") == "chaos":
         config.pluginmanager.register(CaseLog())
@@ -156,7 +157,7 @@ WAITING = "tests/integration/"
 LONGEST_CHAOS = "test_killed_in_a_batch.py"
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+def pytest_collection_finish() -> None:
     """What collecting made stays until the end: no collection of garbage has to look through it again and again.
 
     None looked through it while it grew either, see `pytest_configure`: that took a quarter of the time of collecting.
@@ -164,8 +165,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    if hasattr(session.config, "workerinput"):  # a whole run, more or less: it is worth its own start
-        preload()
+    await_preloaded()
 
 
 @pytest.hookimpl(trylast=True)

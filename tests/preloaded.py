@@ -42,6 +42,7 @@ MODULES = (
 IMPORTED_LATE = ("openai",)  # by the processes themselves, at their first question
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = str(ROOT / "services/sandbox/railway/bound.py")
+READY_WITHIN_S = 100.0
 LONGEST = 1 << 17  # bytes of a request
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")  # as `subprocess` calls them
 SUBREAPER, DIES_WITH_ITS_PARENT = 36, 1  # linux/prctl.h
@@ -66,19 +67,33 @@ class Preloaded:
     def __init__(self) -> None:
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._one_at_a_time = threading.Lock()
+        self._is_ready = False
         program = [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())]
         self._process = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=ROOT)
         theirs.close()
 
+    def await_imports(self) -> None:
+        if not self._is_ready:
+            self._requests.settimeout(READY_WITHIN_S)
+            self._receive()
+            self._is_ready = True
+
     def start(self, wanted: Start, streams: Sequence[int]) -> int:
         """The process id. It is a child of ours: orphans become children of ours as long as this takes."""
         with self._one_at_a_time:
+            self.await_imports()
             _prctl(SUBREAPER, 1)
             try:
                 socket.send_fds(self._requests, [json.dumps(asdict(wanted)).encode()], list(streams))
-                return int(self._requests.recv(LONGEST))
+                return int(self._receive())
             finally:
                 _prctl(SUBREAPER, 0)
+
+    def _receive(self) -> bytes:
+        answer = self._requests.recv(LONGEST)
+        if not answer:
+            raise RuntimeError(f"the preloaded process ended with {self._process.wait(60)}")
+        return answer
 
     def end(self) -> None:
         self._requests.close()  # it ends with this
@@ -96,6 +111,12 @@ def preload() -> None:
     if _preloaded is None and sys.platform == "linux":
         _preloaded = Preloaded()
         subprocess.Popen._execute_child = _start  # type: ignore[attr-defined]
+
+
+def await_preloaded() -> None:
+    """Until its imports are done: the first test that starts a process must not wait for them."""
+    if _preloaded is not None:
+        _preloaded.await_imports()
 
 
 def end_preloaded() -> None:
@@ -164,6 +185,7 @@ def main(requests: socket.socket) -> None:
         del sys.modules[name]  # it is run, not imported
     gc.freeze()
     gc.enable()
+    requests.send(b"ready")
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for whoever asks
     while True:
         request, streams, _, _ = socket.recv_fds(requests, LONGEST, 3)
