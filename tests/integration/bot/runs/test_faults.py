@@ -14,7 +14,7 @@ from services.clients.postgres.runs import Resolution
 from services.domain.runs import Person, RunState, StepState
 from services.sandbox.railway.model import Faults
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.runs.conftest import OLIVIA, PATIENT, QUICK, Bench, MakeBench
+from tests.integration.bot.runs.conftest import OLIVIA, PATIENT, Bench, MakeBench
 from tests.wire import Line
 
 INGEST = "dragonfly-worker-ingest"
@@ -25,8 +25,8 @@ PROVED = (RunState.SUCCEEDED, "Done, and every step is proved.")
 
 @pytest.fixture
 async def impatient(make_bench: MakeBench) -> Bench:
-    """Gives up soon."""
-    return await make_bench(settings=replace(QUICK, patience_s=4.0, confirm_s=4.0))
+    """Gives up soon on what does not happen, and waits long for an answer."""
+    return await make_bench(settings=replace(PATIENT, patience_s=4.0, confirm_s=1.0))
 
 
 def replicas(bench: Bench) -> int:
