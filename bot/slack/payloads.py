@@ -294,6 +294,7 @@ def _action_key(body: Payload, action: Payload) -> str:
 class RequestOrigin:
     """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
 
+    `in_thread`: the message whose button was pressed is a reply in a thread, so the person looks at that thread.
     `delivery`: the key that a redelivery repeats. `opened_ts`: the thread in which a modal was opened; it is asked for
     there, though no answer there would be seen. `received_at`: time.monotonic().
     """
@@ -305,6 +306,7 @@ class RequestOrigin:
     response_url: str | None = None
     delivery: str | None = None
     opened_ts: str | None = None
+    in_thread: bool = False
     received_at: float = field(default_factory=time.monotonic, compare=False)
 
     @property
@@ -388,12 +390,14 @@ def _of_event(body: Payload) -> RequestOrigin | None:
 def _of_interaction(body: Payload) -> RequestOrigin:
     user, container = body["user"], body.get("container") or {}
     channel = (body.get("channel") or {}).get("id") or container.get("channel_id") or _opened_in(body, "channel")
-    thread = container.get("thread_ts")
+    thread, message = container.get("thread_ts"), container.get("message_ts")
+    in_thread = thread not in (None, message)
     if not thread and not container.get("is_ephemeral"):
-        thread = container.get("message_ts")  # an answer to a button belongs below its message
+        thread = message  # an answer to a button belongs below its message
     opened = _opened_in(body, "thread")
     response_url = body.get("response_url")
-    return RequestOrigin(Surface.BUTTON, _actor(user["id"], body), channel, thread, response_url, opened_ts=opened)
+    actor = _actor(user["id"], body)
+    return RequestOrigin(Surface.BUTTON, actor, channel, thread, response_url, opened_ts=opened, in_thread=in_thread)
 
 
 def _opened_in(body: Payload, part: str) -> str | None:

@@ -64,7 +64,9 @@ async def _upload(slack: SlackClient, answer: Answer, request_origin: RequestOri
 
 
 async def _privately(slack: SlackClient, answer: Answer, request_origin: RequestOrigin) -> None:
-    if request_origin.response_url and await _responds(slack, answer, request_origin.response_url):
+    """The address of a click in a thread shows the answer in the channel, where the person does not look."""
+    address, code = request_origin.response_url, None
+    if address and not request_origin.in_thread and await _responds(slack, answer, address):
         return
     user = request_origin.actor.user_id
     try:
@@ -76,9 +78,9 @@ async def _privately(slack: SlackClient, answer: Answer, request_origin: Request
     except SlackRefusedError as refused:
         if not _is_place(refused):
             raise
-        await _directly(slack, answer, user, refused.code)
-    else:
-        await _directly(slack, answer, user, None)
+        code = refused.code
+    if not (address and request_origin.in_thread and await _responds(slack, answer, address)):
+        await _directly(slack, answer, user, code)
 
 
 async def _publicly(

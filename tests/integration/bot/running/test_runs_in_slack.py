@@ -211,6 +211,20 @@ async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(
     assert (await run_message(slack, 2)).thread_ts == root.ts
 
 
+async def test_a_private_answer_to_a_button_in_a_thread_is_in_the_thread(bot: Bot, slack: Slack) -> None:
+    assert bot.wiring is not None
+    _, root = await bot.slack.post(model.INCIDENTS_ID, "the first message", [])
+    label = {"type": "plain_text", "text": "Press"}
+    button = {"type": "button", "action_id": f"{COMMAND_ACTION}.0", "value": "oncall", "text": label}
+    blocks = [{"type": "actions", "elements": [button]}]
+    _, reply = await bot.slack.post(model.INCIDENTS_ID, "a reply", blocks, thread_ts=root)
+
+    await acting_as(slack.workspace, model.OLIVIA.id).click(model.INCIDENTS_ID, reply, f"{COMMAND_ACTION}.0")
+
+    answer = await slack.wait_for(lambda one: one.visible_to == model.OLIVIA.id)
+    assert answer.thread_ts == root
+
+
 async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_channel(bot: Bot, slack: Slack) -> None:
     assert bot.wiring is not None
     olivia = acting_as(slack.workspace, model.OLIVIA.id)

@@ -41,6 +41,14 @@ def test_button_is_answered_below_its_message() -> None:
     assert request_origin(body).thread_ts == "5.0"
 
 
+def test_button_of_a_reply_was_pressed_in_its_thread_and_that_of_the_first_message_perhaps_not() -> None:
+    user = {"id": "U1", "team_id": "T1"}
+    for message, in_thread in (("5.0", True), ("4.0", False)):
+        container = {"message_ts": message, "channel_id": "C1", "thread_ts": "4.0"}
+
+        assert request_origin({"user": user, "container": container}).in_thread is in_thread
+
+
 def test_button_of_an_ephemeral_message_opens_no_thread() -> None:
     container = {"message_ts": "5.0", "channel_id": "C1", "is_ephemeral": True}
 
