@@ -10,7 +10,7 @@ from bot.views.blocks import preformatted
 from bot.views.run_steps import evidence_words
 from bot.views.text import plain
 from playbooks.steps import kind_of
-from services.domain.runs import Run, RunState, RunStep, StepState
+from services.domain.runs import Run, RunState, RunStep, StepState, note_words
 
 _RESULTS = {
     StepState.DONE: ("✅", "PASS"),
@@ -88,7 +88,7 @@ def _name(step: RunStep) -> str:
 
 
 def _note(step: RunStep) -> str:
-    words = plain(evidence_words(step), limit=NOTE_LIMIT)
+    words = plain(note_words(evidence_words(step)), limit=NOTE_LIMIT)
     return f": {words}" if words else ""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from bot.types import Block
 from bot.views.blocks import characters, context, sections
-from bot.views.text import escape, plain
+from bot.views.text import escape, mention, plain
 from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, describe_stored
-from services.domain.runs import Run, RunStep, StepState, note_words
+from services.domain.runs import Run, RunStep, StepState, note_words, split_note
 from services.domain.services import Service
 from services.domain.text import age, counted
 
@@ -98,7 +98,7 @@ def step_lines(steps: Sequence[RunStep]) -> list[Block]:
 def step_line(step: RunStep) -> str:
     """ "✅ 3. Set ingest from 1 to 2 replicas — 12 s", in mrkdwn."""
     words = escape(describe_stored(step.step), limit=TITLE_LIMIT)
-    result = escape(_result(step), limit=EVIDENCE_LIMIT)
+    result = _mrkdwn(_result(step))
     return f"{_SIGNS[step.state]} {step.position + 1}. {words}{f' — {result}' if result else ''}"
 
 
@@ -107,7 +107,7 @@ def done_line(run: Run, steps: Sequence[RunStep]) -> str:
     took = f" in {age(run.ended_at - run.started_at)}" if run.started_at and run.ended_at else ""
     proofs = [step for step in steps if str(step.step.get("kind", "")).startswith(PROOFS)] or list(steps[-1:])
     words = dict.fromkeys(filter(None, map(evidence_words, proofs)))
-    shown = [escape(one, limit=EVIDENCE_LIMIT) for one in [*words][-MOST_PROOFS:]]
+    shown = [_mrkdwn(one) for one in [*words][-MOST_PROOFS:]]
     return " · ".join([f"{steps_done(steps)} of {counted(len(steps), 'step')}{took}", *shown])
 
 
@@ -117,9 +117,9 @@ def steps_done(steps: Sequence[RunStep]) -> int:
 
 
 def evidence_words(step: RunStep) -> str:
-    """What the step found, in plain words: its note, else its evidence."""
+    """What the step found, in plain words: its note as it is stored, else its evidence."""
     if step.note:
-        return note_words(step.note)
+        return step.note
     shown = {name: value for name, value in (step.evidence or {}).items() if isinstance(value, str | int | float)}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
 
@@ -154,7 +154,15 @@ def _plain(text: str) -> str:
     return plain(text, limit=TITLE_LIMIT).translate(_NO_MARKUP)
 
 
+def _mrkdwn(result: str) -> str:
+    return note_words(escape(result, limit=EVIDENCE_LIMIT), mention)
+
+
 def _rich(text: str) -> Block:
-    """Text in which Slack parses nothing."""
-    line = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}
-    return {"type": "rich_text", "elements": [line]}
+    """Text in which Slack parses nothing, with the people who decided about the step."""
+    pieces = [
+        {"type": "user", "user_id": piece} if n % 2 else {"type": "text", "text": piece}
+        for n, piece in enumerate(split_note(text))
+        if piece
+    ]
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": pieces}]}

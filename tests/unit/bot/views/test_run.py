@@ -15,7 +15,18 @@ from bot.views.runs import record_answer, run_line
 from playbooks.model import Risk
 from playbooks.plan import Plan
 from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
-from services.domain.runs import Decision, Person, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
+from services.domain.runs import (
+    MARKED_DONE,
+    Decision,
+    Person,
+    Record,
+    Review,
+    Run,
+    RunState,
+    RunStep,
+    SelfApproval,
+    StepState,
+)
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import run_of
@@ -228,6 +239,16 @@ def test_the_evidence_stands_beside_its_step() -> None:
 
     assert "12 s · replicas 2" in text
     assert "12 s · both beat" in text
+
+
+def test_a_step_that_a_person_decided_about_names_them() -> None:
+    first, second, last = journal(StepState.DONE, StepState.DONE, StepState.FAILED)
+    marked = replace(second, note=f"{MARKED_DONE} (U0BEN000001)")
+
+    text = shown(a_run(RunState.FAILED), [first, marked, last])
+
+    assert '{"type": "text", "text": "12 s · marked done by "}, {"type": "user", "user_id": "U0BEN000001"}' in text
+    assert step_line(marked).endswith(" — 12 s · marked done by <@U0BEN000001>")
 
 
 def test_a_step_that_was_stopped_reads_otherwise_than_one_that_never_began() -> None:
