@@ -243,9 +243,9 @@ class OnCallService:
             return SlackOnly(levels)
         made = await overrides.put_on_call(conn, self._schedule, desired, channel=self._channel, by=person)
         begins = f"from {date_token(made.begins_at)} " if made.begins_at > made.created_at else ""
-        notice = "Both were notified." if not begins else "Everyone whom it moves was notified."
         words = (
-            f"{mention(made.user_id)} is on call for {made.rotation} {begins}until {date_token(made.ends_at)}. {notice}"
+            f"{mention(made.user_id)} is on call for {made.rotation} {begins}until {date_token(made.ends_at)}. "
+            "Everyone whom it moves was notified."
         )
         return words + await self._repeated_words(conn, made.begins_at)
 
