@@ -8,7 +8,8 @@ from datetime import datetime
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, fit_message, section
-from bot.views.text import date_token, escape, link, mention, plain
+from bot.views.text import clean, date_token, escape, link, mention, plain
+from services.domain.masking import mask_message
 from services.domain.text import counted
 from services.domain.todos import Todo, WantedIssue
 
@@ -35,20 +36,33 @@ ISSUE_TITLE_LIMIT = 200  # characters; GitHub takes 256
 
 
 def issue_title(wanted: WantedIssue) -> str:
-    """One line; GitHub shows it as it is."""
-    return plain(wanted.text, limit=ISSUE_TITLE_LIMIT)
+    """One line, masked; GitHub shows it as it is."""
+    return plain(_masked(wanted.text), limit=ISSUE_TITLE_LIMIT)
 
 
 def issue_text(wanted: WantedIssue, environment: str, thread: str | None) -> str:
-    """Markdown. What people wrote stands in fences, where it mentions no one and closes nothing. No person is named.
+    """Markdown. What people wrote is masked, and stands in fences, where it mentions no one and closes nothing. No
+    person is named.
 
     `thread`: the address of the incident's thread.
     """
     due = [f"Due: {wanted.due_at:%Y-%m-%d %H:%M} UTC"] if wanted.due_at else []
     about = f"Follow-up {wanted.todo_id} of incident {wanted.incident_id} in {environment}:"
     where = [f"[The incident's thread in Slack]({thread})"] if thread else []
-    parts = [_fenced(wanted.text), *due, about, _fenced(wanted.title), *where, f"<!-- {wanted.marker} -->"]
+    parts = [
+        _fenced(_masked(wanted.text)),
+        *due,
+        about,
+        _fenced(_masked(wanted.title)),
+        *where,
+        f"<!-- {wanted.marker} -->",
+    ]
     return "\n\n".join(parts)
+
+
+def _masked(text: str) -> str:
+    """Here too, although it is masked where it is typed: more people read GitHub than this workspace."""
+    return mask_message(clean(text))
 
 
 def _fenced(text: str) -> str:

@@ -15,7 +15,7 @@ import httpx
 
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
-from services.domain.secrets import Secret
+from services.domain.secrets import Secret, redacted
 
 SOURCE = "GitHub"
 PER_PAGE = 100  # GitHub's most
@@ -67,7 +67,7 @@ class GitHubClient:
 
     async def create_issue(self, title: str, body: str) -> str:
         """Its address in the browser. `outcome_unknown` where it may have been made all the same."""
-        answer = await self._call("POST", f"{self._path}/issues", json={"title": title, "body": body})
+        answer = await self._call("POST", f"{self._path}/issues", json=redacted({"title": title, "body": body}))
         url = _object(_json(answer)).get("html_url")
         if not isinstance(url, str) or not url:
             raise SourceError(SOURCE, "the answer names no issue", retryable=True, outcome_unknown=True)

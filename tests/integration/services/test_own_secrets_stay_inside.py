@@ -29,6 +29,7 @@ from services.clients.slack import SlackClient
 from services.domain.messages import Page
 from services.domain.secrets import Secret, remember_secrets
 from services.enforcement_worker.memo import Memo
+from tests.github import LocalGitHub
 from tests.openai_server import OpenAIServer, Said, response
 from tests.outside import Mailbox, Phone
 from tests.outside import mailbox as mailbox
@@ -111,6 +112,14 @@ async def test_mail(mailbox: Mailbox) -> None:
     [mail] = mailbox.mails
     assert is_clean(mail["Subject"])
     assert is_clean(mail.get_content())
+
+
+async def test_issue_on_github() -> None:
+    github = LocalGitHub()
+
+    await github.client().create_issue(TEXT, TEXT)
+
+    assert [is_clean(issue[name]) for issue in github.issues for name in ("title", "body")] == [True, True]
 
 
 async def test_model_prompt() -> None:

@@ -16,7 +16,7 @@ from services.domain.incidents import IncidentSeverity
 from tests.github import LocalGitHub
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
 
-TEXT = "raise @all the `limit`, fixes #12 <!-- hi -->"
+TEXT = "raise @all the ``limit, fixes #12 <!-- hi -->"
 
 
 @pytest.fixture
