@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from operator import eq
+from typing import Protocol, TypeVar
 
 from playbooks.model import Finding, Status
 from services.clients.railway.client import RailwayClient
@@ -19,6 +20,8 @@ from services.domain.services import Service, short_sha
 from services.domain.text import counted
 
 LOOKED_BACK = 10  # deployments
+T = TypeVar("T")
+Effect = Callable[[ServiceState], bool]
 
 
 class Change(Protocol):
@@ -62,6 +65,8 @@ class Journey:
         self._waits = waits
         self._show = show
         self._found: list[Finding] = []
+        self._awaited: Effect | None = None  # of the last change, until it is seen or was waited for
+        self._not_restored: list[str] = []  # why
 
     async def plan(self) -> Sequence[str]:
         """What `run` does, in words; changes nothing. Raises OperatorError where the service can't be used for it."""
@@ -92,7 +97,7 @@ class Journey:
     async def _read_before(self) -> Before:
         try:
             state = await self._read()
-            auto_deploy = await self._client.read_auto_deploy(self._service)
+            auto_deploy = await self._read_auto_deploy()
         except SourceError as error:
             raise _unusable(error.why) from error
         serving, regions = state.serving, dict(state.regions)
@@ -104,7 +109,8 @@ class Journey:
         return Before(serving, serving.commit_sha, region, regions[region], auto_deploy)
 
     async def _deploy(self, before: Before) -> None:
-        named = await self._send("deploy", partial(self._mutations.deploy_commit, self._service, before.sha))
+        change = partial(self._mutations.deploy_commit, self._service, before.sha)
+        named = await self._send("deploy", change, partial(_is_newer, than=before.deployment.id))
         self._compare("deploy.id", named is not None, "the deploy names the new deployment", "it names none")
         new = await self._find_new("deploy", before, before.deployment.id)
         if named is not None:
@@ -114,17 +120,17 @@ class Journey:
     async def _scale(self, before: Before) -> None:
         newest = (await self._list())[0].id
         for name, count in (("scale.up", before.replicas + 1), ("scale.down", before.replicas)):
-            await self._send(name, partial(self._mutations.scale, self._service, {before.region: count}))
-            state = await self._until(name, partial(_runs, region=before.region, count=count), self._waits.listed)
-            self._see(name, state is not None, f"{count} replicas are configured and run", "they are not")
+            change = partial(self._mutations.scale, self._service, {before.region: count})
+            is_seen = await self._change(name, change, partial(_runs, region=before.region, count=count))
+            self._see(name, is_seen, f"{count} replicas are configured and run", "they are not")
         is_same = (await self._list())[0].id == newest
         self._compare("scale.same", is_same, "scaling makes no deployment", "it made a new deployment")
 
     async def _stop(self) -> None:
         stopped = await self._serving()
-        await self._send("stop", partial(self._mutations.stop, stopped.id))
-        state = await self._until("stop", partial(_is_stopped, deployment_id=stopped.id), self._waits.listed)
-        self._see("stop", state is not None, "it is marked as stopped, and no instance runs", "it is not")
+        change = partial(self._mutations.stop, stopped.id)
+        is_seen = await self._change("stop", change, partial(_is_stopped, deployment_id=stopped.id))
+        self._see("stop", is_seen, "it is marked as stopped, and no instance runs", "it is not")
 
     async def _roll_back(self, before: Before) -> None:
         listed = await self._list()
@@ -132,30 +138,64 @@ class Journey:
         can = target is not None and target.can_rollback
         self._see("rollback.offered", can, "the earlier deployment can be rolled back to", "Railway does not offer it")
         newest = listed[0].id
-        await self._send("rollback", partial(self._mutations.roll_back, before.deployment.id))
+        change = partial(self._mutations.roll_back, before.deployment.id)
+        await self._send("rollback", change, partial(_is_newer, than=newest))
         new = await self._find_new("rollback", before, newest)
         await self._await_serving("rollback", new.id)
 
     async def _restore(self, before: Before) -> None:
-        """Only what differs. Each change is sent once; what is not as before in the end is said."""
-        try:
-            state = await self._read()
-            if state.regions.get(before.region) != before.replicas:
-                regions = {before.region: before.replicas}
-                await self._mutations.scale(self._service, regions, deadline=self._by())
-            if not _serves(state, before.sha):
-                await self._mutations.redeploy(before.deployment.id, deadline=self._by())
-            if await self._client.read_auto_deploy(self._service) != before.auto_deploy:
-                enabled = before.auto_deploy
-                await self._mutations.set_auto_deploy(self._service, enabled=enabled, deadline=self._by())
-            is_back = await self._until("restore", partial(_is_as, before=before), self._waits.built) is not None
-        except SourceError as error:
-            self._show(f"Restoring failed: {error.why}")
-            is_back = False
-        wanted = f"{short_sha(before.sha)} with {counted(before.replicas, 'replica')} in {before.region}"
-        self._compare(
-            "restored", is_back, f"{self._service.value} is as before: {wanted}", f"in Railway, restore {wanted}"
+        """Only what differs. Each change is sent once, whatever became of the others; what is not as before in the end
+        is said."""
+        if self._awaited is not None:  # what takes effect only now would undo what is restored
+            self._show("Whether the last change takes effect is unknown: waiting for it …")
+            await self._poll(self._read, self._awaited, self._waits.listed)
+        await self._restore_state(before)
+        await self._restore_auto_deploy(before)
+        self._report(
+            before,
+            await self._poll(self._read, partial(_is_as, before=before), self._waits.built),
+            await self._poll(self._read_auto_deploy, partial(eq, before.auto_deploy), self._waits.listed),
         )
+
+    async def _restore_state(self, before: Before) -> None:
+        state = await self._poll(self._read, _is_any, self._waits.listed)
+        if not isinstance(state, ServiceState):
+            return
+        if state.regions.get(before.region) != before.replicas:
+            regions = {before.region: before.replicas}
+            await self._undo("the replicas", partial(self._mutations.scale, self._service, regions))
+        if not _serves(state, before.sha):
+            await self._undo("the commit", partial(self._mutations.redeploy, before.deployment.id))
+
+    async def _restore_auto_deploy(self, before: Before) -> None:
+        enabled = before.auto_deploy
+        if await self._poll(self._read_auto_deploy, _is_any, self._waits.listed) is (not enabled):
+            change = partial(self._mutations.set_auto_deploy, self._service, enabled=enabled)
+            await self._undo("auto-deploy", change)
+
+    async def _undo(self, name: str, change: Change) -> None:
+        """One change, sent once. Where it fails, the others are tried all the same."""
+        self._show(f"restoring {name} …")
+        try:
+            await change(deadline=self._by())
+        except SourceError as error:
+            self._show(f"Restoring {name} failed: {error.why}")
+            self._not_restored.append(f"restoring {name} failed: {error.why}")
+
+    def _report(
+        self, before: Before, state: ServiceState | SourceError | None, auto: bool | SourceError | None
+    ) -> None:
+        """Each of the two: as before, not known, or None: not as before."""
+        wanted = f"{short_sha(before.sha)} with {counted(before.replicas, 'replica')} in {before.region}"
+        wanted += f" and auto-deploy {'on' if before.auto_deploy else 'off'}"
+        title = f"{self._service.value} is as before: {wanted}"
+        unread = [one.why for one in (state, auto) if isinstance(one, SourceError)]
+        why = "; ".join([*self._not_restored, *unread])
+        fix = f"in Railway, restore {wanted}" + (f" ({why})" if why else "")
+        if unread and None not in (state, auto):
+            self._found.append(Finding("railway.restored", Status.UNKNOWN, f"unknown whether {title}", fix))
+            return
+        self._compare("restored", None not in (state, auto), title, fix)
 
     async def _find_new(self, name: str, before: Before, newest: str) -> Deployment:
         """The deployment of the commit that came after `newest`."""
@@ -166,8 +206,10 @@ class Journey:
             if later:
                 is_ours = later[0].commit_sha == before.sha
                 self._compare(f"{name}.commit", is_ours, "the new deployment names its commit", "it does not")
+                self._awaited = None
                 return later[0]
             await asyncio.sleep(self._waits.every)
+        self._awaited = None
         self._see(f"{name}.listed", seen=False, assumed="the new deployment is listed", instead="it is not")
         raise AssertionError("the step above ends the journey")
 
@@ -195,12 +237,40 @@ class Journey:
             await asyncio.sleep(self._waits.every)
         return None
 
-    async def _send(self, name: str, change: Change) -> str | None:
+    async def _poll(
+        self, read: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], most_s: float
+    ) -> T | SourceError | None:
+        """The first answer that is wanted; None when there was none in time, and why it is unknown when the last read
+        failed. One that fails ends nothing."""
+        ends = time.monotonic() + most_s
+        while True:
+            failed = None
+            try:
+                found = await read()
+                if wanted(found):
+                    return found
+            except SourceError as error:
+                failed = error
+            if time.monotonic() >= ends:
+                return failed
+            await asyncio.sleep(self._waits.every)
+
+    async def _change(self, name: str, change: Change, effect: Effect) -> bool:
+        """Whether its effect was seen in time."""
+        await self._send(name, change, effect)
+        state = await self._until(name, effect, self._waits.listed)
+        self._awaited = None
+        return state is not None
+
+    async def _send(self, name: str, change: Change, effect: Effect) -> str | None:
         """At most once; what the answer does not tell is looked for afterwards, and never sent again."""
         self._show(f"{name} …")
+        self._awaited = effect
         try:
             return await change(deadline=self._by())
         except SourceError as error:
+            if not error.outcome_unknown:
+                self._awaited = None
             status = Status.UNKNOWN if error.outcome_unknown else Status.FAIL
             self._found.append(Finding(f"railway.{name}", status, f"Railway did not take it: {name}", error.why))
             raise CannotGoOnError from error
@@ -215,6 +285,10 @@ class Journey:
     async def _read(self) -> ServiceState:
         with at_least(Purpose.CHANGE):  # of now, not an answer that serves others
             return await self._client.read_service(self._service)
+
+    async def _read_auto_deploy(self) -> bool:
+        with at_least(Purpose.CHANGE):
+            return await self._client.read_auto_deploy(self._service)
 
     async def _list(self) -> list[Deployment]:
         try:
@@ -243,6 +317,14 @@ class Journey:
 def _runs(state: ServiceState, region: str, count: int) -> bool:
     serving, others = state.serving, sum(state.regions.values()) - state.regions.get(region, 0)
     return state.regions.get(region) == count and serving is not None and serving.running_instances == count + others
+
+
+def _is_any(_: object) -> bool:
+    return True
+
+
+def _is_newer(state: ServiceState, than: str) -> bool:
+    return state.latest is not None and state.latest.id != than
 
 
 def _is_stopped(state: ServiceState, deployment_id: str) -> bool:

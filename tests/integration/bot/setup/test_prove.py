@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from bot.setup.prove import Options, prove_assumptions, read_options
@@ -42,7 +42,7 @@ Data = dict[str, Any]
 @dataclass
 class Scratch:
     """`planted`: takes a document and the answer's data before they are given, and may change the data or, with None
-    for it, keep the call from Railway; True when the difference was met. `changes`: what was sent, and how often."""
+    for it, keep the call from Railway or refuse it (HTTPException). `changes`: what was sent, and how often."""
 
     railway: LocalRailway
     workspace: Workspace
@@ -215,6 +215,101 @@ async def test_prove_names_each_planted_difference_and_restores_what_it_changed(
     assert answer.status in (Status.FAIL, Status.UNKNOWN)
     assert scratch.is_as_before
     assert all(count == 1 for name, count in scratch.changes.items() if name != "commitPatch"), scratch.changes
+
+
+async def test_prove_keeps_its_findings_and_restores_over_a_read_that_fails(scratch: Scratch) -> None:
+    reads = Counter[str]()
+
+    def planted(document: str, data: Data | None) -> Data | None:
+        if data is None and scratch.changes["redeploy"] and "mutation" not in document:
+            reads["after"] += 1
+            if reads["after"] == 1:
+                raise HTTPException(503)
+        return no_rollback(scratch, document, data)
+
+    scratch.planted = planted
+
+    answer = await scratch.run(PHRASE)
+
+    assert reads["after"] > 1
+    assert set(wrong(answer)) == {"railway.rollback.offered"}
+    assert scratch.is_as_before
+
+
+async def test_prove_restores_the_rest_where_one_change_is_refused(scratch: Scratch) -> None:
+    """The replicas are refused, the commit is restored; a person does what was refused."""
+
+    def planted(document: str, data: Data | None) -> Data | None:
+        if data is not None and scratch.changes["stop("] and "listDeployments" in document:
+            scratch.railway.scale(SERVICE, 2)
+        if data is None and scratch.changes["stop("] and "mutation commitPatch" in document:
+            raise HTTPException(422)
+        if data is not None and "mutation redeploy" in document:
+            scratch.railway.scale(SERVICE, 1)
+        return no_rollback(scratch, document, data)
+
+    scratch.planted = planted
+
+    await scratch.run(PHRASE)
+
+    assert "Restoring the replicas failed: it answered HTTP 422" in scratch.console.read
+    assert scratch.changes["redeploy"] == 1
+    assert scratch.is_as_before
+
+
+async def test_prove_says_what_it_could_not_restore(scratch: Scratch) -> None:
+    def planted(document: str, data: Data | None) -> Data | None:
+        if data is None and scratch.changes["commitPatch"] > 1 and "mutation commitPatch" in document:
+            object.__setattr__(scratch.waits, "built", 0.2)
+            raise HTTPException(422)
+        return None
+
+    scratch.planted = planted
+
+    answer = await scratch.run(PHRASE)
+
+    said = wrong(answer)["railway.restored"]
+    assert "in Railway, restore c45e17a9 with 1 replica" in said
+    assert "restoring the replicas failed: it answered HTTP 422" in said
+    assert scratch.changes["commitPatch"] == 3
+
+
+async def test_prove_does_not_say_that_it_is_restored_while_railway_can_not_be_read(scratch: Scratch) -> None:
+    def planted(document: str, _: Data | None) -> Data | None:
+        if scratch.changes["stop("] and "mutation" not in document:
+            scratch.met()
+            object.__setattr__(scratch.waits, "built", 0.2)
+            raise HTTPException(503)
+        return None
+
+    scratch.planted = planted
+
+    answer = await scratch.run(PHRASE)
+
+    assert set(wrong(answer)) == {"railway.stop", "railway.restored"}
+    assert answer.status is Status.UNKNOWN
+
+
+async def test_prove_restores_what_a_late_change_of_unknown_outcome_did(scratch: Scratch) -> None:
+    """The answer to the stop is lost, and Railway stops the service a few reads later."""
+    reads = Counter[str]()
+
+    def planted(document: str, data: Data | None) -> Data | None:
+        if data is None and "mutation stop(" in document:
+            return {"deploymentStop": None}
+        if data is None and scratch.changes["stop("] and "readServices" in document:
+            reads["after"] += 1
+            if reads["after"] == 3:
+                scratch.railway.stop_service(SERVICE)
+        return None
+
+    scratch.planted = planted
+
+    answer = await scratch.run(PHRASE)
+
+    assert set(wrong(answer)) == {"railway.stop"}
+    assert scratch.changes["redeploy"] == 1
+    assert scratch.is_as_before
 
 
 async def test_prove_names_what_slack_refuses_and_removes_its_message(scratch: Scratch) -> None:
