@@ -15,6 +15,7 @@ from services.clients.postgres.oncall_changes import OnCallGroup
 from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
 from services.clients.slack import SlackClient
+from services.domain.errors import SourceError
 from services.domain.messages import SlackRefusedError
 from services.domain.oncall import Schedule, holder
 
@@ -42,7 +43,7 @@ class OnCallGroups(PeriodicTask):
     """
 
     name = "on-call user groups"
-    interval_s = EVERY_S
+    interval_s = retry_s = EVERY_S
 
     def __init__(
         self,
@@ -67,14 +68,20 @@ class OnCallGroups(PeriodicTask):
         async with self._database.read() as conn:
             now, known = await read_clock(conn), await incidents.list_overrides(conn)
             stored = {one.group_id: one for one in await oncall_changes.list_oncall_groups(conn)}
+        failed: SourceError | None = None
         for group, rotation in schedule.user_groups.items():
             person, last = holder(schedule, rotation, now, known), stored.get(group)
             has_rights = group in with_rights
             member = person.slack if person else last.user_id if last and has_rights else None
             if member is None or (last and not _is_due(last, member, now - last.tried_at, has_rights=has_rights)):
                 continue
-            problem = HAS_RIGHTS if has_rights else await self._set_members(group, member)
-            await self._store(fence, schedule, OnCallGroup(group, member, problem, now), last)
+            try:
+                problem = HAS_RIGHTS if has_rights else await self._set_members(group, member)
+                await self._store(fence, schedule, OnCallGroup(group, member, problem, now), last)
+            except SourceError as error:  # one group that Slack can't set keeps no other from following
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def _store(self, fence: Fence, schedule: Schedule, tried: OnCallGroup, last: OnCallGroup | None) -> None:
         group, problem = tried.group_id, tried.problem

@@ -6,12 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from bot.incidents.oncall_groups import AGAIN_AFTER, OnCallGroups
 from bot.incidents.overrides import Desired
 from services.clients.slack import SlackClient
+from services.domain.errors import SourceError
 from services.domain.oncall import Schedule
 from services.domain.rotations import CalendarRotation
 from services.sandbox.slack import model
+from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
 from tests.integration.bot.incidents.test_oncall_changes import daily
@@ -79,6 +83,21 @@ async def test_without_the_scope_the_channel_reads_it_once_and_it_is_tried_again
 
     assert members(workspace) == (model.ANN.id,)
     assert len(await problems(books)) == 1
+
+
+async def test_a_group_that_slack_can_not_set_now_keeps_no_other_from_following(
+    scene: Scene, slack: SlackClient, workspace: Workspace
+) -> None:
+    other = replace(model.ON_CALL, id="S0OTHER", handle="other")
+    workspace.groups = {**workspace.groups, other.id: other}
+    scene.reschedule(replace(followed(), user_groups={GROUP: "primary", other.id: "primary"}))
+    workspace.faults.plant("usergroups.users.update", FaultKind.REFUSED, code="internal_error")
+
+    with pytest.raises(SourceError):
+        await tick(scene, slack)
+
+    assert (members(workspace), workspace.groups[other.id].users) == (model.ON_CALL.users, (model.ANN.id,))
+    assert OnCallGroups.retry_s == OnCallGroups.interval_s
 
 
 async def test_a_group_that_gives_rights_follows_no_rotation(
