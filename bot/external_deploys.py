@@ -24,6 +24,7 @@ from bot.external_deploys_decide import (
     judge,
     progress,
     scope_of,
+    serves,
     services_of,
     shown,
     skipped,
@@ -144,7 +145,9 @@ class ExternalDeployWatcher(PeriodicTask):
         about = self._about(external_deploy, services)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await deployments.settle_rollout(conn, id=external_deploy.id, is_settled=is_settled(found))
+            await deployments.settle_rollout(
+                conn, id=external_deploy.id, is_settled=is_settled(found), serves=serves(found)
+            )
             if verdict.is_final:
                 await deployments.close_rollout(conn, id=external_deploy.id, outcome=verdict.sentence)
             await self._post(conn, external_deploy, about, verdict, is_settled=is_settled(found))

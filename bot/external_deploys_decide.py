@@ -130,6 +130,11 @@ def is_settled(found: Mapping[Service, Progress]) -> bool:
     return not {Progress.COMING, Progress.HELD} & set(found.values())
 
 
+def serves(found: Mapping[Service, Progress]) -> bool:
+    """Whether it serves on all that take part in it."""
+    return {found[service] for service in services_of(found)} == {Progress.SERVES}
+
+
 def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
     """The services that it serves now."""
     return in_order(service for service, one in found.items() if one is Progress.SERVES)

@@ -20,6 +20,7 @@ from services.clients.postgres import messages, reports
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.clients.postgres.todos import list_open_todos
+from services.domain.errors import SourceError
 from services.domain.reports import DECISIONS_KEPT, Report
 from services.domain.services import Service
 from services.domain.todos import MOST, Todo
@@ -120,10 +121,13 @@ async def is_first(conn: Connection, key: str) -> bool:
 
 ASKED_AT_ONCE = 10  # commits: a quarter of them is there within hours, and GitHub's limit is far away
 LONGEST_WINDOW = timedelta(days=90)
+UNKNOWN_AGAIN_AFTER = timedelta(days=1)  # GITHUB_REPO may have been wrong
+REFUSES_ALL = frozenset({401, 403, 404, 429})  # the token, the repository or the rate limit, and no single commit
 
 
 class CommitTimes(PeriodicTask):
-    """Asks GitHub when deployed commits were made, each once; for the lead time."""
+    """Asks GitHub when deployed commits were made, each once; for the lead time. Those that GitHub does not know are
+    asked for again, and one that can't be read keeps no other from being read."""
 
     name = "commit times"
 
@@ -131,14 +135,25 @@ class CommitTimes(PeriodicTask):
         super().__init__()
         self._database = database
         self._github = github
-        self.interval_s = every_s
+        self.interval_s = self.retry_s = every_s
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.read() as conn:
             since = await read_clock(conn) - LONGEST_WINDOW
-            shas = await reports.list_untimed_commits(conn, since=since, limit=ASKED_AT_ONCE)
+            shas = await reports.list_untimed_commits(
+                conn, since=since, again_after=UNKNOWN_AGAIN_AFTER, limit=ASKED_AT_ONCE
+            )
+        failed: SourceError | None = None
         for sha in shas:
-            committed_at = await self._github.read_commit_time(sha)
+            try:
+                committed_at = await self._github.read_commit_time(sha)
+            except SourceError as error:
+                failed = error
+                if error.http_status in REFUSES_ALL:
+                    break
+                continue
             async with self._database.transaction() as conn:
                 await fence.lock(conn)
                 await reports.record_commit(conn, sha=sha, committed_at=committed_at)
+        if failed is not None:
+            raise failed

@@ -17,10 +17,11 @@ PATH = f"/repos/{REPO}"
 
 @dataclass
 class LocalGitHub:
-    """`faults`: what happens to the next new issues, a status or an exception; None: made, and the answer is lost."""
+    """`faults`: what happens to the next new issues, a status or an exception; None: made, and the answer is lost.
+    `commits`: `{SHA: its date, or the status it is refused with}`."""
 
     issues: list[dict[str, str]] = field(default_factory=list)
-    commits: dict[str, str] = field(default_factory=dict)
+    commits: dict[str, str | int] = field(default_factory=dict)
     faults: deque[int | Exception | None] = field(default_factory=deque)
     headers: dict[str, str] = field(default_factory=dict)  # of refusals
     calls: list[httpx.Request] = field(default_factory=list)
@@ -46,6 +47,8 @@ class LocalGitHub:
         if request.url.path == f"{PATH}/commits":
             return httpx.Response(200, json=[])
         date = self.commits.get(request.url.path.removeprefix(f"{PATH}/git/commits/"))
+        if isinstance(date, int):
+            return httpx.Response(date)
         return httpx.Response(200, json={"committer": {"date": date}}) if date else httpx.Response(404)
 
     def _create(self, issue: dict[str, str]) -> httpx.Response:

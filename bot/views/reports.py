@@ -140,7 +140,7 @@ def _notes(report: Report) -> list[str]:
 def _lead_time_note(report: Report) -> str:
     if report.deployments.timed:
         return "lead time: from a commit, by GitHub's word, until it ran"
-    return f"lead time needs {code('GITHUB_TOKEN')} and commits that GitHub knows: Railway has no time of them"
+    return f"lead time needs {code('GITHUB_TOKEN')} and commits of {code('GITHUB_REPO')}: Railway has no time of them"
 
 
 def _data(report: Report) -> dict[str, object]:

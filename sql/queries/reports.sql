@@ -103,13 +103,13 @@ WHERE created_at >= %(since)s AND created_at < %(until)s
 
 -- name: report_deployments
 -- Commits that were deployed, by anyone, and how many of these failed: a rollback of one of their services within a day,
--- or an incident that paged people about one within an hour. Lead time: from the commit until it ran, where GitHub told
--- when it was made. Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx,
+-- or an incident that paged people about one within an hour. Lead time: from the commit until it ran, of those that did,
+-- where GitHub told when it was made; by a clock ahead of ours it may have been made later. Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx,
 -- incidents_opened_at_idx and commits_pkey.
 WITH made AS (
     SELECT
         opened_at AS at,
-        coalesce(settled_at, opened_at) AS ran_at,
+        served_at AS ran_at,
         commit_sha AS sha,
         (SELECT array_agg(DISTINCT deployment.service)
          FROM chatops.rollout_deployments AS deployment
@@ -142,14 +142,16 @@ SELECT
 FROM made
 CROSS JOIN LATERAL (
     SELECT (
-        SELECT extract(EPOCH FROM made.ran_at - commits.committed_at) FROM chatops.commits WHERE commits.sha = made.sha
+        SELECT extract(EPOCH FROM made.ran_at - commits.committed_at)
+        FROM chatops.commits
+        WHERE commits.sha = made.sha AND commits.committed_at <= made.ran_at
     ) AS seconds
 ) AS lead
 WHERE %(service)s::text IS NULL OR %(service)s::text = ANY (made.services);
 
 -- name: list_untimed_commits
--- Deployed commits that GitHub was not asked about yet, the newest first. Served by rollouts_opened_at_idx,
--- runs_created_at_idx and commits_pkey.
+-- Deployed commits that GitHub was not asked about yet, or did not know when it was asked last, the newest first. Served
+-- by rollouts_opened_at_idx, runs_created_at_idx and commits_pkey.
 SELECT found.sha
 FROM (
     SELECT commit_sha AS sha, opened_at AS at FROM chatops.rollouts WHERE opened_at >= %(since)s
@@ -158,11 +160,17 @@ FROM (
     WHERE created_at >= %(since)s AND playbook = 'deploy' AND state = 'succeeded'
 ) AS found
 WHERE found.sha ~ '^[0-9a-f]{40}$'
-    AND NOT EXISTS (SELECT FROM chatops.commits WHERE commits.sha = found.sha)
+    AND NOT EXISTS (
+        SELECT FROM chatops.commits
+        WHERE commits.sha = found.sha
+            AND (commits.committed_at IS NOT NULL OR commits.read_at > now() - %(again_after)s::interval)
+    )
 GROUP BY found.sha
 ORDER BY max(found.at) DESC
 LIMIT %(limit)s;
 
 -- name: record_commit
--- When it was made; null: the repository has no such commit. By primary key.
-INSERT INTO chatops.commits (sha, committed_at) VALUES (%(sha)s, %(committed_at)s) ON CONFLICT (sha) DO NOTHING;
+-- When it was made; null: the repository has no such commit. What is known stays. By primary key.
+INSERT INTO chatops.commits (sha, committed_at) VALUES (%(sha)s, %(committed_at)s)
+ON CONFLICT (sha) DO UPDATE SET committed_at = excluded.committed_at, read_at = clock_timestamp()
+WHERE commits.committed_at IS NULL;

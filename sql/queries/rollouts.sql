@@ -45,9 +45,13 @@ VALUES (%(deployment_id)s, %(service)s, %(rollout_id)s)
 ON CONFLICT (deployment_id) DO NOTHING;
 
 -- name: settle_rollout
--- Nothing of it is on its way any more, or something is again. By primary key.
+-- Nothing of it is on its way any more, or something is again; and whether it serves everywhere. By primary key.
 UPDATE chatops.rollouts
-SET settled_at = CASE WHEN %(is_settled)s THEN coalesce(settled_at, clock_timestamp()) END
+SET settled_at = CASE WHEN %(is_settled)s THEN coalesce(settled_at, clock_timestamp()) END,
+    served_at = CASE
+        WHEN %(serves)s THEN coalesce(served_at, clock_timestamp())
+        WHEN %(is_settled)s THEN served_at
+    END
 WHERE id = %(id)s AND closed_at IS NULL;
 
 -- name: close_rollout

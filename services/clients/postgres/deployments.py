@@ -79,9 +79,9 @@ async def remember_deployment(
     await conn.execute(SQL["remember_deployment"], values)
 
 
-async def settle_rollout(conn: Connection, *, id: int, is_settled: bool) -> None:  # noqa: A002
-    """The first moment of it is kept; False forgets it."""
-    await conn.execute(SQL["settle_rollout"], {"id": id, "is_settled": is_settled})
+async def settle_rollout(conn: Connection, *, id: int, is_settled: bool, serves: bool) -> None:  # noqa: A002
+    """The first moment of each is kept; `is_settled` False forgets both. What failed after it served has served."""
+    await conn.execute(SQL["settle_rollout"], {"id": id, "is_settled": is_settled, "serves": serves})
 
 
 async def close_rollout(conn: Connection, *, id: int, outcome: str) -> bool:  # noqa: A002

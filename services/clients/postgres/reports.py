@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_row
@@ -64,9 +64,10 @@ async def report_deployments(
     return await fetch_row(conn, DeploymentNumbers, "report_deployments", **values)
 
 
-async def list_untimed_commits(conn: Connection, *, since: datetime, limit: int) -> list[str]:
-    """Whole SHAs, those deployed last first."""
-    cursor = await conn.execute(SQL["list_untimed_commits"], {"since": since, "limit": limit})
+async def list_untimed_commits(conn: Connection, *, since: datetime, again_after: timedelta, limit: int) -> list[str]:
+    """Whole SHAs, those deployed last first. `again_after`: how long one that GitHub did not know is left out."""
+    values = {"since": since, "again_after": again_after, "limit": limit}
+    cursor = await conn.execute(SQL["list_untimed_commits"], values)
     return [sha for (sha,) in await cursor.fetchall()]
 
 

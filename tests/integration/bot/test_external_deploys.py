@@ -87,6 +87,10 @@ class Bench:
             cur = await conn.execute(query.encode())
             return await cur.fetchall() if cur.description else []
 
+    async def served(self) -> list[bool]:
+        """Of each rollout, whether it is stored that it served."""
+        return [one for (one,) in await self.sql("SELECT served_at IS NOT NULL FROM chatops.rollouts ORDER BY id")]
+
     async def its_time_is_over(self) -> None:
         await self.sql("UPDATE chatops.rollouts SET settled_at = now() - interval '181 seconds'")
 
@@ -120,10 +124,12 @@ async def test_what_was_there_before_is_not_reported(bench: Bench) -> None:
 async def test_a_deployment_is_one_message_from_its_start_to_its_verdict(bench: Bench) -> None:
     assert await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))
     coming, _ = await bench.only()
+    assert await bench.served() == [False]
 
     assert not await bench.see(api=deployed("new"))
 
     told, shown = await bench.only()
+    assert await bench.served() == [True]
     assert coming == "🔵 *DEPLOYING* · prod · *a1b2c3d4* (Fix the amounts &lt;!channel&gt;) to api"
     assert told.startswith("✅ *Verified: api at a1b2c3d4* · prod")
     assert "none is pending" in shown
@@ -175,6 +181,7 @@ async def test_a_worker_has_time_for_its_first_heartbeat_before_it_counts_as_fai
     told, shown = await bench.only()
     assert waiting.startswith("🔵 *VERIFYING*")
     assert told.startswith("🔴 *NOT verified: ingest at a1b2c3d4; ingest runs 0ddba110, not a1b2c3d4*")
+    assert await bench.served() == [True]  # by Railway's word; the worker's code is another matter
     assert "rollback ingest" in shown
 
 
@@ -205,6 +212,7 @@ async def test_a_deployment_that_failed_is_reported_at_once(bench: Bench) -> Non
 
     told, shown = await bench.only()
     assert told.startswith("🔴 *NOT deployed: a1b2c3d4 failed on api* · prod")
+    assert await bench.served() == [False]
     assert "still runs" in shown
 
 
@@ -215,6 +223,7 @@ async def test_half_a_push_that_failed_is_no_success(bench: Bench) -> None:
 
     assert not await bench.see(api=deployed("n1"), ingest=failed)
 
+    assert await bench.served() == [False]
     assert (await bench.only())[0].startswith("🔴 *NOT verified: api at a1b2c3d4; ingest deployment a1b2c3d4 FAILED*")
 
 
@@ -224,6 +233,7 @@ async def test_a_replaced_deployment_is_shown_as_replaced(bench: Bench) -> None:
     await bench.see(api=deployed("n2"))
 
     first, second = await bench.messages()
+    assert await bench.served() == [False, True]
     assert first[0].startswith("⚠️ *0ddba110 was replaced on api before it was verified*")
     assert second[0].startswith("✅ *Verified: api at a1b2c3d4*")
 

@@ -59,16 +59,19 @@ SELECT
     CASE WHEN n % 9 <> 0 THEN at + make_interval(secs => 20 + n % 499) END, at + interval '20 minutes'
 FROM public.planted, generate_series(1, 3000) AS n, LATERAL (SELECT base - n * interval '11 hours') AS moment (at);
 
-INSERT INTO chatops.rollouts (id, commit_sha, opened_at, closed_at, outcome)
+-- Of every seventh some failed, some never arrived.
+INSERT INTO chatops.rollouts (id, commit_sha, opened_at, settled_at, served_at, closed_at, outcome)
 OVERRIDING SYSTEM VALUE
-SELECT n, lpad(to_hex(n), 40, '0'), at, at, 'planted'
+SELECT n, lpad(to_hex(n), 40, '0'), at, CASE WHEN n % 7 <> 5 THEN at + make_interval(secs => 60 + n % 13) END,
+    CASE WHEN n % 7 NOT IN (3, 5) THEN at + make_interval(secs => 60 + n % 13) END, at, 'planted'
 FROM public.planted, generate_series(1, 3000) AS n, LATERAL (SELECT base - n * interval '10 hours') AS moment (at);
 INSERT INTO chatops.rollout_deployments (deployment_id, service, rollout_id, seen_at)
 SELECT 'd' || n, CASE n % 2 WHEN 0 THEN 'dragonfly-api' ELSE 'dragonfly-worker-ingest' END, n, base
 FROM public.planted, generate_series(1, 3000) AS n;
--- Every fourth of them was never asked about, of every fifth GitHub knows nothing.
+-- Every fourth of them was never asked about, of every fifth GitHub knows nothing, every eleventh is made in the future.
 INSERT INTO chatops.commits (sha, committed_at)
-SELECT lpad(to_hex(n), 40, '0'), CASE WHEN n % 5 <> 0 THEN at - make_interval(secs => 3600 + n % 977) END
+SELECT lpad(to_hex(n), 40, '0'), CASE WHEN n % 5 <> 0 THEN
+    CASE WHEN n % 11 = 0 THEN at + interval '1 hour' ELSE at - make_interval(secs => 3600 + n % 977) END END
 FROM public.planted, generate_series(1, 3000) AS n, LATERAL (SELECT base - n * interval '10 hours') AS moment (at)
 WHERE n % 4 <> 0;
 ANALYZE chatops.incidents, chatops.incident_pages, chatops.alerts, chatops.incident_alerts, chatops.alert_decisions,

@@ -36,7 +36,8 @@ WITH incidents AS (
 ), made AS (
     SELECT 'commit ' || n AS name, %(base)s::timestamptz - n * interval '10 hours' AS at,
         CASE n %% 2 WHEN 0 THEN 'dragonfly-api' ELSE 'dragonfly-worker-ingest' END AS service,
-        CASE WHEN n %% 4 <> 0 AND n %% 5 <> 0 THEN 3600 + n %% 977 END AS lead_s
+        CASE WHEN n %% 4 <> 0 AND n %% 5 <> 0 AND n %% 7 NOT IN (3, 5) AND n %% 11 <> 0
+            THEN 3660 + n %% 977 + n %% 13 END AS lead_s
     FROM generate_series(1, 300) AS n
     UNION ALL
     SELECT 'run ' || n, at, service, NULL FROM runs WHERE kind = 0 AND succeeded AND ours

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from bot.commands.dispatch import run
 from bot.config.fields import WeeklyTime
 from bot.leader import NAME, Fence
-from bot.reports import ASKED_AT_ONCE, LATE_AT_MOST, CommitTimes, WeeklyReport, last_time
+from bot.reports import ASKED_AT_ONCE, EVERY_S, LATE_AT_MOST, CommitTimes, WeeklyReport, last_time
 from bot.types import Request
 from bot.views.terminal import answer_text
 from bot.wake_ups import WakeUps
@@ -23,7 +24,7 @@ from bot.world import World
 from services.clients.postgres import leases
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
-from services.domain.errors import UsageError
+from services.domain.errors import SourceError, UsageError
 from services.domain.secrets import Secret
 from services.sandbox.slack.limits import violations
 from tests.conftest import DatabaseUrls
@@ -91,6 +92,7 @@ async def test_times_of_commits_are_asked_for_once_the_newest_first(
     assert epoch is not None
     github = LocalGitHub(commits={f"{4:040x}": "2026-11-01T12:00:00Z"})
     task = CommitTimes(database, github.client())
+    assert task.retry_s == task.interval_s == EVERY_S
 
     await task.tick(Fence("test", epoch))
 
@@ -103,6 +105,69 @@ async def test_times_of_commits_are_asked_for_once_the_newest_first(
     await task.tick(Fence("test", epoch))
     assert f"{4:040x}" not in [one.url.path[-40:] for one in github.calls[len(asked) * 2 :]]
     await database.close()
+
+
+SHAS = [f"{n:040x}" for n in (1, 2, 3)]  # the newest first
+
+
+@pytest.fixture
+async def asks(
+    database_urls: DatabaseUrls, as_bot: Connection
+) -> AsyncIterator[Callable[[LocalGitHub], Awaitable[list[str]]]]:
+    """Three deployed commits, and a tick: which of them are asked for."""
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    async with database.transaction() as conn:
+        epoch = await leases.take_lease(conn, name=NAME, owner="test", duration=timedelta(hours=1))
+    assert epoch is not None
+    for sha in reversed(SHAS):
+        await as_bot.execute("INSERT INTO chatops.rollouts (commit_sha) VALUES (%s)", (sha,))
+
+    async def tick(github: LocalGitHub) -> list[str]:
+        before = len(github.calls)
+        with contextlib.suppress(SourceError):
+            await CommitTimes(database, github.client()).tick(Fence("test", epoch))
+        return [one.url.path[-40:] for one in github.calls[before:] if "/git/" in one.url.path]
+
+    yield tick
+    await database.close()
+
+
+async def timed(conn: Connection) -> list[str]:
+    cursor = await conn.execute("SELECT sha FROM chatops.commits WHERE committed_at IS NOT NULL ORDER BY sha")
+    return [sha for (sha,) in await cursor.fetchall()]
+
+
+async def test_commit_that_cannot_be_read_keeps_no_other_from_being_read(
+    asks: Callable[[LocalGitHub], Awaitable[list[str]]], as_bot: Connection
+) -> None:
+    date = "2026-11-01T12:00:00Z"
+    for status in (401, 403, 429):
+        assert await asks(LocalGitHub(commits=dict.fromkeys(SHAS, status))) == SHAS[:1], status
+    assert await asks(LocalGitHub(is_readable=False)) == SHAS[:1]
+    assert await timed(as_bot) == []
+
+    assert await asks(LocalGitHub(commits={SHAS[0]: 500, SHAS[1]: date, SHAS[2]: date})) == SHAS
+    assert await timed(as_bot) == SHAS[1:]
+    assert await asks(LocalGitHub(commits={SHAS[0]: date})) == SHAS[:1]
+
+
+async def test_commit_that_github_does_not_know_is_asked_for_again_after_a_day(
+    asks: Callable[[LocalGitHub], Awaitable[list[str]]], as_bot: Connection, database_urls: DatabaseUrls
+) -> None:
+    """GITHUB_REPO was wrong, and is right now."""
+    right = LocalGitHub(commits={SHAS[0]: "2026-11-01T12:00:00Z", SHAS[1]: "2026-11-01T12:00:00Z"})
+    assert await asks(LocalGitHub()) == SHAS
+
+    async with await psycopg.AsyncConnection.connect(database_urls.owner, autocommit=True) as owner:
+        await owner.execute("UPDATE chatops.commits SET read_at = now() - interval '23 hours 50 minutes'")
+        assert await asks(right) == []
+        await owner.execute("UPDATE chatops.commits SET read_at = now() - interval '24 hours 10 minutes'")
+        assert await asks(right) == SHAS
+        assert await asks(right) == []
+        await owner.execute("UPDATE chatops.commits SET read_at = now() - interval '24 hours 10 minutes'")
+        assert await asks(right) == SHAS[2:]
+
+    assert await timed(as_bot) == SHAS[:2]
 
 
 INSTALLED = "INSERT INTO chatops.installation (environment, created_at) VALUES ('prod', now() - %s)"
