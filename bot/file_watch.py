@@ -17,6 +17,9 @@ from typing import Generic, TypeVar
 from bot.config.fields import Fault, Invalid
 from bot.config.watched_file import WatchedFile
 from bot.wake_ups import WakeUp
+from services.clients.postgres.messages import read_last_message_key
+from services.clients.postgres.pool import Connection
+from services.clients.postgres.queries import read_clock
 from services.domain.errors import SourceError
 
 logger = logging.getLogger(__name__)
@@ -131,3 +134,23 @@ def read_bounded(content: bytes, name: str, group: str, read: Read[T]) -> T | In
     if len(content) > LARGEST:
         return Invalid(group, (Fault(name, f"is larger than {LARGEST // 1024} KiB", "make it shorter"),))
     return read(content, name)
+
+
+async def refusal_key(conn: Connection, name: str, digest: str) -> str | None:
+    """Of the message that a file was not taken; None while that is the last one about it. `name`: "policy"."""
+    last = await _last_refusal(conn, name)
+    if last is not None and last.startswith(f"{name}:file:{digest[:16]}:"):
+        return None
+    return f"{name}:file:{digest[:16]}:{await read_clock(conn):%Y%m%dT%H%M%S%f}:refused"
+
+
+async def recovery_key(conn: Connection, name: str, digest: str) -> str | None:
+    """Of the message that it is good again; None unless the last one about it is a refusal."""
+    if await _last_refusal(conn, name) is None:
+        return None
+    return f"{name}:file:{digest[:16]}:{await read_clock(conn):%Y%m%dT%H%M%S%f}:good"
+
+
+async def _last_refusal(conn: Connection, name: str) -> str | None:
+    last = await read_last_message_key(conn, prefix=f"{name}:file:")
+    return last if last is not None and last.endswith(":refused") else None

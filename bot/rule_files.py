@@ -7,7 +7,7 @@ bad one goes on with it, and one that starts with another one tells of that.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -17,7 +17,7 @@ from bot.config.alerts import AlertRules
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
-from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch
+from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch, recovery_key, refusal_key
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.slack_directory import SlackNames
@@ -25,7 +25,7 @@ from bot.views import rule_files as view
 from bot.wake_ups import WakeUps
 from services.clients.postgres import messages
 from services.clients.postgres.approvals import append_audit
-from services.clients.postgres.pool import Database
+from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.clients.postgres.taken_files import TakenFile, lock_taken_files, read_taken_file, store_taken_file
 
@@ -121,8 +121,7 @@ class RuleFileNews(PeriodicTask, Generic[T]):
         if state is None or state == self._announced:
             return
         if isinstance(state.value, Invalid):
-            content = view.refused_file_message(self._watch.what, state.value.faults)
-            await self._send(fence, f"{self._watch.name}:file:{state.digest[:16]}:refused", content)
+            await self._send(fence, state, refusal_key, view.refused_file_message(self._watch.what, state.value.faults))
         else:
             await self._notify(fence, state, state.value)
         self._announced = state
@@ -133,6 +132,7 @@ class RuleFileNews(PeriodicTask, Generic[T]):
         async with self._database.read() as conn:
             before = await read_taken_file(conn, name=name)
         if before is not None and _is_same(before, taken):
+            await self._send(fence, state, recovery_key, view.good_file_message(self._watch.what))
             return
         content = await self._message(before, value) if before is not None else None  # may ask Slack for names
         async with self._database.transaction() as conn:
@@ -149,11 +149,20 @@ class RuleFileNews(PeriodicTask, Generic[T]):
             details = {"file": state.digest, "before": FileState(before.content, value).digest}
             await append_audit(conn, actor=ACTOR, event=f"{name}.taken", run_id=None, details=details)
 
-    async def _send(self, fence: Fence, key: str, content: view.Content) -> None:
+    async def _send(
+        self,
+        fence: Fence,
+        state: FileState[T],
+        key_of: Callable[[Connection, str, str], Awaitable[str | None]],
+        content: view.Content,
+    ) -> None:
+        """Unless `key_of` finds that the channel knows."""
         text, blocks = content
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+            key = await key_of(conn, self._watch.name, state.digest)
+            if key is not None:
+                await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
 
 
 class PolicyNews(RuleFileNews[Policy]):

@@ -19,7 +19,11 @@ class WatchedFile:
 
     async def read_if_changed(self) -> bytes | None:
         """The content, when it is another file state than the one read last; else None. Raises OSError."""
-        seen = await asyncio.to_thread(_signature, self.path)
+        try:
+            seen = await asyncio.to_thread(_signature, self.path)
+        except OSError:
+            self.forget()  # it may come back as it was
+            raise
         is_settled, self._seen = self._seen in (None, seen), seen
         if not is_settled or seen == self._read:
             return None

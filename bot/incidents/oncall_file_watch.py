@@ -12,13 +12,14 @@ from pathlib import Path
 
 from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
-from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch
+from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch, recovery_key, refusal_key
 from bot.incidents.calendar_sources import CalendarWatch
 from bot.incidents.overrides import store_reminders
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views import oncall_file as view
+from bot.views.rule_files import good_file_message
 from bot.world import World
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection, Database
@@ -90,12 +91,22 @@ class OnCallFileNews(PeriodicTask):
         content = view.refused_file_message(fault.faults)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await self._send(conn, f"oncall:file:{state.digest[:16]}:refused", self._channel, content)
+            key = await refusal_key(conn, "oncall", state.digest)
+            if key is not None:
+                await self._send(conn, key, self._channel, content)
+
+    async def _notify_of_recovery(self, fence: Fence, state: FileState[Schedule]) -> None:
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            key = await recovery_key(conn, "oncall", state.digest)
+            if key is not None:
+                await self._send(conn, key, self._channel, good_file_message(self._watch.what))
 
     async def _notify(self, fence: Fence, state: FileState[Schedule], schedule: Schedule) -> None:
         async with self._database.read() as conn:
             stored = await oncall_changes.read_oncall_file(conn)
         if stored == state.content:
+            await self._notify_of_recovery(fence, state)
             return
         before = self._watch.read(stored) if stored is not None else None
         fill = self._watch.calendars.fill

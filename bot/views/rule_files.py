@@ -30,6 +30,12 @@ def refused_file_message(what: str, faults: Sequence[Fault]) -> Content:
     return fit_message("\n".join([first.replace("*", ""), *lines[:1]]), blocks)
 
 
+def good_file_message(what: str) -> Content:
+    """After `refused_file_message`: the file is again what was in force meanwhile."""
+    line = f"✅ The {what} is good again and is in force"
+    return fit_message(line, [section(line)])
+
+
 def new_policy_message(before: Policy | None, after: Policy, environment: str, name_of: NameOf) -> Content:
     """The rules that differ, and who may do what now. `before` None: what it said can't be read any more."""
     first = "🔑 *The policy changed* and is in force"

@@ -19,6 +19,10 @@ ON CONFLICT (key) DO UPDATE SET
     updated_at = clock_timestamp()
 WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blocks);
 
+-- name: read_last_message_key
+-- Of the messages whose key begins so. Once per change of a watched file: it reads the whole table.
+SELECT key FROM chatops.outbox WHERE starts_with(key, %(prefix)s) ORDER BY created_at DESC LIMIT 1;
+
 -- name: notify_outbox
 -- Wakes the sender once this transaction commits.
 SELECT pg_notify('chatops_outbox', '');

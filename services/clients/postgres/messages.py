@@ -226,6 +226,12 @@ async def store_message(
     await notify_outbox(conn)
 
 
+async def read_last_message_key(conn: Connection, *, prefix: str) -> str | None:
+    """Of the messages whose key begins so, the one stored last; None when there is none, or it is too long ago."""
+    row = await (await conn.execute(SQL["read_last_message_key"], {"prefix": prefix})).fetchone()
+    return None if row is None else str(row[0])
+
+
 async def notify_outbox(conn: Connection) -> None:
     """Wake the sender at the commit."""
     await conn.execute(SQL["notify_outbox"])

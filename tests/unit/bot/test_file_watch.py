@@ -97,3 +97,18 @@ async def test_a_good_file_is_tried_again_after_an_error_that_nobody_expected(tm
     await watch.check()
 
     assert watch.in_force == "one"
+
+
+async def test_a_file_that_comes_back_as_it_was_is_taken_again(tmp_path: Path) -> None:
+    path, away = tmp_path / "file.toml", tmp_path / "away.toml"
+    watch = Words(path)
+    await seen(watch, path, "one")
+    path.rename(away)  # the same moment, size and inode
+    await watch.check()
+    assert isinstance(watch.latest and watch.latest.value, Invalid)
+
+    away.rename(path)
+    await watch.check()
+
+    assert watch.latest is not None
+    assert watch.latest.value == "one"
