@@ -265,7 +265,7 @@ async def test_a_modal_keeps_what_was_typed_beside_its_error(page: Page) -> None
     await expect(page.get_by_text("Denied: too risky now")).to_be_visible()
 
 
-async def test_a_draft_and_its_focus_survive_new_messages(page: Page, base_url: str) -> None:
+async def test_a_draft_survives_new_messages_with_its_focus_and_a_reload(page: Page, base_url: str) -> None:
     other = await page.context.new_page()
     await other.goto(f"{base_url}/?as={model.ANN.id}")
     await page.bring_to_front()
@@ -277,6 +277,8 @@ async def test_a_draft_and_its_focus_survive_new_messages(page: Page, base_url: 
     await expect(page.get_by_text("something new")).to_be_visible()
     await expect(box).to_have_value("half a thought")
     await expect(box).to_be_focused()
+    await page.reload()
+    await expect(box).to_have_value("half a thought")
 
 
 async def test_a_thread_opens_takes_a_reply_and_closes_with_escape(page: Page) -> None:
@@ -289,6 +291,9 @@ async def test_a_thread_opens_takes_a_reply_and_closes_with_escape(page: Page) -
     await reply.press("Enter")
     await expect(page.locator("#thread")).to_contain_text("1 reply")
     await expect(page.locator("#timeline")).to_contain_text("1 reply")
+    await reply.fill("half a thought")
+    await page.keyboard.press("Escape")
+    await expect(reply).to_have_value("half a thought")
 
     await page.keyboard.press("Escape")
     await expect(page.locator("#thread")).to_have_count(0)
