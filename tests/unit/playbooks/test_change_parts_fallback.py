@@ -43,10 +43,10 @@ def test_the_schema_is_proved_and_what_was_stopped_starts_at_its_former_count() 
     )
 
 
-def test_what_was_stopped_already_stays_so() -> None:
+def test_fall_back_starts_no_service_that_the_plan_did_not_stop() -> None:
     assert fall_back((CheckDatabaseReady(), ApplySqlFile("2", "c", "2")), 1) == (VerifySchemaHead("2"),)
 
 
 @pytest.mark.parametrize("failed", [0, 2, 4])
-def test_nothing_follows_any_other_step(failed: int) -> None:
+def test_fall_back_is_empty_for_other_steps(failed: int) -> None:
     assert fall_back(STEPS, failed) == ()

@@ -35,7 +35,7 @@ def test_the_api_holds_no_jobs() -> None:
     assert stopping(BUSY, [Service.API]) == []
 
 
-def test_what_cannot_be_seen_is_unknown() -> None:
+def test_load_lines_say_unknown_when_facts_are_unreadable() -> None:
     assert stopping(replace(BUSY, beats=AWAY), RUNBOOK.workers) == ["stops an unknown number of workers"]
     assert stopping(replace(BUSY, queue=AWAY), RUNBOOK.workers) == ["stops an unknown number of workers"]
     assert stopping(replace(BUSY, running=AWAY), RUNBOOK.workers) == [
@@ -47,7 +47,7 @@ def test_what_cannot_be_seen_is_unknown() -> None:
     ]
 
 
-def test_where_no_one_beats_nothing_is_interrupted() -> None:
+def test_stopping_says_that_no_worker_is_alive_without_heartbeats() -> None:
     assert stopping(replace(BUSY, beats=[]), RUNBOOK.workers) == ["no worker of ingest and enforcement is alive"]
 
 

@@ -87,7 +87,7 @@ def test_a_source_that_does_not_answer_is_wrong() -> None:
     assert (finding.status, finding.detail) == (Status.FAIL, "HTTP 403: not authorized")
 
 
-def test_what_the_database_no_longer_has_is_named() -> None:
+def test_check_config_names_the_missing_column_on_drift() -> None:
     drift = SchemaDrift(2, {Query("list_heartbeats", "heartbeats"): 'column "last_seen" does not exist'})
 
     finding = by_name(replace(COMPLETE, drift=drift))["drift.list_heartbeats"]

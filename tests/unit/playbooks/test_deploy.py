@@ -143,7 +143,7 @@ def test_pending_migrations_come_first() -> None:
     assert made(deploy.plan(facts(), "api", [API], sha("e"))).impact[0] == "no migration is pending"
 
 
-def test_what_else_goes_on_is_reported() -> None:
+def test_deploy_plan_warns_about_other_deployments_and_stopped_services() -> None:
     coming = replace(state(API), latest=deployment("x", sha("f"), status=DeploymentStatus.BUILDING))
     unsure = replace(facts(coming, stopped(INGEST)), migrations=AWAY)
 

@@ -573,7 +573,7 @@ def test_gates_that_a_cause_keeps_shut_are_known() -> None:
     assert not any(prod_gate.is_explained(one, prod_gate.find_causes(other)) for one in prod_gate.check(other))
 
 
-def test_nothing_wrong_has_no_cause() -> None:
+def test_diagnose_finds_no_cause_when_all_is_well() -> None:
     assert diagnose(health.check(HEALTHY), NOW, system=RUNBOOK).diagnoses == ()
 
 

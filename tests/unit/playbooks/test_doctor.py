@@ -158,7 +158,7 @@ def test_a_problem_comes_with_its_row_of_the_table(trouble: str) -> None:
     assert finding.next_step is not None
 
 
-def test_what_is_fine_fits_on_a_phone_and_counts_what_does_not() -> None:
+def test_doctor_shortens_ok_details_for_a_phone_and_counts_the_rest() -> None:
     details = {finding.title: finding.detail for finding in report(WELL).findings}
 
     assert max(map(len, details.values())) <= TITLES_LENGTH + len("…; 99 more")

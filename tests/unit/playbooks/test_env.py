@@ -55,7 +55,7 @@ def test_each_service_needs_its_own_variables() -> None:
     assert "OPENAI_API_KEY" in wrong(facts(without, Service.ENFORCEMENT))
 
 
-def test_what_is_optional_is_judged_where_it_is() -> None:
+def test_optional_variables_are_checked_only_when_set() -> None:
     odd = changed(OPENAI_BASE_URL="http://api.example", OPENAI_MODEL="two words")
 
     assert [name for name in wrong(facts(GOOD, Service.ENFORCEMENT)) if name.startswith("OPENAI")] == []

@@ -19,7 +19,7 @@ def test_groups_by_the_shape_of_the_error() -> None:
     assert (one.first_at, one.last_at) == (NOW - timedelta(minutes=9), NOW - timedelta(minutes=1))
 
 
-def test_other_types_of_job_are_other_groups() -> None:
+def test_failed_jobs_of_different_types_are_different_groups() -> None:
     assert len(group([failed(1, "timeout"), failed(2, "timeout", job_type="enforcement")])) == 2
 
 

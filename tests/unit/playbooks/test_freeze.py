@@ -24,7 +24,7 @@ def held(*freezes: object, exception: str = "", passed: str = "") -> Plan | NoPl
     return hold_back(PLAN, freezes, NOW, exception=exception, passed=passed)  # type: ignore[arg-type]
 
 
-def test_only_what_brings_something_new_is_held_back() -> None:
+def test_freeze_holds_back_only_changes_that_bring_something_new() -> None:
     assert {name for name, change in CHANGES.items() if change.held_by_freezes} == {
         "deploy", "redeploy", "scale", "golden-path"
     }  # fmt: skip

@@ -65,7 +65,7 @@ def test_the_steps_are_the_runbook_s_and_the_batch_is_taken_away() -> None:
     assert planned().services == frozenset()
 
 
-def test_it_is_kept_when_asked_for_and_reports_how_to_take_it_away() -> None:
+def test_golden_path_keeps_the_sample_on_request_and_names_its_cleanup() -> None:
     made = plan(facts(), keep=True)
 
     assert isinstance(made, Plan)
@@ -121,14 +121,14 @@ def test_hidden_workers_are_a_warning_not_a_refusal() -> None:
     assert "row-level security may hide workers" in made.warnings[0]
 
 
-def test_what_waits_before_it_and_what_was_left_are_reported() -> None:
+def test_golden_path_warns_about_the_backlog_and_earlier_samples() -> None:
     made = planned(load=load(beats=[beat("i-1")], pending=318), left=left("b-1", "b-2"))
 
     assert any("318 pending may go first" in line for line in made.warnings)
     assert any("2 batches of earlier golden paths" in line for line in made.warnings)
 
 
-def test_what_is_only_counted_changes_nothing_that_was_approved() -> None:
+def test_golden_path_hash_ignores_counts() -> None:
     busy = planned(load=load(beats=[beat("i-1"), beat("i-2")], pending=318), left=left("b-1"))
 
     assert busy.hash == planned().hash

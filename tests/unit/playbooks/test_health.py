@@ -29,7 +29,7 @@ def test_all_well_is_reported_in_one_line_and_reported_by_subject() -> None:
     assert seen.link == "https://railway.com/project/p"
 
 
-def test_what_is_wrong_is_in_the_headline_and_comes_first() -> None:
+def test_health_headline_names_the_cause() -> None:
     seen = report(replace(HEALTHY, heartbeats=(beat(WorkerType.ENFORCEMENT),)))
 
     assert seen.headline.startswith("prod is not healthy: ingest is down (0 of 1)")
@@ -62,7 +62,7 @@ def test_a_backlog_follows_from_a_worker_that_is_gone() -> None:
     assert [one.check for one in seen.diagnoses[0].follows] == ["queue.backlog"]
 
 
-def test_what_does_not_follow_from_the_cause_is_counted() -> None:
+def test_health_headline_counts_problems_with_another_cause() -> None:
     queue = QueueSnapshot(NOW, 0, None, 0, 20, 0)
 
     seen = report(replace(HEALTHY, queue=queue, heartbeats=(beat(WorkerType.INGEST),)))

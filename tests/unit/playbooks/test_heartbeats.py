@@ -35,7 +35,7 @@ def states(facts: Facts) -> list[tuple[State, str | None]]:
     return [(row.state, row.beat.worker_id if row.beat else None) for row in list_workers(facts)]
 
 
-def test_what_is_wrong_comes_first() -> None:
+def test_heartbeats_show_problems_first() -> None:
     stuck = replace(beat("stuck"), current_job_id="j", current_job_started_at=NOW - timedelta(hours=1))
 
     rows = states(facts(beat("fine"), stuck, beat("error", status="error"), beat("gone", 301), ingest=6))

@@ -84,7 +84,7 @@ def test_a_batch_of_which_no_row_passed_is_wrong_and_leads_to_the_reasons() -> N
         (batch("processing", failed=3), Status.OK, "processing: 100 % of 3 rows checked"),
     ],
 )
-def test_reports_what_became_of_one_batch(looked_at: Batch, status: Status, title: str) -> None:
+def test_check_batch_reports_the_outcome_of_a_batch(looked_at: Batch, status: Status, title: str) -> None:
     [finding] = intake.check_batch(looked_at, [RowFault("County: empty", 1)], now=NOW, system=RUNBOOK)
 
     assert (finding.status, finding.title) == (status, title)

@@ -47,7 +47,7 @@ def words(service: Service | None, *acts: ServiceAct, name: str = "Ben Osei", **
     return last_deploys(Facts(NOW, known, acts, lambda _: name, system=RUNBOOK), service)
 
 
-def test_the_newest_of_the_service_itself_is_named_whatever_became_of_it() -> None:
+def test_last_deploys_names_the_services_newest_one_in_any_state() -> None:
     crashed = made("bad", "e", status=DeploymentStatus.CRASHED)
 
     assert words(INGEST, ingest=[made("good", "8", minutes=90), crashed]) == (
@@ -110,7 +110,7 @@ def test_a_deployment_beyond_the_limit_is_not_recent() -> None:
     assert words(INGEST, ingest=[made("a", "e", minutes=minutes + 1)]).startswith("no deploy")
 
 
-def test_nothing_is_reported_of_a_service_that_railway_did_not_show() -> None:
+def test_last_deploys_is_empty_for_a_service_that_railway_did_not_return() -> None:
     assert last_deploys(Facts(NOW, {}, (), lambda _: "", system=RUNBOOK), INGEST) == ""
 
 

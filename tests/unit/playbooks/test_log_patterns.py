@@ -78,7 +78,7 @@ def test_idleness_is_neither() -> None:
 
 
 @pytest.mark.parametrize("line", NEITHER)
-def test_other_lines_report_nothing(line: str) -> None:
+def test_recognise_is_none_for_other_lines(line: str) -> None:
     assert recognise(line) is None
 
 
@@ -98,5 +98,7 @@ def test_other_lines_report_nothing(line: str) -> None:
         ("boom", Topic.OTHER, f"[ingest_processor] Job completed: {JOB}", False),
     ],
 )  # fmt: skip
-def test_what_shows_that_a_failure_is_over(failure: str, topic: Topic, later: str, is_over: bool) -> None:
+def test_log_line_ends_only_the_failures_that_it_disproves(
+    failure: str, topic: Topic, later: str, is_over: bool
+) -> None:
     assert ends(failure, topic, later) is is_over

@@ -127,7 +127,7 @@ def test_a_warning_on_stderr_is_no_error() -> None:
     assert all(finding.status is Status.OK for finding in digest([warning]))
 
 
-def test_an_error_without_a_pattern_is_told() -> None:
+def test_civil_error_without_a_pattern_is_reported() -> None:
     error = LogLine(NOW, "info", "2026-11-29 07:48:09 | ERROR    | w | something broke", "r1")
 
     assert states(digest([error]))["logs.ingest.other_errors"] is Status.WARN

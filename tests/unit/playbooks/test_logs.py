@@ -38,6 +38,6 @@ def test_takes_the_newest_when_nothing_serves() -> None:
     assert chosen(None, BROKEN) == "broken"
 
 
-def test_there_may_be_none() -> None:
+def test_chosen_deployment_is_none_without_a_match() -> None:
     assert chosen(None) is None
     assert chosen(STATE, SERVING, failed=True) is None

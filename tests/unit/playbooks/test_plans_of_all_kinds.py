@@ -169,7 +169,7 @@ def test_nothing_but_the_emergency_stop_runs_without_anyone(made: Plan | NoPlan)
 
 
 @given(st.data(), loads(), loads())
-def test_what_the_services_do_at_the_moment_is_never_hashed(data: st.DataObject, one: Load, other: Load) -> None:
+def test_plan_hash_does_not_depend_on_the_load(data: st.DataObject, one: Load, other: Load) -> None:
     states, service = data.draw(STATES), data.draw(SERVICES)
     to = data.draw(st.integers(0, 6))
 

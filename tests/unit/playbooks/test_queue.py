@@ -88,7 +88,7 @@ def test_a_long_lock_wait_is_a_warning(waited_s: float, status: Status) -> None:
     assert finding.detail.endswith("for a transaction, blocked by pid 9")
 
 
-def test_what_cannot_be_read_is_unknown_and_lists_nothing() -> None:
+def test_queue_is_unknown_and_lists_no_jobs_when_unreadable() -> None:
     blind = Facts(StaleLimits(STALE), AWAY, AWAY, AWAY, AWAY, system=RUNBOOK)
 
     assert {finding.status for finding in check(blind)} == {Status.UNKNOWN}

@@ -48,7 +48,7 @@ def test_deployments_and_migrations_are_reported_newest_first() -> None:
     ]
 
 
-def test_one_commit_on_several_services_is_one_line_with_what_became_of_each() -> None:
+def test_recent_changes_show_one_commit_on_several_services_as_one_line() -> None:
     crashed = replace(deployment(10 * MINUTE), status=DeploymentStatus.CRASHED)
     facts = replace(QUIET, deployments={Service.API: [deployment(11 * MINUTE)], Service.INGEST: [crashed]})
 
@@ -68,7 +68,7 @@ def test_one_commit_on_several_services_is_one_line_with_what_became_of_each() -
     ],
     ids=["in one go", "later", "another commit", "no commit"],
 )
-def test_other_deployments_keep_their_line(apart: timedelta, sha: str | None, lines: int) -> None:
+def test_recent_changes_keep_a_line_per_other_deployment(apart: timedelta, sha: str | None, lines: int) -> None:
     first = deployment(20 * MINUTE)
     second = replace(first, id="d2", commit_sha=sha, created_at=first.created_at + apart)
 

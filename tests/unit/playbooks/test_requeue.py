@@ -35,7 +35,7 @@ def test_one_job_is_put_back_and_watched() -> None:
     assert planned.parameters == {"what": "job-1", "jobs": "job-1"}
 
 
-def test_a_few_are_tried_before_the_others() -> None:
+def test_requeue_tries_a_few_jobs_before_the_rest() -> None:
     ids = tuple(f"job-{n}" for n in range(FIRST + 1))
 
     planned = made(plan(facts([job(n) for n in range(FIRST + 1)]), "g-1a2b3c4d"))
@@ -67,7 +67,7 @@ def test_reports_how_many_there_are() -> None:
 
 
 @pytest.mark.parametrize("status", ["pending", "processing", "completed"])
-def test_only_what_failed_is_put_back(status: str) -> None:
+def test_requeue_refuses_a_job_that_has_not_failed(status: str) -> None:
     assert status in refused(plan(facts([job(1, status)]), "job-1")).why
 
 
@@ -75,7 +75,7 @@ def test_an_orphan_is_put_back() -> None:
     assert isinstance(plan(facts([job(1, "processing")], orphaned=["job-1"]), "orphans"), Plan)
 
 
-def test_what_changed_since_stays_in_the_plan_so_that_it_is_not_voided() -> None:
+def test_requeue_plan_keeps_changed_jobs_and_its_hash() -> None:
     before = made(plan(facts([job(1), job(2)]), "g-1a2b3c4d"))
 
     after = made(plan(facts([job(1), job(2, "pending")]), "g-1a2b3c4d"))

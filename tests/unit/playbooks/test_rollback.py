@@ -120,7 +120,7 @@ def test_variables_that_no_one_knows_of_are_reported_to_be_unknown() -> None:
     assert planned.hash == made(plan(facts(), "api", [API], sha("b"))).hash
 
 
-def test_all_is_one_plan_workers_first_ending_with_each_sha() -> None:
+def test_rollback_of_all_is_one_plan_with_workers_first_and_each_sha_last() -> None:
     planned = made(plan(facts(state(INGEST, replicas=2)), "all", ALL, sha("b")))
 
     acts = [step.service for step in planned.steps if isinstance(step, RollBackDeployment)]
@@ -241,7 +241,7 @@ def test_newer_migrations_are_a_warning() -> None:
     assert warning.startswith("1 migration applied since")
 
 
-def test_a_stopped_service_is_started_by_it() -> None:
+def test_rollback_plan_warns_that_it_starts_a_stopped_service() -> None:
     planned = made(plan(facts(stopped(INGEST, replicas=2)), "ingest", [INGEST], sha("b")))
 
     assert "ingest is stopped, and a rollback starts it" in planned.warnings

@@ -105,7 +105,7 @@ def test_otherwise_a_crash_after_a_deploy_is_the_deploys(beats: Sequence[Heartbe
     assert recommended(advice(past(BAD, BEFORE), beats)) == [sha("b")]
 
 
-def test_one_that_is_newer_or_was_no_success_is_never_recommended() -> None:
+def test_newer_or_failed_version_is_never_recommended() -> None:
     crashed = replace(BEFORE, status=CRASHED)
 
     assert recommended(advice(past(BAD, crashed))) == []

@@ -72,7 +72,7 @@ def test_the_previous_successful_one_comes_first() -> None:
     ("served", "words"),
     [(PROVEN_AFTER, "ran 60 min, no"), (PROVEN_AFTER - timedelta(seconds=1), "ran 59 min, not an hour yet, no")],
 )
-def test_its_evidence_reports_when_it_ran_less_than_an_hour(served: timedelta, words: str) -> None:
+def test_rank_evidence_says_when_a_version_ran_less_than_an_hour(served: timedelta, words: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
 
     best = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED, {})[0]
@@ -82,7 +82,7 @@ def test_its_evidence_reports_when_it_ran_less_than_an_hour(served: timedelta, w
     assert best.is_proven is (served == PROVEN_AFTER)
 
 
-def test_one_that_crashed_comes_later() -> None:
+def test_rank_puts_a_crashed_version_later() -> None:
     crashed = replace(BEFORE, status=CRASHED)
 
     assert [one.sha for one in rank([past(NOW_SERVING, crashed, LONG_AGO)], NONE_APPLIED, {})] == [sha("a"), sha("b")]
@@ -101,7 +101,7 @@ def test_deployments_without_a_commit_are_candidates_of_their_own_service_alone(
     assert rank([past(now, first), past(now, first, service=INGEST)], NONE_APPLIED, {}) == ()
 
 
-def test_one_that_came_after_what_runs_is_newer() -> None:
+def test_rank_marks_versions_newer_than_the_active_one() -> None:
     back = deployment("back", sha("a"), age_h=1)
 
     ranked = rank(
@@ -126,7 +126,7 @@ def test_a_rollback_and_a_start_again_are_no_deploys() -> None:
 
 
 @pytest.mark.parametrize(("served", "first"), [(TRIED_AFTER, "b"), (TRIED_AFTER - timedelta(seconds=1), "a")])
-def test_one_that_served_too_shortly_comes_later(served: timedelta, first: str) -> None:
+def test_rank_puts_a_version_that_served_too_shortly_later(served: timedelta, first: str) -> None:
     brief = replace(BEFORE, created_at=NOW_SERVING.created_at - served)
 
     ranked = rank([past(NOW_SERVING, brief, LONG_AGO)], NONE_APPLIED, {})
@@ -135,7 +135,7 @@ def test_one_that_served_too_shortly_comes_later(served: timedelta, first: str) 
 
 
 @pytest.mark.parametrize(("failed", "first"), [(5, "b"), (6, "a")])
-def test_one_whose_jobs_failed_comes_later(failed: int, first: str) -> None:
+def test_rank_puts_a_version_with_failed_jobs_later(failed: int, first: str) -> None:
     outcomes = JobOutcomes(100 - failed, failed)
     assert MOST_FAILED == 0.05
 
@@ -176,7 +176,7 @@ def test_migrations_since_are_those_after_it_last_served(executed_h: float, coun
     assert best.migrations_since == count
 
 
-def test_what_set_the_database_up_counts_against_no_code() -> None:
+def test_rank_ignores_migrations_without_a_time() -> None:
     set_up = tuple(AppliedMigration(f"2026010500000{n}", "new", NOW, None) for n in range(3))
 
     (best, *_) = rank([past(NOW_SERVING, BEFORE)], replace(NONE_APPLIED, applied=set_up), {})
@@ -184,7 +184,7 @@ def test_what_set_the_database_up_counts_against_no_code() -> None:
     assert best.migrations_since == 0
 
 
-def test_what_cannot_be_read_stays_unknown_and_blocks_nothing() -> None:
+def test_rank_keeps_unreadable_facts_unknown() -> None:
     away = Unavailable("database", "no answer within 5 s")
 
     (best,) = rank([replace(past(NOW_SERVING, BEFORE), outcomes=away)], away, {})

@@ -229,7 +229,7 @@ def test_the_unknown_limit_of_a_pooler_is_a_warning(pooled: bool) -> None:
     assert any("DATABASE_CONNECTION_LIMIT" in warning for warning in warnings) is pooled
 
 
-def test_what_the_database_does_not_report_is_a_warning() -> None:
+def test_scale_plan_warns_when_the_database_is_unreadable() -> None:
     silent = replace(load(), queue=AWAY, running=AWAY, beats=AWAY)
 
     planned = made(plan(replace(facts(), load=silent, connections=AWAY), INGEST, 2))

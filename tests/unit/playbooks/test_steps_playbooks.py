@@ -50,7 +50,7 @@ def test_a_step_survives_its_storage(step: Step) -> None:
         {"kind": "ScaleService", "service": 1, "from_": 1, "to": 2},
     ],
 )
-def test_what_is_not_known_is_refused(stored: dict[str, object]) -> None:
+def test_decode_step_refuses_unknown_kinds_and_fields(stored: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"unknown step|is not"):
         decode_step(stored)
 

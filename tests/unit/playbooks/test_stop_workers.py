@@ -53,7 +53,7 @@ def test_a_stopped_worker_is_not_stopped_again() -> None:
     assert isinstance(plan(facts(stopped(INGEST)), [INGEST]), NoPlan)
 
 
-def test_one_that_crashes_all_the_time_is_stopped_too() -> None:
+def test_stop_workers_stops_a_crashing_worker_too() -> None:
     crashed = deployment("d-ingest", status=DeploymentStatus.CRASHED)
 
     planned = made(plan(facts(replace(state(INGEST), active=(), latest=crashed)), [INGEST]))
@@ -156,7 +156,7 @@ def test_while_the_system_is_unknown_the_way_by_hand_names_the_workers_of_every_
     }
 
 
-def test_where_nothing_runs_it_names_the_services_that_it_did_not_look_at() -> None:
+def test_stop_workers_names_unchecked_services_when_nothing_runs() -> None:
     mailer = Service("dragonfly-worker-mailer")
     idle = {INGEST: stopped(INGEST), ENFORCEMENT: stopped(ENFORCEMENT)}
 
@@ -190,7 +190,7 @@ def test_a_worker_that_railway_did_not_report_is_named_as_not_stopped() -> None:
         assert f"not stopped: enforcement, Railway did not report it ({why})" in planned.warnings
 
 
-def test_where_nothing_was_found_to_stop_the_workers_not_reported_are_to_be_stopped_by_hand() -> None:
+def test_stop_workers_names_workers_to_stop_by_hand_when_railway_does_not_report_them() -> None:
     answers = {
         "enforcement": states(stopped(INGEST), unreported(ENFORCEMENT)),
         "ingest": {**without(INGEST), ENFORCEMENT: ServiceState(ENFORCEMENT, "s-enforcement")},  # never deployed
@@ -218,7 +218,7 @@ def test_one_worker_that_was_asked_for_and_is_not_reported_is_unknown() -> None:
     assert none.what_next.endswith("--service dragonfly-worker-enforcement; not looked at: enforcement-new")
 
 
-def test_what_is_stopped_or_was_never_deployed_does_not_run() -> None:
+def test_stop_workers_has_no_plan_when_nothing_runs() -> None:
     none = plan(facts(stopped(INGEST), ServiceState(ENFORCEMENT, "s-enforcement")))
 
     assert isinstance(none, NoPlan)

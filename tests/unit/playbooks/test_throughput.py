@@ -53,5 +53,5 @@ def test_a_rate_that_rounds_to_0_is_not_called_0() -> None:
     }
 
 
-def test_what_cannot_be_read_is_unknown() -> None:
+def test_throughput_is_unknown_when_the_database_is_unreadable() -> None:
     assert check(Unavailable("database", "away"))[0].status is Status.UNKNOWN

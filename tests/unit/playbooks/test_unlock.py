@@ -30,7 +30,7 @@ def test_lifts_lock_and_freeze_together() -> None:
 
 
 @pytest.mark.parametrize("auto_deploy", [True, AWAY])
-def test_a_lock_is_lifted_whatever_became_of_the_freeze(auto_deploy: bool | Unavailable) -> None:
+def test_unlock_plan_is_the_same_for_any_state_of_auto_deploy(auto_deploy: bool | Unavailable) -> None:
     frozen = made(plan(Facts("prod", NOW, {API: LOCK}, auto_deploy=False), API, "mended"))
 
     assert made(plan(Facts("prod", NOW, {API: LOCK}, auto_deploy), API, "mended")).hash == frozen.hash
@@ -51,7 +51,7 @@ def test_without_lock_and_freeze_there_is_nothing_to_do() -> None:
 
 
 @pytest.mark.parametrize(("locks", "auto_deploy"), [(AWAY, True), ({}, AWAY)])
-def test_what_cannot_be_read_is_no_plan(locks: Locks, auto_deploy: bool | Unavailable) -> None:
+def test_unlock_has_no_plan_when_its_facts_are_unreadable(locks: Locks, auto_deploy: bool | Unavailable) -> None:
     refusal = plan(Facts("prod", NOW, locks, auto_deploy), API, "mended")
 
     assert isinstance(refusal, NoPlan)

@@ -53,7 +53,7 @@ def test_any_other_answer_is_wrong_and_leads_to_the_logs(answer: ApiHealth) -> N
     assert finding.next_step.command == "logs api"
 
 
-def test_what_the_answer_lacks_disables_only_what_needs_it() -> None:
+def test_api_check_is_unknown_only_without_an_environment() -> None:
     assert check_one(replace(health(), environment=None)).title == "api does not report its environment"
     assert check_one(replace(health(), environment=None)).status is Status.UNKNOWN
 

@@ -38,7 +38,7 @@ def test_an_endpoint_that_is_gone_is_named_with_what_it_takes_away() -> None:
     assert finding.detail == "affects health, verify"
 
 
-def test_what_the_api_does_not_report_is_unknown() -> None:
+def test_endpoints_are_unknown_when_the_api_does_not_list_them() -> None:
     assert [finding.status for finding in check_endpoints(Unavailable("API", "HTTP 404"), RUNBOOK)] == [Status.UNKNOWN]
 
 
@@ -52,7 +52,7 @@ def test_each_system_needs_endpoints_of_its_own(system: System) -> None:
         assert [finding.status for finding in check_endpoints(needed.keys() - {gone}, system)] == [Status.FAIL]
 
 
-def test_what_an_unknown_system_needs_is_unknown() -> None:
+def test_endpoints_are_unknown_for_an_unknown_system() -> None:
     [finding] = check_endpoints(set(), replace(CIVIL, name="other"))
 
     assert finding.status is Status.UNKNOWN

@@ -43,7 +43,7 @@ def test_an_incidents_channel_that_takes_nothing_is_wrong_and_comes_first() -> N
     assert found[0].title == "the incidents channel takes no messages: the channel is archived"
 
 
-def test_the_terminal_names_the_channel_that_takes_nothing_by_what_slack_told() -> None:
+def test_terminal_reports_the_incidents_channel_that_takes_no_messages() -> None:
     [finding] = check(Facts(None, NOW, "the channel is archived"))
 
     assert (finding.check, finding.status) == ("bot.channel", Status.FAIL)

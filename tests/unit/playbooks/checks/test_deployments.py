@@ -139,7 +139,7 @@ def test_each_status_of_the_newest_is_judged_beside_one_that_serves(status: Depl
     assert finding.title.startswith("ingest depl" if beside else "ingest runs 0ddba110")
 
 
-def test_what_waits_for_a_person_in_railway_reports_so_and_leads_there() -> None:
+def test_deployment_waiting_for_approval_in_railway_has_its_link() -> None:
     waits = replace(deployment(NEW, DeploymentStatus.NEEDS_APPROVAL, instances=()), link="https://railway.com/x")
 
     finding = ingest(state(deployment(), waits))
@@ -166,7 +166,7 @@ def test_a_worker_that_ended_by_itself_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("instances", [("STOPPED",), ("EXITED", "STOPPED"), ()])
-def test_one_that_a_person_stopped_did_not(instances: tuple[str, ...]) -> None:
+def test_stopped_deployment_is_reported_as_stopped_and_not_as_crashed(instances: tuple[str, ...]) -> None:
     assert ingest(state(deployment(stopped=True, instances=instances))).title == "ingest is stopped"
 
 

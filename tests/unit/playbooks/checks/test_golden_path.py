@@ -58,7 +58,7 @@ def test_each_fault_fails_its_own_verification(changes: dict[str, Any], name: st
 
 
 @pytest.mark.parametrize("name", ["batch", "counts", "jobs", "exposures", "heartbeats"])
-def test_what_cannot_be_read_is_unknown(name: str) -> None:
+def test_golden_path_is_unknown_only_for_the_unreadable_source(name: str) -> None:
     changes: dict[str, Any] = {name: AWAY}
 
     statuses = [finding.status for finding in check(replace(RIGHT, **changes))]

@@ -37,7 +37,7 @@ def ingest_status(facts: Facts) -> Status:
     return check(facts)[0].status
 
 
-def test_as_many_as_configured_are_fine() -> None:
+def test_heartbeats_are_ok_with_as_many_workers_as_configured() -> None:
     found = check(facts(beat("a"), beat("b", kind=ENFORCEMENT), enforcement=1))
 
     assert [finding.title for finding in found] == ["ingest 1 of 1 alive", "enforcement 1 of 1 alive"]
@@ -127,7 +127,7 @@ def test_lacking_workers_are_stale_or_missing(beats: list[Heartbeat], expected: 
     assert check(facts(*beats, ingest=expected))[0].detail == words
 
 
-def test_the_other_types_workers_do_not_stand_in() -> None:
+def test_workers_of_another_type_do_not_count() -> None:
     assert ingest_status(facts(beat("a", kind=ENFORCEMENT))) is Status.FAIL
 
 
@@ -171,7 +171,7 @@ def test_the_next_deadline_is_when_the_oldest_living_beat_goes_stale() -> None:
     assert moment == NOW + timedelta(seconds=100)
 
 
-def test_there_is_no_deadline_when_nothing_beats_or_nothing_is_known() -> None:
+def test_next_deadline_is_none_without_fresh_heartbeats_or_facts() -> None:
     away = Facts(NOW, Unavailable("database", "away"), {}, STALE_AFTER, system=RUNBOOK)
 
     assert next_deadline(facts(beat("dead", 301))) is None

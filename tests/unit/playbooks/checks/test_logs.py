@@ -202,7 +202,7 @@ def test_errors_that_no_pattern_knows_are_grouped_too() -> None:
     assert "ModuleNotFoundError" in finding.title
 
 
-def test_what_does_not_fit_into_a_digest_is_counted() -> None:
+def test_log_digest_counts_the_groups_that_it_leaves_out() -> None:
     words = ["claim", "queue", "table", "column", "worker", "batch", "index", "schema", "row", "retry"]
     found = wrong(lines(*(f"[ingest_processor] Job failed: bad {word}" for word in words)))
 
@@ -302,7 +302,7 @@ def test_an_earlier_deployment_is_expected_to_be_silent() -> None:
     assert not [one for one in found if one.status is not Status.OK]
 
 
-def test_what_is_stored_reports_when_and_not_how_long_ago() -> None:
+def test_stored_log_check_uses_times_of_day() -> None:
     lines = [*SILENT, LogLine(NOW - timedelta(minutes=7), "error", "permission denied for table x", "r")]
 
     found = check(

@@ -47,7 +47,7 @@ def told_at(
 
 
 @pytest.mark.parametrize("per_minute", [0.003, 0.005, 0.01, 0.02, 0.04, 0.08])
-def test_ramp_is_told_two_minutes_before_the_limit(per_minute: float) -> None:
+def test_ramp_is_reported_two_minutes_before_the_limit(per_minute: float) -> None:
     noise = random.Random(7)  # noqa: S311 - simulated
     before = [0.4 + noise.gauss(0, 0.003) for _ in range(KEPT)]
     climb = [0.4 + per_minute * n / 2 for n in range(int(0.6 / per_minute * 2) + 2)]
@@ -98,7 +98,7 @@ def test_a_week_of_ordinary_memory_gives_no_false_alarm(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("per_minute", [0.03, 0.05])
-def test_a_climb_that_ended_below_the_limit_is_told_no_longer_than_four_minutes(per_minute: float) -> None:
+def test_climb_that_ended_below_the_limit_is_reported_for_4_min_at_most(per_minute: float) -> None:
     steps = int(0.5 / per_minute * 2)
     climb = [0.4 + per_minute * n / 2 for n in range(steps + 1)]
     stopped_at = KEPT + steps
@@ -136,11 +136,11 @@ def test_check_says_when_and_how_fast() -> None:
         ServiceUsage([instance([0.9] * 60, until=NOW - GONE_AFTER - timedelta(seconds=1))]),
     ],
 )
-def test_what_is_not_known_is_unknown(usage: ServiceUsage | Unavailable | None) -> None:
+def test_memory_is_unknown_without_metrics(usage: ServiceUsage | Unavailable | None) -> None:
     assert check(usage, Service.INGEST, now=NOW, within=WITHIN, from_share=FROM).status is Status.UNKNOWN
 
 
-def test_what_just_started_is_not_judged() -> None:
+def test_ramp_is_not_found_in_a_process_that_just_started() -> None:
     climbing = [0.08 * n for n in range(12)]
 
     assert find_ramp(instance(climbing), within=WITHIN, from_share=FROM) is None
@@ -177,7 +177,7 @@ def test_a_gone_instance_is_no_ramp_and_no_limit_is_met_in_the_past() -> None:
     assert late.title == "ingest will reach its memory limit at about 02:00 UTC"
 
 
-def test_a_ramp_after_a_kill_at_the_limit_is_told_again() -> None:
+def test_ramp_after_a_kill_at_the_limit_is_reported_again() -> None:
     """Railway starts the instance again under the same id: its former climb is no peak that was freed."""
     climb = [0.4 + 0.03 * n for n in range(21)]  # 6 % per minute
     before, after = [*[0.4] * 40, *climb], [*[0.4] * 20, *climb]
@@ -189,7 +189,7 @@ def test_a_ramp_after_a_kill_at_the_limit_is_told_again() -> None:
 
 
 @pytest.mark.parametrize("ended_at", [0.85, 0.88], ids=["restarted at 85 %", "killed with its last sample at 88 %"])
-def test_a_leak_is_told_as_early_after_a_start_below_the_limit(ended_at: float) -> None:
+def test_leak_is_reported_as_early_after_a_restart_below_the_limit(ended_at: float) -> None:
     """Whoever restarts it in time must not be warned later the next time."""
     climb = [0.4 + 0.015 * n for n in range(41)]  # 3 % per minute
     before = [*[0.4] * 40, *(share for share in climb if share <= ended_at)]
@@ -204,7 +204,7 @@ def test_a_leak_is_told_as_early_after_a_start_below_the_limit(ended_at: float) 
     assert again - started == first
 
 
-def test_only_a_fall_near_a_start_is_one() -> None:
+def test_freed_peak_ignores_a_fall_near_a_start_only() -> None:
     """Another replica's start says nothing about what this one freed long before."""
     freed = instance([0.4, 0.8, *[0.5] * 10])
     fell_at = NOW - EVERY * 9
@@ -214,7 +214,7 @@ def test_only_a_fall_near_a_start_is_one() -> None:
     assert freed_peak(freed, [fell_at + timedelta(minutes=2, seconds=1)]) == 0.8 * LIMIT
 
 
-def test_what_falls_below_everything_before_was_started_again() -> None:
+def test_freed_peak_ignores_a_restart() -> None:
     """As a process does that nobody reported to have started: it begins below where it usually stands."""
     assert freed_peak(instance([0.4, 0.8, 0.36])) == 0.0
     assert freed_peak(instance([0.4, 0.8, 0.37])) == 0.8 * LIMIT

@@ -97,7 +97,7 @@ def test_without_a_file_there_is_nothing_to_check_and_a_broken_one_is_unknown() 
     assert gap(Unavailable("on-call file", "line 3"), []).status is Status.UNKNOWN  # type: ignore[arg-type]
 
 
-def test_who_is_gone_from_slack_is_a_finding_on_each_level_that_calls_them() -> None:
+def test_oncall_reports_people_gone_from_slack_per_level() -> None:
     levels = (LEVEL, Level(("cem", "ann", "S0GROUP"), ALL, WAIT))
     absent = {"U1": "is deactivated in Slack", "S0GROUP": "has no members in Slack", "U9": "is deactivated in Slack"}
 
@@ -112,7 +112,7 @@ def test_who_is_gone_from_slack_is_a_finding_on_each_level_that_calls_them() -> 
     assert "remove S0GROUP from the on-call file" in found[-1].detail
 
 
-def test_who_is_in_slack_still_is_unknown_while_slack_does_not_answer() -> None:
+def test_oncall_is_unknown_when_slack_does_not_answer() -> None:
     found = check(Facts(SCHEDULE, [], NOW, Unavailable("Slack", "no answer")))
 
     assert [(finding.check, finding.status) for finding in found][1:] == [("oncall.absent", Status.UNKNOWN)]

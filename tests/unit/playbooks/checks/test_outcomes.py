@@ -40,5 +40,5 @@ def test_errors_that_the_table_does_not_know_are_left_to_the_count() -> None:
     assert check([failed("the payload names no batch_id"), failed(None), failed("boom", "other")], RUNBOOK) == []
 
 
-def test_what_cannot_be_read_is_unknown() -> None:
+def test_outcomes_are_unknown_when_the_database_is_unreadable() -> None:
     assert [finding.status for finding in check(Unavailable("database", "away"), RUNBOOK)] == [Status.UNKNOWN]

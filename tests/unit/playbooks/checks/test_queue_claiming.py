@@ -54,7 +54,7 @@ def test_nothing_is_due() -> None:
     assert judge(None, IDLE).status is Status.OK
 
 
-def test_what_cannot_be_seen_is_unknown() -> None:
+def test_claiming_is_unknown_when_its_rows_are_hidden() -> None:
     limits = StaleLimits(timedelta(minutes=5))
     blind = check_claiming(ClaimingFacts(NOW, limits, AWAY, {Service.INGEST: LATE}, unclaimed=AWAY, system=RUNBOOK))
 

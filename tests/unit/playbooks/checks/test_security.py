@@ -9,7 +9,7 @@ from services.domain.errors import Unavailable
 from services.domain.systems import RUNBOOK
 
 
-def test_nothing_open_is_fine_in_every_respect() -> None:
+def test_security_findings_are_ok_without_exposures() -> None:
     found = check([], RUNBOOK)
 
     assert {finding.status for finding in found} == {Status.OK}

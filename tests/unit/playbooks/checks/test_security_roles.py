@@ -26,9 +26,9 @@ def test_another_role_is_named() -> None:
     assert finding.title == "ingest connects as postgres, not as dragonfly_app"
 
 
-def test_what_a_pooler_hides_is_not_judged() -> None:
+def test_roles_have_no_finding_when_a_pooler_hides_them() -> None:
     assert check_roles([], RUNBOOK) == []
 
 
-def test_what_cannot_be_read_is_unknown() -> None:
+def test_roles_are_unknown_when_the_database_is_unreadable() -> None:
     assert [finding.status for finding in check_roles(Unavailable("database", "away"), RUNBOOK)] == [Status.UNKNOWN]
