@@ -44,7 +44,7 @@ def test_a_row_that_failed_is_due_again_at_once() -> None:
     assert limit.count("U1", "env") is None
 
 
-def test_what_was_held_back_of_people_who_stopped_is_taken_once_and_can_be_given_back() -> None:
+def test_audit_limit_gives_out_held_back_counts_once_and_takes_them_back() -> None:
     now = [0.0]
     limit = AuditLimit(lambda: now[0])
     for who in ("U1", "U2"):
@@ -66,7 +66,7 @@ def test_what_was_held_back_of_people_who_stopped_is_taken_once_and_can_be_given
     assert limit.take_held_back(most=50, at_once=True) == {"U2": {"silence": 1}}
 
 
-def test_what_was_held_back_outlives_a_flood_of_others() -> None:
+def test_audit_limit_keeps_held_back_counts_in_a_flood_of_other_people() -> None:
     now = [0.0]
     limit = AuditLimit(lambda: now[0])
     limit.count("U0", "silence")
@@ -80,7 +80,7 @@ def test_what_was_held_back_outlives_a_flood_of_others() -> None:
     assert limit.take_held_back(most=1) == {"U0": {"silence": 1}}
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_audit_limit_remembers_a_bounded_number_of_people() -> None:
     limit = AuditLimit(lambda: 0.0)
 
     for number in range(AUDITED_AT_MOST + 5):

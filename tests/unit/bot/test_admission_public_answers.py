@@ -46,7 +46,7 @@ def test_a_channel_has_a_burst_for_all_people() -> None:
     assert counted.take("C1", "ben")
 
 
-def test_what_was_refused_counts_for_nothing() -> None:
+def test_refused_public_answer_does_not_count() -> None:
     clock = Clock()
     counted = answers(clock, person=1)
     assert counted.take("C1", "otto")

@@ -34,7 +34,7 @@ def test_sentences_name_the_command_as_the_setting_does() -> None:
 
 
 @pytest.mark.parametrize("name", ["dragonfly", "/Dragonfly", "/drag on", "/", "/" + "x" * 32])
-def test_settings_refuse_what_is_no_name_of_a_command(name: str) -> None:
+def test_settings_refuse_an_invalid_command_name(name: str) -> None:
     faults = Settings.from_environment({**SLACK, "SLACK_COMMAND": name}).faults
 
     assert "SLACK_COMMAND" in [fault.variable for fault in faults]

@@ -95,6 +95,6 @@ def test_every_message_reports_drill_and_fits() -> None:
         assert violations({"text": text, "blocks": list(blocks)}, surface="message", method="chat.postMessage") == []
 
 
-def test_only_a_drills_alert_is_one() -> None:
+def test_is_drill_is_true_for_a_drills_alert_only() -> None:
     assert is_drill(DRILL.fingerprint)
     assert not is_drill("heartbeats.ingest")

@@ -46,11 +46,11 @@ def external_deploy(**changes: Any) -> ExternalDeploy:
     return replace(ExternalDeploy(7, sha("b"), NOW, None, {Service.API: "new-api"}), **changes)
 
 
-def test_what_was_never_seen_is_news_while_it_is_on_its_way() -> None:
+def test_new_deployment_in_progress_is_joined() -> None:
     assert decide(api(OLD, COMING), memory()) == [Join(None, Service.API, COMING)]
 
 
-def test_what_was_there_before_anyone_watched_is_none() -> None:
+def test_deployments_of_the_first_read_are_only_remembered() -> None:
     moves = decide(api(OLD, COMING), memory(is_first=True, seen=()))
 
     assert moves == [Remember(Service.API, OLD), Remember(Service.API, COMING)]
@@ -101,7 +101,7 @@ def test_how_far_a_deployment_is(services: dict[Service, ServiceState], how: Pro
     assert progress(external_deploy(), services) == {Service.API: how}
 
 
-def test_it_is_settled_when_nothing_is_on_its_way() -> None:
+def test_external_deployment_is_settled_when_none_is_in_progress() -> None:
     both = {Service.API: Progress.SERVES, Service.INGEST: Progress.COMING}
 
     assert not is_settled(both)
@@ -109,7 +109,7 @@ def test_it_is_settled_when_nothing_is_on_its_way() -> None:
     assert arrived(both) == (Service.API,)
 
 
-def test_its_time_is_over_at_the_limit() -> None:
+def test_external_deployment_is_overdue_at_its_limit() -> None:
     second = timedelta(seconds=1)
 
     assert is_overdue(external_deploy(settled_at=NOW), NOW + SETTLE)

@@ -31,7 +31,7 @@ def body(event: Any) -> bytes:
         "text",
     ],
 )
-def test_both_forms_and_whatever_is_not_clear_are_hints(event: Any) -> None:
+def test_railway_event_of_either_form_or_an_unclear_one_is_a_refresh_notice(event: Any) -> None:
     assert may_concern(body(event), OURS)
 
 
@@ -42,7 +42,7 @@ def test_event_of_another_environment_is_none(event: Any) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_nothing_that_is_sent_breaks_it(sent: bytes) -> None:
+def test_railway_event_of_any_bytes_does_not_raise(sent: bytes) -> None:
     assert isinstance(may_concern(sent, OURS), bool)
 
 

@@ -91,7 +91,7 @@ async def test_a_failure_in_the_moment_of_cancellation_is_not_logged(caplog: pyt
     assert caplog.text == ""
 
 
-async def test_cancelling_the_one_who_asks_cancels_the_call() -> None:
+async def test_cancelled_request_cancels_its_call() -> None:
     sources, cancelled = Sources(60), asyncio.Event()
 
     async def wait() -> None:

@@ -26,14 +26,14 @@ def seen(after: timedelta, drill: Drill = DRILL) -> Snapshot:
 
 
 @pytest.mark.parametrize(("after_ms", "is_trouble"), [(0, False), (1, True)])
-def test_it_is_missed_from_the_moment_its_beat_is_stale(after_ms: int, is_trouble: bool) -> None:
+def test_drill_rule_reports_from_the_moment_the_heartbeat_is_stale(after_ms: int, is_trouble: bool) -> None:
     [signal] = rule.evaluate(seen(timedelta(milliseconds=after_ms)), RULES)
 
     assert signal.is_trouble is is_trouble
     assert signal.fingerprint == "drill.7"
 
 
-def test_it_is_a_page_of_no_service_at_once_and_reports_drill() -> None:
+def test_drill_rule_pages_at_once_for_no_service_and_says_drill() -> None:
     [signal] = rule.evaluate(seen(timedelta(seconds=1)), RULES)
 
     assert (signal.severity, signal.wait, signal.finding.service) == (Severity.PAGE, timedelta(), None)

@@ -73,9 +73,7 @@ def test_no_hour_has_more_than_three_messages(changes: list[tuple[float, bool]],
 
 
 @given(STRETCHES, st.sampled_from([0.0, 60.0, 300.0]))
-def test_what_stays_bad_is_reported_and_what_stays_fine_is_over(
-    changes: list[tuple[float, bool]], wait_s: float
-) -> None:
+def test_lasting_problem_fires_and_lasting_recovery_resolves(changes: list[tuple[float, bool]], wait_s: float) -> None:
     bad, _ = follow([*changes, (wait_s + 40, True)], wait_s=wait_s)
     good, _ = follow([*changes, (TELLING.quiet_s + 40, False)], wait_s=wait_s)
 
@@ -84,7 +82,7 @@ def test_what_stays_bad_is_reported_and_what_stays_fine_is_over(
 
 
 @given(STRETCHES, st.sampled_from([0.0, 60.0, 300.0]))
-def test_every_move_is_one_of_the_state_machine(changes: list[tuple[float, bool]], wait_s: float) -> None:
+def test_every_transition_is_allowed_by_the_state_machine(changes: list[tuple[float, bool]], wait_s: float) -> None:
     following, _ = follow(changes, wait_s=wait_s)
 
     for move in following.moves:

@@ -40,7 +40,7 @@ def test_a_fall_at_a_start_is_not_learned(service: Service, snapshot: Snapshot) 
     assert FreedMemory().update(replace(snapshot, usage={service: FELL})) == {service: 0.0}
 
 
-def test_what_is_learned_stays_until_a_process_starts() -> None:
+def test_freed_memory_is_kept_until_a_process_starts() -> None:
     freed, flat = FreedMemory(), {Service.INGEST: usage(0.2, 0.2)}
     old, new = beat(id="i1", started_at=ago(9000)), beat(id="i2", started_at=ago(1))
 

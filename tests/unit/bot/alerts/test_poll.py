@@ -100,7 +100,7 @@ async def test_a_refresh_notice_asks_without_anyone_looking() -> None:
     assert await heard.get() == "new"
 
 
-async def test_what_was_asked_before_the_refresh_notice_is_passed_on_and_asked_again() -> None:
+async def test_poll_reads_again_when_a_refresh_notice_arrives_during_a_read() -> None:
     answers = iter(["before the hint", "after it"])
     may_answer, answered = asyncio.Event(), asyncio.Event()
     heard: list[str] = []
@@ -119,7 +119,7 @@ async def test_what_was_asked_before_the_refresh_notice_is_passed_on_and_asked_a
     assert poll.take() == "after it"
 
 
-async def test_an_error_is_for_the_one_who_takes_the_answer() -> None:
+async def test_poll_raises_its_error_when_the_answer_is_taken() -> None:
     async def ask() -> str:
         raise ValueError("a bug")
 
@@ -132,7 +132,7 @@ async def test_an_error_is_for_the_one_who_takes_the_answer() -> None:
         poll.take()
 
 
-async def test_what_was_hinted_before_a_close_is_not_asked_after_it() -> None:
+async def test_poll_ignores_a_refresh_notice_after_close() -> None:
     asked: list[None] = []
 
     async def ask() -> str:

@@ -145,7 +145,7 @@ def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
     assert ours ^ set(every) == {"grants.audit"}  # which reports that the catalog was unreadable
 
 
-def test_what_was_not_asked_is_not_spoken_of() -> None:
+def test_rules_have_no_result_for_sources_that_were_not_read() -> None:
     nothing = dict.fromkeys(
         ("api", "intake", "services", "work", "slow_reads", "auto_deploy", "bot", "oncall", "usage")
     )
@@ -156,7 +156,7 @@ def test_what_was_not_asked_is_not_spoken_of() -> None:
 
 
 @pytest.mark.parametrize("missing", ["api", "intake", "services"])
-def test_what_does_not_answer_changes_nothing_else(missing: str) -> None:
+def test_missing_source_affects_no_other_rule(missing: str) -> None:
     answers = trouble(**{missing: Unavailable(missing, "no answer")})
 
     assert set(answers) <= {"api", "blindness.railway"}
@@ -446,7 +446,7 @@ def test_an_api_without_its_database_is_reported_once() -> None:
         "not more than usual",
     ],
 )
-def test_what_is_within_its_limit_is_not_reported(more: dict[str, Any]) -> None:
+def test_rules_report_nothing_within_their_limits(more: dict[str, Any]) -> None:
     assert set(trouble(**more)) <= {"blindness.railway"}
 
 

@@ -39,7 +39,7 @@ def test_an_alert_is_announced_once_it_has_lasted(since_s: float, is_told: bool)
     assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
 
 
-def test_what_passes_untold_is_forgotten() -> None:
+def test_pending_alert_is_forgotten_when_it_passes() -> None:
     move = only(decide([fine()], [alert(PENDING)], around()))
 
     assert (move.after, move.change, move.decision) == (None, None, "passed")
@@ -49,7 +49,7 @@ def test_a_firing_alert_is_announced_once() -> None:
     assert decide([signal()], [alert()], around()) == []
 
 
-def test_what_no_one_can_see_changes_nothing() -> None:
+def test_unknown_rule_result_changes_no_alert() -> None:
     unknown = signal(Status.UNKNOWN)
 
     assert decide([unknown], [], around()) == []
@@ -63,7 +63,7 @@ def test_an_alert_clears_when_its_finding_is_fine() -> None:
     assert (move.alert.state, move.alert.resolved_at, move.change) == (RESOLVED, NOW, AlertChange.RESOLVED)
 
 
-def test_other_words_are_an_edit_and_not_too_often() -> None:
+def test_changed_title_edits_the_message_at_most_every_edit_interval() -> None:
     worse = signal(title="ingest is down (0 of 2)")
 
     assert only(decide([worse], [alert(since_s=TELLING.edit_every_s)], around())).change is AlertChange.CHANGED
@@ -132,7 +132,7 @@ def test_an_alert_that_fires_again_while_it_is_watched_notifies_no_one() -> None
     assert (move.alert.fine_since, move.change, move.notice) == (None, AlertChange.CHANGED, "")
 
 
-def test_what_passes_untold_after_it_was_over_is_still_over() -> None:
+def test_pending_alert_that_passes_after_an_earlier_one_stays_resolved() -> None:
     waiting = alert(PENDING, fires=1, resolved_at=ago(600), message_key="alert:7")
 
     move = only(decide([fine()], [waiting], around()))
@@ -178,7 +178,7 @@ def test_a_silence_quiets_what_fires_and_its_end_reports_it_again() -> None:
     assert aloud.notice.startswith("The silence has ended")
 
 
-def test_what_is_silenced_is_not_repeated() -> None:
+def test_silenced_alert_is_not_repeated() -> None:
     quiet = alert(since_s=10 * TELLING.repeat_page_s, held="silence 5: we know")
 
     assert decide([signal()], [quiet], around(silences=[silence()])) == []
@@ -225,7 +225,7 @@ def test_a_cause_that_is_silenced_explains_nothing() -> None:
     assert only(decide([signal()], [quiet], around())).change is AlertChange.FIRED
 
 
-def test_what_wakes_no_one_explains_no_page() -> None:
+def test_alert_of_severity_notify_does_not_suppress_a_page() -> None:
     one_of_two = alert(severity=Severity.NOTIFY)
     backlog = signal(rule="backlog", subject="", service=None)
 
@@ -310,7 +310,7 @@ def test_the_next_look_minds_the_end_of_a_silence_and_its_reminder() -> None:
     assert next_moment([], [], around(silences=[long])) == NOW + timedelta(seconds=20)
 
 
-def test_nothing_open_sets_no_time() -> None:
+def test_next_moment_is_none_without_open_alerts() -> None:
     assert next_moment([fine()], [alert(RESOLVED)], around()) is None
 
 

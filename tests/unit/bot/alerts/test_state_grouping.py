@@ -23,11 +23,11 @@ def test_alerts_of_one_rule_share_a_message() -> None:
     assert share(fired(8), fired(9, subject="enforcement")) == {8: "alert:8", 9: "alert:8"}
 
 
-def test_other_rules_have_messages_of_their_own() -> None:
+def test_alerts_of_different_rules_have_their_own_messages() -> None:
     assert share(fired(8), fired(9, rule="sha")) == {8: "alert:8", 9: "alert:9"}
 
 
-def test_the_first_look_after_a_start_is_one_digest() -> None:
+def test_first_evaluation_after_a_start_is_one_digest() -> None:
     assert share(fired(8), fired(9, rule="sha"), is_digest=True) == {8: "alert:8", 9: "alert:8"}
 
 

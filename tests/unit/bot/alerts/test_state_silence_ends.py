@@ -22,14 +22,14 @@ def test_a_silence_lasts_until_its_end() -> None:
     assert ends(silence(left_s=TELLING.remind_s + 1)) == []
 
 
-def test_its_owner_is_reminded_before_it_ends() -> None:
+def test_silence_reminds_its_owner_before_its_end() -> None:
     [reminder] = ends(silence(left_s=TELLING.remind_s))
 
     assert isinstance(reminder, Reminder)
     assert reminder.words == "the silence of `ingest` ends at 03:10 UTC. Still firing: ingest is down (0 of 1)"
 
 
-def test_its_owner_is_reminded_once_and_never_of_a_short_one() -> None:
+def test_silence_reminds_once_and_never_when_short() -> None:
     assert ends(silence(left_s=60, reminded_at=NOW)) == []
     assert ends(silence(left_s=60, created_at=NOW)) == []
 
@@ -62,7 +62,7 @@ def test_a_silence_lasts_while_another_alert_that_it_covers_is_open() -> None:
         (None, "The alert resolved meanwhile, or never fired"),
     ],
 )
-def test_at_its_end_it_reports_whether_it_resolved_meanwhile(known: object, words: str) -> None:
+def test_end_of_a_silence_says_whether_the_alert_resolved_meanwhile(known: object, words: str) -> None:
     one = silence(left_s=0, in_advance=True)
     circumstances = around(silences=[one])
     alerts = [known] if isinstance(known, type(QUIET)) else []

@@ -27,11 +27,11 @@ def refused(right: Right, person: Person, target: Target, policy: Policy, people
     return verdict.sentence
 
 
-def test_who_is_listed_is_allowed(olivia: Person, rollback: Target, policy: Policy, people: People) -> None:
+def test_judge_allows_a_listed_person(olivia: Person, rollback: Target, policy: Policy, people: People) -> None:
     assert judge(Right.REQUEST, olivia, rollback, policy, people) == Allowed(("line 3",))
 
 
-def test_who_is_not_listed_is_reported_who_could(
+def test_judge_refuses_an_unlisted_person_and_names_the_approvers(
     otto: Person, rollback: Target, policy: Policy, people: People
 ) -> None:
     assert refused(Right.APPROVE, otto, rollback, policy, people) == (
@@ -167,7 +167,7 @@ def test_workspace_that_no_payload_named_is_that_of_the_account(
 @pytest.mark.parametrize(
     "profile", [Profile(TEAM, is_guest=True), Profile(TEAM, is_deactivated=True), Profile(is_stranger=True)]
 )
-def test_who_became_a_guest_holds_nothing_any_more_and_could_not_do_it(
+def test_guest_or_deactivated_person_loses_every_right(
     profile: Profile, ann: Person, rollback: Target, policy: Policy, people: People
 ) -> None:
     known = replace(people, accounts={ann.user_id: Account(profile)})

@@ -75,7 +75,7 @@ def test_the_countdown_ends_before_the_request_expires(
     assert isinstance(judge(replace(run, expires_at=NOW + left), ann, policy, people), Allowed) is may
 
 
-def test_no_one_else_may_and_no_one_without_a_call(
+def test_self_approval_is_refused_to_others_and_without_an_offer(
     run: Run, ann: Person, ben: Person, policy: Policy, people: People
 ) -> None:
     assert "this run can't be self-approved" in refused(judge(run, ben, policy, people)).lower()
@@ -181,7 +181,9 @@ def test_an_answer_is_no_silence(run: Run, ann: Person, ben: Person, policy: Pol
 
 
 @pytest.mark.parametrize("state", sorted(set(RunState) - {RunState.AWAITING_APPROVAL}))
-def test_only_what_waits(state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
+def test_self_approval_is_refused_in_every_other_state(
+    state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People
+) -> None:
     assert f"is {state.value} already" in refused(judge(make_run(requested_by=ann, state=state), ann, policy, people))
 
 

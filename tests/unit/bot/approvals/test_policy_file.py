@@ -181,5 +181,5 @@ def test_malformed_lists_of_people_make_the_policy_unusable() -> None:
     assert load_policy(people) == people
 
 
-def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+def test_read_policy_ignores_a_byte_order_mark() -> None:
     assert isinstance(read_policy(b"\xef\xbb\xbf" + DEFAULT.read_bytes(), "policy.toml", PEOPLE), Policy)

@@ -82,7 +82,7 @@ def test_outsider_may_not_request(risk: Risk, otto: Person, rollback: Target, po
         (Risk.CRITICAL, ("U0ANN", "U0BEN"), 0),  # she counts as one of the two
     ],
 )
-def test_what_too_few_could_approve_is_not_filed(
+def test_request_is_refused_when_too_few_could_approve(
     risk: Risk,
     approvers: tuple[str, ...],
     lacking: int,
@@ -130,7 +130,7 @@ def test_approver_approves(make_run: MakeRun, ann: Person, policy: Policy, peopl
 
 
 @pytest.mark.parametrize("state", sorted(set(RunState) - UNDECIDED))
-def test_nothing_is_decided_in_another_state(
+def test_decisions_are_refused_when_the_run_is_in_another_state(
     state: RunState, make_run: MakeRun, ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     run = make_run(state=state)

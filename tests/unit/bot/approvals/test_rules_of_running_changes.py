@@ -21,7 +21,7 @@ def refused(verdict: Verdict) -> str:
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if not state.is_final])
-def test_who_asked_or_could_decide_cancels(
+def test_requester_and_approvers_may_cancel(
     state: RunState, make_run: MakeRun, olivia: Person, ben: Person, otto: Person, policy: Policy, people: People
 ) -> None:
     run = make_run(state=state)
@@ -32,7 +32,7 @@ def test_who_asked_or_could_decide_cancels(
     assert refused(rules.may_cancel(run, replace(olivia, team_id="T0OTHER"), policy, people))
 
 
-def test_who_lost_the_right_may_take_their_own_run_back_but_not_steer_it(
+def test_requester_without_rights_may_cancel_but_not_resolve_their_run(
     make_run: MakeRun, otto: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
     run = make_run(state=RunState.UNKNOWN, requested_by=otto)  # removed from the operators since
@@ -58,7 +58,7 @@ def test_a_run_that_has_ended_can_t_be_canceled(
 
 
 @pytest.mark.parametrize("state", list(RunState))
-def test_only_what_is_unknown_is_settled(
+def test_only_an_unknown_run_may_be_resolved(
     state: RunState, make_run: MakeRun, ann: Person, policy: Policy, people: People
 ) -> None:
     verdict = rules.may_resolve(make_run(state=state), ann, policy, people)
@@ -74,9 +74,7 @@ def test_an_approver_reviews_what_another_person_did(
     assert isinstance(rules.may_review(run, review, ann, policy, people), Allowed)
 
 
-def test_who_acted_does_not_review_it_even_as_an_approver(
-    make_run: MakeRun, ann: Person, policy: Policy, people: People
-) -> None:
+def test_approver_may_not_review_their_own_run(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
     run, review = make_run(state=RunState.SUCCEEDED), Review(7, ann, NOW)
 
     sentence = refused(rules.may_review(run, review, ann, policy, people))

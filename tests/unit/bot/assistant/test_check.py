@@ -61,7 +61,7 @@ def why(kind: str, text: str, *evidence: str, quote: str = "", question: str = "
         ("unknown", "The reads do not show why.", [], ""),
     ],
 )
-def test_what_was_read_passes(kind: str, text: str, evidence: list[str], quote: str) -> None:
+def test_claim_that_its_evidence_supports_passes(kind: str, text: str, evidence: list[str], quote: str) -> None:
     expected = "does not say what a whole clause of its line says" if text == "At 10:15" else None
 
     assert why(kind, text, *evidence, quote=quote) == expected
@@ -341,7 +341,7 @@ def test_arbitrary_text_never_passes_with_words_of_its_own(text: str, quote: str
         ("caf\u00e9 is down", "has characters that are not plain text"),
     ],
 )
-def test_what_acts_in_slack_is_dropped_also_where_a_line_says_it(told: str, why: str) -> None:
+def test_claim_with_a_link_or_markup_is_dropped_even_with_evidence(told: str, why: str) -> None:
     assert why_dropped(Claim(ClaimKind.OBSERVED, told, ("E1",), told), {"E1": Line("E1", "logs", told)}) == why
 
 

@@ -89,7 +89,7 @@ def test_an_entry_that_is_too_long_to_be_proved_is_not_offered_and_written_by_ru
 
 
 @pytest.mark.parametrize("answer", ["", "[]", '{"sentences": [{"entry": "E0"}]}', '{"claims": []}'])
-def test_what_is_no_draft_is_none(answer: str) -> None:
+def test_check_draft_returns_none_for_a_malformed_answer(answer: str) -> None:
     assert check_draft(answer, LINES) is None
 
 

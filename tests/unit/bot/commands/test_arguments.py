@@ -76,7 +76,7 @@ def test_a_missing_service_gets_an_example() -> None:
 
 
 @pytest.mark.parametrize("word", ["abc", "g" * 8, "a" * 41])
-def test_refuses_what_is_no_sha(word: str) -> None:
+def test_parse_sha_refuses_other_words(word: str) -> None:
     with pytest.raises(UsageError):
         parse_sha(word)
 

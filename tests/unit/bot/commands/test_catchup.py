@@ -48,7 +48,7 @@ def test_catchup_calls_runs_unknown_while_they_cannot_be_read() -> None:
     assert "Runs are unknown: no answer within 5 s" in shown
 
 
-def test_catchup_mentions_no_one_whom_a_message_names() -> None:
+def test_catchup_mentions_no_one_named_in_a_message() -> None:
     assert "<!channel>" not in str(catchup_answer(record(incident()), []).blocks)
 
 

@@ -37,7 +37,7 @@ def facts(*faults: str) -> Facts:
     )
 
 
-async def test_names_each_setting_that_is_malformed_whatever_it_is_for() -> None:
+async def test_check_config_names_each_malformed_setting() -> None:
     """A group that no check knew was malformed without a word: `LOG_PRIVACY=loud` was strict, and all was fine."""
     wrong = {"LOG_PRIVACY": "loud", "LOG_FORMAT": "xml", "OTEL_EXPORTER_OTLP_ENDPOINT": "x", "GITHUB_REPO": "x"}
     answer = await dispatch(["check-config"], wrong)

@@ -17,7 +17,7 @@ def test_only_the_requester_sees_it() -> None:
     assert env_answer({Service.API: [FINE]}, {}).private
 
 
-def test_what_is_wrong_is_counted_first_and_reported_first() -> None:
+def test_env_answer_counts_and_shows_problems_first() -> None:
     found = env_answer({Service.INGEST: [FINE], Service.API: [FINE, MISSING]}, {Service.API: LINK})
 
     assert found.text.splitlines()[0] == "🔴 *WRONG · variables to check: api 1*"
@@ -26,7 +26,7 @@ def test_what_is_wrong_is_counted_first_and_reported_first() -> None:
     assert found.status is Status.FAIL
 
 
-def test_all_fine_is_one_line() -> None:
+def test_env_answer_is_one_line_when_all_is_fine() -> None:
     assert env_answer({Service.API: [FINE]}, {}).text.splitlines()[0] == "✅ *The variables of api are fine*"
 
 

@@ -67,7 +67,7 @@ def test_a_line_reports_its_subject_once_and_in_words() -> None:
     )
 
 
-def test_what_the_headline_reports_is_not_reported_again() -> None:
+def test_health_line_does_not_repeat_the_headline() -> None:
     same = Finding("sha.same", Status.WARN, "not all services run the same SHA", "api a1b2c3d4, ingest c45e17a9")
 
     found = answer(Line("SHA", (same,)), headline=f"prod is healthy, with a warning: {same.title}")
@@ -76,7 +76,7 @@ def test_what_the_headline_reports_is_not_reported_again() -> None:
     assert str(found.blocks).count("the same SHA") == 1
 
 
-def test_what_is_frozen_is_shown_though_nothing_is_wrong() -> None:
+def test_health_shows_freezes_though_nothing_is_wrong() -> None:
     since, hour = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
     everything = Freeze(1, FREEZE, None, "U1", "release weekend", since, since, hour, owner_name="Olivia")
     held = (everything, replace(everything, id=2, service=Service.INGEST, kind=LOCK, ends_at=None))
@@ -146,7 +146,7 @@ def test_json_has_the_findings_and_the_time_it_took() -> None:
     count=st.integers(1, 12),
     status=st.sampled_from(Status),
 )
-def test_whatever_is_found_slack_takes_it_and_no_one_is_paged(
+def test_health_answer_is_accepted_by_slack_and_pages_no_one_for_any_finding(
     title: str, detail: str, count: int, status: Status
 ) -> None:
     finding = Finding("x", status, title, detail, next_step=LOGS)

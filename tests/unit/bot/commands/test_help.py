@@ -77,14 +77,14 @@ async def test_help_who_is_on_call_is_about_oncall() -> None:
     assert "*`oncall`*" in str((await ask("help who is on call")).blocks)
 
 
-async def test_what_is_no_command_is_reported_with_what_is_about_it() -> None:
+async def test_help_suggests_commands_for_words_that_are_no_command() -> None:
     answer = await ask("help put back failed jobs")
 
     assert answer.text.startswith("`put back failed jobs` is not a command.")
     assert "help requeue" in [block["accessory"]["value"] for block in answer.blocks[1:]]
 
 
-async def test_what_is_nothing_at_all_is_reported_with_the_nearest() -> None:
+async def test_help_suggests_the_nearest_command_for_a_typo() -> None:
     with pytest.raises(UsageError, match=r"There is no command `hlth`.*Did you mean `health`"):
         await run("help hlth", SLACK, WORLD)
     with pytest.raises(UsageError, match="There is no command `foo`"):

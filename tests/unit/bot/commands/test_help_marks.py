@@ -33,14 +33,14 @@ def marks(person: Person, rules: str = BASE, members: Members | Unavailable = OP
     return marks_of(person, "prod", policy, People("T1", {"S0OPS": members}, ACCOUNTS), lambda one: NAMES.get(one, ""))
 
 
-def test_who_may_nothing_reads_who_may() -> None:
+def test_help_names_the_permitted_people_to_a_person_without_rights() -> None:
     found = marks(OTTO)
 
     assert found.keys() == {*CHANGES, "silence", "drill", "freeze", "lock", "approve", "review", "start-alone"}
     assert (found["restart"], found["approve"]) == ("@ops", "Ann Keller")
 
 
-def test_what_is_allowed_somewhere_or_at_some_hour_is_not_marked() -> None:
+def test_help_does_not_mark_conditionally_allowed_commands() -> None:
     assert marks(OLIVIA).keys() == {"approve", "review", "start-alone"}
     for condition in ('services = ["api"]', 'hours = ["sat 01:00-02:00"]', 'channels = ["C0X"]', 'severity = ["sev1"]'):
         rule = f'[[allow]]\nmay = "request"\nwho = ["U0OTTO"]\nverbs = ["restart"]\n{condition}\n'

@@ -37,7 +37,7 @@ def test_a_run_that_waits_is_there_with_a_button() -> None:
     assert buttons[:3] == ["run.approve", "run.deny", "run.details"]
 
 
-def test_who_is_being_paged_reads_it_first_and_can_acknowledge() -> None:
+def test_home_shows_the_page_first_with_an_acknowledge_button() -> None:
     paged = Assignment(incident(), Asked.ACKNOWLEDGE)
 
     answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[paged.incident], assignments=[paged], now=NOW)
@@ -51,7 +51,7 @@ def test_who_is_being_paged_reads_it_first_and_can_acknowledge() -> None:
 
 
 @pytest.mark.parametrize(("asked", "words"), [(Asked.WORK, "You have this"), (Asked.RESOLVE, "The alerts are over")])
-def test_who_has_an_incident_can_resolve_it(asked: Asked, words: str) -> None:
+def test_home_offers_the_assignee_to_resolve(asked: Asked, words: str) -> None:
     mine = Assignment(incident(), asked)
 
     answer = home_answer(REPORT, None, waiting=(), locks=(), incidents=[mine.incident], assignments=[mine], now=NOW)
@@ -86,7 +86,7 @@ def test_locks_are_listed() -> None:
     assert "🔒 *api* is locked against deploys: rolled back &lt;!channel&gt;" in text
 
 
-def test_what_cannot_be_read_is_not_called_nothing() -> None:
+def test_home_says_unknown_when_the_database_is_unreadable() -> None:
     away = Unavailable("database", "connection refused")
 
     text = json.dumps(home_answer(REPORT, None, waiting=away, locks=away, now=NOW).blocks)
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_is_not_called_nothing() -> None:
     assert "Nothing waits" not in text
 
 
-def test_what_waits_to_be_reviewed_is_there_with_its_button() -> None:
+def test_home_shows_open_reviews_with_their_button() -> None:
     done = replace(RUN, state=RunState.SUCCEEDED, risk="break-glass", started_at=NOW, ended_at=NOW)
     review = Review(12, Person("U0OLIVIA001", "T1"), NOW)
 

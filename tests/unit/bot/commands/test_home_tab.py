@@ -21,7 +21,7 @@ def test_start_can_be_refreshed() -> None:
     assert values(home_view(Answer("ok", [section("ok")], {}), "", now=NOW)) == ["home"]
 
 
-def test_other_answers_lead_back_to_the_start() -> None:
+def test_home_tab_offers_home_below_other_answers() -> None:
     assert values(home_view(Answer("ok", [section("ok")], {}), "queue", now=NOW)) == ["queue", "home"]
 
 

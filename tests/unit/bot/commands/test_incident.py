@@ -42,7 +42,7 @@ def test_opening_needs_words(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("called", "why"), [("cause", "the cause is missing"), ("title", "the title is missing")])
-def test_what_is_missing_has_the_name_of_the_usage(called: str, why: str) -> None:
+def test_parse_reason_names_the_missing_part(called: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         parse_reason((), "incident resolve 7 a bad deploy", called=called)
 
@@ -53,7 +53,7 @@ def test_a_severity_may_be_written_loosely(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["sev0", "4", "high", "<!here>"])
-def test_there_are_three_severities(word: str) -> None:
+def test_parse_severity_refuses_words_that_are_no_severity(word: str) -> None:
     with pytest.raises(UsageError, match="is not a severity"):
         parse_severity(word)
 

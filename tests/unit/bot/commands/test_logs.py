@@ -85,7 +85,7 @@ def test_replicas_that_report_the_same_share_a_line_without_a_name() -> None:
     assert shown(found)[-1] == f"06:44:12 info [aaaa] {IDLE}"
 
 
-def test_what_does_not_fit_is_the_oldest_and_is_counted_as_lines() -> None:
+def test_logs_leave_out_the_oldest_lines_and_count_them() -> None:
     old = [line("x" * 200, minutes_ago=60)] * 7
     many = [line(f"line {n} " + "y" * 200, minutes_ago=50 - n) for n in range(50)]
 

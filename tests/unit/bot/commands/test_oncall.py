@@ -57,7 +57,7 @@ def test_a_person_stands_in_later() -> None:
         ("U0BEN 2h primary now", "is not expected here"),
     ],
 )
-def test_what_is_missing_or_wrong_is_named(typed: str, why: str) -> None:
+def test_override_error_names_the_missing_or_wrong_word(typed: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         override(typed)
 

@@ -46,7 +46,7 @@ def test_the_first_line_names_who_is_paged_first_and_until_when() -> None:
     assert violations({"text": told.text, "blocks": list(told.blocks)}, surface="message", groups=("S0GROUP",)) == []
 
 
-def test_who_stands_in_is_named_and_takes_the_place() -> None:
+def test_override_is_shown_and_replaces_the_person_on_call() -> None:
     standing_in = Override(1, "primary", "U2", NOW, NOW + WAIT, Person("U1", "T1"), NOW)
     later = replace(standing_in, user_id="U3", begins_at=NOW + WAIT, ends_at=NOW + 2 * WAIT)
 
@@ -67,7 +67,7 @@ def test_a_gap_is_reported() -> None:
     assert told.status is Status.FAIL
 
 
-def test_what_is_remembered_is_reported_with_its_age() -> None:
+def test_remembered_overrides_are_shown_with_their_age() -> None:
     known = KnownOverrides((), timedelta(minutes=3), AWAY)
 
     note = answer(Facts(SCHEDULE, [], NOW), known).blocks[-1]["elements"][0]["text"]
@@ -75,7 +75,7 @@ def test_what_is_remembered_is_reported_with_its_age() -> None:
     assert note == "the overrides are 3 min old (connection refused)"
 
 
-def test_what_was_never_read_is_unknown() -> None:
+def test_overrides_are_unknown_when_never_read() -> None:
     note = answer(Facts(SCHEDULE, AWAY, NOW), KnownOverrides(AWAY, problem=AWAY)).blocks[-1]["elements"][0]["text"]
 
     assert "overrides are unknown (connection refused)" in note

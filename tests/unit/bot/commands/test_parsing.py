@@ -61,7 +61,7 @@ def test_emphasis_around_several_words_is_taken_off() -> None:
 
 
 @pytest.mark.parametrize("line", ["failed_jobs", "2 * 3 * 4", "--help", "?", "~queue~", "a_b_c", "**"])
-def test_what_is_no_emphasis_stays(line: str) -> None:
+def test_split_words_keeps_characters_that_are_no_emphasis(line: str) -> None:
     assert split_words(line, Surface.MENTION) == line.split()
 
 
@@ -89,7 +89,7 @@ def test_words_with_spaces_are_quoted_for_a_button() -> None:
     assert join_words(["""both ' and " here"""]) is None
 
 
-def test_what_slack_escaped_and_linked_is_as_it_was_typed() -> None:
+def test_split_words_undoes_slacks_escapes_and_links() -> None:
     line = "logs api a&amp;b &lt;x&gt; <http://a.example|a.example>"
 
     assert split_words(line, Surface.SLASH) == ["logs", "api", "a&b", "<x>", "a.example"]

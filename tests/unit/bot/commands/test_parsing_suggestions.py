@@ -76,7 +76,7 @@ AROUND = st.text(alphabet="*_`'\".,:;!()[]- \u00a0\u200b\u200d\ufeff\u2060\u202a
 
 
 @given(st.sampled_from(sorted(REGISTRY)), AROUND, AROUND, st.booleans())
-def test_whatever_stands_around_a_command_it_is_the_command(name: str, left: str, right: str, upper: bool) -> None:
+def test_find_ignores_decoration_around_a_command(name: str, left: str, right: str, upper: bool) -> None:
     words = split_words(f"{left}{name.upper() if upper else name}{right}", Surface.MENTION)
 
     assert find(words)[0] is REGISTRY[name]

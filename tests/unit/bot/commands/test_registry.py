@@ -39,7 +39,7 @@ def test_every_command_explains_itself(command: Verb) -> None:
 
 
 @pytest.mark.parametrize("name", ["failed-jobs", "env", "logs", "help"])
-def test_what_may_hold_personal_data_answers_only_the_requester(name: str) -> None:
+def test_command_with_personal_data_answers_privately(name: str) -> None:
     assert REGISTRY[name].private
 
 

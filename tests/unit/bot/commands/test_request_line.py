@@ -47,7 +47,7 @@ def test_a_time_and_an_exception_are_parameters_beside_the_changes_own() -> None
         ("scale ingest 2 --exception", "the reason is missing"),
     ],
 )
-def test_what_does_not_fit_is_refused(line: str, why: str) -> None:
+def test_request_line_refuses_invalid_times_and_exceptions(line: str, why: str) -> None:
     with pytest.raises(UsageError) as refused:
         parsed(line)
 

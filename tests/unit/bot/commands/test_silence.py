@@ -68,7 +68,7 @@ def test_planned_work_begins_later_and_may_come_again() -> None:
         ("ingest every frdiay for 2h", "is not a day after `every`"),
     ],
 )
-def test_what_does_not_fit_is_named(line: str, why: str) -> None:
+def test_silence_error_names_the_wrong_word(line: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         parse(line.split(), RUNBOOK.services, NOW, BERLIN)
 

@@ -49,7 +49,7 @@ async def test_seven_characters_need_no_look() -> None:
     assert await find_commit("C45E17A", tuple(RUNBOOK.services), NOWHERE, line="verify") == "c45e17a"
 
 
-async def test_what_can_be_no_commit_is_refused() -> None:
+async def test_verify_refuses_a_word_that_is_no_commit() -> None:
     with pytest.raises(UsageError, match="is not a commit SHA"):
         await find_commit("zzz", tuple(RUNBOOK.services), NOWHERE, line="verify")
 

@@ -7,7 +7,7 @@ from services.domain.alerts import AlertDecision, AlertHistory
 from tests.unit.bot.alerts.builders import NOW, alert, silence
 
 
-def test_whose_silence_it_is_is_reported_before_the_decisions() -> None:
+def test_why_alert_names_the_silence_owner_before_the_decisions() -> None:
     decision = AlertDecision(NOW, "heartbeats.ingest", 7, "silenced", "silence 5: we know")
     history = AlertHistory("heartbeats.ingest", alert(held="silence 5: we know"), (decision,))
 

@@ -91,7 +91,7 @@ def test_the_limits_are_those_of_the_checks() -> None:
     assert rules.locks.after_s == thresholds.LOCK_FORGOTTEN_AFTER.total_seconds()
 
 
-def test_only_what_the_design_names_wakes_a_person_up() -> None:
+def test_only_these_default_rules_page() -> None:
     rules = default_rules().rules
 
     loud = {name for name in Rules.model_fields if getattr(rules, name).severity is Severity.PAGE}
@@ -107,5 +107,5 @@ def test_every_name_belongs_to_a_rule() -> None:
     assert {name.split(".")[0] for name in FINGERPRINTS} == set(Rules.model_fields)
 
 
-def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+def test_read_rules_ignores_a_byte_order_mark() -> None:
     assert isinstance(read_rules(b"\xef\xbb\xbfversion = 1\n", "mine.toml"), AlertRules)

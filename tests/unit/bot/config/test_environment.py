@@ -238,7 +238,7 @@ def test_an_email_target_needs_a_server_and_a_sender() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://mail.example", "smtp://", "smtp://mail.example:99999", "mail.example:25"])
-def test_what_is_no_mail_server_is_refused(url: str) -> None:
+def test_settings_refuse_an_smtp_url_that_is_no_mail_server(url: str) -> None:
     settings = Settings.from_environment({"SMTP_URL": url, "SMTP_FROM": "bot@example.com"})
 
     assert isinstance(settings.mail, Invalid)

@@ -242,7 +242,7 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     assert fault.problem == "cannot be read (No such file or directory)"
 
 
-def test_a_byte_order_mark_before_the_text_is_none_of_it() -> None:
+def test_read_schedule_ignores_a_byte_order_mark() -> None:
     assert isinstance(read_schedule(b"\xef\xbb\xbf" + GOOD.encode(), "oncall.toml"), Schedule)
 
 

@@ -42,7 +42,7 @@ def test_pauses_grow_up_to_a_minute(attempts: int, pause_s: int) -> None:
     assert after_failure(notification(attempts=attempts), LOST) == TryAgain("no answer", timedelta(seconds=pause_s))
 
 
-def test_what_no_repetition_helps_is_given_up_at_once() -> None:
+def test_notification_is_given_up_at_once_when_a_retry_cannot_help() -> None:
     assert after_failure(notification(), SourceError("pager", "refused (404)")) == GiveUp("refused (404)")
 
 
@@ -61,7 +61,7 @@ def test_key_differs_between_environments_and_between_lives_of_a_database() -> N
     assert page_of(notification(created_at=AT + timedelta(days=1)), "prod").key != first.key
 
 
-def test_what_became_of_a_page_carries_the_key_of_the_page() -> None:
+def test_resolution_carries_the_key_of_its_page() -> None:
     page = notification()
     over = notification(
         key="incident:1:1:resolved",

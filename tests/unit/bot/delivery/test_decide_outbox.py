@@ -80,7 +80,7 @@ def test_gate_never_opens_earlier_than_was_reported_before() -> None:
     assert not gates.is_open(OutboxQueue.REST, posting=True, now=29.0)
 
 
-def test_what_no_repetition_can_help_is_given_up() -> None:
+def test_outbox_gives_up_when_a_retry_cannot_help() -> None:
     given_up = {refusal for refusal in Refusal if is_final(refusal, 0)}
 
     assert given_up == {Refusal.CONTENT, Refusal.THREAD, Refusal.PLACE}
@@ -91,5 +91,5 @@ def test_a_refusal_that_no_one_knows_is_given_up_after_some_tries() -> None:
     assert is_final(Refusal.UNKNOWN, TRIES_OF_UNKNOWN - 1)
 
 
-def test_what_the_token_may_not_do_waits_for_a_person() -> None:
+def test_outbox_never_gives_up_when_the_token_is_refused() -> None:
     assert not is_final(Refusal.TOKEN, 10_000)

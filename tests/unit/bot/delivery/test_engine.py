@@ -65,7 +65,7 @@ def delivery(post: Post, *, sent: WakeUp | None = None) -> Delivery[str, str, st
     return Delivery(post, WakeUps(poll_s=POLL_S), sent=sent)
 
 
-async def test_each_is_claimed_sent_and_marked_before_the_next() -> None:
+async def test_delivery_claims_sends_and_marks_one_item_before_the_next() -> None:
     post = Post("a", "b")
 
     assert await delivery(post).tick(FENCE) == 0.0, "more may be due by now"
@@ -85,7 +85,7 @@ async def test_side_by_side_all_are_sent_before_the_first_is_marked() -> None:
     assert post.journal.index("mark b sent") < post.journal.index("send c")
 
 
-async def test_what_is_not_to_be_sent_now_is_not_claimed() -> None:
+async def test_delivery_does_not_claim_skipped_items() -> None:
     post = Post("a")
     post.skipped = {"a"}
 
@@ -94,7 +94,7 @@ async def test_what_is_not_to_be_sent_now_is_not_claimed() -> None:
     assert post.journal == []
 
 
-async def test_what_another_sender_has_is_neither_sent_nor_marked() -> None:
+async def test_delivery_neither_sends_nor_marks_items_of_another_sender() -> None:
     post = Post("a", "b")
     post.lost = {"a"}
 
@@ -103,7 +103,7 @@ async def test_what_another_sender_has_is_neither_sent_nor_marked() -> None:
     assert post.journal == ["claim a", "claim b", "send b", "mark b sent"]
 
 
-async def test_what_was_claimed_too_long_ago_is_not_sent() -> None:
+async def test_delivery_does_not_send_after_the_send_deadline() -> None:
     post = Post("a")
     post.leaves_by = time.monotonic() - 0.001
 

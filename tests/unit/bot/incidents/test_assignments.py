@@ -56,7 +56,7 @@ def test_an_acknowledged_incident_asks_only_who_has_it() -> None:
     assert asked(one, BEN.user_id) == []
 
 
-def test_once_its_alerts_are_over_it_asks_to_be_resolved() -> None:
+def test_assignment_asks_to_resolve_once_its_alerts_are_over() -> None:
     assert asked(acknowledged(chain=CHAIN, cleared_at=NOW), ANN.user_id) == [Asked.RESOLVE]
     assert asked(incident(chain=CHAIN, pages=1, next_level=1, cleared_at=NOW), BEN.user_id) == []
 

@@ -19,7 +19,7 @@ SECOND = timedelta(seconds=1)
 WAIT = CHAIN.unacknowledge_after
 
 
-def test_nothing_is_done_before_it_is_due_and_it_is_done_at_the_very_moment() -> None:
+def test_escalation_pages_the_next_level_exactly_when_due() -> None:
     assert decide(incident(), CHAIN, NOW - SECOND) is None
     assert decide(incident(), CHAIN, NOW) == Call(2, 1, CHAIN.levels[1])
     assert decide(incident(due_at=None), CHAIN, NOW) is None
@@ -185,7 +185,7 @@ def test_an_incident_of_several_services_is_joined_by_its_cause_only() -> None:
     assert joined("queue.backlog", Service.INGEST, both, incident()) == 7
 
 
-def test_of_two_the_cause_comes_before_the_service_and_the_older_before_the_newer() -> None:
+def test_alert_joins_the_incident_of_its_cause_before_the_oldest_of_its_service() -> None:
     older, newer = incident(id=5, services=(Service.INGEST,)), incident()
 
     assert joined("heartbeats.ingest", Service.INGEST, older, newer) == 7

@@ -41,7 +41,7 @@ def test_reads_questions_and_approved_changes_are_offered_and_nothing_else() -> 
         ("Queue", ""),
     ],
 )
-def test_what_makes_another_command_of_it_is_refused(name: str, arguments: str) -> None:
+def test_parse_call_refuses_arguments_that_make_another_command(name: str, arguments: str) -> None:
     with pytest.raises(UsageError, match="Nothing was run"):
         parse_call(name, arguments)
 

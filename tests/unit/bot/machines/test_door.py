@@ -18,7 +18,7 @@ from services.domain.errors import OperatorError, OutcomeUnknownError, SourceErr
         (SourceError("database", "connection lost, while saving", outcome_unknown=True), 503, True),
     ],
 )
-def test_an_answer_says_whether_nothing_was_changed_or_nobody_knows(
+def test_door_says_whether_the_outcome_is_unknown_or_nothing_changed(
     error: OperatorError | SourceError, status: int, is_unknown: bool
 ) -> None:
     reply = failed(error)

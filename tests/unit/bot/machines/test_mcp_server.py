@@ -79,7 +79,7 @@ async def test_a_change_answers_with_the_number_and_the_link_of_its_run() -> Non
         (httpx.Response(403, json=FILED | {"text": "You don't have permission", "run": None}), "permission"),
     ],
 )
-async def test_what_fails_is_an_error_in_words(answer: httpx.Response, words: str) -> None:
+async def test_mcp_server_returns_a_failed_call_as_an_error_in_words(answer: httpx.Response, words: str) -> None:
     async with Client(make_server(Door(lambda _: answer).client)) as client:
         result = await client.call_tool("queue", {})
 
@@ -157,13 +157,13 @@ async def test_over_http_only_who_has_the_token_is_answered() -> None:
             assert (await client.post("/mcp", json={}, headers=headers)).status_code == 401
 
 
-async def test_other_words_are_refused_before_anything_is_served() -> None:
+async def test_mcp_server_refuses_unexpected_arguments() -> None:
     for line in ("--http 0", "--http 65536", "--http x", "stop-workers", "--http 1 2"):
         with pytest.raises(UsageError, match="is not expected here"):
             await serve(line.split(), {})
 
 
-async def test_what_is_not_set_is_named() -> None:
+async def test_mcp_server_names_the_missing_variable() -> None:
     with pytest.raises(OperatorError, match="did not start") as error:
         await serve([], {"DRAGONFLY_URL": "https://bot.example"})
 

@@ -57,7 +57,7 @@ def test_a_rule_that_lets_a_machine_approve_makes_the_policy_unusable() -> None:
 @pytest.mark.parametrize(
     "who", ["machine:", "machine:CI", "machine:a b", "machine:-x", "robot:ci", f"machine:{'x' * 33}"]
 )
-def test_other_names_are_no_machines(who: str) -> None:
+def test_policy_refuses_an_invalid_machine_name(who: str) -> None:
     assert isinstance(policy(f'[[allow]]\nmay = "request"\nwho = ["{who}"]\n'), Invalid)
 
 
@@ -114,7 +114,7 @@ def test_a_token_is_found_by_the_whole_of_it() -> None:
         assert find_machine(wrong, machines) is None
 
 
-def test_a_machine_waits_after_its_burst_and_another_one_does_not() -> None:
+def test_machine_waits_after_its_burst_without_delaying_another_machine() -> None:
     now = 0.0
     nothing: Any = None
     door = MachineDoor(

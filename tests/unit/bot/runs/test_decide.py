@@ -159,7 +159,7 @@ def test_start_of_a_service_that_was_stopped_after_the_approval_is_a_difference(
     assert difference(now, approved) is None
 
 
-def test_what_is_not_known_of_the_plan_now_and_was_known_when_approved_is_a_doubt() -> None:
+def test_find_doubt_reports_what_became_unknown_since_the_approval() -> None:
     approved = plan(CheckDatabaseReady())
     unknown = replace(approved, warnings=(f"{MIGRATIONS_UNKNOWN}: timeout",))
     unexamined = replace(approved, warnings=tuple(unexamined_lines(["1_a"], Unavailable("schema", "no parser"))))
@@ -173,7 +173,7 @@ def test_what_is_not_known_of_the_plan_now_and_was_known_when_approved_is_a_doub
     assert find_doubt(unknown, other_words) is None, "the approvers were told so"
 
 
-def test_other_steps_are_shown_side_by_side() -> None:
+def test_difference_shows_changed_steps_side_by_side() -> None:
     approved = plan(ScaleService(Service.INGEST, 1, 2))
 
     changed = difference(approved, plan(ScaleService(Service.INGEST, 3, 2)))
@@ -199,5 +199,5 @@ def test_a_step_of_the_same_words_is_reported_by_what_it_rests_on() -> None:
 @pytest.mark.parametrize(
     ("limit", "seconds"), [(None, 2.0), (0, 2.0), (10_000, 2.0), (1_000, 14.4), (100, 30.0), (10**9, 2.0)]
 )
-def test_looks_stay_below_a_quarter_of_railways_limit(limit: int | None, seconds: float) -> None:
+def test_poll_every_stays_below_a_quarter_of_railways_limit(limit: int | None, seconds: float) -> None:
     assert poll_every(2.0, limit) == pytest.approx(seconds)

@@ -23,5 +23,5 @@ TOOLS = Tools(
 
 
 @given(st.one_of([st.from_type(kind) for kind in STEPS.values()]))
-def test_what_is_an_act_is_carried_out_as_one_and_nothing_else_changes_anything(step: Step) -> None:
+def test_only_acts_have_an_executor_that_changes_something(step: Step) -> None:
     assert isinstance(executor_of(step, TOOLS), Act | LocalStep) is step.acts

@@ -9,7 +9,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.slack.app import acknowledge
 
 
-async def test_what_cannot_be_stored_does_not_come_in() -> None:
+async def test_slack_payload_has_no_characters_that_postgres_cannot_store() -> None:
     body: dict[str, Any] = {"command": "/dragonfly", "text": "incident open half \ud83d", "view": {"state": ["nul \0"]}}
     seen: list[dict[str, Any]] = []
 

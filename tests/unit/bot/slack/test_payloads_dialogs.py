@@ -22,7 +22,7 @@ def test_a_stop_without_a_reason_is_asked_for_one(line: str, service: str) -> No
     "line",
     ["", "health", "stop-workers ingest wrong amounts", "stop-workers --dry-run", "stop-workers api", "stopworkers"],
 )
-def test_nothing_else_opens_a_modal(line: str) -> None:
+def test_other_lines_open_no_modal(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None
 
 
@@ -34,7 +34,7 @@ def test_nothing_else_opens_a_modal(line: str) -> None:
         ("Incident Resolve #7", "incident.resolve"),
     ],
 )
-def test_what_an_incident_leaves_open_is_asked_for(line: str, callback_id: str) -> None:
+def test_incident_line_without_its_text_opens_a_modal(line: str, callback_id: str) -> None:
     prompt = prompt_for(line, Surface.BUTTON, channel="C1")
 
     assert prompt is not None
@@ -45,5 +45,5 @@ def test_what_an_incident_leaves_open_is_asked_for(line: str, callback_id: str) 
 @pytest.mark.parametrize(
     "line", ["incident open no ingest", "incident resolve 7 a bad deploy", "incident resolve", "incident ack 7"]
 )
-def test_what_is_reported_is_not_asked_for(line: str) -> None:
+def test_complete_incident_line_opens_no_modal(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None

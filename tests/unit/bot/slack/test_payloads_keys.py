@@ -50,7 +50,7 @@ def mention(event_id: str = "Ev1", **more: Any) -> dict[str, Any]:
     return {"event_id": event_id, "event": {"type": "app_mention", "channel": "C1", "ts": "5.0", **more}}
 
 
-def test_message_is_one_command_whatever_events_report_of_it() -> None:
+def test_delivery_key_is_the_same_for_every_event_of_a_message() -> None:
     keys = {delivery_key(mention(event_id)) for event_id in ("Ev1", "Ev2")} | {
         delivery_key(mention("Ev3", subtype="thread_broadcast"))
     }

@@ -18,14 +18,14 @@ def event(text: str = f"<@{BOT}> ack", **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "subtype", [None, "thread_broadcast", "me_message", "file_share", "something_that_slack_invents_next"]
 )
-def test_a_person_is_heard_whatever_kind_of_message_it_is(subtype: str | None) -> None:
+def test_read_mention_accepts_every_kind_of_message_by_a_person(subtype: str | None) -> None:
     found = read_mention(event(subtype=subtype) if subtype else event(), BOT)
 
     assert found == Mention(" ack")
 
 
 @pytest.mark.parametrize("subtype", NOT_SPEECH)
-def test_what_is_no_speech_is_not_answered(subtype: str) -> None:
+def test_read_mention_ignores_system_events(subtype: str) -> None:
     assert read_mention(event(subtype=subtype), BOT) is None
 
 

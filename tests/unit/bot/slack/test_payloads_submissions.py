@@ -83,7 +83,7 @@ def resolving(text: str, **metadata: object) -> tuple[dict[str, Any], Submission
     return sent, submission
 
 
-def test_who_writes_a_cause_sees_what_is_taken_out_before_it_is_kept() -> None:
+def test_resolve_modal_shows_the_masked_cause_before_it_is_stored() -> None:
     again = view_to_look_at(*resolving("the plaintiff Jane Roe owes $12"))
 
     assert again is not None

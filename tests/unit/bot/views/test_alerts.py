@@ -141,7 +141,7 @@ def test_a_first_line_too_long_for_a_phone_continues_below() -> None:
 
 
 @pytest.mark.parametrize("title", ["ingest is down (0 of 2)", "word " * 60, "w" * 300, "<!channel> & " * 20])
-def test_the_first_line_fits_whatever_the_title(title: str) -> None:
+def test_alert_first_line_fits_a_phone_for_any_title(title: str) -> None:
     text, _ = alert_message([alert(title=title, line=f"PAGE production-of-somebody · {title}")], (), GUIDE)
 
     first = text.splitlines()[0]
@@ -195,7 +195,7 @@ def test_unowned_alerts_come_before_acknowledged_ones() -> None:
 
 
 @pytest.mark.parametrize("more", [{"state": AlertState.RESOLVED}, {"held": "silenced"}])
-def test_that_it_is_over_or_silenced_reports_more_than_that_a_person_has_it(more: dict[str, Any]) -> None:
+def test_resolved_or_silenced_alert_is_not_shown_as_acknowledged(more: dict[str, Any]) -> None:
     text, _ = shown(alert(**more), owners={7: Person("U1", "T1")})
 
     assert "Acknowledged" not in text

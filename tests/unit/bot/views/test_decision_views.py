@@ -96,7 +96,7 @@ def test_without_a_recommendation_nothing_is_green_and_what_helps_sooner_comes_f
     assert not any("style" in one for one in answer.blocks[1]["elements"])
 
 
-def test_to_what_is_newer_one_returns() -> None:
+def test_offer_says_return_for_a_newer_version() -> None:
     found = Offer((replace(BEST, recommended=False, is_newer=True),), "No deploy of api lately")
 
     answer = offer_answer("api", found)
@@ -115,7 +115,7 @@ def test_to_what_is_newer_one_returns() -> None:
         (replace(RUN, state=RunState.APPROVED), "starts immediately"),
     ],
 )
-def test_the_one_who_asked_learns_what_it_waits_for(run: Run, words: str) -> None:
+def test_filed_answer_tells_the_requester_what_the_run_waits_for(run: Run, words: str) -> None:
     answer = filed_answer(run)
 
     assert answer.private
@@ -179,7 +179,7 @@ def test_a_stop_without_a_reason_is_one_tap_away(service: str) -> None:
     assert refused(answer) == []
 
 
-def test_slack_takes_them_whatever_they_hold() -> None:
+def test_slack_accepts_decision_views_with_hostile_content() -> None:
     hostile_run = replace(RUN, title=HOSTILE, outcome=HOSTILE)
     candidate = replace(BEST, message=HOSTILE)
     rows = [replace(REFUSAL, details={"why": HOSTILE})] * 300

@@ -57,14 +57,14 @@ def test_doctor_counts_findings_that_follow_from_a_cause_and_links_them() -> Non
     assert len(answer.blocks) <= 4
 
 
-def test_all_of_it_can_be_read() -> None:
+def test_diagnosis_shows_everything_on_request() -> None:
     shown = answer_text(asked(STOPPED, show_all=True))
 
     assert "api does not reach its database (HTTP 503)" in shown
     assert "heartbeats unknown" in shown
 
 
-def test_nothing_wrong_is_one_line_and_the_areas_are_named() -> None:
+def test_doctor_is_one_line_when_nothing_is_wrong() -> None:
     answer = asked(replace(WELL, env=replace(WELL.env, variables={})))
 
     assert first_block(answer).startswith("✅ *doctor: nothing is wrong*")

@@ -92,7 +92,7 @@ def test_while_parts_are_read_it_reports_so_and_is_short() -> None:
     assert "Still collecting data" in str(blocks)
 
 
-def test_its_buttons_come_once_the_cause_is_known_and_keep_their_places() -> None:
+def test_diagnosis_buttons_come_with_the_cause_and_keep_their_places() -> None:
     report, changes = doctor.report(BAD_DEPLOY), Changes((), ())
 
     def shown(**parts: Any) -> list[str]:
@@ -104,7 +104,7 @@ def test_its_buttons_come_once_the_cause_is_known_and_keep_their_places() -> Non
     assert shown(report=Missing("no answer within 8 s")) == ["Logs", "Changes", "Doctor"]
 
 
-def test_nothing_wrong_any_more_is_reported() -> None:
+def test_diagnosis_says_no_cause_found_when_all_is_well_again() -> None:
     assert told(WELL)[0].startswith("🔎 *No cause found:*")
 
 
@@ -127,7 +127,7 @@ def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
     assert "No deployments" in str(told(KILLED)[1])
 
 
-def test_once_a_deploy_is_the_cause_only_the_newest_change_is_listed() -> None:
+def test_diagnosis_lists_only_the_newest_change_when_a_deploy_is_the_cause() -> None:
     happenings = tuple(Happening(NOW - timedelta(minutes=n), f"change {n}") for n in range(5))
 
     shown = str(told(BAD_DEPLOY, changes=Changes(happenings, ()))[1])
@@ -184,7 +184,7 @@ def test_each_known_problem_fits_a_phone(name: str) -> None:
     assert len(blocks) <= 3
 
 
-def test_slack_takes_all_of_it_whatever_is_in_it() -> None:
+def test_slack_accepts_diagnoses_with_hostile_content() -> None:
     happenings = tuple(Happening(NOW, EVIL) for _ in range(100))
     finding = Finding("x", Status.FAIL, EVIL, EVIL)
     report = doctor.report(STOPPED)
@@ -236,5 +236,5 @@ def test_otherwise_it_begins_at_the_last_good_check(has_crashed: bool) -> None:
     assert began(api_answered=well(NOW - API_GONE), **more) == (NOW - API_GONE, "last good check of api")
 
 
-def test_when_it_began_is_not_known_where_no_one_saw_it_well() -> None:
+def test_beginning_is_unknown_without_an_earlier_good_reading() -> None:
     assert began() is None

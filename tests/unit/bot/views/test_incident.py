@@ -142,7 +142,7 @@ def test_the_first_line_names_the_cause_once_it_is_known(one: Incident, line: st
         (acknowledged(**BY_DEPLOY), CALM_LINE, "🟢 ingest 1 of 1 alive: fine since 08:03 UTC"),
     ],
 )
-def test_what_is_fine_again_is_not_titled_by_its_cause(one: Incident, line: str, first: str) -> None:
+def test_cleared_incident_is_not_titled_by_its_cause(one: Incident, line: str, first: str) -> None:
     text, blocks = message(one, [alert(line=line, cleared_at=one.cleared_at)])
 
     assert text.startswith(first)
@@ -160,7 +160,7 @@ def test_a_cause_is_not_that_of_an_alert_which_joined_later_and_fires_alone(fing
     assert (CRASHES in text, "ingest is bad" in text) == (is_named, not is_named)
 
 
-def test_the_words_of_who_opened_it_by_hand_stay_first() -> None:
+def test_title_typed_by_a_person_stays_first() -> None:
     text, blocks = message(incident(opened_by=ANN, diagnosis="api does not answer"), [])
 
     assert text == "🔴 No ingest since 11:55 UTC · prod"
@@ -327,7 +327,7 @@ def test_a_deploy_is_reported_by_the_fact_and_not_by_the_words_of_the_line() -> 
         ("The database does not answer", None, [("Roll back…", None), ("Restart ingest", None)]),
     ],
 )
-def test_buttons_keep_their_places_whatever_the_diagnosis_finds(
+def test_incident_buttons_keep_their_places_for_any_diagnosis(
     diagnosis: str | None, remedy: str | None, expected: list[tuple[str, str | None]]
 ) -> None:
     found = acknowledged(diagnosis=diagnosis, remedy=remedy, deployed_at=DEPLOYED)
@@ -337,7 +337,7 @@ def test_buttons_keep_their_places_whatever_the_diagnosis_finds(
     assert [(one["text"]["text"], one.get("style")) for one in row[:2]] == expected
 
 
-def test_buttons_keep_their_places_whatever_alert_joins_or_comes_first() -> None:
+def test_incident_buttons_keep_their_places_for_any_order_of_alerts() -> None:
     opened = incident(fingerprint="restarts.ingest", deployed_at=DEPLOYED)
     other = alert(2, fingerprint="deployments.ingest")
 
@@ -430,7 +430,7 @@ def test_a_direct_message_has_its_two_buttons() -> None:
     assert "#dragonfly-incidents" in str(blocks)
 
 
-def test_the_one_who_has_it_reads_what_to_do_next_in_the_direct_message() -> None:
+def test_direct_message_shows_the_assignee_the_next_steps() -> None:
     text, blocks = direct_message_after(acknowledged(), [alert()], ANN.user_id)
 
     assert "ACKNOWLEDGED" in text
@@ -464,13 +464,13 @@ def test_a_page_mentions_its_people_and_names_the_reason() -> None:
 
 
 @pytest.mark.parametrize(("fingerprint", "is_listed"), [("crash_loop.ingest", False), ("backlog.ingest", True)])
-def test_the_other_half_of_an_outage_is_not_listed_again(fingerprint: str, is_listed: bool) -> None:
+def test_incident_does_not_list_an_alert_of_the_same_outage_again(fingerprint: str, is_listed: bool) -> None:
     other = alert(2, fingerprint=fingerprint, line="PAGE prod · something else")
 
     assert ("something else" in str(message(incident(), [alert(), other])[1])) is is_listed
 
 
-def test_a_reminder_asks_the_one_who_has_it_or_a_person() -> None:
+def test_reminder_asks_the_assignee_or_everyone() -> None:
     assert reminder(acknowledged(), "nothing happened for 30 min")[0].startswith(
         "⏰ <@U0ANN> Are you still working on incident 7?"
     )
@@ -588,7 +588,7 @@ def test_the_postmortem_does_not_call_its_own_first_sight_a_detection() -> None:
     assert "| time to detect | unknown |" in text.splitlines()
 
 
-def test_whose_name_slack_does_not_report_is_a_person() -> None:
+def test_postmortem_says_unknown_user_when_slack_has_no_name() -> None:
     text = postmortem(record(resolved(), MARKED), {})
 
     assert "(marked) an unknown user it was the pool" in text
@@ -623,7 +623,7 @@ def test_the_postmortem_is_a_file() -> None:
 
 
 @pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
-def test_slack_takes_all_of_it_whatever_is_in_it(method: str) -> None:
+def test_slack_accepts_incident_messages_with_hostile_content(method: str) -> None:
     alerts = [alert(n, line=EVIL) for n in range(40)]
     states = [incident(title=EVIL), acknowledged(title=EVIL), resolved(title=EVIL, cause=EVIL)]
     contents: list[Any] = [message(one, some) for one in states for some in ([], alerts)]

@@ -141,7 +141,7 @@ def test_local_slack_refuses_a_chart_as_slack_does() -> None:
     assert refused(type="pie", segments=[point] * 7) == {"too_many"}
 
 
-def test_of_many_workers_the_newest_and_those_with_problems_are_drawn_and_the_others_counted() -> None:
+def test_history_draws_the_newest_and_failing_workers_and_counts_the_others() -> None:
     steps = [WorkerStep(SINCE + n * STEP, f"ingest-{n:04}", "ingest_processor", WorkerState.ALIVE) for n in range(20)]
     steps += [WorkerStep(SINCE, "ingest-bad", "ingest_processor", WorkerState.STALE)]
 
@@ -162,7 +162,7 @@ def test_the_network_of_one_service_is_drawn_where_it_is_known() -> None:
     assert "Sent by ingest" not in words
 
 
-def test_what_supabase_says_of_the_databases_machine_is_drawn_where_it_is_known() -> None:
+def test_history_draws_the_databases_usage_where_it_is_known() -> None:
     usage = (UsageStep(SINCE, DATABASE, 3.0, 4.0, 0.75, None, 2.5, None, None),)
 
     words = history_answer(history(usage=usage), environment="prod", system=RUNBOOK, service=None).text

@@ -53,7 +53,7 @@ def test_a_rule_about_other_people_is_changed_also_when_only_the_environments_li
     assert changed == "changed: allow: Ben Ito may approve everything (now Ben Ito too, no longer Ann Keller)"
 
 
-def test_who_may_do_what_now_counts_denies_and_names_verbs() -> None:
+def test_right_changes_apply_denies_and_name_verbs() -> None:
     before, deny = read(BASE), '[[deny]]\nmay = "request"\nwho = ["*"]\nverbs = ["scale"]\n'
 
     assert list(right_changes(before, read(deny + BASE), "prod", name_of)) == ["@ops: may no longer request scale"]

@@ -318,7 +318,7 @@ def test_a_self_approval_has_the_button_that_can_be_used(
     assert "run.approve" in text
 
 
-def test_nothing_pushes_the_approvers_buttons_down_while_they_do_not_answer() -> None:
+def test_approve_buttons_keep_their_place_while_approvers_do_not_answer() -> None:
     run = a_run()
     moments = [LONE, replace(LONE, offered_at=NOW), replace(LONE, offered_at=NOW, reason="r", starts_at=NOW)]
 
@@ -411,7 +411,7 @@ def test_slack_takes_the_message_in_every_state(state: RunState, count: int) -> 
 
 
 @pytest.mark.parametrize("state", StepState)
-def test_only_what_was_done_is_green(state: StepState) -> None:
+def test_run_message_shows_only_done_steps_as_green(state: StepState) -> None:
     """Whatever the kind of the step: a refused freeze has the same state as an unproved scale."""
     steps = journal(state, StepState.DONE, StepState.DONE)
 
@@ -430,7 +430,7 @@ def test_a_refused_step_is_not_shown_as_unproved() -> None:
     assert "not proved" in step_line(unproved)
 
 
-def test_a_denial_is_called_one() -> None:
+def test_denied_run_is_shown_as_denied() -> None:
     run = a_run(RunState.CANCELLED, outcome="denied: not today")
 
     assert headline(run, DONE).startswith("⛔ *DENIED*")
@@ -506,7 +506,7 @@ def test_a_rollback_offers_to_unlock_and_hides_the_way_back_to_what_was_broken()
     assert list(violations({"channel": "C1", "text": message.text, "blocks": message.blocks}, surface="message")) == []
 
 
-def test_nothing_is_reported_of_a_lock_that_was_not_made() -> None:
+def test_run_message_has_no_lock_when_it_was_not_made() -> None:
     steps = journal(StepState.DONE, StepState.SKIPPED, StepState.SKIPPED, plan=ROLLBACK)
 
     text = json.dumps(run_message(Record(a_run(RunState.CANCELLED, ROLLBACK), steps)).blocks)

@@ -35,7 +35,7 @@ def test_a_low_risk_is_confirmed_in_the_answer_without_a_second_dialog() -> None
 
 
 @pytest.mark.parametrize("state", [RunState.AWAITING_APPROVAL, RunState.APPROVED])
-def test_nothing_else_is_confirmed_there(state: RunState) -> None:
+def test_filed_answer_has_no_confirm_button_in_other_states(state: RunState) -> None:
     answer = filed_answer(run_of(PLAN, NOW, state=state))
 
     [row] = [block for block in answer.blocks if block["type"] == "actions"]
