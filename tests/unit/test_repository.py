@@ -32,7 +32,7 @@ def _name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_what_each_command_answers_on_each_system_names_every_command() -> None:
+def test_systems_page_names_every_command() -> None:
     """A family (`incident …`) is one entry."""
     part = (ROOT / "docs/systems.md").read_text().partition("## What each command answers")[2].partition("\n## ")[0]
     named = {words.split()[0] for words in re.findall(r"`([a-z][a-z -]*)`", part)}

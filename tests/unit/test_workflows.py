@@ -62,7 +62,7 @@ def test_a_workflow_keeps_no_token_in_the_checkout(name: str) -> None:
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_what_ci_installs_by_pip_is_of_a_named_version() -> None:
+def test_ci_pins_the_version_of_each_pip_install() -> None:
     installs = [command for command in _commands("ci.yml") if "pip install" in command]
 
     assert all(re.fullmatch(r"python -m pip install(?: [\w-]+==[\d.]+)+", command) for command in installs)

@@ -126,7 +126,7 @@ def test_each_end_has_its_exit_code_and_summary(
     assert calls[0]["arguments"] == f"api {SHA}"
 
 
-def test_what_is_not_over_in_time_is_no_failure(tmp_path: Path) -> None:
+def test_deploy_action_does_not_fail_when_the_run_is_not_over_in_time(tmp_path: Path) -> None:
     with door(WAITS) as (url, _):
         assert load_main()(environ(url, tmp_path, DRAGONFLY_TIMEOUT_MINUTES="0")) == 4
 
@@ -166,7 +166,7 @@ def test_an_empty_time_is_half_an_hour(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("service", "sha"), [("api; rm", SHA), ("", SHA), ("api", "main"), ("api", f"{SHA} --dry-run")]
 )
-def test_other_words_are_never_sent(service: str, sha: str, tmp_path: Path) -> None:
+def test_deploy_action_refuses_invalid_inputs_without_a_call(service: str, sha: str, tmp_path: Path) -> None:
     with door(WAITS) as (url, calls):
         assert load_main()(environ(url, tmp_path, DRAGONFLY_SERVICE=service, DRAGONFLY_SHA=sha)) == 2
 

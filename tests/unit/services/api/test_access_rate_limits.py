@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.api.access import Allowance, _address_of, subscriber_of
 
 
-def test_so_many_pass_at_once_and_the_next_has_to_wait() -> None:
+def test_allowance_admits_its_limit_and_then_waits() -> None:
     allowance = Allowance(3)
 
     waits = [allowance.wait_s("a", now=100.0) for _ in range(4)]
@@ -28,7 +28,7 @@ def test_each_name_has_its_own() -> None:
     assert [allowance.wait_s(name, now=0.0) for name in ("a", "b", "a")] == [0, 0, pytest.approx(60)]
 
 
-def test_what_was_refused_costs_nothing() -> None:
+def test_refused_request_uses_no_allowance() -> None:
     allowance = Allowance(1)
     allowance.wait_s("a", now=0.0)
 

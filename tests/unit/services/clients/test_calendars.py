@@ -39,7 +39,7 @@ async def problem(fetching: CalendarClient, url: Secret = URL) -> tuple[str, boo
     return refused.value.why, refused.value.retryable
 
 
-async def test_it_connects_to_the_address_that_was_checked_and_asks_for_the_host() -> None:
+async def test_calendar_client_connects_to_the_checked_address_with_the_host_name() -> None:
     seen: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -119,7 +119,7 @@ async def test_a_literal_private_address_is_never_called() -> None:
         ),
     ],
 )
-async def test_what_cannot_be_used_says_why_and_whether_it_may_pass(handle: Handle, expected: tuple[str, bool]) -> None:
+async def test_calendar_error_says_why_and_whether_a_retry_may_help(handle: Handle, expected: tuple[str, bool]) -> None:
     assert await problem(client(handle)) == expected
 
 

@@ -67,7 +67,7 @@ async def test_the_runbooks_own_answer_of_the_intake_is_enough() -> None:
 
 @pytest.mark.parametrize("lacking", ["environment", "git_sha", "db_connected", "timestamp"])
 @pytest.mark.parametrize("odd", [None, "nothing", {"no": "value"}])
-async def test_what_an_answer_lacks_or_reports_oddly_is_not_reported(lacking: str, odd: object) -> None:
+async def test_api_health_field_is_none_when_missing_or_malformed(lacking: str, odd: object) -> None:
     body = {name: value for name, value in HEALTH.items() if name != lacking}
     if odd != "nothing":
         body[lacking] = odd
@@ -172,7 +172,7 @@ async def test_refuses_to_upload_without_a_key() -> None:
             await api.upload_csv("a.csv", b"x")
 
 
-async def test_what_cannot_be_stored_does_not_come_in() -> None:
+async def test_api_answer_has_no_characters_that_postgres_cannot_store() -> None:
     async with api_that(lambda _: httpx.Response(200, json=HEALTH | {"git_sha": "a1\0b2"})) as api:
         assert (await api.read_health()).git_sha == "a1\ufffdb2"
 

@@ -111,7 +111,7 @@ def _judged(effect: Effect) -> set[str]:
     return ({DESTROYS} if effect.is_destructive else set()) | ({BREAKS} if effect.breaks_older else set())
 
 
-async def test_what_the_same_file_makes_may_be_changed_freely() -> None:
+async def test_change_of_an_object_from_the_same_file_is_not_destructive() -> None:
     sql = (
         "CREATE TABLE a (n int);\n-- of a\nCREATE INDEX ON a (n);\n"
         "ALTER TABLE a ALTER n SET NOT NULL;\nDELETE FROM a;\n"
@@ -125,7 +125,7 @@ async def test_what_the_same_file_makes_may_be_changed_freely() -> None:
     assert [effect.line for effect in found.effects] == [1, 3, 4, 5, 6, 7]
 
 
-async def test_what_was_there_before_is_not_made_by_the_file() -> None:
+async def test_change_of_an_object_that_may_exist_before_is_destructive() -> None:
     sqls = {
         "1_a": "CREATE TABLE IF NOT EXISTS a (n int); DELETE FROM a;",
         "2_f": "DROP FUNCTION f(int); CREATE FUNCTION f(text) RETURNS int LANGUAGE sql AS 'SELECT 1';",
@@ -143,7 +143,7 @@ async def test_what_was_there_before_is_not_made_by_the_file() -> None:
     }
 
 
-async def test_what_is_not_known_is_named() -> None:
+async def test_pg_parser_names_statements_that_it_cannot_examine() -> None:
     sql = "DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$;\n\nSELECT forget_everything();"
     alter = "ALTER TABLE a\n DISABLE TRIGGER ALL, ALTER n DROP NOT NULL, DISABLE ROW LEVEL SECURITY"
 

@@ -84,7 +84,7 @@ async def test_a_refusal_that_is_not_about_the_channel_says_nothing_of_it() -> N
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"[]"])
-async def test_what_is_no_answer_of_slack_raises(content: bytes) -> None:
+async def test_slack_channel_raises_when_the_answer_is_no_json_object(content: bytes) -> None:
     with pytest.raises(SourceError, match="no JSON object"):
         await problem(httpx.MockTransport(lambda _: httpx.Response(502, content=content)))
 

@@ -43,7 +43,7 @@ async def test_memory_load_and_the_databases_disk_are_read() -> None:
     assert found == Usage(memory_gb=3.0, memory_limit_gb=4.0, cpu=0.75, disk_gb=3.0)
 
 
-def test_what_is_missing_is_unknown_and_never_zero() -> None:
+def test_supabase_usage_is_unknown_for_missing_metrics() -> None:
     assert parse_usage("") == Usage()
     assert parse_usage("node_memory_MemTotal_bytes 4e9\n") == Usage(memory_limit_gb=4.0)
     assert parse_usage('node_filesystem_size_bytes{mountpoint="/"} 4\n') == Usage()

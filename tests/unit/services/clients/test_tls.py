@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[4]
 BUILDERS = {"AsyncClient", "AsyncHTTPTransport"}
 
 
-def test_they_check_certificates_and_are_the_same_each_time() -> None:
+def test_trusted_authorities_check_certificates_and_are_cached() -> None:
     context = trusted_authorities()
 
     assert context is trusted_authorities()

@@ -263,7 +263,7 @@ SHOWN = [
 ]
 
 
-def test_there_are_enough_of_them() -> None:
+def test_adversarial_shapes_are_at_least_200() -> None:
     assert len(SECRETS) * len(CARRIERS) + len(DATA) >= 200
     assert len({text for text, _ in SECRETS + DATA}) >= 170
 
@@ -286,7 +286,7 @@ def test_data_is_masked_in_both_modes(mask: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
-def test_what_only_programs_write_is_shown_in_both_modes(mask: Callable[[str], str]) -> None:
+def test_masking_keeps_text_that_only_programs_write(mask: Callable[[str], str]) -> None:
     assert {text: mask(text) for text in SHOWN} == {text: text for text in SHOWN}
 
 
@@ -310,7 +310,7 @@ def test_what_only_programs_write_is_shown_in_both_modes(mask: Callable[[str], s
         "MaxClientsInSessionModeWereReachedError raised",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_hide_secrets_keeps_text_without_secrets(text: str) -> None:
     assert hide_secrets(text) == text
 
 

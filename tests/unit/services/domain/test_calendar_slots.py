@@ -172,7 +172,7 @@ def test_of_events_that_overlap_the_one_that_begins_last_counts_and_then_the_sho
     assert rotation.everyone == ("ann", "cem", "ben")
 
 
-def test_who_is_on_call_by_random_events_is_whom_a_scan_finds_and_gaps_are_announced() -> None:
+def test_shifts_and_gaps_of_random_calendar_events_equal_an_hourly_scan() -> None:
     random = Random(4)  # noqa: S311
     begins = [NOW + random.randrange(24 * 14) * HOUR for _ in range(40)]
     slots = [Slot(at, at + random.randrange(1, 30) * HOUR, random.choice("ab")) for at in begins]

@@ -54,7 +54,7 @@ def test_refuses_two_columns_of_the_same_meaning() -> None:
     assert read_header([*USUAL, "Judgment Amount"]) == HeaderFault(missing=(), doubled=(Column.AMOUNT,))
 
 
-def test_the_exact_name_wins_over_another_one() -> None:
+def test_header_prefers_the_exact_name_over_an_alias() -> None:
     header = read_header(["Judgment Date", *USUAL])
 
     assert header == Header(positions=(1, 2, 3, 4, 5, 6), width=7, optional=(None,))

@@ -36,7 +36,7 @@ def test_sessions_are_unknown_where_the_system_does_not_tell_them() -> None:
 
 
 @pytest.mark.parametrize("value", ["many", "0", "-1", "1.5", "${{shared.CONCURRENCY}}"])
-def test_what_is_no_count_is_unknown_and_not_shown(value: str) -> None:
+def test_sessions_per_replica_is_unknown_when_concurrency_is_no_count(value: str) -> None:
     found = sessions_per_replica(sessions_of(RUNBOOK, Service.INGEST), {"CONCURRENCY": value})
 
     assert found == Unavailable("Railway", "its CONCURRENCY is not a positive whole number")

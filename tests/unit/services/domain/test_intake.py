@@ -47,7 +47,7 @@ def test_the_file_of_the_repository_is_one_good_judgment() -> None:
         (b"\xff\xfe", "utf-8"),
     ],
 )
-def test_what_could_be_a_person_s_case_is_no_sample(content: bytes, why: str) -> None:
+def test_read_sample_refuses_a_file_with_possibly_real_cases(content: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         read_sample(content)
 
@@ -63,5 +63,5 @@ def test_no_two_runs_have_a_case_in_common(runs: set[tuple[int, int]]) -> None:
     assert all(case.startswith(f"{MARK}-") for case in found)
 
 
-def test_the_same_run_has_the_same_file_the_one_who_makes_it() -> None:
+def test_sample_of_one_run_is_always_the_same_file() -> None:
     assert read_sample(OURS).of_run(12, NOW) == read_sample(OURS).of_run(12, NOW)

@@ -163,7 +163,7 @@ def test_finds_the_error_class(text: str, expected: str | None) -> None:
     assert error_class(text) == expected
 
 
-def test_what_lies_behind_the_limit_is_hidden() -> None:
+def test_template_hides_text_beyond_the_read_limit() -> None:
     assert template("error " * READ_LIMIT).endswith(" …")
 
 

@@ -61,7 +61,7 @@ def test_plain_words_stay(words: str) -> None:
         ("use postgresql://bot:hunter2@localhost/d", "hunter2"),
     ],
 )
-def test_what_was_pasted_and_what_is_data_goes(text: str, secret: str) -> None:
+def test_mask_message_removes_pasted_text_and_personal_data(text: str, secret: str) -> None:
     masked = mask_message(text)
 
     assert secret not in masked
@@ -80,7 +80,7 @@ def test_the_words_beside_what_goes_stay() -> None:
 
 
 @given(st.text(max_size=200))
-def test_what_was_masked_once_stays_as_it_is(text: str) -> None:
+def test_mask_message_does_not_change_masked_text(text: str) -> None:
     """Reasons pass more than one door."""
     once = mask_message(text).replace("&", "").replace("`", "").replace(">", "")
 

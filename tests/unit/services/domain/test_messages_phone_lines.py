@@ -11,7 +11,7 @@ from services.domain.messages import PHONE_LIMIT, shorten, shown_width, with_sho
 WORDS = "not during the import and never while people eat lunch "
 
 
-def test_what_fits_stays_as_it_is() -> None:
+def test_short_first_line_is_not_changed() -> None:
     assert with_short_first_line("x" * PHONE_LIMIT) == "x" * PHONE_LIMIT
     assert with_short_first_line(f"short\n{'x' * 500}") == f"short\n{'x' * 500}"
 
@@ -20,7 +20,7 @@ def test_one_character_more_makes_a_second_line() -> None:
     assert with_short_first_line("x" * (PHONE_LIMIT + 1)) == f"{'x' * PHONE_LIMIT}\nx"
 
 
-def test_it_ends_at_the_last_pause_that_fits() -> None:
+def test_first_line_ends_at_the_last_pause_that_fits() -> None:
     said = f"🔴 *FAILED* · prod · *Roll api back to 8d02b64e, with its data*: it does not answer; {WORDS * 3}\nmore"
 
     first, second, third = with_short_first_line(said).splitlines()
@@ -47,12 +47,12 @@ def test_without_a_pause_it_ends_between_words() -> None:
         ("<@U0ANN000001>", 12),
     ],
 )
-def test_only_what_is_shown_counts(mrkdwn: str, width: int) -> None:
+def test_shown_width_counts_only_visible_text(mrkdwn: str, width: int) -> None:
     assert shown_width(mrkdwn) == width
 
 
 @given(st.text(alphabet="ab .;:·*<>&|@\n", max_size=400))
-def test_it_always_fits_and_no_word_is_lost(text: str) -> None:
+def test_first_line_always_fits_and_no_word_is_lost(text: str) -> None:
     short = with_short_first_line(text)
 
     assert shown_width(short.partition("\n")[0]) <= PHONE_LIMIT

@@ -155,7 +155,7 @@ def test_a_person_stands_in_from_the_first_moment_until_before_the_last() -> Non
     assert [who(begins - SECOND), who(begins), who(ends - SECOND), who(ends)] == [["ann"], ["cem"], ["cem"], ["ann"]]
 
 
-def test_of_two_overrides_the_newer_counts() -> None:
+def test_newer_override_counts() -> None:
     standing_in = [override(FIRST, FIRST + WAIT, "U2"), override(FIRST, FIRST + WAIT, "U3")]
 
     (person,) = on_call(schedule(), Level(("primary",), ALL, WAIT), FIRST, standing_in)
@@ -163,7 +163,7 @@ def test_of_two_overrides_the_newer_counts() -> None:
     assert person == CEM
 
 
-def test_a_person_whom_the_file_does_not_name_can_stand_in_and_is_reached_in_slack() -> None:
+def test_override_by_a_person_outside_the_file_is_paged_in_slack() -> None:
     chain = freeze(schedule(), FIRST, [override(FIRST, FIRST + WAIT, "U9")])
 
     assert chain.levels[0].targets == (Target(Channel.MENTION, "U9", "U9"), Target(Channel.DIRECT, "U9", "U9"))
@@ -206,7 +206,7 @@ def absent(slack_id: str) -> str | None:
     return {"U1": "is deactivated in Slack", "S0GONE": "has no members in Slack"}.get(slack_id)
 
 
-def test_the_person_who_is_gone_from_slack_is_skipped_by_every_means_and_the_level_reports_so() -> None:
+def test_chain_skips_people_gone_from_slack_on_every_channel_and_says_so() -> None:
     level = Level(("ann", "ben", "S0GONE"), ALL, WAIT)
 
     chain = freeze(schedule(level), FIRST, [], lambda slack_id: f"@{slack_id}", absent)
@@ -251,7 +251,7 @@ def test_a_chain_is_stored_and_read_as_it_was() -> None:
 # When no one is paged
 
 
-def test_there_is_no_gap_where_turns_follow_each_other() -> None:
+def test_gaps_are_empty_when_turns_follow_each_other() -> None:
     assert gaps(schedule(), FIRST, FIRST + timedelta(days=60), []) == []
 
 

@@ -31,7 +31,7 @@ def logged() -> Iterator[str]:
 LINES = sorted(set(logged()))
 
 
-def test_there_are_lines() -> None:
+def test_log_lines_of_the_operated_processes_are_found() -> None:
     assert "[%s] Claimed job: %s" in LINES
     assert len(LINES) > 15
 

@@ -39,7 +39,7 @@ def test_missing_columns_beyond_five_are_counted() -> None:
 
 
 @pytest.mark.parametrize("adopted", ["runbook", "civil"])
-def test_of_two_that_fit_the_adopted_one_is_meant(adopted: str) -> None:
+def test_recognize_prefers_the_adopted_system_when_two_fit(adopted: str) -> None:
     found = recognize(RUNBOOK.columns | CIVIL.columns, adopted=adopted)
 
     assert found.nearest.name == adopted

@@ -59,7 +59,7 @@ def test_a_moment_half_a_day_away_has_its_day(hours: float, said: str) -> None:
     assert dated_time(now - timedelta(hours=hours), now) == said
 
 
-def test_what_is_stored_reports_when_and_not_how_long_ago() -> None:
+def test_ago_is_a_time_of_day_in_stored_text() -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
     assert (ago(now - timedelta(minutes=6), now, stored=True), ago(now - timedelta(minutes=6), now, stored=False)) == (

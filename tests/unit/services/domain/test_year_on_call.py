@@ -197,7 +197,7 @@ CASES: dict[str, Callable[[], Rotation]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_at_every_minute_of_a_year_the_person_is_on_call_whom_the_rules_say(case: str) -> None:
+def test_shifts_equal_the_rules_at_every_minute_of_a_year(case: str) -> None:
     rotation = CASES[case]()
     level = Level(("primary",), frozenset(Channel), 5 * MINUTE)
     schedule = Schedule(PEOPLE, {"primary": rotation}, (level,))

@@ -58,7 +58,7 @@ def test_an_older_consumer_judgment_is_counted_by_both_readings() -> None:
     [case(entered=date(2020, 1, 1)), case(entered=date(2022, 4, 30), debt=Debt.CONSUMER)],
     ids=["ordinary", "consumer since the law changed"],
 )
-def test_where_nothing_is_in_doubt_there_is_no_caution(certain: Case) -> None:
+def test_assessment_has_no_caution_when_nothing_is_in_doubt(certain: Case) -> None:
     found = assess(certain, as_of=TODAY)
 
     assert found.least == found.balance

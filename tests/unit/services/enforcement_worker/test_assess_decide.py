@@ -48,7 +48,7 @@ def test_a_payment_keeps_it_from_being_presumed_paid() -> None:
     assert step_for(case(entered=date(2005, 12, 20), paid=((date(2015, 1, 1), "1.00"),))).kind is Kind.RENEW_LIEN
 
 
-def test_what_is_paid_in_full_is_to_be_satisfied_within_twenty_days_of_the_last_payment() -> None:
+def test_paid_judgment_needs_a_satisfaction_within_20_days_of_the_last_payment() -> None:
     paid_off = case(taken_in=date(2025, 3, 1), paid=((date(2025, 2, 1), "100.00"), (date(2025, 2, 2), "9000.00")))
 
     assert step_for(paid_off) == NextStep(

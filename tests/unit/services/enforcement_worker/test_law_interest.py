@@ -179,7 +179,7 @@ def test_as_enacted_an_older_consumer_judgment_bears_two_per_cent_from_its_entry
         assert abs(Fraction(found.interest) - exact) <= Fraction(1, 100)
 
 
-def test_what_was_paid_before_the_law_changed_stays_paid() -> None:
+def test_interest_paid_before_the_law_changed_stays_paid() -> None:
     """CPLR 5004(c): of 1,800.00 that had accrued 900.00 were paid; of the other 900.00 two ninths are left."""
     paid = [Payment(date(2022, 4, 29), Decimal("900.00"))]
     entered = date(2020, 4, 29)

@@ -66,7 +66,7 @@ def test_refuses_what_is_hostile_or_does_not_fit(changed: dict[str, object]) -> 
 @pytest.mark.parametrize(
     "raw", ["", "{", "null", "[]", "[" * 3000, '{"summary": NaN}', "x" * 8001, "Sure! Here it is:"]
 )
-def test_refuses_what_is_no_memo_at_all(raw: str) -> None:
+def test_read_memo_refuses_text_that_is_no_memo(raw: str) -> None:
     with pytest.raises(RefusedAnswerError):
         read_memo(raw)
 
@@ -86,7 +86,7 @@ def why_refused(raw: str) -> str:
 
 
 @given(st.text())
-def test_whatever_comes_is_a_memo_or_refused_without_being_quoted(raw: str) -> None:
+def test_memo_refusal_never_quotes_the_answer(raw: str) -> None:
     marked = f"canary{raw}"
     answers = (marked, answer(summary=marked), answer(actions=[marked]), answer(**{marked: 1}))
 

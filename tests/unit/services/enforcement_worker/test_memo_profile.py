@@ -95,7 +95,7 @@ def test_payments_become_a_share(paid: tuple[tuple[date, str], ...], told: str) 
 
 
 @pytest.mark.parametrize("over", [case(entered=date(2000, 1, 1)), case(paid=((TODAY, "9999.00"),))])
-def test_there_is_none_where_nothing_is_to_be_collected(over: Case) -> None:
+def test_profile_is_none_when_nothing_can_be_collected(over: Case) -> None:
     assert profile_of(over, assess(over, as_of=TODAY)) is None
 
 

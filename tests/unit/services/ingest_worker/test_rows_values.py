@@ -107,7 +107,7 @@ def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
 @pytest.mark.parametrize(
     "text", ["\u200e3\u200e/\u200e31\u200e/\u200e2024", '="3/31/2024"', "2024\u201103\u201131", "'3/31/2024"]
 )
-def test_what_a_spreadsheet_puts_around_a_date_is_none_of_it(text: str) -> None:
+def test_parse_filing_date_ignores_what_a_spreadsheet_puts_around_a_date(text: str) -> None:
     assert parse_filing_date(text, today=TODAY) == date(2024, 3, 31)
 
 

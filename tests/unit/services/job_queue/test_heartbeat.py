@@ -36,7 +36,7 @@ async def test_work_is_left_when_the_stop_comes() -> None:
     assert left.is_set()
 
 
-async def test_what_the_work_raises_is_raised() -> None:
+async def test_run_unless_raises_the_error_of_the_work() -> None:
     async def broken() -> None:
         raise KeyError
 

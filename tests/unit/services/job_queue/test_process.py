@@ -20,7 +20,7 @@ def banner_of(worker_id: str) -> str:
     )
 
 
-def test_looks_as_the_runbook_shows_it() -> None:
+def test_banner_looks_as_in_the_runbook() -> None:
     assert banner_of("ingest-abc123") == AS_THE_RUNBOOK_SHOWS_IT
 
 

@@ -9,11 +9,11 @@ from services.sandbox.web_server import find_free_port
 SMALLEST_GIVEN_OUT = 32_768  # by Linux, to a process that asks for any port; other systems begin higher
 
 
-def test_it_is_none_that_the_system_may_give_to_another_person_meanwhile() -> None:
+def test_find_free_port_is_outside_the_ports_that_the_system_hands_out() -> None:
     assert all(1024 <= find_free_port() < SMALLEST_GIVEN_OUT for _ in range(100))
 
 
-def test_one_that_a_person_listens_on_is_passed_over() -> None:
+def test_find_free_port_skips_a_port_in_use() -> None:
     free = find_free_port()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]

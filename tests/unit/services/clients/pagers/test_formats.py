@@ -29,7 +29,7 @@ def test_pagerduty_gets_what_it_demands() -> None:
 @pytest.mark.parametrize(
     ("event", "action"), [(PageEvent.ACKNOWLEDGED, "acknowledge"), (PageEvent.RESOLVED, "resolve")]
 )
-def test_pagerduty_knows_what_became_of_a_page_by_its_key(event: PageEvent, action: str) -> None:
+def test_pagerduty_update_has_the_key_of_its_page(event: PageEvent, action: str) -> None:
     """https://developer.pagerduty.com/docs/events-api-v2/: of an alert update only these three are looked at."""
     told = pagerduty_event(Page("k" * 300, "prod", "OVER", "text", AT, event), routing_key="r")
 
@@ -61,7 +61,7 @@ def test_a_page_reports_how_bad_it_is_what_it_is_about_and_where_to_go() -> None
     assert (plain_event(page)["link"], plain_event(page)["component"]) == ("https://x/p1", "dragonfly-api")
 
 
-def test_what_is_not_known_is_left_out_of_a_page() -> None:
+def test_pagerduty_event_leaves_out_missing_fields() -> None:
     event = pagerduty_event(Page("k", "prod", "PAGE", "text", AT), routing_key="r")
 
     assert not {"client_url", "links"} & set(event)

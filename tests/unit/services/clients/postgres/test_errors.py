@@ -33,7 +33,7 @@ def test_the_servers_problem_can_be_retried(sqlstate: str) -> None:
 
 
 @pytest.mark.parametrize("sqlstate", ["22P02", "23505", "42501", "42P01", "25P02", "XX001", "53000", "57014"])
-def test_other_codes_are_not_in_the_table(sqlstate: str) -> None:
+def test_server_trouble_is_none_for_other_codes(sqlstate: str) -> None:
     assert server_trouble(sqlstate) is None
 
 

@@ -85,7 +85,7 @@ async def test_a_read_of_the_leader_goes_before_waiting_commands() -> None:
     tasks[1].cancel()
 
 
-async def test_who_acts_goes_before_questions_that_have_waited_longer() -> None:
+async def test_pool_serves_an_act_before_older_reads() -> None:
     turns, got = WaitingList(1), list[str]()
     await turns.acquire()
     async with asyncio.TaskGroup() as group:

@@ -153,7 +153,7 @@ async def test_a_field_that_fails_takes_only_its_own_service_away(path: list[obj
 
 
 @pytest.mark.parametrize("field", ["drainingSeconds", "healthcheckPath"])
-async def test_one_that_nothing_depends_on_takes_nothing_away(field: str) -> None:
+async def test_read_services_ignores_an_error_of_an_optional_field(field: str) -> None:
     services = await client(answer_with_error([*INGEST_NODE, field], **{field: None})).read_services()
 
     assert services[Service.INGEST].unknown is None
@@ -163,7 +163,7 @@ async def test_one_that_nothing_depends_on_takes_nothing_away(field: str) -> Non
 @pytest.mark.parametrize(
     "path", [None, ["environment"], ["environment", "serviceInstances", "edges"], ["other", "x", 1]]
 )
-async def test_an_error_about_everything_is_one(path: list[object] | None) -> None:
+async def test_read_services_fails_on_an_error_without_a_service(path: list[object] | None) -> None:
     with pytest.raises(SourceError, match="Problem processing request"):
         await client(answer_with_error(path)).read_services()
 

@@ -22,7 +22,7 @@ def result(kind: str, *values: float, service: str | None = "s1", instance: str 
     }
 
 
-def test_metrics_are_told_by_instance() -> None:
+def test_metrics_are_parsed_per_instance() -> None:
     found = parse_metrics(
         [
             result("MEMORY_USAGE_GB", 0.2, 0.3),
@@ -59,12 +59,12 @@ def test_an_instance_whose_newest_sample_is_old_is_gone() -> None:
     assert used.current(last_seen + timedelta(hours=1)).busiest == Usage()
 
 
-def test_a_service_whose_instances_are_not_told_apart_is_one() -> None:
+def test_metrics_without_instance_ids_are_one_instance() -> None:
     found = parse_metrics([result("MEMORY_USAGE_GB", 0.2, instance=None)], NAMES)
 
     [one] = found[Service.INGEST].instances
     assert (one.instance_id, one.memory_gb, one.memory_limit_gb, one.memory_share) == ("", 0.2, None, None)
 
 
-def test_nothing_is_reported_of_nothing() -> None:
+def test_metrics_are_empty_without_results() -> None:
     assert parse_metrics([], NAMES) == {}

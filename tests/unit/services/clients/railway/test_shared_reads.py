@@ -55,7 +55,7 @@ async def ask(transport: Transport, person: str = "U1", **variables: str) -> obj
         return (await transport.call(READ, variables))["number"]
 
 
-async def test_people_who_ask_the_same_at_the_same_time_share_one_request(railway: Railway) -> None:
+async def test_identical_reads_at_the_same_time_share_one_request(railway: Railway) -> None:
     call = transport(railway, serves_s=0.0)
 
     numbers = await asyncio.gather(ask(call, "U1"), ask(call, "U2"), ask(call, "U1", service="api"))

@@ -123,7 +123,7 @@ async def test_known_refusal_of_a_change_is_certain(response: httpx.Response) ->
         httpx.Response(200, text="<html>"),
     ],
 )
-async def test_whatever_else_comes_after_a_change_leaves_its_outcome_unknown(response: httpx.Response) -> None:
+async def test_mutation_outcome_is_unknown_after_any_unclear_answer(response: httpx.Response) -> None:
     assert (await change_failure(response)).outcome_unknown
 
 
@@ -200,7 +200,7 @@ async def test_query_may_leave_at_any_time() -> None:
     assert send_deadline.may_have_happened
 
 
-async def test_what_cannot_be_stored_does_not_come_in() -> None:
+async def test_railway_answer_has_no_characters_that_postgres_cannot_store() -> None:
     """Half an emoji or a NUL in a commit message would fail every statement that carries it."""
     body = b'{"data": {"message": "half \\ud83d", "lines": ["nul \\u0000", "whole \\ud83d\\ude00"]}}'
 

@@ -29,7 +29,7 @@ def test_every_kind_of_change_refreshes_something() -> None:
     assert set(PARTS) == set(ChangeKind)
 
 
-async def test_it_begins_with_everything_and_goes_on_with_what_changed(railway: LocalRailway) -> None:
+async def test_live_events_send_all_parts_first_and_then_only_changed_ones(railway: LocalRailway) -> None:
     workspace, phones = Workspace(), Phones()
     async with aclosing(live_events(workspace, railway, phones, model.OLIVIA.id)) as events:
         assert await next_parts(events) >= {"timeline", "sidebar", "home", "modal"}
@@ -44,7 +44,7 @@ async def test_it_begins_with_everything_and_goes_on_with_what_changed(railway: 
         assert await next_parts(events) == {"phones"}
 
 
-async def test_what_only_another_person_sees_refreshes_nothing_here(railway: LocalRailway) -> None:
+async def test_live_events_ignore_messages_that_only_another_person_sees(railway: LocalRailway) -> None:
     workspace = Workspace()
     async with aclosing(live_events(workspace, railway, Phones(), model.OLIVIA.id)) as events:
         await next_parts(events)

@@ -217,7 +217,7 @@ def test_everything_drawable_is_tried_here() -> None:
         {"type": "context", "elements": [{"type": "clock"}]},
     ],
 )
-def test_what_is_unknown_becomes_a_visible_error(block: Json) -> None:
+def test_render_shows_a_visible_error_for_an_unknown_block(block: Json) -> None:
     assert "This page cannot draw it" in drawn(block).words
 
 

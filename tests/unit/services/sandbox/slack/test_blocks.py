@@ -59,7 +59,7 @@ def test_an_element_is_found_wherever_it_stands() -> None:
         ({"type": "overflow", "options": [option("more")]}, "more", {"selected_option": option("more")}),
     ],
 )
-def test_what_is_entered_becomes_slacks_value(element: Json, answer: Any, value: Json) -> None:
+def test_entered_converts_an_answer_to_slacks_value(element: Json, answer: Any, value: Json) -> None:
     assert entered(element, answer) == {"type": element["type"], **value}
 
 

@@ -311,7 +311,7 @@ def test_broadcasts_are_found_where_slack_parses_text(text: str) -> None:
     ]
 
 
-def test_what_slack_shows_literally_is_no_broadcast() -> None:
+def test_broadcast_in_literal_text_is_allowed() -> None:
     rich = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "<!channel>"}]}
     literal = [
         {"type": "header", "text": {"type": "plain_text", "text": "<!channel>"}},

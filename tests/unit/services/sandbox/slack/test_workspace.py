@@ -136,7 +136,7 @@ def test_a_response_url_lives_half_an_hour_and_works_five_times() -> None:
         ("<!channel> @nobody", "&lt;!channel&gt; @nobody"),
     ],
 )
-def test_what_is_typed_is_escaped_and_known_names_become_ids(typed: str, stored: str) -> None:
+def test_typed_message_is_escaped_and_known_names_become_ids(typed: str, stored: str) -> None:
     assert typed_message(Workspace(), typed) == stored
 
 
