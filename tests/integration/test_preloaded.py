@@ -42,7 +42,7 @@ def test_forked_process_finds_what_an_executed_one_finds() -> None:
     assert said[0]["has_own_session"]
 
 
-def test_what_has_code_of_its_own_is_executed(tmp_path: Path) -> None:
+def test_preloaded_module_with_its_own_code_is_executed(tmp_path: Path) -> None:
     (tmp_path / "services").mkdir()
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/echo.py").write_text("print('its own')")

@@ -38,7 +38,7 @@ def api_that(*answers: tuple[str, httpx.Response], key: str | None = KEY) -> Dra
 HEALTH = ("/api/health", httpx.Response(200, json={"ok": True, "data": {"status": "ok", "environment": "dev"}}))
 
 
-async def test_health_is_read_with_readiness_and_with_the_commit_where_it_is_told(
+async def test_civil_health_has_readiness_and_the_commit_where_it_is_reported(
     stub: CivilApi, api: DragonflyApi
 ) -> None:
     health = await api.read_health()
@@ -70,14 +70,14 @@ async def test_a_degraded_api_is_not_ok(stub: CivilApi, api: DragonflyApi) -> No
         (httpx.Response(503, text="<html>"), "GET /readyz: .*not JSON"),
     ],
 )
-async def test_readiness_that_is_not_told_makes_no_health(readiness: httpx.Response, why: str) -> None:
+async def test_civil_health_fails_without_readiness(readiness: httpx.Response, why: str) -> None:
     async with api_that(HEALTH, ("/readyz", readiness)) as api:
         with pytest.raises(SourceError, match=why):
             await api.read_health()
 
 
 @pytest.mark.parametrize("sha", ["unknown", "", None, "not-a-sha"])
-async def test_a_word_that_is_no_commit_is_not_told(sha: str | None) -> None:
+async def test_civil_health_has_no_commit_when_the_sha_is_malformed(sha: str | None) -> None:
     ready = ("/readyz", httpx.Response(200, json={"status": "ready", "services": {"database": "connected"}}))
     liveness = ("/health", httpx.Response(200, json={"status": "ok", "sha": sha}))
 

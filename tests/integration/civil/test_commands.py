@@ -71,7 +71,7 @@ def found(answer: Answer, check: str) -> dict[str, Any]:
     return next(one for one in findings(answer.data) if one["check"] == check)
 
 
-async def test_migrations_are_counted_and_pending_is_not_told(civil: Civil, world: World) -> None:
+async def test_civil_migrations_are_counted_and_pending_is_unknown(civil: Civil, world: World) -> None:
     answer = await run("migrations", TERMINAL, world)
 
     count, head = (5, "20251231100000") if civil.vintage == "december" else (8, "20261105")

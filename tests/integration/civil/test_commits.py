@@ -108,7 +108,7 @@ async def test_a_living_workers_commit_is_in_its_banner(world: World, railway: R
 
 
 @JANUARY
-async def test_a_commit_that_no_banner_tells_is_not_told(world: World, railway: Railway) -> None:
+async def test_civil_commit_is_unknown_without_a_banner(world: World, railway: Railway) -> None:
     await world.recognized()
     railway.logs = ["Received SIGTERM, initiating graceful shutdown..."]
 

@@ -224,7 +224,7 @@ async def test_catalogue_reads_name_the_system(database: Database) -> None:
     assert not server.is_migrated
 
 
-async def test_what_is_open_in_the_system_is_its_owners(civil: Civil, database: Database) -> None:
+async def test_exposures_of_the_operated_system_belong_to_its_owner(civil: Civil, database: Database) -> None:
     async with database.read(timeout_s=60.0) as conn:
         found = await operated.list_exposures(conn)
 

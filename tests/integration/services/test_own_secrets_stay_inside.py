@@ -163,7 +163,7 @@ def test_page_behind_a_one_time_link() -> None:
     assert is_clean(answer_page(AnswerPage(1, TEXT, TEXT, is_asked=True)))
 
 
-def test_what_the_setup_shows_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_setup_terminal_shows_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal().show(TEXT)
 
     assert is_clean(capsys.readouterr().err)

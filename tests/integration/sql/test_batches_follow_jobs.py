@@ -78,9 +78,7 @@ async def test_a_batch_is_taken_up_again_with_its_job(as_app: Connection, as_bot
     assert await find_file(as_app, sha256=FILE) == batch_id
 
 
-async def test_a_completed_batch_stays_completed_whatever_becomes_of_its_job(
-    as_app: Connection, as_owner: Connection
-) -> None:
+async def test_completed_batch_stays_completed_when_its_job_fails(as_app: Connection, as_owner: Connection) -> None:
     _, job_id = await store(as_app)
     await as_owner.execute("UPDATE intake.simplicity_batches SET status = 'completed', completed_at = now()")
 

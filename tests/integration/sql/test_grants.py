@@ -129,11 +129,11 @@ async def allowed(conn: Connection, queries: tuple[str, ...]) -> list[str]:
     return found
 
 
-async def test_the_bot_is_refused_what_is_not_its_own(as_bot: Connection) -> None:
+async def test_bot_role_is_refused_statements_beyond_its_grants(as_bot: Connection) -> None:
     assert await allowed(as_bot, BOT_MUST_NOT) == []
 
 
-async def test_the_app_is_refused_what_is_not_its_own(as_app: Connection) -> None:
+async def test_app_role_is_refused_statements_beyond_its_grants(as_app: Connection) -> None:
     assert await allowed(as_app, APP_MUST_NOT) == []
 
 

@@ -54,7 +54,7 @@ async def test_the_higher_priority_goes_first_then_the_older(as_app: Connection)
     assert [await claimed_id(as_app, "a", "b") for _ in range(4)] == [urgent, old, new, None]
 
 
-async def test_other_types_are_left_alone(as_app: Connection) -> None:
+async def test_claim_leaves_jobs_of_other_types(as_app: Connection) -> None:
     await add(as_app, "other")
 
     assert await claim(as_app, "a", "b") is None
@@ -124,7 +124,7 @@ async def test_no_more_jobs_of_a_type_run_at_once_than_it_allows(as_app: Connect
     assert await claimed_id(as_app, "a", "b") == second
 
 
-async def test_of_many_claims_at_once_only_as_many_succeed_as_the_type_allows(
+async def test_claims_at_once_succeed_up_to_the_limit_of_the_job_type(
     database_urls: DatabaseUrls, as_app: Connection, as_owner: Connection
 ) -> None:
     await as_owner.execute("INSERT INTO ops.job_types (job_type, max_running) VALUES ('a', 3)")
@@ -197,7 +197,7 @@ async def test_a_failure_that_no_retry_can_help_is_final(as_app: Connection) -> 
     assert await finish_job(as_app, job_id=job_id, status="failed", error="boom", may_retry=False) == "failed"
 
 
-async def test_a_worker_cannot_finish_what_is_not_its_own(as_app: Connection) -> None:
+async def test_worker_cannot_finish_the_job_of_another_worker(as_app: Connection) -> None:
     job_id = await add(as_app)
     await claim(as_app, worker="w2")
 

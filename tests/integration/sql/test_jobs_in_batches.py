@@ -65,7 +65,7 @@ async def finish_and_claim(
     )
 
 
-async def test_the_more_urgent_come_first_whatever_their_type(as_owner: Connection) -> None:
+async def test_claim_takes_urgent_jobs_first_across_types(as_owner: Connection) -> None:
     low, high = await add(as_owner, due_in_s=-60), await add(as_owner, "b", priority=2)
     middle = await add(as_owner, priority=1)
     await add(as_owner, priority=9, due_in_s=60)
@@ -142,7 +142,9 @@ async def test_each_job_of_a_batch_ends_in_its_own_way(database: Database, as_ow
     }
 
 
-async def test_what_is_done_makes_room_for_what_comes_next(database: Database, as_owner: Connection) -> None:
+async def test_finished_job_frees_its_place_in_the_limit_for_the_next_claim(
+    database: Database, as_owner: Connection
+) -> None:
     await limit_type(as_owner, "a", 1)
     first, second = await add(as_owner, due_in_s=-9), await add(as_owner)
 
@@ -211,7 +213,7 @@ async def test_a_worker_of_the_former_version_ends_its_own_attempt_only(as_owner
     assert (late, right) == ([], [("completed",)])
 
 
-async def test_claims_what_the_rules_report_whatever_waits(as_owner: Connection) -> None:
+async def test_claim_equals_the_rules_in_python_on_random_queues(as_owner: Connection) -> None:
     """Against the rules in Python, on queues made at random; `ops.pending_levels` against a plain GROUP BY."""
     chance = random.Random(4)  # noqa: S311 - the same queues at each run
     for _ in range(25):

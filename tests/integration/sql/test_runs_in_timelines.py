@@ -40,7 +40,7 @@ async def test_each_approver_is_named(as_owner: Connection, as_bot: Connection) 
     assert sorted(await told(as_bot), key=str) == [("UANN", "approved"), ("UBEN", "approved"), (None, "started:")]
 
 
-async def test_the_one_who_confirms_is_named(as_owner: Connection, as_bot: Connection) -> None:
+async def test_timeline_names_the_person_who_confirms(as_owner: Connection, as_bot: Connection) -> None:
     run_id = await plant(as_owner, RunState.PLANNED)
 
     await runs.move(as_bot, run_id, RunState.APPROVED)
@@ -48,7 +48,7 @@ async def test_the_one_who_confirms_is_named(as_owner: Connection, as_bot: Conne
     assert await told(as_bot) == [("UOTTO", "confirmed")]
 
 
-async def test_the_one_who_denies_is_named(as_owner: Connection, as_bot: Connection) -> None:
+async def test_timeline_names_the_person_who_denies(as_owner: Connection, as_bot: Connection) -> None:
     run_id = await plant(as_owner, RunState.AWAITING_APPROVAL, needed=1)
     await runs.decide(as_bot, run_id, "UANN", approve=False)
 
@@ -57,7 +57,7 @@ async def test_the_one_who_denies_is_named(as_owner: Connection, as_bot: Connect
     assert await told(as_bot) == [("UANN", "denied")]
 
 
-async def test_the_one_who_cancels_is_named_and_a_run_that_was_pre_empted_names_no_one(
+async def test_timeline_names_the_person_who_cancels_and_no_one_for_a_preempted_run(
     as_owner: Connection, as_bot: Connection
 ) -> None:
     run_id = await plant(as_owner, RunState.PLANNED)

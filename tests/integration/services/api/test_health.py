@@ -147,7 +147,7 @@ async def test_a_read_only_database_is_not_healthy(
     assert (health.status_code, health.json()["db_connected"], health.json()["db_writable"]) == (503, True, False)
 
 
-async def test_the_one_who_asks_for_health_costs_one_write_in_ten_seconds(
+async def test_api_health_writes_to_the_database_once_per_10_s(
     open_api: OpenApi, database_urls: DatabaseUrls, as_owner: Connection
 ) -> None:
     await as_owner.execute(

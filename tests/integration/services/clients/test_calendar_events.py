@@ -77,7 +77,7 @@ async def test_the_process_gets_none_of_our_environment(monkeypatch: pytest.Monk
     assert await CalendarReader().read(calendar("DTSTART:20260321T080000Z\nSUMMARY:ann"), BERLIN, NOW)
 
 
-async def test_what_is_known_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_calendar_reader_keeps_a_bounded_number_of_calendars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calendar_events, "MOST_KNOWN", 1)
     reader, content = CalendarReader(), calendar("DTSTART:20260321T080000Z\nSUMMARY:ann")
     first = await reader.read(content, BERLIN, NOW)

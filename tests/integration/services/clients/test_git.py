@@ -74,7 +74,7 @@ async def test_a_tag_is_pushed_when_the_remote_has_the_same_one(checkout: Path) 
     assert (before, after, await is_pushed(checkout, "v1.2.3")) == (False, True, False)
 
 
-async def test_where_there_is_no_checkout_reports_so(tmp_path: Path) -> None:
+async def test_read_checkout_fails_without_a_checkout(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no checkout here"):
         await read_checkout(tmp_path)
 

@@ -142,7 +142,7 @@ async def test_a_batch_of_the_golden_path_is_not_assessed(
     assert await rows(as_owner, "SELECT count(*) FROM enforcement.assessments") == [(0,)]
 
 
-async def test_the_other_batches_are_left_alone(
+async def test_assess_batch_leaves_other_batches_alone(
     database: Database, as_owner: Connection, store_batch: StoreBatch
 ) -> None:
     await store_batch({"case_number": "other"})

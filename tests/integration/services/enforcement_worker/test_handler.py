@@ -104,7 +104,7 @@ async def test_a_payment_during_the_reckoning_is_due_afterwards(
 
 
 @pytest.mark.usefixtures("assessed")
-async def test_however_many_workers_look_one_review_is_queued(database: Database, as_owner: Connection) -> None:
+async def test_review_is_queued_once_by_several_workers(database: Database, as_owner: Connection) -> None:
     jobs = "SELECT count(*) FROM ops.job_queue"
     await queue_review_if_due(database)
     before = await rows(as_owner, jobs)
@@ -118,7 +118,7 @@ async def test_however_many_workers_look_one_review_is_queued(database: Database
 
 
 @pytest.mark.usefixtures("assessed")
-async def test_what_one_job_does_not_reach_is_for_the_next(database: Database, as_owner: Connection) -> None:
+async def test_review_queues_one_next_job_for_the_rest(database: Database, as_owner: Connection) -> None:
     await as_owner.execute(MAKE_DUE.encode())
     job = review_job()
 

@@ -139,7 +139,7 @@ async def test_nothing_of_a_person_or_a_case_reaches_the_service(
     assert json.loads(json.loads(sent)["input"])["county"] == "unknown"
 
 
-async def test_what_the_model_reports_changes_no_figure(
+async def test_memo_changes_no_figure_of_the_assessment(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     figures = (
@@ -179,7 +179,7 @@ async def test_an_answer_that_is_no_memo_is_refused_and_paid(
     assert await rows(as_owner, stored) == [("refused", None, why, Decimal("0.000120"))]
 
 
-async def test_what_was_refused_is_asked_for_again_but_not_for_ever(
+async def test_refused_memo_is_requested_3_times_at_most(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     server.speak = lambda _: Said(response("no"))
@@ -318,7 +318,7 @@ async def test_a_service_that_answers_too_late_is_never_asked_beyond_the_budget(
     assert Decimal("0.0012") < spent <= Decimal(TWO_QUESTIONS)
 
 
-async def test_what_a_killed_worker_had_set_aside_is_spent(
+async def test_reservation_of_a_killed_worker_counts_as_spent(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     server.speak = lambda _: LATE
@@ -335,7 +335,7 @@ async def test_what_a_killed_worker_had_set_aside_is_spent(
     assert (again["written"], len(server.requests)) == (0, 2)
 
 
-async def test_what_the_service_surely_did_not_do_costs_nothing(
+async def test_refused_model_calls_cost_nothing(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     replies = iter([Said({}, status=503), Said({}, status=429, headers={"Retry-After": "0.01"})])

@@ -81,7 +81,7 @@ async def test_placeholders_are_missing_values(database: Database, as_owner: Con
         ("index_hash", 1, [("95002/2024", "Kings", "Jo Roe", "1200.00")]),
     ],
 )
-async def test_what_is_one_case_is_one_judgment(
+async def test_spellings_of_one_case_are_stored_as_one_judgment(
     name: str, validated: int, stored: list[tuple[str, ...]], database: Database, as_owner: Connection
 ) -> None:
     assert await take_in_case(database, name) == (validated, 0)
@@ -121,7 +121,7 @@ async def test_the_exact_name_of_a_column_wins(database: Database, as_owner: Con
     assert await rows(as_owner, "SELECT filing_date::text FROM public.judgments") == [("2024-01-02",)]
 
 
-async def test_what_was_noted_of_a_file_is_in_the_log_of_the_intake(database: Database, as_owner: Connection) -> None:
+async def test_intake_log_has_the_notes_about_a_file(database: Database, as_owner: Connection) -> None:
     stored, _ = await take_in(database, (CASES / "preamble.csv").read_bytes())
 
     assert stored.notes == ("2 lines before the header skipped",)

@@ -84,7 +84,7 @@ async def test_an_age_of_0_keeps_all_and_originals_are_kept_unless_a_person_repo
     assert [await kept(as_owner, table) for table in KEPT] == before
 
 
-async def test_what_a_person_holds_is_left_for_the_next_time(database: Database, as_owner: Connection) -> None:
+async def test_prune_skips_locked_rows_until_the_next_time(database: Database, as_owner: Connection) -> None:
     async with as_owner.transaction():
         await as_owner.execute("SELECT FROM ops.job_queue WHERE job_type = 'completed 91' FOR UPDATE")
         await handler.prune_old(database, settings=settings())

@@ -193,7 +193,7 @@ async def test_lost_answers_are_no_crash_loop(work: Work, line: Line, jobs: Jobs
         assert not loop.stop.is_set()
 
 
-async def test_a_queue_that_it_may_not_use_is_one(
+async def test_worker_ends_with_a_crash_loop_when_it_may_not_claim(
     work: Work, as_owner: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = "claim_pending_job: permission denied for function claim_pending_job"

@@ -27,7 +27,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
-def test_a_new_start_replaces_it(tmp_path: Path) -> None:
+def test_write_terminal_replaces_the_file_of_a_former_start(tmp_path: Path) -> None:
     write_terminal(tmp_path, {"PORT": "1"}, working_directory=ROOT)
 
     path = write_terminal(tmp_path, {"PORT": "2"}, working_directory=ROOT)

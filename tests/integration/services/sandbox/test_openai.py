@@ -38,7 +38,7 @@ def client(base_url: str, key: str) -> OpenAIClient:
     return OpenAIClient(api_key=Secret(key), base_url=base_url, model="m", timeout_s=20, max_retries=0)
 
 
-async def test_its_memo_is_one_that_the_worker_lets_through(base_url: str) -> None:
+async def test_sandbox_openai_memo_passes_the_workers_check(base_url: str) -> None:
     asking = client(base_url, openai.KEY)
 
     answer = await asking.ask(QUESTION)
@@ -57,7 +57,7 @@ async def test_another_key_is_refused(base_url: str) -> None:
     await asking.aclose()
 
 
-async def test_its_script_writes_what_the_bot_proves(base_url: str) -> None:
+async def test_sandbox_openai_script_passes_every_check_of_the_bot(base_url: str) -> None:
     """The reads, the claims and the draft of the demo's scripted model pass every check."""
     asking = client(base_url, openai.KEY)
     lines = collect([("heartbeats", "🔴 wrong: ingest is down (0 of 1)\n✅ enforcement 1 of 1 alive")])

@@ -35,7 +35,7 @@ async def test_a_foreign_name_for_this_machine_is_refused(sandbox: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8800", "localhost:8800", "localhost"])
-async def test_its_own_names_are_served(sandbox: httpx.AsyncClient, host: str) -> None:
+async def test_web_server_serves_its_own_host_names(sandbox: httpx.AsyncClient, host: str) -> None:
     assert (await sandbox.get("/", headers={"Host": host})).status_code == 200
 
 

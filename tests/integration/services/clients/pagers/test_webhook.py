@@ -67,7 +67,7 @@ async def test_pager_with_a_routing_key_gets_pagerdutys_form(phone: Phone, webho
     assert ring.body["payload"]["severity"] == "critical"
 
 
-async def test_what_became_of_a_page_is_no_repetition_of_it(phone: Phone, webhooks: Webhooks) -> None:
+async def test_webhook_has_another_idempotency_key_per_event_of_a_page(phone: Phone, webhooks: Webhooks) -> None:
     for event in PageEvent:
         await webhooks.page(Pager(Secret(phone.url)), replace(PAGE, event=event))
 

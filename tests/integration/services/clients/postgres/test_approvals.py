@@ -69,7 +69,7 @@ async def test_an_expired_request_takes_no_decision(as_bot: Connection, file_run
 
 
 @pytest.mark.parametrize("to", [RunState.APPROVED, RunState.CANCELLED, RunState.EXPIRED, RunState.VOIDED])
-async def test_what_does_not_wait_any_more_takes_no_decision(
+async def test_run_takes_no_decision_once_it_left_awaiting_approval(
     as_bot: Connection, file_run: FileRun, to: RunState
 ) -> None:
     run_id = await file_run(as_bot, state=RunState.AWAITING_APPROVAL)
@@ -78,7 +78,7 @@ async def test_what_does_not_wait_any_more_takes_no_decision(
     assert not await decide(as_bot, run_id, ANN)
 
 
-async def test_there_is_no_such_run(as_bot: Connection) -> None:
+async def test_decide_does_nothing_when_the_run_does_not_exist(as_bot: Connection) -> None:
     assert not await decide(as_bot, 1, ANN)
 
 
@@ -94,9 +94,7 @@ async def approve(database: Database, run_id: int, person: Person) -> tuple[bool
 
 
 @pytest.mark.parametrize("needed", [1, 2])
-async def test_two_who_decide_in_the_same_instant_approve_once(
-    database: Database, file_run: FileRun, needed: int
-) -> None:
+async def test_simultaneous_decisions_approve_once(database: Database, file_run: FileRun, needed: int) -> None:
     async with database.transaction() as conn:
         ids = [
             await file_run(conn, state=RunState.AWAITING_APPROVAL, approvals_needed=needed, services=())

@@ -189,7 +189,7 @@ async def test_the_owner_is_stopped_too(as_owner: Connection) -> None:
             await as_owner.execute(statement)
 
 
-async def test_many_who_append_at_once_make_one_chain(database: Database) -> None:
+async def test_audit_appends_at_once_make_one_chain(database: Database) -> None:
     async def append(number: int) -> str:
         async with database.transaction() as conn:
             return await approvals.append_audit(conn, actor=f"U{number}", event="e", run_id=None, details={})
@@ -201,7 +201,7 @@ async def test_many_who_append_at_once_make_one_chain(database: Database) -> Non
     assert (report.ok, report.rows, len(set(hashes))) == (True, 100, 100)
 
 
-async def test_what_is_rolled_back_leaves_no_gap(as_bot: Connection, hashes: list[str]) -> None:
+async def test_audit_chain_has_no_gap_after_a_rolled_back_transaction(as_bot: Connection, hashes: list[str]) -> None:
     async with as_bot.transaction(force_rollback=True):
         await approvals.append_audit(as_bot, actor="U9", event="e", run_id=None, details={})
 

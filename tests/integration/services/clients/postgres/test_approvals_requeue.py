@@ -151,7 +151,7 @@ async def test_a_worker_that_comes_back_does_not_finish_what_was_taken_from_it(
 
 
 @pytest.mark.parametrize("status", ["pending", "completed"])
-async def test_other_jobs_stay_as_they_are(as_owner: Connection, as_bot: Connection, status: str) -> None:
+async def test_requeue_leaves_jobs_that_have_not_failed(as_owner: Connection, as_bot: Connection, status: str) -> None:
     job_id = await add_job(as_owner, status)
     before = await read(as_bot, job_id)
 
@@ -190,7 +190,7 @@ async def test_orphans_are_listed_longest_first(as_owner: Connection, as_bot: Co
     assert len(await approvals.list_orphaned_jobs(as_bot, stale_after=STALE_AFTER, limit=2)) == 2
 
 
-async def test_no_one_else_may_requeue(as_app: Connection) -> None:
+async def test_app_role_may_not_requeue(as_app: Connection) -> None:
     with pytest.raises(errors.InsufficientPrivilege):
         await as_app.execute("SELECT ops.requeue_jobs('{}', '5 minutes')")
 

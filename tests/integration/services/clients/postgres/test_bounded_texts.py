@@ -107,7 +107,7 @@ def sizes(value: object) -> list[int]:
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_no_value_is_longer_than_its_limit_whatever_is_stored(
+async def test_named_query_returns_no_value_longer_than_its_limit(
     name: str, as_owner: Connection, as_app: Connection, as_bot: Connection
 ) -> None:
     await plant_long_texts(as_owner, as_app)

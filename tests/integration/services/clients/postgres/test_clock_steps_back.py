@@ -100,7 +100,7 @@ async def test_no_one_is_blind_for_longer_than_an_outage_has_effects(database: D
     assert after == later == now - STEP + AFTERMATH
 
 
-async def test_who_was_never_blind_is_not_blind(database: Database) -> None:
+async def test_evaluator_has_no_gap_when_it_evaluates_in_time(database: Database) -> None:
     now = datetime.now(UTC)
     async with database.transaction() as conn:
         looks = [

@@ -59,14 +59,14 @@ async def test_an_incident_is_read_as_it_was_opened(as_bot: Connection) -> None:
     assert (incident.since, incident.pages, incident.due_at, incident.briefed) == (BEFORE, 0, None, 0)
 
 
-async def test_what_begins_in_the_future_began_now(as_bot: Connection) -> None:
+async def test_incident_does_not_begin_in_the_future(as_bot: Connection) -> None:
     number = await incidents.create_incident(as_bot, replace(NEW, since=datetime(2100, 1, 1, tzinfo=UTC)))
 
     incident = await read(as_bot, number)
     assert incident.since <= incident.opened_at
 
 
-async def test_only_what_is_not_resolved_is_open(as_bot: Connection) -> None:
+async def test_list_open_incidents_leaves_out_resolved_ones(as_bot: Connection) -> None:
     first, second, third = [await incidents.create_incident(as_bot, NEW) for _ in range(3)]
     await incidents.acknowledge_incident(as_bot, incident_id=second, person=ANN, due_in=SOON)
     await incidents.resolve_incident(as_bot, incident_id=third, person=ANN, cause="noise")

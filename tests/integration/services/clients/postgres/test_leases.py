@@ -59,7 +59,7 @@ async def test_late_renewal_never_shortens_it(database: Database) -> None:
     assert await until_s(database) > 30
 
 
-async def test_its_owner_shortens_it_on_purpose(database: Database) -> None:
+async def test_lease_is_shortened_by_its_owner_only(database: Database) -> None:
     await take(database, "a", LONG)
     for owner, epoch in (("b", 1), ("a", 2)):
         async with database.transaction() as conn:

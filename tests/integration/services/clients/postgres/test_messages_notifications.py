@@ -51,7 +51,7 @@ async def test_each_means_has_its_own_queue(database: Database) -> None:
     assert await keys(database, Channel.EMAIL) == ["a:2"]
 
 
-async def test_what_one_sender_holds_another_passes_over(database: Database) -> None:
+async def test_due_notifications_skip_rows_locked_by_another_sender(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "a:1")
     async with database.transaction() as conn:
@@ -119,7 +119,7 @@ async def test_a_failed_notification_is_due_later(database: Database) -> None:
     assert 0 < wait_s <= 30
 
 
-async def test_its_thread_can_report_what_became_of_it(database: Database) -> None:
+async def test_notifications_of_a_thread_have_their_outcomes(database: Database) -> None:
     async with database.transaction() as conn:
         await messages.store_message(conn, key=THREAD, channel="c", text="x", blocks=BLOCKS)
         await store(conn, "a:1", thread_key=THREAD)
@@ -188,7 +188,7 @@ PARAMETERS = {
 }
 
 
-async def test_nothing_costs_more_with_the_years(as_owner: Connection) -> None:
+async def test_notification_queries_scan_no_whole_table(as_owner: Connection) -> None:
     await as_owner.execute(SEED)
     scanned_whole = []
     for name in (name for name in SQL if "notifications" in name and name != "notify_notifications"):
@@ -203,7 +203,7 @@ async def alert_keys(database: Database) -> list[str | None]:
         return [found.alert_key for found in await due(conn)]
 
 
-async def test_every_round_to_one_target_is_one_alert_until_a_person_has_it(database: Database) -> None:
+async def test_repeated_pages_to_one_target_share_one_alert_key(database: Database) -> None:
     async with database.transaction() as conn:
         await messages.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
         await store(conn, "incident:1:page:1:webhook:ann", thread_key=THREAD)

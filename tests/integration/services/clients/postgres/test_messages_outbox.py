@@ -54,7 +54,7 @@ async def test_a_page_that_slack_never_saw_has_a_queue_of_its_own(database: Data
         assert await due(conn, OutboxQueue.REST) == ["edited page", "note", "edited note"]
 
 
-async def test_what_slack_does_not_want_now_is_left_out(database: Database) -> None:
+async def test_outbox_leaves_out_the_rate_limited_kind(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "note", priority=0, is_posted=False)
         await store(conn, "edited note", priority=0, is_posted=True)
@@ -73,7 +73,7 @@ async def test_only_a_page_that_slack_never_saw_is_waited_for(database: Database
         assert await messages.read_oldest_page_s(conn) > 0.0
 
 
-async def test_nothing_costs_more_with_the_years(as_owner: Connection) -> None:
+async def test_outbox_queries_scan_no_whole_table(as_owner: Connection) -> None:
     await as_owner.execute(SEED)
     scanned_whole = []
     for name in COSTLY:

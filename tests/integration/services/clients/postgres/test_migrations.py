@@ -250,7 +250,7 @@ async def test_the_bots_own_migrations_are_recorded_in_its_own_schema(
     assert (status.pending, status.unknown) == ((), ())
 
 
-async def test_what_a_former_release_recorded_in_one_table_is_not_applied_again(
+async def test_migrations_recorded_by_a_former_release_are_not_applied_again(
     empty_database_urls: DatabaseUrls, two_folders: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     former = tmp_path_factory.mktemp("former")

@@ -32,7 +32,7 @@ async def count_jobs(conn: Connection) -> int:
     return int(row[0])
 
 
-async def test_it_is_saved_and_gives_its_rows(database: Database, as_owner: Connection) -> None:
+async def test_statement_is_committed_and_returns_its_rows(database: Database, as_owner: Connection) -> None:
     rows = await database.run(ADD_JOB + " RETURNING job_type, attempts", {"key": "k"})
     none = await database.run(ADD_JOB, {"key": "l"})
 
@@ -48,7 +48,7 @@ async def test_values_come_as_they_were_given(database: Database) -> None:
     assert [value for (value,) in rows] == values
 
 
-async def test_one_that_fails_saves_nothing_and_keeps_the_session(database: Database, as_owner: Connection) -> None:
+async def test_failed_statement_saves_nothing_and_keeps_the_session(database: Database, as_owner: Connection) -> None:
     [(pid,)] = await database.run(PID, {})
     await database.run(ADD_JOB, {"key": "same"})
 
@@ -72,7 +72,7 @@ async def test_a_slow_one_is_ended_by_the_server(database: Database, as_owner: C
             await asyncio.sleep(0.02)
 
 
-async def test_one_whose_answer_is_lost_may_have_been_done(database: Database) -> None:
+async def test_statement_outcome_is_unknown_when_the_answer_is_lost(database: Database) -> None:
     [(pid,)] = await database.run(PID, {})
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -91,7 +91,7 @@ async def test_a_session_that_hung_up_meanwhile_is_replaced_unnoticed(database: 
     assert await database.run(PID, {}) != [(pid,)]
 
 
-async def test_its_limits_end_with_it(database: Database) -> None:
+async def test_statement_timeout_ends_with_its_statement(database: Database) -> None:
     await database.run("SELECT 1", {}, timeout_s=3)
 
     async with contextlib.AsyncExitStack() as stack:

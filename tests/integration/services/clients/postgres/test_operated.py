@@ -69,7 +69,7 @@ async def test_jobs_without_a_beating_worker_are_orphaned_however_new(
     assert running[-1].last_heartbeat_at is None
 
 
-async def test_what_is_pending_is_counted_up_to_a_limit(as_owner: Connection, as_bot: Connection) -> None:
+async def test_queue_snapshot_counts_pending_jobs_up_to_a_limit(as_owner: Connection, as_bot: Connection) -> None:
     await as_owner.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER USER")
     fill = "INSERT INTO ops.job_queue (job_type) SELECT 'a' FROM generate_series(1, %s)"
     await as_owner.execute(fill, (PENDING_COUNTED_TO,))

@@ -40,7 +40,7 @@ async def test_no_span_has_no_answer(as_bot: Connection) -> None:
     assert await list_job_outcomes(as_bot, spans=[]) == []
 
 
-async def test_every_session_counts_the_one_who_has_it(as_bot: Connection, database_urls: DatabaseUrls) -> None:
+async def test_connection_use_counts_sessions_of_every_role(as_bot: Connection, database_urls: DatabaseUrls) -> None:
     async with await psycopg.AsyncConnection.connect(database_urls.superuser):
         use = await read_connection_use(as_bot)
 

@@ -219,7 +219,7 @@ async def test_errors_name_objects_but_no_values(database_urls: DatabaseUrls, qu
         assert (await why(database, query)).why == reason
 
 
-async def test_what_a_function_raises_is_not_reported(database_urls: DatabaseUrls) -> None:
+async def test_error_leaves_out_the_text_that_a_function_raised(database_urls: DatabaseUrls) -> None:
     """Whatever code it gives itself: its text may be made from the row."""
     raising = "DO $$ BEGIN RAISE EXCEPTION 'Jane Roe' USING ERRCODE = 'check_violation'; END $$"
 
@@ -325,7 +325,7 @@ async def test_a_read_cancelled_while_it_is_undone_leaves_no_session_behind(
             await asyncio.sleep(0.01)
 
 
-async def test_times_are_utc_whatever_the_database_is_set_to(database_urls: DatabaseUrls) -> None:
+async def test_pool_returns_times_in_utc_when_the_database_has_another_zone(database_urls: DatabaseUrls) -> None:
     """In a local zone the night of the change is an hour off: moments are subtracted as wall clocks."""
     with psycopg.connect(database_urls.superuser, autocommit=True) as conn:
         name = database_urls.bot.rpartition("/")[2].partition("?")[0]

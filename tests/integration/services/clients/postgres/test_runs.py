@@ -59,7 +59,7 @@ async def test_no_one_asked_from_a_terminal(as_bot: Connection, file_run: FileRu
     assert (await read(as_bot, await file_run(as_bot, requested_by=None))).requested_by is None
 
 
-async def test_there_is_no_such_run(as_bot: Connection) -> None:
+async def test_read_run_returns_none_when_the_run_does_not_exist(as_bot: Connection) -> None:
     assert await runs.read_run(as_bot, 1) is None
     assert await runs.read_steps(as_bot, 1) == []
 
@@ -226,7 +226,7 @@ async def test_only_plans_of_one_playbook_are_voided_by_what_changes_nothing_els
 # Expiry and cancelling
 
 
-async def test_what_waited_too_long_expires(as_bot: Connection, file_run: FileRun) -> None:
+async def test_expire_runs_ends_runs_that_waited_too_long(as_bot: Connection, file_run: FileRun) -> None:
     late = [
         await file_run(as_bot, state=state, expires_at_s=0.01)
         for state in (RunState.PLANNED, RunState.AWAITING_APPROVAL, RunState.APPROVED)
@@ -352,7 +352,7 @@ async def test_a_successor_waits_until_what_was_written_is_committed(database: D
     assert await succeeding == 2
 
 
-async def test_nothing_is_written_of_a_run_that_does_not_run(as_bot: Connection, start_run: StartRun) -> None:
+async def test_step_writes_are_refused_when_the_run_is_not_running(as_bot: Connection, start_run: StartRun) -> None:
     run_id = await start_run(as_bot)
     await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
 
@@ -400,7 +400,7 @@ async def test_a_person_resolves_what_is_unknown(
     assert "U2" in (step.note or "")
 
 
-async def test_of_two_who_resolve_it_one_does(as_bot: Connection, unknown_run: int) -> None:
+async def test_unknown_step_is_resolved_by_the_first_of_two_people(as_bot: Connection, unknown_run: int) -> None:
     assert await runs.resolve_unknown_step(as_bot, run_id=unknown_run, position=0, person=ANN, how="done")
     assert not await runs.resolve_unknown_step(as_bot, run_id=unknown_run, position=0, person=BEN, how="retry")
 
@@ -431,7 +431,7 @@ async def test_one_delivery_files_one_run_with_its_steps_once(as_bot: Connection
     assert len(await runs.read_steps(as_bot, run_id)) == len(STEPS)
 
 
-async def test_other_deliveries_and_unknown_ones_file_their_own(as_bot: Connection) -> None:
+async def test_each_delivery_files_its_own_run(as_bot: Connection) -> None:
     keys = ("trigger:1", "trigger:2", None, None)
     filed = [await runs.create_run(as_bot, replace(NEW, delivery=key), STEPS) for key in keys]
 
@@ -524,7 +524,7 @@ async def test_a_change_of_a_run_sends_a_notice(as_bot: Connection, as_owner: Co
     assert heard == [str(run_id)] * 3
 
 
-async def test_what_must_never_be_ends_the_transaction_with_the_reason(database: Database, file_run: FileRun) -> None:
+async def test_forbidden_move_ends_the_transaction_with_the_reason(database: Database, file_run: FileRun) -> None:
     async with database.transaction() as conn:
         run_id = await file_run(conn)
 

@@ -30,7 +30,9 @@ async def database(pooled: Pooled, database_urls: DatabaseUrls) -> AsyncIterator
     await database.close()
 
 
-async def test_migrations_are_applied_through_it(pooled: Pooled, empty_database_urls: DatabaseUrls) -> None:
+async def test_migrations_are_applied_through_a_transaction_pooler(
+    pooled: Pooled, empty_database_urls: DatabaseUrls
+) -> None:
     dsn = Secret(pooled(empty_database_urls.owner))
 
     await asyncio.gather(*(migrate(dsn) for _ in range(3)))

@@ -26,5 +26,5 @@ def test_document_is_valid_against_the_real_schema(name: str, schema: GraphQLSch
     assert validate(schema, parse(DOCUMENTS[name])) == []
 
 
-def test_there_are_documents() -> None:
+def test_documents_are_found() -> None:
     assert "read_services" in DOCUMENTS

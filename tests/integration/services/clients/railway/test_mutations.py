@@ -108,7 +108,7 @@ async def test_auto_deploy_is_switched_and_read(mutations: RailwayMutations, cli
     assert await client.read_auto_deploy(Service.INGEST) is True
 
 
-async def test_nothing_leaves_after_the_deadline(mutations: RailwayMutations, wire: Wire) -> None:
+async def test_mutation_is_not_sent_after_its_deadline(mutations: RailwayMutations, wire: Wire) -> None:
     with pytest.raises(SourceError, match="time for sending") as raised:
         await mutations.stop("d1", deadline=time.monotonic() - 0.001)
 

@@ -197,7 +197,7 @@ async def test_a_channel_is_unread_until_it_is_looked_at(page: httpx.AsyncClient
     assert "(unread)" not in after
 
 
-async def test_what_is_typed_reaches_the_channel(page: httpx.AsyncClient, workspace: Workspace) -> None:
+async def test_page_posts_typed_text_to_the_channel(page: httpx.AsyncClient, workspace: Workspace) -> None:
     act = {"viewer": OLIVIA, "channel": model.INCIDENTS_ID, "text": " hello <b> "}
 
     answer = await page.post("/page/say", json=act)
@@ -207,13 +207,13 @@ async def test_what_is_typed_reaches_the_channel(page: httpx.AsyncClient, worksp
 
 
 @pytest.mark.parametrize("viewer", [BOT, "U0NOBODY", ""])
-async def test_no_one_else_can_act(page: httpx.AsyncClient, viewer: str) -> None:
+async def test_page_refuses_a_viewer_who_is_no_person_of_the_sandbox(page: httpx.AsyncClient, viewer: str) -> None:
     act = {"viewer": viewer, "channel": model.INCIDENTS_ID, "text": "hello"}
 
     assert (await page.post("/page/say", json=act)).status_code == 422
 
 
-async def test_using_what_is_gone_is_reported(page: httpx.AsyncClient) -> None:
+async def test_page_says_gone_when_a_clicked_message_is_missing(page: httpx.AsyncClient) -> None:
     act = {"viewer": OLIVIA, "channel": model.INCIDENTS_ID, "ts": "1.000000", "action_id": "go", "block_id": "b"}
 
     answer = await page.post("/page/click", json=act)
@@ -287,7 +287,7 @@ async def test_the_panel_offers_commits_with_what_they_do(page: httpx.AsyncClien
     assert "runs but answers 503" in html
 
 
-async def test_breaking_what_is_gone_is_reported(page: httpx.AsyncClient) -> None:
+async def test_page_says_gone_when_a_replica_to_break_is_missing(page: httpx.AsyncClient) -> None:
     answer = await page.post("/page/break/kill", json={"replica": "r1"})
 
     assert answer.status_code == 404

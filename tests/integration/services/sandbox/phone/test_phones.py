@@ -81,7 +81,7 @@ async def test_a_phone_is_silenced_by_an_acknowledgement_and_closed_by_a_resolut
     assert states == [RingState.RINGING, RingState.SILENCED, RingState.CLOSED]
 
 
-async def test_what_never_rang_does_not_begin_by_its_end(phones: Phones, url: str, webhooks: Webhooks) -> None:
+async def test_phone_ignores_a_resolution_without_a_page(phones: Phones, url: str, webhooks: Webhooks) -> None:
     await webhooks.page(phone_of("ann", url), replace(PAGE, event=PageEvent.RESOLVED))
 
     assert list(phones.rings) == []

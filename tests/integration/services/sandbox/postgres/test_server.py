@@ -231,7 +231,7 @@ def test_the_cluster_is_utf8_with_plain_sorting(running: PostgresServer) -> None
 
 
 @as_root
-def test_as_root_the_server_runs_as_another_person_even_below_a_closed_folder(tmp_path: Path) -> None:
+def test_server_runs_as_an_unprivileged_user_when_started_as_root(tmp_path: Path) -> None:
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
     server = PostgresServer(closed / "postgres", fast=True)

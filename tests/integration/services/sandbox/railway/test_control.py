@@ -69,7 +69,7 @@ async def test_refuses_a_wrong_token(http: httpx.AsyncClient, headers: dict[str,
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"query": "{ nonsense }"}', b'{"query": "{"}'])
-async def test_refuses_what_is_no_valid_document(
+async def test_railway_sandbox_refuses_an_invalid_document(
     http: httpx.AsyncClient, railway: LocalRailway, content: bytes
 ) -> None:
     headers = {"Project-Access-Token": railway.token}
@@ -80,7 +80,7 @@ async def test_refuses_what_is_no_valid_document(
     assert answer.json()["errors"]
 
 
-async def test_other_environments_are_not_seen(http: httpx.AsyncClient, railway: LocalRailway) -> None:
+async def test_railway_sandbox_refuses_another_environment(http: httpx.AsyncClient, railway: LocalRailway) -> None:
     answer = await ask(http, railway, '{ environment(id: "other") { name } }')
 
     assert answer["errors"][0]["message"] == "Not Authorized"

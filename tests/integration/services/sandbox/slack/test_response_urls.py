@@ -66,7 +66,7 @@ async def test_an_answer_may_go_into_a_thread(workspace: Workspace, base_url: st
     assert [m.text for m in workspace.thread_for(ANN.id, INCIDENTS_ID, message.ts)] == ["Incident", "in here"]
 
 
-async def test_what_slack_would_refuse_is_refused_here_too(workspace: Workspace, base_url: str, token: str) -> None:
+async def test_response_url_refuses_invalid_blocks(workspace: Workspace, base_url: str, token: str) -> None:
     answer = await post(base_url, token, text="x", blocks=[{"type": "banner"}])
 
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_blocks")

@@ -16,7 +16,7 @@ from services.sandbox.slack.workspace import Workspace
 SECTION: dict[str, Any] = {"type": "section", "text": {"type": "mrkdwn", "text": "*healthy*"}}
 
 
-async def test_who_the_app_is(client: AsyncWebClient) -> None:
+async def test_auth_test_names_the_app_and_its_team(client: AsyncWebClient) -> None:
     answer = await client.auth_test()
 
     assert (answer["user_id"], answer["team_id"]) == (BOT.id, TEAM.id)
@@ -120,9 +120,7 @@ async def test_a_form_body_is_read_like_json(base_url: str, workspace: Workspace
     assert "token" not in workspace.calls[-1].payload
 
 
-async def test_what_slack_would_refuse_is_refused_and_kept_for_the_page(
-    workspace: Workspace, client: AsyncWebClient
-) -> None:
+async def test_invalid_blocks_are_refused_and_kept_for_the_page(workspace: Workspace, client: AsyncWebClient) -> None:
     with pytest.raises(SlackApiError) as raised:
         await client.chat_postMessage(channel=INCIDENTS_ID, text="t", blocks=[{**SECTION, "colour": "red"}])
 
