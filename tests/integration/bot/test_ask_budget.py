@@ -60,7 +60,7 @@ async def spent(database: Database, person: Person = ANN) -> AskSpending:
         return await read_ask_spending(conn, ask_id=0, user_id=person.user_id)
 
 
-async def test_what_was_reserved_is_replaced_by_what_it_cost(database: Database, client: OpenAIClient) -> None:
+async def test_ask_budget_replaces_the_reservation_by_the_cost(database: Database, client: OpenAIClient) -> None:
     paid = await calls(database, client, WIDE)
 
     await paid.ask(QUESTION)
@@ -93,7 +93,7 @@ async def test_a_call_fits_up_to_its_limit(
     assert len(server.requests) == (2 if fits else 0)
 
 
-async def test_of_two_questions_at_once_the_second_counts_the_first(
+async def test_ask_budget_counts_a_question_in_progress(
     database: Database, server: OpenAIServer, client: OpenAIClient
 ) -> None:
     budget = replace(WIDE, day_tokens=MOST + 1)
@@ -118,7 +118,7 @@ async def is_awaited(database: Database) -> bool:
 
 
 @pytest.mark.parametrize(("status", "counted"), [(401, 0), (429, 0), (504, MOST)])
-async def test_what_may_have_been_paid_for_stays_spent(
+async def test_ask_budget_keeps_the_reservation_when_a_call_may_have_been_billed(
     database: Database, server: OpenAIServer, client: OpenAIClient, status: int, counted: int
 ) -> None:
     server.speak = lambda _: Said({}, status=status)

@@ -117,7 +117,7 @@ async def bench(world: World, system: System, database_urls: DatabaseUrls) -> Be
     return made
 
 
-async def test_what_was_there_before_is_not_reported(bench: Bench) -> None:
+async def test_deployment_from_before_the_first_read_is_not_reported(bench: Bench) -> None:
     assert await bench.messages() == []
 
 
@@ -270,14 +270,14 @@ async def test_a_push_of_a_monorepo_reports_which_services_took_part(bench: Benc
     assert "Railway skipped ingest" in shown
 
 
-async def test_what_railway_skips_everywhere_is_not_reported(bench: Bench) -> None:
+async def test_deployment_skipped_for_all_services_is_not_reported(bench: Bench) -> None:
     left_out = [deployed(f"n{n}", status=DeploymentStatus.SKIPPED) for n in range(3)]
     assert not await bench.see(api=left_out[0], ingest=left_out[1], enforcement=left_out[2])
 
     assert await bench.messages() == []
 
 
-async def test_what_turns_out_to_be_skipped_was_not_replaced(bench: Bench) -> None:
+async def test_deployment_that_is_skipped_later_is_reported_as_skipped(bench: Bench) -> None:
     assert await bench.see(api=deployed("new", status=DeploymentStatus.QUEUED))
 
     assert not await bench.see(api=deployed("new", status=DeploymentStatus.SKIPPED))
@@ -310,7 +310,7 @@ async def test_a_deployment_of_our_run_is_not_announced_as_external(bench: Bench
     assert await bench.messages() == []
 
 
-async def test_what_appears_beside_a_run_of_ours_is_reported_after_it(bench: Bench) -> None:
+async def test_deployment_beside_a_run_is_reported_after_the_run(bench: Bench) -> None:
     await bench.sql(RUN)
     await bench.see(api=deployed("a push", status=DeploymentStatus.BUILDING))
     assert await bench.messages() == []
@@ -360,7 +360,7 @@ async def test_how_often_railway_answers_leaves_no_rows(bench: Bench) -> None:
     assert all(new[2] > old[2] for old, new in zip(first, later, strict=True))
 
 
-async def test_what_is_kept_of_long_ago_is_each_service_s_last_count(bench: Bench) -> None:
+async def test_prune_keeps_the_last_replica_count_of_each_service(bench: Bench) -> None:
     for count in (1, 2, 1):
         await bench.see(replicas={Service.INGEST: count})
     await bench.sql(
@@ -380,7 +380,7 @@ VALUES ('freeze', 'dragonfly-api', 'U0OLIVIA', 'the import runs', clock_timestam
 """
 
 
-async def test_a_deployment_past_a_freeze_is_told_to_its_owner_once(bench: Bench) -> None:
+async def test_deployment_in_spite_of_a_freeze_notifies_the_freeze_owner_once(bench: Bench) -> None:
     await bench.sql(FREEZE)
 
     assert await bench.see(api=deployed("new", status=DeploymentStatus.BUILDING))

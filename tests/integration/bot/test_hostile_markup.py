@@ -105,7 +105,7 @@ async def test_no_answer_parses_what_others_wrote(world: World) -> None:
 
 
 @pytest.mark.parametrize("is_settled", [False, True])
-def test_the_message_about_somebodys_deployment_parses_nothing_of_its_commit(is_settled: bool) -> None:
+def test_external_deployment_message_escapes_the_commit(is_settled: bool) -> None:
     now = datetime(2025, 12, 20, tzinfo=UTC)
     made_by = Deployment("d", DeploymentStatus.SUCCESS, now, commit_message=HOSTILE, author=HOSTILE)
     about = Shown("dev", [Service.API], "api", "a1b2c3d4" * 5, made_by, now)

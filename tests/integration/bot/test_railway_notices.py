@@ -34,7 +34,7 @@ def hook(database: Database) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bot/hooks/railway/")
 
 
-async def test_each_kind_is_told_for_what_it_is_and_an_unknown_one_as_unknown(
+async def test_railway_notice_has_its_words_per_kind_and_says_when_it_is_unknown(
     database_urls: DatabaseUrls, as_bot: Connection
 ) -> None:
     table = {
@@ -66,7 +66,7 @@ async def test_each_kind_is_told_for_what_it_is_and_an_unknown_one_as_unknown(
     await database.close()
 
 
-async def test_what_it_says_is_shown_masked_and_escaped_and_a_repetition_at_another_time_is_another(
+async def test_railway_notice_is_masked_and_escaped_and_posted_again_at_another_time(
     database_urls: DatabaseUrls, as_bot: Connection
 ) -> None:
     details = {"metric": "MEMORY <!channel>", "threshold": 80, "who": "jane@roe.test", "id": "x", "more": {"a": 1}}

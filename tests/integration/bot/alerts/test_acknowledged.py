@@ -43,7 +43,7 @@ async def test_acknowledging_the_incident_edits_its_message(
     assert (await message(engine)).startswith(f"🟡 *ACKNOWLEDGED* by <@U0ANN> · {STALE}")
 
 
-async def test_another_look_leaves_the_acknowledgement_and_another_owner_replaces_it(
+async def test_next_evaluation_keeps_the_acknowledgement_and_a_new_assignee_replaces_it(
     engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)
@@ -68,7 +68,7 @@ async def test_asking_for_more_people_takes_the_acknowledgement_back(
     assert (await message(engine)).startswith(f"🔴 {STALE}")
 
 
-async def test_once_it_is_over_it_reports_so_and_who_has_to_resolve_it(
+async def test_cleared_message_names_the_person_to_resolve_the_incident(
     engine: Engine, incident_store: IncidentStore, working: System
 ) -> None:
     await go_silent(engine, working)

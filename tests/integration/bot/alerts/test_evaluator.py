@@ -90,7 +90,7 @@ async def test_a_grant_to_strangers_is_reported(engine: Engine, working: System)
     assert [event.fingerprint for event in engine.events] == ["grants.grants"]
 
 
-async def test_what_the_bot_may_not_read_is_reported_as_blindness(engine: Engine, working: System) -> None:
+async def test_evaluator_reports_blindness_when_a_grant_is_missing(engine: Engine, working: System) -> None:
     working.run("REVOKE SELECT ON ops.job_queue FROM dragonfly_bot")
 
     await engine.tick()
@@ -127,7 +127,7 @@ async def test_five_hundred_workers_that_fall_silent_are_one_message(
     assert message.priority == 10
 
 
-async def test_what_begins_together_shares_a_message_and_what_joins_is_a_line_in_its_thread(
+async def test_alerts_that_begin_together_share_a_message_and_later_ones_join_its_thread(
     engine: Engine, working: System
 ) -> None:
     await engine.tick()
@@ -143,7 +143,7 @@ async def test_what_begins_together_shares_a_message_and_what_joins_is_a_line_in
     assert {event.message_key for event in engine.events} == {root.key}
 
 
-async def test_the_first_look_after_a_start_is_one_digest(engine: Engine, working: System) -> None:
+async def test_first_evaluation_after_a_start_is_one_digest(engine: Engine, working: System) -> None:
     kill(working)
     queue(working, "status, attempts, max_attempts, updated_at", "'failed', 5, 5, now()")
 

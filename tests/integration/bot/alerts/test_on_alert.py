@@ -40,7 +40,7 @@ async def lead(world: World) -> Fence:
     return Fence("me", epoch)
 
 
-async def test_event_reports_what_became_of_the_alert(world: World, system: System) -> None:
+async def test_alert_event_reports_the_change_of_the_alert(world: World, system: System) -> None:
     told: list[AlertEvent] = []
 
     async def act(_conn: Connection, event: AlertEvent) -> None:

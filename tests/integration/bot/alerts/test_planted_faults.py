@@ -119,7 +119,7 @@ async def test_a_planted_fault_is_reported_with_its_next_steps_and_is_over_once_
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name)
-async def test_what_is_just_within_the_limit_is_not_reported(scene: Scene, fault: Fault) -> None:
+async def test_planted_fault_just_within_its_limit_is_not_reported(scene: Scene, fault: Fault) -> None:
     fault.below(scene)
 
     await look(scene, fault)
@@ -133,7 +133,7 @@ def test_every_rule_has_a_planted_fault() -> None:
     assert {fault.rule for fault in FAULTS} | planted_elsewhere == set(Rules.model_fields)
 
 
-def test_so_has_everything_that_the_database_may_hide_or_leave_open() -> None:
+def test_visibility_and_grants_subjects_all_have_a_planted_fault() -> None:
     planted = {fault.fingerprint for fault in FAULTS}
     quiet = {"grants.views", "grants.logins", "grants.audit"}  # warnings and unreadable catalogs: reported by the audit
 

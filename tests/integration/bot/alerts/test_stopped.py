@@ -74,7 +74,9 @@ async def test_a_service_stopped_by_our_run_is_not_paged_when_railway_drops_it(
     assert await after_six_minutes(not_active(made(status))) == {}
 
 
-async def test_it_is_paged_once_a_run_of_ours_started_it_again(engine: Engine, after_six_minutes: Any) -> None:
+async def test_service_stopped_outside_is_paged_after_a_run_started_it_again(
+    engine: Engine, after_six_minutes: Any
+) -> None:
     act(engine, "StopService")
     act(engine, "StartService")
 
@@ -83,7 +85,7 @@ async def test_it_is_paged_once_a_run_of_ours_started_it_again(engine: Engine, a
     assert told["heartbeats.ingest"] is AlertState.FIRING
 
 
-async def test_what_no_one_stopped_is_paged(after_six_minutes: Any) -> None:
+async def test_removed_service_is_paged_when_no_run_stopped_it(after_six_minutes: Any) -> None:
     told = await after_six_minutes(not_active(made("REMOVED")))
 
     assert told["heartbeats.ingest"] is AlertState.FIRING

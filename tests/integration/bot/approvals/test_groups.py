@@ -235,7 +235,7 @@ async def test_accounts_of_members_and_of_named_users_are_kept_in_mind(
     await groups.aclose()
 
 
-async def test_who_is_gone_from_slack_is_reported_from_what_is_kept(
+async def test_groups_report_people_gone_from_slack_without_a_request(
     slack: SlackClient, clock: Clock, workspace: Workspace
 ) -> None:
     workspace.groups["S0EMPTY"] = replace(model.APPROVERS, id="S0EMPTY", users=())

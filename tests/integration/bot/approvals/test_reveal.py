@@ -117,7 +117,7 @@ async def test_an_operator_and_an_approver_see_the_line_and_it_is_written_down(
 
 
 @pytest.mark.parametrize("actor", [OTTO, Actor(OLIVIA.user_id, "T0ELSEWHERE")])
-async def test_no_one_else_sees_it_and_the_refusal_is_written_down(
+async def test_reveal_is_refused_without_permission_and_audited(
     world: World, approval_service: ApprovalService, books: Books, actor: Actor
 ) -> None:
     line = await the_button(world, approval_service)

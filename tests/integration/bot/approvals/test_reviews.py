@@ -58,7 +58,7 @@ async def test_another_approver_closes_it_and_everyone_reads_what_they_found(
     assert (await books.events(stopped.id))[-1] == "run.reviewed"
 
 
-async def test_of_two_reviews_one_counts(approval_service: ApprovalService, stopped: Run, books: Books) -> None:
+async def test_second_review_is_refused(approval_service: ApprovalService, stopped: Run, books: Books) -> None:
     assert isinstance(await approval_service.review(stopped.id, ANN, "right"), Decided)
 
     late = await approval_service.review(stopped.id, BEN, "wrong")
@@ -79,7 +79,7 @@ async def test_an_approved_run_needs_no_review(
 @pytest.mark.parametrize(
     ("column", "value"), [("reviewed_by_user", OLIVIA.user_id), ("note", ""), ("reviewed_by_user", None)]
 )
-async def test_the_database_closes_no_review_by_who_acted_or_without_a_note(
+async def test_database_refuses_a_review_by_the_actor_or_without_a_note(
     stopped: Run, as_bot: Connection, column: str, value: str | None
 ) -> None:
     full: dict[str, object] = {"reviewed_by_user": ANN.user_id, "reviewed_by_team": ANN.team_id, "note": "right"} | {
@@ -121,7 +121,7 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
     assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
 
 
-async def test_who_locked_a_service_is_reminded_until_it_is_unlocked(
+async def test_lock_owner_is_reminded_until_the_service_is_unlocked(
     stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection
 ) -> None:
     await lock_service(as_bot, service=Service.API, owner=OLIVIA.user_id, reason="bad", run_id=stopped.id)

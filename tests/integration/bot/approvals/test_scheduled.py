@@ -111,7 +111,7 @@ async def test_another_run_on_the_service_leaves_it_to_its_own_time(
 
 
 @pytest.mark.parametrize("emergency", ["stop-workers", "rollback"])
-async def test_what_brings_a_service_back_voids_it_with_the_reason(
+async def test_scheduled_run_is_voided_by_an_emergency_run_on_its_service(
     emergency: str,
     make_approval_service: MakeApprovalService,
     databases: Sequence[Database],
@@ -245,7 +245,7 @@ async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_befor
     assert (await books.run(cancelled.id)).state is RunState.CANCELLED
 
 
-async def test_requester_is_told_once_before_it_starts(
+async def test_scheduled_run_notifies_its_requester_once_before_the_start(
     databases: Sequence[Database], scheduled: Run, books: Books, as_owner: Connection
 ) -> None:
     async with databases[0].transaction() as conn:

@@ -202,7 +202,7 @@ async def test_without_an_incident_no_one_may(make_alone: MakeAlone, make_plan: 
     assert isinstance(await approval_service.self_approve(run.id, ANN, "down"), Refused)
 
 
-async def test_it_starts_after_the_countdown_and_waits_for_a_review(
+async def test_self_approval_starts_after_the_countdown_and_opens_a_review(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
 ) -> None:
     assert incident
@@ -221,7 +221,7 @@ async def test_it_starts_after_the_countdown_and_waits_for_a_review(
     assert await books.events(run.id) == ["run.filed", "run.alone", "run.started_alone"]
 
 
-async def test_nothing_starts_before_the_countdown_is_over_or_before_it_began(
+async def test_self_approval_does_not_start_before_its_countdown_ends(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books
 ) -> None:
     assert incident
@@ -252,7 +252,7 @@ async def test_the_approvers_have_time_first_and_the_countdown_begins_once(
     assert (type(first), type(second)) == (Decided, Refused)
 
 
-async def test_it_sleeps_until_the_next_one_is_due(
+async def test_self_approval_task_sleeps_until_the_next_one_is_due(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence
 ) -> None:
     assert incident
@@ -280,7 +280,7 @@ async def test_a_countdown_that_begins_is_announced(
     assert heard == [str(run.id)]
 
 
-async def test_a_veto_ends_it(
+async def test_veto_cancels_a_self_approval(
     make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_bot: Connection
 ) -> None:
     assert incident

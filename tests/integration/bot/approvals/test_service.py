@@ -104,7 +104,7 @@ async def test_denial_ends_it_with_its_reason(
         (replace(OTTO, team_id="T0ELSEWHERE"), "another workspace"),
     ],
 )
-async def test_who_may_not_approve_is_refused_and_recorded(
+async def test_approval_without_permission_is_refused_and_audited(
     approval_service: ApprovalService, make_plan: MakePlan, books: Books, actor: Actor, why: str
 ) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
@@ -193,7 +193,7 @@ async def test_a_flood_of_refusals_is_one_row_of_the_audit_log(
     assert await books.events() == ["run.file.refused"] * 2
 
 
-async def test_what_no_one_could_approve_is_not_filed(
+async def test_request_without_possible_approvers_is_not_filed(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     approval_service = make_approval_service(approvers=())
@@ -213,7 +213,7 @@ async def test_malformed_policy_lets_no_one_do_anything(
         await approval_service.file(make_plan(), request(OLIVIA))
 
 
-async def test_low_risk_is_confirmed_by_who_asked_and_by_no_one_else(
+async def test_low_risk_run_is_confirmed_by_its_requester_only(
     approval_service: ApprovalService, make_plan: MakePlan
 ) -> None:
     run = await approval_service.file(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
@@ -288,7 +288,7 @@ async def test_expired_request_is_refused(
     assert await books.events(run.id) == ["run.filed", "run.approve.refused"]
 
 
-async def test_second_click_is_reported_what_became_of_the_first(
+async def test_second_click_is_refused_with_the_outcome_of_the_first(
     approval_service: ApprovalService, make_plan: MakePlan
 ) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
@@ -304,7 +304,7 @@ async def test_run_that_is_not_there_is_reported(approval_service: ApprovalServi
 
 
 @pytest.mark.parametrize("actor", [OLIVIA, ANN])
-async def test_what_waits_is_cancelled_at_once(
+async def test_waiting_run_is_cancelled_at_once(
     approval_service: ApprovalService, make_plan: MakePlan, books: Books, actor: Actor
 ) -> None:
     run = await approval_service.file(make_plan(), request(OLIVIA))
@@ -324,7 +324,9 @@ async def test_outsider_cancels_nothing(approval_service: ApprovalService, make_
     assert await books.events(run.id) == ["run.filed", "run.cancel.refused"]
 
 
-async def test_what_runs_is_asked_to_stop(approval_service: ApprovalService, make_plan: MakePlan, books: Books) -> None:
+async def test_cancel_asks_an_active_run_to_stop(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books
+) -> None:
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
 
@@ -367,7 +369,7 @@ async def test_person_settles_what_is_unknown(
     assert row == (step,)
 
 
-async def test_what_is_unknown_can_be_cancelled(
+async def test_unknown_run_can_be_cancelled(
     approval_service: ApprovalService, make_plan: MakePlan, books: Books
 ) -> None:
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))

@@ -145,7 +145,7 @@ async def test_outsider_is_refused_all_the_same(
         await make_approval_service_behind().file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OTTO))
 
 
-async def test_what_was_done_is_filed_once_the_database_is_back(
+async def test_stop_without_database_is_filed_once_the_database_is_back(
     make_approval_service_behind: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
@@ -157,7 +157,7 @@ async def test_what_was_done_is_filed_once_the_database_is_back(
     assert await events(books, count=1) == ["run.filed"]
 
 
-async def test_what_was_done_long_ago_is_written_down_and_not_done_again(
+async def test_expired_stop_without_database_is_audited_and_not_repeated(
     make_approval_service_behind: Callable[..., ApprovalService], make_plan: MakePlan, way: Way, books: Books
 ) -> None:
     """The workers may have been started again in Railway's dashboard."""

@@ -63,9 +63,7 @@ async def fence_of(world: World) -> Fence:
     return Fence("me", epoch)
 
 
-async def test_what_the_evaluator_saw_is_recorded_once_per_minute(
-    world: World, system: System, as_bot: Connection
-) -> None:
+async def test_history_records_the_snapshot_once_per_minute(world: World, system: System, as_bot: Connection) -> None:
     assert world.database is not None
     system.work()
     system.beat("ingest-2", ago_s=500)

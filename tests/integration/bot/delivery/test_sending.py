@@ -90,7 +90,7 @@ async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Pho
     assert (await stage.read()).state is NotificationState.FAILED
 
 
-async def test_refusal_for_good_names_the_phone_number_of_who_was_not_reached(stage: Stage, phone: Phone) -> None:
+async def test_final_refusal_shows_the_phone_number_of_the_person_not_reached(stage: Stage, phone: Phone) -> None:
     phone.answers.append(404)
     await stage.store(target="ben")
     await stage.pager.tick(FENCE)
@@ -129,7 +129,7 @@ async def test_target_that_the_environment_does_not_name_fails_at_once(stage: St
     assert "names no target `bob`" in failed.last_error
 
 
-async def test_what_no_client_expects_is_given_up_and_stops_nothing_else(stage: Stage, phone: Phone) -> None:
+async def test_pager_gives_up_on_an_invalid_target_and_sends_the_others(stage: Stage, phone: Phone) -> None:
     """A target with an invalid host name must not end the leader's work again and again."""
     await stage.store("incident:1:1", target="broken")
     await stage.store("incident:1:2")
@@ -251,7 +251,7 @@ async def test_the_sender_sends_at_a_wake_up_however_seldom_it_polls(stage: Stag
         await phone.wait_for()
 
 
-async def test_pager_is_reported_what_became_of_its_page(stage: Stage, phone: Phone) -> None:
+async def test_pager_gets_the_acknowledgement_and_the_resolution_of_its_page(stage: Stage, phone: Phone) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
     for event in (PageEvent.ACKNOWLEDGED, PageEvent.RESOLVED):
@@ -293,7 +293,7 @@ async def test_pager_that_never_rang_is_reported_nothing(stage: Stage, phone: Ph
     assert phone.rings == []
 
 
-async def test_nothing_follows_a_resolve(stage: Stage, phone: Phone) -> None:
+async def test_pager_gets_nothing_after_a_resolution(stage: Stage, phone: Phone) -> None:
     """Neither the page whose answer was lost, nor the acknowledgement that waits for the pager to be back."""
     phone.answers.extend([503, 503])
     await stage.store()

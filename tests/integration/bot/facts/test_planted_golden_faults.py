@@ -83,7 +83,9 @@ async def test_each_planted_fault_is_seen(world: World, system: System, sql: str
         ("ALTER TABLE ops.worker_heartbeats RENAME status TO state", "heartbeats"),
     ],
 )
-async def test_what_cannot_be_read_is_unknown(world: World, system: System, sql: str, name: str) -> None:
+async def test_golden_path_check_is_unknown_when_its_source_is_unreadable(
+    world: World, system: System, sql: str, name: str
+) -> None:
     system.run(sql)
 
     assert await wrong(world) == {name: Status.UNKNOWN}

@@ -123,7 +123,7 @@ async def test_a_missing_variable_leaves_its_box_open(ready: World, outside: Out
     assert await unticked(ready, checkout) == {"preflight.variables_of_enforcement": Status.FAIL}
 
 
-async def test_where_there_is_no_checkout_git_is_unknown(ready: World, tmp_path: Path) -> None:
+async def test_preflight_git_checks_are_unknown_without_a_checkout(ready: World, tmp_path: Path) -> None:
     unknown = {"preflight.no_uncommitted_changes": Status.UNKNOWN, "preflight.release_is_tagged": Status.UNKNOWN}
 
     assert await unticked(ready, tmp_path) == unknown
@@ -141,7 +141,7 @@ async def test_the_terminal_looks_at_its_own_folder(
     assert "is v1.2.3, and pushed" in shown
 
 
-async def test_slack_has_no_checkout_whatever_the_bot_runs_in(ready: World) -> None:
+async def test_preflight_reads_no_checkout_in_slack(ready: World) -> None:
     asked = Request(surface=Surface.SLASH, actor=Actor("U1", "T1"), channel_id="C1")
 
     answer = await run("preflight", asked, ready)

@@ -178,9 +178,7 @@ async def test_stranger_learns_nothing_and_is_soon_only_counted(scene: Scene, ou
     assert valid.status_code == 200
 
 
-async def test_link_of_a_target_that_is_nobodys_own_names_the_target(
-    scene: Scene, books: Books, outside: Outside
-) -> None:
+async def test_link_of_a_shared_target_names_the_target(scene: Scene, books: Books, outside: Outside) -> None:
     schedule = scene.incident_store.place.schedule
     assert schedule is not None
     level = replace(schedule.levels[0], email="team")
@@ -324,7 +322,7 @@ async def test_event_from_before_the_incident_was_reopened_changes_nothing(
     assert (await books.incident()).state is IncidentState.ACKNOWLEDGED
 
 
-async def test_timeout_at_pagerduty_takes_nothing_from_who_works_in_slack(
+async def test_pagerduty_timeout_does_not_undo_an_acknowledgement_in_slack(
     scene: Scene, books: Books, outside: Outside
 ) -> None:
     await open_one(scene)

@@ -111,7 +111,7 @@ async def news(books: Books) -> list[str]:
     return [text for key, text in (await books.messages()).items() if key.startswith("oncall:calendar:")]
 
 
-async def test_the_calendar_says_who_is_on_call_and_a_change_is_told_with_whom_it_moves(
+async def test_calendar_change_moves_on_call_and_notifies_the_affected_people(
     scene: Scene, books: Books, tmp_path: Path
 ) -> None:
     server = Server(calendar("ann", "ann", "ben"))
@@ -139,7 +139,7 @@ async def test_the_calendar_says_who_is_on_call_and_a_change_is_told_with_whom_i
     assert sorted(rows) == sorted([(model.ANN.id, True), (model.BEN.id, False)])
 
 
-async def test_a_calendar_that_is_the_same_but_for_its_stamp_is_no_news_and_not_stored_again(
+async def test_calendar_with_equal_events_is_not_announced_or_stored_again(
     scene: Scene, books: Books, tmp_path: Path
 ) -> None:
     server = Server(calendar("ann", "ben"))
@@ -180,7 +180,9 @@ async def test_the_last_good_one_stays_in_force_and_the_channel_reads_it_once(
     assert (await news(books))[1:] == ["✅ The calendar team can be read again and is in force"]
 
 
-async def test_a_server_that_is_away_for_a_moment_is_no_news(scene: Scene, books: Books, tmp_path: Path) -> None:
+async def test_calendar_server_that_is_away_briefly_is_not_announced(
+    scene: Scene, books: Books, tmp_path: Path
+) -> None:
     server = Server(calendar("ann", "ben"))
     replica = Replica(scene, tmp_path, server)
     await replica.start()

@@ -131,7 +131,7 @@ async def test_guesses_are_only_counted_after_a_while(scene: Scene) -> None:
     assert found[-1] == 429
 
 
-async def test_who_is_not_on_the_lists_gets_no_address(scene: Scene) -> None:
+async def test_calendar_address_is_refused_to_people_without_a_role(scene: Scene) -> None:
     scene.reschedule(daily())
     service = scene.incident_service.on_call
 

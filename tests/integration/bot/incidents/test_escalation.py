@@ -80,7 +80,7 @@ async def test_a_silent_owner_is_reminded_then_the_incident_reopens_and_pages_th
     assert await books.notifications() == {"incident:1:page:2:webhook:ben"}
 
 
-async def test_a_reminder_reaches_the_one_who_has_it_and_is_withdrawn_by_the_answer(scene: Scene, books: Books) -> None:
+async def test_reminder_reaches_the_assignee_and_is_withdrawn_by_the_answer(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.incident_service.acknowledge(1, request(ANN))
     await books.make_due()
@@ -156,7 +156,7 @@ async def test_a_step_that_fails_leaves_nothing_behind_and_is_done_the_next_time
     assert "incident:1:page:2" in await books.messages()
 
 
-async def test_its_message_is_repaired_by_the_one_who_acts_next(scene: Scene, books: Books) -> None:
+async def test_half_posted_root_message_is_repaired_by_the_next_sender(scene: Scene, books: Books) -> None:
     """Half-said: the root was stored, and the bot that was to post it died."""
     await open_one(scene)
     await books.conn.execute("UPDATE chatops.outbox SET posting_since = clock_timestamp() WHERE key = 'incident:1'")

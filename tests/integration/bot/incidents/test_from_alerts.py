@@ -31,7 +31,7 @@ async def test_a_page_opens_an_incident_that_reports_what_the_alert_reports(scen
     assert [one.alert_id for one in await incidents.list_joined_alerts(books.conn, 1)] == [alert]
 
 
-async def test_what_reaches_a_phone_is_the_page_line(scene: Scene, books: Books) -> None:
+async def test_notification_subject_is_the_page_line(scene: Scene, books: Books) -> None:
     await scene.alert(FIRED)
 
     row = await (
@@ -56,7 +56,7 @@ async def test_a_cause_that_is_known_by_then_heads_the_page_everywhere(scene: Sc
     assert '"style": "primary", "value": "rollback ingest"' in await books.blocks("incident:1")
 
 
-async def test_what_fires_again_is_diagnosed_anew(scene: Scene, books: Books) -> None:
+async def test_incident_is_diagnosed_again_when_its_alert_fires_again(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED, cause=KnownCause("deploy e9a70d3b of ingest crashes at start"))
     await incidents.note_briefed(books.conn, incident_id=1, part=1)
     await scene.alert(RESOLVED, alert, line=OVER)
@@ -75,7 +75,7 @@ async def test_without_the_api_or_the_database_it_is_of_the_highest_severity(sce
     assert [(await books.incident(number)).severity for number in (1, 2)] == [IncidentSeverity.SEV1] * 2
 
 
-async def test_what_only_notifies_opens_nothing(scene: Scene, books: Books) -> None:
+async def test_alert_of_severity_notify_opens_no_incident(scene: Scene, books: Books) -> None:
     await scene.alert(FIRED, severity=Severity.NOTIFY)
 
     assert await books.messages() == {}
@@ -91,7 +91,7 @@ async def test_another_alert_of_the_same_service_joins_and_pages_no_one_again(sc
     assert not [key for key, text in (await books.messages()).items() if "also firing" in text]
 
 
-async def test_an_alert_that_joins_is_reported_in_the_thread_only_to_the_one_who_has_it(
+async def test_alert_that_joins_is_noted_in_the_thread_once_an_incident_is_acknowledged(
     scene: Scene, books: Books
 ) -> None:
     await scene.alert(FIRED)
@@ -113,7 +113,7 @@ async def test_an_alert_opens_an_incident_when_it_becomes_a_page(scene: Scene, b
     assert (await books.incident()).state is IncidentState.OPEN
 
 
-async def test_other_words_of_the_alert_are_the_message_s_too(scene: Scene, books: Books) -> None:
+async def test_incident_message_follows_a_changed_alert(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED)
     await scene.alert(CHANGED, alert, line="PAGE dev · ingest 1 of 2 alive")
 
@@ -136,7 +136,7 @@ async def test_the_end_of_the_alert_stops_the_calls_and_leaves_it_open(scene: Sc
     assert "reminded" in await books.kinds()
 
 
-async def test_it_is_not_over_while_another_of_its_alerts_fires(scene: Scene, books: Books) -> None:
+async def test_incident_is_not_cleared_while_another_of_its_alerts_fires(scene: Scene, books: Books) -> None:
     alert = await scene.alert(FIRED)
     await scene.alert(FIRED, fingerprint="queue.backlog")
     await scene.alert(RESOLVED, alert, line=OVER)

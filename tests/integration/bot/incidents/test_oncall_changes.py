@@ -48,7 +48,7 @@ def daily_scene(scene: Scene) -> Scene:
     return scene
 
 
-async def test_an_override_that_begins_later_tells_everyone_whom_it_moves(daily_scene: Scene, books: Books) -> None:
+async def test_future_override_notifies_the_people_whose_shifts_change(daily_scene: Scene, books: Books) -> None:
     service = daily_scene.incident_service.on_call
     begins, ends = handover(3) - HOUR, handover(3) + HOUR  # Ann's last hour, and Ben's first
 
@@ -79,7 +79,7 @@ async def test_an_override_that_begins_now_leaves_a_later_one_alone(daily_scene:
     assert await on_call(daily_scene, handover(3)) == model.OLIVIA.id
 
 
-async def test_a_later_override_is_cancelled_by_its_number_and_those_it_moved_are_told(
+async def test_future_override_is_cancelled_by_number_and_notifies_the_affected_people(
     daily_scene: Scene, books: Books
 ) -> None:
     service = daily_scene.incident_service.on_call
@@ -113,7 +113,9 @@ async def test_a_person_takes_the_current_shift_until_its_end(daily_scene: Scene
     assert f"oncall:override:1:relieved:{model.ANN.id}" in await books.messages()
 
 
-async def test_who_is_on_call_already_takes_nothing_but_a_longer_shift(daily_scene: Scene, books: Books) -> None:
+async def test_take_shift_is_refused_when_on_call_already_except_for_a_longer_shift(
+    daily_scene: Scene, books: Books
+) -> None:
     service = daily_scene.incident_service.on_call
 
     refused = await service.take_shift(request(ANN), rotation="primary", ends_at=None)
@@ -191,7 +193,7 @@ async def remind(scene: Scene, books: Books) -> list[str]:
     return sorted(key for key in set(await books.messages()) - before if ":reminder:" in key)
 
 
-async def test_whom_a_change_moves_is_reminded_a_day_and_an_hour_before(daily_scene: Scene, books: Books) -> None:
+async def test_oncall_change_reminds_affected_people_a_day_and_an_hour_before(daily_scene: Scene, books: Books) -> None:
     service = daily_scene.incident_service.on_call
     await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(4), handover(3)))
 

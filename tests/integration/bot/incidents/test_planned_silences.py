@@ -34,7 +34,7 @@ async def tick(scene: Scene) -> float:
     return await PlannedSilences(scene.database, WakeUps(), channel=model.INCIDENTS_ID).tick(scene.fence)
 
 
-async def test_its_owner_is_reminded_once_an_hour_before(scene: Scene, books: Books) -> None:
+async def test_planned_silence_reminds_its_owner_once_an_hour_before(scene: Scene, books: Books) -> None:
     await plan(scene, 2 * HOUR)
     await tick(scene)
     assert await books.messages() == {}
@@ -49,7 +49,7 @@ async def test_its_owner_is_reminded_once_an_hour_before(scene: Scene, books: Bo
     assert "silence cancel 2" in await books.blocks(key)
 
 
-async def test_it_begins_once_at_its_time_and_lasts_until_its_end(scene: Scene, books: Books) -> None:
+async def test_planned_silence_begins_once_and_lasts_until_its_end(scene: Scene, books: Books) -> None:
     await plan(scene, timedelta(seconds=1) - HOUR)
     for _ in range(2):
         await tick(scene)
@@ -61,7 +61,7 @@ async def test_it_begins_once_at_its_time_and_lasts_until_its_end(scene: Scene, 
     assert "is silenced until" in (await books.messages())["silence:1:begun"]
 
 
-async def test_one_that_comes_again_waits_for_its_next_window(scene: Scene) -> None:
+async def test_recurring_silence_waits_for_its_next_window(scene: Scene) -> None:
     ago = datetime.now(UTC) - HOUR
     daily = Recurrence(EVERY_DAY, time(ago.hour, ago.minute), 2 * HOUR, ZoneInfo("UTC"))
     await plan(scene, -HOUR, daily)
@@ -90,7 +90,7 @@ async def test_the_next_look_comes_when_the_next_window_begins(scene: Scene) -> 
     assert 0 < await tick(scene) <= 20
 
 
-async def test_one_that_fails_does_not_hold_the_others_back(scene: Scene) -> None:
+async def test_failing_planned_silence_does_not_hold_up_the_others(scene: Scene) -> None:
     await plan(scene, -HOUR)
     await plan(scene, -HOUR)
     async with scene.database.transaction() as conn:  # later by a moment is a year that Python doesn't know
@@ -108,7 +108,7 @@ VALUES ('backlog', 'U0ANN', 'backup', now() - interval '1 hour', now() + interva
 """
 
 
-async def test_one_whose_recurrence_is_unreadable_comes_once(scene: Scene) -> None:
+async def test_planned_silence_with_an_unreadable_recurrence_begins_once(scene: Scene) -> None:
     async with scene.database.transaction() as conn:
         await conn.execute(UNREADABLE)
     await plan(scene, HOUR / 2)

@@ -89,7 +89,9 @@ async def test_reports_of_two_people_in_one_moment_are_one_incident(scene: Scene
         {"another": True},
     ],
 )
-async def test_what_may_be_another_problem_is_an_incident_of_its_own(scene: Scene, other: dict[str, object]) -> None:
+async def test_report_of_a_possibly_different_problem_opens_its_own_incident(
+    scene: Scene, other: dict[str, object]
+) -> None:
     await open_one(scene)
 
     outcome = await open_one(scene, OTTO, **other)
@@ -184,7 +186,7 @@ async def test_resolving_ends_it_with_its_cause_and_nothing_is_left_to_send(scen
     assert await books.audit() == ["incident.opened", "incident.resolved"]
 
 
-async def test_nothing_brings_it_back(scene: Scene, books: Books) -> None:
+async def test_resolved_incident_refuses_every_further_act(scene: Scene, books: Books) -> None:
     await open_one(scene)
     await scene.incident_service.resolve(1, request(ANN), "a bad deploy")
     ended = await books.incident()
@@ -278,7 +280,7 @@ async def test_a_person_of_another_workspace_may_nothing(scene: Scene, books: Bo
     assert refusals == ["incident.opened.refused", "incident.acknowledged.refused"]
 
 
-async def test_the_person_who_is_neither_listed_nor_on_call_may_not_silence_it(scene: Scene, books: Books) -> None:
+async def test_incident_acts_are_refused_to_people_neither_listed_nor_on_call(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
     acts = [
@@ -300,7 +302,7 @@ async def test_no_one_acknowledges_on_a_terminal(scene: Scene) -> None:
         await scene.incident_service.acknowledge(1, request(None))
 
 
-async def test_there_is_no_such_incident(scene: Scene) -> None:
+async def test_acknowledge_fails_when_the_incident_does_not_exist(scene: Scene) -> None:
     with pytest.raises(UsageError, match="There is no incident 1"):
         await scene.incident_service.acknowledge(1, request(ANN))
 
@@ -419,7 +421,7 @@ async def test_an_override_that_makes_two_levels_one_person_says_so(scene: Scene
     assert "Both" not in str(told)  # it may move one person only
 
 
-async def test_the_one_who_puts_themselves_on_call_takes_it_by_that(scene: Scene, books: Books) -> None:
+async def test_override_for_oneself_is_confirmed_at_once(scene: Scene, books: Books) -> None:
     scene.reschedule(with_primary())
 
     await scene.incident_service.on_call.override(request(BEN), for_2_hours(model.BEN.id))
@@ -497,7 +499,7 @@ async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_lef
         assert [key for key in await books.unsent() if ":page:" in key] == []
 
 
-async def test_of_two_simultaneous_acknowledgements_the_second_takes_over(scene: Scene, books: Books) -> None:
+async def test_simultaneous_acknowledgement_takes_over_from_the_first(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
     await asyncio.gather(*[scene.incident_service.acknowledge(1, request(actor)) for actor in (ANN, BEN)])

@@ -35,7 +35,7 @@ async def test_until_slack_has_reported_there_is_a_word_and_no_id(slack: SlackCl
 
 
 @pytest.mark.parametrize("method", ["usergroups.list", "users.info"])
-async def test_what_slack_does_not_report_keeps_its_name_and_is_asked_again_soon(
+async def test_slack_names_keep_the_known_name_and_retry_when_slack_fails(
     slack: SlackClient, workspace: Workspace, method: str
 ) -> None:
     names = SlackNames(slack, [GROUP, model.ANN.id])
@@ -55,7 +55,7 @@ async def test_a_user_unknown_to_slack_delays_no_other(slack: SlackClient) -> No
     assert names.of(model.BEN.id) == "Ben Osei"
 
 
-async def test_who_was_asked_for_once_is_known_the_next_time(slack: SlackClient) -> None:
+async def test_slack_names_learn_a_requested_name_in_the_background(slack: SlackClient) -> None:
     names = SlackNames(slack, [])
     running = asyncio.create_task(names.run())
 

@@ -118,7 +118,7 @@ async def test_an_issue_is_not_asked_for_again_before_the_first_answer_can_be_fo
     assert row[0] > timedelta(seconds=30)
 
 
-async def test_a_refusal_is_told_once_and_a_limit_is_waited_for(
+async def test_todo_issue_reports_a_refusal_once_and_waits_out_a_rate_limit(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
     task = task_of(scene, github)
@@ -141,7 +141,7 @@ async def test_a_refusal_is_told_once_and_a_limit_is_waited_for(
     assert all(one.method == "POST" for one in github.calls)  # what was refused is not looked for
 
 
-async def test_it_gives_up_after_a_day_and_says_that_it_may_exist(
+async def test_todo_issue_gives_up_after_a_day_and_says_that_it_may_exist(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
     await add(scene)

@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 7, 11, tzinfo=UTC)  # a Wednesday
 DUE = datetime(2026, 1, 9, 23, tzinfo=UTC)  # the end of Friday in Berlin
 
 
-def test_who_and_until_when_come_before_what() -> None:
+def test_todo_parser_reads_assignee_and_due_time_before_the_title() -> None:
     table = {
         "<@U0BEN> by friday raise the limit": NewTodo("raise the limit", "U0BEN", DUE),
         "by friday raise the limit": NewTodo("raise the limit", None, DUE),

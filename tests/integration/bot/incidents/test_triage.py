@@ -65,7 +65,7 @@ async def test_the_cause_and_the_first_step_come_into_the_root_message(
     assert f'"value": "{incident.remedy}"' in root
 
 
-async def test_once_the_incident_is_resolved_the_diagnosis_stays_and_offers_nothing(
+async def test_diagnosis_stays_without_buttons_when_the_incident_is_resolved(
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)
@@ -79,7 +79,7 @@ async def test_once_the_incident_is_resolved_the_diagnosis_stays_and_offers_noth
     assert '"actions"' not in shown
 
 
-async def test_once_the_alerts_are_over_the_diagnosis_offers_no_remedy_for_them(
+async def test_diagnosis_offers_no_remedy_when_its_alerts_are_resolved(
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     alert = await scene.alert(AlertChange.FIRED)
@@ -123,7 +123,7 @@ async def test_the_diagnosis_is_edited_as_parts_arrive(
     assert "Still collecting data" not in await books.blocks(KEY)
 
 
-async def test_when_it_began_is_in_the_timeline_once(
+async def test_timeline_has_the_beginning_of_an_incident_once(
     scene: Scene, books: Books, triage_summary: TriageSummary, system: System
 ) -> None:
     system.beat("ingest-1", ago_s=420)
@@ -149,7 +149,7 @@ async def test_a_complete_diagnosis_is_not_edited_again(
     assert await books.messages() == before
 
 
-async def test_what_is_away_is_reported_and_holds_nothing_up(
+async def test_triage_reports_a_missing_source_without_waiting_for_it(
     scene: Scene, books: Books, triage_summary: TriageSummary, outside: Outside
 ) -> None:
     outside.railway_status = 503
@@ -186,7 +186,7 @@ async def test_a_successor_reads_all_parts_and_ends_what_its_predecessor_began(
     assert (await books.incident()).briefed == len(PARTS)
 
 
-async def test_what_the_former_version_reported_in_six_messages_is_not_reported_again(
+async def test_triage_is_not_repeated_after_the_former_versions_six_messages(
     scene: Scene, books: Books, triage_summary: TriageSummary
 ) -> None:
     await open_one(scene)

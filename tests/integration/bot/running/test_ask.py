@@ -54,7 +54,7 @@ async def answered(slack: Slack, *words: str) -> Message:
     return await slack.wait_for(wanted)
 
 
-async def test_it_answers_by_rules_without_a_key(slack: Slack, bot: Bot) -> None:  # noqa: ARG001
+async def test_ask_answers_by_rules_without_a_key(slack: Slack, bot: Bot) -> None:  # noqa: ARG001
     await slack.type("/dragonfly ask is ingest fine?")
 
     message = await answered(slack, "💬 is ingest fine?")
@@ -143,7 +143,7 @@ async def test_stop_ends_it_and_the_answer_by_rules_stands(slack: Slack, asking:
     await answered(slack, "💬 is ingest fine?", "No answer in words: stopped")
 
 
-async def test_who_may_not_ask_the_model_gets_the_answer_by_rules(
+async def test_ask_answers_by_rules_without_permission_for_the_model(
     slack: Slack, start_bot: StartBot, database_urls: DatabaseUrls, server: OpenAIServer
 ) -> None:
     await start_bot(database_urls.bot, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.base_url)

@@ -120,7 +120,7 @@ async def test_unexpected_error_is_reported_with_a_reference_and_nothing_else(bo
 
 
 @pytest.mark.usefixtures("bot")
-async def test_nothing_that_was_sent_is_refused_by_slack(slack: Slack, system: System) -> None:
+async def test_slack_refuses_no_answer_to_a_command(slack: Slack, system: System) -> None:
     system.work()
     for line in ("health", "heartbeats", "queue", "sha", "help", "check-config", "throughput"):
         seen = len(slack.seen())

@@ -118,7 +118,7 @@ async def test_something_critical_takes_two_people_who_type_its_name(slack: Slac
     assert json.dumps(void.blocks).count("Approved by") == 2
 
 
-async def test_what_is_void_can_be_asked_for_again_from_what_is_so_now(slack: Slack, file: File) -> None:
+async def test_void_run_can_be_requested_again_with_a_new_plan(slack: Slack, file: File) -> None:
     _, message = await file(HIGH)
     await click(slack, message, APPROVE, model.ANN)
     void = await slack.wait_for(lambda one: one.ts == message.ts and "VOID" in one.text)
@@ -143,7 +143,7 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
     assert "denied: not today" in denied.text
 
 
-async def test_details_are_for_the_one_who_clicks(slack: Slack, file: File) -> None:
+async def test_details_are_shown_only_to_the_person_who_clicks(slack: Slack, file: File) -> None:
     run, message = await file(HIGH)
 
     await click(slack, message, DETAILS, model.OTTO)
@@ -165,7 +165,7 @@ async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(sla
 
 
 @pytest.mark.usefixtures("bot")
-async def test_bare_command_lists_what_waits_for_the_one_who_could_decide(slack: Slack, file: File) -> None:
+async def test_bare_command_lists_waiting_runs_to_their_approvers(slack: Slack, file: File) -> None:
     await file(HIGH)
 
     for person, words in ((model.ANN, "*1 run* waiting for you"), (model.OTTO, "Nothing waits for you")):
@@ -196,7 +196,7 @@ async def home_with(slack: Slack, user: User, words: str) -> View:
             await asyncio.sleep(0.01)
 
 
-async def test_a_person_reports_what_became_of_an_unknown_step(
+async def test_person_resolves_an_unknown_step_in_slack(
     bot: Bot, slack: Slack, file: File, as_bot: psycopg.AsyncConnection[Any]
 ) -> None:
     assert bot.wiring is not None

@@ -159,7 +159,7 @@ async def insert_run(as_owner: Connection, *, risk: str, state: str, by: str) ->
         (to_be_started_alone, ALONE, "start-alone {} &lt;why&gt;"),
     ],
 )
-async def test_what_else_is_asked_about_a_run_names_its_line(
+async def test_run_button_names_the_line_to_type_without_dialogs(
     bot: Bot, slack: Slack, as_owner: Connection, make: MakeRun, action: str, line: str
 ) -> None:
     run_id = await make(as_owner)
@@ -198,7 +198,7 @@ async def test_another_target_whose_dialog_stays_empty_is_named_too(
         (to_be_started_alone, APPROVE_TYPED),
     ],
 )
-async def test_no_dialog_about_a_run_opens_for_who_could_not_submit_it(
+async def test_run_dialog_does_not_open_without_the_right_to_submit_it(
     bot: Bot, slack: Slack, as_owner: Connection, make: MakeRun, action: str
 ) -> None:
     run_id = await make(as_owner)
@@ -211,7 +211,7 @@ async def test_no_dialog_about_a_run_opens_for_who_could_not_submit_it(
     assert await cursor.fetchall() == [(model.OTTO.id,)]
 
 
-async def test_no_dialog_of_other_targets_opens_for_who_may_not_ask(bot: Bot, slack: Slack) -> None:
+async def test_rollback_dialog_does_not_open_without_the_right_to_request(bot: Bot, slack: Slack) -> None:
     await press(bot, slack, "rollback.choose", "api", model.OTTO.id)
 
     await told(slack, "was not filed", model.OTTO.id)
@@ -262,7 +262,7 @@ async def test_a_typed_approval_of_something_critical_needs_its_name(slack: Slac
     await told(slack, "1 approval still missing", model.ANN.id)
 
 
-async def test_who_asked_cannot_approve_by_typing_either(slack: Slack, file: File) -> None:
+async def test_typed_approval_is_refused_for_the_requester(slack: Slack, file: File) -> None:
     run, _ = await file(CRITICAL)
 
     await slack.type(f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")

@@ -78,7 +78,7 @@ async def direct(slack: Slack, user: User, wanted: Callable[[Message], bool]) ->
             await asyncio.sleep(0.01)
 
 
-async def test_who_has_an_incident_works_on_it_from_the_direct_message_and_the_others_read_who_has_it(
+async def test_direct_message_lets_the_assignee_resolve_and_names_them_to_the_others(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
     file = tmp_path / "oncall.toml"
@@ -141,7 +141,7 @@ async def decide(slack: Slack, message: Message, *, approve: bool) -> None:
         await acting_as(slack.workspace, model.ANN.id).submit(modal.id, {"answer": {"answer": "not now"}})
 
 
-async def test_who_may_not_approve_may_not_from_a_direct_message_either(
+async def test_direct_message_refuses_an_approval_without_permission(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     bot = await start_bot(database_urls.bot, **PEOPLE)

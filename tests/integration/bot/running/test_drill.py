@@ -94,7 +94,7 @@ async def report_of(conn: Connection) -> dict[str, object]:
             await asyncio.sleep(0.1)
 
 
-async def test_nothing_is_left_of_a_drill(
+async def test_drill_leaves_no_rows_behind(
     start_ready: StartReady, slack: Slack, as_bot: Connection, as_owner: Connection
 ) -> None:
     await start_ready()
@@ -119,7 +119,7 @@ async def test_nothing_is_left_of_a_drill(
     assert await count("SELECT count(*) FROM ops.worker_heartbeats") == 0
 
 
-async def test_who_was_not_reached_is_reported(
+async def test_drill_report_names_people_who_were_not_reached(
     start_ready: StartReady, slack: Slack, phone: Phone, as_bot: Connection
 ) -> None:
     phone.answers.append(404)
@@ -134,7 +134,7 @@ async def test_who_was_not_reached_is_reported(
     assert report["not_reached"] == ["ann by pager"]
 
 
-async def test_one_drill_at_a_time_and_only_by_who_may(
+async def test_drill_starts_one_at_a_time_and_only_with_permission(
     start_ready: StartReady, slack: Slack, as_bot: Connection
 ) -> None:
     await start_ready()

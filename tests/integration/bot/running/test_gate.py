@@ -188,7 +188,7 @@ async def test_deactivated_account_gets_no_answer(begin: Begin, slack: Slack) ->
 
 
 @pytest.mark.parametrize("method", ["users.info", "conversations.info"])
-async def test_what_slack_does_not_report_is_refused(begin: Begin, slack: Slack, method: str) -> None:
+async def test_gate_refuses_when_slack_does_not_answer(begin: Begin, slack: Slack, method: str) -> None:
     bot = await begin()
     slack.workspace.faults.plant(method, FaultKind.SERVER_ERROR, times=1000)
 

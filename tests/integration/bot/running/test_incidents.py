@@ -37,7 +37,7 @@ async def modal_of(slack: Slack, user: str) -> str:
     return view.id
 
 
-async def test_the_one_who_may_not_is_reported_so_and_nothing_happens(
+async def test_acknowledge_button_is_refused_without_permission(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE)
@@ -53,7 +53,7 @@ async def test_the_one_who_may_not_is_reported_so_and_nothing_happens(
     assert (await root_of(slack)).text.startswith("🔴 no ingest")
 
 
-async def test_what_was_half_reported_is_reported_by_the_next_bot(
+async def test_triage_is_finished_by_the_next_bot(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
 ) -> None:
     first = await start_bot(database_urls.bot, **PEOPLE)
@@ -70,7 +70,7 @@ async def test_what_was_half_reported_is_reported_by_the_next_bot(
     assert last.thread_ts == root.ts
 
 
-async def test_who_is_deactivated_is_skipped_by_the_page_which_reports_so(
+async def test_page_skips_a_deactivated_person_and_says_so(
     start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
     slack.workspace.users[model.ANN.id] = replace(model.ANN, deleted=True)

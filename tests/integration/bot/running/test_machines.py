@@ -114,7 +114,7 @@ async def test_a_machine_that_no_rule_names_may_nothing_and_the_refusal_is_recor
     assert [(actor, bool(details["refused"])) for actor, details in calls_of(system)] == [("machine:laptop", True)] * 3
 
 
-async def test_who_may_only_read_is_not_answered_as_if_it_had_asked(
+async def test_machine_without_ask_gets_no_answer_to_a_question(
     start_bot: StartBot, database_urls: DatabaseUrls, tmp_path: Path, client: httpx.AsyncClient
 ) -> None:
     policy = POLICY.replace('"read", "ask", ', '"read", ')
@@ -136,7 +136,7 @@ async def test_a_body_that_is_no_call_is_refused(door: Door) -> None:
         assert answer.status_code == 400
 
 
-async def test_what_machines_do_not_have_is_refused(door: Door) -> None:
+async def test_machine_is_refused_commands_of_people(door: Door) -> None:
     for verb, arguments in (
         ("stop-workers", "ingest"),
         ("approve", "1"),

@@ -84,7 +84,7 @@ async def test_every_way_of_speaking_is_answered(channel: Channel, slack: Slack,
 
 
 @pytest.mark.usefixtures("bot")
-async def test_what_is_no_speech_is_not_answered(channel: Channel) -> None:
+async def test_mention_of_a_system_event_or_a_bot_is_not_answered(channel: Channel) -> None:
     for subtype in NOT_SPEECH:
         await channel.mentioned(f"{BOT} queue", subtype=subtype)
     await channel.mentioned(f"{BOT} queue", bot_id="B0OTHER")
@@ -116,7 +116,7 @@ async def test_a_sentence_is_answered_with_what_it_may_mean(channel: Channel, sl
 
 
 @pytest.mark.usefixtures("bot")
-async def test_one_message_is_one_command_whatever_is_reported_of_it(channel: Channel, slack: Slack) -> None:
+async def test_mention_is_one_command_across_repeated_events_and_edits(channel: Channel, slack: Slack) -> None:
     ts = await channel.mentioned(f"{BOT} incident open ingest amounts look wrong")
     await slack.wait_for(lambda message: "amounts look wrong" in message.text)
 

@@ -105,7 +105,7 @@ async def test_a_ringing_pager_is_resolved_when_the_database_is_back(
     assert over.body["text"] == "The bot reaches the database again."
 
 
-async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_reported(
+async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     start: StartBot, slack: Slack, line: Line, phone: Phone, as_bot: Any
 ) -> None:
     await lead(await start())
@@ -126,9 +126,7 @@ async def test_once_it_is_back_why_and_the_open_incidents_know_what_was_reported
     assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]
 
 
-async def test_the_person_who_is_on_call_is_reported_first(
-    start: StartBot, line: Line, phone: Phone, tmp_path: Path
-) -> None:
+async def test_outage_pages_the_person_on_call_first(start: StartBot, line: Line, phone: Phone, tmp_path: Path) -> None:
     path = tmp_path / "oncall.toml"
     path.write_text(
         f'version = 1\n[people.ann]\nslack = "{model.ANN.id}"\nwebhook = "ann"\n'

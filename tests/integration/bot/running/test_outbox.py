@@ -468,7 +468,7 @@ async def test_a_page_does_not_wait_for_the_next_poll_after_the_database_failed(
         await database.close()
 
 
-async def test_a_message_leads_to_another_one_as_soon_as_slack_has_that(stage: Stage, slack: Slack) -> None:
+async def test_message_links_to_another_message_once_slack_has_it(stage: Stage, slack: Slack) -> None:
     blocks = [*BLOCKS, *actions([message_button("Open the thread", "m2")])]
     stage.sender = Sender(
         stage.database,

@@ -157,7 +157,7 @@ async def test_pagers_are_notified_when_a_page_reaches_no_one_in_slack(stage: St
     assert subject.startswith("dev: a page could not be posted in Slack (is_archived)")
 
 
-async def test_what_was_refused_is_tried_again_when_it_reports_something_else(stage: Stage, slack: Slack) -> None:
+async def test_refused_message_is_sent_again_when_its_content_changes(stage: Stage, slack: Slack) -> None:
     home(slack).is_archived = True
     await stage.store("one")
     await send_all(stage)
@@ -184,7 +184,7 @@ async def test_a_reply_does_not_wait_for_a_message_that_was_refused(stage: Stage
 
 
 @pytest.mark.parametrize("code", ["invalid_auth", "missing_scope", "account_inactive"])
-async def test_what_is_refused_because_of_the_token_stays_in_the_queue(stage: Stage, slack: Slack, code: str) -> None:
+async def test_message_stays_in_the_outbox_when_the_token_is_refused(stage: Stage, slack: Slack, code: str) -> None:
     slack.workspace.faults.plant("chat.postMessage", FaultKind.REFUSED, code=code)
     await stage.store("wake up", priority=PAGE)
     await stage.sender.send_due(stage.fence)
@@ -276,7 +276,7 @@ async def test_a_channel_shared_with_another_company_gets_nothing_until_it_is_un
     assert wiring.channel.problem is None
 
 
-async def test_the_terminal_names_an_archived_channel_and_one_made_anew_without_a_bot(slack: Slack) -> None:
+async def test_terminal_names_an_archived_channel_and_a_new_one_without_the_bot(slack: Slack) -> None:
     environ = environment(slack, None)
 
     async def problems() -> list[str]:

@@ -182,7 +182,7 @@ async def until_known(conn: Connection, message: Message) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_is_asked_for_in_an_incidents_thread_has_its_message_there(
+async def test_run_message_is_in_the_incidents_thread_when_requested_there(
     bot: Bot, slack: Slack, as_owner: Connection
 ) -> None:
     assert bot.wiring is not None
@@ -225,7 +225,7 @@ async def test_a_private_answer_to_a_button_in_a_thread_is_in_the_thread(bot: Bo
     assert answer.thread_ts == root
 
 
-async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_channel(bot: Bot, slack: Slack) -> None:
+async def test_run_message_is_in_the_channel_outside_an_open_incidents_thread(bot: Bot, slack: Slack) -> None:
     assert bot.wiring is not None
     olivia = acting_as(slack.workspace, model.OLIVIA.id)
     await slack.type("/dragonfly incident open ingest hangs service ingest")
@@ -247,7 +247,7 @@ async def test_what_is_asked_for_elsewhere_or_once_it_is_resolved_is_in_the_chan
         (model.OLIVIA, "scale ingest 2", False),  # no one paged her
     ],
 )
-async def test_the_person_who_is_paged_acknowledges_by_asking_for_a_change(
+async def test_paged_person_acknowledges_by_requesting_a_change(
     bot: Bot, slack: Slack, as_owner: Connection, person: User, line: str, counts: bool
 ) -> None:
     assert bot.wiring is not None
@@ -270,7 +270,9 @@ async def test_the_person_who_is_paged_acknowledges_by_asking_for_a_change(
         assert await rows.fetchall() == [(person.id, 1)]
 
 
-async def test_where_no_one_was_paged_who_works_on_it_has_it(bot: Bot, slack: Slack, as_owner: Connection) -> None:
+async def test_requester_of_a_change_is_assigned_when_no_one_was_paged(
+    bot: Bot, slack: Slack, as_owner: Connection
+) -> None:
     assert bot.wiring is not None
     await slack.type("/dragonfly incident open sev3 ingest is a bit slow")
     root = await slack.wait_for(lambda one: key_of(one) == "incident:1")

@@ -87,9 +87,7 @@ async def test_a_rollback_and_a_scale_report_none(bench: Bench, log: Lines, as_o
 
 
 @pytest.mark.timeout(180)
-async def test_what_railway_quotes_when_it_refuses_is_not_reported(
-    bench: Bench, log: Lines, as_owner: Connection
-) -> None:
+async def test_run_hides_what_railway_quotes_in_a_refusal(bench: Bench, log: Lines, as_owner: Connection) -> None:
     bench.wire.hold("restart", "before", status=200, text=quoting(code="BAD_USER_INPUT")).release()
     bench.start_runner()
 
@@ -101,7 +99,7 @@ async def test_what_railway_quotes_when_it_refuses_is_not_reported(
 
 
 @pytest.mark.timeout(180)
-async def test_what_railway_quotes_in_an_error_that_may_be_none_is_not_reported(
+async def test_run_hides_what_railway_quotes_in_an_unclear_error(
     bench: Bench, log: Lines, as_owner: Connection
 ) -> None:
     """An error of no known kind is no refusal: it is read back, and asked again when nothing was done."""
@@ -148,7 +146,7 @@ async def test_a_row_that_a_rollback_of_the_schema_quotes_is_not_reported(
 
 
 @pytest.mark.timeout(180)
-async def test_what_the_api_answers_to_an_upload_is_not_reported(
+async def test_run_hides_what_the_api_answers_to_an_upload(
     make_bench: MakeBench, log: Lines, as_owner: Connection
 ) -> None:
     bench = await make_bench(DRAGONFLY_API_KEY=KEY)

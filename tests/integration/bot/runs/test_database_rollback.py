@@ -113,7 +113,9 @@ async def test_killed_at_a_boundary_of_the_sql(
     assert bench.wire.mutations == ["stop", "stop", "rollBack", "rollBack"]
 
 
-async def test_who_waits_for_a_commit_that_comes_late_finds_it_done(bench: Bench, database_urls: DatabaseUrls) -> None:
+async def test_database_rollback_finds_it_done_after_waiting_for_a_late_commit(
+    bench: Bench, database_urls: DatabaseUrls
+) -> None:
     """A process that was taken for dead finishes while its successor waits for the lock of migrations."""
     run_id = await bench.file_command("rollback-db", version=VERSION)
     async with await psycopg.AsyncConnection.connect(database_urls.owner) as late:

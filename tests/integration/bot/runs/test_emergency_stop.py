@@ -129,7 +129,7 @@ async def test_a_delivery_that_comes_again_is_announced_once(
     assert len(posted(workspace)) == 1
 
 
-async def test_who_asked_is_answered_for_everyone_where_the_channel_cannot_be_reported(
+async def test_emergency_stop_answers_publicly_when_its_channel_message_fails(
     bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
     workspace.faults.plant("chat.postMessage", FaultKind.SERVER_ERROR, times=9)

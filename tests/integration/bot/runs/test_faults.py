@@ -120,7 +120,9 @@ async def _unknown(bench: Bench) -> int:
 @pytest.mark.parametrize(
     ("how", "state"), [("done", RunState.SUCCEEDED), ("retry", RunState.SUCCEEDED), ("abort", RunState.FAILED)]
 )
-async def test_what_no_one_can_report_waits_for_a_person(impatient: Bench, how: Resolution, state: RunState) -> None:
+async def test_run_waits_for_a_person_when_read_back_is_unknown(
+    impatient: Bench, how: Resolution, state: RunState
+) -> None:
     bench = impatient
     run_id = await _unknown(bench)
     held = await bench.sql("SELECT count(*) FROM chatops.run_services WHERE run_id = %s", run_id)
@@ -244,7 +246,7 @@ async def crowd(bench: Bench, people: int) -> None:
     assert bench.wire.mutations == ["restart"]
 
 
-async def test_of_many_on_one_service_one_runs_and_the_others_are_reported(make_bench: MakeBench) -> None:
+async def test_requests_for_one_service_run_once_and_the_others_are_void_with_a_reason(make_bench: MakeBench) -> None:
     await crowd(await make_bench(settings=CROWDED), 20)
 
 

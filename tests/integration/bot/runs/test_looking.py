@@ -22,7 +22,7 @@ async def test_a_wake_up_starts_a_run_at_once(bench: Bench) -> None:
     assert run.state is RunState.SUCCEEDED
 
 
-async def test_nothing_is_missed_where_no_notices_arrive(bench: Bench) -> None:
+async def test_runner_finds_an_approved_run_without_notices(bench: Bench) -> None:
     bench.start_runner(NEVER, has_notices=False)
 
     run, _ = await bench.ended(await bench.file_command("scale", service="ingest", to="0"))

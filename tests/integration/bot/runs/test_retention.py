@@ -87,13 +87,15 @@ async def test_the_steps_of_old_ended_runs_go_and_those_with_anything_open_stay(
     assert (await without(as_owner)).count("many") == 2 * RUNS_AT_ONCE + 1, "in several rounds"
 
 
-async def test_nothing_goes_without_the_setting(database: Database, leading: Fence, as_owner: Connection) -> None:
+async def test_retention_deletes_nothing_without_its_setting(
+    database: Database, leading: Fence, as_owner: Connection
+) -> None:
     await Retention(database).tick(leading)
 
     assert await without(as_owner) == []
 
 
-async def test_nothing_goes_within_a_year_whatever_is_asked(
+async def test_retention_keeps_a_year_of_runs_even_with_a_shorter_setting(
     database: Database, leading: Fence, as_owner: Connection
 ) -> None:
     await Retention(database, run_steps=timedelta(days=1)).tick(leading)

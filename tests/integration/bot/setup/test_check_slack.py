@@ -221,7 +221,7 @@ async def test_check_slack_tries_nothing_while_the_bot_is_connected(setup: Setup
     assert setup.workspace.calls_of("chat.postMessage") == []
 
 
-async def test_check_slack_calls_silence_unknown_when_nobody_tried(setup: Setup) -> None:
+async def test_check_slack_is_unknown_when_no_person_tried(setup: Setup) -> None:
     """What did not arrive is a fault only where the person was there: something else arrived."""
 
     class Absent(Person):
@@ -284,7 +284,7 @@ class Disconnected(Person):
         await asyncio.Event().wait()
 
 
-async def test_what_did_not_arrive_before_the_connection_ended_is_unknown(setup: Setup) -> None:
+async def test_check_slack_is_unknown_when_the_connection_ends_too_early(setup: Setup) -> None:
     settings, person = Settings.from_environment(setup.environ), Disconnected(setup.workspace)
 
     answer = await check_setup(settings, person, is_live=True, now=time.time, within_s=PATIENCE_S)
