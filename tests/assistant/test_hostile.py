@@ -60,7 +60,7 @@ def line_of(source: str, injected: str) -> str:
 AT_ONCE = 4  # so many that what the traitor writes of them is still taken: a longer answer is refused as a whole
 
 
-async def test_a_traitor_says_nothing_that_it_was_told(wire: Wire) -> None:
+async def test_hostile_model_repeats_no_injection(wire: Wire) -> None:
     wire.server.speak = models.traitor
     shown: list[str] = []
     told = 0

@@ -28,7 +28,7 @@ WITHIN_S = 120.0
 
 @pytest.mark.benchmark
 @pytest.mark.timeout(900)
-async def test_a_page_is_posted_within_its_time_whatever_people_ask(stage: Stage) -> None:
+async def test_page_is_posted_in_time_during_a_flood_of_questions(stage: Stage) -> None:
     stage.workspace.strict = True  # one message per second and channel, or 429
     await stage.start_bot()
 

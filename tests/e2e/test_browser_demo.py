@@ -27,7 +27,7 @@ async def test_health_is_typed_and_answered(stage: Stage, open_page: OpenPage) -
         await expect(_last(page)).to_contain_text("1 of 1 alive")
 
 
-async def test_what_only_one_person_sees_is_gone_for_another(stage: Stage, open_page: OpenPage) -> None:
+async def test_private_answer_is_hidden_from_another_person(stage: Stage, open_page: OpenPage) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:
         await _type(page, "/dragonfly env api")
         await expect(_last(page)).to_contain_text("SUPABASE_DB_URL is present")
@@ -54,7 +54,7 @@ async def test_a_worker_killed_in_the_panel_is_reported_and_started_again(stage:
         await expect(page.locator("#timeline article").filter(has_text="CLEARED").last).to_be_visible()
 
 
-async def test_what_is_typed_while_the_bot_is_dead_is_reported_and_it_answers_again(
+async def test_command_fails_visibly_while_the_bot_is_dead_and_works_after_its_start(
     stage: Stage, open_page: OpenPage
 ) -> None:
     async with open_page(stage.sandbox.page_url, width=1400, height=900) as page:

@@ -91,7 +91,7 @@ async def test_a_mention_is_answered_in_its_thread(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("line", PRIVATE)
-async def test_what_may_hold_personal_data_is_seen_by_the_requester_only(stage: Stage, line: str) -> None:
+async def test_answer_with_personal_data_is_seen_by_the_requester_only(stage: Stage, line: str) -> None:
     answer = await stage.ask(f"/dragonfly {line}", user=model.OTTO.id)
 
     assert answer.visible_to == model.OTTO.id

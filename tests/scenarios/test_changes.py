@@ -61,7 +61,7 @@ async def test_jobs_of_a_dead_worker_are_put_back_into_the_queue(
             await asyncio.sleep(0.1)
 
 
-async def test_a_bad_deploy_is_rolled_back_by_the_one_who_asks_and_another_who_agrees(
+async def test_bad_deploy_is_rolled_back_by_a_requester_and_an_approver(
     start_whole: StartWhole, channel: Channel, railway: LocalRailway
 ) -> None:
     await start_whole()

@@ -64,7 +64,7 @@ async def test_the_second_night_with_the_same_alert_says_what_it_was_the_first_t
     await channel.expect("resolved it: the pool was full", by=model.ANN)
 
 
-async def test_a_leak_is_told_before_the_process_is_killed_at_its_limit(
+async def test_leak_is_reported_before_the_process_is_killed_at_its_limit(
     start_whole: StartWhole, channel: Channel, railway: LocalRailway
 ) -> None:
     railway.fill_memory("dragonfly-worker-ingest")

@@ -76,7 +76,7 @@ async def plant(outside: Outside, system: System) -> None:
         outside.latest[service] = {"id": f"d-{service.short}", "status": "FAILED", "meta": meta}
 
 
-async def test_a_traitor_on_every_surface_starts_no_run_and_says_nothing_that_it_was_told(
+async def test_hostile_model_starts_no_run_and_repeats_no_injection_on_any_surface(
     start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, outside: Outside, system: System
 ) -> None:
     await plant(outside, system)

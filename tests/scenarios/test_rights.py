@@ -25,7 +25,7 @@ async def is_stored(bot: Bot, name: str) -> bool:
         return await read_taken_file(conn, name=name) is not None
 
 
-async def test_a_new_policy_is_told_and_in_force_and_a_mistake_takes_no_right_away(
+async def test_new_policy_is_announced_and_in_force_and_an_invalid_one_removes_no_right(
     start_bot: StartBot, database_urls: DatabaseUrls, channel: Channel, tmp_path: Path
 ) -> None:
     policy, alerts = tmp_path / "policy.toml", tmp_path / "alerts.toml"

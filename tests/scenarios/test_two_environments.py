@@ -18,7 +18,7 @@ SHARED = "shared-by-both-of-them-24"
 THEIRS = "https://dragonfly-civil.slack.com/archives/C0STAGING/p1764500000000100"
 
 
-async def test_what_staging_proved_is_promoted_and_its_buttons_are_refused(
+async def test_commit_proved_in_staging_is_promoted_and_stagings_buttons_are_refused(
     start_whole: StartWhole, channel: Channel, slack: Slack, railway: LocalRailway
 ) -> None:
     await start_whole(ENVIRONMENT_MARK="🟥 dev", PROMOTION_SECRET=SHARED)
