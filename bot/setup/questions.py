@@ -16,6 +16,7 @@ from services.clients.postgres.drift import read_drift
 from services.clients.postgres.migrations import is_installed, read_environment
 from services.clients.postgres.pool import Connection
 from services.clients.railway.client import RailwayClient
+from services.domain.environments import NAMES, one_of
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 
@@ -201,7 +202,7 @@ QUESTIONS: tuple[Question, ...] = (
         _slack("slack.channel"),
         default="dragonfly-incidents",
     ),
-    Question("ENVIRONMENT", "the environment that this bot operates: dev, qa, staging or prod", _environment),
+    Question("ENVIRONMENT", f"the environment that this bot operates: {one_of(NAMES)}", _environment),
     Question("SUPABASE_DB_URL", f"the connection string of {BOT_ROLE}", _database, is_secret=True),
     Question(
         "RAILWAY_TOKEN",

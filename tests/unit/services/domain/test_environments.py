@@ -18,7 +18,7 @@ from services.domain.environments import (
 
 ROOT = Path(__file__).parents[4]
 CODE = [path for folder in ("bot", "playbooks", "services") for path in (ROOT / folder).rglob("*.py")]
-NAMED = re.compile(rf"""["']({"|".join(NAMES)})["']""")
+NAMED = re.compile(rf"""["']({"|".join(NAMES)})["']|{one_of(NAMES)}""")
 ALLOWED = {
     "services/domain/environments.py",
     "services/sandbox/environment.py",  # the demo is one environment
