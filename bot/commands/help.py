@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.changes import Change
 from bot.commands.parsing import SYNONYMS, key, match, suggest
 from bot.commands.registry import REGISTRY, find
+from bot.commands.verbs import TOPICS, Topic
 from bot.types import Answer, Block, Request, Surface, Verb
 from bot.views.blocks import actions, command_button, context, fit_message, header, section, sections
 from bot.views.text import code, escape
@@ -27,75 +27,6 @@ Marks = Mapping[str, str]  # {command: who may, mrkdwn}; those that the person m
 
 NO_MARKS: Marks = {}
 
-
-@dataclass(frozen=True)
-class Topic:
-    """`word`: what one types behind `help`. `names`: its commands, the first ones first; empty: all of them."""
-
-    word: str
-    label: str
-    names: tuple[str, ...] = ()
-
-
-TOPICS = (
-    Topic(
-        "wrong",
-        "Something is wrong",
-        (
-            *("doctor", "health", "logs", "failed-jobs", "incident open", "rollback", "restart", "stop-workers"),
-            *("incident ack", "incident escalate", "incident resolve", "why", "ask"),
-        ),
-    ),
-    Topic(
-        "see",
-        "See",
-        (
-            *("health", "heartbeats", "queue", "failed-jobs", "throughput", "intake", "logs", "deployments", "sha"),
-            *("verify", "env", "migrations", "security-audit", "prod-gate", "preflight", "check-config"),
-            *("history", "runs", "run", "why", "audit", "policy", "reveal"),
-        ),
-    ),
-    Topic(
-        "change",
-        "Change",
-        (
-            *("rollback", "restart", "redeploy", "scale", "deploy", "requeue", "unlock", "golden-path", "rollback-db"),
-            *("freeze", "lock", "unfreeze", "proof", "promote"),
-            *("stop-workers", "runs", "approve", "deny", "cancel", "review", "start-alone"),
-        ),
-    ),
-    Topic(
-        "people",
-        "On call",
-        (
-            *(
-                "oncall",
-                "oncall override",
-                "oncall take",
-                "oncall swap",
-                "oncall note",
-                "oncall calendar",
-                "report",
-                "incident",
-                "incident open",
-            ),
-            *("incident ack", "incident escalate"),
-            *(
-                "incident severity",
-                "incident resolve",
-                "incident timeline",
-                "incident similar",
-                "incident todo",
-                "incident done",
-                "incident draft",
-                "incident export",
-            ),
-            "catchup",
-            *("silence", "silences", "drill"),
-        ),
-    ),
-    Topic("all", "All"),
-)
 
 _WORD = re.compile(r"[a-z0-9]+")
 _EMPTY = frozenset(  # words that tell nothing of what is asked

@@ -1,10 +1,12 @@
-"""Declares every command: its name, its help, and where the function is that answers it.
+"""Declares every command: its name, its help, where the function is that answers it, and the topics of `help`.
 
 The functions are named, not imported, so that help and a typo cost no client and no playbook. `tests/unit/bot/commands/
 test_verbs.py` finds each of them, and compares its signature with the one that its kind of command has.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from bot.changes import CHANGES
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand, TerminalCommand
@@ -658,4 +660,54 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
         examples=("completion bash", "completion zsh"),
         private=True,
     ),
+)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Of `help`. `word`: what one types after it. `names`: its commands, the first ones first; empty: all of them."""
+
+    word: str
+    label: str
+    names: tuple[str, ...] = ()
+
+
+TOPICS = (
+    Topic(
+        "wrong",
+        "Something is wrong",
+        (
+            *("doctor", "health", "logs", "failed-jobs", "incident open", "rollback", "restart", "stop-workers"),
+            *("incident ack", "incident escalate", "incident resolve", "why", "ask"),
+        ),
+    ),
+    Topic(
+        "see",
+        "See",
+        (
+            *("health", "heartbeats", "queue", "failed-jobs", "throughput", "intake", "logs", "deployments", "sha"),
+            *("verify", "env", "migrations", "security-audit", "prod-gate", "preflight", "check-config"),
+            *("history", "runs", "run", "why", "audit", "policy", "reveal"),
+        ),
+    ),
+    Topic(
+        "change",
+        "Change",
+        (
+            *("rollback", "restart", "redeploy", "scale", "deploy", "requeue", "unlock", "golden-path", "rollback-db"),
+            *("freeze", "lock", "unfreeze", "proof", "promote"),
+            *("stop-workers", "runs", "approve", "deny", "cancel", "review", "start-alone"),
+        ),
+    ),
+    Topic(
+        "people",
+        "On call",
+        (
+            *("oncall", "oncall override", "oncall take", "oncall swap", "oncall note", "oncall calendar", "report"),
+            *("incident", "incident open", "incident ack", "incident escalate", "incident severity"),
+            *("incident resolve", "incident timeline", "incident similar", "incident todo", "incident done"),
+            *("incident draft", "incident export", "catchup", "silence", "silences", "drill"),
+        ),
+    ),
+    Topic("all", "All"),
 )

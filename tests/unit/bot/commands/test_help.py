@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.commands.dispatch import run
-from bot.commands.help import TOPICS, search
+from bot.commands.help import search
 from bot.commands.registry import REGISTRY
+from bot.commands.verbs import TOPICS
 from bot.config.environment import Settings
 from bot.types import Answer, Request, Surface
 from bot.world import World
