@@ -61,10 +61,13 @@ class PeriodicTask(ABC):
 
 
 class HeartbeatMonitor:
-    """`late` names the tasks that have not finished a tick in time, or never did. By the event loop's clock."""
+    """The checkpoint of each task: when its last good tick ended, by the event loop's clock.
+
+    `late` names the tasks whose checkpoint is too old, or missing.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}
+        self._checkpoints: dict[str, float] = {}
         self._late_after_s: dict[str, float] = {}
         self._failing: set[str] = set()
 
@@ -75,7 +78,7 @@ class HeartbeatMonitor:
 
     def finished(self, name: str) -> None:
         """A good tick."""
-        self._last[name] = asyncio.get_running_loop().time()
+        self._checkpoints[name] = asyncio.get_running_loop().time()
         self._failing.discard(name)
 
     def failed(self, name: str) -> None:
@@ -85,7 +88,9 @@ class HeartbeatMonitor:
     def late(self) -> list[str]:
         """The tasks that are late now, in the order in which they were made known."""
         now = asyncio.get_running_loop().time()
-        late = [name for name, limit in self._late_after_s.items() if now - self._last.get(name, -limit - 1) > limit]
+        late = [
+            name for name, limit in self._late_after_s.items() if now - self._checkpoints.get(name, -limit - 1) > limit
+        ]
         return [*late, *sorted(self._failing.difference(late))]
 
 

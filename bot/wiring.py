@@ -190,8 +190,10 @@ class ChangeWiring:
 
 @asynccontextmanager
 async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIterator[ChangeWiring | None]:
-    """With a desk that files for others to decide in Slack; None when database or Slack are not configured, or Slack is
-    silent: nothing can be approved there."""
+    """With an approval service that files for others to decide in Slack.
+
+    None when database or Slack are not configured, or Slack is silent: nothing can be approved there.
+    """
     if world.database is None or isinstance(settings.slack, Invalid):
         yield None
         return

@@ -1,4 +1,4 @@
-"""Clicks on a run's buttons, and the modals that belong to them. The truth is looked up on the desk at the click."""
+"""Clicks on a run's buttons, and the modals that belong to them. Each click reads the run's state anew."""
 
 from __future__ import annotations
 
