@@ -137,10 +137,12 @@ class Poll(Generic[T]):
 
 
 class Sources:
-    """All sources. A source without settings is never asked. `answered` is called when a hint has its answer, which may
-    take longer than an evaluation waits, and when Railway or the API answer otherwise than before: an evaluation that
-    is due waits for neither, and the next one may be 20 s away. `on_services` gets what Railway answered, as soon as it
-    did."""
+    """All sources. A source without settings is never asked.
+
+    `answered` is called when a refresh notice has its answer, which may take longer than an evaluation waits, and when
+    Railway or the API answer otherwise than before: an evaluation that is due waits for neither, and the next one may
+    be 20 s away. `on_services` gets what Railway answered, as soon as it did.
+    """
 
     def __init__(
         self,

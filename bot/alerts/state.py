@@ -53,7 +53,7 @@ class Transition:
 def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> list[Transition]:
     """At most one move a signal. `alerts`: those that are open, and those resolved within `again_within_s`.
 
-    Several signals of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
+    Several rule results of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
     """
     known = {alert.fingerprint: alert for alert in alerts}
     moves = []

@@ -73,7 +73,7 @@ class WorkingRun:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What decides besides the signals. `now` is the database's clock.
+    """What decides besides the rule results. `now` is the database's clock.
 
     blind_until: nothing was evaluated for a while, or the database was away; its effects may last until then. None:
     not so.

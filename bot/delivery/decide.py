@@ -95,7 +95,7 @@ class RateLimitGates:
         return self._closed_until.get((outbox_queue, posting), now) <= now
 
     def opens_in(self, outbox_queue: OutboxQueue, *, now: float) -> float | None:
-        """Seconds until the lane's next closed gate opens; None when none is closed."""
+        """Seconds until the queue's next closed rate-limit gate opens; None when none is closed."""
         left = [
             until - now for (whose, _), until in self._closed_until.items() if whose is outbox_queue and until > now
         ]

@@ -37,7 +37,7 @@ class _Form:
 
 
 class Fallbacks:
-    """Of one lane. `slack` minds the pace of all."""
+    """Of one outbox queue. `slack` minds the pace of all."""
 
     def __init__(self, slack: SlackClient) -> None:
         self._slack = slack

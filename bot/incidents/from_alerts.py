@@ -61,7 +61,7 @@ class AlertRouting:
         if event.again and (was_over or incident.due_at is None):  # who was called is not called at once again
             await incidents.set_due(conn, incident_id=incident.id, due_in=_first_wait(incident))
         elif was_over and incident.state is IncidentState.OPEN:
-            await paging.call_next(self._incident_store, conn, incident, "firing again")
+            await paging.page_next(self._incident_store, conn, incident, "firing again")
 
     async def _open(self, conn: Connection, event: AlertEvent) -> None:
         alert = await alerts.read_alert(conn, event.alert_id)
@@ -82,7 +82,7 @@ class AlertRouting:
             deployed_at=event.deployed_at,
             cause=event.cause,
         )
-        await paging.call_next(self._incident_store, conn, incident, "an alert opened it")
+        await paging.page_next(self._incident_store, conn, incident, "an alert opened it")
 
     async def _changed(self, conn: Connection, event: AlertEvent) -> None:
         number = await incidents.change_alert_line(conn, alert_id=event.alert_id, line=event.line)

@@ -29,7 +29,7 @@ _SEVERITIES = {
 }
 
 
-async def call_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
+async def page_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
     """Page the next level, unless it is acknowledged or pages no one; the incident as it is then."""
     move = next_call(incident, decode_chain(incident.chain))
     if move is None or not calls_people(incident):
@@ -85,7 +85,7 @@ async def take_back(incident_store: IncidentStore, conn: Connection, incident: I
     await incident_store.record(conn, incident, "unacknowledged", f"{why}: it is open again")
     incident = await incident_store.notify_everywhere(conn, incident.id)
     await notify_directly(conn, incident)
-    await call_next(incident_store, conn, incident, "the assignee did not respond")
+    await page_next(incident_store, conn, incident, "the assignee did not respond")
 
 
 async def notify_directly(conn: Connection, incident: Incident) -> None:

@@ -82,7 +82,7 @@ async def begin(
     incident = await incident_store.open(
         conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
     )
-    incident = await paging.call_next(incident_store, conn, incident, "opened by hand")
+    incident = await paging.page_next(incident_store, conn, incident, "opened by hand")
     return Done(incident, f"Incident {incident.id} is open.")
 
 
@@ -177,7 +177,7 @@ async def change_severity(
     if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
         return Done(await incident_store.update_message(conn, incident.id), f"It is {severity.upper()} now.")
     if calls_people(incident):
-        incident = await paging.call_next(incident_store, conn, incident, "its severity was raised")
+        incident = await paging.page_next(incident_store, conn, incident, "its severity was raised")
         return Done(incident, "People are being paged now.")
     await paging.cancel_pages(conn, incident)
     return Done(await incident_store.update_message(conn, incident.id), "No one is paged any more.")

@@ -108,7 +108,7 @@ class IncidentStore:
         how: str,
         since: datetime | None = None,
     ) -> Incident:
-        """A new incident, told in the channel. What belongs to it is written next, then `calling.call_next` follows.
+        """A new incident, announced in the channel. Then what belongs to it is written, and `paging.page_next` pages.
 
         `how`: what the timeline says of its beginning, plain text.
         """

@@ -250,7 +250,7 @@ def targets(
     overrides: Sequence[Override],
     absent: Absent = nobody_is_absent,
 ) -> Iterator[Target]:
-    """The channels of each of them, in the order of `Reach`. Absent people are left out."""
+    """The channels of each of them, in the order of `Channel`. Absent people are left out."""
     present = (person for person in on_call(schedule, level, at, overrides) if absent(person.slack) is None)
     for person in present:
         ways = {

@@ -1,4 +1,4 @@
-"""When something is wrong, one file a family of rules: the checks of `playbooks/checks/`, and how much each matters."""
+"""When something is wrong, one file per family: the checks of `playbooks/checks/`, and how much each matters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAMILIES = (
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> list[RuleResult]:
-    """The result of every rule now. Each subject has a signal also when it is well, so that its alert can end."""
+    """The result of every rule now. Each subject has one also when it is well, so that its alert can end."""
     return [result for family in FAMILIES for result in family(snapshot, rules)]
 
 

@@ -1,4 +1,4 @@
-"""Findings of checks as signals of rules."""
+"""Findings of checks as results of rules."""
 
 from __future__ import annotations
 
