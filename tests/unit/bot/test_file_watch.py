@@ -83,7 +83,7 @@ async def test_a_process_that_begins_with_a_bad_file_goes_on_with_the_last_good_
     assert watch.in_force == "the last good one"
 
 
-async def test_a_good_file_is_tried_again_after_an_error_that_nobody_expected(tmp_path: Path) -> None:
+async def test_file_watch_tries_a_good_file_again_after_an_unexpected_error(tmp_path: Path) -> None:
     path = tmp_path / "file.toml"
     path.write_text("one")
     watch = Words(path)

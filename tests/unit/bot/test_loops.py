@@ -23,7 +23,7 @@ def run(loop: Loop) -> Callable[[], Coroutine[Any, Any, None]]:
     return forever
 
 
-async def test_a_loop_goes_on_after_an_error_that_nobody_expected(caplog: pytest.LogCaptureFixture) -> None:
+async def test_loop_goes_on_after_an_unexpected_error(caplog: pytest.LogCaptureFixture) -> None:
     failing, other = Loop(wait_s=0.01), Loop(wait_s=0.01)
 
     def fail() -> None:

@@ -198,7 +198,7 @@ async def test_calendar_server_that_is_away_briefly_is_not_announced(
     assert Problem("refused (503)", now - LASTING_S, may_pass=True).is_lasting
 
 
-async def test_a_server_that_is_away_at_the_first_read_is_told_at_once_and_asked_again_within_seconds(
+async def test_calendar_server_away_at_the_first_read_is_reported_at_once_and_asked_again_within_seconds(
     scene: Scene, books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = Server(None)

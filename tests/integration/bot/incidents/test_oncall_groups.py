@@ -124,7 +124,7 @@ async def test_while_it_is_not_known_which_groups_give_rights_none_is_set(
     assert members(workspace) == (model.ANN.id,)
 
 
-async def test_a_followed_group_that_is_given_rights_later_is_told_of_once_and_follows_again_without_them(
+async def test_followed_group_that_gets_rights_is_reported_once_and_follows_again_without_them(
     scene: Scene, slack: SlackClient, workspace: Workspace, books: Books
 ) -> None:
     """Who is on call now has them: people have to look."""

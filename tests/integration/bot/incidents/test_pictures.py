@@ -91,7 +91,7 @@ async def test_an_incident_that_ends_after_hours_gets_its_picture_then(
     assert "Queue max 4 jobs" in await books.blocks(KEY)
 
 
-async def test_an_incident_that_fires_again_hides_its_picture_and_draws_it_anew(
+async def test_picture_is_hidden_and_drawn_again_when_an_incident_fires_again(
     scene: Scene, books: Books, world: World, as_owner: Connection
 ) -> None:
     pictures = IncidentPictures(scene.database, world, scene.incident_store)
