@@ -155,8 +155,8 @@ def _find_database(found: _Found) -> Iterator[Cause]:
         return
     sources = frozenset({reachable.check})
     if api is not None and api.evidence.get("db_connected") is True:
-        title = "The bot can't reach the database, but api does"
-        do = f"The services may be fine. {reachable.detail}: verify SUPABASE_DB_URL of the bot."
+        title = "Only the bot can't reach the database"  # the time since when stands behind it
+        do = f"The services may be fine: api reaches it. Verify SUPABASE_DB_URL of the bot. ({reachable.detail})"
         finding = replace(reachable, title=title, detail=do, next_step=CONFIG)
         yield Cause(Kind.NO_ACCESS, finding, sources, found.database_since)
         return

@@ -261,7 +261,7 @@ def _headline(environment: str | None, diagnoses: Sequence[Diagnosis], lines: Se
 
 def _lower(title: str) -> str:
     """A sentence as a part of another one."""
-    return f"the{title[3:]}" if title.startswith("The ") else title
+    return f"{title[:1].lower()}{title[1:]}" if title.startswith(("The ", "Only ")) else title
 
 
 def _first(line: Line) -> str:

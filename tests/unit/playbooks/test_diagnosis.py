@@ -243,7 +243,8 @@ def test_a_bot_that_alone_is_cut_off_does_not_report_the_database_as_down() -> N
     report = seen(replace(STOPPED, health=replace(STOPPED.health, api=HEALTHY.api, intake=HEALTHY.intake), logs=[]))
 
     [diagnosis] = report.diagnosed.diagnoses
-    assert diagnosis.finding.title == "The bot can't reach the database, but api does"
+    assert diagnosis.finding.title == "Only the bot can't reach the database"
+    assert diagnosis.finding.detail.startswith("The services may be fine: api reaches it. Verify SUPABASE_DB_URL")
     assert report.status is Status.UNKNOWN
 
 

@@ -126,7 +126,7 @@ def test_without_a_database_the_rest_is_still_reported() -> None:
     seen = report(replace(HEALTHY, server=AWAY, migrations=AWAY, heartbeats=AWAY, queue=AWAY, locks=AWAY))
 
     assert next(line for line in seen.lines if line.subject == "api").status is Status.OK
-    assert seen.headline == "prod may not be healthy: the bot can't reach the database, but api does"
+    assert seen.headline == "prod may not be healthy: only the bot can't reach the database"
     assert seen.wrong == ()
     assert [f.title for f in seen.findings if f.check.startswith(("database", "migrations"))] == [
         "database does not answer"

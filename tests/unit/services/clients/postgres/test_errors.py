@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_the_page_shows_the_table(sqlstate: str) -> None:
     refused = "refused " if trouble.takes_no_writes else ""
 
     assert f"| {code} | {trouble.why} | {refused}|" in PAGE
+
+
+def test_the_page_shows_nothing_else() -> None:
+    codes = re.findall(r"^\| `([0-9A-Z]{2}|[0-9A-Z]{5})`", PAGE, re.MULTILINE)
+    words = re.findall(
+        r"^\| `([^`]+)` \| (?:the|too) .* \| (?:yes )?\|$", PAGE.partition("## What a pooler writes")[2], re.MULTILINE
+    )
+
+    assert codes == list(SERVER_TROUBLE)
+    assert words == [words for words, _ in POOLER_REFUSALS]
 
 
 @pytest.mark.parametrize(("words", "refusal"), POOLER_REFUSALS)
