@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -85,7 +87,15 @@ def _usage(snapshot: Snapshot) -> dict[str, Usage] | None:
         lambda usage: {service.value: used.current(snapshot.now).busiest for service, used in usage.items()},
     )
     database = _known(snapshot.database_usage, lambda used: {DATABASE: used})
-    return None if services is None and database is None else {**(services or {}), **(database or {})}
+    if services is None and database is None:
+        return None
+    return {name: _finite(used) for name, used in {**(services or {}), **(database or {})}.items()}
+
+
+def _finite(usage: Usage) -> Usage:
+    """Without what is no number: JSON has none of these, and one would lose the whole minute."""
+    values = asdict(usage)
+    return replace(usage, **{name: None for name, value in values.items() if value and not math.isfinite(value)})
 
 
 def _known(found: T | Unavailable | None, read: Callable[[T], R]) -> R | None:

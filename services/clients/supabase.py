@@ -6,6 +6,7 @@ https://supabase.com/docs/guides/telemetry/metrics. Only the few series that are
 from __future__ import annotations
 
 import asyncio
+import math
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -92,7 +93,8 @@ def parse_usage(text: str) -> Usage:
 
 
 def _first(samples: list[Sample], name: str) -> float | None:
-    return next((float(one.value) for one in samples if one.name == name), None)
+    """None too where it is NaN or infinite: that is how Prometheus says that it has no value."""
+    return next((float(one.value) for one in samples if one.name == name and math.isfinite(one.value)), None)
 
 
 def _of_data(samples: list[Sample], name: str) -> float | None:

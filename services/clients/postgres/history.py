@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 
 from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one, read_clock
 from services.domain.history import History, HistoryRecord, HistoryStep, Usage, UsageStep, WorkerStep
+
+_dump = partial(json.dumps, allow_nan=False)  # `json.dumps` would write what Postgres does not take
 
 
 async def record_history(conn: Connection, record: HistoryRecord) -> None:
@@ -24,7 +28,7 @@ async def record_history(conn: Connection, record: HistoryRecord) -> None:
         "connections": record.connections,
         "database_gb": record.database_gb,
         "workers": None if workers is None else Jsonb({one: list(known) for one, known in workers.items()}),
-        "usage": None if usage is None else Jsonb({service: asdict(used) for service, used in usage.items()}),
+        "usage": None if usage is None else Jsonb({name: asdict(used) for name, used in usage.items()}, _dump),
     }
     await conn.execute(SQL["record_history"], values)
 

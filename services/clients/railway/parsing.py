@@ -6,6 +6,7 @@ a null must not be read as "none".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -124,7 +125,8 @@ def parse_metrics(results: Sequence[Json], names: Mapping[str, Service]) -> dict
     for result in results:
         tags = _mapping(result.get("tags"))
         service = names.get(str(tags.get("serviceId")))
-        samples = [Sample(datetime.fromtimestamp(one["ts"], UTC), float(one["value"])) for one in result["values"]]
+        values = [(one["ts"], float(one["value"])) for one in result["values"]]
+        samples = [Sample(datetime.fromtimestamp(ts, UTC), value) for ts, value in values if math.isfinite(value)]
         if service is not None and samples:
             kinds = found.setdefault(service, {}).setdefault(str(tags.get("deploymentInstanceId") or ""), {})
             kinds[str(result["measurement"])] = sorted(samples, key=lambda sample: sample.at)

@@ -47,6 +47,8 @@ def test_supabase_usage_is_unknown_for_missing_metrics() -> None:
     assert parse_usage("") == Usage()
     assert parse_usage("node_memory_MemTotal_bytes 4e9\n") == Usage(memory_limit_gb=4.0)
     assert parse_usage('node_filesystem_size_bytes{mountpoint="/"} 4\n') == Usage()
+    for value in ("NaN", "+Inf", "-Inf"):
+        assert parse_usage(f"node_load1 {value}\nnode_memory_MemTotal_bytes {value}\n") == Usage()
     with pytest.raises(SourceError):
         parse_usage("node_load1{ 0.5\n")
 

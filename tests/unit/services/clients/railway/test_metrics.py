@@ -68,3 +68,9 @@ def test_metrics_without_instance_ids_are_one_instance() -> None:
 
 def test_metrics_are_empty_without_results() -> None:
     assert parse_metrics([], NAMES) == {}
+
+
+def test_a_sample_that_is_no_number_is_none() -> None:
+    found = parse_metrics([result("MEMORY_USAGE_GB", 0.2, float("nan")), result("CPU_USAGE", float("inf"))], NAMES)
+
+    assert found[Service.INGEST].busiest == Usage(memory_gb=0.2)
