@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
@@ -20,7 +22,7 @@ class LocalGitHub:
     """`faults`: what happens to the next new issues, a status or an exception; None: made, and the answer is lost.
     `commits`: `{SHA: its date, or the status it is refused with}`."""
 
-    issues: list[dict[str, str]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
     commits: dict[str, str | int] = field(default_factory=dict)
     faults: deque[int | Exception | None] = field(default_factory=deque)
     headers: dict[str, str] = field(default_factory=dict)  # of refusals
@@ -42,8 +44,7 @@ class LocalGitHub:
         if not self.is_readable:
             return httpx.Response(404)
         if request.url.path == f"{PATH}/issues":
-            page = int(request.url.params["page"])
-            return httpx.Response(200, json=self.issues[(page - 1) * 100 : page * 100])
+            return httpx.Response(200, json=self._list(request.url.params))
         if request.url.path == f"{PATH}/commits":
             return httpx.Response(200, json=[])
         date = self.commits.get(request.url.path.removeprefix(f"{PATH}/git/commits/"))
@@ -51,14 +52,22 @@ class LocalGitHub:
             return httpx.Response(date)
         return httpx.Response(200, json={"committer": {"date": date}}) if date else httpx.Response(404)
 
-    def _create(self, issue: dict[str, str]) -> httpx.Response:
+    def _list(self, wanted: httpx.QueryParams) -> list[dict[str, Any]]:
+        """By default the newest first, pull requests too, those that changed at or after `since`."""
+        assert wanted.get("sort", "created") == "created"
+        page = int(wanted["page"])
+        found = [one for one in self.issues if one.get("updated_at", one["created_at"]) >= wanted["since"]]
+        found.sort(key=lambda one: str(one["created_at"]), reverse=wanted.get("direction", "desc") == "desc")
+        return found[(page - 1) * 100 : page * 100]
+
+    def _create(self, issue: dict[str, Any]) -> httpx.Response:
         fault = self.faults.popleft() if self.faults else 201
         if isinstance(fault, Exception):
             raise fault
         if fault not in (201, None):
             return httpx.Response(int(fault), headers=self.headers)
         url = f"https://github.test/{REPO}/issues/{len(self.issues) + 1}"
-        self.issues.append(issue | {"html_url": url})
+        self.issues.append(issue | {"html_url": url, "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"})
         if fault is None:
             raise httpx.ReadError("lost")
         return httpx.Response(201, json={"html_url": url})

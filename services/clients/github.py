@@ -19,7 +19,7 @@ from services.domain.secrets import Secret, redacted
 
 SOURCE = "GitHub"
 PER_PAGE = 100  # GitHub's most
-MOST_PAGES = 5  # of issues that are looked through; they are those that changed since one moment
+MOST_PAGES = 5  # of issues that are looked through, the newest first; GitHub lists pull requests among them
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _WHY = {
     401: "GITHUB_TOKEN is refused (401)",
@@ -74,17 +74,19 @@ class GitHubClient:
         return url
 
     async def find_issue(self, marker: str, *, since: datetime) -> str | None:
-        """The address of the issue whose text has this marker; None when none that changed since then has it."""
+        """The address of the issue whose text has this marker; None when none that was made since then has it."""
+        wanted = {"state": "all", "since": _utc(since), "per_page": PER_PAGE, "sort": "created", "direction": "desc"}
         for page in range(1, MOST_PAGES + 1):
-            params = {"state": "all", "since": _utc(since), "per_page": PER_PAGE, "page": page, "direction": "asc"}
-            found = _json(await self._call("GET", f"{self._path}/issues", params=params))
+            found = _json(await self._call("GET", f"{self._path}/issues", params={**wanted, "page": page}))
             issues = [_object(one) for one in found] if isinstance(found, list) else []
             for issue in issues:
-                if marker in str(issue.get("body")) and issue.get("html_url"):
+                if _is_before(issue.get("created_at"), since):
+                    return None
+                if marker in str(issue.get("body")) and issue.get("html_url") and "pull_request" not in issue:
                     return str(issue["html_url"])
             if len(issues) < PER_PAGE:
                 return None
-        why = f"more than {MOST_PAGES * PER_PAGE} issues changed since: whether it is among them is unknown"
+        why = f"more than {MOST_PAGES * PER_PAGE} issues were made since: whether it is among them is unknown"
         raise SourceError(SOURCE, why, retryable=True)
 
     async def read_commit_time(self, sha: str) -> datetime | None:
@@ -142,6 +144,15 @@ _LEFT = "x-ratelimit-remaining"
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_before(created_at: object, since: datetime) -> bool:
+    """False where GitHub does not say when it was made."""
+    try:
+        at = datetime.fromisoformat(str(created_at))
+    except ValueError:
+        return False
+    return at.tzinfo is not None and at < since
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -1,52 +1,51 @@
-"""GitHub's answers: limits are no refusals, and what is not readable is not called absent."""
+"""An issue is found again by its marker, however much else changed meanwhile."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from services.clients.github import MOST_PAGES, PER_PAGE
 from services.domain.errors import SourceError
 from tests.github import LocalGitHub
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SINCE = datetime(2026, 11, 1, tzinfo=UTC)
+MOST = MOST_PAGES * PER_PAGE
+MARKER = "dragonfly-follow-up:1"
 
 
-async def test_each_kind_of_failure_says_whether_to_try_again_and_whether_it_may_exist() -> None:
-    table = [
-        (401, {}, False, False),
-        (403, {}, False, False),
-        (403, {"retry-after": "9"}, True, False),
-        (403, {"x-ratelimit-remaining": "0"}, True, False),
-        (429, {}, True, False),
-        (422, {}, False, False),
-        (301, {"location": "https://elsewhere.test"}, False, False),
-        (502, {}, True, True),
-    ]
-    for status, headers, retryable, unknown in table:
-        github = LocalGitHub(headers=headers)
-        github.faults.append(status)
-        with pytest.raises(SourceError) as failure:
-            await github.client().create_issue("t", "b")
-        assert (failure.value.retryable, failure.value.outcome_unknown) == (retryable, unknown), status
-        assert len(github.calls) == 1
+def issue(number: int, day: str, body: str = "", **more: Any) -> dict[str, Any]:
+    made = {"html_url": f"https://github.test/{number}", "body": body, "created_at": f"{day}T12:00:00Z"}
+    return made | {"updated_at": "2026-11-09T12:00:00Z"} | more
 
 
-async def test_an_issue_is_found_on_a_later_page_and_never_called_absent_beyond_the_last() -> None:
-    def issues(count: int) -> list[dict[str, str]]:
-        return [{"body": f"number {n}.", "html_url": f"https://github.test/{n}"} for n in range(count)]
+async def find(github: LocalGitHub) -> str | None:
+    return await github.client().find_issue(MARKER, since=SINCE)
 
-    assert await LocalGitHub(issues(201)).client().find_issue("number 200.", since=NOW) == "https://github.test/200"
-    assert await LocalGitHub(issues(499)).client().find_issue("nowhere", since=NOW) is None
+
+async def test_issue_is_found_among_many_older_ones_that_changed_since() -> None:
+    older = [issue(n, "2026-10-01") for n in range(MOST + 1)]
+    github = LocalGitHub(issues=older)
+
+    assert await find(github) is None
+    assert len(github.calls) == 1
+    github.issues.append(issue(9999, "2026-11-02", f"<!-- {MARKER} -->"))
+    assert await find(github) == "https://github.test/9999"
+
+
+async def test_issue_is_no_pull_request_that_quotes_its_marker() -> None:
+    quoting = issue(2, "2026-11-03", MARKER, pull_request={"url": "x"})
+
+    assert await find(LocalGitHub(issues=[quoting])) is None
+    assert await find(LocalGitHub(issues=[quoting, issue(1, "2026-11-02", MARKER)])) == "https://github.test/1"
+
+
+async def test_issue_is_unknown_behind_too_many_newer_ones() -> None:
+    first = issue(0, "2026-11-02", MARKER)
+    newer = [issue(n, "2026-11-03") for n in range(1, MOST + 1)]
+
+    assert await find(LocalGitHub(issues=[first, *newer[:-1]])) == "https://github.test/0"
     with pytest.raises(SourceError, match="unknown"):
-        await LocalGitHub(issues(500)).client().find_issue("nowhere", since=NOW)
-
-
-async def test_a_commit_has_its_time_or_is_unknown_to_the_repository_or_unreadable() -> None:
-    github = LocalGitHub(commits={"a" * 40: "2026-11-23T12:00:00Z"})
-
-    assert await github.client().read_commit_time("a" * 40) == NOW
-    assert await github.client().read_commit_time("b" * 40) is None
-    github.is_readable = False
-    with pytest.raises(SourceError, match="404"):
-        await github.client().read_commit_time("a" * 40)
+        await find(LocalGitHub(issues=[first, *newer]))
