@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from datetime import UTC, datetime, timedelta
 
@@ -18,12 +17,13 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 async def prove_slack(slack: SlackClient, channel: str) -> list[Finding]:
     """What differs from what the outbox relies on. Leaves nothing in the channel. `channel`: its name or id."""
     found: list[Finding] = []
-    key, place = f"prove:{secrets.token_hex(8)}", None
+    key, since = f"prove:{secrets.token_hex(8)}", datetime.now(UTC) - CLOCKS_DIFFER
+    channel_id, may_be_there = "", False
     words = "`dragonfly prove` tries whether messages can be found, edited and deleted. This one goes away at once."
     try:
         channel_id = await slack.channel_id(channel)
+        may_be_there = True
         place = await slack.post(channel_id, words, [section(words)], key=key)
-        since = datetime.now(UTC) - CLOCKS_DIFFER
         ts = await slack.find(channel_id, key, since=since)
         found.append(_compare("found", ts == place[1], "a message is found by the key in its metadata"))
         await slack.update(*place, f"{words} Edited.", [section(f"{words} Edited.")])
@@ -32,17 +32,28 @@ async def prove_slack(slack: SlackClient, channel: str) -> list[Finding]:
         ts = await slack.find(channel_id, key, since=since)
         found.append(_compare("kept", ts == place[1], "an edit without metadata keeps the key"))
         await slack.delete(*place)
-        deleted, place = place, None
-        found.append(_compare("deleted", await _is_gone(slack, *deleted), "a deleted message is gone"))
+        may_be_there = False
+        found.append(_compare("deleted", await _is_gone(slack, *place), "a deleted message is gone"))
     except SlackRefusedError as error:
         found.append(Finding("slack.refused", Status.FAIL, "Slack refused a call", error.why))
     except SourceError as error:
         found.append(Finding("slack.unknown", Status.UNKNOWN, "Slack did not answer", error.why))
     finally:
-        if place is not None:
-            with contextlib.suppress(SourceError):
-                await slack.delete(*place)
+        if may_be_there:
+            found += await _remove(slack, channel_id, key, since)
     return found
+
+
+async def _remove(slack: SlackClient, channel_id: str, key: str, since: datetime) -> list[Finding]:
+    """By its key: where the answer to the post was lost, nothing else is known of the message."""
+    try:
+        ts = await slack.find(channel_id, key, since=since)
+        if ts is not None:
+            await slack.delete(channel_id, ts)
+    except SourceError as error:
+        title = "unknown whether its message is still in the channel"
+        return [Finding("slack.removed", Status.UNKNOWN, title, f"delete it there, if it is ({error.why})")]
+    return []
 
 
 async def _is_gone(slack: SlackClient, channel_id: str, ts: str) -> bool:

@@ -321,6 +321,18 @@ async def test_prove_names_what_slack_refuses_and_removes_its_message(scratch: S
     assert scratch.workspace.messages.in_channel(INCIDENTS_ID) == []
 
 
+async def test_prove_removes_a_message_whose_answer_was_lost(scratch: Scratch) -> None:
+    scratch.workspace.faults.plant("chat.postMessage", FaultKind.LOST_ANSWER)
+
+    answer = await scratch.run(PHRASE)
+
+    assert set(wrong(answer)) == {"slack.unknown"}
+    assert scratch.workspace.messages.in_channel(INCIDENTS_ID) == []
+    scratch.workspace.faults.plant("chat.postMessage", FaultKind.LOST_ANSWER)
+    scratch.workspace.faults.plant("conversations.history", FaultKind.REFUSED, code="missing_scope")
+    assert "delete it there" in wrong(await scratch.run(PHRASE))["slack.removed"]
+
+
 REFUSED: tuple[tuple[dict[str, str], str], ...] = (
     ({"ENVIRONMENT": "prod", "SUPABASE_MODE": "prod"}, "ENVIRONMENT is prod"),
     ({"ENVIRONMENT": ""}, "ENVIRONMENT is not set"),
