@@ -186,7 +186,9 @@ class Sandbox:
         base_url = f"{self.page_url}{identity.prefix}"
         other = self.workspace.install(identity.app, base_url=base_url, channel=staging_channel())
         self._cleanup.push_async_callback(other.close)
-        self._switch = Switch((self._settings.identity, identity), partial(self._start_second, identity, other))
+        self._switch = Switch(
+            (self._settings.identity, identity), partial(self._start_second, identity, other), self._fill_second
+        )
         return self._switch
 
     async def _start_second(self, identity: Identity, workspace: Workspace) -> None:
@@ -208,7 +210,10 @@ class Sandbox:
             raise
         self.second = second
         self._cleanup.push_async_callback(second.stop)
-        await self._send_demo_file(second)
+
+    async def _fill_second(self) -> None:
+        if self.second is not None:
+            await self._send_demo_file(self.second)
 
     def _serve_second(self, second: LocalEnvironment) -> None:
         """The same addresses as of the first, behind its prefix. A second try serves the newest."""

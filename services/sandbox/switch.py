@@ -21,11 +21,18 @@ class Choice:
 
 
 class Switch:
-    """`start_second`: starts everything of it, and returns when a person can type its command."""
+    """`start_second`: starts everything of it, and returns when a person can type its command. `fill_second`: gives it
+    something to show, once."""
 
-    def __init__(self, identities: Sequence[Identity], start_second: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        identities: Sequence[Identity],
+        start_second: Callable[[], Awaitable[None]],
+        fill_second: Callable[[], Awaitable[None]],
+    ) -> None:
         self._first, self._second = identities
         self._start_second = start_second
+        self._fill_second = fill_second
         self._starting = asyncio.Lock()
         self._runs = False
 
@@ -38,7 +45,8 @@ class Switch:
         async with self._starting:
             if not self._runs:
                 await self._start_second()
-                self._runs = True
+                self._runs = True  # also where it can't be filled: a second start would be in the same folder
+                await self._fill_second()
         return self._second.prefix
 
 

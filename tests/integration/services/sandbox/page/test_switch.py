@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from services.sandbox.environment import PROD, STAGING
@@ -26,7 +27,10 @@ async def test_switch_starts_the_second_environment_once_and_each_page_stays_wit
         await asyncio.sleep(0)
         started.append("staging")
 
-    switch, app = Switch((PROD, STAGING), start), FastAPI()
+    async def fill() -> None:
+        return
+
+    switch, app = Switch((PROD, STAGING), start, fill), FastAPI()
     for workspace, prefix in ((prod, ""), (staging, "/staging")):
         railway = LocalRailway([], directory=tmp_path, working_directory=tmp_path, token="t")
         page = build_router(workspace, railway, Phones(), Database(), Bot(), COMMANDS, switch=switch, prefix=prefix)
@@ -46,6 +50,23 @@ async def test_switch_starts_the_second_environment_once_and_each_page_stays_wit
         assert set(re.findall(r'hx-get="(/staging)?/page/', there)) == {"/staging"}
         assert set(re.findall(r'href="(/staging)?/\?[^"]*in=C', there)) == {"/staging"}
         assert all("Of staging" in html for html in (here, there))  # a person's modal, on whichever page they are
+
+
+async def test_switch_does_not_start_the_second_environment_again_where_it_could_not_be_filled() -> None:
+    started = []
+
+    async def start() -> None:
+        started.append("staging")
+
+    async def fill() -> None:
+        raise OSError("no file")
+
+    switch = Switch((PROD, STAGING), start, fill)
+    with pytest.raises(OSError, match="no file"):
+        await switch.start()
+
+    assert await switch.start() == "/staging"
+    assert started == ["staging"]
 
 
 def _open_modal(app: Workspace) -> None:
