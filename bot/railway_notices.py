@@ -1,7 +1,8 @@
 """Tells what Railway's webhook reports beside deployments: a process killed for lack of memory, volumes, monitors.
 
 Railway names these events and documents no shape of them, so what is there is shown as it came, masked. A kind that is
-not known is told as unknown. Nothing is decided by any of it: the webhook is unsigned.
+not known is told as unknown, once per day. Nothing is decided by any of it: the webhook is unsigned, so no more than a
+few are shown per hour, and the rest is counted.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from bot.views.railway_notices import NoticeKind, RailwayNotice, notice_message
+from bot.views.railway_notices import NoticeKind, RailwayNotice, more_notices_message, notice_message
 from bot.wake_ups import WakeUps
-from services.clients.postgres import messages
-from services.clients.postgres.pool import Database
+from services.clients.postgres import messages, railway_notices
+from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.masking import mask_message
 from services.domain.services import Service
 
@@ -31,6 +34,7 @@ _KINDS = {
     "monitordeleted": NoticeKind.MONITOR_DELETED,
 }
 MOST_DETAILS, WORD_LIMIT = 6, 80
+MOST_PER_HOUR = 20  # of known kinds, and as many of others: more than a bad night has, and still readable
 
 
 def read_notice(body: bytes, find_service: Callable[[str], Service | None]) -> RailwayNotice | None:
@@ -94,9 +98,29 @@ class RailwayNotices:
         notice = read_notice(body, self._find_service)
         if notice is None:
             return
-        what = (notice.name, notice.where, notice.at, *notice.details)
-        key = f"railway:notice:{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24]}"
-        text, blocks = notice_message(notice)
         async with self._database.transaction() as conn:
-            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+            key = notice_key(notice, body, await read_clock(conn))
+            if await messages.read_message_content(conn, key=key) is None:
+                await self._post(conn, key, notice)
         self._wake_ups.outbox.set()
+
+    async def _post(self, conn: Connection, key: str, notice: RailwayNotice) -> None:
+        """The notice, or that there are more than are shown."""
+        hour, taken = await railway_notices.count_railway_notice(conn, is_known=notice.is_known)
+        text, blocks = notice_message(notice)
+        if taken > MOST_PER_HOUR:
+            key = f"railway:more:{'known' if notice.is_known else 'unknown'}:{hour.astimezone(UTC):%Y%m%dT%H}"
+            text, blocks = more_notices_message(taken - MOST_PER_HOUR, is_known=notice.is_known)
+        await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+
+
+def notice_key(notice: RailwayNotice, body: bytes, now: datetime) -> str:
+    """The same for a repetition. An event that has no time of its own is taken for another one a minute later."""
+    if not notice.is_known:
+        return f"railway:notice:{_digest(notice.name.encode())}:{now.astimezone(UTC):%Y%m%d}"
+    minute = b"" if notice.at else f"{now.astimezone(UTC):%Y%m%dT%H%M}".encode()
+    return f"railway:notice:{_digest(body + minute)}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]

@@ -9,6 +9,7 @@ from bot.types import Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.text import code, escape
 from services.domain.services import Service
+from services.domain.text import counted
 
 
 class NoticeKind(Enum):
@@ -35,6 +36,17 @@ class RailwayNotice:
     severity: str
     at: str
     details: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        return self.kind is not NoticeKind.UNKNOWN
+
+
+def more_notices_message(count: int, *, is_known: bool) -> tuple[str, list[Block]]:
+    """Instead of one message each, once there were too many in one hour."""
+    which = "" if is_known else " that this bot does not know"
+    line = f"… {counted(count, 'more event')} from Railway{which} within the hour: not shown. Look in Railway."
+    return fit_message(line, [section(line)])
 
 
 def notice_message(notice: RailwayNotice) -> tuple[str, list[Block]]:

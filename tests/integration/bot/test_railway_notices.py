@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
 from bot.railway_events import add_railway_hook
-from bot.railway_notices import RailwayNotices
+from bot.railway_notices import MOST_PER_HOUR, RailwayNotices, notice_key, read_notice
 from bot.wake_ups import WakeUps
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret
@@ -83,6 +85,78 @@ async def test_railway_notice_is_masked_and_escaped_and_posted_again_at_another_
     assert "threshold: `80`" in blocks
     assert "jane@roe" not in blocks
     assert "nothing was decided by it" in blocks
+    await database.close()
+
+
+async def texts(conn: Connection) -> list[str]:
+    rows = await (await conn.execute("SELECT text FROM chatops.outbox ORDER BY created_at, key")).fetchall()
+    return [text for (text,) in rows]
+
+
+async def test_a_notice_is_another_one_where_anything_of_it_differs_or_a_minute_passed_without_a_time(
+    database_urls: DatabaseUrls, as_bot: Connection
+) -> None:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    many = {f"d{n}": n for n in range(7)}
+    differing = [
+        event("Monitor.triggered", details=many),
+        event("Monitor.triggered", details=many | {"d6": "the seventh"}),
+        event("Monitor.triggered", details={"monitorId": "m1"}),
+        event("Monitor.triggered", details={"monitorId": "m2"}),
+        event("Monitor.triggered", details={"d": "x" * 100}),
+        event("Monitor.triggered", details={"d": "x" * 101}),
+    ]
+    async with hook(database) as http:
+        for one in differing * 2:
+            await http.post(SECRET, json=one)
+        assert len(await texts(as_bot)) == len(differing)
+    await database.close()
+
+    notice = read_notice(json.dumps(event("Deployment.oom_killed", timestamp=None)).encode(), RUNBOOK.find_service)
+    assert notice is not None
+    at = datetime(2026, 11, 23, 12, 0, 59, tzinfo=UTC)
+    assert notice_key(notice, b"x", at) == notice_key(notice, b"x", at.replace(second=0))
+    assert notice_key(notice, b"x", at) != notice_key(notice, b"x", at + timedelta(seconds=1))
+
+
+def test_a_notice_of_an_unknown_kind_is_one_per_day_whatever_it_holds() -> None:
+    def key(kind: str, at: datetime, **more: Any) -> str:
+        notice = read_notice(json.dumps(event(kind, **more)).encode(), RUNBOOK.find_service)
+        assert notice is not None
+        return notice_key(notice, json.dumps(more).encode(), at)
+
+    late = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)
+    assert key("Backup.lost", late) == key("Backup.lost", late.replace(hour=0), details={"n": 1}, timestamp="later")
+    assert key("Backup.lost", late) != key("Backup.lost", late + timedelta(seconds=1))
+    assert key("Backup.lost", late) != key("Backup.found", late)
+
+
+PLANT = """
+    INSERT INTO chatops.railway_notices (hour, is_known, taken)
+    SELECT date_trunc('hour', now()) + n * interval '1 hour', %s, %s FROM generate_series(0, 1) AS n
+    ON CONFLICT (hour, is_known) DO UPDATE SET taken = excluded.taken
+"""  # the next hour may begin meanwhile
+
+
+async def test_a_flood_of_events_is_a_few_messages_and_a_count(database_urls: DatabaseUrls, as_bot: Connection) -> None:
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    async with hook(database) as http:
+        await as_bot.execute(PLANT, (False, MOST_PER_HOUR - 1))
+        await http.post(SECRET, json=event("Made.up1"))
+        assert [text[0] for text in await texts(as_bot)] == ["❔"]
+
+        await as_bot.execute(PLANT, (False, MOST_PER_HOUR))
+        for n in (2, 3, 3):
+            await http.post(SECRET, json=event(f"Made.up{n}"))
+        counted = [text for text in await texts(as_bot) if text.startswith("…")]
+        assert sum(int(text.split()[1]) for text in counted) == 3
+        assert all("from Railway that this bot does not know" in text for text in counted)
+
+        await http.post(SECRET, json=event("Deployment.oom_killed"))  # the others don't hide it
+        assert any(text.startswith("💥") for text in await texts(as_bot))
+        await as_bot.execute(PLANT, (True, MOST_PER_HOUR))
+        await http.post(SECRET, json=event("Monitor.triggered"))
+        assert "… 1 more event from Railway within the hour: not shown. Look in Railway." in await texts(as_bot)
     await database.close()
 
 
