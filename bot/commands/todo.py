@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.incidents.service import IncidentService
     from bot.world import World
 
+MIDNIGHT = time()
 EXAMPLE = "incident todo 7 @ben by friday raise the memory limit"
 
 
@@ -53,6 +54,8 @@ def parse(words: Sequence[str], now: datetime, zone: ZoneInfo) -> NewTodo:
     due = None
     if len(rest) > 1 and rest[0].lower() == "by":
         due, rest = need_moment(rest[1:], now, zone, day_ends=True)
+        if due.astimezone(zone).time() == MIDNIGHT:
+            due -= timedelta(minutes=1)  # shown as the day that is meant, not as the next one
     if not rest:
         raise UsageError("What is to be done?", why="no words are given", what_next=f"Write `{EXAMPLE}`.")
     return NewTodo(mask_message(" ".join(rest)), person[1] if person else None, due)

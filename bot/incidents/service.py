@@ -281,7 +281,7 @@ class IncidentService:
         async def act(incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person) -> Outcome:
             marker = todos.new_marker() if self.makes_issues else None
             made = await todos.add(incident_store, conn, incident, person, new, marker)
-            return Done(incident, f"Follow-up {made.id} is in the thread.")
+            return Done(incident, f"Follow-up {made.id} is added.")
 
         return await self._act("todo", incident_id, request, act)
 

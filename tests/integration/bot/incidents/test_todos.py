@@ -20,7 +20,7 @@ from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, BEN, OTTO, Books, Scene, request
 
 NOW = datetime(2026, 1, 7, 11, tzinfo=UTC)  # a Wednesday
-DUE = datetime(2026, 1, 9, 23, tzinfo=UTC)  # the end of Friday in Berlin
+DUE = datetime(2026, 1, 9, 22, 59, tzinfo=UTC)  # the end of Friday in Berlin
 
 
 def test_todo_parser_reads_assignee_and_due_time_before_the_title() -> None:
@@ -68,3 +68,23 @@ async def test_a_follow_up_stands_in_thread_timeline_and_postmortem_until_it_is_
     assert await list_open_todos(books.conn, limit=9) == []
     assert "incident done" not in await books.blocks("incident:1:todo:1")
     assert f"done by <@{model.BEN.id}>" in (await books.messages())["incident:1:todo:1"]
+
+
+async def test_a_follow_up_is_added_and_done_when_the_thread_of_its_incident_is_pruned(
+    scene: Scene, books: Books
+) -> None:
+    service = scene.incident_service
+    await service.open(request(ANN), title="no uploads", severity=IncidentSeverity.SEV3, services=())
+    await service.resolve(1, request(ANN), "a full disk")
+    await service.add_todo(1, request(ANN), NewTodo("raise the limit"))
+    await books.conn.execute("DELETE FROM chatops.outbox")
+    await books.conn.commit()
+
+    outcomes = [
+        await service.add_todo(1, request(ANN), NewTodo("and more")),
+        await service.finish_todo(1, request(BEN)),
+    ]
+
+    assert [one.words for one in outcomes if isinstance(one, Done)] == ["Follow-up 2 is added.", "Follow-up 1 is done."]
+    assert [one.id for one in await list_open_todos(books.conn, limit=9)] == [2]
+    assert await books.messages() == {}
