@@ -65,7 +65,7 @@ def with_emoji(text: str) -> Markup:
     return join([*parts, text[end:]])
 
 
-_SAFE_LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:)", re.IGNORECASE)
 _DATE = re.compile(r"!date\^(?P<unix>-?\d{1,11})\^(?P<form>[^^]+)(?:\^(?P<link>[^|]+))?")
 _TIME = "%H:%M"
 _DATE_FORMS = {
@@ -105,10 +105,16 @@ def mention(text: str, *, is_viewer: bool = False) -> Markup:
 
 
 def link(url: str, label: str | None = None) -> Markup:
-    """A link that opens elsewhere; anything but http(s) and mailto is shown as text."""
+    """A link that opens elsewhere; anything but http(s), mailto and tel is shown as text."""
     if not _SAFE_LINK.match(url):
         return join([f"<{url}|{label}>" if label else f"<{url}>"])
-    return el("a", label or url.removeprefix("mailto:"), href=url, target="_blank", rel="noopener noreferrer")
+    return el(
+        "a",
+        label or url.removeprefix("mailto:").removeprefix("tel:"),
+        href=url,
+        target="_blank",
+        rel="noopener noreferrer",
+    )
 
 
 def date(unix: int, form: str, fallback: str, url: str | None = None) -> Markup:

@@ -65,6 +65,7 @@ def test_links_open_elsewhere_and_show_their_label() -> None:
         '<a href="https://example.test/?a=1&amp;b=2" target="_blank" rel="noopener noreferrer">here</a>'
     )
     assert ">mail@example.test<" in shown("<mailto:mail@example.test>")
+    assert shown("<tel:+15550100|+1 555 0100>").startswith('<a href="tel:+15550100"')
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "//evil.test", "file:///etc"])
