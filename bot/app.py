@@ -141,7 +141,7 @@ class Bot:
         await self.web.open()
         await self._bot_identity.find_out()
         if self.wiring is not None:
-            self.wiring.start()
+            await self.wiring.start()
         await announce_disabled(self._faults, self.settings, self.world.database, self.slack)
         if self._sockets is not None:  # last: alerts need only the Web API, and this waits until Slack lets us in
             await self._sockets.open()

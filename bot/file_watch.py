@@ -48,6 +48,7 @@ class FileWatch(ABC, Generic[T]):
 
     def __init__(self, path: Path, what: str, group: str, read: Read[T], *, every_s: float = LOOK_EVERY_S) -> None:
         self.changed = WakeUp()
+        self.was_looked_at = asyncio.Event()  # once by `run`
         self.latest: FileState[T] | None = None
         self.what = what
         self._file = WatchedFile(path)
@@ -72,6 +73,7 @@ class FileWatch(ABC, Generic[T]):
         """Until cancelled."""
         while True:
             await self.check()
+            self.was_looked_at.set()
             await asyncio.sleep(self._every_s)
 
     async def check(self) -> None:

@@ -8,6 +8,7 @@ wakes into the listener's table.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -271,6 +272,7 @@ def make_incident_service(
     )
 
 
+FIRST_LOOK_S = 5.0  # at the on-call file; a server or database that hangs must not keep the rest from starting
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
 
 
@@ -427,11 +429,17 @@ class Wiring:
         self._audit_floods = AuditFloods(core_wiring.database, core_wiring.world.audit_limit)
         self._working: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        """The on-call file first: until its calendars are read, no one is on call by them."""
+        self._working = keep_running(*(watch.run for watch in self._file_watch))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_S):
+                for watch in self._file_watch:
+                    await watch.was_looked_at.wait()
         self.changing.start()
-        self._working = keep_running(
+        self._working += keep_running(
             *(self.leader.run, self._listener.run, self._refresh_notices.run, self.outage.run),
-            *(self.channel.run, *(watch.run for watch in (*self._file_watch, *self._rule_files))),
+            *(self.channel.run, *(watch.run for watch in self._rule_files)),
             *(watch.calendars.run for watch in self._file_watch),
             self._audit_floods.run,
         )

@@ -145,7 +145,7 @@ async def test_the_teams_calendar_says_who_is_on_call_and_a_broken_one_takes_no_
         "The calendar of primary changed",
         f"<@{model.BEN.id}> instead of <@{model.ANN.id}>",
         "*no one* instead of",
-        "`Carl on call`",
+        "⚠️ An event from ",
         "names no one of the on-call file",
     )
     await channel.expect_direct("The calendar of primary changed your shifts", to=model.BEN)
