@@ -25,7 +25,7 @@ TIMEOUT_S = 1.5  # a person waits behind this, at night with a database that is 
 
 async def record_read(verb: Verb, request: Request, world: World) -> str | None:
     """The sentence to add when it could not be recorded, else None. It is shown all the same: an outage is when people
-    need it. Of a person who asks again and again one row per command and minute is written, with their number.
+    need it. Of a person who asks the same again and again one row per minute is written, with their number.
     """
     actor = request.actor
     who = actor.user_id if actor else TERMINAL
@@ -46,11 +46,12 @@ async def _record(
     """The sentence to add when it could not be recorded, else None."""
     if world.database is None:
         return NOT_RECORDED.format(why="no database is configured")
-    act = f"{event} {verb.name}"
+    words = mask_message(" ".join(request.words))
+    act = f"{event} {verb.name} {words}"  # other words read something else
     count = world.audit_limit.count(who, act)
     if count is None:
         return None
-    details = {"command": verb.name, "words": mask_message(" ".join(request.words)), **by, **times(count)}
+    details = {"command": verb.name, "words": words, **by, **times(count)}
     try:
         async with world.database.transaction(timeout_s=TIMEOUT_S) as conn:
             await append_audit(conn, actor=who, event=event, run_id=None, details=details)

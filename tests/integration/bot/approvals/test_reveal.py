@@ -14,6 +14,7 @@ from bot.admission import AuditLimit
 from bot.approvals.service import ApprovalService
 from bot.audit_floods import AuditFloods
 from bot.commands.dispatch import run
+from bot.commands.sensitive import READ
 from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text
@@ -148,7 +149,8 @@ async def test_raw_lines_in_slack_are_refused_and_who_asks_again_and_stops_is_co
     await floods.write(at_once=True)
 
     event, who, about = (await details(books))[0]
-    assert (event, who, about) == ("audit.held_back", OTTO.user_id, {"times": 3, "acts": "raw.refused logs 3"})
+    held_back = {"times": 3, "acts": "raw.refused logs ingest --raw 3"}
+    assert (event, who, about) == ("audit.held_back", OTTO.user_id, held_back)
     assert len(await details(books)) == 2
 
 
@@ -270,12 +272,13 @@ async def test_raw_without_the_database_reports_that_it_was_not_written_down() -
     assert "not recorded in the audit log" in shown
 
 
-async def test_a_sensitive_read_is_one_audit_row_per_person_command_and_minute_before_anything_is_read(
+async def test_a_sensitive_read_is_one_audit_row_per_person_line_and_minute_before_anything_is_read(
     world: World, books: Books
 ) -> None:
     """The row stands whatever the answer is; who asks again and again adds none, and hides no one else's."""
     for _ in range(3):
         await run("env ingest", by(OLIVIA), world)
+    await run("env api", by(OLIVIA), world)
     await run("env", by(OTTO), world)
     with pytest.raises(UsageError):
         await run("audit everything", by(OLIVIA), world)
@@ -283,9 +286,15 @@ async def test_a_sensitive_read_is_one_audit_row_per_person_command_and_minute_b
     await run("queue", by(OLIVIA), world)
     await run("security-audit", by(None), world)
 
-    rows = [(who, about["command"]) for event, who, about in await details(books) if event == "read.sensitive"]  # type: ignore[index]
-    reads = [(OLIVIA.user_id, "env"), (OTTO.user_id, "env"), (OLIVIA.user_id, "audit"), ("terminal", "security-audit")]
-    assert rows == reads[::-1]
+    rows = [(who, about["command"], about["words"]) for event, who, about in await details(books) if event == READ]  # type: ignore[index]
+    assert rows[::-1] == [
+        (OLIVIA.user_id, "env", "ingest"),
+        (OLIVIA.user_id, "env", "api"),
+        (OTTO.user_id, "env", ""),
+        (OLIVIA.user_id, "audit", "everything"),
+        (OLIVIA.user_id, "audit", ""),
+        ("terminal", "security-audit", ""),
+    ]
     assert "read.sensitive" in answer_text(listed)
 
 
