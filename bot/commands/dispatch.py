@@ -160,14 +160,14 @@ async def _run(
                     answer = await verb.handle(request, world)
                     return with_note(answer, note) if note else answer
         case ApprovalCommand():
-            async with _admit(world.decisions, request):
+            async with _admit(world.questions if verb.is_read else world.decisions, request):
                 return await verb.handle(request, world, approval_service)
         case AskCommand():
             async with _admit(world.asks, request):
                 with behind():
                     return await verb.handle(request, world, approval_service)
         case IncidentCommand():
-            async with _admit(world.decisions, request):
+            async with _admit(world.questions if verb.is_read else world.decisions, request):
                 return await verb.handle(request, world, incident_service)
         case Change(risk=Risk.BREAK_GLASS):
             return await _ask(verb, request, world, approval_service)

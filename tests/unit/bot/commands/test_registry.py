@@ -1,15 +1,19 @@
 """Every command is found as people type it, and a typo gets the nearest."""
 
+import asyncio
+import contextlib
+
 import pytest
 
+from bot.admission import AT_ONCE
 from bot.commands.command import Command
 from bot.commands.dispatch import run
 from bot.commands.registry import BARE, REGISTRY, find
 from bot.config.environment import Settings
-from bot.types import Answer, Request, Surface, Verb
+from bot.types import Actor, Answer, Request, Surface, Verb
 from bot.views.blocks import section
 from bot.world import World
-from services.domain.errors import UsageError
+from services.domain.errors import OperatorError, UsageError
 
 NO_SETTINGS = Settings.from_environment({})
 OF_THIS_RELEASE = {
@@ -150,3 +154,18 @@ async def test_help_answers_each_topic(topic: str) -> None:
 
     assert answer.private
     assert answer.blocks
+
+
+async def test_a_read_takes_no_slot_of_decisions_and_a_decision_none_of_reads() -> None:
+    """Two people who hammer `help` must not hold back `incident ack`."""
+    world = World.from_settings(NO_SETTINGS)
+    request = Request(surface=Surface.SLASH, actor=Actor("U0OLIVIA", "T1"))
+    async with contextlib.AsyncExitStack() as held, asyncio.timeout(30):
+        for number in range(8):
+            await held.enter_async_context(world.decisions.admit(f"U{number}"))
+        assert (await run("help", request, world)).text.startswith("What do you need?")
+    async with contextlib.AsyncExitStack() as held, asyncio.timeout(30):
+        for number in range(AT_ONCE):
+            await held.enter_async_context(world.questions.admit(f"U{number}"))
+        with pytest.raises(OperatorError):
+            await run("approve 1", request, world)
