@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from playbooks.freeze import EXCEPTED, EXCEPTION
+from services.domain.promotion import PROOF
 
 AT = "at"  # the parameter with the moment, ISO 8601 in UTC: part of what is approved
-OPTIONS = frozenset({AT, EXCEPTION})  # what every change may have; a former release takes no run that has one
+OPTIONS = frozenset({AT, EXCEPTION, PROOF})  # parameters of which a former release takes no run
 LONGEST = timedelta(days=7)  # what was planned longer ago is no plan any more
 
 

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from bot.approvals import rules as decide
 from bot.approvals.access import Allowed, Refused, Verdict
+from bot.approvals.decisions import new_run as new_approved_run
 from bot.approvals.rules import Needs
 from bot.config.policy import Policy, Right, Rule, Target
 from bot.people import Account, Members, People
 from bot.views.modals import typed_modal
 from playbooks.model import Risk
+from playbooks.plan import Plan
+from playbooks.steps import RestartDeployment
 from services.domain.messages import Profile
 from services.domain.runs import UNDECIDED, Decision, Person, Run, RunState
 from services.domain.services import Service
@@ -221,6 +224,22 @@ def test_phrase_of_a_promoted_deploy_fits_into_its_dialog(make_run: MakeRun) -> 
     assert f"`{phrase}`" in json.dumps(modal)
     assert len(phrase) <= modal["blocks"][-1]["element"]["max_length"]
     assert decide.is_typed(run, phrase)
+
+
+def test_a_former_release_takes_no_run_with_a_parameter_that_it_does_not_know(policy: Policy, olivia: Person) -> None:
+    """Whichever replica claims a run has to know all of its kinds."""
+    parameters = {
+        "service": "api",
+        "sha": "8d02b64e",
+        "proof": "p",
+        "exception": "why",
+        "at": "2025-12-08T02:00:00+00:00",
+    }
+    plan = Plan("prod", "deploy", parameters, (RestartDeployment(Service.API, "d1"),), Risk.HIGH, "Deploy api")
+
+    run = new_approved_run(plan, olivia, policy, channel="C0OPS", reason="", delivery=None)
+
+    assert set(run.kinds) == {"RestartDeployment", "proof", "exception", "at"}
 
 
 def test_no_one_decides_twice(make_run: MakeRun, ann: Person, policy: Policy, people: People) -> None:
