@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from services.domain.errors import OperatorError
@@ -106,6 +106,9 @@ class _Minute:
     held_back: int = 0
 
 
+Count = Callable[[str, str], int | None]  # of a person's act: as `AuditLimit.count`
+
+
 class AuditLimit:
     """Bounds the audit rows of a flood of refusals or reads: one per person, act and minute, with their number, and 20
     per person and minute. One person's flood holds back no row of another.
@@ -137,6 +140,26 @@ class AuditLimit:
             self._minutes[who, None] = _Minute(now)
         self._minutes[who, act] = _Minute(now)
         return 1 + before
+
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[Count]:
+        """Around a transaction that writes the rows: when it fails, what was counted in it is due again at
+        once, and the next row says how many there were."""
+        counted: list[tuple[str, str, int]] = []
+
+        def count(who: str, act: str) -> int | None:
+            due = self.count(who, act)
+            if due is not None:
+                counted.append((who, act, due))
+            return due
+
+        try:
+            yield count
+        except BaseException:
+            for who, act, due in counted:
+                self.was_not_written(who, act)
+                self.give_back({who: {act: due}})
+            raise
 
     def was_not_written(self, who: str, act: str) -> None:
         """The row failed: the next one is due at once."""

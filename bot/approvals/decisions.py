@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.admission import AuditLimit, times
+from bot.admission import Count, times
 from bot.approvals import rules
 from bot.approvals.access import Allowed, Refused
 from bot.approvals.rules import (
@@ -48,7 +48,7 @@ class PendingDecision:
     people: People
     message_writer: RunMessageWriter
     incidents: Severities | Unavailable = NOT_READ
-    audit_limit: AuditLimit | None = None  # of refusals; None: each is a row
+    count: Count | None = None  # of refusals, which are bounded; None: each is a row
 
     @property
     def missing(self) -> int:
@@ -58,7 +58,7 @@ class PendingDecision:
     async def again(self) -> PendingDecision:
         """The same after what was written."""
         again = await open_decision(self.conn, self.run.id, self.person, self.policy, self.people, self.message_writer)
-        return replace(again, audit_limit=self.audit_limit)
+        return replace(again, count=self.count)
 
     async def move(self, to: RunState, outcome: str | None = None) -> None:
         """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
@@ -92,7 +92,7 @@ class PendingDecision:
     async def refuse(self, event: str, refused: Refused) -> Refused:
         """Record that a person tried something without permission; of a flood one row per run and minute."""
         act = f"{event} {self.run.id}"
-        count = self.audit_limit.count(self.person.user_id, act) if self.audit_limit else 1
+        count = self.count(self.person.user_id, act) if self.count else 1
         if count is None:
             return refused
         details = {"why": refused.why, "policy": self.policy.hash, "team": self.person.team_id, **times(count)}

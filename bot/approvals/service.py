@@ -366,13 +366,14 @@ class ApprovalService:
         OperatorError for a database with another system than the bot was installed for."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)
-        async with self._database.transaction() as conn:
-            if lets_start:
-                self._refuse_another_system()
-            parent = await runs.read_traceparent(conn, run_id=run_id) if tracing.is_on() else None
-            with tracing.span("decision", parent=parent, run=run_id):
-                pending = await open_decision(conn, run_id, person, policy, people, self._message_writer)
-                yield replace(pending, audit_limit=self._audit_limit)
+        with self._audit_limit.counting() as count:
+            async with self._database.transaction() as conn:
+                if lets_start:
+                    self._refuse_another_system()
+                parent = await runs.read_traceparent(conn, run_id=run_id) if tracing.is_on() else None
+                with tracing.span("decision", parent=parent, run=run_id):
+                    pending = await open_decision(conn, run_id, person, policy, people, self._message_writer)
+                    yield replace(pending, count=count)
         self._message_writer.wake_ups.outbox.set()
 
     async def record_refusal(

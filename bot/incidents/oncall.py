@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from bot.admission import AuditLimit, times
+from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.approvals.decisions import person_of
 from bot.incidents import overrides
@@ -273,25 +273,28 @@ class OnCallService:
             verdict = Refused(stranger, "Ask a member of our workspace.") if stranger else Allowed()
         else:
             verdict = may_respond(person, people, self.responders)
-        async with self._database.transaction() as conn:
-            if isinstance(verdict, Refused):
-                await self._audit_refusal(conn, event, person, verdict)
-                return verdict
-            await incidents.lock_oncall(conn)
-            outcome = await act(conn, person)
-            if isinstance(outcome, Refused):
-                await self._audit_refusal(conn, event, person, outcome)
-            elif not isinstance(outcome, SlackOnly):
-                shown = {**details, "team": person.team_id}
-                await append_audit(conn, actor=person.user_id, event=event, run_id=None, details=shown)
+        with self._audit_limit.counting() as count:
+            async with self._database.transaction() as conn:
+                if isinstance(verdict, Refused):
+                    await self._audit_refusal(conn, count, event, person, verdict)
+                    return verdict
+                await incidents.lock_oncall(conn)
+                outcome = await act(conn, person)
+                if isinstance(outcome, Refused):
+                    await self._audit_refusal(conn, count, event, person, outcome)
+                elif not isinstance(outcome, SlackOnly):
+                    shown = {**details, "team": person.team_id}
+                    await append_audit(conn, actor=person.user_id, event=event, run_id=None, details=shown)
         self._incident_store.wake_ups.outbox.set()
         return outcome
 
-    async def _audit_refusal(self, conn: Connection, event: str, person: Person, refused: Refused) -> None:
+    async def _audit_refusal(
+        self, conn: Connection, count: Count, event: str, person: Person, refused: Refused
+    ) -> None:
         """Of a flood one row per minute."""
-        count = self._audit_limit.count(person.user_id, event)
-        if count is not None:
-            details = {"why": refused.why, "team": person.team_id, **times(count)}
+        due = count(person.user_id, event)
+        if due is not None:
+            details = {"why": refused.why, "team": person.team_id, **times(due)}
             await append_audit(conn, actor=person.user_id, event=f"{event}.refused", run_id=None, details=details)
 
     async def _why_not_on_call(self, user_id: str) -> Refused | None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from bot.admission import AuditLimit, times
+from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
 from bot.incidents import paging, todos
@@ -379,33 +379,41 @@ class IncidentService:
                 what_next="Press the button in Slack, or type it there.",
             )
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
-        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
-            incident = await find(conn, incident_id)
-            outcome = (
-                verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
-            )
-            if isinstance(outcome, Refused):
-                await self._audit_refusal(conn, event, incident, person, outcome)
-            else:
-                await self._audit(conn, event, incident, person, {})
+        with self._audit_limit.counting() as count:
+            async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+                incident = await find(conn, incident_id)
+                outcome = (
+                    verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
+                )
+                if isinstance(outcome, Refused):
+                    await self._audit_refusal(conn, count, event, incident, person, outcome)
+                else:
+                    await self._audit(conn, event, incident, person, {})
         self._incident_store.wake_ups.outbox.set()
         return outcome
 
     async def _record_refusal(self, event: str, person: Person | None, refused: Refused) -> None:
         """Of no incident. The refusal stands even when it can't be written down."""
         try:
-            async with self._database.transaction(timeout_s=LOOKUP_S) as conn:
-                await self._audit_refusal(conn, event, None, person, refused)
+            with self._audit_limit.counting() as count:
+                async with self._database.transaction(timeout_s=LOOKUP_S) as conn:
+                    await self._audit_refusal(conn, count, event, None, person, refused)
         except SourceError as error:
             logger.warning("a refusal was not recorded: %s", error.why)
 
     async def _audit_refusal(
-        self, conn: Connection, event: str, incident: Incident | None, person: Person | None, refused: Refused
+        self,
+        conn: Connection,
+        count: Count,
+        event: str,
+        incident: Incident | None,
+        person: Person | None,
+        refused: Refused,
     ) -> None:
         """Of a flood one row per incident and minute."""
-        count = self._audit_limit.count(name_of(person), f"{event} {incident.id if incident else ''}")
-        if count is not None:
-            await self._audit(conn, f"{event}.refused", incident, person, {"why": refused.why, **times(count)})
+        due = count(name_of(person), f"{event} {incident.id if incident else ''}")
+        if due is not None:
+            await self._audit(conn, f"{event}.refused", incident, person, {"why": refused.why, **times(due)})
 
     async def _audit(
         self,

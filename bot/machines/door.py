@@ -180,13 +180,14 @@ class MachineDoor:
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:
         """Of a flood of refused calls one row per verb and minute. Raises SourceError: without a row nothing is run."""
         database = need_database(self._world)
-        count = 1 if refused is None else self._world.audit_limit.count(person.user_id, f"{AUDITED} {call.verb}")
-        if count is None:
-            return
-        given = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
-        details = {**given, **times(count)}
-        async with database.transaction() as conn:
-            await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
+        with self._world.audit_limit.counting() as count:
+            due = 1 if refused is None else count(person.user_id, f"{AUDITED} {call.verb}")
+            if due is None:
+                return
+            given = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
+            details = {**given, **times(due)}
+            async with database.transaction() as conn:
+                await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
 
     async def _run_of(self, answer: Answer) -> dict[str, object] | None:
         """The run that the answer is about. `proved`: None while its steps can't be read. `link` leads to its message;

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from bot.admission import AUDIT_EVERY_S, AUDIT_ROWS_PER_PERSON, AUDITED_AT_MOST, OTHER_ACTS, AuditLimit
+from services.domain.errors import SourceError
 
 
 def test_one_row_per_person_deed_and_minute_with_the_number_of_those_held_back() -> None:
@@ -78,6 +81,24 @@ def test_audit_limit_keeps_held_back_counts_in_a_flood_of_other_people() -> None
         now[0] += 1.0
 
     assert limit.take_held_back(most=1) == {"U0": {"silence": 1}}
+
+
+def test_audit_limit_what_a_failed_transaction_counted_is_due_at_once_and_the_next_row_says_so() -> None:
+    limit = AuditLimit(lambda: 0.0)
+
+    def refuse_in_failing_transaction() -> int | None:
+        found: list[int | None] = []
+        with contextlib.suppress(SourceError), limit.counting() as count:
+            found.append(count("U1", "silence"))
+            raise SourceError("database", "gone", retryable=True)
+        return found[0]
+
+    assert refuse_in_failing_transaction() == 1
+    assert refuse_in_failing_transaction() == 2
+    with limit.counting() as count:
+        assert count("U1", "silence") == 3
+    assert refuse_in_failing_transaction() is None
+    assert limit.count("U1", "silence") is None, "the row was written in this minute"
 
 
 def test_audit_limit_remembers_a_bounded_number_of_people() -> None:

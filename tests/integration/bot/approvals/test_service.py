@@ -15,7 +15,7 @@ from playbooks.model import NoPlan, Risk
 from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
 from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection
-from services.domain.errors import OperatorError, UsageError
+from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.runs import Person, RunState
 from services.domain.services import Service
@@ -470,3 +470,17 @@ async def test_a_button_that_is_hammered_is_one_row_per_run_and_hides_no_refusal
         *("run.filed", "run.approve.refused", "run.deny.refused", "run.approve.refused")
     ]
     assert await books.events(second.id) == ["run.filed", "run.approve.refused"]
+
+
+async def test_a_refusal_whose_transaction_failed_is_recorded_with_the_next_one(
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books, as_owner: Connection
+) -> None:
+    run = await approval_service.file(make_plan(), request(OLIVIA))
+    await as_owner.execute("ALTER TABLE chatops.audit RENAME TO audit_away")
+    with pytest.raises(SourceError):
+        await approval_service.decide(run.id, OTTO, approve=True)
+    await as_owner.execute("ALTER TABLE chatops.audit_away RENAME TO audit")
+
+    refused(await approval_service.decide(run.id, OTTO, approve=True))
+
+    assert await books.events(run.id) == ["run.filed", "run.approve.refused"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -19,7 +20,7 @@ from bot.types import Actor
 from services.clients.postgres.messages import end_notification
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
-from services.domain.errors import OperatorError, UsageError
+from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.messages import NotificationState
 from services.domain.oncall import Level, Schedule
@@ -293,6 +294,25 @@ async def test_incident_acts_are_refused_to_people_neither_listed_nor_on_call(sc
     assert (await books.incident()).state is IncidentState.OPEN
     refusals = [event for event in await books.audit() if event.endswith(".refused")]
     assert refusals == [f"incident.{act}.refused" for act in ("acknowledged", "resolved", "escalated")]
+
+
+async def test_a_refusal_whose_transaction_failed_is_recorded_with_the_next_one(
+    scene: Scene, books: Books, as_owner: Connection
+) -> None:
+    await open_one(scene)
+
+    async def refuse() -> Sequence[object]:
+        service, otto = scene.incident_service, request(OTTO)
+        acts = (service.acknowledge(1, otto), service.on_call.override(otto, for_2_hours(model.OTTO.id)))
+        return await asyncio.gather(*acts, return_exceptions=True)
+
+    await as_owner.execute("ALTER TABLE chatops.audit RENAME TO audit_away")
+    assert all(isinstance(one, SourceError) for one in await refuse())
+    await as_owner.execute("ALTER TABLE chatops.audit_away RENAME TO audit")
+    assert all(isinstance(one, Refused) for one in await refuse())
+
+    refusals = [event for event in await books.audit() if event.endswith(".refused")]
+    assert sorted(refusals) == ["incident.acknowledged.refused", "oncall.override.refused"]
 
 
 async def test_no_one_acknowledges_on_a_terminal(scene: Scene) -> None:
