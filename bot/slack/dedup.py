@@ -87,9 +87,9 @@ class Deduplicator:
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for work under way; what is left after `timeout_s` is cancelled, and a redelivery may do it."""
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running, timeout=timeout_s)
+        give_up_at = time.monotonic() + timeout_s
+        while (late := {one for one in self._running if not one.done()}) and time.monotonic() < give_up_at:
+            await asyncio.wait(late, timeout=give_up_at - time.monotonic())  # what failed leaves its record to write
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -104,7 +104,9 @@ class Deduplicator:
             await self._write(lambda conn: messages.release_delivery(conn, key=key, owner=self._owner))
             raise
         except Exception:
-            await self._finish(key)
+            writing = asyncio.create_task(self._finish(key))  # a person waits for the error, which the caller shows
+            self._running.add(writing)
+            writing.add_done_callback(self._running.discard)
             raise
         await self._finish(key)
 

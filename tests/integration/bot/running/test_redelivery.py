@@ -75,6 +75,39 @@ async def replicas(database_urls: DatabaseUrls) -> AsyncIterator[list[Deduplicat
     await database.close()
 
 
+async def test_error_does_not_wait_for_a_database_that_hangs_and_its_record_is_written_before_the_end(
+    database_urls: DatabaseUrls, replicas: list[Deduplicator], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The person sees the error once it is raised: that must not come after the record's time has run out."""
+    only = Database.connect_lazily(Secret(database_urls.bot), application_name="test", max_size=1, timeout_s=60.0)
+    one, held, work = Deduplicator(only, owner="bot-1", claim=CLAIM), asyncio.Event(), Work()
+
+    async def take_the_session() -> None:
+        async with only.read(timeout_s=PATIENCE_S):
+            held.set()
+            await asyncio.Event().wait()
+
+    async def fail() -> None:
+        holding.append(asyncio.create_task(take_the_session()))
+        await held.wait()
+        raise ValueError
+
+    holding: list[asyncio.Task[None]] = []
+    try:
+        with pytest.raises(ValueError):  # noqa: PT011 - our own, just above
+            await asyncio.create_task(one.do("k", fail))
+        assert "not recorded" not in caplog.text
+        holding[0].cancel()
+        await asyncio.gather(*holding, return_exceptions=True)
+        await one.drain(PATIENCE_S)
+        await replicas[1].do("k", work)
+    finally:
+        await only.close()
+
+    assert "not recorded" not in caplog.text
+    assert work.done == 0
+
+
 async def test_finished_work_is_not_done_again_after_a_restart(replicas: list[Deduplicator]) -> None:
     work = Work()
 
