@@ -214,7 +214,7 @@ class Listeners:
             request = replace(await self._in_thread(request_origin), before=before, progress=progress.show)
             answer = await run(line, request, self._world, self._approval_service, self._incident_service)
         if answer.private or answer.file is not None or not await progress.finish(answer):
-            await progress.remove()
+            await progress.remove_sign()
             await deliver(self._slack, answer, request_origin, key=key)
 
     def _still_reading(self, line: str, surface: Surface) -> Answer:

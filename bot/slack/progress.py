@@ -39,6 +39,7 @@ class Progress:
         self._status = ""
         self._has_status = request_origin.thread_ts is not None
         self._has_left = False  # the sign: only Slack's answer tells then whether it is shown
+        self._is_sign = False
         self._is_given_up = False
         self._showing = asyncio.Lock()  # two who show something at once would post it twice
 
@@ -66,8 +67,13 @@ class Progress:
         await asyncio.wait({waiting}, timeout=HELD_S)
         self._is_given_up = not waiting.done()
 
+    async def remove_sign(self) -> None:
+        """For an answer that goes another way. What the command itself showed stays."""
+        if self._is_sign:
+            await self.remove()
+
     async def remove(self) -> None:
-        """Take away what was shown early, for an answer that goes another way."""
+        """Take away what was shown early."""
         place, self._place = self._place, None
         if place is not None:
             with contextlib.suppress(SourceError):
@@ -81,7 +87,7 @@ class Progress:
         async with self._showing:
             if self._place is not None:
                 return
-            self._has_left = True
+            self._has_left = self._is_sign = True
             if not words.private:
                 await self._show(words, leaves_by=time.monotonic() + LEAVES_WITHIN_S)
             if self._place is None and not self._is_given_up:  # private, or the channel takes none now
@@ -100,6 +106,7 @@ class Progress:
     async def show(self, answer: Answer) -> None:
         """Post it, or put it in the place of what was posted. A failure costs the early sight only."""
         async with self._showing:
+            self._is_sign = False
             await self._show(answer)
 
     async def _show(self, answer: Answer, *, leaves_by: float | None = None) -> None:

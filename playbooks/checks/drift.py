@@ -64,6 +64,7 @@ AFFECTED: Mapping[str, str] = {
     "leases": "alerts, messages and runs",
     "lone_starts": "self-approval",
     "machine_limits": "the limits of machines",
+    "railway_notices": "messages about Railway's events",
     "memos": "the enforcement worker's memos",
     "notifications": "pagers, mail and direct messages",
     "observed": "what changed before an incident",

@@ -112,6 +112,7 @@ async def test_private_reads_make_the_answer_private(slack: Slack, asking: Bot, 
     assert public.visible_to is None
     assert "gpt-6-luna" not in shown(public)
     await slack.wait_for(lambda message: message.visible_to == model.OLIVIA.id and "gpt-6-luna" in shown(message))
+    assert public in slack.seen()
 
 
 @pytest.mark.parametrize(
