@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import time
@@ -23,6 +24,7 @@ from tests.conftest import DatabaseUrls
 from tests.fuzzed_calls import fuzzed_call
 from tests.integration.bot.conftest import System
 from tests.integration.bot.running.conftest import Slack, StartBot, StartWhole
+from tests.outside import PATIENCE_S
 from tests.wire import Wire
 
 TOKEN = "ci-token-of-the-tests-0123456789abcdef"
@@ -163,8 +165,10 @@ async def test_a_change_waits_in_slack_for_one_person_more_than_a_person_needs(
     assert again.json()["run"]["id"] == run["id"]
     message = await slack.wait_for(lambda message: "ci (machine)" in message.text + str(message.blocks))
     assert "1 approval" in str(message.blocks) or "approve" in str(message.blocks)
-    shown = (await door.call("run", str(run["id"]))).json()["run"]
-    assert shown["link"].endswith(f"/archives/{message.channel}/p{message.ts.replace('.', '')}")
+    link = f"/archives/{message.channel}/p{message.ts.replace('.', '')}"
+    async with asyncio.timeout(PATIENCE_S):  # the bot learns where it stands a moment after people see it
+        while not (await door.call("run", str(run["id"]))).json()["run"]["link"].endswith(link):
+            await asyncio.sleep(0.05)
     row = system.conn.execute("SELECT requested_by_user, approvals_needed, state FROM chatops.runs").fetchall()
     assert [tuple(one) for one in row] == [("machine:ci", 1, "awaiting_approval")]
     assert not [call.name for call in wire.calls if call.is_mutation]
