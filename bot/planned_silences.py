@@ -60,7 +60,7 @@ class PlannedSilences(PeriodicTask):
         elif planned.begins_at - now <= REMIND_BEFORE and planned.reminded_for != planned.begins_at:
             await alerts.remind_of_planned_silence(conn, id=planned.id)
             key = f"silence:planned:{planned.id}:{planned.begins_at:%Y%m%dT%H%M}:soon"
-            await self._send(conn, key, planned.owner, view.soon_message(planned, now))
+            await messages.store_content(conn, key, planned.owner, view.soon_message(planned, now))
 
     async def _begin(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         """Whatever is left of its window is silenced; one that passed while no leader was there is left out."""
@@ -74,13 +74,11 @@ class PlannedSilences(PeriodicTask):
                 in_advance=True,
             )
             await notify_hint(conn)
-            await self._send(conn, f"silence:{made.id}:begun", self._channel, view.begun_message(planned, made.id))
+            await messages.store_content(
+                conn, f"silence:{made.id}:begun", self._channel, view.begun_message(planned, made.id)
+            )
         if planned.recurrence is None:
             await alerts.end_planned_silence(conn, id=planned.id)
             return
         following = planned.recurrence.next_after(max(now, planned.begins_at))
         await alerts.move_planned_silence(conn, id=planned.id, begins_at=following.begins, ends_at=following.ends)
-
-    async def _send(self, conn: Connection, key: str, channel: str, content: view.Content) -> None:
-        text, blocks = content
-        await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)

@@ -98,41 +98,91 @@ class AlertRulesWatch(RuleFileWatch[AlertRules]):
         super().__init__(ALERTS, path, read, database, apply, is_in_force=is_in_force, people={}, group=group)
 
 
-class RuleFileNews(PeriodicTask, Generic[T]):
+class FileNews(PeriodicTask, Generic[T]):
     """The leader's part: tells the channel of a change, once, however often it restarts."""
 
     interval_s = 60.0
+    key: str  # of its messages
 
-    def __init__(self, watch: RuleFileWatch[T], database: Database, wake_ups: WakeUps, *, channel: str) -> None:
+    def __init__(self, watch: FileWatch[T], database: Database, wake_ups: WakeUps) -> None:
         super().__init__(watch.changed)
         self.name = watch.what
-        self._watch = watch
+        self._file = watch
         self._database = database
         self._wake_ups = wake_ups
-        self._channel = channel
         self._announced: FileState[T] | None = None
+
+    @property
+    @abstractmethod
+    def _channel(self) -> str:
+        """Where people are told."""
+
+    @abstractmethod
+    def _refused(self, fault: Invalid) -> view.Content:
+        """That the file was not taken."""
+
+    @abstractmethod
+    async def _notify(self, fence: Fence, state: FileState[T], value: T) -> None:
+        """What a good file changes."""
+
+    def _is_in_force(self, value: T) -> bool:  # noqa: ARG002 - for those that take a while
+        return True
+
+    async def tick(self, fence: Fence) -> None:
+        state = self._file.latest
+        if state is None or state == self._announced:
+            return
+        if isinstance(state.value, Invalid):
+            await self._send(fence, state, refusal_key, self._refused(state.value))
+        elif not self._is_in_force(state.value):
+            return
+        else:
+            await self._notify(fence, state, state.value)
+        self._announced = state
+        self._wake_ups.outbox.set()
+
+    async def _notify_of_recovery(self, fence: Fence, state: FileState[T]) -> None:
+        await self._send(fence, state, recovery_key, view.good_file_message(self.name))
+
+    async def _send(
+        self,
+        fence: Fence,
+        state: FileState[T],
+        key_of: Callable[[Connection, str, str], Awaitable[str | None]],
+        content: view.Content,
+    ) -> None:
+        """Unless `key_of` finds that the channel knows."""
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            key = await key_of(conn, self.key, state.digest)
+            if key is not None:
+                await messages.store_content(conn, key, self._channel, content)
+
+
+class RuleFileNews(FileNews[T]):
+    def __init__(self, watch: RuleFileWatch[T], database: Database, wake_ups: WakeUps, *, channel: str) -> None:
+        super().__init__(watch, database, wake_ups)
+        self.key = watch.name
+        self._watch = watch
+        self._to = channel
+
+    @property
+    def _channel(self) -> str:
+        return self._to
 
     @abstractmethod
     async def _message(self, before: TakenFile, after: T) -> view.Content:
         """What differs."""
 
-    async def tick(self, fence: Fence) -> None:
-        state = self._watch.latest
-        if state is None or state == self._announced:
-            return
-        if isinstance(state.value, Invalid):
-            await self._send(fence, state, refusal_key, view.refused_file_message(self._watch.what, state.value.faults))
-        else:
-            await self._notify(fence, state, state.value)
-        self._announced = state
-        self._wake_ups.outbox.set()
+    def _refused(self, fault: Invalid) -> view.Content:
+        return view.refused_file_message(self.name, fault.faults, show=("Settings", "check-config"))
 
     async def _notify(self, fence: Fence, state: FileState[T], value: T) -> None:
         name, taken = self._watch.name, TakenFile(state.content, self._watch.people)
         async with self._database.read() as conn:
             before = await read_taken_file(conn, name=name)
         if before is not None and _is_same(before, taken):
-            await self._send(fence, state, recovery_key, view.good_file_message(self._watch.what))
+            await self._notify_of_recovery(fence, state)
             return
         content = await self._message(before, value) if before is not None else None  # may ask Slack for names
         async with self._database.transaction() as conn:
@@ -144,25 +194,9 @@ class RuleFileNews(PeriodicTask, Generic[T]):
             if content is None or before is None:
                 return
             key = f"{name}:file:{state.digest[:16]}:{await read_clock(conn):%Y%m%dT%H%M%S}"
-            text, blocks = content
-            await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
+            await messages.store_content(conn, key, self._channel, content)
             details = {"file": state.digest, "before": FileState(before.content, value).digest}
             await append_audit(conn, actor=ACTOR, event=f"{name}.taken", run_id=None, details=details)
-
-    async def _send(
-        self,
-        fence: Fence,
-        state: FileState[T],
-        key_of: Callable[[Connection, str, str], Awaitable[str | None]],
-        content: view.Content,
-    ) -> None:
-        """Unless `key_of` finds that the channel knows."""
-        text, blocks = content
-        async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            key = await key_of(conn, self._watch.name, state.digest)
-            if key is not None:
-                await messages.store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks)
 
 
 class PolicyNews(RuleFileNews[Policy]):

@@ -91,10 +91,10 @@ class CalendarNews(PeriodicTask):
         if problem is not None and calendar in sources.lasting() and not was_notified:
             is_known = calendar in sources.contents
             content = view.unreadable_calendar_message(calendar, problem.why, is_known=is_known)
-            await self._send(conn, f"{key}:refused", self._channel, content)
+            await messages.store_content(conn, f"{key}:refused", self._channel, content)
             await oncall_changes.store_oncall_calendar_problem(conn, calendar=calendar, problem=problem.why[:300])
         elif problem is None and was_notified:
-            await self._send(conn, f"{key}:taken", self._channel, view.readable_calendar_message(calendar))
+            await messages.store_content(conn, f"{key}:taken", self._channel, view.readable_calendar_message(calendar))
             await oncall_changes.store_oncall_calendar_problem(conn, calendar=calendar, problem=None)
 
     async def _change(
@@ -123,10 +123,10 @@ class CalendarNews(PeriodicTask):
         if moved or not known_unnamed.issuperset(unnamed):
             await store_reminders(conn, moved)
             key = f"oncall:calendar:{rotation.name}:{now:%Y%m%dT%H%M%S%f}"
-            await self._send(conn, key, self._channel, view.calendar_message(rotation.name, moved, unnamed))
+            await messages.store_content(conn, key, self._channel, view.calendar_message(rotation.name, moved, unnamed))
             for user in view.moved_people(moved):
                 words = view.moved_message(f"The calendar of {rotation.name}", moved, user)
-                await self._send(conn, f"{key}:{user}", user, words)
+                await messages.store_content(conn, f"{key}:{user}", user, words)
 
     async def _read(
         self, schedule: Schedule, rotation: CalendarRotation, content: bytes | None, now: datetime
@@ -142,10 +142,6 @@ class CalendarNews(PeriodicTask):
     @property
     def _channel(self) -> str:
         return self._incident_store.place.channel
-
-    async def _send(self, conn: Connection, key: str, channel: str, content: view.Content) -> None:
-        text, blocks = content
-        await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
 
 
 async def _stored(conn: Connection) -> dict[str, StoredCalendar]:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
-from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch, recovery_key, refusal_key
+from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch
 from bot.incidents.calendar_sources import CalendarWatch
 from bot.incidents.overrides import store_reminders
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.periodic_tasks import PeriodicTask
+from bot.rule_files import FileNews
 from bot.views import oncall_file as view
-from bot.views.rule_files import good_file_message
+from bot.views.rule_files import refused_file_message
 from bot.world import World
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection, Database
@@ -61,46 +61,26 @@ class OnCallFileWatch(FileWatch[Schedule]):
             return await oncall_changes.read_oncall_file(conn)
 
 
-class OnCallFileNews(PeriodicTask):
-    """The leader's part: tells the channel and the people whom a change moves, once, however often it restarts."""
+class OnCallFileNews(FileNews[Schedule]):
+    """Tells the people whom a change moves, too."""
 
-    name = "on-call file"
-    interval_s = 60.0
+    key = "oncall"
 
     def __init__(self, database: Database, incident_store: IncidentStore, watch: OnCallFileWatch) -> None:
-        super().__init__(watch.changed)
-        self._database = database
+        super().__init__(watch, database, incident_store.wake_ups)
         self._incident_store = incident_store
         self._watch = watch
-        self._announced: FileState[Schedule] | None = None
 
-    async def tick(self, fence: Fence) -> None:
-        state = self._watch.latest
-        if state is None or state == self._announced:
-            return
-        if not isinstance(state.value, Invalid) and self._watch.calendars.file is not state.value:
-            return  # its calendars are being read
-        if isinstance(state.value, Invalid):
-            await self._notify_of_faults(fence, state, state.value)
-        else:
-            await self._notify(fence, state, state.value)
-        self._announced = state
-        self._incident_store.wake_ups.outbox.set()
+    @property
+    def _channel(self) -> str:
+        return self._incident_store.place.channel
 
-    async def _notify_of_faults(self, fence: Fence, state: FileState[Schedule], fault: Invalid) -> None:
-        content = view.refused_file_message(fault.faults)
-        async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            key = await refusal_key(conn, "oncall", state.digest)
-            if key is not None:
-                await self._send(conn, key, self._channel, content)
+    def _refused(self, fault: Invalid) -> view.Content:
+        return refused_file_message(self.name, fault.faults, show=("On call", "oncall"))
 
-    async def _notify_of_recovery(self, fence: Fence, state: FileState[Schedule]) -> None:
-        async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            key = await recovery_key(conn, "oncall", state.digest)
-            if key is not None:
-                await self._send(conn, key, self._channel, good_file_message(self._watch.what))
+    def _is_in_force(self, value: Schedule) -> bool:
+        """Its calendars are read first."""
+        return self._watch.calendars.file is value
 
     async def _notify(self, fence: Fence, state: FileState[Schedule], schedule: Schedule) -> None:
         async with self._database.read() as conn:
@@ -128,17 +108,11 @@ class OnCallFileNews(PeriodicTask):
         moved = moves(Plan(filled[0], known), Plan(filled[1], known), now, now + AHEAD)
         await store_reminders(conn, moved)
         key = f"oncall:file:{digest[:16]}:{now:%Y%m%dT%H%M%S}"
-        await self._send(conn, key, self._channel, view.new_file_message(*files, moved))
+        await messages.store_content(conn, key, self._channel, view.new_file_message(*files, moved))
         await self._notify_people(conn, key, moved)
 
     async def _notify_people(self, conn: Connection, key: str, moved: Sequence[Move]) -> None:
         for user in view.moved_people(moved):
-            await self._send(conn, f"{key}:{user}", user, view.moved_message("The on-call file", moved, user))
-
-    @property
-    def _channel(self) -> str:
-        return self._incident_store.place.channel
-
-    async def _send(self, conn: Connection, key: str, channel: str, content: view.Content) -> None:
-        text, blocks = content
-        await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
+            await messages.store_content(
+                conn, f"{key}:{user}", user, view.moved_message("The on-call file", moved, user)
+            )

@@ -47,7 +47,9 @@ async def put_on_call(
     relieved = view.relieved_by(made, moved)
     await update_message(conn, made, relieved, channel=channel)
     for user in relieved:
-        await _send(conn, f"{made.message_key}:relieved:{user}", user, view.relieved_message(made, moved, user))
+        await messages.store_content(
+            conn, f"{made.message_key}:relieved:{user}", user, view.relieved_message(made, moved, user)
+        )
     return made
 
 
@@ -85,9 +87,9 @@ async def end(conn: Connection, schedule: Schedule | None, *, channel: str, rota
     current = _holder(schedule, rotation, now, await incidents.list_overrides(conn))
     key = f"oncall:ended:{max(ended)}"
     content = view.ended_message(rotation, current, by.user_id)
-    await _send(conn, key, channel, content)
+    await messages.store_content(conn, key, channel, content)
     for user in sorted({was, current} - {None}, key=str):
-        await _send(conn, f"{key}:{user}", str(user), content)
+        await messages.store_content(conn, f"{key}:{user}", str(user), content)
     return True
 
 
@@ -102,16 +104,16 @@ async def end_one(
     moved = await remember_moves(conn, schedule, before, now)
     key = f"oncall:ended:{override_id}"
     content = view.cancelled_message(ended, moved, by.user_id)
-    await _send(conn, key, channel, content)
+    await messages.store_content(conn, key, channel, content)
     for user in view.moved_people(moved) or [ended.user_id]:
-        await _send(conn, f"{key}:{user}", user, content)
+        await messages.store_content(conn, f"{key}:{user}", user, content)
     return ended
 
 
 async def offer_swap(conn: Connection, swap: Swap, *, channel: str) -> None:
     """The other one is asked, in the channel and directly."""
-    await _send(conn, swap.message_key, channel, view.swap_message(swap))
-    await _send(conn, f"{swap.message_key}:direct", swap.other_user, view.swap_message(swap))
+    await messages.store_content(conn, swap.message_key, channel, view.swap_message(swap))
+    await messages.store_content(conn, f"{swap.message_key}:direct", swap.other_user, view.swap_message(swap))
 
 
 async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, channel: str, by: Person) -> None:
@@ -126,7 +128,7 @@ async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, chann
         await remember_moves(conn, schedule, before, now)
     await offer_swap(conn, swap, channel=channel)
     if by.user_id == swap.other_user:
-        await _send(conn, f"{swap.message_key}:outcome", swap.user_id, view.swap_message(swap))
+        await messages.store_content(conn, f"{swap.message_key}:outcome", swap.user_id, view.swap_message(swap))
 
 
 async def remember_moves(
@@ -158,17 +160,12 @@ async def store_reminders(conn: Connection, moved: Sequence[Move]) -> None:
 
 async def update_message(conn: Connection, override: Override, relieved: Sequence[str], *, channel: str) -> None:
     """Its message in the channel, and the one to the substitute."""
-    await _send(conn, override.message_key, channel, view.override_message(override, relieved))
+    await messages.store_content(conn, override.message_key, channel, view.override_message(override, relieved))
     key = f"{override.message_key}:direct"
-    await _send(conn, key, override.user_id, view.put_on_call_message(override, relieved))
+    await messages.store_content(conn, key, override.user_id, view.put_on_call_message(override, relieved))
 
 
 def _holder(schedule: Schedule | None, rotation: str, at: datetime, overrides: Sequence[Override]) -> str | None:
     """The Slack id of the person on call for the rotation then."""
     found = holder(schedule, rotation, at, overrides) if schedule else None
     return found.slack if found else None
-
-
-async def _send(conn: Connection, key: str, channel: str, content: view.Content) -> None:
-    text, blocks = content
-    await messages.store_message(conn, key=key, channel=channel, text=text, blocks=blocks)

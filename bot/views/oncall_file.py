@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.config.fields import Fault
 from bot.types import Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.overrides import move_lines, moved_people
@@ -24,20 +23,11 @@ __all__ = [
     "moved_people",
     "new_file_message",
     "readable_calendar_message",
-    "refused_file_message",
     "unreadable_calendar_message",
 ]
 
 Content = tuple[str, list[Block]]
 MOST = 10
-
-
-def refused_file_message(faults: Sequence[Fault]) -> Content:
-    """In the channel: each mistake with its line."""
-    first = "🔴 *The on-call file was not taken*: the last good one stays in force"
-    lines = [f"• {escape(str(fault), limit=300)}" for fault in faults[:MOST]]
-    blocks = [section("\n".join([first, *lines])), *actions([command_button("On call", "oncall")])]
-    return fit_message("\n".join([first.replace("*", ""), *lines[:1]]), blocks)
 
 
 def new_file_message(before: Schedule, after: Schedule, moved: Sequence[Move]) -> Content:

@@ -22,11 +22,11 @@ NameOf = Callable[[str], str]  # of a Slack id; "" while it is not known
 MOST = 10
 
 
-def refused_file_message(what: str, faults: Sequence[Fault]) -> Content:
-    """Each mistake with its line. `what`: "policy"."""
+def refused_file_message(what: str, faults: Sequence[Fault], *, show: tuple[str, str]) -> Content:
+    """Each mistake with its line. `what`: "policy". `show`: a button's label and command."""
     first = f"🔴 *The {what} was not taken*: the last good one stays in force"
     lines = [f"• {escape(str(fault), limit=300)}" for fault in faults[:MOST]]
-    blocks = [section("\n".join([first, *lines])), *actions([command_button("Settings", "check-config")])]
+    blocks = [section("\n".join([first, *lines])), *actions([command_button(*show)])]
     return fit_message("\n".join([first.replace("*", ""), *lines[:1]]), blocks)
 
 

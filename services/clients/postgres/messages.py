@@ -226,6 +226,14 @@ async def store_message(
     await notify_outbox(conn)
 
 
+async def store_content(
+    conn: Connection, key: str, channel: str, content: tuple[str, Sequence[Mapping[str, Any]]]
+) -> None:
+    """`store_message` of a text with its blocks, as the views make them."""
+    text, blocks = content
+    await store_message(conn, key=key, channel=channel, text=text, blocks=blocks)
+
+
 async def read_last_message_key(conn: Connection, *, prefix: str) -> str | None:
     """Of the messages whose key begins so, the one stored last; None when there is none, or it is too long ago."""
     row = await (await conn.execute(SQL["read_last_message_key"], {"prefix": prefix})).fetchone()

@@ -75,7 +75,11 @@ def test_the_message_mentions_no_one_and_is_bounded() -> None:
         assert "<@" not in str(blocks)
         assert "<!" not in str(blocks)
         assert str(blocks).count("added: ") <= 10
-    refused = str(refused_file_message("policy file", [Fault("policy.toml line 3", "is wrong", "correct it")]))
+    refused = str(
+        refused_file_message(
+            "policy file", [Fault("policy.toml line 3", "is wrong", "correct it")], show=("Settings", "check-config")
+        )
+    )
     assert "policy.toml line 3 is wrong: correct it" in refused
     assert "stays in force" in refused
 
