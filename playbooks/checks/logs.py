@@ -15,7 +15,7 @@ from statistics import median_low
 
 from playbooks.log_patterns import LogPatterns, Pattern, Sign, Symptom, Topic, explain
 from playbooks.model import Finding, NextStep, Status
-from services.domain.deployments import LogLine, ServiceState
+from services.domain.deployments import DeploymentStatus, LogLine, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.masking import error_class, template
 from services.domain.services import Service
@@ -208,22 +208,45 @@ def _rest(facts: Facts, groups: Sequence[_Group]) -> Iterator[Finding]:
 
 
 def _fell_silent(facts: Facts) -> list[Finding]:
-    """A worker writes at least every minute, idle or not: once it has and does no more, the silence is the finding."""
-    if isinstance(facts.lines, Unavailable) or facts.service.worker_type is None or len(facts.lines) < _PACED:
+    """A worker writes at least every minute, idle or not: once it has and does no more, the silence is the finding.
+
+    At once where Railway reports that the process has died."""
+    if isinstance(facts.lines, Unavailable) or not facts.lines or facts.is_stopped or not facts.is_current:
         return []
-    if facts.is_stopped or not facts.is_current or facts.patterns.is_silent_when_idle:
+    return _paused(facts, facts.lines) or _died(facts, facts.lines)
+
+
+def _died(facts: Facts, lines: Sequence[LogLine]) -> list[Finding]:
+    current = facts.state.current if facts.state else None
+    if current is None or current.running_instances:
         return []
-    times = sorted(line.timestamp for line in facts.lines)
+    if current.status is not DeploymentStatus.CRASHED and all(one.status != "CRASHED" for one in current.instances):
+        return []
+    short, last = facts.service.short, lines[-1].timestamp
+    title = f"{short} writes nothing more: its process has died"
+    detail = f"the last line {ago(last, facts.now, stored=facts.stored)}"
+    return [_silence_of(facts, title, detail, last)]
+
+
+def _silence_of(facts: Facts, title: str, detail: str, last: datetime) -> Finding:
+    short = facts.service.short
+    step = NextStep(f"Heartbeats of {short}", f"heartbeats {short}") if facts.service.worker_type else None
+    evidence = {"last_at": last.isoformat()}
+    return Finding(f"logs.{short}.silence", Status.WARN, title, detail, facts.service, evidence, step)
+
+
+def _paused(facts: Facts, lines: Sequence[LogLine]) -> list[Finding]:
+    """Longer than its pace."""
+    if facts.service.worker_type is None or len(lines) < _PACED or facts.patterns.is_silent_when_idle:
+        return []
+    times = sorted(line.timestamp for line in lines)
     usual = median_low(after - before for before, after in pairwise(times))
     silent_for = facts.now - times[-1]
     if usual > _EVERY_MINUTE or silent_for <= SILENT_AFTER:
         return []
     short = facts.service.short
     title = f"{short}: no log line {lasting(times[-1], facts.now, stored=facts.stored)}, usually each minute"
-    evidence = {"last_at": times[-1].isoformat()}
-    step = NextStep(f"Heartbeats of {short}", f"heartbeats {short}")
-    detail = _process(facts.state)
-    return [Finding(f"logs.{short}.silence", Status.WARN, title, detail, facts.service, evidence, step)]
+    return [_silence_of(facts, title, _process(facts.state), times[-1])]
 
 
 def _process(state: ServiceState | None) -> str:

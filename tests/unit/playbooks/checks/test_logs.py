@@ -296,6 +296,33 @@ def test_a_worker_that_was_stopped_on_purpose_is_not_warned_of(state: ServiceSta
     assert [(one.status, one.title) for one in found] == [(Status.OK, "ingest is stopped, so it writes nothing")]
 
 
+CRASHED = replace(state_of(0).active[0], status=DeploymentStatus.CRASHED)
+GONE = ServiceState(Service.INGEST, "s", active=(CRASHED,), latest=CRASHED, replicas_configured=1)
+
+
+@pytest.mark.parametrize("service", [Service.INGEST, Service.API])
+def test_log_of_a_process_that_just_died_is_not_fine(service: Service) -> None:
+    said = [LogLine(NOW - timedelta(seconds=78), "info", "PostgreSQL connection established", "r")]
+
+    found = check(Facts(service, said, NOW, state=replace(GONE, service=service), patterns=RUNBOOK))
+
+    short = service.short
+    assert (found[0].check, found[0].status) == (f"logs.{short}.silence", Status.WARN)
+    assert found[0].title == f"{short} writes nothing more: its process has died"
+    assert found[0].detail == "the last line 78 s ago"
+
+
+@pytest.mark.parametrize("state", [None, state_of(1), state_of(0, stopped=True)])
+def test_log_of_a_process_that_runs_or_was_stopped_is_fine(state: ServiceState | None) -> None:
+    said = [LogLine(NOW - timedelta(seconds=78), "info", "PostgreSQL connection established", "r")]
+
+    assert not [
+        one
+        for one in check(Facts(Service.INGEST, said, NOW, state=state, patterns=RUNBOOK))
+        if one.status is not Status.OK
+    ]
+
+
 def test_an_earlier_deployment_is_expected_to_be_silent() -> None:
     found = check(Facts(Service.INGEST, SILENT, NOW, state=state_of(1), is_current=False, patterns=RUNBOOK))
 
