@@ -5,6 +5,7 @@ It sends no requests of its own: other readers of Railway hand their answers on 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -49,17 +50,25 @@ from services.domain.services import Service
 logger = logging.getLogger(__name__)
 
 AGAIN_S = 15.0  # while one is being verified: each tick is one more call of Railway's API
+NOTE_REPLICAS_EVERY_S = 61.0  # while they stay the same: when they were last seen so is stored to the minute
 
 Services = Mapping[Service, ServiceState]
 
 
 class ExternalDeployWatcher(PeriodicTask):
-    """`again_s`: the interval while a deployment is being verified."""
+    """`again_s`: the interval while a deployment is being verified. `note_every_s`: of replicas that stay the same."""
 
     name = "deployments"
 
     def __init__(
-        self, world: World, database: Database, *, channel: str, wake_ups: WakeUps, again_s: float = AGAIN_S
+        self,
+        world: World,
+        database: Database,
+        *,
+        channel: str,
+        wake_ups: WakeUps,
+        again_s: float = AGAIN_S,
+        note_every_s: float = NOTE_REPLICAS_EVERY_S,
     ) -> None:
         self._answered = WakeUp()
         super().__init__(self._answered)
@@ -68,7 +77,16 @@ class ExternalDeployWatcher(PeriodicTask):
         self._channel = channel
         self._wake_ups = wake_ups
         self.retry_s = again_s
+        self._note_every_s = note_every_s
         self._services: Services | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was stored, as this leader knows it: it alone writes that, so an answer without news reads nothing."""
+        self._settled: set[str] = set()  # deployments that are seen, and never news again
+        self._noted: dict[Service, int] = {}  # replicas
+        self._note_again_at = 0.0  # by the loop's clock
+        self._has_open = True  # unknown at first
 
     def see(self, services: Services) -> None:
         """Railway's newest answer; the same one again is no news."""
@@ -79,6 +97,7 @@ class ExternalDeployWatcher(PeriodicTask):
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
         self._services = None  # of an earlier term
+        self._forget()
         yield
 
     async def tick(self, fence: Fence) -> float | None:
@@ -86,23 +105,37 @@ class ExternalDeployWatcher(PeriodicTask):
         services = self._services
         if services is None:
             return None
-        await self._notice(fence, services)
+        if self._is_news(services):
+            await self._notice(fence, services)
+        if not self._has_open:
+            return None
         async with self._database.read() as conn:
             open_ = await deployments.list_open_rollouts(conn)
             now = await read_clock(conn)
         ended = [await self._follow(fence, external_deploy, services, now) for external_deploy in open_]
-        return None if all(ended) else self.retry_s
+        self._has_open = not all(ended)
+        return self.retry_s if self._has_open else None
+
+    def _is_news(self, services: Services) -> bool:
+        if asyncio.get_running_loop().time() >= self._note_again_at or self._noted != _configured(services):
+            return True
+        return any(deployment.id not in self._settled for _, deployment in shown(services))
 
     async def _notice(self, fence: Fence, services: Services) -> None:
+        configured = _configured(services)
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            await note_replicas(conn, _configured(services))
+            await note_replicas(conn, configured)
             memory = await _read_memory(conn, services)
             moves = decide(services, memory)
             joined = await self._store(conn, moves)
             await self._report_freezes(conn, joined)
-        if any(isinstance(move, Join) for move in moves):
-            logger.info("deployments: %d that no run of ours made", sum(isinstance(move, Join) for move in moves))
+        self._noted = configured
+        self._note_again_at = asyncio.get_running_loop().time() + self._note_every_s
+        self._settled = {*memory.seen, *(move.deployment.id for move in moves)}
+        self._has_open = bool(memory.open or joined)
+        if joined:
+            logger.info("deployments: %d that no run of ours made", sum(map(len, joined.values())))
 
     async def _store(self, conn: Connection, moves: Sequence[Move]) -> Mapping[int, Sequence[Join]]:
         """What has the same commit and comes at the same time is one rollout: `{its id: what is new of it}`."""

@@ -13,7 +13,6 @@ from bot.wake_ups import WakeUps
 from services.clients.postgres import freezes
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Connection, Database
-from services.clients.postgres.queries import read_clock
 from services.domain.freezes import LAST, Freeze
 from services.domain.windows import Span
 
@@ -35,9 +34,11 @@ class FreezeNotices(PeriodicTask):
         self.interval_s = every_s
 
     async def tick(self, fence: Fence) -> None:
+        async with self._database.read() as conn:
+            if not await freezes.list_freezes(conn):
+                return
         async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            now = await read_clock(conn)
+            now = await fence.lock(conn)
             for one in await freezes.list_freezes(conn):
                 await self._follow(conn, one, now)
         self._wake_ups.outbox.set()

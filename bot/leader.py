@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.config.timing import LeaseSettings
 from services.clients.postgres import leases
@@ -29,10 +30,15 @@ class Fence:
     owner: str
     epoch: int
 
-    async def lock(self, conn: Connection) -> None:
-        """Hold the lease until this transaction ends. Raises LostLeadershipError when it is not ours any more."""
-        if not await leases.lock_lease(conn, name=NAME, owner=self.owner, epoch=self.epoch):
+    async def lock(self, conn: Connection) -> datetime:
+        """Hold the lease until this transaction ends; the database's time, so that no other query asks for it.
+
+        Raises LostLeadershipError when the lease is not ours any more.
+        """
+        now = await leases.lock_lease(conn, name=NAME, owner=self.owner, epoch=self.epoch)
+        if now is None:
             raise LostLeadershipError
+        return now
 
 
 class LostLeadershipError(Exception):

@@ -12,7 +12,6 @@ from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts, messages
 from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Connection, Database
-from services.clients.postgres.queries import read_clock
 from services.domain.alerts import PlannedSilence
 from services.process import describe_error
 
@@ -36,9 +35,11 @@ class PlannedSilences(PeriodicTask):
         self._every_s = every_s
 
     async def tick(self, fence: Fence) -> float:
+        async with self._database.read() as conn:
+            if not await alerts.list_planned_silences(conn):
+                return self._every_s
         async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            now = await read_clock(conn)
+            now = await fence.lock(conn)
             known = await alerts.list_planned_silences(conn)
             for planned in known:
                 await self._follow_alone(conn, planned, now)

@@ -14,12 +14,12 @@ from bot.runs.message import RunMessageWriter, end_calls
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.pool import Connection, Database
-from services.clients.postgres.queries import read_clock
 from services.domain.runs import Lock, Run
 from services.domain.text import clock_time
 
 ACTOR = "bot"  # in the audit log
-EXPIRY_EVERY_S = 15.0  # the buttons of an expired request go within this
+EXPIRY_EVERY_S = 15.0  # the buttons of an expired request go within this, whatever wake-up was missed
+BEING_DECIDED_S = 1.0
 
 
 class Expiry(PeriodicTask):
@@ -30,12 +30,22 @@ class Expiry(PeriodicTask):
     def __init__(
         self, database: Database, message_writer: RunMessageWriter, *, every_s: float = EXPIRY_EVERY_S
     ) -> None:
-        super().__init__()
+        super().__init__(message_writer.wake_ups.runs)
         self._database = database
         self._message_writer = message_writer
-        self.interval_s = every_s
+        self._every_s = every_s
 
-    async def tick(self, fence: Fence) -> None:
+    async def tick(self, fence: Fence) -> float:
+        """Seconds until the next expires, as far as that is known."""
+        async with self._database.read() as conn:
+            wait_s = await runs.read_expiry_wait(conn)
+        if wait_s != 0.0:
+            return self._every_s if wait_s is None else min(wait_s, self._every_s)
+        # One that is being decided on at this moment is passed over.
+        return 0.0 if await self._expire(fence) else min(BEING_DECIDED_S, self._every_s)
+
+    async def _expire(self, fence: Fence) -> bool:
+        """Whether any did."""
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             expired = await runs.expire_runs(conn)
@@ -45,6 +55,7 @@ class Expiry(PeriodicTask):
                 await end_calls(conn, run_id)
         if expired:
             self._message_writer.wake_ups.outbox.set()
+        return bool(expired)
 
 
 NOTIFY_BEFORE = timedelta(minutes=10)
@@ -62,12 +73,14 @@ class ScheduledRuns(PeriodicTask):
         self._message_writer = message_writer
 
     async def tick(self, fence: Fence) -> None:
+        async with self._database.read() as conn:
+            if not await _list_scheduled(conn):
+                return
         async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            now = await read_clock(conn)
-            for run in await runs.list_open_runs(conn):
-                if run.is_scheduled and run.start_at is not None and now < run.start_at <= now + NOTIFY_BEFORE:
-                    await self._remind(conn, run, run.start_at)
+            now = await fence.lock(conn)
+            for run, start_at in await _list_scheduled(conn):
+                if now < start_at <= now + NOTIFY_BEFORE:
+                    await self._remind(conn, run, start_at)
         self._message_writer.wake_ups.outbox.set()
 
     async def _remind(self, conn: Connection, run: Run, start_at: datetime) -> None:
@@ -77,8 +90,13 @@ class ScheduledRuns(PeriodicTask):
         await self._message_writer.note(conn, run, "soon", words, to=to)
 
 
+async def _list_scheduled(conn: Connection) -> list[tuple[Run, datetime]]:
+    """Each with its start."""
+    return [(run, run.start_at) for run in await runs.list_open_runs(conn) if run.is_scheduled and run.start_at]
+
+
 REMIND_AFTER = timedelta(days=1)
-EVERY_S = 60.0
+EVERY_S = 300.0  # a reminder is due once per day
 
 
 class Reminders(PeriodicTask):
@@ -103,11 +121,14 @@ class Reminders(PeriodicTask):
     async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            for run_id, count in await approvals.take_due_reviews(conn, again_after=REMIND_AFTER):
+            reviews = await approvals.take_due_reviews(conn, again_after=REMIND_AFTER)
+            for run_id, count in reviews:
                 await self._remind_of_review(conn, run_id, count)
-            for lock, count in await approvals.take_due_locks(conn, again_after=REMIND_AFTER):
+            locks = await approvals.take_due_locks(conn, again_after=REMIND_AFTER)
+            for lock, count in locks:
                 await self._remind_of_lock(conn, lock, count)
-        self._message_writer.wake_ups.outbox.set()
+        if reviews or locks:
+            self._message_writer.wake_ups.outbox.set()
 
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
         run = await runs.read_run(conn, run_id)

@@ -96,7 +96,10 @@ class SelfApprovals(PeriodicTask):
 
     async def tick(self, fence: Fence) -> float:
         async with self._database.read() as conn:
-            waiting, now = await list_waiting_lone_starts(conn), await read_clock(conn)
+            waiting = await list_waiting_lone_starts(conn)
+            if not waiting:
+                return self._wake_ups.poll_s
+            now = await read_clock(conn)
         waits = {
             self_approval: (self_approval.due_at - now).total_seconds()
             for self_approval in waiting

@@ -119,12 +119,14 @@ class SlackTransport(Transport[UnsentMessage, _Act, _Outcome]):
     async def open(self, fence: Fence) -> AsyncIterator[_Messages]:
         may_post, may_update = self.is_open(posting=True), self.is_open(posting=False)
         async with self.database.read() as conn:
-            due = await messages.list_due_messages(
-                conn, outbox_queue=self.queue, may_post=may_post, may_update=may_update, limit=_AT_ONCE
-            )
             wait_s = await messages.read_outbox_wait(
                 conn, outbox_queue=self.queue, may_post=may_post, may_update=may_update
             )
+            due = []
+            if wait_s == 0.0:
+                due = await messages.list_due_messages(
+                    conn, outbox_queue=self.queue, may_post=may_post, may_update=may_update, limit=_AT_ONCE
+                )
         opens_in = self.gates.opens_in(self.queue, now=_now())
         waits = [wait for wait in (wait_s, opens_in) if wait is not None]
         yield _Messages(self, fence, [self._with_link(message) for message in due], min(waits, default=None))

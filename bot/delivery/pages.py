@@ -155,8 +155,10 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
     async def open(self, fence: Fence) -> AsyncIterator[_Pages]:  # noqa: ARG002 - the locks of the rows are fence enough
         leaves_by = time.monotonic() + self._leaves_within_s
         async with self._database.transaction(timeout_s=HOLD_S[self.means]) as conn:
-            due = await messages.lock_due_notifications(conn, means=self.means, limit=_AT_ONCE)
             wait_s = await messages.read_notifications_wait(conn, means=self.means)
+            due = []
+            if wait_s == 0.0:
+                due = await messages.lock_due_notifications(conn, means=self.means, limit=_AT_ONCE)
             batch = _Pages(self, conn, due, wait_s, leaves_by)
             yield batch
             await batch.write_threads()

@@ -41,7 +41,10 @@ class Escalation(PeriodicTask):
     async def tick(self, fence: Fence) -> float:
         """Do what is due; seconds until something may be again. Raises SourceError when the database is away."""
         async with self._database.read() as conn:
-            unresolved, now = await incidents.list_open_incidents(conn), await read_clock(conn)
+            unresolved = await incidents.list_open_incidents(conn)
+            if not unresolved:
+                return self._wake_ups.poll_s
+            now = await read_clock(conn)
         found = {one.id: due_in(one, decode_chain(one.chain), now) for one in unresolved}
         waits = {number: wait.total_seconds() for number, wait in found.items() if wait is not None}
         due = [number for number, wait_s in waits.items() if wait_s <= 0]

@@ -37,14 +37,15 @@ class HandoverNotes(PeriodicTask):
         if schedule is None:
             return
         async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            now = await read_clock(conn)
+            now, is_written = await fence.lock(conn), False
             known = await incidents.list_overrides_since(conn, since=now - LATE_AT_MOST - FURTHEST)
             for rotation in dict.fromkeys(call for level in schedule.levels for call in level.calls):
                 found = shifts(schedule, rotation, now - LATE_AT_MOST, now + MOMENT, known)
                 if len(found) > 1 and await is_first(conn, note_key(found[-1])):
                     await self._write(conn, schedule, found[-2], found[-1], known)
-        self._incident_store.wake_ups.outbox.set()
+                    is_written = True
+        if is_written:
+            self._incident_store.wake_ups.outbox.set()
 
     async def _write(
         self, conn: Connection, schedule: Schedule, before: Shift, shift: Shift, known: Sequence[Override]

@@ -10,7 +10,6 @@ from bot.periodic_tasks import PeriodicTask
 from bot.views.overrides import reminder_message
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection, Database
-from services.clients.postgres.queries import read_clock
 from services.domain.oncall import OnCallPerson, holder
 from services.domain.shifts import ShiftReminder
 
@@ -30,10 +29,10 @@ class ShiftReminders(PeriodicTask):
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
-            await fence.lock(conn)
+            now = await fence.lock(conn)
             due = await oncall_changes.take_due_oncall_reminders(conn, limit=AT_ONCE)
             for reminder in due:
-                await self._remind(conn, reminder, await read_clock(conn))
+                await self._remind(conn, reminder, now)
         if due:
             self._incident_store.wake_ups.outbox.set()
 

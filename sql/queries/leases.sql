@@ -27,8 +27,9 @@ SET until = least(until, clock_timestamp() + %(duration)s)
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s;
 
 -- name: lock_lease
--- The fence: whether the lease is still ours, and it stays so until this transaction ends. By primary key.
-SELECT true AS held
+-- The fence: a row while the lease is still ours, and it stays so until this transaction ends; with this very moment, which
+-- nearly everything behind the fence needs. By primary key.
+SELECT clock_timestamp() AS now
 FROM chatops.leases
 WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > clock_timestamp()
 FOR SHARE;

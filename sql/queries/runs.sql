@@ -146,6 +146,12 @@ WHERE id IN (
 )
 RETURNING id;
 
+-- name: read_expiry_wait
+-- Seconds until the next run expires that is not started; null when none can. Served by runs_open_idx.
+SELECT extract(EPOCH FROM min(expires_at) - clock_timestamp())::float8 AS wait_s
+FROM chatops.runs
+WHERE state IN ('planned', 'awaiting_approval', 'approved');
+
 -- name: expire_runs
 -- Not decided in time, or not started in time. Served by runs_open_idx.
 UPDATE chatops.runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL
@@ -27,10 +27,17 @@ async def shorten_lease(conn: Connection, *, name: str, owner: str, epoch: int, 
     await conn.execute(SQL["shorten_lease"], parameters)
 
 
-async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> bool:
-    """Whether the lease is ours; if so it cannot change hands before this transaction ends."""
+async def lock_lease(conn: Connection, *, name: str, owner: str, epoch: int) -> datetime | None:
+    """Now, by the database's clock, if the lease is ours; then it cannot change hands before this transaction ends.
+
+    None: it is not ours any more.
+    """
     cur = await conn.execute(SQL["lock_lease"], {"name": name, "owner": owner, "epoch": epoch})
-    return await cur.fetchone() is not None
+    row = await cur.fetchone()
+    if row is None:
+        return None
+    assert isinstance(row[0], datetime)  # noqa: S101 - its column's type
+    return row[0]
 
 
 async def prune_run_leases(conn: Connection, *, older_than: timedelta) -> int:

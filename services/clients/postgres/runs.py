@@ -179,6 +179,13 @@ async def void_waiting_runs(
     return [run_id for (run_id,) in await cur.fetchall()]
 
 
+async def read_expiry_wait(conn: Connection) -> float | None:
+    """Seconds until the next run that is not started expires, 0 when that is due; None when none can."""
+    row = await (await conn.execute(SQL["read_expiry_wait"])).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return None if row[0] is None else max(float(row[0]), 0.0)
+
+
 async def expire_runs(conn: Connection) -> list[int]:
     """End what waited too long; which they were."""
     cur = await conn.execute(SQL["expire_runs"])

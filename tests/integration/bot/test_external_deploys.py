@@ -3,6 +3,7 @@ replica leads."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from services.clients.postgres.leases import take_lease
 from services.clients.postgres.migrations import read_files
 from services.clients.postgres.pool import Database
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
-from services.domain.errors import Unavailable
+from services.domain.errors import SourceError, Unavailable
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from services.sandbox.slack.limits import violations
@@ -102,9 +103,9 @@ async def lead(database: Database) -> Fence:
     return Fence("me", epoch)
 
 
-def watching(world: World) -> ExternalDeployWatcher:
+def watching(world: World, **settings: float) -> ExternalDeployWatcher:
     assert world.database is not None
-    return ExternalDeployWatcher(world, world.database, channel="dragonfly-incidents", wake_ups=WakeUps())
+    return ExternalDeployWatcher(world, world.database, channel="dragonfly-incidents", wake_ups=WakeUps(), **settings)
 
 
 @pytest.fixture
@@ -345,7 +346,21 @@ async def test_scaling_in_the_dashboard_is_known_with_the_looks_between_which_it
     assert change.not_before < change.not_after
 
 
-async def test_how_often_railway_answers_leaves_no_rows(bench: Bench) -> None:
+async def test_an_answer_without_news_costs_no_query(bench: Bench, database_urls: DatabaseUrls) -> None:
+    new = deployed("new")
+    assert not await bench.see(api=new)
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as conn:
+        await conn.execute("LOCK TABLE chatops.leases, chatops.rollouts, chatops.rollout_deployments")
+
+        async with asyncio.timeout(5):
+            assert not await bench.see(api=new)
+
+        with pytest.raises(SourceError):  # another deployment is news, and waits for the tables
+            await bench.see(api=deployed("newer"))
+
+
+async def test_how_often_railway_answers_leaves_no_rows(bench: Bench, world: World) -> None:
+    bench.watch = watching(world, note_every_s=0)
     for _ in range(3):
         await bench.see()
     first = await bench.sql("SELECT service, replicas, last_seen_at FROM chatops.observed_replicas ORDER BY id")

@@ -9,9 +9,12 @@ from datetime import timedelta
 import pytest
 
 from bot.approvals.decisions import Decided
-from bot.approvals.reminders import Expiry
+from bot.approvals.reminders import Expiry, ScheduledRuns
+from bot.freeze_notices import FreezeNotices
 from bot.leader import NAME, Fence, LostLeadershipError
+from bot.planned_silences import PlannedSilences
 from bot.runs.message import RunMessageWriter
+from bot.wake_ups import WakeUps
 from services.clients.postgres.leases import take_lease
 from services.clients.postgres.messages import end_notification, list_notifications, store_notification
 from services.clients.postgres.pool import Connection, Database
@@ -80,9 +83,44 @@ async def test_a_ringing_pager_is_resolved_when_the_request_expires(
     assert (over.event, over.page_key) == (PageEvent.RESOLVED, key)
 
 
-async def test_only_the_leader_ends_requests(expiry: Expiry) -> None:
+async def test_only_the_leader_ends_requests(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry
+) -> None:
+    await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
+    await asyncio.sleep(1.05)
+
     with pytest.raises(LostLeadershipError):
         await expiry.tick(Fence("somebody else", 1))
+
+
+async def test_a_tick_without_anything_due_wakes_no_sender_and_needs_no_lease(database: Database) -> None:
+    """Each wake-up is two queries of the outbox, and each lease one: an idle bot has to do without."""
+    woken: list[str] = []
+    wake_ups, no_lease = WakeUps(), Fence("nobody", 1)
+    message_writer = RunMessageWriter(say, wake_ups)
+    with wake_ups.outbox.listen(lambda: woken.append("outbox")):
+        for task in (
+            Expiry(database, message_writer),
+            ScheduledRuns(database, message_writer),
+            FreezeNotices(database, channel="C0", wake_ups=wake_ups),
+            PlannedSilences(database, wake_ups, channel="C0"),
+        ):
+            await task.tick(no_lease)
+
+    assert woken == []
+
+
+async def test_expiry_is_woken_by_a_request_and_waits_until_the_first_expires(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, database: Database, fence: Fence, books: Books
+) -> None:
+    wake_ups = WakeUps()
+    expiry = Expiry(database, RunMessageWriter(say, wake_ups), every_s=3600)
+    async with leading(fence, expiry), asyncio.timeout(60):
+        run = await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
+        wake_ups.runs.set()  # as the notice of Postgres does
+
+        while (await books.run(run.id)).state is not RunState.EXPIRED:
+            await asyncio.sleep(0.02)
 
 
 async def test_approval_at_the_last_moment_counts_or_does_not(
