@@ -131,7 +131,10 @@ class _Channel:
 
 
 class Pace:
-    """Lets each channel's callers pass one after the other, `every_s` seconds apart."""
+    """Lets each channel's callers pass one after the other, `every_s` seconds apart.
+
+    Slack counts from what arrived, so the next one passes that long after the answer; without one, after the last.
+    """
 
     def __init__(self, every_s: float = PER_CHANNEL_S) -> None:
         self._every_s = every_s
@@ -151,6 +154,19 @@ class Pace:
         """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and names the time when
         it may."""
         self._pages_only_until = max(until, self._pages_only_until)
+
+    def note_answer(self, channel: str) -> None:
+        """Slack has taken a post, or failed: from now on it counts."""
+        self._close(channel, self._every_s)
+
+    def note_refusal(self, channel: str, retry_after_s: float) -> None:
+        """Slack takes nothing in this channel before that: who tries meanwhile is refused too."""
+        self._close(channel, retry_after_s)
+
+    def _close(self, channel: str, for_s: float) -> None:
+        at = self._channel(channel)
+        at.free_at = max(at.free_at, asyncio.get_running_loop().time() + for_s)
+        self._let_pass(at)
 
     def _let_pass(self, at: _Channel) -> None:
         """Releases the requests that are due; a timer releases the rest."""
@@ -276,6 +292,7 @@ class SlackClient:
         self._origin = origin
         self.charts = charts or Charts()
         self._web: AsyncWebClient | None = None
+        self._impatient_web: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._channel_ids: dict[str, str] = {}
 
@@ -291,6 +308,16 @@ class SlackClient:
                 retry_handlers=self._retry_handlers(),
             )
         return self._web
+
+    @property
+    def _web_without_patience(self) -> AsyncWebClient:
+        """Of the same session; it repeats nothing by itself."""
+        if self._impatient_web is None:
+            session, url = self.web.session, self._api_url
+            self._impatient_web = AsyncWebClient(
+                token=self._token.reveal(), base_url=url, session=session, retry_handlers=[]
+            )
+        return self._impatient_web
 
     async def aclose(self) -> None:
         """Close the HTTP session."""
@@ -323,22 +350,47 @@ class SlackClient:
         back. SlackRefusedError with `thread_not_found` then.
         """
         await self._refuse_closed("chat.postMessage", channel)
-        if leaves_by is None:
-            await self.pace.wait(channel, urgency)
         body: dict[str, Any] = {"channel": channel, "unfurl_links": False, "unfurl_media": False}
         if thread_ts:
             body["thread_ts"] = thread_ts
         if key:
             body["metadata"] = _metadata(key)
+
+        async def send() -> Mapping[str, Any]:
+            return await self.charts.send(blocks, lambda shown: self._post(**self._message(text, shown), **body))
+
         with departing(leaves_by):
-            answer = await self.charts.send(
-                blocks, lambda shown: _call(self.web.chat_postMessage, **self._message(text, shown), **body)
-            )
+            answer = await (send() if leaves_by is not None else self._in_turn(channel, urgency, send))
         channel_id, ts = str(answer["channel"]), str(answer["ts"])
         if only_in_thread and thread_ts and (answer.get("message") or {}).get("thread_ts") != thread_ts:
             await self._take_back(channel_id, ts)
             raise SlackRefusedError("chat.postMessage", THREAD_GONE)
         return channel_id, ts
+
+    async def _post(self, *, channel: str, **body: Any) -> Mapping[str, Any]:
+        """Once: who is refused with 429 gets in line again, behind what is more urgent."""
+        try:
+            answer = await _call(self._web_without_patience.chat_postMessage, channel=channel, **body)
+        except SlackRefusedError as refused:
+            self.pace.note_refusal(channel, refused.retry_after_s or 0.0)
+            raise
+        finally:
+            self.pace.note_answer(channel)
+        return answer
+
+    async def _in_turn(
+        self, channel: str, urgency: Urgency, send: Callable[[], Awaitable[Mapping[str, Any]]]
+    ) -> Mapping[str, Any]:
+        """Send at the channel's pace; again after a 429, `patience` times."""
+        left = self._patience
+        while True:
+            await self.pace.wait(channel, urgency)
+            try:
+                return await send()
+            except SlackRefusedError as refused:
+                if refused.retry_after_s is None or left == 0:
+                    raise
+                left -= 1
 
     async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:
         """Change the text of a message. SlackRefusedError with `message_not_found` when it is gone.

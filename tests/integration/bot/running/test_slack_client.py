@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.views.blocks import section
-from services.clients.slack import Charts, Pace, SlackClient
+from services.clients.slack import Charts, Pace, SlackClient, Urgency
 from services.domain.errors import SourceError
 from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from tests.integration.bot.running.conftest import Slack
-from tests.outside import failure_of
+from tests.outside import PATIENCE_S, failure_of
 
 
 @pytest.fixture
@@ -44,6 +45,31 @@ async def test_refusal_is_no_unknown_outcome(client: SlackClient) -> None:
         await client.post("C0NOSUCHONE", "text", [])
 
     assert not caught.value.outcome_unknown
+
+
+async def test_an_answer_that_slack_rate_limited_takes_no_moment_of_a_page(client: SlackClient, slack: Slack) -> None:
+    slack.workspace.strict = True
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.RATE_LIMIT, seconds=1)
+    answer = asyncio.create_task(client.post(model.INCIDENTS_ID, "answer", []))
+    async with asyncio.timeout(PATIENCE_S):
+        while not slack.workspace.calls_of("chat.postMessage"):
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(client.post(model.INCIDENTS_ID, "page", [], urgency=Urgency.PAGE), answer)
+
+    assert [one.text for one in slack.seen()] == ["page", "answer"]
+    assert [call.answer["ok"] for call in slack.workspace.calls_of("chat.postMessage")] == [False, True, True]
+
+
+async def test_an_answer_that_stays_rate_limited_is_tried_three_times(client: SlackClient, slack: Slack) -> None:
+    for _ in range(3):
+        slack.workspace.faults.plant("chat.postMessage", FaultKind.RATE_LIMIT, seconds=1)
+
+    with pytest.raises(SlackRefusedError) as caught:
+        await client.post(model.INCIDENTS_ID, "answer", [])
+
+    assert caught.value.retry_after_s == 1
+    assert len(slack.workspace.calls_of("chat.postMessage")) == 3
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST_ANSWER, FaultKind.SERVER_ERROR])

@@ -40,6 +40,35 @@ async def test_a_page_goes_before_everything_that_waits_already() -> None:
     assert passed == ["page", "note", "answer 1", "answer 2"]
 
 
+async def test_pace_counts_from_the_answer_because_slack_counts_from_what_arrived() -> None:
+    """Two posts that leave a second apart arrive less than that apart where the first was slow on its way."""
+    pace, clock = Pace(every_s=0.3), asyncio.get_running_loop().time
+    await pace.wait("C1")
+    following = asyncio.create_task(pace.wait("C1", Urgency.PAGE))
+    await asyncio.sleep(0.2)
+
+    pace.note_answer("C1")
+    answered_at = clock()
+    await following
+
+    assert clock() - answered_at >= 0.29
+
+
+async def test_a_refusal_closes_the_channel_for_all_and_a_page_goes_first_after_it() -> None:
+    pace, passed, clock = Pace(every_s=0.01), list[str](), asyncio.get_running_loop().time
+
+    async def send(name: str, urgency: Urgency) -> None:
+        await pace.wait("C1", urgency)
+        passed.append(name)
+
+    refused_at = clock()
+    pace.note_refusal("C1", 0.2)
+    await asyncio.gather(send("answer", Urgency.ANSWER), send("page", Urgency.PAGE))
+
+    assert passed == ["page", "answer"]
+    assert clock() - refused_at >= 0.19
+
+
 async def test_a_canceled_wait_uses_no_slot_of_the_pace() -> None:
     pace = Pace(every_s=0.05)
     await pace.wait("C1")
