@@ -429,16 +429,15 @@ class SlackClient:
             session=self.web.session,
             retry_handlers=self._retry_handlers(),
         )
-        with translated("response_url"):
-            answer = await client.send_dict(
-                redacted(self._message(text, without_charts(blocks)))  # a refusal would not say that it was the chart
-                | {
-                    "response_type": "in_channel" if in_channel else "ephemeral",
-                    "replace_original": False,
-                }
-            )
-        if answer.status_code != 200:
-            raise SlackRefusedError("response_url", str(answer.status_code), retryable=answer.status_code >= 500)
+        kind = {"response_type": "in_channel" if in_channel else "ephemeral", "replace_original": False}
+
+        async def send(shown: Blocks) -> None:
+            with translated("response_url"):
+                answer = await client.send_dict(redacted(self._message(text, shown)) | kind)
+            if answer.status_code != 200:
+                raise _refused_address(answer.status_code)
+
+        await self.charts.send(blocks, send)
 
     async def find(self, channel_id: str, key: str, *, since: datetime, thread_ts: str | None = None) -> str | None:
         """The ts of our message with this key, posted at or after `since`; None when it is not there.
@@ -640,6 +639,12 @@ async def _call(method: Callable[..., Awaitable[AsyncSlackResponse]], **body: An
         if not isinstance(answer.data, dict):
             raise ValueError("no JSON object")  # noqa: TRY004 - a lost answer, not a mistake of ours
         return cleaned(answer.data)
+
+
+def _refused_address(status: int) -> SlackRefusedError:
+    """By the address of an interaction: 400 means the content, whatever its words; 404 an address that is used up."""
+    code = "invalid_blocks" if status == 400 else str(status)
+    return SlackRefusedError("response_url", code, retryable=status >= 500)
 
 
 def _metadata(key: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from services.domain.errors import SourceError
 from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
+from services.sandbox.slack.actor import response_url
 from services.sandbox.slack.faults import FaultKind
 from tests.integration.bot.running.conftest import Slack
 from tests.outside import PATIENCE_S, failure_of
@@ -144,14 +146,34 @@ async def test_a_method_of_three_words_is_named_as_slack_does(client: SlackClien
         await client.list_group_members("S0NOSUCHONE")
 
 
+def with_chart() -> list[dict[str, Any]]:
+    chart = {"type": "line", "series": [{"name": "q", "data": [{"label": "a", "value": 1}]}]}
+    axes = {"axis_config": {"categories": ["a"]}}
+    return [
+        section("Queue: now 1 job"),
+        {"type": "data_visualization", "title": "Queue", "chart": chart | axes},
+    ]
+
+
+async def test_an_address_of_a_command_gets_charts_until_it_refuses_one(client: SlackClient, slack: Slack) -> None:
+    def last_kinds() -> list[str]:
+        return [block["type"] for block in list(slack.workspace.messages)[-1].blocks]
+
+    address = response_url(slack.workspace, model.OTTO, model.INCIDENTS_ID)
+    await client.respond(address, "Queue: now 1 job", with_chart())
+    assert last_kinds() == ["section", "data_visualization"]
+
+    slack.workspace.faults.plant("response_url", FaultKind.REFUSED, code="invalid_blocks")
+    await client.respond(address, "Queue: now 1 job", with_chart())
+    assert last_kinds() == ["section"]
+
+    await client.post(model.INCIDENTS_ID, "Queue: now 1 job", with_chart())  # it is remembered for every way
+    assert last_kinds() == ["section"]
+
+
 async def test_a_refused_chart_is_left_out_once_and_then_for_a_while(slack: Slack) -> None:
     """By a workspace that does not know the block; the text beside it says the same."""
-    url = f"{slack.url}/slack/api/"
-    chart = {"type": "line", "series": [{"name": "q", "data": [{"label": "a", "value": 1}]}]}
-    blocks = [section("Queue: now 1 job")]
-    blocks.append(
-        {"type": "data_visualization", "title": "Queue", "chart": chart | {"axis_config": {"categories": ["a"]}}}
-    )
+    url, blocks = f"{slack.url}/slack/api/", with_chart()
     client = SlackClient(Secret("xoxb-local"), api_url=url, pace=Pace(every_s=0))
     forgetful = SlackClient(Secret("xoxb-local"), api_url=url, pace=Pace(every_s=0), charts=Charts(again_s=0.0))
 
