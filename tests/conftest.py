@@ -76,10 +76,12 @@ def pytest_configure(config: pytest.Config) -> None:
     The first test that needs the server starts it, in whichever worker; it ends with the run, however the run ends.
     """
     gc.disable()  # until everything is collected
+    if config.option.collectonly:
+        return
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config.stash[_run_directory] = Path(workerinput["postgres_directory"])
-        preload()  # it imports while this one collects; in a whole run, more or less, it is worth its own start
+        preload()  # unless this one was forked with one
         return
     if config.getoption("markexpr") == "chaos":
         config.pluginmanager.register(CaseLog())
@@ -90,6 +92,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_run_directory] = directory
     config.stash[_lifeline] = os.open(directory / "new", os.O_RDWR)
     (directory / "new").rename(directory / "lifeline")  # held from the moment that it can be found
+    if config.getoption("tx", None):
+        preload([str(config.invocation_params.dir / path.partition("::")[0]) for path in config.args])
 
 
 def _use_memory() -> None:

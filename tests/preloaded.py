@@ -4,10 +4,15 @@
 `python -m <one of MODULES>` is forked from there instead of being executed: a process of its own and a child of this
 one, with the environment, the folder, the streams and the session that it was to have. Everything else starts as ever,
 `python -u -m …` too.
+
+In a run with xdist the controller preloads the tests' modules as well: its workers are forked from there, so the tests
+are imported once instead of once per worker, which was a tenth of the run's processor time. Each worker forks what
+it starts from a second process that was forked with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -23,10 +28,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
+from execnet.gateway_io import popen_bootstrapline
 
 MODULES = (
     "bot",
@@ -40,9 +48,10 @@ MODULES = (
     "tests.replica",
 )
 IMPORTED_LATE = ("openai",)  # by the processes themselves, at their first question
+WORKER = ["-u", "-c", popen_bootstrapline]  # how xdist starts one
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = str(ROOT / "services/sandbox/railway/bound.py")
-READY_WITHIN_S = 100.0
+READY_WITHIN_S = 300.0  # all tests, on a loaded machine that compiles them first
 LONGEST = 1 << 17  # bytes of a request
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")  # as `subprocess` calls them
 SUBREAPER, DIES_WITH_ITS_PARENT = 36, 1  # linux/prctl.h
@@ -50,9 +59,12 @@ SUBREAPER, DIES_WITH_ITS_PARENT = 36, 1  # linux/prctl.h
 
 @dataclass(frozen=True)
 class Start:
-    """A process to start. `parent`: whose child it is to be. `is_bound`: the kernel kills it when its parent ends."""
+    """A process to start. `parent`: whose child it is to be. `is_bound`: the kernel kills it when its parent ends.
 
-    module: str
+    Without a module it is a worker of xdist.
+    """
+
+    module: str | None
     arguments: Sequence[str]
     environment: Mapping[str, str]
     directory: str
@@ -62,15 +74,13 @@ class Start:
 
 
 class Preloaded:
-    """The process that has imported them, as its only client sees it."""
+    """The process that has imported them, as its only client sees it. `wait`: until it has ended."""
 
-    def __init__(self) -> None:
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def __init__(self, requests: socket.socket, wait: Callable[[], object], *, is_ready: bool) -> None:
+        self._requests = requests
+        self._wait = wait
+        self._is_ready = is_ready
         self._one_at_a_time = threading.Lock()
-        self._is_ready = False
-        program = [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())]
-        self._process = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=ROOT)
-        theirs.close()
 
     def await_imports(self) -> None:
         if not self._is_ready:
@@ -92,12 +102,12 @@ class Preloaded:
     def _receive(self) -> bytes:
         answer = self._requests.recv(LONGEST)
         if not answer:
-            raise RuntimeError(f"the preloaded process ended with {self._process.wait(60)}")
+            raise RuntimeError(f"the preloaded process ended with {self._wait()}")
         return answer
 
     def end(self) -> None:
         self._requests.close()  # it ends with this
-        self._process.wait(60)
+        self._wait()
 
 
 _preloaded: Preloaded | None = None
@@ -105,12 +115,39 @@ _execute = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 _PARAMETERS = inspect.signature(_execute)
 
 
-def preload() -> None:
-    """From now on, until this process ends. Linux only: elsewhere nobody can be given a child."""
+def preload(tests: Sequence[str] = ()) -> None:
+    """From now on, until this process ends. Linux only: elsewhere nobody can be given a child.
+
+    `tests`: files and folders whose tests are imported too; xdist's workers are forked then.
+    """
+    if _preloaded is not None or sys.platform != "linux":
+        return
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    program = [sys.executable, "-m", "tests.preloaded", str(theirs.fileno()), *tests]
+    process = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=ROOT)
+    theirs.close()
+    _use(Preloaded(ours, lambda: process.wait(60), is_ready=False))
+
+
+def preload_by_fork() -> bool:
+    """The same, but with all that this process has imported. Returns False in the other process and its children."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = os.fork()
+    if process == 0:
+        ours.close()
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)  # the pipes are the worker's alone
+        os.dup2(0, 1)
+        serve(theirs)
+        return False
+    theirs.close()
+    _use(Preloaded(ours, lambda: os.waitpid(process, 0), is_ready=True))
+    return True
+
+
+def _use(preloaded: Preloaded) -> None:
     global _preloaded
-    if _preloaded is None and sys.platform == "linux":
-        _preloaded = Preloaded()
-        subprocess.Popen._execute_child = _start  # type: ignore[attr-defined]
+    _preloaded = preloaded
+    subprocess.Popen._execute_child = _start  # type: ignore[attr-defined]
 
 
 def await_preloaded() -> None:
@@ -153,16 +190,14 @@ def _understood(asked: Mapping[str, Any]) -> Start | None:
     bound = [sys.executable, "-I", "-S", BOUND, str(os.getpid())]
     is_bound = command[: len(bound)] == bound
     program, *words = command[len(bound) :] if is_bound else command
+    is_ours = words == WORKER or (words[:1] == ["-m"] and words[1] in MODULES)
     directory = os.fspath(asked["cwd"] or Path.cwd())
     environment = dict(os.environ if asked["env"] is None else asked["env"])
-    if (
-        [program, *words[:1]] != [sys.executable, "-m"]
-        or words[1] not in MODULES
-        or _has_own_code(directory, environment)
-    ):
+    if program != sys.executable or not is_ours or _has_own_code(directory, environment):
         return None
     session = asked["start_new_session"]
-    return Start(words[1], words[2:], environment, directory, session, os.getpid(), is_bound)
+    module = None if words == WORKER else words[1]
+    return Start(module, words[2:] if module else [], environment, directory, session, os.getpid(), is_bound)
 
 
 def _has_own_code(directory: str, environment: Mapping[str, str]) -> bool:
@@ -174,9 +209,11 @@ def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def main(requests: socket.socket) -> None:
-    """Fork until the other side hangs up. Returns in each child too, once its module has."""
+def main(requests: socket.socket, tests: Sequence[str]) -> None:
+    """Import, then `serve`."""
     gc.disable()
+    if tests:
+        _import_tests(tests)  # first: pytest wants to rewrite its plugins as they are imported
     for module in IMPORTED_LATE:
         importlib.import_module(module)
     for module in MODULES:
@@ -186,6 +223,27 @@ def main(requests: socket.socket) -> None:
     gc.freeze()
     gc.enable()
     requests.send(b"ready")
+    serve(requests)
+
+
+def _import_tests(tests: Sequence[str]) -> None:
+    """As pytest imports them, and under the same names. The workers say what is wrong with one that fails."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123 - not a path of ours
+        pytest.main(["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", *tests], plugins=[OnlyImport()])
+
+
+class OnlyImport:
+    """Makes no test items, but those of Hypothesis: it reads all modules for constants as soon as there is one."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
+        from hypothesis import is_hypothesis_test  # not before pytest has imported it
+
+        return None if is_hypothesis_test(obj) else []
+
+
+def serve(requests: socket.socket) -> None:
+    """Fork until the other side hangs up. Returns in each child too, once its module has."""
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for whoever asks
     while True:
         request, streams, _, _ = socket.recv_fds(requests, LONGEST, 3)
@@ -196,11 +254,18 @@ def main(requests: socket.socket) -> None:
         if child is None:
             requests.detach()
             signal.signal(signal.SIGINT, interrupted)
-            runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
+            _run(wanted)
             return
         for stream in streams:
             os.close(stream)
         requests.send(str(child).encode())
+
+
+def _run(wanted: Start) -> None:
+    if wanted.module is not None:
+        runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
+    elif importlib.import_module("tests.preloaded").preload_by_fork():  # not in this module, which is __main__ here
+        exec(eval(sys.stdin.readline()))  # noqa: S102, S307 - what xdist's own line does
 
 
 def _fork(wanted: Start, streams: Sequence[int]) -> int | None:
@@ -266,4 +331,4 @@ def _await_adoption(wanted: Start) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

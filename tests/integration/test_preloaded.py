@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.preloaded import ROOT, preload
+from tests.preloaded import ROOT, WORKER, preload
 
 FORKED, EXECUTED = ["-m"], ["-u", "-m"]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is preloaded")
@@ -57,3 +57,18 @@ def test_forked_process_is_killed_by_its_signal() -> None:
         process.send_signal(signal.SIGKILL)
 
         assert process.wait(60) == -signal.SIGKILL
+
+
+AS_A_WORKER = """
+import os, json, subprocess, sys
+started = subprocess.run([sys.executable, "-m", "tests.echo", "0"], input="", capture_output=True, text=True)
+print(json.dumps(["bot.app" in sys.modules, json.loads(started.stdout)["parent"] == os.getpid()]))
+"""
+
+
+def test_forked_worker_has_everything_imported_and_forks_what_it_starts() -> None:
+    line = f"{AS_A_WORKER!r}\n"
+
+    done = subprocess.run([sys.executable, *WORKER], input=line, capture_output=True, text=True, cwd=ROOT)
+
+    assert (done.stdout, done.stderr) == ("[true, true]\n", "")
