@@ -27,9 +27,9 @@ QUOTA = 400
 
 
 @pytest.fixture
-async def wire(railway: LocalRailway) -> AsyncIterator[Wire]:
+async def wire(railway: LocalRailway, request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
     app = FastAPI()
-    app.include_router(build_railway_router(railway, limit_per_hour=QUOTA))
+    app.include_router(build_railway_router(railway, limit_per_hour=getattr(request, "param", QUOTA)))
     async with serve(app) as url, Wire(f"{url}/railway/graphql/v2").serve() as wire:
         yield wire
 
@@ -60,9 +60,13 @@ async def test_the_workers_are_stopped_after_an_outsider_asked_doctor_100_times(
     assert len(wire.calls) < QUOTA / 2
 
 
+@pytest.mark.parametrize("wire", [100 * QUOTA], indirect=True)  # with few, it would look half a minute later
 async def test_the_workers_are_stopped_while_railway_refuses_every_read(bot: Bot, slack: Slack, wire: Wire) -> None:
     await slack.type("/dragonfly deployments")
-    await slack.wait_for(lambda message: "ingest" in message.text or "ingest" in str(message.blocks))
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(call.answered for call in wire.calls):  # what is stopped was seen once
+            await asyncio.sleep(0.05)
+    await slack.wait_for(lambda message: "ingest" in str(message.blocks) and "still reading" not in message.text)
     wire.reads_status = 429
     await slack.type("/dragonfly deployments api")
 
