@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,8 +18,8 @@ from bot.types import Request, Surface, Verb
 from bot.views.errors import error_answer
 from bot.world import World
 from services.domain.errors import OperatorError, SourceError, UsageError
+from tests.source import CODE, ROOT, parsed
 
-ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = World.from_settings(Settings.from_environment({}))
 NAMES = re.compile(r"`[^`]+`|\bPress\b|https?://")  # a command, a button, a link
 
@@ -35,24 +34,21 @@ Found = tuple[str, ast.Call, ast.Module]
 
 
 @functools.cache
-def _calls_by_name() -> Mapping[str, Sequence[Found]]:
-    """Every call of a plain name outside the sandbox: the source is read once per process."""
-    found: dict[str, list[Found]] = {}
-    for folder in ("bot", "playbooks", "services"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            if "sandbox" in path.parts:
-                continue
-            tree = ast.parse(path.read_text())
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    where = f"{path.relative_to(ROOT)}:{node.lineno}"
-                    found.setdefault(node.func.id, []).append((where, node, tree))
+def _calls(name: str) -> Sequence[Found]:
+    """Every call of a plain name outside the sandbox."""
+    found: list[Found] = []
+    for path, tree in parsed(*CODE, where=lambda text: f"{name}(" in text):
+        if "sandbox" in path.parts:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                found.append((f"{path.relative_to(ROOT)}:{node.lineno}", node, tree))
     return found
 
 
 def calls(*names: str) -> Iterator[Found]:
     for name in names:
-        yield from _calls_by_name().get(name, ())
+        yield from _calls(name)
 
 
 def argument(call: ast.Call, name: str, position: int) -> ast.expr | None:

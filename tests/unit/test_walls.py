@@ -6,43 +6,47 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-HOUSE = ("bot", "playbooks", "services")
+from tests.source import CODE, ROOT, files, parsed
 
 
-def _imports(path: Path) -> Iterator[str]:
+def _imports(tree: ast.Module) -> Iterator[str]:
     """The modules that a file imports, type-only and lazy ones included."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def _modules() -> dict[str, Path]:
-    found = {}
-    for folder in HOUSE:
-        for path in (ROOT / folder).rglob("*.py"):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            found[name.removesuffix(".__init__")] = path
-    return found
+    return {_module(path): path for path in files(*CODE)}
+
+
+def _is_private(part: str) -> bool:
+    return part.startswith("_") and not part.startswith("__")
 
 
 def _private_package(module: str, modules: dict[str, Path]) -> str | None:
     """The package whose own matter this import is: the parent of its first underscore module."""
     parts = module.split(".")
     for end, part in enumerate(parts):
-        if part.startswith("_") and not part.startswith("__") and ".".join(parts[: end + 1]) in modules:
+        if _is_private(part) and ".".join(parts[: end + 1]) in modules:
             return ".".join(parts[:end])
     return None
 
 
 def test_no_underscore_module_is_imported_from_outside_its_package() -> None:
     modules = _modules()
+    private = {part for module in modules for part in module.split(".") if _is_private(part)}
     reached = [
         f"{name} imports {module}"
-        for name, path in modules.items()
-        for module in _imports(path)
+        for path, tree in parsed(*CODE, where=lambda text: any(part in text for part in private))
+        for name in [_module(path)]
+        for module in _imports(tree)
         if (package := _private_package(module, modules)) and not f"{name}.".startswith(f"{package}.")
     ]
 

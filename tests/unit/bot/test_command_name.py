@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,8 @@ from bot.config.environment import Settings
 from bot.views.errors import no_dialog
 from services.domain.errors import SourceError
 from services.domain.message_origin import slash
+from tests.source import ROOT, parsed
 
-ROOT = Path(__file__).resolve().parents[3]
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 
 
@@ -50,9 +49,8 @@ def test_settings_take_a_short_mark_without_markup(mark: str, is_fine: bool) -> 
 def test_no_sentence_of_the_bot_has_the_name_written_into_it() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for folder in ("bot", "playbooks")
-        for path in (ROOT / folder).rglob("*.py")
-        for node in _sentences(ast.parse(path.read_text()))
+        for path, tree in parsed("bot", "playbooks", where=lambda text: "/dragonfly" in text)
+        for node in _sentences(tree)
         if "/dragonfly" in str(node.value) and "/completions/" not in str(node.value)
     ]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +15,8 @@ from bot.views.run_buttons import HOWS, button
 from bot.views.text import LABEL_LIMIT
 from playbooks.log_patterns import ROWS
 from services.domain.systems import RUNBOOK
+from tests.source import ROOT, parsed
 
-ROOT = Path(__file__).parents[4]
 MAKERS = {"command_button", "link_button", "message_button", "button", "NextStep"}
 LONGEST = {"sha": "8d02b64e", "id": "1000"}  # a number of a run or an incident
 LONGEST_SERVICE = max((service.short for service in RUNBOOK.services), key=len)
@@ -24,8 +24,8 @@ LONGEST_SERVICE = max((service.short for service in RUNBOOK.services), key=len)
 
 def labels() -> Iterator[tuple[str, str]]:
     """(where, label) of each button whose words stand in the code; what is filled in is as long as it gets."""
-    for path in sorted([*ROOT.glob("bot/**/*.py"), *ROOT.glob("playbooks/**/*.py")]):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in parsed("bot", "playbooks", where=re.compile(rf"(?:{'|'.join(MAKERS)})\(").search):
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not node.args or _name(node.func) not in MAKERS:
                 continue
             if (label := _words(node.args[0])) is not None:

@@ -1,0 +1,37 @@
+"""Our own code as syntax trees, for the tests that look for sentences, names and calls in it.
+
+Parsing all of it takes seconds of processor time, and most files hold nothing that a test looks for: the text says so
+first.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CODE = ("bot", "playbooks", "services")
+
+
+def files(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def parsed(*folders: str, where: Callable[[str], object]) -> Iterator[tuple[Path, ast.Module]]:
+    """The files below these folders for whose text `where` is true. Each is parsed once per process."""
+    for path in files(*folders):
+        if where(_text(path)):
+            yield path, _tree(path)
+
+
+@functools.cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(_text(path))
