@@ -28,7 +28,7 @@ def rule_result(
     fingerprint = f"{rule}.{subject}" if subject else rule
     return RuleResult(
         rule,
-        replace(finding, check=fingerprint),
+        finding if finding.check == fingerprint else replace(finding, check=fingerprint),
         settings.severity if severity is None else severity,
         settings.wait if wait is None else wait,
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from services.sandbox.phone.phones import Phones
 from services.sandbox.railway.local import LocalRailway
@@ -20,10 +20,16 @@ TYPED = {"user": model.OLIVIA.id, "channel": model.INCIDENTS_ID, "text": "hello"
 PATHS = ("/", "/control/slack/sent", "/control/railway", "/page/panel", "/slack/api/auth.test")
 
 
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """One for all requests: building its routes costs far more than any answer."""
+    folder = tmp_path_factory.mktemp("railway")
+    railway = LocalRailway([], directory=folder, working_directory=folder, token="t")
+    return build_app(Workspace(), railway, Phones(), Database(), Bot(), [])
+
+
 @pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    railway = LocalRailway([], directory=tmp_path, working_directory=tmp_path, token="t")
-    app = build_app(Workspace(), railway, Phones(), Database(), Bot(), [])
+async def sandbox(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8800") as client:
         yield client
 

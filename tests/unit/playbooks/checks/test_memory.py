@@ -26,10 +26,13 @@ WITHIN, FROM = timedelta(minutes=8), 0.7
 Share = Callable[[float], float]  # of the limit, by seconds since the beginning
 
 
-def instance(shares: Sequence[float], *, until: datetime = NOW, limit: float | None = LIMIT) -> InstanceUsage:
+def samples_of(shares: Sequence[float], *, until: datetime = NOW) -> list[Sample]:
     first = until - EVERY * (len(shares) - 1)
-    samples = [Sample(first + EVERY * n, share * LIMIT) for n, share in enumerate(shares)]
-    return InstanceUsage("i", samples, limit)
+    return [Sample(first + EVERY * n, share * LIMIT) for n, share in enumerate(shares)]
+
+
+def instance(shares: Sequence[float], *, until: datetime = NOW, limit: float | None = LIMIT) -> InstanceUsage:
+    return InstanceUsage("i", samples_of(shares, until=until), limit)
 
 
 def told_at(
@@ -37,11 +40,12 @@ def told_at(
 ) -> Iterator[int]:
     """At which samples a ramp is seen, of a stream of them. `freed_gb`: known from the days before. `started`: at which
     sample the process started again."""
+    samples = samples_of(shares)
+    starts = [] if started is None else [samples[started].at]
     for end in range(2, len(shares) + 1, every):
-        seen = shares[max(0, end - KEPT) : end]
-        starts = [] if started is None else [NOW - EVERY * (end - 1 - started)]
-        if seen[-1] >= FROM and find_ramp(
-            instance(seen), within=WITHIN, from_share=FROM, freed_gb=freed_gb, starts=starts
+        seen = InstanceUsage("i", samples[max(0, end - KEPT) : end], LIMIT)
+        if shares[end - 1] >= FROM and find_ramp(
+            seen, within=WITHIN, from_share=FROM, freed_gb=freed_gb, starts=starts
         ):
             yield end - 1
 
