@@ -63,7 +63,7 @@ class AlertMessages:
 
     def follow(self, rules: AlertRules) -> None:
         """Messages that are written from now on lead to these sections of the runbook."""
-        sections = {name: rules.rules.section(name) for name in type(rules.rules).model_fields}
+        sections = {name: rule.section for name, rule in rules.rules}
         self._guide = view.Guide(sections, rules.runbook, self._railway_every_s)
 
     async def write(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:

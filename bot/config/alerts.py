@@ -1,12 +1,14 @@
-"""The alert configuration: thresholds, severities, and the names of alerts as people type them; pure."""
+"""The alert rules as `alerts.toml` declares them, and the names of alerts as people type them."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,15 +24,30 @@ class _Table(BaseModel):
 
 
 class Rule(_Table):
-    """The result of every rule."""
+    """What every rule has; any other key is a limit of this rule.
+
+    subjects: what it is about one by one, "services" and "workers" stand for each of them. over: what its end means;
+    `{title}` is what its check says now that all is well. buttons: (label, command). The release decides these three: a
+    file that overrides them changes nothing.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Some]
 
     severity: Severity
     wait_s: Seconds
     section: str = Field(max_length=100)
+    subjects: tuple[str, ...] = Field(default=(), exclude=True)
+    over: str = Field(default="{title}", exclude=True)
+    buttons: tuple[tuple[str, str], ...] = Field(default=(), exclude=True)
 
     @property
     def wait(self) -> timedelta:
         return timedelta(seconds=self.wait_s)
+
+    def limit(self, name: str) -> float:
+        """A limit that no class of its own declares."""
+        return self.__pydantic_extra__[name]
 
 
 class Workers(Rule):
@@ -41,10 +58,6 @@ class Workers(Rule):
 class Restarts(Rule):
     window_s: Some
     starts_per_replica: Some
-
-
-class SlowApi(Rule):
-    slower_than_ms: Some
 
 
 class Backlog(Rule):
@@ -59,10 +72,6 @@ class Counted(Rule):
 class FailureRate(Counted):
     share: Annotated[float, Field(gt=0, le=1)]
     times: Some
-
-
-class Contention(Rule):
-    longer_than_s: Some
 
 
 class Memory(Rule):
@@ -82,47 +91,35 @@ class Deployments(Rule):
         return timedelta(seconds=self.failed_wait_s)
 
 
-class Locks(Rule):
-    after_s: Some
-
-
 class Rules(_Table):
-    """One a rule; its name is the beginning of what `why` and `silence` take."""
+    """One per rule; its name is the beginning of what `why` and `silence` take. Named here are those with limits that
+    code reads by name or that have bounds of their own."""
 
-    heartbeats: Rule
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Rule]
+
     workers: Workers
     restarts: Restarts
-    crash_loop: Rule
-    api: Rule
-    slow_api: SlowApi
-    intake: Rule
-    database: Rule
-    writes: Rule
-    visibility: Rule
     backlog: Backlog
     failed_jobs: Counted
     failure_rate: FailureRate
     exhausted: Counted
-    orphaned: Rule
-    contention: Contention
-    # Files of a former version don't have these two.
-    system: Rule = Rule(severity=Severity.PAGE, wait_s=60, section="Variable Validation")
-    unclaimed: Rule = Rule(severity=Severity.NOTIFY, wait_s=300, section="Log Queries (SQL)")
-    memory: Memory = Memory(severity=Severity.NOTIFY, wait_s=0, section="Troubleshooting", within_s=480, from_share=0.7)
-    connections: Connections = Connections(severity=Severity.NOTIFY, wait_s=0, section="DB Connectivity", share=0.9)
+    memory: Memory
+    connections: Connections
     deployments: Deployments
-    sha: Rule
-    migrations: Rule
-    grants: Rule
-    locks: Locks
-    freezes: Rule
-    blindness: Rule
-    oncall: Rule
+
+    def __getitem__(self, name: str) -> Rule:
+        rule: Rule = dict(self)[name]
+        return rule
+
+    def find(self, name: str) -> Rule | None:
+        """None for a name that this version does not know."""
+        return dict(self).get(name)
 
     def section(self, name: str) -> str:
         """The runbook's section about a rule; empty for a name that this version does not know."""
-        rule = getattr(self, name, None)
-        return rule.section if isinstance(rule, Rule) else ""
+        rule = self.find(name)
+        return rule.section if rule else ""
 
 
 class AnnouncementSettings(_Table):
@@ -151,41 +148,27 @@ class AlertRules(_Table):
     rules: Rules
 
 
-_SERVICES = tuple(service.short for service in DECLARED)
-_WORKERS = tuple(service.short for service in DECLARED if service.worker_type is not None)
+FILE = Path(__file__).with_name("alerts.toml")
+DECLARED_RULES: Mapping[str, Any] = MappingProxyType(tomllib.loads(FILE.read_text(encoding="utf-8")))
+DEFAULT = AlertRules.model_validate(dict(DECLARED_RULES))
+RULES = tuple(DECLARED_RULES["rules"])
+
+_GROUPS = {
+    "services": tuple(service.short for service in DECLARED),
+    "workers": tuple(service.short for service in DECLARED if service.worker_type is not None),
+}
 
 # The subjects of the rules that have several. A test compares them with what the rules say.
 SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "heartbeats": _WORKERS,
-        "workers": _WORKERS,
-        "restarts": _WORKERS,
-        "crash_loop": _SERVICES,
-        "memory": _SERVICES,
-        "visibility": ("schemas", "rows", "answers"),
-        "deployments": _SERVICES,
-        "sha": (*_SERVICES, "same"),
-        "grants": (
-            "grants",
-            "functions",
-            "policies",
-            "rls",
-            "definer",
-            "public_schema",
-            "defaults",
-            "views",
-            "roles",
-            "logins",
-            "audit",
-        ),
-        "locks": _SERVICES,
-        "freezes": _SERVICES,
-        "blindness": ("railway", "slack"),
+        name: tuple(subject for word in rule.subjects for subject in _GROUPS.get(word, (word,)))
+        for name, rule in DEFAULT.rules
+        if rule.subjects
     }
 )
 
 FINGERPRINTS = tuple(
-    f"{rule}.{subject}" if subject else rule for rule in Rules.model_fields for subject in SUBJECTS.get(rule, ("",))
+    f"{rule}.{subject}" if subject else rule for rule in RULES for subject in SUBJECTS.get(rule, ("",))
 )
 
 
@@ -195,13 +178,13 @@ def find_what(word: str) -> str | None:
     service = find_service(word)
     if service is not None:
         return service.short
-    return name if name in FINGERPRINTS or name in Rules.model_fields else None
+    return name if name in FINGERPRINTS or name in RULES else None
 
 
 def nearest(word: str, services: Collection[Service]) -> str | None:
     """The name that was probably meant, of these services, a rule or an alert; None when there is none near."""
     about = (name for name in FINGERPRINTS if service_of(name) is None or service_of(name) in services)
-    names = [*(service.short for service in services), *Rules.model_fields, *about]
+    names = [*(service.short for service in services), *RULES, *about]
     meant = get_close_matches(word.strip().lower(), names, n=1, cutoff=0.6)
     return meant[0] if meant else None
 

@@ -10,18 +10,15 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from bot.config.alerts import AlertRules
+from bot.config.alerts import DECLARED_RULES, DEFAULT, AlertRules
 from bot.config.environment import AlertSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy_file import decode_toml
 
-DEFAULT = Path(__file__).with_name("alerts.toml")
 GROUP = "rules"  # its name among the groups of settings
 
 
@@ -50,10 +47,9 @@ def rule_faults(settings: AlertSettings | Invalid) -> tuple[Fault, ...]:
     return rules.faults if isinstance(rules, Invalid) else ()
 
 
-@cache
 def default_rules() -> AlertRules:
     """Those of `bot/config/alerts.toml`."""
-    return AlertRules.model_validate(_default())
+    return DEFAULT
 
 
 def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
@@ -63,18 +59,14 @@ def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
         given = tomllib.loads(text)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return _invalid(Fault(name, f"is not TOML: {error}", "correct that line"))
-    unknown = [_unknown(name, text, place) for place in _unknown_keys(given, _default())]
+    unknown = [_unknown(name, text, place) for place in _unknown_keys(given, DECLARED_RULES)]
     if unknown:
         return _invalid(*unknown)
     try:
-        return AlertRules.model_validate(_over(_default(), given))
+        return AlertRules.model_validate(_over(DECLARED_RULES, given))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         return _invalid(*(_malformed(name, text, one["loc"], one["msg"]) for one in found))
-
-
-def _default() -> dict[str, Any]:
-    return tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +88,7 @@ def _unknown_keys(given: Mapping[str, Any], known: Mapping[str, Any], *above: st
 
 def _unknown(name: str, text: str, place: Sequence[str]) -> Fault:
     *tables, key = place
-    known = _default()
+    known = DECLARED_RULES
     for table in tables:
         known = known[table]
     meant = get_close_matches(key, list(known), n=1, cutoff=0.6)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from bot.config.alerts import DEFAULT
 from bot.types import Block
 from bot.views.blocks import (
     actions,
@@ -28,76 +29,6 @@ from services.domain.runs import Person
 from services.domain.services import Service
 from services.domain.text import age, clock_time, counted
 
-Steps = Sequence[tuple[str, str]]  # (label, command); "{service}" stands for the alert's service
-
-_PROCESS: Steps = (("Restart {service}", "restart {service}"), ("Roll back…", "rollback {service}"))
-_STEPS: Mapping[str, Steps] = MappingProxyType(
-    {
-        "heartbeats": _PROCESS,
-        "workers": _PROCESS,
-        "restarts": _PROCESS,
-        "crash_loop": _PROCESS,
-        "api": _PROCESS,
-        "slow_api": _PROCESS,
-        "intake": (("Intake", "intake"), ("Roll back…", "rollback {service}")),
-        "database": (("Health", "health"), ("Check the settings", "check-config")),
-        "visibility": (("Check the settings", "check-config"),),
-        "backlog": (("Queue", "queue"), ("Heartbeats", "heartbeats")),
-        "failed_jobs": (("Failed jobs", "failed-jobs 1h"), ("Queue", "queue")),
-        "failure_rate": (("Failed jobs", "failed-jobs 1h"), ("Queue", "queue")),
-        "exhausted": (("Failed jobs", "failed-jobs 1h"),),
-        "system": (("Check the settings", "check-config"),),
-        "unclaimed": (("Queue", "queue"),),
-        "memory": (("History of {service}", "history 1h {service}"), ("Restart {service}…", "restart {service}")),
-        "connections": (("Health", "health"), ("Heartbeats", "heartbeats")),
-        "orphaned": (("Requeue orphans", "requeue orphans"), ("Queue", "queue")),
-        "contention": (("Queue", "queue"),),
-        "deployments": (("Deployments", "deployments {service}"), ("Roll back…", "rollback {service}")),
-        "sha": (("Compare SHAs", "sha"),),
-        "migrations": (("Migrations", "migrations"),),
-        "grants": (("Security audit", "security-audit"),),
-        "locks": (("How to unlock", "help unlock"),),
-        "freezes": (("How to unlock", "help unlock"),),
-        "oncall": (("On call", "oncall"),),
-        "blindness": (("Check the settings", "check-config"),),
-    }
-)
-
-# What an alert's end means, by its rule; `title` is what its check says now that all is well.
-OVER: Mapping[str, str] = MappingProxyType(
-    {
-        "heartbeats": "{title}",
-        "workers": "{service} workers make progress again",
-        "restarts": "{service} no longer restarts again and again",
-        "crash_loop": "{service} is no longer crashing",
-        "api": "api is healthy again",
-        "slow_api": "{title}",
-        "intake": "intake works again",
-        "database": "every service reaches the database again",
-        "writes": "the database accepts writes again",
-        "visibility": "the bot can read the whole database again",
-        "backlog": "jobs no longer wait too long: {title}",
-        "failed_jobs": "fewer jobs fail: {title}",
-        "failure_rate": "the failure rate is normal again: {title}",
-        "exhausted": "no more jobs run out of attempts",
-        "system": "the database holds the right system again",
-        "unclaimed": "workers claim every pending job type again",
-        "memory": "{service} no longer climbs to its memory limit",
-        "connections": "the database has free connections again",
-        "orphaned": "no jobs are orphaned",
-        "contention": "no session waits long for a lock",
-        "deployments": "{title}",
-        "sha": "{title}",
-        "locks": "{service} is no longer locked against deploys",
-        "freezes": "{service} deploys on a push again, or a lock explains why not",
-        "migrations": "the migrations agree with the database again: {title}",
-        "grants": "the exposure in the database is closed",
-        "blindness": "{title} again",
-        "oncall": "{title}",
-        "drill": "{title}",
-    }
-)
-
 
 def alert_buttons(alert: Alert) -> list[Block]:
     """What one most probably does next, then the menu: logs, silence, stop, why."""
@@ -107,10 +38,10 @@ def alert_buttons(alert: Alert) -> list[Block]:
 
 def next_steps(rule: str, service: Service | None) -> list[tuple[str, str]]:
     """(label, command) of what fits a rule, without what needs a service that it does not name."""
-    short = service.short if service else ""
+    short, declared = service.short if service else "", DEFAULT.rules.find(rule)
     return [
         (label.format(service=short), command.format(service=short))
-        for label, command in _STEPS.get(rule, ())
+        for label, command in (declared.buttons if declared else ())
         if short or "{service}" not in command
     ]
 
@@ -192,7 +123,8 @@ def calm_line(alert: Alert, environment: str | None, *, until: datetime) -> str:
 def end_line(alert: Alert, environment: str | None) -> str:
     """ "Resolved prod · ingest is no longer crashing", as plain text."""
     short = alert.service.short if alert.service else "it"
-    words = OVER.get(alert.rule, "{title}").format(service=short, title=alert.title)
+    rule = DEFAULT.rules.find(alert.rule)
+    words = rule.over.format(service=short, title=alert.title) if rule else alert.title
     return plain(f"Resolved {_place(environment)} · {words}", limit=1500)
 
 

@@ -23,13 +23,15 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         [finding] = api.check(
             api.Facts(snapshot.api, snapshot.environment, others_answer=heard, system=snapshot.system)
         )
-        yield rule_result("api", rules.api, _heard(snapshot, finding))
+        yield rule_result("api", rules["api"], _heard(snapshot, finding))
         yield rule_result(
-            "slow_api", rules.slow_api, _pace(snapshot.api, rules.slow_api.slower_than_ms, snapshot.system.api)
+            "slow_api",
+            rules["slow_api"],
+            _pace(snapshot.api, rules["slow_api"].limit("slower_than_ms"), snapshot.system.api),
         )
     if snapshot.intake is not None:
         [finding] = api.check_intake(snapshot.intake, system=snapshot.system)
-        yield rule_result("intake", rules.intake, finding)
+        yield rule_result("intake", rules["intake"], finding)
 
 
 def _heard(snapshot: Snapshot, finding: Finding) -> Finding:

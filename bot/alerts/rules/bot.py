@@ -18,12 +18,12 @@ from services.domain.errors import Unavailable
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`blindness.railway` and `blindness.slack`, and `oncall`: no one would respond to its pages."""
     if snapshot.services is not None:
-        yield rule_result("blindness", rules.blindness, _railway(snapshot), subject="railway")
+        yield rule_result("blindness", rules["blindness"], _railway(snapshot), subject="railway")
     for finding in bot.check(bot.Facts(snapshot.bot, snapshot.now)):
-        yield rule_result("blindness", rules.blindness, finding, subject="slack")
+        yield rule_result("blindness", rules["blindness"], finding, subject="slack")
     if snapshot.oncall is not None:
         found = oncall.check(replace(snapshot.oncall, now=snapshot.now))
-        yield from (rule_result("oncall", rules.oncall, finding) for finding in wrong_first(found)[:1])
+        yield from (rule_result("oncall", rules["oncall"], finding) for finding in wrong_first(found)[:1])
 
 
 def _railway(snapshot: Snapshot) -> Finding:

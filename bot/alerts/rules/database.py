@@ -18,23 +18,25 @@ HEALTH = NextStep("Health", "health")
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """`database`, `writes`, `system`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
-    yield rule_result("database", rules.database, _reached(snapshot))
+    yield rule_result("database", rules["database"], _reached(snapshot))
     if snapshot.api is not None:
-        yield rule_result("writes", rules.writes, _written(snapshot.api))
+        yield rule_result("writes", rules["writes"], _written(snapshot.api))
     if snapshot.work is not None:
-        waits = outcomes.check_contention(snapshot.work.lock_waits, longer_than_s=rules.contention.longer_than_s)
-        yield rule_result("contention", rules.contention, waits)
+        waits = outcomes.check_contention(
+            snapshot.work.lock_waits, longer_than_s=rules["contention"].limit("longer_than_s")
+        )
+        yield rule_result("contention", rules["contention"], waits)
     if snapshot.slow_reads is not None:
         if not isinstance(snapshot.slow_reads.server, Unavailable):
             problem = database.check_system(snapshot.slow_reads.server.system_problem)
-            yield rule_result("system", rules.system, *problem or [fine("the database holds the system to operate")])
+            yield rule_result("system", rules["system"], *problem or [fine("the database holds the system to operate")])
         [finding] = migrations.check(snapshot.slow_reads.migrations)
-        yield rule_result("migrations", rules.migrations, finding)
+        yield rule_result("migrations", rules["migrations"], finding)
         for exposure in security.check(snapshot.slow_reads.exposures, snapshot.system):
             subject = exposure.check.split(".")[-1]
-            yield rule_result("grants", rules.grants, only_failures(exposure), subject=subject)
+            yield rule_result("grants", rules["grants"], only_failures(exposure), subject=subject)
     for subject, finding in _visibility(snapshot.work, snapshot.slow_reads):
-        yield rule_result("visibility", rules.visibility, finding, subject=subject)
+        yield rule_result("visibility", rules["visibility"], finding, subject=subject)
 
 
 def _reached(snapshot: Snapshot) -> Finding:

@@ -21,7 +21,7 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         exhausted = outcomes.check_exhausted(snapshot.work.exhausted, at_least=rules.exhausted.at_least)
         yield rule_result("exhausted", rules.exhausted, exhausted)
         unclaimed = queue.check_unclaimed(snapshot.work.unclaimed, snapshot.now, stored=True)
-        yield rule_result("unclaimed", rules.unclaimed, unclaimed)
+        yield rule_result("unclaimed", rules["unclaimed"], unclaimed)
     if snapshot.slow_reads is not None:
         limits = rules.failure_rate
         rate = outcomes.check_rate(
@@ -45,5 +45,5 @@ def _queue(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     yield rule_result("backlog", rules.backlog, backlog, severity=severity)
     for finding in others:
         name = {"queue.failed": "failed_jobs", "queue.orphaned": "orphaned"}[finding.check]
-        settings = rules.failed_jobs if name == "failed_jobs" else rules.orphaned
+        settings = rules.failed_jobs if name == "failed_jobs" else rules["orphaned"]
         yield rule_result(name, settings, only_failures(finding))

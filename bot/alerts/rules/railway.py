@@ -56,7 +56,7 @@ def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         system=snapshot.system,
     )
     for finding in sha.check(facts):
-        yield rule_result("sha", rules.sha, finding, subject=finding.check.split(".")[-1])
+        yield rule_result("sha", rules["sha"], finding, subject=finding.check.split(".")[-1])
 
 
 def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
@@ -64,14 +64,14 @@ def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     assert snapshot.work is not None  # noqa: S101 - the caller asked
     if isinstance(snapshot.work.locks, Unavailable):
         return
-    forgotten_after = timedelta(seconds=rules.locks.after_s)
+    forgotten_after = timedelta(seconds=rules["locks"].limit("after_s"))
     lock_findings = deployments.check_locks(
         snapshot.work.locks, snapshot.now, forgotten_after=forgotten_after, stored=True
     )
     found = {one.service: one for one in lock_findings}
     for service in snapshot.system.services:
         finding = found.get(service) or fine(f"{service.short} is not locked", service)
-        yield rule_result("locks", rules.locks, finding, subject=service.short)
+        yield rule_result("locks", rules["locks"], finding, subject=service.short)
 
 
 def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
@@ -84,7 +84,7 @@ def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         is_frozen = not is_on and any(known.values()) and service not in locked
         finding = _frozen(service) if is_frozen else fine(f"{service.short} is not frozen", service)
         finding = replace(finding, evidence={"auto_deploy": is_on})
-        yield rule_result("freezes", rules.freezes, finding, subject=service.short)
+        yield rule_result("freezes", rules["freezes"], finding, subject=service.short)
 
 
 def _locked(snapshot: Snapshot) -> set[Service]:

@@ -41,12 +41,12 @@ def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
         wait = timedelta() if _fell_silent(snapshot, worker_type) else snapshot.stale_after.of(worker_type)
         expected = snapshot.expected.get(worker_type)
         left = (_beating(finding), expected) if isinstance(expected, int) else None
-        severity = _by_what_is_left(snapshot, rules, rules.heartbeats.severity, left)
+        severity = _by_what_is_left(snapshot, rules, rules["heartbeats"].severity, left)
         if finding.status is Status.FAIL and _had_no_time_to_beat(snapshot):
             finding = replace(finding, status=Status.UNKNOWN)
         if finding.status is Status.FAIL:
             finding, severity = _triaged(snapshot, finding, severity)
-        settings, subject = rules.heartbeats, service.short
+        settings, subject = rules["heartbeats"], service.short
         wait = max(wait, settings.wait)
         yield rule_result("heartbeats", settings, finding, subject=subject, severity=severity, wait=wait)
 
@@ -154,14 +154,14 @@ def _restarts(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
             yield rule_result(rule, rules.restarts, finding, subject=subject)
         else:
             finding, severity = _crashed(snapshot, rules, finding)
-            yield rule_result(rule, rules.crash_loop, finding, subject=subject, severity=severity)
+            yield rule_result(rule, rules["crash_loop"], finding, subject=subject, severity=severity)
 
 
 def _crashed(snapshot: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
     """Crashed instances of a worker by what is left; one that gave up after failures pages, because the others run the
     same code on the same jobs."""
     left = _left(snapshot, finding) if "crashed" in finding.evidence else None
-    severity = _by_what_is_left(snapshot, rules, rules.crash_loop.severity, left)
+    severity = _by_what_is_left(snapshot, rules, rules["crash_loop"].severity, left)
     if left is None or not left[0]:
         return finding, severity
     working, wanted = left

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.config.alerts import SUBJECTS, Rules
+from bot.config.alerts import RULES as NAMES
+from bot.config.alerts import SUBJECTS
 from bot.config.alerts_file import default_rules
 from services.domain.alerts import AlertState, Severity
 from services.sandbox.postgres.server import PostgresServer
@@ -130,7 +131,7 @@ async def test_planted_fault_just_within_its_limit_is_not_reported(scene: Scene,
 def test_every_rule_has_a_planted_fault() -> None:
     planted_elsewhere = {"system"}  # tests/integration/civil/test_whole_bot.py
 
-    assert {fault.rule for fault in FAULTS} | planted_elsewhere == set(Rules.model_fields)
+    assert {fault.rule for fault in FAULTS} | planted_elsewhere == set(NAMES)
 
 
 def test_visibility_and_grants_subjects_all_have_a_planted_fault() -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.alerts import FINGERPRINTS, SUBJECTS, AlertRules, Rules
+from bot.config.alerts import DECLARED_RULES, FINGERPRINTS, RULES, SUBJECTS, AlertRules
 from bot.config.alerts_file import default_rules, load_rules, read_rules, rule_faults, usable_rules
 from bot.config.environment import AlertSettings
 from bot.config.fields import Fault, Invalid
+from bot.views.alerts import next_steps
 from services.domain import thresholds
 from services.domain.alerts import Severity
+from services.domain.systems import RUNBOOK
 
 
 def read(text: str) -> AlertRules:
@@ -88,24 +90,42 @@ def test_the_limits_are_those_of_the_checks() -> None:
     assert rules.failed_jobs.at_least == thresholds.MANY_FAILED
     assert rules.workers.stuck_after_s == thresholds.STUCK_AFTER.total_seconds()
     assert rules.workers.slow_start_after_s == thresholds.SLOW_START_AFTER.total_seconds()
-    assert rules.locks.after_s == thresholds.LOCK_FORGOTTEN_AFTER.total_seconds()
+    assert rules["locks"].limit("after_s") == thresholds.LOCK_FORGOTTEN_AFTER.total_seconds()
 
 
 def test_only_these_default_rules_page() -> None:
     rules = default_rules().rules
 
-    loud = {name for name in Rules.model_fields if getattr(rules, name).severity is Severity.PAGE}
+    loud = {name for name in RULES if rules[name].severity is Severity.PAGE}
     assert loud == {"heartbeats", "crash_loop", "api", "database", "writes", "system", "backlog"}
 
 
 def test_every_rule_names_its_section_of_the_runbook() -> None:
-    assert all(default_rules().rules.section(name) for name in Rules.model_fields)
+    assert all(default_rules().rules.section(name) for name in RULES)
 
 
 def test_every_name_belongs_to_a_rule() -> None:
-    assert set(SUBJECTS) <= set(Rules.model_fields)
-    assert {name.split(".")[0] for name in FINGERPRINTS} == set(Rules.model_fields)
+    assert set(SUBJECTS) <= set(RULES)
+    assert {name.split(".")[0] for name in FINGERPRINTS} == set(RULES)
 
 
 def test_read_rules_ignores_a_byte_order_mark() -> None:
     assert isinstance(read_rules(b"\xef\xbb\xbfversion = 1\n", "mine.toml"), AlertRules)
+
+
+def test_a_rule_is_declared_by_its_table_alone() -> None:
+    plain = {"severity": "notify", "wait_s": 0, "section": "Troubleshooting", "from_share": 0.9}
+    declared = {**DECLARED_RULES, "rules": {**DECLARED_RULES["rules"], "disk": plain}}
+
+    rule = AlertRules.model_validate(declared).rules["disk"]
+
+    assert (rule.severity, rule.limit("from_share"), rule.over) == (Severity.NOTIFY, 0.9, "{title}")
+    assert "over" not in rule.model_dump(), "what is the release's is no limit that changed"
+
+
+def test_a_copy_of_the_whole_file_with_other_buttons_is_taken_without_them() -> None:
+    taken = read_rules(b"[rules.memory]\nwait_s = 7\nover = 'x'\nbuttons = []\nsubjects = []\n", "mine.toml")
+
+    assert isinstance(taken, AlertRules)
+    assert taken.rules["memory"].wait_s == 7
+    assert len(next_steps("memory", RUNBOOK.api)) == 2
