@@ -290,6 +290,13 @@ class SlackNames:
                 await self._read_users(unknown - groups)
         return {slack_id: self.of(slack_id) for slack_id in wanted}
 
+    async def soon_known(self, slack_ids: Iterable[str], within_s: float) -> Callable[[str], str]:
+        """`known`, after at most so long: a dialog has to open within 3 s of the click."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.look_up(slack_ids)
+        return self.known
+
     async def run(self) -> None:
         """Keep the names known, until cancelled."""
         await drive(self.read, self._asked)

@@ -9,19 +9,18 @@ from bot.commands.parsing import join_words
 from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
 from bot.slack.gate import App
+from bot.slack.payloads import NAMES_WITHIN_S, RequestOrigin, Submission, quoted_words
 from bot.slack.payloads import OPEN as OPEN_LINE
-from bot.slack.payloads import RequestOrigin, Submission
 from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
 from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
 from bot.views.notes import notice_answer
 from bot.views.runs import refused_answer
-from bot.views.terminal import mrkdwn_text
+from bot.views.terminal import ids_in, no_name
 from bot.views.text import plain
 from services.clients.slack import SlackClient
 from services.domain.errors import Choice
 from services.domain.incidents import MarkedMessage
-from services.domain.masking import mask_message
 
 MARK = "pushpin"  # the reaction that puts a message into the timeline
 SOURCE_LIMIT = 1000  # characters of the message that is escalated; a modal carries 3,000 in all
@@ -47,7 +46,9 @@ class IncidentEdge:
 
     async def on_escalate_this(self, body: Body) -> None:
         message, channel = body["message"], str(body["channel"]["id"])
-        text = mrkdwn_text(mask_message(str(message.get("text", ""))[:SOURCE_LIMIT]))
+        names, mentioned = self._incident_service and self._incident_service.names, ids_in(str(message.get("text", "")))
+        name_of = await names.soon_known(mentioned, NAMES_WITHIN_S) if names else no_name
+        text = quoted_words(message, SOURCE_LIMIT, self._slack.origin, name_of)
         source = {"ts": str(message["ts"]), "user": str(message.get("user", "")), "text": text}
         title = plain(text.partition("\n")[0], limit=modals.INCIDENT_TITLE_LIMIT)
         view = modals.open_modal({"channel": channel, "source": source}, title=title)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -34,8 +34,10 @@ from bot.views.modals import (
 from bot.views.modals import STOP_WORKERS as MODALS_STOP_WORKERS
 from bot.views.notes import is_changed, kept_as
 from bot.views.run_buttons import RESOLVE as RUN_BUTTONS_RESOLVE
+from bot.views.terminal import mrkdwn_text
 from services.domain.errors import Choice, UsageError
 from services.domain.masking import mask_message
+from services.domain.message_origin import MessageOrigin
 
 
 def command_line(action: Mapping[str, object]) -> str | None:
@@ -195,6 +197,15 @@ def read_submission(view: Payload) -> Submission | None:
     values = view.get("state", {}).get("values", {})
     answer, preset, owner, due = (_entered(values, name) for name in (ANSWER, PRESET, modals.OWNER, modals.DUE))
     return Submission(kind, metadata, answer, preset, owner, due)
+
+
+NAMES_WITHIN_S = 1.0  # of people whom a dialog names; Slack gives 3 s to open it
+
+
+def quoted_words(message: Mapping[str, Any], limit: int, origin: MessageOrigin, name_of: Callable[[str], str]) -> str:
+    """What a message says, to begin a dialog with: masked, without our own mark, people by their names where known."""
+    words = origin.without_mark(str(message.get("text", ""))[:limit])
+    return mrkdwn_text(mask_message(words), name_of)
 
 
 def read_metadata(view: Payload) -> Mapping[str, Any]:

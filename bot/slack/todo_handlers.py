@@ -11,13 +11,12 @@ from bot.commands.context import incident_outcome_answer, need_incident_service
 from bot.incidents.service import IncidentService
 from bot.incidents.todos import NewTodo
 from bot.slack.gate import App
-from bot.slack.payloads import RequestOrigin, Submission, read_request_origin
+from bot.slack.payloads import NAMES_WITHIN_S, RequestOrigin, Submission, quoted_words, read_request_origin
 from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
-from bot.views.terminal import mrkdwn_text
+from bot.views.terminal import ids_in
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError
-from services.domain.masking import mask_message
 
 TYPED = "incident todo <incident> <what is to be done>"
 
@@ -48,7 +47,8 @@ class TodoEdge:
         if not found:
             what_next = "*Escalate this* in the same menu opens one."
             raise OperatorError("No follow-up was added", why="there is no incident yet", what_next=what_next)
-        text = mrkdwn_text(mask_message(str(message.get("text", ""))[: modals.TODO_LIMIT]))
+        name_of = await incident_service.names.soon_known(ids_in(str(message.get("text", ""))), NAMES_WITHIN_S)
+        text = quoted_words(message, modals.TODO_LIMIT, self._slack.origin, name_of)
         known = {"incident": found[0].id, "thread": thread} if len(found) == 1 else {}
         view = modals.todo_modal(found, {"channel": channel, **known}, text=text)
         await open_dialog(self._slack, body, view, line=TYPED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from bot.types import Answer, Block
@@ -34,15 +34,28 @@ def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({}))
     return _BARE_ID.sub(lambda found: names.get(found[0], found[0]), text)
 
 
+def ids_in(mrkdwn: str) -> list[str]:
+    """The Slack ids of the people and groups that it mentions."""
+    return _MENTION.findall(mrkdwn)
+
+
 def mentioned_ids(answer: Answer) -> set[str]:
     """The Slack ids of the people and groups that the answer's blocks mention or name."""
     blocks = json.dumps(answer.blocks)
     return {found[1] for found in _MENTION.finditer(blocks)} | {found[0] for found in _BARE_ID.finditer(blocks)}
 
 
-def mrkdwn_text(mrkdwn: str) -> str:
-    """Mrkdwn as a person reads it: dates and links in words, people by their ids, no stars, no entities."""
-    text = _MENTION.sub(r"@\1", _DATE.sub(r"\1", mrkdwn))
+def no_name(slack_id: str) -> str:  # noqa: ARG001
+    """What `name_of` gives when nothing else is given."""
+    return ""
+
+
+def mrkdwn_text(mrkdwn: str, name_of: Callable[[str], str] = no_name) -> str:
+    """Mrkdwn as a person reads it: dates and links in words, no stars, no entities.
+
+    `name_of`: what a Slack id is called, "" where that is unknown; then people are shown by their ids.
+    """
+    text = _MENTION.sub(lambda one: f"@{(name_of(one[1]) or one[1]).removeprefix('@')}", _DATE.sub(r"\1", mrkdwn))
     text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
     text = _BARE_LINK.sub(r"\1", text)
     text = _CODE_OR_BOLD.sub(lambda span: span[str(span.lastgroup)], text)

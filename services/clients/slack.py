@@ -297,6 +297,11 @@ class SlackClient:
         self._channel_ids: dict[str, str] = {}
 
     @property
+    def origin(self) -> MessageOrigin:
+        """What the messages of this client carry."""
+        return self._origin
+
+    @property
     def web(self) -> AsyncWebClient:
         """slack_sdk's client, for Bolt. Needs a running event loop."""
         if self._web is None:

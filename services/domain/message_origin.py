@@ -37,6 +37,10 @@ class MessageOrigin:
         """What notifications show, or the whole message."""
         return f"{self.mark} {text}" if self.mark else text
 
+    def without_mark(self, text: str) -> str:
+        """The words of a message of ours, or of another's, which has none."""
+        return text.removeprefix(f"{self.mark} ") if self.mark else text
+
     def blocks(self, blocks: Sequence[Block]) -> list[dict[str, Any]]:
         """With the mark in the first block, and the environment in every block that has no id of its own."""
         named = [self._named(block) for block in blocks]

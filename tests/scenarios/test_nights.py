@@ -229,9 +229,10 @@ async def test_a_follow_up_goes_from_a_message_in_the_thread_to_the_postmortem(
 
     await channel.type("incident open sev3 the report is late")
     await channel.expect("the report is late", "SEV3")
-    lobby = ann.say(model.INCIDENTS_ID, "and tell the customers")
+    lobby = ann.say(model.INCIDENTS_ID, f"and <@{model.BEN.id}> tells the customers")
     assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, lobby.ts) is None
-    await channel.expect_dialog("Of which incident?", "2: the report is late", "1: uploads fail", by=model.ANN)
+    wanted = ("Of which incident?", "2: the report is late", "1: uploads fail", "and @Ben Osei tells the customers")
+    await channel.expect_dialog(*wanted, by=model.ANN)
     await channel.fill_in("tell the customers", by=model.ANN, preset="1")
     await channel.expect("☐ tell the customers", "follow-up 2", thread=root)
     await channel.press(line, "Done", by=model.BEN)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bot.slack.payloads import prompt_for
+from bot.slack.payloads import prompt_for, quoted_words
 from bot.types import Surface
+from services.domain.message_origin import MessageOrigin
 from services.sandbox.slack.limits import violations
 
 
@@ -47,3 +48,13 @@ def test_incident_line_without_its_text_opens_a_modal(line: str, callback_id: st
 )
 def test_complete_incident_line_opens_no_modal(line: str) -> None:
     assert prompt_for(line, Surface.SLASH, channel="C1") is None
+
+
+def test_quoted_words_name_people_and_leave_out_our_own_mark() -> None:
+    origin = MessageOrigin("prod", "🟥 prod")
+    names = {"U0BEN": "Ben Osei", "S0APPROVERS": "@dragonfly-approvers"}
+    message = {"text": "🟥 prod *primary*: <@U0BEN> asks <!subteam^S0APPROVERS> and <@U0NOBODY>"}
+
+    words = quoted_words(message, 100, origin, lambda slack_id: names.get(slack_id, ""))
+
+    assert words == "primary: @Ben Osei asks @dragonfly-approvers and @U0NOBODY"
