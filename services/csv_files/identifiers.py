@@ -24,9 +24,42 @@ from collections.abc import Mapping
 # What exports write where there is nothing: databases, spreadsheets' error values, statistics programs, people.
 _PLACEHOLDERS = frozenset(
     (
-        *("null", "(null)", "<null>", "none", "nil", "nan", "na", "n/a", "n.a.", "n.a", "n / a", "not available"),
+        *(
+            "null",
+            "(null)",
+            "<null>",
+            "[null]",
+            "\\n",
+            "<na>",
+            "<nat>",
+            "(none)",
+            "none",
+            "nil",
+            "nan",
+            "na",
+            "n/a",
+            "n.a.",
+            "n.a",
+            "n / a",
+            "not available",
+        ),
         *("#n/a", "#ref!", "#value!", "#name?", "#num!", "#null!", "#div/0!", "#spill!", "#calc!", "#getting_data"),
-        *("#error!", "#field!", "#blocked!", "#unknown!", "#connect!", "#busy!", "unknown", "unk", "undefined"),
+        *("#error!", "#field!", "#blocked!", "#unknown!", "#connect!", "#busy!", "#external!"),
+        *(
+            "#python!",
+            "#timeout!",
+            "#nv",
+            "#n/d",
+            "#n/b",
+            "#bezug!",
+            "#wert!",
+            "#zahl!",
+            "#valeur!",
+            "#nombre!",
+            "#nom?",
+        ),
+        *("#¡ref!", "#¡valor!", "#¡num!", "#¿nombre?", "#valor!", "#valore!", "#rif!", "#nome?", "#waarde!"),
+        *("unknown", "unk", "undefined"),
         *("(blank)", "(empty)", "tbd", "tba", "?", "??", "???", ".", "..", "...", "-", "--", "---", "_", "xxx"),
         *("0", "00", "000", "0000", "0.0", "0.00"),
     )
@@ -40,6 +73,9 @@ _DAMAGE = {
     "thousands": "it got thousands separators",
     "time": "it became a time of day",
     "narrow": "its column was too narrow",
+    "boolean": "it became TRUE or FALSE",
+    "infinite": "it became infinite",
+    "error": "it became an error of a formula",
 }
 _DAMAGED = re.compile(
     r"(?P<scientific>[0-9](?:[.,][0-9]+)?E\+?[0-9]{1,3}|[0-9][.,][0-9]+E-[0-9]{1,3})"
@@ -47,12 +83,16 @@ _DAMAGED = re.compile(
     r"|(?P<thousands>[0-9]{1,3}(?:,[0-9]{3})+)"
     r"|(?P<time>[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?: ?[AP]M)?| ?[AP]M))"
     r"|(?P<narrow>#+)"
+    r"|(?P<boolean>TRUE|FALSE|WAHR|FALSCH|VRAI|FAUX|VERDADERO|FALSO|VERO|VERDADEIRO|WAAR|ONWAAR)"
+    r"|(?P<infinite>[+-]?INF(?:INITY)?|[+-]?1\.#(?:INF|QNAN|IND)0*)"
+    r"|(?P<error>ERR:[0-9]{3})"
     r"|(?P<date>(?:"
     rf"[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?"  # 17-MAR, 17-MAR-24
     rf"|{_MONTH}-[0-9]{{1,4}}"  # MAR-17, MAR-2017
-    r"|(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12][0-9]|3[01])/[0-9]{2,4}"  # 3/17/2024
-    r"|(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-9]|1[0-2])/(?:19|20)[0-9]{2}"  # 17/3/2024
-    r"|(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"  # 2024-03-17
+    r"|(?:0?[1-9]|1[0-2])/(?:[0-2]?[0-9]|3[01])/[0-9]{2,4}"  # 3/17/2024; a spreadsheet's zero is 1/0/1900
+    r"|(?:[0-2]?[0-9]|3[01])/(?:0?[1-9]|1[0-2])/(?:18|19|20)[0-9]{2}"  # 17/3/2024
+    r"|(?:18|19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[0-2][0-9]|3[01])"  # 2024-03-17; a spreadsheet's zero is 1899-12-31
+    r"|NAT"  # "not a time", as data frames write a missing one
     r")(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AP]M)?)?)"
 )
 _FORMULA = re.compile(r'=\s*(?:T\()?"(.*)"\)?', re.DOTALL)
@@ -60,6 +100,7 @@ _APOSTROPHES: Mapping[int, str] = dict.fromkeys(map(ord, "‘’‛ʼʹ′`´＇
 # Letters and marks by category, of which nothing is drawn: joiners, fillers, Braille's blank, variation selectors.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
 PLACEHOLDER = "missing, the cell holds a placeholder"
+FORMULA = "holds a formula, export the values instead"
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -85,10 +126,20 @@ def check_identifier(identifier: str, name: str) -> str:
         damage = _DAMAGE[damaged.lastgroup or ""]
         raise ValueError(f"a spreadsheet damaged the {name} ({damage})")
     if identifier.startswith("="):
-        raise ValueError("holds a formula, export the values instead")
+        raise ValueError(FORMULA)
     if UNREADABLE in identifier:
         raise ValueError("holds a character that cannot be read")
     return identifier
+
+
+def check_name(name: str) -> str:
+    """A party's name as it is. Raises ValueError where a spreadsheet left nothing of it; `May` and `True` are names."""
+    damaged = _DAMAGED.fullmatch(name.upper())
+    if damaged and damaged.lastgroup in ("narrow", "error"):
+        raise ValueError(f"a spreadsheet damaged the name ({_DAMAGE[damaged.lastgroup]})")
+    if name.startswith("="):
+        raise ValueError(FORMULA)
+    return name
 
 
 def is_placeholder(text: str) -> bool:

@@ -26,6 +26,7 @@ from services.csv_files.identifiers import (
     UNREADABLE,
     canonical_county,
     check_identifier,
+    check_name,
     is_placeholder,
     normalize_identifier,
     unwrap_formula,
@@ -161,13 +162,14 @@ def payment_reference(text: str) -> str:
 
 def party_name(text: str) -> str:
     """A plaintiff or defendant as the file writes it, without invisible characters."""
-    if len(text) > LONGEST_PLACEHOLDER and text.isascii() and text.isprintable() and text[0] != "=":
+    if len(text) > LONGEST_PLACEHOLDER and text.isascii() and text.isprintable() and text[0] not in "=#":
         return text
-    return _present(" ".join(visible(unwrap_formula(text)).split()))
+    return check_name(_present(" ".join(visible(unwrap_formula(text)).split())))
 
 
 def county_name(text: str) -> str:
     """The usual spelling of the county that is meant: `KINGS COUNTY` and `County of Kings` are `Kings`."""
+    check_identifier(normalize_identifier(text), "county")
     return canonical_county(_present(unwrap_formula(text)))
 
 
@@ -330,7 +332,7 @@ def _reader(parse: Callable[[str], Any], *, empty: Any = Fault("empty")) -> Call
     return read
 
 
-ROWS = 8000  # some ten milliseconds of work: little to lose, and locks are held briefly
+ROWS = 5000  # little to lose, locks are held briefly, and 3 MB less than with 8,000 (docs/benchmarks.md)
 ROWS_AT_ONCE = 1000  # as objects of Python they take ten times the memory
 
 _IS_CONSUMER_DEBT = {None: "", True: "t", False: "f"}

@@ -20,8 +20,12 @@ ON CONFLICT (key) DO UPDATE SET
 WHERE (stored.text, stored.blocks) IS DISTINCT FROM (excluded.text, excluded.blocks);
 
 -- name: read_last_message_key
--- Of the messages whose key begins so. Once per change of a watched file: it reads the whole table.
-SELECT key FROM chatops.outbox WHERE starts_with(key, %(prefix)s) ORDER BY created_at DESC LIMIT 1;
+-- Of the messages about a watched file whose key begins so: "policy:file:". Once per change of the file. Served by
+-- outbox_file_messages_idx.
+SELECT key FROM chatops.outbox
+WHERE key LIKE '%%:file:%%' AND starts_with(key, %(prefix)s)
+ORDER BY created_at DESC
+LIMIT 1;
 
 -- name: notify_outbox
 -- Wakes the sender once this transaction commits.

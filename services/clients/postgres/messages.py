@@ -235,7 +235,7 @@ async def store_content(
 
 
 async def read_last_message_key(conn: Connection, *, prefix: str) -> str | None:
-    """Of the messages whose key begins so, the one stored last; None when there is none, or it is too long ago."""
+    """The message about a file stored last whose key begins so (`policy:file:`); None when there is none."""
     row = await (await conn.execute(SQL["read_last_message_key"], {"prefix": prefix})).fetchone()
     return None if row is None else str(row[0])
 

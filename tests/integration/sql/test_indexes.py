@@ -269,6 +269,23 @@ ANALYZE chatops.oncall_reminders, chatops.oncall_swaps;
 ANALYZE chatops.incidents, chatops.alerts, chatops.incident_alerts, chatops.incident_pages, chatops.incident_events,
     chatops.oncall_overrides;
 """
+SEED_MESSAGES = """
+INSERT INTO chatops.outbox (key, channel, text, blocks)
+SELECT CASE WHEN n % 1000 = 0 THEN 'policy:file:' || n || ':refused' ELSE 'incident:' || n END, 'C1', 'x', '[]'
+FROM generate_series(1, 20000) AS n;
+ANALYZE chatops.outbox;
+"""
+
+
+async def test_the_last_message_about_a_file_is_found_without_reading_all_messages(as_owner: Connection) -> None:
+    await as_owner.execute(SEED_MESSAGES)
+
+    plan = await explain(as_owner, SQL["read_last_message_key"], {"prefix": "policy:file:"})
+
+    assert scanned_whole(plan) == []
+    assert "outbox_file_messages_idx" in {node.get("Index Name") for node in plan}
+
+
 INCIDENT_PARAMETERS = {
     "incident_id": 10_000,
     "alert_id": 10_000,

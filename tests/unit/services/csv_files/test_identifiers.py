@@ -51,7 +51,24 @@ def test_a_cell_that_shows_nothing_is_empty(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["NULL", "#N/A", "#REF!", "N/A", "nan", "0", "-", "None", "\u2014", "#VALUE!", "?", "(blank)"]
+    "text",
+    [
+        "NULL",
+        "#N/A",
+        "#REF!",
+        "N/A",
+        "nan",
+        "0",
+        "-",
+        "None",
+        "\u2014",
+        "#VALUE!",
+        "?",
+        "(blank)",
+        "\\N",
+        "<NA>",
+        "#NV",
+    ],
 )
 def test_a_placeholder_is_a_missing_value(text: str) -> None:
     with pytest.raises(ValueError, match="placeholder"):
@@ -77,6 +94,19 @@ def test_a_placeholder_is_a_missing_value(text: str) -> None:
         ("3/17/2024 0:00", "became a date"),
         ("2024-03-17", "became a date"),
         ("2024-03-17 00:00:00", "became a date"),
+        ("1899-12-31", "became a date"),
+        ("1899-12-30T00:00:00", "became a date"),
+        ("1/0/1900", "became a date"),
+        ("1900-01-00", "became a date"),
+        ("0-Jan-00", "became a date"),
+        ("NaT", "became a date"),
+        ("TRUE", "became TRUE or FALSE"),
+        ("false", "became TRUE or FALSE"),
+        ("WAHR", "became TRUE or FALSE"),
+        ("inf", "infinite"),
+        ("-1.#IND", "infinite"),
+        ("Err:502", "error of a formula"),
+        ("#####", "column was too narrow"),
         ("20240012345.0", "decimal number"),
         ("########", "too narrow"),
     ],

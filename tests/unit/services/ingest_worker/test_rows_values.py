@@ -15,6 +15,7 @@ from services.ingest_worker.rows import (
     county_name,
     parse_amount,
     parse_filing_date,
+    party_name,
 )
 
 TODAY = date(2025, 12, 20)
@@ -170,3 +171,20 @@ def test_the_short_way_of_an_amount_comes_to_the_same(text: str) -> None:
             return str(error)
 
     assert read(text) == read(f"${text}")
+
+
+@pytest.mark.parametrize("text", ["########", "#" * 40, "TRUE", "Err:502", "=B2", "1899-12-31", "#¡REF!"])
+def test_a_county_that_a_spreadsheet_damaged_is_no_county(text: str) -> None:
+    with pytest.raises(ValueError, match=r"damaged the county|formula|placeholder"):
+        county_name(text)
+
+
+@pytest.mark.parametrize("text", ["########", "#" * 40, "Err:502", "=B2", "=VLOOKUP(A2,Sheet2!A:B,2,FALSE)", "  =B2"])
+def test_a_party_that_a_spreadsheet_lost_is_no_party(text: str) -> None:
+    with pytest.raises(ValueError, match=r"damaged the name|formula"):
+        party_name(text)
+
+
+@pytest.mark.parametrize("text", ["#1 Auto Sales", "True", "Vero", "May", "1800-FLOWERS", "Err: Sons LLC"])
+def test_a_party_of_an_unusual_name_stays(text: str) -> None:
+    assert party_name(text) == text
