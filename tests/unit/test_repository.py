@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.changes import CHANGES, Change, changes_table
+from bot.changes import CHANGES, changes_table
 from bot.cli import TERMINAL_ONLY
 from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
@@ -24,12 +26,15 @@ PROCESSES = {
     for match in re.finditer(r"^(?P<name>[\w-]+): python -m (?P<module>[\w.]+)$", (ROOT / "Procfile").read_text(), re.M)
 }
 TREE = ("bot", "playbooks", "services", "sql", "tests", "docs", "tools", "backend", "data_in")
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = {path: path.read_text() for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))}
 FILES = frozenset(path.relative_to(ROOT).as_posix() for folder in TREE for path in (ROOT / folder).rglob("*"))
 
 
-def _name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+def _found(pattern: str, *, multiline: bool = False) -> Iterator[tuple[str, Any]]:
+    """(document, what `re.findall` finds there), through all documents."""
+    for path, text in DOCUMENTS.items():
+        name = path.relative_to(ROOT).as_posix()
+        yield from ((name, one) for one in re.findall(pattern, text, re.M if multiline else 0))
 
 
 def test_systems_page_names_every_command() -> None:
@@ -71,18 +76,18 @@ def test_each_runnable_folder_of_the_product_is_in_the_procfile() -> None:
     assert runnable - {"services.sandbox"} == set(PROCESSES.values())
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text())
+def test_links_between_documents_lead_somewhere() -> None:
+    links = list(_found(r"\]\((?!https?:|#)([^)#\s]+)"))
 
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    assert links
+    assert [(document, link) for document, link in links if not (ROOT / document).parent.joinpath(link).exists()] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
-def test_a_document_names_files_and_modules_that_exist(document: Path) -> None:
-    named = [name for name in re.findall(r"`([^`\s]+)`", document.read_text()) if not _is_found(name.rstrip("/"))]
+def test_documents_name_files_and_modules_that_exist() -> None:
+    named = list(_found(r"`([^`\s]+)`"))
 
-    assert named == []
+    assert named
+    assert [(document, name) for document, name in named if not _is_found(name.rstrip("/"))] == []
 
 
 def _is_found(name: str) -> bool:
@@ -96,67 +101,67 @@ def _is_found(name: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
-def test_a_document_names_tests_that_exist(document: Path) -> None:
-    named = re.findall(r"`(test_\w+)`", document.read_text())
-
-    assert [name for name in named if f"def {name}(" not in _tests() and f"{name}.py" not in _tests()] == []
-
-
-@cache
-def _tests() -> str:
-    """Every test's name and every test file's."""
+def test_documents_name_tests_that_exist() -> None:
     files = [*(ROOT / "tests").rglob("*.py")]
-    return "\n".join([path.name for path in files] + [path.read_text() for path in files])
+    tests = {path.stem for path in files}.union(*(re.findall(r"\bdef (\w+)\(", path.read_text()) for path in files))
+
+    assert [(document, name) for document, name in _found(r"`(test_\w+)`") if name not in tests] == []
 
 
 def _is_module(name: str) -> bool:
     return bool({f"{name.replace('.', '/')}.py", name.replace(".", "/")} & FILES)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
-def test_links_lead_to_headings_that_exist(document: Path) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", document.read_text())
-    pages = [(document.parent / page if page else document, anchor) for page, anchor in links]
+def test_links_lead_to_headings_that_exist() -> None:
+    links = list(_found(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)"))
 
-    assert [anchor for page, anchor in pages if anchor not in _anchors(page)] == []
+    assert links
+    assert [
+        (document, page, anchor)
+        for document, (page, anchor) in links
+        if anchor not in _anchors((ROOT / document).parent / page if page else ROOT / document)
+    ] == []
 
 
+@cache
 def _anchors(page: Path) -> list[str]:
     """As GitHub makes them of headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
-def test_the_page_of_commands_lists_each_command(name: str) -> None:
-    assert re.search(rf"`{name}\b", (ROOT / "docs/commands.md").read_text()), (
-        f"docs/commands.md does not mention {name}"
-    )
+def test_the_page_of_commands_lists_each_command() -> None:
+    page = (ROOT / "docs/commands.md").read_text()
+
+    assert [name for name in REGISTRY if not re.search(rf"`{name}\b", page)] == []
+    assert [name for name in TERMINAL_ONLY if f"`dragonfly {name}`" not in page] == []
 
 
-@pytest.mark.parametrize("name", re.findall(r"`([a-z]+(?:-[a-z]+)*)[ `]", (ROOT / "README.md").read_text()))
-def test_the_readme_names_commands_that_exist(name: str) -> None:
-    assert name == "make" or {name, name.partition(" ")[0]} & {*REGISTRY, "dragonfly"}
+def test_the_readme_names_commands_that_exist() -> None:
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)*)[ `]", (ROOT / "README.md").read_text()))
+
+    assert named
+    assert named - {*REGISTRY, "dragonfly", "make"} == set()
 
 
-@pytest.mark.parametrize("name", sorted(variables()))
-def test_the_page_of_the_configuration_lists_each_variable(name: str) -> None:
-    assert re.search(rf"`{name}[`\[]", (ROOT / "docs/configuration.md").read_text())
+def test_the_page_of_the_configuration_lists_each_variable() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+
+    assert [name for name in variables() if not re.search(rf"`{name}[`\[]", page)] == []
 
 
-@pytest.mark.parametrize("process", PROCESSES.values())
-def test_the_page_about_railway_has_each_start_command(process: str) -> None:
-    assert f"`python -m {process}`" in (ROOT / "docs/railway.md").read_text()
+def test_the_page_about_railway_has_each_start_command() -> None:
+    page = (ROOT / "docs/railway.md").read_text()
+
+    assert [process for process in PROCESSES.values() if f"`python -m {process}`" not in page] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
-def test_a_document_types_commands_that_exist(document: Path) -> None:
+def test_documents_type_commands_that_exist() -> None:
     """What stands in code as `/dragonfly …` or `dragonfly …`, up to a placeholder."""
-    lines = re.findall(r"`(?:/|@)?dragonfly ([a-z][^`]*)`", document.read_text())
-    words = [line.split() for line in lines]
+    lines = [(document, line.split()) for document, line in _found(r"`(?:/|@)?dragonfly ([a-z][^`]*)`")]
 
-    assert [" ".join(line) for line in words if line[0] not in TERMINAL_ONLY and match(line, REGISTRY) is None] == []
+    assert lines
+    assert [one for one in lines if one[1][0] not in TERMINAL_ONLY and match(one[1], REGISTRY) is None] == []
 
 
 def test_the_changelog_has_each_heading_once() -> None:
@@ -171,22 +176,16 @@ def test_the_changes_are_documented_with_their_risk() -> None:
     assert changes_table() in (ROOT / "docs/changes.md").read_text()
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_a_change_names_its_highest_risk(change: Change) -> None:
-    assert change.risk.value in change.risk_words
+def test_changes_name_their_highest_risk() -> None:
+    assert [name for name, change in CHANGES.items() if change.risk.value not in change.risk_words] == []
 
 
-@pytest.mark.parametrize("name", TERMINAL_ONLY)
-def test_the_page_of_commands_lists_what_only_a_terminal_has(name: str) -> None:
-    assert f"`dragonfly {name}`" in (ROOT / "docs/commands.md").read_text()
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=_name_of)
-def test_a_document_names_make_targets_that_exist(document: Path) -> None:
-    targets = re.findall(r"^(?:`|)make ([a-z-]+)|`make ([a-z-]+)", document.read_text(), re.M)
+def test_documents_name_make_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
+    found = [(document, name) for document, name in _found(r"(?:^|`)make ([a-z-]+)", multiline=True)]
 
-    assert [name for pair in targets for name in pair if name and not re.search(rf"^{name}:", makefile, re.M)] == []
+    assert found
+    assert [one for one in found if not re.search(rf"^{one[1]}:", makefile, re.M)] == []
 
 
 def test_time_zones_come_with_the_product_on_every_platform() -> None:

@@ -91,24 +91,32 @@ def test_the_page_has_no_line_that_the_runbook_lacks() -> None:
     assert stale == []
 
 
-@pytest.mark.parametrize("row", ROWS, ids=row_id)
-def test_a_row_names_commands_that_can_be_typed(row: Row) -> None:
-    for command in row.commands:
-        if LATER.search(row.command) or command in TERMINAL_ONLY:
-            continue
-        verb, rest = find(command.split())  # raises for a command that does not exist any more
+def test_rows_name_commands_that_can_be_typed() -> None:
+    named = [(row_id(row), command) for row in ROWS if not LATER.search(row.command) for command in row.commands]
+
+    assert named
+    assert [one for one in named if one[1] not in TERMINAL_ONLY and not can_be_typed(one[1])] == []
+
+
+def can_be_typed(command: str) -> bool:
+    try:
+        verb, rest = find(command.split())
         if isinstance(verb, Change):
             verb.parse(rest)
+    except UsageError:
+        return False
+    return True
 
 
-@pytest.mark.parametrize("row", ROWS, ids=row_id)
-def test_a_row_is_answered_by_code_and_a_test_or_reports_why_not(row: Row) -> None:
+def test_rows_are_answered_by_code_and_a_test_or_report_why_not() -> None:
+    assert [row_id(row) for row in ROWS if not is_answered(row)] == []
+
+
+def is_answered(row: Row) -> bool:
     if row.command.startswith(REASON):
-        assert len(row.command) > len(REASON)
-    elif not LATER.search(row.command):
-        assert row.commands
-        assert "](../" in row.code
-        assert "](../tests/" in row.test
+        return len(row.command) > len(REASON)
+    has_links = "](../" in row.code and "](../tests/" in row.test
+    return bool(LATER.search(row.command) or (row.commands and has_links))
 
 
 def test_later_is_reported_only_of_what_does_not_exist() -> None:

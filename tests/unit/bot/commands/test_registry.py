@@ -10,7 +10,7 @@ from bot.commands.command import Command
 from bot.commands.dispatch import run
 from bot.commands.registry import BARE, REGISTRY, find
 from bot.config.environment import Settings
-from bot.types import Actor, Answer, Request, Surface, Verb
+from bot.types import Actor, Answer, Request, Surface
 from bot.views.blocks import section
 from bot.world import World
 from services.domain.errors import OperatorError, UsageError
@@ -35,11 +35,10 @@ def test_has_every_command_of_this_release() -> None:
     assert set(REGISTRY) == OF_THIS_RELEASE
 
 
-@pytest.mark.parametrize("command", REGISTRY.values(), ids=REGISTRY.keys())
-def test_every_command_explains_itself(command: Verb) -> None:
-    assert command.summary
-    assert command.examples
-    assert all(find(example.split())[0] is command for example in command.examples)
+def test_every_command_explains_itself() -> None:
+    assert [name for name, command in REGISTRY.items() if not command.summary or not command.examples] == []
+    examples = [(command, example) for command in REGISTRY.values() for example in command.examples]
+    assert [example for command, example in examples if find(example.split())[0] is not command] == []
 
 
 @pytest.mark.parametrize("name", ["failed-jobs", "env", "logs", "help"])

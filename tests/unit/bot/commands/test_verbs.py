@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 
-import pytest
-
 from bot.changes import Change
 from bot.cli import TERMINAL_ONLY
 from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand, TerminalCommand
@@ -44,15 +42,13 @@ def test_every_place_of_every_command_is_looked_at() -> None:
     assert all(verb.places for verb in VERBS_EVERYWHERE)
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_a_command_names_a_function_that_is_called_as_its_kind_calls_it(name: str) -> None:
-    (parameters, returned), place = PLACES[name]
+def test_commands_name_functions_that_are_called_as_their_kind_calls_them() -> None:
+    for name, ((parameters, returned), place) in PLACES.items():
+        signature = inspect.signature(place.load())
 
-    signature = inspect.signature(place.load())
-
-    assert [parameter.annotation for parameter in signature.parameters.values()] == parameters
-    assert signature.return_annotation == returned
-    assert inspect.iscoroutinefunction(place.load()) is not name.endswith(".parse")
+        assert [parameter.annotation for parameter in signature.parameters.values()] == parameters, name
+        assert signature.return_annotation == returned, name
+        assert inspect.iscoroutinefunction(place.load()) is not name.endswith(".parse"), name
 
 
 def test_no_two_commands_have_one_name() -> None:
