@@ -12,15 +12,21 @@ from services.domain.errors import Unavailable
 
 @dataclass(frozen=True)
 class Query:
-    """One of our named queries. `topic`: its file in `sql/` ("jobs", "worker")."""
+    """One of our named queries, with what its SQL says of it.
+
+    topic: its file in `sql/` ("jobs", "worker"). commands: those that cannot work without this read. affects: what does
+    not work without the queries of its file; empty where the commands say it.
+    """
 
     name: str
     topic: str
+    commands: tuple[str, ...] = ()
+    affects: str = ""
 
 
 @dataclass(frozen=True)
 class MissingRight:
-    """What `role` may not do, although the queries of these topics need it.
+    """What `role` may not do, although queries need it; `affects`: what does not work without it.
 
     `privilege` is SQL's word for it, or `rows` when row-level security hides the table's rows from the role.
     """
@@ -28,7 +34,7 @@ class MissingRight:
     role: str
     privilege: str
     on: str
-    topics: tuple[str, ...]
+    affects: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+-- affects: the alerts
+
 -- name: list_alerts
 -- What is pending or firing, and what was resolved within the time in which it may come back. Served by
 -- alerts_open_fingerprint_idx and alerts_resolved_at_idx; of one fingerprint the newest, which alone may be open.

@@ -1,3 +1,5 @@
+-- affects: answers outside Slack: one-time links, PagerDuty
+
 -- name: find_page_link
 -- The page that a one-time link belongs to. Served by notifications_link_token_idx.
 SELECT

@@ -1,3 +1,5 @@
+-- affects: every change
+
 -- name: record_decision
 -- One decision a person, on the plan that waits for it. The run is locked, so that of two who decide in the same instant
 -- the second counts the first. By primary key.

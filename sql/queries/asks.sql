@@ -1,3 +1,5 @@
+-- affects: ask
+
 -- name: begin_ask
 -- A question; its number.
 INSERT INTO chatops.asks (asked_by_user, asked_by_team)

@@ -1,3 +1,5 @@
+-- affects: audit, and every change
+
 -- name: append_audit
 -- One more row in the chain; returns its hash. Others wait for the end of this transaction before they can append.
 SELECT chatops.append_audit(%(actor)s, %(event)s, %(run_id)s, %(details)s);

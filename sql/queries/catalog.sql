@@ -1,3 +1,5 @@
+-- affects: health, queue, security-audit, doctor, scale, and every count
+
 -- name: read_server
 -- Who we are and what we may use. The catalogue is visible to every role.
 -- hidden_tables: those of these tables that we read and in which row-level security applies to us without a policy for

@@ -1,3 +1,5 @@
+-- affects: commands that Slack delivers twice
+
 -- name: claim_delivery
 -- Take a payload that is new, or whose claim ran out unfinished; null or no row when it is finished or worked on. A claim
 -- that is stored as longer than ours was taken before the database's clock stepped back: it is cut, and its owner, who may

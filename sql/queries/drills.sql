@@ -1,3 +1,5 @@
+-- affects: drill
+
 -- name: begin_drill
 -- A made-up worker whose beat goes stale after `lead`; no row while another drill is under way. By drills_open_idx.
 INSERT INTO chatops.drills (asked_by_user, asked_by_team, beat_at, stale_at)

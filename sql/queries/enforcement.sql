@@ -1,3 +1,5 @@
+-- affects: the enforcement worker's jobs
+
 -- name: read_enforced_batch
 -- Whether the batch is to be enforced at all, and the day by New York's calendar. By primary key.
 SELECT (now() AT TIME ZONE 'America/New_York')::date AS today,

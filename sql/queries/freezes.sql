@@ -1,3 +1,5 @@
+-- affects: freeze, lock, deploy, redeploy, scale and golden-path
+
 -- name: share_freezes
 -- Until the end of the transaction no freeze is stored. With others that start runs, not alone.
 SELECT pg_advisory_xact_lock_shared(hashtextextended('chatops.freezes', 0));

@@ -1,3 +1,5 @@
+-- affects: history, and the picture of an incident
+
 -- name: record_history
 -- What is known of one minute; the first record of a minute stays. By primary key.
 INSERT INTO chatops.history (minute, pending, completed, failed, api_ms, connections, database_gb, workers, usage)

@@ -1,3 +1,5 @@
+-- affects: alerts in their incidents
+
 -- name: join_alert
 -- An alert is part of an incident from now on, and fires; its beginning is what the alert itself says. By primary keys.
 INSERT INTO chatops.incident_alerts (alert_id, incident_id, fingerprint, line, since, message_key)

@@ -1,3 +1,5 @@
+-- affects: incident, and whom it pages
+
 -- name: lock_opening
 -- One person opens an incident at a time, so that two who see the same trouble do not open two. Held until the commit.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.incidents', 0));

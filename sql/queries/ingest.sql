@@ -1,3 +1,5 @@
+-- affects: the ingest worker's jobs
+
 -- name: start_batch
 -- A worker begins, or begins again after a crash. A completed batch stays as it is. By primary key.
 UPDATE intake.simplicity_batches

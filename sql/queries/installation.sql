@@ -1,3 +1,5 @@
+-- affects: every change
+
 -- name: name_environment
 -- Written once, when the system is installed; a name that is there stays. By primary key.
 INSERT INTO chatops.installation (environment, system) VALUES (%(environment)s, %(system)s)

@@ -1,3 +1,5 @@
+-- affects: alerts, messages and runs
+
 -- name: take_lease
 -- Take a free or expired lease, or renew one's own, which never shortens it: a renewal may arrive late. No lease of this
 -- name lasts longer than `longest`; what is stored beyond that was written before the database's clock stepped back, and

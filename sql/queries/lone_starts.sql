@@ -1,3 +1,5 @@
+-- affects: self-approval
+
 -- name: call_approvers
 -- The approvers are called now; from then on who asked waits for them. By primary key.
 INSERT INTO chatops.lone_starts (run_id, incident_id, open_at)

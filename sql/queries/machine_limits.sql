@@ -1,3 +1,5 @@
+-- affects: the limits of machines
+
 -- name: take_machine_request
 -- One more request of this machine, if the pace allows it; no row else. By primary key: of two replicas one waits.
 INSERT INTO chatops.machine_limits AS known (machine, due_at)

@@ -1,3 +1,5 @@
+-- affects: the enforcement worker's memos
+
 -- name: want_memos
 -- Profiles that some case has, each once. By primary key; in order, because two workers that add the same ones in
 -- different orders would wait for each other.

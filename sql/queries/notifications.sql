@@ -1,3 +1,5 @@
+-- affects: pagers, mail and direct messages
+
 -- name: store_notification
 -- Something to be told once; the same key again changes nothing. A further page about the same matter belongs to the alert
 -- that the target's pager has open; where the matter's message is not in Slack yet, the page waits a moment for its

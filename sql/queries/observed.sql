@@ -1,3 +1,5 @@
+-- affects: what changed before an incident
+
 -- name: note_replicas
 -- How many replicas each of these services is configured to have now: a row where the number is another one, else when
 -- it was last seen so, to the minute. Served by observed_replicas_service_idx.

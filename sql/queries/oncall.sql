@@ -1,3 +1,5 @@
+-- affects: oncall, and whom an incident pages
+
 -- name: add_override
 -- An override of a rotation.
 INSERT INTO chatops.oncall_overrides (rotation, user_id, begins_at, ends_at, by_user, by_team)

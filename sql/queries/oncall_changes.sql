@@ -1,3 +1,5 @@
+-- affects: oncall override, take and swap, and their notices
+
 -- name: add_oncall_reminder
 -- A person whom a change moved is reminded a day and an hour before; no row where both are over.
 INSERT INTO chatops.oncall_reminders (rotation, user_id, gains, begins_at, ends_at, due_at)

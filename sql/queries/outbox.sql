@@ -1,3 +1,5 @@
+-- affects: messages of runs and alerts
+
 -- name: store_message
 -- What a message is to say, from now on; unchanged content stays as it is. A reply to a reply belongs to the thread of
 -- the first message, because Slack knows no other. By primary key.

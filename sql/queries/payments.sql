@@ -1,3 +1,5 @@
+-- affects: files of payments
+
 -- name: create_payment_staging
 -- Payments on their way: whose they are is found here. Gone at the commit, and never in the write-ahead log.
 CREATE TEMPORARY TABLE staged_payments (

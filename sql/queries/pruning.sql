@@ -1,3 +1,5 @@
+-- affects: retention of jobs, events and raw rows
+
 -- name: prune_jobs
 -- Finished jobs that are old enough, some of them. Served by job_queue_updated_idx.
 SELECT ops.prune_jobs(%(completed_for)s::interval, %(failed_for)s::interval, %(limit)s);

@@ -1,3 +1,5 @@
+-- affects: messages about Railway's events
+
 -- name: count_railway_notice
 -- One more event of this hour; the counts of former days go. By primary key: of two replicas one waits.
 WITH former AS (DELETE FROM chatops.railway_notices WHERE hour < now() - interval '1 day')

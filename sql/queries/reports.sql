@@ -1,3 +1,5 @@
+-- affects: report, and the weekly report
+
 -- name: read_records_since
 -- When the bot was installed: nothing before that was recorded. No row where no one installed it. By primary key.
 SELECT created_at FROM chatops.installation WHERE only_row;

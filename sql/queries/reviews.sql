@@ -1,3 +1,5 @@
+-- affects: reviews of what ran without approval
+
 -- name: ask_for_review
 -- A person acted without approval. By primary key.
 INSERT INTO chatops.reviews (run_id, acted_by_user, acted_by_team, remind_at)

@@ -1,3 +1,5 @@
+-- affects: messages about deployments
+
 -- name: is_first_watch
 -- Whether deployments were never read here.
 SELECT NOT EXISTS (SELECT FROM chatops.rollout_deployments) AS is_first;

@@ -1,3 +1,5 @@
+-- affects: runs, run, cancel, and every change
+
 -- name: create_run
 -- File a plan. Its steps follow in the same transaction. No row when this delivery has filed a run already; one that is
 -- being filed is waited for. Served by runs_delivery_idx.

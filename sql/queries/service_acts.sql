@@ -1,3 +1,5 @@
+-- affects: who stopped or deployed a service, in alerts and health
+
 -- name: list_service_acts
 -- What runs of ours did to each service's deployments, at most `limit` of each, newest first: stops, starts, rollbacks,
 -- deploys, restarts. Served by run_steps_act_idx.

@@ -1,3 +1,5 @@
+-- affects: unlock, deploy and rollback
+
 -- name: lock_service
 -- Lock it, or say anew who locked it and why. By primary key.
 INSERT INTO chatops.service_locks (service, owner, reason, run_id)

@@ -1,3 +1,5 @@
+-- affects: the alerts, silence
+
 -- name: list_silences
 -- Those that have not ended, the next to end first. Served by silences_open_idx.
 SELECT id, what, owner, reason, created_at, ends_at, in_advance, reminded_at, ended_at, outcome

@@ -1,3 +1,5 @@
+-- affects: incident similar, and the diagnosis of an incident
+
 -- name: note_first_alert
 -- The alert that opened it, the deploy before that, and the cause where that is known already. By primary key.
 UPDATE chatops.incidents

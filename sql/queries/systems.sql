@@ -1,3 +1,5 @@
+-- affects: recognizing the operated system
+
 -- name: list_standing_columns
 -- The columns of these tables, as schema.table.column. The catalogue is visible to every role; of the bot's own schema
 -- only what our role may read.

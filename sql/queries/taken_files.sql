@@ -1,3 +1,5 @@
+-- affects: notices of changed policy and alert files
+
 -- name: lock_taken_files
 -- Of two leaders in the same instant the second one sees what the first has told of. Until the transaction ends.
 SELECT pg_advisory_xact_lock(20251208019000);

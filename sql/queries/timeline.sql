@@ -1,3 +1,5 @@
+-- affects: the timelines of incidents
+
 -- name: add_event
 -- Something happened in an incident; the same message is marked once. By incident_events_incident_id_channel_id_ts_key.
 INSERT INTO chatops.incident_events (incident_id, happened_at, kind, by_user, by_team, text, channel_id, ts)

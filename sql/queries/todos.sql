@@ -1,3 +1,5 @@
+-- affects: the follow-ups of incidents
+
 -- name: add_todo
 -- What is to be done after an incident.
 INSERT INTO chatops.incident_todos (incident_id, text, owner, due_at, by_user, issue_marker)

@@ -1,3 +1,5 @@
+-- affects: uploads, intake
+
 -- name: insert_batch
 -- One uploaded file.
 INSERT INTO intake.simplicity_batches (source_system, file_name, sha256, header, row_count, is_golden_path)

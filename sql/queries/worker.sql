@@ -1,3 +1,5 @@
+-- affects: the workers, queue, throughput
+
 -- name: claim_jobs
 -- The next due jobs of these types, locked by this worker. Served by job_queue_claim_idx, a few probes a type and priority.
 SELECT id::text AS id, job_type, payload, attempts, max_attempts, claim

@@ -44,6 +44,23 @@ OPERATED_TOPICS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     folder: _read_topics(OPERATED / folder) for folder in DIALECTS
 }
 
+_COMMANDS = re.compile(r"^-- commands: (.+)$", re.MULTILINE)  # in a query: the commands that cannot work without it
+_AFFECTS = re.compile(r"\A-- affects: (.+)$", re.MULTILINE)  # above a file's queries: what does not work without them
+
+
+def _read_affected() -> dict[str, str]:
+    """`{file: what does not work without its queries}`, of every file that says so."""
+    found = {file.stem: _AFFECTS.match(file.read_text(encoding="utf-8")) for file in sorted(QUERIES.glob("*.sql"))}
+    return {topic: match[1] for topic, match in found.items() if match}
+
+
+AFFECTED: Mapping[str, str] = _read_affected()
+
+
+def commands_of(statement: str) -> tuple[str, ...]:
+    """The commands that a query names as needing it."""
+    return tuple(name for line in _COMMANDS.findall(statement) for name in line.split(", "))
+
 
 def needed_rights(statement: str) -> Iterator[Right]:
     """What a role needs for a statement that is written in our style: schema-qualified, keywords in capitals."""
@@ -85,7 +102,10 @@ async def read_drift(conn: Connection) -> SchemaDrift:
     app_rights = APP_RIGHTS if system.is_migrated else {}
     refused = await _explain(conn, queries)
     missing = await _list_missing(conn, list(app_rights))
-    rights = tuple(MissingRight(APP_ROLE, *right, APP_RIGHTS[right]) for right in missing)
+    rights = tuple(
+        MissingRight(APP_ROLE, *right, tuple(AFFECTED.get(topic, topic) for topic in APP_RIGHTS[right]))
+        for right in missing
+    )
     return SchemaDrift(len(queries) + len(app_rights), refused, rights, system.is_migrated)
 
 
@@ -93,7 +113,7 @@ def queries_in(system: System) -> dict[Query, str]:
     """What runs in a database of this system: the bot's own queries, and where it is ours its API's and workers'."""
     own = {topic: queries for topic, queries in TOPICS.items() if system.is_migrated or not _is_of_the_app(topic)}
     return {
-        Query(name, topic): statement
+        Query(name, topic, commands_of(statement), AFFECTED.get(topic, "")): statement
         for topic, statements in {**own, **OPERATED_TOPICS[system.name]}.items()
         if topic not in NOT_OURS
         for name, statement in statements.items()

@@ -2,7 +2,9 @@
 
 The typed calls of `sql/queries/clock.sql`.
 
-A file holds blocks that begin with `-- name: <name>`; the comment lines below the name say what the query is for.
+A file holds blocks that begin with `-- name: <name>`; the comment lines below the name say what the query is for,
+and `-- commands: a, b` which commands cannot work without it. `-- affects: <words>` above all blocks says what does not
+work without the file. `drift.py` reads these two.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 -- name: list_job_outcomes
 -- How jobs ended in each of some spans of time, in the spans' order. No index has the time at which a job ended: those that
 -- ended are read by their status, however long ago it was.
+-- commands: rollback, scale
 SELECT count(*) FILTER (WHERE job.status = 'completed') AS completed,
        count(*) FILTER (WHERE job.status = 'failed') AS failed
 FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY AS span (begins_at, ends_at, position)

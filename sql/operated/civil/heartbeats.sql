@@ -2,6 +2,7 @@
 -- Every worker that beats or was there within a day, newest first: a dead one must stay in sight. A row stands for a start
 -- of a process and is never deleted; no index has the time alone, so the table is looked through. What a worker has at hand
 -- is found among the jobs in processing, by job_queue's partial index.
+-- commands: health, heartbeats, sha, verify
 SELECT left(beat.worker_id, 200) AS worker_id, left(beat.worker_type, 200) AS worker_type,
        left(beat.status, 200) AS status, beat.last_seen_at AS last_heartbeat_at, beat.created_at AS started_at,
        NULL::text AS git_sha, job.id::text AS current_job_id, job.started_at AS current_job_started_at,

@@ -1,6 +1,7 @@
 -- name: list_batches
 -- The latest uploads. No index has their time: a few thousand are looked through. A row that could not be stored counts as
 -- failed, whatever the batch says of it: the log of its rows knows, by its unique index.
+-- commands: intake
 SELECT batch.id::text AS id, left(batch.status, 200) AS status, left(batch.source, 200) AS source_system, batch.created_at,
        batch.row_count_raw AS row_count,
        least(batch.row_count_valid, greatest(batch.row_count_raw - faults.rows, 0))::integer AS validated,
@@ -19,6 +20,7 @@ ORDER BY batch.created_at DESC;
 -- name: list_intake_events
 -- The latest rows of the latest uploads; what they hold stays in the database. No index has the time of a row, so the last
 -- rows of each upload are taken by the unique index; events of no upload are not among them.
+-- commands: intake
 SELECT log.created_at, left(coalesce(log.status, log.level, 'unknown'), 200) AS event_type,
        left(batch.source, 200) AS source_system, left(log.error_code, 200) AS reason
 FROM (
@@ -37,6 +39,7 @@ LIMIT %(limit)s;
 -- name: find_batches
 -- The uploads whose id lies between two; both are the beginning of an id, filled up. By primary key. Counted as in
 -- list_batches.
+-- commands: intake
 SELECT batch.id::text AS id, left(batch.status, 200) AS status, left(batch.source, 200) AS source_system, batch.created_at,
        batch.row_count_raw AS row_count,
        least(batch.row_count_valid, greatest(batch.row_count_raw - faults.rows, 0))::integer AS validated,
@@ -56,6 +59,7 @@ ORDER BY batch.id;
 -- name: list_row_faults
 -- Why rows of one batch did not pass: each code with its rows, the most frequent first. By the unique index of the batch's
 -- rows. What the system says besides the code may repeat the row.
+-- commands: intake
 SELECT left(CASE WHEN status = 'error' THEN coalesce(error_code, 'no code') ELSE status END, 200) AS fault,
        count(*) AS rows
 FROM ops.intake_logs

@@ -5,6 +5,7 @@
 -- status, however long ago it was: no index has that time.
 -- What is pending is counted up to a limit, so that a backlog costs no more than that.
 -- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
+-- commands: health, queue
 SELECT
     now() AS as_of,
     (SELECT count(*) FROM (
@@ -41,6 +42,7 @@ SELECT
 -- name: list_failed_jobs
 -- The latest failed jobs, found by their status, however long ago it was: no index has that time. Of an error no more than
 -- is looked at: it may be of any length.
+-- commands: failed-jobs, requeue
 SELECT id::text AS id, left(job_type::text, 200) AS job_type, attempts,
        left(last_error, %(error_limit)s::integer) AS error_message, updated_at
 FROM ops.job_queue
@@ -51,12 +53,14 @@ LIMIT %(limit)s;
 -- name: read_job_error
 -- The error of one job, no longer than a message can show. By primary key. What a completed job keeps is the error of an
 -- earlier try.
+-- commands: reveal
 SELECT left(CASE WHEN status <> 'completed' THEN last_error END, %(error_limit)s::integer) AS error_message
 FROM ops.job_queue
 WHERE id = %(job_id)s::uuid;
 
 -- name: count_failed_jobs
 -- How many failed in a window, also when the list above is cut. By their status.
+-- commands: failed-jobs
 SELECT count(*)
 FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval;
@@ -70,6 +74,7 @@ WHERE status = 'failed' AND updated_at > now() - %(window)s::interval AND attemp
 -- name: list_throughput
 -- Jobs that ended, a minute a row, newest first; minutes without any are absent. By their status, however long ago it was:
 -- no index has that time.
+-- commands: throughput
 SELECT date_trunc('minute', updated_at) AS minute,
        count(*) FILTER (WHERE status = 'completed') AS completed,
        count(*) FILTER (WHERE status = 'failed') AS failed
@@ -80,6 +85,7 @@ ORDER BY 1 DESC;
 
 -- name: list_oldest_pending
 -- Due jobs that have waited longest, by the two orders of the partial index of pending jobs. Due as in read_queue_snapshot.
+-- commands: queue
 SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
        greatest(coalesce(job.next_run_at, job.created_at), job.locked_at + interval '30 minutes') AS waiting_since,
        job.created_at
@@ -104,6 +110,7 @@ LIMIT %(limit)s;
 -- name: list_next_due
 -- Of each job type, since when a job has been due; nothing of a type that has none. No index has the type: pending jobs are
 -- looked through by their partial index. Due as in read_queue_snapshot.
+-- commands: logs, doctor
 SELECT left(job_type::text, 200) AS job_type,
        min(greatest(coalesce(next_run_at, created_at), locked_at + interval '30 minutes')) AS due_at
 FROM ops.job_queue
@@ -116,6 +123,7 @@ ORDER BY due_at;
 -- name: list_unclaimed
 -- Of each job type that no worker claims, since when its oldest job has been due. Pending jobs are looked through by their
 -- partial index. Due as in read_queue_snapshot.
+-- commands: queue, doctor
 SELECT left(job_type::text, 200) AS job_type,
        min(greatest(coalesce(next_run_at, created_at), locked_at + interval '30 minutes')) AS due_at
 FROM ops.job_queue
@@ -128,6 +136,7 @@ ORDER BY due_at;
 -- name: list_running_jobs
 -- Jobs in processing, longest first, with the age of their worker's beat. Served by the partial index of jobs in processing
 -- and the primary key of the heartbeats.
+-- commands: queue, stop-workers
 SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
        coalesce(job.started_at, job.locked_at, job.updated_at) AS locked_at,
        left(job.worker_id, 200) AS locked_by, beat.last_seen_at AS last_heartbeat_at

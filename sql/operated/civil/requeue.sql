@@ -2,6 +2,7 @@
 -- Put failed and orphaned jobs back to pending, by the function that the adoption made; the ids of those that are. By
 -- primary key. The limit for a job is that of the worker type which holds it, so the function is called once per limit,
 -- always in the same order.
+-- commands: requeue
 SELECT requeued::text AS id
 FROM (
     SELECT array_agg(job.id ORDER BY job.id) AS job_ids, limited.stale_after
@@ -19,6 +20,7 @@ CROSS JOIN LATERAL chatops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS r
 -- name: list_orphaned_jobs
 -- Jobs in processing whose worker does not beat, however short ago they were locked. Served by the partial index of jobs in
 -- processing and the primary key of the heartbeats.
+-- commands: requeue
 SELECT job.id::text AS id, left(job.job_type::text, 200) AS job_type, job.attempts,
        coalesce(job.started_at, job.locked_at, job.updated_at) AS locked_at,
        left(job.worker_id, 200) AS locked_by, beat.last_seen_at AS last_heartbeat_at
@@ -36,6 +38,7 @@ LIMIT %(limit)s;
 
 -- name: list_jobs
 -- What became of these jobs. By primary key.
+-- commands: requeue
 SELECT id::text AS id, left(job_type::text, 200) AS job_type, left(status::text, 200) AS status, attempts, max_attempts,
        updated_at
 FROM ops.job_queue

@@ -1,5 +1,6 @@
 -- name: list_job_outcomes
 -- How jobs ended in each of some spans of time, in the spans' order. From job_queue_updated_idx alone.
+-- commands: rollback, scale
 SELECT count(*) FILTER (WHERE job.status = 'completed') AS completed,
        count(*) FILTER (WHERE job.status = 'failed') AS failed
 FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) WITH ORDINALITY AS span (begins_at, ends_at, position)

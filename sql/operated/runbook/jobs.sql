@@ -4,6 +4,7 @@
 -- one of whose type no more may run now.
 -- What is pending is counted up to a limit, so that a backlog costs no more than that.
 -- Orphaned: in processing, and its worker does not beat, however short ago it was locked.
+-- commands: health, queue
 SELECT
     now() AS as_of,
     (SELECT count(*) FROM (
@@ -25,6 +26,7 @@ SELECT
 
 -- name: list_failed_jobs
 -- The latest failed jobs. Served by job_queue_failed_idx. Of an error no more than is looked at: it may be of any length.
+-- commands: failed-jobs, requeue
 SELECT id::text AS id, left(job_type, 200) AS job_type, attempts,
        left(error_message, %(error_limit)s::integer) AS error_message, updated_at
 FROM ops.job_queue
@@ -34,12 +36,14 @@ LIMIT %(limit)s;
 
 -- name: read_job_error
 -- The error of one job, no longer than a message can show. By primary key.
+-- commands: reveal
 SELECT left(error_message, %(error_limit)s::integer) AS error_message
 FROM ops.job_queue
 WHERE id = %(job_id)s::uuid;
 
 -- name: count_failed_jobs
 -- How many failed in a window, also when the list above is cut. Served by job_queue_failed_idx.
+-- commands: failed-jobs
 SELECT count(*)
 FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval;
@@ -52,6 +56,7 @@ WHERE status = 'failed' AND updated_at > now() - %(window)s::interval AND attemp
 
 -- name: list_throughput
 -- Jobs that ended, a minute a row, newest first; minutes without any are absent. Served by job_queue_updated_idx alone.
+-- commands: throughput
 SELECT date_trunc('minute', updated_at) AS minute,
        count(*) FILTER (WHERE status = 'completed') AS completed,
        count(*) FILTER (WHERE status = 'failed') AS failed
@@ -62,6 +67,7 @@ ORDER BY 1 DESC;
 
 -- name: list_oldest_pending
 -- Due jobs that have waited longest. Served by job_queue_claim_idx, so many of each type and priority at most.
+-- commands: queue
 SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.run_at AS waiting_since, job.created_at
 FROM ops.pending_levels AS level
 CROSS JOIN LATERAL (
@@ -78,6 +84,7 @@ LIMIT %(limit)s;
 -- name: list_next_due
 -- Of each job type, since when the job that would be claimed next has been due: nothing of a type that has none, or of
 -- which no more may run now. Served by job_queue_claim_idx, as a claim is, and job_queue_processing_idx.
+-- commands: logs, doctor
 SELECT left(next.job_type, 200) AS job_type, next.run_at AS due_at
 FROM (
     SELECT DISTINCT ON (level.job_type) level.job_type, level.run_at
@@ -89,6 +96,7 @@ ORDER BY due_at;
 
 -- name: list_unclaimed
 -- Of each job type that no worker claims, since when its oldest job has been due. Served by job_queue_claim_idx.
+-- commands: queue, doctor
 SELECT left(level.job_type, 200) AS job_type, min(level.run_at) AS due_at
 FROM ops.pending_levels AS level
 WHERE level.job_type <> ALL (%(job_types)s::text[]) AND level.run_at <= now()
@@ -98,6 +106,7 @@ ORDER BY due_at;
 -- name: list_running_jobs
 -- Jobs in processing, longest first, with the age of their worker's beat. Served by job_queue_processing_idx and the
 -- primary key of the heartbeats.
+-- commands: queue, stop-workers
 SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
        left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
 FROM ops.job_queue AS job

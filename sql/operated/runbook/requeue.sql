@@ -1,6 +1,7 @@
 -- name: requeue_jobs
 -- Put failed and orphaned jobs back to pending; the ids of those that are. By primary key. The limit for a job is that of
 -- the worker type which holds it, so the function is called once per limit, always in the same order.
+-- commands: requeue
 SELECT requeued::text AS id
 FROM (
     SELECT array_agg(job.id ORDER BY job.id) AS job_ids, limited.stale_after
@@ -18,6 +19,7 @@ CROSS JOIN LATERAL ops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS reque
 -- name: list_orphaned_jobs
 -- Jobs in processing whose worker does not beat, however short ago they were locked. Served by
 -- job_queue_processing_idx and the primary key of the heartbeats.
+-- commands: requeue
 SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
        left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
 FROM ops.job_queue AS job
@@ -34,6 +36,7 @@ LIMIT %(limit)s;
 
 -- name: list_jobs
 -- What became of these jobs. By primary key.
+-- commands: requeue
 SELECT id::text AS id, left(job_type, 200) AS job_type, left(status, 200) AS status, attempts, max_attempts, updated_at
 FROM ops.job_queue
 WHERE id = ANY (%(job_ids)s::uuid[])

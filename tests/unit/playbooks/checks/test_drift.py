@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from bot.commands.registry import REGISTRY
-from playbooks.checks.drift import AFFECTED, COMMANDS, MAX_FINDINGS, check
+from playbooks.checks.drift import MAX_FINDINGS, check
 from playbooks.model import Status
-from services.clients.postgres.drift import NOT_OURS, TOPICS
-from services.clients.postgres.queries import DIALECTS
+from services.clients.postgres.drift import AFFECTED, NOT_OURS, OPERATED_TOPICS, TOPICS, commands_of, queries_in
 from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.errors import Unavailable
+from services.domain.systems import RUNBOOK
 
 GONE = 'column "error_message" does not exist'
 
 
 def right(privilege: str, on: str = "ops.job_queue", *topics: str) -> MissingRight:
-    return MissingRight("dragonfly_app", privilege, on, topics or ("worker",))
+    return MissingRight("dragonfly_app", privilege, on, topics or (AFFECTED["worker"],))
 
 
-def test_every_read_of_the_operated_tables_names_commands_that_exist() -> None:
-    assert set(COMMANDS) == set(DIALECTS["runbook"])
-    assert {command for commands in COMMANDS.values() for command in commands} <= set(REGISTRY)
+def query(name: str) -> Query:
+    """As the files of queries have it."""
+    [found] = [one for one in queries_in(RUNBOOK) if one.name == name]
+    return found
+
+
+def test_reads_of_the_operated_tables_name_commands_that_exist_and_the_same_in_each_system() -> None:
+    needing = {
+        system: {name: commands_of(sql) for queries in topics.values() for name, sql in queries.items()}
+        for system, topics in OPERATED_TOPICS.items()
+    }
+
+    assert needing["civil"] == needing["runbook"]
+    assert {command for commands in needing["runbook"].values() for command in commands} <= set(REGISTRY)
+    assert [name for name, commands in needing["runbook"].items() if not commands] == ["count_exhausted_jobs"]
 
 
 def test_every_other_file_of_queries_reports_what_does_not_work_without_it() -> None:
@@ -27,7 +39,7 @@ def test_every_other_file_of_queries_reports_what_does_not_work_without_it() -> 
 
 
 def test_queries_that_are_refused_for_one_reason_are_one_finding() -> None:
-    refused = {Query("list_failed_jobs", "jobs"): GONE, Query("count_failed_jobs", "jobs"): GONE}
+    refused = {query("list_failed_jobs"): GONE, query("count_failed_jobs"): GONE}
 
     [finding] = check(SchemaDrift(9, refused))
 
@@ -37,7 +49,7 @@ def test_queries_that_are_refused_for_one_reason_are_one_finding() -> None:
 
 
 def test_a_query_of_our_own_tables_names_what_it_is_for() -> None:
-    [finding] = check(SchemaDrift(9, {Query("read_run", "runs"): "relation does not exist"}))
+    [finding] = check(SchemaDrift(9, {query("read_run"): "relation does not exist"}))
 
     assert "affects runs, run, cancel, and every change" in finding.detail
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from bot import commands
+from bot.commands.registry import REGISTRY
 from services.clients.postgres import approvals, operated, queries
 from services.domain.systems import SYSTEMS
 
-MODULES = Path(queries.__file__).parent
+# A query that one command alone asks may have its call in that command's file.
+MODULES = [*Path(queries.__file__).parent.glob("*.py"), *Path(commands.__file__).parent.glob("*.py")]
 NOT_TYPED = {"adoption", "drift", "migrations"}  # steps of one procedure, called in the module of that name only
 FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*/*.sql")], key=lambda path: path.stem)
 EVERY = [(name, sql) for found in (queries.SQL, *queries.DIALECTS.values()) for name, sql in found.items()]
@@ -26,7 +30,7 @@ def names(path: Path) -> list[str]:
 @cache
 def modules() -> list[tuple[str, list[ast.AsyncFunctionDef]]]:
     """The text of each module, and its public async functions."""
-    texts = [path.read_text() for path in MODULES.glob("*.py")]
+    texts = [path.read_text() for path in MODULES]
     functions_of = [[node for node in ast.parse(text).body if isinstance(node, ast.AsyncFunctionDef)] for text in texts]
     public = [[node for node in nodes if not node.name.startswith("_")] for nodes in functions_of]
     return list(zip(texts, public, strict=True))
@@ -57,7 +61,7 @@ def test_each_typed_call_runs_the_query_of_its_name() -> None:
 
 
 def test_every_name_is_used() -> None:
-    code = "\n".join(path.read_text() for path in MODULES.glob("*.py"))
+    code = "\n".join(path.read_text() for path in MODULES)
 
     assert [name for name, _ in EVERY if not runs(name, code)] == []
 
@@ -70,7 +74,11 @@ def test_each_query_reports_what_it_is_for_and_names_its_columns() -> None:
 # These count nothing: a hidden row of theirs is missed by `all_visible`, or is no row that is there to be counted.
 # `requeue_jobs` is a change, whose function refuses what it should not touch.
 NOT_COUNTED = {"requeue_jobs", "list_heartbeats", "read_queue_snapshot"}
-CALLS = {name: getattr(operated, name, None) or getattr(approvals, name) for name in queries.DIALECTS["runbook"]}
+COMMANDS = sorted({lazy.place.partition(":")[0] for verb in REGISTRY.values() for lazy in verb.places})
+PLACES = (operated, approvals, *map(import_module, COMMANDS))
+CALLS = {
+    name: next(getattr(place, name) for place in PLACES if hasattr(place, name)) for name in queries.DIALECTS["runbook"]
+}
 
 
 @pytest.mark.parametrize("name", sorted(queries.DIALECTS["runbook"].keys() - NOT_COUNTED))
