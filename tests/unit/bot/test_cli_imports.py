@@ -9,8 +9,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from bot.commands.registry import REGISTRY
 
 NEVER = {"aiohttp", "aiosmtplib", "apscheduler", "fastapi", "openai", "prometheus_client", "pydantic_settings"}
@@ -37,24 +35,36 @@ CONFIGURED = {
 PROGRAM = """
 import json, sys
 from bot.cli import main
-try:
-    main()
-except SystemExit:
-    print(json.dumps(sorted(sys.modules)))
+for line in sys.argv[1:]:
+    sys.argv[1:] = line.split()
+    try:
+        main()
+    except SystemExit:
+        pass
+print(json.dumps(sorted(sys.modules)))
 """
 BOT = """
 import json, os, sys
+from bot import tracing
 from bot.app import Bot
 from bot.config.environment import Settings
 Bot(Settings.from_environment(os.environ))
+tracing.start(None, environment="dev")
+with tracing.span("command", surface="slash"):
+    assert tracing.traceparent() is None
+print(json.dumps(sorted(sys.modules)))
+"""
+WORKER = """
+import json, sys
+import services.enforcement_worker.__main__
 print(json.dumps(sorted(sys.modules)))
 """
 
 
-def imported(line: str, program: str = PROGRAM) -> set[str]:
-    """The modules that are there after this line ran in a process of its own."""
+def imported(*lines: str, program: str = PROGRAM) -> set[str]:
+    """The modules that are there after these lines ran, one after another, in a process of their own."""
     done = subprocess.run(
-        [sys.executable, "-c", program, *line.split()], capture_output=True, text=True, check=True, env=CONFIGURED
+        [sys.executable, "-c", program, *lines], capture_output=True, text=True, check=True, env=CONFIGURED
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
@@ -64,9 +74,8 @@ def within(modules: set[str], names: set[str]) -> set[str]:
     return {module for module in modules if any(f"{module}.".startswith(f"{name}.") for name in names)}
 
 
-@pytest.mark.parametrize("line", ["--help", "help", "help changes", "help jobs"])
-def test_help_imports_only_what_declares_the_commands(line: str) -> None:
-    modules = imported(line)
+def test_help_imports_only_what_declares_the_commands() -> None:
+    modules = imported("--help", "help", "help changes", "help jobs")
 
     assert "bot.commands.registry" in modules
     assert within(modules, FOR_HELP) == set()
@@ -80,11 +89,10 @@ def test_help_of_a_command_imports_its_procedure_only() -> None:
     assert within(modules, {"playbooks.logs", "playbooks.rollback", "psycopg", "httpx", "asyncio"}) == set()
 
 
-@pytest.mark.parametrize("line", ["health --json", "queue", "scale ingest 2 --dry-run"])
-def test_a_read_imports_nothing_of_the_bot_that_serves_slack(line: str) -> None:
-    modules = imported(line)
+def test_a_read_imports_nothing_of_the_bot_that_serves_slack() -> None:
+    modules = imported("health --json", "queue", "scale ingest 2 --dry-run")
 
-    assert "bot.commands.dispatch" in modules
+    assert {"bot.commands.dispatch", "playbooks.health", "playbooks.queue", "playbooks.scale"} <= modules
     assert within(modules, FOR_A_READ) == set()
 
 
@@ -100,6 +108,12 @@ def test_health_imports_its_own_command_and_playbook_only() -> None:
 def test_the_bot_imports_every_command_before_a_person_presses_a_button() -> None:
     places = {place.place.partition(":")[0] for verb in REGISTRY.values() for place in verb.places}
 
-    modules = imported("", BOT)
+    modules = imported(program=BOT)
     assert places <= modules
     assert not within(modules, {"openai"}), "the SDK is imported with the first question: an idle bot needs no model"
+    # FastAPI imports its API by itself where it is installed.
+    assert not within(modules, {"opentelemetry.sdk", "opentelemetry.exporter"}), "there is no endpoint for traces"
+
+
+def test_the_worker_that_writes_memos_imports_the_sdk_with_the_first_memo() -> None:
+    assert not within(imported(program=WORKER), {"openai"})

@@ -235,13 +235,6 @@ async def test_reports_that_no_one_listens() -> None:
     assert not told.value.outcome_unknown
 
 
-def test_the_sdk_is_not_loaded_before_the_first_question() -> None:
-    modules = "services.enforcement_worker.__main__, bot.__main__, bot.terminal, bot.commands.ask"
-    code = f"import sys; import {modules}; sys.exit('openai' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
 IMPORTED_BY = """
 import asyncio, sys, threading
 import bot.assistant.prompts as prompts
