@@ -12,7 +12,6 @@ from bot.commands.dispatch import run_words
 from bot.commands.registry import find
 from bot.config.environment import Settings
 from bot.config.fields import Invalid
-from bot.slack_directory import SlackNames
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.errors import error_answer
 from bot.views.terminal import mentioned_ids
@@ -97,6 +96,8 @@ async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, 
     nameless = mentioned_ids(answer) - known.keys()
     if not nameless or isinstance(settings.slack, Invalid):
         return known
+    from bot.slack_directory import SlackNames  # few answers name people who are not in the on-call file
+
     slack = open_slack(settings.slack)
     try:
         names = SlackNames(slack, ())

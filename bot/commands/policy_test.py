@@ -15,7 +15,8 @@ from bot.commands.registry import find
 from bot.config.environment import require
 from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Severities, Target
-from bot.config.policy_file import TomlLines, decode_toml, load_policy
+from bot.config.policy_file import load_policy
+from bot.config.toml_lines import TomlLines, decode_toml
 from bot.people import Account, Members, People
 from bot.types import Answer
 from bot.views.blocks import context, fit_message, section, sections

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bot.config.alerts import DECLARED_RULES, DEFAULT, AlertRules
 from bot.config.environment import AlertSettings
 from bot.config.fields import Fault, Invalid
-from bot.config.policy_file import decode_toml
+from bot.config.toml_lines import decode_toml
 
 GROUP = "rules"  # its name among the groups of settings
 

@@ -28,7 +28,7 @@ from pydantic import (
 
 from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
-from bot.config.policy_file import TomlLines, decode_toml
+from bot.config.toml_lines import TomlLines, decode_toml
 from services.domain.channels import Channel
 from services.domain.oncall import CALL_AGAIN_AFTER, REMIND_AFTER, UNACKNOWLEDGE_AFTER, Level, OnCallPerson, Schedule
 from services.domain.rotations import AnyRotation, CalendarRotation, Hours, Rotation

@@ -8,62 +8,24 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from pathlib import Path as pathlib_Path
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import ANYBODY, ARGUMENTS, DIRECT, LIMITED, MACHINE, VERBS, Limit, Policy, Right, Rule
+from bot.config.toml_lines import TomlLines, decode_toml
 from services.domain.environments import NAMES
 from services.domain.incidents import IncidentSeverity
 from services.domain.moments import read_clock
 from services.domain.services import DECLARED, Service, find_service
 from services.domain.windows import Recurrence, WallEnd, take_days
 
-Path = tuple[str | int, ...]  # as pydantic names places: ("levels", 0, "wait")
-
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*=")
-
-
-def decode_toml(content: bytes) -> str:
-    """The text of a file, without the byte order mark that some editors put first. Raises UnicodeDecodeError."""
-    return content.decode("utf-8-sig")
-
-
-class TomlLines:
-    """Headers and keys by their path; an array of tables counts its tables from 0."""
-
-    def __init__(self, text: str) -> None:
-        self._lines: dict[Path, int] = {}
-        tables: Counter[Path] = Counter()
-        path: Path = ()
-        for number, line in enumerate(text.splitlines(), start=1):
-            if header := _HEADER.match(line):
-                path = tuple(part.strip(" \"'") for part in header[2].split("."))
-                self._lines.setdefault(path, number)
-                if header[1] == "[[":
-                    tables[path] += 1
-                    path = (*path, tables[path] - 1)
-                    self._lines[path] = number
-            elif key := _KEY.match(line):
-                self._lines.setdefault((*path, key[1]), number)
-
-    def find(self, *path: str | int) -> int | None:
-        """The line of this place, or of the nearest thing around it; None when there is none."""
-        while path:
-            if path in self._lines:
-                return self._lines[path]
-            path = path[:-1]
-        return None
-
-
-DEFAULT = pathlib_Path(__file__).with_name("policy.toml")
+DEFAULT = Path(__file__).with_name("policy.toml")
 GROUP = "policy"  # its name among the groups of settings
 VERSION = 1
 MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
@@ -81,7 +43,7 @@ _TOP_KEYS = frozenset({"version", "expires_after_s", "allow", "deny"})
 T = TypeVar("T")
 
 
-def load_policy(people: PeopleSettings | Invalid, path: pathlib_Path | None = None) -> Policy | Invalid:
+def load_policy(people: PeopleSettings | Invalid, path: Path | None = None) -> Policy | Invalid:
     """The policy of this file, the default's without one. Malformed lists of people make it unusable too."""
     if isinstance(people, Invalid):
         return people

@@ -8,6 +8,7 @@ No word that is also a common name of a person is here (grant, mark, will, may, 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _DATA = """
 account acct address amount attorney balance birth birthday birthdate card city claimant creditor debtor defendant dob
@@ -87,12 +88,16 @@ _CIVIL_LINES = (
     r"Received SIGTERM, initiating graceful shutdown\.\.\.",
     r"Worker shutdown complete",
 )
-_KNOWN = re.compile("|".join(f"(?:{line})" for line in (*_LINES, *_CIVIL_LINES)))
 
 
 def is_known_line(line: str) -> bool:
     """Whether the whole line is one that our own programs print, or those of another system that is operated."""
-    return _KNOWN.fullmatch(line.strip()) is not None
+    return _known().fullmatch(line.strip()) is not None
+
+
+@cache
+def _known() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{line})" for line in (*_LINES, *_CIVIL_LINES)))
 
 
 _WORDS = """

@@ -100,6 +100,7 @@ def test_health_imports_its_own_command_and_playbook_only() -> None:
     others = {"bot.commands.logs", "bot.commands.rollback", "bot.commands.incident"}
     changes = {"bot.change_facts", "playbooks.plan", "playbooks.steps", "playbooks.change_parts"}
 
+    changes |= {"bot.config.policy", "bot.config.policy_file", "bot.slack_directory", "bot.people"}
     reads = {"playbooks.doctor", "playbooks.preflight", "playbooks.prod_gate", "playbooks.verify"}
 
     assert within(imported("health"), others | changes | reads) == set()
