@@ -105,8 +105,18 @@ def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:
         f"{mention(one.user_id)} covers {escape(one.rotation, limit=100)} "
         f"{'' if one.holds(now) else f'from {date_token(one.begins_at)} '}until {date_token(one.ends_at)}"
         f"{'' if one.confirmed_at else ' · not confirmed yet'}{'' if one.holds(now) else f' · override {one.id}'}"
-        for one in overrides
+        for number, one in enumerate(overrides, start=1)
+        if not _is_replaced(one, overrides[number:], now)
     ]
+
+
+def _is_replaced(one: Override, newer: Sequence[Override], now: datetime) -> bool:
+    """Whether a newer one holds for all that is left of it: it covers nothing, unless that one is ended."""
+    begins_at = max(one.begins_at, now)
+    return any(
+        other.rotation == one.rotation and other.begins_at <= begins_at and one.ends_at <= other.ends_at
+        for other in newer
+    )
 
 
 def _notes(facts: Facts, known: KnownOverrides) -> list[str]:

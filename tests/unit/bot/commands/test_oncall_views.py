@@ -46,6 +46,19 @@ def test_the_first_line_names_who_is_paged_first_and_until_when() -> None:
     assert violations({"text": told.text, "blocks": list(told.blocks)}, surface="message", groups=("S0GROUP",)) == []
 
 
+def test_an_override_that_a_newer_one_replaces_to_its_end_is_not_shown_as_covering() -> None:
+    older = Override(1, "primary", "U2", NOW, NOW + 2 * WAIT, Person("U1", "T1"), NOW)
+
+    def covering(ends_at: datetime, rotation: str = "primary") -> list[str]:
+        newer = replace(older, id=2, user_id="U3", ends_at=ends_at, rotation=rotation)
+        lines = answer(Facts(SCHEDULE, [older, newer], NOW), KnownOverrides((older, newer))).text.splitlines()
+        return [line[2:4] for line in lines if " covers " in line]
+
+    assert covering(NOW + 2 * WAIT) == ["U3"]
+    assert covering(NOW + WAIT) == ["U2", "U3"]  # the older one holds again after it
+    assert covering(NOW + 2 * WAIT, "other") == ["U2", "U3"]
+
+
 def test_override_is_shown_and_replaces_the_person_on_call() -> None:
     standing_in = Override(1, "primary", "U2", NOW, NOW + WAIT, Person("U1", "T1"), NOW)
     later = replace(standing_in, user_id="U3", begins_at=NOW + WAIT, ends_at=NOW + 2 * WAIT)
