@@ -43,7 +43,7 @@ RUNS = RunSettings(
     act_lease_s=20.0,
     call_timeout_s=15.0,
     check_every_s=0.2,
-    poll_every_s=0.1,
+    poll_every_s=0.3,
     patience_s=15.0,
     settle_s=0.6,
     confirm_s=15.0,
@@ -83,7 +83,7 @@ class House:
     wire: Wire
     phone: Phone
     environ: dict[str, str] = field(repr=False)
-    owner_dsn: str = field(repr=False)
+    owner: psycopg.AsyncConnection[Any] = field(repr=False)
     _bots: list[Bot] = field(default_factory=list)
 
     async def start_bot(self, runs: RunSettings = PATIENT) -> None:
@@ -98,9 +98,8 @@ class House:
 
     async def sql(self, query: Any, *arguments: object) -> list[Any]:
         """As the database's owner."""
-        async with await psycopg.AsyncConnection.connect(self.owner_dsn, autocommit=True) as conn:
-            cur = await conn.execute(query, arguments or None)
-            return await cur.fetchall() if cur.description else []
+        cur = await self.owner.execute(query, arguments or None)
+        return await cur.fetchall() if cur.description else []
 
     def messages(self, key: str | None = None, user: User = OLIVIA) -> list[Message]:
         """What the bot posted that this person sees; of one outbox key."""
@@ -245,6 +244,7 @@ async def open_house(
             "PORT": "0",
             **more,
         }
-        house = House(workspace, railway, wire, phone, environ, owner_dsn)
+        owner = await stack.enter_async_context(await psycopg.AsyncConnection.connect(owner_dsn, autocommit=True))
+        house = House(workspace, railway, wire, phone, environ, owner)
         stack.push_async_callback(house.stop_bots)
         yield house

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.clients.postgres.migrations import MIGRATIONS, migrate
 from services.domain.secrets import Secret
-from tests.conftest import DatabaseUrls
+from services.sandbox.postgres.server import PostgresServer
+from tests.conftest import DatabaseUrls, Superuser, make_test_database
 from tests.serving import no_proxy as no_proxy
 from tests.stored.house import House, open_house
 from tests.stored.rows import load_rows, read_header
@@ -19,19 +22,30 @@ LEFT = Path(__file__).parents[2] / "stored"
 ROWS = LEFT / "rows.jsonl"
 
 
-@pytest.fixture
-async def stored_urls(empty_database_urls: DatabaseUrls, tmp_path: Path) -> DatabaseUrls:
-    """Migrated as far as the former release had come, filled as it was left, then migrated to the end."""
+@pytest.fixture(scope="session")
+def carried_on(
+    postgres_server: PostgresServer, superuser: Superuser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A database to copy: migrated as the former release did, filled as it was left, then migrated to the end."""
+    with contextlib.contextmanager(make_test_database)(postgres_server, superuser, "template0") as urls:
+        asyncio.run(_carry_on(urls, tmp_path_factory.mktemp("migrations")))
+        yield urls.owner.rpartition("/")[2]
+
+
+async def _carry_on(urls: DatabaseUrls, of_then: Path) -> None:
     applied_then = {version for version, _ in read_header(ROWS)["applied"]}
-    of_then = tmp_path / "migrations"
-    of_then.mkdir()
     for file in MIGRATIONS.rglob("*.sql"):
         if file.name.partition("_")[0] in applied_then:
             shutil.copy(file, of_then)  # in one folder: the former release recorded all of them in Supabase's table
-    await migrate(Secret(empty_database_urls.owner), directory=of_then)
-    await load_rows(empty_database_urls.superuser, ROWS)
-    await migrate(Secret(empty_database_urls.owner))
-    return empty_database_urls
+    await migrate(Secret(urls.owner), directory=of_then)
+    await load_rows(urls.superuser, ROWS)
+    await migrate(Secret(urls.owner))
+
+
+@pytest.fixture
+def stored_urls(postgres_server: PostgresServer, superuser: Superuser, carried_on: str) -> Iterator[DatabaseUrls]:
+    """What the former release left, in the schema of now."""
+    yield from make_test_database(postgres_server, superuser, carried_on)
 
 
 @pytest.fixture

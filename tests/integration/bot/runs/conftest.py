@@ -58,7 +58,7 @@ QUICK = RunSettings(
     act_lease_s=5.0,
     call_timeout_s=3.0,
     check_every_s=0.1,
-    poll_every_s=0.05,
+    poll_every_s=0.2,  # each asks the local Railway, which costs this process 20 ms
     patience_s=15.0,
     settle_s=0.6,
     confirm_s=15.0,
@@ -208,7 +208,7 @@ class Bench:
                     seen = await self.read(run_id)
                     if is_so(*seen):
                         return seen
-                    await asyncio.sleep(0.03)
+                    await asyncio.sleep(0.1)
         except TimeoutError:
             steps = [(step.step["kind"], step.state.value, step.note) for step in seen[1]] if seen else []
             raise AssertionError(f"{seen and seen[0].state}: {steps}") from None
