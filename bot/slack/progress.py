@@ -46,7 +46,8 @@ class Progress:
     @contextlib.asynccontextmanager
     async def sign(self, words: Answer, *, at: float) -> AsyncIterator[None]:
         """While this lasts: shows the words where nothing else is shown by `at` (the loop's time), in the place of the
-        later answer; to the requester only where they are private. What is left of it is removed when this fails.
+        later answer; to the requester only where they are private, or the channel takes no message at once. What is
+        left of it is removed when this fails.
 
         The answer waits `HELD_S` at most for a sign that has left: one that arrives later is removed.
         """
@@ -80,18 +81,20 @@ class Progress:
                 await self._slack.delete(*place)
 
     async def _show_first(self, words: Answer, at: float) -> None:
-        channel = self._request_origin.channel_id
         await asyncio.sleep(at - asyncio.get_running_loop().time())
-        if channel is not None and not words.private:
-            await self._slack.pace.wait(channel)
         async with self._showing:
             if self._place is not None:
                 return
             self._has_left = self._is_sign = True
-            if not words.private:
+            if not words.private and self._is_channel_free():
                 await self._show(words, leaves_by=time.monotonic() + LEAVES_WITHIN_S)
             if self._place is None and not self._is_given_up:  # private, or the channel takes none now
                 await self._show_privately(words)
+
+    def _is_channel_free(self) -> bool:
+        """A sign waits for nothing: what one person sees does not count as Slack counts a channel's messages."""
+        channel = self._request_origin.channel_id
+        return channel is not None and self._slack.pace.is_free(channel)
 
     async def _show_privately(self, words: Answer) -> None:
         """It stays beside the answer: Slack lets no app take back what one person sees."""
@@ -118,6 +121,8 @@ class Progress:
                 await self._slack.update(*self._place, answer.text, answer.blocks)
             elif self._may_post(origin.channel_id):
                 thread = origin.thread_ts
+                if leaves_by is not None:
+                    await self._slack.pace.wait(origin.channel_id)  # it is free, and taken now
                 self._place = await self._slack.post(
                     origin.channel_id, answer.text, answer.blocks, thread_ts=thread, leaves_by=leaves_by
                 )
@@ -126,7 +131,7 @@ class Progress:
                     return
         except SourceError as error:
             logger.warning("progress is not shown: %s", error.why)
-            self._is_refused = self._place is None
+            self._is_refused = self._place is None and leaves_by is None
         await self._show_status(answer.step)
 
     async def finish(self, answer: Answer) -> bool:

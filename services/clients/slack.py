@@ -150,6 +150,12 @@ class Pace:
         self._let_pass(at)
         await waiter  # a cancelled caller leaves a finished future, which is skipped
 
+    def is_free(self, channel: str) -> bool:
+        """Whether an answer would pass at once."""
+        at = self._channel(channel)
+        is_first = all(waiter.done() for _, _, waiter in at.waiting)
+        return is_first and max(at.free_at, self._pages_only_until) <= asyncio.get_running_loop().time()
+
     def leave_to_pages(self, until: float) -> None:
         """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and names the time when
         it may."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
 import socket
 import time
@@ -19,7 +20,7 @@ from services.sandbox.slack.workspace import Workspace
 from tests.benchmarks.conftest import Stage
 from tests.benchmarks.measuring import ms, percentile, show
 
-COMMANDS = 200
+COMMANDS = int(os.environ.get("COMMANDS", "200"))
 AIM_S = 1.0  # p99
 # They read Railway or the API. What reads the database alone says at once that it is away, once that is known.
 LINES = ("health", "deployments api", "sha", "logs ingest", "doctor")

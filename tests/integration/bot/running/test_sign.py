@@ -111,17 +111,43 @@ async def test_sign_never_replaces_what_the_command_shows(slack: Slack) -> None:
         await client.aclose()
 
 
-async def test_answer_does_not_wait_for_the_moment_of_its_sign(slack: Slack) -> None:
+async def test_sign_is_for_the_requester_at_once_where_the_channel_takes_no_message_now(slack: Slack) -> None:
     progress, client = progress_of(slack)
-    notes = [asyncio.create_task(client.pace.wait(model.INCIDENTS_ID, Urgency.NOTE)) for _ in range(30)]
+    waiting = [asyncio.create_task(client.pace.wait(model.INCIDENTS_ID, Urgency.NOTE)) for _ in range(30)]
     try:
         async with progress.sign(still_reading("health", 5.0, private=False), at=asyncio.get_running_loop().time()):
-            await asyncio.sleep(0.05)
-        assert sum(note.done() for note in notes) < 10
-        assert posted(slack) == []
+            await until(lambda: bool(posted(slack)))
+            assert sum(note.done() for note in waiting) < 10  # it waited for none of them
+        assert [message.visible_to for message in posted(slack)] == [model.OLIVIA.id]
+        assert not await progress.finish(PARTIAL)
     finally:
-        for note in notes:
+        for note in waiting:
             note.cancel()
+        await client.aclose()
+
+
+async def test_sign_is_for_the_requester_where_slack_refuses_its_message_for_now(slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.RATE_LIMIT, seconds=1)
+    progress, client = progress_of(slack, pace=Pace(0.0))
+    try:
+        async with progress.sign(still_reading("ask", 5.0, private=False), at=asyncio.get_running_loop().time()):
+            await until(lambda: bool(posted(slack)))
+            await progress.show(PARTIAL)  # a refused sign keeps nothing from being shown later
+        assert [(one.text == PARTIAL.text, one.visible_to) for one in posted(slack)] == [
+            (False, model.OLIVIA.id),
+            (True, None),
+        ]
+    finally:
+        await client.aclose()
+
+
+async def test_sign_takes_the_moment_of_its_channel(slack: Slack) -> None:
+    progress, client = progress_of(slack)
+    try:
+        async with progress.sign(still_reading("health", 5.0, private=False), at=asyncio.get_running_loop().time()):
+            await until(lambda: bool(posted(slack)))
+        assert not client.pace.is_free(model.INCIDENTS_ID)
+    finally:
         await client.aclose()
 
 
