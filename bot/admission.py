@@ -157,13 +157,9 @@ class AuditLimit:
             yield count
         except BaseException:
             for who, act, due in counted:
-                self.was_not_written(who, act)
+                self._minutes.pop((who, act), None)
                 self.give_back({who: {act: due}})
             raise
-
-    def was_not_written(self, who: str, act: str) -> None:
-        """The row failed: the next one is due at once."""
-        self._minutes.pop((who, act), None)
 
     def take_held_back(self, *, most: int, at_once: bool = False) -> dict[str, dict[str, int]]:
         """`{who: {act: how many}}` of those who stopped, `most` people at most: the caller writes them, or gives them

@@ -386,13 +386,11 @@ class ApprovalService:
         event: str = "run.file.refused",
     ) -> None:
         """The refusal stands even when it cannot be written down. Of a flood of one person's one row per minute is."""
-        count = self._audit_limit.count(name_of(person), verb)
-        if count is None:
-            return
         try:
-            await self._record(person, event, {**details, "why": refused.why, **times(count)})
+            with self._audit_limit.counting() as count:
+                if (due := count(name_of(person), verb)) is not None:
+                    await self._record(person, event, {**details, "why": refused.why, **times(due)})
         except SourceError as error:
-            self._audit_limit.was_not_written(name_of(person), verb)
             logger.warning("a refusal was not recorded: %s", error.why)
 
     async def _record(self, person: Person | None, event: str, details: Mapping[str, object]) -> None:

@@ -48,15 +48,14 @@ async def _record(
         return NOT_RECORDED.format(why="no database is configured")
     words = mask_message(" ".join(request.words))
     act = f"{event} {verb.name} {words}"  # other words read something else
-    count = world.audit_limit.count(who, act)
-    if count is None:
-        return None
-    details = {"command": verb.name, "words": words, **by, **times(count)}
+    details = {"command": verb.name, "words": words, **by}
     try:
-        async with world.database.transaction(timeout_s=TIMEOUT_S) as conn:
-            await append_audit(conn, actor=who, event=event, run_id=None, details=details)
+        with world.audit_limit.counting() as count:
+            if (due := count(who, act)) is None:
+                return None
+            async with world.database.transaction(timeout_s=TIMEOUT_S) as conn:
+                await append_audit(conn, actor=who, event=event, run_id=None, details=details | times(due))
     except SourceError as error:
-        world.audit_limit.was_not_written(who, act)
         logger.warning("`%s` was not recorded: %s", verb.name, error.why)
         return NOT_RECORDED.format(why=error.why)
     return None

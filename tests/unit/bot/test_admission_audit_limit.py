@@ -37,16 +37,6 @@ def test_a_person_who_goes_from_one_button_to_the_next_is_held_back_too_and_no_o
     assert limit.count("U1", "run.approve 1001") == 1
 
 
-def test_a_row_that_failed_is_due_again_at_once() -> None:
-    limit = AuditLimit(lambda: 0.0)
-    assert limit.count("U1", "env") == 1
-
-    limit.was_not_written("U1", "env")
-
-    assert limit.count("U1", "env") == 1
-    assert limit.count("U1", "env") is None
-
-
 def test_audit_limit_gives_out_held_back_counts_once_and_takes_them_back() -> None:
     now = [0.0]
     limit = AuditLimit(lambda: now[0])

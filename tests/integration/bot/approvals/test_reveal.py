@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from bot.admission import AuditLimit
+from bot.approvals.access import Refused
 from bot.approvals.service import ApprovalService
 from bot.audit_floods import AuditFloods
 from bot.commands.dispatch import run
@@ -24,6 +26,7 @@ from services.clients.postgres.pool import Database
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.runs import Person
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
@@ -306,3 +309,24 @@ async def test_a_sensitive_read_that_can_not_be_recorded_is_shown_and_says_so() 
             assert "This was not recorded in the audit log: " in answer_text(answer)
     finally:
         await nowhere.close()
+
+
+async def test_reads_and_refusals_whose_rows_failed_are_counted_in_the_next_row(
+    world: World, approval_service: ApprovalService, books: Books, database_urls: DatabaseUrls
+) -> None:
+    person, refused = Person(OLIVIA.user_id, OLIVIA.team_id), Refused("made up", "`help`")
+    append = "EXECUTE ON FUNCTION chatops.append_audit(text, text, bigint, jsonb)"
+
+    async def once() -> str:
+        await approval_service.record_refusal(person, "deploy", {}, refused)
+        return answer_text(await run("env ingest", by(OLIVIA), world))
+
+    with contextlib.closing(psycopg.connect(database_urls.superuser, autocommit=True)) as db:
+        db.execute(f"REVOKE {append} FROM dragonfly_bot")
+        for _ in range(3):
+            assert "not recorded in the audit log" in await once()
+        db.execute(f"GRANT {append} TO dragonfly_bot")
+    assert "not recorded" not in await once()
+
+    counted = {event: about["times"] for event, _, about in await details(books)}  # type: ignore[index]
+    assert counted == {READ: 4, "run.file.refused": 4}
