@@ -48,7 +48,7 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-# In a fresh checkout once, beside mypy: otherwise each of the tests' workers compiles all modules and tests for itself.
+# In a fresh checkout once, beside mypy: otherwise the tests begin only when one process has compiled all of them.
 compiled: $(STAMP)
 	@test -d tests/__pycache__ || $(BIN)/pytest --collect-only -q >/dev/null || true  # pytest itself says what is wrong
 
