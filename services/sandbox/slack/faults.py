@@ -23,7 +23,7 @@ class Fault:
 
 
 class Faults:
-    """Faults wait per method, first planted first served; the method `*` stands for all."""
+    """Faults wait per method, first planted first served; the method `*` stands for all of the Web API."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Fault]] = defaultdict(list)
@@ -43,11 +43,12 @@ class Faults:
 
     def take(self, method: str) -> Fault | None:
         """The fault for this call, counted as used."""
-        for key in (method, "*"):
-            faults = self._waiting.get(key)
-            if faults:
-                return self._use(faults)
-        return None
+        return self.take_own(method) or self.take_own("*")
+
+    def take_own(self, method: str) -> Fault | None:
+        """The same, of this name alone."""
+        faults = self._waiting.get(method)
+        return self._use(faults) if faults else None
 
     @staticmethod
     def _use(faults: list[Fault]) -> Fault:

@@ -159,7 +159,7 @@ class ResponseUrls:
         if self._workspace.faults.is_down:
             return Response("The local Slack is switched off.", status_code=503)
         args = await read_arguments(request)
-        fault = self._workspace.faults.take(METHOD)
+        fault = self._workspace.faults.take_own(METHOD)
         if fault is not None and fault.kind is FaultKind.REFUSED:
             record(self._workspace, METHOD, args, {"ok": False, "error": fault.code})
             return PlainTextResponse(fault.code, status_code=400)
