@@ -213,7 +213,7 @@ def main(requests: socket.socket, tests: Sequence[str]) -> None:
     """Import, then `serve`."""
     gc.disable()
     if tests:
-        _import_tests(tests)  # first: pytest wants to rewrite its plugins as they are imported
+        import_tests(tests)  # first: pytest wants to rewrite its plugins as they are imported
     for module in IMPORTED_LATE:
         importlib.import_module(module)
     for module in MODULES:
@@ -226,10 +226,18 @@ def main(requests: socket.socket, tests: Sequence[str]) -> None:
     serve(requests)
 
 
-def _import_tests(tests: Sequence[str]) -> None:
-    """As pytest imports them, and under the same names. The workers say what is wrong with one that fails."""
+def import_tests(tests: Sequence[str]) -> None:
+    """As pytest imports them, and under the same names.
+
+    When one fails, none stays imported: pytest takes a module that is half there for whole. The workers import them all
+    then, and say what is wrong.
+    """
+    options = ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider"]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123 - not a path of ours
-        pytest.main(["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", *tests], plugins=[OnlyImport()])
+        ended = pytest.main([*options, *tests], plugins=[OnlyImport()])
+    if ended not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+            del sys.modules[name]
 
 
 class OnlyImport:

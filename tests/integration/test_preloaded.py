@@ -72,3 +72,21 @@ def test_forked_worker_has_everything_imported_and_forks_what_it_starts() -> Non
     done = subprocess.run([sys.executable, *WORKER], input=line, capture_output=True, text=True, cwd=ROOT)
 
     assert (done.stdout, done.stderr) == ("[true, true]\n", "")
+
+
+IMPORTING = """
+import sys
+from tests.preloaded import import_tests
+import_tests(sys.argv[1:])
+print("tests.integration.test_preloaded" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("broken", "stays"), [("", "True"), ("import no_such_module", "False")])
+def test_no_test_stays_imported_when_one_cannot_be(broken: str, stays: str, tmp_path: Path) -> None:
+    (tmp_path / "test_broken.py").write_text(broken)
+    tests = [str(ROOT / "tests/integration/test_preloaded.py"), str(tmp_path / "test_broken.py")]
+
+    done = subprocess.run([sys.executable, "-c", IMPORTING, *tests], capture_output=True, text=True, cwd=ROOT)
+
+    assert (done.stdout, done.stderr) == (f"{stays}\n", "")
