@@ -59,10 +59,18 @@ def split_words(line: str, surface: Surface) -> list[str]:
 
 _QUESTION = re.compile(r"\w[\"'`*_)]*\?(?=[\s\"'`*_.!)?]|\Z)")
 
+# How a question begins that was typed on a phone, without its mark; `why` alone is a command.
+_ASKS = re.compile(
+    r"[\W_]*(?:(?:what|how|who|where|when|which)(?:'?s|'?re)?|why(?:'?s| is| are| was| were| does| do| did| has| have))"
+    r"\s+\S+\s+\S",
+    re.IGNORECASE,
+)
+
 
 def is_question(line: str) -> bool:
-    """Whether the line asks something in words: at least two of them, and a question mark behind one."""
-    return len(line.split()) > 1 and _QUESTION.search(line.translate(_QUOTES)) is not None
+    """Whether the line asks something in words: two of them and a question mark, or three that begin with `what`."""
+    plain = line.translate(_QUOTES)
+    return len(line.split()) > 1 and (_QUESTION.search(plain) or _ASKS.match(plain)) is not None
 
 
 def join_words(words: Sequence[str]) -> str | None:
@@ -122,6 +130,7 @@ SYNONYMS: Mapping[str, str] = {
     "migration-status": "migrations",
     "migration": "migrations",
     "audit-log": "audit",
+    "changes": "runs",
     "security": "security-audit",
     # jobs
     "failed": "failed-jobs",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.parsing import join_words, split_words
+from bot.commands.parsing import is_question, join_words, split_words
 from bot.types import Surface
 
 
@@ -102,3 +102,29 @@ def test_a_button_s_value_was_never_escaped() -> None:
 @given(st.text(max_size=200), st.sampled_from(Surface))
 def test_no_line_breaks_the_parser(line: str, surface: Surface) -> None:
     assert all(split_words(line, surface))
+
+
+def test_a_question_is_known_without_its_mark_when_it_begins_as_one() -> None:
+    asked = (
+        "what's wrong with ingest",
+        "what\u2019s wrong with ingest",
+        "What is broken",
+        "how many jobs failed",
+        "who deployed api",
+        "why is ingest slow",
+        "ingest slow?",
+    )
+    told = (
+        "queue",
+        "?",
+        "why 12",
+        "why nothing",
+        "why heartbeats.ingest api",
+        "whatever works for you",
+        "what",
+        "show me the queue",
+        "",
+    )
+
+    assert [line for line in asked if not is_question(line)] == []
+    assert [line for line in told if is_question(line)] == []
