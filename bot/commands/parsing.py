@@ -62,7 +62,7 @@ _QUESTION = re.compile(r"\w[\"'`*_)]*\?(?=[\s\"'`*_.!)?]|\Z)")
 # How a question begins that was typed on a phone, without its mark; `why` alone is a command.
 _ASKS = re.compile(
     r"[\W_]*(?:(?:what|how|who|where|when|which)(?:'?s|'?re)?|why(?:'?s| is| are| was| were| does| do| did| has| have))"
-    r"\s+\S+\s+\S",
+    r"[^\w\s]*\s+\S+\s+\S",
     re.IGNORECASE,
 )
 

@@ -108,6 +108,7 @@ def test_a_question_is_known_without_its_mark_when_it_begins_as_one() -> None:
     asked = (
         "what's wrong with ingest",
         "what\u2019s wrong with ingest",
+        '"what\'s" wrong with ingest',  # as a terminal quotes it
         "What is broken",
         "how many jobs failed",
         "who deployed api",
