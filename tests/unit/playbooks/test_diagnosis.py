@@ -138,7 +138,7 @@ DENIED = replace(
     drift=SchemaDrift(
         9,
         missing=(
-            MissingRight("dragonfly_app", "INSERT", "ops.job_queue", ("worker",)),
+            MissingRight("dragonfly_app", "INSERT", "ops.job_queue", ("the workers, queue, throughput",)),
             MissingRight("dragonfly_app", "SELECT", "public.judgments", ("ingest",)),
         ),
     ),
@@ -147,7 +147,12 @@ DENIED = replace(
 NOT_MIGRATED = replace(
     WELL,
     health=replace(HEALTHY, migrations=MigrationStatus((), ("20251205000100_x", "20251205000101_y"), (), ())),
-    drift=SchemaDrift(9, missing=(MissingRight("dragonfly_app", "EXECUTE", "ops.claim_pending_job", ("worker",)),)),
+    drift=SchemaDrift(
+        9,
+        missing=(
+            MissingRight("dragonfly_app", "EXECUTE", "ops.claim_pending_job", ("the workers, queue, throughput",)),
+        ),
+    ),
     logs=[log(Service.INGEST, 'relation "ops.memos" does not exist')],
 )
 
