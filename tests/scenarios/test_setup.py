@@ -1,0 +1,60 @@
+"""Setting the bot up: `init` asks and checks, and the bot starts with what it wrote."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from bot.app import Bot
+from bot.config.environment import Settings
+from bot.setup.env_file import read_env_file
+from services.sandbox.slack import model
+from services.sandbox.slack.actor import acting_as
+from services.sandbox.slack.model import Message
+from tests.integration.bot.setup.test_init import SECRETS, House, Typist, wrong
+from tests.integration.bot.setup.test_init import house as house
+from tests.outside import first_message
+from tests.scenarios.conftest import STORY_S, shown
+
+MOST_LINES = 200  # of the terminal: more, and it asks the same again and again
+
+
+@dataclass
+class Newcomer(Typist):
+    """Types what they know of each variable, the next one each time it is asked, and Enter for the rest."""
+
+    knows: dict[str, deque[str]] = field(default_factory=dict)
+
+    async def ask(self, question: str, *, secret: bool = False) -> str:  # noqa: ARG002
+        self.read.append(question)
+        if len(self.read) > MOST_LINES:
+            raise EOFError
+        left = self.knows.get(question.split()[0].rstrip(":"))
+        return left.popleft() if left else ""
+
+
+async def test_newcomer_answers_a_wrong_token_again_and_starts_the_bot_with_the_file(house: House) -> None:
+    knows = {name: deque([value]) for name, value in house.answers.items()} | {"Try": deque(["n"])}
+    knows["SLACK_BOT_TOKEN"].appendleft("xapp-the-wrong-kind")
+    newcomer = Newcomer(knows=knows)
+
+    answer = await house.run(newcomer)
+
+    assert wrong(answer) == {}
+    terminal = "\n".join(newcomer.read)
+    assert "SLACK_BOT_TOKEN" in terminal
+    assert "Fix it and press Enter to answer again" in terminal
+    assert not any(secret in terminal for secret in SECRETS)
+    bot = Bot(Settings.from_environment({**read_env_file(house.file), "PORT": "0", "SIGN_AFTER_SECONDS": "300"}))
+    await bot.start()
+    try:
+        assert await acting_as(house.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, "/dragonfly health") is None
+        await first_message(
+            lambda: answers(house), lambda one: "ok in" in shown(one) and "a1b2c3d4" in shown(one), timeout_s=STORY_S
+        )
+    finally:
+        await bot.stop()
+
+
+def answers(house: House) -> list[Message]:
+    return [one for one in house.workspace.messages if one.bot_id is not None]
