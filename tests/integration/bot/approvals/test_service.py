@@ -13,7 +13,7 @@ from bot.approvals.service import ApprovalService
 from bot.types import Actor
 from playbooks.model import NoPlan, Risk
 from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
-from services.clients.postgres.incidents import create_incident
+from services.clients.postgres.incidents import create_incident, resolve_incident
 from services.clients.postgres.pool import Connection
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, NewIncident
@@ -441,6 +441,24 @@ async def test_rules_for_a_severity_follow_the_open_incidents_at_the_request_and
     decided(await service.decide(run.id, ANN, approve=True))
 
     assert await books.events(run.id) == ["run.filed", "run.approve.refused", "run.approved"]
+
+
+async def test_deny_by_severity_ends_for_everyone_when_the_incident_is_resolved(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, as_owner: Connection
+) -> None:
+    """Also for its requester, who resolved it: the rule is about an open incident."""
+    service = make_approval_service(
+        rules=RULES + '\n[[deny]]\nmay = "request"\nwho = ["*"]\nverbs = ["rollback"]\nseverity = ["sev1"]\n'
+    )
+    person = Person(OLIVIA.user_id, OLIVIA.team_id)
+    opened = NewIncident("dev", IncidentSeverity.SEV1, "No API", ("dragonfly-api",), person, {})
+    incident_id = await create_incident(as_owner, opened)
+    with pytest.raises(OperatorError, match="does not allow"):
+        await service.file(make_plan(), request(OLIVIA))
+
+    assert await resolve_incident(as_owner, incident_id=incident_id, person=person, cause="done")
+
+    assert (await service.file(make_plan(), request(OLIVIA))).id
 
 
 async def test_unread_incidents_allow_nothing_that_needs_a_severity(make_approval_service: MakeApprovalService) -> None:
