@@ -37,7 +37,8 @@ from bot.wiring import CoreWiring, Wiring
 from bot.world import World
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Database
-from services.clients.slack import Blocks, SlackClient, Urgency
+from services.clients.slack import SlackClient, Urgency
+from services.clients.slack_charts import Blocks
 from services.domain.errors import SourceError
 from services.domain.health import BotState
 

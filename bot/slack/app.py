@@ -23,7 +23,8 @@ from bot.slack.payloads import read_request_origin
 from bot.slack.rate_limited import RateLimited
 from bot.slack.respond import deliver
 from bot.views.errors import error_answer
-from services.clients.slack import Identity, SlackClient
+from services.clients.slack import SlackClient
+from services.clients.slack_lookups import Identity
 from services.domain.errors import OperatorError, SourceError
 from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from services.clients.slack import SlackClient, translated
+from services.clients.slack import SlackClient
+from services.clients.slack_calls import translated
 from services.domain.errors import SourceError
 from services.domain.messages import SOURCE, SlackRefusedError
 from services.domain.secrets import Secret

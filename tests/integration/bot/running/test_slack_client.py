@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bot.views.blocks import section
-from services.clients.slack import Charts, Pace, SlackClient, Urgency
+from services.clients.slack import Pace, SlackClient, Urgency
+from services.clients.slack_charts import Charts
 from services.domain.errors import SourceError
 from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
