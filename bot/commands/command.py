@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     ApprovalHandle = Callable[[Request, World, ApprovalService | None], Awaitable[Answer]]
     TerminalHandle = Callable[[Sequence[str], Mapping[str, str]], Awaitable[Answer]]
 
+Marks = Mapping[str, str]  # {command: who may, mrkdwn}; those that the person who asks for help may use are missing
+NO_MARKS: Marks = {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Verb):

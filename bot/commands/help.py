@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bot.changes import Change
+from bot.commands.command import NO_MARKS, Marks
 from bot.commands.parsing import SYNONYMS, key, match, suggest
 from bot.commands.registry import REGISTRY, find
 from bot.commands.verbs import TOPICS, Topic
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
 
 MOST_FOUND = 6
-
-Marks = Mapping[str, str]  # {command: who may, mrkdwn}; those that the person may use are missing
-
-NO_MARKS: Marks = {}
-
 
 _WORD = re.compile(r"[a-z0-9]+")
 _EMPTY = frozenset(  # words that tell nothing of what is asked

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.approvals.access import Refused, judge_anywhere, who_could_anywhere
 from bot.changes import CHANGES
-from bot.commands.help import NO_MARKS, Marks
+from bot.commands.command import NO_MARKS, Marks
 from bot.config.policy import DRILL, FREEZE, SILENCE, Policy, Right, Target
 from bot.types import Request
 from bot.views.text import code, escape

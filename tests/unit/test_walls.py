@@ -1,9 +1,11 @@
-"""What import-linter can't check: no import of a private module from outside, and few tiny files per folder."""
+"""What import-linter does not check: no import of a private module from outside, no circle of files, no empty faces."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from tests.source import CODE, ROOT, files, parsed
@@ -51,6 +53,36 @@ def test_no_underscore_module_is_imported_from_outside_its_package() -> None:
     ]
 
     assert reached == []
+
+
+# By the text: to parse all of the code takes seconds.
+_FROM = re.compile(r"^[ \t]*from (\w[\w.]*) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
+
+
+def _imported_files(text: str, modules: dict[str, Path]) -> set[str]:
+    """Of these modules: the imported name itself where it is one, otherwise the module that has the name."""
+    named = {
+        (module, f"{module}.{name}")
+        for module, *lists in _FROM.findall(text)
+        for name in re.findall(r"\w+", " ".join(lists))
+    }
+    return {name if name in modules else module for module, name in named if name in modules or module in modules}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports for types and those inside functions count; the sandbox's too."""
+    modules = _modules()
+    graph = {
+        name: _imported_files(path.read_text(encoding="utf-8"), modules) - {name} for name, path in modules.items()
+    }
+
+    circle: list[str] = []
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+    assert sum(map(len, graph.values())) > len(graph), "imports are not found"
+    assert circle == []
 
 
 def test_no_import_is_hidden_from_the_walls() -> None:

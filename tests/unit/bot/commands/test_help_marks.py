@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.changes import CHANGES
-from bot.commands.help import Marks, help_for, list_answer, mark_words
+from bot.commands.command import Marks
+from bot.commands.help import help_for, list_answer, mark_words
 from bot.commands.help_marks import marks_of
 from bot.commands.registry import REGISTRY
 from bot.config.environment import PeopleSettings
