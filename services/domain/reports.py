@@ -76,7 +76,7 @@ class DeploymentNumbers:
 @dataclass(frozen=True)
 class Report:
     """`service`: its full name, None for all. `held_since`: from when on `held_back` is known. `records_since`: when
-    the bot was installed, before which nothing is known; None where that is unknown."""
+    the bot was installed or its first incident began, before which nothing is known; None where that is unknown."""
 
     since: datetime
     until: datetime

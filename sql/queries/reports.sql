@@ -1,8 +1,11 @@
 -- affects: report, and the weekly report
 
 -- name: read_records_since
--- When the bot was installed: nothing before that was recorded. No row where no one installed it. By primary key.
-SELECT created_at FROM chatops.installation WHERE only_row;
+-- When the bot was installed, or its first incident, where that is older, as in a database that was installed again:
+-- nothing before that was recorded. No row where no one installed it. By primary key and incidents_opened_at_idx.
+SELECT least(created_at, (SELECT min(incident.opened_at) FROM chatops.incidents AS incident)) AS since
+FROM chatops.installation
+WHERE only_row;
 
 -- name: report_incidents
 -- How incidents that began in the window were answered; drills are left out. Served by incidents_opened_at_idx and

@@ -82,6 +82,19 @@ async def test_report_reads_its_window_only_however_much_history_there_is(
         assert scanned_whole(plan) == [], name
 
 
+async def test_records_begin_with_the_first_incident_where_it_is_older_than_the_installation(
+    quarter: psycopg.AsyncConnection[Any], world: World
+) -> None:
+    """A database that was installed again: the pages of a week are not divided by the shifts of a day."""
+    await quarter.execute("UPDATE chatops.installation SET created_at = now() - interval '1 hour'")
+
+    answer = await run("report 7d", Request(), world)
+
+    data: dict[str, Any] = answer.data  # type: ignore[assignment]
+    assert "Incomplete" not in answer_text(answer)
+    assert data["shifts_in_window"] == 14
+
+
 @pytest.mark.usefixtures("quarter")
 async def test_times_of_commits_are_asked_for_once_the_newest_first(
     database_urls: DatabaseUrls, as_bot: Connection
