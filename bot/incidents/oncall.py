@@ -30,6 +30,7 @@ from services.domain.shifts import Shift, Swap, SwapState, end_of_shift, find_sh
 
 T = TypeVar("T")
 SEE = "`oncall` shows who is on call."
+NO_NOTE_YET = "In the first minute of a shift, try again after it. Otherwise, write it in the channel."
 
 
 class OnCallService:
@@ -132,7 +133,7 @@ class OnCallService:
                 conn, schedule, rotation, person.user_id, text, channel=self._channel
             )
             if not is_added:
-                return Refused(f"the current shift of {rotation} has no hand-over note", "Write it in the channel.")
+                return Refused(f"the current shift of {rotation} has no hand-over note", NO_NOTE_YET)
             return "Added to the hand-over note."
 
         return await self._change(request, "oncall.noted", {"rotation": rotation}, act)

@@ -89,7 +89,9 @@ async def test_people_add_lines_below_the_note_of_the_current_shift(scene: Scene
     service = scene.incident_service.on_call
     scene.reschedule(handed_over(HOUR / 6))
 
-    assert isinstance(await service.add_note(request(ANN), rotation="primary", text="too early"), Refused)
+    early = await service.add_note(request(ANN), rotation="primary", text="too early")
+    assert isinstance(early, Refused)
+    assert early.what_next.startswith("In the first minute of a shift, try again after it.")
     await tick(scene)
     assert await service.add_note(request(ANN), rotation="primary", text="see run 12") == "Added to the hand-over note."
     assert isinstance(await service.add_note(request(OTTO), rotation="primary", text="hello"), Refused)
