@@ -122,14 +122,19 @@ def check_identifier(identifier: str, name: str) -> str:
         raise ValueError("empty")
     if is_placeholder(identifier):
         raise ValueError(PLACEHOLDER)
-    if damaged := _DAMAGED.fullmatch(identifier):
-        damage = _DAMAGE[damaged.lastgroup or ""]
-        raise ValueError(f"a spreadsheet damaged the {name} ({damage})")
+    if damage := find_damage(identifier, name):
+        raise ValueError(damage)
     if identifier.startswith("="):
         raise ValueError(FORMULA)
     if UNREADABLE in identifier:
         raise ValueError("holds a character that cannot be read")
     return identifier
+
+
+def find_damage(identifier: str, name: str) -> str | None:
+    """What a spreadsheet has made of a cell, as a reason; None where it left it alone. `identifier` is normalized."""
+    damaged = _DAMAGED.fullmatch(identifier)
+    return f"a spreadsheet damaged the {name} ({_DAMAGE[damaged.lastgroup or '']})" if damaged else None
 
 
 def check_name(name: str) -> str:

@@ -197,6 +197,7 @@ class CsvFile:
         self._text = io.TextIOWrapper(content, encoding=surveyed.encoding, errors=errors, newline="")
         self._reader = csv.reader(self._bounded_lines(), strict=True, delimiter=delimiter)
         self._row_lines: list[str] = []
+        self._line = 0
         self._rows = self._read()
         try:
             self.raw_header, self.header, skipped = self._find_header(layout)
@@ -244,14 +245,25 @@ class CsvFile:
             ) from None
         except csv.Error as error:
             # The csv module's messages name the rule that is broken and never the text.
-            raise UnusableFileError(
-                f"it is not CSV at line {self._reader.line_num}: {error}",
-                what_next="Export it again, or fix that line.",
-            ) from None
+            raise self._describe_broken_row(str(error)) from None
+
+    def _describe_broken_row(self, rule: str) -> UnusableFileError:
+        """Only an open quote takes a row over the end of its line: then the fault is where the row begins."""
+        opens_at = self._line - len(self._row_lines) + 1
+        if opens_at == self._line:
+            return UnusableFileError(
+                f"it is not CSV at line {self._line}: {rule}", what_next="Export it again, or fix that line."
+            )
+        return UnusableFileError(
+            f"it is not CSV at line {self._line}: the quote that opens at line {opens_at} is not closed where its cell "
+            f"ends ({rule})",
+            what_next=f"Export it again, or fix the quote at line {opens_at}.",
+        )
 
     def _bounded_lines(self) -> Iterator[str]:
         while line := self._text.readline(MAX_LINE_LENGTH + 1):
             self._row_lines.append(line)
+            self._line += 1
             if len(line) > MAX_LINE_LENGTH or len(self._row_lines) > MAX_LINES:
                 raise csv.Error("a row without an end")
             yield line

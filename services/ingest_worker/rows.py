@@ -27,6 +27,7 @@ from services.csv_files.identifiers import (
     canonical_county,
     check_identifier,
     check_name,
+    find_damage,
     is_placeholder,
     normalize_identifier,
     unwrap_formula,
@@ -85,6 +86,9 @@ _DOLLARS = re.compile(r"([-(])?\$? ?([-(])?((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,
 _PLAIN_DOLLARS = re.compile(r"[0-9]{1,12}\.[0-9]{2}")
 _PLAIN_CASE_NUMBER = re.compile(r"[0-9]{4,9}(?:-[A-Z]{1,4}-[0-9]{3,12}|/[0-9]{4})")
 _TIME = re.compile(r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AP]M)?$", re.IGNORECASE)
+# What a spreadsheet shows of an empty or a zero cell that is formatted as a date, and of a date that is not.
+_NO_DAY = re.compile(r"0?1/0?0/(?:19)?00|1899-12-3[01]|12/3[01]/1899|1900-01-00")
+_DAY_NUMBER = re.compile(r"[1-6][0-9]{4}(?:\.[0-9]+)?|[1-6][0-9],[0-9]{3}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CONSUMER_DEBT: dict[str, bool | None] = {
     **dict.fromkeys(("yes", "y", "true", "t", "1", "x", "consumer", "consumer debt"), True),
@@ -113,7 +117,7 @@ def parse_amount(text: str) -> Decimal:
     text = normalize_identifier(text)
     match = _DOLLARS.fullmatch(text)
     if match is None or ("(" in text) != (")" in text):
-        raise ValueError("not an amount like $1,200.00")
+        raise ValueError(find_damage(text, "amount") or "not an amount like $1,200.00")
     minus, minus_behind, dollars = match.groups()
     if minus or minus_behind:
         raise ValueError("negative")
@@ -128,9 +132,13 @@ def parse_filing_date(text: str, *, today: date) -> date:
 
     `today` bounds it: no court has filed tomorrow. Two digits mean the latest such year that has begun.
     """
-    parsed = _read_date(_TIME.sub("", normalize_identifier(text)), today)
+    normalized = normalize_identifier(text)
+    written = _TIME.sub("", normalized)
+    if _NO_DAY.fullmatch(written):
+        raise ValueError("missing, a spreadsheet wrote its day zero")
+    parsed = _read_date(written, today)
     if parsed is None:
-        raise ValueError("not a date like 03/31/2024")
+        raise ValueError(_find_damaged_date(normalized) or "not a date like 03/31/2024")
     if parsed > today:
         raise ValueError("in the future")
     if parsed < EARLIEST_FILING:
@@ -181,6 +189,14 @@ def _present(text: str) -> str:
     if UNREADABLE in text:
         raise ValueError("holds a character that cannot be read")
     return text
+
+
+def _find_damaged_date(text: str) -> str | None:
+    """What a spreadsheet has made of a date; one that is written as a date is only not written as we read it."""
+    if _DAY_NUMBER.fullmatch(text):
+        return "a spreadsheet damaged the date (it became a number of days)"
+    is_written = any(mark in text for mark in "/-")
+    return None if is_written else find_damage(text, "date")
 
 
 def _read_date(text: str, today: date) -> date | None:

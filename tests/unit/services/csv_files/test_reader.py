@@ -259,7 +259,13 @@ def test_leaves_a_file_open_that_it_refuses() -> None:
     ("content", "why"),
     [
         (b"1,2,3,4,5,6\nRen\x81,2,3,4,5,6\n", "neither UTF-8 nor Windows-1252"),
-        (b'1,"2,3,4,5,6\n', "not CSV at line"),
+        (b'1,"2,3,4,5,6\n', "not CSV at line 2: unexpected end of data"),
+        (
+            b'1,2,3,4,5,6\n1,"2,3,4,5,6\n1,2,3,4,5,6\n',
+            "not CSV at line 4: the quote that opens at line 3 is not closed",
+        ),
+        (b'1,"2,3,4,5,6\n1,2,3,4,5,6\n1,"2",3,4,5,6\n', "the quote that opens at line 2 is not closed where its cell"),
+        (b'1,"2,3,4,5,6\n' + b"1,2,3,4,5,6\n" * 300, "the quote that opens at line 2 is not closed"),
         (b'"canary"x,2,3,4,5,6\n', "not CSV at line 2"),
         (b"1,2,3,4,5,6\n1,2\x003,3,4,5,6\n", "NUL characters at line 3"),
         (b"1,2,3,4,5,6\n" * 50_000 + b"1,2\x003,3,4,5,6\n", "NUL characters at line 50002"),

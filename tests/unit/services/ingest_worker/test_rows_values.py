@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -54,7 +55,7 @@ def test_reads_dollars(text: str, amount: str) -> None:
         ("1,20", "not an amount"),
         ("1.234", "not an amount"),
         ("1.200,00", "not an amount"),
-        ("1e5", "not an amount"),
+        ("1e5", "scientific notation"),
         ("NaN", "not an amount"),
         ("(lots)", "not an amount"),
         ("(5", "not an amount"),
@@ -134,7 +135,7 @@ def test_two_digits_are_the_latest_such_year_that_has_begun(text: str, day: date
     ("text", "why"),
     [
         ("12/21/2025", "in the future"),
-        ("12/31/1899", "before 1900"),
+        ("12/29/1899", "before 1900"),
         ("2/30/2024", "not a date"),
         ("31/3/2024", "not a date"),
         ("3/31/024", "not a date"),
@@ -188,3 +189,41 @@ def test_a_party_that_a_spreadsheet_lost_is_no_party(text: str) -> None:
 @pytest.mark.parametrize("text", ["#1 Auto Sales", "True", "Vero", "May", "1800-FLOWERS", "Err: Sons LLC"])
 def test_a_party_of_an_unusual_name_stays(text: str) -> None:
     assert party_name(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#####", "a spreadsheet damaged the amount (its column was too narrow)"),
+        ("TRUE", "a spreadsheet damaged the amount (it became TRUE or FALSE)"),
+        ("1.2E+05", "a spreadsheet damaged the amount (it is in scientific notation)"),
+        ("3/4/2024", "a spreadsheet damaged the amount (it became a date)"),
+        ("Err:502", "a spreadsheet damaged the amount (it became an error of a formula)"),
+        ("1 200,50 \u20ac", "not an amount like $1,200.00"),
+    ],
+)
+def test_says_what_a_spreadsheet_made_of_an_amount(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        parse_amount(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("#####", "a spreadsheet damaged the date (its column was too narrow)"),
+        ("FALSE", "a spreadsheet damaged the date (it became TRUE or FALSE)"),
+        ("45385", "a spreadsheet damaged the date (it became a number of days)"),
+        ("45385.5", "a spreadsheet damaged the date (it became a number of days)"),
+        ("45,385", "a spreadsheet damaged the date (it became a number of days)"),
+        ("4.5E+04", "a spreadsheet damaged the date (it is in scientific notation)"),
+        ("12:30:00", "a spreadsheet damaged the date (it became a time of day)"),
+        ("1/0/1900", "missing, a spreadsheet wrote its day zero"),
+        ("1899-12-31", "missing, a spreadsheet wrote its day zero"),
+        ("12/30/1899 12:00:00 AM", "missing, a spreadsheet wrote its day zero"),
+        ("31/12/2023", "not a date like 03/31/2024"),
+        ("4.3.2024", "not a date like 03/31/2024"),
+    ],
+)
+def test_says_what_a_spreadsheet_made_of_a_date(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        parse_filing_date(text, today=TODAY)
