@@ -118,11 +118,14 @@ def button_text(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters; what is left out is counted: "… N more"."""
+    """At most `limit` characters; what is left out is counted: "… N more".
+
+    Of a text that was itself cut, and so ends in "…", no one knows how much is left out: "… more".
+    """
     if len(text) <= limit:
         return text
     kept = text[: max(limit - _MARK_ROOM, 0)]
-    return _marked(kept, len(text) - len(kept), limit)
+    return _marked(kept, _left_out(text, len(kept)), limit)
 
 
 def cut_mrkdwn(mrkdwn: str, limit: int) -> str:
@@ -134,7 +137,7 @@ def cut_mrkdwn(mrkdwn: str, limit: int) -> str:
         return mrkdwn
     kept, in_fence = _whole_pieces(mrkdwn, limit - _MARK_ROOM - len(f"\n{_FENCE}"))
     ending = f"\n{_FENCE}" if in_fence else ""
-    return _marked(kept + ending, len(mrkdwn) - len(kept), limit)
+    return _marked(kept + ending, _left_out(mrkdwn, len(kept)), limit)
 
 
 def date_token(moment: datetime, form: str = DATE_AND_TIME) -> str:
@@ -164,7 +167,7 @@ def _cut_escaped(line: str, limit: int) -> str:
             break
         pieces.append(piece)
         size += len(piece)
-    return _marked("".join(pieces), len(line) - len(pieces), limit)
+    return _marked("".join(pieces), _left_out(line, len(pieces)), limit)
 
 
 def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
@@ -178,9 +181,14 @@ def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
     return mrkdwn[:end], in_fence
 
 
-def _marked(kept: str, left_out: int, limit: int) -> str:
+def _left_out(text: str, kept: int) -> str:
+    """How many characters, and a space; nothing where that is not known."""
+    return "" if text.endswith("…") else f"{len(text) - kept} "
+
+
+def _marked(kept: str, left_out: str, limit: int) -> str:
     """The kept text with the mark; a limit too small for the mark gets what fits of it."""
-    mark = f"… {left_out} more"
+    mark = f"… {left_out}more"
     text = f"{kept} {mark}" if kept else mark
     return text if len(text) <= limit else mark[: max(limit, 0)]
 

@@ -102,7 +102,7 @@ async def list_row_faults(conn: Connection, *, batch_id: str, limit: int) -> lis
 
 
 ERROR_LIMIT = 2001  # characters: what a terminal shows of one, and one more by which a longer one is known
-WHOLE_ERROR_LIMIT = 9000  # what a message shows of one
+WHOLE_ERROR_LIMIT = 9000  # what a message shows of one, and more
 
 
 async def read_queue_snapshot(conn: Connection, *, stale_after: StaleLimits) -> QueueSnapshot:
@@ -113,17 +113,24 @@ async def read_queue_snapshot(conn: Connection, *, stale_after: StaleLimits) -> 
 
 @counts_all_rows()
 async def list_failed_jobs(conn: Connection, *, window: timedelta, limit: int) -> list[FailedJob]:
-    """Jobs that failed for good within the window, newest first; of an error at most `ERROR_LIMIT` characters."""
+    """Jobs that failed for good within the window, newest first; of an error at most `ERROR_LIMIT` characters, the last
+    "…" where it may go on."""
     values = {"window": window, "limit": limit, "error_limit": ERROR_LIMIT}
-    return await fetch_all(conn, FailedJob, "list_failed_jobs", **values)
+    jobs = await fetch_all(conn, FailedJob, "list_failed_jobs", **values)
+    return [replace(job, error_message=_with_mark(job.error_message, ERROR_LIMIT)) for job in jobs]
+
+
+def _with_mark(text: str | None, limit: int) -> str | None:
+    return text if text is None or len(text) < limit else f"{text[: limit - 1]}…"
 
 
 @counts_all_rows()
 async def read_job_error(conn: Connection, *, job_id: str) -> str | None:
-    """At most `WHOLE_ERROR_LIMIT` characters; None for a job without an error, and for none of this id."""
+    """At most `WHOLE_ERROR_LIMIT` characters, the last "…" where it may go on; None for a job without an error, and for
+    none of this id."""
     values = {"job_id": job_id, "error_limit": WHOLE_ERROR_LIMIT}
     row = await (await conn.execute(query_of(conn, "read_job_error"), values)).fetchone()
-    return row[0] if row else None
+    return _with_mark(row[0], WHOLE_ERROR_LIMIT) if row else None
 
 
 @counts_all_rows()

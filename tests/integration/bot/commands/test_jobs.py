@@ -250,6 +250,7 @@ async def test_errors_of_any_length_are_cut_in_the_database(world: World, system
 
     assert not isinstance(listed, Unavailable)
     assert [len(job.error_message or "") for job in listed] == [ERROR_LIMIT] * 3
+    assert all((job.error_message or "").endswith("…") for job in listed)
     assert "…" in (await run("failed-jobs", SLACK, world)).blocks[1]["text"]["text"]
 
 

@@ -139,6 +139,12 @@ def test_reports_how_much_was_left_out() -> None:
     assert plain("a" * 100, limit=60) == "a" * 36 + " … 64 more"
 
 
+def test_reports_no_number_of_what_was_left_out_of_a_text_that_was_cut_before() -> None:
+    assert cut("a" * 60 + "…", 30).endswith("a … more")
+    assert escape("<" * 60 + "…", limit=30).endswith("; … more")
+    assert cut_mrkdwn("a " * 60 + "…", 60).endswith(" … more")
+
+
 def test_text_that_just_fits_is_not_cut() -> None:
     assert escape("&" * 10, limit=50) == "&amp;" * 10
     assert escape("&" * 10, limit=49).endswith(" more")
