@@ -38,7 +38,7 @@ from bot.web.app import read_body
 from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.machine_limits import take_machine_request
 from services.clients.postgres.messages import read_message_state
-from services.clients.postgres.runs import read_steps
+from services.clients.postgres.runs import find_run_of_delivery, read_steps
 from services.clients.railway.quota import Purpose, reading_for
 from services.domain.errors import OperatorError, OutcomeUnknownError, SourceError, UsageError
 from services.domain.masking import mask_message
@@ -132,10 +132,12 @@ class MachineDoor:
             await self._record(person, call, verdict.why if verdict else None)
             if verdict is not None:
                 return _refused(403, OperatorError("Nothing was run", why=verdict.why, what_next=verdict.what_next))
-            if isinstance(verb, Change) and not await self._takes_change(person):
+            delivery = _delivery(person, words, call.request_id) if call.request_id else None
+            filed = await self._filed(delivery) if isinstance(verb, Change) and delivery else None
+            if isinstance(verb, Change) and filed is None and not await self._takes_change(person):
                 await self._record(person, call, TOO_MANY.why)
                 return _refused(429, TOO_MANY)
-            answer = await self._run(person, words, call)
+            answer = await self._run(person, words if filed is None else ["run", str(filed)], delivery)
         except (OperatorError, SourceError) as error:
             return failed(error)
         run = await self._run_of(answer) if isinstance(verb, Change) or verb.name == "run" else None
@@ -151,6 +153,11 @@ class MachineDoor:
                 every=timedelta(seconds=self.changes.every_s),
             )
 
+    async def _filed(self, delivery: str) -> int | None:
+        """The run that a former try has filed. Planned again, its own effect would refuse it. Raises SourceError."""
+        async with need_database(self._world).read() as conn:
+            return await find_run_of_delivery(conn, delivery=delivery)
+
     async def _parse(self, person: Person, call: Call) -> tuple[Verb, list[str]]:
         try:
             return parse_call(call.verb, call.arguments)
@@ -158,8 +165,7 @@ class MachineDoor:
             await self._record(person, call, error.why)
             raise
 
-    async def _run(self, person: Person, words: list[str], call: Call) -> Answer:
-        delivery = _delivery(person, words, call.request_id) if call.request_id else None
+    async def _run(self, person: Person, words: list[str], delivery: str | None) -> Answer:
         actor = Actor(person.user_id, person.team_id)
         request = Command(surface=Surface.TERMINAL, actor=actor, delivery=delivery)  # the whole answer, as JSON too
         with reading_for(Purpose.ANSWER, person.user_id):

@@ -26,6 +26,7 @@ _SERVICE = re.compile(r"[a-z][a-z-]{0,30}\Z")
 _SHA = re.compile(r"[0-9a-f]{7,40}\Z")
 CALL_TIMEOUT_S = 60.0
 FIRST_TRIES = 5
+_SAID = {0: "The bot was not reached.", 401: "The bot answered 401: the token is none of its MACHINE_TOKENS."}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -89,7 +90,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     status, answer, is_known = _file(door, service, sha, environ)
     run = _run_of(status, answer)
     if run is None:
-        said = answer.get("text") or (f"The bot answered {status}." if status else "The bot was not reached.")
+        said = answer.get("text") or _SAID.get(status, f"The bot answered {status}.")
         return _end(environ, REFUSED if is_known and _is_refused(status, answer) else UNKNOWN, str(said), {})
     print(f"Run {run['id']}: {run.get('link') or 'see Slack'}", flush=True)  # noqa: T201 - the step's log
     run = _wait(door, run, ends_at)
@@ -179,7 +180,8 @@ def _end(environ: Mapping[str, str], exit_code: int, outcome: str, run: Mapping[
     number = f"run {run['id']}" if run else ""
     link = f"[{number}]({run['link']})" if run and run.get("link") else number
     state = str(run.get("state", "")).replace("_", " ")
-    plain = re.sub(r"[<>`|\[\]\r\n]+", " ", outcome)[:1000]
+    said = " · ".join(filter(None, map(str.strip, outcome.splitlines())))
+    plain = re.sub(r"[<>`|\[\]]+", " ", said)[:1000]
     lines = [f"## {_TITLES[exit_code]}", "", " · ".join(filter(None, [link, state])), "", plain]
     _append(environ.get("GITHUB_STEP_SUMMARY"), "\n".join(lines) + "\n")
     _append(environ.get("GITHUB_OUTPUT"), f"run={run.get('id', '')}\nstate={run.get('state', '')}\n")

@@ -36,13 +36,13 @@ async def test_a_workflow_asks_for_a_deploy_and_waits_until_two_people_agreed_an
     bot = await start_whole(DRAGONFLY_POLICY=str(policy), MACHINE_TOKENS=f"ci={TOKEN}")
     sha = railway.commits[1].sha
 
-    workflow = await asyncio.create_subprocess_exec(
-        sys.executable, str(SCRIPT), stdout=asyncio.subprocess.PIPE, env={
-            "DRAGONFLY_URL": f"http://127.0.0.1:{bot.web.port}", "DRAGONFLY_MACHINE_TOKEN": TOKEN,
-            "DRAGONFLY_SERVICE": "ingest", "DRAGONFLY_SHA": sha, "DRAGONFLY_POLL_SECONDS": "0.2",
-            "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(tmp_path / "output"),
-        },
-    )  # fmt: skip
+    environ = {
+        "DRAGONFLY_URL": f"http://127.0.0.1:{bot.web.port}", "DRAGONFLY_MACHINE_TOKEN": TOKEN,
+        "DRAGONFLY_SERVICE": "ingest", "DRAGONFLY_SHA": sha, "DRAGONFLY_POLL_SECONDS": "0.2",
+        "GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }  # fmt: skip
+
+    workflow = await start_workflow(environ)
     asked = await channel.expect("WAITING FOR APPROVAL", "ci (machine)", sha[:8])
     await channel.press(asked, "Approve", by=model.ANN)
     await channel.press(asked, "Approve", by=model.BEN)
@@ -53,3 +53,13 @@ async def test_a_workflow_asks_for_a_deploy_and_waits_until_two_people_agreed_an
     assert "✅ Deployed" in summary.read_text()
     assert f"/p{asked.ts.replace('.', '')}" in summary.read_text()
     assert "state=succeeded" in (tmp_path / "output").read_text()
+
+    again = await start_workflow(environ)
+    said, _ = await again.communicate()
+    assert again.returncode == 0, f"what it has filed is found, though ingest runs the commit by now: {said.decode()}"
+
+
+async def start_workflow(environ: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, str(SCRIPT), stdout=asyncio.subprocess.PIPE, env=environ
+    )
