@@ -107,8 +107,12 @@ def _judge(state: ServiceState) -> tuple[Status, str, str]:
         return status, words.format(sha=_word(latest)), f"{_of(serving)} still runs"
     if serving.status is DeploymentStatus.SLEEPING:
         return _judge_sleeping(state.service, serving)
+    if serving.ended_by_itself:
+        return Status.FAIL, "ended by itself", _exited(serving)
     running, wanted = serving.running_instances, state.replicas_configured
-    if wanted is not None and running < wanted:
+    if wanted is None:  # then at least one of what Railway has made
+        wanted = 0 if serving.running_instances else len(serving.instances)
+    if running < wanted:
         return Status.WARN, f"has {running} of {wanted} instances running", _of(serving)
     return Status.OK, f"runs {serving.name}", ""
 
@@ -132,10 +136,14 @@ def _judge_silent(state: ServiceState) -> tuple[Status, str, str]:
         # Stopping is how workers get to zero; the API is never at zero for long.
         return Status.WARN if is_worker else Status.FAIL, "is stopped", _stopped_detail(state, latest)
     if latest.ended_by_itself:
-        return Status.FAIL, "ended by itself", f"each process of the {_of(latest)} exited with code 0"
+        return Status.FAIL, "ended by itself", _exited(latest)
     status, words = ALONE[latest.status]
     detail = f"{_of(latest)}; nothing runs" if latest.status.has_taken_over else "nothing runs yet"
     return status, words.format(sha=_word(latest)), detail
+
+
+def _exited(deployment: Deployment) -> str:
+    return f"each process of the {_of(deployment)} exited with code 0"
 
 
 def _stopped_detail(state: ServiceState, latest: Deployment) -> str:

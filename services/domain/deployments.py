@@ -92,6 +92,15 @@ _IN_PROGRESS = frozenset(
 )
 
 
+# Railway's `DeploymentInstanceStatus`; a test compares them with its schema.
+INSTANCE_STATUSES = frozenset(
+    (
+        *("CRASHED", "CREATED", "EXITED", "INITIALIZING", "REMOVED"),
+        *("REMOVING", "RESTARTING", "RUNNING", "SKIPPED", "STOPPED"),
+    )
+)
+
+
 @dataclass(frozen=True)
 class Instance:
     """One replica of a deployment. `status` is Railway's `DeploymentInstanceStatus` ("RUNNING", "CRASHED", …)."""
@@ -144,13 +153,17 @@ class Deployment:
 
     @property
     def ended_by_itself(self) -> bool:
-        """Whether every process exited with code 0, which Railway also calls stopped, without being told to stop."""
-        return self.stopped and bool(self.instances) and all(one.status == "EXITED" for one in self.instances)
+        """Whether every process exited with code 0 without being told to stop. Railway may also call that stopped, and
+        remove some of the instances."""
+        return {"EXITED"} <= {one.status for one in self.instances} <= {"EXITED", "REMOVED"}
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it was stopped in Railway, as far as Railway reports."""
-        return self.stopped and not self.status.is_failed and not self.ended_by_itself
+        """Whether it was stopped in Railway, as far as Railway reports: not where an instance has a status that this
+        version does not know, because it may be another word for an end of its own."""
+        if not self.stopped or self.status.is_failed or self.ended_by_itself:
+            return False
+        return all(one.status in INSTANCE_STATUSES for one in self.instances)
 
 
 @dataclass(frozen=True)

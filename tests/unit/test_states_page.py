@@ -12,7 +12,7 @@ import pytest
 from bot.views.findings import SIGN
 from playbooks.checks.deployments import ALONE, BESIDE
 from services.domain import incidents
-from services.domain.deployments import DeploymentStatus
+from services.domain.deployments import INSTANCE_STATUSES, DeploymentStatus
 from services.domain.runs import STEP_TRANSITIONS, TRANSITIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
@@ -44,3 +44,11 @@ def test_the_table_of_deployments_shows_what_each_status_of_railways_schema_is_w
     }
     assert enum is not None
     assert {*enum.group(1).split(), "UNKNOWN"} == {status.value for status in DeploymentStatus}
+
+
+def test_statuses_of_instances_are_those_of_railways_schema() -> None:
+    schema = (PAGE.parents[1] / "services" / "sandbox" / "railway" / "schema.graphql").read_text(encoding="utf-8")
+    enum = re.search(r"enum DeploymentInstanceStatus \{(.*?)\}", schema, re.DOTALL)
+
+    assert enum is not None
+    assert set(enum.group(1).split()) == INSTANCE_STATUSES

@@ -10,6 +10,7 @@ import httpx
 
 from services.clients.railway.documents import DOCUMENTS
 from services.clients.railway.parsing import (
+    is_of_a_creator,
     is_of_one_service,
     keep_whole_services,
     newest_first,
@@ -118,7 +119,12 @@ class RailwayClient:
         """The newest `limit` deployments, newest first, whatever became of them."""
         address = await self._address(service)
         variables = {"input": address, "first": max(limit, _PAGE)}
-        data = await self._transport.call(DOCUMENTS["list_deployments"], variables)
+        try:
+            data = await self._transport.call(DOCUMENTS["list_deployments"], variables)
+        except GraphQLError as error:
+            if error.data is None or not all(map(is_of_a_creator, error.paths)):
+                raise
+            data = error.data
         page = self._service_page(address["serviceId"])
         edges = _parse(lambda: [parse_deployment(edge["node"], page=page) for edge in data["deployments"]["edges"]])
         return newest_first(edges)[:limit]

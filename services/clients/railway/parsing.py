@@ -219,6 +219,11 @@ def is_of_one_service(path: Sequence[object]) -> bool:
     return tuple(path[: len(_EDGES)]) == _EDGES and len(path) > len(_EDGES) and isinstance(path[len(_EDGES)], int)
 
 
+def is_of_a_creator(path: Sequence[object]) -> bool:
+    """Whether an error at this path is about who made a deployment, as when that account is gone."""
+    return "creator" in path
+
+
 def keep_whole_services(data: Mapping[str, Any], paths: Sequence[Sequence[object]]) -> Mapping[str, Any] | None:
     """The `environment` with the services that can be judged; None when there is no list of them."""
     environment = data.get("environment")

@@ -228,3 +228,33 @@ def test_fourth_service_is_checked_where_the_system_has_it() -> None:
 
     assert list(found) == [f"deployment.{service.short}" for service in CIVIL.services]
     assert found["deployment.simplicity"].status is Status.FAIL
+
+
+@pytest.mark.parametrize("instances", [("EXITED",), ("EXITED", "REMOVED"), ("EXITED", "EXITED")])
+@pytest.mark.parametrize("stopped", [True, False])
+def test_worker_whose_processes_exited_ended_by_itself_whatever_railway_marks(
+    instances: tuple[str, ...], stopped: bool
+) -> None:
+    finding = ingest(state(deployment(instances=instances, stopped=stopped), replicas=len(instances)))
+
+    assert (finding.status, finding.title) == (Status.FAIL, "ingest ended by itself")
+
+
+def test_stop_with_an_instance_of_a_new_status_is_not_taken_for_a_persons() -> None:
+    finding = ingest(state(deployment(instances=("COMPLETED",), stopped=True)))
+
+    assert finding.status is Status.FAIL
+    assert finding.title == "ingest does not run: deployment 0ddba110 is not active any more"
+
+
+@pytest.mark.parametrize("instances", [("STOPPED",), ("EXITED", "STOPPED"), ("REMOVED",), ()])
+def test_stop_in_railway_is_a_warning(instances: tuple[str, ...]) -> None:
+    finding = ingest(state(deployment(instances=instances, stopped=True)))
+
+    assert (finding.status, finding.title) == (Status.WARN, "ingest is stopped")
+
+
+def test_no_running_instance_is_not_fine_while_the_replicas_are_unknown() -> None:
+    finding = ingest(state(deployment(instances=("RESTARTING", "INITIALIZING")), replicas=None))
+
+    assert (finding.status, finding.title) == (Status.WARN, "ingest has 0 of 2 instances running")

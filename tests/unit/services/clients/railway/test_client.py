@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -38,7 +39,7 @@ class Railway:
         return httpx.Response(200, json={"data": {"environment": environment}})
 
 
-def client(railway: Railway, names: dict[str, str] | None = None) -> RailwayClient:
+def client(railway: Callable[[httpx.Request], httpx.Response], names: dict[str, str] | None = None) -> RailwayClient:
     return RailwayClient(
         url="http://railway.test/graphql",
         token=Secret("made-up-token"),
@@ -194,3 +195,51 @@ async def test_a_deployment_without_status_or_instances_is_there_all_the_same() 
     assert latest is not None
     assert latest.status is DeploymentStatus.UNKNOWN
     assert [one.status for one in latest.instances] == ["UNKNOWN", "UNKNOWN"]
+
+
+_LISTED = {
+    "id": "d1",
+    "status": "SUCCESS",
+    "createdAt": "2026-01-02T03:04:05Z",
+    "canRollback": True,
+    "meta": {"commitHash": "a" * 40},
+    "creator": None,
+    "instances": [],
+}
+
+
+class Deployments:
+    """One service, whose list of deployments comes with an error."""
+
+    def __init__(self, nodes: list[object], *path: object) -> None:
+        self._answer = {
+            "data": {"deployments": {"edges": [{"node": node} for node in nodes]}},
+            "errors": [{"message": "User not found", "path": path}],
+        }
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if "input" in json.loads(request.content)["variables"]:
+            return httpx.Response(200, json=self._answer)
+        node = {"serviceId": "s1", "serviceName": "dragonfly-api"}
+        return httpx.Response(200, json={"data": {"environment": {"serviceInstances": {"edges": [{"node": node}]}}}})
+
+
+async def test_deployments_are_listed_though_the_account_that_made_one_is_gone() -> None:
+    railway = Deployments([_LISTED], "deployments", "edges", 0, "node", "creator")
+
+    listed = await client(railway).list_deployments(Service.API)
+
+    assert [(one.id, one.author) for one in listed] == [("d1", None)]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "path"),
+    [
+        ([None, _LISTED], ("deployments", "edges", 0, "node")),
+        ([_LISTED], ("deployments", "edges", 0, "node", "meta")),  # without it a commit would not be known
+        ([_LISTED], ()),
+    ],
+)
+async def test_list_of_deployments_that_may_lack_one_is_refused(nodes: list[object], path: tuple[object, ...]) -> None:
+    with pytest.raises(SourceError, match="it answered with an error"):
+        await client(Deployments(nodes, *path)).list_deployments(Service.API)
