@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import islice
 
 from bot.assistant.words import OWN_WORDS
-from services.domain.masking import is_known_word
+from services.domain.masking_words import is_known_word
 from services.domain.secrets import HIDDEN, hide_data, hide_secrets
 
 MAX_LINES, MAX_LINES_PER_READ, LINE_LIMIT = 160, 60, 300

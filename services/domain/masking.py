@@ -28,11 +28,11 @@ from services.domain.masking_words import (
     PROGRAM_NAMES,
     TITLES,
     WITH_DIGITS,
-    WORDS,
     is_class_name,
     is_exception,
     is_identifier,
     is_known_line,
+    is_known_word,
     is_qualified,
     is_source_path,
     is_surname,
@@ -41,7 +41,6 @@ from services.domain.secrets import HIDDEN, hide_data, hide_secrets, is_secret_n
 
 READ_LIMIT = 1500  # characters looked at, for some 2 ms; the rest of a longer text counts as hidden
 
-_SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "r")
 _PUNCTUATION = r"""!"#$%&'()*+,./:;<=>?@\[\\\]^_`{|}~\-─-╿═-╬"""
 _IDENTIFIER = r"[a-z][a-z_]*(?:\.[a-z][a-z_]*)?"
 _PIECE = re.compile(
@@ -93,13 +92,6 @@ def error_class(text: str) -> str | None:
         return first[1]
     names = (match.group() for match in _CAMEL.finditer(text[:READ_LIMIT]))
     return next((name for name in names if is_exception(name)), None)
-
-
-def is_known_word(word: str) -> bool:
-    """Whether a word in lower case is a program's, in any of its forms."""
-    if word in WORDS:
-        return True
-    return any(_stem_is_known(word.removesuffix(suffix)) for suffix in _SUFFIXES if word.endswith(suffix))
 
 
 def _masked_pieces(line: str) -> Iterator[str]:
@@ -176,14 +168,6 @@ def _is_camel(word: str) -> bool:
     """Whether it is written LikeThis, in two or more known words."""
     humps = _HUMPS.findall(word)
     return len(humps) > 1 and "".join(humps) == word and all(is_known_word(hump.lower()) for hump in humps)
-
-
-def _stem_is_known(stem: str) -> bool:
-    """`retri-ed`, `writ-ing` and `stopp-ed` are words as well."""
-    if len(stem) < 2:
-        return False
-    doubled = stem[:-1] if stem[-1] == stem[-2] else stem
-    return any(form in WORDS for form in (stem, f"{stem}e", doubled, f"{stem[:-1]}y" if stem[-1] == "i" else stem))
 
 
 # An unclosed block goes to the end, as Slack shows it.

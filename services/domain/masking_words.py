@@ -306,3 +306,21 @@ def is_source_path(word: str) -> bool:
         return False
     parts = re.sub(r"(?::\d{1,6}){1,2}\Z", "", word).split("/")
     return all(_PATH_PART.fullmatch(part) and not re.search(r"\d{4}", part) for part in parts)
+
+
+_SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "r")
+
+
+def is_known_word(word: str) -> bool:
+    """Whether a word in lower case is a program's, in any of its forms."""
+    if word in WORDS:
+        return True
+    return any(_stem_is_known(word.removesuffix(suffix)) for suffix in _SUFFIXES if word.endswith(suffix))
+
+
+def _stem_is_known(stem: str) -> bool:
+    """`retri-ed`, `writ-ing` and `stopp-ed` are words as well."""
+    if len(stem) < 2:
+        return False
+    doubled = stem[:-1] if stem[-1] == stem[-2] else stem
+    return any(form in WORDS for form in (stem, f"{stem}e", doubled, f"{stem[:-1]}y" if stem[-1] == "i" else stem))

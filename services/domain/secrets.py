@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from services.domain.masking_words import WORDS, is_class_name, is_identifier
+from services.domain.masking_words import WORDS, is_class_name, is_identifier, is_known_word
 from services.domain.text import printable
 
 HIDDEN = "…"
@@ -59,6 +59,10 @@ _PATTERN = re.compile(
        |(?P<padded>(?<![\w+/.-])[A-Za-z0-9+/]{{16,}}={{1,2}}(?![\w.="'(]))
        |(?P<named>(?<![\w.%-])(?P<name>[A-Za-z_][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}}
            |\s{{1,3}}(?:is|was)\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)))
+       |(?P<spoken>\b(?i:(?:pass(?:word|wd|phrase|wort)|pwd|kennwort)\s{{1,3}}(?:is|was|ist|war|lautet)
+           |mot\s{{1,3}}de\s{{1,3}}passe\s{{0,3}}(?::|est))\s{{1,3}})
+           (?P<spoken_value>[^\W\d_]{{4,60}})   # it ends its clause
+           (?=\s{{0,3}}(?:[.,;!)]|\Z|\n)|\s{{1,3}}(?:and|but|und)\b)
        |(?P<iban>\b[A-Z]{{2}}\d\d(?:[ -]?[A-Z0-9]{{4}}){{2,7}}(?:[ -]?[A-Z0-9]{{1,3}})?\b
            |\b[A-Za-z]{{2}}\d\d(?:[ -]?\d{{4}}){{3,7}}(?:[ -]?\d{{1,3}})?\b)
        |(?P<groups>(?<![\w.:/-])\d{{2,19}}(?:{_APART}\d{{2,19}}){{1,12}}(?![\w:]|\.\d))
@@ -112,6 +116,8 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
     if found["named"]:
         # What stands behind a name that holds no secret is looked at on its own.
         return _assigned(found) if is_secret_name(found["name"]) else whole
+    if found["spoken"]:
+        return whole if is_known_word(found["spoken_value"].lower()) else (found["spoken"] + HIDDEN, found.end())
     if any(is_plain(found[kind] or "") for kind, is_plain in _PLAIN.items()):
         return whole
     return HIDDEN, found.end()

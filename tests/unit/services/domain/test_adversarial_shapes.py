@@ -345,6 +345,32 @@ def test_balanced_shows_words_that_strict_does_not() -> None:
     assert "gizmo" not in mask_line(line)
 
 
+def test_a_password_that_is_told_in_a_sentence_is_masked() -> None:
+    for text in (
+        "password is swordfish",
+        "my password was Swordfish, change it",
+        "the pwd is swordfish.",
+        "Passwort lautet swordfish",
+        "das Passwort ist swordfish!",
+        "passphrase is swordfish and it is old",
+        "mot de passe : swordfish",
+    ):
+        assert all("swordfish" not in mask(text).lower() for mask in (hide_secrets, mask_balanced, mask_message))
+
+
+def test_talk_about_passwords_stays() -> None:
+    for text in (
+        "the password is wrong",
+        "password is expired.",
+        "the password was changed, and the key was rotated",
+        "password is older than 90 days",
+        "the password is kept in the vault",
+        "password is not set",
+        "the passphrase is unknown and the token is missing",
+    ):
+        assert (hide_secrets(text), mask_balanced(text)) == (text, text)
+
+
 def test_a_block_that_no_one_closed_is_pasted_text() -> None:
     assert "Jane" not in mask_message("look:\n```\nKey (plaintiff)=(Jane) and Jane again")
     assert mask_message("look: ```Jane``` then").endswith("then")
