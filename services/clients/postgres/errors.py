@@ -75,6 +75,7 @@ POOLER_REFUSALS: tuple[tuple[str, PoolerRefusal], ...] = (
     ("user not found in the database", PoolerRefusal("the database knows no such user", False)),
     ("no auth_query", PoolerRefusal("the pooler has no way to check this user's password", False)),
     ("eauthquery", PoolerRefusal("the pooler could not check the login in the database", True)),
+    ("authentication query failed", PoolerRefusal("the pooler could not check the login in the database", True)),
     ("connection to database closed", PoolerRefusal("the pooler lost its connection to the database", True)),
     ("dbhandler exited", PoolerRefusal("the pooler lost its connection to the database", True)),
     ("server conn crashed", PoolerRefusal("the pooler lost its connection to the database", True)),
@@ -155,6 +156,12 @@ SOURCE = "database"
 _PASSWORD = "password authentication failed"  # noqa: S105 - the server's sentence
 _CONNECT = (
     (_PASSWORD, "password refused", False),
+    ("wrong password", "password refused", False),  # Supavisor's and SCRAM's words
+    (
+        "network is unreachable",
+        "server not reachable: this machine has no way to its address; if that is IPv6, use the pooler's host",
+        True,
+    ),
     ("not permitted to log in", "this role may not log in (NOLOGIN)", False),
     ("not permitted", "the server does not permit this user", False),
     ("no pg_hba.conf entry", "the server does not allow this user from here", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import errors
 
@@ -13,6 +14,7 @@ from services.clients.postgres.errors import (
     SERVER_TROUBLE,
     PoolerRefusal,
     explain,
+    explain_connect,
     loses_the_answer,
     pooler_refusal,
     server_trouble,
@@ -76,3 +78,28 @@ def test_the_page_shows_nothing_else() -> None:
 def test_the_page_shows_what_the_poolers_write(words: str, refusal: PoolerRefusal) -> None:
     assert f"| `{words}` | {refusal.why} | {'yes ' if refusal.retryable else ''}|" in PAGE
     assert pooler_refusal(words.upper()) == refusal
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "retryable"),
+    [
+        (
+            'connection to server at "db.abc.supabase.co" (2a05:d014::1), port 5432 failed: Network is unreachable\n'
+            "\tIs the server running on that host and accepting TCP/IP connections?",
+            "if that is IPv6, use the pooler's host",
+            True,
+        ),
+        ("FATAL:  Wrong password", "password refused", False),
+        ("error received from server in SCRAM exchange: Wrong password", "password refused", False),
+        (
+            'FATAL:  Authentication error, reason: "Authentication query failed: timeout"',
+            "the pooler could not check the login in the database",
+            True,
+        ),
+    ],
+)
+def test_names_why_no_session_comes_about(text: str, why: str, retryable: bool) -> None:
+    error = explain_connect(psycopg.OperationalError(text))
+
+    assert why in error.why
+    assert error.retryable is retryable
