@@ -46,10 +46,8 @@ async def put_on_call(
     moved = await remember_moves(conn, schedule, before, now)
     relieved = view.relieved_by(made, moved)
     await update_message(conn, made, relieved, channel=channel)
-    for user in relieved:
-        await messages.store_content(
-            conn, f"{made.message_key}:relieved:{user}", user, view.relieved_message(made, moved, user)
-        )
+    for user, content in view.moved_messages(made, moved).items():
+        await messages.store_content(conn, f"{made.message_key}:relieved:{user}", user, content)
     return made
 
 

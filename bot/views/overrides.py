@@ -46,18 +46,30 @@ def relieved_by(override: Override, moved: Sequence[Move]) -> list[str]:
     return list(dict.fromkeys(before))
 
 
-def relieved_message(override: Override, moved: Sequence[Move], user_id: str) -> Content:
-    """To a person who would have been on call."""
-    theirs = [move for move in moved if _is(move.before, user_id)]
-    lines = [
-        f"📟 {mention(override.user_id)} is on call for *{_rotation(override)}* instead of you"
-        f"{_from(override, move.begins)} until {date_token(move.ends)}"
-        for move in theirs[:MOST_LINES]
-    ]
-    note = context(f"arranged by {mention(override.by.user_id)}")
-    return fit_message(
-        "\n".join(lines), [section("\n".join(lines)), *actions([command_button("On call", "oncall")]), note]
-    )
+def moved_messages(override: Override, moved: Sequence[Move]) -> dict[str, Content]:
+    """`{Slack id: message}` to everyone whose shifts the override changes. Its substitute, whom another message asks,
+    only loses here: shifts of an override that ended with it."""
+    messages = {}
+    for user in moved_people(moved):
+        lines = [line for move in moved if (line := _moved_line(override, move, user))]
+        if lines:
+            messages[user] = _moved_message(override, lines[:MOST_LINES])
+    return messages
+
+
+def _moved_line(override: Override, move: Move, user: str) -> str | None:
+    """What the move means for this person; None where it means nothing."""
+    span = f"{_from(override, move.begins)} until {date_token(move.ends)}"
+    if _is(move.before, user):
+        return f"📟 {_who(move.after)} is on call for *{_rotation(override)}* instead of you{span}"
+    if _is(move.after, user) and user != override.user_id:
+        return f"📟 You are on call for *{_rotation(override)}* instead of {_who(move.before)}{span}"
+    return None
+
+
+def _moved_message(override: Override, lines: Sequence[str]) -> Content:
+    text, note = "\n".join(lines), context(f"arranged by {mention(override.by.user_id)}")
+    return fit_message(text, [section(text), *actions([command_button("On call", "oncall")]), note])
 
 
 def ended_message(rotation: str, now_on_call: str | None, by: str) -> Content:

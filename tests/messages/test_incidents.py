@@ -162,10 +162,10 @@ def test_on_call(golden: Compare) -> None:
             "override": message_text(*overrides.override_message(made, [ANN.user_id])),
             "override, for the substitute": message_text(*overrides.put_on_call_message(made, [ANN.user_id])),
             "override, taken": message_text(*overrides.put_on_call_message(replace(made, confirmed_at=NOW), ())),
-            "override, for the relieved": message_text(*overrides.relieved_message(made, [moved], ANN.user_id)),
+            "override, for the relieved": message_text(*overrides.moved_messages(made, [moved])[ANN.user_id]),
             "override, later": message_text(*overrides.override_message(planned, [ANN.user_id, "U0OLIVIA"])),
             "override, later, for the relieved": message_text(
-                *overrides.relieved_message(planned, [moved, replace(moved, begins=tomorrow)], ANN.user_id)
+                *overrides.moved_messages(planned, [moved, replace(moved, begins=tomorrow)])[ANN.user_id]
             ),
             "override, cancelled": message_text(*overrides.cancelled_message(planned, [moved], BEN.user_id)),
             "reminder, gains": message_text(*overrides.reminder_message(reminder, None, now=NOW)),

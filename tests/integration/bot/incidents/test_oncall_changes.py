@@ -79,6 +79,22 @@ async def test_an_override_that_begins_now_leaves_a_later_one_alone(daily_scene:
     assert await on_call(daily_scene, handover(3)) == model.OLIVIA.id
 
 
+async def test_override_that_ends_another_tells_everyone_who_is_on_call_after_it(
+    daily_scene: Scene, books: Books
+) -> None:
+    """Ben's override until the handover ends with Olivia's of an hour, after which Ann's turn goes on."""
+    service, hour = daily_scene.incident_service.on_call, datetime.now(UTC) + HOUR
+    await service.override(request(ANN), Desired("primary", model.BEN.id, handover(1)))
+
+    await service.override(request(OLIVIA), Desired("primary", model.OLIVIA.id, hour))
+
+    messages, rest = await books.messages(), f"from <!date^{int(hour.timestamp())}^"
+    [to_ben] = messages[f"oncall:override:2:relieved:{model.BEN.id}"].split("\n")[1:]
+    assert to_ben.startswith(f"📟 <@{model.ANN.id}> is on call for *primary* instead of you {rest}")
+    to_ann = messages[f"oncall:override:2:relieved:{model.ANN.id}"]
+    assert to_ann.startswith(f"📟 You are on call for *primary* instead of <@{model.BEN.id}> {rest}")
+
+
 async def test_future_override_is_cancelled_by_number_and_notifies_the_affected_people(
     daily_scene: Scene, books: Books
 ) -> None:
