@@ -45,9 +45,11 @@ class Urgency(IntEnum):
 
 @dataclass
 class _Channel:
-    """`free_at`: the next moment in which something may be posted. `waiting`: a heap of urgency, number, and turn."""
+    """`free_at`: the next moment in which something may be posted. `answers_from`: no answer before that. `waiting`: a
+    heap of urgency, number, and turn."""
 
     free_at: float = 0.0
+    answers_from: float = 0.0
     waiting: list[tuple[Urgency, int, asyncio.Future[None]]] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
 
@@ -76,7 +78,7 @@ class Pace:
         """Whether an answer would pass at once."""
         at = self._channel(channel)
         is_first = all(waiter.done() for _, _, waiter in at.waiting)
-        return is_first and max(at.free_at, self._pages_only_until) <= asyncio.get_running_loop().time()
+        return is_first and self._opens_at(at, Urgency.ANSWER) <= asyncio.get_running_loop().time()
 
     def leave_to_pages(self, until: float) -> None:
         """Nothing but pages passes before this moment of the loop's clock: Slack refused one, and names the time when
@@ -85,15 +87,14 @@ class Pace:
 
     def note_answer(self, channel: str) -> None:
         """Slack has taken a post, or failed: from now on it counts."""
-        self._close(channel, self._every_s)
+        at = self._channel(channel)
+        at.free_at = max(at.free_at, asyncio.get_running_loop().time() + self._every_s)
+        self._let_pass(at)
 
     def note_refusal(self, channel: str, retry_after_s: float) -> None:
-        """Slack takes nothing in this channel before that: who tries meanwhile is refused too."""
-        self._close(channel, retry_after_s)
-
-    def _close(self, channel: str, for_s: float) -> None:
+        """No answer leaves for this channel before that; what is more urgent may try, and has its own way to wait."""
         at = self._channel(channel)
-        at.free_at = max(at.free_at, asyncio.get_running_loop().time() + for_s)
+        at.answers_from = max(at.answers_from, asyncio.get_running_loop().time() + retry_after_s)
         self._let_pass(at)
 
     def _let_pass(self, at: _Channel) -> None:
@@ -102,17 +103,23 @@ class Pace:
         if at.timer is not None:
             at.timer.cancel()
             at.timer = None
-        while at.waiting and (at.waiting[0][2].done() or self._opens_at(at) <= now):
+        while at.waiting and (at.waiting[0][2].done() or self._opens_at(at, at.waiting[0][0]) <= now):
             waiter = heapq.heappop(at.waiting)[2]
             if not waiter.done():
                 waiter.set_result(None)
                 at.free_at = now + self._every_s
         if at.waiting:
-            at.timer = asyncio.get_running_loop().call_at(self._opens_at(at), self._let_pass, at)
+            opens_at = self._opens_at(at, at.waiting[0][0])
+            at.timer = asyncio.get_running_loop().call_at(opens_at, self._let_pass, at)
 
-    def _opens_at(self, at: _Channel) -> float:
-        """When the first of those who wait may go."""
-        return at.free_at if at.waiting[0][0] is Urgency.PAGE else max(at.free_at, self._pages_only_until)
+    def _opens_at(self, at: _Channel, urgency: Urgency) -> float:
+        match urgency:
+            case Urgency.PAGE:
+                return at.free_at
+            case Urgency.NOTE:
+                return max(at.free_at, self._pages_only_until)
+            case Urgency.ANSWER:
+                return max(at.free_at, self._pages_only_until, at.answers_from)
 
     def _channel(self, name: str) -> _Channel:
         at = self._channels.pop(name, None) or _Channel()
@@ -202,7 +209,7 @@ class SlackClient(SlackLookups):
         return channel_id, ts
 
     async def _post(self, *, channel: str, **body: Any) -> Mapping[str, Any]:
-        """Once: who is refused with 429 gets in line again, behind what is more urgent."""
+        """Once. A 429 holds up the answers in this channel, until Slack's `Retry-After`."""
         try:
             answer = await call(self._web_without_patience.chat_postMessage, channel=channel, **body)
         except SlackRefusedError as refused:
@@ -215,7 +222,7 @@ class SlackClient(SlackLookups):
     async def _in_turn(
         self, channel: str, urgency: Urgency, send: Callable[[], Awaitable[Mapping[str, Any]]]
     ) -> Mapping[str, Any]:
-        """Send at the channel's pace; again after a 429, `patience` times."""
+        """Send at the channel's pace; again after a 429, `patience` times, behind what is more urgent."""
         left = self._patience
         while True:
             await self.pace.wait(channel, urgency)
@@ -225,6 +232,8 @@ class SlackClient(SlackLookups):
                 if refused.retry_after_s is None or left == 0:
                     raise
                 left -= 1
+                if urgency is not Urgency.ANSWER:
+                    await asyncio.sleep(refused.retry_after_s)
 
     async def update(self, channel_id: str, ts: str, text: str, blocks: Blocks, *, key: str | None = None) -> None:
         """Change the text of a message. SlackRefusedError with `message_not_found` when it is gone.

@@ -157,6 +157,22 @@ async def test_too_many_requests_are_answered_with_patience(stage: Stage, slack:
     assert [message.text for message in slack.seen()] == ["one"]
 
 
+async def test_an_answer_that_slack_holds_off_for_long_holds_up_no_page_and_no_note(stage: Stage, slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.RATE_LIMIT, seconds=PATIENCE_S)
+    patient = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", pace=stage.client.pace)
+    answer = asyncio.create_task(patient.post(model.INCIDENTS_ID, "answer", []))
+    await until(lambda: bool(slack.workspace.calls_of("chat.postMessage")))
+
+    await stage.store("page", key="m1", priority=PAGE)
+    await stage.store("elsewhere", key="m2", priority=PAGE, channel=model.OLIVIA.id)
+    await stage.store("note", key="m3")
+    await stage.settle(PATIENCE_S / 2)
+
+    assert not answer.done()
+    answer.cancel()
+    await patient.aclose()
+
+
 async def test_one_message_a_second_and_channel(stage: Stage, slack: Slack) -> None:
     for number in range(3):
         await stage.store(str(number), key=f"m{number}")
