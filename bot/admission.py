@@ -157,8 +157,10 @@ class AuditLimit:
             yield count
         except BaseException:
             for who, act, due in counted:
-                self._minutes.pop((who, act), None)
-                self.give_back({who: {act: due}})
+                lost = self._minutes.pop((who, act), None)  # with what others counted meanwhile
+                self.give_back({who: {act: due + (lost.held_back if lost else 0)}})
+                if (all_of_them := self._minutes.get((who, None))) is not None:
+                    all_of_them.rows = max(all_of_them.rows - 1, 0)
             raise
 
     def take_held_back(self, *, most: int, at_once: bool = False) -> dict[str, dict[str, int]]:

@@ -91,6 +91,27 @@ def test_audit_limit_what_a_failed_transaction_counted_is_due_at_once_and_the_ne
     assert limit.count("U1", "silence") is None, "the row was written in this minute"
 
 
+def test_audit_limit_keeps_what_others_counted_while_a_transaction_fails() -> None:
+    limit = AuditLimit(lambda: 0.0)
+
+    with contextlib.suppress(SourceError), limit.counting() as count:
+        assert count("U1", "audit") == 1
+        assert limit.count("U1", "audit") is None, "a second reader, meanwhile"
+        raise SourceError("database", "gone", retryable=True)
+
+    assert limit.count("U1", "audit") == 3
+
+
+def test_audit_limit_failed_rows_use_up_none_of_the_persons_rows() -> None:
+    limit = AuditLimit(lambda: 0.0)
+    for number in range(2 * AUDIT_ROWS_PER_PERSON):
+        with contextlib.suppress(SourceError), limit.counting() as count:
+            assert count("U1", f"run.approve {number}") == 1
+            raise SourceError("database", "gone", retryable=True)
+
+    assert limit.count("U1", "audit") == 1
+
+
 def test_audit_limit_remembers_a_bounded_number_of_people() -> None:
     limit = AuditLimit(lambda: 0.0)
 
