@@ -41,6 +41,7 @@ class Progress:
         self._has_left = False  # the sign: only Slack's answer tells then whether it is shown
         self._is_sign = False
         self._is_given_up = False
+        self._is_lost = False  # it may stand there, and nobody knows where
         self._showing = asyncio.Lock()  # two who show something at once would post it twice
 
     @contextlib.asynccontextmanager
@@ -88,7 +89,7 @@ class Progress:
             self._has_left = self._is_sign = True
             if not words.private and self._is_channel_free():
                 await self._show(words, leaves_by=time.monotonic() + LEAVES_WITHIN_S)
-            if self._place is None and not self._is_given_up:  # private, or the channel takes none now
+            if self._place is None and not self._is_given_up and not self._is_lost:  # the channel takes none now
                 await self._show_privately(words)
 
     def _is_channel_free(self) -> bool:
@@ -131,7 +132,8 @@ class Progress:
                     return
         except SourceError as error:
             logger.warning("progress is not shown: %s", error.why)
-            self._is_refused = self._place is None and leaves_by is None
+            self._is_lost = self._place is None and error.outcome_unknown
+            self._is_refused = self._place is None and (leaves_by is None or self._is_lost)
         await self._show_status(answer.step)
 
     async def finish(self, answer: Answer) -> bool:

@@ -141,6 +141,18 @@ async def test_sign_is_for_the_requester_where_slack_refuses_its_message_for_now
         await client.aclose()
 
 
+async def test_sign_whose_answer_is_lost_is_not_shown_a_second_time(slack: Slack) -> None:
+    slack.workspace.faults.plant("chat.postMessage", FaultKind.LOST_ANSWER)
+    progress, client = progress_of(slack, pace=Pace(0.0))
+    try:
+        async with progress.sign(still_reading("ask", 5.0, private=False), at=asyncio.get_running_loop().time()):
+            await until(lambda: bool(posted(slack)))
+            await progress.show(PARTIAL)
+        assert [one.visible_to for one in posted(slack)] == [None]
+    finally:
+        await client.aclose()
+
+
 async def test_sign_takes_the_moment_of_its_channel(slack: Slack) -> None:
     progress, client = progress_of(slack)
     try:
