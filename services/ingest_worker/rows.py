@@ -348,7 +348,7 @@ def _reader(parse: Callable[[str], Any], *, empty: Any = Fault("empty")) -> Call
     return read
 
 
-ROWS = 5000  # little to lose, locks are held briefly, and 3 MB less than with 8,000 (docs/benchmarks.md)
+ROWS = 5000  # little to lose, locks are held briefly, and 4 MB less than with 8,000 (docs/benchmarks.md)
 ROWS_AT_ONCE = 1000  # as objects of Python they take ten times the memory
 
 _IS_CONSUMER_DEBT = {None: "", True: "t", False: "f"}
