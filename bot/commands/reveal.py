@@ -51,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 REVEAL, REVEALED, REFUSED, RAW = "reveal", "line.revealed", "line.reveal.refused", "raw.shown"
 VALID_S = 15 * 60  # how long a button works
+_SKEW_S = 60  # between the clocks of two replicas
 _TIMEOUT_S = 3.0  # a person waits behind this
 
 
@@ -130,6 +131,8 @@ async def answer_reveal(request: Request, world: World, approval_service: Approv
     if time.time() > wanted.until:
         raise OperatorError("Nothing was shown", why="this button has expired", what_next=_again(wanted))
     person = await _permit(wanted, request, world, need_approval_service(approval_service))
+    if wanted.until > time.time() + VALID_S + _SKEW_S:
+        raise OperatorError("Nothing was shown", why="no button carries this time", what_next=_again(wanted))
     found = await (_read_job(wanted, world) if wanted.source == "job" else _read_line(wanted, world))
     await record_reveal(need_database(world), person.user_id, REVEALED, _details(wanted, person))
     return reveal_answer(found, source=wanted.source, service=wanted.service)

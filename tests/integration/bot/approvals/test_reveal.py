@@ -16,6 +16,7 @@ from bot.approvals.access import Refused
 from bot.approvals.service import ApprovalService
 from bot.audit_floods import AuditFloods
 from bot.commands.dispatch import run
+from bot.commands.reveal import VALID_S
 from bot.commands.sensitive import READ
 from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
@@ -186,6 +187,18 @@ async def test_an_old_button_shows_nothing(world: World, approval_service: Appro
 
     with pytest.raises(OperatorError, match="expired"):
         await run(" ".join([*words, str(int(time.time()) - 1)]), by(OLIVIA), world, approval_service)
+
+    assert await details(books) == []
+
+
+@pytest.mark.parametrize("seconds", [VALID_S + 120, 10**9])
+async def test_a_typed_time_that_no_button_carries_shows_nothing(
+    world: World, approval_service: ApprovalService, books: Books, seconds: int
+) -> None:
+    *words, _ = (await the_button(world, approval_service)).split()
+
+    with pytest.raises(OperatorError, match="no button carries this time"):
+        await run(" ".join([*words, str(int(time.time()) + seconds)]), by(OLIVIA), world, approval_service)
 
     assert await details(books) == []
 
