@@ -36,8 +36,10 @@ def _may_be_service(word: str) -> bool:
 
 _LINK = re.compile(r"<((?:https?|mailto):[^|>]*)(?:\|([^>]*))?>")
 _WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'(?=\s|\Z)|(\S+)')
-_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'"))  # noqa: RUF001
-_LONG_DASH = re.compile(r"(?<!\S)(?:\N{EM DASH}|\N{EN DASH}(?=\w\w))")
+_QUOTES = str.maketrans(
+    dict.fromkeys("“”„‟«»", '"') | dict.fromkeys("‘’‚‛", "'") | dict.fromkeys("\u2010\u2011\u2212\ufe63\uff0d", "-")  # noqa: RUF001
+)
+_LONG_DASH = re.compile(r"(?<!\S)(?:\N{EM DASH}|\N{EN DASH}{1,2}(?=\w\w))")
 _SHORT_DASH = re.compile(r"(?<!\S)\N{EN DASH}(?=\w)")
 
 

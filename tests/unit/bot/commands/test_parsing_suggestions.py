@@ -235,3 +235,17 @@ def test_an_edit_is_answered_with_the_line_to_type() -> None:
     assert "Type it again" in error.what_next
     assert lines(error) == ["queue"]
     assert lines(edited_error(" blah")) == []
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "\N{EN DASH}\N{EN DASH}through-zero",
+        "\N{MINUS SIGN}\N{MINUS SIGN}through-zero",
+        "\N{NON-BREAKING HYPHEN}\N{NON-BREAKING HYPHEN}through\N{NON-BREAKING HYPHEN}zero",
+        "\N{EM DASH}through\N{HYPHEN}zero",
+    ],
+)
+@pytest.mark.parametrize("surface", [Surface.MENTION, Surface.TERMINAL])
+def test_flag_with_the_dashes_of_a_document_is_a_flag(flag: str, surface: Surface) -> None:
+    assert split_words(f"restart ingest {flag}", surface) == ["restart", "ingest", "--through-zero"]
