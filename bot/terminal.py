@@ -17,7 +17,6 @@ from bot.views.errors import error_answer
 from bot.views.terminal import mentioned_ids
 from bot.world import World, open_slack
 from services.domain.errors import OperatorError
-from services.domain.oncall import Schedule
 
 Write = Callable[[str], None]
 
@@ -46,7 +45,7 @@ async def answer_words(words: list[str], environ: Mapping[str, str], write: Writ
 
 async def _load_calendars(world: World) -> None:
     """Imported only for an on-call file that has calendars."""
-    if isinstance(world.schedule, Schedule) and world.schedule.has_calendars:
+    if not isinstance(world.schedule, Invalid | None) and world.schedule.has_calendars:
         from bot.incidents.calendar_sources import load_calendars
 
         await load_calendars(world)
@@ -92,7 +91,7 @@ async def _answer_with_services(
 async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, str]:
     """What the people and groups in the answer are called: by the on-call file, otherwise by Slack."""
     schedule = world.schedule
-    known = {one.slack: one.name for one in schedule.people.values()} if isinstance(schedule, Schedule) else {}
+    known = {} if isinstance(schedule, Invalid | None) else {one.slack: one.name for one in schedule.people.values()}
     nameless = mentioned_ids(answer) - known.keys()
     if not nameless or isinstance(settings.slack, Invalid):
         return known

@@ -16,15 +16,15 @@ from bot.config.environment import (
     ApiSettings,
     AssistantSettings,
     DatabaseSettings,
+    OnCallSettings,
     RailwaySettings,
     Settings,
     SlackSettings,
 )
 from bot.config.fields import Invalid
-from bot.config.oncall_file import load_schedule
 from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi
-from services.clients.postgres import approvals, incidents, migrations, operated
+from services.clients.postgres import approvals, migrations, operated
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres.freezes import list_freezes
 from services.clients.postgres.pool import Connection, Database, reading_facts, system_of
@@ -34,7 +34,6 @@ from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
 from services.clients.slack_channel import SOURCE as SLACK
 from services.clients.slack_channel import read_channel_problem
-from services.domain.calendar_slots import CalendarState
 from services.domain.database import ConnectionUse, MigrationStatus, ServerFacts
 from services.domain.deployments import (
     ServiceAct,
@@ -51,7 +50,6 @@ from services.domain.jobs import (
     HeartbeatReading,
     QueueSnapshot,
 )
-from services.domain.oncall import Absent, KnownOverrides, Override, Schedule
 from services.domain.runs import Lock
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
 from services.domain.services import DECLARED, Service, WorkerType
@@ -61,6 +59,8 @@ if TYPE_CHECKING:
     from services.clients.openai import OpenAIClient
     from services.clients.slack import SlackClient
     from services.clients.supabase import SupabaseClient
+    from services.domain.calendar_slots import CalendarState
+    from services.domain.oncall import Absent, Override, Schedule
 
 
 MODEL_TIMEOUT_S = 30.0  # of one call: longer than a whole answer has, whose own limit says "the model took too long"
@@ -138,6 +138,15 @@ def _api(settings: Settings) -> DragonflyApi | None:
     return DragonflyApi(group.base, group.api_key, system=system.name, timeout_s=settings.source_timeout_s)
 
 
+def _schedule(settings: Settings) -> Schedule | Invalid | None:
+    """Imported here: a terminal seldom has an on-call file, and starts faster without its tables."""
+    if isinstance(settings.oncall, OnCallSettings) and settings.oncall.path is None:
+        return None
+    from bot.config.oncall_file import load_schedule
+
+    return load_schedule(settings.oncall)
+
+
 def _openai(settings: Settings) -> OpenAIClient | None:
     group = settings.assistant
     if not isinstance(group, AssistantSettings) or group.api_key is None:
@@ -151,6 +160,15 @@ def _openai(settings: Settings) -> OpenAIClient | None:
         timeout_s=MODEL_TIMEOUT_S,
         max_retries=0,  # one answer has 20 s in all
     )
+
+
+@dataclass(frozen=True)
+class KnownOverrides:
+    """`rows`: oldest first. `age`: how long ago they were read; `problem`: why not just now, None when they were."""
+
+    rows: tuple[Override, ...] | Unavailable
+    age: timedelta = timedelta()
+    problem: Unavailable | None = None
 
 
 class OverrideMemory:
@@ -336,7 +354,7 @@ class World:
         self.public_answers = PublicAnswers(time.monotonic)
         self.audit_limit = AuditLimit(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
-        self.schedule = load_schedule(settings.oncall)
+        self.schedule = _schedule(settings)
         self.schedule_fault: Invalid | None = None
         self.calendars: Mapping[str, CalendarState] = {}
         self.name_of: Callable[[str], str] = self._name_in_file
@@ -373,7 +391,7 @@ class World:
 
     def _name_in_file(self, slack_id: str) -> str:
         """By the on-call file; the id itself for whom it does not name."""
-        return self.schedule.person_of(slack_id).name if isinstance(self.schedule, Schedule) else slack_id
+        return slack_id if isinstance(self.schedule, Invalid | None) else self.schedule.person_of(slack_id).name
 
     @property
     def system(self) -> System:
@@ -473,8 +491,10 @@ class World:
         return [replace(one, owner_name=self.name_of(one.owner)) for one in listed]
 
     async def overrides(self) -> KnownOverrides:
-        """Who stands in for whom on call, as last read when the database is away."""
-        return self._overrides.recall(await self.read(incidents.list_overrides))
+        """Who stands in for whom on call, as last read when the database is away. Imported here: few commands ask."""
+        from services.clients.postgres.incidents import list_overrides
+
+        return self._overrides.recall(await self.read(list_overrides))
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
         """What Railway reports, and of a service that does not run whether a run of ours stopped it."""

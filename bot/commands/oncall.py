@@ -18,7 +18,6 @@ from playbooks.model import Finding, Status, worst
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.oncall import (
-    KnownOverrides,
     Level,
     OnCallPerson,
     Override,
@@ -32,7 +31,7 @@ from services.domain.rotations import next_handover
 from services.domain.text import age
 
 if TYPE_CHECKING:
-    from bot.world import World
+    from bot.world import KnownOverrides, World
 
 
 NO_FILE = Finding(

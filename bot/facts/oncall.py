@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from bot.config.fields import Invalid
 from bot.slack_directory import Groups
-from bot.world import World, open_slack
+from bot.world import KnownOverrides, World, open_slack
 from playbooks.checks import oncall
 from services.domain.errors import Unavailable
-from services.domain.oncall import Absent, KnownOverrides, Schedule, is_group
+from services.domain.oncall import Absent, Schedule, is_group
 
 
 async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:

@@ -10,7 +10,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.domain.channels import Channel
-from services.domain.errors import Unavailable
 from services.domain.rotations import AnyRotation, CalendarRotation, edges, shift_of
 from services.domain.runs import Person
 from services.domain.text import age
@@ -114,15 +113,6 @@ class Override:
 
     def holds(self, at: datetime) -> bool:
         return self.begins_at <= at < self.ends_at
-
-
-@dataclass(frozen=True)
-class KnownOverrides:
-    """`rows`: oldest first. `age`: how long ago they were read; `problem`: why not just now, None when they were."""
-
-    rows: tuple[Override, ...] | Unavailable
-    age: timedelta = timedelta()
-    problem: Unavailable | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from bot.views.findings import findings_answer, unavailable_answer
 from bot.views.history import history_answer
 from bot.views.notes import notice_answer
 from bot.views.verify import verify_answer
+from bot.world import KnownOverrides
 from playbooks import env, intake, log_patterns, logs, migrations, preflight, queue, throughput, verify
 from playbooks.checks import checkout, deployments, security
 from playbooks.checks.oncall import Facts
@@ -52,7 +53,7 @@ from services.domain.incidents import IncidentRecord
 from services.domain.intake import Batch, IntakeEvent, RowFault
 from services.domain.jobs import FailedJob, LockWait, PendingJob
 from services.domain.masking import Privacy
-from services.domain.oncall import KnownOverrides, Override
+from services.domain.oncall import Override
 from services.domain.runs import Person, Record, RunState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.world import OverrideMemory
+from bot.world import KnownOverrides, OverrideMemory
 from services.domain.errors import Unavailable
-from services.domain.oncall import KnownOverrides, Override
+from services.domain.oncall import Override
 from services.domain.runs import Person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

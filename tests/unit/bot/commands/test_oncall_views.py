@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from bot.commands.oncall import oncall_answer
 from bot.types import Answer
+from bot.world import KnownOverrides
 from playbooks.checks.oncall import Facts, check
 from playbooks.model import Status
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
-from services.domain.oncall import KnownOverrides, Level, OnCallPerson, Override, Schedule
+from services.domain.oncall import Level, OnCallPerson, Override, Schedule
 from services.domain.rotations import Rotation
 from services.domain.runs import Person
 from services.sandbox.slack.limits import violations
