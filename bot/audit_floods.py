@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from bot.admission import AUDIT_EVERY_S, AuditLimit
 from bot.views.text import cut
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 

@@ -11,7 +11,7 @@ from bot.views.text import mention
 from services.domain.errors import Unavailable
 from services.domain.messages import Profile
 from services.domain.oncall import is_group
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.text import age
 
 MAX_AGE = timedelta(hours=1)  # members and accounts older than this are not known any more

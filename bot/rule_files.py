@@ -24,7 +24,7 @@ from bot.slack_directory import SlackNames
 from bot.views import rule_files as view
 from bot.wake_ups import WakeUps
 from services.clients.postgres import messages
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.clients.postgres.taken_files import TakenFile, lock_taken_files, read_taken_file, store_taken_file

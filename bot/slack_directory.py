@@ -22,7 +22,7 @@ from bot.wake_ups import WakeUp, drive
 from services.domain.errors import SourceError, Unavailable
 from services.domain.messages import Profile, SlackRefusedError
 from services.domain.oncall import NOT_KNOWN, is_group
-from services.domain.runs import outside_name
+from services.domain.people import outside_name
 
 if TYPE_CHECKING:
     from services.clients.slack import SlackClient

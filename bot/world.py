@@ -24,9 +24,9 @@ from bot.config.environment import (
 from bot.config.fields import Invalid
 from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi
-from services.clients.postgres import approvals, migrations, operated
 from services.clients.postgres import deployments as service_acts
-from services.clients.postgres.freezes import list_freezes
+from services.clients.postgres import migrations, operated
+from services.clients.postgres.freezes import list_freezes, list_locks
 from services.clients.postgres.pool import Connection, Database, reading_facts, system_of
 from services.clients.postgres.queries import tables_counted_by
 from services.clients.postgres.systems import read_system
@@ -42,7 +42,7 @@ from services.domain.deployments import (
     with_journal,
 )
 from services.domain.errors import OperatorError, SourceError, Unavailable
-from services.domain.freezes import Freeze
+from services.domain.freezes import Freeze, Lock
 from services.domain.health import AnsweredWell, ApiHealth, BotState
 from services.domain.history import Usage
 from services.domain.jobs import (
@@ -50,7 +50,6 @@ from services.domain.jobs import (
     HeartbeatReading,
     QueueSnapshot,
 )
-from services.domain.runs import Lock
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
 from services.domain.services import DECLARED, Service, WorkerType
 from services.domain.systems import RUNBOOK, CommitSource, System
@@ -478,7 +477,7 @@ class World:
 
     async def locks(self) -> dict[Service, Lock] | Unavailable:
         """The services that are locked against deploys."""
-        listed = await self.read(approvals.list_locks)
+        listed = await self.read(list_locks)
         if isinstance(listed, Unavailable):
             return listed
         return {lock.service: replace(lock, owner_name=self.name_of(lock.owner)) for lock in listed}

@@ -11,9 +11,9 @@ from playbooks.steps import AwaitStopped, Step, StopService, VerifyNoOrphanedJob
 from services.domain import deployments
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.freezes import Lock
 from services.domain.health import AnsweredWell
 from services.domain.jobs import Heartbeat, QueueSnapshot, RunningJob, pending_words
-from services.domain.runs import Lock
 from services.domain.services import Service, short_sha
 from services.domain.systems import System
 from services.domain.text import counted, dated_time

@@ -17,10 +17,9 @@ from playbooks.root_causes import Cause, Diagnosed, Diagnosis
 from services.domain.database import MigrationStatus, ServerFacts
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable
-from services.domain.freezes import Freeze
+from services.domain.freezes import Freeze, Lock
 from services.domain.health import AnsweredWell, ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, QueueSnapshot
-from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.systems import System
 from services.domain.thresholds import StaleLimits

@@ -17,8 +17,7 @@ from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import UnfreezeAutoDeploy, UnlockService
 from services.domain.errors import Unavailable
-from services.domain.freezes import LOCK, Freeze
-from services.domain.runs import Lock
+from services.domain.freezes import LOCK, Freeze, Lock
 from services.domain.services import Service
 from services.domain.text import dated_time
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from playbooks.plan import Plan, encode_plan
-from services.domain.runs import Person, Run, RunState
+from services.domain.people import Person
+from services.domain.runs import Run, RunState
 from services.domain.services import Service
 
 

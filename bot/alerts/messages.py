@@ -15,7 +15,7 @@ from bot.web.metrics import Metrics
 from services.clients.postgres import alerts, messages
 from services.clients.postgres.pool import Connection
 from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity, Silence, in_order
-from services.domain.runs import Person
+from services.domain.people import Person
 
 PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
 

@@ -13,10 +13,10 @@ from services.domain.alerts import Drill
 from services.domain.database import ConnectionUse, Exposure, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, ServiceAct, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.freezes import Lock
 from services.domain.health import AnsweredWell, ApiHealth, BotState, IntakeHealth
 from services.domain.history import Usage
 from services.domain.jobs import Heartbeat, LockWait, QueueSnapshot
-from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.systems import System
 from services.domain.thresholds import StaleLimits

@@ -24,7 +24,8 @@ from playbooks.checks.triage import Earlier
 from playbooks.last_deploys import Facts as Deploys
 from playbooks.last_deploys import find_suspect, last_deploys, remember_deployments
 from services.clients.dragonfly_api.client import DragonflyApi
-from services.clients.postgres import approvals, operated
+from services.clients.postgres import operated
+from services.clients.postgres.freezes import list_locks
 from services.clients.postgres.operated import (
     list_exposures,
     list_job_outcomes,
@@ -247,7 +248,7 @@ class Sources:
         queue = await world.queue()
         exhausted = await world.read(operated.count_exhausted_jobs, window=HOUR)
         waits = await world.read(list_lock_waits)
-        locks = await world.read(approvals.list_locks)
+        locks = await world.read(list_locks)
         acts = await world.service_acts()
         unclaimed = await world.read(operated.list_unclaimed, job_types=world.system.job_types)
         return Work(queue, exhausted, waits, locks, acts, unclaimed)

@@ -13,7 +13,7 @@ from bot.people import FRESH, People
 from bot.views.text import mention
 from services.domain.errors import Unavailable
 from services.domain.oncall import is_group
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import DECLARED, Service
 from services.domain.text import age
 

@@ -22,7 +22,8 @@ from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
 from services.domain.incidents import Incident
 from services.domain.oncall import OnCallPerson, Schedule
-from services.domain.runs import Person, Run, RunState
+from services.domain.people import Person
+from services.domain.runs import Run, RunState
 from services.domain.text import age
 
 PAGE = 10  # priority in the outbox

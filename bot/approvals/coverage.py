@@ -13,7 +13,7 @@ from bot.people import People
 from playbooks.model import Risk
 from services.domain.errors import Unavailable
 from services.domain.moments import WEEKDAYS
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 
 

@@ -28,11 +28,12 @@ from playbooks.later import OPTIONS, start_of
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import FORMAT, is_left_to_clean_up
 from services.clients.postgres import approvals, runs
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import Resolution
 from services.domain.errors import OperatorError, Unavailable, UsageError
-from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Person, Run, RunState, StepState
+from services.domain.people import Person
+from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Run, RunState, StepState
 
 
 @dataclass(frozen=True)

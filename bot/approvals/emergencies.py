@@ -20,7 +20,8 @@ from playbooks.model import Risk
 from services.domain.alerts import is_drill
 from services.domain.errors import Unavailable
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
-from services.domain.runs import Decision, Person, Run, RunState, SelfApproval
+from services.domain.people import Person
+from services.domain.runs import Decision, Run, RunState, SelfApproval
 
 ALERT = ""  # who confirms an incident when an alert does
 

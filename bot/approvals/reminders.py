@@ -12,9 +12,11 @@ from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.runs.message import RunMessageWriter, end_calls
 from services.clients.postgres import approvals, runs
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
+from services.clients.postgres.freezes import take_due_locks
 from services.clients.postgres.pool import Connection, Database
-from services.domain.runs import Lock, Run
+from services.domain.freezes import Lock
+from services.domain.runs import Run
 from services.domain.text import clock_time
 
 ACTOR = "bot"  # in the audit log
@@ -124,7 +126,7 @@ class Reminders(PeriodicTask):
             reviews = await approvals.take_due_reviews(conn, again_after=REMIND_AFTER)
             for run_id, count in reviews:
                 await self._remind_of_review(conn, run_id, count)
-            locks = await approvals.take_due_locks(conn, again_after=REMIND_AFTER)
+            locks = await take_due_locks(conn, again_after=REMIND_AFTER)
             for lock, count in locks:
                 await self._remind_of_lock(conn, lock, count)
         if reviews or locks:

@@ -13,8 +13,9 @@ from bot.views.text import mention
 from playbooks.freeze import EXCEPTED, EXCEPTION
 from playbooks.model import Risk
 from services.domain.errors import Unavailable
+from services.domain.people import Person
 from services.domain.promotion import PROOF
-from services.domain.runs import UNDECIDED, Decision, Person, Review, Run, RunState
+from services.domain.runs import UNDECIDED, Decision, Review, Run, RunState
 from services.domain.services import WHOLE_SHA, Service, is_sha, short_sha
 from services.domain.text import counted
 

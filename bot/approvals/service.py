@@ -40,13 +40,14 @@ from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.steps import encode_step
 from services.clients.postgres import approvals, runs
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.incidents import find_incident_of_message
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.runs import Resolution
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable
 from services.domain.incidents import Incident, IncidentState
-from services.domain.runs import NewRun, Person, Run, RunState
+from services.domain.people import Person
+from services.domain.runs import NewRun, Run, RunState
 from services.domain.services import Service
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import is_drill
 from services.domain.errors import SourceError, Unavailable
 from services.domain.incidents import Incident, IncidentEvent, IncidentSeverity, changed_severity
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import DECLARED, Service
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from bot.commands.arguments import no_more, wrong_word
 from bot.types import Answer, Request
 from bot.views.audit import audit_answer, export_answer, export_lines, verification_answer
 from bot.views.findings import unavailable_answer
-from services.clients.postgres.approvals import export_audit, list_audit, read_audit_head, verify_audit
+from services.clients.postgres.audit import export_audit, list_audit, read_audit_head, verify_audit
 from services.domain.audit import AuditHead, ExportedRow
 from services.domain.errors import SourceError, Unavailable
 

@@ -28,7 +28,8 @@ from services.domain.errors import Choice, OperatorError, SourceError, Unavailab
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert
 from services.domain.message_origin import slash
 from services.domain.oncall import Schedule, zone_of
-from services.domain.runs import UNDECIDED, Person, Record, Review, Run, RunState
+from services.domain.people import Person
+from services.domain.runs import UNDECIDED, Record, Review, Run, RunState
 from services.domain.services import Service
 
 if TYPE_CHECKING:

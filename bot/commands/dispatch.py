@@ -23,7 +23,7 @@ from playbooks.model import Risk
 from services.clients.postgres.pool import behind
 from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service, find_service
 from services.domain.systems import System
 

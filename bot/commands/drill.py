@@ -13,10 +13,10 @@ from bot.config.policy import DRILL
 from bot.types import Answer, Request
 from bot.views.drill import offer_answer, started_answer, under_way_answer
 from services.clients.postgres import alerts
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.listen import notify_hint
 from services.domain.alerts import DRILL_WORKER
-from services.domain.runs import Person
+from services.domain.people import Person
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService

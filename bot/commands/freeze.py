@@ -16,12 +16,12 @@ from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.freezes import freezes_answer, lifted_answer, made_answer
 from bot.views.text import escape
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.freezes import FREEZE as FREEZE_KIND
 from services.domain.freezes import LOCK, Freeze
 from services.domain.moments import MomentError, take_span
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 from services.domain.windows import Written, take_window
 

@@ -12,7 +12,7 @@ from bot.config.policy import DRILL, FREEZE, SILENCE, Policy, Right, Target
 from bot.types import Request
 from bot.views.text import code, escape
 from services.domain.oncall import is_group
-from services.domain.runs import Person, outside_name
+from services.domain.people import Person, outside_name
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService

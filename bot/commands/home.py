@@ -42,10 +42,10 @@ from services.clients.postgres.todos import list_open_todos
 from services.domain import reports
 from services.domain.deployments import ServiceState, find_state
 from services.domain.errors import Unavailable
-from services.domain.freezes import Freeze
+from services.domain.freezes import Freeze, Lock
 from services.domain.incidents import Incident, JoinedAlert
 from services.domain.oncall import Schedule, zone_of
-from services.domain.runs import Lock, Review, Run
+from services.domain.runs import Review, Run
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
 from services.domain.todos import MOST, Todo

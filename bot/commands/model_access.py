@@ -12,10 +12,10 @@ from bot.approvals.decisions import name_of
 from bot.assistant.model import Model, Spent
 from bot.config.fields import Invalid
 from bot.config.policy import ASK, Policy, Right, Target
-from services.clients.postgres.approvals import append_audit
 from services.clients.postgres.asks import begin_ask, end_ask
+from services.clients.postgres.audit import append_audit
 from services.domain.errors import SourceError
-from services.domain.runs import Person
+from services.domain.people import Person
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService

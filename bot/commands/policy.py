@@ -25,7 +25,7 @@ from bot.views.terminal import mrkdwn_text
 from bot.views.text import code
 from playbooks.model import Risk
 from services.domain.errors import OperatorError, Unavailable, UsageError
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 from services.domain.systems import System
 

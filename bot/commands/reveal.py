@@ -32,12 +32,12 @@ from bot.views.blocks import (
 )
 from bot.views.text import cut, plain
 from playbooks.logs import line_key
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.operated import read_job_error
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 from services.domain.masking import mask_message
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.secrets import hide_secrets
 from services.domain.services import Service
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.admission import times
 from bot.types import Request, Verb
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.domain.errors import SourceError
 from services.domain.masking import mask_message
 

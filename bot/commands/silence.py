@@ -19,13 +19,13 @@ from bot.views.silences import planned_line
 from bot.views.text import code, date_token, escape
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_planned_silences, list_silences
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.listen import notify_hint
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import Alert, PlannedSilence, Silence, is_meant
 from services.domain.errors import OperatorError, Unavailable, UsageError
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 from services.domain.text import age
 from services.domain.windows import Written

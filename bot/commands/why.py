@@ -21,7 +21,7 @@ from bot.views.run_steps import step_line
 from bot.views.runs import record_data
 from bot.views.text import code, date_token, escape
 from services.clients.postgres.alerts import list_silences
-from services.clients.postgres.approvals import list_audit
+from services.clients.postgres.audit import list_audit
 from services.domain.alerts import Alert, AlertDecision, AlertHistory, AlertState, Silence
 from services.domain.audit import AuditRow
 from services.domain.errors import Unavailable, UsageError

@@ -12,7 +12,7 @@ from playbooks import health
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_working_runs
-from services.clients.postgres.approvals import list_locks
+from services.clients.postgres.freezes import list_locks
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import AlertHistory

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.people import People
 from bot.views.text import mention
-from services.domain.runs import Person
+from services.domain.people import Person
 
 
 def may_open(person: Person | None, people: People) -> Verdict:

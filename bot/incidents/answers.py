@@ -17,7 +17,7 @@ from bot.views.answer_page import AnswerPage
 from bot.views.incident import summary
 from services.clients.pagers.pagerduty import PagerDutyApi
 from services.clients.postgres import answers, incidents
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.domain.answers import PageLink, PagerAction, PagerEvent, PagerUser
 from services.domain.channels import Channel
@@ -25,7 +25,7 @@ from services.domain.errors import SourceError
 from services.domain.incidents import Incident, IncidentState
 from services.domain.messages import message_link
 from services.domain.oncall import ChainLevel, decode_chain
-from services.domain.runs import Person, outsider
+from services.domain.people import Person, outsider
 
 logger = logging.getLogger(__name__)
 

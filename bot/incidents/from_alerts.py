@@ -18,7 +18,7 @@ from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import decode_chain
-from services.domain.runs import Person
+from services.domain.people import Person
 
 
 class AlertRouting:

@@ -11,7 +11,8 @@ from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.reports import WEEK, is_first
 from bot.views import handover as view
-from services.clients.postgres import alerts, approvals, freezes, incidents, messages, reports, runs
+from services.clients.postgres import alerts, freezes, incidents, messages, reports, runs
+from services.clients.postgres.freezes import list_locks
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Override, Schedule, zone_of
@@ -65,7 +66,7 @@ class HandoverNotes(PeriodicTask):
             before=before.person,
             incidents=await incidents.list_open_incidents(conn),
             silences=await alerts.list_silences(conn),
-            locks=await approvals.list_locks(conn),
+            locks=await list_locks(conn),
             freezes=await freezes.list_freezes(conn),
             runs=[run for run in await runs.list_runs(conn, limit=RUNS) if run.ended_at and run.ended_at >= since],
             pages=pages,

@@ -15,11 +15,12 @@ from bot.incidents.assignments import is_to_be_taken
 from bot.incidents.store import IncidentStore
 from bot.people import People
 from services.clients.postgres import incidents
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.incidents import Incident
-from services.domain.runs import Person, Run
+from services.domain.people import Person
+from services.domain.runs import Run
 
 logger = logging.getLogger(__name__)
 

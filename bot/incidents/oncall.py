@@ -19,13 +19,13 @@ from bot.slack_directory import Groups
 from bot.types import Request
 from bot.views.text import date_token, escape, mention
 from services.clients.postgres import incidents, oncall_changes
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError
 from services.domain.message_origin import slash
 from services.domain.oncall import Override, Schedule, holder, levels_without_a_phone, repeated_levels
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.shifts import Shift, Swap, SwapState, end_of_shift, find_shift, is_whole
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Override, Schedule, holder
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.shifts import Move, Plan, Swap, SwapState, moves
 
 

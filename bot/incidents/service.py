@@ -25,14 +25,14 @@ from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
 from bot.views.text import mention, plain
 from services.clients.postgres import incidents, messages
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.todos import read_todo
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
 from services.domain.oncall import decode_chain, zone_of
-from services.domain.runs import Person
+from services.domain.people import Person
 
 CAUSE_LIMIT = 500  # characters
 

@@ -33,7 +33,7 @@ from services.domain.oncall import (
     freeze,
     nobody_is_absent,
 )
-from services.domain.runs import Person
+from services.domain.people import Person
 
 TITLE_LIMIT = 300  # characters
 

@@ -13,7 +13,7 @@ from services.clients.postgres import todos
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.incidents import Incident
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.todos import Todo
 
 TEXT_LIMIT = 500  # characters

@@ -35,7 +35,7 @@ from bot.types import Request as Command
 from bot.views.errors import error_answer
 from bot.views.terminal import answer_text
 from bot.web.app import read_body
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.machine_limits import take_machine_request
 from services.clients.postgres.messages import read_message_state
 from services.clients.postgres.runs import find_run_of_delivery, read_steps
@@ -43,7 +43,8 @@ from services.clients.railway.quota import Purpose, reading_for
 from services.domain.errors import OperatorError, OutcomeUnknownError, SourceError, UsageError
 from services.domain.masking import mask_message
 from services.domain.messages import message_link
-from services.domain.runs import Person, RunState, is_proved, outsider, run_message_key
+from services.domain.people import Person, outsider
+from services.domain.runs import RunState, is_proved, run_message_key
 from services.domain.secrets import redacted
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from bot.views.run import outcome_words, sample_words, schema_words, standing_wo
 from bot.world import World
 from playbooks.steps import ApplySqlFile, encode_step, kind_of
 from services.clients.postgres import runs
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection
 from services.domain.runs import Run, RunState, RunStep, StepState, note_words
 from services.domain.services import Service

@@ -17,7 +17,7 @@ from playbooks.freeze import EXCEPTION, excepted
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import decode_plan
 from services.clients.postgres import runs
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.runs import PreemptedRun, Run, RunState

@@ -25,7 +25,7 @@ from bot.world import World
 from services.clients.postgres.asks import rate_ask, stop_ask
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError, Unavailable
-from services.domain.runs import Person
+from services.domain.people import Person
 
 STOPPED = "⏹ Stopped. The answer by rules stands; nothing more is read."
 NOT_STOPPED = "It can't be stopped: only the person who asked can, while the model is being asked."

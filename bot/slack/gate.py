@@ -22,7 +22,7 @@ from bot.views.text import channel_name, escape
 from services.clients.slack import SlackClient
 from services.domain.errors import OperatorError, Unavailable
 from services.domain.message_origin import named_environments, slash
-from services.domain.runs import Person
+from services.domain.people import Person
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from playbooks.last_deploys import Suspect
 from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
 from services.domain.incidents import KnownCause
 from services.domain.jobs import QueueSnapshot, pending_words
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 from services.domain.text import age, clock_time, counted
 

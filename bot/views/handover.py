@@ -13,11 +13,11 @@ from bot.views.incidents import incident_line
 from bot.views.runs import run_line
 from bot.views.text import code, date_token, escape, mention
 from services.domain.alerts import Silence
-from services.domain.freezes import Freeze
+from services.domain.freezes import Freeze, Lock
 from services.domain.incidents import Incident
 from services.domain.oncall import OnCallPerson
 from services.domain.reports import Shift as ShiftPages
-from services.domain.runs import Lock, Run
+from services.domain.runs import Run
 from services.domain.shifts import Shift
 from services.domain.text import counted
 

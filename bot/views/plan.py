@@ -16,7 +16,8 @@ from playbooks.manual import by_hand
 from playbooks.model import NoPlan, Risk, Status
 from playbooks.plan import Plan, encode_plan
 from playbooks.steps import Step
-from services.domain.runs import Person, Run
+from services.domain.people import Person
+from services.domain.runs import Run
 from services.domain.services import Service, in_order
 from services.domain.systems import System
 

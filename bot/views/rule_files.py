@@ -13,7 +13,7 @@ from bot.types import Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.text import escape
 from services.domain.oncall import is_group
-from services.domain.runs import outside_name
+from services.domain.people import outside_name
 from services.domain.services import DECLARED, Service
 from services.domain.text import age
 

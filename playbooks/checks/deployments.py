@@ -9,8 +9,7 @@ from types import MappingProxyType
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState, list_others
 from services.domain.errors import Unavailable
-from services.domain.freezes import Freeze, freeze_words
-from services.domain.runs import Lock
+from services.domain.freezes import Freeze, Lock, freeze_words
 from services.domain.services import Service, short_sha
 from services.domain.systems import System
 from services.domain.text import clock_time, lasting

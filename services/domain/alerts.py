@@ -10,7 +10,7 @@ from typing import Any
 
 from services.domain.incidents import KnownCause
 from services.domain.jobs import Heartbeat
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service, WorkerType
 from services.domain.windows import Recurrence
 

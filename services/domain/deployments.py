@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.domain.errors import Unavailable
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service, short_sha
 from services.domain.systems import System
 

@@ -1,13 +1,13 @@
-"""Freezes: while one is in force, changes of its services are refused; which ones are is asked here; pure."""
+"""Freezes and locks: while one is in force, changes of its services are refused; which are is asked here; pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from services.domain.runs import owner_words
 from services.domain.services import Service
 from services.domain.text import dated_time
 from services.domain.windows import Recurrence, Span, decode_recurrence
@@ -111,3 +111,32 @@ def until_words(span: Span | None, moment: datetime) -> str:
 def listed(freezes: Sequence[Freeze], moment: datetime) -> str:
     """All of them in one clause."""
     return "; ".join(freeze_words(one, moment) for one in freezes)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
+
+    `owner` is the requester of the rollback: a Slack user id, or "terminal". `reason` is plain text, shown with each
+    refusal. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
+    """
+
+    service: Service
+    owner: str
+    reason: str
+    locked_at: datetime
+    run_id: int | None = None
+    owner_name: str = ""
+
+    @property
+    def by(self) -> str:
+        """The owner in words, for sentences."""
+        return owner_words(self.owner, self.owner_name)
+
+
+_SLACK_ID = re.compile(r"[USW][A-Z0-9]+")
+
+
+def owner_words(owner: str, name: str) -> str:
+    """What people call the owner; never a bare Slack id that nobody looked up."""
+    return name or ("a person" if _SLACK_ID.fullmatch(owner) else owner)

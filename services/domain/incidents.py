@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.todos import Todo
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.domain.channels import Channel
+from services.domain.people import Person
 from services.domain.rotations import AnyRotation, CalendarRotation, edges, shift_of
-from services.domain.runs import Person
 from services.domain.text import age
 
 REMIND_AFTER = timedelta(minutes=30)  # an acknowledged incident without activity

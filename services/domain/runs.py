@@ -1,4 +1,4 @@
-"""Runs, steps and their states (docs/states.md); decisions, reviews, locks and self-approval.
+"""Runs, steps and their states (docs/states.md); decisions, reviews and self-approval.
 
 The database enforces the same transitions (`chatops.run_may_become` and `step_may_become`); a test compares the two.
 """
@@ -14,36 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from services.domain.audit import AuditRow
-from services.domain.services import Service
-
-
-@dataclass(frozen=True)
-class Lock:
-    """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
-
-    `owner` is the requester of the rollback: a Slack user id, or "terminal". `reason` is plain text, shown with each
-    refusal. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
-    """
-
-    service: Service
-    owner: str
-    reason: str
-    locked_at: datetime
-    run_id: int | None = None
-    owner_name: str = ""
-
-    @property
-    def by(self) -> str:
-        """The owner in words, for sentences."""
-        return owner_words(self.owner, self.owner_name)
-
-
-_SLACK_ID = re.compile(r"[USW][A-Z0-9]+")
-
-
-def owner_words(owner: str, name: str) -> str:
-    """What people call the owner; never a bare Slack id that nobody looked up."""
-    return name or ("a person" if _SLACK_ID.fullmatch(owner) else owner)
+from services.domain.people import Person
 
 
 @dataclass(frozen=True)
@@ -147,37 +118,6 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
         **{state: frozenset() for state in _ENDED},
     }
 )
-
-
-OUTSIDE = "outside"  # stands where a Slack team's id does
-
-
-@dataclass(frozen=True)
-class Person:
-    """A person in Slack, as the signed payload names them, or one whom only another system names (`outsider`)."""
-
-    user_id: str
-    team_id: str
-
-    @property
-    def is_in_slack(self) -> bool:
-        return outside_name(self.user_id) is None
-
-    @property
-    def is_machine(self) -> bool:
-        """Known by its token (`outsider("machine", name)`): no id of Slack's has a colon."""
-        return self.team_id == OUTSIDE and self.user_id.startswith("machine:")
-
-
-def outsider(system: str, name: str) -> Person:
-    """A person without a known Slack account, as another system names them ("PagerDuty", "Ann Keller")."""
-    return Person(f"{system}:{name}", OUTSIDE)
-
-
-def outside_name(user_id: str) -> str | None:
-    """ "Ann Keller (PagerDuty)" of an outsider's id; None for a Slack id."""
-    system, separator, name = user_id.partition(":")
-    return f"{name} ({system})" if separator else None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from playbooks import check_config, health
 from playbooks.health import Report
 from playbooks.model import Status
 from services.domain.errors import Unavailable
-from services.domain.runs import Lock, Person, Review, RunState
+from services.domain.freezes import Lock
+from services.domain.people import Person
+from services.domain.runs import Review, RunState
 from services.domain.services import Service
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text

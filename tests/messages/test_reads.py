@@ -54,7 +54,8 @@ from services.domain.intake import Batch, IntakeEvent, RowFault
 from services.domain.jobs import FailedJob, LockWait, PendingJob
 from services.domain.masking import Privacy
 from services.domain.oncall import Override
-from services.domain.runs import Person, Record, RunState
+from services.domain.people import Person
+from services.domain.runs import Record, RunState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits

@@ -8,7 +8,7 @@ from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.oncall import Chain, encode_chain
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model
 from tests.integration.bot.running.conftest import Slack, StartWhole

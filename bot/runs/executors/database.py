@@ -34,7 +34,7 @@ from playbooks.steps import (
     VerifyJobsSettled,
 )
 from services.clients.postgres import approvals
-from services.clients.postgres.freezes import list_freezes
+from services.clients.postgres.freezes import list_freezes, lock_service, unlock_service
 from services.clients.postgres.migrations import TIMEOUT_S, AnotherHeadError, apply_rollback
 from services.clients.postgres.pool import Connection
 from services.clients.railway.client import RailwayClient
@@ -121,7 +121,7 @@ class Lock(LocalStep[LockService]):
 
     async def do(self, conn: Connection) -> Done:
         who = self._tools.run.requested_by
-        await approvals.lock_service(
+        await lock_service(
             conn,
             service=self._step.service,
             owner=who.user_id if who else TERMINAL,
@@ -135,7 +135,7 @@ class Unlock(LocalStep[UnlockService]):
     """Absolute: there may be no lock. A person's lock that was made after this was requested stays: no one saw it."""
 
     async def do(self, conn: Connection) -> Done:
-        had_one = await approvals.unlock_service(conn, service=self._step.service)
+        had_one = await unlock_service(conn, service=self._step.service)
         run, who = self._tools.run, self._tools.run.requested_by
         locks = [one for one in await list_freezes(conn) if one.kind == LOCK and one.service == self._step.service]
         by_people = [one for one in locks if one.created_at <= run.created_at]

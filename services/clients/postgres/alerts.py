@@ -24,7 +24,7 @@ from services.domain.alerts import (
     Severity,
     Silence,
 )
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 from services.domain.windows import Recurrence, decode_recurrence, encode_recurrence
 

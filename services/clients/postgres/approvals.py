@@ -1,32 +1,29 @@
-"""Decisions, reviews, self-approval, locks, audit.
+"""Decisions, reviews, self-approval.
 
-The typed calls of `sql/operated/<system>/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/audit.sql`,
-`sql/queries/lone_starts.sql`, `sql/queries/reviews.sql`, `sql/queries/service_locks.sql`.
+The typed calls of `sql/operated/<system>/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/lone_starts.sql`,
+`sql/queries/reviews.sql`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
+from services.clients.postgres.audit import list_audit
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import (
     SQL,
     counts_all_rows,
     fetch_all,
     fetch_one,
-    fetch_row,
     query_of,
     stale_parameters,
 )
 from services.clients.postgres.runs import read_run, read_steps
-from services.domain.audit import AuditChain, AuditHead, AuditReport, AuditRow, ExportedRow, judge_chain
 from services.domain.jobs import Job, RunningJob
-from services.domain.runs import Decision, Lock, Person, Record, Review, Run, SelfApproval
-from services.domain.services import Service
+from services.domain.people import Person
+from services.domain.runs import Decision, Record, Review, Run, SelfApproval
 from services.domain.thresholds import StaleLimits
 
 
@@ -69,55 +66,6 @@ async def list_decisions(conn: Connection, run_id: int) -> list[Decision]:
 
 def _to_decision(*, user_id: str, team_id: str, **columns: Any) -> Decision:
     return Decision(person=Person(user_id, team_id), **columns)
-
-
-async def append_audit(
-    conn: Connection, *, actor: str, event: str, run_id: int | None, details: Mapping[str, Any]
-) -> str:
-    """The new row's hash. Append last in a transaction: it blocks other appends until it ends.
-
-    `details` is JSON-able and holds no secret and no personal data beyond Slack ids: it stays for ever.
-    """
-    parameters = {"actor": actor, "event": event, "run_id": run_id, "details": Jsonb(dict(details))}
-    row = await (await conn.execute(SQL["append_audit"], parameters)).fetchone()
-    assert row is not None  # noqa: S101 - a function call gives one row
-    return str(row[0])
-
-
-async def list_audit(conn: Connection, *, limit: int, run_id: int | None = None) -> list[AuditRow]:
-    """Newest first, of one run when it is given."""
-    if run_id is not None:
-        return await list_audit_of_run(conn, run_id=run_id, limit=limit)
-    return await fetch_all(conn, AuditRow, "list_audit", limit=limit)
-
-
-async def list_audit_of_run(conn: Connection, *, run_id: int, limit: int) -> list[AuditRow]:
-    """Newest first."""
-    return await fetch_all(conn, AuditRow, "list_audit_of_run", run_id=run_id, limit=limit)
-
-
-async def verify_audit(conn: Connection, *, remembered: str = "") -> AuditReport:
-    """Whether every row is there and as it was written.
-
-    `remembered`: a hash that some closing message shows, or its beginning; it proves that even a superuser who could
-    write everything, the remembered head too, did not shorten the log. Takes about a second for each 100,000 rows.
-    """
-    return judge_chain(await check_audit(conn, remembered=remembered), remembered=remembered)
-
-
-async def check_audit(conn: Connection, *, remembered: str) -> AuditChain:
-    """One pass over all rows."""
-    return await fetch_row(conn, AuditChain, "check_audit", remembered=remembered)
-
-
-async def export_audit(conn: Connection, *, after: int, limit: int) -> list[ExportedRow]:
-    """The rows that follow the row `after`, oldest first."""
-    return await fetch_all(conn, ExportedRow, "export_audit", after=after, limit=limit)
-
-
-async def read_audit_head(conn: Connection) -> AuditHead:
-    """What the newest row is, as remembered apart from the rows."""
-    return await fetch_row(conn, AuditHead, "read_audit_head")  # written by the migration, and kept by a trigger
 
 
 async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, silence: timedelta) -> None:
@@ -213,37 +161,6 @@ def _to_review(
 ) -> Review:
     reviewed_by = Person(reviewed_by_user, reviewed_by_team) if reviewed_by_user and reviewed_by_team else None
     return Review(acted_by=Person(acted_by_user, acted_by_team), reviewed_by=reviewed_by, **columns)
-
-
-async def lock_service(
-    conn: Connection, *, service: Service, owner: str, reason: str, run_id: int | None = None
-) -> None:
-    """Lock it; a lock that is there already gets the new owner, reason and time."""
-    parameters = {"service": service.value, "owner": owner, "reason": reason, "run_id": run_id}
-    await conn.execute(SQL["lock_service"], parameters)
-
-
-async def unlock_service(conn: Connection, *, service: Service) -> bool:
-    """Whether there was a lock."""
-    row = await (await conn.execute(SQL["unlock_service"], {"service": service.value})).fetchone()
-    return row is not None
-
-
-async def list_locks(conn: Connection) -> list[Lock]:
-    return await fetch_all(conn, _to_lock, "list_locks")
-
-
-async def take_due_locks(conn: Connection, *, again_after: timedelta) -> list[tuple[Lock, int]]:
-    """With how many reminders this makes; each is due again after `again_after`."""
-    return await fetch_all(conn, _to_due, "take_due_locks", again_after=again_after)
-
-
-def _to_due(*, reminders: int, **columns: Any) -> tuple[Lock, int]:
-    return _to_lock(**columns), reminders
-
-
-def _to_lock(*, service: str, **columns: Any) -> Lock:
-    return Lock(service=Service(service), **columns)
 
 
 AUDIT_OF_A_RUN = 100  # rows; a run writes a few for each of its states

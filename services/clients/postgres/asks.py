@@ -8,7 +8,7 @@ from decimal import Decimal
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_row
 from services.domain.model_prices import AskSpending
-from services.domain.runs import Person
+from services.domain.people import Person
 
 
 async def begin_ask(conn: Connection, *, person: Person | None) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all
 from services.domain.deployments import ExternalDeploy, ReplicaChange, ServiceAct
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 
 

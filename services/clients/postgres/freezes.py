@@ -1,4 +1,4 @@
-"""The typed calls of `sql/queries/freezes.sql`."""
+"""Freezes and locks. The typed calls of `sql/queries/freezes.sql`, `sql/queries/service_locks.sql`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_row
-from services.domain.freezes import Freeze
+from services.domain.freezes import Freeze, Lock
 from services.domain.services import Service
 
 
@@ -76,3 +76,34 @@ async def prune_freezes(conn: Connection, *, older_than: timedelta) -> int:
 
 def _to_freeze(*, service: str | None, **columns: Any) -> Freeze:
     return Freeze(service=Service(service) if service else None, **columns)
+
+
+async def lock_service(
+    conn: Connection, *, service: Service, owner: str, reason: str, run_id: int | None = None
+) -> None:
+    """Lock it; a lock that is there already gets the new owner, reason and time."""
+    parameters = {"service": service.value, "owner": owner, "reason": reason, "run_id": run_id}
+    await conn.execute(SQL["lock_service"], parameters)
+
+
+async def unlock_service(conn: Connection, *, service: Service) -> bool:
+    """Whether there was a lock."""
+    row = await (await conn.execute(SQL["unlock_service"], {"service": service.value})).fetchone()
+    return row is not None
+
+
+async def list_locks(conn: Connection) -> list[Lock]:
+    return await fetch_all(conn, _to_lock, "list_locks")
+
+
+async def take_due_locks(conn: Connection, *, again_after: timedelta) -> list[tuple[Lock, int]]:
+    """With how many reminders this makes; each is due again after `again_after`."""
+    return await fetch_all(conn, _to_due, "take_due_locks", again_after=again_after)
+
+
+def _to_due(*, reminders: int, **columns: Any) -> tuple[Lock, int]:
+    return _to_lock(**columns), reminders
+
+
+def _to_lock(*, service: str, **columns: Any) -> Lock:
+    return Lock(service=Service(service), **columns)

@@ -31,7 +31,7 @@ from services.domain.incidents import (
     PageSent,
 )
 from services.domain.oncall import Override
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.todos import MOST as MOST_TODOS
 
 

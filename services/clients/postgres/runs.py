@@ -14,11 +14,11 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
+from services.domain.people import Person
 from services.domain.runs import (
     MARKED_DONE,
     NewRun,
     OpenRun,
-    Person,
     PreemptedRun,
     Run,
     RunState,

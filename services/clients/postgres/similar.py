@@ -9,7 +9,7 @@ from services.clients.postgres.incidents import cause_columns
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all
 from services.domain.incidents import KnownCause, SimilarIncident
-from services.domain.runs import Person
+from services.domain.people import Person
 
 
 async def note_first_alert(

@@ -16,7 +16,7 @@ from services.clients.openai import OpenAIClient, Question
 from services.clients.postgres.asks import begin_ask, lock_ask_budget, read_ask_spending, reserve_for_ask
 from services.clients.postgres.pool import Database
 from services.domain.model_prices import AskBudget, AskSpending, Prices
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.locks import WAITS_FOR_ADVISORY

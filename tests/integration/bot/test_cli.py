@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.cli import dispatch
-from services.clients.postgres.approvals import append_audit
+from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL_DIRECTORY
 from tests.conftest import DatabaseUrls

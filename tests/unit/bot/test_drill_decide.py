@@ -10,7 +10,7 @@ import pytest
 from bot.drill_decide import DETECTED_WITHIN, PATIENCE, Call, Course, outcome, report
 from bot.views.drill import offer_answer, report_message, started_answer
 from services.domain.alerts import MARK, Drill, is_drill
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.sandbox.slack.limits import violations
 
 STALE = datetime(2025, 12, 2, 3, 0, 0, tzinfo=UTC)

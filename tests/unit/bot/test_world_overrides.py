@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from bot.world import KnownOverrides, OverrideMemory
 from services.domain.errors import Unavailable
 from services.domain.oncall import Override
-from services.domain.runs import Person
+from services.domain.people import Person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROW = Override(1, "primary", "U1", NOW, NOW + timedelta(hours=1), Person("U2", "T1"), NOW)

@@ -23,7 +23,7 @@ from playbooks.steps import (
 from services.domain.database import MigrationStatus
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.runs import Lock
+from services.domain.freezes import Lock
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, deployment, load, made, refused, sha, state, states, stopped

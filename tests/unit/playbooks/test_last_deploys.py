@@ -22,7 +22,7 @@ from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct
 from services.domain.health import AnsweredWell
 from services.domain.incidents import KnownCause
 from services.domain.jobs import Heartbeat
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, beat, deployment, sha, state

@@ -17,10 +17,10 @@ from playbooks.steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRu
 from services.domain.database import ConnectionUse, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.freezes import Lock
 from services.domain.health import ApiHealth
 from services.domain.intake import GoldenBatch, SampleFile
 from services.domain.jobs import Heartbeat, Job, QueueSnapshot
-from services.domain.runs import Lock
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat, deployment, running_job, sha, state, stopped

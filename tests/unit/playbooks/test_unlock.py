@@ -11,7 +11,7 @@ from playbooks.model import NoPlan, Risk
 from playbooks.steps import UnfreezeAutoDeploy, UnlockService
 from playbooks.unlock import Facts, plan
 from services.domain.errors import Unavailable
-from services.domain.runs import Lock
+from services.domain.freezes import Lock
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, made
 

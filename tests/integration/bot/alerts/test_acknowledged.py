@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.incidents import service
 from bot.incidents.store import IncidentStore
-from services.domain.runs import Person
+from services.domain.people import Person
 from tests.integration.bot.alerts.conftest import Engine
 from tests.integration.bot.conftest import System
 

@@ -22,7 +22,7 @@ from playbooks.model import Risk
 from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment, Step
 from services.clients.postgres import runs
-from services.clients.postgres.approvals import list_audit
+from services.clients.postgres.audit import list_audit
 from services.clients.postgres.pool import Database
 from services.clients.postgres.systems import read_system
 from services.clients.slack import SlackClient

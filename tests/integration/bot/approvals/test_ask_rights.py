@@ -9,7 +9,7 @@ from bot.commands.model_access import ModelAccess
 from bot.config.environment import Settings
 from bot.world import World
 from services.domain.moments import WEEKDAYS
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.sandbox.slack import model
 from tests.integration.bot.approvals.conftest import OLIVIA, RULES, MakeApprovalService
 

@@ -15,7 +15,7 @@ from bot.slack_directory import Groups
 from services.clients.slack import SlackClient
 from services.domain.errors import Unavailable
 from services.domain.messages import Profile, SlackRefusedError
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace

@@ -22,12 +22,12 @@ from bot.config.environment import Settings
 from bot.types import Actor, Answer, Request, Surface
 from bot.views.terminal import answer_text
 from bot.world import World
-from services.clients.postgres.approvals import list_audit
+from services.clients.postgres.audit import list_audit
 from services.clients.postgres.pool import Database
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind
 from services.domain.errors import OperatorError, SourceError, UsageError
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls

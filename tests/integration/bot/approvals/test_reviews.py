@@ -12,9 +12,11 @@ from bot.approvals.service import ApprovalService
 from bot.leader import Fence, LostLeadershipError
 from bot.runs.message import RunMessageWriter
 from playbooks.model import Risk
-from services.clients.postgres.approvals import list_open_reviews, lock_service, unlock_service
+from services.clients.postgres.approvals import list_open_reviews
+from services.clients.postgres.freezes import lock_service, unlock_service
 from services.clients.postgres.pool import Connection, Database
-from services.domain.runs import Person, Run
+from services.domain.people import Person
+from services.domain.runs import Run
 from services.domain.services import Service
 from services.sandbox.slack import model
 from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakePlan, request, say

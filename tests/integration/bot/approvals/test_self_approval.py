@@ -30,7 +30,8 @@ from services.clients.postgres.runs import CHANNEL
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.messages import NotificationState, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
-from services.domain.runs import Person, Run, RunState
+from services.domain.people import Person
+from services.domain.runs import Run, RunState
 from services.domain.services import Service
 from tests.integration.bot.approvals.conftest import (
     ANN,

@@ -12,12 +12,14 @@ from bot.approvals.decisions import Decided
 from bot.approvals.service import ApprovalService
 from bot.types import Actor
 from playbooks.model import NoPlan, Risk
-from services.clients.postgres.approvals import list_audit, list_decisions, verify_audit
+from services.clients.postgres.approvals import list_decisions
+from services.clients.postgres.audit import list_audit, verify_audit
 from services.clients.postgres.incidents import create_incident, resolve_incident
 from services.clients.postgres.pool import Connection
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.runs import Person, RunState
+from services.domain.people import Person
+from services.domain.runs import RunState
 from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.workspace import Workspace

@@ -21,7 +21,7 @@ from services.clients.pagers.pagerduty import PagerDutyApi
 from services.clients.postgres.pool import Connection
 from services.domain.answers import LINK_LASTS
 from services.domain.incidents import IncidentState
-from services.domain.runs import Person, outsider
+from services.domain.people import Person, outsider
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from tests.answers import SECRET, pager_event, signed, user

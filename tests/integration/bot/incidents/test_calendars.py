@@ -15,7 +15,7 @@ from bot.incidents.calendars import CALENDAR_PATH, WRONG_A_MINUTE, Calendars, ad
 from bot.incidents.overrides import Desired
 from services.clients.postgres import incidents
 from services.domain.oncall import nobody_is_absent
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.secrets import Secret, remember_secrets
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, BEN, OTTO, Scene, request

@@ -12,8 +12,8 @@ from services.clients.postgres import alerts, incidents
 from services.domain.channels import Channel
 from services.domain.incidents import IncidentSeverity
 from services.domain.oncall import Level, Schedule
+from services.domain.people import Person
 from services.domain.rotations import Rotation
-from services.domain.runs import Person
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import ANN, OTTO, Books, Scene, request, schedule
 

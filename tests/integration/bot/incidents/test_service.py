@@ -24,8 +24,8 @@ from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.messages import NotificationState
 from services.domain.oncall import Level, Schedule
+from services.domain.people import Person
 from services.domain.rotations import Rotation
-from services.domain.runs import Person
 from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.app import Bot
-from services.clients.postgres.approvals import list_audit
+from services.clients.postgres.audit import list_audit
 from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
 from services.sandbox.slack import model

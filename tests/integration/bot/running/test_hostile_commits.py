@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.views.run_buttons import APPROVE
-from services.clients.postgres.approvals import verify_audit
+from services.clients.postgres.audit import verify_audit
 from services.clients.postgres.pool import Connection
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.model import HISTORY

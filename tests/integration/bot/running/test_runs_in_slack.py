@@ -20,7 +20,8 @@ from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.oncall import Chain, encode_chain
-from services.domain.runs import Person, Run
+from services.domain.people import Person
+from services.domain.runs import Run
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as

@@ -21,7 +21,8 @@ from services.clients.postgres.freezes import create_freeze
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import create_run
 from services.domain.freezes import FREEZE
-from services.domain.runs import NewRun, Person, RunState
+from services.domain.people import Person
+from services.domain.runs import NewRun, RunState
 from services.domain.services import Service
 from services.sandbox.slack import actor, model
 from services.sandbox.slack.actor import acting_as

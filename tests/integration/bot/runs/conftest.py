@@ -33,7 +33,8 @@ from playbooks.steps import FORMAT, encode_step
 from services.clients.postgres import runs
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection, Database
-from services.domain.runs import NewRun, Person, Run, RunState, RunStep
+from services.domain.people import Person
+from services.domain.runs import NewRun, Run, RunState, RunStep
 from services.domain.secrets import Secret
 from services.sandbox.database import plant
 from services.sandbox.postgres.home import PGINSTALL

@@ -11,7 +11,8 @@ from bot.config.timing import RunSettings
 from bot.views.run_steps import step_line
 from services.clients.postgres import runs
 from services.clients.postgres.runs import Resolution
-from services.domain.runs import Person, RunState, StepState
+from services.domain.people import Person
+from services.domain.runs import RunState, StepState
 from services.sandbox.railway.model import Faults
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import OLIVIA, PATIENT, Bench, MakeBench

@@ -10,7 +10,7 @@ import pytest
 from bot.alerts.rules import drill as rule
 from bot.alerts.snapshot import Snapshot
 from services.domain.alerts import Drill, Severity
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.systems import RUNBOOK
 from services.domain.thresholds import StaleLimits
 from tests.unit.bot.alerts.builders import RULES

@@ -10,7 +10,7 @@ import pytest
 from bot.alerts.freed import FreedMemory
 from bot.alerts.snapshot import Snapshot
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service, WorkerType
 from tests.unit.bot.alerts.builders import ago
 from tests.unit.bot.alerts.test_rules import beat, seen, services, state, usage, work

@@ -23,11 +23,11 @@ from services.domain.channels import Channel
 from services.domain.database import ConnectionUse, Exposure, MigrationStatus, ServerFacts
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
+from services.domain.freezes import Lock
 from services.domain.health import ApiHealth, BotState, IntakeHealth
 from services.domain.jobs import Heartbeat, JobOutcomes, LockWait, QueueSnapshot
 from services.domain.oncall import Level, OnCallPerson, Schedule
 from services.domain.rotations import Rotation
-from services.domain.runs import Lock
 from services.domain.services import Service, WorkerType
 from services.domain.systems import CIVIL, RUNBOOK
 from services.domain.text import clock_time

@@ -12,8 +12,8 @@ from bot.views.diagnosis import TriageFacts, diagnosis_message
 from playbooks import doctor
 from playbooks.checks import oncall
 from playbooks.recent_changes import Changes
+from services.domain.freezes import Lock
 from services.domain.jobs import LockWait
-from services.domain.runs import Lock
 from services.domain.services import Service
 from tests.unit.bot.alerts.builders import NOW, ago
 from tests.unit.bot.alerts.test_rules import ENFORCEMENT, INGEST, NOBODY, beat, queue, signals, work

@@ -22,7 +22,8 @@ from bot.config.policy import Policy, Target
 from bot.people import People
 from playbooks.model import Risk
 from services.domain.incidents import IncidentSeverity, IncidentState
-from services.domain.runs import Decision, Person, Run, RunState, SelfApproval
+from services.domain.people import Person
+from services.domain.runs import Decision, Run, RunState, SelfApproval
 from services.domain.services import Service
 from tests.incidents import new_incident
 from tests.unit.bot.approvals.conftest import NOW, MakeRun

@@ -21,7 +21,8 @@ from playbooks.model import Risk
 from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment
 from services.domain.messages import Profile
-from services.domain.runs import UNDECIDED, Decision, Person, Run, RunState
+from services.domain.people import Person
+from services.domain.runs import UNDECIDED, Decision, Run, RunState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.unit.bot.approvals.conftest import APPROVERS, NOW, TEAM, MakePolicy, MakeRun, new_run

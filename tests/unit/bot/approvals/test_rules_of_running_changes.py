@@ -11,7 +11,8 @@ from bot.approvals.access import Allowed, Refused, Verdict
 from bot.config.policy import Policy
 from bot.people import Account, People
 from services.domain.messages import Profile
-from services.domain.runs import Person, Review, RunState
+from services.domain.people import Person
+from services.domain.runs import Review, RunState
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
 
 

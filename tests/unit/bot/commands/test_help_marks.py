@@ -18,7 +18,7 @@ from bot.people import Account, Members, People
 from bot.types import Surface
 from services.domain.errors import Unavailable
 from services.domain.messages import Profile
-from services.domain.runs import Person
+from services.domain.people import Person
 
 OLIVIA, OTTO, ANN = (Person(user, "T1") for user in ("U0OLIVIA", "U0OTTO", "U0ANN"))
 ACCOUNTS = {one.user_id: Account(Profile(team_id="T1")) for one in (OLIVIA, OTTO, ANN)}

@@ -14,8 +14,10 @@ from playbooks.health import Report
 from playbooks.model import Status
 from services.domain import reports
 from services.domain.errors import Unavailable
+from services.domain.freezes import Lock
+from services.domain.people import Person
 from services.domain.reports import ApprovalNumbers, DeploymentNumbers, IncidentNumbers, Shift
-from services.domain.runs import Lock, Person, Review, RunState
+from services.domain.runs import Review, RunState
 from services.domain.services import Service
 from services.domain.todos import Todo
 from services.sandbox.slack.limits import violations

@@ -14,8 +14,8 @@ from playbooks.model import Status
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Override, Schedule
+from services.domain.people import Person
 from services.domain.rotations import Rotation
-from services.domain.runs import Person
 from services.sandbox.slack.limits import violations
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

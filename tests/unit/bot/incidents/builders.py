@@ -9,7 +9,7 @@ from typing import Any
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.oncall import Chain, ChainLevel, Target, encode_chain
-from services.domain.runs import Person
+from services.domain.people import Person
 from tests.incidents import new_incident
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

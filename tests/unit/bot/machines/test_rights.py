@@ -14,7 +14,7 @@ from bot.config.policy import Policy, Right, Target
 from bot.config.policy_file import read_policy
 from bot.machines.door import CALLS, MachineDoor, find_machine
 from bot.people import People
-from services.domain.runs import Person, outsider
+from services.domain.people import Person, outsider
 from services.domain.secrets import Secret
 from services.domain.services import Service
 from services.domain.status import Risk

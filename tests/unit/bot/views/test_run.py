@@ -15,18 +15,8 @@ from bot.views.runs import record_answer, run_line
 from playbooks.model import Risk
 from playbooks.plan import Plan
 from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
-from services.domain.runs import (
-    MARKED_DONE,
-    Decision,
-    Person,
-    Record,
-    Review,
-    Run,
-    RunState,
-    RunStep,
-    SelfApproval,
-    StepState,
-)
+from services.domain.people import Person
+from services.domain.runs import MARKED_DONE, Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import run_of

@@ -16,7 +16,8 @@ from playbooks.model import Risk, Status
 from playbooks.plan import Plan
 from playbooks.steps import ScaleService, encode_step
 from services.domain.audit import AuditReport, AuditRow
-from services.domain.runs import Decision, Person, Record, RunState, RunStep, StepState
+from services.domain.people import Person
+from services.domain.runs import Decision, Record, RunState, RunStep, StepState
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
 from tests.runs import run_of

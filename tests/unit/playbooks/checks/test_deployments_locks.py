@@ -7,7 +7,7 @@ import pytest
 from playbooks.checks.deployments import check_locks
 from playbooks.model import Status
 from services.domain.errors import Unavailable
-from services.domain.runs import Lock
+from services.domain.freezes import Lock
 from services.domain.services import Service
 from services.domain.thresholds import LOCK_FORGOTTEN_AFTER
 

@@ -14,8 +14,8 @@ from services.domain.calendar_slots import CalendarState, Unnamed
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.oncall import Level, OnCallPerson, Override, Schedule
+from services.domain.people import Person
 from services.domain.rotations import Rotation
-from services.domain.runs import Person
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ANN = OnCallPerson("ann", "U1", webhook="ann")

@@ -27,8 +27,8 @@ from services.domain.oncall import (
     gaps,
     on_call,
 )
+from services.domain.people import Person
 from services.domain.rotations import Hours, Rotation, next_handover, shift_of
-from services.domain.runs import Person
 
 BERLIN, NEW_YORK, APIA = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Pacific/Apia")
 WEEKLY = Rotation("primary", ("ann", "ben", "cem"), 7, date(2026, 1, 5), time(9), BERLIN)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.runs import MARKED_DONE, note_words, owner_words
+from services.domain.freezes import owner_words
+from services.domain.runs import MARKED_DONE, note_words
 
 
 @pytest.mark.parametrize(

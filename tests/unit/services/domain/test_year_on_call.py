@@ -17,8 +17,8 @@ import pytest
 
 from services.domain.channels import Channel
 from services.domain.oncall import Level, OnCallPerson, Override, Schedule, gaps, on_call
+from services.domain.people import Person
 from services.domain.rotations import Hours, Rotation
-from services.domain.runs import Person
 from services.domain.shifts import Shift, shifts
 
 MINUTE = timedelta(minutes=1)

@@ -11,7 +11,8 @@ import pytest
 
 from services.clients.postgres import leases, runs
 from services.clients.postgres.pool import Connection, Database
-from services.domain.runs import NewRun, Person, RunState, run_lease
+from services.domain.people import Person
+from services.domain.runs import NewRun, RunState, run_lease
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 

@@ -11,7 +11,8 @@ import pytest
 
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.pool import Connection, Database
-from services.domain.runs import Person, RunState
+from services.domain.people import Person
+from services.domain.runs import RunState
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
 HASH = "a" * 64

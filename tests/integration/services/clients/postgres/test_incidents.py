@@ -16,7 +16,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.errors import SourceError
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, KnownCause, NewIncident
-from services.domain.runs import Person
+from services.domain.people import Person
 from services.domain.services import Service
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")

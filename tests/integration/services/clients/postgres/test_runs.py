@@ -13,7 +13,8 @@ import pytest
 from services.clients.postgres import leases, runs
 from services.clients.postgres.pool import Connection, Database
 from services.domain.errors import SourceError
-from services.domain.runs import NewRun, Person, Run, RunState, StepState, run_lease
+from services.domain.people import Person
+from services.domain.runs import NewRun, Run, RunState, StepState, run_lease
 from tests.integration.services.clients.postgres.conftest import NEW, STEPS
 from tests.outside import PATIENCE_S
 

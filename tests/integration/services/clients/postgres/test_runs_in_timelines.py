@@ -9,7 +9,8 @@ import pytest
 from services.clients.postgres import incidents, runs
 from services.clients.postgres.pool import Connection
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.runs import NewRun, Person, RunState
+from services.domain.people import Person
+from services.domain.runs import NewRun, RunState
 from tests.integration.services.clients.postgres.conftest import STEPS
 
 ANN = Person("U1", "T1")

@@ -1,0 +1,35 @@
+"""Who did something: a person in Slack, a machine, or one whom only another system names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OUTSIDE = "outside"  # stands where a Slack team's id does
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person in Slack, as the signed payload names them, or one whom only another system names (`outsider`)."""
+
+    user_id: str
+    team_id: str
+
+    @property
+    def is_in_slack(self) -> bool:
+        return outside_name(self.user_id) is None
+
+    @property
+    def is_machine(self) -> bool:
+        """Known by its token (`outsider("machine", name)`): no id of Slack's has a colon."""
+        return self.team_id == OUTSIDE and self.user_id.startswith("machine:")
+
+
+def outsider(system: str, name: str) -> Person:
+    """A person without a known Slack account, as another system names them ("PagerDuty", "Ann Keller")."""
+    return Person(f"{system}:{name}", OUTSIDE)
+
+
+def outside_name(user_id: str) -> str | None:
+    """ "Ann Keller (PagerDuty)" of an outsider's id; None for a Slack id."""
+    system, separator, name = user_id.partition(":")
+    return f"{name} ({system})" if separator else None
