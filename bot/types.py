@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.domain.errors import UsageError
-from services.domain.incidents import Incident
 from services.domain.status import Status
+
+if TYPE_CHECKING:
+    from services.domain.incidents import Incident
 
 Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
 

@@ -44,7 +44,6 @@ from services.domain.deployments import (
 from services.domain.errors import OperatorError, SourceError, Unavailable
 from services.domain.freezes import Freeze, Lock
 from services.domain.health import AnsweredWell, ApiHealth, BotState
-from services.domain.history import Usage
 from services.domain.jobs import (
     Heartbeat,
     HeartbeatReading,
@@ -53,6 +52,7 @@ from services.domain.jobs import (
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
 from services.domain.services import DECLARED, Service, WorkerType
 from services.domain.systems import RUNBOOK, CommitSource, System
+from services.domain.usage import Usage
 
 if TYPE_CHECKING:
     from services.clients.openai import OpenAIClient

@@ -26,10 +26,11 @@ from playbooks.steps import (
     VerifySampleData,
     VerifySampleRows,
 )
+from services.domain.batches import GoldenBatch
 from services.domain.environments import is_production
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.intake import SAMPLE, GoldenBatch, SampleFile
+from services.domain.intake import SAMPLE, SampleFile
 from services.domain.jobs import pending_words
 from services.domain.services import Service
 from services.domain.systems import GoldenPathKind, System

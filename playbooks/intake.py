@@ -12,9 +12,9 @@ from datetime import datetime
 
 from playbooks.checks import api
 from playbooks.model import Finding, NextStep, Status
+from services.domain.batches import Batch, IntakeEvent, RowFault
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
-from services.domain.intake import Batch, IntakeEvent, RowFault
 from services.domain.systems import System
 from services.domain.text import age, counted, lasting
 from services.domain.thresholds import BATCH_STUCK_AFTER

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.domain.alerts import KnownCause
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
 from services.domain.health import AnsweredWell
-from services.domain.incidents import KnownCause
 from services.domain.jobs import BEAT_EVERY, Heartbeat
 from services.domain.services import Service, same_sha, short_sha
 from services.domain.systems import System

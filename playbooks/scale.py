@@ -41,9 +41,9 @@ from playbooks.steps import (
 )
 from services.domain.database import ConnectionUse
 from services.domain.errors import Unavailable
-from services.domain.history import Usage
 from services.domain.services import Service
 from services.domain.text import counted
+from services.domain.usage import Usage
 
 MOST_REPLICAS = 50  # Railway's own limit for a service, over all regions
 

@@ -15,8 +15,9 @@ from playbooks.checks.outcomes import Usual
 from services.clients.postgres.history import record_history, sum_up_hour
 from services.clients.postgres.pool import Database
 from services.domain.errors import Unavailable
-from services.domain.history import DATABASE, HistoryRecord, Usage, WorkerState
+from services.domain.history import DATABASE, HistoryRecord, WorkerState
 from services.domain.jobs import Heartbeat
+from services.domain.usage import Usage
 
 EVERY_S = 60.0
 LATELY_MIN = 10  # the span of `Usual.lately`

@@ -15,12 +15,11 @@ from services.domain.deployments import Deployment, ServiceAct, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.freezes import Lock
 from services.domain.health import AnsweredWell, ApiHealth, BotState, IntakeHealth
-from services.domain.history import Usage
 from services.domain.jobs import Heartbeat, LockWait, QueueSnapshot
 from services.domain.services import Service, WorkerType
 from services.domain.systems import System
 from services.domain.thresholds import StaleLimits
-from services.domain.usage import ServiceUsage
+from services.domain.usage import ServiceUsage, Usage
 
 
 @dataclass(frozen=True)

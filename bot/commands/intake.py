@@ -19,8 +19,8 @@ from playbooks.intake import Facts, check, check_batch
 from playbooks.model import Finding
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.operated import find_batches, list_batches, list_intake_events, list_row_faults
+from services.domain.batches import Batch, IntakeEvent, RowFault
 from services.domain.errors import Unavailable
-from services.domain.intake import Batch, IntakeEvent, RowFault
 
 if TYPE_CHECKING:
     from bot.world import World

@@ -7,13 +7,16 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
+from typing import TYPE_CHECKING
 
 from bot.changes import Change
 from bot.commands.arguments import read_number
 from bot.types import Surface, Verb
 from services.domain.errors import UsageError
-from services.domain.incidents import Incident
 from services.domain.services import DECLARED, GROUPS, find_service, is_sha
+
+if TYPE_CHECKING:
+    from services.domain.incidents import Incident
 
 _NAMES = [service.short for service in DECLARED] + [service.value for service in DECLARED] + [*GROUPS]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bot.admission import times
 from bot.types import Request, Verb
-from services.clients.postgres.audit import append_audit
 from services.domain.errors import SourceError
 from services.domain.masking import mask_message
 
@@ -43,7 +42,9 @@ async def record_raw_refusal(verb: Verb, request: Request, world: World) -> None
 async def _record(
     event: str, who: str, verb: Verb, request: Request, world: World, by: Mapping[str, str]
 ) -> str | None:
-    """The sentence to add when it could not be recorded, else None."""
+    """The sentence to add when it could not be recorded, else None. Imported here: most reads are not recorded."""
+    from services.clients.postgres.audit import append_audit
+
     if world.database is None:
         return NOT_RECORDED.format(why="no database is configured")
     words = mask_message(" ".join(request.words))

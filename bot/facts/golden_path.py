@@ -15,8 +15,9 @@ from services.clients.postgres.operated import (
     list_exposures,
     read_heartbeats,
 )
+from services.domain.batches import GoldenBatch
 from services.domain.errors import Unavailable
-from services.domain.intake import SAMPLE, GoldenBatch, SampleFile, job_keys, read_sample
+from services.domain.intake import SAMPLE, SampleFile, job_keys, read_sample
 from services.domain.runs import Run
 
 ROOT = Path(__file__).parents[2]

@@ -22,8 +22,7 @@ from bot.views.blocks import (
 )
 from bot.views.text import FirstLine, code, date_token, escape, link, person, plain
 from playbooks.last_deploys import Suspect
-from services.domain.alerts import CALM, Alert, AlertState, Severity, Silence, read_page_line
-from services.domain.incidents import KnownCause
+from services.domain.alerts import CALM, Alert, AlertState, KnownCause, Severity, Silence, read_page_line
 from services.domain.jobs import QueueSnapshot, pending_words
 from services.domain.people import Person
 from services.domain.services import Service

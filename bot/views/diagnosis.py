@@ -23,8 +23,9 @@ from playbooks.recent_changes import Changes
 from playbooks.rollback_advice import choose_remedy, find_cause, fits
 from playbooks.rollback_candidates import Candidate
 from playbooks.root_causes import Cause, Diagnosed, Diagnosis, Kind
+from services.domain.alerts import KnownCause
 from services.domain.deployments import DeploymentStatus
-from services.domain.incidents import KnownCause, SimilarIncident
+from services.domain.incidents import SimilarIncident
 from services.domain.services import Service, log_links
 from services.domain.text import counted
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from playbooks.model import Finding, Status
+from services.domain.batches import BatchJob, GoldenBatch, RowCounts
 from services.domain.database import Exposure
 from services.domain.errors import Unavailable
-from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM, BatchJob, GoldenBatch, RowCounts
+from services.domain.intake import SOURCE_SYSTEM
 from services.domain.jobs import Heartbeat
 from services.domain.services import WorkerType
+from services.domain.systems import JOB_TYPE
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 

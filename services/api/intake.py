@@ -20,7 +20,8 @@ from services.api.uploads import file_of, received_form, store_file
 from services.clients.postgres.intake import FailedRow, list_failed_rows, read_batch
 from services.clients.postgres.operated import list_batches
 from services.clients.postgres.pool import Database
-from services.domain.intake import LAYOUTS, SOURCE_SYSTEM, Batch
+from services.domain.batches import Batch
+from services.domain.intake import LAYOUTS, SOURCE_SYSTEM
 
 HEADINGS = ("row_number", "column", "reason")
 PAGE_ROWS = 5000

@@ -18,7 +18,8 @@ from services.clients.postgres.pool import Connection, Database, answered
 from services.clients.postgres.worker import queue_job
 from services.csv_files.reader import BLOCK_BYTES, CsvFile, UnusableFileError
 from services.domain.errors import SourceError
-from services.domain.intake import JOB_TYPE, LAYOUTS, SOURCE_SYSTEM, Layout
+from services.domain.intake import LAYOUTS, SOURCE_SYSTEM, Layout
+from services.domain.systems import JOB_TYPE
 
 FORM_OVERHEAD_BYTES = 64 * 1024  # boundaries, part headers and the small fields around the file
 MAX_FIELDS = 4

@@ -14,8 +14,8 @@ from prometheus_client.samples import Sample
 
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
-from services.domain.history import Usage
 from services.domain.secrets import Secret
+from services.domain.usage import Usage
 
 SOURCE = "Supabase"
 PATH = "/customer/v1/privileged/metrics"

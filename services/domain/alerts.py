@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from services.domain.incidents import KnownCause
 from services.domain.jobs import Heartbeat
 from services.domain.people import Person
 from services.domain.services import Service, WorkerType
@@ -101,6 +100,19 @@ def read_page_line(line: str) -> PageLine:
     place, *rest = line.removeprefix("PAGE ").removeprefix("Resolved ").split(" · ")
     title, _, detail = (rest[0] if rest else "").partition(", ")
     return PageLine(place, title, detail, rest[1:])
+
+
+@dataclass(frozen=True)
+class KnownCause:
+    """The most likely cause of an alert or an incident.
+
+    title: plain text, not escaped yet. since: None where unknown. remedy: the command line against it; None where no
+    command is.
+    """
+
+    title: str
+    since: datetime | None = None
+    remedy: str | None = None
 
 
 @dataclass(frozen=True)

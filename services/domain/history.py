@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Protocol, TypeVar
 
+from services.domain.usage import Usage
+
 KEPT = timedelta(days=30)
 DATABASE = "database"  # among the services of a record's usage: the database's machine, as Supabase reports it
 
@@ -19,20 +21,6 @@ class WorkerState(IntEnum):
     ALIVE = 1
     WARNING = 2
     STALE = 3
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What a service uses, its busiest instance where several are known: GB, and vCPU. `received_gb`, `sent_gb`: over
-    the network, in one minute."""
-
-    memory_gb: float | None = None
-    memory_limit_gb: float | None = None
-    cpu: float | None = None
-    cpu_limit: float | None = None
-    disk_gb: float | None = None
-    received_gb: float | None = None
-    sent_gb: float | None = None
 
 
 @dataclass(frozen=True)

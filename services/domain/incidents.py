@@ -65,16 +65,6 @@ def changed_severity(text: str) -> tuple[IncidentSeverity | None, IncidentSeveri
 
 
 @dataclass(frozen=True)
-class KnownCause:
-    """The most likely cause of an incident. title: plain text, not escaped yet. since: None where unknown. remedy: the
-    command line against it; None where no command is."""
-
-    title: str
-    since: datetime | None = None
-    remedy: str | None = None
-
-
-@dataclass(frozen=True)
 class NewIncident:
     """An incident to be opened. `since` None: the problem began now. `chain`: as `Incident.chain`."""
 

@@ -1,4 +1,4 @@
-"""The CSV intake: its layouts (headers and columns), batches, events, judgments, and the golden path's test data."""
+"""The CSV intake: its layouts (headers and columns), judgments, and the golden path's test data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
+
+from services.domain.systems import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 
 
 class Heading(StrEnum):
@@ -120,7 +122,6 @@ LAYOUT = Layout(
 )
 
 SOURCE_SYSTEM = "simplicity"
-JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests one batch
 
 
 class Column(Heading):
@@ -187,55 +188,6 @@ LAYOUTS: Mapping[str, Layout] = {
 }
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One uploaded file. Counts are of its rows; `validated` and `failed` grow while a worker judges them."""
-
-    id: str
-    status: str
-    source_system: str
-    created_at: datetime
-    row_count: int
-    validated: int
-    failed: int
-
-    @property
-    def judged_percent(self) -> int:
-        """How far a worker is, 0 to 100, rounded down."""
-        return (self.validated + self.failed) * 100 // self.row_count if self.row_count else 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Every row was judged and none of them passed."""
-        return self.status == "completed" and self.row_count > 0 and self.validated == 0
-
-
-@dataclass(frozen=True)
-class IntakeEvent:
-    """One row of `ops.intake_logs`. `details` stay in the database: they may hold personal data.
-
-    `reason`: why an upload was refused, in words of the API's own.
-    """
-
-    created_at: datetime
-    event_type: str
-    source_system: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class RowFault:
-    """Why rows of one batch did not pass: `Column: rule`, or the rule alone, and how many rows break it."""
-
-    fault: str
-    rows: int
-
-
-ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
-MEMO_JOB_TYPE = "enforcement_memos"  # asks a language model about the cases of one batch
-REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments anew that are due, whatever their batch
-
-
 class Judgment(NamedTuple):
     """One judgment. `amount` is in US dollars with two decimals; a case number is unique within its county.
 
@@ -296,33 +248,3 @@ def sha256_of(content: bytes) -> str:
 def job_keys(batch_id: str) -> tuple[str, str]:
     """The idempotency keys of the jobs of one batch, as the API and the ingest worker queue them."""
     return f"{JOB_TYPE}:{batch_id}", f"{ENFORCEMENT_JOB_TYPE}:{batch_id}"
-
-
-@dataclass(frozen=True)
-class GoldenBatch:
-    """One batch of the golden path in the database. `is_golden_path`: whether it carries the mark."""
-
-    id: str
-    status: str
-    source_system: str
-    created_at: datetime
-    is_golden_path: bool
-
-
-@dataclass(frozen=True)
-class RowCounts:
-    """How the stored rows of one batch stand."""
-
-    rows: int
-    validated: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class BatchJob:
-    """One job of a batch. `status` is `pending`, `processing`, `completed` or `failed`."""
-
-    id: str
-    job_type: str
-    status: str
-    updated_at: datetime

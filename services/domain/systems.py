@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from services.domain.database import Defaults
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.services import Service, WorkerType
+
+JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests one batch
+ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
+MEMO_JOB_TYPE = "enforcement_memos"  # asks a language model about the cases of one batch
+REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments anew that are due, whatever their batch
 
 
 class CommitSource(StrEnum):

@@ -6,9 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.history import Usage
-
 GONE_AFTER = timedelta(minutes=3)  # without a sample; they come every 30 s, and are asked for as often
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a service uses, its busiest instance where several are known: GB, and vCPU. `received_gb`, `sent_gb`: over
+    the network, in one minute."""
+
+    memory_gb: float | None = None
+    memory_limit_gb: float | None = None
+    cpu: float | None = None
+    cpu_limit: float | None = None
+    disk_gb: float | None = None
+    received_gb: float | None = None
+    sent_gb: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, PositiveInt, SecretStr, field_validator
 
 from services.clients.openai import OpenAIClient
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.model_prices import DEFAULT_MODEL, Prices, prices_of
 from services.domain.secrets import Secret
 from services.domain.services import WorkerType
+from services.domain.systems import ENFORCEMENT_JOB_TYPE, MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.enforcement_worker.handler import assess_batch, queue_review_if_due, review_due
 from services.enforcement_worker.memo_jobs import NO_KEY, NO_PRICES, write_memos, write_no_memos
 from services.job_queue.jobs import Handler

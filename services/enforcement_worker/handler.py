@@ -25,8 +25,8 @@ from services.clients.postgres.enforcement import (
 )
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.worker import ClaimedJob, queue_job
-from services.domain.intake import MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.domain.services import WorkerType
+from services.domain.systems import MEMO_JOB_TYPE, REVIEW_JOB_TYPE
 from services.enforcement_worker.assess import Case
 from services.enforcement_worker.law import Debt, Payment
 from services.enforcement_worker.memo import assess_page

@@ -10,8 +10,8 @@ if __name__ == "__main__":
 import sys
 from functools import partial
 
-from services.domain.intake import JOB_TYPE
 from services.domain.services import WorkerType
+from services.domain.systems import JOB_TYPE
 from services.ingest_worker.handler import EVERY_S, IngestSettings, ingest_batch, prune_old
 from services.job_queue.process import MaintenanceTask, run_worker
 from services.process import collect_garbage_again, read_or_exit

@@ -43,8 +43,9 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.worker import ClaimedJob, queue_job
 from services.csv_files.reader import CsvFile
 from services.domain import intake
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, LAYOUTS, REVIEW_JOB_TYPE
+from services.domain.intake import LAYOUTS
 from services.domain.services import WorkerType
+from services.domain.systems import ENFORCEMENT_JOB_TYPE, REVIEW_JOB_TYPE
 from services.ingest_worker.rows import CONFLICT, Page, judged_pages, payment_pages
 from services.job_queue.jobs import Result, UnusableJobError, batch_of
 from services.job_queue.worker import WorkerSettings

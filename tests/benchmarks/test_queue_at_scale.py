@@ -14,9 +14,9 @@ import pytest
 from services.clients.postgres import operated, worker
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection, connect
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 from services.domain.jobs import PENDING_COUNTED_TO
 from services.domain.secrets import Secret
+from services.domain.systems import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 from services.domain.thresholds import StaleLimits
 from tests.benchmarks.measuring import median, ms, seconds, show
 from tests.conftest import DatabaseUrls

@@ -46,11 +46,11 @@ from playbooks.failed_jobs import group
 from playbooks.model import Risk
 from services.domain.alerts import AlertDecision, AlertHistory, PlannedSilence
 from services.domain.audit import AuditReport, AuditRow
+from services.domain.batches import Batch, IntakeEvent, RowFault
 from services.domain.database import Exposure, MigrationStatus
 from services.domain.deployments import DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.incidents import IncidentRecord
-from services.domain.intake import Batch, IntakeEvent, RowFault
 from services.domain.jobs import FailedJob, LockWait, PendingJob
 from services.domain.masking import Privacy
 from services.domain.oncall import Override

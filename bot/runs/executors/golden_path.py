@@ -40,8 +40,9 @@ from playbooks.steps import (
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.operated import find_golden_batch, read_heartbeats, remove_golden_batch
 from services.clients.postgres.pool import Connection
+from services.domain.batches import Batch
 from services.domain.errors import SourceError, Unavailable
-from services.domain.intake import Batch, sha256_of
+from services.domain.intake import sha256_of
 from services.domain.jobs import HeartbeatReading
 from services.domain.text import counted
 

@@ -13,9 +13,9 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, model_validator
 
 from services.clients.dragonfly_api.http import ApiHttp, Lenient, Text, parse_answer, parse_upload
+from services.domain.batches import Batch
 from services.domain.errors import SourceError
 from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.intake import Batch
 from services.domain.services import is_sha
 
 

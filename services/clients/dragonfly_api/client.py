@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from services.clients.dragonfly_api.civil import CivilReader
 from services.clients.dragonfly_api.http import SOURCE, ApiHttp, parse_answer
 from services.clients.dragonfly_api.runbook import RunbookReader
+from services.domain.batches import Batch
 from services.domain.errors import SourceError
 from services.domain.health import ApiHealth, Endpoint, IntakeHealth
-from services.domain.intake import Batch
 from services.domain.secrets import Secret
 from services.domain.systems import CIVIL, RUNBOOK
 

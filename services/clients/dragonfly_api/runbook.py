@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import AwareDatetime, BaseModel
 
 from services.clients.dragonfly_api.http import ApiHttp, Lenient, Text, parse_answer, parse_upload
+from services.domain.batches import Batch
 from services.domain.health import ApiHealth, IntakeHealth
-from services.domain.intake import Batch
 
 
 class RunbookReader:

@@ -11,7 +11,8 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one, read_clock
-from services.domain.history import History, HistoryRecord, HistoryStep, Usage, UsageStep, WorkerStep
+from services.domain.history import History, HistoryRecord, HistoryStep, UsageStep, WorkerStep
+from services.domain.usage import Usage
 
 _dump = partial(json.dumps, allow_nan=False)  # `json.dumps` would write what Postgres does not take
 

@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all, fetch_one
 from services.clients.postgres.todos import list_todos_of_incident
+from services.domain.alerts import KnownCause
 from services.domain.incidents import (
     Incident,
     IncidentEvent,
@@ -26,7 +27,6 @@ from services.domain.incidents import (
     IncidentSeverity,
     IncidentState,
     JoinedAlert,
-    KnownCause,
     NewIncident,
     PageSent,
 )

@@ -16,7 +16,9 @@ from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_one, fetch_row
-from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM, Batch
+from services.domain.batches import Batch
+from services.domain.intake import SOURCE_SYSTEM
+from services.domain.systems import JOB_TYPE
 
 
 @dataclass(frozen=True)

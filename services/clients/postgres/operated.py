@@ -23,8 +23,8 @@ from services.clients.postgres.queries import (
     stale_parameters,
     tables_of,
 )
+from services.domain.batches import Batch, BatchJob, GoldenBatch, IntakeEvent, RowCounts, RowFault
 from services.domain.database import ConnectionUse, Exposure, ServerFacts, SessionRole
-from services.domain.intake import Batch, BatchJob, GoldenBatch, IntakeEvent, RowCounts, RowFault
 from services.domain.jobs import (
     PENDING_COUNTED_TO,
     FailedJob,

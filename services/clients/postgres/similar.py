@@ -8,7 +8,8 @@ from typing import Any
 from services.clients.postgres.incidents import cause_columns
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_all
-from services.domain.incidents import KnownCause, SimilarIncident
+from services.domain.alerts import KnownCause
+from services.domain.incidents import SimilarIncident
 from services.domain.people import Person
 
 

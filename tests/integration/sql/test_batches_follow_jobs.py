@@ -10,7 +10,7 @@ from services.clients.postgres.approvals import requeue_jobs
 from services.clients.postgres.intake import find_file, insert_batch, start_batch
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.worker import claim_jobs, finish_job, queue_job, reap_jobs
-from services.domain.intake import JOB_TYPE
+from services.domain.systems import JOB_TYPE
 from services.domain.thresholds import StaleLimits
 
 FILE = "a" * 64

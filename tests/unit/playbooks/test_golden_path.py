@@ -21,9 +21,10 @@ from playbooks.steps import (
     VerifySampleData,
     VerifySampleRows,
 )
+from services.domain.batches import GoldenBatch
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
-from services.domain.intake import GoldenBatch, SampleFile
+from services.domain.intake import SampleFile
 from services.domain.services import Service
 from services.domain.systems import CIVIL, RUNBOOK
 from tests.unit.playbooks.builders import NOW, beat, load

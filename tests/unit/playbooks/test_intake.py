@@ -6,9 +6,9 @@ import pytest
 
 from playbooks import intake
 from playbooks.model import Status, worst
+from services.domain.batches import Batch, RowFault
 from services.domain.errors import Unavailable
 from services.domain.health import IntakeHealth
-from services.domain.intake import Batch, RowFault
 from services.domain.systems import CIVIL, RUNBOOK, System
 from services.domain.thresholds import BATCH_STUCK_AFTER
 

@@ -18,9 +18,9 @@ from playbooks.last_deploys import (
     last_deploys,
     remember_deployments,
 )
+from services.domain.alerts import KnownCause
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceAct, ServiceState
 from services.domain.health import AnsweredWell
-from services.domain.incidents import KnownCause
 from services.domain.jobs import Heartbeat
 from services.domain.people import Person
 from services.domain.services import Service

@@ -14,12 +14,13 @@ from playbooks.change_parts import Load
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan, decode_plan, encode_plan
 from playbooks.steps import Soak, StopService, VerifyHeartbeats, VerifyNothingRuns
+from services.domain.batches import GoldenBatch
 from services.domain.database import ConnectionUse, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.freezes import Lock
 from services.domain.health import ApiHealth
-from services.domain.intake import GoldenBatch, SampleFile
+from services.domain.intake import SampleFile
 from services.domain.jobs import Heartbeat, Job, QueueSnapshot
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK

@@ -8,10 +8,9 @@ import pytest
 from playbooks.model import Status
 from playbooks.queue import LONG_LOCK_WAIT_S, ROWS_OF_A_STATE, Facts, JobState, check, list_jobs
 from services.domain.errors import Unavailable
-from services.domain.intake import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 from services.domain.jobs import LockWait, PendingJob, QueueSnapshot, RunningJob
 from services.domain.services import WorkerType
-from services.domain.systems import RUNBOOK
+from services.domain.systems import ENFORCEMENT_JOB_TYPE, JOB_TYPE, RUNBOOK
 from services.domain.thresholds import StaleLimits
 
 NOW = datetime(2025, 12, 20, 10, 0, tzinfo=UTC)

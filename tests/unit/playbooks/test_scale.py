@@ -26,8 +26,8 @@ from playbooks.steps import (
 from services.domain.database import ConnectionUse
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.history import Usage
 from services.domain.services import Service
+from services.domain.usage import Usage
 from tests.unit.playbooks.builders import (
     beat,
     deployment,

@@ -30,7 +30,8 @@ from services.clients.postgres.history import (
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, read_clock
 from services.domain.errors import UsageError
-from services.domain.history import KEPT, HistoryRecord, Usage, WorkerState
+from services.domain.history import KEPT, HistoryRecord, WorkerState
+from services.domain.usage import Usage
 from tests.integration.bot.conftest import System
 from tests.integration.sql.test_indexes import explain, scanned_whole
 

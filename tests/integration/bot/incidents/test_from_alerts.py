@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.clients.postgres import incidents
-from services.domain.alerts import AlertChange, Severity
-from services.domain.incidents import IncidentSeverity, IncidentState, KnownCause
+from services.domain.alerts import AlertChange, KnownCause, Severity
+from services.domain.incidents import IncidentSeverity, IncidentState
 from services.domain.services import Service
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
 

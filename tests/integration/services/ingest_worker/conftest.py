@@ -10,8 +10,9 @@ import pytest
 from services.clients.postgres.intake import insert_batch, insert_block
 from services.clients.postgres.pool import Database
 from services.clients.postgres.worker import queue_job
-from services.domain.intake import JOB_TYPE, SOURCE_SYSTEM
+from services.domain.intake import SOURCE_SYSTEM
 from services.domain.secrets import Secret
+from services.domain.systems import JOB_TYPE
 from tests.conftest import DatabaseUrls
 
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County"

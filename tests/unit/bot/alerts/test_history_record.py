@@ -6,9 +6,9 @@ import math
 from dataclasses import asdict
 
 from bot.alerts.history import record_of
-from services.domain.history import DATABASE, Usage
+from services.domain.history import DATABASE
 from services.domain.services import Service
-from services.domain.usage import InstanceUsage, Sample, ServiceUsage
+from services.domain.usage import InstanceUsage, Sample, ServiceUsage, Usage
 from tests.unit.bot.alerts.builders import NOW
 from tests.unit.bot.alerts.test_rules import seen
 

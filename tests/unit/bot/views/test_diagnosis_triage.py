@@ -13,10 +13,10 @@ from playbooks import doctor
 from playbooks.model import Finding, Status
 from playbooks.recent_changes import Changes, Happening
 from playbooks.rollback_candidates import Candidate
+from services.domain.alerts import KnownCause
 from services.domain.deployments import DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.health import AnsweredWell
-from services.domain.incidents import KnownCause
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK

@@ -9,9 +9,9 @@ import pytest
 
 from playbooks.checks.golden_path import Facts, check
 from playbooks.model import Status
+from services.domain.batches import BatchJob, GoldenBatch, RowCounts
 from services.domain.database import Exposure
 from services.domain.errors import Unavailable
-from services.domain.intake import BatchJob, GoldenBatch, RowCounts
 from services.domain.services import Service
 from tests.unit.playbooks.builders import NOW, STALE_AFTER, beat
 

@@ -9,8 +9,8 @@ from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from services.clients.supabase import MAX_BYTES, PATH, SupabaseClient, parse_usage
 from services.domain.errors import SourceError
-from services.domain.history import Usage
 from services.domain.secrets import Secret
+from services.domain.usage import Usage
 
 LABELS = 'supabase_project_ref="abc",service_type="db"'
 TEXT = f"""# HELP node_memory_MemTotal_bytes Memory information field MemTotal_bytes.

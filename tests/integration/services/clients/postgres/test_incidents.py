@@ -13,9 +13,9 @@ import pytest
 from services.clients.postgres import incidents
 from services.clients.postgres.alerts import open_alert
 from services.clients.postgres.pool import Connection, Database
-from services.domain.alerts import Alert, AlertState, Severity
+from services.domain.alerts import Alert, AlertState, KnownCause, Severity
 from services.domain.errors import SourceError
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, KnownCause, NewIncident
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, NewIncident
 from services.domain.people import Person
 from services.domain.services import Service
 

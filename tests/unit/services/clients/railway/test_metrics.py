@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.clients.railway.parsing import parse_metrics
-from services.domain.history import Usage
 from services.domain.services import Service
-from services.domain.usage import GONE_AFTER
+from services.domain.usage import GONE_AFTER, Usage
 
 NAMES = {"s1": Service.INGEST, "s2": Service.API}
 

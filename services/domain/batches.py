@@ -1,0 +1,80 @@
+"""Uploaded files and their rows, as the database and the API report them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One uploaded file. Counts are of its rows; `validated` and `failed` grow while a worker judges them."""
+
+    id: str
+    status: str
+    source_system: str
+    created_at: datetime
+    row_count: int
+    validated: int
+    failed: int
+
+    @property
+    def judged_percent(self) -> int:
+        """How far a worker is, 0 to 100, rounded down."""
+        return (self.validated + self.failed) * 100 // self.row_count if self.row_count else 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Every row was judged and none of them passed."""
+        return self.status == "completed" and self.row_count > 0 and self.validated == 0
+
+
+@dataclass(frozen=True)
+class IntakeEvent:
+    """One row of `ops.intake_logs`. `details` stay in the database: they may hold personal data.
+
+    `reason`: why an upload was refused, in words of the API's own.
+    """
+
+    created_at: datetime
+    event_type: str
+    source_system: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """Why rows of one batch did not pass: `Column: rule`, or the rule alone, and how many rows break it."""
+
+    fault: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class GoldenBatch:
+    """One batch of the golden path in the database. `is_golden_path`: whether it carries the mark."""
+
+    id: str
+    status: str
+    source_system: str
+    created_at: datetime
+    is_golden_path: bool
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """How the stored rows of one batch stand."""
+
+    rows: int
+    validated: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One job of a batch. `status` is `pending`, `processing`, `completed` or `failed`."""
+
+    id: str
+    job_type: str
+    status: str
+    updated_at: datetime
