@@ -10,9 +10,9 @@ import asyncio
 from typing import Self
 
 import httpx
-from pydantic import AwareDatetime, BaseModel, model_validator
+from pydantic import AwareDatetime, model_validator
 
-from services.clients.dragonfly_api.http import ApiHttp, Lenient, Text, parse_answer, parse_upload
+from services.clients.dragonfly_api.http import ApiAnswer, ApiHttp, Lenient, Text, parse_answer, parse_upload
 from services.domain.batches import Batch
 from services.domain.errors import SourceError
 from services.domain.health import ApiHealth, IntakeHealth
@@ -101,13 +101,13 @@ async def _commit(http: ApiHttp) -> str | None:
     return sha.lower() if sha and is_sha(sha.lower()) else None
 
 
-class _HealthData(BaseModel):
+class _HealthData(ApiAnswer):
     status: Lenient[Text] = None
     environment: Lenient[Text] = None
     timestamp: Lenient[AwareDatetime] = None
 
 
-class _HealthAnswer(BaseModel):
+class _HealthAnswer(ApiAnswer):
     ok: bool
     data: _HealthData
     degraded: Lenient[object] = None
@@ -120,11 +120,11 @@ class _HealthAnswer(BaseModel):
         return "degraded" if self.ok or not self.data.status or self.data.status == "ok" else self.data.status
 
 
-class _ReadyServices(BaseModel):
+class _ReadyServices(ApiAnswer):
     database: Lenient[Text] = None
 
 
-class _ReadyAnswer(BaseModel):
+class _ReadyAnswer(ApiAnswer):
     """`ready` and `database` in December, `status` and `services` in January; without them it is no answer."""
 
     ready: Lenient[bool] = None
@@ -146,17 +146,17 @@ class _ReadyAnswer(BaseModel):
         return self.status == "ready" and database in (None, "connected")
 
 
-class _LivenessAnswer(BaseModel):
+class _LivenessAnswer(ApiAnswer):
     sha: Lenient[Text] = None
 
 
-class _StateData(BaseModel):
+class _StateData(ApiAnswer):
     total_batches: int
     queue_depth: Lenient[int] = None
     last_batch_at: Lenient[AwareDatetime] = None
 
 
-class _StateAnswer(BaseModel):
+class _StateAnswer(ApiAnswer):
     """Counts without `ok` prove nothing, and neither does `ok` without counts."""
 
     ok: bool
@@ -169,7 +169,7 @@ class _StateAnswer(BaseModel):
         return self
 
 
-class _BatchAnswer(BaseModel):
+class _BatchAnswer(ApiAnswer):
     id: Text
     status: Text
     source: Text

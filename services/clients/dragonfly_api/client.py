@@ -7,10 +7,9 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import httpx
-from pydantic import BaseModel
 
 from services.clients.dragonfly_api.civil import CivilReader
-from services.clients.dragonfly_api.http import SOURCE, ApiHttp, parse_answer
+from services.clients.dragonfly_api.http import SOURCE, ApiAnswer, ApiHttp, parse_answer
 from services.clients.dragonfly_api.runbook import RunbookReader
 from services.domain.batches import Batch
 from services.domain.errors import SourceError
@@ -104,5 +103,5 @@ class DragonflyApi:
         return reader
 
 
-class _OpenApiAnswer(BaseModel):
+class _OpenApiAnswer(ApiAnswer):
     paths: dict[str, dict[str, Any]]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import ErrorDetails
 
 from services.clients.tls import trusted_authorities
@@ -100,7 +100,7 @@ class ApiHttp:
         return httpx.Response(response.status_code, content=bytes(body))
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
+_Model = TypeVar("_Model", bound="ApiAnswer")
 Text = Annotated[str, AfterValidator(clean_text)]
 
 
@@ -117,16 +117,22 @@ def _unless_odd(value: object, read: ValidatorFunctionWrapHandler) -> object:
 Lenient = Annotated[_T | None, WrapValidator(_unless_odd)]  # None for what is not said, or said in another way
 
 
-class _UploadAnswer(BaseModel):
+class ApiAnswer(BaseModel):
+    """What the API says. Built when its first answer comes: a command needs one or two of them, of one system."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class _UploadAnswer(ApiAnswer):
     batch_id: Text
 
 
-class _ErrorDetail(BaseModel):
+class _ErrorDetail(ApiAnswer):
     what: str
     why: str
 
 
-class _ErrorAnswer(BaseModel):
+class _ErrorAnswer(ApiAnswer):
     """`{error: {what, why}}`; the system `civil` has `{error, message}`, both text."""
 
     error: _ErrorDetail | str

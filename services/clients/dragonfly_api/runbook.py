@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
-from services.clients.dragonfly_api.http import ApiHttp, Lenient, Text, parse_answer, parse_upload
+from services.clients.dragonfly_api.http import ApiAnswer, ApiHttp, Lenient, Text, parse_answer, parse_upload
 from services.domain.batches import Batch
 from services.domain.health import ApiHealth, IntakeHealth
 
@@ -43,7 +43,7 @@ class RunbookReader:
         return Batch(**dict(parse_answer(_BatchAnswer, response)))
 
 
-class _HealthAnswer(BaseModel):
+class _HealthAnswer(ApiAnswer):
     """Of another version of the API some of it may be missing: only what needs it does without."""
 
     status: Text
@@ -54,7 +54,7 @@ class _HealthAnswer(BaseModel):
     db_writable: Lenient[bool] = None
 
 
-class _IntakeAnswer(BaseModel):
+class _IntakeAnswer(ApiAnswer):
     """The runbook's own answer has neither of the last two."""
 
     status: Text
@@ -63,7 +63,7 @@ class _IntakeAnswer(BaseModel):
     last_batch_at: Lenient[AwareDatetime] = None
 
 
-class _BatchAnswer(BaseModel):
+class _BatchAnswer(ApiAnswer):
     id: Text
     status: Text
     source_system: Text
