@@ -18,11 +18,6 @@ class ViewStore:
         self._stacks: dict[str, list[View]] = defaultdict(list)
         self._homes: dict[str, View] = {}
 
-    def top_for(self, user: str) -> View | None:
-        """The modal in front of this person, if any."""
-        stack = self._stacks.get(user)
-        return stack[-1] if stack else None
-
     def stack_for(self, user: str) -> list[View]:
         return list(self._stacks.get(user, ()))
 
