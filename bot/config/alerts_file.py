@@ -66,7 +66,8 @@ def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
         return AlertRules.model_validate(_over(DECLARED_RULES, given))
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        return _invalid(*(_malformed(name, text, one["loc"], one["msg"]) for one in found))
+        in_order = sorted(found, key=lambda one: _line_of(text, [str(part) for part in one["loc"]]) or 0)
+        return _invalid(*(_malformed(name, text, one["loc"], one["msg"]) for one in in_order))
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,13 @@ def test_a_mistake_is_named_with_its_line(text: str, place: str, problem: str) -
     assert found.problem.startswith(problem)
 
 
+def test_mistakes_come_in_the_order_of_their_lines() -> None:
+    found = read_rules(b"[rules.api]\nseverity = 'loud'\n[telling]\nquiet_s = -1\n", "mine.toml")
+
+    assert isinstance(found, Invalid)
+    assert [fault.variable for fault in found.faults] == ["mine.toml line 2", "mine.toml line 4"]
+
+
 def test_a_name_that_is_nearly_right_is_offered() -> None:
     assert fault("[rules.backlog]\npage_afer_s = 3\n").what_next == "write `page_after_s`"
 
