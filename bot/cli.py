@@ -54,7 +54,8 @@ def main() -> None:
         outcome = help_outcome(arguments) or _run(arguments)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    _print(outcome.text, is_error=outcome.is_error)
+    if outcome.text:  # a server on stdout ends without a word: its client reads no line of ours
+        _print(outcome.text, is_error=outcome.is_error)
     sys.exit(outcome.code)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -168,3 +170,13 @@ async def test_mcp_server_names_the_missing_variable() -> None:
         await serve([], {"DRAGONFLY_URL": "https://bot.example"})
 
     assert error.value.why == "DRAGONFLY_MACHINE_TOKEN is not set"
+
+
+def test_mcp_server_on_stdio_writes_no_line_of_its_own_when_its_client_ends() -> None:
+    variables = {"DRAGONFLY_URL": "https://bot.example", "DRAGONFLY_MACHINE_TOKEN": "t" * 32}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "bot.cli", "mcp"], input="", capture_output=True, text=True, env=variables
+    )
+
+    assert (done.stdout, done.returncode) == ("", 0)
