@@ -41,6 +41,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await root.get_by_role("link", name=re.compile("repl(y|ies)")).click()
         thread = page.locator("#thread")
         await expect(thread).to_contain_text("Most likely: ingest")
+        await page.wait_for_load_state()  # the page's scripts take clicks from then on
         await expect(thread.get_by_role("button", name="Doctor")).to_be_visible()
 
         await root.get_by_role("button", name="Restart ingest").click()

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond, AsyncSay
 from slack_sdk.web.async_client import AsyncWebClient
@@ -182,7 +182,12 @@ async def phone(open_page: "OpenPage", base_url: str) -> AsyncIterator[Page]:
 
 
 async def say(page: Page, text: str) -> None:
-    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
+    await send(page, page.get_by_role("textbox", name="Message #dragonfly-incidents"), text)
+
+
+async def send(page: Page, box: Locator, text: str) -> None:
+    await expect(box).to_be_visible()
+    await page.wait_for_load_state()  # the page's scripts take Enter from then on
     await box.fill(text)
     await box.press("Enter")
 
@@ -281,14 +286,30 @@ async def test_a_draft_survives_new_messages_with_its_focus_and_a_reload(page: P
     await expect(box).to_have_value("half a thought")
 
 
+async def test_what_is_typed_before_the_page_is_ready_stays(page: Page) -> None:
+    typed = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await typed.wait()
+        await route.continue_()
+
+    await page.route("**/composer.js", hold)
+    await page.reload(wait_until="commit")
+    box = page.get_by_role("textbox", name="Message #dragonfly-incidents")
+    await box.fill("looking")
+    typed.set()
+    await page.wait_for_load_state()
+
+    await expect(box).to_have_value("looking")
+
+
 async def test_a_thread_opens_takes_a_reply_and_closes_with_escape(page: Page) -> None:
     await say(page, "is it down?")
     await page.locator("#timeline article").hover()
     await page.get_by_role("link", name="Reply in thread").click()
 
     reply = page.get_by_role("textbox", name="Reply…")
-    await reply.fill("looking")
-    await reply.press("Enter")
+    await send(page, reply, "looking")
     await expect(page.locator("#thread")).to_contain_text("1 reply")
     await expect(page.locator("#timeline")).to_contain_text("1 reply")
     await reply.fill("half a thought")

@@ -171,7 +171,7 @@
       send();
       box.focus();
     });
-    box.value = sessionStorage.getItem(draft) ?? "";
+    box.value ||= sessionStorage.getItem(draft) ?? ""; // a quick person may have begun before this script did
     grow();
     if (window.matchMedia("(hover: hover)").matches && (form.dataset.thread || !document.querySelector("#reply-text"))) {
       box.focus({ preventScroll: true });
