@@ -23,29 +23,35 @@ ROWS = LEFT / "rows.jsonl"
 
 
 @pytest.fixture(scope="session")
-def carried_on(
+def former_schema(
     postgres_server: PostgresServer, superuser: Superuser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A database to copy: migrated as the former release did, filled as it was left, then migrated to the end."""
+    """An empty database to copy, migrated as far as the former release had come."""
     with contextlib.contextmanager(make_test_database)(postgres_server, superuser, "template0") as urls:
-        asyncio.run(_carry_on(urls, tmp_path_factory.mktemp("migrations")))
+        asyncio.run(_migrate_as_then(urls, tmp_path_factory.mktemp("migrations")))
         yield urls.owner.rpartition("/")[2]
 
 
-async def _carry_on(urls: DatabaseUrls, of_then: Path) -> None:
+async def _migrate_as_then(urls: DatabaseUrls, of_then: Path) -> None:
     applied_then = {version for version, _ in read_header(ROWS)["applied"]}
     for file in MIGRATIONS.rglob("*.sql"):
         if file.name.partition("_")[0] in applied_then:
             shutil.copy(file, of_then)  # in one folder: the former release recorded all of them in Supabase's table
     await migrate(Secret(urls.owner), directory=of_then)
-    await load_rows(urls.superuser, ROWS)
-    await migrate(Secret(urls.owner))
 
 
 @pytest.fixture
-def stored_urls(postgres_server: PostgresServer, superuser: Superuser, carried_on: str) -> Iterator[DatabaseUrls]:
-    """What the former release left, in the schema of now."""
-    yield from make_test_database(postgres_server, superuser, carried_on)
+def former_urls(postgres_server: PostgresServer, superuser: Superuser, former_schema: str) -> Iterator[DatabaseUrls]:
+    """A database of the former release."""
+    yield from make_test_database(postgres_server, superuser, former_schema)
+
+
+@pytest.fixture
+async def stored_urls(former_urls: DatabaseUrls) -> DatabaseUrls:
+    """What the former release left a moment ago, in the schema of now."""
+    await load_rows(former_urls.superuser, ROWS)
+    await migrate(Secret(former_urls.owner))
+    return former_urls
 
 
 @pytest.fixture
