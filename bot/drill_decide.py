@@ -14,10 +14,10 @@ DETECTED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Call:
-    """One person or target that was called. `at`: when it was taken; None: not, or not yet, and `why` if known."""
+class PagedTarget:
+    """One person or target that was paged. `at`: when the page arrived; None: not, or not yet, and `why` if known."""
 
-    whom: str
+    who: str
     by: str
     at: datetime | None
     why: str | None = None
@@ -36,7 +36,7 @@ class Course:
     detected_at: datetime | None = None
     held: str = ""
     told_at: datetime | None = None
-    calls: Sequence[Call] = ()
+    pages: Sequence[PagedTarget] = ()
     answered_at: datetime | None = None
     answered_by: str | None = None
     is_resolved: bool = False
@@ -61,12 +61,12 @@ def report(course: Course, ended: str) -> dict[str, Any]:
         "detected_after_s": _after(course, course.detected_at),
         "told_after_s": _after(course, course.told_at),
         "calls": [
-            {"whom": call.whom, "by": call.by, "after_s": _after(course, call.at), "why_not": _why_not(course, call)}
-            for call in course.calls
+            {"whom": page.who, "by": page.by, "after_s": _after(course, page.at), "why_not": _why_not(course, page)}
+            for page in course.pages
         ],
         "answered_after_s": _after(course, course.answered_at),
         "answered_by": course.answered_by,
-        "not_reached": [f"{call.whom} by {call.by}" for call in course.calls if _is_missed(course, call)],
+        "not_reached": [f"{page.who} by {page.by}" for page in course.pages if _is_missed(course, page)],
     }
 
 
@@ -75,12 +75,12 @@ def _after(course: Course, at: datetime | None) -> float | None:
     return None if at is None else round(max((at - course.drill.stale_at).total_seconds(), 0.0), 2)
 
 
-def _is_missed(course: Course, call: Call) -> bool:
-    """Whom an answer came before was not called any more, and that is as it should be."""
-    return call.at is None and (call.why is not None or course.answered_at is None)
+def _is_missed(course: Course, page: PagedTarget) -> bool:
+    """A target that an answer came before was no longer paged, and that is as it should be."""
+    return page.at is None and (page.why is not None or course.answered_at is None)
 
 
-def _why_not(course: Course, call: Call) -> str | None:
-    if call.at is not None:
+def _why_not(course: Course, page: PagedTarget) -> str | None:
+    if page.at is not None:
         return None
-    return call.why or ("no delivery report yet" if course.answered_at is None else "acknowledged earlier")
+    return page.why or ("no delivery report yet" if course.answered_at is None else "acknowledged earlier")

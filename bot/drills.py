@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.drill_decide import Call, Course, outcome, report
+from bot.drill_decide import Course, PagedTarget, outcome, report
 from bot.incidents import service
 from bot.incidents.paging import page_key, target_key
 from bot.incidents.store import IncidentStore
@@ -14,7 +14,7 @@ from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.drill import report_message
 from services.clients.postgres import alerts, incidents, messages
-from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import MARK, Drill
@@ -40,7 +40,7 @@ async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident 
         detected_at=traces.fired_at,
         held=traces.held,
         told_at=_moment((await messages.read_message_state(conn, key=incident.message_key))[0]),
-        calls=await _read_calls(conn, incident),
+        pages=await _read_pages(conn, incident),
         answered_at=incident.first_acknowledged_at,
         answered_by=answered_by.user_id if answered_by else None,
         is_resolved=incident.resolved_at is not None,
@@ -48,24 +48,24 @@ async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident 
     return course, incident
 
 
-async def _read_calls(conn: Connection, incident: Incident) -> Sequence[Call]:
+async def _read_pages(conn: Connection, incident: Incident) -> Sequence[PagedTarget]:
     """All people of every paged level, and the outcome of each page."""
     chain = decode_chain(incident.chain)
     notified = {one.key: one for one in await messages.list_notifications(conn, thread_key=incident.message_key)}
-    calls = []
+    pages = []
     for page in await incidents.list_pages(conn, incident.id):
         for target in chain.levels[page.level].targets:
-            calls.append(await _read_call(conn, page, target, notified.get(target_key(page, target))))
-    return calls
+            pages.append(await _read_page(conn, page, target, notified.get(target_key(page, target))))
+    return pages
 
 
-async def _read_call(conn: Connection, page: PageSent, target: Target, notified: Notification | None) -> Call:
+async def _read_page(conn: Connection, page: PageSent, target: Target, notified: Notification | None) -> PagedTarget:
     if notified is not None:
         at = notified.ended_at if notified.state is NotificationState.SENT else None
-        return Call(target.who, target.channel.words, at, notified.last_error)
+        return PagedTarget(target.who, target.channel.words, at, notified.last_error)
     key = page_key(page) if target.channel is Channel.MENTION else target_key(page, target)
     ts, why = await messages.read_message_state(conn, key=key)
-    return Call(target.who, target.channel.words, _moment(ts), why)
+    return PagedTarget(target.who, target.channel.words, _moment(ts), why)
 
 
 def _moment(ts: str | None) -> datetime | None:
@@ -112,7 +112,7 @@ class DrillRunner(PeriodicTask):
             return False
         found = report(course, ended)
         await alerts.end_drill(conn, id=drill.id, report=found)
-        await notify_hint(conn)  # the watch sees that the made-up worker is no longer missed
+        await notify_refresh(conn)  # the watch sees that the made-up worker is no longer missed
         logger.info("drill %d: %s", drill.id, ended)
         if incident is not None:
             incident = await service.find(conn, incident.id)

@@ -16,7 +16,7 @@ from bot.external_deploys_decide import (
     Evidence,
     Join,
     Memory,
-    Move,
+    MemoryChange,
     Progress,
     Verdict,
     arrived,
@@ -127,30 +127,30 @@ class ExternalDeployWatcher(PeriodicTask):
             await fence.lock(conn)
             await note_replicas(conn, configured)
             memory = await _read_memory(conn, services)
-            moves = decide(services, memory)
-            joined = await self._store(conn, moves)
+            changes = decide(services, memory)
+            joined = await self._store(conn, changes)
             await self._report_freezes(conn, joined)
         self._noted = configured
         self._note_again_at = asyncio.get_running_loop().time() + self._note_every_s
-        self._settled = {*memory.seen, *(move.deployment.id for move in moves)}
+        self._settled = {*memory.seen, *(change.deployment.id for change in changes)}
         self._has_open = bool(memory.open or joined)
         if joined:
             logger.info("deployments: %d that no run of ours made", sum(map(len, joined.values())))
 
-    async def _store(self, conn: Connection, moves: Sequence[Move]) -> Mapping[int, Sequence[Join]]:
+    async def _store(self, conn: Connection, changes: Sequence[MemoryChange]) -> Mapping[int, Sequence[Join]]:
         """What has the same commit and comes at the same time is one rollout: `{its id: what is new of it}`."""
         new: dict[str | None, int] = {}
         joined: dict[int, list[Join]] = {}
-        for move in moves:
+        for change in changes:
             rollout_id = None
-            if isinstance(move, Join):
-                sha = move.deployment.commit_sha
-                rollout_id = move.rollout_id or new.get(sha)
+            if isinstance(change, Join):
+                sha = change.deployment.commit_sha
+                rollout_id = change.rollout_id or new.get(sha)
                 if rollout_id is None:
                     rollout_id = new[sha] = await deployments.open_rollout(conn, commit_sha=sha)
-                joined.setdefault(rollout_id, []).append(move)
+                joined.setdefault(rollout_id, []).append(change)
             await deployments.remember_deployment(
-                conn, deployment_id=move.deployment.id, service=move.service, rollout_id=rollout_id
+                conn, deployment_id=change.deployment.id, service=change.service, rollout_id=rollout_id
             )
         return joined
 

@@ -64,7 +64,7 @@ class Join:
     deployment: Deployment
 
 
-Move = Remember | Join
+MemoryChange = Remember | Join
 
 _NOT_YET = {DeploymentStatus.NEEDS_APPROVAL: Progress.HELD, DeploymentStatus.SKIPPED: Progress.SKIPPED}
 
@@ -79,13 +79,13 @@ def shown(services: Mapping[Service, ServiceState]) -> list[tuple[Service, Deplo
     return sorted(found.values(), key=lambda one: (one[1].created_at, one[1].id))
 
 
-def decide(services: Mapping[Service, ServiceState], memory: Memory) -> list[Move]:
+def decide(services: Mapping[Service, ServiceState], memory: Memory) -> list[MemoryChange]:
     """What is to be stored of deployments that were never seen."""
     new = [(service, one) for service, one in shown(services) if one.id not in memory.seen]
-    return [move for service, one in new if (move := _decide_one(service, one, memory)) is not None]
+    return [change for service, one in new if (change := _decide_one(service, one, memory)) is not None]
 
 
-def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> Move | None:
+def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> MemoryChange | None:
     if memory.is_first or deployment.id in memory.ours or deployment.status is DeploymentStatus.SKIPPED:
         return Remember(service, deployment)
     if service in memory.taken:

@@ -24,7 +24,7 @@ from services.domain.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
+CHECK_EVERY_S = 2.0
 LARGEST = 256 * 1024  # bytes; also a CHECK of the tables that keep the last good one
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class FileState(Generic[T]):
 class FileWatch(ABC, Generic[T]):
     """`what` names it ("on-call file"), `group` its group of settings. `changed` wakes the leader, who tells of it."""
 
-    def __init__(self, path: Path, what: str, group: str, read: Read[T], *, every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, path: Path, what: str, group: str, read: Read[T], *, every_s: float = CHECK_EVERY_S) -> None:
         self.changed = WakeUp()
         self.was_looked_at = asyncio.Event()  # once by `run`
         self.latest: FileState[T] | None = None

@@ -23,7 +23,7 @@ from services.clients.slack import SlackClient
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
 from services.domain.messages import Page, PageEvent, SlackRefusedError
-from services.domain.oncall import CALL_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
+from services.domain.oncall import PAGE_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
 
 logger = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ async def on_call_levels(world: World, pagers: Pagers) -> Sequence[PagedLevel]:
     if not levels:
         people = world.settings.people
         approvers = () if isinstance(people, Invalid) else people.approvers
-        return [PagedLevel(1, "everybody", tuple(pagers.everybody()), approvers, CALL_AGAIN_AFTER)]
+        return [PagedLevel(1, "everybody", tuple(pagers.everybody()), approvers, PAGE_AGAIN_AFTER)]
     if not any(level.outage_pagers for level in levels):
         levels[0] = replace(levels[0], outage_pagers=tuple(pagers.everybody()))
     return levels

@@ -10,7 +10,7 @@ from bot.periodic_tasks import PeriodicTask
 from bot.views import silences as view
 from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts, messages
-from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Connection, Database
 from services.domain.alerts import PlannedSilence
 from services.process import describe_error
@@ -74,7 +74,7 @@ class PlannedSilences(PeriodicTask):
                 lasts=planned.ends_at - now,
                 in_advance=True,
             )
-            await notify_hint(conn)
+            await notify_refresh(conn)
             await messages.store_content(
                 conn, f"silence:{made.id}:begun", self._channel, view.begun_message(planned, made.id)
             )

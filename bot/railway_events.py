@@ -22,7 +22,7 @@ from fastapi.responses import Response
 
 from bot.wake_ups import WakeUp, WakeUps
 from bot.web.app import read_body
-from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
@@ -56,7 +56,7 @@ class RefreshNotices:
     async def _pass_on(self) -> None:
         try:
             async with self._database.transaction() as conn:
-                await notify_hint(conn)
+                await notify_refresh(conn)
         except SourceError as error:
             logger.warning("a refresh notice stays in this process: %s", error.why)
             self._wake_ups.refresh.set()

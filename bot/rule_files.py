@@ -17,7 +17,7 @@ from bot.config.alerts import AlertRules
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
-from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch, recovery_key, refusal_key
+from bot.file_watch import CHECK_EVERY_S, FileState, FileWatch, recovery_key, refusal_key
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.slack_directory import SlackNames
@@ -50,7 +50,7 @@ class RuleFileWatch(FileWatch[T]):
         is_in_force: bool,
         people: Mapping[str, Sequence[str]],
         group: str,
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = CHECK_EVERY_S,
     ) -> None:
         super().__init__(path, f"{name} file", group, read, every_s=every_s)
         self.name = name

@@ -272,7 +272,7 @@ def make_incident_service(
     )
 
 
-FIRST_LOOK_S = 5.0  # at the on-call file; a server or database that hangs must not keep the rest from starting
+FIRST_READ_S = 5.0  # at the on-call file; a server or database that hangs must not keep the rest from starting
 RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
 
 
@@ -433,7 +433,7 @@ class Wiring:
         """The on-call file first: until its calendars are read, no one is on call by them."""
         self._working = keep_running(*(watch.run for watch in self._file_watch))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_LOOK_S):
+            async with asyncio.timeout(FIRST_READ_S):
                 for watch in self._file_watch:
                     await watch.was_looked_at.wait()
         self.changing.start()

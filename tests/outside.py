@@ -22,7 +22,7 @@ from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 
 PATIENCE_S = 60.0  # for a loaded machine; nothing waits so long when all is well
-LOOK_EVERY_S = 0.03  # more often, and waiting is a quarter of what the event loop does
+CHECK_EVERY_S = 0.03  # more often, and waiting is a quarter of what the event loop does
 
 
 @dataclass
@@ -173,7 +173,7 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S)
     """Wait for what has to happen."""
     async with asyncio.timeout(timeout_s):
         while not condition():
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_EVERY_S)
 
 
 async def first_message(
@@ -183,7 +183,7 @@ async def first_message(
     try:
         async with asyncio.timeout(timeout_s):
             while (found := next(filter(wanted, seen()), None)) is None:
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(CHECK_EVERY_S)
     except TimeoutError:
         raise AssertionError(f"no such message within {timeout_s:.0f} s; found {list_messages(seen())}") from None
     return found

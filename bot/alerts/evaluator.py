@@ -105,7 +105,7 @@ class Evaluator(PeriodicTask):
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             around, known = await self._read_context(conn, snapshot.now)
-            has_moved = await self._move(conn, results, known, around, snapshot)
+            has_moved = await self._apply(conn, results, known, around, snapshot)
             if has_moved:
                 around, known = await self._read_context(conn, snapshot.now)
         if has_moved:
@@ -119,7 +119,9 @@ class Evaluator(PeriodicTask):
 
     async def _read_context(self, conn: Connection, now: datetime) -> tuple[EvaluationContext, list[Alert]]:
         telling = self.rules.telling
-        blind_until = await alerts.note_look(conn, now=now, gap=GAP, aftermath=timedelta(seconds=telling.aftermath_s))
+        blind_until = await alerts.note_evaluation(
+            conn, now=now, gap=GAP, aftermath=timedelta(seconds=telling.aftermath_s)
+        )
         working = [
             WorkingRun(run_id, taken, run_message_key(run_id)) for run_id, taken in await alerts.list_working_runs(conn)
         ]
@@ -127,7 +129,7 @@ class Evaluator(PeriodicTask):
         again_within = timedelta(seconds=telling.again_within_s)
         return around, await alerts.list_alerts(conn, now=now, again_within=again_within)
 
-    async def _move(
+    async def _apply(
         self,
         conn: Connection,
         results: Sequence[RuleResult],
@@ -136,13 +138,15 @@ class Evaluator(PeriodicTask):
         snapshot: Snapshot,
     ) -> bool:
         """Whether anything changed."""
-        moves = decide(results, known, around)
-        ends = end_silences(moves, known, around)
+        transitions = decide(results, known, around)
+        ends = end_silences(transitions, known, around)
         for end in ends:
             await self._end_silence(conn, end, known, around.now)
         surroundings = surroundings_of(snapshot, self._name_of)
-        await self._message_writer.apply(conn, moves, known, surroundings, now=around.now, is_digest=self._is_first)
-        return bool(moves or ends)
+        await self._message_writer.apply(
+            conn, transitions, known, surroundings, now=around.now, is_digest=self._is_first
+        )
+        return bool(transitions or ends)
 
     async def _end_silence(
         self, conn: Connection, end: Reminder | SilenceEnd, known: Sequence[Alert], now: datetime

@@ -123,9 +123,9 @@ async def ignore_alert(conn: Connection, event: AlertEvent) -> None:
 
 @dataclass(frozen=True)
 class _Step:
-    """A move whose alert is stored; `number` is its decision's, 0 when there was nothing to decide."""
+    """A transition whose alert is stored; `number` is its decision's, 0 when there was nothing to decide."""
 
-    move: Transition
+    transition: Transition
     alert: Alert
     number: int
 
@@ -156,20 +156,20 @@ class AlertMessageWriter:
     async def apply(
         self,
         conn: Connection,
-        moves: Sequence[Transition],
+        transitions: Sequence[Transition],
         known: Sequence[Alert],
         around: view.Surroundings,
         *,
         now: datetime,
         is_digest: bool,
     ) -> None:
-        """Store the moves and say what they tell. `known`: the alerts as they were before."""
-        steps = [await self._store(conn, move, around, now) for move in moves]
-        fired = [one.alert for one in steps if _is_announced(one.move) and one.alert.message_key is None]
+        """Store the transitions and post what they announce. `known`: the alerts as they were before."""
+        steps = [await self._store(conn, transition, around, now) for transition in transitions]
+        fired = [one.alert for one in steps if _is_announced(one.transition) and one.alert.message_key is None]
         keys = share_messages(fired, known, now=now, telling=self.rules.telling, is_digest=is_digest)
         joined = set(keys.values()) & {alert.message_key for alert in known}
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
-        announced = [one for one in steps if one.move.change is not None and one.alert.message_key]
+        announced = [one for one in steps if one.transition.change is not None and one.alert.message_key]
         for one in announced:  # first, because it may open an incident, in whose thread the alert's own message then is
             await self._notify_others(conn, one, around, now)
         for key in in_order(str(one.alert.message_key) for one in announced):
@@ -183,67 +183,69 @@ class AlertMessageWriter:
         """Tell who made the silence."""
         await self._messages.notify_owner(conn, silence, words, about)
 
-    async def _store(self, conn: Connection, move: Transition, around: view.Surroundings, now: datetime) -> _Step:
+    async def _store(self, conn: Connection, transition: Transition, around: view.Surroundings, now: datetime) -> _Step:
         """The alert's row and the decision; a row that fires gets its message afterwards."""
-        self._metrics.alerts.labels(move.decision or "edited").inc()
-        alert = self._worded(move, around)
-        if move.after is None:
+        self._metrics.alerts.labels(transition.decision or "edited").inc()
+        alert = self._worded(transition, around)
+        if transition.after is None:
             assert alert.id is not None  # noqa: S101 - what passes was stored
             await alerts.forget_alert(conn, alert.id)
-        elif move.before is None:
+        elif transition.before is None:
             alert = replace(alert, id=await alerts.open_alert(conn, alert))
         else:
             await alerts.store_alert(conn, alert)
-        if not move.decision:
-            return _Step(move, alert, 0)
-        logger.info("%s: %s, %s", alert.fingerprint, move.decision, move.reason)
+        if not transition.decision:
+            return _Step(transition, alert, 0)
+        logger.info("%s: %s, %s", alert.fingerprint, transition.decision, transition.reason)
         number = await alerts.note_alert_decision(
             conn,
             at=now,
             fingerprint=alert.fingerprint,
-            alert_id=alert.id if move.after else None,
-            decision=move.decision,
-            reason=move.reason,
+            alert_id=alert.id if transition.after else None,
+            decision=transition.decision,
+            reason=transition.reason,
         )
-        return _Step(move, alert, number)
+        return _Step(transition, alert, number)
 
-    def _worded(self, move: Transition, around: view.Surroundings) -> Alert:
+    def _worded(self, transition: Transition, around: view.Surroundings) -> Alert:
         """The alert with its page line as of now, where something is shown."""
-        match move.change:
+        match transition.change:
             case None:
-                return move.alert
+                return transition.alert
             case AlertChange.RESOLVED:
-                return replace(move.alert, line=view.end_line(move.alert, self._environment))
-            case _ if move.alert.fine_since is not None:
-                until = move.alert.fine_since + timedelta(seconds=self.rules.telling.quiet_s)
-                return replace(move.alert, line=view.calm_line(move.alert, self._environment, until=until))
+                return replace(transition.alert, line=view.end_line(transition.alert, self._environment))
+            case _ if transition.alert.fine_since is not None:
+                until = transition.alert.fine_since + timedelta(seconds=self.rules.telling.quiet_s)
+                return replace(transition.alert, line=view.calm_line(transition.alert, self._environment, until=until))
             case _:
-                return replace(move.alert, line=view.page_line(move.alert, around))
+                return replace(transition.alert, line=view.page_line(transition.alert, around))
 
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
         """Lines that people must notice: an edit alone notifies no one."""
-        key, move = step.alert.message_key, step.move
-        is_new = move.change is AlertChange.FIRED  # an incident that has the alert tells that in its own words
-        if move.run is not None and move.notice:
-            await self._messages.note(conn, move.run.message_key, f"alert:{step.number}", move.notice)
-        elif key and (move.notice or joined) and not (is_new and await self._messages.has_incident_thread(conn, key)):
-            await self._messages.note(conn, key, str(step.number), move.notice or f"Also: {step.alert.title}")
+        key, transition = step.alert.message_key, step.transition
+        is_new = transition.change is AlertChange.FIRED  # an incident that has the alert tells that in its own words
+        if transition.run is not None and transition.notice:
+            await self._messages.note(conn, transition.run.message_key, f"alert:{step.number}", transition.notice)
+        elif key and (transition.notice or joined):
+            if is_new and await self._messages.has_incident_thread(conn, key):
+                return
+            await self._messages.note(conn, key, str(step.number), transition.notice or f"Also: {step.alert.title}")
 
     async def _notify_others(self, conn: Connection, step: _Step, around: view.Surroundings, now: datetime) -> None:
-        alert, move = step.alert, step.move
-        if move.change is None or alert.message_key is None or alert.id is None:
+        alert, transition = step.alert, step.transition
+        if transition.change is None or alert.message_key is None or alert.id is None:
             return
         event = AlertEvent(
             alert_id=alert.id,
             fingerprint=alert.fingerprint,
-            change=move.change,
+            change=transition.change,
             severity=alert.severity,
             service=alert.service,
             title=alert.title,
             line=alert.line,
             at=now,
             message_key=alert.message_key,
-            again=move.again,
+            again=transition.again,
             silenced=bool(alert.held),
             deployed_at=around.suspected_deploy(alert),
             cause=around.known_cause(alert),
@@ -251,8 +253,8 @@ class AlertMessageWriter:
         await self._on_alert(conn, event)
 
 
-def _is_announced(move: Transition) -> bool:
-    return move.change is AlertChange.FIRED and move.alert.state is AlertState.FIRING
+def _is_announced(transition: Transition) -> bool:
+    return transition.change is AlertChange.FIRED and transition.alert.state is AlertState.FIRING
 
 
 def _with_key(alert: Alert, keys: Mapping[int, str]) -> Alert:

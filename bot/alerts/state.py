@@ -1,7 +1,7 @@
 """Decides each alert's next state from the rule results; pure.
 
-`decide` gives moves: the alert's next state as a value, what others are notified of, and the reason for `why`. The
-same values are stored by `bot.alerts.evaluator` and followed by the tests through days of simulated time.
+`decide` gives transitions: the alert's next state as a value, what others are notified of, and the reason for `why`.
+The same values are stored by `bot.alerts.evaluator` and followed by the tests through days of simulated time.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ class Transition:
     @property
     def alert(self) -> Alert:
         found = self.after or self.before
-        assert found is not None  # noqa: S101 - a move has at least one end
+        assert found is not None  # noqa: S101 - a transition has at least one end
         return found
 
 
 def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> list[Transition]:
-    """At most one move a signal. `alerts`: those that are open, and those resolved within `again_within_s`.
+    """At most one transition per rule result. `alerts`: open ones, and those resolved within `again_within_s`.
 
     Several rule results of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
     """
     known = {alert.fingerprint: alert for alert in alerts}
-    moves = []
+    transitions = []
     for result in _one_each(results):
-        move = _decide_one(result, known.get(result.fingerprint), list(known.values()), around)
-        if move is None:
+        transition = _decide_one(result, known.get(result.fingerprint), list(known.values()), around)
+        if transition is None:
             continue
-        moves.append(move)
-        if move.after is None:
+        transitions.append(transition)
+        if transition.after is None:
             del known[result.fingerprint]
         else:
-            known[result.fingerprint] = move.after
-    return moves
+            known[result.fingerprint] = transition.after
+    return transitions
 
 
 def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> datetime | None:
@@ -291,7 +291,7 @@ def _repeat_at(alert: Alert, around: EvaluationContext) -> datetime:
 def _moments(
     result: RuleResult, alert: Alert, alerts: Sequence[Alert], around: EvaluationContext
 ) -> list[datetime | None]:
-    """When this open alert may move by itself."""
+    """When this open alert may change by itself."""
     if alert.state is AlertState.FIRING:
         quiet_at = _over_at(alert, around) if alert.fine_since else None
         return [quiet_at, None if alert.held else _repeat_at(alert, around)]
@@ -352,28 +352,28 @@ class SilenceEnd:
 
 
 def end_silences(
-    moves: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
+    transitions: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
 ) -> list[Reminder | SilenceEnd]:
-    """What becomes of each silence. `alerts`: as they were before the moves.
+    """What becomes of each silence. `alerts`: as they were before the transitions.
 
     One that was made for what was open ends when the last of it is resolved; one made in advance lasts until its end.
     """
-    found = (_end_one(silence, moves, alerts, around) for silence in around.silences)
+    found = (_end_one(silence, transitions, alerts, around) for silence in around.silences)
     return [one for one in found if one is not None]
 
 
 def _end_one(
-    silence: Silence, moves: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
+    silence: Silence, transitions: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
 ) -> Reminder | SilenceEnd | None:
     after = {alert.fingerprint: alert for alert in alerts} | {
-        move.alert.fingerprint: move.alert for move in moves if move.after is not None
+        transition.alert.fingerprint: transition.alert for transition in transitions if transition.after is not None
     }
     covered = [alert for alert in after.values() if silence.covers(alert.fingerprint, alert.service)]
-    still = [alert for alert in covered if alert.is_open and not _has_passed(alert, moves)]
+    still = [alert for alert in covered if alert.is_open and not _has_passed(alert, transitions)]
     name = f"the silence of `{silence.what}`"
     if silence.ends_at <= around.now:
         return SilenceEnd(silence, EXPIRED, f"{name} has ended. {_state(still)}")
-    if _is_over(silence, moves) and not still and not silence.in_advance:
+    if _is_over(silence, transitions) and not still and not silence.in_advance:
         return SilenceEnd(silence, RESOLVED, f"{name} has ended early: the alerts it covered have cleared")
     left = silence.ends_at - around.now
     if silence.reminded_at is None and left <= timedelta(seconds=around.telling.remind_s):
@@ -383,17 +383,19 @@ def _end_one(
     return None
 
 
-def _is_over(silence: Silence, moves: Sequence[Transition]) -> bool:
+def _is_over(silence: Silence, transitions: Sequence[Transition]) -> bool:
     """Whether something that it covers has just ended."""
     return any(
-        (move.change is AlertChange.RESOLVED or move.after is None)
-        and silence.covers(move.alert.fingerprint, move.alert.service)
-        for move in moves
+        (transition.change is AlertChange.RESOLVED or transition.after is None)
+        and silence.covers(transition.alert.fingerprint, transition.alert.service)
+        for transition in transitions
     )
 
 
-def _has_passed(alert: Alert, moves: Sequence[Transition]) -> bool:
-    return any(move.after is None and move.alert.fingerprint == alert.fingerprint for move in moves)
+def _has_passed(alert: Alert, transitions: Sequence[Transition]) -> bool:
+    return any(
+        transition.after is None and transition.alert.fingerprint == alert.fingerprint for transition in transitions
+    )
 
 
 def _state(still: Sequence[Alert]) -> str:

@@ -12,11 +12,11 @@ from bot.approvals.severities import read_emergencies, severities_of
 from bot.config.environment import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
-from bot.views.pages import Called, call_message
+from bot.views.pages import PagedApprovers, approver_page
 from playbooks.freeze import EXCEPTION
 from playbooks.model import Risk
 from services.clients.postgres import runs
-from services.clients.postgres.approvals import call_approvers
+from services.clients.postgres.approvals import page_approvers
 from services.clients.postgres.messages import store_message, store_notification
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
@@ -44,9 +44,9 @@ class ApproverPaging:
     def of(cls, settings: ChangeSettings, schedule: Schedule | None = None) -> ApproverPaging:
         return cls(timedelta(seconds=settings.alone_after_s), timedelta(seconds=settings.alone_countdown_s), schedule)
 
-    async def call(
+    async def page(
         self, conn: Connection, run_id: int, person: Person | None, policy: Policy, people: People
-    ) -> Called | None:
+    ) -> PagedApprovers | None:
         """Who is paged; None where no approval is needed, or where no open incident covers it.
 
         In the transaction that files the request, once its message is stored.
@@ -67,17 +67,17 @@ class ApproverPaging:
         incident = find_emergency(person, emergencies) if why_not is None else emergencies[0].incident
         assert incident is not None  # noqa: S101 - self-approval needs one
         for_others = replace(target, incidents=severities_of(open_ones, run.environment))  # the requester's word counts
-        called = Called(tuple(whom_to_page(person, for_others, policy, people)), self.silence, why_not)
-        if called.may_self_approve:
-            await call_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
-        await self._call(conn, run, incident, called)
-        return called
+        paged = PagedApprovers(tuple(whom_to_page(person, for_others, policy, people)), self.silence, why_not)
+        if paged.may_self_approve:
+            await page_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
+        await self._page(conn, run, incident, paged)
+        return paged
 
-    async def _call(self, conn: Connection, run: Run, incident: Incident, called: Called) -> None:
+    async def _page(self, conn: Connection, run: Run, incident: Incident, paged: PagedApprovers) -> None:
         """A direct message to each, and a page where there is a way; the run's message mentions them besides."""
-        text, blocks = call_message(run, incident.id, may_self_approve=called.may_self_approve)
+        text, blocks = approver_page(run, incident.id, may_self_approve=paged.may_self_approve)
         without = f" If no approver responds within {age(self.silence)}, the requester can self-approve it."
-        for user in called.users:
+        for user in paged.users:
             key = f"{run.message_key}:call:{user}"
             await store_message(conn, key=key, channel=user, text=text, blocks=blocks, priority=PAGE)
             for means, target in _outside(self.schedule.person_of(user) if self.schedule else None):
@@ -88,7 +88,7 @@ class ApproverPaging:
                     means=means,
                     target=target,
                     subject=subject,
-                    text=f"{run.title}.{without if called.may_self_approve else ' It waits for you.'}",
+                    text=f"{run.title}.{without if paged.may_self_approve else ' It waits for you.'}",
                     thread_key=run.message_key,
                 )
 

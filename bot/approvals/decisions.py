@@ -21,7 +21,7 @@ from bot.approvals.rules import (
 from bot.approvals.severities import severities_within
 from bot.config.policy import Policy, Severities
 from bot.people import People
-from bot.runs.message import RunMessageWriter, end_calls
+from bot.runs.message import RunMessageWriter, end_approver_pages
 from bot.types import Actor
 from playbooks.freeze import EXCEPTION
 from playbooks.later import OPTIONS, start_of
@@ -61,12 +61,12 @@ class PendingDecision:
         again = await open_decision(self.conn, self.run.id, self.person, self.policy, self.people, self.message_writer)
         return replace(again, count=self.count)
 
-    async def move(self, to: RunState, outcome: str | None = None) -> None:
+    async def set_state(self, to: RunState, outcome: str | None = None) -> None:
         """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
-        if not await runs.move_run(self.conn, run_id=self.run.id, from_=[self.run.state], to=to, outcome=outcome):
+        if not await runs.transition_run(self.conn, run_id=self.run.id, from_=[self.run.state], to=to, outcome=outcome):
             raise _too_late(self.run.id)
         if self.run.state in UNDECIDED:
-            await end_calls(self.conn, self.run.id)
+            await end_approver_pages(self.conn, self.run.id)
 
     async def write_decision(self, *, approve: bool, reason: str) -> None:
         """Raises OperatorError when its time ran out just now."""
@@ -138,7 +138,7 @@ async def confirm(pending: PendingDecision) -> Decided | Refused:
     verdict = may_confirm(pending.run, pending.person, pending.now, pending.policy, pending.people, pending.incidents)
     if isinstance(verdict, Refused):
         return await pending.refuse("run.confirm", verdict)
-    await pending.move(RunState.APPROVED)
+    await pending.set_state(RunState.APPROVED)
     return Decided(await pending.record("run.confirmed"), notes=verdict.notes)
 
 
@@ -168,9 +168,9 @@ async def cancel(pending: PendingDecision) -> Decided | Refused:
         return await pending.refuse("run.cancel", verdict)
     await runs.request_cancel(pending.conn, run_id=pending.run.id, person=pending.person)
     if pending.run.state in WAITING:
-        await pending.move(RunState.CANCELLED, "cancelled before it started")
+        await pending.set_state(RunState.CANCELLED, "cancelled before it started")
     elif pending.run.state is RunState.UNKNOWN:
-        await pending.move(RunState.CANCELLED, f"Cancelled. {_how_it_stood(pending)}")
+        await pending.set_state(RunState.CANCELLED, f"Cancelled. {_how_it_stood(pending)}")
     return Decided(await pending.record("run.cancelled"), notes=verdict.notes)
 
 
@@ -189,12 +189,12 @@ async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided 
             pending.conn, run_id=pending.run.id, position=position, person=pending.person, how=how
         )
     if how == "abort" and is_left_to_clean_up(steps):
-        await pending.move(RunState.RUNNING, "Aborted. The data it added is removed first.")
+        await pending.set_state(RunState.RUNNING, "Aborted. The data it added is removed first.")
     elif how == "abort":
-        await pending.move(RunState.FAILED, f"Aborted. {_how_it_stood(pending)}")
+        await pending.set_state(RunState.FAILED, f"Aborted. {_how_it_stood(pending)}")
     else:
         choice = "done" if how == "done" else "retry"
-        await pending.move(RunState.RUNNING, f"The unknown step was marked: {choice}. The run continues.")
+        await pending.set_state(RunState.RUNNING, f"The unknown step was marked: {choice}. The run continues.")
     return Decided(await pending.record("run.resolved", {"how": how, "steps": unknown}), notes=verdict.notes)
 
 
@@ -216,13 +216,13 @@ async def close_review(pending: PendingDecision, note: str) -> Decided | Refused
 async def _approve(pending: PendingDecision, verdict: Allowed, reason: str) -> Decided:
     missing = (await pending.again()).missing
     if missing == 0:
-        await pending.move(RunState.APPROVED)
+        await pending.set_state(RunState.APPROVED)
     run = await pending.record("run.approved", _audit_details(verdict, reason) | {"missing": missing})
     return Decided(run, missing, verdict.notes)
 
 
 async def _deny(pending: PendingDecision, verdict: Allowed, reason: str) -> Decided:
-    await pending.move(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
+    await pending.set_state(RunState.CANCELLED, f"denied: {reason}" if reason else "denied")
     return Decided(await pending.record("run.denied", _audit_details(verdict, reason)), notes=verdict.notes)
 
 

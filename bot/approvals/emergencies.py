@@ -84,10 +84,10 @@ def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
     incident, severity = emergency.incident, emergency.severity_for(person)
     if emergency.is_drill:
         return Refused(f"incident {incident.id} is a drill", "In a drill, an approver has to approve it.")
-    if not incident.severity.calls_people:
+    if not incident.severity.pages_people:
         name = incident.severity.upper()
         return Refused(f"incident {incident.id} is {name}", "In a SEV3, an approver has to approve it.")
-    if severity is not None and severity.calls_people:
+    if severity is not None and severity.pages_people:
         return None
     why = f"no alert and no other person confirms that incident {incident.id} is an emergency"
     return Refused(why, "Ask another person to acknowledge it, or to approve this change.")

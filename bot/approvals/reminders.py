@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from bot.runs.message import RunMessageWriter, end_calls
+from bot.runs.message import RunMessageWriter, end_approver_pages
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.freezes import take_due_locks
@@ -54,7 +54,7 @@ class Expiry(PeriodicTask):
             for run_id in expired:
                 head = await append_audit(conn, actor=ACTOR, event="run.expired", run_id=run_id, details={})
                 await self._message_writer.write(conn, run_id, head=head)
-                await end_calls(conn, run_id)
+                await end_approver_pages(conn, run_id)
         if expired:
             self._message_writer.wake_ups.outbox.set()
         return bool(expired)

@@ -50,7 +50,7 @@ async def end_countdown(pending: PendingDecision) -> None:
         await approvals.end_countdown(pending.conn, pending.run.id)
         await pending.message_writer.write(pending.conn, pending.run.id)
         return
-    await pending.move(RunState.APPROVED)
+    await pending.set_state(RunState.APPROVED)
     await approvals.ask_for_review(
         pending.conn, run_id=pending.run.id, acted_by=pending.person, remind_after=REMIND_AFTER
     )
@@ -107,10 +107,10 @@ class SelfApprovals(PeriodicTask):
         }
         for self_approval, wait_s in waits.items():
             if wait_s <= 0:
-                await self._move(fence, self_approval)
+                await self._begin(fence, self_approval)
         return min([self._wake_ups.poll_s, *(wait_s for wait_s in waits.values() if wait_s > 0)])
 
-    async def _move(self, fence: Fence, self_approval: SelfApproval) -> None:
+    async def _begin(self, fence: Fence, self_approval: SelfApproval) -> None:
         async with self._database.read() as conn:
             run = await runs.read_run(conn, self_approval.run_id)
         policy = self._policy()

@@ -32,7 +32,7 @@ from bot.runs.emergency_stop import EmergencyNotices, Notice, join
 from bot.runs.message import RunMessageWriter
 from bot.slack_directory import Groups
 from bot.types import Actor, Request
-from bot.views.pages import Called
+from bot.views.pages import PagedApprovers
 from bot.views.plan import stopping_notice
 from playbooks.freeze import EXCEPTION
 from playbooks.later import asked_again, start_of
@@ -106,7 +106,7 @@ class Filed:
     `acknowledged`: incidents that page the requester, which are theirs now."""
 
     run: Run
-    called: Called | None = None
+    paged: PagedApprovers | None = None
     incident: Incident | None = None
     acknowledged: Sequence[Incident] = ()
 
@@ -117,7 +117,7 @@ async def nothing_is_acknowledged(run: Run, person: Person, people: People) -> S
 
 
 class ApprovalService:
-    """One for the process. `channel` is where requests are shown, `approver_paging` how approvers are called in an
+    """One for the process. `channel` is where requests are shown, `approver_paging` how approvers are paged in an
     incident.
 
     `on_request` is called once a person's request is stored; incidents put theirs in its place.
@@ -180,17 +180,17 @@ class ApprovalService:
             incident = await _incident_of(conn, request)
             thread_key = incident.message_key if incident else None
             await self._message_writer.write(conn, run_id, head=head, thread_key=thread_key)
-            called = await self.approver_paging.call(
+            paged = await self.approver_paging.page(
                 conn, run_id, person, policy, people
             )  # pages hang on the run's message
-            if called is not None:
+            if paged is not None:
                 await self._message_writer.write(conn, run_id, head=head)
             run = await _read(conn, run_id)
         self._message_writer.wake_ups.outbox.set()
         if person is None or person.is_machine:
-            return Filed(run, called, incident)
+            return Filed(run, paged, incident)
         acknowledged = await self.on_request(run, person, people)
-        return Filed(run, called, incident, acknowledged)
+        return Filed(run, paged, incident, acknowledged)
 
     async def refuse_early(
         self,

@@ -14,7 +14,7 @@ from bot.types import Answer, Request
 from bot.views.drill import offer_answer, started_answer, under_way_answer
 from services.clients.postgres import alerts
 from services.clients.postgres.audit import append_audit
-from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.listen import notify_refresh
 from services.domain.alerts import DRILL_WORKER
 from services.domain.people import Person
 
@@ -48,7 +48,7 @@ async def _start(database: Database, person: Person, stale_after: timedelta) -> 
     async with database.transaction() as conn:
         drill = await alerts.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
         if drill is not None:
-            await notify_hint(conn)
+            await notify_refresh(conn)
             await append_audit(
                 conn, actor=person.user_id, event="drill.started", run_id=None, details={"drill": drill.id}
             )

@@ -167,7 +167,7 @@ def _table(record: IncidentRecord) -> Iterator[str]:
     yield f"| services | {', '.join(services) or 'none in particular'} |"
     for name, value in _times(incident, _start_event(record)):
         yield f"| {name} | {value} |"
-    yield f"| people paged | {_called(record.pages)} |"
+    yield f"| people paged | {_paged(record.pages)} |"
 
 
 def _start_event(record: IncidentRecord) -> IncidentEvent | None:
@@ -194,7 +194,7 @@ def _span(begin: datetime, end: datetime | None, otherwise: str) -> str:
     return otherwise if end is None else age(end - begin)
 
 
-def _called(pages: tuple[PageSent, ...]) -> str:
+def _paged(pages: tuple[PageSent, ...]) -> str:
     if not pages:
         return "no one"
     return f"{counted(len(pages), 'time')}, up to level {max(page.level for page in pages) + 1}"

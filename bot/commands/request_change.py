@@ -125,7 +125,7 @@ async def file(
     approval_service, reason = need_approval_service(approval_service), parameters.get("reason", "")
     try:
         filed = await approval_service.request(plan, request, reason=reason)
-        return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
+        return filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
     except SourceError as error:
         if error.source != DATABASE:
             raise
@@ -159,7 +159,7 @@ async def _not_filed(
         if request.delivery is None:
             raise error
         filed = await approval_service.request(plan, request)
-        return filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
+        return filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
     except SourceError as again:
         raise OutcomeUnknownError(
             "It is not known whether your request was filed",

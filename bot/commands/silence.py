@@ -20,7 +20,7 @@ from bot.views.text import code, date_token, escape
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_planned_silences, list_silences
 from services.clients.postgres.audit import append_audit
-from services.clients.postgres.listen import notify_hint
+from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import Alert, PlannedSilence, Silence, is_meant
@@ -42,7 +42,7 @@ async def silence(database: Database, *, what: str, lasts: timedelta, reason: st
         made = await alerts.create_silence(
             conn, what=what, owner=person.user_id, reason=reason, lasts=lasts, in_advance=not is_known
         )
-        await notify_hint(conn)
+        await notify_refresh(conn)
         details = {"silence": made.id, "what": what, "ends_at": made.ends_at.isoformat(), "reason": reason}
         await append_audit(conn, actor=person.user_id, event="silence.made", run_id=None, details=details)
     return made
@@ -55,7 +55,7 @@ async def lift(database: Database, *, silence_id: int, person: Person) -> Silenc
             conn, id=silence_id, at=await read_clock(conn), outcome=f"lifted by {person.user_id}"
         )
         if ended is not None:
-            await notify_hint(conn)
+            await notify_refresh(conn)
             details = {"silence": ended.id, "what": ended.what}
             await append_audit(conn, actor=person.user_id, event="silence.lifted", run_id=None, details=details)
     return ended
@@ -207,7 +207,7 @@ async def plan_silence(database: Database, *, what: str, when: Written, reason: 
             ends_at=when.ends,
             recurrence=when.recurrence,
         )
-        await notify_hint(conn)
+        await notify_refresh(conn)
         details = {"planned": made.id, "what": what, "begins_at": made.begins_at.isoformat(), "reason": reason}
         await append_audit(conn, actor=person.user_id, event="silence.planned", run_id=None, details=details)
     return made

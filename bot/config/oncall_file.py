@@ -30,7 +30,7 @@ from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.toml_lines import TomlLines, decode_toml
 from services.domain.channels import Channel
-from services.domain.oncall import CALL_AGAIN_AFTER, REMIND_AFTER, UNACKNOWLEDGE_AFTER, Level, OnCallPerson, Schedule
+from services.domain.oncall import PAGE_AGAIN_AFTER, REMIND_AFTER, UNACKNOWLEDGE_AFTER, Level, OnCallPerson, Schedule
 from services.domain.rotations import AnyRotation, CalendarRotation, Hours, Rotation
 from services.domain.text import read_span
 from services.domain.windows import EVERY_DAY, take_days
@@ -165,7 +165,7 @@ class CalendarTable(_Table):
 class LevelTable(_Table):
     call: list[str] = Field(default_factory=list)
     by: Annotated[list[Channel], Field(min_length=1), AfterValidator(tuple)] = list(Channel)
-    wait: Span = CALL_AGAIN_AFTER
+    wait: Span = PAGE_AGAIN_AFTER
     webhook: TargetName | None = None
     email: TargetName | None = None
     accept_slack_only: bool = False

@@ -48,7 +48,7 @@ class RunSettings:
     act_lease_s: float = 12.0  # outlives a call by the time it takes to get it on its way
     call_timeout_s: float = 8.0  # RailwayClient's own
     check_every_s: float = 1.0  # for runs that no replica executes
-    look_when_quiet_s: float = 30.0  # while no run is open and notices arrive
+    check_when_quiet_s: float = 30.0  # while no run is open and notices arrive
     poll_every_s: float = 2.0  # of a step that waits; a share of Railway's rate limit is kept for runs
     patience_s: float = 60.0  # for a source that a step cannot do without, and for a Railway that refuses for now
     settle_s: float = 12.0  # until "it is not there" is believed: a new deployment appears late

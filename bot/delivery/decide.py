@@ -35,7 +35,7 @@ TRIES_OF_UNKNOWN = 10
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 
 
-class Move(Enum):
+class SendAction(Enum):
     """POST: Slack has never seen it. FIND: it may have, an answer was lost. UPDATE: it shows an older version."""
 
     POST = auto()
@@ -43,11 +43,11 @@ class Move(Enum):
     UPDATE = auto()
 
 
-def next_move(message: UnsentMessage) -> Move:
+def next_action(message: UnsentMessage) -> SendAction:
     """What brings Slack nearer to what the row says."""
     if message.ts is not None:
-        return Move.UPDATE
-    return Move.POST if message.posting_since is None else Move.FIND
+        return SendAction.UPDATE
+    return SendAction.POST if message.posting_since is None else SendAction.FIND
 
 
 def is_final(refusal: Refusal, attempts: int) -> bool:
@@ -61,9 +61,9 @@ def is_final(refusal: Refusal, attempts: int) -> bool:
     return refusal is not Refusal.TOKEN
 
 
-def is_post(move: Move) -> bool:
-    """Whether the move counts as a post for Slack's limits; looking for a post is part of it."""
-    return move is not Move.UPDATE
+def is_post(action: SendAction) -> bool:
+    """Whether the action counts as a post for Slack's limits; looking for a post is part of it."""
+    return action is not SendAction.UPDATE
 
 
 def retry_after(attempts: int, *, priority: int = 0) -> timedelta:
@@ -85,11 +85,11 @@ class RateLimitGates:
     def __init__(self) -> None:
         self._closed_until: dict[tuple[OutboxQueue, bool], float] = {}
 
-    def close(self, outbox_queue: OutboxQueue, move: Move, *, until: float) -> None:
+    def close(self, outbox_queue: OutboxQueue, action: SendAction, *, until: float) -> None:
         """Slack answered 429 and named the moment."""
-        self._note(outbox_queue, is_post(move), until)
-        if outbox_queue is OutboxQueue.PAGES and is_post(move):
-            self._note(OutboxQueue.REST, is_post(move), until + AFTER_PAGES_S)
+        self._note(outbox_queue, is_post(action), until)
+        if outbox_queue is OutboxQueue.PAGES and is_post(action):
+            self._note(OutboxQueue.REST, is_post(action), until + AFTER_PAGES_S)
 
     def is_open(self, outbox_queue: OutboxQueue, *, posting: bool, now: float) -> bool:
         return self._closed_until.get((outbox_queue, posting), now) <= now

@@ -21,12 +21,12 @@ from bot.delivery.decide import (
     LEAVES_WITHIN_S,
     UPDATE_PAUSE,
     Delivered,
-    Move,
     RateLimitGates,
+    SendAction,
     TryAgain,
     is_post,
     is_undeliverable,
-    next_move,
+    next_action,
     try_again,
 )
 from bot.delivery.engine import Batch, Delivery, Transport
@@ -154,15 +154,15 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
         self.wait_s = wait_s
 
     async def prepare(self, item: UnsentMessage) -> _Act | None:
-        move = next_move(item)
-        if not self._to.is_open(posting=is_post(move)):  # a message before it may have closed it
+        action = next_action(item)
+        if not self._to.is_open(posting=is_post(action)):  # a message before it may have closed it
             return None
         if item.ts is not None:
             return _Edit(item.channel, item.ts)
-        if move is Move.FIND and (found := await self._find(item)) is not None:
+        if action is SendAction.FIND and (found := await self._find(item)) is not None:
             return found  # which version got through is not known: one edit more makes it this one
         if item.is_withdrawn:
-            await self._end_withdrawn(item, may_arrive=move is Move.FIND)
+            await self._end_withdrawn(item, may_arrive=action is SendAction.FIND)
             return None
         channel = await self._to.slack.channel_id(item.channel)
         await self._to.slack.pace.wait(channel, self._to.urgency)
@@ -239,7 +239,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
     def _close_gate(self, message: UnsentMessage, pause_s: float) -> None:
         """Slack rate-limited us: pause this kind of call until Retry-After. Not counted as a failure."""
         until = _now() + pause_s
-        self._to.gates.close(self._to.queue, next_move(message), until=until)
+        self._to.gates.close(self._to.queue, next_action(message), until=until)
         if self._to.pages:
             self._to.slack.pace.leave_to_pages(until + AFTER_PAGES_S)
 

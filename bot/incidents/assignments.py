@@ -57,7 +57,7 @@ def _asked(incident: Incident, user_id: str, addresses: Collection[str]) -> Aske
 
 
 def _is_paged(incident: Incident, addresses: Collection[str]) -> bool:
-    """Whether one of the levels that were called so far reaches one of these addresses."""
+    """Whether one of the levels that were paged so far reaches one of these addresses."""
     levels = decode_chain(incident.chain).levels
     called = min(incident.pages, len(levels))
     paged = [levels[(incident.next_level - back) % len(levels)] for back in range(1, called + 1)]

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 FETCH_EVERY_S = 300.0
 FIRST_RETRY_S = 5.0  # of one that was never read; doubled up to FETCH_EVERY_S
-LOOK_EVERY_S = 2.0  # at files beside the on-call file
+CHECK_EVERY_S = 2.0  # at files beside the on-call file
 LASTING_S = 900.0  # a server that is away for a moment is no news
 
 
@@ -234,7 +234,7 @@ class CalendarWatch:
         world: World,
         apply: Callable[[Schedule], None],
         *,
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = CHECK_EVERY_S,
     ) -> None:
         self.changed = WakeUp()
         self.sources = sources

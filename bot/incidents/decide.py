@@ -13,8 +13,8 @@ from services.domain.oncall import Chain, ChainLevel
 
 
 @dataclass(frozen=True)
-class Call:
-    """People are called, for the `number`-th time (1, 2 …); `index`: of the level in the chain, from 0."""
+class PageLevel:
+    """Page this level, the `number`-th page (1, 2 …) of the incident; `index`: of the level in the chain, from 0."""
 
     number: int
     index: int
@@ -38,20 +38,20 @@ class Rest:
     """There is nothing to wait for until something changes."""
 
 
-Move = Call | Remind | TakeBack | Rest
+Action = PageLevel | Remind | TakeBack | Rest
 
 
-def calls_people(incident: Incident) -> bool:
+def pages_people(incident: Incident) -> bool:
     """Whether it pages people: it is severe enough, and has not cleared."""
-    return incident.severity.calls_people and incident.cleared_at is None
+    return incident.severity.pages_people and incident.cleared_at is None
 
 
-def next_call(incident: Incident, chain: Chain) -> Call | None:
+def next_page(incident: Incident, chain: Chain) -> PageLevel | None:
     """Whom to page next; None when the chain has no one."""
     level = chain.level(incident.next_level)
     if level is None:
         return None
-    return Call(incident.pages + 1, incident.next_level % len(chain.levels), level)
+    return PageLevel(incident.pages + 1, incident.next_level % len(chain.levels), level)
 
 
 def due_in(incident: Incident, chain: Chain, now: datetime) -> timedelta | None:
@@ -67,21 +67,21 @@ def due_in(incident: Incident, chain: Chain, now: datetime) -> timedelta | None:
 
 
 def _longest_wait(incident: Incident, chain: Chain) -> timedelta:
-    if incident.state is IncidentState.OPEN and calls_people(incident):
+    if incident.state is IncidentState.OPEN and pages_people(incident):
         return max((level.wait for level in chain.levels), default=chain.remind_after)
     return max(chain.remind_after, chain.unacknowledge_after)
 
 
-def decide(incident: Incident, chain: Chain, now: datetime) -> Move | None:
+def decide(incident: Incident, chain: Chain, now: datetime) -> Action | None:
     """None: nothing is due yet."""
     if incident.state is IncidentState.RESOLVED or due_in(incident, chain, now) != timedelta():
         return None
-    if incident.state is IncidentState.OPEN and calls_people(incident):
-        return next_call(incident, chain) or Rest()
+    if incident.state is IncidentState.OPEN and pages_people(incident):
+        return next_page(incident, chain) or Rest()
     if incident.reminded_at is None:
-        waits = incident.state is IncidentState.ACKNOWLEDGED and calls_people(incident)
+        waits = incident.state is IncidentState.ACKNOWLEDGED and pages_people(incident)
         return Remind(chain.unacknowledge_after if waits else None)
-    if incident.state is IncidentState.ACKNOWLEDGED and calls_people(incident):
+    if incident.state is IncidentState.ACKNOWLEDGED and pages_people(incident):
         return TakeBack()
     return Rest()
 

@@ -9,7 +9,7 @@ import logging
 from datetime import timedelta
 
 from bot.incidents import paging
-from bot.incidents.decide import Call, Remind, Rest, TakeBack, decide, due_in
+from bot.incidents.decide import PageLevel, Remind, Rest, TakeBack, decide, due_in
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
@@ -22,7 +22,7 @@ from services.domain.text import dated_time
 
 logger = logging.getLogger(__name__)
 
-LOOK_AGAIN_AFTER = timedelta(seconds=30)  # so much later a page goes out that waited because all was fine
+CHECK_AGAIN_AFTER = timedelta(seconds=30)  # so much later a page goes out that waited because all was fine
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
 
@@ -61,15 +61,15 @@ class Escalation(PeriodicTask):
         incident = await incidents.read_incident(conn, number)
         if now is None or incident is None:
             return
-        move = decide(incident, decode_chain(incident.chain), now)
-        logger.info("incident %d: %s", number, type(move).__name__)
-        match move:
-            case Call() if incident.pages and is_calm(await incidents.list_joined_alerts(conn, number)):
+        action = decide(incident, decode_chain(incident.chain), now)
+        logger.info("incident %d: %s", number, type(action).__name__)
+        match action:
+            case PageLevel() if incident.pages and is_calm(await incidents.list_joined_alerts(conn, number)):
                 # They were paged for it; no page says that it is fine. When it fires again the next one goes out.
-                await incidents.set_due(conn, incident_id=number, due_in=LOOK_AGAIN_AFTER)
-            case Call():
+                await incidents.set_due(conn, incident_id=number, due_in=CHECK_AGAIN_AFTER)
+            case PageLevel():
                 reason = "not acknowledged yet" if incident.pages else "it was opened"
-                await paging.call(self._incident_store, conn, incident, move, reason)
+                await paging.page_level(self._incident_store, conn, incident, action, reason)
             case Remind(answer_in):
                 await incidents.note_reminder(conn, incident_id=number, due_in=answer_in)
                 await paging.remind(self._incident_store, conn, incident, silent_since=incident.active_at, now=now)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
-from bot.file_watch import LOOK_EVERY_S, FileState, FileWatch
+from bot.file_watch import CHECK_EVERY_S, FileState, FileWatch
 from bot.incidents.calendar_sources import CalendarWatch
 from bot.incidents.overrides import store_reminders
 from bot.incidents.store import IncidentStore
@@ -40,7 +40,7 @@ class OnCallFileWatch(FileWatch[Schedule]):
         database: Database,
         calendars: CalendarWatch,
         *,
-        every_s: float = LOOK_EVERY_S,
+        every_s: float = CHECK_EVERY_S,
     ) -> None:
         super().__init__(path, "on-call file", GROUP, read_schedule, every_s=every_s)
         self._world = world

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.incidents.decide import Call, calls_people, next_call
+from bot.incidents.decide import PageLevel, next_page, pages_people
 from bot.incidents.store import IncidentStore
 from bot.views import incident as view
 from bot.views.pages import direct_message, direct_message_after
@@ -31,14 +31,14 @@ _SEVERITIES = {
 
 async def page_next(incident_store: IncidentStore, conn: Connection, incident: Incident, reason: str) -> Incident:
     """Page the next level, unless it is acknowledged or pages no one; the incident as it is then."""
-    move = next_call(incident, decode_chain(incident.chain))
-    if move is None or not calls_people(incident):
+    action = next_page(incident, decode_chain(incident.chain))
+    if action is None or not pages_people(incident):
         return await incident_store.update_message(conn, incident.id)
-    return await call(incident_store, conn, incident, move, reason)
+    return await page_level(incident_store, conn, incident, action, reason)
 
 
-async def call(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, move: Call, reason: str
+async def page_level(
+    incident_store: IncidentStore, conn: Connection, incident: Incident, action: PageLevel, reason: str
 ) -> Incident:
     """Record the page, and each person's message; they are sent once all of it is committed.
 
@@ -47,20 +47,20 @@ async def call(
     written = await incidents.record_page(
         conn,
         incident_id=incident.id,
-        number=move.number,
-        level=move.index,
+        number=action.number,
+        level=action.index,
         reason=reason,
-        due_in=move.level.wait,
+        due_in=action.level.wait,
     )
     if not written:
         return incident
-    await incidents.add_event(conn, incident_id=incident.id, kind="called", text=_called(move, reason))
+    await incidents.add_event(conn, incident_id=incident.id, kind="called", text=_paged(action, reason))
     incident = await incident_store.update_message(conn, incident.id)
     alerts = await incidents.list_joined_alerts(conn, incident.id)
-    page = PageSent(incident.id, move.number, move.index, reason, await read_clock(conn))
-    await incident_store.post(conn, incident, page_key(page), view.called_message(page, move.level), priority=PAGE)
-    for target in move.level.targets:
-        await _notify_outside(incident_store, conn, incident, alerts, page, target, move.level.skipped)
+    page = PageSent(incident.id, action.number, action.index, reason, await read_clock(conn))
+    await incident_store.post(conn, incident, page_key(page), view.paged_message(page, action.level), priority=PAGE)
+    for target in action.level.targets:
+        await _notify_outside(incident_store, conn, incident, alerts, page, target, action.level.skipped)
     return incident
 
 
@@ -70,7 +70,7 @@ async def cancel_pages(conn: Connection, incident: Incident) -> None:
     A pager that rings is notified too.
     """
     prefix = f"{incident.message_key}:page:"
-    await messages.withdraw(conn, key_prefix=prefix, late=view.late_call(incident))
+    await messages.withdraw(conn, key_prefix=prefix, late=view.late_page(incident))
     alerts = await incidents.list_joined_alerts(conn, incident.id)
     is_taken = incident.state is IncidentState.ACKNOWLEDGED
     event = PageEvent.ACKNOWLEDGED if is_taken else PageEvent.RESOLVED
@@ -154,8 +154,8 @@ def target_key(page: PageSent, target: Target) -> str:
     return f"{page_key(page)}:{target.channel}:{target.address}"
 
 
-def _called(move: Call, reason: str) -> str:
-    return f"level {move.index + 1} ({move.level.name}) is paged: {reason}; {ways_words(move.level.targets)}"
+def _paged(action: PageLevel, reason: str) -> str:
+    return f"level {action.index + 1} ({action.level.name}) is paged: {reason}; {ways_words(action.level.targets)}"
 
 
 def _details(incident: Incident) -> dict[str, str]:

@@ -17,7 +17,7 @@ from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
 from bot.incidents import paging, todos
 from bot.incidents.access import may_open, may_respond
-from bot.incidents.decide import calls_people, next_call
+from bot.incidents.decide import next_page, pages_people
 from bot.incidents.oncall import OnCallService
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.incidents.todos import NewTodo
@@ -133,11 +133,11 @@ async def escalate(
     await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
     await incident_store.record(conn, incident, "escalated", "escalated to the next level", by=person)
     incident = await _reread(conn, incident)
-    call = next_call(incident, decode_chain(incident.chain))
-    if call is None:
+    level = next_page(incident, decode_chain(incident.chain))
+    if level is None:
         return Refused("there is no one to page: no on-call file and no approver", "Contact someone directly.")
-    incident = await paging.call(incident_store, conn, incident, call, "escalated by hand")
-    return Done(incident, f"Level {call.index + 1} ({call.level.name}) is paged.")
+    incident = await paging.page_level(incident_store, conn, incident, level, "escalated by hand")
+    return Done(incident, f"Level {level.index + 1} ({level.level.name}) is paged.")
 
 
 async def resolve(
@@ -165,8 +165,8 @@ async def change_severity(
             if incident.state is IncidentState.RESOLVED
             else Done(incident, "It already has this severity.")
         )
-    before, called_before, incident = incident.severity, calls_people(incident), await _reread(conn, incident)
-    effect = "it pages people" if calls_people(incident) else "it pages no one"
+    before, paged_before, incident = incident.severity, pages_people(incident), await _reread(conn, incident)
+    effect = "it pages people" if pages_people(incident) else "it pages no one"
     await incident_store.record(  # `changed_severity` reads it
         conn,
         incident,
@@ -174,9 +174,9 @@ async def change_severity(
         f"made it {severity.upper()} (it was {before.upper()}): {effect}",
         by=person,
     )
-    if incident.state is not IncidentState.OPEN or called_before == calls_people(incident):
+    if incident.state is not IncidentState.OPEN or paged_before == pages_people(incident):
         return Done(await incident_store.update_message(conn, incident.id), f"It is {severity.upper()} now.")
-    if calls_people(incident):
+    if pages_people(incident):
         incident = await paging.page_next(incident_store, conn, incident, "its severity was raised")
         return Done(incident, "People are being paged now.")
     await paging.cancel_pages(conn, incident)

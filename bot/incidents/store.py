@@ -22,7 +22,7 @@ from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert, NewIncident
 from services.domain.messages import PAGE
 from services.domain.oncall import (
-    CALL_AGAIN_AFTER,
+    PAGE_AGAIN_AFTER,
     Absent,
     Chain,
     ChainLevel,
@@ -202,9 +202,9 @@ class IncidentStore:
         if chain.levels or not self.place.approvers:
             return chain
         whys = {one: self._absent(one) for one in self.place.approvers}
-        called = tuple(Target(Channel.MENTION, one, self._name_of(one)) for one, why in whys.items() if why is None)
+        approvers = tuple(Target(Channel.MENTION, one, self._name_of(one)) for one, why in whys.items() if why is None)
         left_out = tuple(f"{self._name_of(one)} {why}" for one, why in whys.items() if why is not None)
-        if not called:
+        if not approvers:
             return replace(chain, notes=(*chain.notes, *left_out))
-        level = ChainLevel("approvers", called, CALL_AGAIN_AFTER, left_out)
+        level = ChainLevel("approvers", approvers, PAGE_AGAIN_AFTER, left_out)
         return Chain((level,), chain.remind_after, chain.unacknowledge_after, chain.notes)

@@ -27,21 +27,21 @@ class FallBack:
     steps: tuple[Step, ...]
 
 
-def next_move(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunStep | RunState | FallBack:
+def next_action(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunStep | RunState | FallBack:
     """The step to carry out or to take over, what to do instead, or the state in which the run ends here.
 
     `planned`: how many steps the plan has; those after them were added by a fall back, and such a run has failed.
     """
     instead = steps[planned:]
     if instead:
-        move = _next_move(instead, cancel=cancel)
-        return RunState.FAILED if move is RunState.SUCCEEDED else move
-    move = _next_move(steps, cancel=cancel)
-    if move is not RunState.FAILED or cancel:
-        return move
+        action = _next_action(instead, cancel=cancel)
+        return RunState.FAILED if action is RunState.SUCCEEDED else action
+    action = _next_action(steps, cancel=cancel)
+    if action is not RunState.FAILED or cancel:
+        return action
     failed = next(n for n, step in enumerate(steps) if step.state is StepState.FAILED)
     added = fall_back([decode_step(step.step) for step in steps], failed)
-    return FallBack(added) if added else move
+    return FallBack(added) if added else action
 
 
 def has_acted(steps: Sequence[RunStep]) -> bool:
@@ -90,12 +90,12 @@ def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:
     return min(max(wanted_s, _HOUR_S / (limit_per_hour * _OUR_SHARE)), max(_SLOWEST_S, wanted_s))
 
 
-def _next_move(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
+def _next_action(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
     """However it ends, what the run brought is taken away first; only a person's word is waited for before."""
-    move = _next_in_order(steps, cancel=cancel)
-    if move not in (RunState.FAILED, RunState.CANCELLED):
-        return move
-    return next((step for step in steps if step.state in _OPEN and decode_step(step.step).cleans_up), move)
+    action = _next_in_order(steps, cancel=cancel)
+    if action not in (RunState.FAILED, RunState.CANCELLED):
+        return action
+    return next((step for step in steps if step.state in _OPEN and decode_step(step.step).cleans_up), action)
 
 
 def _next_in_order(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:

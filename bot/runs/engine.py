@@ -15,7 +15,7 @@ from bot import tracing
 from bot.change_facts import MakePlan
 from bot.config.timing import RunSettings
 from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, observe_until_done
-from bot.runs.decide import FallBack, has_acted, next_move, poll_every
+from bot.runs.decide import FallBack, has_acted, next_action, poll_every
 from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps
 from bot.runs.executors import executor_of
 from bot.runs.finish import RunFinish
@@ -142,16 +142,16 @@ class RunEngine:
             return False
         if run.state is RunState.APPROVED:
             return await self._begin(run, steps)
-        move = next_move(steps, planned=len(run.plan["steps"]), cancel=self._cancellation.cancel)
-        match move:
+        action = next_action(steps, planned=len(run.plan["steps"]), cancel=self._cancellation.cancel)
+        match action:
             case RunState():
-                await self._ending.close(run, steps, move)
+                await self._ending.close(run, steps, action)
                 return False
             case FallBack():
-                await self._ending.fall_back(run, steps, move)
+                await self._ending.fall_back(run, steps, action)
                 return True
             case RunStep():
-                return await self._step(run, steps, move, now)
+                return await self._step(run, steps, action, now)
 
     async def _begin(self, run: Run, steps: list[RunStep]) -> bool:
         if self._cancellation.cancel:
@@ -170,9 +170,9 @@ class RunEngine:
     async def _step(self, run: Run, steps: list[RunStep], row: RunStep, now: datetime) -> bool:
         begun = row if row.started_at else replace(row, started_at=now)
         with tracing.span("step", run=run.id, change=run.playbook, step=str(row.step["kind"])):
-            return await self._carry_out(run, steps, row, begun, now)
+            return await self._execute_step(run, steps, row, begun, now)
 
-    async def _carry_out(self, run: Run, steps: list[RunStep], row: RunStep, begun: RunStep, now: datetime) -> bool:
+    async def _execute_step(self, run: Run, steps: list[RunStep], row: RunStep, begun: RunStep, now: datetime) -> bool:
         tools = Tools(self._dependencies.world, run, begun, past_steps(steps, row.position))
         executor = executor_of(decode_step(row.step), tools)
         if isinstance(executor, LocalStep):

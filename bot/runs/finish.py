@@ -80,7 +80,7 @@ class RunFinish:
     async def _end(self, run: Run, state: RunState, outcome: str) -> None:
         async with self._journal.writing() as conn:
             open_ = [RunState.APPROVED, RunState.RUNNING]
-            if not await runs.move_run(conn, run_id=run.id, from_=open_, to=state, outcome=outcome):
+            if not await runs.transition_run(conn, run_id=run.id, from_=open_, to=state, outcome=outcome):
                 raise LostRunError
             details = {"outcome": outcome}
             head = await append_audit(conn, actor=ACTOR, event=f"run.{state.value}", run_id=run.id, details=details)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bot.types import Block
 from bot.views.blocks import section
-from bot.views.pages import call_over
+from bot.views.pages import approver_page_over
 from bot.views.run import ended_line
 from bot.views.text import escape, mention
 from bot.wake_ups import WakeUps
@@ -85,13 +85,13 @@ class RunMessageWriter:
         )
 
 
-async def end_calls(conn: Connection, run_id: int) -> None:
+async def end_approver_pages(conn: Connection, run_id: int) -> None:
     """No decision is needed any more: pagers that ring are notified, unsent pages are cancelled, and the direct
     messages say how it was decided."""
     run = await runs.read_run(conn, run_id)
     if run is None:
         return
-    text, blocks = call_over(run, await list_decisions(conn, run_id))
+    text, blocks = approver_page_over(run, await list_decisions(conn, run_id))
     prefix = f"{run.message_key}:call:"
     await replace_messages(conn, key_prefix=prefix, since=run.created_at, text=text, blocks=blocks)
     await end_pages(

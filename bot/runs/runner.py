@@ -50,13 +50,13 @@ class Runner:
         """Seconds until the next look."""
         is_quiet = await self._take_all() and self._wake_ups.has_notices
         settings = self._dependencies.settings
-        return settings.look_when_quiet_s if is_quiet else settings.check_every_s
+        return settings.check_when_quiet_s if is_quiet else settings.check_every_s
 
     async def _take_all(self) -> bool:
         """Execute the runs that no replica executes. Whether no run is open, as far as the database shows."""
         try:
             async with self._dependencies.database.read() as conn:
-                open_runs = await runs.list_runs_to_carry(
+                open_runs = await runs.list_runs_to_execute(
                     conn,
                     kinds={*STEPS, *OPTIONS},
                     format=FORMAT,

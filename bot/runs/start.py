@@ -11,7 +11,7 @@ from bot.changes import CHANGES
 from bot.runs.decide import difference, find_doubt
 from bot.runs.freezes import can_be_frozen, why_frozen
 from bot.runs.journal import Journal, LostRunError
-from bot.runs.message import RunMessageWriter, end_calls
+from bot.runs.message import RunMessageWriter, end_approver_pages
 from bot.world import World
 from playbooks.freeze import EXCEPTION, excepted
 from playbooks.model import NextStep, NoPlan, Risk
@@ -70,7 +70,7 @@ class RunStart:
         preempted = await self._start(run)
         if preempted is None:
             return False
-        await self._wait_for_calls(run, preempted)
+        await self._wait_for_requests(run, preempted)
         return True
 
     async def _find_difference(self, run: Run) -> str | None:
@@ -111,7 +111,7 @@ class RunStart:
             if conflicts:
                 await self._lose(conn, run, conflicts)
                 return None
-            await self._move(conn, run, preempted)
+            await self._begin(conn, run, preempted)
         self._message_writer.wake_ups.outbox.set()
         return preempted
 
@@ -128,8 +128,8 @@ class RunStart:
             await self._end_void(conn, run, f"Not started: {frozen}.")
         return frozen is not None
 
-    async def _move(self, conn: Connection, run: Run, preempted: list[PreemptedRun]) -> None:
-        if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING):
+    async def _begin(self, conn: Connection, run: Run, preempted: list[PreemptedRun]) -> None:
+        if not await runs.transition_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING):
             raise LostRunError
         outcome = f"Void: run {run.id} ({run.title}) started on the same service."
         change = CHANGES.get(run.playbook)
@@ -142,7 +142,7 @@ class RunStart:
             scheduled=change is not None and bool(change.preempts),  # nobody would look before it starts again
         )
         for other in voided:
-            await end_calls(conn, other)
+            await end_approver_pages(conn, other)
         for other in [one.run_id for one in preempted] + voided:
             await append_audit(conn, actor=ACTOR, event="run.made_way", run_id=other, details={"for": run.id})
             await self._message_writer.write(conn, other)
@@ -176,13 +176,15 @@ class RunStart:
         self._message_writer.wake_ups.outbox.set()
 
     async def _end_void(self, conn: Connection, run: Run, outcome: str) -> None:
-        if not await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.VOIDED, outcome=outcome):
+        if not await runs.transition_run(
+            conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.VOIDED, outcome=outcome
+        ):
             raise LostRunError
         head = await append_audit(conn, actor=ACTOR, event="run.voided", run_id=run.id, details={"why": outcome})
         await self._message_writer.write(conn, run.id, head=head)
 
-    async def _wait_for_calls(self, run: Run, preempted: list[PreemptedRun]) -> None:
-        """A call that a pre-empted run has out may still take effect; an emergency does not wait for it."""
+    async def _wait_for_requests(self, run: Run, preempted: list[PreemptedRun]) -> None:
+        """A request that a pre-empted run has sent may still take effect; an emergency does not wait for it."""
         left_s = max((other.may_act_for_s for other in preempted), default=0.0)
         if left_s > 0 and run.risk != Risk.BREAK_GLASS:
             await asyncio.sleep(left_s)

@@ -160,7 +160,7 @@ class DecisionHandlers:
         return (
             no_plan_answer(filed)
             if isinstance(filed, NoPlan)
-            else filed_answer(filed.run, filed.called, filed.incident, filed.acknowledged)
+            else filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
         )
 
     async def _answer_submission(self, submission: Submission, request_origin: RequestOrigin, key: str | None) -> None:

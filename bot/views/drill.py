@@ -60,23 +60,23 @@ def _report(drill: Drill, report: Mapping[str, Any]) -> list[Block]:
         f"Heartbeat stale: {date_token(drill.stale_at, '{time_secs}')}; all times from then",
         _step("Detected", report["detected_after_s"]),
         _step("Message in Slack", report["told_after_s"]),
-        *_calls(report),
+        *_pages(report),
         _step(f"Answered{answered}", report["answered_after_s"]),
     ]
     return sections(lines)
 
 
-def _calls(report: Mapping[str, Any]) -> list[str]:
-    return [_call(call, report["not_reached"]) for call in report["calls"]] or ["🔴 No one was paged"]
+def _pages(report: Mapping[str, Any]) -> list[str]:
+    return [_page(page, report["not_reached"]) for page in report["calls"]] or ["🔴 No one was paged"]
 
 
-def _call(call: Mapping[str, Any], missed: Sequence[str]) -> str:
-    whom = f"{escape(call['whom'])} by {escape(call['by'])}"
-    if call["after_s"] is not None:
-        return f"🟢 {whom}: {call['after_s']:.1f} s"
-    why = escape(call["why_not"])
-    is_missed = f"{call['whom']} by {call['by']}" in missed
-    return f"🔴 {whom}: *not reached*, {why}" if is_missed else f"⚪ {whom}: not paged, {why}"
+def _page(page: Mapping[str, Any], missed: Sequence[str]) -> str:
+    target = f"{escape(page['whom'])} by {escape(page['by'])}"
+    if page["after_s"] is not None:
+        return f"🟢 {target}: {page['after_s']:.1f} s"
+    why = escape(page["why_not"])
+    is_missed = f"{page['whom']} by {page['by']}" in missed
+    return f"🔴 {target}: *not reached*, {why}" if is_missed else f"⚪ {target}: not paged, {why}"
 
 
 def _step(name: str, after_s: float | None) -> str:

@@ -170,7 +170,7 @@ def incident_message(
     """
     first = headline(incident, alerts)
     waits = replace(incident, due_at=None) if is_calm(alerts) else incident  # no one is next while it is fine
-    who = [*_called(waits, pages, chain, outside)]
+    who = [*_paged(waits, pages, chain, outside)]
     lines = [*_end(incident), *_why(incident, alerts), *_other_alerts(alerts), *who]
     shown = picture if incident.is_over else ()
     blocks = [section(first), *sections(lines), *actions(buttons(incident, alerts)), *shown, context(_notes(incident))]
@@ -278,7 +278,7 @@ def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
     return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
 
 
-def called_message(page: PageSent, level: ChainLevel) -> Content:
+def paged_message(page: PageSent, level: ChainLevel) -> Content:
     """In the thread: who is called now. Their mentions are what rings in Slack."""
     mentions = [mention(target.address) for target in level.targets if target.channel is Channel.MENTION]
     ways = ways_words(target for target in level.targets if target.channel is not Channel.MENTION)
@@ -289,7 +289,7 @@ def called_message(page: PageSent, level: ChainLevel) -> Content:
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 
-def late_call(incident: Incident) -> Content:
+def late_page(incident: Incident) -> Content:
     """What a call reports that was on its way when it was answered, and arrived all the same."""
     line = f"⚪ Incident {incident.id} was acknowledged while this page was on its way. No action is needed."
     return fit_message(line, [section(line)])
@@ -328,7 +328,7 @@ def _sign(incident: Incident, display: _Shown) -> str:
         case _ if is_over:
             return "🟢 *CLEARED*, not resolved yet ·"
         case _:
-            return "🔴" if incident.severity.calls_people else "🔵 *OPEN* ·"
+            return "🔴" if incident.severity.pages_people else "🔵 *OPEN* ·"
 
 
 def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, str]:
@@ -365,9 +365,9 @@ def _trouble(alert: JoinedAlert) -> str:
     return line.title or line.place
 
 
-def _called(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside: Sequence[Notification]) -> list[str]:
+def _paged(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside: Sequence[Notification]) -> list[str]:
     """Who is called, by what, and who is next."""
-    if incident.state is not IncidentState.OPEN or not incident.severity.calls_people:
+    if incident.state is not IncidentState.OPEN or not incident.severity.pages_people:
         return []
     notes = [f"⚠️ {escape(words)}" for words in chain.notes]
     if not chain.levels:

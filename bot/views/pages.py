@@ -34,8 +34,8 @@ _OVER = {
 
 
 @dataclass(frozen=True)
-class Called:
-    """Slack ids of who was called, and how long they have. why_not_alone: a clause of ours; None: the requester may."""
+class PagedApprovers:
+    """Slack ids of the paged approvers, and how long they have. why_no_self_approval: a clause; None: it may be."""
 
     users: tuple[str, ...]
     silence: timedelta
@@ -46,7 +46,7 @@ class Called:
         return self.why_no_self_approval is None
 
 
-def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple[str, list[Block]]:
+def approver_page(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple[str, list[Block]]:
     """A direct message."""
     who = person(run.requested_by)
     first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
@@ -60,7 +60,7 @@ def call_message(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple
     return fit_message(f"{first.phone}\n{asked}", shorten_ids(blocks))
 
 
-def call_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
+def approver_page_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
     """The same message once no decision is needed any more."""
     what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
     first = f"{_decided(run, decisions)} · {what}. No action is needed."
@@ -72,14 +72,14 @@ def open_request(run: Run) -> Block:
     return message_button("Open the request", run.message_key)
 
 
-def called_line(called: Called) -> str:
-    """ "@ann and @ben are called. You may not start it alone (operators cannot).", in mrkdwn, for who asked."""
-    *others, last = [mention(user) for user in called.users] or ["no one"]
+def paged_line(paged: PagedApprovers) -> str:
+    """ "@ann and @ben were paged. You can't self-approve it: operators can't.", in mrkdwn, for the requester."""
+    *others, last = [mention(user) for user in paged.users] or ["no one"]
     names = f"{', '.join(others)} and {last}" if others else last
     who = f"{names} {'were' if others else 'was'} paged"
-    if called.why_no_self_approval is not None:
-        return f"{who}. You can't self-approve it: {called.why_no_self_approval}."
-    return f"{who}. If none of them responds within {age(called.silence)}, you can self-approve it."
+    if paged.why_no_self_approval is not None:
+        return f"{who}. You can't self-approve it: {paged.why_no_self_approval}."
+    return f"{who}. If none of them responds within {age(paged.silence)}, you can self-approve it."
 
 
 def _decided(run: Run, decisions: Sequence[Decision]) -> str:
@@ -94,7 +94,7 @@ def _decided(run: Run, decisions: Sequence[Decision]) -> str:
 
 
 def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: PageSent, channel: str) -> Content:
-    """To one person: what is wrong, the two buttons that who was just woken needs, and the way to the thread."""
+    """To one person: what is wrong, the two buttons that they need when just woken, and the way to the thread."""
     first = headline(incident, alerts)
     lines = [escape(line, limit=LINE_LIMIT) for line in incident_details(incident, alerts)]
     asked = [

@@ -11,7 +11,7 @@ from bot.views.audit import row_data, row_line
 from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.findings import as_of, step_button
 from bot.views.golden_path import mission_blocks
-from bot.views.pages import Called, called_line
+from bot.views.pages import PagedApprovers, paged_line
 from bot.views.plan import LINE_LIMIT, plan_lines
 from bot.views.promotion import promoted_note
 from bot.views.run import decision_line, headline, review_line, sign
@@ -186,15 +186,15 @@ def refused_answer(sentence: str, step: NextStep) -> Answer:
 
 def filed_answer(
     run: Run,
-    called: Called | None = None,
+    paged: PagedApprovers | None = None,
     incident: Incident | None = None,
     acknowledged: Sequence[Incident] = (),
 ) -> Answer:
-    """The run's number, what it waits for, and who was called about it. `incident`: in whose thread its message is.
+    """The run's number, what it waits for, and who was paged about it. `incident`: in whose thread its message is.
     `acknowledged`: those that became the requester's with it."""
     yours = [f"Incident {one.id} is acknowledged: you're assigned, and no one else is paged." for one in acknowledged]
     starts = f"It starts {date_token(run.start_at)}." if run.start_at else ""
-    waits = " ".join(filter(None, [_waits_for(run), starts, called_line(called) if called else "", *yours]))
+    waits = " ".join(filter(None, [_waits_for(run), starts, paged_line(paged) if paged else "", *yours]))
     first = f"📨 *Run {run.id}* · {escape(run.environment)} · *{escape(run.title, limit=500)}*"
     blocks = [
         section(f"{first}\n{waits}"),

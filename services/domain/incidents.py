@@ -47,7 +47,7 @@ class IncidentSeverity(StrEnum):
     SEV3 = "sev3"  # it can wait for the day
 
     @property
-    def calls_people(self) -> bool:
+    def pages_people(self) -> bool:
         return self is not IncidentSeverity.SEV3
 
 

@@ -16,7 +16,7 @@ from services.domain.text import age
 
 REMIND_AFTER = timedelta(minutes=30)  # an acknowledged incident without activity
 UNACKNOWLEDGE_AFTER = timedelta(minutes=10)  # after the reminder
-CALL_AGAIN_AFTER = timedelta(minutes=5)
+PAGE_AGAIN_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)

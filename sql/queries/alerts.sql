@@ -78,7 +78,7 @@ WHERE fingerprint = %(fingerprint)s
 ORDER BY id DESC
 LIMIT %(limit)s;
 
--- name: note_look
+-- name: note_evaluation
 -- The leader evaluates now. After a gap without evaluation its effects may last for a while, however the clock stepped
 -- meanwhile. By primary key.
 INSERT INTO chatops.watch AS watch (looked_at) VALUES (%(now)s)

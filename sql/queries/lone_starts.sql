@@ -1,7 +1,7 @@
 -- affects: self-approval
 
--- name: call_approvers
--- The approvers are called now; from then on who asked waits for them. By primary key.
+-- name: page_approvers
+-- The approvers are paged now; from then on the requester waits for them. By primary key.
 INSERT INTO chatops.lone_starts (run_id, incident_id, open_at)
 VALUES (%(run_id)s, %(incident_id)s, clock_timestamp() + %(silence)s);
 
@@ -12,7 +12,7 @@ FROM chatops.lone_starts
 WHERE run_id = %(run_id)s;
 
 -- name: begin_countdown
--- Who asked wants to start it alone: once, and not before the approvers had their time. By primary key.
+-- The requester self-approves: once, and not before the approvers had their time. By primary key.
 UPDATE chatops.lone_starts
 SET reason = %(reason)s, starts_at = clock_timestamp() + %(countdown)s
 WHERE run_id = %(run_id)s AND starts_at IS NULL AND open_at <= clock_timestamp()

@@ -75,7 +75,7 @@ FROM chatops.runs
 WHERE state IN ('planned', 'awaiting_approval', 'approved', 'running', 'unknown')
 ORDER BY id;
 
--- name: move_run
+-- name: transition_run
 -- Compare and set: the move happens only from one of these states, and an expired approval starts nothing.
 -- The triggers of chatops.runs refuse what must never be. By primary key.
 UPDATE chatops.runs
@@ -86,7 +86,7 @@ WHERE id = %(run_id)s
         OR %(to)s::chatops.run_state IN ('cancelled', 'expired', 'voided'))
 RETURNING id;
 
--- name: list_runs_to_carry
+-- name: list_runs_to_execute
 -- Approved and running ones, but for those whose time is more than a minute away, and whether the caller may claim each: it can execute it, and no replica does. A lease that is
 -- stored as longer than any can be (the database's clock stepped back) is for the claim to cut. Served by runs_open_idx.
 SELECT

@@ -92,7 +92,7 @@ class Bot:
         self.run_id = run_id
 
     async def list_to_carry(self) -> None:
-        await runs.list_runs_to_carry(self._conn, kinds=KINDS, format=1, longest_lease=timedelta(minutes=1))
+        await runs.list_runs_to_execute(self._conn, kinds=KINDS, format=1, longest_lease=timedelta(minutes=1))
 
     async def list_open(self) -> None:
         await runs.list_open_runs(self._conn)
@@ -116,11 +116,11 @@ class Bot:
         assert epoch is not None
         await runs.take_services(conn, run_id=run_id)
         await runs.void_waiting_runs(conn, services=[f"service-{self._number}"], except_run=run_id, outcome="")
-        assert await runs.move_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING)
+        assert await runs.transition_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING)
         fence: dict[str, Any] = {"run_id": run_id, "position": 0, "owner": "b", "epoch": epoch}
         assert await runs.intend_step(conn, **fence, intent={})
         assert await runs.finish_step(conn, **fence, state=StepState.DONE)
-        assert await runs.move_run(conn, run_id=run_id, from_=[RunState.RUNNING], to=RunState.SUCCEEDED)
+        assert await runs.transition_run(conn, run_id=run_id, from_=[RunState.RUNNING], to=RunState.SUCCEEDED)
 
     async def append_audit(self) -> None:
         await append_audit(self._conn, actor="U1", event="run.filed", run_id=None, details={})

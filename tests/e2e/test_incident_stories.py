@@ -48,7 +48,7 @@ async def test_a_worker_killed_at_night_is_restarted_in_five_messages(
 
     stage.sandbox.railway.kill(_replica(stage, Service.ENFORCEMENT))
     root = await _page(stage, known)
-    called = _called(root)
+    called = _paged(root)
     await _diagnosed(stage, root, "enforcement")
     root = await _press(stage, root, called, "Restart enforcement")
     await _until(stage, root, "ACKNOWLEDGED")  # no one pressed Acknowledge
@@ -67,7 +67,7 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage, thread
 
     railway.deploy(Service.INGEST, bad.sha)
     root = await _page(stage, known)
-    called = _called(root)
+    called = _paged(root)
     await _diagnosed(stage, root, bad.sha[:8])
     await _until(stage, root, f"deploy {bad.sha[:8]} of ingest crashes at start")
     root = await _press(stage, root, called, "Roll back to ")
@@ -90,7 +90,7 @@ async def test_a_bad_deploy_that_no_one_approves_at_night_takes_five_messages(
 
     railway.deploy(Service.ENFORCEMENT, bad.sha)
     root = await _page(stage, known)
-    called = _called(root)
+    called = _paged(root)
     await _until(stage, root, f"deploy {bad.sha[:8]} of enforcement crashes at start")
     root = await _press(stage, root, called, "Roll back to ")
     run = await _reply(stage, root, "can self-approve it.")
@@ -112,7 +112,7 @@ async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage, thread
 
     stage.sandbox.railway.set_latency(TOO_SLOW_S)
     root = await _page(stage, known)
-    called = _called(root)
+    called = _paged(root)
     await _diagnosed(stage, root, "api")
     root = await _press(stage, root, called, "Acknowledge")
     await _until(stage, root, "ACKNOWLEDGED")
@@ -176,7 +176,7 @@ async def _page(stage: Stage, known: set[str]) -> Message:
     )
 
 
-def _called(root: Message) -> User:
+def _paged(root: Message) -> User:
     """Whose week it is."""
     words = _shown(root).partition("📟 paged ")[2].lower()
     return model.ANN if words.startswith("ann") else model.BEN

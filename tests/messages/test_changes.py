@@ -209,7 +209,7 @@ def test_outcomes(golden: Compare) -> None:
 
 def test_approvals(golden: Compare) -> None:
     run = a_run()
-    asked = pages.Called(("U0ANN", "U0BEN"), timedelta(minutes=3), None)
+    asked = pages.PagedApprovers(("U0ANN", "U0BEN"), timedelta(minutes=3), None)
     not_alone = replace(asked, users=("U0ANN",), why_no_self_approval="`scale` always needs another approver")
     planned = a_run(RunState.PLANNED, approvals_needed=0)
     golden(
@@ -220,12 +220,12 @@ def test_approvals(golden: Compare) -> None:
             "filed, one approver paged": answer_text(filed_answer(run, not_alone)),
             "filed, to confirm": answer_text(filed_answer(planned)),
             "filed, starts": answer_text(filed_answer(a_run(RunState.APPROVED))),
-            "approver paged": message_text(*pages.call_message(run, 4, may_self_approve=True)),
-            "approver paged, no self-approval": message_text(*pages.call_message(run, 4, may_self_approve=False)),
-            "decided: approved": message_text(*pages.call_over(run, [decision(approve=True)])),
-            "decided: denied": message_text(*pages.call_over(run, [decision(approve=False)])),
-            "decided: self-approved": message_text(*pages.call_over(a_run(RunState.RUNNING), [])),
-            "decided: expired": message_text(*pages.call_over(a_run(RunState.EXPIRED), [])),
+            "approver paged": message_text(*pages.approver_page(run, 4, may_self_approve=True)),
+            "approver paged, no self-approval": message_text(*pages.approver_page(run, 4, may_self_approve=False)),
+            "decided: approved": message_text(*pages.approver_page_over(run, [decision(approve=True)])),
+            "decided: denied": message_text(*pages.approver_page_over(run, [decision(approve=False)])),
+            "decided: self-approved": message_text(*pages.approver_page_over(a_run(RunState.RUNNING), [])),
+            "decided: expired": message_text(*pages.approver_page_over(a_run(RunState.EXPIRED), [])),
             "counted": answer_text(decided_answer(run, missing=1, notes=())),
             "refused": answer_text(
                 outcome_answer(Refused("You can't approve your own request", "<@U0BEN> can approve it."), 12)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.drill_decide import Call, report
+from bot.drill_decide import PagedTarget, report
 from bot.outage_levels import PagedLevel
 from bot.views import delivery, drill, overrides, pages
 from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, over_words, page_line
 from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, doctor_answer, gate_answer
-from bot.views.incident import called_message, incident_message, late_call, page_over, reminder
+from bot.views.incident import incident_message, late_page, page_over, paged_message, reminder
 from bot.views.incidents import done_answer, incidents_answer, joined_answer, timeline_answer
 from playbooks import doctor
 from playbooks.recent_changes import Changes, Happening
@@ -119,8 +119,8 @@ def test_incidents(golden: Compare) -> None:
                 *incident_message(acknowledged(cleared_at=NOW), cleared, PAGES, CHAIN)
             ),
             "resolved": message_text(*incident_message(resolved(), [alert()], PAGES, CHAIN)),
-            "paged, in the thread": message_text(*called_message(level_2, CHAIN.levels[1])),
-            "paged too late": message_text(*late_call(acknowledged())),
+            "paged, in the thread": message_text(*paged_message(level_2, CHAIN.levels[1])),
+            "paged too late": message_text(*late_page(acknowledged())),
             "reminder of its owner": message_text(*reminder(acknowledged(), "no activity since 11:30 UTC")),
             "reminder, no owner": message_text(*reminder(incident(), "no activity since 11:30 UTC")),
             "reminder, cleared": message_text(*reminder(incident(cleared_at=NOW), "no activity since 11:30 UTC")),
@@ -235,12 +235,12 @@ def test_database_outage(golden: Compare) -> None:
 
 
 def test_drills(golden: Compare) -> None:
-    calls = (
-        Call("Ann", "webhook", after(1.2 * SECOND)),
-        Call("Ben", "email", None, "mail server: refused (550)"),
-        Call("Otto", "direct", None),
+    pages = (
+        PagedTarget("Ann", "webhook", after(1.2 * SECOND)),
+        PagedTarget("Ben", "email", None, "mail server: refused (550)"),
+        PagedTarget("Otto", "direct", None),
     )
-    answered = report(replace(FIRED, calls=calls, answered_at=after(40 * SECOND), answered_by="U2"), "answered")
+    answered = report(replace(FIRED, pages=pages, answered_at=after(40 * SECOND), answered_by="U2"), "answered")
     missed = report(FIRED, "no acknowledgement within 5 minutes")
     golden(
         "drills",

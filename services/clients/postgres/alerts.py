@@ -75,10 +75,10 @@ async def list_alert_decisions(conn: Connection, fingerprint: str, *, limit: int
     return await fetch_all(conn, AlertDecision, "list_alert_decisions", fingerprint=fingerprint, limit=limit)
 
 
-async def note_look(conn: Connection, *, now: datetime, gap: timedelta, aftermath: timedelta) -> datetime | None:
+async def note_evaluation(conn: Connection, *, now: datetime, gap: timedelta, aftermath: timedelta) -> datetime | None:
     """Until when a pause of the evaluation may have effects; None when every evaluation came within `gap`."""
     parameters = {"now": now, "gap": gap, "aftermath": aftermath}
-    row = await (await conn.execute(SQL["note_look"], parameters)).fetchone()
+    row = await (await conn.execute(SQL["note_evaluation"], parameters)).fetchone()
     return row[0] if row else None
 
 

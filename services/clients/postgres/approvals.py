@@ -68,10 +68,10 @@ def _to_decision(*, user_id: str, team_id: str, **columns: Any) -> Decision:
     return Decision(person=Person(user_id, team_id), **columns)
 
 
-async def call_approvers(conn: Connection, *, run_id: int, incident_id: int, silence: timedelta) -> None:
+async def page_approvers(conn: Connection, *, run_id: int, incident_id: int, silence: timedelta) -> None:
     """In the transaction that files the request and stores the calls."""
     parameters = {"run_id": run_id, "incident_id": incident_id, "silence": silence}
-    await conn.execute(SQL["call_approvers"], parameters)
+    await conn.execute(SQL["page_approvers"], parameters)
 
 
 async def read_lone_start(conn: Connection, run_id: int) -> SelfApproval | None:

@@ -1,6 +1,6 @@
 """LISTEN/NOTIFY: wakes a wait early.
 
-The typed calls of `sql/queries/hints.sql`.
+The typed calls of `sql/queries/refresh_notices.sql`.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class Listener:
         return [notice async for notice in conn.notifies(timeout=_PROBE_S, stop_after=1)] != []
 
 
-CHANNEL = "chatops_hints"  # of LISTEN and NOTIFY; `notify_hint` names it too
+CHANNEL = "chatops_hints"  # of LISTEN and NOTIFY; `notify_refresh` names it too
 
 
-async def notify_hint(conn: Connection) -> None:
+async def notify_refresh(conn: Connection) -> None:
     """Tell all replicas at the commit."""
-    await conn.execute(SQL["notify_hint"])
+    await conn.execute(SQL["notify_refresh"])

@@ -103,7 +103,7 @@ async def list_open_runs(conn: Connection) -> list[Run]:
     return await fetch_all(conn, _to_run, "list_open_runs")
 
 
-async def move_run(
+async def transition_run(
     conn: Connection, *, run_id: int, from_: Collection[RunState], to: RunState, outcome: str | None = None
 ) -> bool:
     """Whether the run was in one of `from_` and is now in `to`. A final state frees its services.
@@ -112,10 +112,10 @@ async def move_run(
     for what must never be: a pair that is no transition, too few approvals, services that were not taken.
     """
     parameters = {"run_id": run_id, "from": [state.value for state in from_], "to": to.value, "outcome": outcome}
-    return await _happened(conn, SQL["move_run"], parameters)
+    return await _happened(conn, SQL["transition_run"], parameters)
 
 
-async def list_runs_to_carry(
+async def list_runs_to_execute(
     conn: Connection,
     *,
     kinds: Collection[str],
@@ -128,7 +128,7 @@ async def list_runs_to_carry(
     as longer than `longest_lease` is none.
     """
     parameters = {"kinds": list(kinds), "format": format, "longest_lease": longest_lease}
-    cur = await conn.execute(SQL["list_runs_to_carry"], parameters)
+    cur = await conn.execute(SQL["list_runs_to_execute"], parameters)
     return [OpenRun(*row) for row in await cur.fetchall()]
 
 
@@ -207,7 +207,7 @@ async def preempt_runs(
         # The lease before the run: every writer under a fence locks them in this order.
         left_s = await break_lease(conn, name=run_lease(run_id), owner=run_lease(by_run), longest_lease=longest_lease)
         started = (RunState.RUNNING, RunState.UNKNOWN)
-        if await move_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):
+        if await transition_run(conn, run_id=run_id, from_=started, to=RunState.CANCELLED, outcome=outcome):
             preempted.append(PreemptedRun(run_id, left_s))
     return preempted
 

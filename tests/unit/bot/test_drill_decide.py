@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.drill_decide import DETECTED_WITHIN, PATIENCE, Call, Course, outcome, report
+from bot.drill_decide import DETECTED_WITHIN, PATIENCE, Course, PagedTarget, outcome, report
 from bot.views.drill import offer_answer, report_message, started_answer
 from services.domain.alerts import MARK, Drill, is_drill
 from services.domain.people import Person
@@ -52,19 +52,19 @@ def test_a_drill_that_is_held_back_reports_why() -> None:
 
 
 def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> None:
-    calls = (
-        Call("Ann", "webhook", after(1.2 * SECOND)),
-        Call("Ben", "email", None, "mail server: refused (550)"),
-        Call("Otto", "direct", None),
+    pages = (
+        PagedTarget("Ann", "webhook", after(1.2 * SECOND)),
+        PagedTarget("Ben", "email", None, "mail server: refused (550)"),
+        PagedTarget("Otto", "direct", None),
     )
-    course = replace(FIRED, calls=calls, answered_at=after(40 * SECOND), answered_by="U2")
+    course = replace(FIRED, pages=pages, answered_at=after(40 * SECOND), answered_by="U2")
 
     found = report(course, "answered")
 
     assert (found["detected_after_s"], found["told_after_s"], found["answered_after_s"]) == (0.05, 0.4, 40.0)
-    assert [call["after_s"] for call in found["calls"]] == [1.2, None, None]
+    assert [page["after_s"] for page in found["calls"]] == [1.2, None, None]
     assert found["not_reached"] == ["Ben by email"]
-    assert [call["why_not"] for call in found["calls"]] == [
+    assert [page["why_not"] for page in found["calls"]] == [
         None,
         "mail server: refused (550)",
         "acknowledged earlier",
@@ -72,7 +72,7 @@ def test_report_has_the_times_from_the_stale_beat_and_who_was_not_reached() -> N
 
 
 def test_without_an_answer_everyone_who_was_not_reached_is_missed() -> None:
-    found = report(replace(FIRED, calls=(Call("Otto", "direct", None),)), "no acknowledgement within 5 minutes")
+    found = report(replace(FIRED, pages=(PagedTarget("Otto", "direct", None),)), "no acknowledgement within 5 minutes")
 
     assert found["not_reached"] == ["Otto by direct"]
     assert found["calls"][0]["why_not"] == "no delivery report yet"
@@ -84,7 +84,7 @@ def test_clock_skew_gives_no_negative_time() -> None:
 
 def test_every_message_reports_drill_and_fits() -> None:
     found = report(
-        replace(FIRED, calls=tuple(Call("Ann" * 30, "webhook", None, "<!channel>" * 50) for _ in range(60))), "x"
+        replace(FIRED, pages=tuple(PagedTarget("Ann" * 30, "webhook", None, "<!channel>" * 50) for _ in range(60))), "x"
     )
     ended = replace(DRILL, ended_at=after(SECOND), report=found)
     answers = [offer_answer(0, ended), offer_answer(2, None), started_answer(DRILL)]

@@ -63,7 +63,7 @@ async def start(database: Database, run: Run) -> None:
     """As a replica of a former release would, which knows no time."""
     async with database.transaction() as conn:
         await runs.take_services(conn, run_id=run.id)
-        await runs.move_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING)
+        await runs.transition_run(conn, run_id=run.id, from_=[RunState.APPROVED], to=RunState.RUNNING)
 
 
 async def ended(books: Books, run_id: int) -> Run:

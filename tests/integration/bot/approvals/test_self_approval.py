@@ -161,10 +161,10 @@ async def test_the_approvers_are_paged_for_a_requester_who_may_not_self_approve(
 
     filed = await approval_service.request(make_plan(), request(who))
 
-    assert filed.called is not None
+    assert filed.paged is not None
     assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
     assert await read_lone_start(as_bot, filed.run.id) is None
-    told = str(filed_answer(filed.run, filed.called).blocks)
+    told = str(filed_answer(filed.run, filed.paged).blocks)
     assert f"<@{ANN.user_id}> and <@{BEN.user_id}> were paged. You can't self-approve it: " in told
     [page] = await list_notifications(as_bot, thread_key=filed.run.message_key)
     assert "It waits for you" in page.text
@@ -178,7 +178,7 @@ async def test_no_approver_is_paged_for_a_change_that_needs_no_approval(
 
     filed = await approval_service.request(make_plan(Risk.LOW, playbook="restart"), request(OLIVIA))
 
-    assert (filed.called, await keys(CALLED)) == (None, [])
+    assert (filed.paged, await keys(CALLED)) == (None, [])
 
 
 @pytest.mark.parametrize(("approve", "word"), [(True, "Approved"), (False, "Denied")])

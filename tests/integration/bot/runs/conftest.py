@@ -160,7 +160,7 @@ class Bench:
 
     async def approve(self, run_id: int) -> None:
         async with self.database.transaction() as conn:
-            assert await runs.move_run(conn, run_id=run_id, from_=[RunState.PLANNED], to=RunState.APPROVED)
+            assert await runs.transition_run(conn, run_id=run_id, from_=[RunState.PLANNED], to=RunState.APPROVED)
 
     async def file_command(self, playbook: str, **parameters: str) -> int:
         return await self.file(await self.plan(playbook, **parameters))

@@ -132,7 +132,7 @@ async def test_run_waits_for_a_person_when_read_back_is_unknown(
     async with bench.database.transaction() as conn:
         await runs.resolve_unknown_step(conn, run_id=run_id, position=SCALE_STEP, person=OLIVIA, how=how)
         to = RunState.FAILED if how == "abort" else RunState.RUNNING
-        assert await runs.move_run(conn, run_id=run_id, from_=[RunState.UNKNOWN], to=to)
+        assert await runs.transition_run(conn, run_id=run_id, from_=[RunState.UNKNOWN], to=to)
     run, steps = await bench.ended(run_id)
 
     assert run.state is state, steps

@@ -9,7 +9,7 @@ from services.clients.postgres import leases
 from services.domain.runs import RunState, run_lease
 from tests.integration.bot.runs.conftest import QUICK, Bench
 
-NEVER = replace(QUICK, look_when_quiet_s=3600)
+NEVER = replace(QUICK, check_when_quiet_s=3600)
 
 
 async def test_a_wake_up_starts_a_run_at_once(bench: Bench) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.delivery.decide import AFTER_PAGES_S, TRIES_OF_UNKNOWN, Move, RateLimitGates, is_final, next_move, retry_after
+from bot.delivery.decide import (
+    AFTER_PAGES_S,
+    TRIES_OF_UNKNOWN,
+    RateLimitGates,
+    SendAction,
+    is_final,
+    next_action,
+    retry_after,
+)
 from services.domain.messages import PAGE, OutboxQueue, Refusal, UnsentMessage
 
 
@@ -13,15 +21,15 @@ def message(*, ts: str | None = None, posting_since: datetime | None = None) -> 
 
 
 def test_new_message_is_posted() -> None:
-    assert next_move(message()) is Move.POST
+    assert next_action(message()) is SendAction.POST
 
 
 def test_message_that_may_have_got_through_is_looked_for() -> None:
-    assert next_move(message(posting_since=datetime.now(UTC))) is Move.FIND
+    assert next_action(message(posting_since=datetime.now(UTC))) is SendAction.FIND
 
 
 def test_posted_message_is_edited() -> None:
-    assert next_move(message(ts="1.0")) is Move.UPDATE
+    assert next_action(message(ts="1.0")) is SendAction.UPDATE
 
 
 def test_waits_longer_after_each_failure_and_never_more_than_a_minute() -> None:
@@ -39,7 +47,7 @@ def test_page_is_tried_again_within_five_seconds() -> None:
 
 def test_closed_gate_opens_at_its_moment() -> None:
     gates = RateLimitGates()
-    gates.close(OutboxQueue.REST, Move.UPDATE, until=30.0)
+    gates.close(OutboxQueue.REST, SendAction.UPDATE, until=30.0)
 
     assert not gates.is_open(OutboxQueue.REST, posting=False, now=29.9)
     assert gates.is_open(OutboxQueue.REST, posting=False, now=30.0)
@@ -49,7 +57,7 @@ def test_closed_gate_opens_at_its_moment() -> None:
 
 def test_edits_that_are_refused_hold_up_no_post() -> None:
     gates = RateLimitGates()
-    gates.close(OutboxQueue.REST, Move.UPDATE, until=30.0)
+    gates.close(OutboxQueue.REST, SendAction.UPDATE, until=30.0)
 
     assert gates.is_open(OutboxQueue.REST, posting=True, now=0.0)
     assert gates.is_open(OutboxQueue.PAGES, posting=True, now=0.0)
@@ -57,14 +65,14 @@ def test_edits_that_are_refused_hold_up_no_post() -> None:
 
 def test_notes_that_are_refused_hold_up_no_page() -> None:
     gates = RateLimitGates()
-    gates.close(OutboxQueue.REST, Move.POST, until=30.0)
+    gates.close(OutboxQueue.REST, SendAction.POST, until=30.0)
 
     assert gates.is_open(OutboxQueue.PAGES, posting=True, now=0.0)
 
 
 def test_rest_leaves_the_next_posts_to_pages_that_were_refused() -> None:
     gates = RateLimitGates()
-    gates.close(OutboxQueue.PAGES, Move.FIND, until=30.0)
+    gates.close(OutboxQueue.PAGES, SendAction.FIND, until=30.0)
 
     assert gates.is_open(OutboxQueue.PAGES, posting=True, now=30.0)
     assert not gates.is_open(OutboxQueue.REST, posting=True, now=30.0)
@@ -74,8 +82,8 @@ def test_rest_leaves_the_next_posts_to_pages_that_were_refused() -> None:
 
 def test_gate_never_opens_earlier_than_was_reported_before() -> None:
     gates = RateLimitGates()
-    gates.close(OutboxQueue.REST, Move.POST, until=30.0)
-    gates.close(OutboxQueue.REST, Move.POST, until=5.0)
+    gates.close(OutboxQueue.REST, SendAction.POST, until=30.0)
+    gates.close(OutboxQueue.REST, SendAction.POST, until=5.0)
 
     assert not gates.is_open(OutboxQueue.REST, posting=True, now=29.0)
 

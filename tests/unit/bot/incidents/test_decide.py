@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from bot.incidents.decide import Call, Remind, Rest, TakeBack, calls_people, decide, find_joined, next_call
+from bot.incidents.decide import PageLevel, Remind, Rest, TakeBack, decide, find_joined, next_page, pages_people
 from services.domain.alerts import AlertChange, AlertEvent, Severity
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import Chain
@@ -21,7 +21,7 @@ WAIT = CHAIN.unacknowledge_after
 
 def test_escalation_pages_the_next_level_exactly_when_due() -> None:
     assert decide(incident(), CHAIN, NOW - SECOND) is None
-    assert decide(incident(), CHAIN, NOW) == Call(2, 1, CHAIN.levels[1])
+    assert decide(incident(), CHAIN, NOW) == PageLevel(2, 1, CHAIN.levels[1])
     assert decide(incident(due_at=None), CHAIN, NOW) is None
 
 
@@ -29,7 +29,7 @@ def test_a_wait_that_is_longer_than_any_was_made_so_by_the_clock_and_is_over() -
     longest, reminder = CHAIN.levels[1].wait, max(CHAIN.remind_after, CHAIN.unacknowledge_after)
 
     assert decide(incident(due_at=NOW + longest), CHAIN, NOW) is None
-    assert isinstance(decide(incident(due_at=NOW + longest + SECOND), CHAIN, NOW), Call)
+    assert isinstance(decide(incident(due_at=NOW + longest + SECOND), CHAIN, NOW), PageLevel)
     assert decide(acknowledged(due_at=NOW + reminder), CHAIN, NOW) is None
     assert isinstance(decide(acknowledged(due_at=NOW + reminder + SECOND), CHAIN, NOW), Remind)
 
@@ -56,7 +56,7 @@ def test_every_combination_has_its_move(
         case IncidentState.RESOLVED, _, _:
             expected = None
         case IncidentState.OPEN, True, _:
-            expected = Call(2, 1, CHAIN.levels[1])
+            expected = PageLevel(2, 1, CHAIN.levels[1])
         case IncidentState.ACKNOWLEDGED, True, True:
             expected = TakeBack()
         case IncidentState.ACKNOWLEDGED, True, False:
@@ -69,7 +69,7 @@ def test_every_combination_has_its_move(
 
 
 def test_levels_are_paged_again_after_the_last() -> None:
-    calls = [next_call(incident(pages=n, next_level=n), CHAIN) for n in range(4)]
+    calls = [next_page(incident(pages=n, next_level=n), CHAIN) for n in range(4)]
 
     assert [(call.number, call.index) for call in calls if call] == [(1, 0), (2, 1), (3, 0), (4, 1)]
 
@@ -81,9 +81,9 @@ def test_without_anyone_to_call_it_rests() -> None:
 # A day with a simulated clock: what the database's functions do to the row is what `apply` does here.
 
 
-def apply(one: Incident, move: object, now: datetime) -> Incident:
-    match move:
-        case Call(number, index, level):
+def apply(one: Incident, action: object, now: datetime) -> Incident:
+    match action:
+        case PageLevel(number, index, level):
             return replace(one, pages=number, next_level=index + 1, due_at=now + level.wait)
         case Remind(due_in):
             return replace(one, reminded_at=now, due_at=now + due_in if due_in else None)
@@ -109,10 +109,10 @@ def live(one: Incident, until: datetime, *, acknowledge_at: datetime | None = No
         if one.due_at is None or one.due_at > until:
             return done
         now = one.due_at
-        move = decide(one, CHAIN, now)
-        name = f"call {move.index}" if isinstance(move, Call) else type(move).__name__
+        action = decide(one, CHAIN, now)
+        name = f"call {action.index}" if isinstance(action, PageLevel) else type(action).__name__
         done.append((int((now - NOW).total_seconds() // 60), name))
-        one = apply(one, move, now)
+        one = apply(one, action, now)
 
 
 def test_each_level_is_paged_after_its_own_wait_until_a_person_answers() -> None:
@@ -193,7 +193,7 @@ def test_alert_joins_the_incident_of_its_cause_before_the_oldest_of_its_service(
 
 
 def test_people_are_paged_for_severe_incidents_that_are_not_cleared() -> None:
-    assert calls_people(incident())
-    assert calls_people(acknowledged(acknowledged_by=ANN))
-    assert not calls_people(incident(cleared_at=NOW))
-    assert not calls_people(incident(severity=IncidentSeverity.SEV3))
+    assert pages_people(incident())
+    assert pages_people(acknowledged(acknowledged_by=ANN))
+    assert not pages_people(incident(cleared_at=NOW))
+    assert not pages_people(incident(severity=IncidentSeverity.SEV3))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.runs.decide import FallBack, difference, find_doubt, next_move, poll_every
+from bot.runs.decide import FallBack, difference, find_doubt, next_action, poll_every
 from playbooks.change_parts import fall_back, starts_stopped
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
@@ -57,7 +57,7 @@ DONE, NOT_PROVED, PENDING = StepState.DONE, StepState.NOT_PROVED, StepState.PEND
 def test_next_is_the_first_step_that_is_not_fine(states: list[StepState], move: RunState | int) -> None:
     steps = journal(*states)
 
-    assert next_move(steps, planned=len(steps), cancel=False) == (steps[move] if isinstance(move, int) else move)
+    assert next_action(steps, planned=len(steps), cancel=False) == (steps[move] if isinstance(move, int) else move)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_next_is_the_first_step_that_is_not_fine(states: list[StepState], move: 
 def test_a_sample_is_removed_before_its_run_ends(states: list[StepState], cancel: bool, move: RunState | int) -> None:
     steps = [*journal(*states[:-1]), replace(journal(states[-1])[0], step=encode_step(RemoveSample(None)))]
 
-    assert next_move(steps, planned=len(steps), cancel=cancel) == (steps[move] if isinstance(move, int) else move)
+    assert next_action(steps, planned=len(steps), cancel=cancel) == (steps[move] if isinstance(move, int) else move)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_cancelled_run_ends_between_steps_and_never_within_an_act(
 ) -> None:
     steps = journal(*states)
 
-    assert next_move(steps, planned=len(steps), cancel=True) == (steps[move] if isinstance(move, int) else move)
+    assert next_action(steps, planned=len(steps), cancel=True) == (steps[move] if isinstance(move, int) else move)
 
 
 def sql_failed(then: StepState, *instead: StepState) -> list[RunStep]:
@@ -105,11 +105,11 @@ def sql_failed(then: StepState, *instead: StepState) -> list[RunStep]:
 def test_a_step_that_failed_without_a_change_falls_back_once() -> None:
     steps = sql_failed(PENDING)
 
-    move = next_move(steps, planned=3, cancel=False)
+    move = next_action(steps, planned=3, cancel=False)
 
     assert isinstance(move, FallBack)
     assert move.steps[0] == VerifySchemaHead("2")
-    assert next_move(steps, planned=3, cancel=True) is RunState.FAILED
+    assert next_action(steps, planned=3, cancel=True) is RunState.FAILED
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_a_step_that_failed_without_a_change_falls_back_once() -> None:
 def test_a_fallback_continues_and_the_run_still_fails(instead: list[StepState], move: RunState | int) -> None:
     steps = sql_failed(StepState.SKIPPED, *instead)
 
-    assert next_move(steps, planned=3, cancel=False) == (steps[move] if isinstance(move, int) else move)
+    assert next_action(steps, planned=3, cancel=False) == (steps[move] if isinstance(move, int) else move)
 
 
 def test_starting_again_can_be_cancelled() -> None:
     steps = sql_failed(StepState.SKIPPED, DONE, PENDING)
 
-    assert next_move(steps, planned=3, cancel=True) is RunState.CANCELLED
+    assert next_action(steps, planned=3, cancel=True) is RunState.CANCELLED
 
 
 def test_same_plan_is_no_difference_and_neither_is_a_missing_fact() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.commands.incident import postmortem, postmortem_answer
-from bot.views.incident import called_message, incident_message, owner_buttons, reminder, summary
+from bot.views.incident import incident_message, owner_buttons, paged_message, reminder, summary
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
 from playbooks.last_deploys import RAN_WELL
@@ -456,11 +456,11 @@ def test_the_other_paged_people_see_who_acknowledged(one: Incident, words: str, 
 
 
 def test_a_page_mentions_its_people_and_names_the_reason() -> None:
-    text, blocks = called_message(PageSent(7, 2, 1, "not acknowledged yet", NOW), CHAIN.levels[1])
+    text, blocks = paged_message(PageSent(7, 2, 1, "not acknowledged yet", NOW), CHAIN.levels[1])
 
     assert text == "📟 <@U0BEN> *Level 2* (secondary) is paged: not acknowledged yet"
     assert blocks[1]["elements"][0]["text"] == "also ben by pager"
-    assert called_message(PAGES[0], CHAIN.levels[1])[0] == "📟 <@U0BEN> *Level 1* (secondary) is paged"
+    assert paged_message(PAGES[0], CHAIN.levels[1])[0] == "📟 <@U0BEN> *Level 1* (secondary) is paged"
 
 
 @pytest.mark.parametrize(("fingerprint", "is_listed"), [("crash_loop.ingest", False), ("backlog.ingest", True)])
@@ -631,7 +631,7 @@ def test_slack_accepts_incident_messages_with_hostile_content(method: str) -> No
         direct_message(states[0], alerts, PAGES[0], EVIL),
         *(direct_message_after(one, alerts, ANN.user_id) for one in states),
     ]
-    contents += [called_message(PageSent(7, 1, 0, EVIL, NOW), CHAIN.levels[0]), reminder(states[1], EVIL)]
+    contents += [paged_message(PageSent(7, 1, 0, EVIL, NOW), CHAIN.levels[0]), reminder(states[1], EVIL)]
     events = [IncidentEvent(7, NOW, "marked", ANN, EVIL, "C1", str(n)) for n in range(200)]
     for answer in (timeline_answer(record(states[2], *events)), incidents_answer(states * 7, now=NOW + TEN)):
         contents.append((answer.text, list(answer.blocks)))

@@ -76,7 +76,7 @@ def start_run(file_run: FileRun) -> StartRun:
     async def start(conn: Connection, *, lease: timedelta = timedelta(minutes=1), **changes: Any) -> int:
         run_id = await file_run(conn, **changes)
         assert await runs.take_services(conn, run_id=run_id) == []
-        assert await runs.move_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING)
+        assert await runs.transition_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING)
         assert await leases.take_lease(conn, name=run_lease(run_id), owner="a", duration=lease) == 1
         return run_id
 

@@ -74,7 +74,7 @@ async def test_run_takes_no_decision_once_it_left_awaiting_approval(
     as_bot: Connection, file_run: FileRun, to: RunState
 ) -> None:
     run_id = await file_run(as_bot, state=RunState.AWAITING_APPROVAL)
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.AWAITING_APPROVAL], to=to)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.AWAITING_APPROVAL], to=to)
 
     assert not await decide(as_bot, run_id, ANN)
 
@@ -91,7 +91,7 @@ async def approve(database: Database, run_id: int, person: Person) -> tuple[bool
         if not recorded or run is None or len(decisions) < run.approvals_needed:
             return recorded, False
         waits = [RunState.AWAITING_APPROVAL]
-        return recorded, await runs.move_run(conn, run_id=run_id, from_=waits, to=RunState.APPROVED)
+        return recorded, await runs.transition_run(conn, run_id=run_id, from_=waits, to=RunState.APPROVED)
 
 
 @pytest.mark.parametrize("needed", [1, 2])

@@ -90,11 +90,11 @@ async def test_a_pager_waits_no_longer_than_anything_is_postponed(database: Data
 async def test_no_one_is_blind_for_longer_than_an_outage_has_effects(database: Database) -> None:
     now = datetime.now(UTC)
     async with database.transaction() as conn:
-        await alerts.note_look(conn, now=now - 2 * GAP, gap=GAP, aftermath=AFTERMATH)
-        before = await alerts.note_look(conn, now=now, gap=GAP, aftermath=AFTERMATH)
+        await alerts.note_evaluation(conn, now=now - 2 * GAP, gap=GAP, aftermath=AFTERMATH)
+        before = await alerts.note_evaluation(conn, now=now, gap=GAP, aftermath=AFTERMATH)
 
-        after = await alerts.note_look(conn, now=now - STEP, gap=GAP, aftermath=AFTERMATH)
-        later = await alerts.note_look(conn, now=now - STEP + GAP, gap=GAP, aftermath=AFTERMATH)
+        after = await alerts.note_evaluation(conn, now=now - STEP, gap=GAP, aftermath=AFTERMATH)
+        later = await alerts.note_evaluation(conn, now=now - STEP + GAP, gap=GAP, aftermath=AFTERMATH)
 
     assert before == now + AFTERMATH
     assert after == later == now - STEP + AFTERMATH
@@ -104,7 +104,7 @@ async def test_evaluator_has_no_gap_when_it_evaluates_in_time(database: Database
     now = datetime.now(UTC)
     async with database.transaction() as conn:
         looks = [
-            await alerts.note_look(conn, now=now + number * GAP / 2, gap=GAP, aftermath=AFTERMATH)
+            await alerts.note_evaluation(conn, now=now + number * GAP / 2, gap=GAP, aftermath=AFTERMATH)
             for number in range(3)
         ]
 

@@ -73,7 +73,7 @@ async def test_a_run_succeeds_step_by_step(as_bot: Connection, start_run: StartR
     assert await runs.finish_step(as_bot, **fence(run_id), state=StepState.DONE, evidence={"replicas": 2})
     assert await runs.start_step(as_bot, **fence(run_id, position=1))
     assert await runs.finish_step(as_bot, **fence(run_id, position=1), state=StepState.NOT_PROVED, note="no beat yet")
-    assert await runs.move_run(
+    assert await runs.transition_run(
         as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.SUCCEEDED, outcome="2 replicas"
     )
 
@@ -88,14 +88,14 @@ async def test_a_run_succeeds_step_by_step(as_bot: Connection, start_run: StartR
 async def test_a_move_from_another_state_does_not_happen(as_bot: Connection, file_run: FileRun) -> None:
     run_id = await file_run(as_bot)
 
-    moved = await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.FAILED)
+    moved = await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.FAILED)
 
     assert (moved, (await read(as_bot, run_id)).state) == (False, RunState.APPROVED)
 
 
 async def test_open_runs_are_those_that_have_not_ended(as_bot: Connection, file_run: FileRun) -> None:
     first, second, third = [await file_run(as_bot) for _ in range(3)]
-    await runs.move_run(as_bot, run_id=second, from_=[RunState.APPROVED], to=RunState.CANCELLED)
+    await runs.transition_run(as_bot, run_id=second, from_=[RunState.APPROVED], to=RunState.CANCELLED)
 
     assert [run.id for run in await runs.list_open_runs(as_bot)] == [first, third]
     assert [run.id for run in await runs.list_runs(as_bot, limit=2)] == [third, second]
@@ -115,7 +115,7 @@ async def test_claimable_are_approved_runs_and_those_that_no_one_executes(
     await leases.take_lease(as_bot, name=run_lease(being_planned_again), owner="b", duration=timedelta(minutes=1))
     await asyncio.sleep(0.1)
 
-    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
+    found = await runs.list_runs_to_execute(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
     claimable = [run.run_id for run in found if run.is_claimable]
 
     assert claimable == [approved, left]
@@ -129,7 +129,7 @@ async def test_not_claimable_is_what_this_version_cannot_carry_out_or_what_expir
     await file_run(as_bot, **unknown)
     await asyncio.sleep(0.01)
 
-    found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
+    found = await runs.list_runs_to_execute(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
     assert not any(run.is_claimable for run in found)
 
 
@@ -138,7 +138,7 @@ async def claim_service(database: Database, run_id: int) -> bool:
     async with database.transaction(timeout_s=60) as conn:
         if await runs.take_services(conn, run_id=run_id):
             return False
-        if not await runs.move_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING):
+        if not await runs.transition_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING):
             return False
         await runs.void_waiting_runs(conn, services=["dragonfly-api"], except_run=run_id, outcome="another started")
         return True
@@ -179,7 +179,7 @@ async def test_the_end_of_a_run_frees_its_services_and_skips_what_had_not_begun(
     run_id = await start_run(as_bot)
     await runs.intend_step(as_bot, **fence(run_id), intent={})
 
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.CANCELLED)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.CANCELLED)
 
     assert await step_states(as_bot, run_id) == [StepState.UNKNOWN, StepState.SKIPPED]
     assert await runs.take_services(as_bot, run_id=await file_run(as_bot)) == []
@@ -187,7 +187,7 @@ async def test_the_end_of_a_run_frees_its_services_and_skips_what_had_not_begun(
 
 async def test_an_unknown_run_keeps_its_services(as_bot: Connection, file_run: FileRun, start_run: StartRun) -> None:
     run_id = await start_run(as_bot)
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
 
     assert await runs.take_services(as_bot, run_id=await file_run(as_bot)) == [("dragonfly-api", run_id)]
 
@@ -249,8 +249,10 @@ async def test_an_expired_run_is_neither_approved_nor_started(as_bot: Connection
     await runs.take_services(as_bot, run_id=approved)
     await asyncio.sleep(0.05)
 
-    assert not await runs.move_run(as_bot, run_id=waiting, from_=[RunState.AWAITING_APPROVAL], to=RunState.APPROVED)
-    assert not await runs.move_run(as_bot, run_id=approved, from_=[RunState.APPROVED], to=RunState.RUNNING)
+    assert not await runs.transition_run(
+        as_bot, run_id=waiting, from_=[RunState.AWAITING_APPROVAL], to=RunState.APPROVED
+    )
+    assert not await runs.transition_run(as_bot, run_id=approved, from_=[RunState.APPROVED], to=RunState.RUNNING)
 
 
 async def test_a_running_run_does_not_expire(as_bot: Connection, as_owner: Connection, start_run: StartRun) -> None:
@@ -258,13 +260,13 @@ async def test_a_running_run_does_not_expire(as_bot: Connection, as_owner: Conne
     await as_owner.execute("UPDATE chatops.runs SET expires_at = clock_timestamp()")
 
     assert await runs.expire_runs(as_bot) == []
-    assert await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
-    assert await runs.move_run(as_bot, run_id=run_id, from_=[RunState.UNKNOWN], to=RunState.RUNNING)
+    assert await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
+    assert await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.UNKNOWN], to=RunState.RUNNING)
 
 
 async def test_an_approval_gives_a_run_as_long_again_to_start(as_bot: Connection, file_run: FileRun) -> None:
     run_id = await file_run(as_bot, state=RunState.AWAITING_APPROVAL, expires_at_s=600)
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.AWAITING_APPROVAL], to=RunState.APPROVED)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.AWAITING_APPROVAL], to=RunState.APPROVED)
 
     run = await read(as_bot, run_id)
 
@@ -282,7 +284,7 @@ async def test_the_first_wish_to_cancel_counts(as_bot: Connection, start_run: St
 
 async def test_an_ended_run_cannot_be_cancelled(as_bot: Connection, file_run: FileRun) -> None:
     run_id = await file_run(as_bot)
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
 
     assert not await runs.request_cancel(as_bot, run_id=run_id, person=ANN)
 
@@ -355,7 +357,7 @@ async def test_a_successor_waits_until_what_was_written_is_committed(database: D
 
 async def test_step_writes_are_refused_when_the_run_is_not_running(as_bot: Connection, start_run: StartRun) -> None:
     run_id = await start_run(as_bot)
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
 
     assert await write_step(as_bot, **fence(run_id)) == [False, False, False]
 
@@ -378,7 +380,7 @@ async def unknown_run(as_bot: Connection, start_run: StartRun) -> int:
     run_id = await start_run(as_bot)
     await runs.intend_step(as_bot, **fence(run_id), intent={"seen": []})
     await runs.finish_step(as_bot, **fence(run_id), state=StepState.UNKNOWN, note="the answer was lost")
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.RUNNING], to=RunState.UNKNOWN)
     return run_id
 
 
@@ -394,7 +396,7 @@ async def test_a_person_resolves_what_is_unknown(
     as_bot: Connection, unknown_run: int, how: runs.Resolution, state: StepState, to: RunState
 ) -> None:
     assert await runs.resolve_unknown_step(as_bot, run_id=unknown_run, position=0, person=BEN, how=how)
-    assert await runs.move_run(as_bot, run_id=unknown_run, from_=[RunState.UNKNOWN], to=to)
+    assert await runs.transition_run(as_bot, run_id=unknown_run, from_=[RunState.UNKNOWN], to=to)
 
     step = (await runs.read_steps(as_bot, unknown_run))[0]
     assert step.state == state
@@ -414,7 +416,7 @@ async def test_a_run_with_a_known_outcome_can_t_be_settled(as_bot: Connection, s
 
 async def test_a_retried_act_may_be_intended_again(as_bot: Connection, unknown_run: int) -> None:
     await runs.resolve_unknown_step(as_bot, run_id=unknown_run, position=0, person=BEN, how="retry")
-    await runs.move_run(as_bot, run_id=unknown_run, from_=[RunState.UNKNOWN], to=RunState.RUNNING)
+    await runs.transition_run(as_bot, run_id=unknown_run, from_=[RunState.UNKNOWN], to=RunState.RUNNING)
 
     assert await runs.intend_step(as_bot, **fence(unknown_run), intent={})
 
@@ -486,7 +488,7 @@ async def test_a_lease_longer_than_any_can_be_is_claimable_so_that_the_claim_cut
     run_id = await start_run(as_bot)
 
     async def claimable() -> dict[int, bool]:
-        found = await runs.list_runs_to_carry(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
+        found = await runs.list_runs_to_execute(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
         return {run.run_id: run.is_claimable for run in found}
 
     assert await claimable() == {run_id: False}
@@ -519,7 +521,7 @@ async def test_a_change_of_a_run_sends_a_notice(as_bot: Connection, as_owner: Co
 
     run_id = await file_run(as_bot)
     await runs.request_cancel(as_bot, run_id=run_id, person=ANN)
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
 
     heard = [notice.payload async for notice in as_owner.notifies(timeout=PATIENCE_S, stop_after=3)]
     assert heard == [str(run_id)] * 3
@@ -531,4 +533,4 @@ async def test_forbidden_move_ends_the_transaction_with_the_reason(database: Dat
 
     with pytest.raises(SourceError, match="the run has not taken its services"):
         async with database.transaction() as conn:
-            await runs.move_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING)
+            await runs.transition_run(conn, run_id=run_id, from_=[RunState.APPROVED], to=RunState.RUNNING)

@@ -30,7 +30,7 @@ async def test_each_state_of_a_run_is_a_line(as_bot: Connection, new_run: NewRun
 
     run_id = await runs.create_run(as_bot, new_run, STEPS)
     assert run_id is not None
-    await runs.move_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
+    await runs.transition_run(as_bot, run_id=run_id, from_=[RunState.APPROVED], to=RunState.CANCELLED)
 
     events = await incidents.list_events(as_bot, number, limit=100)
     assert [event.text for event in events] == [
