@@ -14,10 +14,10 @@ from datetime import timedelta
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from bot.views.todos import issue_text, issue_title, no_issue_note, todo_message
+from bot.views.todos import issue_text, issue_title, no_issue_note, todo_message, wanted_issues_message
 from services.clients.github import GitHubClient
-from services.clients.postgres import incidents, todos
-from services.clients.postgres.pool import Database
+from services.clients.postgres import incidents, messages, todos
+from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import SourceError
 from services.domain.messages import message_link
@@ -30,12 +30,14 @@ LEAVES_WITHIN_S = 2.0  # after the intent; a process that was frozen for longer 
 FIRST_RETRY = timedelta(minutes=1)  # longer than a call that left may take: then it is there to be found
 LAST_RETRY = timedelta(hours=1)
 MOST_ATTEMPTS = 30  # about a day
+MOST_PER_ROUND = 10  # of those that were written before a token was given: so many lines GitHub gets in five minutes
 LOOK_BACK = timedelta(minutes=10)  # GitHub's clock may differ from ours
+REFUSES_ALL = frozenset({401, 403, 404, 410})  # the token or the repository, and no single follow-up
 DONE_BEFORE = "the follow-up was done before"
 
 
 class TodoIssues(PeriodicTask):
-    """One issue per tick: GitHub wants issues slowly."""
+    """One issue per tick: GitHub wants issues slowly. Once none is due, those that nobody wanted so far are next."""
 
     name = "issues of follow-ups"
 
@@ -55,6 +57,7 @@ class TodoIssues(PeriodicTask):
         self._github = github
         self._workspace_url = workspace_url
         self._leaves_within_s = leaves_within_s
+        self._is_refused = False  # the token or the repository; until the bot starts with others
         self.interval_s = every_s
 
     async def tick(self, fence: Fence) -> None:
@@ -64,6 +67,8 @@ class TodoIssues(PeriodicTask):
             if wanted is not None:
                 pause = min(FIRST_RETRY * 2 ** min(wanted.attempts, 10), LAST_RETRY)
                 await todos.begin_issue(conn, todo_id=wanted.todo_id, again_in=pause)
+            elif not self._is_refused:
+                await self._want_earlier(conn)
         if wanted is None:
             return
         leaves_by = asyncio.get_running_loop().time() + self._leaves_within_s
@@ -73,6 +78,14 @@ class TodoIssues(PeriodicTask):
             await self._after(fence, wanted, error)
             return
         await self._finish(fence, wanted, url=url, failed=failed)
+
+    async def _want_earlier(self, conn: Connection) -> None:
+        """Open follow-ups that were written without a token get issues too; the channel reads which."""
+        found = await todos.want_issues(conn, limit=MOST_PER_ROUND)
+        if found:
+            content = wanted_issues_message(found, EVERY_S)
+            channel = self._incident_store.place.channel
+            await messages.store_content(conn, f"todos:issues:{found[0]}", channel, content)
 
     async def _make(self, wanted: WantedIssue, leaves_by: float) -> tuple[str | None, str | None]:
         """The issue's address, or why there is none."""
@@ -93,6 +106,8 @@ class TodoIssues(PeriodicTask):
         """What a repetition can help stays due; nothing may exist of what was refused."""
         logger.warning("the issue of follow-up %d: %s", wanted.todo_id, error.why)
         may_exist = error.outcome_unknown or wanted.sent_at is not None
+        if error.http_status in REFUSES_ALL and not error.retryable:
+            await self._want_none(fence)
         if not error.retryable or wanted.attempts + 1 >= MOST_ATTEMPTS:
             unknown = "; whether it exists is unknown" if may_exist else ""
             await self._finish(fence, wanted, url=None, failed=f"{error.why}{unknown}")
@@ -100,6 +115,13 @@ class TodoIssues(PeriodicTask):
             async with self._database.transaction() as conn:
                 await fence.lock(conn)
                 await todos.forget_issue_was_sent(conn, todo_id=wanted.todo_id)
+
+    async def _want_none(self, fence: Fence) -> None:
+        """What GitHub refuses for one follow-up it refuses for all: the others wait for another token."""
+        self._is_refused = True
+        async with self._database.transaction() as conn:
+            await fence.lock(conn)
+            await todos.want_no_issues(conn)
 
     async def _finish(self, fence: Fence, wanted: WantedIssue, *, url: str | None, failed: str | None) -> None:
         store = self._incident_store

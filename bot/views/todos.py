@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.types import Answer, Block
-from bot.views.blocks import actions, command_button, fit_message, section
+from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.text import clean, date_token, escape, link, mention, plain
 from services.domain.masking import mask_message
 from services.domain.text import counted
@@ -77,6 +77,14 @@ def no_issue_note(todo: Todo, why: str) -> Content:
     what_next = "The follow-up itself is stored. Make the issue by hand, and check `GITHUB_TOKEN` and `GITHUB_REPO`."
     line = f"⚠️ Follow-up {todo.id} has no GitHub issue: {escape(why)}. {what_next}"
     return fit_message(line, [section(line)])
+
+
+def wanted_issues_message(todo_ids: Sequence[int], every_s: float) -> Content:
+    """In the channel, before the issues of these follow-ups are made, one per `every_s`."""
+    number, numbers = counted(len(todo_ids), "open follow-up"), ", ".join(map(str, todo_ids))
+    line = f"📌 GitHub issues for {number}: {numbers}"
+    why = f"Written before `GITHUB_TOKEN` was set. One issue every {every_s:g} s; *Done* in time leaves one out."
+    return fit_message(line, [section(line), context(why)])
 
 
 def todo_message(todo: Todo, now: datetime) -> Content:

@@ -50,6 +50,31 @@ ORDER BY todo.issue_due_at
 LIMIT 1
 FOR UPDATE OF todo;
 
+-- name: want_issues
+-- For open follow-ups that were written while no issues were made, the oldest first. Served by incident_todos_open_idx.
+WITH written_before AS (
+    SELECT id
+    FROM chatops.incident_todos
+    WHERE done_at IS NULL AND issue_marker IS NULL
+    ORDER BY id
+    LIMIT %(limit)s
+    FOR UPDATE
+)
+
+UPDATE chatops.incident_todos AS todo
+SET issue_marker = 'dragonfly-follow-up:' || replace(gen_random_uuid()::text, '-', ''),
+    issue_due_at = clock_timestamp()
+FROM written_before
+WHERE todo.id = written_before.id
+RETURNING todo.id;
+
+-- name: want_no_issues
+-- Of those that were never tried. Served by incident_todos_issue_due_idx.
+UPDATE chatops.incident_todos
+SET issue_marker = NULL
+WHERE issue_marker IS NOT NULL AND issue_url IS NULL AND issue_failed IS NULL
+    AND issue_attempts = 0 AND done_at IS NULL;
+
 -- name: begin_issue
 -- From now on the issue may exist. By primary key.
 UPDATE chatops.incident_todos

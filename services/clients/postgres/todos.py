@@ -52,6 +52,17 @@ async def next_wanted_issue(conn: Connection) -> WantedIssue | None:
     return await fetch_one(conn, WantedIssue, "next_wanted_issue")
 
 
+async def want_issues(conn: Connection, *, limit: int) -> list[int]:
+    """The numbers of the open follow-ups that are to have an issue from now on, the oldest first."""
+    rows = await (await conn.execute(SQL["want_issues"], {"limit": limit})).fetchall()
+    return sorted(int(row[0]) for row in rows)
+
+
+async def want_no_issues(conn: Connection) -> None:
+    """None that was not tried yet, until `want_issues`."""
+    await conn.execute(SQL["want_no_issues"])
+
+
 async def begin_issue(conn: Connection, *, todo_id: int, again_in: timedelta) -> None:
     """From now on it may exist."""
     await conn.execute(SQL["begin_issue"], {"todo_id": todo_id, "again_in": again_in})

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bot.commands.incident import postmortem
-from bot.incidents.todo_issues import MOST_ATTEMPTS, TodoIssues
+from bot.incidents.todo_issues import MOST_ATTEMPTS, MOST_PER_ROUND, TodoIssues
 from bot.incidents.todos import NewTodo
 from services.clients.postgres.incidents import read_incident_record
 from services.clients.postgres.todos import read_todo
@@ -156,15 +156,13 @@ async def test_todo_issue_gives_up_after_a_day_and_says_that_it_may_exist(
     assert "broken (502); whether it exists is unknown" in note
 
 
-async def test_no_issue_is_asked_for_too_late_or_of_what_is_done_or_where_none_is_wanted(
+async def test_no_issue_is_asked_for_too_late_or_of_what_is_done(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
     await add(scene)
     await task_of(scene, github, leaves_within_s=-1.0).tick(scene.fence)  # a process that was frozen
     assert github.calls == []
     await scene.incident_service.finish_todo(1, request(ANN))
-    scene.incident_service.makes_issues = False
-    await add(scene)
     await due_now(books)
     task = task_of(scene, github)
 
@@ -173,4 +171,70 @@ async def test_no_issue_is_asked_for_too_late_or_of_what_is_done_or_where_none_i
         await due_now(books)
 
     assert github.posts() == 0
-    assert "issue" not in (await books.messages())["incident:1:todo:2"]
+
+
+async def test_open_follow_ups_from_before_the_token_get_one_issue_each_which_the_channel_reads(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    """A few per round, and not those that are done."""
+    scene.incident_service.makes_issues = False
+    for n in range(MOST_PER_ROUND + 3):
+        await add(scene, f"task {n + 1}")
+    await scene.incident_service.finish_todo(2, request(ANN))
+    task = task_of(scene, github)
+
+    await task.tick(scene.fence)
+    assert github.calls == []
+    first = (await books.messages())["todos:issues:1"]
+    for _ in range(MOST_PER_ROUND + 1):
+        await task.tick(scene.fence)
+    assert len(github.issues) == MOST_PER_ROUND
+    second = (await books.messages())["todos:issues:12"]
+    for _ in range(6):
+        await task.tick(scene.fence)
+        await due_now(books)
+
+    assert [one["title"] for one in github.issues] == [f"task {n}" for n in (1, *range(3, MOST_PER_ROUND + 4))]
+    assert "GitHub issues for 10 open follow-ups" in first
+    assert "1, 3, 4, 5, 6, 7, 8, 9, 10, 11" in first
+    assert "GitHub issues for 2 open follow-ups" in second
+    messages = await books.messages()
+    assert "|issue 1>" in messages["incident:1:todo:1"]
+    assert "issue" not in messages["incident:1:todo:2"]
+    assert len([key for key in messages if key.startswith("todos:issues:")]) == 2
+
+
+async def test_a_follow_up_that_is_done_before_its_turn_gets_no_issue(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    scene.incident_service.makes_issues = False
+    await add(scene)
+    task = task_of(scene, github)
+    await task.tick(scene.fence)
+    await scene.incident_service.finish_todo(1, request(ANN))
+
+    for _ in range(2):
+        await task.tick(scene.fence)
+
+    assert github.calls == []
+    assert "has no GitHub issue" not in str(await books.messages())
+
+
+async def test_a_refused_token_costs_one_follow_up_and_the_others_get_their_issues_with_a_good_one(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    scene.incident_service.makes_issues = False
+    for n in range(3):
+        await add(scene, f"task {n + 1}")
+    task = task_of(scene, github)
+    github.faults.append(401)
+    for _ in range(4):
+        await task.tick(scene.fence)
+    assert github.posts() == 1
+    assert len([key for key in await books.messages() if key.endswith(":issue")]) == 1
+
+    after_a_start = task_of(scene, github)
+    for _ in range(4):
+        await after_a_start.tick(scene.fence)
+
+    assert [one["title"] for one in github.issues] == ["task 2", "task 3"]
