@@ -87,7 +87,8 @@ class ScheduledRuns(PeriodicTask):
 
     async def _remind(self, conn: Connection, run: Run, start_at: datetime) -> None:
         """The name makes it one note, however often it is due."""
-        words = f"starts at {clock_time(start_at)}, planned anew then. To stop it: cancel {run.id}"
+        at = clock_time(start_at)
+        words = f"Run {run.id} starts at {at}, planned anew then: {run.title}. To stop it: cancel {run.id}"
         to = [run.requested_by.user_id] if run.requested_by else []
         await self._message_writer.note(conn, run, "soon", words, to=to)
 
@@ -135,7 +136,7 @@ class Reminders(PeriodicTask):
     async def _remind_of_review(self, conn: Connection, run_id: int, count: int) -> None:
         run = await runs.read_run(conn, run_id)
         if run is not None:
-            words = "not reviewed yet. Use the button in the message above."
+            words = f"Run {run.id} is not reviewed yet: {run.title}. Use the button in the message above."
             await self._message_writer.note(conn, run, f"review:{count}", words, to=self._approvers(run))
 
     async def _remind_of_lock(self, conn: Connection, lock: Lock, count: int) -> None:

@@ -119,7 +119,8 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
 
     await reminders.tick(fence)
 
-    words = f"<!subteam^{model.APPROVERS.id}> not reviewed yet. Use the button in the message above."
+    what = f"Run {stopped.id} is not reviewed yet: {stopped.title}"
+    words = f"<!subteam^{model.APPROVERS.id}> {what}. Use the button in the message above."
     assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
 
 

@@ -262,6 +262,6 @@ async def test_scheduled_run_notifies_its_requester_once_before_the_start(
     await task.tick(fence)
 
     [(text, version)] = await (await books.conn.execute(notes)).fetchall()
-    assert text.startswith(f"<@{OLIVIA.user_id}> starts at")
+    assert text.startswith(f"<@{OLIVIA.user_id}> Run {scheduled.id} starts at")
     assert f"cancel {scheduled.id}" in text
     assert version == 1
