@@ -21,16 +21,36 @@ TABLE = "ops.intake_logs"
 
 _MIGRATION = f"-- Is there to be rolled back. No code reads it.\nCOMMENT ON TABLE {TABLE} IS 'Drilled.';\n"
 _ROLLBACK = f"-- Any commit fits the schema afterwards.\nCOMMENT ON TABLE {TABLE} IS NULL;\n"
+DESTRUCTIVE = "20991231000001_forget"  # the newest, once a person plants it
+_FORGET = f"-- No code reads the column.\nALTER TABLE {TABLE} DROP COLUMN IF EXISTS remark;\n"
+_REMEMBER = f"-- Any commit fits the schema afterwards.\nALTER TABLE {TABLE} ADD COLUMN remark text;\n"
 
 
 def plant(directory: Path) -> Path:
-    """Write our migrations and rollbacks, and the drill's, into this folder, which `DRAGONFLY_SQL` may then name."""
+    """Write our migrations and rollbacks, and the drill's, into this folder, which `DRAGONFLY_SQL` may then name.
+
+    The destructive one is written again if it was there: it may have been applied.
+    """
+    is_destructive = _destructive(directory).exists()
     shutil.rmtree(directory, ignore_errors=True)
     for kind in ("migrations", "rollbacks"):
         shutil.copytree(SQL_DIRECTORY / kind, directory / kind)
     (directory / "migrations" / f"{VERSION}_drill.sql").write_text(_MIGRATION, encoding="utf-8")
     (directory / "rollbacks" / f"{VERSION}_rollback.sql").write_text(_ROLLBACK, encoding="utf-8")
+    if is_destructive:
+        plant_destructive(directory)
     return directory
+
+
+def plant_destructive(directory: Path) -> None:
+    """Write the destructive migration and its prepared rollback beside the others. Twice is harmless."""
+    version = DESTRUCTIVE.partition("_")[0]
+    (directory / "rollbacks" / f"{version}_rollback.sql").write_text(_REMEMBER, encoding="utf-8")
+    _destructive(directory).write_text(_FORGET, encoding="utf-8")
+
+
+def _destructive(directory: Path) -> Path:
+    return directory / "migrations" / "operated" / f"{DESTRUCTIVE}.sql"
 
 
 class LocalDatabase:
@@ -85,6 +105,13 @@ class LocalDatabase:
             found = await (await conn.execute("SELECT EXISTS (SELECT FROM chatops.incidents)")).fetchone()
             if found and not found[0]:
                 await conn.execute(HISTORY.read_bytes())
+
+    async def plant_migration(self) -> str:
+        """Its name. Raises OperatorError when the database, and so the files of its schema, are not ours."""
+        if self._server is None:
+            raise _not_ours()
+        await asyncio.to_thread(plant_destructive, self.sql_directory)
+        return DESTRUCTIVE
 
     def postgres_running(self) -> bool:
         return self._server is None or self._server.is_running

@@ -27,6 +27,15 @@ RAILWAY_TOKEN = "sandbox-railway-token"  # noqa: S105 - opens nothing but the lo
 SLACK_BOT_TOKEN = "xoxb-sandbox"  # noqa: S105 - opens nothing but the local Slack
 SLACK_APP_TOKEN = "xapp-sandbox"  # noqa: S105 - the same
 PROMOTION_SECRET = "sandbox-promotion-secret"  # noqa: S105 - the same for all environments of the sandbox
+MACHINE = "ci"
+MACHINE_TOKEN = "sandbox-machine-token-for-no-other-bot"  # noqa: S105 - opens nothing but the sandbox's bots
+MACHINE_RULE = f"""
+# The demo's machine: docs/machines.md.
+[[allow]]
+may = "request"
+who = ["machine:{MACHINE}"]
+verbs = ["read", "ask", "deploy"]
+"""
 
 
 @dataclass(frozen=True)
@@ -287,6 +296,15 @@ class BotReplicas:
 async def _copy(stream: asyncio.StreamReader, write: Callable[[bytes], object]) -> None:
     while chunk := await stream.read(65_536):
         write(chunk)
+
+
+def write_policy(directory: Path, default: str) -> Path:
+    """Write `policy.toml`: the default, and what the sandbox's machine may do. An edited one stays."""
+    path = directory / "policy.toml"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(default + MACHINE_RULE, encoding="utf-8")
+    return path
 
 
 NAME = "dragonfly"

@@ -56,7 +56,8 @@ class LocalEnvironment:
     def bot_variables(self, sql_directory: Path) -> dict[str, str]:
         """Of a replica of the bot, on a port of its own."""
         place = self.railway.place
-        return environment.bot_variables(
+        default = (ROOT / "bot" / "config" / "policy.toml").read_text(encoding="utf-8")
+        variables = environment.bot_variables(
             self.urls,
             Addresses(page=self.workspace.base_url, api=self.railway.edge_url),
             project_id=place.project_id,
@@ -67,11 +68,19 @@ class LocalEnvironment:
             sql_directory=sql_directory,
             identity=self.identity,
         )
+        return variables | {
+            "DRAGONFLY_POLICY": str(environment.write_policy(self._directory, default).resolve()),
+            "MACHINE_TOKENS": f"{environment.MACHINE}={environment.MACHINE_TOKEN}",
+        }
 
     def write_terminal(self, variables: Mapping[str, str]) -> None:
         """The terminal's side of the bot, in the environment's folder."""
-        owner = {"DRAGONFLY_ADMIN_DB_URL": self.urls.owner.reveal()}  # for `migrate`; not for the bot
-        environment.write_terminal(self._directory, {**variables, **owner}, working_directory=ROOT)
+        own = {
+            "DRAGONFLY_ADMIN_DB_URL": self.urls.owner.reveal(),  # for `migrate`; not for the bot
+            "DRAGONFLY_URL": variables["BOT_PUBLIC_URL"],  # for `mcp`
+            "DRAGONFLY_MACHINE_TOKEN": environment.MACHINE_TOKEN,
+        }
+        environment.write_terminal(self._directory, {**variables, **own}, working_directory=ROOT)
 
     async def start_bot(self, variables: Mapping[str, str]) -> None:
         """One replica more; does not wait until it is connected."""

@@ -45,6 +45,9 @@ class Database:
     def postgres_running(self) -> bool:
         return True
 
+    async def plant_migration(self) -> str:
+        return "20991231000001_forget"
+
     async def stop_postgres(self) -> None:
         """Not used here."""
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from services.clients.postgres.pool import Connection
-from services.clients.postgres.queries import SQL_DIRECTORY
+from services.sandbox.database import DESTRUCTIVE, plant, plant_destructive
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model
 from tests.integration.bot.running.conftest import StartWhole
 from tests.scenarios.conftest import Channel, shown
 
-VERSION = "20991231000001"
-FORGET = "ALTER TABLE ops.intake_logs DROP COLUMN IF EXISTS remark;\n"
+VERSION = DESTRUCTIVE.partition("_")[0]
 
 
 async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_goes_over_it(
     start_whole: StartWhole, channel: Channel, railway: LocalRailway, as_owner: Connection, tmp_path: Path
 ) -> None:
-    for kind in ("migrations", "rollbacks"):
-        shutil.copytree(SQL_DIRECTORY / kind, tmp_path / "sql" / kind)
-    (tmp_path / "sql" / "migrations" / "operated" / f"{VERSION}_forget.sql").write_text(FORGET)
+    plant_destructive(plant(tmp_path / "sql"))
     older, wanted, running = (one.sha[:8] for one in railway.commits[:3])
     await start_whole(DRAGONFLY_SQL=str(tmp_path / "sql"))
 
@@ -30,8 +26,8 @@ async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_go
         "WAITING FOR APPROVAL",
         f"Revert api: {running} → {wanted}",
         f"takes back {running}",
-        f"destructive: {VERSION}_forget drops column ops.intake_logs.remark (line 1)",
-        f"squawk on {VERSION}_forget: ban-drop-column in line 1",
+        f"destructive: {VERSION}_forget drops column ops.intake_logs.remark (line 2)",
+        f"squawk on {VERSION}_forget: ban-drop-column in line 2",
         "*Undo:* there is none.",
     )
     for approver in (model.ANN, model.BEN):
@@ -40,7 +36,7 @@ async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_go
     await channel.expect("DONE", at=asked)
     await as_owner.execute("UPDATE supabase_migrations.schema_migrations SET executed_at = now() - interval '90 days'")
     # As the pre-deploy command of the API does it.
-    await as_owner.execute(FORGET.encode())
+    await as_owner.execute((tmp_path / "sql" / "migrations" / "operated" / f"{DESTRUCTIVE}.sql").read_bytes())
     await as_owner.execute(
         "INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES (%s, 'forget')", (VERSION,)
     )

@@ -35,6 +35,9 @@ class DatabaseFaults(Protocol):
     async def start_postgres(self) -> None:
         """Start it again on the same data. Starting twice is harmless."""
 
+    async def plant_migration(self) -> str:
+        """Add a pending migration that destroys something; its name. Planting twice is harmless."""
+
 
 class BotFaults(Protocol):
     """Kills and starts the bot, which no Railway starts again here."""
@@ -192,6 +195,11 @@ class Breaking:
     async def start_postgres(self) -> None:
         await self._database.start_postgres()
 
+    async def plant_migration(self) -> dict[str, str]:
+        """The message to the person: nothing is applied by it."""
+        name = await self._database.plant_migration()
+        return {"told": f"{name} drops a column and is pending: deploy the API, then `.sandbox/dragonfly migrate`"}
+
     async def kill_bot(self) -> None:
         await self._bot.kill_bot()
 
@@ -264,9 +272,10 @@ def build_panel_router(panel: Panel) -> APIRouter:
     router = APIRouter(prefix="/page/break")
     breaking = Breaking(panel)
     on_replicas = (breaking.kill, breaking.freeze, breaking.thaw, breaking.start)
-    around = (breaking.acknowledge, breaking.upload, breaking.slow_api, breaking.stop_postgres, breaking.start_postgres)
+    around = (breaking.acknowledge, breaking.upload, breaking.slow_api)
+    on_postgres = (breaking.stop_postgres, breaking.start_postgres, breaking.plant_migration)
     on_bot = (breaking.rate_limit_slack, breaking.flood, breaking.kill_bot, breaking.start_bot, breaking.switch_script)
-    for act in (*on_replicas, breaking.restart, breaking.fill_memory, breaking.deploy, *around, *on_bot):
+    for act in (*on_replicas, breaking.restart, breaking.fill_memory, breaking.deploy, *around, *on_postgres, *on_bot):
         router.add_api_route(f"/{act.__name__.replace('_', '-')}", act, methods=["POST"])
     return router
 

@@ -6,7 +6,11 @@ import stat
 import subprocess
 from pathlib import Path
 
-from services.sandbox.environment import write_terminal
+from bot.config.environment import PeopleSettings
+from bot.config.policy import Policy
+from bot.config.policy_file import DEFAULT, read_policy
+from services.sandbox.database import DESTRUCTIVE, plant, plant_destructive
+from services.sandbox.environment import MACHINE, write_policy, write_terminal
 from services.sandbox.local_environment import ROOT
 
 
@@ -34,3 +38,28 @@ def test_write_terminal_replaces_the_file_of_a_former_start(tmp_path: Path) -> N
 
     assert "PORT=2" in path.read_text()
     assert "PORT=1" not in path.read_text()
+
+
+def test_write_policy_lets_the_machine_request_and_keeps_what_was_edited(tmp_path: Path) -> None:
+    default = DEFAULT.read_text(encoding="utf-8")
+
+    path = write_policy(tmp_path / "demo", default)
+
+    policy = read_policy(path.read_bytes(), path.name, PeopleSettings())
+    assert isinstance(policy, Policy)
+    [verbs] = [rule.verbs for rule in policy.rules if rule.who == {f"machine:{MACHINE}"}]
+    assert set(verbs or ()) == {"read", "ask", "deploy"}
+    path.write_text("version = 1\n")
+    assert write_policy(tmp_path / "demo", default).read_text() == "version = 1\n"
+
+
+def test_destructive_migration_is_there_once_planted_and_after_the_next_start(tmp_path: Path) -> None:
+    def planted() -> list[str]:
+        return sorted(path.name for path in tmp_path.rglob(f"{DESTRUCTIVE.partition('_')[0]}_*"))
+
+    plant(tmp_path / "sql")
+    assert planted() == []
+    plant_destructive(tmp_path / "sql")
+    plant(tmp_path / "sql")
+
+    assert planted() == [f"{DESTRUCTIVE}.sql", f"{DESTRUCTIVE.partition('_')[0]}_rollback.sql"]

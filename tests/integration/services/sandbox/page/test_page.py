@@ -31,6 +31,9 @@ class Database:
     def postgres_running(self) -> bool:
         return self.is_running
 
+    async def plant_migration(self) -> str:
+        return "20991231000001_forget"
+
     async def stop_postgres(self) -> None:
         self.is_running = False
 
@@ -211,6 +214,14 @@ async def test_page_refuses_a_viewer_who_is_no_person_of_the_sandbox(page: httpx
     act = {"viewer": viewer, "channel": model.INCIDENTS_ID, "text": "hello"}
 
     assert (await page.post("/page/say", json=act)).status_code == 422
+
+
+async def test_page_plants_a_destructive_migration_and_says_what_it_is_for(page: httpx.AsyncClient) -> None:
+    assert "Plant a destructive migration" in (await page.get("/page/panel")).text
+
+    answer = await page.post("/page/break/plant-migration", json={})
+
+    assert answer.json()["told"].startswith("20991231000001_forget drops a column and is pending")
 
 
 async def test_page_says_gone_when_a_clicked_message_is_missing(page: httpx.AsyncClient) -> None:
