@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar, Union
 
 from services.domain.deployments import SHORT_ID
@@ -601,8 +602,13 @@ def decode_step(stored: Mapping[str, Any]) -> Step:
     kind = kind_of(stored)
     if kind is None or set(stored) - {"kind"} != {field.name for field in fields(kind)}:
         raise ValueError(f"unknown step {stored.get('kind')!r}")
-    hints = typing.get_type_hints(kind)
+    hints = _types_of(kind)
     return kind(**{field.name: _restore(hints[field.name], stored[field.name]) for field in fields(kind)})
+
+
+@cache  # to resolve them costs more than all else that reading a step does
+def _types_of(kind: type[Step]) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _restore(wanted: Any, value: Any) -> Any:

@@ -109,12 +109,15 @@ class Rules(_Table):
     deployments: Deployments
 
     def __getitem__(self, name: str) -> Rule:
-        rule: Rule = dict(self)[name]
+        rule = self.find(name)
+        if rule is None:
+            raise KeyError(name)
         return rule
 
     def find(self, name: str) -> Rule | None:
         """None for a name that this version does not know."""
-        return dict(self).get(name)
+        declared: Rule | None = vars(self).get(name)
+        return declared or self.__pydantic_extra__.get(name)
 
     def section(self, name: str) -> str:
         """The runbook's section about a rule; empty for a name that this version does not know."""

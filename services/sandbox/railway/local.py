@@ -83,7 +83,7 @@ def write_state(path: Path, project_id: str, environment_id: str, services: Sequ
         "services": {service.spec.name: _dump_service(service) for service in services},
     }
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(state, indent=1), encoding="utf-8")
+    draft.write_text(json.dumps(state), encoding="utf-8")
     draft.replace(path)
 
 
