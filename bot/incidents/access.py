@@ -1,11 +1,12 @@
 """Who may manage an incident: people who may request or approve changes, and people on call; pure.
 
-Everyone in our workspace can open one; closing it needs permission.
+Everyone in our workspace can open one, and a few in a row; closing it needs permission.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.people import People
@@ -17,6 +18,22 @@ def may_open(person: Person | None, people: People) -> Verdict:
     """Everyone in our workspace, guests too. None is a person at a terminal, who may."""
     outsider = people.outsider(person) if person else None
     return Refused(outsider, "Ask a member of our workspace to open it.") if outsider else Allowed()
+
+
+OPENED_AT_MOST, OPENED_WITHIN = 3, timedelta(minutes=10)  # each may page people, ahead of what is worse
+
+
+def may_open_another(recent: Sequence[int], responders: Collection[str]) -> Verdict:
+    """Of a person who may not manage incidents. `recent`: the ids of those that they opened within OPENED_WITHIN."""
+    if len(recent) < OPENED_AT_MOST:
+        return Allowed()
+    minutes = int(OPENED_WITHIN.total_seconds() // 60)
+    opened = ", ".join(map(str, recent))
+    who = " ".join(map(mention, sorted(responders))) or "no one, see `check-config`"
+    return Refused(
+        f"you opened {len(recent)} incidents within {minutes} min ({opened}): no other one was opened, no one paged",
+        f"Reply in the thread of one of them. Who can open another one now: {who}.",
+    )
 
 
 def may_respond(person: Person, people: People, responders: Collection[str]) -> Verdict:

@@ -16,7 +16,7 @@ from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
 from bot.incidents import paging, todos
-from bot.incidents.access import may_open, may_respond
+from bot.incidents.access import OPENED_WITHIN, may_open, may_open_another, may_respond
 from bot.incidents.decide import next_page, pages_people
 from bot.incidents.oncall import OnCallService
 from bot.incidents.store import IncidentStore, diagnosis_key
@@ -244,16 +244,20 @@ class IncidentService:
         """Raise the alarm: the incident is in the channel, and its people are called. `source`: where it was written.
 
         Where an incident at least as severe is open about one of the services, the words go into its thread instead,
-        unless `another` is wanted.
+        unless `another` is wanted. A person who may not manage incidents opens a few in a row, not any number.
         """
         person = person_of(request.actor)
-        verdict = may_open(person, await self._groups.people(person.user_id if person else None))
+        people = await self._groups.people(person.user_id if person else None)
+        verdict = may_open(person, people)
         if isinstance(verdict, Refused):
             await self._record_refusal("opened", person, verdict)
             return verdict
+        bounded = person if person and isinstance(may_respond(person, people, self._responders), Refused) else None
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             await incidents.lock_opening(conn)
             same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
+            if same is None and bounded and (refused := await self._refuse_another(conn, bounded)):
+                return refused
             outcome: Done | Joined
             if same is not None:
                 outcome = await join(self._incident_store, conn, same, person, title)
@@ -266,6 +270,16 @@ class IncidentService:
             await self._audit(conn, event, outcome.incident, person, details)
         self._incident_store.wake_ups.outbox.set()
         return outcome
+
+    async def _refuse_another(self, conn: Connection, person: Person) -> Refused | None:
+        """Why a person who may not manage incidents opens no other one now; recorded."""
+        recent = await incidents.list_opened_by(conn, user_id=person.user_id, window=OPENED_WITHIN)
+        verdict = may_open_another(recent, self._responders)
+        if not isinstance(verdict, Refused):
+            return None
+        with self._audit_limit.counting() as count:
+            await self._audit_refusal(conn, count, "opened", None, person, verdict)
+        return verdict
 
     async def refuse_early(self, request: Request) -> None:
         """Raises OperatorError for a person who may not manage incidents: before a dialog opens."""

@@ -37,6 +37,7 @@ from services.domain.systems import System
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE = 2  # each incident's diagnosis reads all that `doctor` reads: more take their sessions from one another
 STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then the diagnosis is posted without it
 
 
@@ -65,13 +66,18 @@ class TriageSummary(PeriodicTask):
         async with self._database.read() as conn:
             unresolved = await incidents.list_open_incidents(conn)
         waiting = [one for one in unresolved if one.briefed < len(PARTS)]
-        results = await asyncio.gather(*(self._brief(one, fence) for one in waiting), return_exceptions=True)
+        slots = asyncio.Semaphore(AT_ONCE)
+        results = await asyncio.gather(*(self._brief(one, fence, slots) for one in waiting), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return self._wake_ups.poll_s
 
-    async def _brief(self, incident: Incident, fence: Fence) -> None:
+    async def _brief(self, incident: Incident, fence: Fence, slots: asyncio.Semaphore) -> None:
+        async with slots:
+            await self._read_and_post(incident, fence)
+
+    async def _read_and_post(self, incident: Incident, fence: Fence) -> None:
         """Read all parts, and post the known ones whenever one more arrives; a successor reads posted ones again."""
         reading = [asyncio.create_task(self._read(name, incident)) for name in PARTS]
         parts = view.TriageFacts(similar=await self._read_similar(incident))

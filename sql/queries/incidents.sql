@@ -60,6 +60,13 @@ FROM chatops.incidents
 ORDER BY id DESC
 LIMIT %(limit)s;
 
+-- name: list_opened_by
+-- The incidents that one person opened by hand of late, oldest first. Served by incidents_opened_at_idx.
+SELECT id
+FROM chatops.incidents
+WHERE opened_at > clock_timestamp() - %(window)s::interval AND opened_by_user = %(user_id)s
+ORDER BY id;
+
 -- name: lock_incident
 -- Locks the incident until this transaction ends; the time is the one after any wait. By primary key.
 SELECT clock_timestamp()

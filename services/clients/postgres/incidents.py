@@ -123,6 +123,12 @@ async def list_incidents(conn: Connection, *, limit: int) -> list[Incident]:
     return await fetch_all(conn, _to_incident, "list_incidents", limit=limit)
 
 
+async def list_opened_by(conn: Connection, *, user_id: str, window: timedelta) -> list[int]:
+    """The ids of those that this person opened by hand within the window, oldest first."""
+    cur = await conn.execute(SQL["list_opened_by"], {"user_id": user_id, "window": window})
+    return [int(row[0]) for row in await cur.fetchall()]
+
+
 async def lock_opening(conn: Connection) -> None:
     """Incidents opened by hand wait until this transaction ends."""
     await conn.execute(SQL["lock_opening"])

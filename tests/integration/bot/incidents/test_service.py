@@ -101,6 +101,23 @@ async def test_report_of_a_possibly_different_problem_opens_its_own_incident(
     assert outcome.incident.id == 2
 
 
+async def test_a_person_without_the_right_to_manage_incidents_opens_three_in_a_row(scene: Scene, books: Books) -> None:
+    """Each pages people: a flood of them would hold up the page that counts."""
+    opened = await asyncio.gather(*(open_one(scene, OTTO, title=f"bogus {n}", another=True) for n in range(8)))
+
+    assert sum(isinstance(one, Done) for one in opened) == 3
+    refused = [one for one in opened if isinstance(one, Refused)]
+    assert len(refused) == 5
+    assert "(1, 2, 3)" in refused[0].why
+    pages = [key for key in await books.messages() if key.endswith(":page:1")]
+    assert pages == [f"incident:{n}:page:1" for n in (1, 2, 3)]
+    assert (await books.audit()).count("incident.opened.refused") == 1  # of a flood one row
+
+    assert isinstance(await open_one(scene, OTTO), Joined)  # pages no one
+    for person in (OLIVIA, BEN, None):  # they may manage incidents; None is at a terminal
+        assert isinstance(await open_one(scene, person, another=True), Done)
+
+
 async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
     await open_one(scene)
 

@@ -123,6 +123,32 @@ async def test_the_diagnosis_is_edited_as_parts_arrive(
     assert "Still collecting data" not in await books.blocks(KEY)
 
 
+async def test_many_incidents_at_once_are_read_two_at_a_time(
+    scene: Scene, books: Books, world: World, outside: Outside
+) -> None:
+    """Twenty at once took all sessions of the database, and some reported that the bot can't reach it."""
+    outside.railway_logs_may_answer.clear()
+    for _ in range(5):
+        await scene.incident_service.open(
+            request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST], another=True
+        )
+    slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
+
+    async def briefed() -> list[int]:
+        return [(await books.incident(number)).briefed for number in range(1, 6)]
+
+    looking = asyncio.create_task(slow.tick(scene.fence))
+    try:
+        async with asyncio.timeout(60):
+            while sum(await briefed()) < 4:  # all but the logs, of two
+                await asyncio.sleep(0.02)
+        assert sorted(await briefed()) == [0, 0, 0, 2, 2]
+    finally:
+        outside.railway_logs_may_answer.set()
+        await looking
+    assert await briefed() == [len(PARTS)] * 5
+
+
 async def test_timeline_has_the_beginning_of_an_incident_once(
     scene: Scene, books: Books, triage_summary: TriageSummary, system: System
 ) -> None:
