@@ -70,7 +70,7 @@ class HeartbeatWords:
 
 @dataclass(frozen=True)
 class System:
-    """`name`: also of its folder of SQL in `sql/operated/`. `operated`: the API first.
+    """`name`: also by which a query in `sql/operated/` names it. `operated`: the API first.
 
     `columns`: those by which it is recognized, as schema.table.column; all of them must be there.
     `schemas`: what the bot reads besides its own. `roles`: those that its processes connect with.

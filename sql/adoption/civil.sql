@@ -3,7 +3,7 @@
 
 GRANT USAGE ON SCHEMA ops, supabase_migrations TO dragonfly_bot;
 
--- What the queries of sql/operated/civil/ read, and no more. Neither payloads nor rows nor messages: they hold personal data.
+-- What the queries of sql/operated/ read here, and no more. Neither payloads nor rows nor messages: they hold personal data.
 GRANT SELECT (worker_id, worker_type, last_seen_at, status, created_at)
 ON ops.worker_heartbeats TO dragonfly_bot;
 GRANT SELECT (id, job_type, status, attempts, max_attempts, locked_at, last_error, created_at, updated_at, next_run_at,

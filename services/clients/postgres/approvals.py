@@ -1,6 +1,6 @@
 """Decisions, reviews, self-approval.
 
-The typed calls of `sql/operated/<system>/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/lone_starts.sql`,
+The typed calls of `sql/operated/requeue.sql`, `sql/queries/approvals.sql`, `sql/queries/lone_starts.sql`,
 `sql/queries/reviews.sql`.
 """
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from services.clients.postgres.errors import explain_state
 from services.clients.postgres.pool import Connection, system_of
-from services.clients.postgres.queries import DIALECTS, OPERATED, QUERIES, SQL, read_queries
+from services.clients.postgres.queries import OPERATED, QUERIES, SQL, read_queries
 from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.systems import SYSTEMS, System
 
@@ -34,14 +34,14 @@ _PRIVILEGE = {"DELETE FROM": "DELETE", "INSERT INTO": "INSERT", "COPY": "INSERT"
 Right = tuple[str, str]  # privilege and object
 
 
-def _read_topics(*folders: Path) -> dict[str, dict[str, str]]:
-    """`{file: {query name: SQL}}` of every file of named queries."""
-    return {file.stem: read_queries(file) for folder in folders for file in sorted(folder.glob("*.sql"))}
+def _read_topics(folder: Path, system: str = "") -> dict[str, dict[str, str]]:
+    """`{file: {query name: SQL}}` of every file of named queries, as they are in this system."""
+    return {file.stem: read_queries(file, system) for file in sorted(folder.glob("*.sql"))}
 
 
 TOPICS: Mapping[str, Mapping[str, str]] = _read_topics(QUERIES)
 OPERATED_TOPICS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
-    folder: _read_topics(OPERATED / folder) for folder in DIALECTS
+    system.name: _read_topics(OPERATED, system.name) for system in SYSTEMS
 }
 
 _COMMANDS = re.compile(r"^-- commands: (.+)$", re.MULTILINE)  # in a query: the commands that cannot work without it

@@ -1,8 +1,7 @@
 """Reads the operated system.
 
-The typed calls of `sql/queries/catalog.sql`, `sql/operated/<system>/evidence.sql`,
-`sql/operated/<system>/golden_path.sql`, `sql/operated/<system>/heartbeats.sql`, `sql/operated/<system>/intake.sql`,
-`sql/operated/<system>/jobs.sql`: the connection knows the system.
+The typed calls of `sql/queries/catalog.sql`, `sql/operated/evidence.sql`, `sql/operated/golden_path.sql`,
+`sql/operated/heartbeats.sql`, `sql/operated/intake.sql`, `sql/operated/jobs.sql`: the connection knows the system.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Reads the named queries of `sql/` once: `{query name: SQL}`; those of an operated system once per system.
+"""Reads the named queries of `sql/` once: `{query name: SQL}`; those of the operated system once per system.
 
 The typed calls of `sql/queries/clock.sql`.
 
-A file holds blocks that begin with `-- name: <name>`; the comment lines below the name say what the query is for,
-and `-- commands: a, b` which commands cannot work without it. `-- affects: <words>` above all blocks says what does not
-work without the file. `drift.py` reads these two.
+A file holds blocks that begin with `-- name: <name>`, or `-- name: <name> (<system>, …)` where it differs between the
+operated systems; the comment lines below the name say what the query is for, and `-- commands: a, b` which commands
+cannot work without it. `-- affects: <words>` above all blocks says what does not work without the file. `drift.py`
+reads these two.
 """
 
 from __future__ import annotations
@@ -20,38 +21,42 @@ from typing import Any, TypeVar
 from psycopg.rows import kwargs_row
 
 from services.clients.postgres.pool import Connection, system_of
-from services.domain.systems import System
+from services.domain.systems import SYSTEMS, System
 from services.domain.thresholds import StaleLimits
 
 SQL_DIRECTORY = Path(__file__).parents[3] / "sql"
 QUERIES = SQL_DIRECTORY / "queries"
-OPERATED = SQL_DIRECTORY / "operated"  # a folder per system, all with the same queries
+OPERATED = SQL_DIRECTORY / "operated"  # each query for every system, or once per system
 
-_NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*) *$", re.MULTILINE)
+_NAME = re.compile(r"^-- name: *([a-z_][a-z0-9_]*)(?: *\(([a-z0-9_, ]+)\))? *$", re.MULTILINE)
 
 
-def read_queries(*places: Path) -> dict[str, str]:
-    """All named queries of these files and folders. Raises ValueError for a name used twice or SQL without a name."""
+def read_queries(place: Path, system: str = "") -> dict[str, str]:
+    """The named queries of this file or folder that are for every system, or for this one. Raises ValueError for a name
+    used twice or SQL without a name."""
     found: dict[str, str] = {}
-    for path in (path for place in places for path in ([place] if place.is_file() else sorted(place.rglob("*.sql")))):
-        for name, sql in _blocks(path):
+    for path in [place] if place.is_file() else sorted(place.rglob("*.sql")):
+        for name, systems, sql in _blocks(path):
+            if systems and system not in systems:
+                continue
             if name in found:
                 raise ValueError(f"{path}: the query `{name}` exists already; give it another name")
             found[name] = sql
     return found
 
 
-def _blocks(path: Path) -> Iterator[tuple[str, str]]:
+def _blocks(path: Path) -> Iterator[tuple[str, list[str], str]]:
+    """Name, systems (none: every one) and SQL of each query."""
     before, *parts = _NAME.split(path.read_text(encoding="utf-8"))
     if any(line.strip() and not line.startswith("--") for line in before.splitlines()):
         raise ValueError(f"{path}: SQL stands before the first `-- name:` line")
-    for name, sql in zip(parts[::2], parts[1::2], strict=True):
-        yield name, sql.strip().removesuffix(";")
+    for name, systems, sql in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+        yield name, systems.split(", ") if systems else [], sql.strip().removesuffix(";")
 
 
 SQL: Mapping[str, str] = MappingProxyType(read_queries(QUERIES))
 DIALECTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {folder.name: MappingProxyType(read_queries(folder)) for folder in sorted(OPERATED.iterdir()) if folder.is_dir()}
+    {system.name: MappingProxyType(read_queries(OPERATED, system.name)) for system in SYSTEMS}
 )
 
 _TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+\.\w+)\b(?!\()")

@@ -1,4 +1,4 @@
-"""A tiny third system on a real database: one value, one folder of SQL and one reader are all that the bot needs."""
+"""A tiny third system on a real database: one value, its queries and one reader are all that the bot needs."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def world(owl: System, civil: Civil, as_owner: Connection) -> AsyncIterato
     await as_owner.execute(b"DROP SCHEMA owl CASCADE; DROP ROLE owl_reader")
 
 
-async def test_third_system_is_recognized_and_read_by_its_folder_and_its_reader(world: World, owl: System) -> None:
+async def test_third_system_is_recognized_and_read_by_its_queries_and_its_reader(world: World, owl: System) -> None:
     answer = await run("heartbeats", Request(surface=Surface.TERMINAL), world)
     health = await world.api_health()
 

@@ -18,7 +18,7 @@ from services.domain.systems import SYSTEMS
 # A query that one command alone asks may have its call in that command's file.
 MODULES = [*Path(queries.__file__).parent.glob("*.py"), *Path(commands.__file__).parent.glob("*.py")]
 NOT_TYPED = {"adoption", "drift", "migrations"}  # steps of one procedure, called in the module of that name only
-FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*/*.sql")], key=lambda path: path.stem)
+FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*.sql")], key=lambda path: path.stem)
 EVERY = [(name, sql) for found in (queries.SQL, *queries.DIALECTS.values()) for name, sql in found.items()]
 TYPED = [path for path in FILES if path.stem not in NOT_TYPED]
 
@@ -38,8 +38,7 @@ def modules() -> list[tuple[str, list[ast.AsyncFunctionDef]]]:
 
 def functions(path: Path) -> list[ast.AsyncFunctionDef]:
     """Those of the module whose docstring names the file."""
-    named = f"queries/{path.name}" if path.parent == queries.QUERIES else f"operated/<system>/{path.name}"
-    return [node for text, nodes in modules() if named in text for node in nodes]
+    return [node for text, nodes in modules() if f"{path.parent.name}/{path.name}" in text for node in nodes]
 
 
 def runs(name: str, code: str) -> bool:
@@ -107,21 +106,30 @@ def test_all_tables_of_a_system_are_found_in_its_queries() -> None:
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
-@pytest.mark.parametrize("folder", sorted(queries.DIALECTS))
-def test_every_system_has_the_same_queries_in_the_same_files_with_the_same_parameters(folder: str) -> None:
-    own, runbook = queries.OPERATED / folder, queries.OPERATED / "runbook"
+def test_every_system_has_each_query_with_the_same_parameters() -> None:
+    found = {
+        system: {name: set(PARAMETER.findall(sql)) for name, sql in dialect.items()}
+        for system, dialect in queries.DIALECTS.items()
+    }
 
-    def shape(place: Path) -> dict[str, dict[str, set[str]]]:
-        return {
-            file.name: {name: set(PARAMETER.findall(sql)) for name, sql in queries.read_queries(file).items()}
-            for file in place.glob("*.sql")
-        }
-
-    assert shape(own) == shape(runbook)
+    assert list(found) == [system.name for system in SYSTEMS]
+    assert all(one == found["runbook"] for one in found.values())
+    assert found["runbook"].keys() == {name for path in queries.OPERATED.glob("*.sql") for name in names(path)}
 
 
-def test_every_system_has_a_folder() -> None:
-    assert sorted(queries.DIALECTS) == sorted(system.name for system in SYSTEMS)
+def test_a_query_is_for_the_systems_that_it_names_or_for_every_one(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text(
+        "-- name: count\n-- All.\nSELECT 1;\n"
+        "-- name: read (runbook, owl)\n-- Two.\nSELECT 2;\n-- name: read (civil)\n-- One.\nSELECT 3;\n"
+    )
+
+    found = {system: queries.read_queries(tmp_path, system) for system in ("runbook", "owl", "civil")}
+
+    assert {system: [sql[-1] for sql in one.values()] for system, one in found.items()} == {
+        "runbook": ["1", "2"],
+        "owl": ["1", "2"],
+        "civil": ["1", "3"],
+    }
 
 
 # services/clients/postgres/drift.py plans each query with NULL for its parameters: Postgres has to know their types.
@@ -138,6 +146,14 @@ def test_a_name_used_twice_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="`same` exists already"):
         queries.read_queries(tmp_path)
+
+
+def test_a_name_used_twice_in_one_system_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text("-- name: same\n-- All.\nSELECT 1;\n-- name: same (civil)\n-- One.\nSELECT 2;\n")
+
+    assert list(queries.read_queries(tmp_path, "runbook")) == ["same"]
+    with pytest.raises(ValueError, match="`same` exists already"):
+        queries.read_queries(tmp_path, "civil")
 
 
 def test_sql_without_a_name_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,22 @@
--- name: requeue_jobs
+-- name: requeue_jobs (runbook)
+-- Put failed and orphaned jobs back to pending; the ids of those that are. By primary key. The limit for a job is that of
+-- the worker type which holds it, so the function is called once per limit, always in the same order.
+-- commands: requeue
+SELECT requeued::text AS id
+FROM (
+    SELECT array_agg(job.id ORDER BY job.id) AS job_ids, limited.stale_after
+    FROM ops.job_queue AS job
+    LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
+    CROSS JOIN LATERAL (
+        SELECT coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval) AS stale_after
+    ) AS limited
+    WHERE job.id = ANY (%(job_ids)s::uuid[])
+    GROUP BY limited.stale_after
+    ORDER BY limited.stale_after
+) AS chosen
+CROSS JOIN LATERAL ops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS requeued;
+
+-- name: requeue_jobs (civil)
 -- Put failed and orphaned jobs back to pending, by the function that the adoption made; the ids of those that are. By
 -- primary key. The limit for a job is that of the worker type which holds it, so the function is called once per limit,
 -- always in the same order.
@@ -17,7 +35,25 @@ FROM (
 ) AS chosen
 CROSS JOIN LATERAL chatops.requeue_jobs(chosen.job_ids, chosen.stale_after) AS requeued;
 
--- name: list_orphaned_jobs
+-- name: list_orphaned_jobs (runbook)
+-- Jobs in processing whose worker does not beat, however short ago they were locked. Served by
+-- job_queue_processing_idx and the primary key of the heartbeats.
+-- commands: requeue
+SELECT job.id::text AS id, left(job.job_type, 200) AS job_type, job.attempts, job.locked_at,
+       left(job.locked_by, 200) AS locked_by, beat.last_heartbeat_at
+FROM ops.job_queue AS job
+LEFT JOIN ops.worker_heartbeats AS beat ON beat.worker_id = job.locked_by
+WHERE job.status = 'processing'
+    AND (
+        beat.worker_id IS NULL
+        OR beat.status = 'stopped'
+        OR beat.last_heartbeat_at < now()
+            - coalesce((%(stale_by_type)s::jsonb ->> beat.worker_type)::interval, %(stale_after)s::interval)
+    )
+ORDER BY job.locked_at
+LIMIT %(limit)s;
+
+-- name: list_orphaned_jobs (civil)
 -- Jobs in processing whose worker does not beat, however short ago they were locked. Served by the partial index of jobs in
 -- processing and the primary key of the heartbeats.
 -- commands: requeue
@@ -36,7 +72,15 @@ WHERE job.status = 'processing'
 ORDER BY coalesce(job.started_at, job.locked_at, job.updated_at)
 LIMIT %(limit)s;
 
--- name: list_jobs
+-- name: list_jobs (runbook)
+-- What became of these jobs. By primary key.
+-- commands: requeue
+SELECT id::text AS id, left(job_type, 200) AS job_type, left(status, 200) AS status, attempts, max_attempts, updated_at
+FROM ops.job_queue
+WHERE id = ANY (%(job_ids)s::uuid[])
+ORDER BY id;
+
+-- name: list_jobs (civil)
 -- What became of these jobs. By primary key.
 -- commands: requeue
 SELECT id::text AS id, left(job_type::text, 200) AS job_type, left(status::text, 200) AS status, attempts, max_attempts,
