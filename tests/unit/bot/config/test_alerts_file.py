@@ -116,6 +116,17 @@ def test_every_name_belongs_to_a_rule() -> None:
     assert {name.split(".")[0] for name in FINGERPRINTS} == set(RULES)
 
 
+def test_a_lookup_finds_every_rule_and_changes_nothing_of_the_rules() -> None:
+    changed = "[rules.memory]\nwithin_s = 600"
+    rules = read(changed).rules
+
+    assert [rules[name] for name in RULES] == [rules.find(name) for name in RULES]
+    assert (rules["memory"], rules.find("gone")) == (rules.memory, None)
+    assert {name for name, _ in rules} == set(RULES), "what iterates over them sees rules only"
+    assert rules == read(changed).rules, "a file that is read again is the same"
+    assert rules.model_dump() == read(changed).rules.model_dump()
+
+
 def test_read_rules_ignores_a_byte_order_mark() -> None:
     assert isinstance(read_rules(b"\xef\xbb\xbfversion = 1\n", "mine.toml"), AlertRules)
 
