@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from bot.wake_ups import WakeUps
 from services.clients.postgres import freezes
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.freezes import LAST, Freeze
 from services.domain.windows import Span
 
@@ -35,11 +37,12 @@ class FreezeNotices(PeriodicTask):
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.read() as conn:
-            if not await freezes.list_freezes(conn):
+            known = await freezes.list_freezes(conn)
+            if not known or not _due(known, await read_clock(conn)):
                 return
         async with self._database.transaction() as conn:
             now = await fence.lock(conn)
-            for one in await freezes.list_freezes(conn):
+            for one in _due(await freezes.list_freezes(conn), now):
                 await self._follow(conn, one, now)
         self._wake_ups.outbox.set()
 
@@ -48,10 +51,9 @@ class FreezeNotices(PeriodicTask):
             await end(conn, freeze, "over", self._channel)
             return
         noted = await self._remind(conn, await self._announce(conn, freeze, now), now)
-        if noted != freeze:
-            await freezes.note_freeze(
-                conn, id=freeze.id, announced_for=noted.announced_for, reminded_for=noted.reminded_for
-            )
+        await freezes.note_freeze(
+            conn, id=freeze.id, announced_for=noted.announced_for, reminded_for=noted.reminded_for
+        )
 
     async def _announce(self, conn: Connection, freeze: Freeze, now: datetime) -> Freeze:
         """The window that begins, and the one that is over."""
@@ -74,6 +76,18 @@ class FreezeNotices(PeriodicTask):
         thread = message_key(freeze)
         await store_message(conn, key=key, channel=self._channel, text=text, blocks=blocks, thread_key=thread)
         return replace(freeze, reminded_for=due)
+
+
+def _due(known: Sequence[Freeze], now: datetime) -> list[Freeze]:
+    """Those of which people are to be told something."""
+    spans = [(one, one.span_at(now)) for one in known]
+    return [
+        one
+        for one, span in spans
+        if one.is_over(now)
+        or one.announced_for != (span.begins if span else None)
+        or (span is not None and _reminder_due(one, span, now) is not None)
+    ]
 
 
 def _reminder_due(freeze: Freeze, span: Span, now: datetime) -> datetime | None:

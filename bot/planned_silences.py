@@ -12,6 +12,7 @@ from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts, messages
 from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.alerts import PlannedSilence
 from services.process import describe_error
 
@@ -36,16 +37,22 @@ class PlannedSilences(PeriodicTask):
 
     async def tick(self, fence: Fence) -> float:
         async with self._database.read() as conn:
-            if not await alerts.list_planned_silences(conn):
-                return self._every_s
-        async with self._database.transaction() as conn:
-            now = await fence.lock(conn)
             known = await alerts.list_planned_silences(conn)
-            for planned in known:
-                await self._follow_alone(conn, planned, now)
-        self._wake_ups.outbox.set()
+            if not known:
+                return self._every_s
+            now = await read_clock(conn)
+        if any(_is_due(one, now) for one in known):
+            await self._follow_due(fence)
         later = [wait for one in known if (wait := (one.begins_at - now).total_seconds()) > 0]
         return max(min([self._every_s, *later]), SHORTEST_S)
+
+    async def _follow_due(self, fence: Fence) -> None:
+        async with self._database.transaction() as conn:
+            now = await fence.lock(conn)
+            for planned in await alerts.list_planned_silences(conn):
+                if _is_due(planned, now):
+                    await self._follow_alone(conn, planned, now)
+        self._wake_ups.outbox.set()
 
     async def _follow_alone(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         """What fails for one is undone for that one, and tried again at the next tick; the others go on."""
@@ -58,10 +65,10 @@ class PlannedSilences(PeriodicTask):
     async def _follow(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         if planned.begins_at <= now:
             await self._begin(conn, planned, now)
-        elif planned.begins_at - now <= REMIND_BEFORE and planned.reminded_for != planned.begins_at:
-            await alerts.remind_of_planned_silence(conn, id=planned.id)
-            key = f"silence:planned:{planned.id}:{planned.begins_at:%Y%m%dT%H%M}:soon"
-            await messages.store_content(conn, key, planned.owner, view.soon_message(planned, now))
+            return
+        await alerts.remind_of_planned_silence(conn, id=planned.id)
+        key = f"silence:planned:{planned.id}:{planned.begins_at:%Y%m%dT%H%M}:soon"
+        await messages.store_content(conn, key, planned.owner, view.soon_message(planned, now))
 
     async def _begin(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         """Whatever is left of its window is silenced; one that passed while no leader was there is left out."""
@@ -83,3 +90,10 @@ class PlannedSilences(PeriodicTask):
             return
         following = planned.recurrence.next_after(max(now, planned.begins_at))
         await alerts.move_planned_silence(conn, id=planned.id, begins_at=following.begins, ends_at=following.ends)
+
+
+def _is_due(planned: PlannedSilence, now: datetime) -> bool:
+    """It begins, or its owner is to be reminded."""
+    return planned.begins_at <= now or (
+        planned.begins_at - now <= REMIND_BEFORE and planned.reminded_for != planned.begins_at
+    )

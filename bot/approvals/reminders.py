@@ -15,6 +15,7 @@ from services.clients.postgres import approvals, runs
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.freezes import take_due_locks
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.domain.freezes import Lock
 from services.domain.runs import Run
 from services.domain.text import clock_time
@@ -76,13 +77,12 @@ class ScheduledRuns(PeriodicTask):
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.read() as conn:
-            if not await _list_scheduled(conn):
+            if not await _list_due(conn):
                 return
         async with self._database.transaction() as conn:
-            now = await fence.lock(conn)
-            for run, start_at in await _list_scheduled(conn):
-                if now < start_at <= now + NOTIFY_BEFORE:
-                    await self._remind(conn, run, start_at)
+            await fence.lock(conn)
+            for run, start_at in await _list_due(conn):
+                await self._remind(conn, run, start_at)
         self._message_writer.wake_ups.outbox.set()
 
     async def _remind(self, conn: Connection, run: Run, start_at: datetime) -> None:
@@ -93,9 +93,13 @@ class ScheduledRuns(PeriodicTask):
         await self._message_writer.note(conn, run, "soon", words, to=to)
 
 
-async def _list_scheduled(conn: Connection) -> list[tuple[Run, datetime]]:
-    """Each with its start."""
-    return [(run, run.start_at) for run in await runs.list_open_runs(conn) if run.is_scheduled and run.start_at]
+async def _list_due(conn: Connection) -> list[tuple[Run, datetime]]:
+    """The scheduled runs that start soon, each with its start."""
+    scheduled = [(run, run.start_at) for run in await runs.list_open_runs(conn) if run.is_scheduled and run.start_at]
+    if not scheduled:
+        return []
+    now = await read_clock(conn)
+    return [(run, start_at) for run, start_at in scheduled if now < start_at <= now + NOTIFY_BEFORE]
 
 
 REMIND_AFTER = timedelta(days=1)

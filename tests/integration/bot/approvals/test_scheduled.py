@@ -12,13 +12,17 @@ import pytest
 
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import ScheduledRuns
+from bot.freeze_notices import FreezeNotices
 from bot.leader import NAME, Fence
+from bot.planned_silences import PlannedSilences
 from bot.runs.message import RunMessageWriter
+from bot.wake_ups import WakeUps
 from playbooks.later import start_of, write_start
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
 from playbooks.steps import LockService
 from services.clients.postgres import runs
+from services.clients.postgres.alerts import create_planned_silence
 from services.clients.postgres.leases import take_lease
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
@@ -265,3 +269,31 @@ async def test_scheduled_run_notifies_its_requester_once_before_the_start(
     assert text.startswith(f"<@{OLIVIA.user_id}> Run {scheduled.id} starts at")
     assert f"cancel {scheduled.id}" in text
     assert version == 1
+
+
+@pytest.mark.usefixtures("scheduled")
+async def test_a_tick_with_what_is_due_later_wakes_no_sender_and_needs_no_lease(databases: Sequence[Database]) -> None:
+    """A freeze without an end, a silence of tomorrow and a run in an hour cost a read per tick."""
+    await freeze(databases[0])
+    async with databases[0].transaction() as conn:
+        tomorrow = await read_clock(conn) + timedelta(days=1)
+        await create_planned_silence(
+            conn,
+            what="ingest",
+            owner=OLIVIA.user_id,
+            reason="backup",
+            begins_at=tomorrow,
+            ends_at=tomorrow + timedelta(hours=1),
+            recurrence=None,
+        )
+    woken: list[str] = []
+    wake_ups, no_lease = WakeUps(), Fence("nobody", 1)
+    with wake_ups.outbox.listen(lambda: woken.append("outbox")):
+        for task in (
+            ScheduledRuns(databases[0], RunMessageWriter(say, wake_ups)),
+            FreezeNotices(databases[0], channel="C0", wake_ups=wake_ups),
+            PlannedSilences(databases[0], wake_ups, channel="C0"),
+        ):
+            await task.tick(no_lease)
+
+    assert woken == []
