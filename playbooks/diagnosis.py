@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from playbooks.checks.database import ADOPT_AGAIN
 from playbooks.last_deploys import CRASHES, RAN_WELL, deploy_name
-from playbooks.log_patterns import Topic
+from playbooks.log_lines import Topic
 from playbooks.model import Finding, NextStep, Status
 from playbooks.root_causes import Cause, Diagnosed, Kind, fold
 from services.domain.deployments import DeploymentStatus

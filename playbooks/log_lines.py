@@ -9,9 +9,23 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from enum import StrEnum
 
 from services.domain.deployments import LogLine
 from services.domain.services import is_sha
+
+
+class Topic(StrEnum):
+    """What a line is about, the most telling first."""
+
+    CRASH_LOOP = "crash loop"
+    PERMISSIONS = "permissions"
+    CONNECTIVITY = "DB connectivity"
+    CLAIMING = "job claiming"
+    STORING = "stored rows"
+    REQUESTS = "requests"
+    OTHER = "other errors"  # no pattern: the line's severity is all that is known
+
 
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|SUCCESS|WARNING|WARN|ERROR|CRITICAL|FATAL)"
 _FORMATS = tuple(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from playbooks.log_lines import read_line
+from playbooks.log_lines import Topic, read_line
 from playbooks.model import Finding, NextStep
 from services.domain.deployments import LogLine
 from services.domain.masking import READ_LIMIT
@@ -108,18 +108,6 @@ def explain(finding: Finding, symptom: Symptom, service: Service | None = None) 
         evidence={**finding.evidence, "symptom": symptom.value},
         next_step=NextStep(row.label.format(service=short), row.command.format(service=short)),
     )
-
-
-class Topic(StrEnum):
-    """What a pattern is about, the most telling first."""
-
-    CRASH_LOOP = "crash loop"
-    PERMISSIONS = "permissions"
-    CONNECTIVITY = "DB connectivity"
-    CLAIMING = "job claiming"
-    STORING = "stored rows"
-    REQUESTS = "requests"
-    OTHER = "other errors"  # no pattern: the line's severity is all that is known
 
 
 class Sign(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from playbooks.log_patterns import Topic
+from playbooks.log_lines import Topic
 from playbooks.model import Finding, Status, worst, wrong_first
 from services.domain.services import Service
 from services.domain.text import counted

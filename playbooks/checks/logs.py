@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median_low
 
-from playbooks.log_patterns import LogPatterns, Pattern, Sign, Symptom, Topic, explain
+from playbooks.log_lines import Topic
+from playbooks.log_patterns import LogPatterns, Pattern, Sign, Symptom, explain
 from playbooks.model import Finding, NextStep, Status
 from services.domain.deployments import DeploymentStatus, LogLine, ServiceState
 from services.domain.errors import Unavailable

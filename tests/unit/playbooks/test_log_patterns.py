@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from playbooks.log_patterns import RUNBOOK, Sign, Symptom, Topic
+from playbooks.log_lines import Topic
+from playbooks.log_patterns import RUNBOOK, Sign, Symptom
 
 recognise, ends = RUNBOOK.recognise, RUNBOOK.ends
 JOB = "123e4567-e89b-12d3-a456-426614174000"

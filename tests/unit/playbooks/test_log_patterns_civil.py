@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from playbooks.checks.logs import Facts, check
-from playbooks.log_patterns import CIVIL, Sign, Symptom, Topic
+from playbooks.log_lines import Topic
+from playbooks.log_patterns import CIVIL, Sign, Symptom
 from playbooks.model import Finding, Status
 from services.domain.deployments import LogLine
 from services.domain.errors import Unavailable
