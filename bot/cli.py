@@ -56,6 +56,7 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     if outcome.text:  # a server on stdout ends without a word: its client reads no line of ours
         _print(outcome.text, is_error=outcome.is_error)
+    gc.freeze()  # the process ends: Python need not look through every module for garbage once more
     sys.exit(outcome.code)
 
 

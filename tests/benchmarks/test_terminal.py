@@ -8,14 +8,16 @@ import sys
 
 import pytest
 
+from bot.cli import EXIT
+from services.domain.status import Status
 from tests.benchmarks.measuring import ms, show
 
 ROUNDS = 5
 # What a read's sources need, without what `bot.cli` skips.
 LIBRARIES = (
-    "import gc, sys; gc.set_threshold(50_000); sys.modules['httpx._main'] = None; import asyncio, httpx, psycopg"
+    "import gc, sys; gc.set_threshold(50_000); sys.modules['httpx._main'] = None; "
+    "import asyncio, httpx, psycopg, pydantic; pydantic.BaseModel; gc.freeze()"
 )
-LIBRARIES += ", psycopg_pool, pydantic; pydantic.BaseModel"
 HELP_AIM = 8.0  # times an empty program
 HEALTH_AIM = 4.0  # times its libraries
 
@@ -43,6 +45,7 @@ def least_s(*arguments: str) -> float:
 
 def _cost_s(*arguments: str) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], env={}, capture_output=True, check=False)
+    done = subprocess.run([sys.executable, *arguments], env={}, capture_output=True, check=False)
+    assert done.returncode in (0, EXIT[Status.UNKNOWN]), done.stderr.decode()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
