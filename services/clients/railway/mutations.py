@@ -1,4 +1,4 @@
-"""What the bot changes at Railway: one mutation a method, sent at most once.
+"""What the bot changes at Railway: one mutation a method, with its document, sent at most once.
 
 Each takes a `deadline` (time.monotonic() seconds) that is checked as the last thing before the bytes leave, so that a
 process that slept in between sends nothing. All raise SourceError("Railway", …), whose `outcome_unknown`
@@ -11,10 +11,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.clients.railway.client import RailwayClient
-from services.clients.railway.documents import DOCUMENTS
 from services.clients.railway.transport import SOURCE
 from services.domain.errors import SourceError
 from services.domain.services import Service
+
+# {name: document}; a test validates each against Railway's whole schema.
+MUTATIONS: Mapping[str, str] = {
+    # One commit of its own; what a person has staged in the dashboard stays staged.
+    "commit_patch": "mutation commitPatch($environmentId: String!, $patch: EnvironmentConfig!, $message: String!) "
+    "{ environmentPatchCommit(environmentId: $environmentId, patch: $patch, commitMessage: $message) }",
+    # Answers `true` only: the new deployment has to be looked for.
+    "roll_back": "mutation rollBack($id: String!) { deploymentRollback(id: $id) }",
+    "redeploy": "mutation redeploy($id: String!) { deploymentRedeploy(id: $id) { id } }",
+    "restart": "mutation restart($id: String!) { deploymentRestart(id: $id) }",
+    "stop": "mutation stop($id: String!) { deploymentStop(id: $id) }",
+    "test_webhook": "mutation testWebhook($url: String!, $payload: String!) "
+    "{ webhookTest(url: $url, payload: $payload) }",
+    # `commitSha` is not optional here: without it Railway deploys whatever is newest.
+    "deploy_commit": "mutation deployCommit($environmentId: String!, $serviceId: String!, $commitSha: String!) "
+    "{ serviceInstanceDeployV2(environmentId: $environmentId, serviceId: $serviceId, commitSha: $commitSha) }",
+    "set_auto_deploy": "mutation setAutoDeploy($input: ServiceInstanceAutoDeployUpdateInput!) "
+    "{ serviceInstanceAutoDeployUpdate(input: $input) { enabled } }",
+}
 
 
 class RailwayMutations:
@@ -86,8 +104,8 @@ class RailwayMutations:
         }
         await self._change("set_auto_deploy", {"input": wanted}, deadline)
 
-    async def _change(self, document: str, variables: Mapping[str, object], deadline: float) -> Mapping[str, Any]:
-        return await self._client.transport.change(DOCUMENTS[document], variables, deadline=deadline)
+    async def _change(self, mutation: str, variables: Mapping[str, object], deadline: float) -> Mapping[str, Any]:
+        return await self._client.transport.change(MUTATIONS[mutation], variables, deadline=deadline)
 
     @staticmethod
     def _expect_true(data: Mapping[str, Any], field: str) -> None:

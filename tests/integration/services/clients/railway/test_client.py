@@ -8,7 +8,7 @@ import time
 import pytest
 
 from services.clients.railway.client import RailwayClient
-from services.clients.railway.documents import DOCUMENTS
+from services.clients.railway.mutations import MUTATIONS
 from services.clients.railway.transport import TokenKind
 from services.domain.deployments import DeploymentStatus, LogLine
 from services.domain.errors import SourceError
@@ -177,7 +177,7 @@ async def change_variables(client: RailwayClient, service: Service, **variables:
     entries = {name: None if value is None else {"value": value} for name, value in variables.items()}
     patch = {"services": {await client.find_service_id(service): {"variables": entries}}}
     arguments = {"environmentId": client.environment_id, "patch": patch, "message": "Change variables"}
-    await client.transport.change(DOCUMENTS["commit_patch"], arguments, deadline=time.monotonic() + PATIENCE_S)
+    await client.transport.change(MUTATIONS["commit_patch"], arguments, deadline=time.monotonic() + PATIENCE_S)
 
 
 async def test_names_the_variables_that_were_changed_and_never_their_values(client: RailwayClient) -> None:

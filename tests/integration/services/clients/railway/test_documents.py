@@ -9,6 +9,7 @@ import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
 from services.clients.railway.documents import DOCUMENTS
+from services.clients.railway.mutations import MUTATIONS
 
 REAL_SCHEMA = Path(__file__).parents[6] / "shared" / "railway.graphql"
 
@@ -21,10 +22,13 @@ def schema() -> GraphQLSchema:
     return build_schema(REAL_SCHEMA.read_text(encoding="utf-8"), assume_valid=True)
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENTS))
+EVERY = {**DOCUMENTS, **MUTATIONS}
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
 def test_document_is_valid_against_the_real_schema(name: str, schema: GraphQLSchema) -> None:
-    assert validate(schema, parse(DOCUMENTS[name])) == []
+    assert validate(schema, parse(EVERY[name])) == []
 
 
 def test_documents_are_found() -> None:
-    assert "read_services" in DOCUMENTS
+    assert {"read_services", "roll_back"} <= EVERY.keys()
