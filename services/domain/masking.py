@@ -228,7 +228,7 @@ def mask_balanced(text: str) -> str:
 def _mask_shapes(text: str) -> str:
     line = " ".join(hide_secrets(text).split())
     line = hide_data(_DATA_FILE.sub(_file, _FIELD.sub(_field, _QUOTED.sub(_quoted, line))))
-    return _HIDDEN_SHAPES.sub(HIDDEN, _without_names(line))
+    return _HIDDEN_SHAPES.sub(HIDDEN, _without_names(_without_small_names(line)))
 
 
 def _masked_object(text: str) -> str | None:
@@ -282,6 +282,57 @@ def _is_data_name(name: str) -> bool:
     parts = re.split(r"[_.-]+", lowered)
     named = parts[-1] == "name" and lowered.removesuffix("name").rstrip("_.-") not in PROGRAM_NAMES
     return named or bool(_IDENTIFIES.match(lowered)) or any(part in DATA_NAMES for part in parts)
+
+
+_ROLES = frozenset(
+    ("plaintiff", "defendant", "debtor", "creditor", "claimant", "petitioner", "respondent", "garnishee")
+)
+_BESIDE_ROLE = frozenset({"is", "was", "named", "called", "the"})
+_VERSUS = frozenset({"v", "v.", "vs", "vs."})
+_MOST_IN_A_CAPTION = 4  # words before "v."
+
+
+def _without_small_names(line: str) -> str:
+    """The line with "…" for unknown words, also in lower case, behind a party's role or field, or beside a "v."."""
+    shown: list[str] = []
+    is_beside = False
+    for token in line.split(" "):
+        if is_beside and _may_name(token):
+            if shown[-1] != HIDDEN:
+                shown.append(HIDDEN)
+            continue
+        if token in _VERSUS and (before := _count_last_names(shown)):
+            shown[-before:] = [HIDDEN]
+            is_beside = True
+        elif not (is_beside and (_edgeless(token) in _BESIDE_ROLE or token.lower() in _JOINS or HIDDEN in token)):
+            is_beside = _opens_name(token)
+        shown.append(token)
+    return " ".join(shown)
+
+
+_JOINS = _BETWEEN | {"and"}
+
+
+def _opens_name(token: str) -> bool:
+    word = _edgeless(token)
+    is_field = token.endswith((f"={HIDDEN}", f":{HIDDEN}"))
+    return word.removesuffix("s") in _ROLES or (is_field and _is_data_name(word.rstrip(HIDDEN).strip(_EDGES)))
+
+
+def _may_name(token: str) -> bool:
+    """Written in letters, and no word of a program: `jane`, `o'neil`, `mary-ann`."""
+    word = _edgeless(token)
+    letters = word.replace("-", "").replace("'", "").replace("\u2019", "").replace(".", "")
+    return letters.isalpha() and word not in DATA_NAMES and word not in _VERSUS and not is_known_word(word)
+
+
+def _count_last_names(tokens: list[str]) -> int:
+    last = tokens[-_MOST_IN_A_CAPTION:][::-1]
+    return next((count for count, token in enumerate(last) if not _may_name(token)), len(last))
+
+
+def _edgeless(token: str) -> str:
+    return token.strip(_EDGES).lower()
 
 
 def _without_names(line: str) -> str:

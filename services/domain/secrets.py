@@ -32,8 +32,14 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e007f\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
 _HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SECRET_ENDINGS = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "apikey", "credential")
-_SECRET_NAMES = frozenset({"pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "otp", "jwt"})
+_SECRET_ENDINGS = (
+    *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "apikey", "credential", "sessid"),
+    *("sessionid", "passwort", "kennwort", "contraseña", "contrasena", "wachtwoord", "senha", "hasło", "пароль"),
+)
+_NUMERIC_NAMES = frozenset({"pin", "otp", "passcode", "cvc", "cvv"})  # their values are a few digits
+_SECRET_NAMES = _NUMERIC_NAMES | {
+    *("pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "jwt", "sid")
+}
 # What programs say of a secret instead of showing it ("token: expired").
 _NO_VALUE = re.compile(
     r"(?:not|is|was|has|must|no|none|null|true|false|expired?|missing|invalid|required|refused|wrong|empty|malformed|"
@@ -41,7 +47,11 @@ _NO_VALUE = re.compile(
     r"[.,;:)]?\Z",
     re.IGNORECASE,
 )
-_VALUE = r"""(?:"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""
+_VALUE = r"""(?:[|>][+-]?[ \t]*\n[ \t]*)?(?:"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""  # YAML's block too
+_EQUALS = r"(?:=>|:=|[=:]|%(?:25){0,2}3[ADad]|&(?:\#(?:61|58|x3[ADad])|equals|colon);)"
+_KEYS = r"""sk-|[srp]k_(?:live|test)_|xox[a-z]-|xoxe\.|xapp-|gh[a-z]_|github_pat_|gl[a-z]{2,6}-|AKIA|ASIA
+           |(?:df|npm|hf|rnd|gsk|lin_api|dckr_pat|shp[a-z]{2})_(?=\w{0,100}\d|[A-Za-z]{12})|AIza|GOCSPX-|ya29\.|SG\.|pypi-
+           |dop_v1_|sbp_|sb_secret_|whsec_|eyJ"""
 _MORE_LINES = r"(?:\\?[ \t]*\n[ \t]*(?=[\w-]{0,40}\d)[\w-]{6,200})*"  # a key that a narrow terminal broke
 _APART = "[ \u00a0\u2009\u202f._/\u2010-\u2015-]{1,2}"
 _PATTERN = re.compile(
@@ -51,14 +61,16 @@ _PATTERN = re.compile(
        |(?P<address>(?<![\w+.-])[A-Za-z][\w+.-]{{1,20}}://[^\s"'<>@]{{1,200}}@[^\s"'<>]*   # with a password
            |\b(?i:postgres(?:ql)?|rediss?|mysql|amqps?|mongodb(?:\+srv)?|smtps?)://\S+
            |\b[A-Za-z][\w+.-]{{1,20}}%(?:25)?3[Aa](?:%(?:25)?2[Ff]){{2}}\S*      # the same, percent-encoded
-           |\bhttps?://hooks\.\S+)
-       |(?P<begins>(?<![A-Za-z0-9])(?:sk-|[srp]k_(?:live|test)_|xox[a-z]-|xapp-|gh[a-z]_|github_pat_|glpat-|AKIA|ASIA
-           |(?:df|npm|hf|rnd)_(?=\w{{0,100}}\d|[A-Za-z]{{12}})|AIza|SG\.|pypi-|dop_v1_|sbp_|sb_secret_|whsec_|eyJ)
-           [\w.=-]{{6,}}{_MORE_LINES})
-       |(?P<option>(?<![\w-])--?(?i:password|passwd|token|secret|api-?key|auth)[ =])(?P<option_value>{_VALUE})
+           |\b(?:https?://)?hooks\.[\w-]{{1,60}}\.[a-z]{{2,20}}/\S+)
+       |(?P<begins>(?<![A-Za-z0-9])(?:(?:{_KEYS})[\w.=-]{{6,}}{_MORE_LINES}
+           |sk-[\w-]{{0,40}}\*{{3,}}[\w*]{{0,40}}))   # as OpenAI repeats a wrong key
+       |(?P<option>(?<![\w-])(?:--?(?i:password|passwd|token|secret|api-?key|auth)[ =]
+           |(?:-u|--user)[ =]?["']?[\w.@+%-]{{1,80}}:))(?P<option_value>{_VALUE})
+       |(?P<tagged><(?P<tag>[A-Za-z][\w.:-]{{0,60}})>)(?P<tag_value>[^<\n]{{1,500}})
        |(?P<padded>(?<![\w+/.-])[A-Za-z0-9+/]{{16,}}={{1,2}}(?![\w.="'(]))
-       |(?P<named>(?<![\w.%-])(?P<name>[A-Za-z_][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}(?:=>|:=|[=:])\s{{0,3}}
-           |\s{{1,3}}(?:is|was)\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)))
+       |(?P<named>(?:(?<![\w.%-])|(?<=%26))(?P<name>[^\W\d][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}{_EQUALS}\s{{0,3}}
+           |\s{{1,3}}(?:is|was)\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)
+           |\s{{1,3}}(?=[^\s=:]{{0,100}}\d)))
        |(?P<spoken>\b(?i:(?:pass(?:word|wd|phrase|wort)|pwd|kennwort)\s{{1,3}}(?:is|was|ist|war|lautet)
            |mot\s{{1,3}}de\s{{1,3}}passe\s{{0,3}}(?::|est))\s{{1,3}})
            (?P<spoken_value>[^\W\d_]{{4,60}})   # it ends its clause
@@ -116,6 +128,9 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
     if found["named"]:
         # What stands behind a name that holds no secret is looked at on its own.
         return _assigned(found) if is_secret_name(found["name"]) else whole
+    if found["tagged"]:
+        is_secret = is_secret_name(found["tag"].rpartition(":")[2])
+        return (found["tagged"] + HIDDEN, found.end()) if is_secret else (found["tagged"], found.end("tagged"))
     if found["spoken"]:
         return whole if is_known_word(found["spoken_value"].lower()) else (found["spoken"] + HIDDEN, found.end())
     if any(is_plain(found[kind] or "") for kind, is_plain in _PLAIN.items()):
@@ -133,7 +148,17 @@ def _assigned(found: re.Match[str]) -> tuple[str, int]:
     value = _ASSIGNED.match(found.string, found.end())
     if value is None or ("=" not in found["mark"] and _NO_VALUE.match(value.group().strip("\"'"))):
         return found.group(), found.end()
+    if found["mark"].isspace() and not _is_bare_value(found["name"], value.group().strip("\"'.,;)")):
+        return found.group(), found.end()
     return found.group() + HIDDEN, value.end()
+
+
+def _is_bare_value(name: str, value: str) -> bool:
+    """Whether what follows a name without a mark ("the api key 3f1c9a7e") is its value, and no word or count."""
+    if name.lower() in _NUMERIC_NAMES:
+        return value.isdigit() and len(value) >= _FEWEST_DIGITS
+    is_mixed = any(map(str.isalpha, value)) and len(value) >= SHORTEST
+    return is_mixed and not _is_program_name(value)
 
 
 def _is_few(text: str) -> bool:
@@ -171,27 +196,47 @@ NAME = r"[A-Z][\w.'\u2019&-]{0,60}(?:\s+(?:[A-Z][\w.'\u2019&-]{0,60}|&|of|de|van
 _PARTY = re.compile(
     r"\b(?P<role>(?i:plaintiff|defendant|debtor|creditor|claimant|petitioner|respondent|garnishee)s?\W{1,3})" + NAME
 )
+_TITLED = re.compile(
+    r"(?P<title>\b(?:(?:Mr|Mrs|Ms|Dr|MR|MRS|MS|DR|Miss)\b\.?|(?:In\s[Rr]e|IN\sRE)\b:?|(?:Estate|Matter)\sof|[ADFNadfn]/[BKbk]/[Aa])\s+)"
+    + NAME
+)
+_SCALE = r"(?:\s?(?i:k|m|mm|mln|bn|thousand|million|billion)\b)?"
+_NUMBER_WORD = (
+    r"(?i:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|thousand|million|and)"
+)
 _SHAPES = re.compile(
-    rf"""<(?:mailto:|https?:)[^<>]{{0,1000}}>|(?:(?<=<)|(?<![\w.+-]))<?[^\s@<>"'(),;:=]{{1,64}}@[^\s@<>"',;]{{1,200}}>?
+    rf"""<(?:mailto:|https?:)[^<>]{{0,1000}}>
+       |(?:(?<=<)|(?<![\w.+-]))<?[^\s@\uff20<>"'(),;:=]{{1,64}}[@\uff20][^\s@<>"',;]{{1,200}}>?
+       |\b[\w.+-]{{1,64}}\s?[\[(](?i:at)[\])]\s?[\w-]{{1,60}}                        # "jane [at] example.com"
        |\b{NAME}\s+(?:v|vs)\.?\s+{NAME}                                          # "Smith v. Jones"
-       |\b(?i:docket(?:\s+(?:no|nr|number)\b)?|(?:case|index)\s+(?:no\b|number\b|\#))
-              [\s.:\#]{{0,3}}[^\s\d]{{0,20}}\d\S{{0,40}}                                 # "index no. 4711"
+       |\b(?i:docket(?:\s+(?:no|nr|number)\b)?|(?:case|index)\s+(?:no\b|number\b|\#))(?:\s(?:is|was)\s)?
+              [\s.:\#]{{0,3}}[^\s\d]{{0,20}}\d\S{{0,40}}(?:\s[A-Z]{{2}}\s\d{{3,}})?           # "index no. 4711"
        |\b(?i:account|acct|card|routing)(?:\s(?:no|nr|number))?[\s.:\#]{{1,3}}\d[\d -]{{2,30}}\b
+       |\b(?i:account|acct|card|ssn)(?:\s(?i:ending|ends|in|with|last|four|digits|number|no|is)\b){{1,4}}[\s.:\#*]{{1,3}}\d{{3,}}
+       |\b(?i:licen[cs]e|passport|dl)(?:\s(?:no|nr|number|is)\b)?[\s.:\#]{{1,3}}[A-Z]{{0,2}}\d{{5,}}
+       |\b(?i:balance|amount|owes|owed|owing|principal)\s(?:of\s|is\s|was\s)?\d{{3,}}(?:[.,]\d+)?\b
+       |\b(?:{_NUMBER_WORD}[\s-]+){{1,8}}(?i:dollars|bucks|euros)\b
+       |\b(?:19|20)\d\d\s[A-Z]{{2}}\s\d{{3,}}\b                                      # "2024 CV 00123"
+       |\b(?i:P\.?\s?O\.?\s?Box)\s+\d+
        |\b\d{{2,4}}[-/][A-Za-z]{{1,4}}[-/]\d+\b|\b[A-Z]{{2,4}}-\d{{3,}}[-/][^\s]+     # "24-CV-1234", "CV-1234-24/KI"
        |\b\d{{4,}}/(?:19|20)?\d\d\b                                                # "12345/2024"
-       |[$€£]\s?\d[\d.,]*|\b(?i:USD|EUR|GBP)\s?\d[\d.,]*|\b\d[\d.,]{{,20}}\s?(?:(?i:USD|EUR|GBP|dollars?|euros?|bucks)\b|[$€£](?!\w))
+       |[$€£]\s?\d[\d.,]*{_SCALE}|\b(?i:USD|EUR|GBP)\s?\d[\d.,]*{_SCALE}
+       |\b\d[\d.,]{{,20}}{_SCALE}\s?(?:(?i:USD|EUR|GBP|dollars?|euros?|bucks)\b|[$€£](?!\w))
        |\b\d{{1,3}}(?:[ .'\u2019\u00a0\u202f]\d{{3}}){{0,4}}(?:[.,]\d{{1,2}})?\s?[$€£](?!\w)  # "1 200,50 €"
        |\b\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?\b|\b\d{{3,}}\.\d\d\b                    # money without a sign
        |\b\d{{3}}[- ]\d\d[- ]\d{{4}}\b                                             # social security numbers
        |(?:\+\d{{1,3}}[\s.-]?)?\(?\b\d{{3}}\)?[\s.-]\d{{3}}[\s.-]\d{{4}}\b|\+\d[\d\s().-]{{7,20}}\d  # phones
-       |\b\d{{1,5}}\s+(?:[A-Z][a-z]{{1,20}}\s+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr)\b""",
+       |\(\d{{3}}\)\d{{3}}[\s.-]?\d{{4}}\b
+       |\b\d{{1,5}}\s+(?:(?:[A-Z][a-z]{{1,20}}|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr)\b""",
     re.VERBOSE,
 )
 
 
 def hide_data(text: str) -> str:
     """The text with "…" for what has the shape of personal data; the words beside it stay."""
-    return _SHAPES.sub(HIDDEN, _PARTY.sub(rf"\g<role>{HIDDEN}", text))
+    named = _TITLED.sub(rf"\g<title>{HIDDEN}", _PARTY.sub(rf"\g<role>{HIDDEN}", text))
+    return _SHAPES.sub(HIDDEN, named)
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,35 @@ SECRETS = [
     ("iban de89 3704 0044 0532 0130 00", "0532"),
     ("GB29 NWBK 6016 1331 9268 19", "1331"),
     ("FR14 2004 1010 0505 0001 3M02 606", "0505"),
+    ("POST hooks.slack.com/services/T00/B11/swordfish", "swordfish"),
+    ("RAILWAY_TOKEN 3f1c9a7e-6d2b-4e88-9c01-5b7a6d4e2f10", "3f1c9a7e"),
+    ("the api key 3f1c9a7e-6d2b-4e88-9c01-5b7a6d4e2f10 was refused", "3f1c9a7e"),
+    ("Incorrect API key provided: sk-ab************wxyz", "wxyz"),
+    ("GOCSPX-AbCdEfGhIjKlMnOpQrStUvWx", "AbCdEfGh"),
+    ("ya29.a0AfH6SMBx", "a0AfH6SMBx"),
+    (f"xoxe.xoxp-1-{KEY}", KEY),
+    (f"shpat_{KEY}", KEY),
+    (f"glptt-{KEY}", KEY),
+    (f"gsk_{KEY}", KEY),
+    ("curl -u olivia:swordfish https://api.example", "swordfish"),
+    ("curl --user 'olivia:swordfish'", "swordfish"),
+    ("PHPSESSID=298zf09hf", "298zf09hf"),
+    ("connect.sid: s%3Aabc", "s%3Aabc"),
+    ("Passwort: swordfish", "swordfish"),
+    ("Kennwort=swordfish", "swordfish"),
+    ("contraseña: swordfish", "swordfish"),
+    ("пароль: swordfish", "swordfish"),
+    ("password%3Dswordfish", "swordfish"),
+    ("a%3Db%26password%3Dswordfish%26c", "swordfish"),
+    ("password&#61;swordfish", "swordfish"),
+    ("password&equals;swordfish", "swordfish"),
+    ("password: |\n  swordfish", "swordfish"),
+    ("<password>swordfish</password>", "swordfish"),
+    ("<ns:ApiKey>swordfish</ns:ApiKey>", "swordfish"),
+    ("the pin is 4711", "4711"),
+    ("PIN: 4711", "4711"),
+    ("passcode 4711", "4711"),
+    ("OTP 845221", "845221"),
 ]
 
 # How a text arrives.
@@ -205,6 +234,34 @@ DATA = [
     ('{"msg": "failed for Maria Kowalski"}', "Kowalski"),
     ('{"batch": {"plaintiff": "jane"}}', "jane"),
     ('{"judgment_amount": 1204}', "1204"),
+    ("ssn ending 6789 is known", "6789"),
+    ("card ending in 4242 declined", "4242"),
+    ("judgment of $1.2M", "M"),
+    ("owes 45k USD", "45k"),
+    ("owes twelve thousand dollars", "twelve"),
+    ("balance 1200.5 due", "1200"),
+    ("case number is 2024 CV 00123", "00123"),
+    ("case number is 4711", "4711"),
+    ("Mr. Kowalski called", "Kowalski"),
+    ("In re Estate of Kowalski", "Kowalski"),
+    ("call (917)5550199", "5550199"),
+    ("write to jane\uff20example.com", "jane"),
+    ("write to jane [at] example.com", "jane"),
+    ("lives at 350 5th Avenue", "350"),
+    ("P.O. Box 1234 returned", "1234"),
+    ("driver license D1234567 invalid", "D1234567"),
+    ("passport no. 531234567", "531234567"),
+    ("plaintiff jane roe not matched", "jane"),
+    ("plaintiff jane roe not matched", "roe"),
+    ("plaintiff jane roe vs defendant john smith not matched", "smith"),
+    ("plaintiffs jane roe and john smith not matched", "smith"),
+    ("creditor acme collections llc has no address", "acme"),
+    ("debtor: roe, jane missing amount", "jane"),
+    ("the defendant mary-ann o'neil was served", "neil"),
+    ("the defendant is jane roe", "roe"),
+    ("smith v. jones could not be parsed", "smith"),
+    ("mary smith vs acme llc could not be parsed", "acme"),
+    ("name=jane roe phone=12", "roe"),
 ]
 
 # What only a program writes: shown to everyone.
@@ -315,6 +372,10 @@ def test_masking_keeps_text_that_only_programs_write(mask: Callable[[str], str])
         "max_tokens=1200",
         "KeyError: plaintiff_name",
         "MaxClientsInSessionModeWereReachedError raised",
+        "duplicate key job_queue_pkey2 and primary key v2",
+        "the second pass took 120000 rows",
+        "the key 4711 is not in the table",
+        "<title>Service Unavailable</title>",
     ],
 )
 def test_hide_secrets_keeps_text_without_secrets(text: str) -> None:
@@ -346,6 +407,22 @@ def test_balanced_shows_words_that_strict_does_not() -> None:
 
     assert mask_balanced(line) == line
     assert "gizmo" not in mask_line(line)
+
+
+def test_balanced_keeps_the_words_beside_a_party_that_is_written_small() -> None:
+    for text, shown in {
+        "plaintiff jane roe vs defendant john smith not matched": "plaintiff … vs defendant … not matched",
+        "creditor acme collections llc has no address": "creditor … has no address",
+        "debtor: roe, jane missing amount": "debtor: … missing amount",
+        "smith v. jones could not be parsed": "… v. … could not be parsed",
+        "name=jane roe phone=12": "name=… phone=…",
+        "the plaintiff is missing in row 7": "the plaintiff is missing in row 7",
+        "column plaintiff_name of defendant is null": "column plaintiff_name of defendant is null",
+        "expected int vs string": "expected int vs string",
+        "KeyError: 'plaintiff'": "KeyError: 'plaintiff'",
+        "took 12 ms on node a vs 14 ms": "took 12 ms on node a vs 14 ms",
+    }.items():
+        assert mask_balanced(text) == shown
 
 
 def test_a_password_that_is_told_in_a_sentence_is_masked() -> None:
@@ -382,7 +459,7 @@ def test_a_block_that_no_one_closed_is_pasted_text() -> None:
 PIECES = ["A ", "1,", "a@", "A.v ", "a", "1-", "11-", "x://", "docket ", "a=", '"', "'a", "Jane ", "é ", "= (", "{",
           "A.", "plaintiff ", "+1", "12 Main ", "<http:", "-----BEGIN A-----", "sk-a1\n", "%3A%2F%2F", "eyJa",
           "Bearer ", "password is ", "password=", "\n", "aA1", "AB12 ", "Cookie:", "--token=", "\u200b",
-          "1 1 "]  # fmt: skip
+          "1 1 ", "key a1", "<a>", "one ", "card in ", "-u a:", "a&#61;"]  # fmt: skip
 
 
 @pytest.mark.parametrize("hide", [hide_secrets, hide_data, mask_message])
