@@ -152,8 +152,8 @@ def rank(pasts: Sequence[Past], migrations: MigrationStatus | Unavailable, schem
 
 
 def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, schema: Schema) -> tuple[str, ...]:
-    """Not asked of a newer commit than what runs, which went through them."""
-    if isinstance(migrations, Unavailable) or candidate.is_newer:
+    """Asked of a newer commit than what runs, too: one that came after its time is as foreign to it."""
+    if isinstance(migrations, Unavailable):
         return ()
     return find_breaking([one.title for one in applied_since(candidate, migrations)], schema)
 

@@ -11,6 +11,7 @@ from playbooks import deploy, rollback
 from playbooks.model import NoPlan, Risk
 from playbooks.schema_gate import Schema, effect_lines
 from services.domain.database import AppliedMigration, MigrationStatus
+from services.domain.deployments import DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.schema import Effect, Examination
 from services.domain.services import Service
@@ -128,6 +129,21 @@ def test_rollback_over_a_migration_that_breaks_the_old_code_is_refused_for_that_
 )
 def test_rollback_that_nothing_known_breaks_is_planned(facts: rollback.Facts) -> None:
     assert made(rollback.plan(facts, "api", [API], sha("b"))).risk is Risk.HIGH
+
+
+def test_return_to_a_newer_commit_is_refused_only_for_a_migration_that_came_after_it() -> None:
+    back = deployment("back", sha("b"), age_h=0.5)
+    removed, at = DeploymentStatus.REMOVED, back.created_at
+    listed = [back, *(replace(one, status=removed, status_updated_at=at) for one in test_rollback.history(API))]
+
+    def returning(applied_h_ago: float) -> rollback.Facts:
+        found = test_rollback.facts(state(API, current=back), api=listed)
+        return replace(found, schema=schema(DROPS), migrations=rolling({}, applied_h_ago=applied_h_ago).migrations)
+
+    assert made(rollback.plan(returning(0.6), "api", [API], sha("c"))).title.startswith("Return api: ")
+    why_not = refused(rollback.plan(returning(0.4), "api", [API], sha("c")))
+
+    assert f"{NAME} drops column ops.job_queue.note (line 3)" in why_not.why
 
 
 def test_migrations_that_set_the_database_up_break_no_code() -> None:
