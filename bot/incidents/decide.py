@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain.alerts import AlertEvent
+from services.domain.alerts import AlertEvent, is_same_outage
 from services.domain.answers import PagerAction, PagerEvent, PagerHistory
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.oncall import Chain, ChainLevel
@@ -89,16 +89,23 @@ def decide(incident: Incident, chain: Chain, now: datetime) -> Action | None:
 def find_joined(event: AlertEvent, incidents: Sequence[Incident], alerts: Sequence[JoinedAlert]) -> Incident | None:
     """The unresolved incident to which an alert belongs: of the same cause, else about the same service; the oldest.
 
-    Alerts of the same fingerprint or the same message have the same cause. `alerts`: of these incidents. An incident
-    that names several services or none is joined by its cause only.
+    Alerts of the same fingerprint, the same message or the same outage have the same cause. `alerts`: of these
+    incidents. An incident that names several services or none is joined by its cause only, and so is one that pages
+    no one: people have to hear of what is new.
     """
     same_cause = {
         alert.incident_id
         for alert in alerts
-        if alert.fingerprint == event.fingerprint or alert.message_key == event.message_key
+        if alert.fingerprint == event.fingerprint
+        or alert.message_key == event.message_key
+        or is_same_outage(event.fingerprint, [alert.fingerprint])
     }
     by_cause = [one for one in incidents if one.id in same_cause]
-    by_service = [one for one in incidents if event.service is not None and one.services == (event.service.value,)]
+    by_service = [
+        one
+        for one in incidents
+        if event.service is not None and one.services == (event.service.value,) and one.severity.pages_people
+    ]
     return next(iter([*by_cause, *by_service]), None)
 
 

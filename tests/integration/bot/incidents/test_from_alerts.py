@@ -91,6 +91,18 @@ async def test_another_alert_of_the_same_service_joins_and_pages_no_one_again(sc
     assert not [key for key, text in (await books.messages()).items() if "also firing" in text]
 
 
+async def test_a_page_pages_people_although_a_minor_incident_of_its_service_is_open(scene: Scene, books: Books) -> None:
+    await scene.incident_service.open(
+        request(ANN), title="amounts look odd", severity=IncidentSeverity.SEV3, services=[Service.INGEST.value]
+    )
+    assert await books.notifications() == set()
+
+    await scene.alert(FIRED)
+
+    assert (await books.incident(2)).severity is IncidentSeverity.SEV2
+    assert await books.notifications() == {"incident:2:page:1:webhook:ann", "incident:2:page:1:email:ann"}
+
+
 async def test_alert_that_joins_is_noted_in_the_thread_once_an_incident_is_acknowledged(
     scene: Scene, books: Books
 ) -> None:

@@ -197,3 +197,12 @@ def test_people_are_paged_for_severe_incidents_that_are_not_cleared() -> None:
     assert pages_people(acknowledged(acknowledged_by=ANN))
     assert not pages_people(incident(cleared_at=NOW))
     assert not pages_people(incident(severity=IncidentSeverity.SEV3))
+
+
+def test_an_incident_that_pages_no_one_is_joined_by_its_cause_only() -> None:
+    minor = incident(severity=IncidentSeverity.SEV3)
+
+    assert joined("queue.backlog", Service.INGEST, minor) is None
+    assert joined("queue.backlog", Service.INGEST, incident(severity=IncidentSeverity.SEV2)) == 7
+    assert joined("heartbeats.ingest", Service.INGEST, minor) == 7
+    assert joined("crash_loop.ingest", Service.INGEST, minor) == 7  # the other half of its outage
