@@ -184,14 +184,19 @@ async def answer_silence(request: Request, world: World, approval_service: Appro
     if not words and when.begins is None:
         return reasons_answer(what, " ".join(request.words[1:]))
     reason = parse_reason(words, EXAMPLE)
-    service = names.service_of(what)
-    services = (service,) if service else ()
+    services = _touched(what)
     person = await need_right(SILENCE, services, request, world, approval_service, failed="Nothing was silenced")
     database = need_database(world)
     assert when.ends is not None  # noqa: S101 - `parse` refuses it
     if when.begins is not None:
         return planned_answer(await plan_silence(database, what=what, when=when, reason=reason, person=person))
     return silenced_answer(await silence(database, what=what, lasts=when.ends - now, reason=reason, person=person))
+
+
+def _touched(what: str) -> Collection[Service]:
+    """The services that the right has to be for: all that have an alert of this rule."""
+    about = (names.service_of(name) for name in names.covered(what))
+    return {service for service in about if service is not None}
 
 
 async def plan_silence(database: Database, *, what: str, when: Written, reason: str, person: Person) -> PlannedSilence:
@@ -218,15 +223,24 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
     number = read_number(request.words[1]) if len(request.words) > 1 else None
     if number is None:
         raise UsageError("Which planned silence?", why="its number is missing", what_next="`silences` lists them.")
-    person = await need_right(SILENCE, (), request, world, approval_service, failed="No silence was cancelled")
+    gone = OperatorError(
+        f"Planned silence {number} was not cancelled",
+        why="no planned silence has this number",
+        what_next="See `silences`.",
+    )
+    async with need_database(world).read() as conn:
+        planned = next((one for one in await list_planned_silences(conn) if one.id == number), None)
+    if planned is None:
+        raise gone
+    services = _touched(planned.what)
+    person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was cancelled")
     async with need_database(world).transaction() as conn:
         ended = await alerts.end_planned_silence(conn, id=number)
         if ended is not None:
             details = {"planned": ended.id, "what": ended.what}
             await append_audit(conn, actor=person.user_id, event="silence.cancelled", run_id=None, details=details)
     if ended is None:
-        why = "no planned silence has this number"
-        raise OperatorError(f"Planned silence {number} was not cancelled", why=why, what_next="See `silences`.")
+        raise gone
     return cancelled_answer(ended, by=person.user_id)
 
 
@@ -278,10 +292,16 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
     silence_id = read_number(request.words[1])
     if silence_id is None:
         raise wrong_word(request.words[1], "is not the number of a silence", "`silences` lists them.")
-    person = await need_right(SILENCE, (), request, world, approval_service, failed="No silence was ended")
+    gone = OperatorError(
+        f"Silence {silence_id} was not ended", why="no active silence has this number", what_next="See `silences`."
+    )
+    async with need_database(world).read() as conn:
+        found = next((one for one in await list_silences(conn) if one.id == silence_id), None)
+    if found is None:
+        raise gone
+    services = _touched(found.what)
+    person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was ended")
     ended = await lift(need_database(world), silence_id=silence_id, person=person)
     if ended is None:
-        raise OperatorError(
-            f"Silence {silence_id} was not ended", why="no active silence has this number", what_next="See `silences`."
-        )
+        raise gone
     return ended_answer(ended, by=person.user_id)

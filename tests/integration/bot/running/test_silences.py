@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,58 @@ async def test_an_outsider_silences_nothing(slack: Slack, alert: Message, as_own
     assert "you don't have permission to request `silence`" in str(refused.blocks)
     rows = await as_owner.execute("SELECT event FROM chatops.audit WHERE event LIKE '%.refused'")
     assert await rows.fetchall() == [("silence.refused",)]
+
+
+INGEST_ALONE = """
+version = 1
+[[allow]]
+may = "request"
+who = ["operators"]
+services = ["ingest"]
+"""
+ALL_BUT_THE_API = """
+version = 1
+[[allow]]
+may = "request"
+who = ["operators"]
+[[deny]]
+may = "request"
+who = ["*"]
+verbs = ["silence"]
+services = ["api"]
+"""
+
+
+def policy(tmp_path: Path, text: str) -> dict[str, str]:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    return {"DRAGONFLY_POLICY": str(path), "DRAGONFLY_OPERATORS": model.OPERATORS.id}
+
+
+async def test_who_may_silence_a_service_may_end_what_they_silenced(
+    start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, tmp_path: Path
+) -> None:
+    await start_bot(database_urls.bot, **policy(tmp_path, INGEST_ALONE))
+
+    await slack.type("/dragonfly silence ingest 7d we move the queue")
+    await slack.wait_for(lambda message: "silenced `ingest` until" in message.text)
+    await slack.type("/dragonfly silence ingest sat 02:00 for 2h every week backup")
+    await slack.wait_for(lambda message: "silences `ingest` from" in message.text)
+
+    await slack.type("/dragonfly silence end 1")
+    await slack.wait_for(lambda message: "ended silence 1 of `ingest`" in message.text)
+    await slack.type("/dragonfly silence cancel 1")
+    await slack.wait_for(lambda message: "cancelled planned silence 1 of `ingest`" in message.text)
+
+
+async def test_a_rule_is_silenced_only_by_who_may_silence_all_its_services(
+    start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack, tmp_path: Path, as_bot: Connection
+) -> None:
+    await start_bot(database_urls.bot, **policy(tmp_path, ALL_BUT_THE_API))
+
+    for what in ("api", "deployments.api", "deployments", "heartbeats"):
+        await slack.type(f"/dragonfly silence {what} 2h we deploy all day")
+    await slack.wait_for(lambda message: "silenced `heartbeats` until" in message.text)
+    refused = "Nothing was silenced"
+    await slack.wait_for(lambda _: sum(refused in message.text for message in slack.seen()) == 3)
+    assert await (await as_bot.execute("SELECT what FROM chatops.silences")).fetchall() == [("heartbeats",)]
