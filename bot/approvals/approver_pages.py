@@ -60,9 +60,15 @@ class ApproverPaging:
         emergencies = covering_emergencies(target, open_ones)
         if not emergencies:
             return None
-        is_exception = EXCEPTION in run.parameters
         why_not = why_no_self_approval(
-            person, target, Risk(run.risk), emergencies, policy, people, is_exception=is_exception
+            person,
+            target,
+            Risk(run.risk),
+            emergencies,
+            policy,
+            people,
+            is_exception=EXCEPTION in run.parameters,
+            starts_later=run.start_at is not None,
         )
         incident = find_emergency(person, emergencies) if why_not is None else emergencies[0].incident
         assert incident is not None  # noqa: S101 - self-approval needs one

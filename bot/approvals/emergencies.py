@@ -24,6 +24,7 @@ from services.domain.people import Person
 from services.domain.runs import Decision, Run, RunState, SelfApproval
 
 ALERT = ""  # who confirms an incident when an alert does
+LATER = "a run that starts later always needs another approver"  # by then the emergency may be over
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,15 @@ def why_no_self_approval(
     people: People,
     *,
     is_exception: bool = False,
+    starts_later: bool = False,
 ) -> str | None:
     """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
     if person is None:
         return "a request from a terminal has no requester"
     if is_exception:
         return "an exception from a freeze always needs its approvers"
+    if starts_later:
+        return LATER
     change = CHANGES.get(target.playbook)
     if risk is not Risk.HIGH or change is None or not change.self_approval:
         return f"`{target.playbook}` always needs another approver"
@@ -140,6 +144,8 @@ def may_self_approve(
     """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
     if pending_self_approval is None or not is_requester(run, person):
         return Refused("this run can't be self-approved", "Another approver has to approve it.")
+    if run.start_at is not None:
+        return Refused(LATER, "Another approver has to approve it.")
     if run.state is not RunState.AWAITING_APPROVAL or decisions:
         return Refused(f"this request is {run.state.value} already", f"See `run {run.id}`.")
     if emergency is None or emergency.incident.state is IncidentState.RESOLVED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -21,11 +22,13 @@ from bot.runs.message import RunMessageWriter
 from bot.types import Actor
 from bot.views.runs import filed_answer
 from bot.wake_ups import WakeUps
+from playbooks.later import write_start
 from playbooks.model import Risk
 from services.clients.postgres import incidents
 from services.clients.postgres.approvals import list_open_reviews, read_lone_start
 from services.clients.postgres.messages import end_notification, list_notifications
 from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.queries import read_clock
 from services.clients.postgres.runs import CHANNEL
 from services.domain.incidents import IncidentSeverity, NewIncident
 from services.domain.messages import NotificationState, PageEvent
@@ -220,6 +223,37 @@ async def test_self_approval_starts_after_the_countdown_and_opens_a_review(
     (review,) = await list_open_reviews(as_bot)
     assert (review.run_id, review.acted_by) == (run.id, Person(ANN.user_id, ANN.team_id))
     assert await books.events(run.id) == ["run.filed", "run.alone", "run.started_alone"]
+
+
+async def test_run_that_starts_later_waits_for_another_approver(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, books: Books, as_bot: Connection
+) -> None:
+    assert incident
+    approval_service, _ = make_alone()
+    plan = make_plan(playbook="scale")
+    at = write_start(await read_clock(as_bot) + timedelta(days=5))
+
+    run = await approval_service.file(replace(plan, parameters={**plan.parameters, "at": at}), request(ANN))
+
+    assert await read_lone_start(as_bot, run.id) is None
+    assert isinstance(await approval_service.self_approve(run.id, ANN, "customers wait"), Refused)
+    assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL
+
+
+async def test_a_former_releases_self_approval_of_a_later_start_is_void_at_its_time(
+    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_owner: Connection
+) -> None:
+    assert incident
+    approval_service, leading = make_alone()
+    run = await file(approval_service, make_plan)
+    await approval_service.self_approve(run.id, ANN, "customers wait")
+    await asyncio.sleep(0.01)
+    await leading.tick(fence)
+    await as_owner.execute("UPDATE chatops.runs SET start_at = clock_timestamp() WHERE id = %s", (run.id,))
+
+    why = await approval_service.why_revoked(await books.run(run.id))
+
+    assert why == "it was self-approved, and the emergency may be over"
 
 
 async def test_self_approval_does_not_start_before_its_countdown_ends(

@@ -215,6 +215,16 @@ def test_only_these_changes_may_be_self_approved(
     assert why_no_self_approval(ann, Target(verb, API, "prod"), risk, [EMERGENCY], policy, people) == why
 
 
+def test_a_run_that_starts_later_is_never_self_approved(run: Run, ann: Person, policy: Policy, people: People) -> None:
+    """By its time the incident may long be over, and nobody looks again."""
+    later = replace(run, start_at=NOW + timedelta(days=5), expires_at=NOW + timedelta(days=6))
+    target = Target("scale", API, "prod")
+
+    assert "starts later" in refused(judge(later, ann, policy, people))
+    why = why_no_self_approval(ann, target, Risk.HIGH, [EMERGENCY], policy, people, starts_later=True)
+    assert why == "a run that starts later always needs another approver"
+
+
 def test_the_requester_sees_why_they_may_not_self_approve(
     ann: Person, olivia: Person, policy: Policy, people: People
 ) -> None:
