@@ -38,7 +38,7 @@ _SECRET_ENDINGS = (
 )
 _NUMERIC_NAMES = frozenset({"pin", "otp", "passcode", "cvc", "cvv"})  # their values are a few digits
 _SECRET_NAMES = _NUMERIC_NAMES | {
-    *("pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "jwt", "sid")
+    *("pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "jwt", "sid", "passe")
 }
 # What programs say of a secret instead of showing it ("token: expired").
 _NO_VALUE = re.compile(
@@ -54,6 +54,7 @@ _KEYS = r"""sk-|[srp]k_(?:live|test)_|xox[a-z]-|xoxe\.|xapp-|gh[a-z]_|github_pat
            |dop_v1_|sbp_|sb_secret_|whsec_|eyJ"""
 _MORE_LINES = r"(?:\\?[ \t]*\n[ \t]*(?=[\w-]{0,40}\d)[\w-]{6,200})*"  # a key that a narrow terminal broke
 _APART = "[ \u00a0\u2009\u202f._/\u2010-\u2015-]{1,2}"
+_IS = r"(?i:is|was|ist|war|lautet|est|es)\s{0,3}[:=]?"
 _PATTERN = re.compile(
     rf"""(?P<pem>-----BEGIN[^-]{{0,40}}-----(?:[^-]|-(?!----END))*(?:-----END[^-]{{0,40}}-----)?)
        |(?P<header>\b(?i:(?:Proxy-)?Authorization|(?:Set-)?Cookie)["']?\s{{0,3}}[:=]\s{{0,3}})(?P<header_value>[^\n]+)
@@ -69,12 +70,11 @@ _PATTERN = re.compile(
        |(?P<tagged><(?P<tag>[A-Za-z][\w.:-]{{0,60}})>)(?P<tag_value>[^<\n]{{1,500}})
        |(?P<padded>(?<![\w+/.-])[A-Za-z0-9+/]{{16,}}={{1,2}}(?![\w.="'(]))
        |(?P<named>(?:(?<![\w.%-])|(?<=%26))(?P<name>[^\W\d][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}{_EQUALS}\s{{0,3}}
-           |\s{{1,3}}(?:is|was)\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)
+           |\s{{1,3}}{_IS}\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)
            |\s{{1,3}}(?=[^\s=:]{{0,100}}\d)))
-       |(?P<spoken>\b(?i:(?:pass(?:word|wd|phrase|wort)|pwd|kennwort)\s{{1,3}}(?:is|was|ist|war|lautet)
-           |mot\s{{1,3}}de\s{{1,3}}passe\s{{0,3}}(?::|est))\s{{1,3}})
+       |(?P<spoken>\b(?i:pass(?:word|wd|phrase|wort|code|e)|pwd|kennwort|contrase[ñn]a)\s{{1,3}}{_IS}\s{{1,3}})
            (?P<spoken_value>[^\W\d_]{{4,60}})   # it ends its clause
-           (?=\s{{0,3}}(?:[.,;!)]|\Z|\n)|\s{{1,3}}(?:and|but|und)\b)
+           (?=\s{{0,3}}(?:[.,;!()]|\Z|\n)|\s{{1,3}}(?:and|but|und)\b)
        |(?P<iban>\b[A-Z]{{2}}\d\d(?:[ -]?[A-Z0-9]{{4}}){{2,7}}(?:[ -]?[A-Z0-9]{{1,3}})?\b
            |\b[A-Za-z]{{2}}\d\d(?:[ -]?\d{{4}}){{3,7}}(?:[ -]?\d{{1,3}})?\b)
        |(?P<groups>(?<![\w.:/-])\d{{2,19}}(?:{_APART}\d{{2,19}}){{1,12}}(?![\w:]|\.\d))

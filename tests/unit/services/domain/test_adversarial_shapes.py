@@ -434,6 +434,18 @@ def test_a_password_that_is_told_in_a_sentence_is_masked() -> None:
         "das Passwort ist swordfish!",
         "passphrase is swordfish and it is old",
         "mot de passe : swordfish",
+        "mot de passe est swordfish1",
+        "Mot de passe: Swordfish#",
+        "Passwort ist Swordfish2024!",
+        "kennwort lautet Swordfish2024",
+        "Passwort: Swordfish2024!",
+        "Kennwort = Swordfish2024",
+        "the password is: swordfish7",
+        "the password is: swordfish",
+        "password was = Swordfish!",
+        "password was swordfish (old)",
+        "la contraseña es swordfish1",
+        "contraseña: swordfish",
     ):
         assert all("swordfish" not in mask(text).lower() for mask in (hide_secrets, mask_balanced, mask_message))
 
@@ -447,6 +459,7 @@ def test_talk_about_passwords_stays() -> None:
         "the password is kept in the vault",
         "password is not set",
         "the passphrase is unknown and the token is missing",
+        "the password is: missing",
     ):
         assert (hide_secrets(text), mask_balanced(text)) == (text, text)
 
