@@ -248,9 +248,12 @@ class CsvFile:
             raise self._describe_broken_row(str(error)) from None
 
     def _describe_broken_row(self, rule: str) -> UnusableFileError:
-        """Only an open quote takes a row over the end of its line: then the fault is where the row begins."""
-        opens_at = self._line - len(self._row_lines) + 1
-        if opens_at == self._line:
+        text, first = "".join(self._row_lines), self._line - len(self._row_lines) + 1
+        cells = _quoted_cells(self._reader.dialect.delimiter).finditer(text)
+        opens_at = next(
+            (first + text.count("\n", 0, cell.start()) for cell in cells if cell["broken"] is not None), None
+        )
+        if opens_at is None or opens_at == self._line:
             return UnusableFileError(
                 f"it is not CSV at line {self._line}: {rule}", what_next="Export it again, or fix that line."
             )
@@ -267,6 +270,12 @@ class CsvFile:
             if len(line) > MAX_LINE_LENGTH or len(self._row_lines) > MAX_LINES:
                 raise csv.Error("a row without an end")
             yield line
+
+
+def _quoted_cells(delimiter: str) -> re.Pattern[str]:
+    """The cells in quotes; `broken` where more than the cell's end follows, or none of it."""
+    end = re.escape(delimiter)
+    return re.compile(rf"""(?:\A|(?<=[\r\n{end}]))"(?:[^"]|"")*+(?:"(?=[\r\n{end}]|\Z)|(?P<broken>"|\Z))""")
 
 
 def _describe_missing_header(layout: Layout, cells: Sequence[str]) -> UnusableFileError:

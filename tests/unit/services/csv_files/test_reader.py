@@ -267,6 +267,11 @@ def test_leaves_a_file_open_that_it_refuses() -> None:
         (b'1,"2,3,4,5,6\n1,2,3,4,5,6\n1,"2",3,4,5,6\n', "the quote that opens at line 2 is not closed where its cell"),
         (b'1,"2,3,4,5,6\n' + b"1,2,3,4,5,6\n" * 300, "the quote that opens at line 2 is not closed"),
         (b'"canary"x,2,3,4,5,6\n', "not CSV at line 2"),
+        (b'"12 Main St\nApt 4","canary "Bob" Jones",3,4,5,6\n', "not CSV at line 3: '"),
+        (
+            b'"12 Main St\nApt ""4""","2,3,4,5,6\n1,2,3,4,"5",6\n',
+            "line 4: the quote that opens at line 3 is not closed",
+        ),
         (b"1,2,3,4,5,6\n1,2\x003,3,4,5,6\n", "NUL characters at line 3"),
         (b"1,2,3,4,5,6\n" * 50_000 + b"1,2\x003,3,4,5,6\n", "NUL characters at line 50002"),
         (b"", "a header and no rows"),
