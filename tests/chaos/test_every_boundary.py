@@ -8,18 +8,20 @@ cases of one act, with shorter leases, are in every run of the tests.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from bot.config.timing import RunSettings
 from services.domain.runs import RunState, StepState
 from services.sandbox.database import VERSION
+from services.sandbox.railway.model import Pace
 from tests.chaos.conftest import Record
-from tests.integration.bot.runs.conftest import BOUNDARIES, Bench, MakeBench, Replica, StartReplica
+from tests.integration.bot.runs.conftest import BOUNDARIES, PACE, Bench, MakeBench, Replica, StartReplica
 from tests.wire import Line, Suppression, Where, Word
 
 pytestmark = pytest.mark.timeout(180)
@@ -71,6 +73,12 @@ WAITS = [
     Case("VerifyHeartbeats", "scale", {**INGEST, "to": "2"}, ""),
     Case("AwaitDeployment", "rollback", {**INGEST, "to": SHA}, ""),
 ]
+
+
+@pytest.fixture
+def pace(request: pytest.FixtureRequest) -> Pace:
+    """Slow enough for a step that awaits a deployment to be seen while it does."""
+    return replace(PACE, initialize_s=5.0) if "AwaitDeployment" in request.node.name else PACE
 
 
 @pytest.mark.chaos
@@ -166,12 +174,14 @@ async def test_step_that_waits(
 ) -> None:
     bench = await make_bench(settings=RunSettings(), SOAK_SECONDS="8")
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
-    run_id = await bench.file_command(case.playbook, **case.parameters)
-    position = await bench.position(run_id, case.act)
-    await bench.until(run_id, lambda _, steps: steps[position].state is StepState.RUNNING, timeout_s=60)
-    victim = await _owner(bench, run_id, replicas)
-    await _stop(victim, how)
-    stopped_at = time.monotonic()
+    await bench.worker_alive()
+    async with bench.heartbeats_blocked() if case.act == "VerifyHeartbeats" else contextlib.nullcontext():
+        run_id = await bench.file_command(case.playbook, **case.parameters)
+        position = await bench.position(run_id, case.act)
+        await bench.until(run_id, lambda _, steps: steps[position].state is StepState.RUNNING, timeout_s=60)
+        victim = await _owner(bench, run_id, replicas)
+        await _stop(victim, how)
+        stopped_at = time.monotonic()
     goes_on_s = await _goes_on_after(bench, run_id, victim, stopped_at)
     await _check(bench, run_id, case, 0, victim if how == "freeze" else None)
 

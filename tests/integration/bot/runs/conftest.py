@@ -93,10 +93,15 @@ def local_services(dsn: str, *, ingest: int = 1) -> list[ServiceSpec]:
 
 
 @pytest.fixture
-async def railway(tmp_path: Path, database_urls: DatabaseUrls) -> AsyncIterator[LocalRailway]:
+def pace() -> Pace:
+    return PACE
+
+
+@pytest.fixture
+async def railway(tmp_path: Path, database_urls: DatabaseUrls, pace: Pace) -> AsyncIterator[LocalRailway]:
     """All three services, serving."""
     services = local_services(database_urls.app)
-    local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=PACE)
+    local = LocalRailway(services, directory=tmp_path, working_directory=tmp_path, token=TOKEN, pace=pace)
     await local.start()
     try:
         await local.wait_until_serving(60)
@@ -234,6 +239,14 @@ class Bench:
         async with await psycopg.AsyncConnection.connect(self.environ["OWNER"]) as conn:
             await conn.execute(query, (run_id, position))
             yield conn.info.backend_pid
+            await conn.rollback()
+
+    @contextlib.asynccontextmanager
+    async def heartbeats_blocked(self) -> AsyncIterator[None]:
+        """No worker's heartbeat is written meanwhile; those that are there can be read."""
+        async with await psycopg.AsyncConnection.connect(self.environ["OWNER"]) as conn:
+            await conn.execute("LOCK TABLE ops.worker_heartbeats IN SHARE MODE")
+            yield
             await conn.rollback()
 
     @contextlib.asynccontextmanager
