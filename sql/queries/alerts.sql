@@ -11,7 +11,7 @@ WHERE state <> 'resolved' OR (state = 'resolved' AND resolved_at > %(now)s::time
 ORDER BY fingerprint, id DESC;
 
 -- name: list_alerts_of_message
--- The alerts that one message tells of, in the order in which they were seen. Served by alerts_message_key_idx.
+-- The alerts of one message, in the order in which they were seen. Served by alerts_message_key_idx.
 SELECT
     id, fingerprint, rule, state::text AS state, severity, service, summary AS title, detail, since, opened_at, fires,
     fired_at, told_at, said_at, fine_since, resolved_at, held, line, message_key
@@ -28,7 +28,7 @@ FROM chatops.alerts
 WHERE id = %(id)s;
 
 -- name: open_alert
--- Trouble is seen for the first time. alerts_open_fingerprint_idx keeps it the only open one of its kind.
+-- A problem is found for the first time. alerts_open_fingerprint_idx keeps it the only open one of its kind.
 INSERT INTO chatops.alerts (
     fingerprint, rule, state, severity, service, summary, detail, since, opened_at, fires, fired_at, told_at, said_at,
     held, line
@@ -65,7 +65,7 @@ DELETE FROM chatops.alerts
 WHERE id = %(id)s AND fires = 0;
 
 -- name: note_alert_decision
--- Why people were told, or were not; its number makes the name of a line in the message's thread.
+-- Why it was announced, or was not; its number makes the name of a line in the message's thread.
 INSERT INTO chatops.alert_decisions (at, fingerprint, alert_id, decision, reason)
 VALUES (%(at)s, %(fingerprint)s, %(alert_id)s, %(decision)s, %(reason)s)
 RETURNING id;

@@ -21,7 +21,7 @@ VALUES (
 RETURNING id, kind, service, owner, reason, created_at, starts_at, ends_at, recurrence, announced_for, reminded_for;
 
 -- name: note_freeze
--- Which of its windows people were told of. By primary key.
+-- Which of its windows was announced. By primary key.
 UPDATE chatops.freezes
 SET announced_for = %(announced_for)s, reminded_for = %(reminded_for)s
 WHERE id = %(id)s AND ended_at IS NULL;

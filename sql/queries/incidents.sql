@@ -1,11 +1,11 @@
--- affects: incident, and whom it pages
+-- affects: incident, and who is paged
 
 -- name: lock_opening
 -- One person opens an incident at a time, so that two who see the same trouble do not open two. Held until the commit.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.incidents', 0));
 
 -- name: create_incident
--- Trouble that people are told of. What it says and whom it calls follow in the same transaction.
+-- A problem that is announced. Its message and its pages follow in the same transaction.
 INSERT INTO chatops.incidents (environment, severity, title, services, opened_by_user, opened_by_team, since, chain)
 VALUES (
     %(environment)s, %(severity)s, %(title)s, %(services)s, %(opened_by_user)s, %(opened_by_team)s,
@@ -138,7 +138,7 @@ WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: set_cleared
--- The last of its alerts ended; or one fires again, calls people from the first level on, and is diagnosed anew. By primary key.
+-- The last of its alerts ended; or one fires again, pages from the first level on, and is diagnosed anew. By primary key.
 UPDATE chatops.incidents
 SET
     cleared_at = %(cleared_at)s::timestamptz,
@@ -152,7 +152,7 @@ WHERE id = %(incident_id)s AND state <> 'resolved' AND cleared_at IS DISTINCT FR
 RETURNING id;
 
 -- name: note_briefed
--- One part more of the diagnosis is told; while no cause is found, what is there stays. By primary key.
+-- One part more of the diagnosis is posted; while no cause is found, what is there stays. By primary key.
 UPDATE chatops.incidents
 SET
     briefed = %(part)s,
@@ -188,7 +188,7 @@ WHERE id = %(incident_id)s AND pages = %(number)s - 1
 RETURNING id;
 
 -- name: list_pages
--- Each time people were called for one incident, in that order. By primary key.
+-- Each page of one incident, in that order. By primary key.
 SELECT incident_id, number, level, reason, paged_at
 FROM chatops.incident_pages
 WHERE incident_id = %(incident_id)s

@@ -32,9 +32,11 @@ WHERE run_id = %(run_id)s;
 
 -- name: list_waiting_lone_starts
 -- Requests that still wait, for their button or for the end of a countdown. Served by runs_open_idx and the primary key.
-SELECT lone.run_id, lone.incident_id, lone.called_at, lone.open_at, lone.offered_at, lone.reason, lone.starts_at
+SELECT
+    self_approval.run_id, self_approval.incident_id, self_approval.called_at, self_approval.open_at,
+    self_approval.offered_at, self_approval.reason, self_approval.starts_at
 FROM chatops.runs AS run
-JOIN chatops.lone_starts AS lone ON lone.run_id = run.id
+JOIN chatops.lone_starts AS self_approval ON self_approval.run_id = run.id
 WHERE run.state = 'awaiting_approval' AND run.expires_at > clock_timestamp()
-    AND (lone.starts_at IS NOT NULL OR lone.offered_at IS NULL)
+    AND (self_approval.starts_at IS NOT NULL OR self_approval.offered_at IS NULL)
 ORDER BY run.id;

@@ -1,7 +1,7 @@
 -- affects: pagers, mail and direct messages
 
 -- name: store_notification
--- Something to be told once; the same key again changes nothing. A further page about the same matter belongs to the alert
+-- One notification; the same key again changes nothing. A further page about the same matter belongs to the alert
 -- that the target's pager has open; where the matter's message is not in Slack yet, the page waits a moment for its
 -- address. Served by notifications_thread_key_idx, notifications_follows_idx and primary keys.
 INSERT INTO chatops.notifications (
@@ -38,7 +38,7 @@ SET state = 'cancelled', ended_at = clock_timestamp()
 WHERE state = 'waiting' AND starts_with(key, %(key_prefix)s) AND event < %(event)s::chatops.page_event;
 
 -- name: follow_notifications
--- Each pager that rings, or may ring because an answer was lost, is to be told what became of it; once. Served by
+-- Each pager that rings, or may ring because an answer was lost, is notified of what became of it; once. Served by
 -- notifications_thread_key_idx.
 INSERT INTO chatops.notifications (key, means, target, subject, text, thread_key, event, follows, details, alert_key)
 SELECT
@@ -50,40 +50,40 @@ WHERE page.thread_key = %(thread_key)s AND starts_with(page.key, %(key_prefix)s)
 ON CONFLICT (key) DO NOTHING;
 
 -- name: list_notifications
--- Everything that was to be told about one message's matter, oldest first. Served by notifications_thread_key_idx.
+-- Every notification about one message's matter, oldest first. Served by notifications_thread_key_idx.
 SELECT
-    told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
-    told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
-    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
-    told.alert_key, told.details, root.channel_id AS root_channel, root.ts AS root_ts,
+    notice.key, notice.means, notice.target, notice.subject, notice.text, notice.thread_key, notice.state, notice.attempts, notice.last_error,
+    notice.created_at, notice.ended_at, extract(EPOCH FROM clock_timestamp() - notice.created_at)::float8 AS age_s, notice.event,
+    coalesce(page.key, notice.key) AS page_key, coalesce(page.created_at, notice.created_at) AS paged_at,
+    notice.alert_key, notice.details, root.channel_id AS root_channel, root.ts AS root_ts,
     (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = root.thread_key) AS root_thread_ts
-FROM chatops.notifications AS told
-LEFT JOIN chatops.notifications AS page ON page.key = told.follows
-LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key
-WHERE told.thread_key = %(thread_key)s
-ORDER BY told.created_at, told.key;
+FROM chatops.notifications AS notice
+LEFT JOIN chatops.notifications AS page ON page.key = notice.follows
+LEFT JOIN chatops.outbox AS root ON root.key = notice.thread_key
+WHERE notice.thread_key = %(thread_key)s
+ORDER BY notice.created_at, notice.key;
 
 -- name: lock_due_notifications
 -- What is to be sent now by these means, oldest first, held until this transaction ends: another sender passes it over,
 -- and who wants to cancel it waits. What would wait longer than anything is postponed was stored before the database's
 -- clock stepped back, and is due. Served by notifications_waiting_idx.
 SELECT
-    told.key, told.means, told.target, told.subject, told.text, told.thread_key, told.state, told.attempts, told.last_error,
-    told.created_at, told.ended_at, extract(EPOCH FROM clock_timestamp() - told.created_at)::float8 AS age_s, told.event,
-    coalesce(page.key, told.key) AS page_key, coalesce(page.created_at, told.created_at) AS paged_at,
-    told.alert_key, told.details, told.link_token, root.channel_id AS root_channel, root.ts AS root_ts,
+    notice.key, notice.means, notice.target, notice.subject, notice.text, notice.thread_key, notice.state, notice.attempts, notice.last_error,
+    notice.created_at, notice.ended_at, extract(EPOCH FROM clock_timestamp() - notice.created_at)::float8 AS age_s, notice.event,
+    coalesce(page.key, notice.key) AS page_key, coalesce(page.created_at, notice.created_at) AS paged_at,
+    notice.alert_key, notice.details, notice.link_token, root.channel_id AS root_channel, root.ts AS root_ts,
     (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = root.thread_key) AS root_thread_ts
-FROM chatops.notifications AS told
-LEFT JOIN chatops.notifications AS page ON page.key = told.follows
-LEFT JOIN chatops.outbox AS root ON root.key = told.thread_key
-WHERE told.state = 'waiting' AND told.means = %(means)s
+FROM chatops.notifications AS notice
+LEFT JOIN chatops.notifications AS page ON page.key = notice.follows
+LEFT JOIN chatops.outbox AS root ON root.key = notice.thread_key
+WHERE notice.state = 'waiting' AND notice.means = %(means)s
     AND (
-        told.next_try_at <= clock_timestamp()
-        OR told.next_try_at > clock_timestamp() + %(longest_pause)s::interval
+        notice.next_try_at <= clock_timestamp()
+        OR notice.next_try_at > clock_timestamp() + %(longest_pause)s::interval
     )
-ORDER BY told.next_try_at, told.key
+ORDER BY notice.next_try_at, notice.key
 LIMIT %(limit)s
-FOR UPDATE OF told SKIP LOCKED;
+FOR UPDATE OF notice SKIP LOCKED;
 
 -- name: read_notifications_wait
 -- Seconds until the next is due by these means; null when nothing waits. Served by notifications_waiting_idx.

@@ -1,4 +1,4 @@
--- affects: oncall, and whom an incident pages
+-- affects: oncall, and who is paged
 
 -- name: add_override
 -- An override of a rotation.
@@ -23,7 +23,7 @@ WHERE ends_at > %(since)s
 ORDER BY id;
 
 -- name: lock_oncall
--- One change of the schedule at a time, so that each tells exactly whom it moves. Held until the commit.
+-- One change of the schedule at a time, so that each notifies exactly whose shift it changes. Held until the commit.
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.oncall', 0));
 
 -- name: end_overrides

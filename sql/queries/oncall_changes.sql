@@ -1,7 +1,7 @@
 -- affects: oncall override, take and swap, and their notices
 
 -- name: add_oncall_reminder
--- A person whom a change moved is reminded a day and an hour before; no row where both are over.
+-- A person whose shift a change moved is reminded a day and an hour before; no row where both are over.
 INSERT INTO chatops.oncall_reminders (rotation, user_id, gains, begins_at, ends_at, due_at)
 SELECT %(rotation)s, %(user_id)s, %(gains)s, %(begins_at)s::timestamptz, %(ends_at)s::timestamptz, due.at
 FROM (
@@ -88,7 +88,7 @@ INSERT INTO chatops.oncall_calendars (calendar, content) VALUES (%(calendar)s, %
 ON CONFLICT (calendar) DO UPDATE SET content = excluded.content, taken_at = clock_timestamp();
 
 -- name: store_oncall_calendar_problem
--- What the channel was told of; NULL once it can be read again.
+-- What was announced in the channel; NULL once it can be read again.
 INSERT INTO chatops.oncall_calendars (calendar, problem) VALUES (%(calendar)s, %(problem)s)
 ON CONFLICT (calendar) DO UPDATE SET problem = excluded.problem;
 

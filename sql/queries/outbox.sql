@@ -34,8 +34,8 @@ LIMIT 1;
 SELECT pg_notify('chatops_outbox', '');
 
 -- name: list_due_messages
--- What may be sent now in one lane, pages first, then what Slack has never seen, then what has been due longest. A reply
--- waits for the message it belongs to, unless Slack refused that one. What would wait longer than anything is postponed, and
+-- What may be sent now from one outbox queue, pages first, then what Slack has never seen, then what has been due longest.
+-- A reply waits for the message it belongs to, unless Slack refused that one. What would wait longer than anything is postponed, and
 -- is not kept unposted, was stored before the database's clock stepped back, and is due. Served by outbox_unsent_idx.
 SELECT
     message.key,
@@ -72,8 +72,8 @@ ORDER BY message.priority DESC, message.ts IS NOT NULL, message.next_try_at
 LIMIT %(limit)s;
 
 -- name: read_outbox_wait
--- Seconds until a lane's next message may be sent; null when nothing waits. Served by outbox_unsent_idx; the thread's message
--- by primary key, one by one, because few wait and many were sent.
+-- Seconds until a queue's next message may be sent; null when nothing waits. Served by outbox_unsent_idx; the thread's
+-- message by primary key, one by one, because few wait and many were sent.
 SELECT extract(EPOCH FROM min(
     CASE
         WHEN message.next_try_at > clock_timestamp() + %(longest_pause)s::interval

@@ -109,7 +109,7 @@ WHERE created_at >= %(since)s AND created_at < %(until)s
 -- name: report_deployments
 -- Commits that were deployed, by anyone, and how many of these failed: a rollback of one of their services within a day,
 -- or an incident that paged people about one within an hour. Lead time: from the commit until it ran, of those that did,
--- where GitHub told when it was made; by a clock ahead of ours it may have been made later. Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx,
+-- where GitHub knows when it was made; by a clock ahead of ours it may have been made later. Served by rollouts_opened_at_idx, rollout_deployments_rollout_idx, runs_created_at_idx,
 -- incidents_opened_at_idx and commits_pkey.
 WITH made AS (
     SELECT

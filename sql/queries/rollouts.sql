@@ -21,7 +21,7 @@ WHERE evidence ->> 'deployment_id' = ANY (%(deployment_ids)s::text[]);
 SELECT service FROM chatops.run_services;
 
 -- name: list_open_rollouts
--- Those that were not told to their end, with the newest deployment of each service. Served by rollouts_open_idx and
+-- Those whose end was not announced, with the newest deployment of each service. Served by rollouts_open_idx and
 -- rollout_deployments_rollout_idx.
 SELECT rollout.id, rollout.commit_sha, rollout.opened_at, rollout.settled_at,
        jsonb_object_agg(newest.service, newest.deployment_id) AS deployments
@@ -57,7 +57,7 @@ SET settled_at = CASE WHEN %(is_settled)s THEN coalesce(settled_at, clock_timest
 WHERE id = %(id)s AND closed_at IS NULL;
 
 -- name: close_rollout
--- It was told how it ended. By primary key.
+-- Its end was announced. By primary key.
 UPDATE chatops.rollouts
 SET closed_at = clock_timestamp(), outcome = %(outcome)s
 WHERE id = %(id)s AND closed_at IS NULL

@@ -132,7 +132,7 @@ WHERE run_id = %(run_id)s;
 -- name: void_waiting_runs
 -- Another run starts on the same services: what waits for one of them was planned on facts that are about to change; only
 -- those of one playbook when it changes nothing that others rest on. What starts later is planned anew then, and left
--- alone unless told otherwise. Served by runs_open_idx.
+-- alone unless it says otherwise. Served by runs_open_idx.
 UPDATE chatops.runs
 SET state = 'voided', outcome = %(outcome)s
 WHERE id IN (

@@ -14,7 +14,7 @@ VALUES (%(what)s, %(owner)s, %(reason)s, clock_timestamp() + %(lasts)s::interval
 RETURNING id, what, owner, reason, created_at, ends_at, in_advance, reminded_at, ended_at, outcome;
 
 -- name: remind_of_silence
--- Its owner was told that it ends soon. By primary key.
+-- Its owner was reminded that it ends soon. By primary key.
 UPDATE chatops.silences
 SET reminded_at = %(at)s
 WHERE id = %(id)s AND ended_at IS NULL;

@@ -1,7 +1,7 @@
 -- affects: notices of changed policy and alert files
 
 -- name: lock_taken_files
--- Of two leaders in the same instant the second one sees what the first has told of. Until the transaction ends.
+-- Of two leaders in the same instant the second one sees what the first has announced. Until the transaction ends.
 SELECT pg_advisory_xact_lock(20251208019000);
 
 -- name: read_taken_file
