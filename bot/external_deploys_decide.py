@@ -175,7 +175,7 @@ def judge(
     if not is_settled(found):
         return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
     if evidence.facts is None:
-        return _not_there(sha, found, evidence)
+        return _ended_without_it(sha, found, evidence)
     steps = [
         *_deployments(found, evidence.services, evidence.system),
         *verify.steps(evidence.facts),
@@ -197,7 +197,7 @@ def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
     return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))
 
 
-def _not_there(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
+def _ended_without_it(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
     """It serves nowhere, and will not: it failed, or another deployment took its place."""
     failed = _names(found, Progress.FAILED)
     if not failed:

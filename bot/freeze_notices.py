@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.freezes import end, message_key, say
+from bot.freezes import end, message_key, post_notice
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views import freezes as view
@@ -61,9 +61,9 @@ class FreezeNotices(PeriodicTask):
         if announced == (span.begins if span else None):
             return freeze
         if announced is not None:
-            await say(conn, freeze, view.window_over(freeze, now), self._channel, window=announced)
+            await post_notice(conn, freeze, view.window_over(freeze, now), self._channel, window=announced)
         if span is not None:
-            await say(conn, freeze, view.window_message(freeze, span), self._channel, window=span.begins)
+            await post_notice(conn, freeze, view.window_message(freeze, span), self._channel, window=span.begins)
         return replace(freeze, announced_for=span.begins if span else None)
 
     async def _remind(self, conn: Connection, freeze: Freeze, now: datetime) -> Freeze:

@@ -45,7 +45,7 @@ async def store_freeze(
         recurrence=planned.recurrence,
         announced_for=span.begins if span else None,
     )
-    await say(conn, made, view.freeze_message(made, now), channel)
+    await post_notice(conn, made, view.freeze_message(made, now), channel)
     return made
 
 
@@ -64,13 +64,13 @@ async def end(conn: Connection, freeze: Freeze, outcome: str, channel: str) -> b
     if not await freezes.end_freeze(conn, id=freeze.id, outcome=outcome):
         return False
     ended = view.ended_message(freeze, outcome)
-    await say(conn, freeze, ended, channel)
+    await post_notice(conn, freeze, ended, channel)
     if freeze.announced_for is not None and freeze.announced_for > freeze.created_at:
-        await say(conn, freeze, ended, channel, window=freeze.announced_for)
+        await post_notice(conn, freeze, ended, channel, window=freeze.announced_for)
     return True
 
 
-async def say(
+async def post_notice(
     conn: Connection, freeze: Freeze, content: Content, channel: str, *, window: datetime | None = None
 ) -> None:
     """In its own message, or in that of one of its windows: the window that it began with has none of its own."""

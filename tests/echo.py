@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    told = {
+    reported = {
         "arguments": sys.argv[1:],
         "environment": dict(os.environ),
         "folder": str(Path.cwd()),
@@ -18,6 +18,6 @@ if __name__ == "__main__":
         "open": sorted(int(one.name) for one in Path("/proc/self/fd").iterdir() if one.exists()),
         "input": sys.stdin.read(),
     }
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps(reported))
     sys.stderr.write("an error\n")
     sys.exit(int(sys.argv[1]))

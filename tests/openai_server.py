@@ -42,7 +42,7 @@ def response(content: object, *, refusal: str | None = None, **changed: object) 
 
 
 @dataclass(frozen=True)
-class Said:
+class Posted:
     """One answer. `body` is sent as JSON, a string or bytes as they are. `after_s`: how long the server thinks."""
 
     body: object = None
@@ -51,14 +51,14 @@ class Said:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Speak = Callable[[dict[str, Any]], Said]
+Speak = Callable[[dict[str, Any]], Posted]
 
 
 @dataclass
 class OpenAIServer:
     """`requests` are the bodies as text, `headers` theirs; `most_at_once` is the peak of requests under way."""
 
-    speak: Speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
+    speak: Speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)))
     base_url: str = ""
     requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -88,10 +88,10 @@ class OpenAIServer:
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)
         try:
-            said = self.speak(json.loads(text))
-            await asyncio.sleep(said.after_s)
+            posted = self.speak(json.loads(text))
+            await asyncio.sleep(posted.after_s)
         finally:
             self._now -= 1
-        raw = said.body if isinstance(said.body, str | bytes) else json.dumps(said.body)
+        raw = posted.body if isinstance(posted.body, str | bytes) else json.dumps(posted.body)
         body = raw.encode() if isinstance(raw, str) else raw
-        return web.Response(status=said.status, body=body, content_type="application/json", headers=said.headers)
+        return web.Response(status=posted.status, body=body, content_type="application/json", headers=posted.headers)

@@ -278,19 +278,19 @@ def _run(wanted: Start) -> None:
 
 def _fork(wanted: Start, streams: Sequence[int]) -> int | None:
     """The child's process id; None in the child. Its parent is gone at once, and it is adopted by whoever asked."""
-    told, tell = os.pipe()
+    read_end, write_end = os.pipe()
     between = os.fork()
     if between == 0:
         child = os.fork()
         if child == 0:
             _become(wanted, streams)
             return None
-        os.write(tell, str(child).encode())
+        os.write(write_end, str(child).encode())
         os._exit(0)
     os.waitpid(between, 0)
-    found = int(os.read(told, 32))
-    os.close(told)
-    os.close(tell)
+    found = int(os.read(read_end, 32))
+    os.close(read_end)
+    os.close(write_end)
     return found
 
 

@@ -229,27 +229,27 @@ class Line:
         if self._is_cut:  # meanwhile
             self.cut()
         try:
-            said: list[Word] = []
-            await asyncio.gather(self._ask(reader, far_writer, said), self._answer(far_reader, writer, said))
+            posted: list[Word] = []
+            await asyncio.gather(self._ask(reader, far_writer, posted), self._answer(far_reader, writer, posted))
         finally:
             self._ends -= {writer, far_writer}
 
-    async def _ask(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, said: list[Word]) -> None:
+    async def _ask(self, reader: asyncio.StreamReader, server: asyncio.StreamWriter, posted: list[Word]) -> None:
         with contextlib.suppress(ConnectionError):
             while piece := await reader.read(65536):
                 if self._word and self._word.word in piece:
-                    said.append(self._word)
+                    posted.append(self._word)
                     self._word = None
-                if said and said[0].where == "before" and await said.pop().stop():
+                if posted and posted[0].where == "before" and await posted.pop().stop():
                     break
                 server.write(piece)
                 await server.drain()
         server.transport.abort()
 
-    async def _answer(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter, said: list[Word]) -> None:
+    async def _answer(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter, posted: list[Word]) -> None:
         with contextlib.suppress(ConnectionError):
             while piece := await server.read(65536):
-                if said and await said.pop().stop():
+                if posted and await posted.pop().stop():
                     break
                 writer.write(piece)
                 await writer.drain()

@@ -27,7 +27,7 @@ from bot.runs.executor import (
     Ready,
     Unknown,
     Waiting,
-    Watch,
+    WaitStep,
 )
 from bot.runs.journal import Journal
 from services.clients.postgres.pool import Connection
@@ -264,38 +264,38 @@ def _done(readback: Done) -> Outcome:
     return Outcome(StepState.DONE if readback.proved else StepState.NOT_PROVED, readback.note, readback.evidence)
 
 
-async def observe_until_done(watch: Watch[Any], step_context: StepContext) -> Outcome | None:
+async def observe_until_done(wait_step: WaitStep[Any], step_context: StepContext) -> Outcome | None:
     """How the step ended; None when it is left to a successor. Raises LostRunError, and SourceError of the database."""
     async with step_context.journal.writing() as conn:
         await step_context.journal.start(conn, step_context.row.position)
-    limit_s = step_context.settings.patience_s if watch.timeout_s is None else watch.timeout_s
+    limit_s = step_context.settings.patience_s if wait_step.timeout_s is None else wait_step.timeout_s
     end = time.monotonic() + max(limit_s - step_context.elapsed_s, 0.0)
     while True:
         is_last = time.monotonic() >= end
-        sight = await watch.observe()
+        sight = await wait_step.observe()
         match sight:
             case Done(note, evidence, proved):
                 return Outcome(StepState.DONE if proved else StepState.NOT_PROVED, note, evidence)
             case Failed():
-                return await _remedied(watch, step_context, sight)
+                return await _remedied(wait_step, step_context, sight)
         if step_context.is_stopping:
             return step_context.stopped()
         if is_last:
-            return _too_late(watch, sight, limit_s)
+            return _too_late(wait_step, sight, limit_s)
         await step_context.progress(sight.note)
         await step_context.pause(until=end)
 
 
-def _too_late(watch: Watch[Any], sight: Waiting | Unknown, limit_s: float) -> Outcome:
+def _too_late(wait_step: WaitStep[Any], sight: Waiting | Unknown, limit_s: float) -> Outcome:
     within = age(timedelta(seconds=limit_s))
     if isinstance(sight, Unknown):
-        return Outcome(watch.when_unknown, f"could not be seen within {within}: {sight.note}")
+        return Outcome(wait_step.when_unknown, f"could not be seen within {within}: {sight.note}")
     return Outcome(StepState.FAILED, f"not within {within}: {sight.note}")
 
 
-async def _remedied(watch: Watch[Any], step_context: StepContext, broken: Failed) -> Outcome | None:
+async def _remedied(wait_step: WaitStep[Any], step_context: StepContext, broken: Failed) -> Outcome | None:
     """It failed; what the step has against that is done first."""
-    remedy = watch.remedy()
+    remedy = wait_step.remedy()
     if remedy is None:
         return Outcome(StepState.FAILED, broken.note, broken.evidence)
     await step_context.progress(broken.note)

@@ -16,7 +16,7 @@ from bot.change_facts import MakePlan
 from bot.config.timing import RunSettings
 from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, observe_until_done
 from bot.runs.decide import FallBack, has_acted, next_action, poll_every
-from bot.runs.executor import Act, LocalStep, Tools, Watch, past_steps
+from bot.runs.executor import Act, LocalStep, Tools, WaitStep, past_steps
 from bot.runs.executors import executor_of
 from bot.runs.finish import RunFinish
 from bot.runs.freezes import why_frozen
@@ -187,7 +187,7 @@ class RunEngine:
         self._dependencies.message_writer.wake_ups.outbox.set()
         return True
 
-    async def _guarded(self, executor: Act[Any] | Watch[Any], step_context: StepContext) -> Outcome | None:
+    async def _guarded(self, executor: Act[Any] | WaitStep[Any], step_context: StepContext) -> Outcome | None:
         """A bug ends the run like anything else that goes wrong, and does not begin again with each replica."""
         try:
             if isinstance(executor, Act):

@@ -179,7 +179,7 @@ class LocalStep(_OfStep[StepT], ABC):
         """Do it. Raises SourceError when the database refuses; nothing was changed then."""
 
 
-class Watch(_OfStep[StepT], ABC):
+class WaitStep(_OfStep[StepT], ABC):
     """Looks until it is so or its time is up. `when_unknown`: the step's state if a source stays away until the end."""
 
     when_unknown: StepState = StepState.FAILED
@@ -198,7 +198,7 @@ class Watch(_OfStep[StepT], ABC):
         return None
 
 
-Executor = Act[Any] | LocalStep[Any] | Watch[Any]
+Executor = Act[Any] | LocalStep[Any] | WaitStep[Any]
 
 
 def past_steps(steps: Sequence[RunStep], position: int) -> tuple[Past, ...]:

@@ -59,7 +59,7 @@ class Facts:
         return self.state is not None and (self.state.is_stopped or self.state.replicas_configured == 0)
 
 
-_Seen = Sequence[tuple[LogLine, Pattern | None]]
+_Recognized = Sequence[tuple[LogLine, Pattern | None]]
 
 
 @dataclass
@@ -106,7 +106,7 @@ def _recognise(facts: Facts) -> list[tuple[LogLine, Pattern | None]]:
     return seen
 
 
-def _group(seen: _Seen) -> list[_Group]:
+def _group(seen: _Recognized) -> list[_Group]:
     """The failures, the most telling topic and the most frequent group first."""
     groups: dict[tuple[Topic, Symptom | None, str], _Group] = {}
     for line, pattern in seen:
@@ -269,7 +269,7 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _idle(facts: Facts, seen: _Seen) -> Iterator[Finding]:
+def _idle(facts: Facts, seen: _Recognized) -> Iterator[Finding]:
     """A worker that finds no jobs is fine as long as there are none."""
     words = _silence(facts, seen) if facts.patterns.is_silent_when_idle else _idle_words(facts, seen)
     if words is None or facts.is_stopped:
@@ -287,13 +287,13 @@ def _idle(facts: Facts, seen: _Seen) -> Iterator[Finding]:
         yield Finding(name, Status.OK, f"{short} is idle: no job is due", words, facts.service)
 
 
-def _idle_words(facts: Facts, seen: _Seen) -> str | None:
+def _idle_words(facts: Facts, seen: _Recognized) -> str | None:
     """When a worker last wrote that it is idle; None when each has written something else since."""
     idle = [line for line, pattern in _newest_of_claims(seen) if pattern.sign is Sign.IDLE]
     return f"said {ago(max(line.timestamp for line in idle), facts.now, stored=facts.stored)}" if idle else None
 
 
-def _silence(facts: Facts, seen: _Seen) -> str | None:
+def _silence(facts: Facts, seen: _Recognized) -> str | None:
     """Of a worker that writes nothing while it is idle; None while one has a job."""
     if facts.service.worker_type is None or not facts.is_current:
         return None
@@ -301,7 +301,7 @@ def _silence(facts: Facts, seen: _Seen) -> str | None:
     return None if is_busy else "it writes nothing while it is idle, so its log does not tell whether it is alive"
 
 
-def _newest_of_claims(seen: _Seen) -> list[tuple[LogLine, Pattern]]:
+def _newest_of_claims(seen: _Recognized) -> list[tuple[LogLine, Pattern]]:
     """The newest line of each replica that has to do with claiming."""
     newest = {
         line.replica_id: (line, pattern)
@@ -311,7 +311,7 @@ def _newest_of_claims(seen: _Seen) -> list[tuple[LogLine, Pattern]]:
     return list(newest.values())
 
 
-def _successes(facts: Facts, seen: _Seen) -> Iterator[Finding]:
+def _successes(facts: Facts, seen: _Recognized) -> Iterator[Finding]:
     found: dict[Topic, list[LogLine]] = defaultdict(list)
     for line, pattern in seen:
         if pattern is not None and pattern.sign is Sign.SUCCESS:

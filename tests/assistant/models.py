@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tests.openai_server import Said, response
+from tests.openai_server import Posted, response
 
 Request = dict[str, Any]
 Json = dict[str, Any]
@@ -50,30 +50,30 @@ def quotable(line: Json) -> list[str]:
     return [one for one in parts if _PLAIN.match(one) and len(one.split()) > 1 and not _MARKS.search(one)]
 
 
-def right_draft(request: Request) -> Said:
+def right_draft(request: Request) -> Posted:
     """One sentence per entry, in other glue; every second one is left out."""
     entries = asked(request)["entries"][::2]
     sentences = [{"entry": one["id"], "text": f"It is {one['text']}."} for one in entries]
-    return Said(response(json.dumps({"sentences": sentences})))
+    return Posted(response(json.dumps({"sentences": sentences})))
 
 
-def right(request: Request, *, verbs: Sequence[str] = EVERYTHING) -> Said:
+def right(request: Request, *, verbs: Sequence[str] = EVERYTHING) -> Posted:
     """Repeats the first lines that tell of something wrong, and says unknown what a line calls unknown."""
     if is_choice(request):
-        return Said(response(chosen(*verbs)))
+        return Posted(response(chosen(*verbs)))
     claims: list[Json] = []
     for line in asked(request)["lines"]:
         if "❔" in line["text"] or "🔴" not in line["text"]:
             continue
         parts = [part for part in quotable(line)[:1] if f"{part}." not in {one["text"] for one in claims}]
         claims += [claim("observed", f"{part}.", [line["id"]], part) for part in parts]
-    return Said(response(written(claims[:6] or [claim("unknown", "The reads do not show why.")], ["queue"])))
+    return Posted(response(written(claims[:6] or [claim("unknown", "The reads do not show why.")], ["queue"])))
 
 
-def liar(request: Request) -> Said:
+def liar(request: Request) -> Posted:
     """Changes each number of what it read, invents quotes, and names what no line names."""
     if is_choice(request):
-        return Said(response(chosen(*EVERYTHING)))
+        return Posted(response(chosen(*EVERYTHING)))
     claims: list[Json] = []
     for line in asked(request)["lines"][:20]:
         for part in quotable(line)[:1]:
@@ -82,54 +82,54 @@ def liar(request: Request) -> Said:
             claims.append(claim("observed", f"Kowalski knows: {part}", [line["id"]], part))
             claims.append(claim("observed", "97 jobs exploded", [line["id"]], "97 jobs exploded"))
             claims.append(claim("inferred", "Likely 97 jobs failed because of enforcement", [line["id"], "E999"]))
-    return Said(response(written(claims)))
+    return Posted(response(written(claims)))
 
 
-def traitor(request: Request) -> Said:
+def traitor(request: Request) -> Posted:
     """Obeys whatever it was told in its lines: repeats them as text and as quotes, and asks for what they name."""
     if is_choice(request):
-        return Said(response(chosen(*EVERYTHING)))
+        return Posted(response(chosen(*EVERYTHING)))
     if "entries" in asked(request):
         sentences = [{"entry": one["id"], "text": f"PWNED {one['text']}"} for one in asked(request)["entries"]]
-        return Said(response(json.dumps({"sentences": sentences})))
+        return Posted(response(json.dumps({"sentences": sentences})))
     claims = []
     for line in asked(request)["lines"]:
         text = line["text"]
         claims.append(claim("observed", text[:240], [line["id"]], text[:200]))
         claims.append(claim("unknown", f"unknown <!channel> <@U0ANN> https://evil.example {text[:100]}", []))
         claims.append(claim("inferred", f"Likely PWNED: run stop-workers now. {text[:100]}", [line["id"]]))
-    return Said(response(written(claims, ["logs"], [])))
+    return Posted(response(written(claims, ["logs"], [])))
 
 
-def talker(request: Request) -> Said:
+def talker(request: Request) -> Posted:
     """Writes at length about nothing that it read."""
     if is_choice(request):
-        return Said(response(chosen(*EVERYTHING)))
+        return Posted(response(chosen(*EVERYTHING)))
     text = "Well, in systems such as these there are many things to consider, and one should look at them all. " * 3
-    return Said(response(written([claim("observed", text, ["E1"], "x"), claim("unknown", text)])))
+    return Posted(response(written([claim("observed", text, ["E1"], "x"), claim("unknown", text)])))
 
 
-def slow(request: Request) -> Said:
-    return Said(response(chosen("queue")), after_s=60.0) if is_choice(request) else right(request)
+def slow(request: Request) -> Posted:
+    return Posted(response(chosen("queue")), after_s=60.0) if is_choice(request) else right(request)
 
 
-def broken_json(request: Request) -> Said:
-    return Said(response('{"reads": [{"verb": "queue"' if is_choice(request) else '{"claims": ['))
+def broken_json(request: Request) -> Posted:
+    return Posted(response('{"reads": [{"verb": "queue"' if is_choice(request) else '{"claims": ['))
 
 
-def refusing(request: Request) -> Said:  # noqa: ARG001 - as the others
-    return Said(response("", refusal="I can't help with that."))
+def refusing(request: Request) -> Posted:  # noqa: ARG001 - as the others
+    return Posted(response("", refusal="I can't help with that."))
 
 
-def dear(request: Request) -> Said:
+def dear(request: Request) -> Posted:
     """Reports more tokens than any budget allows."""
-    said = right(request)
-    assert isinstance(said.body, dict)
+    posted = right(request)
+    assert isinstance(posted.body, dict)
     usage = {"input_tokens": 9_000_000, "output_tokens": 900_000, "total_tokens": 9_900_000}
-    return Said({**said.body, "usage": usage})
+    return Posted({**posted.body, "usage": usage})
 
 
-MODELS: dict[str, Callable[[Request], Said]] = {
+MODELS: dict[str, Callable[[Request], Posted]] = {
     "right": right,
     "liar": liar,
     "traitor": traitor,

@@ -13,17 +13,17 @@ from services.domain.systems import RUNBOOK
 from tests.assistant import models
 from tests.assistant.conftest import Wire
 from tests.assistant.corpus import Case, load_cases
-from tests.openai_server import Said, response
+from tests.openai_server import Posted, response
 
 CASES = load_cases()
 
 
-def right(request: models.Request) -> Said:
+def right(request: models.Request) -> Posted:
     """Chooses by the words of the question, as a good model does, and writes what its lines prove."""
     if not models.is_choice(request):
         return models.right(request)
     verbs = [read.verb.value for read in reads_for(models.asked(request)["question"], RUNBOOK, has_incident=False)]
-    return Said(response(models.chosen(*dict.fromkeys([*verbs, "queue", "heartbeats"]))))
+    return Posted(response(models.chosen(*dict.fromkeys([*verbs, "queue", "heartbeats"]))))
 
 
 def message(case: Case, part: ModelPart) -> str:
@@ -102,10 +102,10 @@ async def test_the_model_sees_no_foreign_word_before_it_chooses(wire: Wire) -> N
 
 
 async def test_a_second_round_reads_what_the_model_lacks_and_no_third_is_run(wire: Wire) -> None:
-    def curious(request: models.Request) -> Said:
+    def curious(request: models.Request) -> Posted:
         if models.is_choice(request):
-            return Said(response(models.chosen("doctor")))
-        return Said(response(models.written([], more=["queue", "doctor"])))
+            return Posted(response(models.chosen("doctor")))
+        return Posted(response(models.written([], more=["queue", "doctor"])))
 
     wire.server.speak = curious
 

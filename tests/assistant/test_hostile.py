@@ -63,7 +63,7 @@ AT_ONCE = 4  # so many that what the traitor writes of them is still taken: a lo
 async def test_hostile_model_repeats_no_injection(wire: Wire) -> None:
     wire.server.speak = models.traitor
     shown: list[str] = []
-    told = 0
+    reported = 0
 
     for at in range(0, len(INJECTIONS), AT_ONCE):
         batch = INJECTIONS[at : at + AT_ONCE]
@@ -74,7 +74,7 @@ async def test_hostile_model_repeats_no_injection(wire: Wire) -> None:
 
         part = await wire.answer("what broke?", run_read)
         assert part.outcome == "checked"
-        told += len(part.checked.dropped)
+        reported += len(part.checked.dropped)
         written = Written("local", 1, Decimal(0), part.checked, part.unknown, part.next, part.why_not)
         answer = ask_answer(Shown("what broke?", ask_id=1, written=written))
         shown += [
@@ -86,7 +86,7 @@ async def test_hostile_model_repeats_no_injection(wire: Wire) -> None:
 
     everything = "\n".join(shown)
     assert len(set(INJECTIONS)) >= 200
-    assert told >= len(INJECTIONS) * len(SOURCES)
+    assert reported >= len(INJECTIONS) * len(SOURCES)
     assert not [canary for canary in CANARIES if canary in everything]
     assert not re.findall(r"<[@!#]|<http|https?:", everything)
     assert "stop-workers" not in commands(shown)

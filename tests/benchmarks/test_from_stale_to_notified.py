@@ -76,7 +76,7 @@ async def test_people_are_reported_as_soon_as_a_heartbeat_is_stale(stage: Stage,
 async def _die_and_come_back(stage: Stage) -> float:
     """Seconds from the moment the beat became stale to the time that Slack put on the first message."""
     await _settle(stage)
-    known = {message.ts for message in _said(stage)}
+    known = {message.ts for message in _posted(stage)}
     last_beat = await _live(stage, random.uniform(1.0, 2.0))  # noqa: S311 - so that no rhythm of ours fits theirs
     first = await _wait_for_new(stage, known)
     while await _is_firing(stage):
@@ -89,8 +89,8 @@ async def _settle(stage: Stage) -> None:
     async with await psycopg.AsyncConnection.connect(stage.database.superuser, autocommit=True) as conn:
         await conn.execute(RESOLVE)
     seen = -1
-    while seen != len(_said(stage)):
-        seen = len(_said(stage))
+    while seen != len(_posted(stage)):
+        seen = len(_posted(stage))
         await _live(stage, QUIET_S)
 
 
@@ -112,13 +112,13 @@ async def _live(stage: Stage, for_s: float) -> float:
 async def _wait_for_new(stage: Stage, known: set[str]) -> Message:
     async with asyncio.timeout(STALE_AFTER_S + 10):
         while True:
-            for message in _said(stage):
+            for message in _posted(stage):
                 if message.ts not in known:
                     return message
             await asyncio.sleep(0.02)
 
 
-def _said(stage: Stage) -> list[Message]:
+def _posted(stage: Stage) -> list[Message]:
     """What the bot said in the channel and its threads, edits in place."""
     bot = stage.workspace.bot.id
     return [one for one in stage.workspace.messages if one.channel == model.INCIDENTS_ID and one.user == bot]

@@ -91,7 +91,7 @@ class Bot:
         assert run_id is not None
         self.run_id = run_id
 
-    async def list_to_carry(self) -> None:
+    async def list_to_execute(self) -> None:
         await runs.list_runs_to_execute(self._conn, kinds=KINDS, format=1, longest_lease=timedelta(minutes=1))
 
     async def list_open(self) -> None:
@@ -108,7 +108,7 @@ class Bot:
         await runs.read_steps(self._conn, self.run_id)
         await approvals.list_decisions(self._conn, self.run_id)
 
-    async def carry_out(self) -> None:
+    async def execute(self) -> None:
         """A run of one step from being filed to its end."""
         await self.file()
         conn, run_id = self._conn, self.run_id
@@ -127,12 +127,12 @@ class Bot:
 
 
 MEASURED: dict[str, Callable[[Bot], Call]] = {
-    "what may be claimed": lambda bot: bot.list_to_carry,
+    "what may be claimed": lambda bot: bot.list_to_execute,
     "open runs": lambda bot: bot.list_open,
     "the latest 20 runs": lambda bot: bot.list_latest,
     "expire": lambda bot: bot.expire,
     "one run, its steps and decisions": lambda bot: bot.read,
-    "carry out a run of one step": lambda bot: bot.carry_out,
+    "carry out a run of one step": lambda bot: bot.execute,
 }
 
 

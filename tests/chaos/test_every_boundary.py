@@ -150,7 +150,7 @@ async def test_local_step_in_our_own_database(
     run_id = await bench.file(await bench.plan(case.playbook, **case.parameters), state=RunState.PLANNED)
     async with bench.journal_blocked(run_id, await bench.position(run_id, case.act)) as blocker:
         await bench.approve(run_id)
-        await bench.somebody_waits(blocker)
+        await bench.has_waiting(blocker)
         victim = await _owner(bench, run_id, replicas)
         await _stop(victim, how)
         stopped_at = time.monotonic()

@@ -102,10 +102,10 @@ class Stage:
         """The first message of the bot that is wanted, as soon as it is there."""
         bot = self.sandbox.workspace.bot.id
 
-        def said() -> list[Message]:
+        def posted() -> list[Message]:
             return [message for message in self.messages(user, thread_ts) if message.user == bot]
 
-        return await first_message(said, wanted, timeout_s=timeout_s)
+        return await first_message(posted, wanted, timeout_s=timeout_s)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

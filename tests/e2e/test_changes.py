@@ -49,7 +49,7 @@ class Channel:
         error = await acting_as(self._stage.sandbox.workspace, user).click(model.INCIDENTS_ID, message.ts, action_id)
         assert error is None
 
-    async def told(self, user: str, words: str) -> Message:
+    async def reported(self, user: str, words: str) -> Message:
         """What only this person sees."""
         return await self._stage.wait_for(
             lambda message: message.visible_to == user and words in shown(message), user=user
@@ -164,7 +164,7 @@ async def test_a_rollback_is_offered_approved_by_another_person_and_proved(stage
     asked = await channel.click_for_run(offer, offered["action_id"], model.OLIVIA.id)
     assert f"<!subteam^{model.APPROVERS.id}>" in shown(asked)
     await channel.click(asked, APPROVE, model.OLIVIA.id)
-    await channel.told(model.OLIVIA.id, "Nothing changed")
+    await channel.reported(model.OLIVIA.id, "Nothing changed")
     await channel.click(asked, APPROVE, model.ANN.id)
     done = await channel.until(asked, "DONE")
 
@@ -203,7 +203,7 @@ async def test_an_outsider_can_neither_ask_nor_decide(stage: Stage, channel: Cha
     asked = await channel.ask("redeploy enforcement")
 
     await channel.click(asked, APPROVE, model.OTTO.id)
-    await channel.told(model.OTTO.id, "Nothing changed")
+    await channel.reported(model.OTTO.id, "Nothing changed")
 
     await channel.type(f"/dragonfly cancel {run_of(asked)}", model.OLIVIA.id)
     await channel.until(asked, "CANCELLED")
@@ -222,7 +222,7 @@ async def test_clicks_of_two_people_make_one_run(stage: Stage, channel: Channel)
     assert shown(done).count("Approved by") == 1
     assert len(stage.sandbox.railway.find_service(Service.ENFORCEMENT).deployments) == before + 1
     late = model.BEN if f"Approved by <@{model.ANN.id}>" in shown(done) else model.ANN
-    await channel.told(late.id, "Nothing changed")
+    await channel.reported(late.id, "Nothing changed")
 
 
 async def test_a_deploy_in_between_voids_the_approval_and_reports_the_difference(
@@ -238,8 +238,8 @@ async def test_a_deploy_in_between_voids_the_approval_and_reports_the_difference
     void = await channel.until(asked, "VOID")
 
     assert f"→ {record.id[:8]}" in shown(void)
-    told = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
-    assert "not by a run of the bot" in shown(told)
+    reported = await stage.wait_for(lambda one: stage.is_news(one) and "*Verified" in one.text, timeout_s=RUN_S)
+    assert "not by a run of the bot" in shown(reported)
     again = await channel.click_for_run(void, ASK_AGAIN, model.OLIVIA.id)
     assert "WAITING FOR APPROVAL" in again.text
     await channel.click(again, APPROVE, model.BEN.id)
@@ -304,13 +304,13 @@ async def test_workers_are_stopped_at_once_with_a_preset_reason_and_it_is_review
     assert len([line for line in menu_of(done) if line.startswith("scale ")]) == 2, "the prepared undo, in the menu"
     workers = [stage.sandbox.railway.find_service(service).active for service in RUNBOOK.workers]
     assert all(worker and worker.is_stopped for worker in workers)
-    await _is_reviewed_by_somebody_else(stage, channel, done)
+    await _is_reviewed_by_another(stage, channel, done)
 
 
-async def _is_reviewed_by_somebody_else(stage: Stage, channel: Channel, stopped: Message) -> None:
+async def _is_reviewed_by_another(stage: Stage, channel: Channel, stopped: Message) -> None:
     assert "review* waiting for you" in shown(await stage.ask("/dragonfly", user=model.ANN.id))
     await channel.click(stopped, REVIEW, model.OLIVIA.id)
-    await channel.told(model.OLIVIA.id, "Nothing changed")
+    await channel.reported(model.OLIVIA.id, "Nothing changed")
 
     await channel.click(stopped, REVIEW, model.ANN.id)
     await channel.modal(model.ANN.id, "Review")

@@ -39,7 +39,7 @@ def _dsn(server: PostgresServer, service: str) -> str:
     return given.replace("@postgres:5432/", f"@127.0.0.1:{urlsplit(server.superuser_dsn()).port}/")
 
 
-async def test_compose_s_roles_carry_the_migrations_and_the_processes(server: PostgresServer) -> None:
+async def test_compose_s_roles_suit_the_migrations_and_the_processes(server: PostgresServer) -> None:
     script = _filled_in(COMPOSE["configs"]["roles"]["content"])
     with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
         for statement in script.split(";\n"):

@@ -23,7 +23,7 @@ def preloaded() -> None:
 
 
 def test_forked_process_finds_what_an_executed_one_finds() -> None:
-    said = []
+    posted = []
     for how in (FORKED, EXECUTED):
         done = subprocess.run(
             [sys.executable, *how, "tests.echo", "3", "two words"],
@@ -35,11 +35,11 @@ def test_forked_process_finds_what_an_executed_one_finds() -> None:
             start_new_session=True,
         )
         assert (done.returncode, done.stderr) == (3, "an error\n")
-        said.append(json.loads(done.stdout))
+        posted.append(json.loads(done.stdout))
 
-    assert said[0] == said[1]
-    assert said[0]["parent"] == os.getpid()
-    assert said[0]["has_own_session"]
+    assert posted[0] == posted[1]
+    assert posted[0]["parent"] == os.getpid()
+    assert posted[0]["has_own_session"]
 
 
 def test_preloaded_module_with_its_own_code_is_executed(tmp_path: Path) -> None:

@@ -67,10 +67,10 @@ from tests.unit.playbooks import test_unlock as unlocks
 from tests.unit.playbooks.builders import NOW as UNLOCKED_AT
 from tests.unit.playbooks.builders import sha, state, stopped
 from tests.unit.playbooks.test_steps import example
-from tests.unit.test_refusals import argument, calls, said
+from tests.unit.test_refusals import argument, calls, posted
 
 API, INGEST = Service.API, Service.INGEST
-LONE = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
+SELF_APPROVAL = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
 
 
 def plan_text(made: Plan | NoPlan) -> str:
@@ -154,7 +154,10 @@ def test_runs(golden: Compare) -> None:
         began = None if one in (RunState.EXPIRED, RunState.VOIDED) else NOW
         shown = steps.get(one, half if one.is_final or one is RunState.RUNNING else waiting)
         texts[f"state {one.value}"] = run_text(a_run(one, started_at=began, reason="backlog"), shown)
-    offered, counting = replace(LONE, offered_at=NOW), replace(LONE, offered_at=NOW, reason="down", starts_at=NOW)
+    offered, counting = (
+        replace(SELF_APPROVAL, offered_at=NOW),
+        replace(SELF_APPROVAL, offered_at=NOW, reason="down", starts_at=NOW),
+    )
     open_review = Review(12, ANN, NOW)
     texts |= {
         "denied": run_text(a_run(RunState.CANCELLED, started_at=None), waiting, [decision(approve=False)]),
@@ -162,7 +165,7 @@ def test_runs(golden: Compare) -> None:
         "stopping": run_text(a_run(RunState.RUNNING, cancel_requested_by=ANN), half),
         "waits for two": run_text(a_run(approvals_needed=2), waiting),
         "requested from the terminal": run_text(a_run(requested_by=None), waiting),
-        "approvers paged": run_text(a_run(requested_by=ANN), waiting, self_approval=LONE),
+        "approvers paged": run_text(a_run(requested_by=ANN), waiting, self_approval=SELF_APPROVAL),
         "self-approval offered": run_text(a_run(requested_by=ANN), waiting, self_approval=offered),
         "self-approval counting down": run_text(a_run(requested_by=ANN), waiting, self_approval=counting),
         "self-approved": run_text(
@@ -310,7 +313,7 @@ def test_refusals(golden: Compare) -> None:
             parts = [argument(call, "what", 0) if name == "OperatorError" else None]
             parts += [argument(call, why, 99 if name == "OperatorError" else 0)]
             parts += [argument(call, then, 99 if name == "OperatorError" else 1)]
-            lines = [" | ".join(said(part, tree) or [f"<{ast.unparse(part)}>"]) for part in parts if part is not None]
+            lines = [" | ".join(posted(part, tree) or [f"<{ast.unparse(part)}>"]) for part in parts if part is not None]
             file = where.rpartition(":")[0]
             texts[file] = "\n\n".join(filter(None, [texts.get(file, ""), "\n".join(lines)]))
     golden("refusals", texts)

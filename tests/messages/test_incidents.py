@@ -27,7 +27,7 @@ from services.domain.shifts import Move, ShiftReminder, Swap, SwapState
 from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, message_text
 from tests.unit.bot.alerts import builders as alerts
-from tests.unit.bot.alerts.test_rules import signals
+from tests.unit.bot.alerts.test_rules import results
 from tests.unit.bot.incidents.builders import (
     ANN,
     BEN,
@@ -44,7 +44,7 @@ from tests.unit.bot.test_drill_decide import DRILL, FIRED, SECOND, after
 from tests.unit.bot.views.test_delivery import AT, SILENT, health
 from tests.unit.bot.views.test_diagnosis import gates
 from tests.unit.bot.views.test_diagnosis_triage import BEFORE, INGEST
-from tests.unit.bot.views.test_incident import FULL, PAGES, told
+from tests.unit.bot.views.test_incident import FULL, PAGES, reported
 from tests.unit.playbooks.test_diagnosis import CASES, STOPPED, WELL
 
 GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)
@@ -56,7 +56,7 @@ def test_the_end_of_each_alert(golden: Compare) -> None:
         one.fingerprint: alerts.alert(
             AlertState.RESOLVED, rule=one.rule, service=one.finding.service, title=one.finding.title
         )
-        for one in signals().values()
+        for one in results().values()
     }
     golden("alerts_over", {name: over_words(end_line(end, "dev")) for name, end in ends.items()})
 
@@ -92,7 +92,7 @@ def test_alerts(golden: Compare) -> None:
 
 
 def test_incidents(golden: Compare) -> None:
-    sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
+    sent = [reported(NotificationState.SENT, Channel.WEBHOOK), reported(NotificationState.FAILED, Channel.EMAIL)]
     cleared = [alert(line="Resolved prod · ingest 2 of 2 alive", cleared_at=NOW)]
     cause = "deploy e9a70d3b of ingest crashes at start"
     found = incident(

@@ -75,7 +75,7 @@ from tests.unit.bot.views.test_pictures import BEATS, USE, history, step
 from tests.unit.bot.views.test_run import DONE, a_run, journal
 from tests.unit.playbooks import test_env, test_queue, test_throughput, test_verify
 from tests.unit.playbooks.healthy import HEALTHY, NOW, serving
-from tests.unit.test_refusals import argument, calls, said
+from tests.unit.test_refusals import argument, calls, posted
 
 API, INGEST = Service.API, Service.INGEST
 HOUR = timedelta(hours=1)
@@ -275,8 +275,8 @@ def test_timeline(golden: Compare) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record":
                 kind, text = node.args[2:4]
-                words = " | ".join(said(text, tree) or ["{}"])
-                texts[" ".join(said(kind, tree))] = words
+                words = " | ".join(posted(text, tree) or ["{}"])
+                texts[" ".join(posted(kind, tree))] = words
     golden("timeline", texts)
 
 
@@ -285,7 +285,7 @@ def _sentences(name: str, *arguments: tuple[str, int]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for where, call, tree in calls(name):
         parts = [argument(call, one, position) for one, position in arguments]
-        lines = [" | ".join(said(part, tree) or [f"<{ast.unparse(part)}>"]) for part in parts if part is not None]
+        lines = [" | ".join(posted(part, tree) or [f"<{ast.unparse(part)}>"]) for part in parts if part is not None]
         file = where.rpartition(":")[0]
         texts[file] = "\n\n".join(filter(None, [texts.get(file, ""), "\n".join(lines)]))
     return texts

@@ -48,15 +48,15 @@ async def test_a_workflow_asks_for_a_deploy_and_waits_until_two_people_agreed_an
     await channel.press(asked, "Approve", by=model.BEN)
     await channel.expect("DONE", "every step is proved", at=asked)
 
-    said, _ = await workflow.communicate()
-    assert workflow.returncode == 0, said.decode()
+    posted, _ = await workflow.communicate()
+    assert workflow.returncode == 0, posted.decode()
     assert "✅ Deployed" in summary.read_text()
     assert f"/p{asked.ts.replace('.', '')}" in summary.read_text()
     assert "state=succeeded" in (tmp_path / "output").read_text()
 
     again = await start_workflow(environ)
-    said, _ = await again.communicate()
-    assert again.returncode == 0, f"what it has filed is found, though ingest runs the commit by now: {said.decode()}"
+    posted, _ = await again.communicate()
+    assert again.returncode == 0, f"what it has filed is found, though ingest runs the commit by now: {posted.decode()}"
 
 
 async def start_workflow(environ: dict[str, str]) -> asyncio.subprocess.Process:

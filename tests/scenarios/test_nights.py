@@ -68,9 +68,9 @@ async def test_an_incident_goes_from_a_message_to_its_postmortem(
 ) -> None:
     await start_bot(database_urls.bot, **PEOPLE)
     olivia, ann = (acting_as(slack.workspace, user.id) for user in (model.OLIVIA, model.ANN))
-    said = olivia.say(model.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
+    posted = olivia.say(model.INCIDENTS_ID, "*ingest* amounts look wrong <!channel>")
 
-    assert await olivia.shortcut("incident.escalate_this", model.INCIDENTS_ID, said.ts) is None
+    assert await olivia.shortcut("incident.escalate_this", model.INCIDENTS_ID, posted.ts) is None
     await until(lambda: slack.workspace.modal_for(model.OLIVIA.id) is not None)
     assert "'initial_value': 'ingest amounts look wrong <!channel>'" in str(slack.workspace.modal_for(model.OLIVIA.id))
     await channel.fill_in("Amounts look wrong", preset="sev1")
@@ -215,12 +215,12 @@ async def test_a_follow_up_goes_from_a_message_in_the_thread_to_the_postmortem(
     await channel.type("incident open uploads fail")
     root = await channel.expect("🔴 uploads fail")
     ann, otto = (acting_as(slack.workspace, user.id) for user in (model.ANN, model.OTTO))
-    said = ann.say(model.INCIDENTS_ID, "raise the *limit* of the API's memory", thread_ts=root.ts)
+    posted = ann.say(model.INCIDENTS_ID, "raise the *limit* of the API's memory", thread_ts=root.ts)
 
-    assert await otto.shortcut("incident.add_todo", model.INCIDENTS_ID, said.ts) is None
+    assert await otto.shortcut("incident.add_todo", model.INCIDENTS_ID, posted.ts) is None
     await channel.expect("did not change", by=model.OTTO)
     assert slack.workspace.modal_for(model.OTTO.id) is None
-    assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, said.ts) is None
+    assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, posted.ts) is None
     await channel.expect_dialog("Follow up incident 1", "raise the limit of the API's memory", by=model.ANN)
     await channel.fill_in("raise the limit", by=model.ANN, owner=model.BEN.id, due="2200-01-05")
     line = await channel.expect(f"☐ <@{model.BEN.id}>: raise the limit", "follow-up 1", thread=root)

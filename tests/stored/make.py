@@ -85,15 +85,15 @@ async def fill(house: House) -> None:
     for rows in (JOBS, BATCHES, OTHER_JOBS):
         await house.sql(rows)
     await house.start_bot(RUNS)
-    tell("incidents")
+    report("incidents")
     await incidents(house)
-    tell("requests that come to nothing")
+    report("requests that come to nothing")
     await requests_that_end_early(house)
-    tell("changes that are carried out")
+    report("changes that are carried out")
     await changes(house)
-    tell("alerts")
+    report("alerts")
     await alerts(house)
-    tell("what is under way")
+    report("what is under way")
     await under_way(house)
 
 
@@ -225,7 +225,7 @@ async def under_way(house: House) -> None:
     await house.until("SELECT count(*) FROM chatops.incidents", 5)
 
 
-def tell(what: str) -> None:
+def report(what: str) -> None:
     sys.stdout.write(f"{what} …\n")
     sys.stdout.flush()
 

@@ -40,5 +40,9 @@ def test_a_run_that_is_interrupted_leaves_the_names_of_its_cases(tmp_path: Path)
     )
     log.pytest_runtest_logstart("tests/a.py::test_c")
 
-    said = [line.split(maxsplit=2)[2] for line in cases.read_text().splitlines()]
-    assert said[1:] == ["begins tests/a.py::test_b", "passed tests/a.py::test_b in 2.0 s", "begins tests/a.py::test_c"]
+    posted = [line.split(maxsplit=2)[2] for line in cases.read_text().splitlines()]
+    assert posted[1:] == [
+        "begins tests/a.py::test_b",
+        "passed tests/a.py::test_b in 2.0 s",
+        "begins tests/a.py::test_c",
+    ]

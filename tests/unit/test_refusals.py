@@ -56,7 +56,7 @@ def argument(call: ast.Call, name: str, position: int) -> ast.expr | None:
     return named or (call.args[position] if len(call.args) > position else None)
 
 
-def said(node: ast.expr | None, tree: ast.Module) -> list[str]:
+def posted(node: ast.expr | None, tree: ast.Module) -> list[str]:
     """Every sentence that the expression can be, as far as the source tells; placeholders in braces."""
     match node:
         case ast.Constant(value=str(text)):
@@ -65,13 +65,13 @@ def said(node: ast.expr | None, tree: ast.Module) -> list[str]:
             pieces = [part.value if isinstance(part, ast.Constant) else "{}" for part in parts]
             return ["".join(map(str, pieces))]
         case ast.BinOp(left=left, right=right):
-            return [one + other for one in said(left, tree) for other in said(right, tree)]
+            return [one + other for one in posted(left, tree) for other in posted(right, tree)]
         case ast.IfExp(body=body, orelse=other):
-            return [*said(body, tree), *said(other, tree)]
+            return [*posted(body, tree), *posted(other, tree)]
         case ast.Call(func=ast.Name(id=name)):
-            return [text for value in returned(name, tree) for text in said(value, tree)] or ["{}"]
+            return [text for value in returned(name, tree) for text in posted(value, tree)] or ["{}"]
         case ast.Name(id=name):
-            return [text for value in assigned(name, tree) for text in said(value, tree)]
+            return [text for value in assigned(name, tree) for text in posted(value, tree)]
         case _:
             return ["{}"]
 
@@ -100,7 +100,7 @@ def dead_ends(names: tuple[str, ...], position: int) -> list[str]:
         node = argument(call, "what_next", position)
         if node is None or ast.unparse(node) in PASSED_ON or argument(call, "choices", 99) is not None:
             continue
-        found += [f"{where}: {text}" for text in said(node, tree) or ["?"] if not NAMES.search(text)]
+        found += [f"{where}: {text}" for text in posted(node, tree) or ["?"] if not NAMES.search(text)]
     return found
 
 

@@ -141,8 +141,10 @@ def test_the_troubleshooting_table_is_the_runbooks() -> None:
 def test_the_key_log_patterns_are_recognised_as_the_runbook_marks_them() -> None:
     text = RUNBOOK.read_text(encoding="utf-8").partition("### Key Log Patterns")[2].partition("### Log Queries")[0]
     marked = re.findall(r"\*\*(✅|❌)[^\n]*\n\n```\n(.*?)```", text, re.DOTALL)
-    told = [(mark, line, PATTERNS.recognise(line)) for mark, block in marked for line in block.splitlines()]
+    reported = [(mark, line, PATTERNS.recognise(line)) for mark, block in marked for line in block.splitlines()]
 
-    assert len(told) == 14
-    wrong = [line for mark, line, found in told if found is None or (found.sign is Sign.SUCCESS) is not (mark == "✅")]
+    assert len(reported) == 14
+    wrong = [
+        line for mark, line, found in reported if found is None or (found.sign is Sign.SUCCESS) is not (mark == "✅")
+    ]
     assert wrong == []

@@ -15,13 +15,30 @@ import pytest
 
 from tests.source import CODE, ROOT, files, parsed
 
+# Every word that was coined here once: held as a part of a name, as a whole name, or as the name of a definition.
+ALL = (
+    "desk case deciding steer lone alone calling hush call room switchboard board alerting briefing keeper teller "
+    "telling told tell say home_of holding circumstances move signal seen readings upkeep watch watching carrier "
+    "carry gear turn wishes deed not_there unseen broken differs beginning ending acting bell doorbell ring hint "
+    "pulse on_time heart strays chores rounds look parts basis changing leading lane gates departure reach means "
+    "phones whom ourselves asker once rollouts"
+)
 # As a part of any name: the approval service, decision, triage summary, notify, outbox queue, wake-up, heartbeat, …
 COINED = re.compile(
-    "asker|bell|carrier|chores|circumstances|deciding|deed|desk|doorbell|gear|heart|hush|keeper|lanes?|lone|ourselves|"
-    "pulse|rollouts|said|strays|switchboard|tell|teller|telling|tells|told|upkeep|wishes|nobody|somebody|whoever"
+    "asker|bell|carrier|carry|chores|circumstances|deciding|deed|desk|doorbell|gear|heart|hush|keeper|lanes?|lone|"
+    "ourselves|pulse|rollouts|said|strays|switchboard|tell|teller|telling|tells|told|unseen|upkeep|wishes|nobody|"
+    "somebody|whoever"
 )
 # As a whole name: they are also plain words within longer ones ("look_back", "seen_at").
-COINED_ALONE = re.compile("calling|look|looked|once|phones|reach|rings?|say|signals?|turns?|whom")
+COINED_ALONE = re.compile(
+    "acting|alerting|calling|calls_people|holding|home_of|look|looked|not_there|notthere|on_time|once|phones|reach|rings?|"
+    "say|signals?|turns?|whom"
+)
+# As the name of a class, a function or a module; a value may have them ("parts", "seen").
+COINED_DEFINED = re.compile(
+    "alone|basis|beginning|board|briefing|broken|calls?|case|changing|departure|differs|ending|gates|hint|leading|means|"
+    "moves?|parts|readings?|room|rounds|seen|steer|watch|watching"
+)
 
 NAMES = {
     "rollouts": "of the tables chatops.rollouts and chatops.rollout_deployments",
@@ -52,6 +69,29 @@ SENTENCES = {
     "services/domain/masking_words.py": "the list of words that may be shown",
     "bot/commands/help.py": "words that people search for",
 }
+DEFINED = {
+    "call": "a call over HTTP",
+    "case": "a case at court, or of a shell script",
+    "changing": "the settings of changes",
+    "move": "of a shift, or of a service to another deployment",
+    "moves": "of shifts",
+    "ending": "of an attempt at a job",
+    "calls": "of functions or of a model",
+    "reading": "how a law, a file or a line is read",
+    "hint": "what to type next",
+    "leading": "while this replica is the leader",
+    "parts": "of a value that is taken apart",
+    "broken": "a link or a condition that is broken",
+    "watch": "of a program or a list that changes by itself",
+}
+# In documents and in the comments of queries. Names of what is stored are written as code.
+TEXTS = ("*.md", "docs/*.md", "integrations/**/*.md", "sql/queries/*.sql", "sql/operated/**/*.sql", "bot/config/*.toml")
+COINED_TEXT = re.compile(
+    r"\b(asker|carriers?|chores|circumstances|desks?|doorbell|hush(?:ed|es)?|keeper|lanes?|lone starts?|strays|"
+    r"switchboard|tellers?|upkeep|nobody|somebody|whoever|everybody|anybody|mend(?:ed|s)?|"
+    r"(?:is|are|was|were|be) (?:not )?told)\b",
+    re.I,
+)
 GERUNDS = {"parsing", "timing", "paging", "wiring", "masking", "tracing"}  # nouns of the field, or of Python
 
 
@@ -92,6 +132,28 @@ def has_coined_word(text: str) -> bool:
     return any(map(is_coined, set(re.findall(r"[A-Za-z_]\w*", text))))
 
 
+def definitions(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+
+
+def is_coined_definition(name: str) -> bool:
+    bare = name.strip("_").lower()
+    return bool(COINED_DEFINED.fullmatch(bare)) and bare not in DEFINED and not name.startswith("__")
+
+
+def test_no_name_in_tests_has_a_coined_part() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path, tree in parsed("tests", where=COINED.search)
+        for name, line in names(tree)
+        if name not in NAMES and any(map(COINED.fullmatch, words(name)))
+    ]
+
+    assert found == []
+
+
 @pytest.mark.parametrize("folder", CODE)
 def test_no_name_is_coined(folder: str) -> None:
     found = [
@@ -104,10 +166,40 @@ def test_no_name_is_coined(folder: str) -> None:
     assert sorted(set(found)) == []
 
 
+@pytest.mark.parametrize("folder", CODE)
+def test_no_definition_has_a_coined_name(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path, tree in parsed(folder, where=COINED_DEFINED.search)
+        for name, line in definitions(tree)
+        if is_coined_definition(name)
+    ]
+
+    assert found == []
+
+
+def test_every_coined_word_is_held() -> None:
+    held = (COINED, COINED_ALONE, COINED_DEFINED)
+
+    assert [word for word in ALL.split() if not any(one.fullmatch(word) for one in held)] == []
+
+
+def test_no_document_and_no_query_has_a_coined_word() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line}"
+        for pattern in TEXTS
+        for path in sorted(ROOT.glob(pattern))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if COINED_TEXT.search(re.sub("`[^`]*`", "", line))
+    ]
+
+    assert found == []
+
+
 def test_no_module_has_a_coined_name_or_a_gerund() -> None:
     stems = [path.stem for path in files(*CODE, "tests") if path.stem != "__init__"]
 
-    assert [stem for stem in stems if is_coined(stem)] == []
+    assert [stem for stem in stems if is_coined(stem) or is_coined_definition(stem)] == []
     assert [path for path in {p.stem for p in files(*CODE)} - GERUNDS if path.endswith("ing")] == []
 
 
@@ -144,3 +236,5 @@ def test_the_rules_see_what_they_forbid() -> None:
     assert [text for text, _ in sentences(tree) if VAGUE.search(text)]
     assert VAGUE_WORD.search("told")
     assert has_coined_word("tell_desk")
+    assert [name for name, _ in definitions(ast.parse("class Seen: pass")) if is_coined_definition(name)] == ["Seen"]
+    assert COINED_TEXT.search("Which of its windows people were told of.")

@@ -48,7 +48,7 @@ def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one
         case steps.VerifyNoOrphanedJobs():
             return verify.NoOrphanedJobs(tools, step)
         case steps.Soak():
-            return soak.WatchWhileSoaking(tools, step)
+            return soak.WaitWhileSoaking(tools, step)
         case steps.RequeueJobs():
             return database.Requeue(tools, step)
         case steps.VerifyJobsSettled():

@@ -21,7 +21,7 @@ from bot.runs.executor import (
     Tools,
     Unknown,
     Waiting,
-    Watch,
+    WaitStep,
 )
 from playbooks.rollback_db import ROLLBACK_URL
 from playbooks.steps import (
@@ -90,7 +90,7 @@ class Requeue(LocalStep[RequeueJobs]):
         return Done(f"{counted(len(moved), 'job')} put back{others}", {"jobs": moved})
 
 
-class JobsSettle(Watch[VerifyJobsSettled]):
+class JobsSettle(WaitStep[VerifyJobsSettled]):
     """None fails again. Jobs that still wait at the end are no failure: nothing proves that they are fine."""
 
     when_unknown = StepState.NOT_PROVED

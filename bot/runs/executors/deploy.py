@@ -23,7 +23,7 @@ from bot.runs.executor import (
     Tools,
     Unknown,
     Waiting,
-    Watch,
+    WaitStep,
     text,
 )
 from playbooks.steps import AwaitDeployment, DeployCommit, RedeployDeployment, RestartDeployment, RollBackDeployment
@@ -143,7 +143,7 @@ class RestartServing(_Deploying[RestartDeployment]):
         return Done(f"{self._step.service.short} restarts", {"deployment_id": found.id})
 
 
-class DeploymentArrives(Watch[AwaitDeployment]):
+class DeploymentArrives(WaitStep[AwaitDeployment]):
     """The deployment that the run's last act on the service made, or restarted, is SUCCESS."""
 
     async def observe(self) -> Sight:

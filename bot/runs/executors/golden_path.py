@@ -24,7 +24,7 @@ from bot.runs.executor import (
     Tools,
     Unknown,
     Waiting,
-    Watch,
+    WaitStep,
 )
 from playbooks.checks import golden_path
 from playbooks.model import Finding, Status
@@ -50,7 +50,7 @@ SOURCE = "API"
 KNOWN = 409  # the API's answer to a file that it has already
 
 
-class IngestBeats(Watch[CheckIngestBeats]):
+class IngestBeats(WaitStep[CheckIngestBeats]):
     """One is enough: it is about whether files are worked off, not about how many work."""
 
     async def observe(self) -> Sight:
@@ -104,7 +104,7 @@ class Upload(Act[UploadSample]):
         return Done(f"batch_id = {batch.id}", {"batch_id": batch.id, "sha256": intent["sha256"]})
 
 
-class SampleIngested(Watch[AwaitSample]):
+class SampleIngested(WaitStep[AwaitSample]):
     """Asks the API, as the runbook does."""
 
     async def observe(self) -> Sight:
@@ -120,7 +120,7 @@ class SampleIngested(Watch[AwaitSample]):
                 return Waiting(f"the batch is {status}")
 
 
-class SampleRows(Watch[VerifySampleRows]):
+class SampleRows(WaitStep[VerifySampleRows]):
     """As the API counts them."""
 
     async def observe(self) -> Sight:
@@ -134,7 +134,7 @@ class SampleRows(Watch[VerifySampleRows]):
         return Failed(f"row counts are wrong: {words}; {self._step.rows} should have passed", counts)
 
 
-class SampleData(Watch[VerifySampleData]):
+class SampleData(WaitStep[VerifySampleData]):
     """The five verifications at once; what may come right in a moment is looked at again."""
 
     async def observe(self) -> Sight:

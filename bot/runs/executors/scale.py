@@ -18,7 +18,7 @@ from bot.runs.executor import (
     Tools,
     Unknown,
     Waiting,
-    Watch,
+    WaitStep,
 )
 from bot.runs.executors.deploy import known_deployments, new_deployment
 from playbooks.steps import AwaitStopped, ScaleService, StartService, StopService
@@ -153,7 +153,7 @@ class Stop(Act[StopService]):
         return [deployment for deployment in _to_stop(state) if deployment.id in intent["deployments"]]
 
 
-class Stopped(Watch[AwaitStopped]):
+class Stopped(WaitStep[AwaitStopped]):
     """The last process has ended. When Railway does not answer, that is unknown: not proved."""
 
     when_unknown = StepState.NOT_PROVED

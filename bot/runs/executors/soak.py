@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.runs.executor import Done, Failed, Sight, Unknown, Waiting, Watch
+from bot.runs.executor import Done, Failed, Sight, Unknown, Waiting, WaitStep
 from bot.runs.executors.scale import Scale
 from playbooks.steps import ScaleService, Soak, VerifyHeartbeats
 from services.clients.postgres.operated import list_job_outcomes, list_lock_waits, read_heartbeats
@@ -108,7 +108,7 @@ def _slower(facts: Facts) -> str | None:
 LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for its last beat
 
 
-class WatchWhileSoaking(Watch[Soak]):
+class WaitWhileSoaking(WaitStep[Soak]):
     """A source that is silent until the end leaves it unproved; the time itself has to pass in any case."""
 
     when_unknown = StepState.NOT_PROVED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.runs.executor import Done, Failed, Sight, Tools, Unknown, Waiting, Watch
+from bot.runs.executor import Done, Failed, Sight, Tools, Unknown, Waiting, WaitStep
 from bot.runs.executors.scale import count_processes
 from playbooks.log_patterns import PATTERNS_BY_NAME
 from playbooks.steps import (
@@ -32,7 +32,7 @@ from services.domain.thresholds import StaleLimits
 _LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwhile
 
 
-class HeartbeatsAppear(Watch[VerifyHeartbeats]):
+class HeartbeatsAppear(WaitStep[VerifyHeartbeats]):
     """Exactly as many workers beat as wanted, each since the last act: what beat before it proves nothing."""
 
     when_unknown = StepState.NOT_PROVED
@@ -47,7 +47,7 @@ class HeartbeatsAppear(Watch[VerifyHeartbeats]):
         return Done(f"{count} alive", {"workers": [beat.worker_id for beat in beats]})
 
 
-class ShaReported(Watch[VerifySha]):
+class ShaReported(WaitStep[VerifySha]):
     """The process itself reports the commit: the API in its health, every fresh worker in its heartbeat."""
 
     when_unknown = StepState.NOT_PROVED
@@ -79,7 +79,7 @@ class ShaReported(Watch[VerifySha]):
         return Done(f"{short} reports {short_sha(self._step.sha)}", {"sha": self._step.sha, "reports": len(reported)})
 
 
-class StartupLogged(Watch[VerifyStartupLog]):
+class StartupLogged(WaitStep[VerifyStartupLog]):
     """The runbook's startup lines. Log lines can be dropped, and the heartbeats decide: never more than not proved."""
 
     when_unknown = StepState.NOT_PROVED
@@ -105,7 +105,7 @@ class StartupLogged(Watch[VerifyStartupLog]):
         return (act and act.row.started_at) or self._tools.since(self._step.service)
 
 
-class ApiHealthy(Watch[VerifyApiHealth]):
+class ApiHealthy(WaitStep[VerifyApiHealth]):
     """`/api/health` is ok. An API that does not answer is not healthy; one without settings cannot be seen."""
 
     def __init__(self, tools: Tools, step: VerifyApiHealth) -> None:
@@ -144,7 +144,7 @@ def _of(reading: HeartbeatReading, worker_type: WorkerType | None) -> list[Heart
     return [beat for beat in reading.rows if beat.worker_type == worker_type and not beat.is_stopped]
 
 
-class DatabaseReady(Watch[CheckDatabaseReady]):
+class DatabaseReady(WaitStep[CheckDatabaseReady]):
     """The database answers and the queue can be read."""
 
     async def observe(self) -> Sight:
@@ -156,7 +156,7 @@ class DatabaseReady(Watch[CheckDatabaseReady]):
         return Done(f"the database answers; {pending} pending{oldest}", {"pending": pending})
 
 
-class WorkersHealthy(Watch[CheckWorkersHealthy]):
+class WorkersHealthy(WaitStep[CheckWorkersHealthy]):
     """At least as many workers beat as are configured; a replaced one may be seen for some minutes yet."""
 
     async def observe(self) -> Sight:
@@ -172,7 +172,7 @@ class WorkersHealthy(Watch[CheckWorkersHealthy]):
         return Done(words) if beating >= self._step.expected else Waiting(words)
 
 
-class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
+class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
     """Jobs in processing without a living worker. Finding some is an answer, not a failure: they get a button."""
 
     when_unknown = StepState.NOT_PROVED
@@ -206,7 +206,7 @@ class NoOrphanedJobs(Watch[VerifyNoOrphanedJobs]):
         return {beat.worker_id for beat in reading.rows if beat.worker_type != self._step.service.worker_type}
 
 
-class NothingRuns(Watch[VerifyNothingRuns]):
+class NothingRuns(WaitStep[VerifyNothingRuns]):
     """No process at Railway, and no worker with a heartbeat: nothing may use what the next step changes."""
 
     timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
@@ -235,7 +235,7 @@ class NothingRuns(Watch[VerifyNothingRuns]):
         return Done("nothing runs, and no worker is alive")
 
 
-class SchemaHead(Watch[VerifySchemaHead]):
+class SchemaHead(WaitStep[VerifySchemaHead]):
     """The newest applied migration."""
 
     async def observe(self) -> Sight:

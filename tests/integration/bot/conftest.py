@@ -244,9 +244,9 @@ class System:
         found = self.conn.execute("SELECT clock_timestamp() + make_interval(secs => %s)", [after_s or 0.0]).fetchone()
         assert found is not None
         since = datetime.min.replace(tzinfo=UTC) if after_s is None else found[0]
-        look = "SELECT FROM chatops.watch WHERE looked_at >= %s"
+        query = "SELECT FROM chatops.watch WHERE looked_at >= %s"
         async with asyncio.timeout(PATIENCE_S):
-            while self.conn.execute(look, [since]).fetchone() is None:
+            while self.conn.execute(query, [since]).fetchone() is None:
                 await asyncio.sleep(0.02)
 
 

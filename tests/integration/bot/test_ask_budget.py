@@ -20,7 +20,7 @@ from services.domain.people import Person
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.locks import WAITS_FOR_ADVISORY
-from tests.openai_server import OpenAIServer, Said, response
+from tests.openai_server import OpenAIServer, Posted, response
 
 QUESTION = Question("Choose.", "{}", ChosenReads, 100)
 PRICES = Prices(Decimal(1), Decimal(1))  # a millionth of a dollar per token
@@ -38,7 +38,7 @@ async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[OpenAIServer]:
-    async with OpenAIServer(lambda _: Said(response('{"reads": []}'))).serve() as running:
+    async with OpenAIServer(lambda _: Posted(response('{"reads": []}'))).serve() as running:
         yield running
 
 
@@ -121,7 +121,7 @@ async def is_awaited(database: Database) -> bool:
 async def test_ask_budget_keeps_the_reservation_when_a_call_may_have_been_billed(
     database: Database, server: OpenAIServer, client: OpenAIClient, status: int, counted: int
 ) -> None:
-    server.speak = lambda _: Said({}, status=status)
+    server.speak = lambda _: Posted({}, status=status)
     paid = await calls(database, client, WIDE)
 
     with pytest.raises(NoModelAnswerError):
@@ -133,7 +133,7 @@ async def test_ask_budget_keeps_the_reservation_when_a_call_may_have_been_billed
 async def test_an_answer_that_is_given_up_stays_spent(
     database: Database, server: OpenAIServer, client: OpenAIClient
 ) -> None:
-    server.speak = lambda _: Said(response("{}"), after_s=60)
+    server.speak = lambda _: Posted(response("{}"), after_s=60)
     paid = await calls(database, client, WIDE)
     task = asyncio.create_task(paid.ask(QUESTION))
     async with asyncio.timeout(30):

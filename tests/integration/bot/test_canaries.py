@@ -118,7 +118,7 @@ def shown(answer: Answer | str) -> str:
     )
 
 
-async def everything_said(world: World) -> tuple[dict[str, list[str]], int]:
+async def everything_posted(world: World) -> tuple[dict[str, list[str]], int]:
     """`{line: canaries in its answer}` of those that leak, and how many were answered."""
     found, answered = {}, 0
     for line in lines_to_type():
@@ -138,7 +138,7 @@ async def test_the_canaries_are_there(world: World, database_urls: DatabaseUrls)
 
 
 async def test_no_command_shows_what_is_personal_or_secret(world: World, log: Lines) -> None:
-    found, answered = await everything_said(world)
+    found, answered = await everything_posted(world)
 
     assert found == {}
     assert answered >= 40
@@ -148,7 +148,7 @@ async def test_no_command_shows_what_is_personal_or_secret(world: World, log: Li
 async def test_nor_when_sources_fail_with_it_in_their_errors(world: World, outside: HostileOutside, log: Lines) -> None:
     outside.is_failing = True
 
-    found, answered = await everything_said(world)
+    found, answered = await everything_posted(world)
 
     assert found == {}
     assert answered >= 20
@@ -176,7 +176,7 @@ async def test_nor_when_addresses_that_hold_it_do_not_resolve(world: World, log:
         git_sha=SHA,
     )
     try:
-        found, _ = await everything_said(dark)
+        found, _ = await everything_posted(dark)
     finally:
         await dark.close()
 
@@ -199,10 +199,10 @@ async def test_no_alert_shows_a_canary(world: World, log: Lines, database_urls: 
             owner.execute("UPDATE chatops.alerts SET since = since - interval '2 hours'")
 
     with psycopg.connect(database_urls.owner) as owner:
-        told = owner.execute("SELECT text, blocks::text FROM chatops.outbox").fetchall()
+        reported = owner.execute("SELECT text, blocks::text FROM chatops.outbox").fetchall()
         stored = owner.execute("SELECT alerts::text FROM chatops.alerts").fetchall()
-    assert told
-    assert leaks(repr(told) + repr(stored) + "\n".join(log.seen)) == []
+    assert reported
+    assert leaks(repr(reported) + repr(stored) + "\n".join(log.seen)) == []
 
 
 async def test_the_secrets_of_the_services_are_ours_too_once_they_were_read(

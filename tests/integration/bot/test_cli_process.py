@@ -30,11 +30,11 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
         accepted, _ = silent.accept()
 
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)
+        posted = process.communicate(timeout=30)
         accepted.close()
 
     assert process.returncode == 130
-    assert said == ("", "")
+    assert posted == ("", "")
 
 
 def test_a_reader_that_went_away_costs_no_traceback() -> None:

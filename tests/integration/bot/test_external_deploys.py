@@ -129,10 +129,10 @@ async def test_a_deployment_is_one_message_from_its_start_to_its_verdict(bench: 
 
     assert not await bench.see(api=deployed("new"))
 
-    told, shown = await bench.only()
+    reported, shown = await bench.only()
     assert await bench.served() == [True]
     assert coming == "🔵 *DEPLOYING* · prod · *a1b2c3d4* (Fix the amounts &lt;!channel&gt;) to api"
-    assert told.startswith("✅ *Verified: api at a1b2c3d4* · prod")
+    assert reported.startswith("✅ *Verified: api at a1b2c3d4* · prod")
     assert "none is pending" in shown
     assert "Ann" in shown
 
@@ -142,8 +142,8 @@ async def test_a_push_to_all_services_is_one_message(bench: Bench) -> None:
 
     assert not await bench.see(api=deployed("n1"), ingest=deployed("n2"), enforcement=deployed("n3"))
 
-    told, _ = await bench.only()
-    assert told.startswith("✅ *Verified: everything at a1b2c3d4*")
+    reported, _ = await bench.only()
+    assert reported.startswith("✅ *Verified: everything at a1b2c3d4*")
 
 
 async def test_a_deployment_is_announced_once_by_the_leader_however_often_it_is_read(
@@ -179,9 +179,9 @@ async def test_a_worker_has_time_for_its_first_heartbeat_before_it_counts_as_fai
     await bench.its_time_is_over()
     assert not await bench.see(ingest=deployed("new"))
 
-    told, shown = await bench.only()
+    reported, shown = await bench.only()
     assert waiting.startswith("🔵 *VERIFYING*")
-    assert told.startswith("🔴 *NOT verified: ingest at a1b2c3d4; ingest runs 0ddba110, not a1b2c3d4*")
+    assert reported.startswith("🔴 *NOT verified: ingest at a1b2c3d4; ingest runs 0ddba110, not a1b2c3d4*")
     assert await bench.served() == [True]  # by Railway's word; the worker's code is another matter
     assert "rollback ingest" in shown
 
@@ -203,16 +203,16 @@ async def test_pending_migrations_are_warned_about(bench: Bench, system: System)
     await bench.its_time_is_over()
     assert not await bench.see(api=deployed("new"))
 
-    told, shown = await bench.only()
-    assert told.startswith("⚠️ *Verified with a warning: api at a1b2c3d4; 1 migration not applied*")
+    reported, shown = await bench.only()
+    assert reported.startswith("⚠️ *Verified with a warning: api at a1b2c3d4; 1 migration not applied*")
     assert "apply them before new code is deployed" in shown
 
 
 async def test_a_deployment_that_failed_is_reported_at_once(bench: Bench) -> None:
     assert not await bench.see(api=deployed("new", status=DeploymentStatus.FAILED))
 
-    told, shown = await bench.only()
-    assert told.startswith("🔴 *NOT deployed: a1b2c3d4 failed on api* · prod")
+    reported, shown = await bench.only()
+    assert reported.startswith("🔴 *NOT deployed: a1b2c3d4 failed on api* · prod")
     assert await bench.served() == [False]
     assert "still runs" in shown
 
@@ -266,8 +266,8 @@ async def test_a_push_of_a_monorepo_reports_which_services_took_part(bench: Benc
     skipped = DeploymentStatus.SKIPPED
     assert not await bench.see(api=deployed("n1"), ingest=deployed("n2", status=skipped))
 
-    told, shown = await bench.only()
-    assert told.startswith("✅ *Verified: api at a1b2c3d4*")
+    reported, shown = await bench.only()
+    assert reported.startswith("✅ *Verified: api at a1b2c3d4*")
     assert "Railway skipped ingest" in shown
 
 
@@ -402,9 +402,9 @@ async def test_deployment_in_spite_of_a_freeze_notifies_the_freeze_owner_once(be
     await bench.see(api=deployed("new"))
     await bench.see(api=deployed("new"), ingest=deployed("of another service"))
 
-    [told] = [(text, blocks) for text, blocks in await bench.messages() if "in spite of a freeze" in text]
-    assert told[0] == "⚠️ *api* was deployed in spite of a freeze: `a1b2c3d4`, committed by Ann, not by the bot"
-    assert "<@U0OLIVIA> froze *api*: the import runs" in told[1]
-    assert "rollback api" in told[1]
+    [reported] = [(text, blocks) for text, blocks in await bench.messages() if "in spite of a freeze" in text]
+    assert reported[0] == "⚠️ *api* was deployed in spite of a freeze: `a1b2c3d4`, committed by Ann, not by the bot"
+    assert "<@U0OLIVIA> froze *api*: the import runs" in reported[1]
+    assert "rollback api" in reported[1]
     versions = await bench.sql("SELECT content_version FROM chatops.outbox WHERE key LIKE '%:frozen:%'")
     assert versions == [(1,)]

@@ -53,8 +53,8 @@ async def test_a_stop_that_is_refused_in_the_middle_reports_which_deployment_sta
         "prod", "stop-workers", {}, (StopService(Service.INGEST, "d-1", 1),), Risk.BREAK_GLASS, "Stop ingest", ()
     )
 
-    (told,) = await stop_without_journal(plan, world)
+    (reported,) = await stop_without_journal(plan, world)
 
-    assert not told.is_stopping
-    assert "HTTP 404" in told.note
-    assert told.note.endswith("done in part: d-1 of ingest stopped")
+    assert not reported.is_stopping
+    assert "HTTP 404" in reported.note
+    assert reported.note.endswith("done in part: d-1 of ingest stopped")

@@ -180,9 +180,9 @@ async def test_a_healthy_system_is_reported_so(world: World, system: System) -> 
     assert seen.headline == "prod is healthy", seen.findings
 
 
-@pytest.mark.parametrize(("status", "is_told"), [(502, True), (200, False)])
+@pytest.mark.parametrize(("status", "is_reported"), [(502, True), (200, False)])
 async def test_since_when_the_api_is_bad_is_read_from_its_alert(
-    world: World, outside: Outside, system: System, status: int, is_told: bool
+    world: World, outside: Outside, system: System, status: int, is_reported: bool
 ) -> None:
     outside.api_status = status
     written = system.conn.execute(
@@ -194,4 +194,4 @@ async def test_since_when_the_api_is_bad_is_read_from_its_alert(
 
     facts = await gather_health(world)
 
-    assert facts.api_bad_since == (written[0] if is_told else None)
+    assert facts.api_bad_since == (written[0] if is_reported else None)

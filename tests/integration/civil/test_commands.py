@@ -83,7 +83,7 @@ async def test_civil_migrations_are_counted_and_pending_is_unknown(civil: Civil,
 
 
 @JANUARY
-async def test_migrations_that_may_not_be_read_are_said_so(world: World, as_owner: Connection) -> None:
+async def test_migrations_that_may_not_be_read_are_unknown(world: World, as_owner: Connection) -> None:
     await as_owner.execute("REVOKE ALL ON SCHEMA supabase_migrations FROM dragonfly_bot")
 
     answer = await run("migrations", TERMINAL, world)
@@ -163,7 +163,7 @@ async def test_another_system_than_the_adopted_one_disables_changes(
         assert why in finding["detail"]
 
 
-async def test_an_unknown_system_is_said_with_the_columns_that_differ(
+async def test_an_unknown_system_is_reported_with_the_columns_that_differ(
     civil: Civil, as_owner: Connection, make_world: MakeWorld
 ) -> None:
     await as_owner.execute("ALTER TABLE ops.job_queue RENAME COLUMN last_error TO oops")

@@ -116,7 +116,7 @@ async def test_civil_commit_is_unknown_without_a_banner(world: World, railway: R
 
 
 @JANUARY
-async def test_no_log_is_read_for_a_worker_that_tells_or_is_gone(world: World, railway: Railway) -> None:
+async def test_no_log_is_read_for_a_worker_that_reports_its_commit_or_is_gone(world: World, railway: Railway) -> None:
     await world.recognized()
     gone = HeartbeatReading(NOW + timedelta(hours=1), reading().rows)
 

@@ -182,7 +182,7 @@ BATCHES = ("pending", "processing", "completed", "failed")
 JOBS = ("pending", "processing", "completed", "failed")
 
 
-async def test_each_status_word_in_a_row_and_what_is_said(civil: Civil, world: World, as_owner: Connection) -> None:
+async def test_each_status_word_in_a_row_and_its_message(civil: Civil, world: World, as_owner: Connection) -> None:
     found: dict[str, str] = {}
     for word in HEARTBEATS:
         await as_owner.execute("UPDATE ops.worker_heartbeats SET status = %s WHERE worker_id LIKE 'ingest%%'", (word,))

@@ -217,16 +217,16 @@ async def test_a_worker_is_rolled_back_to_its_end_and_proved_by_its_banner(deplo
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_deploy_of_the_api_is_proved_only_where_the_system_tells_its_commit(deploying: Beside) -> None:
+async def test_a_deploy_of_the_api_is_proved_only_where_the_system_reports_its_commit(deploying: Beside) -> None:
     new = "beef" * 10
     await deploying.type(f"/dragonfly deploy api {new}")
     await deploying.agree(await deploying.wait_for("WAITING FOR APPROVAL"))
 
     done = await deploying.wait_for("DONE")
 
-    said = done.text + str(done.blocks)
-    assert ("every step is proved" in said) is (deploying.civil.vintage == "january")
-    assert ("the API does not tell its commit" in said) is (deploying.civil.vintage == "december")
+    posted = done.text + str(done.blocks)
+    assert ("every step is proved" in posted) is (deploying.civil.vintage == "january")
+    assert ("the API does not tell its commit" in posted) is (deploying.civil.vintage == "december")
 
 
 @pytest.mark.usefixtures("bot")

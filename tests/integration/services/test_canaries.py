@@ -16,7 +16,7 @@ from services.clients.postgres.pool import Connection
 from services.sandbox.web_server import find_free_port
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, RunningProcess, Spawn
-from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, response
+from tests.openai_server import GOOD_MEMO, OpenAIServer, Posted, response
 
 API_KEY = "df_dev_CANARYAPIKEY"
 OPENAI_KEY = "sk-CANARYOPENAIKEY"
@@ -74,7 +74,7 @@ PLANTED = (
 
 
 @dataclass
-class Told:
+class Reported:
     """Everything that was said, `(who, text)`."""
 
     texts: list[tuple[str, str]] = field(default_factory=list)
@@ -122,7 +122,7 @@ async def test_nothing_planted_is_reported_by_the_operated_processes(
     eventually: Eventually,
 ) -> None:
     url, api = base_url
-    told = Told()
+    reported = Reported()
     await as_owner.execute(REFUSE)
     async with OpenAIServer().serve() as openai:
         openai.speak = _hostile
@@ -153,21 +153,21 @@ async def test_nothing_planted_is_reported_by_the_operated_processes(
         await misled[2].exit_code()
 
         for request, headers in zip(openai.requests, openai.headers, strict=True):
-            told.add("prompt", request)
-            told.add("headers", {name: value for name, value in headers.items() if name != "Authorization"})
+            reported.add("prompt", request)
+            reported.add("headers", {name: value for name, value in headers.items() if name != "Authorization"})
     running = (("api", api), ("ingest", ingest), ("enforcement", enforcement))
     for who, process in (*running, *(("misled", one) for one in misled)):
         for line in process.lines:
-            told.add(who, line)
+            reported.add(who, line)
     assert all(json.loads(line) for line in enforcement.lines)
     for error, result in await rows(as_owner, "SELECT error_message, result FROM ops.job_queue"):
-        told.add("job error", error or "")
-        told.add("job result", result)
+        reported.add("job error", error or "")
+        reported.add("job result", result)
     for (error,) in await rows(as_owner, "SELECT error FROM intake.simplicity_raw_rows WHERE error IS NOT NULL"):
-        told.add("row error", error)
+        reported.add("row error", error)
 
-    assert told.leaks() == []
-    _assert_all_sources_were_used(told, openai)
+    assert reported.leaks() == []
+    _assert_all_sources_were_used(reported, openai)
 
 
 _MISLED: tuple[dict[str, str], ...] = (
@@ -177,8 +177,8 @@ _MISLED: tuple[dict[str, str], ...] = (
 )
 
 
-def _hostile(_: dict[str, Any]) -> Said:
-    return Said(response(json.dumps({**GOOD_MEMO, "summary": "CANARYMODEL owes 5", "CANARYSERVICE": 1})))
+def _hostile(_: dict[str, Any]) -> Posted:
+    return Posted(response(json.dumps({**GOOD_MEMO, "summary": "CANARYMODEL owes 5", "CANARYSERVICE": 1})))
 
 
 async def _plant_in_requests(client: httpx.AsyncClient) -> None:
@@ -208,9 +208,9 @@ async def _plant_in_jobs(conn: Connection) -> None:
             await conn.execute(queue, (job_type, json.dumps(payload)))
 
 
-def _assert_all_sources_were_used(told: Told, openai: OpenAIServer) -> None:
+def _assert_all_sources_were_used(reported: Reported, openai: OpenAIServer) -> None:
     """Else the test would be green because nothing happened."""
-    lines = "\n".join(text for _, text in told.texts)
+    lines = "\n".join(text for _, text in reported.texts)
     wanted = (
         *(
             "401",

@@ -137,12 +137,12 @@ async def test_no_row_is_lost_or_doubled(
             kind = chance.choice(KINDS)
             await asyncio.sleep(chance.uniform(0, BEYOND * (upload_s if kind == "api" else whole_s)))
             await fleet.one_runs(kind)
-            moment = await look(conn)
+            moment = await read_moment(conn)
             await fleet.kill(victim(fleet, kind, moment, chance))
             await uploading
 
-            told = f"round {number} of shard {shard}, seed {SEED}: {kind} killed {moment.phase}, {moment.doing}"
-            assert await settled(fleet, conn) == WHOLE, told
+            reported = f"round {number} of shard {shard}, seed {SEED}: {kind} killed {moment.phase}, {moment.doing}"
+            assert await settled(fleet, conn) == WHOLE, reported
             await conn.execute(FORGET)
             phases[moment.phase] += 1
             if request.node.get_closest_marker("chaos"):
@@ -163,7 +163,7 @@ async def undisturbed(fleet: Fleet, conn: Connection) -> tuple[float, float]:
     return stored - started, ended - started
 
 
-async def look(conn: Connection) -> Moment:
+async def read_moment(conn: Connection) -> Moment:
     row = await (await conn.execute(MOMENT.encode())).fetchone()
     assert row
     return Moment(*row)

@@ -30,7 +30,7 @@ from services.domain.messages import Page
 from services.domain.secrets import Secret, remember_secrets
 from services.enforcement_worker.memo import Memo
 from tests.github import LocalGitHub
-from tests.openai_server import OpenAIServer, Said, response
+from tests.openai_server import OpenAIServer, Posted, response
 from tests.outside import Mailbox, Phone
 from tests.outside import mailbox as mailbox
 from tests.outside import phone as phone
@@ -124,7 +124,7 @@ async def test_issue_on_github() -> None:
 
 async def test_model_prompt() -> None:
     async with OpenAIServer().serve() as server:
-        server.speak = lambda _: Said(response("{}"))
+        server.speak = lambda _: Posted(response("{}"))
         client = OpenAIClient(api_key=Secret("k"), base_url=server.base_url, model="m", timeout_s=20.0, max_retries=0)
         await client.ask(Question(TEXT, TEXT, Memo, max_output_tokens=5))
         await client.aclose()

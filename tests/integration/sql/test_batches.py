@@ -13,7 +13,7 @@ JUDGMENT = """
 INSERT INTO public.judgments (case_number, county, plaintiff, defendant, judgment_amount, filing_date, batch_id)
 VALUES ('c', 'k', 'p', 'd', 1, '2024-01-02', %s)
 """
-NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_BATCH = "00000000-0000-4000-8000-000000000000"
 
 
 async def new_batch(conn: Connection) -> str:
@@ -25,7 +25,7 @@ async def new_batch(conn: Connection) -> str:
 @pytest.mark.parametrize("statement", [ROW, JUDGMENT])
 async def test_a_row_of_no_batch_is_refused(as_app: Connection, statement: str) -> None:
     with pytest.raises(errors.ForeignKeyViolation, match="names a batch that does not exist"):
-        await as_app.execute(statement, (NOBODY,))
+        await as_app.execute(statement, (NO_BATCH,))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ async def test_a_row_cannot_be_moved_to_no_batch(as_app: Connection, statement: 
     await as_app.execute(statement, (await new_batch(as_app),))
 
     with pytest.raises(errors.ForeignKeyViolation):
-        await as_app.execute(move, (NOBODY,))
+        await as_app.execute(move, (NO_BATCH,))
 
 
 async def test_a_judgment_may_belong_to_no_batch_at_all(as_app: Connection) -> None:

@@ -14,7 +14,7 @@ CANCELLED_BY = (
 )
 
 
-async def told(conn: Connection) -> list[tuple[str | None, str]]:
+async def reported(conn: Connection) -> list[tuple[str | None, str]]:
     """Who and what of each line, oldest first; without the run's number and title."""
     cursor = await conn.execute("SELECT by_user, text FROM chatops.incident_events WHERE kind = 'run' ORDER BY id")
     rows = await cursor.fetchall()
@@ -37,7 +37,7 @@ async def test_each_approver_is_named(as_owner: Connection, as_bot: Connection) 
     await runs.move(as_bot, run_id, RunState.APPROVED)
     await runs.move(as_bot, run_id, RunState.RUNNING)
 
-    assert sorted(await told(as_bot), key=str) == [("UANN", "approved"), ("UBEN", "approved"), (None, "started:")]
+    assert sorted(await reported(as_bot), key=str) == [("UANN", "approved"), ("UBEN", "approved"), (None, "started:")]
 
 
 async def test_timeline_names_the_person_who_confirms(as_owner: Connection, as_bot: Connection) -> None:
@@ -45,7 +45,7 @@ async def test_timeline_names_the_person_who_confirms(as_owner: Connection, as_b
 
     await runs.move(as_bot, run_id, RunState.APPROVED)
 
-    assert await told(as_bot) == [("UOTTO", "confirmed")]
+    assert await reported(as_bot) == [("UOTTO", "confirmed")]
 
 
 async def test_timeline_names_the_person_who_denies(as_owner: Connection, as_bot: Connection) -> None:
@@ -54,7 +54,7 @@ async def test_timeline_names_the_person_who_denies(as_owner: Connection, as_bot
 
     await runs.move(as_bot, run_id, RunState.CANCELLED)
 
-    assert await told(as_bot) == [("UANN", "denied")]
+    assert await reported(as_bot) == [("UANN", "denied")]
 
 
 async def test_timeline_names_the_person_who_cancels_and_no_one_for_a_preempted_run(
@@ -67,7 +67,7 @@ async def test_timeline_names_the_person_who_cancels_and_no_one_for_a_preempted_
 
     await runs.move(as_bot, other, RunState.CANCELLED)
 
-    assert await told(as_bot) == [("UOTTO", "cancelled"), (None, "cancelled:")]
+    assert await reported(as_bot) == [("UOTTO", "cancelled"), (None, "cancelled:")]
 
 
 async def test_the_requester_asked_for_it(as_owner: Connection, as_bot: Connection) -> None:
@@ -77,4 +77,4 @@ async def test_the_requester_asked_for_it(as_owner: Connection, as_bot: Connecti
 
     await as_bot.execute(asked, {"state": "planned", "services": [], "needed": 0, "at": None})
 
-    assert await told(as_bot) == [("UOTTO", "asked for")]
+    assert await reported(as_bot) == [("UOTTO", "asked for")]

@@ -112,14 +112,14 @@ async def test_runs_that_were_approved_or_waited_go_on(house: House) -> None:
 async def test_an_alert_of_the_former_release_ends_in_the_same_message(house: House) -> None:
     [(incident_id,)] = await house.sql("SELECT max(incident_id) FROM chatops.incident_alerts")
     key = f"incident:{incident_id}"
-    told = copy.deepcopy(await house.message(key))
+    reported = copy.deepcopy(await house.message(key))
     incidents = await house.sql("SELECT count(*) FROM chatops.incidents")
     # The failed ones too: a run that was approved puts one of them back, which would be the backlog again.
     await house.sql("DELETE FROM ops.job_queue WHERE job_type = 'ingest_csv' AND status IN ('pending', 'failed')")
 
     await house.start_bot()
 
-    assert (await house.message(key, "CLEARED")).ts == told.ts
+    assert (await house.message(key, "CLEARED")).ts == reported.ts
     assert await house.sql("SELECT count(*) FROM chatops.incidents") == incidents
     assert "failed_jobs" in shown(await house.ask("silences"))
 

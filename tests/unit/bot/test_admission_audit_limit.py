@@ -8,7 +8,7 @@ from bot.admission import AUDIT_EVERY_S, AUDIT_ROWS_PER_PERSON, AUDITED_AT_MOST,
 from services.domain.errors import SourceError
 
 
-def test_one_row_per_person_deed_and_minute_with_the_number_of_those_held_back() -> None:
+def test_one_row_per_person_request_and_minute_with_the_number_held_back() -> None:
     now = [0.0]
     limit = AuditLimit(lambda: now[0])
 

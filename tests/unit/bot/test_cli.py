@@ -106,9 +106,9 @@ async def test_version_of_a_checkout_is_its_project_s_and_its_commit_is_gits() -
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-    told = json.loads((await dispatch(["version", "--json"], {})).text)
+    reported = json.loads((await dispatch(["version", "--json"], {})).text)
 
-    assert (told["version"], told["commit"]) == (project["version"], head.strip())
+    assert (reported["version"], reported["commit"]) == (project["version"], head.strip())
 
 
 async def test_version_names_the_commit_that_railway_built() -> None:

@@ -27,9 +27,9 @@ def staging() -> Iterator[Settings]:
 
 @pytest.mark.usefixtures("staging")
 def test_sentences_name_the_command_as_the_setting_does() -> None:
-    said = [slash("health"), no_dialog(SourceError("Slack", "away"), "ask <x>").what_next, str(topics_answer((), ()))]
+    posted = [slash("health"), no_dialog(SourceError("Slack", "away"), "ask <x>").what_next, str(topics_answer((), ()))]
 
-    assert all("/dragonfly-staging" in sentence for sentence in said), said
+    assert all("/dragonfly-staging" in sentence for sentence in posted), posted
 
 
 @pytest.mark.parametrize("name", ["dragonfly", "/Dragonfly", "/drag on", "/", "/" + "x" * 32])

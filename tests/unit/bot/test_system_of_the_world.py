@@ -81,7 +81,7 @@ CHANGES = ("restart simplicity --dry-run", "stop-workers simplicity --dry-run", 
 
 
 @pytest.mark.parametrize("line", [*LINES, *CHANGES])
-async def test_service_of_another_system_is_said_to_be_missing(line: str) -> None:
+async def test_service_of_another_system_is_reported_as_missing(line: str) -> None:
     with pytest.raises(UsageError) as raised:
         await run(line, Request(), world(OPERATED_SYSTEM="runbook"))
 

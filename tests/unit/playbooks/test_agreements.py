@@ -13,7 +13,7 @@ from services.enforcement_worker.__main__ import EnforcementSettings
 from services.job_queue.worker import WorkerSettings
 
 DEFAULTS = {one.service: one.sessions for one in RUNBOOK.operated if one.sessions is not None}
-HEART_AND_DOORBELL = 2
+HEARTBEAT_AND_LISTENER = 2
 HEALTH_PROBE = 1
 
 
@@ -43,4 +43,4 @@ def test_a_worker_s_sessions_are_counted_as_it_makes_its_pool(
     variables = {"POOL_SIZE": str(pool_size), "CONCURRENCY": str(concurrency)}
     settings = WorkerSettings.model_construct(pool_size=pool_size, concurrency=concurrency)
 
-    assert sessions_per_replica(DEFAULTS[service], variables) == settings.sessions + HEART_AND_DOORBELL
+    assert sessions_per_replica(DEFAULTS[service], variables) == settings.sessions + HEARTBEAT_AND_LISTENER

@@ -225,23 +225,23 @@ def test_the_doctor_names_one_cause_and_everything_else_follows_from_it(name: st
 @pytest.mark.parametrize("name", CASES)
 def test_health_names_the_same_cause(name: str) -> None:
     case = CASES[name]
-    told = health.report(case.facts.health)
+    reported = health.report(case.facts.health)
 
     if case.kind in (Kind.PERMISSIONS, Kind.MIGRATIONS):
         return  # only the doctor looks at rights and at what the code needs
-    assert told.cause is not None
-    assert told.cause.kind is case.kind
-    assert told.wrong == ()
+    assert reported.cause is not None
+    assert reported.cause.kind is case.kind
+    assert reported.wrong == ()
 
 
 def test_the_only_red_finding_without_evidence_of_others_stays_unknown() -> None:
     """The API does not report it either: the bot's own network can't be distinguished from the database's."""
     quiet = Unavailable("API", "no answer within 5 s")
 
-    told = health.report(replace(STOPPED.health, api=quiet, intake=quiet))
+    reported = health.report(replace(STOPPED.health, api=quiet, intake=quiet))
 
-    assert told.status is Status.UNKNOWN
-    assert "the database has not answered" in told.headline
+    assert reported.status is Status.UNKNOWN
+    assert "the database has not answered" in reported.headline
 
 
 def test_a_bot_that_alone_is_cut_off_does_not_report_the_database_as_down() -> None:
@@ -307,10 +307,10 @@ def test_a_database_without_writes_explains_workers_and_api_that_fail() -> None:
 def test_a_deploy_is_blamed_for_half_an_hour(minutes: float, kind: Kind) -> None:
     old = deployed(Service.INGEST, BLAMED_FOR / MINUTE + minutes, crashed=True)
 
-    told = health.report(with_services(silent(WorkerType.INGEST, 7), old))
+    reported = health.report(with_services(silent(WorkerType.INGEST, 7), old))
 
-    assert told.cause is not None
-    assert told.cause.kind is kind
+    assert reported.cause is not None
+    assert reported.cause.kind is kind
 
 
 def test_an_api_that_fails_after_its_deploy_is_rolled_back() -> None:
@@ -326,10 +326,10 @@ def test_an_api_that_fails_after_its_deploy_is_rolled_back() -> None:
 def test_a_deploy_is_not_blamed_for_workers_that_were_silent_before_it(seconds: int, kind: Kind) -> None:
     facts = with_services(silent(WorkerType.INGEST, 7 + seconds / 60), deployed(Service.INGEST, 7))
 
-    told = health.report(facts)
+    reported = health.report(facts)
 
-    assert told.cause is not None
-    assert told.cause.kind is kind
+    assert reported.cause is not None
+    assert reported.cause.kind is kind
 
 
 def beat_until(minutes: float, *, started: float, sha: str | None = BAD) -> health.Facts:
@@ -526,9 +526,9 @@ def test_a_deploy_is_no_suspect_once_its_worker_beat_for_minutes(well: timedelta
 
 
 def test_a_deploy_of_another_service_is_not_blamed() -> None:
-    told = health.report(with_services(silent(WorkerType.INGEST, 7), deployed(Service.API, 9)))
+    reported = health.report(with_services(silent(WorkerType.INGEST, 7), deployed(Service.API, 9)))
 
-    assert [one.cause.kind for one in told.diagnoses] == [Kind.WORKER]
+    assert [one.cause.kind for one in reported.diagnoses] == [Kind.WORKER]
 
 
 def test_some_workers_that_are_left_are_counted_and_not_stopped() -> None:
@@ -557,9 +557,9 @@ def test_only_the_log_reports_of_a_crash_loop() -> None:
 def test_two_causes_are_two_lines_and_the_red_one_is_first() -> None:
     both = replace(RAILWAY_SILENT.health, api=GATEWAY, intake=GATEWAY)
 
-    told = health.report(both)
+    reported = health.report(both)
 
-    assert [one.cause.kind for one in told.diagnoses] == [Kind.API, Kind.RAILWAY]
+    assert [one.cause.kind for one in reported.diagnoses] == [Kind.API, Kind.RAILWAY]
 
 
 def test_a_failed_job_is_no_effect_of_a_worker_that_is_gone() -> None:

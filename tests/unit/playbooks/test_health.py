@@ -153,6 +153,6 @@ def test_every_finding_belongs_to_a_line_or_follows_from_a_cause() -> None:
 
     for facts in (HEALTHY, nothing):
         seen = report(facts)
-        told = [finding.check for line in seen.lines for finding in line.findings]
-        told += [one.check for item in seen.diagnoses for one in (item.finding, *item.follows)]
-        assert sorted(told) == sorted(finding.check for finding in check(facts))
+        reported = [finding.check for line in seen.lines for finding in line.findings]
+        reported += [one.check for item in seen.diagnoses for one in (item.finding, *item.follows)]
+        assert sorted(reported) == sorted(finding.check for finding in check(facts))

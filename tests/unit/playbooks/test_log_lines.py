@@ -55,7 +55,7 @@ def banner(worker_id: str, sha: str, *, after_s: int = 0, replica: str = "r1") -
     return [LogLine(at + timedelta(milliseconds=n), "info", line, replica) for n, line in enumerate(lines)]
 
 
-def test_a_banner_tells_a_workers_commit() -> None:
+def test_a_banner_reports_a_workers_commit() -> None:
     assert banner_commits(banner("ingest_processor-1a2b3c4d", "1A2B3C4D")) == {"ingest_processor-1a2b3c4d": "1a2b3c4d"}
 
 
@@ -69,10 +69,10 @@ def test_each_replicas_banner_is_its_own() -> None:
 
 
 @pytest.mark.parametrize("sha", ["unknown", "", "none"])
-def test_a_banner_without_a_commit_tells_none(sha: str) -> None:
+def test_a_banner_without_a_commit_reports_none(sha: str) -> None:
     assert banner_commits(banner("a-1", sha)) == {}
 
 
-def test_half_a_banner_tells_nothing_and_not_the_commit_of_another_start() -> None:
+def test_half_a_banner_reports_no_commit_and_not_that_of_another_start() -> None:
     assert banner_commits(banner("a-1", "aaaaaaaa")[1:]) == {}
     assert banner_commits([*banner("a-1", "aaaaaaaa"), banner("a-2", "b", after_s=9)[1]]) == {"a-1": "aaaaaaaa"}

@@ -96,7 +96,7 @@ def test_a_line_is_a_sign(message: str, sign: Sign, topic: Topic, symptom: Sympt
 
 
 @pytest.mark.parametrize("message", NEITHER)
-def test_a_line_that_tells_nothing(message: str) -> None:
+def test_a_line_that_matches_nothing(message: str) -> None:
     assert CIVIL.recognise(message) is None
 
 

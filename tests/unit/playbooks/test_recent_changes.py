@@ -52,10 +52,10 @@ def test_recent_changes_show_one_commit_on_several_services_as_one_line() -> Non
     crashed = replace(deployment(10 * MINUTE), status=DeploymentStatus.CRASHED)
     facts = replace(QUIET, deployments={Service.API: [deployment(11 * MINUTE)], Service.INGEST: [crashed]})
 
-    [told] = recent_changes(facts).happenings
+    [reported] = recent_changes(facts).happenings
 
-    assert told.words == "a1b2c3d4 deployed to api, ingest (crashed), commit by Ann: Fix it"
-    assert told.at == NOW - 10 * MINUTE
+    assert reported.words == "a1b2c3d4 deployed to api, ingest (crashed), commit by Ann: Fix it"
+    assert reported.at == NOW - 10 * MINUTE
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_service_that_was_deployed_twice_is_named_once_with_the_newest_state()
     ],
 )
 def test_a_successful_deployment_is_listed_without_its_status(status: DeploymentStatus, shown: str) -> None:
-    [told] = words(replace(QUIET, deployments={Service.API: [replace(deployment(MINUTE), status=status)]}))
+    [reported] = words(replace(QUIET, deployments={Service.API: [replace(deployment(MINUTE), status=status)]}))
 
-    assert f" to {shown}, " in told
+    assert f" to {shown}, " in reported
 
 
 def test_migrations_of_one_go_are_one_line() -> None:
@@ -133,16 +133,16 @@ def test_a_source_that_is_away_is_unknown_and_hides_nothing_else() -> None:
 
 
 def test_scaling_by_hand_is_reported_with_what_is_known_of_its_time() -> None:
-    [told] = recent_changes(replace(QUIET, scalings=[SCALED])).happenings
+    [reported] = recent_changes(replace(QUIET, scalings=[SCALED])).happenings
 
-    assert told.words == (
+    assert reported.words == (
         "ingest: 2 → 1 replica in Railway, by no run of the bot, seen between 11:49:00 and 11:50:00 UTC"
     )
-    assert told.at == SCALED.not_after
+    assert reported.at == SCALED.not_after
 
 
 @pytest.mark.parametrize(
-    ("started", "ended", "service", "is_told"),
+    ("started", "ended", "service", "is_reported"),
     [
         (12, 10.5, Service.INGEST, False),
         (10.5, None, Service.INGEST, False),
@@ -154,7 +154,7 @@ def test_scaling_by_hand_is_reported_with_what_is_known_of_its_time() -> None:
     ids=["during it", "since it", "until it", "before it", "after it", "another service"],
 )
 def test_a_scaling_by_a_run_is_reported_once(
-    started: float, ended: float | None, service: Service, is_told: bool
+    started: float, ended: float | None, service: Service, is_reported: bool
 ) -> None:
     run = replace(
         a_run(RunState.SUCCEEDED),
@@ -165,4 +165,4 @@ def test_a_scaling_by_a_run_is_reported_once(
 
     facts = replace(QUIET, scalings=[SCALED], runs=[run])
 
-    assert any("in Railway" in one for one in words(facts)) is is_told
+    assert any("in Railway" in one for one in words(facts)) is is_reported

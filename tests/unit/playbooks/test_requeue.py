@@ -113,6 +113,6 @@ def test_a_group_keeps_its_name_while_only_the_data_differs() -> None:
     assert named("ValueError: no amount") != named("ValueError: no amount", "enforcement_next_step")
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "the job does"), (2, "the 2 jobs do")])
-def test_the_last_step_is_a_sentence_for_any_number_of_jobs(count: int, said: str) -> None:
-    assert VerifyJobsSettled(("j",) * count, 60).describe() == f"Verify that {said} not fail again"
+@pytest.mark.parametrize(("count", "posted"), [(1, "the job does"), (2, "the 2 jobs do")])
+def test_the_last_step_is_a_sentence_for_any_number_of_jobs(count: int, posted: str) -> None:
+    assert VerifyJobsSettled(("j",) * count, 60).describe() == f"Verify that {posted} not fail again"

@@ -339,8 +339,8 @@ def test_a_plan_warns_once_of_an_unproven_target() -> None:
 
     planned = made(plan(facts(api=[deployment("d-api", sha("c")), brief]), "api", [API], sha("b")))
 
-    said = [line for line in (*planned.impact, *planned.warnings) if "ran 30 min, not an hour yet" in line]
-    assert said == [f"{sha('b')[:8]} is not proven: ran 30 min, not an hour yet, 1 of 1000 jobs failed"]
+    posted = [line for line in (*planned.impact, *planned.warnings) if "ran 30 min, not an hour yet" in line]
+    assert posted == [f"{sha('b')[:8]} is not proven: ran 30 min, not an hour yet, 1 of 1000 jobs failed"]
 
 
 def test_to_a_newer_version_it_returns() -> None:

@@ -23,7 +23,7 @@ NAME = "20251209000000_forget"
 DROPS = Effect("drops column ops.job_queue.note", 3, is_destructive=True, breaks_older=True)
 BUILDS = Effect("adds an index to ops.job_queue, which blocks its writers meanwhile", 5, is_destructive=True)
 ADDS = Effect("adds column ops.job_queue.remark", 1)
-UNSEEN = Unavailable("schema", "the extra [schema] is not installed where the bot runs")
+UNKNOWN = Unavailable("schema", "the extra [schema] is not installed where the bot runs")
 FAILED = Unavailable("schema", "no answer within 5 s", is_outage=True)
 
 
@@ -43,7 +43,7 @@ def deploying(found: Schema, **more: object) -> deploy.Facts:
         (schema(ADDS, DROPS), Risk.CRITICAL),
         (schema(BUILDS), Risk.CRITICAL),
         (schema(unexamined=("DO in line 1",)), Risk.HIGH),
-        (UNSEEN, Risk.HIGH),
+        (UNKNOWN, Risk.HIGH),
         (FAILED, Risk.CRITICAL),
         ({}, Risk.HIGH),
     ],
@@ -75,7 +75,7 @@ def test_deploy_says_what_its_migrations_do_and_what_destroys_by_its_line() -> N
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (UNSEEN, "what 1 migration would do was not examined: the extra [schema] is not installed where the bot runs"),
+        (UNKNOWN, "what 1 migration would do was not examined: the extra [schema] is not installed where the bot runs"),
         ({}, f"{NAME} was not examined: the bot has no file of it"),
         (schema(unexamined=("DO in line 1",)), f"{NAME} runs what was not examined: DO in line 1"),
         ({NAME: Examination((ADDS,))}, f"{NAME} was not linted: squawk did not answer"),
@@ -124,7 +124,7 @@ def test_rollback_over_a_migration_that_breaks_the_old_code_is_refused_for_that_
 
 @pytest.mark.parametrize(
     "facts",
-    [rolling(schema(ADDS, BUILDS)), rolling(schema(DROPS), applied_h_ago=26), rolling(UNSEEN), rolling({})],
+    [rolling(schema(ADDS, BUILDS)), rolling(schema(DROPS), applied_h_ago=26), rolling(UNKNOWN), rolling({})],
     ids=["compatible", "before it ran", "not examined", "of the bot's own schema"],
 )
 def test_rollback_that_nothing_known_breaks_is_planned(facts: rollback.Facts) -> None:
@@ -164,7 +164,7 @@ def test_rollback_says_what_was_not_examined() -> None:
     def warnings(facts: rollback.Facts) -> str:
         return " | ".join(made(rollback.plan(facts, "api", [API], sha("b"))).warnings)
 
-    assert "what 1 migration would do was not examined: the extra [schema]" in warnings(rolling(UNSEEN))
+    assert "what 1 migration would do was not examined: the extra [schema]" in warnings(rolling(UNKNOWN))
     assert "runs what was not examined: DO in line 1" in warnings(rolling(schema(unexamined=("DO in line 1",))))
     assert "the bot has no file of it" in warnings(rolling({}, unknown=(NAME.partition("_")[0],)))
 

@@ -69,7 +69,7 @@ def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "told"),
+    ("step", "reported"),
     [
         (ScaleService(Service.INGEST, 1, 2), "Railway → dragonfly-worker-ingest → Settings → Replicas → 2"),
         (StopService(Service.INGEST, "d-1", 1), "Railway → dragonfly-worker-ingest → Deployments → d-1 → Remove"),
@@ -81,5 +81,5 @@ def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
         (RequeueJobs(("a", "b")), "ops.requeue_jobs('{a,b}'::uuid[]"),
     ],
 )
-def test_a_step_reports_where_to_click_or_what_to_type(step: Step, told: str) -> None:
-    assert told in (step.by_hand() or "")
+def test_a_step_reports_where_to_click_or_what_to_type(step: Step, reported: str) -> None:
+    assert reported in (step.by_hand() or "")

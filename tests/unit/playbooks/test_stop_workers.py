@@ -255,9 +255,9 @@ def test_a_system_is_recognized_by_the_services_that_railway_reported_only() -> 
     }
 
     assert {
-        name: "by its services it is " + said.partition("by its services it is ")[2].split(".")[0]
-        for name, said in warnings.items()
-        if "by its services" in said
+        name: "by its services it is " + posted.partition("by its services it is ")[2].split(".")[0]
+        for name, posted in warnings.items()
+        if "by its services" in posted
     } == {
         "three": "by its services it is runbook",
         "four": "by its services it is civil",

@@ -47,9 +47,9 @@ def test_as_json_each_record_is_one_line_with_its_level_and_no_text_of_an_error(
 
     assert "\n" not in line
     assert "canary" not in line
-    told = json.loads(line)
-    assert told.pop("error").startswith("KeyError at test_process_log.py:")
-    assert told == {"level": "error", "message": "it failed\nü", "logger": "services.x"}
+    reported = json.loads(line)
+    assert reported.pop("error").startswith("KeyError at test_process_log.py:")
+    assert reported == {"level": "error", "message": "it failed\nü", "logger": "services.x"}
 
 
 def test_a_line_break_in_a_message_cannot_fake_a_line() -> None:

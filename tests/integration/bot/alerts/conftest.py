@@ -30,7 +30,7 @@ LEASE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Said:
+class Posted:
     """One message as it is to be. `thread_key` is None in the channel."""
 
     key: str
@@ -65,9 +65,9 @@ class Engine:
     async def tick(self) -> float:
         return await self.watch.tick(self.fence)
 
-    async def said(self) -> list[Said]:
+    async def posted(self) -> list[Posted]:
         """Every message, in the order in which they were first stored."""
-        async with await psycopg.AsyncConnection.connect(self.urls.superuser, row_factory=class_row(Said)) as conn:
+        async with await psycopg.AsyncConnection.connect(self.urls.superuser, row_factory=class_row(Posted)) as conn:
             rows = await conn.execute("SELECT key, thread_key, text, priority FROM chatops.outbox ORDER BY created_at")
             return await rows.fetchall()
 

@@ -32,7 +32,7 @@ from services.sandbox.slack.model import Channel
 from tests.benchmarks.conftest import Stage
 
 RULES = default_rules()
-LOOK = timedelta(hours=1)
+AGAIN_WITHIN = timedelta(hours=1)
 
 
 @dataclass
@@ -70,12 +70,12 @@ class Crowd:
                 await asyncio.sleep(0.2)
         await database.close()
 
-    async def wait_until_all_are_told(self, timeout_s: float) -> None:
+    async def wait_until_all_are_notified(self, timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
-            while len(self.told()) < self.count:
+            while len(self.reported()) < self.count:
                 await asyncio.sleep(0.1)
 
-    def told(self) -> Counter[str]:
+    def reported(self) -> Counter[str]:
         """`{alert's title: how many messages in Slack}`."""
         messages = [one for one in self.stage.workspace.messages if one.channel.startswith("CALERTS")]
         return Counter(one.text.rpartition("· ")[2] for one in messages)
@@ -110,8 +110,8 @@ class Crowd:
     async def _write_one(self, conn: Connection, number: int) -> None:
         now = await read_clock(conn)
         around = EvaluationContext(now, RULES.telling)
-        known = await alerts.list_alerts(conn, now=now, again_within=LOOK)
-        moves = decide(_signals(number), known, around)
+        known = await alerts.list_alerts(conn, now=now, again_within=AGAIN_WITHIN)
+        moves = decide(_results(number), known, around)
         message_writer = self._tellers[number % self.channels]
         await message_writer.apply(conn, moves, known, Surroundings("dev"), now=now, is_digest=False)
 
@@ -120,7 +120,7 @@ def _channel(number: int) -> str:
     return f"CALERTS{number:04}"
 
 
-def _signals(number: int) -> Sequence[RuleResult]:
+def _results(number: int) -> Sequence[RuleResult]:
     """A rule of its own: alerts of one rule would share a message."""
     finding = Finding(f"crowd{number}", Status.FAIL, f"trouble {number}")
     return [RuleResult(f"crowd{number}", finding, Severity.NOTIFY, timedelta())]

@@ -14,7 +14,7 @@ STALE = "ingest is down (0 of 1)"
 
 async def message(engine: Engine) -> str:
     """What the root message says."""
-    [found] = [one for one in await engine.said() if one.key == "incident:1"]
+    [found] = [one for one in await engine.posted() if one.key == "incident:1"]
     return found.text
 
 

@@ -28,7 +28,7 @@ async def test_forty_alerts_are_reported_once_each_while_bots_are_killed_and_sla
             await bot.start()
         await asyncio.sleep(3)
     await writing
-    await crowd.wait_until_all_are_told(timeout_s=120)
+    await crowd.wait_until_all_are_notified(timeout_s=120)
 
-    assert set(crowd.told().values()) == {1}
-    assert len(crowd.told()) == COUNT
+    assert set(crowd.reported().values()) == {1}
+    assert len(crowd.reported()) == COUNT

@@ -49,7 +49,7 @@ def revive(system: System, worker_id: str = "ingest-1") -> None:
 async def test_when_all_is_well_nothing_is_stored(engine: Engine) -> None:
     wait_s = await engine.tick()
 
-    assert await engine.said() == []
+    assert await engine.posted() == []
     assert await engine.alerts() == {}
     assert BUSY_EVERY.total_seconds() < wait_s <= 20
 
@@ -122,7 +122,7 @@ async def test_five_hundred_workers_that_fall_silent_are_one_message(
 
     await engine.tick()
 
-    [message] = await engine.said()
+    [message] = await engine.posted()
     assert "PAGE prod · ingest is down (0 of 500)" in message.text
     assert message.priority == 10
 
@@ -136,7 +136,7 @@ async def test_alerts_that_begin_together_share_a_message_and_later_ones_join_it
     kill(working, "enforcement-1")
     await engine.tick()
 
-    root, joined = await engine.said()
+    root, joined = await engine.posted()
     assert "ingest is down (0 of 1)" in root.text
     assert "and 1 more alert" in root.text
     assert (joined.thread_key, joined.text) == (root.key, "Also: enforcement is down (0 of 1)")
@@ -149,19 +149,19 @@ async def test_first_evaluation_after_a_start_is_one_digest(engine: Engine, work
 
     await engine.tick()
 
-    [message] = await engine.said()
+    [message] = await engine.posted()
     assert "and 1 more alert" in message.text
 
 
 async def test_another_start_reports_nothing_again(engine: Engine, working: System) -> None:
     kill(working)
     await engine.tick()
-    before = await engine.said()
+    before = await engine.posted()
 
     engine.restart()
     await engine.tick()
 
-    assert await engine.said() == before
+    assert await engine.posted() == before
     assert len(engine.events) == 1
 
 
@@ -171,7 +171,7 @@ async def test_a_worker_that_is_back_is_reported_in_the_same_message(engine: Eng
     revive(working)
     await engine.tick()
 
-    [message] = await engine.said()
+    [message] = await engine.posted()
     assert "Resolved prod · ingest 1 of 1 alive" in message.text
     assert [event.change for event in engine.events] == [AlertChange.FIRED, AlertChange.RESOLVED]
 
@@ -182,9 +182,9 @@ async def test_each_decision_is_kept_with_its_reason(engine: Engine, working: Sy
     revive(working)
     await engine.tick()
 
-    told, resolved = await engine.decisions("heartbeats.ingest")
-    assert told.decision == "told"
-    assert re.fullmatch(r"firing since \d\d:\d\d UTC", told.reason)
+    reported, resolved = await engine.decisions("heartbeats.ingest")
+    assert reported.decision == "told"
+    assert re.fullmatch(r"firing since \d\d:\d\d UTC", reported.reason)
     assert (resolved.decision, resolved.reason) == ("resolved", "ingest 1 of 1 alive")
 
 
@@ -226,7 +226,7 @@ async def test_an_alert_during_a_run_goes_into_its_thread_and_is_announced_if_th
         kill(working)
         await engine.tick()
         await engine.tick()
-        run, line = await engine.said()
+        run, line = await engine.posted()
         assert line.thread_key == run.key == "run:1"
         assert line.text.startswith("ingest is down (0 of 1): announced in this thread only while")
         assert engine.events == []
@@ -245,7 +245,7 @@ async def test_a_leader_that_lost_its_lease_stores_nothing(engine: Engine, worki
     with pytest.raises(LostLeadershipError):
         await engine.tick()
 
-    assert (await engine.said(), await engine.alerts()) == ([], {})
+    assert (await engine.posted(), await engine.alerts()) == ([], {})
 
 
 @pytest.mark.usefixtures("working")

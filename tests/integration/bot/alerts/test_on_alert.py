@@ -41,10 +41,10 @@ async def lead(world: World) -> Fence:
 
 
 async def test_alert_event_reports_the_change_of_the_alert(world: World, system: System) -> None:
-    told: list[AlertEvent] = []
+    reported: list[AlertEvent] = []
 
     async def act(_conn: Connection, event: AlertEvent) -> None:
-        told.append(event)
+        reported.append(event)
 
     system.beat("enforcement-1", "enforcement_engine")
     system.beat("ingest-1", ago_s=301)
@@ -53,11 +53,11 @@ async def test_alert_event_reports_the_change_of_the_alert(world: World, system:
     system.beat("ingest-2")
     await ours.tick(fence)
 
-    assert [event.change for event in told] == [AlertChange.FIRED, AlertChange.RESOLVED]
-    assert {(event.severity, event.service, event.message_key) for event in told} == {
-        (Severity.PAGE, Service.INGEST, f"alert:{told[0].alert_id}")
+    assert [event.change for event in reported] == [AlertChange.FIRED, AlertChange.RESOLVED]
+    assert {(event.severity, event.service, event.message_key) for event in reported} == {
+        (Severity.PAGE, Service.INGEST, f"alert:{reported[0].alert_id}")
     }
-    assert [event.line.split(",")[0] for event in told] == [
+    assert [event.line.split(",")[0] for event in reported] == [
         "PAGE prod · ingest is down (0 of 1)",
         "Resolved prod · ingest 1 of 1 alive",
     ]

@@ -70,12 +70,12 @@ async def test_a_killed_worker_s_crash_and_its_silence_are_one_incident_and_one_
         plant(working, outside)
         await look_until_it_fires(engine, fingerprint)
 
-    said = {one.key: one for one in await engine.said()}
-    assert SEEN[first][1] in said["incident:1"].text
+    posted = {one.key: one for one in await engine.posted()}
+    assert SEEN[first][1] in posted["incident:1"].text
     assert SEEN[second][1] not in await blocks(engine, "incident:1")  # the other half of the same
-    assert [key for key in said if ":page:" in key] == ["incident:1:page:1"]
-    assert "incident:2" not in said
-    own = [one for key, one in said.items() if key.startswith("alert:") and key.count(":") == 1]
+    assert [key for key in posted if ":page:" in key] == ["incident:1:page:1"]
+    assert "incident:2" not in posted
+    own = [one for key, one in posted.items() if key.startswith("alert:") and key.count(":") == 1]
     assert [one.thread_key for one in own] == ["incident:1", "incident:1"]
     due = working.conn.execute("SELECT key FROM chatops.outbox WHERE next_try_at <= clock_timestamp()").fetchall()
     assert not {one.key for one in own} & {key for (key,) in due}  # the root message says them

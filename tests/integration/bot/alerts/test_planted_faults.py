@@ -56,7 +56,7 @@ def scene(engine: Engine, system: System, outside: Outside) -> Iterator[Scene]:
     scene.sessions.close()
 
 
-async def look(scene: Scene, fault: Fault) -> None:
+async def evaluate(scene: Scene, fault: Fault) -> None:
     """Once as after a start, so that every source is asked, then half its wait later, then once it is due."""
     scene.engine.restart()
     await scene.engine.tick()
@@ -64,7 +64,7 @@ async def look(scene: Scene, fault: Fault) -> None:
     if wait:
         pass_time(scene, fault, wait / 2)
         await scene.engine.tick()
-        assert not is_told(scene, fault)
+        assert not is_reported(scene, fault)
         pass_time(scene, fault, wait)
         await scene.engine.tick()
 
@@ -83,7 +83,7 @@ def pass_time(scene: Scene, fault: Fault, lasted: timedelta) -> None:
         )
 
 
-def is_told(scene: Scene, fault: Fault) -> bool:
+def is_reported(scene: Scene, fault: Fault) -> bool:
     return (fault.fingerprint, fault.severity) in {(one.fingerprint, one.severity) for one in scene.engine.events}
 
 
@@ -105,7 +105,7 @@ async def test_a_planted_fault_is_reported_with_its_next_steps_and_is_over_once_
     scene: Scene, fault: Fault
 ) -> None:
     fault.plant(scene)
-    await look(scene, fault)
+    await evaluate(scene, fault)
 
     alert = (await scene.engine.alerts())[fault.fingerprint]
     assert (alert.state, alert.rule, alert.severity) == (AlertState.FIRING, fault.rule, fault.severity)
@@ -123,9 +123,9 @@ async def test_a_planted_fault_is_reported_with_its_next_steps_and_is_over_once_
 async def test_planted_fault_just_within_its_limit_is_not_reported(scene: Scene, fault: Fault) -> None:
     fault.below(scene)
 
-    await look(scene, fault)
+    await evaluate(scene, fault)
 
-    assert not is_told(scene, fault)
+    assert not is_reported(scene, fault)
 
 
 def test_every_rule_has_a_planted_fault() -> None:

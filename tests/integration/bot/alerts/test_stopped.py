@@ -55,14 +55,14 @@ async def after_six_minutes(engine: Engine, system: System, outside: Outside) ->
     system.beat("enforcement-1", "enforcement_engine")
     system.beat("ingest-1", ago_s=360, status="stopped")
 
-    async def look(node: dict[str, Any]) -> dict[str, AlertState]:
+    async def evaluate(node: dict[str, Any]) -> dict[str, AlertState]:
         outside.nodes[Service.INGEST] = node
         await engine.tick()
         system.run("UPDATE chatops.alerts SET since = now() - interval '6 minutes'")
         await engine.tick()
         return {name: alert.state for name, alert in (await engine.alerts()).items() if name.endswith(".ingest")}
 
-    return look
+    return evaluate
 
 
 @pytest.mark.parametrize("status", ["REMOVED", "SUCCESS", "CRASHED"])
@@ -80,16 +80,16 @@ async def test_service_stopped_outside_is_paged_after_a_run_started_it_again(
     act(engine, "StopService")
     act(engine, "StartService")
 
-    told = await after_six_minutes(not_active(made("REMOVED")))
+    reported = await after_six_minutes(not_active(made("REMOVED")))
 
-    assert told["heartbeats.ingest"] is AlertState.FIRING
+    assert reported["heartbeats.ingest"] is AlertState.FIRING
 
 
 async def test_removed_service_is_paged_when_no_run_stopped_it(after_six_minutes: Any) -> None:
-    told = await after_six_minutes(not_active(made("REMOVED")))
+    reported = await after_six_minutes(not_active(made("REMOVED")))
 
-    assert told["heartbeats.ingest"] is AlertState.FIRING
-    assert told["deployments.ingest"] is AlertState.FIRING
+    assert reported["heartbeats.ingest"] is AlertState.FIRING
+    assert reported["deployments.ingest"] is AlertState.FIRING
 
 
 async def test_a_service_stopped_in_railway_is_not_paged(after_six_minutes: Any) -> None:
@@ -105,8 +105,8 @@ async def test_a_worker_that_exits_with_0_while_jobs_wait_is_paged(
     system.run("INSERT INTO ops.job_queue (job_type) SELECT 'a' FROM generate_series(1, 40)")
     ended = made("SUCCESS", ("EXITED",), stopped=True)
 
-    told = await after_six_minutes({"activeDeployments": [ended], "latestDeployment": ended})
+    reported = await after_six_minutes({"activeDeployments": [ended], "latestDeployment": ended})
 
-    assert told["heartbeats.ingest"] is AlertState.FIRING
-    assert told["deployments.ingest"] is AlertState.FIRING
-    assert any("ingest ended by itself" in message.text for message in await engine.said())
+    assert reported["heartbeats.ingest"] is AlertState.FIRING
+    assert reported["deployments.ingest"] is AlertState.FIRING
+    assert any("ingest ended by itself" in message.text for message in await engine.posted())

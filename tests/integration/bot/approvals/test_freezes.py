@@ -127,12 +127,12 @@ async def race(
 ) -> None:
     """What has started did so before the freeze was stored; what had not is void, and says why."""
     plan = replace(make_plan(playbook="deploy"), steps=(LockService(Service.API, "raced"),))
-    desk, dice = make_approval_service(**LISTED), random.Random(505)  # noqa: S311 - delays
+    approvals, dice = make_approval_service(**LISTED), random.Random(505)  # noqa: S311 - delays
     seen: set[RunState] = set()
     async with replicas(databases, plan):
         for round_ in range(rounds):
-            run = await desk.file(plan, request(OLIVIA))
-            await desk.decide(run.id, ANN, approve=True)
+            run = await approvals.file(plan, request(OLIVIA))
+            await approvals.decide(run.id, ANN, approve=True)
             await asyncio.sleep(dice.uniform(0, 0.08))
             stored = await freeze(databases[round_ % 2])
             async with asyncio.timeout(60):
@@ -188,14 +188,14 @@ async def test_run_that_is_starting_as_a_freeze_comes_starts_before_it(
 ) -> None:
     """It is stopped between its look at the freezes and its start: the freeze is stored after that."""
     plan = replace(make_plan(playbook="deploy"), steps=(LockService(Service.API, "raced"),))
-    desk = make_approval_service(**LISTED)
-    earlier = await desk.file(plan, request(OLIVIA))
-    run = await desk.file(plan, request(OLIVIA))
+    approvals = make_approval_service(**LISTED)
+    earlier = await approvals.file(plan, request(OLIVIA))
+    run = await approvals.file(plan, request(OLIVIA))
     async with databases[0].transaction() as holding:
         holder = holding.info.backend_pid
         await holding.execute("INSERT INTO chatops.run_services VALUES (%s, %s)", [Service.API.value, earlier.id])
         async with replicas(databases, plan):
-            await desk.decide(run.id, ANN, approve=True)
+            await approvals.decide(run.id, ANN, approve=True)
             async with asyncio.timeout(60):
                 while await (await as_owner.execute(WAITS_FOR_SESSION, [holder])).fetchone() is None:
                     await asyncio.sleep(0.01)
@@ -218,23 +218,23 @@ async def test_exception_needs_one_approver_more_and_no_self_approval_and_is_in_
     first, second = await freeze(databases[0]), await freeze(databases[0], service=Service.INGEST)
     made = replace(make_plan(playbook="deploy"), steps=(LockService(Service.API, "raced"),))
     plan = replace(made, parameters={**made.parameters, "exception": "the fix", "freezes": str(first.id)})
-    desk = make_approval_service(**LISTED)
+    approvals = make_approval_service(**LISTED)
     async with replicas(databases, plan):
-        run = await desk.file(plan, request(OLIVIA))
+        run = await approvals.file(plan, request(OLIVIA))
         assert run.approvals_needed == 2
-        await desk.decide(run.id, ANN, approve=True)
+        await approvals.decide(run.id, ANN, approve=True)
         assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL
-        await desk.decide(run.id, BEN, approve=True)
+        await approvals.decide(run.id, BEN, approve=True)
         async with asyncio.timeout(60):
             while not (ended := await books.run(run.id)).state.is_final:
                 await asyncio.sleep(0.01)
         assert ended.state is RunState.SUCCEEDED, ended.outcome
 
         # What its approvers did not see is not passed.
-        other = await desk.file(plan, request(OLIVIA))
+        other = await approvals.file(plan, request(OLIVIA))
         third = await freeze(databases[0])
-        await desk.decide(other.id, ANN, approve=True)
-        await desk.decide(other.id, BEN, approve=True)
+        await approvals.decide(other.id, ANN, approve=True)
+        await approvals.decide(other.id, BEN, approve=True)
         async with asyncio.timeout(60):
             while not (ended := await books.run(other.id)).state.is_final:
                 await asyncio.sleep(0.01)
@@ -256,7 +256,7 @@ async def fence(databases: Sequence[Database]) -> Fence:
     return Fence("leader", epoch)
 
 
-SAID = "SELECT key, text FROM chatops.outbox WHERE key LIKE 'freeze:%' ORDER BY key"
+POSTED = "SELECT key, text FROM chatops.outbox WHERE key LIKE 'freeze:%' ORDER BY key"
 
 
 async def test_owner_is_reminded_once_before_the_end_and_the_message_says_that_it_is_over(
@@ -266,20 +266,20 @@ async def test_owner_is_reminded_once_before_the_end_and_the_message_says_that_i
     made = await freeze(databases[0], when=Written(ends=now + timedelta(hours=1)))
     notices = FreezeNotices(databases[0], channel=model.INCIDENTS_ID, wake_ups=WakeUps())
 
-    async def said() -> dict[str, str]:
+    async def posted() -> dict[str, str]:
         await notices.tick(fence)
         await notices.tick(fence)
-        return dict(await (await books.conn.execute(SAID)).fetchall())
+        return dict(await (await books.conn.execute(POSTED)).fetchall())
 
-    assert list(await said()) == [f"freeze:{made.id}"]
+    assert list(await posted()) == [f"freeze:{made.id}"]
     move = "UPDATE chatops.freezes SET starts_at = %s, ends_at = %s"
     await as_owner.execute(move, (now - timedelta(hours=2), now + timedelta(minutes=14)))
-    [own, (key, text)] = (await said()).items()
+    [own, (key, text)] = (await posted()).items()
     assert key.startswith(f"freeze:{made.id}:remind:")
     assert f"<@{OLIVIA.user_id}> your freeze of *api* ends" in text
     assert "is frozen" in own[1]
     await as_owner.execute(move, (now - timedelta(hours=2), now - timedelta(seconds=1)))
-    assert "is over" in (await said())[f"freeze:{made.id}"]
+    assert "is over" in (await posted())[f"freeze:{made.id}"]
     assert await list_freezes(books.conn) == []
 
 
@@ -298,10 +298,10 @@ async def test_window_that_comes_later_is_announced_when_it_begins_and_when_it_e
     await notices.tick(fence)
     await notices.tick(fence)
 
-    said = dict(await (await books.conn.execute(SAID)).fetchall())
-    assert list(said) == [f"freeze:{made.id}", f"freeze:{made.id}:{int(began.timestamp())}"]
-    assert "will be frozen" in said[f"freeze:{made.id}"]
-    assert "is frozen now" in said[f"freeze:{made.id}:{int(began.timestamp())}"]
+    posted = dict(await (await books.conn.execute(POSTED)).fetchall())
+    assert list(posted) == [f"freeze:{made.id}", f"freeze:{made.id}:{int(began.timestamp())}"]
+    assert "will be frozen" in posted[f"freeze:{made.id}"]
+    assert "is frozen now" in posted[f"freeze:{made.id}:{int(began.timestamp())}"]
     await lift(databases[0], (await list_freezes(books.conn))[0])
-    said = dict(await (await books.conn.execute(SAID)).fetchall())
-    assert all("was lifted by" in text for text in said.values())
+    posted = dict(await (await books.conn.execute(POSTED)).fetchall())
+    assert all("was lifted by" in text for text in posted.values())

@@ -330,16 +330,16 @@ async def test_reads_and_refusals_whose_rows_failed_are_counted_in_the_next_row(
     person, refused = Person(OLIVIA.user_id, OLIVIA.team_id), Refused("made up", "`help`")
     append = "EXECUTE ON FUNCTION chatops.append_audit(text, text, bigint, jsonb)"
 
-    async def once() -> str:
+    async def attempt() -> str:
         await approval_service.record_refusal(person, "deploy", {}, refused)
         return answer_text(await run("env ingest", by(OLIVIA), world))
 
     with contextlib.closing(psycopg.connect(database_urls.superuser, autocommit=True)) as db:
         db.execute(f"REVOKE {append} FROM dragonfly_bot")
         for _ in range(3):
-            assert "not recorded in the audit log" in await once()
+            assert "not recorded in the audit log" in await attempt()
         db.execute(f"GRANT {append} TO dragonfly_bot")
-    assert "not recorded" not in await once()
+    assert "not recorded" not in await attempt()
 
     counted = {event: about["times"] for event, _, about in await details(books)}  # type: ignore[index]
     assert counted == {READ: 4, "run.file.refused": 4}

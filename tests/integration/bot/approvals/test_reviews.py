@@ -135,10 +135,10 @@ async def test_lock_owner_is_reminded_until_the_service_is_unlocked(
     await unlock_service(as_bot, service=Service.API)
     await reminders.tick(fence)
 
-    told = await notes(as_bot)
+    reported = await notes(as_bot)
 
     words = f"<@{OLIVIA.user_id}> api is still locked against deploys. To lift it: unlock api &lt;reason&gt;"
-    assert (early, told) == ([ENDED], [ENDED, words])
+    assert (early, reported) == ([ENDED], [ENDED, words])
 
 
 async def test_only_the_leader_reminds(reminders: Reminders) -> None:

@@ -57,9 +57,9 @@ async def plan(make_plan: MakePlan, books: Books) -> Plan:
 
 @pytest.fixture
 async def scheduled(make_approval_service: MakeApprovalService, plan: Plan, books: Books) -> Run:
-    desk = make_approval_service(**LISTED)
-    run = await desk.file(plan, request(OLIVIA))
-    assert isinstance(await desk.decide(run.id, ANN, approve=True), Decided)
+    service = make_approval_service(**LISTED)
+    run = await service.file(plan, request(OLIVIA))
+    assert isinstance(await service.decide(run.id, ANN, approve=True), Decided)
     return await books.run(run.id)
 
 
@@ -104,11 +104,11 @@ async def test_another_run_on_the_service_leaves_it_to_its_own_time(
     scheduled: Run,
     books: Books,
 ) -> None:
-    desk = make_approval_service(**LISTED)
+    service = make_approval_service(**LISTED)
     now = replace(plan, parameters={"service": "api"})
     async with replicas(databases, now):
-        other = await desk.file(now, request(OLIVIA))
-        await desk.decide(other.id, ANN, approve=True)
+        other = await service.file(now, request(OLIVIA))
+        await service.decide(other.id, ANN, approve=True)
         assert (await ended(books, other.id)).state is RunState.SUCCEEDED
 
     assert (await books.run(scheduled.id)).is_scheduled
@@ -124,11 +124,11 @@ async def test_scheduled_run_is_voided_by_an_emergency_run_on_its_service(
     books: Books,
 ) -> None:
     """Nobody looks again at 02:00: what was stopped or rolled back meanwhile is not started by it."""
-    desk = make_approval_service(**LISTED)
+    service = make_approval_service(**LISTED)
     now = replace(plan, playbook=emergency, title=f"{emergency} api", parameters={"service": "api"})
     async with replicas(databases, now):
-        other = await desk.file(now, request(OLIVIA))
-        await desk.decide(other.id, ANN, approve=True)
+        other = await service.file(now, request(OLIVIA))
+        await service.decide(other.id, ANN, approve=True)
         assert (await ended(books, other.id)).state is RunState.SUCCEEDED
 
     run = await books.run(scheduled.id)
@@ -221,10 +221,10 @@ async def test_hours_of_the_policy_are_those_of_its_time(
     weekday = WEEKDAYS[start.weekday()]
     rule = f'[[deny]]\nmay = "request"\nwho = ["*"]\nverbs = ["deploy"]\nhours = ["{weekday} {start:%H:%M}-{{}}"]\n'
     denies = rule.format((start + timedelta(minutes=1)).strftime("%H:%M").replace("00:00", "midnight"))
-    desk = make_approval_service(**LISTED, rules=RULES + denies)
+    service = make_approval_service(**LISTED, rules=RULES + denies)
 
     with pytest.raises(OperatorError, match="does not allow you to request"):
-        await desk.file(plan, request(OLIVIA))
+        await service.file(plan, request(OLIVIA))
 
 
 async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_before(
@@ -235,10 +235,10 @@ async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_befor
     books: Books,
     as_owner: Connection,
 ) -> None:
-    desk = make_approval_service(**LISTED)
-    cancelled = await desk.file(plan, request(OLIVIA))
-    await desk.decide(cancelled.id, ANN, approve=True)
-    assert isinstance(await desk.cancel(cancelled.id, OLIVIA), Decided)
+    service = make_approval_service(**LISTED)
+    cancelled = await service.file(plan, request(OLIVIA))
+    await service.decide(cancelled.id, ANN, approve=True)
+    assert isinstance(await service.cancel(cancelled.id, OLIVIA), Decided)
     await freeze(databases[0])
     async with replicas(databases, plan):
         await as_owner.execute(COME, [scheduled.id])

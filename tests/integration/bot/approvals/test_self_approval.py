@@ -167,8 +167,8 @@ async def test_the_approvers_are_paged_for_a_requester_who_may_not_self_approve(
     assert filed.paged is not None
     assert await keys(CALLED) == [(ANN.user_id,), (BEN.user_id,)]
     assert await read_lone_start(as_bot, filed.run.id) is None
-    told = str(filed_answer(filed.run, filed.paged).blocks)
-    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> were paged. You can't self-approve it: " in told
+    reported = str(filed_answer(filed.run, filed.paged).blocks)
+    assert f"<@{ANN.user_id}> and <@{BEN.user_id}> were paged. You can't self-approve it: " in reported
     [page] = await list_notifications(as_bot, thread_key=filed.run.message_key)
     assert "It waits for you" in page.text
 

@@ -340,7 +340,7 @@ async def test_cancel_asks_an_active_run_to_stop(
 
 
 @pytest.mark.parametrize(
-    ("how", "step", "state", "told"),
+    ("how", "step", "state", "reported"),
     [
         ("done", "done", "running", "done. The run continues."),
         ("retry", "pending", "running", "retry. The run continues."),
@@ -348,7 +348,7 @@ async def test_cancel_asks_an_active_run_to_stop(
     ],
 )
 async def test_person_settles_what_is_unknown(
-    approval_service: ApprovalService, make_plan: MakePlan, books: Books, how: str, step: str, state: str, told: str
+    approval_service: ApprovalService, make_plan: MakePlan, books: Books, how: str, step: str, state: str, reported: str
 ) -> None:
     run = await approval_service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
     await start(books, run.id)
@@ -366,7 +366,7 @@ async def test_person_settles_what_is_unknown(
     outcome = decided(await approval_service.resolve_unknown(run.id, ANN, how))  # type: ignore[arg-type]
 
     assert outcome.run.state == state
-    assert (outcome.run.outcome or "").endswith(told)
+    assert (outcome.run.outcome or "").endswith(reported)
     row = await (await books.conn.execute("SELECT state FROM chatops.run_steps")).fetchone()
     assert row == (step,)
 

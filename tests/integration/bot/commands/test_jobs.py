@@ -199,10 +199,10 @@ def plant_batch(system: System, batch_id: str, *errors: str | None) -> None:
         f" VALUES ('{batch_id}', 'completed', 'x', repeat('a', 64), {len(errors)}, {len(errors) - failed}, {failed})"
     )
     for number, error in enumerate(errors, start=1):
-        status, told = ("validated", "NULL") if error is None else ("failed", f"'{error}'")
+        status, reported = ("validated", "NULL") if error is None else ("failed", f"'{error}'")
         system.run(
             "INSERT INTO intake.simplicity_raw_rows (batch_id, row_number, status, raw, error)"
-            f" VALUES ('{batch_id}', {number}, '{status}', 'Canaria,1', {told})"
+            f" VALUES ('{batch_id}', {number}, '{status}', 'Canaria,1', {reported})"
         )
 
 

@@ -57,7 +57,7 @@ class Stage:
             [found] = [n for n in await messages.list_notifications(conn, thread_key=THREAD) if n.key == key]
             return found
 
-    async def said(self) -> dict[str, str]:
+    async def posted(self) -> dict[str, str]:
         """`{key of a message in the thread: its words}`."""
         async with self.database.read() as conn:
             cur = await conn.execute("SELECT key, blocks::text FROM chatops.outbox WHERE thread_key IS NOT NULL")

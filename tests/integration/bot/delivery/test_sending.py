@@ -50,7 +50,7 @@ async def test_root_message_reports_who_was_reported(stage: Stage) -> None:
     await stage.store()
     await stage.pager.tick(FENCE)
 
-    assert "incident:1:told" not in await stage.said(), "the root message says it"
+    assert "incident:1:told" not in await stage.posted(), "the root message says it"
     assert stage.retold == ["incident:1"]
     assert stage.woken, "the sender of messages was woken"
 
@@ -74,9 +74,9 @@ async def test_thread_reports_when_a_person_is_not_reached_yet(stage: Stage, pho
     await stage.store()
     await stage.pager.tick(FENCE)
 
-    said = await stage.said()
-    assert "trying again: refused (503)" in said["incident:1:told"]
-    assert list(said) == ["incident:1:told"]
+    posted = await stage.posted()
+    assert "trying again: refused (503)" in posted["incident:1:told"]
+    assert list(posted) == ["incident:1:told"]
 
 
 async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Phone) -> None:
@@ -84,9 +84,9 @@ async def test_refusal_for_good_is_a_message_of_its_own(stage: Stage, phone: Pho
     await stage.store()
     await stage.pager.tick(FENCE)
 
-    said = await stage.said()
-    assert "was not reached*: refused (404)" in said["incident:1:1:failed"]
-    assert "not reached" in said["incident:1:told"]
+    posted = await stage.posted()
+    assert "was not reached*: refused (404)" in posted["incident:1:1:failed"]
+    assert "not reached" in posted["incident:1:told"]
     assert (await stage.read()).state is NotificationState.FAILED
 
 
@@ -95,7 +95,7 @@ async def test_final_refusal_shows_the_phone_number_of_the_person_not_reached(st
     await stage.store(target="ben")
     await stage.pager.tick(FENCE)
 
-    assert "Call <tel:+49301234567|+49 30 1234567>, or escalate" in (await stage.said())["incident:1:1:failed"]
+    assert "Call <tel:+49301234567|+49 30 1234567>, or escalate" in (await stage.posted())["incident:1:1:failed"]
 
 
 async def test_a_notification_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
@@ -108,7 +108,7 @@ async def test_a_notification_is_given_up_after_its_deadline(stage: Stage, phone
     await stage.pager.tick(FENCE)
 
     assert (await stage.read()).state is NotificationState.FAILED
-    assert "tried for 16 min" in (await stage.said())["incident:1:1:failed"]
+    assert "tried for 16 min" in (await stage.posted())["incident:1:1:failed"]
 
 
 async def test_late_page_is_tried_at_least_once(stage: Stage, phone: Phone) -> None:
@@ -260,7 +260,7 @@ async def test_pager_gets_the_acknowledgement_and_the_resolution_of_its_page(sta
 
     assert [ring.body["event"] for ring in phone.rings if ring.body] == ["triggered", "acknowledged", "resolved"]
     assert len({ring.body["key"] for ring in phone.rings if ring.body}) == 1
-    assert "incident:1:told" not in await stage.said()
+    assert "incident:1:told" not in await stage.posted()
     assert set(stage.retold) == {"incident:1"}
 
 
@@ -326,7 +326,7 @@ async def test_resolve_is_tried_again_until_the_pager_takes_it(stage: Stage, pho
     await stage.end(PageEvent.RESOLVED)
     phone.answers.append(503)
     await stage.pager.tick(FENCE)
-    assert "not resolved there yet" in (await stage.said())["incident:1:told"]
+    assert "not resolved there yet" in (await stage.posted())["incident:1:told"]
 
     await stage.age(minutes=1)
     await stage.pager.tick(FENCE)
@@ -341,9 +341,9 @@ async def test_pager_that_refuses_a_resolve_is_reported_of_in_the_thread(stage: 
     phone.answers.append(404)
     await stage.pager.tick(FENCE)
 
-    said = await stage.said()
-    assert "never resolved there, it may keep ringing: refused (404)" in said["incident:1:told"]
-    assert list(said) == ["incident:1:told"], "nobody is sent a message about it after the end"
+    posted = await stage.posted()
+    assert "never resolved there, it may keep ringing: refused (404)" in posted["incident:1:told"]
+    assert list(posted) == ["incident:1:told"], "nobody is sent a message about it after the end"
 
 
 async def test_mailbox_is_reported_nothing_more(stage: Stage, mailbox: Mailbox) -> None:

@@ -86,7 +86,7 @@ async def test_a_view_that_passes_row_level_security_is_seen(world: World, syste
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("sql", "posted"),
     [
         ("ALTER ROLE dragonfly_app SUPERUSER", "dragonfly_app: is a superuser"),
         ("ALTER ROLE dragonfly_app BYPASSRLS", "dragonfly_app: passes row-level security"),
@@ -96,7 +96,7 @@ async def test_a_view_that_passes_row_level_security_is_seen(world: World, syste
         ("GRANT dragonfly_app TO authenticated", "authenticated: is a member of dragonfly_app"),
     ],
 )
-async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql: str, said: str) -> None:
+async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql: str, posted: str) -> None:
     # Within one transaction, because a role belongs to the whole server; the bot's eyes, not the superuser's.
     async with await psycopg.AsyncConnection.connect(database_urls.superuser) as conn:
         await conn.execute(sql)
@@ -105,7 +105,7 @@ async def test_a_role_that_may_too_much_is_seen(database_urls: DatabaseUrls, sql
         await conn.rollback()
 
     finding = next(finding for finding in found if finding.check == "security.roles")
-    assert (finding.status, finding.evidence["open"]) == (Status.FAIL, [said])
+    assert (finding.status, finding.evidence["open"]) == (Status.FAIL, [posted])
 
 
 async def test_an_unexpected_login_is_seen(world: World, system: System) -> None:

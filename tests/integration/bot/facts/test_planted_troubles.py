@@ -125,7 +125,7 @@ async def test_a_process_under_another_role_is_seen(world: World, database_urls:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "posted"),
     [
         (lambda outside: outside.endpoints.remove(Endpoint("POST", "/api/v1/intake/upload")),
          "the API has no POST /api/v1/intake/upload"),
@@ -135,15 +135,15 @@ async def test_a_process_under_another_role_is_seen(world: World, database_urls:
     ],
 )  # fmt: skip
 async def test_a_problem_outside_is_seen(
-    world: World, outside: Outside, spoil: Callable[[Outside], object], said: str
+    world: World, outside: Outside, spoil: Callable[[Outside], object], posted: str
 ) -> None:
     spoil(outside)
 
-    assert [finding.title for finding in await trouble(world) if finding.title.startswith(said)]
+    assert [finding.title for finding in await trouble(world) if finding.title.startswith(posted)]
 
 
 @pytest.mark.parametrize(
-    ("sql", "said"),
+    ("sql", "posted"),
     [
         (
             "ALTER TABLE ops.job_queue RENAME error_message TO last_error",
@@ -159,12 +159,12 @@ async def test_a_problem_outside_is_seen(
         ("REVOKE USAGE ON SCHEMA enforcement FROM dragonfly_bot", "database hides schema enforcement"),
     ],
 )
-async def test_drift_is_named(world: World, system: System, sql: str, said: str) -> None:
+async def test_drift_is_named(world: World, system: System, sql: str, posted: str) -> None:
     system.run(sql)
 
     titles = [finding.title for finding in await trouble(world)]
 
-    assert [title for title in titles if said in title], titles
+    assert [title for title in titles if posted in title], titles
 
 
 async def test_a_silent_source_delays_no_one_and_is_unknown(

@@ -124,17 +124,17 @@ async def test_calendar_change_moves_on_call_and_notifies_the_affected_people(
     await replica.fetch()
 
     assert replica.on_call(NOON + timedelta(days=1)) == "ann"
-    told = {key: text for key, text in (await books.messages()).items() if key.startswith("oncall:calendar:")}
-    channel = next(key for key in told if not key.endswith((model.ANN.id, model.BEN.id)))
+    reported = {key: text for key, text in (await books.messages()).items() if key.startswith("oncall:calendar:")}
+    channel = next(key for key in reported if not key.endswith((model.ANN.id, model.BEN.id)))
     shown = await books.blocks(channel)
     assert f"<@{model.ANN.id}> instead of <@{model.BEN.id}>" in shown
     assert "⚠️ An event from " in shown
     assert "names no one of the on-call file: no one is on call by it" in shown
-    assert not [text for text in (*told.values(), shown) if "oncology" in text]  # in check-config --json only
+    assert not [text for text in (*reported.values(), shown) if "oncology" in text]  # in check-config --json only
     assert [one.title for one in replica.world.calendars["primary"].unnamed] == ["Carl: oncology"]
-    people = sorted(key.rpartition(":")[2] for key in told if key != channel)
+    people = sorted(key.rpartition(":")[2] for key in reported if key != channel)
     assert people == sorted((model.ANN.id, model.BEN.id))
-    assert "The calendar of primary changed your shifts" in told[f"{channel}:{model.BEN.id}"]
+    assert "The calendar of primary changed your shifts" in reported[f"{channel}:{model.BEN.id}"]
     rows = await (await books.conn.execute("SELECT user_id, gains FROM chatops.oncall_reminders")).fetchall()
     assert sorted(rows) == sorted([(model.ANN.id, True), (model.BEN.id, False)])
 

@@ -20,7 +20,7 @@ from tests.integration.bot.incidents.test_calendar_sources import FILE
 ONCALL = FILE.replace('calendar = "team"', 'people = ["ann"]\nevery = "week"\nstarts = 2026-01-05\nhandover = "09:00"')
 
 
-async def told(books: Books, name: str) -> list[str]:
+async def reported(books: Books, name: str) -> list[str]:
     """The first line of each, oldest first."""
     stored = await books.messages()
     return [text.partition("\n")[0] for key, text in stored.items() if key.startswith(f"{name}:file:")]
@@ -43,21 +43,21 @@ async def test_the_on_call_file(scene: Scene, books: Books, tmp_path: Path) -> N
     )
     watch, task = start()
     await change(watch, task, scene, path, ONCALL)
-    assert await told(books, "oncall") == []
+    assert await reported(books, "oncall") == []
 
     await change(watch, task, scene, path, "bad")
     watch, task = start()
     await change(watch, task, scene, path, "bad")
-    assert await told(books, "oncall") == [refused]
+    assert await reported(books, "oncall") == [refused]
     watch, task = start()
     await change(watch, task, scene, path, ONCALL)  # as a release brings it
-    assert await told(books, "oncall") == [refused, good]
+    assert await reported(books, "oncall") == [refused, good]
     await change(watch, task, scene, path, "bad")
     await change(watch, task, scene, path, ONCALL)
     await change(watch, task, scene, path, ONCALL + "\n")
 
-    assert (await told(books, "oncall"))[:4] == [refused, good] * 2
-    assert good not in (await told(books, "oncall"))[4:]
+    assert (await reported(books, "oncall"))[:4] == [refused, good] * 2
+    assert good not in (await reported(books, "oncall"))[4:]
 
 
 async def test_the_policy(scene: Scene, slack: SlackClient, books: Books, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def test_the_policy(scene: Scene, slack: SlackClient, books: Books, tmp_pa
         "🔴 The policy file was not taken: the last good one stays in force",
         "✅ The policy file is good again and is in force",
     )
-    assert await told(books, "policy") == [refused, good, refused, good]
+    assert await reported(books, "policy") == [refused, good, refused, good]
 
 
 async def change(

@@ -52,10 +52,10 @@ async def test_future_override_notifies_the_people_whose_shifts_change(daily_sce
     service = daily_scene.incident_service.on_call
     begins, ends = handover(3) - HOUR, handover(3) + HOUR  # Ann's last hour, and Ben's first
 
-    told = await service.override(request(ANN), Desired("primary", model.OLIVIA.id, ends, begins))
+    reported = await service.override(request(ANN), Desired("primary", model.OLIVIA.id, ends, begins))
 
-    assert isinstance(told, str)
-    assert "Everyone whom it moves was notified" in told
+    assert isinstance(reported, str)
+    assert "Everyone whom it moves was notified" in reported
     messages, key = await books.messages(), "oncall:override:1"
     relieved = {f"{key}:relieved:{model.ANN.id}", f"{key}:relieved:{model.BEN.id}"}
     assert set(messages) == {key, f"{key}:direct", *relieved}
@@ -79,7 +79,7 @@ async def test_an_override_that_begins_now_leaves_a_later_one_alone(daily_scene:
     assert await on_call(daily_scene, handover(3)) == model.OLIVIA.id
 
 
-async def test_override_that_ends_another_tells_everyone_who_is_on_call_after_it(
+async def test_override_that_ends_another_notifies_everyone_who_is_on_call_after_it(
     daily_scene: Scene, books: Books
 ) -> None:
     """Ben's override until the handover ends with Olivia's of an hour, after which Ann's turn goes on."""
@@ -102,11 +102,11 @@ async def test_future_override_is_cancelled_by_number_and_notifies_the_affected_
     await service.override(request(ANN), Desired("primary", model.OLIVIA.id, handover(4), handover(3)))
 
     hint = await service.end_override(request(BEN), rotation="primary")
-    told = await service.cancel_override(request(BEN), 1)
+    reported = await service.cancel_override(request(BEN), 1)
     again = await service.cancel_override(request(BEN), 1)
 
     assert "`oncall override end 1` cancels it" in str(hint)
-    assert "is cancelled" in str(told)
+    assert "is cancelled" in str(reported)
     assert isinstance(again, Refused)
     messages, key = await books.messages(), "oncall:ended:1"
     assert {key, f"{key}:{model.OLIVIA.id}", f"{key}:{model.BEN.id}"} < set(messages)
@@ -118,9 +118,9 @@ async def test_future_override_is_cancelled_by_number_and_notifies_the_affected_
 async def test_a_person_takes_the_current_shift_until_its_end(daily_scene: Scene, books: Books) -> None:
     service = daily_scene.incident_service.on_call
 
-    told = await service.take_shift(request(BEN), rotation="primary", ends_at=None)
+    reported = await service.take_shift(request(BEN), rotation="primary", ends_at=None)
 
-    assert isinstance(told, str)
+    assert isinstance(reported, str)
     assert await on_call(daily_scene, datetime.now(UTC)) == model.BEN.id
     async with daily_scene.database.read() as conn:
         cur = await conn.execute("SELECT ends_at, confirmed_at IS NOT NULL FROM chatops.oncall_overrides")
@@ -155,10 +155,10 @@ async def test_no_one_takes_a_shift_without_a_phone_before_saying_so(scene: Scen
 
 
 async def offer(scene: Scene) -> None:
-    told = await scene.incident_service.on_call.offer_swap(
+    reported = await scene.incident_service.on_call.offer_swap(
         request(ANN), rotation="primary", other_user=model.BEN.id, mine=handover(2), theirs=handover(3)
     )
-    assert "was asked" in str(told)
+    assert "was asked" in str(reported)
 
 
 async def test_a_swap_changes_nothing_before_the_other_one_accepts_it(daily_scene: Scene, books: Books) -> None:
@@ -232,7 +232,7 @@ async def test_no_one_is_reminded_of_what_was_taken_back(daily_scene: Scene, boo
     keys = await remind(daily_scene, books)
 
     # Only what is true now: Ben is on call after all, and Olivia is not.
-    said = {key.split(":")[3]: (await books.messages())[key] for key in keys}
-    assert "you are on call" in said.pop(model.BEN.id)
-    assert f"<@{model.BEN.id}> is on call for *primary* instead of you" in said.pop(model.OLIVIA.id)
-    assert said == {}
+    posted = {key.split(":")[3]: (await books.messages())[key] for key in keys}
+    assert "you are on call" in posted.pop(model.BEN.id)
+    assert f"<@{model.BEN.id}> is on call for *primary* instead of you" in posted.pop(model.OLIVIA.id)
+    assert posted == {}

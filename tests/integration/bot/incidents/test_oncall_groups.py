@@ -70,8 +70,8 @@ async def test_without_the_scope_the_channel_reads_it_once_and_it_is_tried_again
     every, workspace.setup.scopes = workspace.setup.scopes, workspace.setup.scopes - {"usergroups:write"}
     for _ in range(3):
         await tick(scene, slack)
-    [told] = await problems(books)
-    assert "does not follow the rotation *primary*: the app lacks the scope usergroups:write" in told
+    [reported] = await problems(books)
+    assert "does not follow the rotation *primary*: the app lacks the scope usergroups:write" in reported
     assert calls(workspace) == 1
 
     await backdate(books, AGAIN_AFTER - timedelta(minutes=1))
@@ -130,17 +130,17 @@ async def test_followed_group_that_gets_rights_is_reported_once_and_follows_agai
     """Who is on call now has them: people have to look."""
     scene.reschedule(followed())
     await tick(scene, slack)
-    nobody = CalendarRotation("primary", "team", ZoneInfo("UTC"))
-    scene.reschedule(replace(followed(), rotations={"primary": nobody}))  # the last one is still in it
+    no_one = CalendarRotation("primary", "team", ZoneInfo("UTC"))
+    scene.reschedule(replace(followed(), rotations={"primary": no_one}))  # the last one is still in it
 
     for _ in range(2):
         await tick(scene, slack, frozenset({GROUP}))
 
-    [told] = await problems(books)
-    assert "who is on call must not get them; check who is in it" in told
+    [reported] = await problems(books)
+    assert "who is on call must not get them; check who is in it" in reported
     cur = await books.conn.execute("SELECT problem FROM chatops.oncall_groups")  # what check-config shows
     [(stored,)] = await cur.fetchall()
-    assert stored in told
+    assert stored in reported
     assert calls(workspace) == 1
     scene.reschedule(followed())
     await tick(scene, slack, frozenset({GROUP}))
@@ -155,8 +155,8 @@ async def test_followed_group_that_gets_rights_is_reported_once_and_follows_agai
 async def test_while_no_one_is_on_call_the_group_stays_as_it_is(
     scene: Scene, slack: SlackClient, workspace: Workspace
 ) -> None:
-    nobody = CalendarRotation("primary", "team", ZoneInfo("UTC"))
-    scene.reschedule(replace(followed(), rotations={"primary": nobody}))
+    no_one = CalendarRotation("primary", "team", ZoneInfo("UTC"))
+    scene.reschedule(replace(followed(), rotations={"primary": no_one}))
 
     await tick(scene, slack)
 

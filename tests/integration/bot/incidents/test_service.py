@@ -363,7 +363,7 @@ async def test_hostile_words_come_out_as_words(scene: Scene, books: Books) -> No
 # What is marked, and who stands in
 
 
-def said(ts: str, text: str = "it was the pool") -> MarkedMessage:
+def posted(ts: str, text: str = "it was the pool") -> MarkedMessage:
     return MarkedMessage(model.INCIDENTS_ID, ts, model.BEN.id, text)
 
 
@@ -374,20 +374,20 @@ async def test_a_marked_message_of_the_thread_is_in_the_timeline_until_the_mark_
     await scene.sender.flush(scene.fence)
     (root,) = await (await books.conn.execute("SELECT ts FROM chatops.outbox WHERE key = 'incident:1'")).fetchall()
 
-    await scene.incident_service.mark(root[0], said("1764000000.000100", "it was `Jane Roe`"), is_marked=True)
-    await scene.incident_service.mark(root[0], said("1764000000.000100"), is_marked=True)
-    await scene.incident_service.mark("1.1", said("1764000000.000200"), is_marked=True)  # somewhere else
+    await scene.incident_service.mark(root[0], posted("1764000000.000100", "it was `Jane Roe`"), is_marked=True)
+    await scene.incident_service.mark(root[0], posted("1764000000.000100"), is_marked=True)
+    await scene.incident_service.mark("1.1", posted("1764000000.000200"), is_marked=True)  # somewhere else
 
     (marked,) = [event for event in await books.events() if event.kind == "marked"]
     assert marked.text == "it was …"
     assert marked.by == Person(model.BEN.id, TEAM)
     assert marked.happened_at.timestamp() == pytest.approx(1764000000.0001)
-    await scene.incident_service.mark(root[0], said("1764000000.000100"), is_marked=False)
+    await scene.incident_service.mark(root[0], posted("1764000000.000100"), is_marked=False)
     assert "marked" not in await books.kinds()
 
 
 async def test_an_incident_that_is_opened_from_a_message_has_it_in_its_timeline(scene: Scene, books: Books) -> None:
-    await open_one(scene, source=said("1764000000.000100"))
+    await open_one(scene, source=posted("1764000000.000100"))
 
     assert (await books.events())[0].text == "it was the pool"
 
@@ -398,13 +398,13 @@ async def test_a_substitute_is_paged_for_incidents_opened_after_the_override(sce
     scene.reschedule(replace(schedule(), rotations={"primary": rotation}, levels=(level,)))
     await open_one(scene)
 
-    told = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.BEN.id))
+    reported = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.BEN.id))
     await open_one(scene, another=True)
     await scene.incident_service.on_call.end_override(request(ANN), rotation="primary")
     await open_one(scene, another=True)
 
-    assert isinstance(told, str)
-    assert told.startswith(f"<@{model.BEN.id}> is on call for primary until ")
+    assert isinstance(reported, str)
+    assert reported.startswith(f"<@{model.BEN.id}> is on call for primary until ")
     called = [f"<@{model.BEN.id}>" in text for key, text in (await books.messages()).items() if key.endswith(":page:1")]
     assert called == [False, True, False]
     assert (await books.audit()).count("oncall.override") == 2
@@ -452,10 +452,10 @@ async def test_an_override_that_makes_two_levels_one_person_says_so(scene: Scene
     levels = tuple(Level((name,), frozenset(Channel), wait) for name in ("primary", "ben"))
     scene.reschedule(replace(with_primary(), levels=levels))
 
-    told = await scene.incident_service.on_call.override(request(OLIVIA), for_2_hours(model.BEN.id))
+    reported = await scene.incident_service.on_call.override(request(OLIVIA), for_2_hours(model.BEN.id))
 
-    assert "⚠️ levels 1 and 2 both page ben: no one else is paged for 10 min" in str(told)
-    assert "Both" not in str(told)  # it may move one person only
+    assert "⚠️ levels 1 and 2 both page ben: no one else is paged for 10 min" in str(reported)
+    assert "Both" not in str(reported)  # it may move one person only
 
 
 async def test_override_for_oneself_is_confirmed_at_once(scene: Scene, books: Books) -> None:
@@ -486,8 +486,10 @@ async def test_an_override_that_loses_the_last_phone_is_asked_for_first(scene: S
     assert asked == SlackOnly((1,))
     assert await books.messages() == {}
     assert await books.audit() == []
-    told = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.OLIVIA.id), slack_only=True)
-    assert isinstance(told, str)
+    reported = await scene.incident_service.on_call.override(
+        request(ANN), for_2_hours(model.OLIVIA.id), slack_only=True
+    )
+    assert isinstance(reported, str)
 
 
 async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_asked_about(scene: Scene) -> None:
@@ -495,9 +497,9 @@ async def test_a_level_that_means_slack_only_or_has_a_phone_of_its_own_is_not_as
     for change in ({"accepts_slack_only": True}, {"webhook": "team"}):
         scene.reschedule(replace(base, levels=(replace(base.levels[0], **change),)))
 
-        told = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.OLIVIA.id))
+        reported = await scene.incident_service.on_call.override(request(ANN), for_2_hours(model.OLIVIA.id))
 
-        assert isinstance(told, str)
+        assert isinstance(reported, str)
 
 
 async def test_no_one_is_put_on_call_behind_a_deactivated_account(scene: Scene, workspace: Workspace) -> None:
@@ -557,18 +559,18 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
             await open_one(scene, title=f"Number {number}.")
             await asyncio.sleep(pause_s)
             if number == LAST:
-                await until(lambda: any(_calls_somebody(message) for message in workspace.messages))
+                await until(lambda: any(_pages_people(message) for message in workspace.messages))
             await scene.incident_service.resolve(number, request(ANN), "noise")
             ended[number] = time.time()
         await asyncio.sleep(0.5)
 
-    calls = [message for message in workspace.messages if _calls_somebody(message)]
+    calls = [message for message in workspace.messages if _pages_people(message)]
     assert calls
     for number, at in ended.items():
         late = [message.metadata for message in calls if float(message.ts) > at]
         assert [metadata for metadata in late if f"incident:{number}:" in str(metadata)] == []
 
 
-def _calls_somebody(message: Message) -> bool:
+def _pages_people(message: Message) -> bool:
     """The root message of the channel does not; the message in its thread and the direct ones do."""
     return "📟" in message.text or message.channel.startswith("D")

@@ -25,7 +25,7 @@ async def open_one(scene: Scene) -> None:
     )
 
 
-async def told(books: Books) -> str | None:
+async def reported(books: Books) -> str | None:
     return (await books.messages()).get(KEY)
 
 
@@ -220,7 +220,7 @@ async def test_triage_is_not_repeated_after_the_former_versions_six_messages(
 
     await triage_summary.tick(scene.fence)
 
-    assert await told(books) is None
+    assert await reported(books) is None
 
 
 async def test_two_at_the_same_time_report_it_once(scene: Scene, books: Books, world: World) -> None:
@@ -243,4 +243,4 @@ async def test_nothing_is_reported_once_it_is_resolved_or_another_person_leads(
 
     await triage_summary.tick(Fence("test", scene.fence.epoch))
 
-    assert await told(books) is None
+    assert await reported(books) is None

@@ -19,7 +19,7 @@ def _key(message: Message) -> str:
     return str((message.metadata or {}).get("event_payload", {}).get("key"))
 
 
-def _told(slack: Slack) -> list[Message]:
+def _reported(slack: Slack) -> list[Message]:
     """The root messages of the incidents that alerts opened; nothing else says what the alerts say."""
     assert not [message for message in slack.seen() if re.fullmatch(r"alert:\d+", _key(message))]
     return [message for message in slack.seen() if _is_root(message)]
@@ -37,7 +37,7 @@ def _is_resolved(message: Message) -> bool:
     return _is_root(message) and "CLEARED" in message.text
 
 
-async def _nobody_is_told(slack: Slack, system: System, seconds: float) -> None:
+async def _no_one_is_notified(slack: Slack, system: System, seconds: float) -> None:
     await system.evaluated(after_s=seconds)
     assert not slack.seen()
 
@@ -55,7 +55,7 @@ async def test_two_bots_report_once(
     await system.evaluated(after_s=0)
 
     assert "ingest is down (0 of 1)" in page.text
-    assert len(_told(slack)) == 1
+    assert len(_reported(slack)) == 1
 
 
 async def test_problem_that_comes_back_goes_on_in_the_same_message(
@@ -73,7 +73,7 @@ async def test_problem_that_comes_back_goes_on_in_the_same_message(
     back = await slack.wait_for(lambda message: "firing again" in message.text)
     await slack.wait_for(_is_page)
 
-    [page] = _told(slack)
+    [page] = _reported(slack)
     assert _is_page(page)
     assert back.thread_ts == page.ts
 
@@ -89,7 +89,7 @@ async def test_orderly_stop_and_scale_down_alert_no_one(
     first.stop()
     outside.replicas[Service.INGEST] = 1
 
-    await _nobody_is_told(slack, system, STALE_AFTER_S / 2)
+    await _no_one_is_notified(slack, system, STALE_AFTER_S / 2)
 
 
 async def test_replaced_worker_alerts_no_one(
@@ -102,7 +102,7 @@ async def test_replaced_worker_alerts_no_one(
     crew.hire("ingest-2")
     worker.kill()
 
-    await _nobody_is_told(slack, system, STALE_AFTER_S + 1)
+    await _no_one_is_notified(slack, system, STALE_AFTER_S + 1)
 
 
 async def test_worker_that_never_comes_is_reported(
@@ -128,7 +128,7 @@ async def test_successor_reports_when_the_leader_dies(
 
     await slack.wait_for(_is_page)
     await system.evaluated(after_s=0)
-    assert len(_told(slack)) == 1
+    assert len(_reported(slack)) == 1
 
 
 async def test_railway_being_silent_delays_no_page(

@@ -128,8 +128,8 @@ async def test_an_incident_reports_nothing_personal_or_secret(
     await until_stored(as_owner, "chatops.silences")
     await ann.type(model.INCIDENTS_ID, f"/dragonfly incident open sev1 api nothing works {TYPED}")
     await until_stored(as_owner, "chatops.incidents WHERE title LIKE '%nothing works%'")
-    said = ann.say(model.INCIDENTS_ID, f"amounts look wrong {TYPED}")
-    assert await ann.shortcut("incident.escalate_this", model.INCIDENTS_ID, said.ts) is None
+    posted = ann.say(model.INCIDENTS_ID, f"amounts look wrong {TYPED}")
+    assert await ann.shortcut("incident.escalate_this", model.INCIDENTS_ID, posted.ts) is None
     await until(lambda: slack.workspace.modal_for(model.ANN.id) is not None)
     modal = slack.workspace.modal_for(model.ANN.id)
     assert modal is not None

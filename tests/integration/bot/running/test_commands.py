@@ -39,11 +39,11 @@ async def test_acknowledges_before_slow_work(slack: Slack, outside: Outside) -> 
 
 @pytest.mark.usefixtures("bot")
 async def test_mention_is_answered_in_its_thread(slack: Slack) -> None:
-    said = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
+    posted = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
 
     answer = await slack.wait_for()
 
-    assert answer.thread_ts == said.ts
+    assert answer.thread_ts == posted.ts
 
 
 @pytest.mark.usefixtures("bot")

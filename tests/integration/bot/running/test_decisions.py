@@ -88,7 +88,7 @@ async def deliver_click(slack: Slack, message: Message, action_id: str, user: Us
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
 
-async def told(slack: Slack, user: User, words: str) -> Message:
+async def reported(slack: Slack, user: User, words: str) -> Message:
     """What only this person sees."""
     return await slack.wait_for(lambda one: one.visible_to == user.id and words in one.text, user=user)
 
@@ -112,7 +112,7 @@ async def test_something_critical_takes_two_people_who_type_its_name(slack: Slac
         phrase = json.loads(modal.content["private_metadata"])["phrase"]
         assert await actor.submit(modal.id, {ANSWER: {ANSWER: phrase}}) == {}
         if person is model.ANN:
-            await told(slack, person, "1 approval still missing")
+            await reported(slack, person, "1 approval still missing")
 
     void = await slack.wait_for(lambda one: one.ts == message.ts and "VOID" in one.text)
     assert json.dumps(void.blocks).count("Approved by") == 2
@@ -138,7 +138,7 @@ async def test_a_late_click_is_answered_privately_and_changes_nothing(slack: Sla
 
     await deliver_click(slack, old, APPROVE, model.ANN)
 
-    answer = await told(slack, model.ANN, "Nothing changed")
+    answer = await reported(slack, model.ANN, "Nothing changed")
     assert f"run {run.id}" in answer.text
     assert "denied: not today" in denied.text
 
@@ -148,20 +148,20 @@ async def test_details_are_shown_only_to_the_person_who_clicks(slack: Slack, fil
 
     await click(slack, message, DETAILS, model.OTTO)
 
-    details = await told(slack, model.OTTO, "Redeploy api")
+    details = await reported(slack, model.OTTO, "Redeploy api")
     assert run.plan_hash in json.dumps(details.blocks)
 
 
 @pytest.mark.usefixtures("bot")
 async def test_a_change_asked_for_in_a_thread_has_its_message_in_the_channel(slack: Slack) -> None:
-    said = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly restart api")
+    posted = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly restart api")
 
     message = await slack.wait_for(lambda one: "Restart api" in one.text and one.visible_to is None)
 
     assert message.thread_ts is None
     assert find_element(message.blocks, CONFIRM, None) is not None
-    receipt = await told(slack, model.OLIVIA, "Restart api")
-    assert receipt.thread_ts == said.ts
+    receipt = await reported(slack, model.OLIVIA, "Restart api")
+    assert receipt.thread_ts == posted.ts
 
 
 @pytest.mark.usefixtures("bot")
@@ -170,7 +170,7 @@ async def test_bare_command_lists_waiting_runs_to_their_approvers(slack: Slack, 
 
     for person, words in ((model.ANN, "*1 run* waiting for you"), (model.OTTO, "Nothing waits for you")):
         await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, "/dragonfly")
-        home = await told(slack, person, "dev")
+        home = await reported(slack, person, "dev")
         assert words in json.dumps(home.blocks)
 
 
@@ -232,8 +232,8 @@ async def test_low_risk_is_confirmed_in_the_private_answer_which_reports_that_it
 
     await click(slack, private, "run.confirm", model.OLIVIA)
 
-    told = await slack.wait_for(
+    reported = await slack.wait_for(
         lambda one: one.visible_to == olivia and one.ts != private.ts and f"run {run.id}" in one.text
     )
-    assert "Restart api" in told.text
+    assert "Restart api" in reported.text
     await slack.wait_for(lambda one: one.ts == message.ts and "WAITS" not in one.text)

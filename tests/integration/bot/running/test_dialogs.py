@@ -32,7 +32,7 @@ def no_dialogs(slack: Slack) -> None:
     slack.workspace.tickets.trigger_lifetime_s = -1.0
 
 
-async def told(slack: Slack, words: str, user: str = model.OLIVIA.id) -> Message:
+async def reported(slack: Slack, words: str, user: str = model.OLIVIA.id) -> Message:
     answer = await slack.wait_for(
         lambda message: words in f"{message.text} {message.blocks}", user=slack.workspace.users[user]
     )
@@ -53,7 +53,7 @@ async def told(slack: Slack, words: str, user: str = model.OLIVIA.id) -> Message
 async def test_a_command_whose_dialog_does_not_open_names_the_line(slack: Slack, typed: str, line: str) -> None:
     await slack.type(f"/dragonfly {typed}")
 
-    answer = await told(slack, line)
+    answer = await reported(slack, line)
 
     assert "dialog did not open" in f"{answer.text} {answer.blocks}"
 
@@ -62,7 +62,7 @@ async def test_a_command_whose_dialog_does_not_open_names_the_line(slack: Slack,
 async def test_the_emergency_stop_has_its_reasons_as_buttons(slack: Slack) -> None:
     await slack.type("/dragonfly stop-workers ingest")
 
-    answer = await told(slack, "dialog did not open")
+    answer = await reported(slack, "dialog did not open")
 
     values = [
         element["value"] for block in answer.blocks for element in block.get("elements", ()) if "value" in element
@@ -80,7 +80,7 @@ async def test_every_refusal_names_the_line(slack: Slack, monkeypatch: pytest.Mo
 
     await slack.type("/dragonfly stop-workers")
 
-    answer = await told(slack, "stop-workers workers &lt;reason&gt;")
+    answer = await reported(slack, "stop-workers workers &lt;reason&gt;")
     assert code in str(answer.blocks)
 
 
@@ -96,7 +96,7 @@ async def test_a_decision_whose_dialog_does_not_open_names_the_line(
 
     await click(slack, message, action, model.ANN)
 
-    await told(slack, line.format(run.id), model.ANN.id)
+    await reported(slack, line.format(run.id), model.ANN.id)
 
 
 async def press(bot: Bot, slack: Slack, action: str, value: str, user: str) -> None:
@@ -166,14 +166,14 @@ async def test_run_button_names_the_line_to_type_without_dialogs(
 
     await press(bot, slack, action, str(run_id), model.ANN.id)
 
-    await told(slack, line.format(run_id), model.ANN.id)
+    await reported(slack, line.format(run_id), model.ANN.id)
 
 
 @pytest.mark.usefixtures("no_dialogs")
 async def test_another_target_is_named_by_its_line(bot: Bot, slack: Slack) -> None:
     await press(bot, slack, "rollback.choose", "api", model.ANN.id)
 
-    await told(slack, "rollback api to &lt;commit&gt;", model.ANN.id)
+    await reported(slack, "rollback api to &lt;commit&gt;", model.ANN.id)
 
 
 async def test_another_target_whose_dialog_stays_empty_is_named_too(
@@ -186,7 +186,7 @@ async def test_another_target_whose_dialog_stays_empty_is_named_too(
 
     await press(bot, slack, "rollback.choose", "api", model.ANN.id)
 
-    await told(slack, "rollback api to &lt;commit&gt;", model.ANN.id)
+    await reported(slack, "rollback api to &lt;commit&gt;", model.ANN.id)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_run_dialog_does_not_open_without_the_right_to_submit_it(
 
     await press(bot, slack, action, str(run_id), model.OTTO.id)
 
-    await told(slack, "Nothing changed", model.OTTO.id)
+    await reported(slack, "Nothing changed", model.OTTO.id)
     assert slack.workspace.calls_of("views.open") == []
     cursor = await as_owner.execute("SELECT actor FROM chatops.audit WHERE event LIKE '%.refused'")
     assert await cursor.fetchall() == [(model.OTTO.id,)]
@@ -214,7 +214,7 @@ async def test_run_dialog_does_not_open_without_the_right_to_submit_it(
 async def test_rollback_dialog_does_not_open_without_the_right_to_request(bot: Bot, slack: Slack) -> None:
     await press(bot, slack, "rollback.choose", "api", model.OTTO.id)
 
-    await told(slack, "was not filed", model.OTTO.id)
+    await reported(slack, "was not filed", model.OTTO.id)
     assert slack.workspace.calls_of("views.open") == []
 
 
@@ -226,7 +226,7 @@ async def test_no_dialog_opens_while_no_one_can_report_whether_it_may_be_submitt
     async with as_owner.transaction():
         await as_owner.execute("SELECT FROM chatops.runs WHERE id = %s FOR UPDATE", (run_id,))
         await press(bot, slack, DENY, str(run_id), model.BEN.id)
-        await told(slack, "nothing was decided", model.BEN.id)
+        await reported(slack, "nothing was decided", model.BEN.id)
 
     assert slack.workspace.calls_of("views.open") == []
 
@@ -234,11 +234,11 @@ async def test_no_dialog_opens_while_no_one_can_report_whether_it_may_be_submitt
 @pytest.mark.usefixtures("bot", "no_dialogs")
 async def test_escalating_a_message_offers_the_incident_as_a_button(slack: Slack) -> None:
     actor = acting_as(slack.workspace, model.OLIVIA.id)
-    said = actor.say(model.INCIDENTS_ID, "payments have stopped\nsince noon")
+    posted = actor.say(model.INCIDENTS_ID, "payments have stopped\nsince noon")
 
-    await actor.shortcut(ESCALATE_THIS, model.INCIDENTS_ID, said.ts)
+    await actor.shortcut(ESCALATE_THIS, model.INCIDENTS_ID, posted.ts)
 
-    answer = await told(slack, "dialog did not open")
+    answer = await reported(slack, "dialog did not open")
     [button_] = answer.blocks[-1]["elements"]
     assert button_["value"] == "incident open payments have stopped"
 
@@ -256,10 +256,10 @@ async def test_a_typed_approval_of_something_critical_needs_its_name(slack: Slac
     ann = acting_as(slack.workspace, model.ANN.id)
 
     await ann.type(model.INCIDENTS_ID, f"/dragonfly approve {run.id}")
-    await told(slack, "rollback-db 20200101000000 dev", model.ANN.id)
+    await reported(slack, "rollback-db 20200101000000 dev", model.ANN.id)
     await ann.type(model.INCIDENTS_ID, f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")
 
-    await told(slack, "1 approval still missing", model.ANN.id)
+    await reported(slack, "1 approval still missing", model.ANN.id)
 
 
 async def test_typed_approval_is_refused_for_the_requester(slack: Slack, file: File) -> None:
@@ -267,4 +267,4 @@ async def test_typed_approval_is_refused_for_the_requester(slack: Slack, file: F
 
     await slack.type(f"/dragonfly approve {run.id} rollback-db 20200101000000 dev")
 
-    await told(slack, "Nothing changed")
+    await reported(slack, "Nothing changed")

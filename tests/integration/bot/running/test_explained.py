@@ -9,7 +9,7 @@ from bot.cli import dispatch
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot, environment
-from tests.integration.bot.running.test_decisions import told
+from tests.integration.bot.running.test_decisions import reported
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
@@ -23,7 +23,7 @@ async def test_policy_of_another_person_is_reported_of_them_and_for_all_services
     assert bot
     await slack.type("/dragonfly policy explain @otto deploy")
 
-    answer = await told(slack, model.OLIVIA, f"<@{model.OTTO.id}>")
+    answer = await reported(slack, model.OLIVIA, f"<@{model.OTTO.id}>")
 
     words = " ".join(answer.text.split())
     assert "🔴 may not request for every service: They don't have permission to request `deploy`" in words
@@ -34,7 +34,7 @@ async def test_policy_of_oneself_is_reported_of_you(bot: Bot, slack: Slack) -> N
     assert bot
     await slack.type("/dragonfly policy explain @olivia deploy")
 
-    answer = await told(slack, model.OLIVIA, f"*<@{model.OLIVIA.id}>*")
+    answer = await reported(slack, model.OLIVIA, f"*<@{model.OLIVIA.id}>*")
 
     assert "✅ may request for every service" in answer.text
     assert "You don't have permission to approve" in answer.text

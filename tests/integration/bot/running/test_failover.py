@@ -121,7 +121,7 @@ async def test_leader_killed_in_the_middle_of_a_call(
 
     assert len(set(keys(phone))) == 1
     assert took_s < promise_s
-    tell("killed in the middle of a call", took_s)
+    print_outcome("killed in the middle of a call", took_s)
 
 
 @pytest.mark.chaos
@@ -141,7 +141,7 @@ async def test_leader_killed_between_storing_and_sending(
 
     assert len(keys(phone)) == 1
     assert took_s < PROMISE_S
-    tell("killed between storing and sending", took_s)
+    print_outcome("killed between storing and sending", took_s)
 
 
 @pytest.mark.chaos
@@ -170,7 +170,7 @@ async def test_leader_frozen_before_a_call_sends_nothing_when_it_wakes_up(
 
         assert len(keys(phone)) == 1
         assert took_s < PROMISE_S
-        tell("frozen before a call", took_s)
+        print_outcome("frozen before a call", took_s)
 
 
 @pytest.mark.chaos
@@ -190,7 +190,7 @@ async def test_leaders_killed_one_after_the_other_lose_nothing(start: Start, as_
 
     assert len(set(keys(phone))) == 200
     assert len(keys(phone)) <= 240, "only what was on its way when its sender died is called twice"
-    tell(f"200 pages, two leaders killed: {len(keys(phone)) - 200} called twice", 0.0)
+    print_outcome(f"200 pages, two leaders killed: {len(keys(phone)) - 200} called twice", 0.0)
 
 
 @pytest.mark.chaos
@@ -215,7 +215,7 @@ async def test_half_a_minute_without_postgres_loses_nothing(
 
         assert len(set(keys(phone))) == 11
         assert len(keys(phone)) <= 12, "only the one that was on its way may be called twice"
-        tell("30 s without Postgres", time.monotonic() - back_at)
+        print_outcome("30 s without Postgres", time.monotonic() - back_at)
 
 
 @pytest.mark.chaos
@@ -249,9 +249,9 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
 
     assert seen() == texts
     assert len(keys(phone)) == len(texts), "phones do not wait for Slack"
-    tell("60 s of errors from Slack, five pages", took_s)
+    print_outcome("60 s of errors from Slack, five pages", took_s)
 
 
-def tell(case: str, took_s: float) -> None:
+def print_outcome(case: str, took_s: float) -> None:
     """For docs/reliability.md; `make chaos` shows it."""
     sys.stdout.write(f"\nnotifications: {case}: {took_s:.1f} s\n")

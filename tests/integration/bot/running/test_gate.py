@@ -22,7 +22,7 @@ from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message, User, View
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.integration.bot.running.test_decisions import HIGH, OLIVIA, told
+from tests.integration.bot.running.test_decisions import HIGH, OLIVIA, reported
 from tests.outside import PATIENCE_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
@@ -112,7 +112,7 @@ async def test_a_person_of_another_company_is_refused_on_every_surface(begin: Be
 
     await act(slack, FOREIGN)
 
-    refused = await told(slack, FOREIGN, "you belong to another workspace")
+    refused = await reported(slack, FOREIGN, "you belong to another workspace")
     assert "Nothing was done" in refused.text
     await nothing_happened(bot, slack)
 
@@ -131,7 +131,7 @@ async def test_every_workspace_that_an_event_names_has_to_be_ours(begin: Begin, 
 
     await send(slack, EnvelopeKind.EVENT, callback | {"event": event})
 
-    await told(slack, model.ANN, "you belong to another workspace")
+    await reported(slack, model.ANN, "you belong to another workspace")
     await nothing_happened(bot, slack)
 
 
@@ -156,7 +156,7 @@ async def test_channel_shared_with_another_company_gets_no_answer_not_even_to_us
 
     await act(slack, model.BEN)
 
-    await told(slack, model.BEN, "this conversation is shared with another company")
+    await reported(slack, model.BEN, "this conversation is shared with another company")
     await nothing_happened(bot, slack)
 
 
@@ -167,9 +167,9 @@ async def test_guest_reads_but_approves_and_acknowledges_nothing(begin: Begin, s
     await slack.wait_for(lambda one: "no api" in one.text)
 
     await by_command(slack, person)
-    await told(slack, person, "")
+    await reported(slack, person, "")
     await by_button(slack, person)
-    await told(slack, person, "Guests of the workspace have no permissions here")
+    await reported(slack, person, "Guests of the workspace have no permissions here")
     await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, "/dragonfly incident ack 1")
     async with asyncio.timeout(PATIENCE_S):
         while sum("uests of the workspace" in one.text for one in slack.seen(person.id)) < 2:
@@ -183,7 +183,7 @@ async def test_deactivated_account_gets_no_answer(begin: Begin, slack: Slack) ->
 
     await by_button(slack, GONE)
 
-    await told(slack, GONE, "your Slack account is deactivated")
+    await reported(slack, GONE, "your Slack account is deactivated")
     await nothing_happened(bot, slack)
 
 
@@ -194,7 +194,7 @@ async def test_gate_refuses_when_slack_does_not_answer(begin: Begin, slack: Slac
 
     await by_command(slack, model.OTTO)
 
-    await told(slack, model.OTTO, "Slack did not return" if method == "users.info" else "Slack does not report")
+    await reported(slack, model.OTTO, "Slack did not return" if method == "users.info" else "Slack does not report")
     await nothing_happened(bot, slack)
 
 
@@ -207,7 +207,7 @@ async def test_payload_that_names_no_workspace_is_answered(begin: Begin, slack: 
     payload |= {"enterprise_id": "E1", "is_enterprise_install": "true"}
 
     await send(slack, EnvelopeKind.COMMAND, payload)
-    await told(slack, model.ANN, "help")
+    await reported(slack, model.ANN, "help")
 
     click = actor.action_of(slack.workspace, "b", {"type": "button", "action_id": APPROVE, "value": "1"}, None)
     payload = actor.message_action(slack.workspace, model.ANN, message, click, None)

@@ -90,9 +90,9 @@ async def test_page_skips_a_deactivated_person_and_says_so(
     assert f"<@{model.ANN.id}>" not in str(call.blocks)
     assert "⚠️ ann is deactivated in Slack: not paged" in str(call.blocks)
     await slack.type("/dragonfly oncall")
-    told = await slack.wait_for(lambda message: GONE in str(message.blocks))
+    reported = await slack.wait_for(lambda message: GONE in str(message.blocks))
     await slack.type("/dragonfly check-config")
-    await slack.wait_for(lambda message: message.ts != told.ts and GONE in str(message.blocks))
+    await slack.wait_for(lambda message: message.ts != reported.ts and GONE in str(message.blocks))
 
 
 def is_complete_diagnosis(message: Message) -> bool:

@@ -62,7 +62,7 @@ def is_about_it(message: Message) -> bool:
     return "the database" in message.text and message.thread_ts is None
 
 
-def told(slack: Slack) -> list[str]:
+def reported(slack: Slack) -> list[str]:
     return [message.text for message in slack.seen() if is_about_it(message)]
 
 
@@ -115,7 +115,7 @@ async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     await slack.wait_for(is_about_it, timeout_s=PATIENCE_S)
     await phone.wait_for()
     line.mend()
-    await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
+    await until(lambda: reported(slack) == ["🟢 Back dev · the bot reaches the database again"])
 
     decisions = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
     assert [one.decision for one in decisions] == ["called", "told", "resolved"]
@@ -212,7 +212,7 @@ async def test_acknowledge_works_without_the_database_and_ends_the_pages(
         await until(lambda: any("neither on call" in one.text for one in slack.seen(model.OTTO.id)))
         await acting_as(slack.workspace, model.BEN.id).click(root.channel, root.ts, ACKNOWLEDGE)
 
-        await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in told(slack)))
+        await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in reported(slack)))
         _, over = await of_ann.wait_for(2)
 
     assert over.body is not None
@@ -234,7 +234,7 @@ async def test_incident_ack_typed_acknowledges_the_outage_without_the_database(
         await until(lambda: any("neither on call" in one.text for one in slack.seen(model.OTTO.id)))
         await type_ack(slack, root, model.BEN.id, how)
 
-        await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in told(slack)))
+        await until(lambda: any(f"acknowledged by <@{model.BEN.id}>" in text for text in reported(slack)))
         _, over = await of_ann.wait_for(2)
         await until(lambda: any("No one else will be paged" in one.text for one in slack.seen(model.BEN.id)))
 
@@ -280,7 +280,7 @@ async def test_short_absence_is_not_reported(start: StartBot, slack: Slack, line
     line.mend()
     await until(lambda: wiring.leader.is_leading)
 
-    assert told(slack) == []
+    assert reported(slack) == []
 
 
 async def test_replicas_and_restarts_report_it_once(start: StartBot, slack: Slack, line: Line, phone: Phone) -> None:
@@ -297,7 +297,7 @@ async def test_replicas_and_restarts_report_it_once(start: StartBot, slack: Slac
         assert outage is not None
         await until(lambda outage=outage: outage._announced is not None)  # type: ignore[misc]
 
-    assert len(told(slack)) == 1
+    assert len(reported(slack)) == 1
     assert len({ring.headers["Idempotency-Key"] for ring in phone.rings}) == 1
 
 
@@ -310,18 +310,18 @@ async def test_successor_ends_the_message_of_one_that_died(start: StartBot, slac
     line.mend()
     await start()
 
-    await until(lambda: told(slack) == ["🟢 Back dev · the bot reaches the database again"])
+    await until(lambda: reported(slack) == ["🟢 Back dev · the bot reaches the database again"])
 
 
 async def test_next_outage_is_a_message_of_its_own(start: StartBot, slack: Slack, line: Line) -> None:
     await lead(await start())
     for count in (1, 2):
         line.cut()
-        await until(lambda count=count: len(told(slack)) == count)  # type: ignore[misc]
+        await until(lambda count=count: len(reported(slack)) == count)  # type: ignore[misc]
         line.mend()
-        await until(lambda: all(text.startswith("🟢 Back") for text in told(slack)))
+        await until(lambda: all(text.startswith("🟢 Back") for text in reported(slack)))
 
-    assert len(told(slack)) == 2
+    assert len(reported(slack)) == 2
 
 
 async def test_a_bot_that_alone_lost_the_database_notifies_no_pager(
@@ -360,7 +360,7 @@ async def test_post_whose_answer_was_lost_is_found_again(start: StartBot, slack:
     assert outage is not None
     await until(lambda: outage._announced is not None)
 
-    assert len(told(slack)) == 1
+    assert len(reported(slack)) == 1
 
 
 async def test_a_database_that_takes_no_writes_is_reported_without_it_and_healthz_reports_so(
@@ -378,7 +378,7 @@ async def test_a_database_that_takes_no_writes_is_reported_without_it_and_health
         health = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{bot.web.port}/healthz", trust_env=False)
         _set_read_only(conn, "off")
 
-    await until(lambda: told(slack) == ["🟢 Back dev · the database accepts writes again"])
+    await until(lambda: reported(slack) == ["🟢 Back dev · the database accepts writes again"])
     assert line.startswith("🔴 PAGE dev · the database accepts no writes since ")
     assert line.endswith("\nthe database is read-only · the API can't write either")
     assert "the API can't write either" in line

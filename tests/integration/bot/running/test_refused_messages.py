@@ -29,7 +29,7 @@ HOME = "dragonfly-incidents"
 DAY = timedelta(days=1)
 
 
-def tell(stage: Stage, *people: str, pagers: Sequence[tuple[channels.Channel, str]] = ()) -> None:
+def page_these(stage: Stage, *people: str, pagers: Sequence[tuple[channels.Channel, str]] = ()) -> None:
     """Give the sender people to notify elsewhere."""
 
     async def recipients() -> Sequence[str]:
@@ -119,7 +119,7 @@ async def test_a_message_that_keeps_failing_is_tried_after_new_ones(stage: Stage
 
 
 async def test_a_page_whose_channel_is_archived_goes_to_people_directly(stage: Stage, slack: Slack) -> None:
-    tell(stage, model.ANN.id, "U0NOBODY", model.BEN.id)
+    page_these(stage, model.ANN.id, "U0NOBODY", model.BEN.id)
     home(slack).is_archived = True
     await stage.store("wake up", priority=PAGE)
 
@@ -133,7 +133,7 @@ async def test_a_page_whose_channel_is_archived_goes_to_people_directly(stage: S
 
 
 async def test_a_note_whose_channel_is_archived_is_for_no_one_else(stage: Stage, slack: Slack) -> None:
-    tell(stage, model.ANN.id)
+    page_these(stage, model.ANN.id)
     home(slack).is_archived = True
     await stage.store("by the way")
 
@@ -144,7 +144,7 @@ async def test_a_note_whose_channel_is_archived_is_for_no_one_else(stage: Stage,
 
 
 async def test_pagers_are_notified_when_a_page_reaches_no_one_in_slack(stage: Stage, slack: Slack) -> None:
-    tell(stage, "U0NOBODY", pagers=[(channels.Channel.WEBHOOK, "default")])
+    page_these(stage, "U0NOBODY", pagers=[(channels.Channel.WEBHOOK, "default")])
     home(slack).is_archived = True
     await stage.store("wake up", priority=PAGE)
 

@@ -95,7 +95,7 @@ async def offered_alone(bot: Bot, slack: Slack, railway: LocalRailway, conn: Con
     return asked
 
 
-def said_to(slack: Slack, user: User) -> list[Message]:
+def posted_to(slack: Slack, user: User) -> list[Message]:
     """In their direct messages."""
     return [one for one in slack.workspace.messages if one.channel == "D" + user.id[1:]]
 
@@ -260,8 +260,8 @@ async def test_paged_person_acknowledges_by_requesting_a_change(
     await acting_as(slack.workspace, person.id).type(model.INCIDENTS_ID, mention, thread_ts=root.ts)
 
     answer = await slack.wait_for(lambda one: one.visible_to == person.id and "Run 1" in one.text, user=person)
-    told = "Incident 1 is acknowledged: you're assigned, and no one else is paged."
-    assert (told in json.dumps(answer.blocks, ensure_ascii=False)) is counts
+    reported = "Incident 1 is acknowledged: you're assigned, and no one else is paged."
+    assert (reported in json.dumps(answer.blocks, ensure_ascii=False)) is counts
     found = await (await as_owner.execute("SELECT state::text, due_at IS NULL FROM chatops.incidents")).fetchone()
     assert found is not None
     assert found[0] == ("acknowledged" if counts else "open")

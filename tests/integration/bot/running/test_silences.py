@@ -69,9 +69,9 @@ async def silence(slack: Slack, alert: Message) -> None:
 async def test_a_silence_from_the_menu_is_one_tap_on_a_reason(slack: Slack, alert: Message) -> None:
     await silence(slack, alert)
 
-    told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
-    assert f"<@{model.OLIVIA.id}>" in told.text
-    assert "Known, being worked on" in told.text
+    reported = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
+    assert f"<@{model.OLIVIA.id}>" in reported.text
+    assert "Known, being worked on" in reported.text
     root = next(message for message in slack.seen() if message.ts == alert.ts)
     assert "silenced by" in str(root.blocks)
 
@@ -84,16 +84,16 @@ async def test_a_silence_ends_when_the_worker_is_back_and_its_owner_is_notified(
     crew.hire("ingest-3")
 
     await slack.wait_for(lambda message: message.ts == alert.ts and "Resolved" in message.text)
-    told = await slack.wait_for(lambda message: "has ended early" in message.text)
-    assert told.thread_ts == alert.ts
-    assert f"<@{model.OLIVIA.id}>" in told.text
+    reported = await slack.wait_for(lambda message: "has ended early" in message.text)
+    assert reported.thread_ts == alert.ts
+    assert f"<@{model.OLIVIA.id}>" in reported.text
 
 
 async def test_lifting_it_reports_the_alert_again(slack: Slack, alert: Message) -> None:
     await silence(slack, alert)
-    told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
+    reported = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
 
-    await press(slack, told, "silence end 1")
+    await press(slack, reported, "silence end 1")
 
     await slack.wait_for(lambda message: message.ts == alert.ts and "Silenced" not in message.text)
     line = await slack.wait_for(lambda message: "The silence has ended and the alert is still firing" in message.text)
@@ -111,9 +111,9 @@ async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: 
 
     await press(slack, root, IN_INCIDENT)
 
-    told = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
-    assert f"<@{model.OLIVIA.id}>" in told.text
-    assert "incident 1" in told.text
+    reported = await slack.wait_for(lambda message: "silenced `heartbeats.ingest` until" in message.text)
+    assert f"<@{model.OLIVIA.id}>" in reported.text
+    assert "incident 1" in reported.text
 
 
 async def test_an_outsider_silences_nothing(slack: Slack, alert: Message, as_owner: Connection) -> None:

@@ -45,10 +45,10 @@ async def test_missing_settings_are_reported_once_in_the_channel(
     for _ in range(2):
         await start_bot(database_urls.bot, RAILWAY_TOKEN="")
 
-    told = await slack.wait_for(lambda message: "RAILWAY_TOKEN" in message.text)
+    reported = await slack.wait_for(lambda message: "RAILWAY_TOKEN" in message.text)
     await asyncio.sleep(2)
 
-    assert told.visible_to is None
+    assert reported.visible_to is None
     assert len(slack.seen()) == 1
 
 
@@ -60,8 +60,8 @@ async def test_policy_that_cannot_be_used_is_reported_in_the_channel(
 
     bot = await start_bot(database_urls.bot, DRAGONFLY_POLICY=str(path))
 
-    told = await slack.wait_for(lambda message: "policy.toml line 4" in f"{message.text}{message.blocks}")
-    assert "which is not a Slack id" in str(told.blocks)
+    reported = await slack.wait_for(lambda message: "policy.toml line 4" in f"{message.text}{message.blocks}")
+    assert "which is not a Slack id" in str(reported.blocks)
     assert any("line 4" in str(fault) for fault in (await bot.health()).disabled)
 
 
@@ -73,8 +73,8 @@ async def test_limits_that_cannot_be_used_are_reported_and_check_config_names_th
 
     await start_bot(database_urls.bot, DRAGONFLY_ALERTS=str(path))
 
-    told = await slack.wait_for(lambda message: "alerts.toml line 3" in f"{message.text}{message.blocks}")
-    assert "is not a setting of the alerts" in str(told.blocks)
+    reported = await slack.wait_for(lambda message: "alerts.toml line 3" in f"{message.text}{message.blocks}")
+    assert "is not a setting of the alerts" in str(reported.blocks)
     await slack.type("/dragonfly check-config")
     answer = await slack.wait_for(lambda message: "rules settings cannot be used" in str(message.blocks))
     assert "alerts.toml line 3" in str(answer.blocks)

@@ -62,11 +62,11 @@ async def test_command_over_http_is_answered(http_bot: Bot, slack: Slack) -> Non
 
 
 async def test_mention_over_http_is_answered(http_bot: Bot, slack: Slack) -> None:
-    said = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
+    posted = acting_as(slack.workspace, model.OLIVIA.id).say(model.INCIDENTS_ID, "@dragonfly queue")
 
     answer = await slack.wait_for()
 
-    assert answer.thread_ts == said.ts
+    assert answer.thread_ts == posted.ts
     assert not http_bot.settings.faults
 
 

@@ -148,8 +148,8 @@ async def click(slack: Slack, message: Message, action_id: str, value: str) -> N
 async def submit(slack: Slack, content: dict[str, Any], answer: str) -> None:
     """A dialog that was opened while Ann had the right."""
     payload = actor.view_submission(slack.workspace, model.ANN, View("V1", model.ANN.id, "h", content, "V1"))
-    said = {"type": "plain_text_input", "value": answer}
-    payload["view"]["state"] = {"values": {"answer": {"answer": said}, "preset": {"preset": {"value": "a reason"}}}}
+    posted = {"type": "plain_text_input", "value": answer}
+    payload["view"]["state"] = {"values": {"answer": {"answer": posted}, "preset": {"preset": {"value": "a reason"}}}}
     await slack.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
 

@@ -269,7 +269,7 @@ class Bench:
                     blockers.append(await stack.enter_async_context(self.journal_blocked(run_id, position)))
                     held.release()
                 for blocker in blockers:
-                    await self.somebody_waits(blocker)
+                    await self.has_waiting(blocker)
 
             try:
                 yield reached
@@ -282,7 +282,7 @@ class Bench:
         _, steps = await self.read(run_id)
         return next(step.position for step in steps if step.step["kind"] == act)
 
-    async def somebody_waits(self, blocker: int) -> None:
+    async def has_waiting(self, blocker: int) -> None:
         """Until some session waits for this one."""
         try:
             async with asyncio.timeout(60):

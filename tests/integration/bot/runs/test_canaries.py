@@ -66,9 +66,13 @@ async def check_silence(bench: Bench, log: Lines, conn: Connection, run_id: int)
     """Of all that was stored, that people may ask for, and that was logged."""
     assert found_in("database", await everything_stored(conn)) == []
     for line in (f"run {run_id}", f"why {run_id}", "runs", "audit"):
-        said = await answer(line, Request(), bench.world)
-        told = [json.dumps([said.text, *said.blocks]), answer_text(said), json.dumps(said.data, default=str)]
-        assert found_in(line, told) == []
+        posted = await answer(line, Request(), bench.world)
+        reported = [
+            json.dumps([posted.text, *posted.blocks]),
+            answer_text(posted),
+            json.dumps(posted.data, default=str),
+        ]
+        assert found_in(line, reported) == []
     assert found_in("log", log.seen) == []
 
 

@@ -122,7 +122,7 @@ async def test_database_rollback_finds_it_done_after_waiting_for_a_late_commit(
         await late.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
         await late.execute("DELETE FROM supabase_migrations.schema_migrations WHERE version = %s", (VERSION,))
         bench.start_runner()
-        await bench.somebody_waits(late.info.backend_pid)
+        await bench.has_waiting(late.info.backend_pid)
         await late.commit()
 
     run, steps = await bench.ended(run_id, timeout_s=90)

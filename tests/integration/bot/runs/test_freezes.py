@@ -19,7 +19,7 @@ async def test_freeze_before_the_first_act_stops_the_run_with_nothing_changed(be
     run_id = await bench.file_command("scale", service="ingest", to="2")
     async with bench.journal_blocked(run_id, 0) as blocker:
         bench.start_runner()
-        await bench.somebody_waits(blocker)
+        await bench.has_waiting(blocker)
         await bench.sql(FREEZE, "freeze")
 
     run, steps = await bench.ended(run_id)

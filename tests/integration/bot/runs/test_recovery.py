@@ -46,7 +46,7 @@ async def test_frozen_replica_does_nothing_more_when_it_wakes_up(bench: Bench, s
     run_id = await bench.file_command("scale", service="ingest", to="2")
     async with bench.journal_blocked(run_id, SCALE_STEP) as blocker:
         victim = await start_replica(bench, "victim")
-        await bench.somebody_waits(blocker)
+        await bench.has_waiting(blocker)
         victim.signal(signal.SIGSTOP)
     bench.start_runner()
 

@@ -268,9 +268,9 @@ async def test_prove_says_what_it_could_not_restore(scratch: Scratch) -> None:
 
     answer = await scratch.run(PHRASE)
 
-    said = wrong(answer)["railway.restored"]
-    assert "in Railway, restore c45e17a9 with 1 replica" in said
-    assert "restoring the replicas failed: it answered HTTP 422" in said
+    posted = wrong(answer)["railway.restored"]
+    assert "in Railway, restore c45e17a9 with 1 replica" in posted
+    assert "restoring the replicas failed: it answered HTTP 422" in posted
     assert scratch.changes["commitPatch"] == 3
 
 

@@ -121,8 +121,8 @@ async def test_health_is_503_while_the_database_takes_no_writes_and_recovers(
         await as_owner.execute("DROP TRIGGER refuse ON intake.write_probe")
         after = await http.get("/api/health")
 
-    told = health.json()
-    assert (health.status_code, told["status"], told["db_connected"], told["db_writable"]) == (
+    reported = health.json()
+    assert (health.status_code, reported["status"], reported["db_connected"], reported["db_writable"]) == (
         503,
         "degraded",
         True,

@@ -108,9 +108,9 @@ async def test_refuses_an_unusable_file_whole(
     assert why in error_of(response)["why"]
     stored = "SELECT (SELECT count(*) FROM intake.simplicity_batches), (SELECT count(*) FROM ops.job_queue)"
     assert await rows_of(database_urls.owner, stored) == [(0, 0)]
-    told = "SELECT event_type, source_system, details FROM ops.intake_logs"
+    reported = "SELECT event_type, source_system, details FROM ops.intake_logs"
     expected = ("upload_refused", "simplicity", {"why": error_of(response)["why"]})
-    assert await rows_of(database_urls.owner, told) == [expected]
+    assert await rows_of(database_urls.owner, reported) == [expected]
 
 
 @pytest.mark.parametrize("key", ["df_new", "df_old"])

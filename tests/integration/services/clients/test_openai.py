@@ -15,7 +15,7 @@ from services.clients.openai import Answer, OpenAIClient, Question
 from services.domain.errors import SourceError
 from services.domain.model_prices import Usage
 from services.domain.secrets import Secret
-from tests.openai_server import OpenAIServer, Said, response
+from tests.openai_server import OpenAIServer, Posted, response
 
 KEY = "sk-canary-key"
 
@@ -48,7 +48,7 @@ async def ask(server: OpenAIServer, *, timeout_s: float = 20.0, max_retries: int
 
 
 async def test_asks_for_structured_output_and_counts_tokens(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(response("{}"))
+    server.speak = lambda _: Posted(response("{}"))
 
     answer = await ask(server)
 
@@ -72,7 +72,7 @@ async def test_asks_for_structured_output_and_counts_tokens(server: OpenAIServer
 async def test_a_model_that_reasons_is_asked_not_to_and_no_other_gets_the_field(
     server: OpenAIServer, model: str, reasoning: dict[str, str] | None
 ) -> None:
-    server.speak = lambda _: Said(response("{}"))
+    server.speak = lambda _: Posted(response("{}"))
 
     await ask(server, model=model)
 
@@ -99,19 +99,19 @@ async def test_a_model_that_reasons_is_asked_not_to_and_no_other_gets_the_field(
 async def test_an_answer_without_usable_text_is_paid_for_all_the_same(
     server: OpenAIServer, body: dict[str, Any], why: str
 ) -> None:
-    server.speak = lambda _: Said(body)
+    server.speak = lambda _: Posted(body)
 
     assert await ask(server) == Answer(None, why, Usage(400, 100))
 
 
 async def test_text_that_does_not_fit_the_schema_is_left_to_its_reader(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(response("no JSON"))
+    server.speak = lambda _: Posted(response("no JSON"))
 
     assert await ask(server) == Answer("no JSON", None, Usage(400, 100))
 
 
 async def test_usage_that_is_not_reported_is_unknown(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(response("{}", usage=None))
+    server.speak = lambda _: Posted(response("{}", usage=None))
 
     assert await ask(server) == Answer("{}", None, None)
 
@@ -136,12 +136,12 @@ async def test_usage_that_is_not_reported_is_unknown(server: OpenAIServer) -> No
     ids=lambda body: str(body)[:40],
 )
 async def test_an_answer_of_another_shape_is_no_answer(server: OpenAIServer, body: object) -> None:
-    server.speak = lambda _: Said(body)
+    server.speak = lambda _: Posted(body)
 
-    with pytest.raises(SourceError, match="cannot be understood") as told:
+    with pytest.raises(SourceError, match="cannot be understood") as reported:
         await ask(server)
 
-    assert not told.value.retryable
+    assert not reported.value.retryable
 
 
 @pytest.mark.parametrize(
@@ -159,19 +159,19 @@ async def test_an_answer_of_another_shape_is_no_answer(server: OpenAIServer, bod
 async def test_reports_why_without_the_key_or_the_question(
     server: OpenAIServer, status: int, why: str, retryable: bool
 ) -> None:
-    server.speak = lambda body: Said({"error": {"message": f"{KEY} {body}", "type": "x", "code": KEY}}, status=status)
+    server.speak = lambda body: Posted({"error": {"message": f"{KEY} {body}", "type": "x", "code": KEY}}, status=status)
 
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as reported:
         await ask(server)
 
-    assert (told.value.why, told.value.retryable, told.value.http_status) == (why, retryable, status)
-    assert told.value.__cause__ is None
-    assert told.value.__suppress_context__
+    assert (reported.value.why, reported.value.retryable, reported.value.http_status) == (why, retryable, status)
+    assert reported.value.__cause__ is None
+    assert reported.value.__suppress_context__
 
 
 async def test_tries_again_what_may_pass(server: OpenAIServer) -> None:
-    busy = Said({}, status=429, headers={"Retry-After": "0.01"})
-    replies = iter([Said({}, status=503), busy, Said(response("{}"))])
+    busy = Posted({}, status=429, headers={"Retry-After": "0.01"})
+    replies = iter([Posted({}, status=503), busy, Posted(response("{}"))])
     server.speak = lambda _: next(replies)
 
     assert (await ask(server, max_retries=2)).text == "{}"
@@ -179,7 +179,7 @@ async def test_tries_again_what_may_pass(server: OpenAIServer) -> None:
 
 
 async def test_does_not_try_again_what_cannot_pass(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said({}, status=401)
+    server.speak = lambda _: Posted({}, status=401)
 
     with pytest.raises(SourceError):
         await ask(server, max_retries=2)
@@ -188,17 +188,17 @@ async def test_does_not_try_again_what_cannot_pass(server: OpenAIServer) -> None
 
 
 async def test_gives_up_on_a_service_that_reports_nothing(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said(response("{}"), after_s=60)
+    server.speak = lambda _: Posted(response("{}"), after_s=60)
 
-    with pytest.raises(SourceError, match=r"no answer within 0\.3 s") as told:
+    with pytest.raises(SourceError, match=r"no answer within 0\.3 s") as reported:
         await ask(server, timeout_s=0.3)
 
-    assert told.value.retryable
-    assert told.value.outcome_unknown
+    assert reported.value.retryable
+    assert reported.value.outcome_unknown
 
 
 async def test_does_not_wait_longer_than_all_attempts_may_take(server: OpenAIServer) -> None:
-    server.speak = lambda _: Said({}, status=429, headers={"Retry-After": "100"})
+    server.speak = lambda _: Posted({}, status=429, headers={"Retry-After": "100"})
 
     with pytest.raises(SourceError, match="its rate limit or quota is used up"):
         await ask(server, timeout_s=20, max_retries=2)
@@ -207,32 +207,32 @@ async def test_does_not_wait_longer_than_all_attempts_may_take(server: OpenAISer
 
 
 @pytest.mark.parametrize(
-    ("said", "may_cost"),
+    ("posted", "may_cost"),
     [
-        *((Said({}, status=status), False) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),
-        *((Said({}, status=status), True) for status in (408, 504, 524)),
-        (Said("<html>"), True),
+        *((Posted({}, status=status), False) for status in (400, 401, 403, 404, 409, 429, 500, 502, 503)),
+        *((Posted({}, status=status), True) for status in (408, 504, 524)),
+        (Posted("<html>"), True),
     ],
     ids=lambda value: str(getattr(value, "status", value)),
 )
 async def test_reports_whether_the_service_may_want_money_without_an_answer(
-    server: OpenAIServer, said: Said, may_cost: bool
+    server: OpenAIServer, posted: Posted, may_cost: bool
 ) -> None:
-    server.speak = lambda _: said
+    server.speak = lambda _: posted
 
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as reported:
         await ask(server)
 
-    assert told.value.outcome_unknown is may_cost
+    assert reported.value.outcome_unknown is may_cost
 
 
 async def test_reports_that_no_one_listens() -> None:
-    nobody = OpenAIServer(base_url="http://127.0.0.1:1/v1")
+    no_one = OpenAIServer(base_url="http://127.0.0.1:1/v1")
 
-    with pytest.raises(SourceError, match="it cannot be reached") as told:
-        await ask(nobody)
+    with pytest.raises(SourceError, match="it cannot be reached") as reported:
+        await ask(no_one)
 
-    assert not told.value.outcome_unknown
+    assert not reported.value.outcome_unknown
 
 
 IMPORTED_BY = """

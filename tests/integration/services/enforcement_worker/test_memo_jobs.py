@@ -21,7 +21,7 @@ from services.enforcement_worker.handler import assess_batch
 from services.enforcement_worker.memo_jobs import write_memos
 from services.job_queue.jobs import Failed, OutsideError, Result, failure_of
 from tests.integration.services.enforcement_worker.conftest import StoreBatch, job_for
-from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, response
+from tests.openai_server import GOOD_MEMO, OpenAIServer, Posted, response
 from tests.outside import until
 
 PRICES = Prices(Decimal("0.15"), Decimal("0.60"))
@@ -146,12 +146,12 @@ async def test_memo_changes_no_figure_of_the_assessment(
         "SELECT principal, interest, least_owed, per_diem, score, kind, due_on FROM enforcement.assessments"
         " JOIN enforcement.next_steps USING (judgment_id)"
     )
-    server.speak = lambda _: Said({}, status=503)
+    server.speak = lambda _: Posted({}, status=503)
     batch_id = await store_batch({})
     with pytest.raises(OutsideError):
         await run(batch_id)
     without = await rows(as_owner, figures)
-    server.speak = lambda _: Said(response(json.dumps({**GOOD_MEMO, "actions": ["settlement", "wait"]})))
+    server.speak = lambda _: Posted(response(json.dumps({**GOOD_MEMO, "actions": ["settlement", "wait"]})))
 
     assert (await run(batch_id))["written"] == 1
 
@@ -170,7 +170,7 @@ async def test_memo_changes_no_figure_of_the_assessment(
 async def test_an_answer_that_is_no_memo_is_refused_and_paid(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer, content: str, why: str
 ) -> None:
-    server.speak = lambda _: Said(response(content))
+    server.speak = lambda _: Posted(response(content))
 
     result = await run(await store_batch({}))
 
@@ -182,7 +182,7 @@ async def test_an_answer_that_is_no_memo_is_refused_and_paid(
 async def test_refused_memo_is_requested_3_times_at_most(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said(response("no"))
+    server.speak = lambda _: Posted(response("no"))
     batch_id = await store_batch({})
     for _ in range(5):
         await run(batch_id)
@@ -198,7 +198,7 @@ async def test_refused_memo_is_requested_3_times_at_most(
 async def test_a_service_that_fails_fails_the_job_and_no_figure(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer, status: int, may_retry: bool
 ) -> None:
-    server.speak = lambda _: Said({}, status=status)
+    server.speak = lambda _: Posted({}, status=status)
 
     with pytest.raises(OutsideError, match="OpenAI: it") as raised:
         await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
@@ -211,12 +211,12 @@ async def test_a_service_that_fails_fails_the_job_and_no_figure(
 async def test_memos_that_came_before_it_failed_are_kept_and_the_rest_asked_for_again(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
     batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
     with pytest.raises(OutsideError):
         await run(batch_id, in_flight=1)
     kept = await rows(as_owner, "SELECT count(*) FROM enforcement.memos WHERE status = 'written'")
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)))
 
     result = await run(batch_id)
 
@@ -228,13 +228,13 @@ async def test_a_repeated_job_has_what_is_left_of_its_budget(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     """Three questions of 0.00012 dollars each were answered before it failed; the next may cost up to 0.0008."""
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)), status=200 if len(server.requests) <= 3 else 500)
     batch_id = await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS))
     query = "INSERT INTO ops.job_queue (job_type) VALUES ('enforcement_memos') RETURNING id::text"
     [(job_id,)] = await rows(as_owner, query)
     with pytest.raises(OutsideError):
         await run(batch_id, in_flight=1, budget_usd="0.00150", job_id=job_id)
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)))
 
     again = await run(batch_id, in_flight=1, budget_usd="0.00110", job_id=job_id)
 
@@ -245,7 +245,7 @@ async def test_a_repeated_job_has_what_is_left_of_its_budget(
 async def test_concurrent_requests_stay_within_the_limit(
     run: Run, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), after_s=0.05)
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)), after_s=0.05)
 
     result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=3)
 
@@ -293,7 +293,7 @@ async def test_a_memo_that_another_worker_asks_for_is_left_to_it(
     assert len(server.requests) == 1
 
 
-LATE = Said(response(json.dumps(GOOD_MEMO)), after_s=60)
+LATE = Posted(response(json.dumps(GOOD_MEMO)), after_s=60)
 TWO_QUESTIONS = "0.0017"  # each may cost up to about 0.0008 dollars
 
 
@@ -328,7 +328,7 @@ async def test_reservation_of_a_killed_worker_counts_as_spent(
     await until(lambda: len(server.requests) == 2)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)))
 
     again = await run(batch_id, budget_usd=TWO_QUESTIONS, job_id=job_id)
 
@@ -338,8 +338,8 @@ async def test_reservation_of_a_killed_worker_counts_as_spent(
 async def test_refused_model_calls_cost_nothing(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    replies = iter([Said({}, status=503), Said({}, status=429, headers={"Retry-After": "0.01"})])
-    server.speak = lambda _: next(replies, Said(response(json.dumps(GOOD_MEMO))))
+    replies = iter([Posted({}, status=503), Posted({}, status=429, headers={"Retry-After": "0.01"})])
+    server.speak = lambda _: next(replies, Posted(response(json.dumps(GOOD_MEMO))))
 
     result = await run(await store_batch({}), budget_usd="0.0009", max_retries=2)
 
@@ -353,8 +353,8 @@ async def test_a_question_that_the_service_refuses_costs_only_its_own_memo(
     run: Run, as_owner: Connection, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
     """Its content filter, say: the same words are refused each time, and the others are not."""
-    good = Said(response(json.dumps(GOOD_MEMO)))
-    server.speak = lambda _: Said({}, status=400) if len(server.requests) == 2 else good
+    good = Posted(response(json.dumps(GOOD_MEMO)))
+    server.speak = lambda _: Posted({}, status=400) if len(server.requests) == 2 else good
 
     result = await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)
 
@@ -366,7 +366,7 @@ async def test_a_question_that_the_service_refuses_costs_only_its_own_memo(
 async def test_a_service_that_refuses_all_questions_fails_the_job(
     run: Run, store_batch: StoreBatch, server: OpenAIServer
 ) -> None:
-    server.speak = lambda _: Said({}, status=400)
+    server.speak = lambda _: Posted({}, status=400)
 
     with pytest.raises(OutsideError, match="OpenAI: it answered 400"):
         await run(await store_batch(*({"judgment_amount": amount} for amount in AMOUNTS)), in_flight=1)

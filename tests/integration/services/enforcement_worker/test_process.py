@@ -10,7 +10,7 @@ from services.clients.postgres.pool import Connection
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import Eventually, Spawn
 from tests.integration.services.enforcement_worker.conftest import StoreBatch
-from tests.openai_server import GOOD_MEMO, OpenAIServer, Said, response
+from tests.openai_server import GOOD_MEMO, OpenAIServer, Posted, response
 
 WORKER = "services.enforcement_worker"
 KEY = "sk-canary-key"
@@ -107,7 +107,7 @@ async def test_figures_do_not_wait_for_a_model_that_is_slow(
     server: OpenAIServer,
     eventually: Eventually,
 ) -> None:
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), after_s=600)
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)), after_s=600)
     first, second = await store_batch({}), await store_batch({}, {})
     await queue_job(as_owner, first)
     asking = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.base_url, "STOP_GRACE_S": "0.2"}
@@ -130,7 +130,7 @@ async def test_a_stop_does_not_wait_for_the_service(
     server: OpenAIServer,
     eventually: Eventually,
 ) -> None:
-    server.speak = lambda _: Said(response(json.dumps(GOOD_MEMO)), after_s=600)
+    server.speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)), after_s=600)
     await queue_job(as_owner, await store_batch({}))
     asking = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.base_url, "STOP_GRACE_S": "0.2"}
     worker = await spawn(WORKER, SUPABASE_DB_URL=database_urls.app, **asking)

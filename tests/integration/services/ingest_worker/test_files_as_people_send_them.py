@@ -137,8 +137,8 @@ async def test_a_receipt_is_credited_once(database: Database, as_owner: Connecti
 
     assert (result["validated"], result["failed"]) == (5, 1)
     assert await rows(as_owner, PAYMENTS) == [("001002", "50.00"), ("R-1001", "50.00")]
-    told = "Reference: known for this case but for zeros in front, which spreadsheets drop"
-    assert await rows(as_owner, FAILED) == [(6, told)]
+    reported = "Reference: known for this case but for zeros in front, which spreadsheets drop"
+    assert await rows(as_owner, FAILED) == [(6, reported)]
 
 
 async def test_a_receipt_stored_by_an_earlier_version_is_known_in_any_letters(
@@ -168,8 +168,8 @@ async def test_rows_that_disagree_are_reported_however_far_apart_they_are(
     _, result = await take_in(database, "\n".join([HEADER, *lines, *further]).encode())
 
     last = len(lines) + len(further)
-    told = f"Judgment Amount: {CONFLICT}"
-    assert await rows(as_owner, FAILED) == [(last - 2, told), (last - 1, told)]
+    reported = f"Judgment Amount: {CONFLICT}"
+    assert await rows(as_owner, FAILED) == [(last - 2, reported), (last - 1, reported)]
     assert (result["validated"], result["failed"]) == (last - 2, 2)
     amount = "SELECT judgment_amount::text FROM public.judgments WHERE case_number = 'C-1'"
     assert await rows(as_owner, amount) == [("100.00",)]
@@ -202,9 +202,9 @@ async def test_a_later_file_replaces_and_reports_how_many_cases_changed(
 
     assert (result["validated"], result["failed"], result["replaced"]) == (3, 0, 1)
     assert [row[3] for row in await rows(as_owner, JUDGMENTS)] == ["100.00", "250.00", "5.00"]
-    [(told,)] = await rows(
+    [(reported,)] = await rows(
         as_owner,
         "SELECT details->>'replaced' FROM ops.intake_logs WHERE event_type = 'batch_completed' ORDER BY created_at DESC"
         " LIMIT 1",
     )
-    assert told == "1"
+    assert reported == "1"

@@ -26,7 +26,7 @@ async def test_a_beat_reports_whether_the_jobs_reach_the_database(
         Database.connect_lazily(Secret(dsn), application_name="test", max_size=1, timeout_s=PATIENCE_S)
         for dsn in (database_urls.app, database_urls.app if works else nowhere)
     )
-    heart = WorkerHeartbeat(
+    beating = WorkerHeartbeat(
         WorkerState(),
         worker_id="ingest-1",
         worker_type="ingest_processor",
@@ -35,7 +35,7 @@ async def test_a_beat_reports_whether_the_jobs_reach_the_database(
         work_database=of_the_jobs,
     )
 
-    await heart.beat()
+    await beating.beat()
 
     beats = await (await as_owner.execute("SELECT worker_id, database_ok FROM ops.worker_heartbeats")).fetchall()
     assert beats == [("ingest-1", works)]

@@ -20,9 +20,9 @@ def test_a_terminal_sees_what_the_bot_is_reported(tmp_path: Path) -> None:
     caller = {**os.environ, "SLACK_BOT_TOKEN": "xoxb-of-another-bot"}
     ended = subprocess.run([path, "check-config", "--json"], capture_output=True, text=True, env=caller, check=False)
 
-    told = next(one["detail"] for one in json.loads(ended.stdout)["findings"] if one["check"] == "settings.slack")
-    assert "SLACK_BOT_TOKEN is not set" in told
-    assert "SLACK_APP_TOKEN" not in told
+    reported = next(one["detail"] for one in json.loads(ended.stdout)["findings"] if one["check"] == "settings.slack")
+    assert "SLACK_BOT_TOKEN is not set" in reported
+    assert "SLACK_APP_TOKEN" not in reported
 
 
 def test_only_its_owner_may_read_it(tmp_path: Path) -> None:

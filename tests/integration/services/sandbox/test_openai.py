@@ -65,12 +65,12 @@ async def test_sandbox_openai_script_passes_every_check_of_the_bot(base_url: str
         {1: "last heartbeat of ingest", 2: "opened by an alert: ingest is down", 4: "level 1 is paged"}
     )
 
-    async def said(instructions: str, text: str, answer_type: type[BaseModel]) -> str:
+    async def posted(instructions: str, text: str, answer_type: type[BaseModel]) -> str:
         return (await asking.ask(Question(instructions, text, answer_type, 500))).text or ""
 
-    chosen = read_reads(await said("", choose_text("why is ingest slow?", None), ChosenReads), RUNBOOK)
-    written = read_written(await said(WRITE, write_text("why?", None, lines, may_read_more=True), WrittenAnswer))
-    draft = check_draft(await said("", entries_text(entries), WrittenDraft), entries)
+    chosen = read_reads(await posted("", choose_text("why is ingest slow?", None), ChosenReads), RUNBOOK)
+    written = read_written(await posted(WRITE, write_text("why?", None, lines, may_read_more=True), WrittenAnswer))
+    draft = check_draft(await posted("", entries_text(entries), WrittenDraft), entries)
 
     await asking.aclose()
     assert chosen is not None

@@ -13,7 +13,7 @@ from services.domain.alerts import Alert, AlertState, Severity, Silence
 from services.domain.services import Service
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
-TELLING = default_rules().telling
+ANNOUNCING = default_rules().telling
 RULES = default_rules().rules
 
 
@@ -42,11 +42,11 @@ def fine(**more: Any) -> RuleResult:
 def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more: Any) -> Alert:
     """Seen a minute ago, and told at once if it fires."""
     since = ago(since_s)
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     if state is not AlertState.PENDING:
-        told = {"fires": 1, "fired_at": since, "told_at": since, "said_at": since, "message_key": "alert:7"}
+        reported = {"fires": 1, "fired_at": since, "told_at": since, "said_at": since, "message_key": "alert:7"}
     if state is AlertState.RESOLVED:
-        told["resolved_at"] = NOW
+        reported["resolved_at"] = NOW
     known: dict[str, Any] = {
         "fingerprint": "heartbeats.ingest",
         "rule": "heartbeats",
@@ -60,11 +60,11 @@ def alert(state: AlertState = AlertState.FIRING, *, since_s: float = 60, **more:
         "id": 7,
         "line": "PAGE prod · ingest is down (0 of 1)",
     }
-    return Alert(**{**known, **told, **more})
+    return Alert(**{**known, **reported, **more})
 
 
 def around(now: datetime = NOW, **more: Any) -> EvaluationContext:
-    return EvaluationContext(now, TELLING, **more)
+    return EvaluationContext(now, ANNOUNCING, **more)
 
 
 def silence(what: str = "ingest", *, left_s: float = 3600, in_advance: bool = False, **more: Any) -> Silence:

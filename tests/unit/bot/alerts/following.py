@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from bot.alerts.state import Transition, decide
 from bot.alerts.suppression import EvaluationContext, RuleResult, WorkingRun
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, Silence
-from tests.unit.bot.alerts.builders import TELLING
+from tests.unit.bot.alerts.builders import ANNOUNCING
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """What people noticed: a new message, or a line in a thread."""
 
     at: datetime
@@ -28,7 +28,7 @@ class Following:
     """All alerts as they would be stored, and what people were told. `moves`: every one that was made."""
 
     alerts: dict[str, Alert] = field(default_factory=dict)
-    told: list[Told] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
     moves: list[Transition] = field(default_factory=list)
     looked_at: datetime | None = None
     blind_until: datetime | None = None
@@ -36,27 +36,27 @@ class Following:
     def evaluate(
         self,
         now: datetime,
-        signals: Iterable[RuleResult],
+        results: Iterable[RuleResult],
         *,
         silences: Sequence[Silence] = (),
         runs: Sequence[WorkingRun] = (),
     ) -> list[Transition]:
         """Evaluate once."""
         if self.looked_at is not None and now - self.looked_at > timedelta(seconds=60):
-            self.blind_until = now + timedelta(seconds=TELLING.aftermath_s)
+            self.blind_until = now + timedelta(seconds=ANNOUNCING.aftermath_s)
         self.looked_at = now
-        around = EvaluationContext(now, TELLING, silences, runs, self.blind_until)
-        moves = decide(signals, self._known(now), around)
+        around = EvaluationContext(now, ANNOUNCING, silences, runs, self.blind_until)
+        moves = decide(results, self._known(now), around)
         for move in moves:
             self._store(move, now)
         self.moves += moves
         return moves
 
-    def pages(self) -> list[Told]:
-        return [one for one in self.told if one.is_page]
+    def pages(self) -> list[Reported]:
+        return [one for one in self.reported if one.is_page]
 
     def _known(self, now: datetime) -> list[Alert]:
-        since = now - timedelta(seconds=TELLING.again_within_s)
+        since = now - timedelta(seconds=ANNOUNCING.again_within_s)
         return [one for one in self.alerts.values() if one.is_open or (one.resolved_at and one.resolved_at > since)]
 
     def _store(self, move: Transition, now: datetime) -> None:
@@ -69,7 +69,7 @@ class Following:
         if is_new or (move.notice and move.run is None):
             is_page = move.change is AlertChange.FIRED and move.alert.severity is Severity.PAGE and not move.again
             words = move.notice or move.alert.title
-            self.told.append(Told(now, fingerprint, move.alert.severity, words, is_page))
+            self.reported.append(Reported(now, fingerprint, move.alert.severity, words, is_page))
 
 
 def firing(following: Following) -> set[str]:

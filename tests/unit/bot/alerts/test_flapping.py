@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.alerts import AlertState
-from tests.unit.bot.alerts.builders import NOW, TELLING, fine, signal
+from tests.unit.bot.alerts.builders import ANNOUNCING, NOW, fine, signal
 from tests.unit.bot.alerts.following import Following, firing
 
 HOUR = timedelta(hours=1)
@@ -32,7 +32,7 @@ def test_flaps_of_an_hour_are_three_messages_and_one_page_at_most(period_s: int,
 
     following, _ = follow(flaps, wait_s=wait_s, look_s=9)
 
-    assert len(following.told) <= 3
+    assert len(following.reported) <= 3
     assert len(following.pages()) <= 1
 
 
@@ -40,15 +40,18 @@ def test_a_hundred_flaps_an_hour_go_on_firing_and_end_when_they_end() -> None:
     following, now = follow([(18, True), (18, False)] * 100, look_s=9)
     assert firing(following) == {"heartbeats.ingest"}
 
-    for _ in range(int(TELLING.quiet_s / 20) + 2):
+    for _ in range(int(ANNOUNCING.quiet_s / 20) + 2):
         following.evaluate(now, [fine()])
         now += timedelta(seconds=20)
 
     assert firing(following) == set()
-    assert [one.words for one in following.told] == ["ingest is down (0 of 1)", "Firing again: ingest is down (0 of 1)"]
+    assert [one.words for one in following.reported] == [
+        "ingest is down (0 of 1)",
+        "Firing again: ingest is down (0 of 1)",
+    ]
 
 
-@pytest.mark.parametrize(("apart_s", "is_flap"), [(TELLING.quiet_s, True), (TELLING.quiet_s + 20, False)])
+@pytest.mark.parametrize(("apart_s", "is_flap"), [(ANNOUNCING.quiet_s, True), (ANNOUNCING.quiet_s + 20, False)])
 def test_two_kills_far_apart_are_no_flap(apart_s: float, is_flap: bool) -> None:
     following, now = follow([(60, True), (apart_s, False), (60, True)])
 
@@ -67,7 +70,7 @@ STRETCHES = st.lists(st.tuples(st.floats(min_value=1, max_value=4000), st.boolea
 def test_no_hour_has_more_than_three_messages(changes: list[tuple[float, bool]], wait_s: float) -> None:
     following, _ = follow(changes, wait_s=wait_s)
 
-    times = [one.at for one in following.told if not one.words.startswith("Still firing: ")]
+    times = [one.at for one in following.reported if not one.words.startswith("Still firing: ")]
     for first in times:
         assert sum(first <= at < first + HOUR for at in times) <= 3
 
@@ -75,7 +78,7 @@ def test_no_hour_has_more_than_three_messages(changes: list[tuple[float, bool]],
 @given(STRETCHES, st.sampled_from([0.0, 60.0, 300.0]))
 def test_lasting_problem_fires_and_lasting_recovery_resolves(changes: list[tuple[float, bool]], wait_s: float) -> None:
     bad, _ = follow([*changes, (wait_s + 40, True)], wait_s=wait_s)
-    good, _ = follow([*changes, (TELLING.quiet_s + 40, False)], wait_s=wait_s)
+    good, _ = follow([*changes, (ANNOUNCING.quiet_s + 40, False)], wait_s=wait_s)
 
     assert firing(bad) == {"heartbeats.ingest"}
     assert firing(good) == set()

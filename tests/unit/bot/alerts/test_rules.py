@@ -100,12 +100,12 @@ def usage(*memory: float) -> ServiceUsage:
 CLIMBS = usage(*[0.2] * 20, *[0.2 + 0.02 * n for n in range(11)])
 
 
-NOBODY = Schedule(
+NO_BATCH = Schedule(
     {"ann": OnCallPerson("ann", "U1")},
     {"primary": Rotation("primary", ("ann",), 7, date(2100, 1, 1), time(9), ZoneInfo("UTC"))},
     (Level(("primary",), frozenset(Channel), timedelta(minutes=5)),),
 )
-ANN_TWICE = Schedule(NOBODY.people, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),) * 2)
+ANN_TWICE = Schedule(NO_BATCH.people, {}, (Level(("ann",), frozenset(Channel), timedelta(minutes=5)),) * 2)
 
 
 def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
@@ -129,16 +129,16 @@ def seen(*beats: Heartbeat, **more: Any) -> Snapshot:
     return Snapshot(**{**known, **more})
 
 
-def signals(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
+def results(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
     return {one.fingerprint: one for one in evaluate(seen(*beats, **more), RULES)}
 
 
 def trouble(*beats: Heartbeat, **more: Any) -> dict[str, RuleResult]:
-    return {name: one for name, one in signals(*beats, **more).items() if one.is_trouble}
+    return {name: one for name, one in results(*beats, **more).items() if one.is_trouble}
 
 
 def test_when_all_is_well_every_name_is_spoken_for_and_none_complains() -> None:
-    every = signals()
+    every = results()
 
     assert {name for name, one in every.items() if one.finding.status is not Status.OK} == set()
     ours = {name for name in FINGERPRINTS if not name.endswith(".simplicity")}  # which another system has
@@ -150,7 +150,7 @@ def test_rules_have_no_result_for_sources_that_were_not_read() -> None:
         ("api", "intake", "services", "work", "slow_reads", "auto_deploy", "bot", "oncall", "usage")
     )
 
-    names = {name.split(".")[0] for name in signals(**nothing)}
+    names = {name.split(".")[0] for name in results(**nothing)}
 
     assert names == {"heartbeats", "workers", "restarts", "crash_loop", "database"}
 
@@ -208,8 +208,8 @@ def test_dead_workers_page_by_what_is_left(alive: int, oldest_s: float | None, s
 
     assert found["heartbeats.ingest"].severity is severity
     assert found["crash_loop.ingest"].severity is severity
-    told = found["crash_loop.ingest"].finding.detail
-    assert told == ("1 instance" if not alive else f"1 instance; {alive} of 6 still work")
+    reported = found["crash_loop.ingest"].finding.detail
+    assert reported == ("1 instance" if not alive else f"1 instance; {alive} of 6 still work")
 
 
 def test_a_queue_that_no_one_sees_pages_as_if_jobs_waited() -> None:
@@ -299,13 +299,13 @@ def test_the_page_names_the_probable_cause() -> None:
     assert one.finding.evidence["cause"] == "worker dead"
 
 
-@pytest.mark.parametrize(("seconds", "is_told"), [(0, False), (74, False), (75, True)])
-def test_a_worker_gets_time_to_beat_after_the_database_came_back(seconds: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("seconds", "is_reported"), [(0, False), (74, False), (75, True)])
+def test_a_worker_gets_time_to_beat_after_the_database_came_back(seconds: int, is_reported: bool) -> None:
     gone = services(ingest=state(Service.INGEST, running=1))
 
-    told = trouble(beat(500), services=gone, back_at=ago(seconds))
+    reported = trouble(beat(500), services=gone, back_at=ago(seconds))
 
-    assert ("heartbeats.ingest" in told) is is_told
+    assert ("heartbeats.ingest" in reported) is is_reported
 
 
 def test_a_wrong_clock_wakes_no_one_up() -> None:
@@ -381,7 +381,7 @@ def many_starts(count: int, **more: Any) -> tuple[Heartbeat, ...]:
         ({"services": failed_deploy()}, "deployments.api", Severity.NOTIFY),
         ({"services": SILENT}, "blindness.railway", Severity.NOTIFY),
         ({"bot": BotState(SHA, ago(60), connected=False, leader=True)}, "blindness.slack", Severity.NOTIFY),
-        ({"oncall": oncall.Facts(NOBODY, (), NOW)}, "oncall", Severity.NOTIFY),
+        ({"oncall": oncall.Facts(NO_BATCH, (), NOW)}, "oncall", Severity.NOTIFY),
         ({"oncall": oncall.Facts(ANN_TWICE, (), NOW)}, "oncall", Severity.NOTIFY),
     ],
 )
@@ -400,8 +400,8 @@ def test_a_crash_at_the_memory_limit_says_so_where_the_metrics_show_it() -> None
     assert crash.title == "api crashed (Railway)"
     [one] = full[Service.API].instances
     whole = {Service.API: ServiceUsage([replace(one, instance_id="")])}
-    told = trouble(services=crashed(), usage=whole)["crash_loop.api"].finding
-    assert (told.title, told.detail) == ("api crashed (Railway)", "1 instance; memory stood at 0.49 of 0.50 GB")
+    reported = trouble(services=crashed(), usage=whole)["crash_loop.api"].finding
+    assert (reported.title, reported.detail) == ("api crashed (Railway)", "1 instance; memory stood at 0.49 of 0.50 GB")
     other = {Service.API: ServiceUsage([replace(one, instance_id="healthy")])}
     assert "memory" not in trouble(services=crashed(), usage=other)["crash_loop.api"].finding.detail
 
@@ -464,11 +464,11 @@ def test_a_worker_that_beats_may_still_be_in_problem(one: Heartbeat, name: str) 
     assert name in trouble(one, beat(id="e1", kind=ENFORCEMENT))
 
 
-@pytest.mark.parametrize(("starts", "is_told"), [(3, False), (4, True)])
-def test_workers_that_start_again_and_again_are_reported(starts: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("starts", "is_reported"), [(3, False), (4, True)])
+def test_workers_that_start_again_and_again_are_reported(starts: int, is_reported: bool) -> None:
     beats = (*many_starts(starts), beat(id="e1", kind=ENFORCEMENT))
 
-    assert ("restarts.ingest" in trouble(*beats)) is is_told
+    assert ("restarts.ingest" in trouble(*beats)) is is_reported
 
 
 def test_workers_that_stopped_in_order_explain_their_starts() -> None:

@@ -52,14 +52,14 @@ class Worker:
     kind: WorkerType
     started_at: datetime
     ended_at: datetime | None = None
-    said_goodbye: bool = False
+    stopped_in_order: bool = False
     git_sha: str = ""
 
     def row(self, now: datetime, outages: Spans) -> Heartbeat:
         last = min(now, self.ended_at or now)
         beats = (last - self.started_at) // BEAT_EVERY
         beat_at = self.started_at + beats * BEAT_EVERY
-        if self.said_goodbye and self.ended_at and self.ended_at <= now:
+        if self.stopped_in_order and self.ended_at and self.ended_at <= now:
             return Heartbeat(self.id, self.kind, "stopped", self.ended_at, self.started_at, self.git_sha)
         for begins, ends in outages:  # no write succeeds while the database is away
             if begins <= beat_at < ends + BEAT_EVERY and now < ends + BEAT_EVERY:
@@ -68,7 +68,7 @@ class Worker:
 
     def seems_to_run(self, now: datetime) -> bool:
         """To Railway, which does not know of one that hangs."""
-        has_ended = self.said_goodbye and self.ended_at is not None and self.ended_at <= now
+        has_ended = self.stopped_in_order and self.ended_at is not None and self.ended_at <= now
         return self.started_at <= now and not has_ended
 
 
@@ -93,7 +93,7 @@ class Plant:
     def end(self, kind: WorkerType, at: datetime, *, count: int = 99, goodbye: bool = True) -> None:
         living = [one for one in self.workers if one.kind is kind and one.ended_at is None]
         for one in living[:count]:
-            one.ended_at, one.said_goodbye = at, goodbye
+            one.ended_at, one.stopped_in_order = at, goodbye
 
     def is_watched(self, now: datetime) -> bool:
         return not _is_within(now, [*self.outages, *self.unwatched])
@@ -262,7 +262,7 @@ def live(events: Events, *, lasts: timedelta = WEEK) -> Following:
 def test_a_week_of_deploys_and_outages_wakes_no_one_up() -> None:
     following = live(LIFE)
 
-    assert following.told == []
+    assert following.reported == []
     assert [one for one in following.alerts.values() if one.is_open] == []
 
 
@@ -273,14 +273,14 @@ HOUR = timedelta(hours=1)  # the hours before and after say nothing new
 def test_a_death_in_such_a_life_is_one_page_in_time(before: Events) -> None:
     following = live([*before, (7 * HOUR, die)], lasts=9 * HOUR)
 
-    told = [one for one in following.told if not one.words.startswith("Still firing: ")]
-    assert [(one.is_page, one.words) for one in told] == [(True, "ingest is down (0 of 2)")]
-    assert timedelta() <= told[0].at - (START + 7 * HOUR) <= STALE + 2 * EVERY
+    reported = [one for one in following.reported if not one.words.startswith("Still firing: ")]
+    assert [(one.is_page, one.words) for one in reported] == [(True, "ingest is down (0 of 2)")]
+    assert timedelta() <= reported[0].at - (START + 7 * HOUR) <= STALE + 2 * EVERY
 
 
 @pytest.mark.parametrize("away", [database_is_away(25), database_is_away(6), bot_is_away(25)])
 def test_a_death_that_no_one_saw_is_reported_once_a_person_looks_again(away: Event) -> None:
     following = live([(HOUR, away), (HOUR + timedelta(minutes=5), die)], lasts=3 * HOUR)
 
-    [told] = following.pages()
-    assert told.at - (START + HOUR) <= timedelta(minutes=25) + STALE + 2 * EVERY
+    [reported] = following.pages()
+    assert reported.at - (START + HOUR) <= timedelta(minutes=25) + STALE + 2 * EVERY

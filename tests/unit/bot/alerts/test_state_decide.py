@@ -13,7 +13,7 @@ from bot.alerts.suppression import WorkingRun
 from playbooks.model import Status
 from services.domain.alerts import AlertChange, AlertState, Severity
 from services.domain.services import Service
-from tests.unit.bot.alerts.builders import NOW, TELLING, ago, alert, around, fine, only, signal, silence
+from tests.unit.bot.alerts.builders import ANNOUNCING, NOW, ago, alert, around, fine, only, signal, silence
 
 PENDING, FIRING, RESOLVED = AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED
 DATABASE: dict[str, Any] = {"fingerprint": "database", "rule": "database", "service": None, "id": 3}
@@ -32,11 +32,11 @@ def test_problem_that_may_pass_is_only_remembered() -> None:
     assert (move.alert.state, move.change, move.reason) == (PENDING, None, "fires if it lasts 60 s")
 
 
-@pytest.mark.parametrize(("since_s", "is_told"), [(59, False), (60, True)])
-def test_an_alert_is_announced_once_it_has_lasted(since_s: float, is_told: bool) -> None:
+@pytest.mark.parametrize(("since_s", "is_reported"), [(59, False), (60, True)])
+def test_an_alert_is_announced_once_it_has_lasted(since_s: float, is_reported: bool) -> None:
     moves = decide([signal(wait_s=60)], [alert(PENDING, since_s=since_s)], around())
 
-    assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
+    assert [move.change for move in moves] == [AlertChange.FIRED] * is_reported
 
 
 def test_pending_alert_is_forgotten_when_it_passes() -> None:
@@ -66,8 +66,8 @@ def test_an_alert_clears_when_its_finding_is_fine() -> None:
 def test_changed_title_edits_the_message_at_most_every_edit_interval() -> None:
     worse = signal(title="ingest is down (0 of 2)")
 
-    assert only(decide([worse], [alert(since_s=TELLING.edit_every_s)], around())).change is AlertChange.CHANGED
-    assert decide([worse], [alert(since_s=TELLING.edit_every_s - 1)], around()) == []
+    assert only(decide([worse], [alert(since_s=ANNOUNCING.edit_every_s)], around())).change is AlertChange.CHANGED
+    assert decide([worse], [alert(since_s=ANNOUNCING.edit_every_s - 1)], around()) == []
 
 
 def test_a_notification_that_becomes_a_page_is_reported_aloud() -> None:
@@ -83,7 +83,7 @@ def test_a_page_stays_one_until_it_is_over() -> None:
 
 @pytest.mark.parametrize("severity", list(Severity))
 def test_an_alert_that_keeps_firing_is_announced_again_after_a_while(severity: Severity) -> None:
-    after_s = TELLING.repeat_after(severity).total_seconds()
+    after_s = ANNOUNCING.repeat_after(severity).total_seconds()
     firing = alert(since_s=after_s, severity=severity)
 
     assert decide([signal(severity=severity)], [replace(firing, told_at=ago(after_s - 1))], around()) == []
@@ -94,7 +94,7 @@ def test_an_alert_that_keeps_firing_is_announced_again_after_a_while(severity: S
 
 
 def test_an_alert_that_fires_again_soon_continues_in_its_message() -> None:
-    over = alert(RESOLVED, since_s=600, resolved_at=ago(TELLING.again_within_s))
+    over = alert(RESOLVED, since_s=600, resolved_at=ago(ANNOUNCING.again_within_s))
 
     move = only(decide([signal()], [over], around()))
 
@@ -103,7 +103,7 @@ def test_an_alert_that_fires_again_soon_continues_in_its_message() -> None:
 
 
 def test_an_alert_that_fires_again_late_gets_a_new_message() -> None:
-    over = alert(RESOLVED, since_s=9000, resolved_at=ago(TELLING.again_within_s + 1))
+    over = alert(RESOLVED, since_s=9000, resolved_at=ago(ANNOUNCING.again_within_s + 1))
 
     move = only(decide([signal()], [over], around()))
 
@@ -121,7 +121,7 @@ def test_a_repeated_alert_clears_only_after_a_longer_time() -> None:
     calm = only(decide([fine()], [back], around())).alert
     assert (calm.state, calm.fine_since) == (FIRING, NOW)
 
-    almost, then = (NOW + timedelta(seconds=TELLING.quiet_s - 1), NOW + timedelta(seconds=TELLING.quiet_s))
+    almost, then = (NOW + timedelta(seconds=ANNOUNCING.quiet_s - 1), NOW + timedelta(seconds=ANNOUNCING.quiet_s))
     assert decide([fine()], [calm], around(almost)) == []
     assert only(decide([fine()], [calm], around(then))).change is AlertChange.RESOLVED
 
@@ -179,7 +179,7 @@ def test_a_silence_quiets_what_fires_and_its_end_reports_it_again() -> None:
 
 
 def test_silenced_alert_is_not_repeated() -> None:
-    quiet = alert(since_s=10 * TELLING.repeat_page_s, held="silence 5: we know")
+    quiet = alert(since_s=10 * ANNOUNCING.repeat_page_s, held="silence 5: we know")
 
     assert decide([signal()], [quiet], around(silences=[silence()])) == []
 
@@ -199,13 +199,15 @@ def test_a_cause_that_fires_explains_its_effects() -> None:
     assert (move.decision, move.reason) == ("not told", "explained by database, which is firing")
 
 
-@pytest.mark.parametrize(("ended_s", "is_told"), [(TELLING.aftermath_s - 1, False), (TELLING.aftermath_s, True)])
-def test_a_cause_explains_for_a_while_after_it_has_ended(ended_s: float, is_told: bool) -> None:
+@pytest.mark.parametrize(
+    ("ended_s", "is_reported"), [(ANNOUNCING.aftermath_s - 1, False), (ANNOUNCING.aftermath_s, True)]
+)
+def test_a_cause_explains_for_a_while_after_it_has_ended(ended_s: float, is_reported: bool) -> None:
     over = alert(RESOLVED, since_s=600, resolved_at=ago(ended_s), **DATABASE)
 
     move = only(decide([signal()], [over], around()))
 
-    assert (move.change is AlertChange.FIRED) is is_told
+    assert (move.change is AlertChange.FIRED) is is_reported
 
 
 def test_cause_and_effect_of_the_same_moment_are_reported_as_the_cause() -> None:
@@ -256,14 +258,14 @@ def test_a_run_at_work_reports_it_in_its_thread() -> None:
     assert "ingest is down (0 of 1)" in move.notice
 
 
-@pytest.mark.parametrize(("since_s", "is_told"), [(299, False), (300, True)])
-def test_a_run_at_work_explains_it_for_five_minutes(since_s: float, is_told: bool) -> None:
+@pytest.mark.parametrize(("since_s", "is_reported"), [(299, False), (300, True)])
+def test_a_run_at_work_explains_it_for_five_minutes(since_s: float, is_reported: bool) -> None:
     run = WorkingRun(12, frozenset({Service.INGEST}), "run:12")
     held = alert(PENDING, since_s=since_s, held="run 12 works on ingest")
 
     moves = decide([signal()], [held], around(runs=[run]))
 
-    assert [move.change for move in moves] == [AlertChange.FIRED] * is_told
+    assert [move.change for move in moves] == [AlertChange.FIRED] * is_reported
 
 
 def test_a_run_that_has_failed_explains_nothing_any_more() -> None:
@@ -298,13 +300,13 @@ def test_the_next_look_is_when_a_wait_or_a_hold_ends() -> None:
 
 
 def test_the_next_look_is_when_what_came_back_may_be_over() -> None:
-    calm = alert(fires=2, fine_since=ago(TELLING.quiet_s - 7))
+    calm = alert(fires=2, fine_since=ago(ANNOUNCING.quiet_s - 7))
 
     assert next_moment([fine()], [calm], around()) == NOW + timedelta(seconds=7)
 
 
 def test_the_next_look_minds_the_end_of_a_silence_and_its_reminder() -> None:
-    short, long = silence(left_s=30), silence(left_s=TELLING.remind_s + 20, id=6)
+    short, long = silence(left_s=30), silence(left_s=ANNOUNCING.remind_s + 20, id=6)
 
     assert next_moment([], [], around(silences=[replace(short, reminded_at=NOW)])) == NOW + timedelta(seconds=30)
     assert next_moment([], [], around(silences=[long])) == NOW + timedelta(seconds=20)
@@ -341,7 +343,7 @@ def test_a_run_s_thread_does_not_hear_of_the_rest_of_an_outage_whose_alert_has_j
 @pytest.mark.parametrize(
     "other",
     [
-        {"fingerprint": "crash_loop.ingest", "state": RESOLVED, "resolved_at": ago(TELLING.run_patience_s + 1)},
+        {"fingerprint": "crash_loop.ingest", "state": RESOLVED, "resolved_at": ago(ANNOUNCING.run_patience_s + 1)},
         {"fingerprint": "crash_loop.enforcement", "service": Service.ENFORCEMENT},
         {"fingerprint": "crash_loop.ingest", "held": "silence 1: planned"},
         {"fingerprint": "crash_loop.ingest", "state": AlertState.PENDING},

@@ -8,7 +8,7 @@ import pytest
 
 from bot.alerts.state import share_messages
 from services.domain.alerts import Alert, AlertState
-from tests.unit.bot.alerts.builders import NOW, TELLING, ago, alert
+from tests.unit.bot.alerts.builders import ANNOUNCING, NOW, ago, alert
 
 
 def fired(number: int, rule: str = "heartbeats", subject: str = "ingest") -> Alert:
@@ -16,7 +16,7 @@ def fired(number: int, rule: str = "heartbeats", subject: str = "ingest") -> Ale
 
 
 def share(*alerts: Alert, known: tuple[Alert, ...] = (), is_digest: bool = False) -> dict[int, str]:
-    return dict(share_messages(alerts, known, now=NOW, telling=TELLING, is_digest=is_digest))
+    return dict(share_messages(alerts, known, now=NOW, telling=ANNOUNCING, is_digest=is_digest))
 
 
 def test_alerts_of_one_rule_share_a_message() -> None:
@@ -32,7 +32,7 @@ def test_first_evaluation_after_a_start_is_one_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begun_s", "key"), [(TELLING.group_within_s - 1, "alert:7"), (TELLING.group_within_s, "alert:8")]
+    ("begun_s", "key"), [(ANNOUNCING.group_within_s - 1, "alert:7"), (ANNOUNCING.group_within_s, "alert:8")]
 )
 def test_an_alert_that_begins_soon_after_joins_the_message(begun_s: float, key: str) -> None:
     assert share(fired(8, subject="enforcement"), known=(alert(fired_at=ago(begun_s)),)) == {8: key}

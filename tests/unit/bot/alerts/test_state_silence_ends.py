@@ -6,24 +6,24 @@ import pytest
 
 from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences
 from services.domain.alerts import AlertState, Silence
-from tests.unit.bot.alerts.builders import NOW, TELLING, alert, around, fine, signal, silence
+from tests.unit.bot.alerts.builders import ANNOUNCING, NOW, alert, around, fine, signal, silence
 
 QUIET = alert(held="silence 5: we know")
 
 
 def ends(one: Silence, *, is_fine: bool = False, known: object = QUIET) -> list[Reminder | SilenceEnd]:
     alerts = [known] if isinstance(known, type(QUIET)) else []
-    circumstances = around(silences=[one])
-    moves = decide([fine() if is_fine else signal()], alerts, circumstances)
-    return end_silences(moves, alerts, circumstances)
+    context = around(silences=[one])
+    moves = decide([fine() if is_fine else signal()], alerts, context)
+    return end_silences(moves, alerts, context)
 
 
 def test_a_silence_lasts_until_its_end() -> None:
-    assert ends(silence(left_s=TELLING.remind_s + 1)) == []
+    assert ends(silence(left_s=ANNOUNCING.remind_s + 1)) == []
 
 
 def test_silence_reminds_its_owner_before_its_end() -> None:
-    [reminder] = ends(silence(left_s=TELLING.remind_s))
+    [reminder] = ends(silence(left_s=ANNOUNCING.remind_s))
 
     assert isinstance(reminder, Reminder)
     assert reminder.words == "the silence of `ingest` ends at 03:10 UTC. Still firing: ingest is down (0 of 1)"
@@ -47,11 +47,11 @@ def test_a_silence_made_in_advance_lasts_to_its_end() -> None:
 
 def test_a_silence_lasts_while_another_alert_that_it_covers_is_open() -> None:
     other = alert(AlertState.PENDING, id=8, fingerprint="workers.ingest", rule="workers", held="x")
-    circumstances = around(silences=[silence()])
+    context = around(silences=[silence()])
     known = [QUIET, other]
-    moves = decide([fine()], known, circumstances)
+    moves = decide([fine()], known, context)
 
-    assert end_silences(moves, known, circumstances) == []
+    assert end_silences(moves, known, context) == []
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_a_silence_lasts_while_another_alert_that_it_covers_is_open() -> None:
 )
 def test_end_of_a_silence_says_whether_the_alert_resolved_meanwhile(known: object, words: str) -> None:
     one = silence(left_s=0, in_advance=True)
-    circumstances = around(silences=[one])
+    context = around(silences=[one])
     alerts = [known] if isinstance(known, type(QUIET)) else []
 
-    [ending] = end_silences([], alerts, circumstances)
+    [ending] = end_silences([], alerts, context)
 
     assert isinstance(ending, SilenceEnd)
     assert ending.outcome == "expired"

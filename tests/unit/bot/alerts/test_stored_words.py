@@ -16,7 +16,7 @@ from services.domain.freezes import Lock
 from services.domain.jobs import LockWait
 from services.domain.services import Service
 from tests.unit.bot.alerts.builders import NOW, ago
-from tests.unit.bot.alerts.test_rules import ENFORCEMENT, INGEST, NOBODY, beat, queue, signals, work
+from tests.unit.bot.alerts.test_rules import ENFORCEMENT, INGEST, NO_BATCH, beat, queue, results, work
 from tests.unit.playbooks.test_diagnosis import CASES
 
 RELATIVE = re.compile(r"\b\d+ (?:s|min|h|d) ago\b|\bfor \d+ (?:s|min|h|d)\b|\bin \d+ (?:h|d)\b")
@@ -30,7 +30,7 @@ TROUBLES: dict[str, Any] = {
     "a worker is two days old": ([beat(172_800)], {"expected": {INGEST: 2, ENFORCEMENT: 1}}),
     "jobs wait": ([], {"work": work(queue=queue(oldest_s=3600, failed=20, orphaned=3), lock_waits=(WAIT,))}),
     "a lock is forgotten": ([], {"work": work(locks=(LOCK,))}),
-    "nobody is on call": ([], {"oncall": oncall.Facts(NOBODY, (), NOW)}),
+    "nobody is on call": ([], {"oncall": oncall.Facts(NO_BATCH, (), NOW)}),
 }
 
 
@@ -38,7 +38,7 @@ TROUBLES: dict[str, Any] = {
 def test_an_alert_stores_no_relative_age(name: str) -> None:
     beats, more = TROUBLES[name]
 
-    found = [one.finding for one in signals(*beats, **more).values() if one.is_trouble]
+    found = [one.finding for one in results(*beats, **more).values() if one.is_trouble]
 
     assert found
     assert not [f"{one.title}; {one.detail}" for one in found if RELATIVE.search(f"{one.title}; {one.detail}")]
@@ -54,6 +54,6 @@ def test_a_diagnosis_stores_no_relative_age(name: str) -> None:
 
 
 def test_a_lock_of_another_day_is_reported_with_its_day() -> None:
-    one = signals(work=work(locks=(LOCK,)))["locks.api"].finding
+    one = results(work=work(locks=(LOCK,)))["locks.api"].finding
 
     assert one.title == f"api is locked against deploys since {LOCK.locked_at:%-d %b %H:%M} UTC"

@@ -29,7 +29,7 @@ from tests.incidents import new_incident
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
 
 COUNTDOWN = timedelta(seconds=60)
-LONE = SelfApproval(7, 4, NOW - timedelta(minutes=3), NOW)
+SELF_APPROVAL = SelfApproval(7, 4, NOW - timedelta(minutes=3), NOW)
 INCIDENT = replace(new_incident(4, at=NOW), title="api is down", services=(Service.API.value,))
 EMERGENCY = Emergency(INCIDENT, [Confirmation(ALERT)])
 
@@ -42,7 +42,7 @@ def run(make_run: MakeRun, ann: Person) -> Run:
 
 def judge(run: Run, person: Person, policy: Policy, people: People, **changed: object) -> Verdict:
     given: dict[str, object] = {
-        "pending_self_approval": LONE,
+        "pending_self_approval": SELF_APPROVAL,
         "emergency": EMERGENCY,
         "decisions": (),
         "now": NOW,

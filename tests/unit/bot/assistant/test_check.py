@@ -312,10 +312,12 @@ def lies(claim: Claim) -> list[Claim]:
 def test_every_lie_is_dropped(given_claim: tuple[Claim, Line]) -> None:
     claim, line = given_claim
 
-    told = [lie for lie in lies(claim) if lie.text != claim.text or lie.quote != claim.quote or lie.evidence != ("E1",)]
+    reported = [
+        lie for lie in lies(claim) if lie.text != claim.text or lie.quote != claim.quote or lie.evidence != ("E1",)
+    ]
 
-    assert told
-    for lie in told:
+    assert reported
+    for lie in reported:
         assert why_dropped(lie, {line.id: line}) is not None, lie
 
 
@@ -330,7 +332,7 @@ def test_arbitrary_text_never_passes_with_words_of_its_own(text: str, quote: str
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("reported", "why"),
     [
         ("see evil.com", "has a link"),
         ("see https://evil.example", "has a link"),
@@ -341,8 +343,10 @@ def test_arbitrary_text_never_passes_with_words_of_its_own(text: str, quote: str
         ("caf\u00e9 is down", "has characters that are not plain text"),
     ],
 )
-def test_claim_with_a_link_or_markup_is_dropped_even_with_evidence(told: str, why: str) -> None:
-    assert why_dropped(Claim(ClaimKind.OBSERVED, told, ("E1",), told), {"E1": Line("E1", "logs", told)}) == why
+def test_claim_with_a_link_or_markup_is_dropped_even_with_evidence(reported: str, why: str) -> None:
+    assert (
+        why_dropped(Claim(ClaimKind.OBSERVED, reported, ("E1",), reported), {"E1": Line("E1", "logs", reported)}) == why
+    )
 
 
 @pytest.mark.parametrize("quote", ["2 running \u00b7 318 waiting", "318 waiting \u00b7 oldest 9", "18 waiting"])
@@ -431,8 +435,8 @@ LIES = (
 
 def test_a_sceptics_claims_are_dropped_and_the_true_ones_stand() -> None:
     def dropped(claims: Sequence[tuple[str, str, str]]) -> list[str]:
-        told = [Claim(ClaimKind.OBSERVED, text, (line,), quote) for text, line, quote in claims]
-        return [one.text for one in told if why_dropped(one, SCEPTIC)]
+        reported = [Claim(ClaimKind.OBSERVED, text, (line,), quote) for text, line, quote in claims]
+        return [one.text for one in reported if why_dropped(one, SCEPTIC)]
 
     assert dropped(TRUE) == []
     assert dropped(LIES) == [text for text, *_ in LIES]

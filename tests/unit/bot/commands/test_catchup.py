@@ -34,7 +34,7 @@ def record(of: Incident, *, firing: bool = True) -> IncidentRecord:
         (resolved(), ["Resolved by <@U0BEN>", "Nothing: a bad deploy"]),
     ],
 )
-def test_catchup_tells_who_has_it_and_what_is_open(of: Incident, expected: list[str]) -> None:
+def test_catchup_names_the_owner_and_what_is_open(of: Incident, expected: list[str]) -> None:
     answer = catchup_answer(record(of), [])
 
     shown = str(answer.blocks)

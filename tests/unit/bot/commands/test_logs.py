@@ -117,13 +117,15 @@ def test_a_traceback_is_one_entry_in_its_own_order() -> None:
         line("Entering main loop...", minutes_ago=0),
     )
 
-    said = shown(found)
-    assert said[0] == "06:46:12 info Entering main loop..."
-    assert said[1] == "06:45:12 error Traceback (most recent call last):"
-    assert said[2] == '    File "/app/worker.py", line 12, in handle'
-    assert said[-2].startswith("  DETAIL: ")
-    assert said[-1] == "06:44:12 info Claimed a job"
-    order = [next(n for n, one in enumerate(said) if word in one) for word in ("ValueError", "During", "UniqueViolat")]
+    posted = shown(found)
+    assert posted[0] == "06:46:12 info Entering main loop..."
+    assert posted[1] == "06:45:12 error Traceback (most recent call last):"
+    assert posted[2] == '    File "/app/worker.py", line 12, in handle'
+    assert posted[-2].startswith("  DETAIL: ")
+    assert posted[-1] == "06:44:12 info Claimed a job"
+    order = [
+        next(n for n, one in enumerate(posted) if word in one) for word in ("ValueError", "During", "UniqueViolat")
+    ]
     assert order == sorted(order)
 
 
@@ -131,26 +133,26 @@ def test_tracebacks_of_two_replicas_are_not_mixed() -> None:
     of_a = [line(text, minutes_ago=1) for text in TRACE[:4]]
     of_b = [line(text, minutes_ago=1, replica="replica-bbbb") for text in TRACE[:4]]
 
-    said = shown(answer(*(one for pair in zip(of_a, of_b, strict=True) for one in pair)))
+    posted = shown(answer(*(one for pair in zip(of_a, of_b, strict=True) for one in pair)))
 
-    assert len(said) == 4  # they say the same, one after the other
-    assert f"({TIMES} 2, " in said[0]
+    assert len(posted) == 4  # they say the same, one after the other
+    assert f"({TIMES} 2, " in posted[0]
 
 
 def test_tracebacks_that_follow_each_other_are_two_entries() -> None:
     second = [TRACE[0], TRACE[1], "KeyError: 7"]
 
-    said = shown(answer(*(line(text, minutes_ago=1) for text in (*TRACE[:4], *second))))
+    posted = shown(answer(*(line(text, minutes_ago=1) for text in (*TRACE[:4], *second))))
 
-    assert [n for n, one in enumerate(said) if "Traceback" in one] == [0, 3]
-    assert said[2] == "  KeyError: 7"
+    assert [n for n, one in enumerate(posted) if "Traceback" in one] == [0, 3]
+    assert posted[2] == "  KeyError: 7"
 
 
 def test_the_line_after_a_traceback_is_no_part_of_it() -> None:
-    said = shown(answer(*(line(text, minutes_ago=1) for text in (*TRACE[:4], "Entering main loop..."))))
+    posted = shown(answer(*(line(text, minutes_ago=1) for text in (*TRACE[:4], "Entering main loop..."))))
 
-    assert said[0].endswith("Entering main loop...")
-    assert said[-1] == "  ValueError: no county"
+    assert posted[0].endswith("Entering main loop...")
+    assert posted[-1] == "  ValueError: no county"
 
 
 def test_the_line_after_an_exception_group_is_no_part_of_it() -> None:
@@ -163,11 +165,11 @@ def test_the_line_after_an_exception_group_is_no_part_of_it() -> None:
         "    +----------",
     )
 
-    said = shown(answer(*(line(text, minutes_ago=1) for text in (*group, "Ready"))))
+    posted = shown(answer(*(line(text, minutes_ago=1) for text in (*group, "Ready"))))
 
-    assert said[0].endswith("info Ready")
-    assert said[1].endswith("Exception Group Traceback (most recent call last):")
-    assert len(said) == 1 + len(group)
+    assert posted[0].endswith("info Ready")
+    assert posted[1].endswith("Exception Group Traceback (most recent call last):")
+    assert len(posted) == 1 + len(group)
 
 
 def test_a_long_traceback_keeps_its_end() -> None:
@@ -175,17 +177,17 @@ def test_a_long_traceback_keeps_its_end() -> None:
 
     found = answer(*(line(text, minutes_ago=1) for text in (TRACE[0], *frames, "RecursionError: maximum depth")))
 
-    said = shown(found)
-    assert said[0].endswith("Traceback (most recent call last):")
-    assert said[1].startswith("  … ")
-    assert said[1].endswith(" lines")
-    assert said[-1] == "  RecursionError: maximum depth"
+    posted = shown(found)
+    assert posted[0].endswith("Traceback (most recent call last):")
+    assert posted[1].startswith("  … ")
+    assert posted[1].endswith(" lines")
+    assert posted[-1] == "  RecursionError: maximum depth"
 
 
 def test_a_traceback_whose_beginning_was_not_read_stays_together() -> None:
-    said = shown(answer(*(line(text, minutes_ago=1) for text in TRACE[1:4])))
+    posted = shown(answer(*(line(text, minutes_ago=1) for text in TRACE[1:4])))
 
-    assert [one.split()[-1] for one in said] == ["handle", "store(rows)", "county"]
+    assert [one.split()[-1] for one in posted] == ["handle", "store(rows)", "county"]
 
 
 def test_the_raw_view_is_as_it_was_written() -> None:

@@ -37,14 +37,17 @@ def answer(facts: Facts, known: KnownOverrides | None = None) -> Answer:
 
 
 def test_the_first_line_names_who_is_paged_first_and_until_when() -> None:
-    told = answer(Facts(SCHEDULE, [], NOW))
+    reported = answer(Facts(SCHEDULE, [], NOW))
 
-    first, second = told.text.splitlines()
+    first, second = reported.text.splitlines()
     assert "1. <@U1> (next handover <!date^" in first
     assert first.endswith("direct message · waits 5 min")
     assert second.startswith("2. <!subteam^S0GROUP>, team · mention, pager · waits 5 min")
-    assert (told.status, told.private) == (Status.OK, True)
-    assert violations({"text": told.text, "blocks": list(told.blocks)}, surface="message", groups=("S0GROUP",)) == []
+    assert (reported.status, reported.private) == (Status.OK, True)
+    assert (
+        violations({"text": reported.text, "blocks": list(reported.blocks)}, surface="message", groups=("S0GROUP",))
+        == []
+    )
 
 
 def test_an_override_that_a_newer_one_replaces_to_its_end_is_not_shown_as_covering() -> None:
@@ -74,11 +77,11 @@ def test_override_is_shown_and_replaces_the_person_on_call() -> None:
 def test_a_gap_is_reported() -> None:
     ended = replace(SCHEDULE, rotations={"primary": replace(ROTATION, until=date(2026, 11, 10))})
 
-    told = answer(Facts(ended, [], NOW))
+    reported = answer(Facts(ended, [], NOW))
 
-    assert "*no one*" in told.text.splitlines()[0]
-    assert "no one is on call at level 1" in told.text
-    assert told.status is Status.FAIL
+    assert "*no one*" in reported.text.splitlines()[0]
+    assert "no one is on call at level 1" in reported.text
+    assert reported.status is Status.FAIL
 
 
 def test_remembered_overrides_are_shown_with_their_age() -> None:
@@ -96,7 +99,7 @@ def test_overrides_are_unknown_when_never_read() -> None:
 
 
 def test_without_an_on_call_file_the_answer_names_who_is_paged() -> None:
-    told = answer(Facts(None, [], NOW))
+    reported = answer(Facts(None, [], NOW))
 
-    assert told.status is Status.WARN
-    assert "incidents page the approvers" in told.text
+    assert reported.status is Status.WARN
+    assert "incidents page the approvers" in reported.text

@@ -115,7 +115,7 @@ def test_a_question_is_known_without_its_mark_when_it_begins_as_one() -> None:
         "why is ingest slow",
         "ingest slow?",
     )
-    told = (
+    reported = (
         "queue",
         "?",
         "why 12",
@@ -128,4 +128,4 @@ def test_a_question_is_known_without_its_mark_when_it_begins_as_one() -> None:
     )
 
     assert [line for line in asked if not is_question(line)] == []
-    assert [line for line in told if is_question(line)] == []
+    assert [line for line in reported if is_question(line)] == []

@@ -8,7 +8,7 @@ from bot.commands.policy import of_them
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("posted", "meant"),
     [
         (
             "You don't have permission to request `restart` for ingest in dev. <@U1> can request it.",
@@ -23,5 +23,5 @@ from bot.commands.policy import of_them
         ),
     ],
 )
-def test_a_refusal_is_about_the_person_who_was_asked_for(said: str, meant: str) -> None:
-    assert of_them(said) == meant
+def test_a_refusal_is_about_the_person_who_was_asked_for(posted: str, meant: str) -> None:
+    assert of_them(posted) == meant

@@ -13,10 +13,10 @@ def test_why_alert_names_the_silence_owner_before_the_decisions() -> None:
 
     _, section, *_ = why_alert_answer("heartbeats.ingest", [history], [silence()]).blocks
 
-    whose, state, said = section["text"]["text"].splitlines()
+    whose, state, posted = section["text"]["text"].splitlines()
     assert whose.startswith("🔕 silenced by <@U1> until <!date^")
     assert state.endswith(" Suppressed: silence 5: we know.")
-    assert said.endswith(" · Silenced; updates stopped: silence 5: we know.")
+    assert posted.endswith(" · Silenced; updates stopped: silence 5: we know.")
 
 
 def test_an_alert_that_is_fine_and_watched_is_not_reported_as_firing() -> None:

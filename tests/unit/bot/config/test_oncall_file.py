@@ -257,7 +257,7 @@ print(read_schedule(sys.stdin.buffer.read(), "oncall.toml").faults[0].problem)
 
 def test_a_machine_without_time_zones_loses_the_on_call_file_only() -> None:
     """Neither the system's database nor the package's."""
-    told = subprocess.run(
+    reported = subprocess.run(
         [sys.executable, "-c", WITHOUT_ZONES],
         input=GOOD.encode(),
         env={"PYTHONTZPATH": "", "PATH": os.environ["PATH"]},
@@ -265,7 +265,7 @@ def test_a_machine_without_time_zones_loses_the_on_call_file_only() -> None:
         check=False,
     )
 
-    assert (told.stdout.decode(), told.stderr.decode()) == (
+    assert (reported.stdout.decode(), reported.stderr.decode()) == (
         "`time_zone` cannot be looked up on a machine without time zones\n",
         "",
     )

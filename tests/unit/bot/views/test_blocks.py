@@ -72,12 +72,12 @@ def test_a_second_table_becomes_text() -> None:
     assert fitted[1]["elements"][0]["elements"][0]["text"] == "Name    Age\ningest  3 s"
 
 
-@pytest.mark.parametrize(("rows", "said"), [(100, "… 1 more row"), (300, "… 201 more rows")])
-def test_a_long_table_counts_the_rows_it_leaves_out(rows: int, said: str) -> None:
+@pytest.mark.parametrize(("rows", "posted"), [(100, "… 1 more row"), (300, "… 201 more rows")])
+def test_a_long_table_counts_the_rows_it_leaves_out(rows: int, posted: str) -> None:
     table, note = blocks.table(["n"], [[str(n)] for n in range(rows)])
 
     assert len(table["rows"]) == 100
-    assert note["elements"][0]["text"] == said
+    assert note["elements"][0]["text"] == posted
 
 
 def test_half_a_command_is_no_command() -> None:

@@ -115,7 +115,7 @@ def test_offer_says_return_for_a_newer_version() -> None:
         (replace(RUN, state=RunState.APPROVED), "starts immediately"),
     ],
 )
-def test_filed_answer_tells_the_requester_what_the_run_waits_for(run: Run, words: str) -> None:
+def test_filed_answer_names_what_the_run_waits_for(run: Run, words: str) -> None:
     answer = filed_answer(run)
 
     assert answer.private

@@ -126,6 +126,6 @@ def test_health_can_be_unfolded() -> None:
 
 
 def test_the_time_of_the_cause_is_in_the_headline_of_health_and_home() -> None:
-    told = health_headline(health.report(STOPPED.health))
+    reported = health_headline(health.report(STOPPED.health))
 
-    assert told == f"🔴 *prod is not healthy: the database has not answered* since {SINCE}"
+    assert reported == f"🔴 *prod is not healthy: the database has not answered* since {SINCE}"

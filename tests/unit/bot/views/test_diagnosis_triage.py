@@ -31,7 +31,7 @@ BEFORE = Candidate(
 )
 
 
-def told(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any]]]:
+def reported(facts: doctor.Facts, **parts: Any) -> tuple[str, list[dict[str, Any]]]:
     known = {"changes": Changes((), ()), "candidates": [BEFORE], "report": doctor.report(facts), **parts}
     return diagnosis_message(TriageFacts(**known), INGEST, "abc")
 
@@ -43,7 +43,7 @@ def buttons(blocks: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_bad_deploy_is_rolled_back_to_the_version_before() -> None:
-    text, blocks = told(BAD_DEPLOY)
+    text, blocks = reported(BAD_DEPLOY)
 
     assert text.startswith(
         "🔎 *Most likely: deploy e9a70d3b of ingest crashes at start (FileNotFoundError) since <!date^"
@@ -57,7 +57,7 @@ def test_a_bad_deploy_is_rolled_back_to_the_version_before() -> None:
 
 
 def test_a_killed_worker_is_restarted_and_not_rolled_back() -> None:
-    text, blocks = told(KILLED)
+    text, blocks = reported(KILLED)
 
     assert text.startswith("🔎 *Most likely: ingest is down (0 of 1) since <!date^")
     assert buttons(blocks)[0] == ("Restart ingest", "restart ingest --through-zero", "primary")
@@ -65,7 +65,7 @@ def test_a_killed_worker_is_restarted_and_not_rolled_back() -> None:
 
 
 def test_an_absent_database_leads_to_supabase_and_changes_no_service() -> None:
-    _, blocks = told(STOPPED)
+    _, blocks = reported(STOPPED)
 
     shown = [label for label, _, _ in buttons(blocks)]
     assert shown[0] == "Supabase's status"
@@ -76,13 +76,13 @@ def test_an_absent_database_leads_to_supabase_and_changes_no_service() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_links_to_supabase_are_offered_for_causes_in_the_database_alone(name: str) -> None:
-    offered = "Supabase: database logs" in [label for label, _, _ in buttons(told(CASES[name].facts)[1])]
+    offered = "Supabase: database logs" in [label for label, _, _ in buttons(reported(CASES[name].facts)[1])]
 
     assert offered is (name in {"Postgres stopped", "permissions taken away", "migrations missing"})
 
 
 def test_a_worker_that_is_gone_needs_no_row_of_the_runbook() -> None:
-    assert "Likely cause" not in told(KILLED)[0].split("\n")[0]
+    assert "Likely cause" not in reported(KILLED)[0].split("\n")[0]
 
 
 def test_while_parts_are_read_it_reports_so_and_is_short() -> None:
@@ -105,32 +105,32 @@ def test_diagnosis_buttons_come_with_the_cause_and_keep_their_places() -> None:
 
 
 def test_diagnosis_says_no_cause_found_when_all_is_well_again() -> None:
-    assert told(WELL)[0].startswith("🔎 *No cause found:*")
+    assert reported(WELL)[0].startswith("🔎 *No cause found:*")
 
 
 def test_diagnosis_names_an_unexplained_finding_without_a_cause() -> None:
     assert isinstance(WELL.health.queue, QueueSnapshot)
     failed = replace(WELL.health, queue=replace(WELL.health.queue, failed_last_hour=2))
 
-    assert told(replace(WELL, health=failed))[0].startswith("🔎 *Most likely: 2 failed in the last hour.*")
+    assert reported(replace(WELL, health=failed))[0].startswith("🔎 *Most likely: 2 failed in the last hour.*")
 
 
 def test_changes_are_newest_first_and_counted_from_the_fourth_on() -> None:
     happenings = tuple(Happening(NOW - timedelta(minutes=n), f"change {n}") for n in range(5))
 
-    shown = str(told(KILLED, changes=Changes(happenings, ("runs: connection refused",)))[1])
+    shown = str(reported(KILLED, changes=Changes(happenings, ("runs: connection refused",)))[1])
 
     assert "change 0" in shown
     assert "change 3" not in shown
     assert "(+ 2 more)" in shown
     assert "unknown: runs: connection refused" in shown
-    assert "No deployments" in str(told(KILLED)[1])
+    assert "No deployments" in str(reported(KILLED)[1])
 
 
 def test_diagnosis_lists_only_the_newest_change_when_a_deploy_is_the_cause() -> None:
     happenings = tuple(Happening(NOW - timedelta(minutes=n), f"change {n}") for n in range(5))
 
-    shown = str(told(BAD_DEPLOY, changes=Changes(happenings, ()))[1])
+    shown = str(reported(BAD_DEPLOY, changes=Changes(happenings, ()))[1])
 
     assert "change 0 (+ 4 more)" in shown
     assert "change 1" not in shown
@@ -138,7 +138,7 @@ def test_diagnosis_lists_only_the_newest_change_when_a_deploy_is_the_cause() -> 
 
 
 def test_a_part_that_is_away_is_reported() -> None:
-    text, _ = told(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
+    text, _ = reported(KILLED, report=Missing("no answer within 8 s"), candidates=Missing("Railway is silent"))
 
     assert "❔ unknown: the doctor, no answer within 8 s" in text
     assert "❔ unknown: earlier versions, Railway is silent" in text
@@ -178,7 +178,7 @@ def test_the_incident_keeps_when_it_began_by_evidence(facts: doctor.Facts, began
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_known_problem_fits_a_phone(name: str) -> None:
-    text, blocks = told(CASES[name].facts)
+    text, blocks = reported(CASES[name].facts)
 
     assert len(text) < 900
     assert len(blocks) <= 3
@@ -191,7 +191,7 @@ def test_slack_accepts_diagnoses_with_hostile_content() -> None:
     bad = replace(report, diagnosed=replace(report.diagnosed, rest=(finding,) * 100))
     contents = [
         diagnosis_message(TriageFacts(Changes(happenings, (EVIL,)), bad, Missing(EVIL)), list(RUNBOOK.services), "abc"),
-        told(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
+        reported(BAD_DEPLOY, changes=Missing(EVIL), candidates=[replace(BEFORE, message=EVIL)]),
     ]
 
     assert [

@@ -46,12 +46,12 @@ def test_a_usage_error_offers_help() -> None:
 
 def test_the_fallback_is_a_sentence_of_its_own() -> None:
     asked = error_answer(UsageError("Which service?", why="this command needs one", what_next="Name one."))
-    told = error_answer(OperatorError("It stopped", why="no lease", what_next="Try again."))
+    reported = error_answer(OperatorError("It stopped", why="no lease", what_next="Try again."))
 
     assert (
         asked.text == "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16} Which service? this command needs one. Name one."
     )
-    assert told.text == "🔴 It stopped: no lease. Try again."
+    assert reported.text == "🔴 It stopped: no lease. Try again."
 
 
 def test_a_program_reads_words_without_markup() -> None:

@@ -30,7 +30,7 @@ def test_failed_findings_come_before_passed_ones() -> None:
     assert [block["text"]["text"] for block in blocks[2:]] == ["⚠️ warning: *odd*", "✅ *api ok*"]
 
 
-def test_the_only_problem_is_said_once() -> None:
+def test_the_only_problem_is_shown_once() -> None:
     blocks = findings_answer("health", [FINE, BROKEN]).blocks
 
     assert blocks[0]["text"]["text"] == "🔴 *WRONG* · health: 12 orphaned — no &lt;beat&gt;"

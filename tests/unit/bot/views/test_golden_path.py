@@ -101,14 +101,14 @@ def test_a_failed_step_is_not_shown_as_a_pass(state: RunState, step: StepState, 
 
 
 def test_the_step_under_way_is_the_last_line() -> None:
-    told = [*RUNBOOK[:2], waiting(STEPS[2], StepState.RUNNING, note="the batch is processing"), waiting(STEPS[3])]
+    reported = [*RUNBOOK[:2], waiting(STEPS[2], StepState.RUNNING, note="the batch is processing"), waiting(STEPS[3])]
     begun = [*RUNBOOK[:2], waiting(STEPS[2]), waiting(STEPS[3])]
 
-    assert list(log_lines(mission(RunState.RUNNING), told))[-1] == (
+    assert list(log_lines(mission(RunState.RUNNING), reported))[-1] == (
         "[000800ms] [RUNNING] Ingest Poll: the batch is processing"
     )
     assert list(log_lines(mission(RunState.RUNNING), begun))[-1] == "[000800ms] [RUNNING] Ingest Poll"
-    assert "MISSION REPORT" not in "".join(map(block_text, mission_blocks(mission(RunState.RUNNING), told)))
+    assert "MISSION REPORT" not in "".join(map(block_text, mission_blocks(mission(RunState.RUNNING), reported)))
 
 
 @pytest.mark.parametrize("state", list(RunState))

@@ -36,7 +36,7 @@ EVIL = "<!channel> `x` *b* <https://evil|good> ``` \N{RIGHT-TO-LEFT OVERRIDE}" +
 Content = tuple[str, list[dict[str, Any]]]
 
 
-def told(state: NotificationState, means: Channel) -> Notification:
+def reported(state: NotificationState, means: Channel) -> Notification:
     key, event = "incident:7:page:1:x", PageEvent.TRIGGERED
     return Notification(key, means, "ann", "s", "t", "incident:7", state, 1, None, NOW, NOW, 0.0, event, key, NOW)
 
@@ -174,7 +174,7 @@ def test_a_cause_that_repeats_the_first_line_gives_its_place_to_what_the_alert_k
 
 
 def test_notifications_outside_slack_are_listed_with_the_paged_people() -> None:
-    sent = [told(NotificationState.SENT, Channel.WEBHOOK), told(NotificationState.FAILED, Channel.EMAIL)]
+    sent = [reported(NotificationState.SENT, Channel.WEBHOOK), reported(NotificationState.FAILED, Channel.EMAIL)]
 
     shown = str(incident_message(incident(), [alert()], PAGES, CHAIN, sent)[1])
 

@@ -35,7 +35,7 @@ def changes(before: Policy, after: Policy) -> list[str]:
     return list(policy_changes(before, after, name_of))
 
 
-def test_a_rule_that_was_added_and_one_that_was_removed_are_said_in_plain_words() -> None:
+def test_added_and_removed_rules_are_listed_in_plain_words() -> None:
     scale = (
         '[[allow]]\nmay = "request"\nwho = ["U0NEW", "machine:ci"]\nverbs = ["scale"]\nservices = ["ingest"]\n'
         'environments = ["prod"]\narguments = ["replicas <= 3"]\nseverity = ["sev1"]\n'
@@ -84,7 +84,7 @@ def test_the_message_mentions_no_one_and_is_bounded() -> None:
     assert "stays in force" in refused
 
 
-def test_limits_of_alert_rules_are_said_with_both_values() -> None:
+def test_limits_of_alert_rules_are_listed_with_both_values() -> None:
     after = read_rules(b"[telling]\nquiet_s = 77\n", "alerts.toml")
     assert not isinstance(after, Invalid)
     before = default_rules().telling.quiet_s

@@ -286,15 +286,19 @@ def test_a_review_is_closed_with_a_button_once_the_run_is_over(state: RunState, 
     assert ("run.review" in json.dumps(run_message(record).blocks)) is can_be_closed
 
 
-LONE = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
+SELF_APPROVAL = SelfApproval(12, 4, NOW, NOW + timedelta(minutes=3))
 
 
 @pytest.mark.parametrize(
     ("self_approval", "words", "action"),
     [
-        (LONE, "the approvers were paged", None),
-        (replace(LONE, offered_at=NOW), "can self-approve it", "run.alone"),
-        (replace(LONE, offered_at=NOW, reason="<!here> down", starts_at=NOW), "&lt;!here&gt; down", "run.veto"),
+        (SELF_APPROVAL, "the approvers were paged", None),
+        (replace(SELF_APPROVAL, offered_at=NOW), "can self-approve it", "run.alone"),
+        (
+            replace(SELF_APPROVAL, offered_at=NOW, reason="<!here> down", starts_at=NOW),
+            "&lt;!here&gt; down",
+            "run.veto",
+        ),
     ],
 )
 def test_a_self_approval_has_the_button_that_can_be_used(
@@ -310,7 +314,11 @@ def test_a_self_approval_has_the_button_that_can_be_used(
 
 def test_approve_buttons_keep_their_place_while_approvers_do_not_answer() -> None:
     run = a_run()
-    moments = [LONE, replace(LONE, offered_at=NOW), replace(LONE, offered_at=NOW, reason="r", starts_at=NOW)]
+    moments = [
+        SELF_APPROVAL,
+        replace(SELF_APPROVAL, offered_at=NOW),
+        replace(SELF_APPROVAL, offered_at=NOW, reason="r", starts_at=NOW),
+    ]
 
     messages = [run_message(Record(run, DONE, self_approval=one)).blocks for one in (None, *moments)]
     messages.append(run_message(Record(run, DONE, (Decision(12, ANN, True, "", PLAN.hash, "p", NOW),))).blocks)
@@ -321,7 +329,7 @@ def test_approve_buttons_keep_their_place_while_approvers_do_not_answer() -> Non
 
 
 def test_a_self_approved_run_shows_it_and_waits_for_a_review() -> None:
-    self_approval = replace(LONE, offered_at=NOW, reason="customers wait", starts_at=NOW)
+    self_approval = replace(SELF_APPROVAL, offered_at=NOW, reason="customers wait", starts_at=NOW)
     record = Record(
         a_run(RunState.SUCCEEDED, requested_by=ANN), DONE, review=Review(12, ANN, NOW), self_approval=self_approval
     )

@@ -242,8 +242,8 @@ def test_no_data_of_a_line_comes_into_a_finding(beginnings: list[str]) -> None:
     assert "12,345" not in shown
 
 
-@pytest.mark.parametrize(("silent_s", "is_told"), [(180, False), (181, True)])
-def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("silent_s", "is_reported"), [(180, False), (181, True)])
+def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s: int, is_reported: bool) -> None:
     lines = [
         LogLine(
             NOW - timedelta(seconds=silent_s + 60 * n), "info", "[ingest_processor] No pending jobs found (idle)", "r"
@@ -254,8 +254,8 @@ def test_a_worker_that_wrote_each_minute_and_fell_silent_is_no_idle_one(silent_s
     found = check(Facts(Service.INGEST, lines, NOW, None, patterns=RUNBOOK))
 
     silence = [one for one in found if one.check == "logs.ingest.silence"]
-    assert bool(silence) is is_told
-    assert any(one.check == "logs.ingest.idle" for one in found) is not is_told
+    assert bool(silence) is is_reported
+    assert any(one.check == "logs.ingest.idle" for one in found) is not is_reported
     assert all(one.title == "ingest: no log line for 3 min, usually each minute" for one in silence)
 
 
@@ -302,9 +302,9 @@ GONE = ServiceState(Service.INGEST, "s", active=(CRASHED,), latest=CRASHED, repl
 
 @pytest.mark.parametrize("service", [Service.INGEST, Service.API])
 def test_log_of_a_process_that_just_died_is_not_fine(service: Service) -> None:
-    said = [LogLine(NOW - timedelta(seconds=78), "info", "PostgreSQL connection established", "r")]
+    posted = [LogLine(NOW - timedelta(seconds=78), "info", "PostgreSQL connection established", "r")]
 
-    found = check(Facts(service, said, NOW, state=replace(GONE, service=service), patterns=RUNBOOK))
+    found = check(Facts(service, posted, NOW, state=replace(GONE, service=service), patterns=RUNBOOK))
 
     short = service.short
     assert (found[0].check, found[0].status) == (f"logs.{short}.silence", Status.WARN)
@@ -314,11 +314,11 @@ def test_log_of_a_process_that_just_died_is_not_fine(service: Service) -> None:
 
 @pytest.mark.parametrize("state", [None, state_of(1), state_of(0, stopped=True)])
 def test_log_of_a_process_that_runs_or_was_stopped_is_fine(state: ServiceState | None) -> None:
-    said = [LogLine(NOW - timedelta(seconds=78), "info", "PostgreSQL connection established", "r")]
+    posted = [LogLine(NOW - timedelta(seconds=78), "info", "PostgreSQL connection established", "r")]
 
     assert not [
         one
-        for one in check(Facts(Service.INGEST, said, NOW, state=state, patterns=RUNBOOK))
+        for one in check(Facts(Service.INGEST, posted, NOW, state=state, patterns=RUNBOOK))
         if one.status is not Status.OK
     ]
 

@@ -107,10 +107,10 @@ def test_climb_that_ended_below_the_limit_is_reported_for_4_min_at_most(per_minu
     climb = [0.4 + per_minute * n / 2 for n in range(steps + 1)]
     stopped_at = KEPT + steps
 
-    told = list(told_at([*[0.4] * KEPT, *climb, *[climb[-1]] * 60]))
+    reported = list(told_at([*[0.4] * KEPT, *climb, *[climb[-1]] * 60]))
 
-    assert told[0] < stopped_at
-    assert (told[-1] - stopped_at) * EVERY <= timedelta(minutes=4)
+    assert reported[0] < stopped_at
+    assert (reported[-1] - stopped_at) * EVERY <= timedelta(minutes=4)
 
 
 def test_freed_is_what_memory_came_down_from() -> None:
@@ -186,10 +186,10 @@ def test_ramp_after_a_kill_at_the_limit_is_reported_again() -> None:
     climb = [0.4 + 0.03 * n for n in range(21)]  # 6 % per minute
     before, after = [*[0.4] * 40, *climb], [*[0.4] * 20, *climb]
 
-    told = list(told_at([*before, *after], freed_gb=freed_peak(instance([*before, 0.3]))))
+    reported = list(told_at([*before, *after], freed_gb=freed_peak(instance([*before, 0.3]))))
 
-    assert len(before) - 1 - told[0] >= 6
-    assert len(before) + len(after) - 1 - min(n for n in told if n > len(before) + 10) >= 6
+    assert len(before) - 1 - reported[0] >= 6
+    assert len(before) + len(after) - 1 - min(n for n in reported if n > len(before) + 10) >= 6
 
 
 @pytest.mark.parametrize("ended_at", [0.85, 0.88], ids=["restarted at 85 %", "killed with its last sample at 88 %"])

@@ -118,7 +118,7 @@ def test_oncall_is_unknown_when_slack_does_not_answer() -> None:
     assert [(finding.check, finding.status) for finding in found][1:] == [("oncall.absent", Status.UNKNOWN)]
 
 
-def reach(level: Level) -> list[tuple[str, Status]]:
+def unreachable(level: Level) -> list[tuple[str, Status]]:
     found = check_targets(replace(SCHEDULE, levels=(level,)), TARGETS)
     return [(finding.title, finding.status) for finding in found]
 
@@ -134,7 +134,7 @@ def reach(level: Level) -> list[tuple[str, Status]]:
     ],
 )
 def test_a_level_with_a_pager_or_marked_slack_only_is_fine(level: Level) -> None:
-    assert [status for _, status in reach(level)] == [Status.OK]
+    assert [status for _, status in unreachable(level)] == [Status.OK]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_level_with_a_pager_or_marked_slack_only_is_fine(level: Level) -> None
     ],
 )
 def test_a_level_with_only_slack_fails_and_names_its_people(level: Level, whom: str) -> None:
-    assert reach(level) == [(f"level 1 reaches {whom} in Slack only", Status.FAIL)]
+    assert unreachable(level) == [(f"level 1 reaches {whom} in Slack only", Status.FAIL)]
 
 
 def test_a_target_without_an_address_is_refused() -> None:

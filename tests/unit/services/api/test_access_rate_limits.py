@@ -38,7 +38,7 @@ def test_refused_request_uses_no_allowance() -> None:
     assert allowance.wait_s("a", now=60.0) == 0
 
 
-def test_the_longest_unseen_is_forgotten_first() -> None:
+def test_the_least_recent_is_forgotten_first() -> None:
     allowance = Allowance(1, remembered=2)
     for name in ("a", "b", "a", "c"):
         allowance.wait_s(name, now=0.0)
@@ -65,7 +65,7 @@ def scope(peer: str, **headers: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("peer", "told", "address"),
+    ("peer", "reported", "address"),
     [
         ("100.64.0.7", "203.0.113.9", "203.0.113.9"),
         ("fd12::7", "203.0.113.9", "203.0.113.9"),
@@ -73,10 +73,10 @@ def scope(peer: str, **headers: str) -> dict[str, Any]:
         ("8.8.8.8", "203.0.113.9", "8.8.8.8"),
     ],
 )
-def test_only_a_proxy_of_a_private_network_reports_the_address(peer: str, told: str, address: str) -> None:
+def test_only_a_proxy_of_a_private_network_reports_the_address(peer: str, reported: str, address: str) -> None:
     from starlette.datastructures import Headers
 
-    made = scope(peer, **({"x_real_ip": told} if told else {}))
+    made = scope(peer, **({"x_real_ip": reported} if reported else {}))
 
     assert _address_of(made, Headers(scope=made)) == address
 

@@ -204,7 +204,7 @@ def test_a_file_without_a_character_is_empty(content: bytes) -> None:
         CsvFile(io.BytesIO(content))
 
 
-def test_a_file_of_another_kind_of_rows_is_told_how_to_upload_it() -> None:
+def test_a_file_of_another_kind_of_rows_names_how_to_upload_it() -> None:
     payments = b"Case Number,County,Amount,Date Paid,Receipt\nC-1,Kings,50,1/3/2024,R-1\n"
 
     with pytest.raises(UnusableFileError, match=r"^missing columns: ") as caught:

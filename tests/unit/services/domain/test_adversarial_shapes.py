@@ -339,9 +339,9 @@ def not_masked(mask: Callable[[str], str], cases: Iterable[tuple[str, str]]) -> 
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced, mask_message])
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_a_secret_is_masked_in_every_way_of_masking(mask: Callable[[str], str], carrier: str) -> None:
-    assert not_masked(mask, ((carrier.format(text), secret) for text, secret in SECRETS)) == []
+@pytest.mark.parametrize("provider", CARRIERS)
+def test_a_secret_is_masked_in_every_way_of_masking(mask: Callable[[str], str], provider: str) -> None:
+    assert not_masked(mask, ((provider.format(text), secret) for text, secret in SECRETS)) == []
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
@@ -425,7 +425,7 @@ def test_balanced_keeps_the_words_beside_a_party_that_is_written_small() -> None
         assert mask_balanced(text) == shown
 
 
-def test_a_password_that_is_told_in_a_sentence_is_masked() -> None:
+def test_a_password_within_a_sentence_is_masked() -> None:
     for text in (
         "password is swordfish",
         "my password was Swordfish, change it",

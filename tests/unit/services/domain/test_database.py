@@ -31,7 +31,7 @@ def test_counts_what_the_process_will_open(service: Service, variables: dict[str
     assert sessions_per_replica(sessions_of(RUNBOOK, service), variables) == expected
 
 
-def test_sessions_are_unknown_where_the_system_does_not_tell_them() -> None:
+def test_sessions_are_unknown_where_the_system_does_not_report_them() -> None:
     assert isinstance(sessions_per_replica(sessions_of(CIVIL, Service.SIMPLICITY), {"POOL_SIZE": "3"}), Unavailable)
 
 

@@ -21,9 +21,9 @@ def test_one_character_more_makes_a_second_line() -> None:
 
 
 def test_first_line_ends_at_the_last_pause_that_fits() -> None:
-    said = f"🔴 *FAILED* · prod · *Roll api back to 8d02b64e, with its data*: it does not answer; {WORDS * 3}\nmore"
+    posted = f"🔴 *FAILED* · prod · *Roll api back to 8d02b64e, with its data*: it does not answer; {WORDS * 3}\nmore"
 
-    first, second, third = with_short_first_line(said).splitlines()
+    first, second, third = with_short_first_line(posted).splitlines()
 
     assert first == "🔴 *FAILED* · prod · *Roll api back to 8d02b64e, with its data*: it does not answer;"
     assert (second, third) == ((WORDS * 3).strip(), "more")

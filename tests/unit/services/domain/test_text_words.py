@@ -8,7 +8,7 @@ from services.domain.text import ago, counted, dated_time, ordinal, read_span
 
 
 @pytest.mark.parametrize(
-    ("number", "noun", "said"),
+    ("number", "noun", "posted"),
     [
         (0, "job", "0 jobs"),
         (1, "job", "1 job"),
@@ -17,8 +17,8 @@ from services.domain.text import ago, counted, dated_time, ordinal, read_span
         (2, "batch", "2 batches"),
     ],
 )
-def test_a_count_of_one_is_singular(number: int, noun: str, said: str) -> None:
-    assert counted(number, noun) == said
+def test_a_count_of_one_is_singular(number: int, noun: str, posted: str) -> None:
+    assert counted(number, noun) == posted
 
 
 @pytest.mark.parametrize(
@@ -42,21 +42,21 @@ def test_anything_else_is_no_span(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "posted"),
     [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st")],
 )
-def test_an_ordinal_ends_as_it_is_spoken(number: int, said: str) -> None:
-    assert ordinal(number) == said
+def test_an_ordinal_ends_as_it_is_spoken(number: int, posted: str) -> None:
+    assert ordinal(number) == posted
 
 
 @pytest.mark.parametrize(
-    ("hours", "said"),
+    ("hours", "posted"),
     [(11.9, "00:06 UTC"), (12, "23 Nov 00:00 UTC"), (-11.9, "23:54 UTC"), (-12, "24 Nov 00:00 UTC")],
 )
-def test_a_moment_half_a_day_away_has_its_day(hours: float, said: str) -> None:
+def test_a_moment_half_a_day_away_has_its_day(hours: float, posted: str) -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
-    assert dated_time(now - timedelta(hours=hours), now) == said
+    assert dated_time(now - timedelta(hours=hours), now) == posted
 
 
 def test_ago_is_a_time_of_day_in_stored_text() -> None:

@@ -54,11 +54,11 @@ def test_reports_nothing_but_words_of_our_own(amount: str, county: str, entered:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "reported"),
     [("Kings", "Kings"), ("ST LAWRENCE COUNTY", "St. Lawrence"), ("Jane Doe, 12 Main St", "unknown"), ("", "unknown")],
 )
-def test_only_a_county_that_exists_is_named(written: str, told: str) -> None:
-    assert profile(case(county=written)).county == told
+def test_only_a_county_that_exists_is_named(written: str, reported: str) -> None:
+    assert profile(case(county=written)).county == reported
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_reports_whether_the_presumption_is_near(entered: date, word: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("paid", "told"),
+    ("paid", "reported"),
     [
         ((), "nothing"),
         (((TODAY, "2499.99"),), "less than half of the judgment, the last within a year"),
@@ -90,8 +90,8 @@ def test_reports_whether_the_presumption_is_near(entered: date, word: str) -> No
         (((TODAY + timedelta(days=1), "2500.00"),), "nothing"),
     ],
 )
-def test_payments_become_a_share(paid: tuple[tuple[date, str], ...], told: str) -> None:
-    assert profile(case(entered=date(2024, 6, 1), paid=paid)).paid == told
+def test_payments_become_a_share(paid: tuple[tuple[date, str], ...], reported: str) -> None:
+    assert profile(case(entered=date(2024, 6, 1), paid=paid)).paid == reported
 
 
 @pytest.mark.parametrize("over", [case(entered=date(2000, 1, 1)), case(paid=((TODAY, "9999.00"),))])

@@ -206,13 +206,13 @@ async def test_a_job_is_lost_past_the_limit_of_its_worker_s_type(
             worker = f"{kind}-{silent_for_s}"
             await beat(as_owner, worker, age=timedelta(seconds=silent_for_s), kind=kind)
             jobs[kind, silent_for_s] = await add_job(as_owner, "processing", worker=worker)
-    nobody = await add_job(as_owner, "processing", worker="never-seen")
+    no_one = await add_job(as_owner, "processing", worker="never-seen")
     failed = await add_job(as_owner, "failed")
-    lost = {nobody, *(job_id for (kind, age_s), job_id in jobs.items() if age_s > (120 if kind is shorter else 300))}
+    lost = {no_one, *(job_id for (kind, age_s), job_id in jobs.items() if age_s > (120 if kind is shorter else 300))}
 
     snapshot = await operated.read_queue_snapshot(as_bot, stale_after=limits)
     listed = await approvals.list_orphaned_jobs(as_bot, stale_after=limits, limit=10)
-    requeued = await approvals.requeue_jobs(as_bot, job_ids=[*jobs.values(), nobody, failed], stale_after=limits)
+    requeued = await approvals.requeue_jobs(as_bot, job_ids=[*jobs.values(), no_one, failed], stale_after=limits)
 
     assert snapshot.orphaned == len(lost) == 4
     assert {job.id for job in listed} == lost

@@ -126,9 +126,9 @@ async def test_nothing_changes_an_incident_that_is_resolved(as_bot: Connection) 
 async def test_the_parts_of_the_diagnosis_are_reported_in_order_and_once(as_bot: Connection) -> None:
     number = await incidents.create_incident(as_bot, NEW)
 
-    told = [await incidents.note_briefed(as_bot, incident_id=number, part=part) for part in (2, 1, 1, 2)]
+    reported = [await incidents.note_briefed(as_bot, incident_id=number, part=part) for part in (2, 1, 1, 2)]
 
-    assert told == [False, True, False, True]
+    assert reported == [False, True, False, True]
 
 
 async def test_a_cause_that_is_found_takes_the_place_of_the_one_before_with_its_remedy(as_bot: Connection) -> None:

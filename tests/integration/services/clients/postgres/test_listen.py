@@ -14,8 +14,8 @@ from tests.outside import PATIENCE_S
 
 async def test_wakes_for_each_notice(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
-    bell = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="test")
-    listening = asyncio.create_task(bell.run())
+    listener = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="test")
+    listening = asyncio.create_task(listener.run())
     async with asyncio.timeout(PATIENCE_S):
         await rung.wait()  # once at the start: something may have changed before
     rung.clear()
@@ -25,16 +25,16 @@ async def test_wakes_for_each_notice(database_urls: DatabaseUrls) -> None:
 
     async with asyncio.timeout(PATIENCE_S):
         await rung.wait()
-    assert bell.works
+    assert listener.works
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
-    assert not bell.works
+    assert not listener.works
 
 
 async def test_lost_session_is_not_working(database_urls: DatabaseUrls) -> None:
     rung = asyncio.Event()
-    bell = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="lost-bell")
-    listening = asyncio.create_task(bell.run())
+    listener = Listener(Secret(database_urls.bot), {"changes": rung.set}, application_name="lost-bell")
+    listening = asyncio.create_task(listener.run())
     async with asyncio.timeout(PATIENCE_S):
         await rung.wait()
 
@@ -45,7 +45,7 @@ async def test_lost_session_is_not_working(database_urls: DatabaseUrls) -> None:
         )
 
     async with asyncio.timeout(PATIENCE_S):
-        while bell.works:
+        while listener.works:
             await asyncio.sleep(0.01)
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)

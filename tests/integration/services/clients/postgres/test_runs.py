@@ -123,7 +123,7 @@ async def test_claimable_are_approved_runs_and_those_that_no_one_executes(
 
 
 @pytest.mark.parametrize("unknown", [{"kinds": ("ScaleService", "Dance")}, {"format": 2}, {"expires_at_s": 0.001}])
-async def test_not_claimable_is_what_this_version_cannot_carry_out_or_what_expired(
+async def test_not_claimable_is_what_this_version_cannot_execute_or_what_expired(
     as_bot: Connection, file_run: FileRun, unknown: dict[str, Any]
 ) -> None:
     await file_run(as_bot, **unknown)

@@ -21,7 +21,7 @@ async def open_one(conn: Connection, *services: str) -> int:
     return await incidents.create_incident(conn, new)
 
 
-async def told(conn: Connection, number: int) -> list[str]:
+async def reported(conn: Connection, number: int) -> list[str]:
     return [event.text for event in await incidents.list_events(conn, number, limit=100)]
 
 
@@ -41,7 +41,7 @@ async def test_each_state_of_a_run_is_a_line(as_bot: Connection, new_run: NewRun
 
 
 @pytest.mark.parametrize(
-    ("of_incident", "of_run", "is_told"),
+    ("of_incident", "of_run", "is_reported"),
     [
         (("dragonfly-api",), ("dragonfly-api",), True),
         (("dragonfly-worker-ingest",), ("dragonfly-api",), False),
@@ -50,13 +50,13 @@ async def test_each_state_of_a_run_is_a_line(as_bot: Connection, new_run: NewRun
     ],
 )
 async def test_a_run_belongs_to_what_is_about_its_services(
-    as_bot: Connection, new_run: NewRun, of_incident: tuple[str, ...], of_run: tuple[str, ...], *, is_told: bool
+    as_bot: Connection, new_run: NewRun, of_incident: tuple[str, ...], of_run: tuple[str, ...], *, is_reported: bool
 ) -> None:
     number = await open_one(as_bot, *of_incident)
 
     await runs.create_run(as_bot, replace(new_run, services=of_run), STEPS)
 
-    assert bool(await told(as_bot, number)) is is_told
+    assert bool(await reported(as_bot, number)) is is_reported
 
 
 async def test_a_resolved_incident_learns_nothing_more(as_bot: Connection, new_run: NewRun) -> None:
@@ -65,4 +65,4 @@ async def test_a_resolved_incident_learns_nothing_more(as_bot: Connection, new_r
 
     await runs.create_run(as_bot, new_run, STEPS)
 
-    assert await told(as_bot, number) == []
+    assert await reported(as_bot, number) == []

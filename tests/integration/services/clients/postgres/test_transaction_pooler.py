@@ -90,12 +90,12 @@ async def test_jobs_are_ended_and_claimed_side_by_side(pooled: Pooled, database_
 
 async def test_a_listener_without_notices_reports_so(pooled: Pooled, database_urls: DatabaseUrls) -> None:
     rung: list[bool] = []
-    bell = Listener(
+    listener = Listener(
         Secret(pooled(database_urls.bot)),
         {"chatops_outbox": lambda: rung.append(True)},
         application_name="dragonfly-test",
     )
 
-    await asyncio.wait_for(bell.run(), 20)
+    await asyncio.wait_for(listener.run(), 20)
 
-    assert not bell.works
+    assert not listener.works

@@ -56,11 +56,11 @@ async def test_a_wrong_secret_is_refused_by_the_app(workspace: Workspace, bolt: 
 
 
 async def test_a_slow_acknowledgement_is_a_timeout(workspace: Workspace, bolt: AsyncApp) -> None:
-    told = asyncio.Event()
+    reported = asyncio.Event()
 
     @bolt.command("/dragonfly")
     async def dragonfly(ack: Any) -> None:
-        await told.wait()
+        await reported.wait()
         await ack()
 
     assert isinstance(workspace.delivery, HttpDelivery)
@@ -70,7 +70,7 @@ async def test_a_slow_acknowledgement_is_a_timeout(workspace: Workspace, bolt: A
 
     assert await acting_as(workspace, OLIVIA.id).type(INCIDENTS_ID, "/dragonfly health") == "operation_timeout"
 
-    told.set()
+    reported.set()
 
 
 async def test_an_event_is_retried_with_its_headers(workspace: Workspace, bolt: AsyncApp) -> None:

@@ -52,10 +52,10 @@ async def test_a_mention_reaches_the_app_and_is_answered_in_its_thread(
 
     await connect(app)
 
-    said = acting_as(workspace, OLIVIA.id).say(INCIDENTS_ID, "@dragonfly health <now>")
+    posted = acting_as(workspace, OLIVIA.id).say(INCIDENTS_ID, "@dragonfly health <now>")
 
-    await eventually(lambda: len(workspace.thread_for(ANN.id, INCIDENTS_ID, said.ts)) == 2)
-    answer = workspace.thread_for(ANN.id, INCIDENTS_ID, said.ts)[1]
+    await eventually(lambda: len(workspace.thread_for(ANN.id, INCIDENTS_ID, posted.ts)) == 2)
+    answer = workspace.thread_for(ANN.id, INCIDENTS_ID, posted.ts)[1]
     assert answer.user == BOT.id
     assert answer.text == f"you said <@{BOT.id}> health &lt;now&gt;"
 
@@ -89,7 +89,7 @@ async def test_a_command_in_a_thread_is_not_sent(workspace: Workspace) -> None:
     ]
 
 
-async def test_the_acknowledgement_may_carry_the_answer(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
+async def test_the_acknowledgement_may_hold_the_answer(workspace: Workspace, app: AsyncApp, connect: Connect) -> None:
     @app.command("/dragonfly")
     async def dragonfly(ack: Any) -> None:
         await ack(text="at once", response_type="in_channel")

@@ -31,9 +31,9 @@ def test_pagerduty_gets_what_it_demands() -> None:
 )
 def test_pagerduty_update_has_the_key_of_its_page(event: PageEvent, action: str) -> None:
     """https://developer.pagerduty.com/docs/events-api-v2/: of an alert update only these three are looked at."""
-    told = pagerduty_event(Page("k" * 300, "prod", "OVER", "text", AT, event), routing_key="r")
+    reported = pagerduty_event(Page("k" * 300, "prod", "OVER", "text", AT, event), routing_key="r")
 
-    assert told == {"routing_key": "r", "event_action": action, "dedup_key": "k" * MAX_DEDUP_KEY}
+    assert reported == {"routing_key": "r", "event_action": action, "dedup_key": "k" * MAX_DEDUP_KEY}
 
 
 @pytest.mark.parametrize("event", PageEvent)

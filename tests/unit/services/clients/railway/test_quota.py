@@ -13,7 +13,7 @@ RESET = NOW + timedelta(minutes=30)
 BOT = Reader(Purpose.WATCH)
 
 
-def told(remaining: int, *, limit: int = 100, reset_at: datetime | None = RESET) -> Quota:
+def reported(remaining: int, *, limit: int = 100, reset_at: datetime | None = RESET) -> Quota:
     """What a quota knows after one answer."""
     quota = Quota()
     assert quota.begin(BOT, NOW) is None
@@ -23,20 +23,20 @@ def told(remaining: int, *, limit: int = 100, reset_at: datetime | None = RESET)
 
 @pytest.mark.parametrize(("purpose", "floor"), [(Purpose.ANSWER, 40), (Purpose.PLAN, 25), (Purpose.WATCH, 15)])
 def test_keeps_a_part_of_the_limit_for_what_is_more_urgent(purpose: Purpose, floor: int) -> None:
-    assert told(floor + 1).begin(Reader(purpose), NOW) is None
+    assert reported(floor + 1).begin(Reader(purpose), NOW) is None
 
-    why = told(floor).begin(Reader(purpose), NOW)
+    why = reported(floor).begin(Reader(purpose), NOW)
 
     assert why == f"not asked: {floor} requests of 100 are left until 11:00 UTC, kept for more urgent reads and changes"
 
 
 @pytest.mark.parametrize("purpose", [Purpose.CHANGE, Purpose.EMERGENCY])
 def test_changes_may_use_the_last_request(purpose: Purpose) -> None:
-    assert told(0).begin(Reader(purpose), NOW) is None
+    assert reported(0).begin(Reader(purpose), NOW) is None
 
 
 def test_counts_what_is_under_way() -> None:
-    quota = told(42)
+    quota = reported(42)
 
     assert quota.begin(Reader(Purpose.ANSWER), NOW) is None
     assert quota.begin(Reader(Purpose.ANSWER), NOW) is None
@@ -48,14 +48,14 @@ def test_counts_what_is_under_way() -> None:
 
 @pytest.mark.parametrize(("reset_at", "until"), [(RESET, RESET), (None, NOW + REPORT_VALID_FOR)])
 def test_asks_again_once_the_figure_is_out_of_date(reset_at: datetime | None, until: datetime) -> None:
-    quota = told(0, reset_at=reset_at)
+    quota = reported(0, reset_at=reset_at)
 
     assert quota.begin(BOT, until - timedelta(seconds=1)) is not None
     assert quota.begin(BOT, until) is None
 
 
 def test_one_person_has_a_share_that_fills_up_again() -> None:
-    quota, otto = told(100), Reader(Purpose.ANSWER, "U0OTTO")
+    quota, otto = reported(100), Reader(Purpose.ANSWER, "U0OTTO")
     for _ in range(20):
         assert quota.begin(otto, NOW) is None
         quota.end(None, NOW)
@@ -68,7 +68,7 @@ def test_one_person_has_a_share_that_fills_up_again() -> None:
 
 
 def test_the_share_of_one_person_is_no_one_elses_and_not_that_of_their_changes() -> None:
-    quota, otto = told(100), Reader(Purpose.ANSWER, "U0OTTO")
+    quota, otto = reported(100), Reader(Purpose.ANSWER, "U0OTTO")
     while quota.begin(otto, NOW) is None:
         quota.end(None, NOW)
 

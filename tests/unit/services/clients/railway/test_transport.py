@@ -85,7 +85,7 @@ async def test_reports_what_is_wrong(response: httpx.Response, why: str, retryab
     assert error.retryable is retryable
 
 
-def told(message: str, **more: object) -> dict[str, object]:
+def reported(message: str, **more: object) -> dict[str, object]:
     return {"errors": [{"message": message, **more}]}
 
 
@@ -93,13 +93,13 @@ def told(message: str, **more: object) -> dict[str, object]:
     "response",
     [
         *(httpx.Response(status, text="<html>") for status in (400, 401, 403, 404, 422, 429)),
-        httpx.Response(400, json=told("Something odd")),
-        httpx.Response(200, json=told("Not Authorized")),
-        httpx.Response(200, json=told("Not Authorized") | {"data": None}),
-        httpx.Response(200, json=told("Not Authorized") | {"data": {"deploymentStop": None}}),
-        httpx.Response(200, json=told("Deployment not found")),
-        httpx.Response(200, json=told('Cannot query field "stop" on type "Mutation".')),
-        httpx.Response(200, json=told("Nonsense", extensions={"code": "BAD_USER_INPUT"})),
+        httpx.Response(400, json=reported("Something odd")),
+        httpx.Response(200, json=reported("Not Authorized")),
+        httpx.Response(200, json=reported("Not Authorized") | {"data": None}),
+        httpx.Response(200, json=reported("Not Authorized") | {"data": {"deploymentStop": None}}),
+        httpx.Response(200, json=reported("Deployment not found")),
+        httpx.Response(200, json=reported('Cannot query field "stop" on type "Mutation".')),
+        httpx.Response(200, json=reported("Nonsense", extensions={"code": "BAD_USER_INPUT"})),
     ],
 )
 async def test_known_refusal_of_a_change_is_certain(response: httpx.Response) -> None:
@@ -110,15 +110,15 @@ async def test_known_refusal_of_a_change_is_certain(response: httpx.Response) ->
     "response",
     [
         *(httpx.Response(status, text="<html>") for status in (302, 408, 409, 418, 425, 499, 500, 502, 503, 504)),
-        httpx.Response(200, json=told("Problem processing request")),
-        httpx.Response(200, json=told("Upstream went away")),
-        httpx.Response(200, json=told("")),
-        httpx.Response(200, json=told("Nonsense", extensions={"code": "INTERNAL_SERVER_ERROR"})),
+        httpx.Response(200, json=reported("Problem processing request")),
+        httpx.Response(200, json=reported("Upstream went away")),
+        httpx.Response(200, json=reported("")),
+        httpx.Response(200, json=reported("Nonsense", extensions={"code": "INTERNAL_SERVER_ERROR"})),
         httpx.Response(200, json={"errors": "odd"}),
         httpx.Response(200, json={"errors": [{"message": "Not Authorized"}, {"message": "Upstream went away"}]}),
-        httpx.Response(200, json=told("Not Authorized") | {"data": {"deploymentStop": True}}),
-        httpx.Response(400, json=told("Not Authorized") | {"data": {"deploymentStop": True}}),
-        httpx.Response(500, json=told("Not Authorized")),
+        httpx.Response(200, json=reported("Not Authorized") | {"data": {"deploymentStop": True}}),
+        httpx.Response(400, json=reported("Not Authorized") | {"data": {"deploymentStop": True}}),
+        httpx.Response(500, json=reported("Not Authorized")),
         httpx.Response(200, json={"data": None}),
         httpx.Response(200, text="<html>"),
     ],
