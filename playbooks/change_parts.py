@@ -246,7 +246,7 @@ def stop_timeout_s(draining_s: int | None) -> int:
 
 
 # Starting a stopped service is a redeploy, and Railway knows no other way.
-NEW_VARIABLES = "it starts again with the current variables, also after a rollback to older ones"
+NEW_VARIABLES = "it starts with the current variables, even after a rollback to older ones"
 
 
 def stop(found: Standing, from_: int) -> Iterator[Step]:

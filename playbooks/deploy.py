@@ -130,7 +130,7 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
             states.append(state)
     if not states:
         verify = NextStep("Verify it", f"verify {scope}")
-        return NoPlan(f"{scope} already runs {short_sha(sha)}", f"to take new variables: redeploy {scope}", (verify,))
+        return NoPlan(f"{scope} already runs {short_sha(sha)}", f"to apply new variables: redeploy {scope}", (verify,))
     return states
 
 
@@ -185,7 +185,7 @@ def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterato
     if isinstance(facts.migrations, Unavailable):
         yield f"{MIGRATIONS_UNKNOWN}: {facts.migrations.why}"
     elif not facts.migrations.is_migrated:
-        yield "whether migrations are pending is not told by this system"
+        yield "this system does not report whether migrations are pending"
     else:
         yield from _migration_warnings(facts, states, sha)
     for state in states:
@@ -199,7 +199,7 @@ def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterato
 def _migration_warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
     if facts.pending:
         pending = ", ".join(facts.pending)
-        yield f"pending migrations: {pending}; the API's deploy applies those of its commit, others come before it"
+        yield f"pending migrations: {pending}; the API's deploy applies those of its commit, apply the others before it"
     yield from gate_warnings(facts.pending, facts.schema)
     if _migrates(states) and _may_bring_others(facts, sha):
         known = f"those of {short_sha(facts.examined_of)}" if facts.examined_of else "the bot's own"

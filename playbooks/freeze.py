@@ -46,14 +46,14 @@ def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str,
     found = in_force(freezes, plan.services, moment)
     if found and plan.risk is Risk.CRITICAL:
         return NoPlan(
-            f"{listed(found, moment)}, and its migrations destroy something",
-            "wait for its end: a destructive migration gets no exception; without it the change may have one",
+            f"{listed(found, moment)}, and its migrations are destructive",
+            "wait until it ends: a destructive migration gets no exception; without the migration there can be one",
             SEE,
         )
     if exception:
         plan = _with_exception(plan, exception, passed or ",".join(str(one.id) for one in found))
         if not plan.parameters[EXCEPTED]:
-            return NoPlan("no freeze is in the way", f"request it without --{EXCEPTION}", SEE)
+            return NoPlan("no freeze applies", f"request it without --{EXCEPTION}", SEE)
     held = in_the_way(freezes, plan, moment)
     if held:
         return _refuse(held, moment)

@@ -184,7 +184,7 @@ def _refuse_in_production(facts: Facts) -> NoPlan | None:
 
 
 def _not_ready(why: str, what_next: str, command: str) -> NoPlan:
-    return NoPlan(why, what_next, (NextStep("Look at it", command),))
+    return NoPlan(why, what_next, (NextStep("Show it", command),))
 
 
 def _steps(sample: SampleFile, *, keep: bool) -> Iterator[Step]:

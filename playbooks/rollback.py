@@ -196,7 +196,7 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
     if isinstance(facts.migrations, Unavailable):
         yield f"the migrations cannot be read: {facts.migrations.why}; the schema may be too new for the old code"
     elif not facts.migrations.is_migrated:
-        yield "when this system was migrated is not told by it; the schema may be too new for the old code"
+        yield "this system does not report when it was migrated; the schema may be too new for the old code"
     elif candidate is not None and candidate.migrations_since:
         since = counted(candidate.migrations_since, "migration")
         yield f"{since} applied since {candidate.name} ran: the old code meets a newer schema"

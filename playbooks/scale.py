@@ -95,7 +95,7 @@ def _refuse(facts: Facts, service: Service, from_: int | None, to: int) -> NoPla
         return NoPlan(
             f"{service.short} already has {counted(from_, 'replica')}",
             "nothing to do",
-            (NextStep("Look at it", command),),
+            (NextStep("Show it", command),),
         )
     if to == 0 and service.is_api:
         steps = (NextStep("Restart api", "restart api"), NextStep("Roll back api", "rollback api"))
@@ -113,9 +113,11 @@ def _refuse_sessions(use: ConnectionUse | Unavailable, each: int | Unavailable, 
         return None
     fits = max(use.limit - use.used, 0) // each
     return NoPlan(
-        f"the database has no room: {use.used} of {use.limit} connections are in use, and {more} more "
+        f"the database has too few free connections: {use.used} of {use.limit} connections are in use, and {more} more "
         f"{'replica needs' if more == 1 else 'replicas need'} {wanted}",
-        f"add at most {counted(fits, 'replica')}, or raise the pooler's limit",
+        f"add at most {counted(fits, 'replica')}, or raise the pooler's limit"
+        if fits
+        else "raise the pooler's limit first",
         (NextStep("Who uses the database", "health"),),
     )
 

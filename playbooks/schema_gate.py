@@ -56,7 +56,7 @@ def unexamined_lines(titles: Sequence[str], schema: Schema) -> Iterator[str]:
     for title in titles:
         found = schema.get(title)
         if found is None:
-            yield f"{title} was not examined: the bot has no file of it"
+            yield f"{title} was not examined: the bot does not have its file"
         elif found.unexamined:
             yield f"{title} runs what was not examined: {', '.join(found.unexamined)}"
 

@@ -109,7 +109,7 @@ def _nothing(scope: str, states: States, system: System) -> NoPlan:
 
 def _not_looked_at(states: States, system: System) -> str:
     others = () if isinstance(states, Unavailable) else list_others(states, system)
-    return f"; not looked at: {', '.join(others)}" if others else ""
+    return f"; not checked: {', '.join(others)}" if others else ""
 
 
 def _by_hand(cause: Unavailable | Mapping[Service, str], services: Sequence[Service], facts: Facts) -> NoPlan:

@@ -62,7 +62,7 @@ async def print_completion(words: Sequence[str], environ: Mapping[str, str]) -> 
             script = make_script(shell, await _services(environ))
         case _:
             usage = "Write `dragonfly completion bash`, `zsh` or `fish`."
-            raise wrong_word(words[0] if words else "completion", "names no shell that can complete", usage)
+            raise wrong_word(words[0] if words else "completion", "is not a shell with completion", usage)
     return Answer("", (), {"script": script}, file=Attachment(f"dragonfly.{shell}", script))
 
 

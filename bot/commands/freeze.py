@@ -119,12 +119,12 @@ def pick(freezes: Sequence[Freeze], words: Sequence[str]) -> Freeze:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise OperatorError(NOT_LIFTED, why="no such freeze stands", what_next="`freeze` lists those that do.")
+        raise OperatorError(NOT_LIFTED, why="no such freeze is in force", what_next="`freeze` lists those that are.")
     choices = [
         Choice(f"unfreeze {one.id}", f"Lift {one.id}", f"{one.scope}: {escape(one.reason)}")
         for one in fitting[:MOST_OFFERED]
     ]
-    raise UsageError("Which freeze?", why=f"{len(fitting)} stand", what_next="Press one.", choices=choices)
+    raise UsageError("Which freeze?", why=f"{len(fitting)} are in force", what_next="Press one.", choices=choices)
 
 
 def _check(when: Written, now: datetime) -> None:

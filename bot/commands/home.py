@@ -85,7 +85,7 @@ BUTTONS = tuple((verb.capitalize().replace("-", " "), verb) for verb in _VERBS)
 # What an incident asks of the reader: the words, the button, and its command's verb.
 _ASKED = {
     Asked.ACKNOWLEDGE: ("📟 *You are being paged.*", "Acknowledge", "ack"),
-    Asked.WORK: ("🟡 *You have this incident.*", "Resolve…", "resolve"),
+    Asked.WORK: ("🟡 *You're assigned to this incident.*", "Resolve…", "resolve"),
     Asked.RESOLVE: ("🟢 *The alerts are over.* Resolve your incident when it is done.", "Resolve…", "resolve"),
 }
 
@@ -182,7 +182,7 @@ def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]
     if isinstance(waiting, Unavailable):
         return [section(f"Whether something waits for you is unknown: {escape(waiting.why, limit=200)}.")]
     if not waiting:
-        return [] if also else [section("Nothing waits for you.")]
+        return [] if also else [section("Nothing is waiting for you.")]
     shown = [block for run in waiting[:SHOWN] for block in (section(run_line(run)), *actions(run_buttons(run, ())))]
     more = [context(f"… {len(waiting) - SHOWN} more in `runs`")] if len(waiting) > SHOWN else []
     return [section(f"*{counted(len(waiting), 'run')}* waiting for you:"), *shown, *more]

@@ -162,8 +162,8 @@ def _take_span(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[dat
     """From when (None: now), until when, and the words after it."""
     when, rest = take_when(words, now, zone)
     if when.recurrence is not None:
-        why = "an override does not come again"
-        raise UsageError("For how long?", why=why, what_next="What comes again belongs in the on-call file.")
+        why = "an override can't repeat"
+        raise UsageError("For how long?", why=why, what_next="Put shifts that repeat into the on-call file.")
     if when.ends is None:
         if words and not when.begins:
             raise wrong_word(words[0], "is not a time span", f"Write number and unit (`2h`), or a time. {USAGE}")

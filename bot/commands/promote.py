@@ -78,7 +78,7 @@ def promote_answer(word: str, secret: Secret, environment: str, *, now: datetime
     if proof is None:
         raise OperatorError(
             "Nothing was promoted",
-            why="this is no proof, or it was not signed with our PROMOTION_SECRET",
+            why="this is not a proof, or it was not signed with our PROMOTION_SECRET",
             what_next="Copy the whole line that `proof <run>` shows there. Both bots need the same PROMOTION_SECRET.",
         )
     why = why_not_promoted(proof, environment=environment, now=now)

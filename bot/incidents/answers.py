@@ -138,7 +138,7 @@ class PhoneAnswers:
             case PagerAction.UNACKNOWLEDGED:
                 await paging.take_back(store, conn, incident, f"unacknowledged in {PAGERDUTY}")
             case PagerAction.REASSIGNED if person is not None and incident.state is IncidentState.OPEN:
-                words = f"is who {PAGERDUTY} calls now"
+                words = f"is paged by {PAGERDUTY} now"
                 await store.record(conn, incident, "reassigned", words, by=person)
             case _ if person is not None:
                 words = f"acknowledged it in {PAGERDUTY}; no one else is paged"

@@ -199,7 +199,7 @@ class OnCallService:
         if schedule is None:
             return Refused("the on-call file cannot be used", "`check-config` names the line.")
         if state is SwapState.ACCEPTED and not await self._is_possible(conn, schedule, swap):
-            return Refused("the shifts of this swap are no longer as they were", "Ask for another one: `oncall swap`.")
+            return Refused("the shifts of this swap have changed since", "Ask for another one: `oncall swap`.")
         settled = await oncall_changes.settle_swap(conn, swap_id=swap.id, state=state)
         if settled is None:
             return Refused(f"swap {swap.id} is settled already", SEE)

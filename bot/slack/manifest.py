@@ -135,8 +135,8 @@ def _read_options(words: list[str]) -> dict[str, str]:
 
 def _check_options(found: Mapping[str, str]) -> None:
     if not COMMAND_NAME.match(found.get("command", COMMAND)):
-        raise wrong_word(found["command"], "is no slash with up to 31 of a-z, 0-9, - and _", _USAGE)
+        raise wrong_word(found["command"], "is not a slash followed by 1 to 31 of a-z, 0-9, - and _", _USAGE)
     if not 0 < len(found.get("name", NAME)) <= NAME_LIMIT:
         raise wrong_word(found["name"], f"is not 1 to {NAME_LIMIT} characters long", _USAGE)
     if not _COLOR.match(found.get("color", COLOR)):
-        raise wrong_word(found["color"], "is no color as #2a6f97", _USAGE)
+        raise wrong_word(found["color"], "is not a color like #2a6f97", _USAGE)

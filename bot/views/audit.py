@@ -33,7 +33,7 @@ def audit_answer(rows: Sequence[AuditRow]) -> Answer:
 def verification_answer(report: AuditReport) -> Answer:
     """Whether a row was changed, taken away or cut off."""
     if report.ok:
-        first = f"✅ *The audit log is whole*: {counted(report.rows, 'row')}"
+        first = f"✅ *The audit log is complete and unchanged*: {counted(report.rows, 'row')}"
     else:
         first = f"🔴 *The audit log was tampered with* at row {report.first_bad_seq}: {escape(report.what or '')}"
     head = f"head {code(report.head)}" if report.head else "there is no row yet"

@@ -209,7 +209,7 @@ def back(
     line = f"{escape(environment or 'environment unknown')} · {back_words(refused_writes=refused_writes)}"
     blocks = [
         section(f"🟢 *Back* {line}"),
-        context(f"away for {age(at - since)}, from {date_token(since)} to {date_token(at)}{notified_words(notified)}"),
+        context(f"down for {age(at - since)}, from {date_token(since)} to {date_token(at)}{notified_words(notified)}"),
     ]
     return fit_message(f"🟢 Back {line}", blocks)
 

@@ -64,7 +64,7 @@ def doctor_answer(report: Report, *, notes: Sequence[str], show_all: bool = Fals
 
 
 def gate_answer(title: str, gates: Sequence[Finding], diagnosed: Diagnosed) -> Answer:
-    """The checklist; gates that a cause keeps shut are named below it, and not told one by one. Private."""
+    """The checklist; gates that fail because of a cause are named below it, not listed one by one. Private."""
     first = diagnosed.first
     folded = [one for one in gates if first and one.status is not Status.OK and is_explained(one, diagnosed)]
     answer = findings_answer(title, gates, private=True)
@@ -73,18 +73,18 @@ def gate_answer(title: str, gates: Sequence[Finding], diagnosed: Diagnosed) -> A
     rest = [one for one in gates if one not in folded]
     names = ", ".join(one.title.partition(":")[0] for one in folded)
     lines = [cause_line(one.cause) for one in diagnosed.diagnoses]
-    shut = f"Shut because of it: {escape(names, limit=DETAIL_LIMIT)}."
+    fails = f"Failing because of it: {escape(names, limit=DETAIL_LIMIT)}."
     blocks = [
-        section(f"{SIGN[answer.status]} *{escape(title)}*: {len(gates) - _open(gates)} of {len(gates)} gates are shut"),
+        section(f"{SIGN[answer.status]} *{escape(title)}*: {len(gates) - _open(gates)} of {len(gates)} gates fail"),
         *(
             section(line, accessory=step_button(one.finding.next_step))
             for line, one in zip(lines, diagnosed.diagnoses, strict=True)
         ),
-        section(shut),
+        section(fails),
         *_loud(wrong_first(rest), []),
     ]
     data = finding_data(title, gates) | {"causes": causes_data(diagnosed.diagnoses)}
-    return Answer(*fit_message("\n".join([*lines, shut, *map(finding_line, rest)]), blocks), data, answer.status, True)
+    return Answer(*fit_message("\n".join([*lines, fails, *map(finding_line, rest)]), blocks), data, answer.status, True)
 
 
 def _follows(diagnoses: Sequence[Diagnosis]) -> str:

@@ -50,7 +50,8 @@ def under_way_answer(drill: Drill) -> Answer:
 
 def report_message(drill: Drill, report: Mapping[str, Any]) -> tuple[str, list[Block]]:
     """What came of it, for its thread."""
-    first = f"🧪 {MARK} {drill.id} is over: {escape(str(report['outcome']))}"
+    outcome = "acknowledged" if report["outcome"] == "answered" else str(report["outcome"])  # its stored name
+    first = f"🧪 {MARK} {drill.id} is over: {escape(outcome)}"
     return fit_message(first, [section(f"*{first}*"), *_report(drill, report)])
 
 
@@ -61,7 +62,7 @@ def _report(drill: Drill, report: Mapping[str, Any]) -> list[Block]:
         _step("Detected", report["detected_after_s"]),
         _step("Message in Slack", report["told_after_s"]),
         *_pages(report),
-        _step(f"Answered{answered}", report["answered_after_s"]),
+        _step(f"Acknowledged{answered}", report["answered_after_s"]),
     ]
     return sections(lines)
 

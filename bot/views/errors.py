@@ -75,7 +75,7 @@ def _sentences(error: BaseException, reference: str | None) -> tuple[str, str, s
             )
             return "The database does not answer", escape(error.why, limit=500), what_next
         case SourceError():
-            what_next = "Try again in a moment." if error.retryable else "Run `check-config`, then look at the service."
+            what_next = "Try again in a moment." if error.retryable else "Run `check-config`, then check the service."
             return f"{escape(error.source, limit=100)} could not be read", escape(error.why, limit=500), what_next
         case _:
             why = f"an unexpected {type(error).__name__} inside the bot"

@@ -15,8 +15,8 @@ from services.domain.freezes import LAST, LOCK, UNTIL_LIFTED, Freeze
 from services.domain.services import Service, short_sha
 from services.domain.windows import Span
 
-HELD_BACK = "`deploy`, `redeploy`, `scale` and `golden-path` wait"
-GO_AHEAD = "`rollback`, `restart` and `stop-workers` go ahead"
+HELD_BACK = "refused: `deploy`, `redeploy`, `scale`, `golden-path`"
+GO_AHEAD = "allowed: `rollback`, `restart`, `stop-workers`"
 SHOWN = 20
 TERMINAL = "terminal"  # who lifted it, where no person is known
 BUTTONS = 5  # with one of their own
@@ -39,8 +39,8 @@ def ended_message(freeze: Freeze, outcome: str) -> Content:
 
 def window_message(freeze: Freeze, span: Span) -> Content:
     """A window that was announced before begins."""
-    who = f"by {mention(freeze.owner)}: {_reason(freeze)}"
-    line = f"{_sign(freeze)} *{freeze.scope}* is frozen now, {_until(span)}, {who}"
+    by = mention(freeze.owner)
+    line = f"{_sign(freeze)} *{freeze.scope}* is frozen now by {by}, {_until(span)}: {_reason(freeze)}"
     blocks = [section(line), *actions([_lift(freeze)]), context(f"{HELD_BACK} · {GO_AHEAD}")]
     return Content(*fit_message(line, blocks))
 
@@ -48,8 +48,8 @@ def window_message(freeze: Freeze, span: Span) -> Content:
 def window_over(freeze: Freeze, now: datetime) -> Content:
     """The window's message afterwards."""
     following = freeze.next_span(now)
-    again = f"; the next window begins {date_token(following.begins)}" if following and freeze.windows else ""
-    line = f"⚪ *{freeze.scope}* is not frozen any more: the window is over{again}"
+    again = f"; the next one starts {date_token(following.begins)}" if following and freeze.windows else ""
+    line = f"⚪ *{freeze.scope}* is no longer frozen: the window is over{again}"
     return Content(*fit_message(line, [section(line), context(f"{freeze.kind} {freeze.id}")]))
 
 
@@ -59,7 +59,9 @@ def reminder(freeze: Freeze, span: Span) -> Content:
         line = f"{mention(freeze.owner)} *{freeze.scope}* is still {_word(freeze)}. To lift it: `unfreeze {freeze.id}`"
     else:
         ends = f"ends {date_token(span.ends)}"
-        line = f"{mention(freeze.owner)} your {freeze.kind} of *{freeze.scope}* {ends}. To go on, make another one."
+        line = (
+            f"{mention(freeze.owner)} your {freeze.kind} of *{freeze.scope}* {ends}. To extend it, create another one."
+        )
     return Content(*fit_message(line, [section(line)]))
 
 
@@ -104,14 +106,14 @@ def freezes_answer(freezes: Sequence[Freeze], now: datetime) -> Answer:
 
 
 def freeze_line(freeze: Freeze, now: datetime) -> str:
-    """ "🧊 *api* is frozen until 18:00 by @olivia: migration", in mrkdwn; also of one that begins later."""
-    span, who = freeze.span_at(now), f"by {mention(freeze.owner)}: {_reason(freeze)}"
-    again = f", {escape(windows.words)}," if (windows := freeze.windows) is not None else ""
+    """ "🧊 *api* is frozen by @olivia until 18:00: migration", in mrkdwn; also of one that begins later."""
+    span, by = freeze.span_at(now), f"by {mention(freeze.owner)}"
+    again = f", {escape(windows.words)}" if (windows := freeze.windows) is not None else ""
     if span is not None:
-        return f"{_sign(freeze)} *{freeze.scope}* is {_word(freeze)} {_until(span)}{again} {who}"
+        return f"{_sign(freeze)} *{freeze.scope}* is {_word(freeze)} {by} {_until(span)}{again}: {_reason(freeze)}"
     following = freeze.next_span(now)
     when = f"from {date_token(following.begins)} {_until(following)}" if following else "no more"
-    return f"🗓️ *{freeze.scope}* will be {_word(freeze)} {when}{again} {who}"
+    return f"🗓️ *{freeze.scope}* will be {_word(freeze)} {by} {when}{again}: {_reason(freeze)}"
 
 
 def freeze_data(freeze: Freeze, now: datetime) -> dict[str, object]:

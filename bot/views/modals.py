@@ -65,7 +65,7 @@ def review_modal(metadata: Mapping[str, object]) -> Block:
 def self_approval_modal(metadata: Mapping[str, object]) -> Block:
     """Asks why it can't wait. Everyone reads it; approvers may veto it while the countdown runs."""
     ask = text_input("Why can't it wait?", "Shown to everyone. Approvers can veto it until the countdown ends.")
-    return modal("Self-approve", [ask], callback_id=ALONE, submit="Begin", metadata=metadata)
+    return modal("Self-approve", [ask], callback_id=ALONE, submit="Start", metadata=metadata)
 
 
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
@@ -172,19 +172,19 @@ def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
 
 def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
     """What it was. Submitting it ends the incident."""
-    ask = text_input("What was it, and what ended it?", "Shown to everyone, and at the top of the postmortem.")
+    ask = text_input("What was the cause, and what fixed it?", "Shown to everyone, and at the top of the postmortem.")
     known = {"incident": incident_id, **metadata}
     return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)
 
 
 def todo_modal(incidents: Sequence[Incident], metadata: Mapping[str, object], *, text: str = "") -> Block:
     """A follow-up of one incident, or of one to choose among several. `text`: untrusted words to begin with."""
-    what = text_input("What is to be done?", "Shown to everyone in the incident's thread.", limit=TODO_LIMIT)
+    what = text_input("What needs to be done?", "Shown to everyone in the incident's thread.", limit=TODO_LIMIT)
     begun = plain(text, limit=TODO_LIMIT)
     what = what | {"element": what["element"] | {"multiline": True, **({"initial_value": begun} if begun else {})}}
-    who = _optional("Who?", OWNER, {"type": "users_select"}, "May be left open.")
-    due = _optional("By when?", DUE, {"type": "datepicker"}, "The end of that day, by your clock. May be left open.")
-    title = f"Follow up incident {incidents[0].id}" if len(incidents) == 1 else "Add a follow-up"
+    who = _optional("Who?", OWNER, {"type": "users_select"}, "Optional.")
+    due = _optional("By when?", DUE, {"type": "datepicker"}, "The end of that day, in your time zone. Optional.")
+    title = f"Follow-up: incident {incidents[0].id}" if len(incidents) == 1 else "Add a follow-up"
     blocks = [*_which(incidents), what, who, due]
     return modal(title, blocks, callback_id=TODO, submit="Add it", metadata=metadata)
 
@@ -195,7 +195,7 @@ def _which(incidents: Sequence[Incident]) -> list[Block]:
         return [section(f"*{escape(incidents[0].title, limit=INCIDENT_TITLE_LIMIT)}*")]
     options = [option(Choice(str(one.id), f"{one.id}: {one.title}")) for one in incidents[:MAX_OPTIONS]]
     select: Block = {"type": "static_select", "action_id": PRESET, "options": options}
-    return [{"type": "input", "block_id": PRESET, "label": _plain("Of which incident?", 200), "element": select}]
+    return [{"type": "input", "block_id": PRESET, "label": _plain("Which incident?", 200), "element": select}]
 
 
 def _optional(label: str, name: str, element: Block, hint: str) -> Block:

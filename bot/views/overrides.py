@@ -35,9 +35,9 @@ def put_on_call_message(override: Override, relieved: Sequence[str]) -> Content:
     line += f" {date_token(override.ends_at)}"
     arranged = context(f"arranged by {mention(override.by.user_id)}")
     if override.confirmed_at is not None:
-        return fit_message(f"{line}. You take it.", [section(f"{line}. ✅ You take it."), arranged])
+        return fit_message(f"{line}. You confirmed it.", [section(f"{line}. ✅ You confirmed it."), arranged])
     buttons = [_take(override), command_button("On call", "oncall")]
-    return fit_message(f"{line}. Do you take it?", [section(f"{line}. Do you take it?"), *actions(buttons), arranged])
+    return fit_message(f"{line}. Can you take it?", [section(f"{line}. Can you take it?"), *actions(buttons), arranged])
 
 
 def relieved_by(override: Override, moved: Sequence[Move]) -> list[str]:
@@ -150,12 +150,12 @@ def swap_message(swap: Swap) -> Content:
 
 def slack_only_answer(user_id: str, levels: Sequence[int], line: str) -> Answer:
     """What is asked first. `line`: the command that goes on."""
-    numbers = " and ".join(map(str, levels))
+    numbers = f"level{'s' if len(levels) > 1 else ''} {' and '.join(map(str, levels))}"
     words = (
-        f"⚠️ {mention(user_id)} has no phone in the on-call file: level {numbers} would be Slack only. Nothing changed "
-        "yet. Go on?"
+        f"⚠️ {mention(user_id)} has no phone in the on-call file: {numbers} would reach people in Slack only. "
+        "Nothing changed yet. Continue?"
     )
-    blocks = [section(words), *actions([command_button("Go on", line, style="danger")])]
+    blocks = [section(words), *actions([command_button("Continue", line, style="danger")])]
     data = {"asked": "slack only", "user": user_id, "levels": list(levels), "go_on": line}
     return Answer(*fit_message(words, blocks), data, Status.WARN, private=True)
 
@@ -192,7 +192,7 @@ def _who(person: OnCallPerson | None) -> str:
 
 
 def _take(override: Override) -> Block:
-    return command_button("I take it", f"oncall take {override.id}", style="primary")
+    return command_button("I'll take it", f"oncall take {override.id}", style="primary")
 
 
 def _rotation(override: Override) -> str:

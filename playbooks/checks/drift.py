@@ -21,7 +21,7 @@ def check(drift: SchemaDrift | Unavailable) -> list[Finding]:
         return [Finding("drift.schema", Status.UNKNOWN, "drift unknown", drift.why, next_step=STEP)]
     found = [*_refused(drift.refused), *_missing(drift.missing)]
     if not found:
-        fine = f"tables, columns, functions and grants are as {counted(drift.tried, 'expectation')} have them"
+        fine = f"tables, columns, functions and grants match {counted(drift.tried, 'expectation')}"
         return [Finding("drift.schema", Status.OK, fine)]
     shown = [*found[:MAX_FINDINGS], *_rest(found[MAX_FINDINGS:])]
     return shown if drift.is_migrated else [_of_a_standing_system(finding) for finding in shown]

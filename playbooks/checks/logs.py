@@ -298,7 +298,7 @@ def _silence(facts: Facts, seen: _Recognized) -> str | None:
     if facts.service.worker_type is None or not facts.is_current:
         return None
     is_busy = any(pattern.topic is Topic.PERMISSIONS for _, pattern in _newest_of_claims(seen))  # a claim, unanswered
-    return None if is_busy else "it writes nothing while it is idle, so its log does not tell whether it is alive"
+    return None if is_busy else "it writes nothing while it is idle, so its log does not show whether it is alive"
 
 
 def _newest_of_claims(seen: _Recognized) -> list[tuple[LogLine, Pattern]]:

@@ -11,7 +11,7 @@ from services.domain.text import counted
 
 STEP = NextStep("Show migrations", "migrations")
 CONFIG = NextStep("Check the settings", "check-config")
-NOT_REPORTED = "pending migrations: not told by this system"
+NOT_REPORTED = "pending migrations: not reported by this system"
 
 
 def check(status: MigrationStatus | Unavailable) -> list[Finding]:

@@ -98,7 +98,7 @@ def _judge(deployed: str | Unavailable | None, reported: tuple[str, ...] | Unava
         return Status.OK, f"runs {short_sha(deployed)}", ""
     wrong = [sha for sha in reported if sha != "unknown" and not same_sha(sha, deployed)]
     if not wrong:
-        return Status.UNKNOWN, "does not tell its SHA", f"not proved; {_deployed_words(deployed)}"
+        return Status.UNKNOWN, "does not report its SHA", f"not proved; {_deployed_words(deployed)}"
     detail = "only some of its workers" if len(wrong) < len(reported) else ""
     return Status.FAIL, f"runs {_list(wrong)}, not {short_sha(deployed)}", detail
 

@@ -226,7 +226,7 @@ class Defaults:
 def sessions_per_replica(defaults: Defaults | None, variables: Mapping[str, str]) -> int | Unavailable:
     """By the variables of its next deployment; names in any case, as the processes read them."""
     if defaults is None:
-        return Unavailable("system", "how many sessions one replica holds is not told by this system")
+        return Unavailable("system", "this system does not report how many sessions one replica holds")
     set_to = {name.upper(): value.strip() for name, value in variables.items() if value.strip()}
     pool_size = _read(set_to, POOL_SIZE, defaults.pool_size)
     concurrency = _read(set_to, CONCURRENCY, defaults.concurrency) if defaults.concurrency else 0

@@ -15,11 +15,11 @@ async def test_a_frozen_service_is_scaled_only_by_an_exception_that_others_agree
     await start_whole()
 
     await channel.type("freeze ingest for 2h we move the queue")
-    frozen = await channel.expect("*ingest* is frozen until", "we move the queue", "go ahead", "Lift it")
+    frozen = await channel.expect("*ingest* is frozen by", "we move the queue", "allowed: ", "Lift it")
     await channel.type("scale ingest 2")
     await channel.expect("Nothing was done", "ingest is frozen by", "--exception")
     await channel.type("home")
-    await channel.expect("Nothing waits for you", "*ingest* is frozen")
+    await channel.expect("Nothing is waiting for you", "*ingest* is frozen")
     await channel.type("health")
     await channel.expect("dev is", "🧊 ingest is frozen by")
 

@@ -115,7 +115,7 @@ async def test_a_drill_notifies_every_channel_and_is_acknowledged(
         while await (await as_bot.execute(CALLED)).fetchone() != (2,):
             await asyncio.sleep(0.1)
     await channel.press(root, "Acknowledge", by=model.ANN)
-    await channel.expect("DRILL 1 is over: answered")
+    await channel.expect("DRILL 1 is over: acknowledged")
 
     drill = await alerts.read_last_drill(as_bot)
     assert drill is not None
@@ -221,7 +221,7 @@ async def test_a_follow_up_goes_from_a_message_in_the_thread_to_the_postmortem(
     await channel.expect("did not change", by=model.OTTO)
     assert slack.workspace.modal_for(model.OTTO.id) is None
     assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, posted.ts) is None
-    await channel.expect_dialog("Follow up incident 1", "raise the limit of the API's memory", by=model.ANN)
+    await channel.expect_dialog("Follow-up: incident 1", "raise the limit of the API's memory", by=model.ANN)
     await channel.fill_in("raise the limit", by=model.ANN, owner=model.BEN.id, due="2200-01-05")
     line = await channel.expect(f"☐ <@{model.BEN.id}>: raise the limit", "follow-up 1", thread=root)
     await channel.type("resolve out of memory", by=model.ANN, thread=root)
@@ -231,7 +231,7 @@ async def test_a_follow_up_goes_from_a_message_in_the_thread_to_the_postmortem(
     await channel.expect("the report is late", "SEV3")
     lobby = ann.say(model.INCIDENTS_ID, f"and <@{model.BEN.id}> tells the customers")
     assert await ann.shortcut("incident.add_todo", model.INCIDENTS_ID, lobby.ts) is None
-    wanted = ("Of which incident?", "2: the report is late", "1: uploads fail", "and @Ben Osei tells the customers")
+    wanted = ("Which incident?", "2: the report is late", "1: uploads fail", "and @Ben Osei tells the customers")
     await channel.expect_dialog(*wanted, by=model.ANN)
     await channel.fill_in("tell the customers", by=model.ANN, preset="1")
     await channel.expect("☐ tell the customers", "follow-up 2", thread=root)

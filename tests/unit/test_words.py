@@ -61,7 +61,7 @@ NAMES = {
     "turn": "a day on which an assessment changes",
 }
 VAGUE = re.compile(
-    r"\b(nobody|somebody|whoever|everybody|anybody|(?:is|are|was|were) told|asker|mend(?:ed|s)?)\b", re.I
+    r"\b(nobody|somebody|whoever|everybody|anybody|(?:is|are|was|were) (?:not )?told|asker|mend(?:ed|s)?)\b", re.I
 )
 # What a text has to hold for that: a sentence may go on in the next line.
 VAGUE_WORD = re.compile("nobody|somebody|whoever|everybody|anybody|told|asker|mend", re.I)

@@ -63,7 +63,7 @@ class ShaReported(WaitStep[VerifySha]):
         if isinstance(health, Unavailable):
             return Unknown(str(health))
         if health.git_sha is None:
-            return Done("the API does not tell its commit", proved=False)
+            return Done("the API does not report its commit", proved=False)
         return self._judge([health.git_sha])
 
     def _judge(self, reported: Sequence[str | None]) -> Sight:

@@ -76,7 +76,7 @@ async def test_civil_migrations_are_counted_and_pending_is_unknown(civil: Civil,
 
     count, head = (5, "20251231100000") if civil.vintage == "december" else (8, "20261105")
     assert answer.status is Status.UNKNOWN
-    assert "pending migrations: not told by this system" in answer.text
+    assert "pending migrations: not reported by this system" in answer.text
     assert f"{count} migrations recorded by Supabase's CLI, the newest {head}" in answer.text
     assert isinstance(answer.data, dict)
     assert (answer.data["pending"], answer.data["recorded"]) == (None, {"count": count, "head": head})

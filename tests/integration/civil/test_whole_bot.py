@@ -226,7 +226,7 @@ async def test_a_deploy_of_the_api_is_proved_only_where_the_system_reports_its_c
 
     posted = done.text + str(done.blocks)
     assert ("every step is proved" in posted) is (deploying.civil.vintage == "january")
-    assert ("the API does not tell its commit" in posted) is (deploying.civil.vintage == "december")
+    assert ("the API does not report its commit" in posted) is (deploying.civil.vintage == "december")
 
 
 @pytest.mark.usefixtures("bot")

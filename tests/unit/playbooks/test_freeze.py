@@ -80,7 +80,7 @@ def test_exception_without_a_freeze_is_refused() -> None:
     plan = held(exception="to be sure")
 
     assert isinstance(plan, NoPlan)
-    assert plan.why == "no freeze is in the way"
+    assert plan.why == "no freeze applies"
 
 
 def test_freezes_that_cannot_be_read_hold_back_and_stop_nothing_else() -> None:

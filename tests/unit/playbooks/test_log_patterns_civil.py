@@ -140,7 +140,7 @@ def test_a_silent_worker_is_idle_and_not_dead(seen: list[LogLine]) -> None:
     idle = next(one for one in found if one.check == "logs.ingest.idle")
 
     assert {one.status for one in found} == {Status.OK}
-    assert "does not tell whether it is alive" in idle.detail
+    assert "does not show whether it is alive" in idle.detail
 
 
 def test_a_busy_worker_is_not_idle() -> None:

@@ -200,7 +200,10 @@ def test_the_last_connection_may_be_taken_and_not_one_more() -> None:
     room = EACH * 2
 
     assert isinstance(plan(facts(used=100 - room), INGEST, 3), Plan)
-    assert "the database has no room: 93 of 100" in refused(plan(facts(used=100 - room + 1), INGEST, 3)).why
+    assert (
+        "the database has too few free connections: 93 of 100"
+        in refused(plan(facts(used=100 - room + 1), INGEST, 3)).why
+    )
 
 
 def test_replicas_that_hold_more_sessions_need_more_room() -> None:
@@ -208,7 +211,10 @@ def test_replicas_that_hold_more_sessions_need_more_room() -> None:
 
     assert isinstance(plan(crowded, INGEST, 3), Plan)
     why = refused(plan(replace(crowded, sessions=11), INGEST, 3)).why
-    assert why == "the database has no room: 80 of 100 connections are in use, and 2 more replicas need 22"
+    assert (
+        why
+        == "the database has too few free connections: 80 of 100 connections are in use, and 2 more replicas need 22"
+    )
 
 
 def test_sessions_that_cannot_be_counted_are_a_warning() -> None:

@@ -76,7 +76,7 @@ def test_deploy_says_what_its_migrations_do_and_what_destroys_by_its_line() -> N
     ("found", "words"),
     [
         (UNKNOWN, "what 1 migration would do was not examined: the extra [schema] is not installed where the bot runs"),
-        ({}, f"{NAME} was not examined: the bot has no file of it"),
+        ({}, f"{NAME} was not examined: the bot does not have its file"),
         (schema(unexamined=("DO in line 1",)), f"{NAME} runs what was not examined: DO in line 1"),
         ({NAME: Examination((ADDS,))}, f"{NAME} was not linted: squawk did not answer"),
         ({NAME: Examination((), lint=("ban-drop-column in line 3",))}, f"squawk on {NAME}: ban-drop-column in line 3"),
@@ -166,7 +166,7 @@ def test_rollback_says_what_was_not_examined() -> None:
 
     assert "what 1 migration would do was not examined: the extra [schema]" in warnings(rolling(UNKNOWN))
     assert "runs what was not examined: DO in line 1" in warnings(rolling(schema(unexamined=("DO in line 1",))))
-    assert "the bot has no file of it" in warnings(rolling({}, unknown=(NAME.partition("_")[0],)))
+    assert "the bot does not have its file" in warnings(rolling({}, unknown=(NAME.partition("_")[0],)))
 
 
 def test_nothing_is_offered_that_the_schema_does_not_fit() -> None:

@@ -163,7 +163,7 @@ def test_stop_workers_names_unchecked_services_when_nothing_runs() -> None:
     refused = [plan(replace(facts(), states={**states(), **idle, **more})) for more in ({}, {mailer: state(mailer)})]
 
     ends = [one.what_next for one in refused if isinstance(one, NoPlan)]
-    assert ends == ["nothing to stop", "nothing to stop; not looked at: dragonfly-worker-mailer"]
+    assert ends == ["nothing to stop", "nothing to stop; not checked: dragonfly-worker-mailer"]
 
 
 FAILED = "HTTP 500 for this service"
@@ -215,7 +215,7 @@ def test_one_worker_that_was_asked_for_and_is_not_reported_is_unknown() -> None:
     assert isinstance(none, NoPlan)
     assert none.is_unknown
     assert none.why == f"Railway did not report whether it runs: enforcement ({FAILED})"
-    assert none.what_next.endswith("--service dragonfly-worker-enforcement; not looked at: enforcement-new")
+    assert none.what_next.endswith("--service dragonfly-worker-enforcement; not checked: enforcement-new")
 
 
 def test_stop_workers_has_no_plan_when_nothing_runs() -> None:

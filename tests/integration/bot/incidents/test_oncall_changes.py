@@ -197,7 +197,7 @@ async def test_a_swap_of_shifts_that_changed_since_is_refused(daily_scene: Scene
     refused = await service.settle_swap(request(BEN), 1, SwapState.ACCEPTED)
 
     assert isinstance(refused, Refused)
-    assert "no longer as they were" in refused.why
+    assert "have changed since" in refused.why
     assert await service.settle_swap(request(ANN), 1, SwapState.WITHDRAWN) == "Swap 1 is withdrawn."
 
 

@@ -48,11 +48,13 @@ def test_home_shows_the_page_first_with_an_acknowledge_button() -> None:
     assert answer.blocks[0]["text"]["text"].startswith("📟 *You are being paged.*")
     assert answer.blocks[1]["elements"][0]["value"] == "incident ack 7"
     text = json.dumps(answer.blocks)
-    assert "Nothing waits" not in text
+    assert "Nothing is waiting" not in text
     assert text.count("incident 7,") == 1
 
 
-@pytest.mark.parametrize(("asked", "words"), [(Asked.WORK, "You have this"), (Asked.RESOLVE, "The alerts are over")])
+@pytest.mark.parametrize(
+    ("asked", "words"), [(Asked.WORK, "You're assigned to this"), (Asked.RESOLVE, "The alerts are over")]
+)
 def test_home_offers_the_assignee_to_resolve(asked: Asked, words: str) -> None:
     mine = Assignment(incident(), asked)
 
@@ -84,7 +86,7 @@ def test_locks_are_listed() -> None:
 
     text = json.dumps(home_answer(REPORT, None, waiting=(), locks=[lock], now=NOW).blocks, ensure_ascii=False)
 
-    assert "Nothing waits for you." in text
+    assert "Nothing is waiting for you." in text
     assert "🔒 *api* is locked against deploys: rolled back &lt;!channel&gt;" in text
 
 
@@ -94,7 +96,7 @@ def test_home_says_unknown_when_the_database_is_unreadable() -> None:
     text = json.dumps(home_answer(REPORT, None, waiting=away, locks=away, now=NOW).blocks)
 
     assert "unknown: connection refused" in text
-    assert "Nothing waits" not in text
+    assert "Nothing is waiting" not in text
 
 
 def test_home_shows_open_reviews_with_their_button() -> None:

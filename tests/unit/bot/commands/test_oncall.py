@@ -51,7 +51,7 @@ def test_a_person_stands_in_later() -> None:
         ("U0BEN 32d primary", "is out of range"),
         ("U0BEN from 2027-02-01 for 2h primary", "is out of range"),
         ("U0BEN from sat until frdiay", "is not a moment after `until`"),
-        ("U0BEN every sat 09:00 for 2h primary", "does not come again"),
+        ("U0BEN every sat 09:00 for 2h primary", "can't repeat"),
         ("U0BEN 2h", "the on-call file has several"),
         ("U0BEN 2h nights", "no rotation with this name"),
         ("U0BEN 2h primary now", "is not expected here"),

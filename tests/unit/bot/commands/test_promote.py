@@ -143,7 +143,7 @@ def test_promote_refuses_every_change_of_the_signed_line() -> None:
     wrong += [word.rpartition(":")[0], f"{word}0", word.upper(), "", "staging", proof_of(deployed(), Secret("t" * 24))]
 
     for one in wrong:
-        with pytest.raises(OperatorError, match="is no proof, or it was not signed"):
+        with pytest.raises(OperatorError, match="is not a proof, or it was not signed"):
             taken(one)
 
 

@@ -65,4 +65,4 @@ def test_message_escapes_what_the_api_reported() -> None:
 def test_back_reports_for_how_long() -> None:
     _, blocks = back("prod", since=AT, at=AT + timedelta(minutes=11))
 
-    assert "away for 11 min" in str(blocks)
+    assert "down for 11 min" in str(blocks)

@@ -104,7 +104,7 @@ def gates(facts: doctor.Facts) -> tuple[list[Finding], Diagnosed]:
 def test_gates_that_follow_are_named_in_one_line() -> None:
     answer = gate_answer("prod gate", *gates(STOPPED))
 
-    assert first_block(answer) == "🔴 *prod gate*: 5 of 5 gates are shut"
+    assert first_block(answer) == "🔴 *prod gate*: 5 of 5 gates fail"
     shown = str(answer.blocks)
     assert "The database has not answered" in shown
     assert "API health, Database connectivity, Schema consistency, Worker heartbeats, Security audit" in shown

@@ -136,7 +136,7 @@ def test_slack_takes_a_hostile_audit_log() -> None:
 def test_a_whole_log_reports_its_head() -> None:
     answer = verification_answer(AuditReport(True, 7, "ab" * 32))
 
-    assert answer.text == "✅ *The audit log is whole*: 7 rows"
+    assert answer.text == "✅ *The audit log is complete and unchanged*: 7 rows"
     assert "ab" * 32 in shown(answer)
 
 
