@@ -23,11 +23,12 @@ from bot.views import delivery as view
 from bot.views.delivery import Content, back_words, notified_elsewhere
 from bot.wake_ups import WakeUps
 from bot.world import World
-from services.clients.postgres import alerts, incidents, messages
+from services.clients.postgres import alerts, incidents, messages, notifications
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import SlackClient, Urgency
 from services.domain.errors import OperatorError, SourceError
-from services.domain.messages import Notification, NotificationState, SlackRefusedError
+from services.domain.notifications import Notification, NotificationState
+from services.domain.slack_refusals import SlackRefusedError
 from services.domain.text import age
 from services.process import describe_error
 
@@ -104,7 +105,7 @@ async def store_outage(
     if is_first:
         await note_absence(conn, away)
     if rung:
-        notified = await messages.list_notifications(conn, thread_key=key)
+        notified = await notifications.list_notifications(conn, thread_key=key)
         text, blocks = content(notified)
         await messages.replace_message(conn, key=key, text=text, blocks=blocks)
         if any(one.last_error for one in notified):
@@ -114,7 +115,7 @@ async def store_outage(
 async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
     """Whether no other replica has stored that this target was notified."""
     name = f"{key}:{rung.means}:{rung.target}"
-    is_new = await messages.store_notification(
+    is_new = await notifications.store_notification(
         conn,
         key=name,
         means=rung.means,
@@ -124,7 +125,7 @@ async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
         thread_key=key,
     )
     state = NotificationState.SENT if rung.why_not is None else NotificationState.FAILED
-    await messages.end_notification(conn, key=name, state=state, error=rung.why_not, at=rung.at)
+    await notifications.end_notification(conn, key=name, state=state, error=rung.why_not, at=rung.at)
     return is_new
 
 

@@ -13,14 +13,14 @@ from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views.drill import report_message
-from services.clients.postgres import alerts, incidents, messages
+from services.clients.postgres import alerts, incidents, messages, notifications
 from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import MARK, Drill
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, PageSent
-from services.domain.messages import Notification, NotificationState
+from services.domain.notifications import Notification, NotificationState
 from services.domain.oncall import Target, decode_chain
 
 
@@ -51,7 +51,7 @@ async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident 
 async def _read_pages(conn: Connection, incident: Incident) -> Sequence[PagedTarget]:
     """All people of every paged level, and the outcome of each page."""
     chain = decode_chain(incident.chain)
-    notified = {one.key: one for one in await messages.list_notifications(conn, thread_key=incident.message_key)}
+    notified = {one.key: one for one in await notifications.list_notifications(conn, thread_key=incident.message_key)}
     pages = []
     for page in await incidents.list_pages(conn, incident.id):
         for target in chain.levels[page.level].targets:

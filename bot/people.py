@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.views.text import mention
 from services.domain.errors import Unavailable
-from services.domain.messages import Profile
 from services.domain.oncall import is_group
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.text import age
 
 MAX_AGE = timedelta(hours=1)  # members and accounts older than this are not known any more

@@ -16,7 +16,7 @@ from bot.views.reports import report_answer
 from bot.views.todos import todo_blocks
 from bot.wake_ups import WakeUps
 from services.clients.github import GitHubClient
-from services.clients.postgres import messages, reports
+from services.clients.postgres import deliveries, messages, reports
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.clients.postgres.todos import list_open_todos
@@ -113,9 +113,9 @@ def _follow_ups(todos: Sequence[Todo], now: datetime) -> list[Block]:
 async def is_first(conn: Connection, key: str) -> bool:
     """Whether this was not done yet, by any replica; deliveries are kept for longer than a post is late."""
     owner = "leader"
-    if not await messages.claim_delivery(conn, key=key, owner=owner, duration=CLAIMED_FOR):
+    if not await deliveries.claim_delivery(conn, key=key, owner=owner, duration=CLAIMED_FOR):
         return False
-    await messages.finish_delivery(conn, key=key, owner=owner)
+    await deliveries.finish_delivery(conn, key=key, owner=owner)
     return True
 
 

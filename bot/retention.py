@@ -7,7 +7,19 @@ from datetime import timedelta
 
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from services.clients.postgres import alerts, answers, asks, deployments, freezes, history, leases, messages, runs
+from services.clients.postgres import (
+    alerts,
+    answers,
+    asks,
+    deliveries,
+    deployments,
+    freezes,
+    history,
+    leases,
+    messages,
+    notifications,
+    runs,
+)
 from services.clients.postgres.pool import Database
 from services.domain.history import KEPT
 
@@ -38,11 +50,11 @@ class Retention(PeriodicTask):
     async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            deleted = await messages.prune_deliveries(conn, older_than=DELIVERIES)
+            deleted = await deliveries.prune_deliveries(conn, older_than=DELIVERIES)
             await leases.prune_run_leases(conn, older_than=LEASES)
             await asks.prune_asks(conn, older_than=ASKS)
             await alerts.prune_drills(conn, older_than=DRILLS)
-            await messages.prune_notifications(conn, older_than=NOTIFICATIONS)
+            await notifications.prune_notifications(conn, older_than=NOTIFICATIONS)
             await answers.prune_pager_events(conn, older_than=PAGER_EVENTS)
             await alerts.prune_alert_decisions(conn, older_than=DECISIONS)
             await alerts.prune_alerts(conn, older_than=ALERTS)

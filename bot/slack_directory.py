@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from bot.people import Account, Members, People
 from bot.wake_ups import WakeUp, drive
 from services.domain.errors import SourceError, Unavailable
-from services.domain.messages import Profile, SlackRefusedError
 from services.domain.oncall import NOT_KNOWN, is_group
-from services.domain.people import outside_name
+from services.domain.people import Profile, outside_name
+from services.domain.slack_refusals import SlackRefusedError
 
 if TYPE_CHECKING:
     from services.clients.slack import SlackClient

@@ -92,8 +92,8 @@ from services.clients.postgres import messages as outbox
 from services.clients.postgres.incidents import CHANNEL as INCIDENTS_CHANNEL
 from services.clients.postgres.listen import CHANNEL as REFRESH_CHANNEL
 from services.clients.postgres.listen import Listener
-from services.clients.postgres.messages import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.clients.postgres.messages import OUTBOX_CHANNEL
+from services.clients.postgres.notifications import CHANNEL as NOTIFICATIONS_CHANNEL
 from services.clients.postgres.pool import Database
 from services.clients.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.clients.postgres.writes import WriteProbe

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot.views.terminal import mrkdwn_text
-from services.domain.messages import PHONE_LIMIT, shown_width
+from services.domain.phone_lines import PHONE_LIMIT, shown_width
 
 _WHOLE_ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{40}\b")
 _LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")

@@ -17,7 +17,8 @@ from playbooks.freeze import EXCEPTION
 from playbooks.model import Risk
 from services.clients.postgres import runs
 from services.clients.postgres.approvals import page_approvers
-from services.clients.postgres.messages import store_message, store_notification
+from services.clients.postgres.messages import store_message
+from services.clients.postgres.notifications import store_notification
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
 from services.domain.incidents import Incident

@@ -24,8 +24,7 @@ from bot.views.text import code, escape
 from playbooks.model import Status
 from services.domain.errors import OperatorError, Unavailable, UsageError
 from services.domain.incidents import IncidentSeverity
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.services import Service
 from services.domain.systems import System
 from services.domain.text import counted

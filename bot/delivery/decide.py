@@ -7,17 +7,9 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from services.domain.errors import SourceError
-from services.domain.messages import (
-    PAGE,
-    Notification,
-    OutboxQueue,
-    Page,
-    Refusal,
-    SlackRefusedError,
-    UnsentMessage,
-    message_link,
-    refusal_of,
-)
+from services.domain.messages import PAGE, OutboxQueue, UnsentMessage, message_link
+from services.domain.notifications import Notification, Page
+from services.domain.slack_refusals import Refusal, SlackRefusedError, refusal_of
 from services.domain.text import age
 
 UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message

@@ -38,7 +38,8 @@ from services.clients.postgres import messages
 from services.clients.postgres.pool import Connection, Database
 from services.clients.slack import THREAD_GONE, SlackClient, Urgency
 from services.domain.errors import SourceError
-from services.domain.messages import OutboxQueue, SlackRefusedError, UnsentMessage, message_link, with_link
+from services.domain.messages import OutboxQueue, UnsentMessage, message_link, with_link
+from services.domain.slack_refusals import SlackRefusedError
 
 logger = logging.getLogger(__name__)
 

@@ -24,12 +24,13 @@ from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.email import MailServer
 from services.clients.pagers.webhook import Webhooks
-from services.clients.postgres import messages
+from services.clients.postgres import messages, notifications
 from services.clients.postgres.pool import Connection, Database
 from services.domain.channels import OUTSIDE_SLACK, Channel
 from services.domain.errors import SourceError
 from services.domain.incidents import is_root
-from services.domain.messages import PAGE, Notification, NotificationState, Page, PageEvent
+from services.domain.messages import PAGE
+from services.domain.notifications import Notification, NotificationState, Page, PageEvent
 from services.process import describe_error
 
 logger = logging.getLogger(__name__)
@@ -155,10 +156,10 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
     async def open(self, fence: Fence) -> AsyncIterator[_Pages]:  # noqa: ARG002 - the locks of the rows are fence enough
         leaves_by = time.monotonic() + self._leaves_within_s
         async with self._database.transaction(timeout_s=HOLD_S[self.means]) as conn:
-            wait_s = await messages.read_notifications_wait(conn, means=self.means)
+            wait_s = await notifications.read_notifications_wait(conn, means=self.means)
             due = []
             if wait_s == 0.0:
-                due = await messages.lock_due_notifications(conn, means=self.means, limit=_AT_ONCE)
+                due = await notifications.lock_due_notifications(conn, means=self.means, limit=_AT_ONCE)
             batch = _Pages(self, conn, due, wait_s, leaves_by)
             yield batch
             await batch.write_threads()
@@ -204,15 +205,15 @@ class _Pages(Batch[Notification, Page, Outcome]):
         match outcome:
             case Delivered():
                 logger.info("%s reached %s by %s: %s", key, item.target, means, item.event)
-                await messages.end_notification(self._conn, key=key, state=NotificationState.SENT)
+                await notifications.end_notification(self._conn, key=key, state=NotificationState.SENT)
                 self._count("sent")
             case TryAgain(why, pause):
                 logger.warning("%s did not reach %s by %s: %s", key, item.target, means, why)
-                await messages.postpone_notification(self._conn, key=key, error=why, pause=pause)
+                await notifications.postpone_notification(self._conn, key=key, error=why, pause=pause)
                 self._count("postponed")
             case GiveUp(why):
                 logger.error("%s never reached %s by %s: %s", key, item.target, means, why)
-                await messages.end_notification(self._conn, key=key, state=NotificationState.FAILED, error=why)
+                await notifications.end_notification(self._conn, key=key, state=NotificationState.FAILED, error=why)
                 self._count("failed")
                 self._given_up.append((item, outcome))
 
@@ -223,7 +224,7 @@ class _Pages(Batch[Notification, Page, Outcome]):
         not get through.
         """
         for thread_key in sorted({key for each in self.due if (key := each.thread_key)}):
-            notified = await messages.list_notifications(self._conn, thread_key=thread_key)
+            notified = await notifications.list_notifications(self._conn, thread_key=thread_key)
             key, content = f"{thread_key}:told", notified_elsewhere(notified)
             if any(one.last_error for one in notified):
                 await self._write(key, thread_key, content, priority=0)

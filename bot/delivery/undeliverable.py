@@ -15,13 +15,14 @@ from bot.config.fields import Invalid
 from bot.views.delivery import direct_message, pager_words
 from bot.wake_ups import WakeUp
 from bot.world import World
-from services.clients.postgres.messages import store_notification
+from services.clients.postgres.notifications import store_notification
 from services.clients.postgres.pool import Connection
 from services.clients.slack import THREAD_GONE, SlackClient, Urgency
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Refusal, SlackRefusedError, UnsentMessage, refusal_of
+from services.domain.messages import UnsentMessage
 from services.domain.oncall import Schedule, freeze, is_group, nobody_is_absent
+from services.domain.slack_refusals import Refusal, SlackRefusedError, refusal_of
 from services.domain.text import counted
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
-from services.domain.messages import SlackRefusedError
 from services.domain.oncall import Schedule, holder
+from services.domain.slack_refusals import SlackRefusedError
 
 logger = logging.getLogger(__name__)
 

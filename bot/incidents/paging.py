@@ -10,13 +10,14 @@ from bot.incidents.store import IncidentStore
 from bot.views import incident as view
 from bot.views.pages import direct_message, direct_message_after
 from services.clients.postgres import incidents, messages
-from services.clients.postgres.messages import end_pages, store_notification
+from services.clients.postgres.notifications import end_pages, store_notification
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
 from services.domain.message_origin import slash
-from services.domain.messages import PAGE, PageEvent
+from services.domain.messages import PAGE
+from services.domain.notifications import PageEvent
 from services.domain.oncall import Target, decode_chain, ways_words
 from services.domain.text import dated_time
 

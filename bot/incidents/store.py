@@ -14,7 +14,7 @@ from bot.slack_directory import nameless
 from bot.views import incident as view
 from bot.views.text import escape, person, plain
 from bot.wake_ups import WakeUps
-from services.clients.postgres import incidents, messages
+from services.clients.postgres import incidents, messages, notifications
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import in_order
@@ -153,7 +153,7 @@ class IncidentStore:
         assert incident is not None  # noqa: S101 - the caller has written or locked it
         alerts = await incidents.list_joined_alerts(conn, incident_id)
         pages = await incidents.list_pages(conn, incident_id)
-        outside = await messages.list_notifications(conn, thread_key=incident.message_key)
+        outside = await notifications.list_notifications(conn, thread_key=incident.message_key)
         picture = await incidents.read_picture(conn, incident_id=incident_id) if incident.is_over else None
         words, blocks = view.incident_message(
             incident, alerts, pages, decode_chain(incident.chain), outside, picture.blocks if picture else ()

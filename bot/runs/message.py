@@ -12,9 +12,10 @@ from bot.views.text import escape, mention
 from bot.wake_ups import WakeUps
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.approvals import list_decisions
-from services.clients.postgres.messages import end_pages, replace_messages, store_message
+from services.clients.postgres.messages import replace_messages, store_message
+from services.clients.postgres.notifications import end_pages
 from services.clients.postgres.pool import Connection
-from services.domain.messages import PageEvent
+from services.domain.notifications import PageEvent
 from services.domain.runs import Record, Run, RunStep
 
 # (all about the run but its audit rows, newest audit hash or None) -> (fallback text, blocks)

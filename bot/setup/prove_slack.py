@@ -9,7 +9,7 @@ from bot.views.blocks import section
 from playbooks.model import Finding, Status
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
-from services.domain.messages import SlackRefusedError
+from services.domain.slack_refusals import SlackRefusedError
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 

@@ -26,8 +26,8 @@ from bot.views.errors import error_answer
 from services.clients.slack import SlackClient
 from services.clients.slack_lookups import Identity
 from services.domain.errors import OperatorError, SourceError
-from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
+from services.domain.slack_refusals import SlackRefusedError
 from services.domain.text import cleaned
 from services.process import describe_error
 

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from services.clients.postgres import messages
+from services.clients.postgres import deliveries
 from services.clients.postgres.pool import Connection, Database
 from services.domain.errors import SourceError
 
@@ -101,7 +101,7 @@ class Deduplicator:
             await work()
         except asyncio.CancelledError:
             self._recent.discard(key)
-            await self._write(lambda conn: messages.release_delivery(conn, key=key, owner=self._owner))
+            await self._write(lambda conn: deliveries.release_delivery(conn, key=key, owner=self._owner))
             raise
         except Exception:
             writing = asyncio.create_task(self._finish(key))  # a person waits for the error, which the caller shows
@@ -124,16 +124,16 @@ class Deduplicator:
             return True
         try:
             async with self._database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-                if await messages.claim_delivery(conn, key=key, owner=self._owner, duration=self._claim):
+                if await deliveries.claim_delivery(conn, key=key, owner=self._owner, duration=self._claim):
                     return True
-                state = await messages.read_delivery(conn, key=key)
+                state = await deliveries.read_delivery(conn, key=key)
         except SourceError as error:
             logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)
             return True
         return False if state is None or state.finished else state.busy_for_s
 
     async def _finish(self, key: str) -> None:
-        await self._write(lambda conn: messages.finish_delivery(conn, key=key, owner=self._owner))
+        await self._write(lambda conn: deliveries.finish_delivery(conn, key=key, owner=self._owner))
 
     async def _write(self, call: Callable[[Connection], Awaitable[None]]) -> None:
         if self._database is None:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from bot.wake_ups import WakeUp, drive
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError
-from services.domain.messages import Refusal, SlackRefusedError, place_words, refusal_of
+from services.domain.slack_refusals import Refusal, SlackRefusedError, place_words, refusal_of
 
 logger = logging.getLogger(__name__)
 

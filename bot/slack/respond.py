@@ -21,7 +21,7 @@ from bot.views.delivery import direct_answer
 from bot.views.errors import no_dialog
 from services.clients.slack import SlackClient
 from services.domain.errors import Choice, SourceError
-from services.domain.messages import Refusal, SlackRefusedError, refusal_of
+from services.domain.slack_refusals import Refusal, SlackRefusedError, refusal_of
 
 logger = logging.getLogger(__name__)
 

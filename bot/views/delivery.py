@@ -25,7 +25,8 @@ from bot.views.text import FirstLine, date_token, escape, link, mention
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.message_origin import slash
-from services.domain.messages import Notification, NotificationState, PageEvent, place_words
+from services.domain.notifications import Notification, NotificationState, PageEvent
+from services.domain.slack_refusals import place_words
 from services.domain.text import age, clock_time
 
 _BRIEF = {

@@ -14,7 +14,7 @@ from bot.views.verify import step_section
 from playbooks.model import Status
 from playbooks.verify import Step
 from services.domain.deployments import Deployment
-from services.domain.messages import PHONE_LIMIT, shorten, shown_width
+from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width
 from services.domain.services import Service, short_sha
 
 SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # what the deployment is of has to be in a phone's first line too

@@ -21,8 +21,9 @@ from playbooks.last_deploys import RAN_WELL
 from services.domain.alerts import CALM, is_same_outage, read_page_line
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
-from services.domain.messages import PHONE_LIMIT, Notification
+from services.domain.notifications import Notification
 from services.domain.oncall import Chain, ChainLevel, ways_words
+from services.domain.phone_lines import PHONE_LIMIT
 from services.domain.services import Service, find_service
 from services.domain.text import age, clock_time, counted
 

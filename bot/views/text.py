@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.domain.deployments import SHORT_ID
-from services.domain.messages import PHONE_LIMIT, shorten, shown_width
 from services.domain.people import Person, outside_name
+from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width
 from services.domain.text import clock_time
 
 DATE_AND_TIME = "{date_short_pretty} {time}"  # a form of Slack's date token

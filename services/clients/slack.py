@@ -25,8 +25,9 @@ from services.clients.slack_charts import Blocks, Charts
 from services.clients.slack_lookups import METADATA_EVENT, SlackLookups
 from services.domain.errors import SourceError
 from services.domain.message_origin import MessageOrigin
-from services.domain.messages import SHARED_OUTSIDE, SlackRefusedError, with_short_first_line
+from services.domain.phone_lines import with_short_first_line
 from services.domain.secrets import Secret, redacted
+from services.domain.slack_refusals import SHARED_OUTSIDE, SlackRefusedError
 
 THREAD_GONE = "thread_not_found"
 

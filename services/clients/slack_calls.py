@@ -14,8 +14,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from services.domain.errors import SourceError
-from services.domain.messages import SOURCE, SlackRefusedError
 from services.domain.secrets import redacted
+from services.domain.slack_refusals import SOURCE, SlackRefusedError
 from services.domain.text import cleaned
 
 DEFAULT_RETRY_AFTER_S = 30.0

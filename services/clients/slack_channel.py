@@ -12,9 +12,9 @@ import httpx
 
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
-from services.domain.messages import Refusal, place_words, refusal_of
 from services.domain.secrets import Secret
 from services.domain.slack_channel import ChannelState
+from services.domain.slack_refusals import Refusal, place_words, refusal_of
 
 SOURCE = "Slack"
 _PAGE = 200  # Slack advises at most 200 channels a page

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from services.domain.messages import SlackRefusedError
+from services.domain.slack_refusals import SlackRefusedError
 
 CHART = "data_visualization"
 _BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format"})

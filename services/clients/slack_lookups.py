@@ -14,9 +14,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from services.clients.slack_calls import call, watch_send_deadlines
 from services.domain.errors import SourceError
-from services.domain.messages import SOURCE, Profile, SlackRefusedError
+from services.domain.people import Profile
 from services.domain.secrets import Secret
 from services.domain.slack_channel import ChannelState, is_shared_outside
+from services.domain.slack_refusals import SOURCE, SlackRefusedError
 
 METADATA_EVENT = "dragonfly_message"  # visible to every app and member: the key is no secret
 _PAGE = 200  # Slack advises at most 200 channels or messages a page

@@ -13,8 +13,8 @@ import aiohttp
 from services.clients.slack import SlackClient
 from services.clients.slack_calls import translated
 from services.domain.errors import SourceError
-from services.domain.messages import SOURCE, SlackRefusedError
 from services.domain.secrets import Secret
+from services.domain.slack_refusals import SOURCE, SlackRefusedError
 from services.domain.slack_setup import Hello, Installation, Refused
 from services.domain.text import cleaned
 

@@ -1,4 +1,4 @@
-"""Who did something: a person in Slack, a machine, or one whom only another system names."""
+"""Who did something: a person in Slack, a machine, or one whom only another system names; and Slack's accounts."""
 
 from __future__ import annotations
 
@@ -33,3 +33,19 @@ def outside_name(user_id: str) -> str | None:
     """ "Ann Keller (PagerDuty)" of an outsider's id; None for a Slack id."""
     system, separator, name = user_id.partition(":")
     return f"{name} ({system})" if separator else None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A user as Slack's `users.info` describes them. `team_id`: empty where Slack did not report it.
+
+    is_guest: a single- or multi-channel guest. is_stranger: a person from another company. time_zone: as they set it in
+    Slack ("Europe/Berlin"), empty where Slack did not report it.
+    """
+
+    team_id: str = ""
+    is_bot: bool = False
+    is_deactivated: bool = False
+    is_guest: bool = False
+    is_stranger: bool = False
+    time_zone: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from services.domain.messages import SHARED_OUTSIDE, place_words
+from services.domain.slack_refusals import SHARED_OUTSIDE, place_words
 
 
 @dataclass(frozen=True)

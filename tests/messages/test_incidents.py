@@ -20,7 +20,7 @@ from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.incidents import IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
 from services.domain.jobs import QueueSnapshot
-from services.domain.messages import NotificationState
+from services.domain.notifications import NotificationState
 from services.domain.oncall import Chain, OnCallPerson, Override
 from services.domain.services import Service
 from services.domain.shifts import Move, ShiftReminder, Swap, SwapState

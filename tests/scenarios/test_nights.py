@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.config.timing import OutageSettings
-from services.clients.postgres import alerts, messages
+from services.clients.postgres import alerts, notifications
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel as Way
-from services.domain.messages import NotificationState
+from services.domain.notifications import NotificationState
 from services.domain.systems import RUNBOOK
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
@@ -200,7 +200,7 @@ async def test_the_database_is_away_and_its_one_message_reports_when_it_is_back(
 
         cur = await as_bot.execute("SELECT key FROM chatops.outbox WHERE key LIKE 'outage:%' AND thread_key IS NULL")
         [(key,)] = await cur.fetchall()
-        [stored] = await messages.list_notifications(as_bot, thread_key=key)
+        [stored] = await notifications.list_notifications(as_bot, thread_key=key)
         assert (stored.means, stored.target, stored.state) == (
             Way.WEBHOOK,
             "default",

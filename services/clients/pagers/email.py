@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from services.domain.errors import SourceError
-from services.domain.messages import Page, redacted_page
+from services.domain.notifications import Page, redacted_page
 from services.domain.secrets import Secret
 
 SOURCE = "mail server"

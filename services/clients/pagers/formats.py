@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.domain.messages import Page, PageEvent
+from services.domain.notifications import Page, PageEvent
 from services.domain.secrets import Secret
 
 CLIENT = "Dragonfly ChatOps"

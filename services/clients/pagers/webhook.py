@@ -12,7 +12,7 @@ import httpx
 from services.clients.pagers.formats import PagerKind
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
-from services.domain.messages import Page, PageEvent, redacted_page
+from services.domain.notifications import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 
 _TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx

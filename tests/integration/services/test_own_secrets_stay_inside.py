@@ -26,7 +26,7 @@ from services.clients.pagers.email import MailServer
 from services.clients.pagers.formats import Pager
 from services.clients.pagers.webhook import Webhooks
 from services.clients.slack import SlackClient
-from services.domain.messages import Page
+from services.domain.notifications import Page
 from services.domain.secrets import Secret, remember_secrets
 from services.enforcement_worker.memo import Memo
 from tests.github import LocalGitHub

@@ -14,8 +14,8 @@ from bot.people import MAX_AGE, Members
 from bot.slack_directory import Groups
 from services.clients.slack import SlackClient
 from services.domain.errors import Unavailable
-from services.domain.messages import Profile, SlackRefusedError
-from services.domain.people import Person
+from services.domain.people import Person, Profile
+from services.domain.slack_refusals import SlackRefusedError
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.workspace import Workspace

@@ -16,11 +16,11 @@ from bot.planned_silences import PlannedSilences
 from bot.runs.message import RunMessageWriter
 from bot.wake_ups import WakeUps
 from services.clients.postgres.leases import take_lease
-from services.clients.postgres.messages import end_notification, list_notifications, store_notification
+from services.clients.postgres.notifications import end_notification, list_notifications, store_notification
 from services.clients.postgres.pool import Connection, Database
 from services.domain.channels import Channel
 from services.domain.errors import OperatorError
-from services.domain.messages import NotificationState, PageEvent
+from services.domain.notifications import NotificationState, PageEvent
 from services.domain.runs import Run, RunState
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls

@@ -26,12 +26,12 @@ from playbooks.later import write_start
 from playbooks.model import Risk
 from services.clients.postgres import incidents
 from services.clients.postgres.approvals import list_open_reviews, read_lone_start
-from services.clients.postgres.messages import end_notification, list_notifications
+from services.clients.postgres.notifications import end_notification, list_notifications
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.clients.postgres.runs import CHANNEL
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.messages import NotificationState, PageEvent
+from services.domain.notifications import NotificationState, PageEvent
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.people import Person
 from services.domain.runs import Run, RunState

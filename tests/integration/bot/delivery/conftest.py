@@ -14,10 +14,10 @@ from bot.periodic_tasks import PeriodicTask
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
-from services.clients.postgres import messages
+from services.clients.postgres import messages, notifications
 from services.clients.postgres.pool import Database
 from services.domain.channels import OUTSIDE_SLACK, Channel
-from services.domain.messages import Notification, PageEvent
+from services.domain.notifications import Notification, PageEvent
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.outside import Mailbox, Phone
@@ -43,18 +43,18 @@ class Stage:
         given = {"target": "ann", "subject": "PAGE prod", "text": "318 waiting", "thread_key": THREAD} | changes
         async with self.database.transaction() as conn:
             await messages.store_message(conn, key=THREAD, channel="c", text="incident", blocks=[])
-            await messages.store_notification(conn, key=key, means=means, **given)
+            await notifications.store_notification(conn, key=key, means=means, **given)
 
     async def end(self, event: PageEvent) -> None:
         """Incident 1, or ended it."""
         async with self.database.transaction() as conn:
-            await messages.end_pages(
+            await notifications.end_pages(
                 conn, key_prefix="incident:1:", thread_key=THREAD, event=event, subject=f"{event} prod", text="in Slack"
             )
 
     async def read(self, key: str = "incident:1:1") -> Notification:
         async with self.database.read() as conn:
-            [found] = [n for n in await messages.list_notifications(conn, thread_key=THREAD) if n.key == key]
+            [found] = [n for n in await notifications.list_notifications(conn, thread_key=THREAD) if n.key == key]
             return found
 
     async def posted(self) -> dict[str, str]:

@@ -11,11 +11,11 @@ from bot.leader import Fence
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.webhook import Webhooks
-from services.clients.postgres import messages
+from services.clients.postgres import notifications
 from services.clients.postgres.pool import Database
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import NotificationState, PageEvent
+from services.domain.notifications import NotificationState, PageEvent
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.delivery.conftest import Stage, settings_for
@@ -143,7 +143,7 @@ async def test_nothing_is_sent_once_a_cancel_has_committed(stage: Stage, phone: 
     await stage.store("incident:1:1")
     await stage.store("incident:1:2")
     async with stage.database.transaction() as conn:
-        await messages.cancel_notifications(conn, key_prefix="incident:1:")
+        await notifications.cancel_notifications(conn, key_prefix="incident:1:")
 
     await stage.pager.tick(FENCE)
 
@@ -153,7 +153,7 @@ async def test_nothing_is_sent_once_a_cancel_has_committed(stage: Stage, phone: 
 async def test_cancel_in_the_middle_of_a_call_waits_for_its_outcome(stage: Stage, phone: Phone) -> None:
     async def cancel() -> int:
         async with stage.database.transaction() as conn:
-            return await messages.cancel_notifications(conn, key_prefix="incident:1:")
+            return await notifications.cancel_notifications(conn, key_prefix="incident:1:")
 
     phone.answers.append(0.5)
     await stage.store()

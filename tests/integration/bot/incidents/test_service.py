@@ -17,12 +17,12 @@ from bot.approvals.severities import read_emergencies
 from bot.incidents.overrides import Desired, SlackOnly
 from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor
-from services.clients.postgres.messages import end_notification
+from services.clients.postgres.notifications import end_notification
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
 from services.domain.errors import OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
-from services.domain.messages import NotificationState
+from services.domain.notifications import NotificationState
 from services.domain.oncall import Level, Schedule
 from services.domain.people import Person
 from services.domain.rotations import Rotation

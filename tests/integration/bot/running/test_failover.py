@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from services.clients.postgres import messages
+from services.clients.postgres import messages, notifications
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
 from services.domain.messages import PAGE
@@ -58,7 +58,7 @@ async def start(slack: Slack, database_urls: DatabaseUrls, phone: Phone) -> Asyn
 async def store(conn: Connection, key: str, **changes: Any) -> None:
     given = {"means": Channel.WEBHOOK, "target": "default", "subject": "PAGE", "text": "x"} | changes
     async with conn.transaction():
-        await messages.store_notification(conn, key=key, **given)
+        await notifications.store_notification(conn, key=key, **given)
 
 
 async def until_led(conn: Connection, *, not_by: str = "", timeout_s: float = 60.0) -> str:
@@ -232,7 +232,7 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
             await messages.store_message(
                 as_bot, key=f"m{number}", channel="dragonfly-incidents", text=text, blocks=BLOCKS, priority=PAGE
             )
-            await messages.store_notification(
+            await notifications.store_notification(
                 as_bot, key=f"m{number}:1", means=Channel.WEBHOOK, target="default", subject=text, text=text
             )
     await phone.wait_for(len(texts))

@@ -14,8 +14,8 @@ from bot.views.blocks import section
 from services.clients.slack import Pace, SlackClient, Urgency
 from services.clients.slack_charts import Charts
 from services.domain.errors import SourceError
-from services.domain.messages import SlackRefusedError
 from services.domain.secrets import Secret
+from services.domain.slack_refusals import SlackRefusedError
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import response_url
 from services.sandbox.slack.faults import FaultKind

@@ -12,8 +12,7 @@ from bot.config.fields import Invalid
 from bot.config.policy import Policy, Target
 from bot.config.policy_file import read_policy
 from bot.people import Account, Members, People
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.runs import Run
 from services.domain.services import Service
 from tests import runs

@@ -12,8 +12,7 @@ from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import MAX_AGE, Account, Members, People
 from services.domain.errors import Unavailable
 from services.domain.incidents import IncidentSeverity
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
 from tests.unit.bot.approvals.conftest import APPROVERS, DEFAULT_RULES, OPERATORS, TEAM, MakePolicy

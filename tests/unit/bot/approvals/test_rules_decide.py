@@ -20,8 +20,7 @@ from bot.views.modals import typed_modal
 from playbooks.model import Risk
 from playbooks.plan import Plan
 from playbooks.steps import RestartDeployment
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.runs import UNDECIDED, Decision, Run, RunState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK

@@ -10,8 +10,7 @@ from bot.approvals import rules
 from bot.approvals.access import Allowed, Refused, Verdict
 from bot.config.policy import Policy
 from bot.people import Account, People
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.runs import Review, RunState
 from tests.unit.bot.approvals.conftest import NOW, MakeRun
 

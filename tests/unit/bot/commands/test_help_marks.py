@@ -17,8 +17,7 @@ from bot.config.policy_file import read_policy
 from bot.people import Account, Members, People
 from bot.types import Surface
 from services.domain.errors import Unavailable
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 
 OLIVIA, OTTO, ANN = (Person(user, "T1") for user in ("U0OLIVIA", "U0OTTO", "U0ANN"))
 ACCOUNTS = {one.user_id: Account(Profile(team_id="T1")) for one in (OLIVIA, OTTO, ANN)}

@@ -19,8 +19,7 @@ from bot.config.policy_file import read_policy
 from bot.people import Account, People
 from services.domain.errors import Unavailable
 from services.domain.incidents import IncidentSeverity
-from services.domain.messages import Profile
-from services.domain.people import Person
+from services.domain.people import Person, Profile
 from services.domain.services import Service
 from tests.incidents import new_incident
 from tests.runs import new_run

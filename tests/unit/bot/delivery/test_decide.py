@@ -10,7 +10,7 @@ import pytest
 from bot.delivery.decide import GIVE_UP_AFTER, GiveUp, TryAgain, after_failure, page_of
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Notification, NotificationState, PageEvent
+from services.domain.notifications import Notification, NotificationState, PageEvent
 
 AT = datetime(2025, 12, 2, tzinfo=UTC)
 LOST = SourceError("pager", "no answer", retryable=True)

@@ -13,7 +13,8 @@ from bot.delivery.decide import (
     next_action,
     retry_after,
 )
-from services.domain.messages import PAGE, OutboxQueue, Refusal, UnsentMessage
+from services.domain.messages import PAGE, OutboxQueue, UnsentMessage
+from services.domain.slack_refusals import Refusal
 
 
 def message(*, ts: str | None = None, posting_since: datetime | None = None) -> UnsentMessage:

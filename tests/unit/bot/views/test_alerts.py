@@ -28,8 +28,8 @@ from bot.views.alerts import (
 )
 from services.domain.alerts import Alert, AlertState, Severity
 from services.domain.jobs import QueueSnapshot
-from services.domain.messages import PHONE_LIMIT, shown_width
 from services.domain.people import Person
+from services.domain.phone_lines import PHONE_LIMIT, shown_width
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK as OUR_SYSTEM
 from tests.runbook import RUNBOOK, needs_runbook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.messages import Refusal, place_words, refusal_of
+from services.domain.slack_refusals import Refusal, place_words, refusal_of
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from services.clients.pagers.email import MailServer, wants_starttls
-from services.domain.messages import Page
+from services.domain.notifications import Page
 from services.domain.secrets import Secret
 from tests.outside import Mailbox, failure_of, open_mailbox
 from tests.outside import mailbox as mailbox

@@ -11,7 +11,7 @@ import pytest
 
 from services.clients.pagers.formats import Pager
 from services.clients.pagers.webhook import Webhooks
-from services.domain.messages import Page, PageEvent
+from services.domain.notifications import Page, PageEvent
 from services.domain.secrets import Secret
 from tests.outside import Phone, failure_of
 from tests.outside import phone as phone

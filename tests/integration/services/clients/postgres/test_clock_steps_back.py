@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.clients.postgres import alerts, messages
+from services.clients.postgres import alerts, deliveries, messages, notifications
 from services.clients.postgres.pool import Connection, Database
 from services.domain.channels import Channel
 from services.domain.messages import PAGE, OutboxQueue
@@ -16,7 +16,7 @@ GAP, AFTERMATH = timedelta(minutes=1), timedelta(seconds=90)
 
 async def claim(database: Database, owner: str) -> bool:
     async with database.transaction() as conn:
-        return await messages.claim_delivery(conn, key="k", owner=owner, duration=CLAIM)
+        return await deliveries.claim_delivery(conn, key="k", owner=owner, duration=CLAIM)
 
 
 async def step_claims(database: Database, by: timedelta) -> None:
@@ -32,7 +32,7 @@ async def test_a_delivery_of_a_dead_replica_is_taken_after_its_claim_at_most(dat
     assert not await claim(database, "next")  # its owner may still be at work
 
     async with database.read() as conn:
-        state = await messages.read_delivery(conn, key="k")
+        state = await deliveries.read_delivery(conn, key="k")
     assert state is not None
     assert 0 < state.busy_for_s <= CLAIM.total_seconds()
     await step_claims(database, -CLAIM)
@@ -46,7 +46,7 @@ async def test_a_claim_within_its_bounds_is_left_as_it_is(database: Database) ->
     assert not await claim(database, "next")
 
     async with database.read() as conn:
-        state = await messages.read_delivery(conn, key="k")
+        state = await deliveries.read_delivery(conn, key="k")
     assert state is not None
     assert state.busy_for_s <= CLAIM.total_seconds() / 2
 
@@ -75,13 +75,13 @@ async def test_a_page_waits_in_the_outbox_no_longer_than_anything_is_postponed(d
 async def test_a_pager_waits_no_longer_than_anything_is_postponed(database: Database) -> None:
     async with database.transaction() as conn:
         for key, pause in (("a:1", timedelta(minutes=1)), ("b:1", STEP)):
-            await messages.store_notification(
+            await notifications.store_notification(
                 conn, key=key, means=Channel.WEBHOOK, target="ann", subject="PAGE", text="ingest 0 of 2 beating"
             )
-            await messages.postpone_notification(conn, key=key, error="late", pause=pause)
+            await notifications.postpone_notification(conn, key=key, error="late", pause=pause)
 
-        due = await messages.lock_due_notifications(conn, means=Channel.WEBHOOK, limit=20)
-        wait_s = await messages.read_notifications_wait(conn, means=Channel.WEBHOOK)
+        due = await notifications.lock_due_notifications(conn, means=Channel.WEBHOOK, limit=20)
+        wait_s = await notifications.read_notifications_wait(conn, means=Channel.WEBHOOK)
 
     assert [one.key for one in due] == ["b:1"]
     assert wait_s == 0.0

@@ -15,7 +15,7 @@ from services.clients.pagers.formats import Pager
 from services.clients.pagers.pagerduty import SIGNATURE, PagerDutyApi, is_signed, read_event
 from services.clients.pagers.webhook import Webhooks
 from services.domain.answers import PagerAction
-from services.domain.messages import Page, PageEvent
+from services.domain.notifications import Page, PageEvent
 from services.domain.secrets import Secret
 from services.sandbox.phone import phones as pager
 from services.sandbox.phone.phones import KEPT, MailServer, Phones, RingState

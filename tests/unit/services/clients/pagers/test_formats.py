@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.clients.pagers.formats import MAX_DEDUP_KEY, MAX_SUMMARY, pagerduty_event, plain_event
-from services.domain.messages import Page, PageEvent
+from services.domain.notifications import Page, PageEvent
 
 AT = datetime(2025, 12, 2, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.clients.postgres import messages
+from services.clients.postgres import messages, notifications
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import SQL
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
-from services.domain.messages import Notification, NotificationState, PageEvent
+from services.domain.notifications import Notification, NotificationState, PageEvent
 
 THREAD = "incident:1"
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}}]
@@ -21,11 +21,11 @@ BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}}]
 
 async def store(conn: Connection, key: str = "incident:1:1", **changes: Any) -> None:
     given = {"means": Channel.WEBHOOK, "target": "ann", "subject": "PAGE", "text": "ingest is down (0 of 2)"} | changes
-    await messages.store_notification(conn, key=key, **given)
+    await notifications.store_notification(conn, key=key, **given)
 
 
 async def due(conn: Connection, means: Channel = Channel.WEBHOOK) -> list[Notification]:
-    return await messages.lock_due_notifications(conn, means=means, limit=20)
+    return await notifications.lock_due_notifications(conn, means=means, limit=20)
 
 
 async def keys(database: Database, means: Channel = Channel.WEBHOOK) -> list[str]:
@@ -64,7 +64,7 @@ async def test_a_canceled_notification_is_never_sent(database: Database) -> None
     async with database.transaction() as conn:
         await store(conn, "incident:1:1")
         await store(conn, "incident:12:1")
-        cancelled = await messages.cancel_notifications(conn, key_prefix="incident:1:")
+        cancelled = await notifications.cancel_notifications(conn, key_prefix="incident:1:")
 
     assert cancelled == 1
     assert await keys(database) == ["incident:12:1"]
@@ -73,13 +73,13 @@ async def test_a_canceled_notification_is_never_sent(database: Database) -> None
 async def test_a_prefix_that_may_mean_others_is_refused(database: Database) -> None:
     async with database.transaction() as conn:
         with pytest.raises(ValueError, match="colon"):
-            await messages.cancel_notifications(conn, key_prefix="incident:1")
+            await notifications.cancel_notifications(conn, key_prefix="incident:1")
 
 
 async def test_cancelling_waits_for_what_is_being_sent(database: Database) -> None:
     async def cancel() -> int:
         async with database.transaction() as conn:
-            return await messages.cancel_notifications(conn, key_prefix="incident:1:")
+            return await notifications.cancel_notifications(conn, key_prefix="incident:1:")
 
     async with database.transaction() as conn:
         await store(conn)
@@ -88,7 +88,7 @@ async def test_cancelling_waits_for_what_is_being_sent(database: Database) -> No
         cancelling = asyncio.create_task(cancel())
         done, _ = await asyncio.wait({cancelling}, timeout=0.3)
         assert not done
-        await messages.end_notification(sending, key=held.key, state=NotificationState.SENT)
+        await notifications.end_notification(sending, key=held.key, state=NotificationState.SENT)
 
     assert await cancelling == 0
 
@@ -109,12 +109,14 @@ async def test_a_sender_that_dies_leaves_it_to_others(database: Database) -> Non
 async def test_a_failed_notification_is_due_later(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn)
-        await messages.postpone_notification(conn, key="incident:1:1", error="no answer", pause=timedelta(seconds=30))
+        await notifications.postpone_notification(
+            conn, key="incident:1:1", error="no answer", pause=timedelta(seconds=30)
+        )
 
     async with database.transaction() as conn:
         assert await due(conn) == []
-        wait_s = await messages.read_notifications_wait(conn, means=Channel.WEBHOOK)
-        assert await messages.read_notifications_wait(conn, means=Channel.EMAIL) is None
+        wait_s = await notifications.read_notifications_wait(conn, means=Channel.WEBHOOK)
+        assert await notifications.read_notifications_wait(conn, means=Channel.EMAIL) is None
     assert wait_s is not None
     assert 0 < wait_s <= 30
 
@@ -124,10 +126,10 @@ async def test_notifications_of_a_thread_have_their_outcomes(database: Database)
         await messages.store_message(conn, key=THREAD, channel="c", text="x", blocks=BLOCKS)
         await store(conn, "a:1", thread_key=THREAD)
         await store(conn, "a:2", thread_key=THREAD)
-        await messages.end_notification(conn, key="a:1", state=NotificationState.SENT)
-        await messages.end_notification(conn, key="a:2", state=NotificationState.FAILED, error="refused (404)")
+        await notifications.end_notification(conn, key="a:1", state=NotificationState.SENT)
+        await notifications.end_notification(conn, key="a:2", state=NotificationState.FAILED, error="refused (404)")
 
-        first, second = await messages.list_notifications(conn, thread_key=THREAD)
+        first, second = await notifications.list_notifications(conn, thread_key=THREAD)
 
     assert (first.state, first.attempts, first.last_error) == (NotificationState.SENT, 1, None)
     assert (second.state, second.last_error) == (NotificationState.FAILED, "refused (404)")
@@ -140,7 +142,7 @@ async def test_a_subject_is_one_line_and_long_words_are_cut(database: Database) 
         [found] = await due(conn)
 
     assert found.subject.startswith("PAGE Bcc: all@example.com x")
-    assert (len(found.subject), len(found.text)) == (messages.MAX_SUBJECT, messages.MAX_TEXT)
+    assert (len(found.subject), len(found.text)) == (notifications.MAX_SUBJECT, notifications.MAX_TEXT)
 
 
 async def test_a_failure_without_a_reason_is_refused(database: Database) -> None:
@@ -148,18 +150,18 @@ async def test_a_failure_without_a_reason_is_refused(database: Database) -> None
         await store(conn)
     with pytest.raises(SourceError):
         async with database.transaction() as conn:
-            await messages.end_notification(conn, key="incident:1:1", state=NotificationState.FAILED)
+            await notifications.end_notification(conn, key="incident:1:1", state=NotificationState.FAILED)
 
 
 async def test_old_ones_are_deleted_unless_they_wait(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "a:1")
         await store(conn, "a:2")
-        await messages.end_notification(conn, key="a:1", state=NotificationState.SENT)
+        await notifications.end_notification(conn, key="a:1", state=NotificationState.SENT)
 
     async with database.transaction() as conn:
-        assert await messages.prune_notifications(conn, older_than=timedelta(days=90)) == 0
-        assert await messages.prune_notifications(conn, older_than=timedelta()) == 1
+        assert await notifications.prune_notifications(conn, older_than=timedelta(days=90)) == 0
+        assert await notifications.prune_notifications(conn, older_than=timedelta()) == 1
 
     assert await keys(database) == ["a:2"]
 
@@ -223,9 +225,9 @@ async def test_a_page_after_an_acknowledgement_is_a_new_alert_of_the_pager(datab
         await messages.store_message(conn, key=THREAD, channel="C1", text="root", blocks=BLOCKS)
         await store(conn, "incident:1:page:1:webhook:ann", thread_key=THREAD)
         [first] = await due(conn)
-        await messages.end_notification(conn, key=first.key, state=NotificationState.SENT)
+        await notifications.end_notification(conn, key=first.key, state=NotificationState.SENT)
     async with database.transaction() as conn:
-        await messages.end_pages(
+        await notifications.end_pages(
             conn,
             key_prefix="incident:1:page:",
             thread_key=THREAD,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.messages import PHONE_LIMIT, shorten, shown_width, with_short_first_line
+from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width, with_short_first_line
 
 WORDS = "not during the import and never while people eat lunch "
 

@@ -1,0 +1,98 @@
+"""Notifications outside Slack, and the pages that they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.domain.channels import Channel
+from services.domain.secrets import without_own_secrets
+
+
+class PageEvent(StrEnum):
+    """The events of a page that a receiver gets, in this order; at most once each."""
+
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class NotificationState(StrEnum):
+    """`waiting`: to be sent, or tried again; `failed`: given up; `cancelled`: it was over before it was sent."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One notification. `target` is a name of the bot's environment, never an address or a secret.
+
+    `thread_key`: the outbox message in whose thread people see what became of it. Times are the
+    database's clock; `age_s`: seconds since it was stored, when it was read. `page_key`, `paged_at`: of the page that
+    it is about, which it is itself when `event` is TRIGGERED. `alert_key`: the same for all pages that are one alert of
+    the receiver; None in rows of former versions. `details`: severity, component and runbook. `root_channel`,
+    `root_ts`: the message of `thread_key` in Slack, None until it is there; `root_thread_ts`: what it is a reply to.
+    """
+
+    key: str
+    means: Channel
+    target: str
+    subject: str
+    text: str
+    thread_key: str | None
+    state: NotificationState
+    attempts: int
+    last_error: str | None
+    created_at: datetime
+    ended_at: datetime | None
+    age_s: float
+    event: PageEvent
+    page_key: str
+    paged_at: datetime
+    alert_key: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    root_channel: str | None = None
+    root_ts: str | None = None
+    root_thread_ts: str | None = None
+    link_token: str | None = None  # of its one-time link, where it has one and is about to be sent
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a receiver outside gets. `key` is the same for each repetition, and no other page of any environment has it.
+
+    With another `event` it tells what became of the page of this key. `subject` is one line. Neither holds anything
+    personal or secret: it leaves the house. `alert_key`: the same for all pages that are one alert of the receiver.
+    `severity` is one of PagerDuty's words; `component` a service, empty where it is about none alone; `link` the
+    address of the thread in Slack, `runbook` that of the runbook's section, None where they are not known. `answer`: a
+    one-time link by which the receiver acknowledges the incident.
+    """
+
+    key: str
+    environment: str
+    subject: str
+    text: str
+    at: datetime
+    event: PageEvent = PageEvent.TRIGGERED
+    alert_key: str = ""
+    severity: str = "critical"
+    component: str = ""
+    link: str | None = None
+    runbook: str | None = None
+    answer: str | None = None
+
+    @property
+    def links(self) -> dict[str, str]:
+        """`{what it opens: address}`, the answer first."""
+        found = {"Acknowledge": self.answer, "Open the thread": self.link, "Runbook": self.runbook}
+        return {words: address for words, address in found.items() if address is not None}
+
+
+def redacted_page(page: Page) -> Page:
+    """The page without any of our own secrets: every client asks for it before it sends."""
+    return replace(page, subject=without_own_secrets(page.subject), text=without_own_secrets(page.text))
