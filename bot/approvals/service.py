@@ -34,6 +34,7 @@ from bot.slack_directory import Groups
 from bot.types import Actor, Request
 from bot.views.pages import PagedApprovers
 from bot.views.plan import stopping_notice
+from bot.writes import write
 from playbooks.freeze import EXCEPTION
 from playbooks.later import asked_again, start_of
 from playbooks.model import NoPlan, Risk
@@ -368,7 +369,7 @@ class ApprovalService:
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)
         with self._audit_limit.counting() as count:
-            async with self._database.transaction() as conn:
+            async with write(self._database, None, shown_by=f"run {run_id}") as conn:
                 if lets_start:
                     self._refuse_another_system()
                 parent = await runs.read_traceparent(conn, run_id=run_id) if tracing.is_on() else None

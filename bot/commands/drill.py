@@ -12,6 +12,7 @@ from bot.config.environment import Settings
 from bot.config.policy import DRILL
 from bot.types import Answer, Request
 from bot.views.drill import offer_answer, started_answer, under_way_answer
+from bot.writes import note_done, write
 from services.clients.postgres import alerts
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.listen import notify_refresh
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from services.clients.postgres.pool import Database
 
 
-START = "start"
+START, SHOWN_BY = "start", "drill"
 LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while it still beats, as at a real one
 
 
@@ -35,7 +36,7 @@ async def answer_drill(request: Request, world: World, approval_service: Approva
     if request.words[0].lower() != START:
         raise wrong_word(request.words[0], "is not an option of `drill`", "Write `drill`, then `drill start`.")
     person = await need_right(DRILL, (), request, world, approval_service, failed="No drill began")
-    return await _start(need_database(world), person, world.settings.stale_after.of(DRILL_WORKER))
+    return await _start(need_database(world), person, request.delivery, world.settings.stale_after.of(DRILL_WORKER))
 
 
 async def _offer(database: Database, settings: Settings) -> Answer:
@@ -44,10 +45,11 @@ async def _offer(database: Database, settings: Settings) -> Answer:
     return under_way_answer(open_drill) if open_drill else offer_answer(settings.outside_targets, last)
 
 
-async def _start(database: Database, person: Person, stale_after: timedelta) -> Answer:
-    async with database.transaction() as conn:
+async def _start(database: Database, person: Person, delivery: str | None, stale_after: timedelta) -> Answer:
+    async with write(database, delivery, shown_by=SHOWN_BY) as conn:
         drill = await alerts.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
         if drill is not None:
+            await note_done(conn, delivery, shown_by=SHOWN_BY)
             await notify_refresh(conn)
             await append_audit(
                 conn, actor=person.user_id, event="drill.started", run_id=None, details={"drill": drill.id}

@@ -16,6 +16,7 @@ from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.freezes import freezes_answer, lifted_answer, made_answer
 from bot.views.text import escape
+from bot.writes import note_done, write
 from services.clients.postgres.audit import append_audit
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
 from services.domain.freezes import FREEZE as FREEZE_KIND
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bot.world import World
 
 ALL = "all"
+SHOWN_BY = "freeze"
 LONGEST = timedelta(days=366)
 EXAMPLE = "freeze api until 18:00 we move the queue"
 LOCK_EXAMPLE = "lock api migration by hand for 2h"
@@ -73,9 +75,11 @@ async def answer_unfreeze(request: Request, world: World, approval_service: Appr
     services = _touched(freeze.service, world)
     right = Right.REQUEST if own else Right.APPROVE
     person = await need_right(FREEZE, services, request, world, approval_service, failed=NOT_LIFTED, right=right)
-    async with need_database(world).transaction() as conn:
+    async with write(need_database(world), request.delivery, shown_by=SHOWN_BY) as conn:
         channel = require(world.settings.slack).incidents_channel
         lifted = await lift_freezes(conn, [freeze], by=person.user_id, channel=channel)
+        if lifted:
+            await note_done(conn, request.delivery, shown_by=SHOWN_BY)
         for one in lifted:
             details = {"freeze": one.id, "kind": one.kind, "what": one.scope, "owner": one.owner, "reason": one.reason}
             await append_audit(conn, actor=person.user_id, event="freeze.lifted", run_id=None, details=details)
@@ -137,7 +141,8 @@ def _check(when: Written, now: datetime) -> None:
 async def _store(wanted: Wanted, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     services = _touched(wanted.service, world)
     person = await need_right(FREEZE, services, request, world, approval_service, failed=NOT_FROZEN)
-    async with need_database(world).transaction() as conn:
+    async with write(need_database(world), request.delivery, shown_by=SHOWN_BY) as conn:
+        await note_done(conn, request.delivery, shown_by=SHOWN_BY)
         made = await store_freeze(
             conn,
             kind=wanted.kind,

@@ -17,6 +17,7 @@ from bot.views.blocks import actions, command_button, context, fit_message, sect
 from bot.views.findings import unavailable_answer
 from bot.views.silences import planned_line
 from bot.views.text import code, date_token, escape
+from bot.writes import note_done, write
 from services.clients.postgres import alerts
 from services.clients.postgres.alerts import list_planned_silences, list_silences
 from services.clients.postgres.audit import append_audit
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
     from bot.world import World
 
 
-async def silence(database: Database, *, what: str, lasts: timedelta, reason: str, person: Person) -> Silence:
-    """Silences `what` from now on. Raises SourceError when the database is away."""
-    async with database.transaction() as conn:
+async def silence(
+    database: Database, *, what: str, lasts: timedelta, reason: str, person: Person, delivery: str | None = None
+) -> Silence:
+    """Silences `what` from now on, once per delivery. Raises what `write` and `note_done` raise."""
+    async with write(database, delivery, shown_by=SHOWN_BY) as conn:
+        await note_done(conn, delivery, shown_by=SHOWN_BY)
         is_known = any(is_meant(what, alert.fingerprint, alert.service) for alert in await _open_alerts(conn))
         made = await alerts.create_silence(
             conn, what=what, owner=person.user_id, reason=reason, lasts=lasts, in_advance=not is_known
@@ -48,13 +52,14 @@ async def silence(database: Database, *, what: str, lasts: timedelta, reason: st
     return made
 
 
-async def lift(database: Database, *, silence_id: int, person: Person) -> Silence | None:
-    """The silence as it ended; None when there is none of this number that lasts."""
-    async with database.transaction() as conn:
+async def lift(database: Database, *, silence_id: int, person: Person, delivery: str | None = None) -> Silence | None:
+    """The silence as it ended; None when there is none of this number that lasts. Raises what `write` raises."""
+    async with write(database, delivery, shown_by=SHOWN_BY) as conn:
         ended = await alerts.end_silence(
             conn, id=silence_id, at=await read_clock(conn), outcome=f"lifted by {person.user_id}"
         )
         if ended is not None:
+            await note_done(conn, delivery, shown_by=SHOWN_BY)
             await notify_refresh(conn)
             details = {"silence": ended.id, "what": ended.what}
             await append_audit(conn, actor=person.user_id, event="silence.lifted", run_id=None, details=details)
@@ -66,6 +71,7 @@ async def _open_alerts(conn: Connection) -> list[Alert]:
     return [alert for alert in known if alert.is_open]
 
 
+SHOWN_BY = "silences"
 REASONS = ("Known, being worked on", "Planned work", "False alarm, wrong limit")
 SHOWN = 20
 BUTTONS = 5  # with one of their own
@@ -189,8 +195,13 @@ async def answer_silence(request: Request, world: World, approval_service: Appro
     database = need_database(world)
     assert when.ends is not None  # noqa: S101 - `parse` refuses it
     if when.begins is not None:
-        return planned_answer(await plan_silence(database, what=what, when=when, reason=reason, person=person))
-    return silenced_answer(await silence(database, what=what, lasts=when.ends - now, reason=reason, person=person))
+        planned = await plan_silence(
+            database, what=what, when=when, reason=reason, person=person, delivery=request.delivery
+        )
+        return planned_answer(planned)
+    lasts = when.ends - now
+    made = await silence(database, what=what, lasts=lasts, reason=reason, person=person, delivery=request.delivery)
+    return silenced_answer(made)
 
 
 def _touched(what: str) -> Collection[Service]:
@@ -199,10 +210,13 @@ def _touched(what: str) -> Collection[Service]:
     return {service for service in about if service is not None}
 
 
-async def plan_silence(database: Database, *, what: str, when: Written, reason: str, person: Person) -> PlannedSilence:
-    """Silences `what` when its time comes. Raises SourceError when the database is away."""
+async def plan_silence(
+    database: Database, *, what: str, when: Written, reason: str, person: Person, delivery: str | None = None
+) -> PlannedSilence:
+    """Silences `what` when its time comes, once per delivery. Raises what `write` and `note_done` raise."""
     assert when.begins is not None and when.ends is not None  # noqa: S101, PT018 - of a planned one
-    async with database.transaction() as conn:
+    async with write(database, delivery, shown_by=SHOWN_BY) as conn:
+        await note_done(conn, delivery, shown_by=SHOWN_BY)
         made = await alerts.create_planned_silence(
             conn,
             what=what,
@@ -234,9 +248,10 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
         raise gone
     services = _touched(planned.what)
     person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was cancelled")
-    async with need_database(world).transaction() as conn:
+    async with write(need_database(world), request.delivery, shown_by=SHOWN_BY) as conn:
         ended = await alerts.end_planned_silence(conn, id=number)
         if ended is not None:
+            await note_done(conn, request.delivery, shown_by=SHOWN_BY)
             details = {"planned": ended.id, "what": ended.what}
             await append_audit(conn, actor=person.user_id, event="silence.cancelled", run_id=None, details=details)
     if ended is None:
@@ -301,7 +316,7 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
         raise gone
     services = _touched(found.what)
     person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was ended")
-    ended = await lift(need_database(world), silence_id=silence_id, person=person)
+    ended = await lift(need_database(world), silence_id=silence_id, person=person, delivery=request.delivery)
     if ended is None:
         raise gone
     return ended_answer(ended, by=person.user_id)

@@ -18,6 +18,7 @@ from bot.incidents.store import IncidentStore
 from bot.slack_directory import Groups
 from bot.types import Request
 from bot.views.text import date_token, escape, mention
+from bot.writes import note_done, write
 from services.clients.postgres import incidents, oncall_changes
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
@@ -29,6 +30,7 @@ from services.domain.people import Person
 from services.domain.shifts import Shift, Swap, SwapState, end_of_shift, find_shift, is_whole
 
 T = TypeVar("T")
+SHOWN_BY = "oncall"
 SEE = "`oncall` shows who is on call."
 NO_NOTE_YET = "In the first minute of a shift, try again after it. Otherwise, write it in the channel."
 
@@ -275,7 +277,7 @@ class OnCallService:
         else:
             verdict = may_respond(person, people, self.responders)
         with self._audit_limit.counting() as count:
-            async with self._database.transaction() as conn:
+            async with write(self._database, request.delivery, shown_by=SHOWN_BY) as conn:
                 if isinstance(verdict, Refused):
                     await self._audit_refusal(conn, count, event, person, verdict)
                     return verdict
@@ -284,6 +286,7 @@ class OnCallService:
                 if isinstance(outcome, Refused):
                     await self._audit_refusal(conn, count, event, person, outcome)
                 elif not isinstance(outcome, SlackOnly):
+                    await note_done(conn, request.delivery, shown_by=SHOWN_BY)
                     shown = {**details, "team": person.team_id}
                     await append_audit(conn, actor=person.user_id, event=event, run_id=None, details=shown)
         self._incident_store.wake_ups.outbox.set()

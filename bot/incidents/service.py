@@ -24,6 +24,7 @@ from bot.incidents.todos import NewTodo
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
 from bot.views.text import mention, plain
+from bot.writes import note_done, write
 from services.clients.postgres import incidents, messages
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
@@ -199,6 +200,7 @@ logger = logging.getLogger(__name__)
 
 AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.database_outage`
 
+SHOWN_BY = "incident"
 LOOKUP_S = 1.0  # a person waits behind this
 TIMEOUT_S = 15.0  # a call that is being posted is waited for
 
@@ -253,11 +255,12 @@ class IncidentService:
             await self._record_refusal("opened", person, verdict)
             return verdict
         bounded = person if person and isinstance(may_respond(person, people, self._responders), Refused) else None
-        async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+        async with write(self._database, request.delivery, shown_by=SHOWN_BY, timeout_s=TIMEOUT_S) as conn:
             await incidents.lock_opening(conn)
             same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
             if same is None and bounded and (refused := await self._refuse_another(conn, bounded)):
                 return refused
+            await note_done(conn, request.delivery, shown_by=SHOWN_BY)
             outcome: Done | Joined
             if same is not None:
                 outcome = await join(self._incident_store, conn, same, person, title)
@@ -393,8 +396,9 @@ class IncidentService:
                 what_next="Press the button in Slack, or type it there.",
             )
         verdict = may_respond(person, await self._groups.people(person.user_id), self._responders)
+        shown_by = f"{SHOWN_BY} {incident_id}"
         with self._audit_limit.counting() as count:
-            async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
+            async with write(self._database, request.delivery, shown_by=shown_by, timeout_s=TIMEOUT_S) as conn:
                 incident = await find(conn, incident_id)
                 outcome = (
                     verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
@@ -402,6 +406,7 @@ class IncidentService:
                 if isinstance(outcome, Refused):
                     await self._audit_refusal(conn, count, event, incident, person, outcome)
                 else:
+                    await note_done(conn, request.delivery, shown_by=shown_by)
                     await self._audit(conn, event, incident, person, {})
         self._incident_store.wake_ups.outbox.set()
         return outcome

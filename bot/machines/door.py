@@ -40,7 +40,7 @@ from services.clients.postgres.machine_limits import take_machine_request
 from services.clients.postgres.messages import read_message_state
 from services.clients.postgres.runs import find_run_of_delivery, read_steps
 from services.clients.railway.quota import Purpose, reading_for
-from services.domain.errors import OperatorError, OutcomeUnknownError, SourceError, UsageError
+from services.domain.errors import DoneError, OperatorError, OutcomeUnknownError, SourceError, UsageError
 from services.domain.masking import mask_message
 from services.domain.messages import message_link
 from services.domain.people import Person, outsider
@@ -271,6 +271,8 @@ def failed(error: OperatorError | SourceError) -> Reply:
     match error:
         case UsageError():
             return _refused(400, error)
+        case DoneError():
+            return Reply(200, _body(error_answer(error)) | {"run": None})
         case OutcomeUnknownError() | SourceError(outcome_unknown=True):
             return _refused(503, error, outcome_unknown=True)
         case OperatorError():

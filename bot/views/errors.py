@@ -8,7 +8,7 @@ from bot.types import Answer, Block
 from bot.views.blocks import VALUE_LIMIT, actions, command_button, context, fit_message, section
 from bot.views.terminal import mrkdwn_text
 from bot.views.text import code, escape
-from services.domain.errors import Choice, OperatorError, OutcomeUnknownError, SourceError, UsageError
+from services.domain.errors import Choice, DoneError, OperatorError, OutcomeUnknownError, SourceError, UsageError
 from services.domain.message_origin import slash
 from services.domain.status import Status
 
@@ -31,20 +31,32 @@ def error_answer(error: BaseException, *, reference: str | None = None) -> Answe
     `reference` is what the log line of this error carries, so that an operator can find it in the logs.
     """
     what, why, what_next = _sentences(error, reference)
-    sign = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}" if isinstance(error, UsageError) else "🔴"
+    sign, status = _sign(error)
     blocks = [section(f"{sign} *{what}*\n*Why:* {why}\n*What next:* {what_next}", accessory=_button(error))]
     blocks += _choices(error.choices) if isinstance(error, OperatorError) else []
     if reference:
         blocks.append(context(f"reference {escape(reference, limit=100)}"))
     data = {"error": _data(error, {"what": what, "why": why, "what_next": what_next}, reference)}
-    is_known = isinstance(error, OperatorError) and not isinstance(error, OutcomeUnknownError)
-    status = Status.FAIL if is_known else Status.UNKNOWN
     return Answer(
         *fit_message(f"{sign} {what}{'' if what.endswith('?') else ':'} {why}. {what_next}", blocks),
         data,
         status,
         private=True,
     )
+
+
+def _sign(error: BaseException) -> tuple[str, Status]:
+    match error:
+        case UsageError():
+            return "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}", Status.FAIL
+        case DoneError():
+            return "✅", Status.OK
+        case OutcomeUnknownError():
+            return "🔴", Status.UNKNOWN
+        case OperatorError():
+            return "🔴", Status.FAIL
+        case _:
+            return "🔴", Status.UNKNOWN
 
 
 def _data(error: BaseException, words: Mapping[str, str], reference: str | None) -> dict[str, object]:
@@ -68,6 +80,9 @@ def _sentences(error: BaseException, reference: str | None) -> tuple[str, str, s
     match error:
         case OperatorError():
             return error.what, error.why, error.what_next
+        case SourceError(source="database", outcome_unknown=True):
+            what_next = "Look with `audit` once the database answers, before you do it again."
+            return "It is not known whether it was done", escape(error.why, limit=500), what_next
         case SourceError(source="database", is_outage=True):
             what_next = (
                 "Try again in a moment. `health`, `logs`, `deployments` and `oncall` work without it; if it is urgent, "

@@ -61,6 +61,10 @@ class OutcomeUnknownError(OperatorError):
     """Whether it was done could not be learned. Nothing may be concluded from it, least of all that it was not."""
 
 
+class DoneError(OperatorError):
+    """It was done, and the answer that belongs to it can't be given. The CLI exits with 0."""
+
+
 class SourceError(Exception):
     """A source of facts (database, Railway, API, Slack) did not answer as it should.
 

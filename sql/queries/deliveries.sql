@@ -33,6 +33,14 @@ UPDATE chatops.deliveries
 SET claimed_until = clock_timestamp()
 WHERE key = %(key)s AND owner = %(owner)s AND finished_at IS NULL;
 
+-- name: note_written
+-- What this delivery asks for is written in this transaction; no row when a former try has written it. One that is being
+-- committed is waited for. By primary key.
+INSERT INTO chatops.deliveries (key, owner, claimed_until, finished_at)
+VALUES ('written:' || %(delivery)s, 'written', clock_timestamp(), clock_timestamp())
+ON CONFLICT (key) DO NOTHING
+RETURNING key;
+
 -- name: prune_deliveries
 -- Slack redelivers for minutes, at most hours. Served by deliveries_claimed_at_idx.
 DELETE FROM chatops.deliveries

@@ -280,6 +280,9 @@ def test_answers_when_something_fails(golden: Compare) -> None:
             "operator error": answer_text(error_answer(OperatorError("No", why="it is so", what_next="`runs`."))),
             "usage": answer_text(error_answer(UsageError("Which?", why="none is named", what_next="Name one."))),
             "database": answer_text(error_answer(SourceError("database", why="no answer within 5 s", retryable=True))),
+            "database, while saving": answer_text(
+                error_answer(SourceError("database", why="connection lost, while saving", outcome_unknown=True))
+            ),
             "Railway": answer_text(error_answer(SourceError("Railway", why="HTTP 502", retryable=True))),
             "Railway, not to be retried": answer_text(
                 error_answer(SourceError("Railway", why="token refused", retryable=False))

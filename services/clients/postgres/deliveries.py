@@ -42,6 +42,12 @@ async def release_delivery(conn: Connection, *, key: str, owner: str) -> None:
     await conn.execute(SQL["release_delivery"], {"key": key, "owner": owner})
 
 
+async def note_written(conn: Connection, *, delivery: str) -> bool:
+    """Whether this transaction is the first to write what the delivery asks for."""
+    cur = await conn.execute(SQL["note_written"], {"delivery": delivery})
+    return await cur.fetchone() is not None
+
+
 async def prune_deliveries(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_deliveries"], {"older_than": older_than})

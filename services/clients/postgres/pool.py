@@ -119,6 +119,7 @@ Recognize = Callable[[Connection], Awaitable[Recognition]]
 
 # Moments that carry one local zone are subtracted as wall clocks, which is an hour off in the night of the change.
 _UTC = "SET LOCAL timezone = 'UTC'"
+READ_ONLY = "BEGIN READ ONLY"
 GRACE_S = 0.1  # the server's own timeout comes first, because its answer leaves the session usable
 
 
@@ -246,7 +247,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self, *, timeout_s: float = 5.0) -> AsyncIterator[Connection]:
         """A read-only transaction that ends within `timeout_s`, on the server too. Raises SourceError."""
-        async with self._transaction("BEGIN READ ONLY", _Limit.of(timeout_s)) as conn:
+        async with self._transaction(READ_ONLY, _Limit.of(timeout_s)) as conn:
             yield conn
 
     @contextlib.asynccontextmanager
@@ -289,7 +290,7 @@ class Database:
                 yield conn
                 if conn.info.transaction_status is TransactionStatus.INERROR:
                     raise SourceError(SOURCE, "nothing was saved: an earlier statement had failed")
-                committing = True
+                committing = begin != READ_ONLY  # a read has nothing to lose
                 with _cut_at(conn, limit.answer_by):
                     await conn.execute("COMMIT")
         except psycopg.Error as error:

@@ -4,7 +4,7 @@ from bot.types import Answer
 from bot.views.errors import error_answer
 from bot.views.terminal import answer_text
 from playbooks.model import Status
-from services.domain.errors import Choice, OperatorError, SourceError, UsageError
+from services.domain.errors import Choice, DoneError, OperatorError, SourceError, UsageError
 
 
 def test_reports_what_why_and_what_next_to_the_requester_only() -> None:
@@ -36,6 +36,22 @@ def test_without_the_database_people_are_reported_what_still_works() -> None:
     assert "The database does not answer" in away.text
     assert "`oncall` work without it" in away.text
     assert "could not be read" in refused.text
+
+
+def test_a_change_whose_outcome_is_unknown_is_never_offered_to_be_tried_again_at_once() -> None:
+    answer = error_answer(SourceError("database", "connection lost, while saving", outcome_unknown=True))
+
+    assert "It is not known whether it was done" in answer.text
+    assert "`audit`" in answer.text
+    assert "Try again" not in answer.text
+    assert answer.status is Status.UNKNOWN
+
+
+def test_what_was_done_is_no_failure() -> None:
+    answer = error_answer(DoneError("It was done", why="its answer was lost", what_next="`silences` shows it."))
+
+    assert answer.text == "✅ It was done: its answer was lost. `silences` shows it."
+    assert answer.status is Status.OK
 
 
 def test_a_usage_error_offers_help() -> None:

@@ -19,6 +19,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
 from tests.outside import PATIENCE_S
+from tests.wire import Line
 
 ADD_JOB = "INSERT INTO ops.job_queue (job_type, idempotency_key) VALUES ('test', %s)"
 
@@ -352,6 +353,20 @@ async def test_a_text_that_cannot_be_stored_is_a_refused_statement(database_urls
 
         async with database.read() as conn:
             assert await one(conn, "SELECT 1") == 1
+
+
+async def test_a_read_whose_commit_is_not_answered_may_be_tried_again_and_changed_nothing(
+    database_urls: DatabaseUrls,
+) -> None:
+    async with Line(database_urls.bot).serve() as line, pool(line.dsn) as database:
+        lost = line.hold(b"COMMIT", "after")
+        reading = asyncio.create_task(why(database, timeout_s=60.0))
+        await lost.reached.wait()
+        lost.release()
+
+        error = await reading
+
+    assert (error.retryable, error.outcome_unknown) == (True, False)
 
 
 async def _in_transaction(database: Database, text: str) -> None:
