@@ -1,4 +1,4 @@
-"""`adopt`: install the bot beside a system that stands already, on a terminal."""
+"""`adopt`: install the bot next to an existing system, on a terminal."""
 
 from __future__ import annotations
 

@@ -591,7 +591,7 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
     ),
     TerminalCommand(
         name="adopt",
-        summary="install the bot beside a system that stands already: its own schema, its role, the right to read",
+        summary="install the bot next to an existing system: its own schema, its role, read access",
         group="On a terminal",
         handle=Lazy("bot.commands.adopt:adopt_system"),
         usage="[--dry-run | --print | --print-undo]",

@@ -38,6 +38,7 @@ def _exposed() -> str:
     bot.messages.labels("sent").inc()
     bot.notifications.labels("email", "sent").inc()
     bot.alerts.labels("fired").inc()
+    bot.task_failures.labels("evaluation").inc()
     api = ApiMetrics(git_sha="a1b2c3d4", environment="dev")
     api.count_request(method="GET", route="/api/live", status=200, seconds=0.1)
     health = Health(slack_connections=1, slack_expected=1, database=None, leader=True)
