@@ -8,7 +8,7 @@ Undo:   roll back to what serves now.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from playbooks.change_parts import (
@@ -28,7 +28,7 @@ from playbooks.change_parts import (
 )
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
-from playbooks.revert import find_taken_back, revert_lines
+from playbooks.revert import find_taken_back, revert_lines, since_warnings
 from playbooks.schema_gate import MIGRATIONS_UNKNOWN, Schema, effect_lines, find_breaking, gate_warnings, is_destructive
 from playbooks.steps import (
     AwaitDeployment,
@@ -50,7 +50,8 @@ class Facts:
     """`deployments`: each service's newest ones, from which a short SHA is completed.
 
     `schema`: what the pending migrations do. `examined_of`: the commit whose migration files were compared, which is
-    the bot's; None when it is not known.
+    the bot's; None when it is not known. `since`: the applied migrations of the operated system that came after the
+    commit served last, and those that the bot has no files of; `since_schema`: what they did.
     """
 
     environment: str
@@ -62,6 +63,8 @@ class Facts:
     load: Load
     schema: Schema
     examined_of: str | None = None
+    since: tuple[str, ...] = ()
+    since_schema: Schema = field(default_factory=dict)
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ def plan(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> Pla
         playbook="deploy",
         parameters={"service": scope, "sha": whole},
         steps=tuple(step for state in states for step in _steps(state, whole)),
-        risk=Risk.CRITICAL if _migrates(states) and is_destructive(facts.pending, facts.schema) else Risk.HIGH,
+        risk=Risk.CRITICAL if _is_critical(facts, states) else Risk.HIGH,
         title=f"{verb} {scope}: {sources} → {short_sha(whole)}",
         impact=(*revert_lines(taken_back), *_impact(facts, states, whole)),
         warnings=tuple(_warnings(facts, states, whole)),
@@ -132,6 +135,15 @@ def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> li
         verify = NextStep("Verify it", f"verify {scope}")
         return NoPlan(f"{scope} already runs {short_sha(sha)}", f"to apply new variables: redeploy {scope}", (verify,))
     return states
+
+
+def _is_critical(facts: Facts, states: Sequence[ServiceState]) -> bool:
+    """Whether it destroys something, or brings code that doesn't work with what has been destroyed since."""
+    if _migrates(states) and is_destructive(facts.pending, facts.schema):
+        return True
+    if isinstance(facts.since_schema, Unavailable):
+        return is_destructive(facts.since, facts.since_schema)
+    return bool(find_breaking(facts.since, facts.since_schema))
 
 
 def _migrates(states: Sequence[ServiceState]) -> bool:
@@ -201,6 +213,7 @@ def _migration_warnings(facts: Facts, states: Sequence[ServiceState], sha: str) 
         pending = ", ".join(facts.pending)
         yield f"pending migrations: {pending}; the API's deploy applies those of its commit, apply the others before it"
     yield from gate_warnings(facts.pending, facts.schema)
+    yield from since_warnings(sha, facts.since, facts.since_schema)
     if _migrates(states) and _may_bring_others(facts, sha):
         known = f"those of {short_sha(facts.examined_of)}" if facts.examined_of else "the bot's own"
         yield f"migrations that only {short_sha(sha)} has were not examined: the files compared are {known}"

@@ -1,13 +1,19 @@
-"""Which commits a deploy of an older one takes back, by the order in which Railway deployed them."""
+"""Which commits a deploy of an older one takes back, by the order in which Railway deployed them, and which migrations
+have come since it served."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from playbooks.change_parts import commit_words
+from playbooks.rollback_candidates import applied_since, served_periods
+from playbooks.schema_gate import Schema, find_breaking, unexamined_lines
+from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.services import Service
+from services.domain.services import Service, same_sha, short_sha
+from services.domain.text import counted
 
 SHOWN = 8
 
@@ -49,3 +55,34 @@ def revert_lines(taken_back: Sequence[Deployment]) -> Iterator[str]:
         yield f"takes back {commit_words(one)}{f' by {one.author}' if one.author else ''}"
     if len(taken_back) > SHOWN:
         yield f"takes back {len(taken_back) - SHOWN} older commits as well"
+
+
+def applied_since_it_served(
+    sha: str,
+    deployments: Mapping[Service, Sequence[Deployment] | Unavailable],
+    migrations: MigrationStatus | Unavailable,
+    now: datetime,
+) -> list[AppliedMigration]:
+    """The migrations that came after a commit's last time; none where it never served, as far as Railway lists it.
+
+    `sha` has 7 to 40 characters.
+    """
+    known = [listed for listed in deployments.values() if not isinstance(listed, Unavailable)]
+    ours = {one.id for listed in known for one in listed if one.commit_sha and same_sha(one.commit_sha, sha)}
+    ends = [one.end for listed in known for one in served_periods(listed, now) if one.deployment_id in ours]
+    if isinstance(migrations, Unavailable) or not migrations.is_migrated or not ends:
+        return []
+    return applied_since(max(ends), migrations)
+
+
+def since_warnings(sha: str, titles: Sequence[str], schema: Schema) -> Iterator[str]:
+    """What a commit meets that these migrations have come after. `schema`: what they did."""
+    if titles:
+        count = counted(len(titles), "migration")
+        yield f"{count} applied since {short_sha(sha)} ran: the old code meets a newer schema"
+    yield from unexamined_lines(titles, schema)
+    broken = find_breaking(titles, schema)
+    if broken:
+        version = max(one.partition("_")[0] for one in broken)  # the newest goes back first
+        yield f"{short_sha(sha)} does not work with the schema any more: {'; '.join(broken)}"
+        yield f"`rollback-db {version}` takes the schema back with it, where a rollback is prepared"

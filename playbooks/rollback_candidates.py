@@ -155,12 +155,12 @@ def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, 
     """Asked of a newer commit than what runs, too: one that came after its time is as foreign to it."""
     if isinstance(migrations, Unavailable):
         return ()
-    return find_breaking([one.title for one in applied_since(candidate, migrations)], schema)
+    return find_breaking([one.title for one in applied_since(candidate.until, migrations)], schema)
 
 
-def applied_since(candidate: Candidate, migrations: MigrationStatus) -> list[AppliedMigration]:
+def applied_since(moment: datetime, migrations: MigrationStatus) -> list[AppliedMigration]:
     """Without those that set the database up."""
-    return [one for one in _after_set_up(migrations) if one.executed_at > candidate.until]
+    return [one for one in _after_set_up(migrations) if one.executed_at > moment]
 
 
 def _after_set_up(migrations: MigrationStatus) -> list[AppliedMigration]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.change_facts import Parameters, environment_of, examine, gather_load
+from bot.change_facts import Parameters, environment_of, examine, gather_load, operated_titles
 from bot.commands.arguments import example_of, need, no_more, only, parse_services, parse_sha, read_services
 from bot.commands.promote import need_promoted
 from bot.rollback_offer import REMEMBERED
@@ -15,7 +15,9 @@ from bot.world import World
 from playbooks import deploy as playbook
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
+from playbooks.revert import applied_since_it_served
 from services.clients.railway.client import RailwayClient
+from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.errors import Unavailable, UsageError
 from services.domain.promotion import PROOF
 from services.domain.services import Service
@@ -44,13 +46,13 @@ async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
     proof = parameters.get(PROOF)
     if proof is not None:
         need_promoted(proof, world.settings, scope=scope, sha=sha, now=datetime.now(UTC))
-    made = playbook.plan(await _gather(world, services), scope, services, sha)
+    made = playbook.plan(await _gather(world, services, sha), scope, services, sha)
     if proof is None or isinstance(made, NoPlan):
         return made
     return replace(made, parameters={**made.parameters, PROOF: proof})
 
 
-async def _gather(world: World, services: Iterable[Service]) -> playbook.Facts:
+async def _gather(world: World, services: Iterable[Service], sha: str) -> playbook.Facts:
     environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         listed = {
@@ -61,16 +63,28 @@ async def _gather(world: World, services: Iterable[Service]) -> playbook.Facts:
         locks = group.create_task(world.locks())
         migrations = group.create_task(world.migrations())
         load = group.create_task(gather_load(world))
-    status = migrations.result()
+    status, now = migrations.result(), load.result().as_of or datetime.now(UTC)
+    deployments = {service: task.result() for service, task in listed.items()}
     pending = () if isinstance(status, Unavailable) or not status.is_migrated else status.pending
+    since = _since(world, applied_since_it_served(sha, deployments, status, now), status)
     return playbook.Facts(
         environment=environment,
-        now=load.result().as_of or datetime.now(UTC),
+        now=now,
         states=states.result(),
-        deployments={service: task.result() for service, task in listed.items()},
+        deployments=deployments,
         locks=locks.result(),
         migrations=status,
         load=load.result(),
         schema=await examine(world, pending, is_linted=True),
         examined_of=world.git_sha,
+        since=since,
+        since_schema=await examine(world, since),
     )
+
+
+def _since(world: World, applied: Sequence[AppliedMigration], status: MigrationStatus | Unavailable) -> tuple[str, ...]:
+    """Of the operated system, which its code depends on, and those that the bot has no file of."""
+    if not applied or isinstance(status, Unavailable):
+        return ()
+    ours = operated_titles(world, status)
+    return tuple(one.title for one in applied if one.title in ours or one.version in status.unknown)

@@ -44,3 +44,7 @@ async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_go
     await channel.type(f"rollback api to {older}")
     refused = await channel.expect("Nothing was done", f"{older} does not work with the schema any more", VERSION)
     assert f"rollback-db {VERSION}" in shown(refused)
+
+    await channel.type(f"deploy api {older} --dry-run")
+    built_again = await channel.expect("DRY RUN", f"{older} does not work with the schema any more", VERSION)
+    assert "critical: two people have to approve it" in shown(built_again)

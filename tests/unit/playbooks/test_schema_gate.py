@@ -9,6 +9,8 @@ import pytest
 
 from playbooks import deploy, rollback
 from playbooks.model import NoPlan, Risk
+from playbooks.plan import Plan
+from playbooks.revert import applied_since_it_served
 from playbooks.schema_gate import Schema, effect_lines
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import DeploymentStatus
@@ -179,6 +181,39 @@ def test_nothing_is_offered_that_the_schema_does_not_fit() -> None:
     ]
     why_not = refused(rollback.plan(rolling(schema(DROPS)), "api", [API]))
     assert "does not work with the schema any more" in why_not.why
+
+
+def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_critical() -> None:
+    def planned(found: Schema) -> Plan:
+        return made(deploy.plan(deploying({}, since=(NAME,), since_schema=found), "ingest", [INGEST], sha("b")))
+
+    left_behind = planned(schema(DROPS))
+    assert left_behind.risk is Risk.CRITICAL
+    assert (
+        f"{sha('b')[:8]} does not work with the schema any more: {NAME} drops column ops.job_queue.note (line 3)"
+        in left_behind.warnings
+    )
+    assert any("`rollback-db 20251209000000`" in line for line in left_behind.warnings)
+    assert [planned(found).risk for found in (schema(ADDS, BUILDS), UNKNOWN, FAILED)] == [
+        Risk.HIGH,
+        Risk.HIGH,
+        Risk.CRITICAL,
+    ]
+    assert any("was not examined: the extra [schema]" in line for line in planned(UNKNOWN).warnings)
+
+
+def test_migrations_since_a_commit_are_those_after_it_served_last() -> None:
+    listed = {API: test_rollback.history(API), INGEST: [deployment("b-ingest", sha("b"), age_h=9)]}
+    status = rolling({}).migrations
+    assert isinstance(status, MigrationStatus)
+
+    def since(part: str, found: MigrationStatus | Unavailable = status) -> list[str]:
+        return [one.title for one in applied_since_it_served(part, listed, found, NOW)]
+
+    assert since(sha("a")[:8]) == [NAME]
+    assert since(sha("b")) == [], "ingest runs it"
+    assert since(sha("e")) == [], "it never served"
+    assert since(sha("a"), Unavailable("Postgres", "no answer")) == []
 
 
 def test_deploy_of_an_older_commit_is_a_revert_that_names_what_it_takes_back() -> None:
