@@ -15,6 +15,7 @@ from services.domain.runs import RunState
 from tests.benchmarks.measuring import ms, percentile, show
 from tests.integration.bot.runs.conftest import Bench, MakeBench
 from tests.integration.bot.runs.conftest import make_bench as make_bench
+from tests.integration.bot.runs.conftest import pace as pace
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import sql_directory as sql_directory
 from tests.integration.bot.runs.conftest import wire as wire

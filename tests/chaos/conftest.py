@@ -12,6 +12,7 @@ import pytest
 from tests.integration.bot.runs.conftest import admin_line as admin_line
 from tests.integration.bot.runs.conftest import bench as bench
 from tests.integration.bot.runs.conftest import make_bench as make_bench
+from tests.integration.bot.runs.conftest import pace as pace
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import sql_directory as sql_directory
 from tests.integration.bot.runs.conftest import start_replica as start_replica

@@ -23,6 +23,7 @@ from tests.integration.bot.running.conftest import crew as crew
 from tests.integration.bot.running.conftest import slack as slack
 from tests.integration.bot.running.conftest import start_bot as start_bot
 from tests.integration.bot.running.conftest import start_whole as start_whole
+from tests.integration.bot.runs.conftest import pace as pace
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import wire as wire
 from tests.outside import PATIENCE_S, first_message

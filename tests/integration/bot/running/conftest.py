@@ -23,6 +23,7 @@ from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside, System
 from tests.integration.bot.running.crew import Crew
 from tests.integration.bot.runs.conftest import PATIENT, TOKEN
+from tests.integration.bot.runs.conftest import pace as pace
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.integration.bot.runs.conftest import wire as wire
 from tests.outside import PATIENCE_S, first_message, wait_long

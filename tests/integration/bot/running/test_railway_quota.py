@@ -18,6 +18,7 @@ from services.sandbox.slack.actor import acting_as
 from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.conftest import start_whole as start_whole
 from tests.integration.bot.running.test_runs_in_slack import bot as bot
+from tests.integration.bot.runs.conftest import pace as pace
 from tests.integration.bot.runs.conftest import railway as railway
 from tests.outside import PATIENCE_S
 from tests.serving import serve
