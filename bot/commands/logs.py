@@ -1,16 +1,11 @@
-"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: what a deployment's log tells, and its newest lines.
-
-A platform stores each line of a process by itself, so the lines of two replicas alternate within one traceback.
-"""
+"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: what a deployment's log tells, and its newest lines."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum, auto
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -33,6 +28,7 @@ from bot.views.blocks import (
 from bot.views.findings import finding_blocks, finding_data, findings_text, unavailable_answer
 from bot.views.text import code, date_token, escape, plain
 from playbooks.checks.logs import Facts
+from playbooks.log_entries import split_entries
 from playbooks.log_patterns import PATTERNS_BY_NAME, LogPatterns
 from playbooks.logs import Choice, check, choose, line_key
 from playbooks.model import Finding, Status, worst
@@ -45,63 +41,6 @@ from services.domain.text import counted
 
 if TYPE_CHECKING:
     from bot.world import World
-
-
-_TRACEBACK = re.compile(r"\s*(?:\+ )?(?:Exception Group )?Traceback \(most recent call last\)")
-_ERROR = re.compile(r"[A-Za-z_][\w.]*(?::(?: |$)|$)")  # "psycopg.errors.UniqueViolation: …", "KeyboardInterrupt"
-_GROUP_ENDS = re.compile(r"\s*\+-+\s*$")  # every line of an exception group is indented
-_CHAINED = re.compile(r"(?:During handling of|The above exception was the direct cause of) ")
-_OF_THE_ERROR = re.compile(r"(?:DETAIL|HINT|CONTEXT|QUERY|STATEMENT|LINE \d+): ")  # further lines of psycopg's text
-
-
-class _Part(Enum):
-    """How far the newest entry of a replica has come: frames of a traceback, its error, the words between two."""
-
-    PLAIN = auto()
-    FRAMES = auto()
-    ERROR = auto()
-    CHAINED = auto()
-
-
-def split_entries(lines: Sequence[LogLine]) -> list[list[int]]:
-    """The lines of each entry by their index, in the order in which they were written; entries by their first line.
-
-    `lines`: oldest first.
-    """
-    entries: list[list[int]] = []
-    newest: dict[str | None, tuple[list[int], _Part]] = {}
-    for index, line in enumerate(lines):
-        before = newest.get(line.replica_id)
-        part = _continues(line.message, before[1]) if before else None
-        if before is None or part is None:
-            entry: list[int] = []
-            entries.append(entry)
-            part = _begins(line.message)
-        else:
-            entry = before[0]
-        entry.append(index)
-        newest[line.replica_id] = entry, part
-    return entries
-
-
-def _begins(message: str) -> _Part:
-    """An indented line without a beginning is what is left of a traceback whose first lines were not read."""
-    return _Part.FRAMES if _TRACEBACK.match(message) or message[:1].isspace() else _Part.PLAIN
-
-
-def _continues(message: str, part: _Part) -> _Part | None:
-    """How far the entry is with this line; None when the line begins another one."""
-    if _TRACEBACK.match(message):
-        return _Part.FRAMES if part is _Part.CHAINED or message[:1].isspace() else None
-    if part is _Part.PLAIN:
-        return part if message[:1].isspace() else None
-    if not message.strip() or message[:1].isspace():
-        return _Part.ERROR if _GROUP_ENDS.match(message) else part
-    if part is _Part.FRAMES:
-        return _Part.ERROR if _ERROR.match(message) else None
-    if _CHAINED.match(message):
-        return _Part.CHAINED
-    return part if _OF_THE_ERROR.match(message) else None
 
 
 TITLE = "logs"  # each finding names the service
