@@ -19,8 +19,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack.gate import Gate, GatedApp
 from bot.slack.handlers import Listeners
-from bot.slack.payloads import read_request_origin
 from bot.slack.rate_limited import RateLimited
+from bot.slack.request_origin import read_request_origin
 from bot.slack.respond import deliver
 from bot.views.errors import error_answer
 from services.clients.slack import SlackClient

@@ -16,7 +16,8 @@ from bot.commands.model_access import ModelAccess
 from bot.commands.postmortem_draft import write_draft
 from bot.incidents.service import IncidentService
 from bot.slack.gate import App
-from bot.slack.payloads import RequestOrigin, Submission, read_request_origin
+from bot.slack.payloads import Submission
+from bot.slack.request_origin import RequestOrigin, read_request_origin
 from bot.slack.respond import Body, Deduplicate, deliver, fill_dialog, open_dialog, take_submission
 from bot.views import modals
 from bot.views.notes import notice_answer

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.people import MAX_AGE, Account, People
-from bot.slack.payloads import RequestOrigin, is_direct_message, named_teams, read_channel, read_request_origin
+from bot.slack.request_origin import RequestOrigin, is_direct_message, named_teams, read_channel, read_request_origin
 from bot.slack.respond import Body
 from bot.slack_directory import Known, Lookups, Profiles
 from bot.views.text import channel_name, escape

@@ -25,17 +25,9 @@ from bot.slack.ask_handlers import AskHandlers
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App
 from bot.slack.incident_handlers import IncidentEdge, OutageEdge
-from bot.slack.payloads import (
-    Mention,
-    RequestOrigin,
-    command_line,
-    delivery_key,
-    prompt_for,
-    read_mention,
-    read_metadata,
-    read_request_origin,
-)
+from bot.slack.payloads import command_line, prompt_for, read_metadata
 from bot.slack.progress import Progress
+from bot.slack.request_origin import Mention, RequestOrigin, delivery_key, read_mention, read_request_origin
 from bot.slack.respond import Body, Work, deliver, open_dialog
 from bot.slack.run_handlers import DecisionHandlers
 from bot.slack.todo_handlers import TodoEdge

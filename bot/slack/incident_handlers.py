@@ -9,8 +9,9 @@ from bot.commands.parsing import join_words
 from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
 from bot.slack.gate import App
-from bot.slack.payloads import NAMES_WITHIN_S, RequestOrigin, Submission, quoted_words
+from bot.slack.payloads import NAMES_WITHIN_S, Submission, quoted_words
 from bot.slack.payloads import OPEN as OPEN_LINE
+from bot.slack.request_origin import RequestOrigin
 from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
 from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED

@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator
 
 from bot.admission import PublicAnswers
-from bot.slack.payloads import RequestOrigin
+from bot.slack.request_origin import RequestOrigin
 from bot.types import Answer
 from services.clients.slack import SlackClient
 from services.domain.errors import SourceError

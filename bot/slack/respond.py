@@ -15,7 +15,8 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands.home import home_view
-from bot.slack.payloads import RequestOrigin, Submission, find_mistakes, read_submission, view_to_look_at
+from bot.slack.payloads import Submission, find_mistakes, read_submission, view_to_look_at
+from bot.slack.request_origin import RequestOrigin
 from bot.types import Answer
 from bot.views.delivery import direct_answer
 from bot.views.errors import no_dialog

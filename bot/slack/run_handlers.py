@@ -18,7 +18,8 @@ from bot.commands.home import START
 from bot.commands.request_change import PLANS, file, refuse_early
 from bot.rollback_offer import read_offer
 from bot.slack.gate import App
-from bot.slack.payloads import RequestOrigin, RunClick, Submission, read_click, read_request_origin
+from bot.slack.payloads import RunClick, Submission, read_click
+from bot.slack.request_origin import RequestOrigin, read_request_origin
 from bot.slack.respond import Body, Deduplicate, deliver, fill_dialog, open_dialog, take_submission
 from bot.types import Actor, Answer, Block
 from bot.views import modals, run_buttons

@@ -11,7 +11,8 @@ from bot.commands.context import incident_outcome_answer, need_incident_service
 from bot.incidents.service import IncidentService
 from bot.incidents.todos import NewTodo
 from bot.slack.gate import App
-from bot.slack.payloads import NAMES_WITHIN_S, RequestOrigin, Submission, quoted_words, read_request_origin
+from bot.slack.payloads import NAMES_WITHIN_S, Submission, quoted_words
+from bot.slack.request_origin import RequestOrigin, read_request_origin
 from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
 from bot.views.terminal import ids_in

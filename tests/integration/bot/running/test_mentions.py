@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.payloads import NOT_SPEECH
+from bot.slack.request_origin import NOT_SPEECH
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message

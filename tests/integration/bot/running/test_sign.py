@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from bot.admission import PublicAnswers
-from bot.slack.payloads import RequestOrigin
 from bot.slack.progress import LATE, Progress
+from bot.slack.request_origin import RequestOrigin
 from bot.types import Actor, Answer, Surface
 from bot.views.progress import still_reading
 from services.clients.slack import Pace, SlackClient, Urgency

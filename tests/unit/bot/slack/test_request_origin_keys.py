@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.slack.payloads import delivery_key
+from bot.slack.request_origin import delivery_key
 
 
 def click(**more: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.slack.payloads import NOT_SPEECH, Mention, read_mention
+from bot.slack.request_origin import NOT_SPEECH, Mention, read_mention
 
 BOT = "U0BOT"
 

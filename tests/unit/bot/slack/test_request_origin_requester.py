@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.slack.payloads import Payload, RequestOrigin, delivery_key, read_request_origin
+from bot.slack.payloads import Payload
+from bot.slack.request_origin import RequestOrigin, delivery_key, read_request_origin
 from bot.types import Surface
 
 
