@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.changes import DRY_RUN
+from bot.clients import open_slack
 from bot.commands.command import Command, IncidentCommand
 from bot.commands.dispatch import run_words
 from bot.commands.registry import find
@@ -15,7 +16,7 @@ from bot.config.fields import Invalid
 from bot.types import Answer, Request, Surface, Verb
 from bot.views.errors import error_answer
 from bot.views.terminal import mentioned_ids
-from bot.world import World, open_slack
+from bot.world import World
 from services.domain.errors import OperatorError
 
 Write = Callable[[str], None]

@@ -7,21 +7,18 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from bot.admission import Admission, AuditLimit, PublicAnswers
+from bot.clients import Clients, connect, why_missing
 from bot.config.environment import (
-    ApiSettings,
-    AssistantSettings,
-    DatabaseSettings,
     OnCallSettings,
-    RailwaySettings,
     Settings,
-    SlackSettings,
 )
 from bot.config.fields import Invalid
+from bot.last_known import KnownOverrides, KnownReplicas, KnownServices, OverrideMemory, ReplicaMemory
 from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import deployments as service_acts
@@ -29,7 +26,6 @@ from services.clients.postgres import migrations, operated
 from services.clients.postgres.freezes import list_freezes, list_locks
 from services.clients.postgres.pool import Connection, Database, reading_facts, system_of
 from services.clients.postgres.queries import tables_counted_by
-from services.clients.postgres.systems import read_system
 from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
 from services.clients.slack_channel import SOURCE as SLACK
@@ -50,91 +46,15 @@ from services.domain.jobs import (
     QueueSnapshot,
 )
 from services.domain.secrets import Secret, is_secret_name, remember_secrets
-from services.domain.services import DECLARED, Service, WorkerType
+from services.domain.services import DECLARED, Service
 from services.domain.systems import RUNBOOK, CommitSource, System
 from services.domain.usage import Usage
 
 if TYPE_CHECKING:
     from services.clients.openai import OpenAIClient
-    from services.clients.slack import SlackClient
     from services.clients.supabase import SupabaseClient
     from services.domain.calendar_slots import CalendarState
-    from services.domain.oncall import Absent, Override, Schedule
-
-
-MODEL_TIMEOUT_S = 30.0  # of one call: longer than a whole answer has, whose own limit says "the model took too long"
-
-
-@dataclass(frozen=True)
-class Clients:
-    """One client a source; None where its settings are missing or malformed."""
-
-    database: Database | None
-    railway: RailwayClient | None
-    api: DragonflyApi | None
-    openai: OpenAIClient | None = None
-    supabase: SupabaseClient | None = None
-
-
-def connect(settings: Settings) -> Clients:
-    """Make the clients; none of them opens a connection yet."""
-    return Clients(_database(settings), _railway(settings), _api(settings), _openai(settings), _supabase(settings))
-
-
-def open_slack(settings: SlackSettings) -> SlackClient:
-    """For a terminal, which asks Slack rarely. Imported here, because the SDK takes longer to import than the bot."""
-    from services.clients.slack import SlackClient
-
-    return SlackClient(settings.bot_token, api_url=settings.api_url, origin=settings.origin)
-
-
-def why_missing(group: object) -> str:
-    """Why a source has no client: its settings' faults, by the names of the variables."""
-    if not isinstance(group, Invalid):
-        return "not connected"
-    return f"not configured: {group.why}"
-
-
-def _database(settings: Settings) -> Database | None:
-    group = settings.database
-    if not isinstance(group, DatabaseSettings):
-        return None
-    return Database.connect_lazily(
-        group.url, application_name="dragonfly-bot", timeout_s=settings.source_timeout_s, recognize=read_system
-    )
-
-
-def _supabase(settings: Settings) -> SupabaseClient | None:
-    """Imported here: the terminal starts without it."""
-    group = settings.supabase
-    if isinstance(group, Invalid) or group.key is None or group.url is None:
-        return None
-    from services.clients.supabase import SupabaseClient
-
-    return SupabaseClient(group.url, group.key)
-
-
-def _railway(settings: Settings) -> RailwayClient | None:
-    group = settings.railway
-    if not isinstance(group, RailwaySettings):
-        return None
-    return RailwayClient(
-        url=group.api_url,
-        token=group.token,
-        token_kind=group.token_kind,
-        project_id=group.project_id,
-        environment_id=group.environment_id,
-        names=settings.operated.railway_names,
-        timeout_s=settings.runs.call_timeout_s,
-    )
-
-
-def _api(settings: Settings) -> DragonflyApi | None:
-    group = settings.api
-    if not isinstance(group, ApiSettings):
-        return None
-    system = settings.operated.system or RUNBOOK  # until the database has shown which one it is (`ask_api`)
-    return DragonflyApi(group.base, group.api_key, system=system.name, timeout_s=settings.source_timeout_s)
+    from services.domain.oncall import Absent, Schedule
 
 
 def _schedule(settings: Settings) -> Schedule | Invalid | None:
@@ -144,87 +64,6 @@ def _schedule(settings: Settings) -> Schedule | Invalid | None:
     from bot.config.oncall_file import load_schedule
 
     return load_schedule(settings.oncall)
-
-
-def _openai(settings: Settings) -> OpenAIClient | None:
-    group = settings.assistant
-    if not isinstance(group, AssistantSettings) or group.api_key is None:
-        return None
-    from services.clients.openai import OpenAIClient
-
-    return OpenAIClient(
-        api_key=group.api_key,
-        base_url=group.base_url,
-        model=group.model,
-        timeout_s=MODEL_TIMEOUT_S,
-        max_retries=0,  # one answer has 20 s in all
-    )
-
-
-@dataclass(frozen=True)
-class KnownOverrides:
-    """`rows`: oldest first. `age`: how long ago they were read; `problem`: why not just now, None when they were."""
-
-    rows: tuple[Override, ...] | Unavailable
-    age: timedelta = timedelta()
-    problem: Unavailable | None = None
-
-
-class OverrideMemory:
-    """Remembers the last reading, in this process only."""
-
-    def __init__(self) -> None:
-        self._known: tuple[tuple[Override, ...], float] | None = None
-
-    def recall(self, read: Sequence[Override] | Unavailable) -> KnownOverrides:
-        """This reading; when it failed the last one that did not, with its age."""
-        now = time.monotonic()
-        if not isinstance(read, Unavailable):
-            self._known = (tuple(read), now)
-            return KnownOverrides(tuple(read))
-        if self._known is None:
-            return KnownOverrides(read, problem=read)
-        rows, read_at = self._known
-        return KnownOverrides(rows, timedelta(seconds=now - read_at), read)
-
-
-@dataclass(frozen=True)
-class KnownReplicas:
-    """How many workers of each type should run. `age`: how old the oldest count is; zero when Railway just reported
-    it."""
-
-    counts: Mapping[WorkerType, int | Unavailable]
-    age: timedelta = timedelta()
-
-
-class ReplicaMemory:
-    """Remembers the last count of each worker type, in this process only."""
-
-    def __init__(self) -> None:
-        self._known: dict[WorkerType, tuple[int, float]] = {}
-
-    def recall(self, services: Mapping[Service, ServiceState] | Unavailable, system: System) -> KnownReplicas:
-        """The counts of this reading; what it lacks comes from an earlier one."""
-        now = time.monotonic()
-        if not isinstance(services, Unavailable):
-            self._remember(services, now)
-        ages = [now - at for _, at in self._known.values()]
-        return KnownReplicas(
-            {kind: self._count(service, kind, services) for service in system.workers if (kind := service.worker_type)},
-            timedelta(seconds=max(ages, default=0.0)),
-        )
-
-    def _remember(self, services: Mapping[Service, ServiceState], now: float) -> None:
-        for service, state in services.items():
-            if service.worker_type is not None and state.replicas_wanted is not None:
-                self._known[service.worker_type] = (state.replicas_wanted, now)
-
-    def _count(self, service: Service, worker_type: WorkerType, services: object) -> int | Unavailable:
-        if worker_type in self._known:
-            return self._known[worker_type][0]
-        if isinstance(services, Unavailable):
-            return services
-        return Unavailable("Railway", f"it names no replicas of {service}")
 
 
 logger = logging.getLogger(__name__)
@@ -296,14 +135,6 @@ JOURNAL_PATIENCE_S = 1.0  # what Railway said does not wait longer for what our 
 RECOGNITION_PATIENCE_S = 2.0  # nor does what the API says wait longer to be known as one system's
 BANNERS = 200  # starts of one deployment's replicas, crash loops included
 ACTS = 10  # of each service: more than two hours hold
-
-
-@dataclass(frozen=True)
-class KnownServices:
-    """What Railway reported `age` ago."""
-
-    services: dict[Service, ServiceState]
-    age: timedelta
 
 
 class World:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.approvals.coverage import find_gaps
+from bot.clients import open_slack
 from bot.commands.arguments import no_more
 from bot.config.alerts_file import load_rules
 from bot.config.environment import Settings
@@ -19,7 +20,7 @@ from bot.people import People
 from bot.slack_directory import Groups
 from bot.types import Answer, Request
 from bot.views.findings import findings_answer
-from bot.world import World, open_slack
+from bot.world import World
 from playbooks import check_config
 from playbooks.checks.oncall import Targets
 from playbooks.model import Finding

@@ -31,7 +31,8 @@ from services.domain.rotations import next_handover
 from services.domain.text import age
 
 if TYPE_CHECKING:
-    from bot.world import KnownOverrides, World
+    from bot.last_known import KnownOverrides
+    from bot.world import World
 
 
 NO_FILE = Finding(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from bot.clients import open_slack
 from bot.config.fields import Invalid
+from bot.last_known import KnownOverrides
 from bot.slack_directory import Groups
-from bot.world import KnownOverrides, World, open_slack
+from bot.world import World
 from playbooks.checks import oncall
 from services.domain.errors import Unavailable
 from services.domain.oncall import Absent, Schedule, is_group

@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.world import KnownReplicas, World
+from bot.last_known import KnownReplicas
+from bot.world import World
 from services.clients.postgres.operated import (
     read_heartbeats,
 )

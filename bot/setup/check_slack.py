@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+from bot.clients import open_slack
 from bot.commands.arguments import wrong_word
 from bot.config.environment import Settings, SlackSettings, require
 from bot.config.fields import Invalid
@@ -16,7 +17,6 @@ from bot.setup.live_exchange import WITHIN_S, exchange_live
 from bot.slack.manifest import SCOPES
 from bot.types import Answer
 from bot.views.findings import findings_answer
-from bot.world import open_slack
 from playbooks.checks.slack_setup import check
 from services.clients.slack import SlackClient
 from services.clients.slack_setup import app_of_token, as_refused, read_installation, refusal, request_connection

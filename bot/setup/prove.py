@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.clients import open_slack
 from bot.commands.arguments import wrong_word
 from bot.config.environment import RailwaySettings, Settings, require
 from bot.config.fields import Invalid
@@ -19,7 +20,7 @@ from bot.setup.prove_railway import Journey, Waits
 from bot.setup.prove_slack import prove_slack
 from bot.types import Answer
 from bot.views.findings import findings_answer
-from bot.world import World, open_slack
+from bot.world import World
 from playbooks.model import Finding, Status
 from services.clients.railway.client import RailwayClient
 from services.clients.railway.transport import TokenKind

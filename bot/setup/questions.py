@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 
+from bot.clients import open_slack
 from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from bot.setup.check_slack import gather_setup, listed_ids
-from bot.world import World, open_slack
+from bot.world import World
 from playbooks.checks import drift
 from playbooks.checks.slack_setup import check
 from playbooks.model import Finding, Status

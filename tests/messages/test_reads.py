@@ -31,13 +31,13 @@ from bot.commands.silence import (
 from bot.commands.stop_workers import presets_answer
 from bot.commands.throughput import throughput_answer
 from bot.commands.why import refusals_answer, why_alert_answer, why_answer
+from bot.last_known import KnownOverrides
 from bot.types import Answer
 from bot.views.audit import audit_answer, verification_answer
 from bot.views.findings import findings_answer, unavailable_answer
 from bot.views.history import history_answer
 from bot.views.notes import notice_answer
 from bot.views.verify import verify_answer
-from bot.world import KnownOverrides
 from playbooks import env, intake, log_patterns, logs, migrations, preflight, queue, throughput, verify
 from playbooks.checks import checkout, deployments, security
 from playbooks.checks.oncall import Facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.assistant.answerer import TOTAL_S
-from bot.world import MODEL_TIMEOUT_S
+from bot.clients import MODEL_TIMEOUT_S
 
 
 def test_a_slow_model_reaches_the_limit_of_the_answer_before_that_of_a_call() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.commands.oncall import oncall_answer
+from bot.last_known import KnownOverrides
 from bot.types import Answer
-from bot.world import KnownOverrides
 from playbooks.checks.oncall import Facts, check
 from playbooks.model import Status
 from services.domain.channels import Channel

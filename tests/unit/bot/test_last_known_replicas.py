@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.world import ReplicaMemory
+from bot.last_known import ReplicaMemory
 from services.domain.deployments import Deployment, DeploymentStatus, ServiceState
 from services.domain.errors import Unavailable
 from services.domain.services import Service, WorkerType

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.world import KnownOverrides, OverrideMemory
+from bot.last_known import KnownOverrides, OverrideMemory
 from services.domain.errors import Unavailable
 from services.domain.oncall import Override
 from services.domain.people import Person
