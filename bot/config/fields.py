@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,9 +26,11 @@ from pydantic import (
     model_validator,
 )
 
-from services.clients.pagers.formats import PAGERDUTY, Pager, PagerKind
 from services.domain.environments import NAMES, check_environment, one_of
 from services.domain.secrets import Secret
+
+if TYPE_CHECKING:
+    from services.clients.pagers.formats import PagerKind
 
 
 def _to_secret(value: object) -> object:
@@ -123,7 +125,9 @@ class PagerSettings(Group):
     @property
     def targets(self) -> dict[str, PagerKind]:
         """`{name: pager}`, of every kind. PagerDuty's form where there is a routing key, and its address unless another
-        is given."""
+        is given. Imported here: a read on the terminal pages no one."""
+        from services.clients.pagers.formats import PAGERDUTY, Pager
+
         keys = {target_name(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
         urls = {target_name(name, WEBHOOK_URL): url for name, url in self.urls.items()}
         return {name: Pager(urls.get(name, Secret(PAGERDUTY)), keys.get(name)) for name in sorted({*urls, *keys})}
