@@ -108,9 +108,8 @@ def home_answer(
     """What waits for the requester comes before the state: pages, approvals, reviews, then incidents.
 
     shas: the active deployment's commit by service; None when Railway did not report it. waiting: the runs to be
-    decided on.
-    reviews: what the requester could review. One that cannot be read is shown with `waiting`: both come from the
-    database. alerts: of the open incidents. assignments: what these ask of the requester, the most urgent first.
+    decided on. reviews: what the requester could review. alerts: of the open incidents. assignments: what these ask of
+    the requester, the most urgent first.
     week: the numbers of the last seven days; None: not asked. todos: the requester's open follow-ups.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
@@ -122,7 +121,7 @@ def home_answer(
         top = [
             *_assignments(assignments, alerts),
             *_waiting(waiting, also=bool(assignments) or bool(reviews)),
-            *_reviews(() if isinstance(reviews, Unavailable) else reviews),
+            *_reviews(reviews),
             *_incidents(incidents, alerts, shown_above={one.incident.id for one in assignments}),
             *state,
         ]
@@ -130,20 +129,19 @@ def home_answer(
         *top,
         *_todos(todos, now),
         section(_shas(shas)),
-        *sections(map(_lock, () if isinstance(locks, Unavailable) else locks)),
-        *_freezes(freezes, now),
+        *_held(locks, freezes, now),
         *actions([command_button(label, command) for label, command in BUTTONS]),
         context(*([figures_line(week)] if isinstance(week, reports.Report) else []), as_of(now)),
     ]
-    runs = [] if isinstance(waiting, Unavailable) else [run.id for run in waiting]
+    runs = None if isinstance(waiting, Unavailable) else [run.id for run in waiting]
     data = {
         "status": report.status.value,
         "headline": report.headline,
         "serving": shas,
         "waiting": runs,
-        "incidents": [] if isinstance(incidents, Unavailable) else [one.id for one in incidents],
+        "incidents": None if isinstance(incidents, Unavailable) else [one.id for one in incidents],
         "assignments": [{"incident": one.incident.id, "asked": one.asked.value} for one in assignments],
-        "reviews": [] if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
+        "reviews": None if isinstance(reviews, Unavailable) else [run.id for _, run in reviews],
     }
     return Answer(*fit_message(first, blocks), data, report.status, private=True)
 
@@ -188,7 +186,9 @@ def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]
     return [section(f"*{counted(len(waiting), 'run')}* waiting for you:"), *shown, *more]
 
 
-def _reviews(reviews: Sequence[tuple[Review, Run]]) -> list[Block]:
+def _reviews(reviews: Sequence[tuple[Review, Run]] | Unavailable) -> list[Block]:
+    if isinstance(reviews, Unavailable):
+        return [section(f"Whether a review waits for you is unknown: {escape(reviews.why, limit=200)}.")]
     if not reviews:
         return []
     shown = [
@@ -198,16 +198,23 @@ def _reviews(reviews: Sequence[tuple[Review, Run]]) -> list[Block]:
     return [section(f"*{counted(len(reviews), 'review')}* waiting for you:"), *shown]
 
 
+def _held(locks: Sequence[Lock] | Unavailable, freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Block]:
+    """What is in force: whoever reads `home` may be about to deploy."""
+    unknown = [one for one in (locks, freezes) if isinstance(one, Unavailable)]
+    held = [] if isinstance(locks, Unavailable) else [_lock(lock) for lock in locks]
+    if not isinstance(freezes, Unavailable):
+        in_force = [one for one in freezes if one.span_at(now) is not None]
+        held += [freeze_line(one, now) for one in in_force[:SHOWN]]
+    return sections(
+        [
+            *held,
+            *(f"❔ Whether more is locked or frozen is unknown: {escape(one.why, limit=200)}" for one in unknown[:1]),
+        ]
+    )
+
+
 def _lock(lock: Lock) -> str:
     return f"🔒 *{lock.service.short}* is locked against deploys: {escape(lock.reason, limit=200)}"
-
-
-def _freezes(freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Block]:
-    """Those in force; whoever reads `home` may be about to deploy."""
-    if isinstance(freezes, Unavailable):
-        return []
-    held = [one for one in freezes if one.span_at(now) is not None]
-    return sections([freeze_line(one, now) for one in held[:SHOWN]])
 
 
 def _shas(shas: Mapping[Service, str | None] | None) -> str:

@@ -14,7 +14,6 @@ from bot.commands.context import (
     need_incident,
     need_incident_service,
     parse_severity,
-    read_alerts_of_open_incidents,
 )
 from bot.types import Answer, Attachment, Request
 from bot.views.blocks import action_button, actions, command_button, fit_message, preformatted, section
@@ -25,7 +24,13 @@ from bot.views.modals import DRAFT as DRAFT_ACTION
 from bot.views.notes import notice_answer
 from bot.views.similar import similar_answer
 from bot.views.text import escape, plain, utc
-from services.clients.postgres.incidents import list_incidents, read_incident, read_incident_record
+from services.clients.postgres.incidents import (
+    list_alerts_of_open_incidents,
+    list_incidents,
+    read_incident,
+    read_incident_record,
+)
+from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import list_similar_incidents
 from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.incidents import (
@@ -36,6 +41,7 @@ from services.domain.incidents import (
     IncidentEvent,
     IncidentRecord,
     IncidentSeverity,
+    JoinedAlert,
     PageSent,
 )
 from services.domain.services import find_service
@@ -231,10 +237,14 @@ async def answer_incidents(request: Request, world: World) -> Answer:
     if request.words and read_number(request.words[0]) is not None:
         return await answer_timeline(request, world)
     no_more(request.words, 0)
-    found = await world.read(list_incidents, limit=SHOWN)
+    found = await world.read(_read_incidents)
     if isinstance(found, Unavailable):
         return unavailable_answer("incidents", found)
-    return incidents_answer(found, await read_alerts_of_open_incidents(world), now=datetime.now(UTC))
+    return incidents_answer(*found, now=datetime.now(UTC))
+
+
+async def _read_incidents(conn: Connection) -> tuple[list[Incident], list[JoinedAlert]]:
+    return await list_incidents(conn, limit=SHOWN), await list_alerts_of_open_incidents(conn)
 
 
 async def answer_open(request: Request, world: World, incident_service: IncidentService | None) -> Answer:

@@ -10,8 +10,10 @@ from bot.commands.context import need_record, parse_run
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.runs import record_answer, runs_answer
+from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import list_open_runs, list_runs
 from services.domain.errors import Unavailable
+from services.domain.runs import Run
 
 if TYPE_CHECKING:
     from bot.world import World
@@ -25,13 +27,17 @@ async def answer_runs(request: Request, world: World) -> Answer:
     if request.words and read_number(request.words[0]) is not None:
         return await answer_run(request, world)
     no_more(request.words, 0)
-    found = await world.read(list_runs, limit=SHOWN)
+    found = await world.read(_read_runs)
     if isinstance(found, Unavailable):
         return unavailable_answer("runs", found)
-    still_open = await world.read(list_open_runs)
-    shown = {run.id for run in found}
-    older = [] if isinstance(still_open, Unavailable) else [run for run in still_open if run.id not in shown]
-    return runs_answer([*found, *older], now=datetime.now(UTC))
+    return runs_answer(found, now=datetime.now(UTC))
+
+
+async def _read_runs(conn: Connection) -> list[Run]:
+    """The newest, and older ones that are open."""
+    newest = await list_runs(conn, limit=SHOWN)
+    shown = {run.id for run in newest}
+    return [*newest, *(run for run in await list_open_runs(conn) if run.id not in shown)]
 
 
 async def answer_run(request: Request, world: World) -> Answer:

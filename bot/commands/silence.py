@@ -261,10 +261,12 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
 
 async def answer_silences(request: Request, world: World) -> Answer:
     no_more(request.words, 0)
-    found, planned = await world.read(list_silences), await world.read(list_planned_silences)
-    if isinstance(found, Unavailable):
-        return unavailable_answer("silences", found)
-    return silences_answer(found, [] if isinstance(planned, Unavailable) else planned)
+    found = await world.read(_read_silences)
+    return unavailable_answer("silences", found) if isinstance(found, Unavailable) else silences_answer(*found)
+
+
+async def _read_silences(conn: Connection) -> tuple[list[Silence], list[PlannedSilence]]:
+    return await list_silences(conn), await list_planned_silences(conn)
 
 
 def parse(

@@ -22,6 +22,7 @@ from bot.views.runs import record_data
 from bot.views.text import code, date_token, escape
 from services.clients.postgres.alerts import list_silences
 from services.clients.postgres.audit import list_audit
+from services.clients.postgres.pool import Connection
 from services.domain.alerts import Alert, AlertDecision, AlertHistory, AlertState, Silence
 from services.domain.audit import AuditRow
 from services.domain.errors import Unavailable, UsageError
@@ -195,10 +196,13 @@ async def answer_why(request: Request, world: World) -> Answer:
 async def _answer_alert(request: Request, world: World) -> Answer:
     no_more(request.words, 1)
     what = need_what(request.words[0], world.known_services)
-    histories = await world.read(read_histories, alerts.covered(what), limit=DECISIONS)
-    if isinstance(histories, Unavailable):
-        return unavailable_answer(f"decisions about {what}", histories)
-    silences = await world.read(list_silences)
-    known = [] if isinstance(silences, Unavailable) else silences
-    about = [one for one in known if set(alerts.covered(one.what)) & set(alerts.covered(what))]
-    return why_alert_answer(what, histories, about)
+    found = await world.read(_read_decisions, alerts.covered(what))
+    if isinstance(found, Unavailable):
+        return unavailable_answer(f"decisions about {what}", found)
+    return why_alert_answer(what, *found)
+
+
+async def _read_decisions(conn: Connection, fingerprints: Sequence[str]) -> tuple[list[AlertHistory], list[Silence]]:
+    """Of these alerts, with the silences that hold one of them back."""
+    silences = [one for one in await list_silences(conn) if set(alerts.covered(one.what)) & set(fingerprints)]
+    return await read_histories(conn, fingerprints, limit=DECISIONS), silences

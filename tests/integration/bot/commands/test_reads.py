@@ -122,3 +122,24 @@ async def test_check_config_names_a_query_that_does_not_fit(world: World, system
 
 def test_every_disabled_command_exists() -> None:
     assert {name for names in DISABLED_BY.values() for name in names} <= set(REGISTRY)
+
+
+UNREADABLE = {
+    "silences": ("planned_silences", "silences unknown"),
+    "runs": ("runs", "runs unknown"),
+    "why heartbeats.ingest": ("silences", "decisions about heartbeats.ingest unknown"),
+    "incident": ("incident_alerts", "incidents unknown"),
+    "home": ("freezes", "Whether more is locked or frozen is unknown"),
+}
+
+
+async def test_a_list_of_which_a_part_cannot_be_read_is_unknown_and_not_shorter(world: World, system: System) -> None:
+    for line, (table, words) in UNREADABLE.items():
+        system.run(f"REVOKE SELECT ON chatops.{table} FROM dragonfly_bot")  # noqa: S608 - ours
+        try:
+            answer = await ask(line, world)
+        finally:
+            system.run(f"GRANT SELECT ON chatops.{table} TO dragonfly_bot")
+
+        assert words in answer_text(answer), line
+        assert line == "home" or answer.status is Status.UNKNOWN, line
