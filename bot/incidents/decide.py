@@ -119,6 +119,8 @@ def why_ignored(event: PagerEvent, incident: Incident, history: PagerHistory, no
         return "the incident is resolved"
     if not now - OLDEST_EVENT <= event.at <= now + CLOCKS_DIFFER:
         return "it is older than an hour" if event.at < now else "it is from the future"
+    if event.at < incident.opened_at - CLOCKS_DIFFER:
+        return "it is older than the incident"
     if history.newest_at is not None and event.at < history.newest_at:
         return "a newer event came first"
     if event.action is PagerAction.UNACKNOWLEDGED:

@@ -278,6 +278,7 @@ async def test_events_that_are_forged_doubled_old_reordered_or_our_own_echo_chan
 
     assert await outside.report(forged, "a-wrong-secret") == 401
     assert await outside.report(pager_event("acknowledged", key, agent=ann, at=now - timedelta(minutes=61))) == 202
+    assert await outside.report(pager_event("acknowledged", key, agent=ann, at=now - timedelta(minutes=6))) == 202
     assert await outside.report(pager_event("acknowledged", key, agent=ann, at=now + timedelta(minutes=6))) == 202
     assert await outside.report(pager_event("acknowledged", "dragonfly:prod:incident:1:1", agent=ann)) == 202
     assert await outside.report(pager_event("acknowledged", "somebody-elses", agent=ann)) == 202
