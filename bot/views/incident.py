@@ -19,6 +19,7 @@ from bot.views.text import FirstLine, date_token, escape, mention, person, plain
 from playbooks.diagnosis import BLAMED_FOR
 from playbooks.last_deploys import RAN_WELL
 from services.domain.alerts import CALM, is_same_outage, read_page_line
+from services.domain.answers import page_of_key
 from services.domain.channels import Channel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.notifications import Notification
@@ -378,7 +379,7 @@ def _paged(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside:
     last = pages[-1]
     paged = _names(chain.levels[last.level % len(chain.levels)])
     words = f"📟 paged {paged} {date_token(last.paged_at, '{time}')}"
-    words += notified_words(outside)
+    words += notified_words([one for one in outside if page_of_key(one.page_key) == (incident.id, last.number)])
     following = chain.level(incident.next_level)
     if incident.due_at is not None and following is not None:
         again = " again" if _names(following) == paged else ""

@@ -182,6 +182,18 @@ def test_notifications_outside_slack_are_listed_with_the_paged_people() -> None:
     assert "· pager ✓ · e-mail not reached" in shown
 
 
+def test_notifications_of_an_earlier_page_do_not_stand_beside_the_people_paged_last() -> None:
+    earlier = reported(NotificationState.FAILED, Channel.WEBHOOK)
+    key = "incident:7:page:2:x"
+    last = replace(reported(NotificationState.SENT, Channel.WEBHOOK), key=key, page_key=key)
+    pages = [*PAGES, PageSent(7, 2, 1, "not acknowledged yet", NOW)]
+
+    shown = str(incident_message(incident(), [alert()], pages, CHAIN, [earlier, last])[1])
+
+    assert "· pager ✓" in shown
+    assert "not reached" not in shown
+
+
 @pytest.mark.parametrize("line", [FULL, FULL.replace("ingest is down (0 of 1)", "x" * 900)])
 @pytest.mark.parametrize("one", [incident(), incident(environment="e" * 300), acknowledged()])
 def test_the_first_line_fits_a_notification(one: Incident, line: str) -> None:
