@@ -19,7 +19,7 @@ from bot.delivery.engine import Batch, Delivery, Transport
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.types import Block
-from bot.views.delivery import not_reached, notified_elsewhere
+from bot.views.delivery import PhonesOf, no_phones, not_reached, notified_elsewhere
 from bot.wake_ups import WakeUps
 from bot.web.metrics import Metrics
 from services.clients.pagers.email import MailServer
@@ -104,11 +104,6 @@ _AT_ONCE = 20
 Outcome = Delivered | TryAgain | GiveUp
 
 
-def no_phones(channel: Channel, target: str) -> tuple[str, ...]:  # noqa: ARG001
-    """What `phones_of` gives when nothing else is given."""
-    return ()
-
-
 async def retell_nothing(key: str) -> None:
     """What `retell` does when nothing else is given."""
 
@@ -137,7 +132,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         public_url: str | None = None,
         leaves_within_s: float = LEAVES_WITHIN_S,
         retell: Callable[[str], Awaitable[None]] = retell_nothing,
-        phones_of: Callable[[Channel, str], Sequence[str]] = no_phones,
+        phones_of: PhonesOf = no_phones,
     ) -> None:
         self.name = f"notifications by {means}"
         self.means = means
@@ -225,7 +220,7 @@ class _Pages(Batch[Notification, Page, Outcome]):
         """
         for thread_key in sorted({key for each in self.due if (key := each.thread_key)}):
             notified = await notifications.list_notifications(self._conn, thread_key=thread_key)
-            key, content = f"{thread_key}:told", notified_elsewhere(notified)
+            key, content = f"{thread_key}:told", notified_elsewhere(notified, self._to.phones_of)
             if any(one.last_error for one in notified):
                 await self._write(key, thread_key, content, priority=0)
             else:

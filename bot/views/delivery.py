@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from bot.views.blocks import (
     sections,
 )
 from bot.views.text import FirstLine, date_token, escape, link, mention
+from services.domain.channels import Channel
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 from services.domain.message_origin import slash
@@ -29,6 +30,7 @@ from services.domain.notifications import Notification, NotificationState, PageE
 from services.domain.slack_refusals import place_words
 from services.domain.text import age, clock_time
 
+PhonesOf = Callable[[Channel, str], Sequence[str]]
 _BRIEF = {
     NotificationState.SENT: "✓",
     NotificationState.WAITING: "not yet",
@@ -37,10 +39,18 @@ _BRIEF = {
 }
 
 
-def notified_elsewhere(notifications: Sequence[Notification]) -> tuple[str, list[Block]]:
-    """One line each, kept true: who was notified outside Slack, when, what became of it, and who was not."""
+def no_phones(channel: Channel, target: str) -> tuple[str, ...]:  # noqa: ARG001
+    """The numbers to call of the people behind a target; here of no one."""
+    return ()
+
+
+def notified_elsewhere(
+    notifications: Sequence[Notification], phones_of: PhonesOf = no_phones
+) -> tuple[str, list[Block]]:
+    """One line each, kept true: who was notified outside Slack, when, what became of it, and who was not, with the
+    numbers to call."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
-    lines = [" · ".join([_line(page), *_later(page, notifications)]) for page in pages]
+    lines = [" · ".join([_line(page), *_to_call(page, phones_of), *_later(page, notifications)]) for page in pages]
     blocks = [context("Notified outside Slack"), *sections(lines)]
     reached = sum(page.state is NotificationState.SENT for page in pages)
     return fit_message(f"Notified outside Slack: {reached} of {len(pages)}", blocks)
@@ -60,9 +70,19 @@ def not_reached(notification: Notification, why: str, phones: Sequence[str] = ()
         line = f"{first} Contact them another way, or escalate."
         return fit_message(line.replace("*", ""), [section(line)])
     numbers = " or ".join(escape(phone, limit=40) for phone in phones)
-    links = " or ".join(link(f"tel:{re.sub('[^+0-9]', '', phone)}", phone) for phone in phones)
     text = f"{first} Call {numbers}, or escalate."
-    return fit_message(text.replace("*", ""), [section(f"{first} Call {links}, or escalate.")])
+    return fit_message(text.replace("*", ""), [section(f"{first} Call {_phone_links(phones)}, or escalate.")])
+
+
+def _phone_links(phones: Sequence[str]) -> str:
+    return " or ".join(link(f"tel:{re.sub('[^+0-9]', '', phone)}", phone) for phone in phones)
+
+
+def _to_call(page: Notification, phones_of: PhonesOf) -> list[str]:
+    """The numbers of a person who is not reached so far."""
+    is_reached = page.last_error is None or page.state in (NotificationState.SENT, NotificationState.CANCELLED)
+    phones = () if is_reached else phones_of(page.means, page.target)
+    return [f"call {_phone_links(phones)}"] if phones else []
 
 
 def _line(notification: Notification) -> str:

@@ -110,7 +110,7 @@ async def stage(database_urls: DatabaseUrls, phone: Phone, mailbox: Mailbox) -> 
             channel="dragonfly-incidents",
             metrics=Metrics(),
             retell=retell,
-            phones_of=lambda _, target: ("+49 30 1234567",) if target == "ben" else (),
+            phones_of=lambda _, target: ("+49 30 1234567",) if target in ("ann", "ben") else (),
         )
         for means in OUTSIDE_SLACK
     )

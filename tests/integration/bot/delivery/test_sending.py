@@ -98,6 +98,21 @@ async def test_final_refusal_shows_the_phone_number_of_the_person_not_reached(st
     assert "Call <tel:+49301234567|+49 30 1234567>, or escalate" in (await stage.posted())["incident:1:1:failed"]
 
 
+async def test_thread_shows_the_phone_number_while_a_page_is_still_tried_again(stage: Stage, phone: Phone) -> None:
+    """Its next level may be minutes away, and its last try a quarter of an hour."""
+    phone.answers.append(503)
+    await stage.store()
+    await stage.pager.tick(FENCE)
+
+    line = "trying again: refused (503) · call <tel:+49301234567|+49 30 1234567>"
+    assert line in (await stage.posted())["incident:1:told"]
+
+    await asyncio.sleep(await stage.pager.tick(FENCE) or 0)
+    await stage.pager.tick(FENCE)
+    assert (await stage.read()).state is NotificationState.SENT
+    assert "tel:" not in (await stage.posted())["incident:1:told"]
+
+
 async def test_a_notification_is_given_up_after_its_deadline(stage: Stage, phone: Phone) -> None:
     phone.is_away = True
     await stage.store()
