@@ -52,8 +52,10 @@ def more_notices_message(count: int, *, is_known: bool) -> tuple[str, list[Block
 def notice_message(notice: RailwayNotice) -> tuple[str, list[Block]]:
     """What came, what it says, and where to look."""
     sign, words = notice.kind.value
-    where = f"*{notice.service.short}*" if notice.service else escape(notice.where) or "an unknown service"
-    line = f"{sign} {words.format(where)}".removeprefix("i ")
+    where = f"*{notice.service.short}*" if notice.service else escape(notice.where)
+    if not where and not notice.is_known:
+        words = "Railway sent an event that this bot does not know"
+    line = f"{sign} {words.format(where or 'an unknown service')}".removeprefix("i ")
     values = [f"{escape(name)}: {code(value)}" for name, value in notice.details]
     blocks = [section(line), *([section("\n".join(values))] if values else [])]
     if notice.service is not None:

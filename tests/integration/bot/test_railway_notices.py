@@ -60,6 +60,9 @@ async def test_railway_notice_has_its_words_per_kind_and_says_when_it_is_unknown
             rows = await (await as_bot.execute("DELETE FROM chatops.outbox RETURNING text, blocks")).fetchall()
             assert [text for text, _ in rows] == ([wanted] if wanted else []), kind
             assert not any(violations({"text": text, "blocks": blocks}, surface="message") for text, blocks in rows)
+        assert (await http.post(SECRET, json={"type": "Lunar.eclipse"})).status_code == 202
+        [nowhere] = await (await as_bot.execute("DELETE FROM chatops.outbox RETURNING text")).fetchall()
+        assert nowhere == ("❔ Railway sent an event that this bot does not know",)
         for other in (b"[]", b"{", b"[" * 60_000):
             assert (await http.post(SECRET, content=other)).status_code == 202
         foreign = event("Monitor.triggered") | {"resource": {"environment": {"id": "e2"}}}
