@@ -33,7 +33,7 @@ async def first_failed_rows(database: Database, batch_id: str) -> list[FailedRow
 
 
 async def failed_rows_csv(database: Database, batch_id: str, page: Sequence[FailedRow]) -> AsyncIterator[bytes]:
-    """`page` and all that follow it: one line a fault, `row_number` 1 being the first line below the header.
+    """`page` and all that follow it: one line a fault; `row_number` 1 is the first below the header that is not blank.
 
     Raises SourceError in the middle when the database fails: the connection breaks, and the file is seen to be short.
     """
@@ -134,7 +134,7 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
         responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **documented(404)},
     )
     async def show_failed_rows(batch_id: UUID) -> StreamingResponse:
-        """A CSV of `row_number,column,reason`, one line a fault; row 1 is the first one below the header."""
+        """A CSV of `row_number,column,reason`, one line a fault; row 1 is the first below the header, blanks apart."""
         batch = await _known_batch(database, batch_id)
         page = await first_failed_rows(database, batch.id)
         name = f'attachment; filename="failed-rows-{batch.id}.csv"'

@@ -16,6 +16,7 @@ from services.api.errors import RefusedError
 from services.clients.postgres.intake import find_file, insert_batch, insert_block, lock_file, log_intake_event
 from services.clients.postgres.pool import Connection, Database, answered
 from services.clients.postgres.worker import queue_job
+from services.csv_files.date_order import DateOrder
 from services.csv_files.reader import BLOCK_BYTES, CsvFile, UnusableFileError
 from services.domain.errors import SourceError
 from services.domain.intake import LAYOUTS, SOURCE_SYSTEM, Layout
@@ -145,11 +146,23 @@ def _survey(content: BinaryIO, layout: Layout) -> _Survey:
     """Read the whole file once: everything that is wrong with it as a whole is reported together."""
     try:
         with CsvFile(content, layout=layout) as file:
-            return _Survey(file.sha256, file.raw_header, sum(1 for _ in file.rows()), file.notes)
+            order, day = DateOrder(), file.header.position_of(layout, layout.day)
+            rows = order.count(cells[day] if day < len(cells) else "" for _, cells in file.rows())
+            _refuse_day_first(order, layout)
+            return _Survey(file.sha256, file.raw_header, rows, (*file.notes, *order.notes))
     except UnusableFileError as error:
         raise RefusedError(
             422, "The file was not accepted, and nothing was stored", why=error.why, what_next=error.what_next
         ) from None
+
+
+def _refuse_day_first(order: DateOrder, layout: Layout) -> None:
+    if order.is_day_first:
+        raise UnusableFileError(
+            f"its dates have the day first ({layout.day.heading} of row {order.first_day_first}), so that 04/03/2024 "
+            "would be read as April 3",
+            what_next="Export them with the month first (03/31/2024), or as 2024-03-31.",
+        )
 
 
 async def _refuse_known(conn: Connection, sha256: str) -> None:

@@ -92,6 +92,7 @@ _DAMAGED = re.compile(
     r"|(?:0?[1-9]|1[0-2])/(?:[0-2]?[0-9]|3[01])/[0-9]{2,4}"  # 3/17/2024; a spreadsheet's zero is 1/0/1900
     r"|(?:[0-2]?[0-9]|3[01])/(?:0?[1-9]|1[0-2])/(?:18|19|20)[0-9]{2}"  # 17/3/2024
     r"|(?:18|19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[0-2][0-9]|3[01])"  # 2024-03-17; a spreadsheet's zero is 1899-12-31
+    r"|(?:18|19|20)[0-9]{2}/(?:0?[1-9]|1[0-2])/(?:[0-2]?[0-9]|3[01])"  # 2024/3/17
     r"|NAT"  # "not a time", as data frames write a missing one
     r")(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AP]M)?)?)"
 )
@@ -211,6 +212,11 @@ _SAINTS = {"st": "St.", "saint": "St.", "ste": "Ste.", "sainte": "Ste."}
 _GLUED = re.compile(r"\b(ste?)\.(?=\w)")  # st.lawrence
 _SMALL = frozenset(("of", "the", "and", "du", "del"))
 _STATE = re.compile(r",? *(?:n\.?y\.?|new york(?: state)?)$")
+_COURT_OF = re.compile(
+    r"(?P<before>[^,]{1,60}?) county,? (?:[^,]{1,60} )?court\b.*"
+    r"|.*\bcourt\b.{0,80}?\bcounty of (?P<of>[^,]{1,60})(?:,.*)?"
+    r"|.*\bcourt(?:,| of| for| -)+ (?:the )?(?P<behind>[^,]{1,60}?) county\b.*"
+)
 _KIND_BEFORE = re.compile(r"^(?:the )?county of ")
 _KIND_BEHIND = re.compile(r",? (?:county|co\.?|cnty\.?|cty\.?)$")
 
@@ -232,6 +238,23 @@ def known_county(text: str) -> str | None:
 def canonical_county(text: str) -> str:
     """The one spelling of a county, whatever state it is in: `County of Kings` and `KINGS CO` are `Kings`."""
     written = " ".join(unify_marks(visible(unicodedata.normalize("NFKC", text))).lower().split()).strip(" ,;")
+    return _county_named_twice(written) or _spelled(_county_of_court(written) or written)
+
+
+def _county_named_twice(written: str) -> str | None:
+    """`Kings (Brooklyn)` and `Brooklyn/Kings` are one county of New York by both of its names."""
+    parts = [part for part in re.split(r"[()/\[\]]", written) if part.strip()]
+    named = {_spelled(part.strip()) for part in parts} if len(parts) > 1 else set()
+    return named.pop() if len(named) == 1 and named <= set(COUNTIES) else None
+
+
+def _county_of_court(written: str) -> str | None:
+    """Of `Kings County Supreme Court`, `Supreme Court, Kings County` and the like: `kings`."""
+    found = _COURT_OF.fullmatch(written)
+    return (found["before"] or found["of"] or found["behind"]) if found else None
+
+
+def _spelled(written: str) -> str:
     bare = _KIND_BEHIND.sub("", _KIND_BEFORE.sub("", _without_state(written)))
     words = [_SAINTS.get(word.rstrip("."), word) for word in _GLUED.sub(r"\1. ", bare.replace(" - ", "-")).split()]
     spelled = " ".join(words)

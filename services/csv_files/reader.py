@@ -213,7 +213,7 @@ class CsvFile:
         self._text.detach()
 
     def rows(self) -> Iterator[Row]:
-        """Every row that has something in it. Once only: the file is read as they are taken."""
+        """Every row that has more than white space in it. Once only: the file is read as they are taken."""
         first = next(self._rows, None)
         if first is None:
             raise UnusableFileError("it has a header and no rows", what_next="Export it again with its rows.")
@@ -235,7 +235,7 @@ class CsvFile:
             for cells in self._reader:
                 raw = "".join(self._row_lines)
                 self._row_lines.clear()
-                if any(cells):
+                if any(map(str.strip, cells)):
                     yield raw.rstrip("\r\n"), cells
         except UnicodeDecodeError:
             # Text is decoded some kilobytes ahead of the line that is being read.

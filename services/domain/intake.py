@@ -48,6 +48,10 @@ class Header:
     width: int
     optional: tuple[int | None, ...] = ()
 
+    def position_of(self, layout: Layout, column: Heading) -> int:
+        """Where one of the layout's required columns is, from 0."""
+        return self.positions[list(layout.required).index(column)]
+
 
 @dataclass(frozen=True)
 class HeaderFault:
@@ -59,9 +63,13 @@ class HeaderFault:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of one kind of file, each with its other names: those that it must have, and those that it may."""
+    """The columns of one kind of file, each with its other names: those that it must have, and those that it may.
+
+    `day`: the required column that holds a date.
+    """
 
     required: Aliases
+    day: Heading
     optional: Aliases = field(default_factory=dict)
 
     @cached_property
@@ -118,7 +126,8 @@ LAYOUT = Layout(
             *("reference number", "reference no", "ref", "receipt", "receipt number", "receipt no", "payment id"),
             *("transaction id", "check number", "check no"),
         ),
-    }
+    },
+    PaymentColumn.RECEIVED_ON,
 )
 
 SOURCE_SYSTEM = "simplicity"
@@ -174,7 +183,7 @@ OPTIONAL_ALIASES: Aliases = {
 }
 
 
-SIMPLICITY_LAYOUT = Layout(ALIASES, OPTIONAL_ALIASES)
+SIMPLICITY_LAYOUT = Layout(ALIASES, Column.FILING_DATE, OPTIONAL_ALIASES)
 
 
 def read_header(cells: Sequence[str]) -> Header | HeaderFault:

@@ -27,6 +27,16 @@ from services.csv_files.identifiers import COUNTIES, canonical_county, known_cou
         *((text, "Lake of the Woods") for text in ("LAKE OF THE WOODS", "Lake of the Woods County")),
         *((text, "O'Brien") for text in ("O'BRIEN", "O\u2019Brien")),
         ("County 17", "County 17"),
+        *((text, "Kings") for text in ("Kings (Brooklyn)", "BROOKLYN/KINGS", "Kings [Kings County]")),
+        *((text, "Kings") for text in ("Kings County Supreme Court", "Supreme Court, Kings County")),
+        *(
+            (text, "Kings")
+            for text in ("Civil Court of the City of New York, County of Kings", "KINGS COUNTY CIVIL COURT")
+        ),
+        ("Nassau County District Court", "Nassau"),
+        ("Supreme Court of Nassau County", "Nassau"),
+        ("Richmond (city)", "Richmond (city)"),  # in Virginia another place than its county
+        ("Kings (Queens)", "Kings (queens)"),
     ],
 )
 def test_one_county_has_one_spelling(written: str, county: str) -> None:

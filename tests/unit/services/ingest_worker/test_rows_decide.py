@@ -57,8 +57,8 @@ def test_reports_for_each_row_what_is_wrong_with_it() -> None:
 
 def test_names_everything_that_is_wrong_with_a_row_at_once() -> None:
     assert reason(*row(judgment_amount="lots", filing_date="31/03/2024", county=" "), "surplus") == (
-        "Judgment Amount: not an amount like $1,200.00; Filing Date: not a date like 03/31/2024; County: empty;"
-        " the line has more cells than the header"
+        "Judgment Amount: not an amount like $1,200.00; Filing Date: not a date like 03/31/2024, its day comes first;"
+        " County: empty; the line has more cells than the header"
     )
 
 

@@ -34,6 +34,13 @@ TODAY = date(2025, 12, 20)
         ("\uff11\uff12\uff10\uff10", "1200.00"),
         ('="1200.00"', "1200.00"),
         ("'1200", "1200.00"),
+        ("USD 1,200.00", "1200.00"),
+        ("US$1200", "1200.00"),
+        ("1200 USD", "1200.00"),
+        ("1200.0000", "1200.00"),  # as a database's money
+        ("1200.500000", "1200.50"),
+        ("1200.", "1200.00"),
+        (".50", "0.50"),
     ],
 )
 def test_reads_dollars(text: str, amount: str) -> None:
@@ -51,6 +58,14 @@ def test_reads_dollars(text: str, amount: str) -> None:
         ("(1,200.00)", "negative"),
         ("($1,200.00)", "negative"),
         ("$(5)", "negative"),
+        ("1200.00-", "negative"),
+        ("1,200.00 CR", "negative"),
+        ("USD -5", "negative"),
+        ("1.200", "not an amount"),  # 1200 or 1.20
+        ("1200.0001", "not an amount"),
+        (".", "not an amount"),
+        ("$", "not an amount"),
+        ("12,00.00", "not an amount"),
         ("1000000000000", "too large"),
         ("1,20", "not an amount"),
         ("1.234", "not an amount"),
@@ -101,6 +116,15 @@ def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
         f"{day:%m/%d/%Y} 0:00",
         f"{day:%m/%d/%Y} 12:00:00 AM",
         f"{day.isoformat()}T00:00:00",
+        f"{day.isoformat()}T00:00:00.000Z",
+        f"{day.isoformat()} 00:00:00+00:00",
+        f"{day:%Y/%m/%d}",
+        f"{day.year}/{day.month}/{day.day}",
+        f"{day:%Y.%m.%d}",
+        f"{day:%Y%m%d}",
+        f"{day:%A, %B} {day.day}, {day.year}",
+        f"{day:%a} {day:%d %b %Y}",
+        f"{day:%d%b%Y}".upper(),
     )
 
     assert {parse_filing_date(text, today=TODAY) for text in notations} == {day}
@@ -111,6 +135,11 @@ def test_every_filing_date_survives_the_usual_notations(day: date) -> None:
 )
 def test_parse_filing_date_ignores_what_a_spreadsheet_puts_around_a_date(text: str) -> None:
     assert parse_filing_date(text, today=TODAY) == date(2024, 3, 31)
+
+
+def test_an_ordinal_and_a_day_of_the_week_are_passed_over() -> None:
+    for text in ("April 3rd, 2024", "Wed, Apr. 3, 2024", "Wednesday 3 April 2024", "2024-04-03 04:00:00 UTC"):
+        assert parse_filing_date(text, today=TODAY) == date(2024, 4, 3)
 
 
 def test_september_is_short_in_two_ways() -> None:
@@ -146,6 +175,12 @@ def test_two_digits_are_the_latest_such_year_that_has_begun(text: str, day: date
         ("3-Marble-2024", "not a date"),
         ("3/31/2024 at noon", "not a date"),
         ("yesterday", "not a date"),
+        ("2024/13/01", "not a date"),
+        ("2024/03-31", "not a date"),
+        ("20241301", "not a date"),
+        ("31032024", "not a date"),
+        ("1900-01-00", "day zero"),
+        ("18991230", "day zero"),
     ],
 )
 def test_refuses_what_is_no_filing_date(text: str, why: str) -> None:
@@ -180,6 +215,14 @@ def test_a_county_that_a_spreadsheet_damaged_is_no_county(text: str) -> None:
         county_name(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["36047", "047", "1-2", "County", "the State", "Supreme Court", "New York Civil Court"]
+)
+def test_what_names_no_county_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"a number, not the county's name|names no county"):
+        county_name(text)
+
+
 @pytest.mark.parametrize("text", ["########", "#" * 40, "Err:502", "=B2", "=VLOOKUP(A2,Sheet2!A:B,2,FALSE)", "  =B2"])
 def test_a_party_that_a_spreadsheet_lost_is_no_party(text: str) -> None:
     with pytest.raises(ValueError, match=r"damaged the name|formula"):
@@ -199,7 +242,9 @@ def test_a_party_of_an_unusual_name_stays(text: str) -> None:
         ("1.2E+05", "a spreadsheet damaged the amount (it is in scientific notation)"),
         ("3/4/2024", "a spreadsheet damaged the amount (it became a date)"),
         ("Err:502", "a spreadsheet damaged the amount (it became an error of a formula)"),
-        ("1 200,50 \u20ac", "not an amount like $1,200.00"),
+        ("1 200,50 \u20ac", "in another currency, not an amount like $1,200.00"),
+        ("1200,50", "with a decimal comma, not an amount like $1,200.00"),
+        ("1.200,5", "with a decimal comma, not an amount like $1,200.00"),
     ],
 )
 def test_says_what_a_spreadsheet_made_of_an_amount(text: str, why: str) -> None:
@@ -220,7 +265,7 @@ def test_says_what_a_spreadsheet_made_of_an_amount(text: str, why: str) -> None:
         ("1/0/1900", "missing, a spreadsheet wrote its day zero"),
         ("1899-12-31", "missing, a spreadsheet wrote its day zero"),
         ("12/30/1899 12:00:00 AM", "missing, a spreadsheet wrote its day zero"),
-        ("31/12/2023", "not a date like 03/31/2024"),
+        ("31/12/2023", "not a date like 03/31/2024, its day comes first"),
         ("4.3.2024", "not a date like 03/31/2024"),
     ],
 )
