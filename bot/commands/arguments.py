@@ -147,12 +147,12 @@ def need_moment(
     return found
 
 
-def parse_sha(word: str) -> str:
-    """A commit SHA in lower case."""
+def parse_sha(word: str, *, fewest: int = 7) -> str:
+    """A commit SHA in lower case. `fewest`: how many of its characters the command needs, for its refusal."""
     sha = word.lower()
     if not is_sha(sha):
         raise wrong_word(
-            word, "is not a commit SHA", "Write 7 to 40 characters of 0-9 and a-f, as `git log` shows them."
+            word, "is not a commit SHA", f"Write {fewest} to 40 characters of 0-9 and a-f, as `git log` shows them."
         )
     return sha
 

@@ -18,7 +18,8 @@ from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.services import Service, is_sha, short_sha
 from services.domain.systems import System
 
-_PREFIX = re.compile(r"[0-9a-f]{4,40}\Z")
+_FEWEST = 4  # characters, where they begin one deployed commit only
+_PREFIX = re.compile(rf"[0-9a-f]{{{_FEWEST},40}}\Z")
 _MOST_OFFERED = 5
 
 
@@ -33,7 +34,7 @@ async def find_commit(word: str, services: Sequence[Service], world: World, *, l
     """
     prefix = word.lower()
     if is_sha(prefix) or not is_commit_prefix(prefix):
-        return parse_sha(word)
+        return parse_sha(word, fewest=_FEWEST)
     async with asyncio.TaskGroup() as reads:
         listing = [
             reads.create_task(world.ask_railway(RailwayClient.list_deployments, service)) for service in services

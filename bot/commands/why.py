@@ -134,6 +134,8 @@ _SENTENCES = {
     "watched": "Recovered; the bot kept watching it",
     "passed": "It went away by itself",
     "resolved": "Resolved; people were notified",
+    "called": "Paged",
+    "not called": "Not paged",
 }
 
 
@@ -182,6 +184,10 @@ async def answer_why(request: Request, world: World) -> Answer:
     if not request.words:
         what_next = "Write `why heartbeats.ingest`, `why 12` or `why refusal`."
         raise UsageError("Why what?", why="nothing is named", what_next=what_next)
+    if request.words[0].lower().removesuffix("s") == "incident":
+        raise UsageError(
+            "Why what?", why="an incident has a timeline", what_next="Write `incident timeline 7` with its number."
+        )
     if request.words[0].lower() in (REFUSAL, f"{REFUSAL}s"):
         no_more(request.words, 1)
         rows = await world.read(list_audit, limit=DECISIONS_READ)

@@ -50,8 +50,10 @@ async def test_seven_characters_need_no_look() -> None:
 
 
 async def test_verify_refuses_a_word_that_is_no_commit() -> None:
-    with pytest.raises(UsageError, match="is not a commit SHA"):
-        await find_commit("zzz", tuple(RUNBOOK.services), NOWHERE, line="verify")
+    with pytest.raises(UsageError, match="is not a commit SHA") as refused:
+        await find_commit("c45", tuple(RUNBOOK.services), NOWHERE, line="verify")
+
+    assert refused.value.what_next.startswith("Write 4 to 40 characters")
 
 
 def test_a_first_word_that_can_be_a_commit_means_all_services() -> None:

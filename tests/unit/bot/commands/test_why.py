@@ -30,7 +30,7 @@ def test_an_alert_that_is_fine_and_watched_is_not_reported_as_firing() -> None:
 
 
 def test_every_decision_is_a_sentence_with_its_time() -> None:
-    words = ("pending", "not told", "told", "silenced", "watched", "passed", "resolved")
+    words = ("pending", "not told", "told", "silenced", "watched", "passed", "resolved", "called", "not called")
     decisions = tuple(AlertDecision(NOW, "backlog", 7, word, "because") for word in words)
 
     _, section, *_ = why_alert_answer("backlog", [AlertHistory("backlog", None, decisions)], []).blocks
@@ -42,6 +42,7 @@ def test_every_decision_is_a_sentence_with_its_time() -> None:
         assert time.startswith("<!date^")
         assert sentence[0].isupper()
         assert sentence.endswith(": because.")
+        assert "called" not in sentence.lower()  # pages are paged
 
 
 def test_a_decision_that_another_version_wrote_is_still_shown() -> None:
