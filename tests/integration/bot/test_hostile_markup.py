@@ -11,11 +11,13 @@ import pytest
 
 from bot.types import Answer
 from bot.views.external_deploys import Shown, on_its_way
+from bot.views.freezes import past_freezes
 from bot.world import World
 from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.services import Service
 from tests.canaries import HostileOutside
 from tests.conftest import DatabaseUrls
+from tests.freezes import new_freeze
 from tests.integration.bot.test_canaries import ask, lines_to_type
 from tests.integration.bot.test_canaries import world as world
 
@@ -113,5 +115,16 @@ def test_external_deployment_message_escapes_the_commit(is_settled: bool) -> Non
     text, blocks = on_its_way(about, is_settled=is_settled)
 
     texts = "\n".join([*parsed(blocks), text])
+    assert "committed by &lt;!channel&gt;" in texts
+    assert [piece for piece in PIECES if piece in texts] == []
+
+
+def test_notice_of_a_deployment_past_a_freeze_escapes_author_and_reason() -> None:
+    now = datetime(2025, 12, 20, tzinfo=UTC)
+    made = Deployment("d", DeploymentStatus.SUCCESS, now, commit_sha=HOSTILE, commit_message=HOSTILE, author=HOSTILE)
+
+    content = past_freezes([new_freeze(now, reason=HOSTILE, owner_name=HOSTILE)], [Service.API], made)
+
+    texts = "\n".join([*parsed(list(content.blocks)), "".join(content.text.split("`")[::2])])
     assert "committed by &lt;!channel&gt;" in texts
     assert [piece for piece in PIECES if piece in texts] == []
