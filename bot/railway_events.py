@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,6 +25,7 @@ from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.domain.text import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def may_concern(body: bytes, environment_id: str | None) -> bool:
 
 def _environment_id(body: bytes) -> str | None:
     try:
-        event = json.loads(body)
+        event = read_json(body)
     except (ValueError, RecursionError):
         return None
     workspace_id = _get(_get(event, "resource"), "environment") or _get(event, "environment")

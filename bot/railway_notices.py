@@ -8,7 +8,6 @@ few are shown per hour, and the rest is counted.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.masking import mask_message
 from services.domain.services import Service
+from services.domain.text import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ MOST_PER_HOUR = 20  # of known kinds, and as many of others: more than a bad nig
 def read_notice(body: bytes, find_service: Callable[[str], Service | None]) -> RailwayNotice | None:
     """None for a deployment's other events, which are read from Railway itself, and for what is no event at all."""
     try:
-        event = json.loads(body)
+        event = read_json(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(event, dict):

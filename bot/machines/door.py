@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.admission import Rate, times
 from bot.approvals.access import Refused, judge_anywhere
@@ -46,6 +46,7 @@ from services.domain.messages import message_link
 from services.domain.people import Person, outsider
 from services.domain.runs import RunState, is_proved, run_message_key
 from services.domain.secrets import redacted
+from services.domain.text import read_json
 
 if TYPE_CHECKING:
     from bot.approvals.service import ApprovalService
@@ -191,7 +192,7 @@ class MachineDoor:
             due = 1 if refused is None else count(person.user_id, f"{AUDITED} {call.verb}")
             if due is None:
                 return
-            given = {"verb": call.verb, "arguments": mask_message(call.arguments), "refused": refused}
+            given = {"verb": mask_message(call.verb), "arguments": mask_message(call.arguments), "refused": refused}
             details = {**given, **times(due)}
             async with database.transaction() as conn:
                 await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
@@ -233,8 +234,8 @@ def add_machine_door(app: FastAPI, door: MachineDoor, machines: Sequence[Machine
         if len(body) > MAX_BODY:
             return Response(status_code=413)
         try:
-            asked = Call.model_validate_json(body)
-        except ValidationError:
+            asked = Call.model_validate(read_json(body))
+        except (ValueError, RecursionError):  # a ValidationError is a ValueError
             return JSONResponse({"error": {"what": "The body is not a call", "fields": list(Call.model_fields)}}, 400)
         reply = await door.answer(machine, asked)
         wait = {"Retry-After": str(int(door.changes.every_s))} if reply.status == 429 else None

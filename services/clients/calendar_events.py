@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 from services.clients.programs import run_program
 from services.domain.calendar_slots import CalendarError, CalendarEvent, read_events
 from services.domain.errors import SourceError
+from services.domain.text import read_json
 
 CPU_S = 5  # of the processor: one at the limits of `read_events` takes about 1 s
 TIMEOUT_S = 30.0  # by the clock: a machine so busy says nothing of the calendar
@@ -74,7 +75,7 @@ async def _read(content: bytes, zone: ZoneInfo, now: datetime, cpu_s: int) -> tu
         return f"takes the processor more than {cpu_s} s: remove events that repeat"
     if code:
         return f"is not readable as iCal (exit code {code})"
-    found = json.loads(out)
+    found: Any = read_json(out)
     return found if isinstance(found, str) else tuple(map(_to_event, found))
 
 

@@ -16,6 +16,7 @@ import httpx
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret, redacted
+from services.domain.text import read_json
 
 SOURCE = "GitHub"
 PER_PAGE = 100  # GitHub's most
@@ -157,7 +158,7 @@ def _is_before(created_at: object, since: datetime) -> bool:
 
 def _json(answer: httpx.Response) -> Any:
     try:
-        return answer.json()
+        return read_json(answer.content)
     except ValueError:
         return None
 

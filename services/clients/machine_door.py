@@ -14,6 +14,7 @@ import httpx
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
+from services.domain.text import read_json
 
 SOURCE = "Dragonfly"
 TIMEOUT_S = 60.0  # an answer in words takes some 20 s
@@ -67,7 +68,7 @@ def _read(response: httpx.Response) -> DoorAnswer:
     if response.status_code in _REFUSED:
         raise SourceError(SOURCE, _REFUSED[response.status_code], http_status=response.status_code)
     try:
-        body = response.json()
+        body: Any = read_json(response.content)
         run = body["run"]
         answer = DoorAnswer(response.status_code != 200, str(body["text"]), body, run)
         is_understood = run is None or {"id", "state", "link"} <= run.keys()

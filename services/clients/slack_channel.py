@@ -15,6 +15,7 @@ from services.domain.errors import SourceError
 from services.domain.secrets import Secret
 from services.domain.slack_channel import ChannelState
 from services.domain.slack_refusals import Refusal, place_words, refusal_of
+from services.domain.text import read_json
 
 SOURCE = "Slack"
 _PAGE = 200  # Slack advises at most 200 channels a page
@@ -78,7 +79,7 @@ async def _find_by_name(http: httpx.AsyncClient, name: str, *, archived: bool) -
 async def _call(http: httpx.AsyncClient, method: str, body: Mapping[str, str]) -> dict[str, Any]:
     try:
         response = await http.post(method, data=body)
-        answer = response.json()
+        answer = read_json(response.content)
     except httpx.HTTPError as error:
         raise SourceError(SOURCE, f"no answer ({type(error).__name__})", retryable=True) from None
     except ValueError:

@@ -107,7 +107,7 @@ class PagerDutyApi:
         try:
             async with asyncio.timeout(self._timeout_s):
                 answer = await self._http.get(f"/users/{user.id}")
-            found = _object(_object(answer.json()).get("user")).get("email") if answer.is_success else None
+            found = _object(_object(read_json(answer.content)).get("user")).get("email") if answer.is_success else None
         except (TimeoutError, httpx.HTTPError, ValueError) as error:
             raise SourceError("PagerDuty", f"the person was not read ({type(error).__name__})") from None
         if not isinstance(found, str) or not found:

@@ -122,6 +122,17 @@ async def test_a_notice_is_another_one_where_anything_of_it_differs_or_a_minute_
     assert notice_key(notice, b"x", at) != notice_key(notice, b"x", at + timedelta(seconds=1))
 
 
+async def test_text_that_cannot_be_stored_is_cleaned(database_urls: DatabaseUrls, as_bot: Connection) -> None:
+    """Refused, Railway would send it again for ever."""
+    database = Database.connect_lazily(Secret(database_urls.bot), application_name="test", timeout_s=60.0)
+    async with hook(database) as http:
+        for broken in ("\ud83d", "\0"):
+            body = json.dumps(event(f"Back{broken}up", f"work{broken}er", details={f"k{broken}": f"v{broken}"}))
+            assert (await http.post(SECRET, content=body.encode())).status_code == 202
+    assert len(await texts(as_bot)) == 1  # of one day and one kind: both are read as the same
+    await database.close()
+
+
 def test_a_notice_of_an_unknown_kind_is_one_per_day_whatever_it_holds() -> None:
     def key(kind: str, at: datetime, **more: Any) -> str:
         notice = read_notice(json.dumps(event(kind, **more)).encode(), RUNBOOK.find_service)

@@ -35,6 +35,12 @@ async def test_issue_is_found_among_many_older_ones_that_changed_since() -> None
     assert await find(github) == "https://github.test/9999"
 
 
+async def test_address_of_an_issue_can_be_stored() -> None:
+    broken = issue(1, "2026-11-02", MARKER, html_url="https://github.test/1\0")
+
+    assert await find(LocalGitHub(issues=[broken])) == "https://github.test/1\ufffd"
+
+
 async def test_issue_is_no_pull_request_that_quotes_its_marker() -> None:
     quoting = issue(2, "2026-11-03", MARKER, pull_request={"url": "x"})
 
