@@ -123,7 +123,7 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
     """One command: usage, what it does, when to use it, examples, its `family`, and who sees the answer."""
     lines = [f"*{_call(command)}*", command.summary]
     lines += [f"🔒 *You may not use it*: only {marks[command.name]}"] if command.name in marks else []
-    lines += [f"*When:* {escape(when)}"] if when else []
+    lines += [f"*When:* {when}"] if when else []
     lines += [f"*Risk:* {escape(command.risk_words)}"] if isinstance(command, Change) else []
     lines += [f"• {code(line)}" for line in command.examples]
     lines += ["*See also*", *(_line(one, marks) for one in family)] if family else []

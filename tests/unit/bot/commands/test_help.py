@@ -11,6 +11,7 @@ from bot.commands.verbs import TOPICS
 from bot.config.environment import Settings
 from bot.types import Answer, Request, Surface
 from bot.world import World
+from playbooks.catalogue import catalogue
 from services.domain.errors import UsageError
 from services.sandbox.slack.limits import violations
 
@@ -31,6 +32,11 @@ async def test_help_is_five_buttons_and_nothing_to_scroll() -> None:
     labels = ["Something is wrong", "See", "Change", "On call", "All"]
     assert [button["text"]["text"] for button in buttons] == labels
     assert len(answer.blocks) == 3
+
+
+async def test_what_a_command_is_for_shows_code_as_code() -> None:
+    assert "`--through-zero` is the runbook" in str((await ask("help restart")).blocks[0])
+    assert not [entry.name for entry in catalogue().values() if set("<>&") & set(entry.when)], "shown as it is written"
 
 
 async def test_each_button_leads_on() -> None:
