@@ -85,4 +85,4 @@ def since_warnings(sha: str, titles: Sequence[str], schema: Schema) -> Iterator[
     if broken:
         version = max(one.partition("_")[0] for one in broken)  # the newest goes back first
         yield f"{short_sha(sha)} does not work with the schema any more: {'; '.join(broken)}"
-        yield f"`rollback-db {version}` takes the schema back with it, where a rollback is prepared"
+        yield f"rollback-db {version} takes the schema back with it, where a rollback is prepared"

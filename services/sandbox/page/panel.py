@@ -198,7 +198,7 @@ class Breaking:
     async def plant_migration(self) -> dict[str, str]:
         """The message to the person: nothing is applied by it."""
         name = await self._database.plant_migration()
-        return {"told": f"{name} drops a column and is pending: deploy the API, then `.sandbox/dragonfly migrate`"}
+        return {"told": f"{name} drops a column and is pending: deploy the API, then type .sandbox/dragonfly migrate"}
 
     async def kill_bot(self) -> None:
         await self._bot.kill_bot()

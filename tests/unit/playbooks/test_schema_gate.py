@@ -193,7 +193,7 @@ def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_crit
         f"{sha('b')[:8]} does not work with the schema any more: {NAME} drops column ops.job_queue.note (line 3)"
         in left_behind.warnings
     )
-    assert any("`rollback-db 20251209000000`" in line for line in left_behind.warnings)
+    assert any(line.startswith("rollback-db 20251209000000 takes") for line in left_behind.warnings)
     assert [planned(found).risk for found in (schema(ADDS, BUILDS), UNKNOWN, FAILED)] == [
         Risk.HIGH,
         Risk.HIGH,
