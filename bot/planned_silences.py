@@ -72,7 +72,7 @@ class PlannedSilences(PeriodicTask):
 
     async def _begin(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
         """Whatever is left of its window is silenced; one that passed while no leader was there is left out."""
-        if planned.ends_at > now:
+        if planned.ends_at > now and not planned.is_kept:
             made = await alerts.create_silence(
                 conn,
                 what=planned.what,
@@ -85,6 +85,11 @@ class PlannedSilences(PeriodicTask):
             await messages.store_content(
                 conn, f"silence:{made.id}:begun", self._channel, view.begun_message(planned, made.id)
             )
+        if planned.is_unreadable:
+            await alerts.keep_planned_silence(conn, id=planned.id)
+            key = f"silence:planned:{planned.id}:unreadable"
+            await messages.store_content(conn, key, self._channel, view.unreadable_message(planned))
+            return
         if planned.recurrence is None:
             await alerts.end_planned_silence(conn, id=planned.id)
             return
@@ -94,6 +99,8 @@ class PlannedSilences(PeriodicTask):
 
 def _is_due(planned: PlannedSilence, now: datetime) -> bool:
     """It begins, or its owner is to be reminded."""
+    if planned.is_unreadable and planned.is_kept:
+        return False
     return planned.begins_at <= now or (
         planned.begins_at - now <= REMIND_BEFORE and planned.reminded_for != planned.begins_at
     )

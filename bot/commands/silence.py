@@ -151,7 +151,7 @@ def _planned(planned: PlannedSilence) -> dict[str, object]:
         "reason": planned.reason,
         "begins_at": planned.begins_at.isoformat(),
         "ends_at": planned.ends_at.isoformat(),
-        "recurrence": planned.recurrence.words if planned.recurrence else None,
+        "recurrence": planned.again,
     }
 
 

@@ -168,9 +168,10 @@ class Silence:
 
 @dataclass(frozen=True)
 class PlannedSilence:
-    """A silence of planned work, which begins at `begins_at`. `recurrence`: its windows; None: it comes once.
+    """A silence of planned work, which begins at `begins_at`. `recurrence`: its windows; None: it comes once, or
+    (`is_unreadable`) on a schedule that this version can't read.
 
-    reminded_for: the beginning that its owner was reminded of last.
+    reminded_for: the beginning that its owner was reminded of last; its own end once an unreadable one has begun.
     """
 
     id: int
@@ -181,6 +182,19 @@ class PlannedSilence:
     ends_at: datetime
     recurrence: Recurrence | None = None
     reminded_for: datetime | None = None
+    is_unreadable: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it has begun, and waits for a version that can read when it comes again."""
+        return self.reminded_for == self.ends_at
+
+    @property
+    def again(self) -> str | None:
+        """When it comes again, in words; None: it does not."""
+        if self.is_unreadable:
+            return "again at times that this version can't read"
+        return self.recurrence.words if self.recurrence else None
 
 
 def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:

@@ -56,6 +56,12 @@ UPDATE chatops.planned_silences
 SET reminded_for = begins_at
 WHERE id = %(id)s AND ended_at IS NULL;
 
+-- name: keep_planned_silence
+-- Its window has begun, and this version can't read when it comes again: one that can moves it. By primary key.
+UPDATE chatops.planned_silences
+SET reminded_for = ends_at
+WHERE id = %(id)s AND ended_at IS NULL;
+
 -- name: end_planned_silence
 -- It is over, or cancelled, once. By primary key.
 UPDATE chatops.planned_silences

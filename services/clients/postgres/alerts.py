@@ -221,6 +221,11 @@ async def remind_of_planned_silence(conn: Connection, *, id: int) -> None:  # no
     await conn.execute(SQL["remind_of_planned_silence"], {"id": id})
 
 
+async def keep_planned_silence(conn: Connection, *, id: int) -> None:  # noqa: A002
+    """It has begun, and when it comes again can't be read: see `PlannedSilence.is_kept`."""
+    await conn.execute(SQL["keep_planned_silence"], {"id": id})
+
+
 async def end_planned_silence(conn: Connection, *, id: int) -> PlannedSilence | None:  # noqa: A002
     """It as it was; None when it is over, or never was."""
     return await fetch_one(conn, _to_planned, "end_planned_silence", id=id)
@@ -232,5 +237,6 @@ async def prune_planned_silences(conn: Connection, *, older_than: timedelta) -> 
 
 
 def _to_planned(*, recurrence: Mapping[str, Any] | None, **columns: Any) -> PlannedSilence:
-    """One whose recurrence this version can't read comes once, at the times that are stored."""
-    return PlannedSilence(recurrence=decode_recurrence(recurrence) if recurrence else None, **columns)
+    """One whose recurrence this version can't read begins at the time that is stored."""
+    decoded = decode_recurrence(recurrence) if recurrence is not None else None
+    return PlannedSilence(recurrence=decoded, is_unreadable=recurrence is not None and decoded is None, **columns)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from psycopg.types.json import Jsonb
+
 from bot.planned_silences import PlannedSilences
 from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts
+from services.clients.postgres.pool import Connection
 from services.domain.freezes import LAST
-from services.domain.windows import EVERY_DAY, Recurrence
+from services.domain.windows import EVERY_DAY, Recurrence, encode_recurrence
 from services.sandbox.slack import model
 from tests.integration.bot.incidents.conftest import Books, Scene
 
@@ -108,12 +111,32 @@ VALUES ('backlog', 'U0ANN', 'backup', now() - interval '1 hour', now() + interva
 """
 
 
-async def test_planned_silence_with_an_unreadable_recurrence_begins_once(scene: Scene) -> None:
+async def test_planned_silence_with_an_unreadable_recurrence_begins_once_and_is_kept(
+    scene: Scene, books: Books
+) -> None:
     async with scene.database.transaction() as conn:
         await conn.execute(UNREADABLE)
-    await plan(scene, HOUR / 2)
+    for _ in range(2):
+        await tick(scene)
+
+    async with scene.database.read() as conn:
+        [made], [kept] = await alerts.list_silences(conn), await alerts.list_planned_silences(conn)
+    assert (made.what, kept.id) == ("backlog", 1)
+    assert "won't come again" in (await books.messages())["silence:planned:1:unreadable"]
+
+
+async def test_kept_silence_goes_on_once_a_version_can_read_it_again(scene: Scene, as_owner: Connection) -> None:
+    ago = datetime.now(UTC) - HOUR
+    daily = Recurrence(EVERY_DAY, time(ago.hour, ago.minute), 2 * HOUR, ZoneInfo("UTC"))
+    async with scene.database.transaction() as conn:
+        await conn.execute(UNREADABLE)
+    await tick(scene)
+    stored = Jsonb(encode_recurrence(daily))
+    await as_owner.execute("UPDATE chatops.planned_silences SET recurrence = %s", [stored])
+    await as_owner.commit()
+
     await tick(scene)
 
     async with scene.database.read() as conn:
-        [made], [left] = await alerts.list_silences(conn), await alerts.list_planned_silences(conn)
-    assert (made.what, left.what) == ("backlog", "ingest")
+        [_], [planned] = await alerts.list_silences(conn), await alerts.list_planned_silences(conn)
+    assert planned.begins_at == daily.next_after(datetime.now(UTC)).begins
