@@ -227,7 +227,7 @@ def mask_balanced(text: str) -> str:
 
 def _mask_shapes(text: str) -> str:
     line = " ".join(hide_secrets(text).split())
-    line = hide_data(_DATA_FILE.sub(_file, _FIELD.sub(_field, _QUOTED.sub(_quoted, line))))
+    line = hide_data(_DATA_FILE.sub(_file, _without_fields(_QUOTED.sub(_quoted, line))))
     return _HIDDEN_SHAPES.sub(HIDDEN, _without_names(_without_small_names(line)))
 
 
@@ -270,9 +270,18 @@ def _file(found: re.Match[str]) -> str:
     return found.group() if is_ours else f"{HIDDEN}{found['kind']}"
 
 
-def _field(found: re.Match[str]) -> str:
-    is_shown = not _is_data_name(found["name"]) or all(map(is_known_word, found["value"].lower().split()))
-    return found.group() if is_shown else f"{found['name']}{found['mark']}{HIDDEN}"
+def _without_fields(line: str) -> str:
+    """The line with "…" for the values of fields that are named like personal data.
+
+    What stands before one may look like a field too ("JudgeBoom: plaintiff=…"): its value is looked at on its own.
+    """
+    pieces, place = [], 0
+    while found := _FIELD.search(line, place):
+        is_data = _is_data_name(found["name"]) and not all(map(is_known_word, found["value"].lower().split()))
+        end = found.end() if is_data else found.start("value")
+        pieces += [line[place : found.start("value")], HIDDEN] if is_data else [line[place:end]]
+        place = end
+    return "".join([*pieces, line[place:]])
 
 
 def _is_data_name(name: str) -> bool:

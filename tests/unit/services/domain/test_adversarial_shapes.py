@@ -345,8 +345,9 @@ def test_a_secret_is_masked_in_every_way_of_masking(mask: Callable[[str], str], 
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
-def test_data_is_masked_in_both_modes(mask: Callable[[str], str]) -> None:
-    assert not_masked(mask, DATA) == []
+@pytest.mark.parametrize("carrier", ["{}", "JudgeBoom: {}", "error=bad: row 7: {}"])
+def test_data_is_masked_in_both_modes(mask: Callable[[str], str], carrier: str) -> None:
+    assert not_masked(mask, ((carrier.format(text), data) for text, data in DATA)) == []
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
