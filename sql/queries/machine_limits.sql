@@ -1,9 +1,15 @@
 -- affects: the limits of machines
 
 -- name: take_machine_request
--- One more request of this machine, if the pace allows it; no row else. By primary key: of two replicas one waits.
+-- One more request of this machine, if the pace allows it; no row else. What is stored as later than the pace ever gives
+-- was written before the database's clock stepped back, and counts as now. By primary key: of two replicas one waits.
 INSERT INTO chatops.machine_limits AS known (machine, due_at)
 VALUES (%(machine)s, clock_timestamp() + %(every)s::interval)
-ON CONFLICT (machine) DO UPDATE SET due_at = greatest(known.due_at, clock_timestamp()) + %(every)s::interval
-WHERE greatest(known.due_at, clock_timestamp()) + %(every)s::interval <= clock_timestamp() + %(burst)s * %(every)s::interval
+ON CONFLICT (machine) DO UPDATE SET
+    due_at = CASE
+        WHEN known.due_at > clock_timestamp() + %(burst)s * %(every)s::interval THEN clock_timestamp()
+        ELSE greatest(known.due_at, clock_timestamp())
+    END + %(every)s::interval
+WHERE known.due_at <= clock_timestamp() + (%(burst)s - 1) * %(every)s::interval
+    OR known.due_at > clock_timestamp() + %(burst)s * %(every)s::interval
 RETURNING due_at;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from services.clients.postgres import alerts, deliveries, messages, notifications
+from services.clients.postgres.machine_limits import take_machine_request
 from services.clients.postgres.pool import Connection, Database
 from services.domain.channels import Channel
 from services.domain.messages import PAGE, OutboxQueue
@@ -49,6 +50,18 @@ async def test_a_claim_within_its_bounds_is_left_as_it_is(database: Database) ->
         state = await deliveries.read_delivery(conn, key="k")
     assert state is not None
     assert state.busy_for_s <= CLAIM.total_seconds() / 2
+
+
+async def test_a_machine_waits_for_its_next_change_no_longer_than_its_pace(database: Database) -> None:
+    async def ask() -> bool:
+        async with database.transaction() as conn:
+            return await take_machine_request(conn, machine="machine:ci", burst=2, every=timedelta(minutes=1))
+
+    assert [await ask() for _ in range(3)] == [True, True, False]  # the burst is used up
+    async with database.transaction() as conn:
+        await conn.execute("UPDATE chatops.machine_limits SET due_at = due_at + %s", (STEP,))
+
+    assert [await ask() for _ in range(3)] == [True, True, False]
 
 
 async def store(conn: Connection, key: str, pause: timedelta) -> None:
