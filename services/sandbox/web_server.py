@@ -24,8 +24,12 @@ def serve_own_hosts_only(app: FastAPI) -> None:
 
 
 def refuse_other_sites(request: Request) -> None:
-    """Another site must not stop a user's Postgres: browsers send the origin. Raises 403."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    """Another site must not stop a user's Postgres: browsers send where a page comes from, older ones its origin only.
+    Raises 403."""
+    headers = request.headers
+    origin = headers.get("origin")
+    is_ours = origin is None or origin.partition("://")[2] == headers.get("host")
+    if not is_ours or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise HTTPException(403, "Only the sandbox's own page may do this")
 
 

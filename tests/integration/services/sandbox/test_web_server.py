@@ -53,3 +53,13 @@ async def test_a_browser_that_reports_who_asks_is_believed(
     answer = await sandbox.post(path, json=TYPED, headers={"Sec-Fetch-Site": site})
 
     assert (answer.status_code != 403) is is_taken
+
+
+async def test_another_sites_origin_is_refused_where_the_browser_reports_nothing_else(
+    sandbox: httpx.AsyncClient,
+) -> None:
+    own = "http://127.0.0.1:8800"
+    for path in ("/control/slack/type", KILL):
+        for origin in ("http://evil.example", "null", f"{own}.evil.example", "http://127.0.0.1:8801"):
+            assert (await sandbox.post(path, json=TYPED, headers={"Origin": origin})).status_code == 403, origin
+        assert (await sandbox.post(path, json=TYPED, headers={"Origin": own})).status_code != 403
