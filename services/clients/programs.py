@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -35,16 +35,34 @@ async def run_program(
             # asyncio kills a program whose start is cancelled, but not its children: so a start is never cancelled.
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            with suppress(OSError):
-                await _kill(await starting)
+            await _see_to_its_end(_kill_once_started(starting))
             raise
         try:
             code = await process.wait()
         finally:
-            await _kill(process)
+            await _see_to_its_end(_kill(process))
         out.seek(0)
         err.seek(0)
         return code, out.read(), err.read()
+
+
+async def _see_to_its_end(killing: Coroutine[None, None, None]) -> None:
+    """Cancelled again, it goes on and is cancelled afterwards: what is not waited for would stay as a zombie."""
+    task = asyncio.create_task(killing)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _kill_once_started(starting: asyncio.Task[Process]) -> None:
+    with suppress(OSError):  # there was no such program
+        await _kill(await starting)
 
 
 async def _kill(process: Process) -> None:

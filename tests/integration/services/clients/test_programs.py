@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,25 @@ async def test_cancelled_call_leaves_neither_the_program_nor_its_children(tmp_pa
         while is_held(reader):  # the kernel ends what was killed a moment later
             await asyncio.sleep(0.01)
     os.close(reader)
+
+
+@pytest.mark.parametrize("is_starting", [True, False], ids=["while it starts", "while it runs"])
+async def test_call_that_is_cancelled_again_waits_all_the_same_for_what_it_killed(is_starting: bool) -> None:
+    """A transport that is left open is told of when it is collected, in whatever runs then."""
+    told: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_, **__: told.append(str(message))
+        call = asyncio.create_task(run_program("sleep", "600"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0 if is_starting else 0.2)
+        while not call.done():
+            call.cancel()
+            await asyncio.sleep(0)
+        gc.collect()
+
+    assert call.cancelled()
+    assert told == []
 
 
 async def test_a_child_that_goes_on_does_not_hold_the_call() -> None:
