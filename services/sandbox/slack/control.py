@@ -17,6 +17,7 @@ from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.messages import mimetype
 from services.sandbox.slack.model import Json, NothingThereError
+from services.sandbox.slack.setup import AppSetup
 from services.sandbox.slack.web_api import ResponseUrls, WebApi, learn_base_url
 from services.sandbox.slack.workspace import Workspace, message_json, view_json
 from services.sandbox.web_server import refuse_other_sites
@@ -80,6 +81,18 @@ class PlantedFault(BaseModel):
     code: str = ""
 
 
+class Setup(BaseModel):
+    """What is clicked together wrongly at api.slack.com or in the incidents channel."""
+
+    without_scopes: list[str] = []
+    has_interactivity: bool = True
+    has_messages_tab: bool = True
+    owns_command: bool = True
+    app_token_of: str | None = None
+    is_member: bool = True
+    is_archived: bool = False
+
+
 class Power(BaseModel):
     is_down: bool
 
@@ -110,6 +123,7 @@ def build_control_router(workspace: Workspace) -> APIRouter:
     _add_people(router, workspace)
     _add_views(router, workspace)
     _add_faults(router, workspace)
+    _add_setup(router, workspace)
     _add_looking(router, workspace)
     return router
 
@@ -186,6 +200,19 @@ def _add_faults(router: APIRouter, workspace: Workspace) -> None:
         if not workspace.sockets.sent:
             raise HTTPException(404, "Nothing was delivered yet.")
         await workspace.sockets.redeliver(workspace.sockets.sent[-1])
+        return {}
+
+
+def _add_setup(router: APIRouter, workspace: Workspace) -> None:
+    @router.post("/setup")
+    async def set_up(body: Setup) -> Json:
+        """All of it at once: what is left out is set up well."""
+        given = body.model_dump(include={"has_interactivity", "has_messages_tab", "owns_command"})
+        workspace.setup = AppSetup(**given, app_token_of=body.app_token_of or workspace.app.id)
+        workspace.setup.scopes -= set(body.without_scopes)
+        channel, bot = workspace.channels[workspace.app.channel], workspace.bot.id
+        channel.is_archived = body.is_archived
+        channel.members = [one for one in channel.members if one != bot] + ([bot] if body.is_member else [])
         return {}
 
 

@@ -61,3 +61,18 @@ async def test_a_planted_refusal_answers_with_its_code(control: str, base_url: s
         answer = await http.post(f"{base_url}/slack/api/auth.test")
 
     assert answer.json() == {"ok": False, "error": "invalid_blocks"}
+
+
+async def test_app_is_set_up_wrongly_and_well_again(workspace: Workspace, control: str, base_url: str) -> None:
+    wrong = {"without_scopes": ["usergroups:read"], "has_interactivity": False, "is_member": False}
+    channel = workspace.channels[INCIDENTS_ID]
+    async with httpx.AsyncClient(trust_env=False, headers={"Authorization": "Bearer xoxb-local"}) as http:
+        await http.post(f"{control}/setup", json=wrong)
+        refused = (await http.post(f"{base_url}/slack/api/usergroups.list")).json()
+        assert (refused["error"], workspace.setup.has_interactivity) == ("missing_scope", False)
+        assert workspace.bot.id not in channel.members
+        await http.post(f"{control}/setup", json={"is_archived": True})
+
+        assert (await http.post(f"{base_url}/slack/api/usergroups.list")).json()["ok"]
+    assert workspace.setup.has_interactivity
+    assert (channel.members.count(workspace.bot.id), channel.is_archived) == (1, True)
