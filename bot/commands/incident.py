@@ -343,9 +343,14 @@ async def answer_draft(request: Request, world: World, incident_service: Inciden
 
 
 async def names_of(record: IncidentRecord, incident_service: IncidentService | None) -> Mapping[str, str]:
-    """What the people of the timeline are called, by their Slack ids."""
-    people = {event.by.user_id for event in record.events if event.by}
-    return await incident_service.names.look_up(people) if incident_service else {}
+    """What the people of the timeline and the owners of follow-ups are called, by their Slack ids."""
+    return await incident_service.names.look_up(people_in(record)) if incident_service else {}
+
+
+def people_in(record: IncidentRecord) -> set[str]:
+    """The Slack ids that a postmortem names."""
+    owners = {todo.owner for todo in record.todos if todo.owner}
+    return owners | {event.by.user_id for event in record.events if event.by}
 
 
 async def need_incident_record(
