@@ -187,12 +187,12 @@ class MachineDoor:
 
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:
         """Of a flood of refused calls one row per verb and minute. Raises SourceError: without a row nothing is run."""
-        database = need_database(self._world)
+        database, verb = need_database(self._world), mask_message(call.verb)
         with self._world.audit_limit.counting() as count:
-            due = 1 if refused is None else count(person.user_id, f"{AUDITED} {call.verb}")
+            due = 1 if refused is None else count(person.user_id, f"{AUDITED} {verb}")
             if due is None:
                 return
-            given = {"verb": mask_message(call.verb), "arguments": mask_message(call.arguments), "refused": refused}
+            given = {"verb": verb, "arguments": mask_message(call.arguments), "refused": refused}
             details = {**given, **times(due)}
             async with database.transaction() as conn:
                 await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
