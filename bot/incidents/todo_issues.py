@@ -33,6 +33,7 @@ MOST_ATTEMPTS = 30  # about a day
 MOST_PER_ROUND = 10  # of those that were written before a token was given: so many lines GitHub gets in five minutes
 LOOK_BACK = timedelta(minutes=10)  # GitHub's clock may differ from ours
 REFUSES_ALL = frozenset({401, 403, 404, 410})  # the token or the repository, and no single follow-up
+NOT_STORED = "what GitHub answered could not be stored; whether it exists is unknown"
 DONE_BEFORE = "the follow-up was done before"
 
 
@@ -70,6 +71,9 @@ class TodoIssues(PeriodicTask):
             elif not self._is_refused:
                 await self._want_earlier(conn)
         if wanted is None:
+            return
+        if wanted.attempts >= MOST_ATTEMPTS:  # the last one did not end in a failure that could be stored
+            await self._finish(fence, wanted, url=None, failed=NOT_STORED)
             return
         leaves_by = asyncio.get_running_loop().time() + self._leaves_within_s
         try:

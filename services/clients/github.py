@@ -159,7 +159,7 @@ def _is_before(created_at: object, since: datetime) -> bool:
 def _json(answer: httpx.Response) -> Any:
     try:
         return read_json(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -11,7 +11,9 @@ from bot.commands.incident import postmortem
 from bot.incidents.todo_issues import MOST_ATTEMPTS, MOST_PER_ROUND, TodoIssues
 from bot.incidents.todos import NewTodo
 from services.clients.postgres.incidents import read_incident_record
+from services.clients.postgres.pool import Connection
 from services.clients.postgres.todos import read_todo
+from services.domain.errors import SourceError
 from services.domain.incidents import IncidentSeverity
 from tests.github import LocalGitHub
 from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
@@ -238,3 +240,25 @@ async def test_a_refused_token_costs_one_follow_up_and_the_others_get_their_issu
         await after_a_start.tick(scene.fence)
 
     assert [one["title"] for one in github.issues] == ["task 2", "task 3"]
+
+
+async def test_an_issue_whose_address_cannot_be_stored_is_given_up_in_the_end(
+    scene: Scene, books: Books, github: LocalGitHub, as_owner: Connection
+) -> None:
+    """Each time it is found again, and the database refuses what is to be stored."""
+    await add(scene)
+    await as_owner.execute("ALTER TABLE chatops.incident_todos ADD CONSTRAINT refused CHECK (issue_url IS NULL)")
+    await as_owner.commit()
+    task = task_of(scene, github)
+    await books.conn.execute("UPDATE chatops.incident_todos SET issue_attempts = %s", [MOST_ATTEMPTS - 1])
+    with pytest.raises(SourceError):
+        await task.tick(scene.fence)
+    await due_now(books)
+
+    await task.tick(scene.fence)
+
+    todo = await read_todo(books.conn, todo_id=1)
+    assert todo is not None
+    assert todo.issue_url is None
+    assert len(github.issues) == 1
+    assert "could not be stored" in (await books.messages())["incident:1:todo:1:issue"]
