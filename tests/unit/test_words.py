@@ -85,7 +85,15 @@ DEFINED = {
     "watch": "of a program or a list that changes by itself",
 }
 # In documents and in the comments of queries. Names of what is stored are written as code.
-TEXTS = ("*.md", "docs/*.md", "integrations/**/*.md", "sql/queries/*.sql", "sql/operated/**/*.sql", "bot/config/*.toml")
+TEXTS = (
+    "*.md",
+    "docs/*.md",
+    "integrations/**/*.md",
+    "sql/queries/*.sql",
+    "sql/operated/**/*.sql",
+    "bot/config/*.toml",
+    "services/sandbox/page/templates/*.html",
+)
 COINED_TEXT = re.compile(
     r"\b(asker|carriers?|chores|circumstances|desks?|doorbell|hush(?:ed|es)?|keeper|lanes?|lone starts?|strays|"
     r"switchboard|tellers?|upkeep|nobody|somebody|whoever|everybody|anybody|mend(?:ed|s)?|"
