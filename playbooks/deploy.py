@@ -1,6 +1,6 @@
 """Build one commit and deploy it (runbook, "Deployment Verification")
 
-When:   a commit is to go live, or an earlier one has to be built again because its image is gone.
+When:   a commit should go live, or an earlier one has to be built again because its image is gone.
 Effect: the commit is built and deployed with the variables of now, and proved by the service's own word.
 Undo:   roll back to what serves now.
 """

@@ -1,6 +1,6 @@
 """What is wrong, why, and what is to be done? (runbook, "Troubleshooting", "Debug Commands")
 
-When:   an alert or `health` says that something is wrong, and the logs alone do not tell what.
+When:   an alert or `health` says that something is wrong, and the logs alone do not show what.
 Effect: none, it only reads.
 """
 

@@ -1,6 +1,6 @@
 """Is everything done that has to be done before a deploy? (runbook, "Pre-Deployment Checklist")
 
-When:   before a deploy, in the checkout that is to be deployed; `prod-gate` then looks at what runs.
+When:   before a deploy, in the checkout that will be deployed; `prod-gate` then checks what runs.
 Effect: none, it only reads.
 """
 

@@ -1,6 +1,6 @@
 """May this environment be deployed to? (runbook, "Automated Prod Gate")
 
-When:   right before a deploy, by a person or by a script that looks at the exit code.
+When:   right before a deploy, by a person or by a script that reads the exit code.
 Effect: none, it only reads.
 """
 

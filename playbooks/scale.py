@@ -1,6 +1,6 @@
 """Run more or fewer replicas of a service, one more at a time (runbook, "Worker Scaling")
 
-When:   the backlog grows, or a service is to rest.
+When:   the backlog grows, or a service should stop.
 Effect: 0 → 1 starts a worker and watches it come up; 1 → N adds one at a time and watches each for a while, going back
         when the runbook's checks get worse; N → 0 stops gracefully and looks for orphaned jobs.
 Undo:   scale back to the former count.

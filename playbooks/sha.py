@@ -1,6 +1,6 @@
 """Which commit is deployed, and which one really runs? (runbook, "Confirm Git SHA")
 
-When:   after a deploy or a rollback, or when a fix seems not to be there.
+When:   after a deploy or a rollback, or when a fix seems to be missing.
 Effect: none, it only reads.
 """
 

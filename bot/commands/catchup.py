@@ -43,7 +43,7 @@ def catchup_answer(record: IncidentRecord, runs: Sequence[Run] | Unavailable) ->
     parts = {
         "What happened": _happened(record),
         "What is being done": _doing(record, runs),
-        "Who has it": _owner(record),
+        "Who is assigned": _owner(record),
         "What is open": _open(record),
     }
     first = f"{headline(incident, record.alerts)} · incident {incident.id}"

@@ -42,7 +42,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="home",
         is_read=True,
-        summary="the state in short, open incidents, what waits for you, and locks; what a line without words shows",
+        summary="the state in short, open incidents, what is waiting for you, and locks; the same as no command",
         group="Start here",
         handle=Lazy("bot.commands.home:answer_home"),
         examples=("home",),
@@ -263,7 +263,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="catchup",
-        summary="an incident in short: what happened, what is being done, who has it, what is open",
+        summary="an incident in short: what happened, what is being done, who is assigned, what is open",
         group="Incidents",
         handle=Lazy("bot.commands.catchup:answer_catchup"),
         usage="[id]",
@@ -272,7 +272,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="oncall override",
-        summary="put a person on call for a rotation, now or later, and notify whom it moves; `end` reverts it",
+        summary="put a person on call for a rotation, now or later, and notify people whose shifts change; `end` reverts it",
         group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_override"),
         usage="<user> <how long> [rotation] [--slack-only] | end [rotation|id]",
@@ -285,7 +285,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="oncall take",
-        summary="take the current shift of a rotation, or confirm an override that you were put on",
+        summary="take the current shift of a rotation, or confirm an override that names you",
         group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_take"),
         usage="[rotation] [how long] [--slack-only] | <id>",
@@ -294,7 +294,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="oncall calendar",
-        summary="the secret address of a calendar: your own shifts, or a rotation; `renew` ends the former address",
+        summary="the secret address of a calendar: your own shifts, or a rotation; `renew` replaces the address",
         group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_calendar"),
         usage="[rotation] [renew]",
@@ -370,7 +370,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="freeze",
         keeps_words=True,
-        summary="hold changes of a service back for a while or every week; without words, what is frozen",
+        summary="refuse changes of a service for a while or every week; without words, list what is frozen",
         group="Changes",
         private=True,
         handle=Lazy("bot.commands.freeze:answer_freeze"),
@@ -384,7 +384,7 @@ VERBS: tuple[Verb, ...] = (
     ApprovalCommand(
         name="lock",
         keeps_words=True,
-        summary="hold changes of one service back, for as long as you say or until `unlock`",
+        summary="refuse changes of one service, for a time or until `unlock`",
         group="Changes",
         private=True,
         handle=Lazy("bot.commands.freeze:answer_lock"),
@@ -478,7 +478,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     Command(
         name="proof",
-        summary="the signed line by which another environment's bot takes what a deploy proved here",
+        summary="a signed line that lets another environment's bot use what a deploy proved here",
         group="Runs",
         handle=Lazy("bot.commands.promote:answer_proof"),
         usage="<run>",
@@ -574,7 +574,7 @@ VERBS: tuple[Verb, ...] = (
 TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
     TerminalCommand(
         name="migrate",
-        summary="apply the pending migrations; the first time, write down whose environment the database is",
+        summary="apply the pending migrations; the first time, record which environment the database belongs to",
         group="On a terminal",
         handle=Lazy("bot.commands.migrate:apply_migrations"),
         examples=("migrate",),
@@ -618,7 +618,7 @@ TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
     ),
     TerminalCommand(
         name="connect",
-        summary="make the secret of Railway's webhook, and let Railway test the bot's address",
+        summary="create the secret of Railway's webhook, and let Railway test the bot's address",
         group="On a terminal",
         handle=Lazy("bot.setup.connect:connect"),
         usage="[--file <.env>] [--yes]",

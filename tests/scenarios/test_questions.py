@@ -38,7 +38,7 @@ async def test_a_colleague_asks_in_the_thread_catches_up_and_drafts_the_postmort
         assert "⏳" not in shown(answer)
 
         await channel.type("catchup", thread=root)
-        late = await channel.expect("Who has it", f"<@{model.ANN.id}>, since")
+        late = await channel.expect("Who is assigned", f"<@{model.ANN.id}>, since")
         assert late.visible_to == model.OLIVIA.id
 
         crew.hire("ingest-2")

@@ -174,8 +174,8 @@ async def _lines(conn: Connection, query: str) -> set[str]:
 def script(system: System, *, environment: str, directory: Path = MIGRATIONS) -> str:
     """The same as one SQL script for a database administrator to read and run: a transaction per file."""
     parts = [
-        f"-- Installs the ChatOps bot beside the system `{system.name}`. Outside schema chatops it creates the role\n"
-        "-- dragonfly_bot, grants it reading, and creates policies named dragonfly_bot_*. To take it away: undo.sql.",
+        f"-- Installs the ChatOps bot next to the system `{system.name}`. Outside schema chatops it creates the role\n"
+        "-- dragonfly_bot, grants it read access, and creates policies named dragonfly_bot_*. To remove it: undo.sql.",
         _transaction(f"{_ROLE}{SQL['prepare_chatops_migrations']};"),
     ]
     for file in read_files(directory):
