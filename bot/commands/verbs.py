@@ -272,7 +272,7 @@ VERBS: tuple[Verb, ...] = (
     ),
     IncidentCommand(
         name="oncall override",
-        summary="put a person on call for a rotation, now or later, and notify people whose shifts change; `end` reverts it",
+        summary="put a person on call, now or later, and notify people whose shifts change; `end` reverts it",
         group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_override"),
         usage="<user> <how long> [rotation] [--slack-only] | end [rotation|id]",
