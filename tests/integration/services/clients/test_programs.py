@@ -63,10 +63,10 @@ async def test_cancelled_call_leaves_neither_the_program_nor_its_children(tmp_pa
 @pytest.mark.parametrize("is_starting", [True, False], ids=["while it starts", "while it runs"])
 async def test_call_that_is_cancelled_again_waits_all_the_same_for_what_it_killed(is_starting: bool) -> None:
     """A transport that is left open is told of when it is collected, in whatever runs then."""
-    told: list[str] = []
+    reported: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        warnings.showwarning = lambda message, *_, **__: told.append(str(message))
+        warnings.showwarning = lambda message, *_, **__: reported.append(str(message))
         call = asyncio.create_task(run_program("sleep", "600"))
         await asyncio.sleep(0)
         await asyncio.sleep(0 if is_starting else 0.2)
@@ -76,7 +76,7 @@ async def test_call_that_is_cancelled_again_waits_all_the_same_for_what_it_kille
         gc.collect()
 
     assert call.cancelled()
-    assert told == []
+    assert reported == []
 
 
 async def test_a_child_that_goes_on_does_not_hold_the_call() -> None:
