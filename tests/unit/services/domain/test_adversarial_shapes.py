@@ -345,7 +345,7 @@ def test_a_secret_is_masked_in_every_way_of_masking(mask: Callable[[str], str], 
 
 
 @pytest.mark.parametrize("mask", [mask_line, mask_balanced])
-@pytest.mark.parametrize("carrier", ["{}", "JudgeBoom: {}", "error=bad: row 7: {}"])
+@pytest.mark.parametrize("provider", ["{}", "JudgeBoom: {}", "error=bad: row 7: {}"])
 def test_data_is_masked_in_both_modes(mask: Callable[[str], str], provider: str) -> None:
     assert not_masked(mask, ((provider.format(text), data) for text, data in DATA)) == []
 
