@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.domain.errors import Unavailable
@@ -166,6 +166,9 @@ class Deployment:
         return all(one.status in INSTANCE_STATUSES for one in self.instances)
 
 
+_STOP_SETTLES = timedelta(minutes=5)  # beyond its draining time: until Railway shows how its processes ended
+
+
 @dataclass(frozen=True)
 class ServiceState:
     """What Railway reports of one service: what serves (`active`), what came last, and how many replicas are
@@ -223,7 +226,15 @@ class ServiceState:
         if self.stopped_at is None or self.unknown is not None:
             return False
         latest = self.latest
-        return latest is None or not latest.status.has_taken_over or latest.created_at <= self.stopped_at
+        if latest is None or not latest.status.has_taken_over:
+            return True
+        return latest.created_at <= self.stopped_at and not self._crashed_after(latest, self.stopped_at)
+
+    def _crashed_after(self, latest: Deployment, stopped_at: datetime) -> bool:
+        """Whether it crashed later than its stop can explain: a person has restarted it in Railway, and it ran."""
+        settled_at = stopped_at + _STOP_SETTLES + timedelta(seconds=self.draining_seconds or 0)
+        crashed_at = latest.status_updated_at if latest.status.is_failed else None
+        return crashed_at is not None and crashed_at > settled_at
 
     @property
     def _was_stopped_in_railway(self) -> bool:

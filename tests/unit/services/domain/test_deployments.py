@@ -65,6 +65,10 @@ def test_a_change_rests_on_what_serves_else_on_what_last_did(of: ServiceState, c
         (by_run(latest=REMOVED), 0),
         (by_run(latest=None), 0),
         (by_run(latest=CRASHED), 0),
+        (by_run(latest=replace(CRASHED, status_updated_at=NOW - timedelta(minutes=25))), 0),
+        (by_run(latest=replace(CRASHED, status_updated_at=NOW - timedelta(minutes=24, seconds=59))), 2),  # it ran again
+        (by_run(CRASHED, latest=replace(CRASHED, status_updated_at=NOW)), 2),
+        (by_run(latest=replace(REMOVED, status_updated_at=NOW)), 0),  # Railway drops what is stopped later
         (by_run(latest=deployment("next", DeploymentStatus.SKIPPED, age_h=0)), 0),
         (by_run(latest=deployment("next", DeploymentStatus.NEEDS_APPROVAL, age_h=0)), 0),
         (by_run(latest=deployment("next", DeploymentStatus.BUILDING, age_h=0)), 0),
