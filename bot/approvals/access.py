@@ -114,6 +114,8 @@ def who_could(
         groups = _listed(map(mention, sorted(found.unread)))
         return f"Who can {right.value} it is unknown until Slack returns the members of {groups}."
     others = "No one else" if besides & found.users else "No one"
+    if able(right, replace(target, parameters=None), policy, people).users:
+        return f"{others} can {right.value} it with these arguments."
     return f"{others} can {right.value} `{target.playbook}` in {target.environment}: see `check-config`."
 
 

@@ -59,6 +59,7 @@ def test_a_refusal_names_the_rule_that_would_allow_less() -> None:
 
     assert isinstance(refused, Refused)
     assert refused.why.endswith("for ingest in prod (line 2 allows it only: replicas <= 3)")
+    assert refused.what_next == "No one can request it with these arguments."
 
 
 def test_a_deny_of_many_replicas_wins_over_an_allow_of_all() -> None:
@@ -68,6 +69,10 @@ def test_a_deny_of_many_replicas_wins_over_an_allow_of_all() -> None:
     refused = scale(rules, "6")
     assert isinstance(refused, Refused)
     assert "the policy (line 2)" in refused.why
+    assert refused.what_next == "No one can request it with these arguments."
+    never = scale(DENY + 'verbs = ["scale"]\n' + ALLOW, "1")
+    assert isinstance(never, Refused)
+    assert never.what_next == "No one can request `scale` in prod: see `check-config`."
 
 
 def test_while_the_argument_is_not_known_an_allow_may_fit_and_a_deny_may_not() -> None:
