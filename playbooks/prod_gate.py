@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from playbooks import health
 from playbooks.checks import api, database, drift, heartbeats, migrations, security, workers
 from playbooks.model import Finding, Status, gate
-from playbooks.root_causes import Diagnosed
+from playbooks.root_causes import Diagnosed, Diagnosis
 from services.domain.database import Exposure, SchemaDrift
 from services.domain.errors import Unavailable
 
@@ -35,16 +35,23 @@ def check(facts: Facts, *, strict: bool = False) -> list[Finding]:
 
 
 def find_causes(facts: Facts) -> Diagnosed:
-    """What the gates look at, under the causes that explain it."""
-    findings = [finding for findings in _checks(facts) for finding in findings]
-    return health.diagnose_with(facts.health, findings)
+    """The causes of what the gates find, the same that `health` names: a deploy that crashed is no gate's finding."""
+    own = [finding for findings in _checks(facts) for finding in findings]
+    gated = {finding.check for finding in own}
+    beyond = [finding for finding in health.check(facts.health) if finding.check not in gated]
+    found = health.diagnose_with(facts.health, [*own, *beyond])
+    return replace(found, diagnoses=tuple(one for one in found.diagnoses if gated & _explained_by(one)))
 
 
 def is_explained(found: Finding, diagnosed: Diagnosed) -> bool:
     """Whether all that keeps a gate shut follows from a cause."""
-    explained = {one.check for item in diagnosed.diagnoses for one in (item.finding, *item.follows)}
+    explained = {check for one in diagnosed.diagnoses for check in _explained_by(one)}
     shut = [check for check, seen in found.evidence.items() if isinstance(seen, dict) and seen["status"] != Status.OK]
     return bool(shut) and explained.issuperset(shut)
+
+
+def _explained_by(diagnosis: Diagnosis) -> set[str]:
+    return {diagnosis.finding.check, *diagnosis.cause.sources, *(one.check for one in diagnosis.follows)}
 
 
 def _checks(facts: Facts) -> list[list[Finding]]:

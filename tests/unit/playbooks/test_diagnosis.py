@@ -579,6 +579,20 @@ def test_gates_that_a_cause_keeps_shut_are_known() -> None:
     assert not any(prod_gate.is_explained(one, prod_gate.find_causes(other)) for one in prod_gate.check(other))
 
 
+def test_gates_name_the_deploy_that_health_blames_and_no_cause_beyond_them() -> None:
+    facts = prod_gate.Facts(BAD_DEPLOY.health, BAD_DEPLOY.drift, BAD_DEPLOY.exposures)
+    diagnosed, gates = prod_gate.find_causes(facts), prod_gate.check(facts)
+    by_health = health.report(BAD_DEPLOY.health).diagnoses
+
+    assert [one.finding.title for one in diagnosed.diagnoses] == [one.finding.title for one in by_health]
+    assert [one.finding.next_step for one in diagnosed.diagnoses] == [one.finding.next_step for one in by_health]
+    shut = [one.title.partition(":")[0] for one in gates if prod_gate.is_explained(one, diagnosed)]
+    assert shut == ["Worker heartbeats"]
+    alive = replace(BAD_DEPLOY.health, heartbeats=HEALTHY.heartbeats)  # so no gate fails
+    assert health.report(alive).diagnoses
+    assert prod_gate.find_causes(replace(facts, health=alive)).diagnoses == ()
+
+
 def test_diagnose_finds_no_cause_when_all_is_well() -> None:
     assert diagnose(health.check(HEALTHY), NOW, system=RUNBOOK).diagnoses == ()
 
