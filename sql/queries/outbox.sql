@@ -35,8 +35,10 @@ SELECT pg_notify('chatops_outbox', '');
 
 -- name: list_due_messages
 -- What may be sent now from one outbox queue, pages first, then what Slack has never seen, then what has been due longest.
--- A reply waits for the message it belongs to, unless Slack refused that one. What would wait longer than anything is postponed, and
--- is not kept unposted, was stored before the database's clock stepped back, and is due. Served by outbox_unsent_idx.
+-- Of what is new one per channel, because the next one there waits for Slack's pace, and what goes elsewhere must not wait with
+-- it. A reply waits for the message it belongs to, unless Slack refused that one. What would wait longer than anything is
+-- postponed, and is not kept unposted, was stored before the database's clock stepped back, and is due. Served by
+-- outbox_unsent_idx.
 SELECT
     message.key,
     coalesce(message.channel_id, parent.channel_id, message.channel) AS channel,
@@ -53,23 +55,44 @@ SELECT
     linked.channel_id AS link_channel_id,
     linked.ts AS link_ts,
     (SELECT first.ts FROM chatops.outbox AS first WHERE first.key = linked.thread_key) AS link_thread_ts
-FROM chatops.outbox AS message
+FROM (
+    SELECT ranked.key
+    FROM (
+        SELECT
+            waiting.key, waiting.priority, waiting.ts, waiting.next_try_at,
+            row_number() OVER (
+                PARTITION BY waiting.channel, waiting.ts IS NULL
+                ORDER BY waiting.priority DESC, waiting.next_try_at, waiting.created_at
+            ) AS place
+        FROM chatops.outbox AS waiting
+        WHERE waiting.sent_version < waiting.content_version
+            AND waiting.refused_at IS NULL
+            AND (
+                waiting.thread_key IS NULL
+                OR (
+                    SELECT coalesce(begun.ts, begun.refused_at::text)
+                    FROM chatops.outbox AS begun
+                    WHERE begun.key = waiting.thread_key
+                ) IS NOT NULL
+            )
+            AND (
+                waiting.next_try_at <= clock_timestamp()
+                OR (
+                    waiting.next_try_at > clock_timestamp() + %(longest_pause)s::interval
+                    AND waiting.next_try_at < clock_timestamp() + interval '50 years'
+                )
+            )
+            AND (waiting.ts IS NULL AND waiting.priority >= %(page)s) = %(new_pages)s
+            AND CASE WHEN waiting.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END
+    ) AS ranked
+    WHERE ranked.ts IS NOT NULL OR ranked.place = 1
+    ORDER BY ranked.priority DESC, ranked.ts IS NOT NULL, ranked.next_try_at
+    LIMIT %(limit)s
+) AS due
+INNER JOIN chatops.outbox AS message ON message.key = due.key
 LEFT JOIN chatops.outbox AS parent ON parent.key = message.thread_key
 LEFT JOIN chatops.outbox AS linked ON linked.key = message.link_key
-WHERE message.sent_version < message.content_version
-    AND message.refused_at IS NULL
-    AND (message.thread_key IS NULL OR parent.ts IS NOT NULL OR parent.refused_at IS NOT NULL)
-    AND (
-        message.next_try_at <= clock_timestamp()
-        OR (
-            message.next_try_at > clock_timestamp() + %(longest_pause)s::interval
-            AND message.next_try_at < clock_timestamp() + interval '50 years'
-        )
-    )
-    AND (message.ts IS NULL AND message.priority >= %(page)s) = %(new_pages)s
-    AND CASE WHEN message.ts IS NULL THEN %(may_post)s::boolean ELSE %(may_update)s::boolean END
-ORDER BY message.priority DESC, message.ts IS NOT NULL, message.next_try_at
-LIMIT %(limit)s;
+ORDER BY message.priority DESC, message.ts IS NOT NULL, message.next_try_at;
 
 -- name: read_outbox_wait
 -- Seconds until a queue's next message may be sent; null when nothing waits. Served by outbox_unsent_idx; the thread's

@@ -63,6 +63,20 @@ async def test_outbox_leaves_out_the_rate_limited_kind(database: Database) -> No
         assert await due(conn, OutboxQueue.REST, may_post=False) == ["edited note"]
 
 
+async def test_what_is_new_is_listed_one_per_channel(database: Database) -> None:
+    """Behind 40 pages to one person, of whom Slack takes one per second, a page in the channel waited 36 s."""
+    async with database.transaction() as conn:
+        for channel, count in (("U1", 40), ("U2", 40), ("c", 2)):
+            for number in range(count):
+                key, texts = f"{channel}:{number:02}", {"text": "one", "blocks": []}
+                await messages.store_message(conn, key=key, channel=channel, priority=PAGE, **texts)  # type: ignore[arg-type]
+        for number in range(3):
+            await store(conn, f"edited {number}", priority=0, is_posted=True)
+
+        assert await due(conn, OutboxQueue.PAGES) == ["U1:00", "U2:00", "c:00"]
+        assert len(await due(conn, OutboxQueue.REST)) == 3  # edits wait for no pace
+
+
 async def test_only_a_page_that_slack_never_saw_is_waited_for(database: Database) -> None:
     async with database.transaction() as conn:
         await store(conn, "note", priority=0, is_posted=False)
