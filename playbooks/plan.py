@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.steps import FORMAT, Step, decode_step, encode_step
+from playbooks.steps import Step
+from playbooks.stored_steps import FORMAT, decode_step, encode_step
 from services.domain.services import Service
 from services.domain.status import Risk
 

@@ -26,7 +26,7 @@ from bot.types import Actor
 from playbooks.freeze import EXCEPTION
 from playbooks.later import OPTIONS, start_of
 from playbooks.plan import Plan, encode_plan
-from playbooks.steps import FORMAT, is_left_to_clean_up
+from playbooks.stored_steps import FORMAT, is_left_to_clean_up
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection

@@ -39,7 +39,7 @@ from playbooks.freeze import EXCEPTION
 from playbooks.later import asked_again, start_of
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
-from playbooks.steps import encode_step
+from playbooks.stored_steps import encode_step
 from services.clients.postgres import approvals, runs
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.incidents import find_incident_of_message

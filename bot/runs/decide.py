@@ -10,7 +10,8 @@ from playbooks.change_parts import fall_back, find_started
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.schema_gate import find_unknown
-from playbooks.steps import Step, decode_step, encode_step
+from playbooks.steps import Step
+from playbooks.stored_steps import decode_step, encode_step
 from services.domain.runs import RunState, RunStep, StepState
 
 _FINE = (StepState.DONE, StepState.NOT_PROVED)

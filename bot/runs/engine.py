@@ -25,7 +25,7 @@ from bot.runs.message import RunMessageWriter, taken_over
 from bot.runs.start import RunStart, WhyRevoked, never_revoked
 from bot.world import World
 from playbooks.model import Risk
-from playbooks.steps import decode_step
+from playbooks.stored_steps import decode_step
 from services.clients.postgres import runs
 from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock

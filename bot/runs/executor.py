@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from bot.world import World
-from playbooks.steps import Step, decode_step
+from playbooks.steps import Step
+from playbooks.stored_steps import decode_step
 from services.clients.postgres.pool import Connection
 from services.clients.railway.mutations import RailwayMutations
 from services.domain.deployments import ServiceState, find_state

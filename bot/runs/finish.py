@@ -12,7 +12,8 @@ from bot.runs.message import RunMessageWriter
 from bot.runs.start import ACTOR
 from bot.views.run import outcome_words, sample_words, schema_words, standing_words
 from bot.world import World
-from playbooks.steps import ApplySqlFile, encode_step, kind_of
+from playbooks.steps import ApplySqlFile
+from playbooks.stored_steps import encode_step, kind_of
 from services.clients.postgres import runs
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection

@@ -12,7 +12,8 @@ from bot.runs.engine import Dependencies, RunEngine
 from bot.runs.journal import LostRunError, claim
 from bot.wake_ups import drive
 from playbooks.later import OPTIONS
-from playbooks.steps import FORMAT, STEPS
+from playbooks.steps import STEPS
+from playbooks.stored_steps import FORMAT
 from services.clients.postgres import runs
 from services.domain.errors import SourceError
 from services.domain.runs import OpenRun

@@ -9,7 +9,7 @@ from bot.types import Block
 from bot.views.blocks import preformatted
 from bot.views.run_steps import evidence_words
 from bot.views.text import plain
-from playbooks.steps import kind_of
+from playbooks.stored_steps import kind_of
 from services.domain.runs import Run, RunState, RunStep, StepState, note_words
 
 _RESULTS = {

@@ -33,7 +33,8 @@ from bot.views.text import code, date_token, escape, mention, person, with_short
 from playbooks.golden_path import CLEAN
 from playbooks.golden_path import NAME as GOLDEN_PATH
 from playbooks.model import Risk
-from playbooks.steps import RemoveSample, Step, UploadSample, describe_stored, kind_of
+from playbooks.steps import RemoveSample, Step, UploadSample
+from playbooks.stored_steps import describe_stored, kind_of
 from services.domain.database import MigrationStatus
 from services.domain.deployments import ServiceState
 from services.domain.errors import Unavailable

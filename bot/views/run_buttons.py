@@ -12,7 +12,7 @@ from bot.views.blocks import EMPTY, command_button
 from bot.views.run_steps import locked_services
 from bot.views.text import button_text, label_text
 from playbooks.model import Risk
-from playbooks.steps import is_left_to_clean_up
+from playbooks.stored_steps import is_left_to_clean_up
 from services.domain.deployments import SHORT_ID
 from services.domain.runs import Run, RunState, RunStep
 from services.domain.text import counted

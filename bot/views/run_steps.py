@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bot.types import Block
 from bot.views.blocks import characters, context, sections
 from bot.views.text import escape, mention, plain
-from playbooks.steps import FreezeAutoDeploy, LockService, decode_step, describe_stored
+from playbooks.steps import FreezeAutoDeploy, LockService
+from playbooks.stored_steps import decode_step, describe_stored
 from services.domain.runs import Run, RunStep, StepState, note_words, split_note
 from services.domain.services import Service
 from services.domain.text import age, counted

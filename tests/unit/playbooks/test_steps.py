@@ -17,8 +17,6 @@ from playbooks.steps import (
     StopService,
     VerifyHeartbeats,
     VerifySha,
-    describe_stored,
-    encode_step,
 )
 from services.domain.services import Service
 
@@ -56,16 +54,6 @@ def test_numbers_are_from_and_to() -> None:
 )
 def test_one_worker_beats(expected: int, words: str) -> None:
     assert VerifyHeartbeats(Service.INGEST, expected, 60).describe() == f"Verify that {words}"
-
-
-def test_a_stored_step_reports_the_same() -> None:
-    step = DeployCommit(Service.API, "8d02b64e" * 5, None)
-
-    assert describe_stored(encode_step(step)) == "Build and deploy 8d02b64e to api"
-
-
-def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
-    assert describe_stored({"kind": "PaintService"}) == "PaintService (a newer version of the bot knows it)"
 
 
 @pytest.mark.parametrize(

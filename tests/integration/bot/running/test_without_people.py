@@ -16,7 +16,8 @@ from bot.views import modals, run_buttons
 from bot.views.blocks import COMMAND_ACTION
 from playbooks.model import Risk
 from playbooks.plan import Plan, encode_plan
-from playbooks.steps import FORMAT, RestartDeployment, encode_step
+from playbooks.steps import RestartDeployment
+from playbooks.stored_steps import FORMAT, encode_step
 from services.clients.postgres.freezes import create_freeze
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.runs import create_run

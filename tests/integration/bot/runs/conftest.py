@@ -29,7 +29,7 @@ from bot.wake_ups import WakeUps
 from bot.world import World
 from playbooks.model import NoPlan
 from playbooks.plan import Plan, encode_plan
-from playbooks.steps import FORMAT, encode_step
+from playbooks.stored_steps import FORMAT, encode_step
 from services.clients.postgres import runs
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection, Database

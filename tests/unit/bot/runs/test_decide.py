@@ -21,8 +21,8 @@ from playbooks.steps import (
     StopService,
     VerifyHeartbeats,
     VerifySchemaHead,
-    encode_step,
 )
+from playbooks.stored_steps import encode_step
 from services.domain.errors import Unavailable
 from services.domain.runs import RunState, RunStep, StepState
 from services.domain.services import Service

@@ -21,8 +21,8 @@ from playbooks.steps import (
     VerifyApiHealth,
     VerifySampleData,
     VerifySampleRows,
-    encode_step,
 )
+from playbooks.stored_steps import encode_step
 from services.domain.runs import Record, Run, RunState, RunStep, StepState
 from services.sandbox.slack.limits import violations
 from tests.unit.bot.views.test_run import a_run

@@ -14,7 +14,8 @@ from bot.views.run_steps import step_line
 from bot.views.runs import record_answer, run_line
 from playbooks.model import Risk
 from playbooks.plan import Plan
-from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats, encode_step
+from playbooks.steps import FreezeAutoDeploy, LockService, ScaleService, Soak, Step, VerifyHeartbeats
+from playbooks.stored_steps import encode_step
 from services.domain.people import Person
 from services.domain.runs import MARKED_DONE, Decision, Record, Review, Run, RunState, RunStep, SelfApproval, StepState
 from services.domain.services import Service

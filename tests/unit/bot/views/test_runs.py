@@ -14,7 +14,8 @@ from bot.views.audit import audit_answer, verification_answer
 from bot.views.runs import record_answer, runs_answer
 from playbooks.model import Risk, Status
 from playbooks.plan import Plan
-from playbooks.steps import ScaleService, encode_step
+from playbooks.steps import ScaleService
+from playbooks.stored_steps import encode_step
 from services.domain.audit import AuditReport, AuditRow
 from services.domain.people import Person
 from services.domain.runs import Decision, Record, RunState, RunStep, StepState

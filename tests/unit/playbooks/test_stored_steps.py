@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from playbooks.model import Risk
 from playbooks.plan import Plan, decode_plan, encode_plan
-from playbooks.steps import (
-    STEPS,
-    RequeueJobs,
-    ScaleService,
-    Step,
-    VerifyNothingRuns,
-    VerifySchemaHead,
-    decode_step,
-    encode_step,
-)
+from playbooks.steps import STEPS, DeployCommit, RequeueJobs, ScaleService, Step, VerifyNothingRuns, VerifySchemaHead
+from playbooks.stored_steps import decode_step, describe_stored, encode_step
 from services.domain.services import Service
 
 ANY_STEP = st.one_of([st.from_type(kind) for kind in STEPS.values()])
@@ -86,3 +78,13 @@ def test_a_plan_survives_its_storage(steps: list[Step]) -> None:
 def test_a_plan_of_a_later_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 2"):
         decode_plan({**encode_plan(plan()), "format": 2})
+
+
+def test_a_stored_step_reports_the_same() -> None:
+    step = DeployCommit(Service.API, "8d02b64e" * 5, None)
+
+    assert describe_stored(encode_step(step)) == "Build and deploy 8d02b64e to api"
+
+
+def test_a_step_of_a_newer_version_is_called_by_its_kind() -> None:
+    assert describe_stored({"kind": "PaintService"}) == "PaintService (a newer version of the bot knows it)"
