@@ -22,11 +22,11 @@ async def run_in(house: House, state: str, playbook: str) -> int:
     return int(run_id)
 
 
-async def test_every_run_and_incident_is_shown_and_the_audit_log_is_whole(house: House) -> None:
+async def test_every_run_and_incident_is_shown_and_the_audit_log_is_complete(house: House) -> None:
     runs = await house.sql("SELECT id, title FROM chatops.runs ORDER BY id")
     await house.start_bot()
 
-    assert "whole" in shown(await house.ask("audit verify"))
+    assert "complete and unchanged" in shown(await house.ask("audit verify"))
     assert f"{len(runs)}" in shown(await house.ask("runs"))
     for run_id, title in runs:
         answer = await house.ask(f"run {run_id}")
