@@ -146,7 +146,7 @@ class ChangeWiring:
         )
         self.leader_tasks: list[PeriodicTask] = [
             Expiry(database, message_writer),
-            ScheduledRuns(database, message_writer),
+            ScheduledRuns(database, message_writer, approvers=self._approvers),
             Reminders(database, message_writer, approvers=self._approvers),
             SelfApprovals(database, lambda: self.approval_service.policy, self.groups, message_writer),
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from bot.approvals.rules import is_known
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.runs.message import RunMessageWriter, end_approver_pages
@@ -65,15 +66,19 @@ NOTIFY_BEFORE = timedelta(minutes=10)
 
 
 class ScheduledRuns(PeriodicTask):
-    """Tells the requester, before a run starts at its time, that it can still be cancelled."""
+    """Tells the requester, before a run starts at its time, that it can still be cancelled. `approvers` as in
+    `Reminders`."""
 
     name = "scheduled runs"
     interval_s = 30.0
 
-    def __init__(self, database: Database, message_writer: RunMessageWriter) -> None:
+    def __init__(
+        self, database: Database, message_writer: RunMessageWriter, *, approvers: Callable[[Run], Sequence[str]]
+    ) -> None:
         super().__init__()
         self._database = database
         self._message_writer = message_writer
+        self._approvers = approvers
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.read() as conn:
@@ -89,8 +94,7 @@ class ScheduledRuns(PeriodicTask):
         """The name makes it one note, however often it is due."""
         at = clock_time(start_at)
         words = f"Run {run.id} starts at {at}, planned anew then: {run.title}. To stop it: cancel {run.id}"
-        to = [run.requested_by.user_id] if run.requested_by else []
-        await self._message_writer.note(conn, run, "soon", words, to=to)
+        await self._message_writer.note(conn, run, "soon", words, to=_requester_or(self._approvers, run))
 
 
 async def _list_due(conn: Connection) -> list[tuple[Run, datetime]]:
@@ -149,5 +153,11 @@ class Reminders(PeriodicTask):
         if run is not None:
             short = lock.service.short
             words = f"{short} is still locked against deploys. To lift it: unlock {short} <reason>"
-            to = [run.requested_by.user_id] if run.requested_by else self._approvers(run)
+            to = _requester_or(self._approvers, run)
             await self._message_writer.note(conn, run, f"lock:{lock.service.short}:{count}", words, to=to)
+
+
+def _requester_or(approvers: Callable[[Run], Sequence[str]], run: Run) -> Sequence[str]:
+    """The approvers of a run that a terminal or a machine requested: neither reads a message."""
+    who = run.requested_by
+    return [who.user_id] if who is not None and is_known(who) else approvers(run)

@@ -101,7 +101,7 @@ async def test_a_tick_without_anything_due_wakes_no_sender_and_needs_no_lease(da
     with wake_ups.outbox.listen(lambda: woken.append("outbox")):
         for task in (
             Expiry(database, message_writer),
-            ScheduledRuns(database, message_writer),
+            ScheduledRuns(database, message_writer, approvers=lambda _run: ()),
             FreezeNotices(database, channel="C0", wake_ups=wake_ups),
             PlannedSilences(database, wake_ups, channel="C0"),
         ):

@@ -15,7 +15,7 @@ from playbooks.model import Risk
 from services.clients.postgres.approvals import list_open_reviews
 from services.clients.postgres.freezes import lock_service, unlock_service
 from services.clients.postgres.pool import Connection, Database
-from services.domain.people import Person
+from services.domain.people import OUTSIDE, Person
 from services.domain.runs import Run
 from services.domain.services import Service
 from services.sandbox.slack import model
@@ -122,6 +122,20 @@ async def test_people_are_reminded_after_a_day_until_it_is_closed(
     what = f"Run {stopped.id} is not reviewed yet: {stopped.title}"
     words = f"<!subteam^{model.APPROVERS.id}> {what}. Use the button in the message above."
     assert (early, await notes(as_bot)) == ([ENDED], [ENDED, words, words])
+
+
+async def test_approvers_are_reminded_of_what_a_machine_locked(
+    stopped: Run, reminders: Reminders, fence: Fence, as_bot: Connection, as_owner: Connection
+) -> None:
+    """A machine reads no message."""
+    by_machine = "UPDATE chatops.runs SET requested_by_user = 'machine:ci', requested_by_team = %s"
+    await as_owner.execute(by_machine, [OUTSIDE])
+    await lock_service(as_bot, service=Service.API, owner="machine:ci", reason="bad", run_id=stopped.id)
+    await as_bot.execute(LATER.format("chatops.service_locks"))
+
+    await reminders.tick(fence)
+
+    assert (await notes(as_bot))[-1].startswith(f"<!subteam^{model.APPROVERS.id}> api is still locked")
 
 
 async def test_lock_owner_is_reminded_until_the_service_is_unlocked(

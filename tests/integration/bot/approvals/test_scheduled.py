@@ -28,8 +28,10 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.errors import OperatorError, SourceError
 from services.domain.moments import WEEKDAYS
+from services.domain.people import OUTSIDE
 from services.domain.runs import Run, RunState
 from services.domain.services import Service
+from services.sandbox.slack import model
 from tests.integration.bot.approvals.conftest import (
     ANN,
     BEN,
@@ -43,6 +45,11 @@ from tests.integration.bot.approvals.conftest import (
 )
 from tests.integration.bot.approvals.test_freezes import LISTED, freeze, replicas
 from tests.integration.bot.approvals.test_freezes import databases as databases
+
+
+def nobody(_run: Run) -> Sequence[str]:
+    return ()
+
 
 COME = "UPDATE chatops.runs SET start_at = clock_timestamp() WHERE id = %s"
 
@@ -249,13 +256,30 @@ async def test_freeze_of_its_time_makes_it_void_and_a_person_can_cancel_it_befor
     assert (await books.run(cancelled.id)).state is RunState.CANCELLED
 
 
+async def test_scheduled_run_of_a_machine_notifies_the_approvers_before_the_start(
+    databases: Sequence[Database], scheduled: Run, books: Books, as_owner: Connection
+) -> None:
+    async with databases[0].transaction() as conn:
+        epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
+    assert epoch is not None
+    task = ScheduledRuns(databases[0], RunMessageWriter(say), approvers=lambda _run: [model.APPROVERS.id])
+    soon = "start_at = clock_timestamp() + interval '9 minutes', requested_by_user = 'machine:ci'"
+    await as_owner.execute(f"UPDATE chatops.runs SET {soon}, requested_by_team = %s", [OUTSIDE])  # noqa: S608 - ours
+
+    await task.tick(Fence("leader", epoch))
+
+    note = "SELECT text FROM chatops.outbox WHERE key LIKE 'run:%:note:soon'"
+    [(text,)] = await (await books.conn.execute(note)).fetchall()
+    assert text.startswith(f"<!subteam^{model.APPROVERS.id}> Run {scheduled.id} starts at")
+
+
 async def test_scheduled_run_notifies_its_requester_once_before_the_start(
     databases: Sequence[Database], scheduled: Run, books: Books, as_owner: Connection
 ) -> None:
     async with databases[0].transaction() as conn:
         epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
     assert epoch is not None
-    task, fence = ScheduledRuns(databases[0], RunMessageWriter(say)), Fence("leader", epoch)
+    task, fence = ScheduledRuns(databases[0], RunMessageWriter(say), approvers=nobody), Fence("leader", epoch)
     notes = "SELECT text, content_version FROM chatops.outbox WHERE key LIKE 'run:%:note:soon'"
 
     await task.tick(fence)
@@ -290,7 +314,7 @@ async def test_a_tick_with_what_is_due_later_wakes_no_sender_and_needs_no_lease(
     wake_ups, no_lease = WakeUps(), Fence("nobody", 1)
     with wake_ups.outbox.listen(lambda: woken.append("outbox")):
         for task in (
-            ScheduledRuns(databases[0], RunMessageWriter(say, wake_ups)),
+            ScheduledRuns(databases[0], RunMessageWriter(say, wake_ups), approvers=nobody),
             FreezeNotices(databases[0], channel="C0", wake_ups=wake_ups),
             PlannedSilences(databases[0], wake_ups, channel="C0"),
         ):
