@@ -130,7 +130,7 @@ async def file(
         if error.source != DATABASE:
             raise
         if plan.risk is not Risk.BREAK_GLASS:
-            return await _not_filed(plan, request, world, approval_service, error)
+            return await _not_filed(plan, request, world, approval_service, error, reason)
     # The requester's permission was checked against the policy and Slack; only the journal can't be stored.
     return await _stop_now(plan, request, world, approval_service, reason)
 
@@ -150,7 +150,7 @@ async def _stop_now(
 
 
 async def _not_filed(
-    plan: Plan, request: Request, world: World, approval_service: ApprovalService, error: SourceError
+    plan: Plan, request: Request, world: World, approval_service: ApprovalService, error: SourceError, reason: str
 ) -> Answer:
     """By hand; if the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run."""
     if not error.outcome_unknown:
@@ -158,7 +158,7 @@ async def _not_filed(
     try:
         if request.delivery is None:
             raise error
-        filed = await approval_service.request(plan, request)
+        filed = await approval_service.request(plan, request, reason=reason)
         return filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
     except SourceError as again:
         raise OutcomeUnknownError(

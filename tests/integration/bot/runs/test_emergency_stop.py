@@ -18,10 +18,12 @@ from bot.types import Actor, Answer, Request, Surface
 from bot.views.run import run_message
 from playbooks.model import Status
 from services.clients.postgres import runs
+from services.clients.postgres.freezes import lock_service
 from services.clients.postgres.pool import Database
 from services.clients.slack import SlackClient
 from services.domain.errors import OutcomeUnknownError
 from services.domain.runs import RunState
+from services.domain.services import Service
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
@@ -178,6 +180,26 @@ async def test_request_whose_commit_was_lost_is_found_instead_of_being_filed_twi
 
     assert "waits for your confirmation" in str(answer.blocks)
     assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+
+
+async def test_request_that_is_filed_once_more_keeps_its_reason(
+    bench: Bench, approval_service: ApprovalService, line: Line
+) -> None:
+    """The first COMMIT never arrived, so nothing was filed by it."""
+    async with bench.database.transaction() as conn:
+        await lock_service(conn, service=Service.INGEST, owner=model.OLIVIA.id, reason="bad", run_id=None)
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    request = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.GENERAL_ID, delivery="trigger:1")
+    asked = {"service": "ingest", "reason": "fixed in 9f8e7d6c"}
+    asking = asyncio.create_task(file("unlock", asked, request, bench.world, approval_service))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "before")
+    filing.release()
+    await lost.reached.wait()
+    lost.release()
+    await asking
+
+    assert await bench.sql("SELECT reason FROM chatops.runs") == [("fixed in 9f8e7d6c",)]
 
 
 async def test_request_whose_commit_was_lost_and_that_can_t_be_found_is_neither_filed_nor_refused(
