@@ -65,7 +65,7 @@ async def note_absence(conn: Connection, away: Away) -> None:
 async def note_notified(conn: Connection, rung: Sequence[Rung]) -> None:
     """Who was notified outside Slack."""
     for one in sorted(rung, key=lambda one: one.at):
-        way = f"{one.target} by {one.means}, while the database was away"
+        way = f"{one.target} by {one.means}, while the database was down"
         if one.why_not is None:
             await _note(conn, one.at, "called", way)
         else:

@@ -71,7 +71,7 @@ TABLE: Mapping[Symptom, Row] = {
 # An unreachable database is no matter of rights, and neither is one that lacks a migration.
 OUR_ROWS: Mapping[Symptom, Row] = {
     Symptom.UNREACHABLE: Row(
-        "The database is away, or its host and port are wrong",
+        "The database is down, or its host and port are wrong",
         "Check Supabase's status, then the host and port in SUPABASE_DB_URL",
         "Health",
         "health",

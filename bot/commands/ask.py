@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 QUESTION_LIMIT = 500  # characters
-NOT_STORED = "The database is away, so no model was asked and nothing was recorded."
+NOT_STORED = "The database is down, so no model was asked and nothing was recorded."
 
 
 async def answer_ask(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:

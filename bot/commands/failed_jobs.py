@@ -31,7 +31,7 @@ ERROR_LIMIT = 300  # characters of one template
 RAW_LIMIT = 2500  # and of one whole error, on the terminal
 GROUPS_SHOWN = 15
 EXPLAIN = "ask why do jobs fail?"
-MASKED = "“…” stands for data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
+MASKED = "“…” replaces data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
 
 
 def failed_jobs_answer(

@@ -50,7 +50,7 @@ MOST_INDENTED = 6  # characters; a phone has 40
 RAW_LIMIT = 20_000  # and of one on the terminal
 REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
 TIMES = "\N{MULTIPLICATION SIGN}"
-MASKED = "“…” stands for data. Whole lines: the button below, Railway, or `dragonfly logs … --raw` on a terminal."
+MASKED = "“…” replaces data. Whole lines: the button below, Railway, or `dragonfly logs … --raw` on a terminal."
 
 
 _Shown = tuple[LogLine, str]  # a line and its masked message

@@ -132,7 +132,7 @@ _SENTENCES = {
     "told": "People were notified",
     "silenced": "Silenced; updates stopped",
     "watched": "Recovered; the bot kept watching it",
-    "passed": "It went away by itself",
+    "passed": "It cleared by itself",
     "resolved": "Resolved; people were notified",
     "called": "Paged",
     "not called": "Not paged",

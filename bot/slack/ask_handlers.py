@@ -28,7 +28,7 @@ from services.clients.slack import SlackClient
 from services.domain.errors import SourceError, Unavailable
 from services.domain.people import Person
 
-STOPPED = "⏹ Stopped. The answer by rules stands; nothing more is read."
+STOPPED = "⏹ Stopped. The answer by rules remains; nothing more is read."
 NOT_STOPPED = "It can't be stopped: only the person who asked can, while the model is being asked."
 THANKS = "Thanks, recorded. It is stored with the question's number, without your words."
 UNKNOWN = "This answer is too old to be rated."

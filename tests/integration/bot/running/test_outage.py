@@ -120,7 +120,7 @@ async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     decisions = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
     assert [one.decision for one in decisions] == ["called", "told", "resolved"]
     assert [one.at for one in decisions] == sorted(one.at for one in decisions)
-    assert decisions[0].reason == "default by webhook, while the database was away"
+    assert decisions[0].reason == "default by webhook, while the database was down"
     assert "the last leader announced it in Slack" in decisions[1].reason
     events = await incidents.list_events(as_bot, number, limit=10)
     assert [one.text for one in events if one.kind == "outage"] == [one.reason for one in decisions[1:]]

@@ -36,7 +36,7 @@ def test_the_button_for_whole_errors_is_named_only_where_there_is_one() -> None:
         str(failed_jobs_answer(group([failed(one)]), total=1, window=HOUR, system=RUNBOOK).blocks) for one in errors
     ]
 
-    assert ["stands for data" in one for one in answers] == [False, True]
+    assert ["replaces data" in one for one in answers] == [False, True]
     assert ["Show the whole line" in one for one in answers] == [False, True]
 
 
