@@ -321,5 +321,5 @@ async def _is_reviewed_by_another(stage: Stage, channel: Channel, stopped: Messa
     assert "review* waiting for you" not in shown(await stage.ask("/dragonfly", user=model.ANN.id))
 
 
-async def test_the_audit_log_is_whole(stage: Stage) -> None:
-    assert "is whole" in (await stage.ask("/dragonfly audit verify")).text
+async def test_the_audit_log_is_complete(stage: Stage) -> None:
+    assert "is complete and unchanged" in (await stage.ask("/dragonfly audit verify")).text
