@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.alerts.messages import IncidentThread
@@ -16,7 +17,7 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import note_first_alert
 from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState
+from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert
 from services.domain.oncall import decode_chain
 from services.domain.people import Person
 
@@ -33,7 +34,9 @@ class AlertRouting:
             await self._over(conn, event)
             return
         joined = await incidents.read_joined_alert(conn, event.alert_id)
-        if event.change is AlertChange.CHANGED and joined is not None:
+        if event.change is AlertChange.CHANGED and joined is not None and await _is_new_trouble(conn, event, joined):
+            await self._fired(conn, event)
+        elif event.change is AlertChange.CHANGED and joined is not None:
             await self._changed(conn, event)
             if event.silenced:
                 await self._quieted(conn, event, joined.incident_id)
@@ -157,6 +160,15 @@ async def owners_of(conn: Connection, shown: Sequence[Alert]) -> dict[int, Perso
         if incident and incident.state is IncidentState.ACKNOWLEDGED and incident.acknowledged_by:
             owners[alert_id] = incident.acknowledged_by
     return owners
+
+
+async def _is_new_trouble(conn: Connection, event: AlertEvent, joined: JoinedAlert) -> bool:
+    """Whether it returned while it was only watched, and a person has resolved its incident: no one would notice."""
+    is_back = is_calm([joined]) and not is_calm([replace(joined, line=event.line)])
+    if not is_back or event.silenced or event.severity is not Severity.PAGE:
+        return False
+    incident = await incidents.read_incident(conn, joined.incident_id)
+    return incident is not None and incident.state is IncidentState.RESOLVED
 
 
 async def _join(conn: Connection, event: AlertEvent, incident: Incident) -> None:

@@ -11,7 +11,7 @@ from services.clients.postgres import incidents
 from services.domain.alerts import AlertChange, KnownCause, Severity
 from services.domain.incidents import IncidentSeverity, IncidentState
 from services.domain.services import Service
-from tests.integration.bot.incidents.conftest import ANN, Books, Scene, request
+from tests.integration.bot.incidents.conftest import ANN, LINE, Books, Scene, request
 
 FIRED, CHANGED, RESOLVED = AlertChange.FIRED, AlertChange.CHANGED, AlertChange.RESOLVED
 OVER = "Resolved dev · ingest 2 of 2 alive"
@@ -294,6 +294,31 @@ async def test_after_the_end_a_new_alert_opens_a_new_incident_and_an_old_one_cha
 
     assert await books.incident() == ended
     assert (await books.incident(2)).state is IncidentState.OPEN
+
+
+async def test_an_alert_that_returns_while_it_is_watched_pages_anew_once_its_incident_is_resolved(
+    scene: Scene, books: Books
+) -> None:
+    """Nothing else would: to the watch it fires still, and the incident is over. A silence holds it back as always."""
+    calm = "dev · ingest 2 of 2 alive · fine since 10:15 UTC, watched until 10:45 UTC because it fired again before"
+    alert = await scene.alert(FIRED)
+    other = await scene.alert(FIRED, fingerprint="crash_loop.ingest")
+    await scene.incident_service.resolve(1, request(ANN), "restarted")
+    for one in (alert, other):
+        await scene.alert(CHANGED, one, line=LINE)  # it fires still, as who resolved it knew
+    assert len(await incidents.list_open_incidents(books.conn)) == 0
+    for one in (alert, other):
+        await scene.alert(CHANGED, one, line=calm)
+
+    await scene.alert(CHANGED, other, fingerprint="crash_loop.ingest", silenced=True)
+    assert len(await incidents.list_open_incidents(books.conn)) == 0
+    await scene.alert(CHANGED, alert)
+    await scene.alert(CHANGED, alert)
+
+    [incident] = await incidents.list_open_incidents(books.conn)
+    assert (incident.id, incident.pages) == (2, 1)
+    assert "incident:2:page:1:webhook:ann" in await books.notifications()
+    assert [one.alert_id for one in await incidents.list_joined_alerts(books.conn, 2)] == [alert]
 
 
 async def test_hostile_words_of_an_alert_come_out_as_words(scene: Scene, books: Books) -> None:
