@@ -20,7 +20,7 @@ from graphql import (
     GraphQLError,
     GraphQLResolveInfo,
     build_schema,
-    execute,
+    execute_sync,
     parse,
     validate,
 )
@@ -173,8 +173,7 @@ class GraphQLEndpoint:
             return JSONResponse({"errors": [{"message": "Problem processing request"}]}, 400)
         read = _read_document(document)
         if isinstance(read, DocumentNode):
-            answered = execute(SCHEMA, read, self._root, variable_values=variables)
-            result = answered if isinstance(answered, ExecutionResult) else await answered
+            result = execute_sync(SCHEMA, read, self._root, variable_values=variables)
         else:
             result = ExecutionResult(None, list(read))
         # Without data it failed before execution: no valid document, or no fitting variables.
