@@ -161,6 +161,9 @@ WAITING = "tests/integration/"
 LONGEST_CHAOS = "test_killed_in_a_batch.py"
 
 
+GARBAGE = 10_000  # new objects before the youngest are looked through; Python's 700 takes 3 % of a test with a bot
+
+
 def pytest_collection_finish() -> None:
     """What collecting made stays until the end: no collection of garbage has to look through it again and again.
 
@@ -168,6 +171,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE, 10, 10)
     gc.enable()
     await_preloaded()
 
