@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.alerts.messages import IncidentThread
 from bot.incidents import paging
@@ -35,7 +35,7 @@ class AlertRouting:
             return
         joined = await incidents.read_joined_alert(conn, event.alert_id)
         if event.change is AlertChange.CHANGED and joined is not None and await _is_new_trouble(conn, event, joined):
-            await self._fired(conn, event)
+            await self._fired(conn, event, since=event.at)
         elif event.change is AlertChange.CHANGED and joined is not None:
             await self._changed(conn, event)
             if event.silenced:
@@ -43,10 +43,11 @@ class AlertRouting:
         elif event.severity is Severity.PAGE:
             await self._fired(conn, event)
 
-    async def _fired(self, conn: Connection, event: AlertEvent) -> None:
+    async def _fired(self, conn: Connection, event: AlertEvent, since: datetime | None = None) -> None:
+        """`since`: when the trouble began, if the alert itself began earlier."""
         incident = await self._find(conn, event)
         if incident is None:
-            await self._open(conn, event)
+            await self._open(conn, event, since)
             return
         known = await incidents.list_joined_alerts(conn, incident.id)
         await _join(conn, event, incident)
@@ -66,7 +67,7 @@ class AlertRouting:
         elif was_over and incident.state is IncidentState.OPEN:
             await paging.page_next(self._incident_store, conn, incident, "firing again")
 
-    async def _open(self, conn: Connection, event: AlertEvent) -> None:
+    async def _open(self, conn: Connection, event: AlertEvent, since: datetime | None) -> None:
         alert = await alerts.read_alert(conn, event.alert_id)
         incident = await self._incident_store.open(
             conn,
@@ -75,7 +76,7 @@ class AlertRouting:
             services=_services(event),
             opened_by=None,
             how=f"opened by an alert: {event.title}",
-            since=alert.since if alert else None,
+            since=since or (alert.since if alert else None),
         )
         await _join(conn, event, incident)
         await note_first_alert(

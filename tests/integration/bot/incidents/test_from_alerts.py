@@ -317,6 +317,7 @@ async def test_an_alert_that_returns_while_it_is_watched_pages_anew_once_its_inc
 
     [incident] = await incidents.list_open_incidents(books.conn)
     assert (incident.id, incident.pages) == (2, 1)
+    assert (incident.opened_at - incident.since).total_seconds() < 120  # not since the alert began, 6 min ago
     assert "incident:2:page:1:webhook:ann" in await books.notifications()
     assert [one.alert_id for one in await incidents.list_joined_alerts(books.conn, 2)] == [alert]
 
