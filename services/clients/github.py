@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from services.clients.bounded_http import send_bounded
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret, redacted
@@ -114,7 +115,7 @@ class GitHubClient:
         changes = method != "GET"
         try:
             async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
-                answer = await self._http.request(method, path, **request)
+                answer = await send_bounded(self._http, method, path, **request)
         except TimeoutError:
             why = f"no answer within {self._timeout_s:g} s"
             raise SourceError(SOURCE, why, retryable=True, outcome_unknown=changes) from None

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from services.clients.bounded_http import send_bounded
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
@@ -46,7 +47,7 @@ class MachineDoorClient:
         """Run one command. `request_id`: the same for a repetition, so that a change is filed once."""
         body = {"verb": verb, "arguments": arguments, "request_id": request_id}
         try:
-            response = await self._http.post("/machines", json=body)
+            response = await send_bounded(self._http, "POST", "/machines", json=body)
         except httpx.HTTPError as error:
             why = f"the bot was not reached ({type(error).__name__})"
             raise SourceError(SOURCE, why, retryable=True, outcome_unknown=True) from None
@@ -72,7 +73,7 @@ def _read(response: httpx.Response) -> DoorAnswer:
         run = body["run"]
         answer = DoorAnswer(response.status_code != 200, str(body["text"]), body, run)
         is_understood = run is None or {"id", "state", "link"} <= run.keys()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         is_understood = False
     if not is_understood:
         raise _unknown(response, f"its answer cannot be understood (HTTP {response.status_code})")

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from services.clients.bounded_http import send_bounded
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret
@@ -78,11 +79,11 @@ async def _find_by_name(http: httpx.AsyncClient, name: str, *, archived: bool) -
 
 async def _call(http: httpx.AsyncClient, method: str, body: Mapping[str, str]) -> dict[str, Any]:
     try:
-        response = await http.post(method, data=body)
+        response = await send_bounded(http, "POST", method, data=body)
         answer = read_json(response.content)
     except httpx.HTTPError as error:
         raise SourceError(SOURCE, f"no answer ({type(error).__name__})", retryable=True) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise SourceError(SOURCE, f"the answer is no JSON object (HTTP {response.status_code})", retryable=True)

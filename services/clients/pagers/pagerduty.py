@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from services.clients.bounded_http import send_bounded
 from services.clients.tls import trusted_authorities
 from services.domain.answers import PagerAction, PagerEvent, PagerUser
 from services.domain.errors import SourceError
@@ -106,9 +107,9 @@ class PagerDutyApi:
         """Raises SourceError("PagerDuty", …)."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._http.get(f"/users/{user.id}")
+                answer = await send_bounded(self._http, "GET", f"/users/{user.id}")
             found = _object(_object(read_json(answer.content)).get("user")).get("email") if answer.is_success else None
-        except (TimeoutError, httpx.HTTPError, ValueError) as error:
+        except (TimeoutError, httpx.HTTPError, ValueError, RecursionError) as error:
             raise SourceError("PagerDuty", f"the person was not read ({type(error).__name__})") from None
         if not isinstance(found, str) or not found:
             raise SourceError("PagerDuty", f"the person was not read ({answer.status_code})")

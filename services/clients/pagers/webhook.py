@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 import httpx
 
+from services.clients.bounded_http import send_bounded
 from services.clients.pagers.formats import PagerKind
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.notifications import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 
+MAX_ANSWER = 65_536  # bytes; only the status is looked at
 _TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -50,7 +52,9 @@ class Webhooks:
     ) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
-                answer = await self._http.request(method, url.reveal(), json=body, headers=headers)
+                answer = await send_bounded(
+                    self._http, method, url.reveal(), limit=MAX_ANSWER, json=body, headers=headers
+                )
         except TimeoutError:
             raise _lost(source, f"no answer within {self._timeout_s:g} s") from None
         except (httpx.ConnectError, httpx.ConnectTimeout):

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
+from services.clients.bounded_http import send_bounded
 from services.clients.railway.parsing import TOKEN_REFUSALS, is_refusal
 from services.clients.railway.quota import (
     Purpose,
@@ -261,8 +262,10 @@ class Transport:
         """A question whose idle connection breaks is asked once more, over a new one."""
         if send_deadline.deadline is None:
             with contextlib.suppress(httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                return await self._http.post(self._url, json=body)
-        return await self._http_once.post(self._url, json=body, extensions={"trace": send_deadline.trace})
+                return await send_bounded(self._http, "POST", self._url, json=body)
+        return await send_bounded(
+            self._http_once, "POST", self._url, json=body, extensions={"trace": send_deadline.trace}
+        )
 
     def _read_data(self, response: httpx.Response) -> Mapping[str, Any]:
         answer = _parse_json(response)

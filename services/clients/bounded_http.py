@@ -1,0 +1,27 @@
+"""Reads an HTTP answer up to a limit, whatever the other side sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+LIMIT = 16 * 1024 * 1024  # bytes; 100 issues of GitHub with bodies of 65,536 characters are less
+_OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
+
+
+async def send_bounded(
+    http: httpx.AsyncClient, method: str, url: str, *, limit: int = LIMIT, **request: Any
+) -> httpx.Response:
+    """The answer with at most the first `limit` bytes of its body, decoded: JSON that is longer can't be parsed.
+
+    Raises what httpx raises.
+    """
+    body = bytearray()
+    async with http.stream(method, url, **request) as answer:
+        async for chunk in answer.aiter_bytes():
+            body += chunk[: limit - len(body)]
+            if len(body) >= limit:
+                break
+    headers = [(name, value) for name, value in answer.headers.raw if name.decode().lower() not in _OF_THE_BODY]
+    return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)
