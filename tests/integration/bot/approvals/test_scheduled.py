@@ -47,7 +47,7 @@ from tests.integration.bot.approvals.test_freezes import LISTED, freeze, replica
 from tests.integration.bot.approvals.test_freezes import databases as databases
 
 
-def nobody(_run: Run) -> Sequence[str]:
+def no_approvers(_run: Run) -> Sequence[str]:
     return ()
 
 
@@ -279,7 +279,7 @@ async def test_scheduled_run_notifies_its_requester_once_before_the_start(
     async with databases[0].transaction() as conn:
         epoch = await take_lease(conn, name=NAME, owner="leader", duration=timedelta(minutes=5))
     assert epoch is not None
-    task, fence = ScheduledRuns(databases[0], RunMessageWriter(say), approvers=nobody), Fence("leader", epoch)
+    task, fence = ScheduledRuns(databases[0], RunMessageWriter(say), approvers=no_approvers), Fence("leader", epoch)
     notes = "SELECT text, content_version FROM chatops.outbox WHERE key LIKE 'run:%:note:soon'"
 
     await task.tick(fence)
@@ -311,10 +311,10 @@ async def test_a_tick_with_what_is_due_later_wakes_no_sender_and_needs_no_lease(
             recurrence=None,
         )
     woken: list[str] = []
-    wake_ups, no_lease = WakeUps(), Fence("nobody", 1)
+    wake_ups, no_lease = WakeUps(), Fence("no_approvers", 1)
     with wake_ups.outbox.listen(lambda: woken.append("outbox")):
         for task in (
-            ScheduledRuns(databases[0], RunMessageWriter(say, wake_ups), approvers=nobody),
+            ScheduledRuns(databases[0], RunMessageWriter(say, wake_ups), approvers=no_approvers),
             FreezeNotices(databases[0], channel="C0", wake_ups=wake_ups),
             PlannedSilences(databases[0], wake_ups, channel="C0"),
         ):
