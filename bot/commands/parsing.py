@@ -49,7 +49,7 @@ _SHORT_DASH = re.compile(r"(?<!\S)\N{EN DASH}(?=\w)")
 _EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)(.{1,200}?)(?<=\S)\1(?!\w)")  # not ~: what is struck out is not meant
 _DEEPEST, _EMPHASIZED = 4, 1000  # emphasis within emphasis, characters: a line may be 40,000 stars
 _OPENING = re.compile(r"(?:[\s,;:.!]|[-\N{EN DASH}\N{EM DASH}]+(?=\s))+")
-_CLOSING = re.compile(r"(?<=\w)[.,;:!?]+\Z")
+_CLOSING = re.compile(r"(?<=\w)\s*[.,;:!?]+\Z")
 _TYPED_IN_SLACK = (Surface.SLASH, Surface.MENTION)
 
 

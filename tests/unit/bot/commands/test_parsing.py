@@ -73,6 +73,7 @@ def test_only_the_end_of_a_sentence_loses_its_punctuation() -> None:
         "Now",
     ]
     assert split_words('logs ingest "done."', Surface.SLASH) == ["logs", "ingest", "done."]
+    assert split_words("queue !", Surface.MENTION) == split_words("_queue_ ?!", Surface.SLASH) == ["queue"]
 
 
 @given(st.text(max_size=100), st.sampled_from(Surface))
