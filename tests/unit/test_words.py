@@ -151,11 +151,11 @@ def is_coined_definition(name: str) -> bool:
     return bool(COINED_DEFINED.fullmatch(bare)) and bare not in DEFINED and not name.startswith("__")
 
 
-def test_no_name_in_tests_has_a_coined_part() -> None:
+def test_no_test_fixture_or_helper_has_a_coined_name() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
         for path, tree in parsed("tests", where=COINED.search)
-        for name, line in names(tree)
+        for name, line in definitions(tree)
         if name not in NAMES and any(map(COINED.fullmatch, words(name)))
     ]
 

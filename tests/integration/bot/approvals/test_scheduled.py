@@ -311,7 +311,7 @@ async def test_a_tick_with_what_is_due_later_wakes_no_sender_and_needs_no_lease(
             recurrence=None,
         )
     woken: list[str] = []
-    wake_ups, no_lease = WakeUps(), Fence("no_approvers", 1)
+    wake_ups, no_lease = WakeUps(), Fence("another replica", 1)
     with wake_ups.outbox.listen(lambda: woken.append("outbox")):
         for task in (
             ScheduledRuns(databases[0], RunMessageWriter(say, wake_ups), approvers=no_approvers),
