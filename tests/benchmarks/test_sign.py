@@ -25,6 +25,7 @@ AIM_S = 1.0  # p99
 # They read Railway or the API. What reads the database alone says at once that it is away, once that is known.
 LINES = ("health", "deployments api", "sha", "logs ingest", "doctor")
 SIGN = "still reading"
+REFUSED = "this one was not run"  # visible too: one person may have eight commands running
 WITHIN_S = 30.0
 
 
@@ -72,6 +73,7 @@ async def _sign_s(workspace: Workspace, user: str, line: str) -> float:
             for message in reversed(list(workspace.messages)):
                 if float(message.ts) < typed_at:
                     break
-                if sign in message.text and message.is_visible_to(user):
+                is_seen = sign in message.text or (REFUSED in message.text and message.visible_to == user)
+                if is_seen and message.is_visible_to(user):
                     return float(message.ts) - typed_at
             await asyncio.sleep(0.02)
