@@ -199,13 +199,13 @@ class Bench:
             return run, await runs.read_steps(conn, run_id)
 
     async def ended(self, run_id: int, *, timeout_s: float = 90.0) -> tuple[Run, list[RunStep]]:
-        """Once the run has ended or waits for a person."""
+        """Once the run has ended or waits for a person. That lasts, so it is asked less often."""
         return await self.until(
-            run_id, lambda run, _: run.state.is_final or run.state is RunState.UNKNOWN, timeout_s=timeout_s
+            run_id, lambda run, _: run.state.is_final or run.state is RunState.UNKNOWN, timeout_s=timeout_s, every_s=0.3
         )
 
     async def until(
-        self, run_id: int, is_so: Callable[[Run, list[RunStep]], bool], *, timeout_s: float = 90.0
+        self, run_id: int, is_so: Callable[[Run, list[RunStep]], bool], *, timeout_s: float = 90.0, every_s: float = 0.1
     ) -> tuple[Run, list[RunStep]]:
         seen: tuple[Run, list[RunStep]] | None = None
         try:
@@ -214,7 +214,7 @@ class Bench:
                     seen = await self.read(run_id)
                     if is_so(*seen):
                         return seen
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(every_s)
         except TimeoutError:
             steps = [(step.step["kind"], step.state.value, step.note) for step in seen[1]] if seen else []
             raise AssertionError(f"{seen and seen[0].state}: {steps}") from None
