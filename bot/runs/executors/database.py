@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from bot.config.environment import require
 from bot.freezes import lift_freezes
@@ -46,7 +47,10 @@ from services.domain.text import counted
 
 
 class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
-    """Absolute, and Railway reports what is set."""
+    """Absolute, and Railway reports what is set.
+
+    It is read once after Railway's yes: nothing later in the run would show that the yes was followed by nothing.
+    """
 
     best_effort = True
 
@@ -64,10 +68,15 @@ class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
         """What is set now does not matter, and that it cannot be read does not stop the attempt."""
         return Ready({"enabled": self._enabled})
 
-    async def send(self, _intent: Json, deadline: float) -> Done:
-        """Railway's answer is what is set now."""
+    async def send(self, intent: Json, deadline: float) -> Done:
         await self._tools.mutations.set_auto_deploy(self._service, enabled=self._enabled, deadline=deadline)
-        return self._done()
+        match await self.read_back(intent):
+            case NotApplied(note):
+                raise SourceError("Railway", f"it accepted the change, and {note}")
+            case Unknown():
+                return replace(self._done(), proved=False)  # by its answer alone
+            case Done() as done:
+                return done
 
     async def read_back(self, _intent: Json) -> ReadBack:
         enabled = await self._tools.world.ask_railway(RailwayClient.read_auto_deploy, self._service)

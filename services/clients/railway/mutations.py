@@ -102,7 +102,10 @@ class RailwayMutations:
             "serviceId": await self._client.find_service_id(service),
             "enabled": enabled,
         }
-        await self._change("set_auto_deploy", {"input": wanted}, deadline)
+        data = await self._change("set_auto_deploy", {"input": wanted}, deadline)
+        answer = data.get("serviceInstanceAutoDeployUpdate")
+        if not isinstance(answer, Mapping) or answer.get("enabled") is not enabled:
+            raise SourceError(SOURCE, "its answer does not say that auto-deploy is switched", outcome_unknown=True)
 
     async def _change(self, mutation: str, variables: Mapping[str, object], deadline: float) -> Mapping[str, Any]:
         return await self._client.transport.change(MUTATIONS[mutation], variables, deadline=deadline)

@@ -298,6 +298,25 @@ async def test_freeze_that_fails_is_reported_and_never_blocks(bench: Bench) -> N
     assert "a push to main will overwrite this rollback" in (run.outcome or "")
 
 
+async def test_freeze_that_railway_only_says_yes_to_is_reported(bench: Bench) -> None:
+    old = bench.railway.commits[1].sha[:8]
+    run_id = await bench.file_command("rollback", service="ingest", to=old)
+    hold = bench.wire.hold("rollBack", "before")
+    bench.railway.set_faults(Faults(ignore_changes=True))
+    bench.start_runner()
+    await hold.reached.wait()
+    bench.railway.set_faults(Faults())
+    hold.release()
+
+    run, steps = await bench.ended(run_id)
+
+    not_done = "not done: Railway: it accepted the change, and auto-deploy is not switched"
+    assert (steps[0].note or "").startswith(not_done)
+    assert run.state is RunState.SUCCEEDED, steps
+    assert "a push to main will overwrite this rollback" in (run.outcome or "")
+    assert bench.wire.mutations == ["setAutoDeploy", "rollBack"]
+
+
 async def test_database_away_in_the_middle(make_bench: MakeBench, database_urls: DatabaseUrls) -> None:
     """The act was sent; its outcome is written once the database is back, by the replica that takes the lease then."""
     async with Line(database_urls.bot).serve() as line:
