@@ -35,6 +35,7 @@ from services.domain.deployments import (
     ServiceAct,
     ServiceState,
     find_state,
+    with_heartbeats,
     with_journal,
 )
 from services.domain.errors import OperatorError, SourceError, Unavailable
@@ -336,7 +337,9 @@ class World:
         if isinstance(services, Unavailable) or not any(state.needs_journal for state in services.values()):
             return services
         acts = await self._recall_acts()
-        return {service: with_journal(state, acts) for service, state in services.items()}
+        known = {service: with_journal(state, acts) for service, state in services.items()}
+        beats = await self._recent_heartbeats() if any(state.is_stopped for state in known.values()) else ()
+        return {service: with_heartbeats(state, beats) for service, state in known.items()}
 
     def last_railway_services(self) -> KnownServices | None:
         """The last answer of `railway_services`, however old; None before the first."""
@@ -426,6 +429,15 @@ class World:
                 return self._acts
             self._acts = self._acts if isinstance(acts, Unavailable) else acts
         return self._acts
+
+    async def _recent_heartbeats(self) -> Sequence[Heartbeat]:
+        """None of them when the database does not answer at once."""
+        try:
+            async with asyncio.timeout(JOURNAL_PATIENCE_S):
+                beats = await self.read(operated.list_heartbeats)
+        except TimeoutError:
+            return ()
+        return () if isinstance(beats, Unavailable) else beats
 
     def _note_api(self, health: ApiHealth | Unavailable) -> None:
         if isinstance(health, ApiHealth) and health.is_ok:

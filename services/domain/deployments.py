@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.domain.errors import Unavailable
+from services.domain.jobs import Heartbeat
 from services.domain.people import Person
 from services.domain.services import Service, short_sha
 from services.domain.systems import System
@@ -166,6 +167,7 @@ class Deployment:
         return all(one.status in INSTANCE_STATUSES for one in self.instances)
 
 
+_CLOCKS_DIFFER = timedelta(minutes=1)  # a worker's from the database's, at most
 _STOP_SETTLES = timedelta(minutes=5)  # beyond its draining time: until Railway shows how its processes ended
 
 
@@ -176,7 +178,7 @@ class ServiceState:
 
     `latest` may be a failed deployment that never served. `regions` is `{region: configured replicas}`.
     `replicas_configured` is None when Railway did not report it. `start_command` is None when Railway uses its default.
-    `stopped_at`: when a run of ours stopped it, by the journal; None when no run did, or a later one started it.
+    `stopped_at`: when a run of ours stopped it, by the journal; None when no run did, or it was started again since.
     `unknown`: why Railway did not report this service; nothing else is known of it then.
     """
 
@@ -338,3 +340,13 @@ def with_journal(state: ServiceState, acts: Sequence[ServiceAct]) -> ServiceStat
     """The state with when a run of ours stopped the service, unless a later act started it again."""
     last = max((act for act in acts if act.service is state.service), key=lambda act: act.at, default=None)
     return replace(state, stopped_at=last.at if last is not None and last.kind == STOP else None)
+
+
+def with_heartbeats(state: ServiceState, beats: Collection[Heartbeat]) -> ServiceState:
+    """The state without the stop by a run, where a worker has started since: a person has started it in Railway."""
+    if state.stopped_at is None:
+        return state
+    settled_at = state.stopped_at + _CLOCKS_DIFFER + timedelta(seconds=state.draining_seconds or 0)
+    starts = (beat.started_at for beat in beats if beat.worker_type == state.service.worker_type)
+    has_started = any(start is not None and start > settled_at for start in starts)
+    return replace(state, stopped_at=None) if has_started else state

@@ -110,3 +110,17 @@ async def test_a_worker_that_exits_with_0_while_jobs_wait_is_paged(
     assert reported["heartbeats.ingest"] is AlertState.FIRING
     assert reported["deployments.ingest"] is AlertState.FIRING
     assert any("ingest ended by itself" in message.text for message in await engine.posted())
+
+
+@pytest.mark.parametrize(("started_after_s", "state"), [(59, None), (61, AlertState.FIRING)])
+async def test_a_worker_that_started_again_after_our_stop_and_exits_with_0_is_paged(
+    engine: Engine, system: System, after_six_minutes: Any, started_after_s: int, state: AlertState | None
+) -> None:
+    act(engine, "StopService")
+    system.run(f"""UPDATE ops.worker_heartbeats SET started_at =
+        (SELECT max(ended_at) FROM chatops.run_steps) + make_interval(secs => {started_after_s})""")  # noqa: S608
+    ended = made("SUCCESS", ("EXITED",), stopped=True)
+
+    reported = await after_six_minutes({"activeDeployments": [ended], "latestDeployment": ended})
+
+    assert reported.get("deployments.ingest") is state
