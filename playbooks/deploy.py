@@ -50,8 +50,8 @@ class Facts:
     """`deployments`: each service's newest ones, from which a short SHA is completed.
 
     `schema`: what the pending migrations do. `examined_of`: the commit whose migration files were compared, which is
-    the bot's; None when it is not known. `since`: the applied migrations of the operated system that came after the
-    commit served last, and those that the bot has no files of; `since_schema`: what they did.
+    the bot's; None when it is not known. `since`: the applied migrations of the operated system that came after a
+    service left the commit, and those that the bot has no files of; `since_schema`: what they did.
     """
 
     environment: str

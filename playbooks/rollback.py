@@ -209,7 +209,7 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
 
 def _examined_since(facts: Facts, migrations: MigrationStatus, candidate: Candidate) -> list[str]:
     """The migrations of the operated system, and those of which the bot has no file."""
-    since = applied_since(candidate.until, migrations)
+    since = applied_since(candidate.left_at, migrations)
     ours = None if isinstance(facts.schema, Unavailable) else facts.schema.keys()
     return [one.title for one in since if ours is None or one.title in ours or one.version in migrations.unknown]
 

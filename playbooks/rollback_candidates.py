@@ -43,11 +43,12 @@ class Candidate:
 
     `message`: the commit's, or the image. `deployments`: the one to roll back to, a service; a service that serves the
     commit already is absent. `served`: in production, of the service that had it for the shortest time; `until`: when
-    it last served. `jobs`: that ended while it served; None when that cannot be read. `migrations_since`: applied after
-    `until`; None when that cannot be read. `can_roll_back`: Railway has its image still; otherwise it can only be
-    built again. `has_crashed`: what ran last of it ended so. `is_newer`: what runs now is older than it. `made_at`,
-    `made_by`: of the deployment to roll back to. `broken_by`: what migrations since did to the schema that it doesn't
-    work with, one clause each; empty also where they were not examined.
+    it last served; `left_at`: when the first of these services left it. `jobs`: that ended while it served; None when
+    that cannot be read. `migrations_since`: applied after `left_at`; None when that cannot be read. `can_roll_back`:
+    Railway has its image still; otherwise it can only be built again. `has_crashed`: what ran last of it ended so.
+    `is_newer`: what runs now is older than it. `made_at`, `made_by`: of the deployment to roll back to. `broken_by`:
+    what migrations since did to the schema that it doesn't work with, one clause each; empty also where they were not
+    examined.
     """
 
     sha: str | None
@@ -55,6 +56,7 @@ class Candidate:
     deployments: Mapping[Service, str]
     served: timedelta
     until: datetime
+    left_at: datetime
     jobs: JobOutcomes | None
     migrations_since: int | None
     can_roll_back: bool
@@ -155,7 +157,7 @@ def _broken_by(candidate: Candidate, migrations: MigrationStatus | Unavailable, 
     """Asked of a newer commit than what runs, too: one that came after its time is as foreign to it."""
     if isinstance(migrations, Unavailable):
         return ()
-    return find_breaking([one.title for one in applied_since(candidate.until, migrations)], schema)
+    return find_breaking([one.title for one in applied_since(candidate.left_at, migrations)], schema)
 
 
 def applied_since(moment: datetime, migrations: MigrationStatus) -> list[AppliedMigration]:
@@ -190,16 +192,18 @@ def _candidate(key: str, pasts: Sequence[Past], migrations: MigrationStatus | Un
     if not moving or not all(stints.values()):
         return None
     targets = {service: _target([one for one, _ in stint]) for service, stint in stints.items()}
-    until = max(period.end for stint in stints.values() for _, period in stint)
+    ends = [max(period.end for _, period in stint) for stint in stints.values()]
+    left_at = min(ends)
     newest = max(targets.values(), key=lambda one: one.created_at)
     return Candidate(
         sha=newest.commit_sha,
         message=next((one.commit_message or one.image for one in targets.values() if one.subject), None),
         deployments={service: one.id for service, one in targets.items()},
         served=min(sum((p.end - p.begin for _, p in stint), timedelta()) for stint in stints.values()),
-        until=until,
+        until=max(ends),
+        left_at=left_at,
         jobs=_sum_outcomes(moving, stints),
-        migrations_since=_count_since(migrations, until),
+        migrations_since=_count_since(migrations, left_at),
         can_roll_back=all(one.can_rollback for one in targets.values()),
         has_crashed=any(stint[0][0].status is DeploymentStatus.CRASHED for stint in stints.values()),
         is_newer=all(_first_seen(past, key) > _first_seen(past, _key(past.current)) for past in moving),

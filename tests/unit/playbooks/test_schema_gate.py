@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from playbooks import deploy, rollback
+from playbooks.change_parts import States
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.revert import applied_since_it_served
 from playbooks.schema_gate import Schema, effect_lines
 from services.domain.database import AppliedMigration, MigrationStatus
-from services.domain.deployments import DeploymentStatus
+from services.domain.deployments import Deployment, DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.schema import Effect, Examination
 from services.domain.services import Service
 from tests.unit.playbooks import test_deploy, test_rollback
-from tests.unit.playbooks.builders import NOW, deployment, made, refused, sha, state
+from tests.unit.playbooks.builders import NOW, deployment, made, refused, sha, state, states
 
 API, INGEST = Service.API, Service.INGEST
 NAME = "20251209000000_forget"
@@ -202,18 +204,46 @@ def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_crit
     assert any("was not examined: the extra [schema]" in line for line in planned(UNKNOWN).warnings)
 
 
-def test_migrations_since_a_commit_are_those_after_it_served_last() -> None:
-    listed = {API: test_rollback.history(API), INGEST: [deployment("b-ingest", sha("b"), age_h=9)]}
+def test_migrations_since_a_commit_are_those_after_the_services_that_move_left_it() -> None:
+    """A service that serves the commit stays as it is; of those that move, the first to leave it met them first."""
+    ingest = deployment("b-ingest", sha("b"), age_h=9)
+    left = replace(ingest, status=DeploymentStatus.REMOVED, status_updated_at=NOW - timedelta(minutes=6))
+    listed = {API: test_rollback.history(API), INGEST: [ingest]}
+    then = {API: listed[API], INGEST: [deployment("d-ingest", sha("c"), age_h=0.1), left]}
+    serving = states(state(INGEST, current=ingest))
     status = rolling({}).migrations
     assert isinstance(status, MigrationStatus)
 
-    def since(part: str, found: MigrationStatus | Unavailable = status) -> list[str]:
-        return [one.title for one in applied_since_it_served(part, listed, found, NOW)]
+    def since(
+        part: str,
+        *,
+        now: States = serving,
+        of: Mapping[Service, Sequence[Deployment]] = listed,
+        found: MigrationStatus | Unavailable = status,
+    ) -> list[str]:
+        return [one.title for one in applied_since_it_served(part, of, now, found, NOW)]
 
     assert since(sha("a")[:8]) == [NAME]
-    assert since(sha("b")) == [], "ingest runs it"
+    assert since(sha("b")) == [NAME], "ingest serves it, the API left it before the migration"
+    assert since(sha("b"), of={INGEST: listed[INGEST]}) == [], "no service moves"
+    assert since(sha("b"), of=then, now=states()) == [NAME], "ingest left it after the migration, the API before"
+    assert since(sha("b"), of={INGEST: then[INGEST]}, now=states()) == [], "ingest left it after the migration"
     assert since(sha("e")) == [], "it never served"
-    assert since(sha("a"), Unavailable("Postgres", "no answer")) == []
+    assert since(sha("a"), found=Unavailable("Postgres", "no answer")) == []
+    assert since(sha("a"), now=Unavailable("Railway", "no answer")) == [NAME], "any of them may move"
+
+
+def test_rollback_of_several_services_is_refused_for_a_migration_that_one_of_them_has_not_run_on() -> None:
+    """`deploy all` migrates with the API, minutes before the workers get the new code."""
+    late = deployment("d-ingest", sha("c"), age_h=0.1)
+    left = replace(test_rollback.history(INGEST)[1], status_updated_at=late.created_at)
+    facts = rolling(schema(DROPS))
+    facts = replace(facts, deployments={**facts.deployments, INGEST: [late, left]})
+
+    why_not = refused(rollback.plan(facts, "all", [API, INGEST], sha("b")))
+
+    assert f"{NAME} drops column ops.job_queue.note (line 3)" in why_not.why
+    assert made(rollback.plan(facts, "ingest", [INGEST], sha("b"))).risk is Risk.HIGH
 
 
 def test_deploy_of_an_older_commit_is_a_revert_that_names_what_it_takes_back() -> None:

@@ -34,6 +34,7 @@ BEST = Candidate(
     deployments={Service.API: "d1"},
     served=timedelta(days=6),
     until=NOW,
+    left_at=NOW,
     jobs=JobOutcomes(999, 1),
     migrations_since=0,
     can_roll_back=True,

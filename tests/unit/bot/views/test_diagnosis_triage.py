@@ -27,7 +27,7 @@ from tests.unit.playbooks.test_diagnosis import API_DOWN, AWAY_SINCE, BAD_DEPLOY
 EVIL = "<!channel> `x` <https://evil|good> ``` " + "A" * 9000
 INGEST = [Service.INGEST]
 BEFORE = Candidate(
-    "8d02b64e" + "0" * 32, "Fix it", {Service.INGEST: "d1"}, timedelta(hours=2), NOW, None, 0, can_roll_back=True
+    "8d02b64e" + "0" * 32, "Fix it", {Service.INGEST: "d1"}, timedelta(hours=2), NOW, NOW, None, 0, can_roll_back=True
 )
 
 
