@@ -119,23 +119,29 @@ def why_ignored(event: PagerEvent, incident: Incident, history: PagerHistory, no
         return "the incident is resolved"
     if not now - OLDEST_EVENT <= event.at <= now + CLOCKS_DIFFER:
         return "it is older than an hour" if event.at < now else "it is from the future"
-    if event.at < incident.opened_at - CLOCKS_DIFFER:
+    if event.at < min(incident.opened_at, now) - CLOCKS_DIFFER:
         return "it is older than the incident"
     if history.newest_at is not None and event.at < history.newest_at:
         return "a newer event came first"
     if event.action is PagerAction.UNACKNOWLEDGED:
-        return _why_not_reopened(event, incident, history)
-    if history.reopened_at is not None and event.at <= history.reopened_at:
+        return _why_not_reopened(event, incident, history, now)
+    if history.reopened_at is not None and event.at <= _at_the_latest(history.reopened_at, now):
         return "the incident was reopened after it"
     return _why_not_answered(event, incident)
 
 
-def _why_not_reopened(event: PagerEvent, incident: Incident, history: PagerHistory) -> str | None:
+def _at_the_latest(stored: datetime, now: datetime) -> datetime:
+    """When it was. A time that lies ahead was stored before the database's clock stepped back: what a
+    pager reports of the last minutes counts as newer."""
+    return stored if stored <= now else now - CLOCKS_DIFFER
+
+
+def _why_not_reopened(event: PagerEvent, incident: Incident, history: PagerHistory, now: datetime) -> str | None:
     """A timeout of the pager counts for those who acknowledged there: who works in Slack answers reminders here."""
     owner = incident.acknowledged_by
     if owner is None or incident.acknowledged_at is None:
         return "no one is assigned"
-    if event.at < incident.acknowledged_at:
+    if event.at < _at_the_latest(incident.acknowledged_at, now):
         return "it was acknowledged again after it"
     return None if event.by is not None or owner.user_id == history.owner else "its assignee works in Slack"
 

@@ -8,8 +8,20 @@ from itertools import product
 
 import pytest
 
-from bot.incidents.decide import PageLevel, Remind, Rest, TakeBack, decide, find_joined, next_page, pages_people
+from bot.incidents.decide import (
+    CLOCKS_DIFFER,
+    PageLevel,
+    Remind,
+    Rest,
+    TakeBack,
+    decide,
+    find_joined,
+    next_page,
+    pages_people,
+    why_ignored,
+)
 from services.domain.alerts import AlertChange, AlertEvent, Severity
+from services.domain.answers import PagerAction, PagerEvent, PagerHistory, PagerUser
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.oncall import Chain
 from services.domain.services import Service
@@ -32,6 +44,28 @@ def test_a_wait_that_is_longer_than_any_was_made_so_by_the_clock_and_is_over() -
     assert isinstance(decide(incident(due_at=NOW + longest + SECOND), CHAIN, NOW), PageLevel)
     assert decide(acknowledged(due_at=NOW + reminder), CHAIN, NOW) is None
     assert isinstance(decide(acknowledged(due_at=NOW + reminder + SECOND), CHAIN, NOW), Remind)
+
+
+def test_pager_event_counts_where_the_clock_stepped_back_after_the_times_it_is_compared_with() -> None:
+    """An acknowledgement that counts as older than its incident until the clock catches up: people are paged on."""
+    hour = timedelta(hours=1)
+
+    def why(action: PagerAction, before: timedelta, found: Incident, reopened_at: datetime | None = None) -> str | None:
+        by = PagerUser("PANN", "Ann")
+        event = PagerEvent("01F", action, "incident-1", NOW - before, by)
+        return why_ignored(event, found, PagerHistory(None, None, reopened_at), NOW)
+
+    acknowledge, timeout = PagerAction.ACKNOWLEDGED, PagerAction.UNACKNOWLEDGED
+    opened = incident(opened_at=NOW + hour)
+    assert why(acknowledge, CLOCKS_DIFFER, opened) is None
+    assert why(acknowledge, CLOCKS_DIFFER + SECOND, opened) == "it is older than the incident"
+    before = incident(opened_at=NOW - hour)
+    assert why(acknowledge, SECOND, before, NOW + hour) is None
+    assert why(acknowledge, CLOCKS_DIFFER, before, NOW + hour) == "the incident was reopened after it"
+    assert why(acknowledge, SECOND, before, NOW - SECOND) == "the incident was reopened after it"
+    answered = acknowledged(opened_at=NOW - hour, acknowledged_at=NOW + hour)
+    assert why(timeout, SECOND, answered) is None
+    assert why(timeout, CLOCKS_DIFFER + SECOND, answered) == "it was acknowledged again after it"
 
 
 EVERYTHING = list(product(IncidentState, IncidentSeverity, [False, True], [False, True]))
