@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.types import Block
 from bot.views.blocks import EMPTY, context, section, sections
 from bot.views.plan import plan_lines
-from bot.views.text import code, escape, label_text, plain
+from bot.views.text import code, date_token, escape, label_text, plain
 from services.domain.incidents import Incident, IncidentSeverity
 from services.domain.runs import Run
 
@@ -71,8 +71,9 @@ def self_approval_modal(metadata: Mapping[str, object]) -> Block:
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
     """For what is critical: all of the plan, and its name to be typed."""
     plan = run.plan
+    starts = [f"Starts {date_token(run.start_at)}, if nothing has changed by then."] if run.start_at else []
     blocks = [
-        section(f"*{escape(run.title, limit=500)}*"),
+        section("\n".join([f"*{escape(run.title, limit=500)}*", *starts])),
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
         section(f"To approve it, type {code(phrase, limit=PHRASE_LIMIT)}."),
         text_input("Type it here", "", limit=PHRASE_LIMIT),

@@ -15,7 +15,7 @@ from playbooks.model import Risk
 from playbooks.stored_steps import is_left_to_clean_up
 from services.domain.deployments import SHORT_ID
 from services.domain.runs import Run, RunState, RunStep
-from services.domain.text import counted
+from services.domain.text import counted, dated_time
 
 APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
 APPROVE_TYPED = "run.approve_typed"  # opens a modal
@@ -106,7 +106,8 @@ def _agree(run: Run, verb: str, action_id: str) -> Block:
     """*Confirm* of a low risk counts at once: the plan is above it, and the requester asked for it."""
     if action_id == CONFIRM and run.risk == Risk.LOW:
         return button(verb, action_id, run.id, style="primary")
-    effect = _fitting([run.environment, *run.plan.get("impact", ())], CONFIRM_TEXT)
+    starts = [f"starts {dated_time(run.start_at, run.created_at)}"] if run.start_at else []
+    effect = _fitting([run.environment, *starts, *run.plan.get("impact", ())], CONFIRM_TEXT)
     return button(verb, action_id, run.id, style="primary", confirm=confirm_dialog(f"{run.title}?", effect, verb))
 
 
@@ -122,6 +123,8 @@ def _fitting(clauses: Sequence[str], limit: int) -> str:
 
 def _cancel(run: Run) -> Block:
     text = f"{run.title} stops after the current step. Completed steps stay in effect; the message lists them."
+    if run.is_scheduled:
+        text = f"{run.title} will not start. Nothing has changed so far."
     dialog = confirm_dialog(f"Cancel run {run.id}?", text, "Cancel the run", danger=True)
     return button("Cancel", CANCEL, run.id, style="danger", confirm=dialog)
 

@@ -159,7 +159,10 @@ def test_runs(golden: Compare) -> None:
         replace(SELF_APPROVAL, offered_at=NOW, reason="down", starts_at=NOW),
     )
     open_review = Review(12, ANN, NOW)
+    at_night = NOW + timedelta(hours=14)
     texts |= {
+        "waits, starts later": run_text(a_run(start_at=at_night, started_at=None), waiting),
+        "approved, starts later": run_text(a_run(RunState.APPROVED, start_at=at_night, started_at=None), waiting),
         "denied": run_text(a_run(RunState.CANCELLED, started_at=None), waiting, [decision(approve=False)]),
         "approved": run_text(a_run(RunState.RUNNING), half, [decision(approve=True)]),
         "stopping": run_text(a_run(RunState.RUNNING, cancel_requested_by=ANN), half),
@@ -260,6 +263,9 @@ def test_dialogs(golden: Compare) -> None:
             "deny": dialog_text(modals.deny_modal({})),
             "review": dialog_text(modals.review_modal({})),
             "self-approval": dialog_text(modals.self_approval_modal({})),
+            "typed approval, starts later": dialog_text(
+                modals.typed_modal(replace(run, start_at=NOW + timedelta(hours=14)), "scale ingest 2 prod", {})
+            ),
             "typed approval": dialog_text(modals.typed_modal(run, "scale ingest 2 prod", {})),
             "target": dialog_text(modals.target_modal("api", choices([BEST]), {})),
             "stop workers": dialog_text(modals.stop_workers_modal("all", {})),
