@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from services.clients.postgres.deliveries import note_written
+from services.clients.postgres.deliveries import is_written, note_written
 from services.clients.postgres.pool import Connection, Database
 from services.domain.errors import Choice, DoneError, OperatorError, OutcomeUnknownError, SourceError
 
@@ -33,7 +33,18 @@ async def write(
 async def note_done(conn: Connection, delivery: str | None, *, shown_by: str) -> None:
     """In the transaction that does what the delivery asks for. Raises DoneError where a former try has done it."""
     if delivery is not None and not await note_written(conn, delivery=delivery):
-        raise _done(shown_by, "the same request was carried out before, and nothing was done twice")
+        raise done_before(shown_by)
+
+
+async def check_not_done(conn: Connection, delivery: str | None, *, shown_by: str) -> None:
+    """Before a refusal, which a former try may have caused: raises DoneError where it has done what was asked for."""
+    if delivery is not None and await is_written(conn, delivery=delivery):
+        raise done_before(shown_by)
+
+
+def done_before(shown_by: str) -> DoneError:
+    """A former try of the same delivery has done it. `shown_by`: the line that shows what is written."""
+    return _done(shown_by, "the same request was carried out before, and nothing was done twice")
 
 
 async def _find_out(database: Database, delivery: str | None, shown_by: str, lost: SourceError) -> OperatorError:

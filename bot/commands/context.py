@@ -20,8 +20,10 @@ from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor, Answer, Request
 from bot.views.incidents import done_answer, incident_line, joined_answer
 from bot.views.runs import decided_answer, refused_answer
+from bot.writes import done_before
 from playbooks.model import NextStep
 from services.clients.postgres.approvals import read_open_reviews, read_record
+from services.clients.postgres.deliveries import is_written
 from services.clients.postgres.incidents import list_alerts_of_open_incidents, list_open_incidents
 from services.clients.postgres.runs import list_open_runs
 from services.domain.errors import Choice, OperatorError, SourceError, Unavailable, UsageError
@@ -69,7 +71,15 @@ async def need_incident(request: Request, world: World, verb: str, example: str)
         raise SourceError(unresolved.source, unresolved.why)
     if len(unresolved) == 1:
         return unresolved[0].id, words
+    await check_not_done_before(request, world, shown_by="incident")
     raise _which_incident(unresolved, await read_alerts_of_open_incidents(world), verb, words, example)
+
+
+async def check_not_done_before(request: Request, world: World, *, shown_by: str) -> None:
+    """Before a refusal, which a former try of the same delivery may have caused: raises DoneError where it has done
+    what was asked for. A database that does not answer knows of none."""
+    if request.delivery is not None and await world.read(is_written, delivery=request.delivery) is True:
+        raise done_before(shown_by)
 
 
 def _which_incident(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.commands.arguments import need_service, no_more, parse_reason, parse_service, read_number, wrong_word
-from bot.commands.context import MOST_OFFERED, need_database, need_right, requester_zone
+from bot.commands.context import MOST_OFFERED, check_not_done_before, need_database, need_right, requester_zone
 from bot.config.environment import require
 from bot.config.policy import FREEZE, Right
 from bot.freezes import lift_freezes, store_freeze
@@ -70,7 +70,11 @@ async def answer_unfreeze(request: Request, world: World, approval_service: Appr
     found = await world.freezes()
     if isinstance(found, Unavailable):
         raise SourceError(found.source, found.why)
-    freeze = pick(found, request.words)
+    try:
+        freeze = pick(found, request.words)
+    except OperatorError:
+        await check_not_done_before(request, world, shown_by=SHOWN_BY)
+        raise
     own = request.actor is not None and request.actor.user_id == freeze.owner
     services = _touched(freeze.service, world)
     right = Right.REQUEST if own else Right.APPROVE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot.commands.arguments import is_foreign, no_more, parse_reason, read_number, take_when, wrong_word
-from bot.commands.context import need_database, need_right, requester_zone
+from bot.commands.context import check_not_done_before, need_database, need_right, requester_zone
 from bot.config import alerts as names
 from bot.config.policy import SILENCE
 from bot.types import Answer, Block, Request
@@ -245,6 +245,7 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
     async with need_database(world).read() as conn:
         planned = next((one for one in await list_planned_silences(conn) if one.id == number), None)
     if planned is None:
+        await check_not_done_before(request, world, shown_by=SHOWN_BY)
         raise gone
     services = _touched(planned.what)
     person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was cancelled")
@@ -315,6 +316,7 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
     async with need_database(world).read() as conn:
         found = next((one for one in await list_silences(conn) if one.id == silence_id), None)
     if found is None:
+        await check_not_done_before(request, world, shown_by=SHOWN_BY)
         raise gone
     services = _touched(found.what)
     person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was ended")

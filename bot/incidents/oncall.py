@@ -18,7 +18,7 @@ from bot.incidents.store import IncidentStore
 from bot.slack_directory import Groups
 from bot.types import Request
 from bot.views.text import date_token, escape, mention
-from bot.writes import note_done, write
+from bot.writes import check_not_done, note_done, write
 from services.clients.postgres import incidents, oncall_changes
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
@@ -283,6 +283,8 @@ class OnCallService:
                     return verdict
                 await incidents.lock_oncall(conn)
                 outcome = await act(conn, person)
+                if isinstance(outcome, Refused | SlackOnly):
+                    await check_not_done(conn, request.delivery, shown_by=SHOWN_BY)
                 if isinstance(outcome, Refused):
                     await self._audit_refusal(conn, count, event, person, outcome)
                 elif not isinstance(outcome, SlackOnly):

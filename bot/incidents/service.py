@@ -24,7 +24,7 @@ from bot.incidents.todos import NewTodo
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
 from bot.views.text import mention, plain
-from bot.writes import note_done, write
+from bot.writes import check_not_done, note_done, write
 from services.clients.postgres import incidents, messages
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
@@ -258,7 +258,7 @@ class IncidentService:
         async with write(self._database, request.delivery, shown_by=SHOWN_BY, timeout_s=TIMEOUT_S) as conn:
             await incidents.lock_opening(conn)
             same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
-            if same is None and bounded and (refused := await self._refuse_another(conn, bounded)):
+            if same is None and bounded and (refused := await self._refuse_another(conn, bounded, request)):
                 return refused
             await note_done(conn, request.delivery, shown_by=SHOWN_BY)
             outcome: Done | Joined
@@ -274,12 +274,13 @@ class IncidentService:
         self._incident_store.wake_ups.outbox.set()
         return outcome
 
-    async def _refuse_another(self, conn: Connection, person: Person) -> Refused | None:
+    async def _refuse_another(self, conn: Connection, person: Person, request: Request) -> Refused | None:
         """Why a person who may not manage incidents opens no other one now; recorded."""
         recent = await incidents.list_opened_by(conn, user_id=person.user_id, window=OPENED_WITHIN)
         verdict = may_open_another(recent, self._responders)
         if not isinstance(verdict, Refused):
             return None
+        await check_not_done(conn, request.delivery, shown_by=SHOWN_BY)
         with self._audit_limit.counting() as count:
             await self._audit_refusal(conn, count, "opened", None, person, verdict)
         return verdict
@@ -404,6 +405,7 @@ class IncidentService:
                     verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
                 )
                 if isinstance(outcome, Refused):
+                    await check_not_done(conn, request.delivery, shown_by=shown_by)
                     await self._audit_refusal(conn, count, event, incident, person, outcome)
                 else:
                     await note_done(conn, request.delivery, shown_by=shown_by)

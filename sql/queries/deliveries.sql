@@ -41,6 +41,10 @@ VALUES ('written:' || %(delivery)s, 'written', clock_timestamp(), clock_timestam
 ON CONFLICT (key) DO NOTHING
 RETURNING key;
 
+-- name: is_written
+-- Whether what this delivery asks for is written. By primary key.
+SELECT EXISTS (SELECT FROM chatops.deliveries WHERE key = 'written:' || %(delivery)s);
+
 -- name: prune_deliveries
 -- Slack redelivers for minutes, at most hours. Served by deliveries_claimed_at_idx.
 DELETE FROM chatops.deliveries

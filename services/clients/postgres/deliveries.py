@@ -48,6 +48,12 @@ async def note_written(conn: Connection, *, delivery: str) -> bool:
     return await cur.fetchone() is not None
 
 
+async def is_written(conn: Connection, *, delivery: str) -> bool:
+    """Whether a transaction that has committed wrote what the delivery asks for."""
+    row = await (await conn.execute(SQL["is_written"], {"delivery": delivery})).fetchone()
+    return row is not None and bool(row[0])
+
+
 async def prune_deliveries(conn: Connection, *, older_than: timedelta) -> int:
     """How many were deleted."""
     cur = await conn.execute(SQL["prune_deliveries"], {"older_than": older_than})

@@ -45,6 +45,19 @@ CHANGES = {
     f"oncall override <@{model.BEN.id}> 4h primary": ("oncall_overrides", "oncall"),
 }
 
+# What ends something: what has to be there, the line that is typed, and what shows it.
+ENDS = (
+    ("silence ingest 2h we move the queue", "silence end 1", "silences"),
+    ("silence ingest sat 02:00 for 2h every week backup", "silence cancel 1", "silences"),
+    ("freeze api for 2h we move the queue", "unfreeze", "freeze"),
+    ("lock ingest migration by hand", "unfreeze 2", "freeze"),
+    (f"oncall override <@{model.BEN.id}> 4h primary", "oncall override end 1", "oncall"),
+    ("incident open no uploads", "incident todo 1 raise the limit", "incident 1"),
+    ("incident escalate 1", "incident done 1", "incident 1"),
+    ("incident escalate 1", "incident resolve a bad deploy", "incident"),
+    ("incident open no uploads", "incident resolve 2 a bad deploy", "incident 2"),
+)
+
 
 @dataclass
 class Bot:
@@ -167,3 +180,29 @@ async def test_the_same_words_of_another_delivery_are_another_change(bot: Bot, a
         assert "silenced" in answer.text
 
     assert await count(as_owner, "silences") == 2
+
+
+async def test_an_end_whose_process_died_behind_the_commit_is_reported_as_made_to_the_repeated_delivery(
+    bot: Bot, as_owner: Connection
+) -> None:
+    for number, (before, words, shown_by) in enumerate(ENDS):
+        await bot.run(before, None)
+        first = await bot.run(words, f"trigger:{number}")
+        assert first.status is Status.OK, (words, first.text)
+
+        recorded = await count(as_owner, "audit")
+        again = await bot.run(words, f"trigger:{number}")
+
+        assert "It was done" in again.text, (words, again.text)
+        assert f"`{shown_by}` shows it" in again.text, (words, again.text)
+        assert await count(as_owner, "audit") == recorded, words
+
+
+async def test_an_end_by_another_delivery_is_refused_as_ended_before(bot: Bot) -> None:
+    for number, (before, words, _) in enumerate(ENDS[:5]):
+        await bot.run(before, None)
+        await bot.run(words, f"trigger:{number}")
+
+        other = await bot.run(words, f"another:{number}")
+
+        assert "It was done" not in other.text, (words, other.text)

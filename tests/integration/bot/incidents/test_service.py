@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +21,7 @@ from bot.types import Actor
 from services.clients.postgres.notifications import end_notification
 from services.clients.postgres.pool import Connection
 from services.domain.channels import Channel
-from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.errors import DoneError, OperatorError, SourceError, UsageError
 from services.domain.incidents import IncidentSeverity, IncidentState, MarkedMessage
 from services.domain.notifications import NotificationState
 from services.domain.oncall import Level, Schedule
@@ -41,9 +42,11 @@ LAST = len(PAUSES_S)
 DIRECT = f"incident:1:page:1:direct:{model.ANN.id}"
 
 
-async def open_one(scene: Scene, actor: Actor | None = OLIVIA, **changes: object) -> Outcome:
+async def open_one(
+    scene: Scene, actor: Actor | None = OLIVIA, *, delivery: str | None = None, **changes: object
+) -> Outcome:
     given: dict[str, object] = {"title": "No ingest", "severity": IncidentSeverity.SEV2, "services": [Service.INGEST]}
-    return await scene.incident_service.open(request(actor), **(given | changes))  # type: ignore[arg-type]
+    return await scene.incident_service.open(replace(request(actor), delivery=delivery), **(given | changes))  # type: ignore[arg-type]
 
 
 async def test_opening_calls_the_first_level_by_every_means_at_once(scene: Scene, books: Books) -> None:
@@ -91,7 +94,7 @@ async def test_reports_of_two_people_in_one_moment_are_one_incident(scene: Scene
     ],
 )
 async def test_report_of_a_possibly_different_problem_opens_its_own_incident(
-    scene: Scene, other: dict[str, object]
+    scene: Scene, other: dict[str, Any]
 ) -> None:
     await open_one(scene)
 
@@ -116,6 +119,19 @@ async def test_a_person_without_the_right_to_manage_incidents_opens_three_in_a_r
     assert isinstance(await open_one(scene, OTTO), Joined)  # pages no one
     for person in (OLIVIA, BEN, None):  # they may manage incidents; None is at a terminal
         assert isinstance(await open_one(scene, person, another=True), Done)
+
+
+async def test_the_last_incident_that_a_person_may_open_is_reported_as_opened_to_the_repeated_delivery(
+    scene: Scene, books: Books
+) -> None:
+    for n in range(3):
+        await open_one(scene, OTTO, delivery=f"trigger:{n}", another=True)
+
+    with pytest.raises(DoneError):
+        await open_one(scene, OTTO, delivery="trigger:2", another=True)
+
+    assert (await books.audit()).count("incident.opened") == 3
+    assert "incident.opened.refused" not in await books.audit()
 
 
 async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
