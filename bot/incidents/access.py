@@ -23,6 +23,13 @@ def may_open(person: Person | None, people: People) -> Verdict:
 OPENED_AT_MOST, OPENED_WITHIN = 3, timedelta(minutes=10)  # each may page people, ahead of what is worse
 
 
+def is_limited(person: Person, people: People, responders: Collection[str]) -> bool:
+    """Whether the person is known not to manage incidents. While Slack does not return a group's members no other one
+    is limited: it may be the person on call. `responders`: as for `may_respond`."""
+    found = people.find_in(person.user_id, responders)
+    return people.stranger(person) is not None or not (found.is_in or found.doubt)
+
+
 def may_open_another(recent: Sequence[int], responders: Collection[str]) -> Verdict:
     """Of a person who may not manage incidents. `recent`: the ids of those that they opened within OPENED_WITHIN."""
     if len(recent) < OPENED_AT_MOST:

@@ -16,7 +16,7 @@ from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
 from bot.incidents import paging, todos
-from bot.incidents.access import OPENED_WITHIN, may_open, may_open_another, may_respond
+from bot.incidents.access import OPENED_WITHIN, is_limited, may_open, may_open_another, may_respond
 from bot.incidents.decide import next_page, pages_people
 from bot.incidents.oncall import OnCallService
 from bot.incidents.store import IncidentStore, diagnosis_key
@@ -254,11 +254,11 @@ class IncidentService:
         if isinstance(verdict, Refused):
             await self._record_refusal("opened", person, verdict)
             return verdict
-        bounded = person if person and isinstance(may_respond(person, people, self._responders), Refused) else None
+        limited = person if person and is_limited(person, people, self._responders) else None
         async with write(self._database, request.delivery, shown_by=SHOWN_BY, timeout_s=TIMEOUT_S) as conn:
             await incidents.lock_opening(conn)
             same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
-            if same is None and bounded and (refused := await self._refuse_another(conn, bounded, request)):
+            if same is None and limited and (refused := await self._refuse_another(conn, limited, request)):
                 return refused
             await note_done(conn, request.delivery, shown_by=SHOWN_BY)
             outcome: Done | Joined

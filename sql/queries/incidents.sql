@@ -61,10 +61,13 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: list_opened_by
--- The incidents that one person opened by hand of late, oldest first. Served by incidents_opened_at_idx.
+-- The incidents that one person opened by hand of late, oldest first; none that is dated ahead, by a clock that has
+-- stepped back since. Served by incidents_opened_at_idx.
 SELECT id
 FROM chatops.incidents
-WHERE opened_at > clock_timestamp() - %(window)s::interval AND opened_by_user = %(user_id)s
+WHERE
+    opened_at > clock_timestamp() - %(window)s::interval AND opened_at <= clock_timestamp()
+    AND opened_by_user = %(user_id)s
 ORDER BY id;
 
 -- name: lock_incident

@@ -134,6 +134,29 @@ async def test_the_last_incident_that_a_person_may_open_is_reported_as_opened_to
     assert "incident.opened.refused" not in await books.audit()
 
 
+async def test_a_person_who_may_be_on_call_opens_any_number_while_a_groups_members_are_unknown(
+    scene: Scene, workspace: Workspace
+) -> None:
+    """They were refused as if they held no right."""
+    workspace.faults.plant("usergroups.users.list", FaultKind.SERVER_ERROR, times=100)
+
+    opened = [await open_one(scene, OLIVIA, another=True) for _ in range(4)]
+
+    assert [type(one) for one in opened] == [Done] * 4
+
+
+async def test_incidents_that_are_dated_ahead_by_a_clock_that_stepped_back_count_against_no_one(
+    scene: Scene, as_owner: Connection
+) -> None:
+    for _ in range(3):
+        assert isinstance(await open_one(scene, OTTO, another=True), Done)
+    await as_owner.execute("UPDATE chatops.incidents SET opened_at = opened_at + interval '1 hour' WHERE id = 1")
+    await as_owner.commit()
+
+    assert isinstance(await open_one(scene, OTTO, another=True), Done)
+    assert isinstance(await open_one(scene, OTTO, another=True), Refused)
+
+
 async def test_taking_it_on_ends_the_calls_and_withdraws_what_was_not_sent(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
