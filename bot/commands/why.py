@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bot.commands.arguments import no_more
+from bot.commands.arguments import no_more, read_number
 from bot.commands.context import need_record, parse_run
 from bot.commands.silence import need_what
 from bot.config import alerts
@@ -185,8 +185,9 @@ async def answer_why(request: Request, world: World) -> Answer:
         what_next = "Write `why heartbeats.ingest`, `why 12` or `why refusal`."
         raise UsageError("Why what?", why="nothing is named", what_next=what_next)
     if request.words[0].lower().removesuffix("s") == "incident":
+        number = read_number(request.words[-1]) or 7
         raise UsageError(
-            "Why what?", why="an incident has a timeline", what_next="Write `incident timeline 7` with its number."
+            "Why what?", why="an incident has a timeline", what_next=f"Write `incident timeline {number}`."
         )
     if request.words[0].lower() in (REFUSAL, f"{REFUSAL}s"):
         no_more(request.words, 1)

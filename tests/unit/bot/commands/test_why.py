@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from bot.commands.why import why_alert_answer
+import pytest
+
+from bot.commands.why import answer_why, why_alert_answer
+from bot.config.environment import Settings
+from bot.types import Request
+from bot.world import World
 from services.domain.alerts import AlertDecision, AlertHistory
+from services.domain.errors import UsageError
 from tests.unit.bot.alerts.builders import NOW, alert, silence
 
 
@@ -57,3 +63,19 @@ def test_without_decisions_it_reports_so() -> None:
     answer = why_alert_answer("backlog", [AlertHistory("backlog", None, ())], [])
 
     assert "Nothing like it was seen in the last 30 days." in str(answer.blocks)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("incident", "10"), "`incident timeline 10`"),
+        (("incidents", "#3"), "`incident timeline 3`"),
+        (("incident",), "`incident timeline 7`"),
+        (("incident", "0"), "`incident timeline 7`"),
+    ],
+)
+async def test_why_of_an_incident_names_its_timeline_by_the_number_typed(words: tuple[str, ...], line: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        await answer_why(Request(words), World(Settings.from_environment({})))
+
+    assert refused.value.what_next == f"Write {line}."
