@@ -318,8 +318,8 @@ class SlackClient(SlackLookups):
 
     def _message(self, text: str, blocks: Blocks) -> dict[str, Any]:
         """Beside blocks the text is what notifications show; alone it is the message, and stays as it is."""
-        shown = with_short_first_line(text) if blocks else text
-        return {"text": self._origin.text(shown), "blocks": self._origin.blocks(blocks)}
+        marked = self._origin.text(text)
+        return {"text": with_short_first_line(marked) if blocks else marked, "blocks": self._origin.blocks(blocks)}
 
     async def _refuse_closed(self, method: str, channel: str) -> None:
         if self.closed and await self.channel_id(channel) in self.closed:

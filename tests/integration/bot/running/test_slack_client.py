@@ -14,6 +14,8 @@ from bot.views.blocks import section
 from services.clients.slack import Pace, SlackClient, Urgency
 from services.clients.slack_charts import Charts
 from services.domain.errors import SourceError
+from services.domain.message_origin import MessageOrigin
+from services.domain.phone_lines import PHONE_LIMIT, shown_width
 from services.domain.secrets import Secret
 from services.domain.slack_refusals import SlackRefusedError
 from services.sandbox.slack import model
@@ -201,3 +203,16 @@ async def test_blocks_refused_for_another_reason_say_nothing_of_charts(slack: Sl
 
     assert len(slack.workspace.calls_of("chat.postMessage")) == 1
     await client.aclose()
+
+
+async def test_the_first_line_fits_a_notification_with_the_environment_s_mark_in_it(slack: Slack) -> None:
+    mark = "🟥 prod"
+    room = PHONE_LIMIT - len(f"{mark} ")
+    client = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", origin=MessageOrigin("prod", mark))
+    for width in (room, room + 1):
+        await client.post(model.INCIDENTS_ID, "x" * width, [section("*What happened*")])
+    await client.aclose()
+
+    first_lines = [message.text.partition("\n")[0] for message in slack.seen()]
+    assert [shown_width(line) for line in first_lines] == [PHONE_LIMIT, PHONE_LIMIT]
+    assert first_lines[0] == f"{mark} {'x' * room}"
