@@ -148,21 +148,17 @@ def _survey(content: BinaryIO, layout: Layout) -> _Survey:
         with CsvFile(content, layout=layout) as file:
             order, day = DateOrder(), file.header.position_of(layout, layout.day)
             rows = order.count(cells[day] if day < len(cells) else "" for _, cells in file.rows())
-            _refuse_day_first(order, layout)
-            return _Survey(file.sha256, file.raw_header, rows, (*file.notes, *order.notes))
+            _refuse_doubtful_dates(order, layout)
+            return _Survey(file.sha256, file.raw_header, rows, file.notes)
     except UnusableFileError as error:
         raise RefusedError(
             422, "The file was not accepted, and nothing was stored", why=error.why, what_next=error.what_next
         ) from None
 
 
-def _refuse_day_first(order: DateOrder, layout: Layout) -> None:
-    if order.is_day_first:
-        raise UnusableFileError(
-            f"its dates have the day first ({layout.day.heading} of row {order.first_day_first}), so that 04/03/2024 "
-            "would be read as April 3",
-            what_next="Export them with the month first (03/31/2024), or as 2024-03-31.",
-        )
+def _refuse_doubtful_dates(order: DateOrder, layout: Layout) -> None:
+    if why := order.fault(layout.day.heading):
+        raise UnusableFileError(why, what_next="Export them all with the month first (03/31/2024), or as 2024-03-31.")
 
 
 async def _refuse_known(conn: Connection, sha256: str) -> None:

@@ -1,7 +1,7 @@
 """Finds out whether a file writes its dates as the United States do, with the month first; pure.
 
 `04/03/2024` is April 3 in one file and March 4 in another, and no row tells. Its neighbors do: `31/03/2024` has the day
-first, `03/31/2024` the month.
+first, `03/31/2024` the month. Where they disagree, the majority proves nothing: a file may be put together from two.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 
-from services.domain.text import counted
+from services.csv_files.identifiers import normalize_identifier
 
-_DATE = re.compile(r"\s*([0-9]{1,2})([/.-])([0-9]{1,2})\2(?:[0-9]{4}|[0-9]{2})\b")
-_MONTHS = 12
+# What follows the year, a time for one, does not matter.
+_DATE = re.compile(r"\s*([0-9]{1,2})([/.-])([0-9]{1,2})\2[0-9]{2}")
+_YEAR_FIRST = re.compile(r"[0-9]{4}-")
+_MONTHS, _DAYS = range(1, 13), range(1, 32)
 
 
 class _Order(Enum):
@@ -25,48 +27,52 @@ class _Order(Enum):
 
 @lru_cache(4096)  # days come again and again
 def _order_of(cell: str) -> _Order | None:
-    """None where both orders mean the same day, or the cell is written otherwise."""
-    found = _DATE.match(cell)
+    """None where both orders mean the same day, or neither a day, or the cell is written otherwise.
+
+    The ingest worker reads the normalized cell. Normalizing is slow, and most cells start with a date without it.
+    """
+    if _YEAR_FIRST.match(cell):
+        return None
+    found = _DATE.match(cell) or _DATE.match(normalize_identifier(cell))
     if found is None or found[1] == found[3]:
         return None
     first, second = int(found[1]), int(found[3])
-    if first <= _MONTHS and second <= _MONTHS:
-        return _Order.EITHER if first != second else None
-    if min(first, second) > _MONTHS:
-        return None
-    return _Order.DAY_FIRST if first > second else _Order.MONTH_FIRST
+    match (first in _DAYS and second in _MONTHS, first in _MONTHS and second in _DAYS):
+        case (True, True):
+            return _Order.EITHER if first != second else None
+        case (True, False):
+            return _Order.DAY_FIRST
+        case (False, True):
+            return _Order.MONTH_FIRST
+        case _:
+            return None
 
 
 class DateOrder:
-    """Counts the dates that only one order makes sense of. `first_day_first`: the first such row, from 1."""
+    """Counts the dates that only one order makes sense of, and those that both do."""
 
     def __init__(self) -> None:
-        self.first_day_first: int | None = None
-        self.day_first = self.month_first = self.either = 0
+        self._rows = dict.fromkeys(_Order, 0)
+        self._first: dict[_Order, int] = {}
 
     def count(self, cells: Iterable[str]) -> int:
         """Take the date of each row, in their order; how many there were."""
         number = 0
         for number, cell in enumerate(cells, start=1):
-            match _order_of(cell):
-                case _Order.DAY_FIRST:
-                    self.day_first += 1
-                    self.first_day_first = self.first_day_first or number
-                case _Order.MONTH_FIRST:
-                    self.month_first += 1
-                case _Order.EITHER:
-                    self.either += 1
+            if (order := _order_of(cell)) is not None:
+                self._rows[order] += 1
+                self._first.setdefault(order, number)
         return number
 
-    @property
-    def is_day_first(self) -> bool:
-        """Whether the file has the day first, so that its other dates would be read wrongly."""
-        return self.day_first > 0 == self.month_first and self.either > 0
-
-    @property
-    def notes(self) -> list[str]:
-        """What the sender has to know where the file has both orders."""
-        if not (self.day_first and self.month_first):
-            return []
-        dates = counted(self.day_first, "date")
-        return [f"{dates} with the day first, first at row {self.first_day_first}; all dates are read month first"]
+    def fault(self, heading: str) -> str | None:
+        """Why dates of the file would be read wrongly, or may be; `heading` names their column. Rows count from 1."""
+        day_first, month_first, either = (self._rows[order] for order in _Order)
+        if not (day_first and either):
+            return None
+        row = f"{heading} of row {self._first[_Order.DAY_FIRST]}"
+        if not month_first:
+            return f"its dates have the day first ({row}), so that 04/03/2024 would be read as April 3"
+        return (
+            f"its dates have two orders, {day_first:,} with the day first ({row}) and {month_first:,} with the month "
+            f"first (row {self._first[_Order.MONTH_FIRST]}), so that 04/03/2024 may be April 3 or March 4"
+        )
