@@ -211,11 +211,16 @@ _IRREGULAR = (
 _SAINTS = {"st": "St.", "saint": "St.", "ste": "Ste.", "sainte": "Ste."}
 _GLUED = re.compile(r"\b(ste?)\.(?=\w)")  # st.lawrence
 _SMALL = frozenset(("of", "the", "and", "du", "del"))
-_STATE = re.compile(r",? *(?:n\.?y\.?|new york(?: state)?)$")
+_STATE = re.compile(r",? *(?:n\.?y\.?|(?:state of )?new york(?: state)?)$")
+_STATE_BEFORE = re.compile(
+    r"^(?:(?:the )?(?:state|city) of )?(?:n\.?y\.?|new york(?: state| city)?)(?:,| (?=.*\b(?:county|co|cnty|cty)\b))"
+)
+_OFFICE = re.compile(r"\b(?:court(?:s|house)?|clerks?|surrogates?)\b")
 _COURT_OF = re.compile(
-    r"(?P<before>[^,]{1,60}?) county,? (?:[^,]{1,60} )?court\b.*"
-    r"|.*\bcourt\b.{0,80}?\bcounty of (?P<of>[^,]{1,60})(?:,.*)?"
-    r"|.*\bcourt(?:,| of| for| -)+ (?:the )?(?P<behind>[^,]{1,60}?) county\b.*"
+    r"(?P<before>[^,]{1,60}?) county,? (?:[^,]{1,60} )?(?:court|clerk)\b.*"
+    r"|.*\b(?:court|clerk)\b.{0,80}?\bcounty of (?P<of>[^,]{1,60})(?:,.*)?"
+    r"|.*\b(?:court|clerk)\b(?:.{0,80},| of| for| -) (?:the )?"
+    r"(?P<behind>(?![^,]*\b(?:state|city|town|village) of\b)[^,]{1,60}?) county\b.*"
 )
 _KIND_BEFORE = re.compile(r"^(?:the )?county of ")
 _KIND_BEHIND = re.compile(r",? (?:county|co\.?|cnty\.?|cty\.?)$")
@@ -227,6 +232,23 @@ def _key(text: str) -> str:
 
 _BY_KEY = {**{_key(county): county for county in COUNTIES}, **_OTHER_NAMES}
 _IRREGULAR_BY_LETTERS = {name.lower(): name for name in _IRREGULAR}
+_NAME = rf"(?:(?:st\.?|saint) ?lawrence|{'|'.join(key for key in map(_key, COUNTIES) if key != 'st lawrence')})\b"
+_NAMED = re.compile(rf"\bcounty of (?:the )?({_NAME})|\b({_NAME}) (?:county|co|cnty|cty)\b(?! of (?:the )?{_NAME})")
+_NAMED_TOGETHER = re.compile(rf"\b{_NAME} (?:and|&) {_NAME}")
+# Orange is a county of New York, of California and of Florida. Three states have the name of a county of New York.
+_OTHER_STATE = re.compile(
+    r"\b(?:alabama|alaska|arizona|arkansas|california|colorado|connecticut|florida|georgia|hawaii|idaho|illinois|indiana"
+    r"|iowa|kansas|kentucky|louisiana|maine|maryland|massachusetts|michigan|minnesota|mississippi|missouri|montana"
+    r"|nebraska|nevada|new (?:hampshire|jersey|mexico)|north (?:carolina|dakota)|ohio|oklahoma|oregon|pennsylvania"
+    r"|rhode island|south (?:carolina|dakota)|tennessee|texas|utah|vermont|virginia|wisconsin)\b"
+    r"|(?:,| of) (?:delaware|washington|wyoming)(?:,|$)"
+)
+_CITY_OR_STATE = re.compile(r"\b(?:city|state) of new york\b")
+# Courts of a county each, while a town of the same name may lie in another county: the Town of Clinton is in Dutchess.
+_COURT_OF_A_COUNTY = re.compile(
+    r".*\b(?:supreme court|surrogate'?s?'? court|civil court of the city of new york)\b.*(?:,| -) *"
+    rf"(?P<name>(?!new york){_NAME})(?:,? *(?:n\.?y\.?|new york))?"
+)
 
 
 def known_county(text: str) -> str | None:
@@ -249,7 +271,19 @@ def _county_named_twice(written: str) -> str | None:
 
 
 def _county_of_court(written: str) -> str | None:
-    """Of `Kings County Supreme Court`, `Supreme Court, Kings County` and the like: `kings`."""
+    """`kings` of `Kings County Supreme Court`, `Supreme Court of the State of New York, Kings County` and the like.
+
+    None where the text is of no court or clerk, or names no county, more than one, or New York's in another state.
+    """
+    if not _OFFICE.search(written):
+        return None
+    named = {_spelled(of or name) for of, name in _NAMED.findall(_CITY_OR_STATE.sub(",", written))}
+    if len(named) > 1 or _NAMED_TOGETHER.search(written):
+        return None
+    if named:
+        return None if _OTHER_STATE.search(written) else named.pop().lower()
+    if found := _COURT_OF_A_COUNTY.fullmatch(written):
+        return found["name"]
     found = _COURT_OF.fullmatch(written)
     return (found["before"] or found["of"] or found["behind"]) if found else None
 
@@ -262,7 +296,10 @@ def _spelled(written: str) -> str:
 
 
 def _without_state(written: str) -> str:
-    """`kings county, ny` names a county and its state; `new york` alone names a county."""
+    """`kings county, ny` and `new york, kings county` name a county and its state; `new york` alone names a county."""
+    behind = _STATE_BEFORE.sub("", written).strip()
+    if behind != written and _key(_KIND_BEHIND.sub("", _KIND_BEFORE.sub("", behind))) in _BY_KEY:
+        return behind
     bare = _STATE.sub("", written)
     names_a_county = _KIND_BEHIND.search(bare) or _key(bare) in _BY_KEY or "," in written[len(bare) :]
     return bare if bare and names_a_county else written

@@ -208,7 +208,7 @@ def county_name(text: str) -> str:
 
 
 _NO_COUNTY = frozenset({"county", "state", "the state", "usa", "united states"})
-_COURT = re.compile(r"\b(?:courts?|supreme|clerk)\b", re.IGNORECASE)
+_COURT = re.compile(r"\b(?:court(?:s|house)?|supreme|clerks?|surrogates?)\b", re.IGNORECASE)
 
 
 def _present(text: str) -> str:

@@ -35,6 +35,35 @@ from services.csv_files.identifiers import COUNTIES, canonical_county, known_cou
         ),
         ("Nassau County District Court", "Nassau"),
         ("Supreme Court of Nassau County", "Nassau"),
+        *(
+            (text, "Kings")
+            for text in (
+                *("Supreme Court of the State of New York, Kings County", "Civil Court of New York, Kings County"),
+                *("Supreme Court of the State of New York Kings County", "CIVIL COURT OF NEW YORK KINGS COUNTY"),
+                *("Supreme Court of the State of New York, County of Kings", "City of New York County of Kings Court"),
+                *(
+                    "Clerk of Kings County",
+                    "Kings County Clerk",
+                    "Office of the Kings County Clerk\u2019s",
+                    "Kings Co. Clerk",
+                ),
+                *("Clerk of the County of Kings", "Supreme Court, Kings", "Supreme Court \u2013 KINGS"),
+                *("Civil Court of the City of New York, Kings", "Kings County Court, Kings County, New York"),
+                *("New York, Kings County", "State of New York, Kings County", "Kings County, State of New York"),
+            )
+        ),
+        *(
+            (text, "Warren")
+            for text in ("Town Court of Queensbury, Warren County", "Warren County, Town Court of Kings")
+        ),
+        *(
+            (text, "New York")
+            for text in ("Surrogates Court New York County", "Supreme Court, New York County, NY", "New York Co. Clerk")
+        ),
+        ("Supreme Court of the State of New York, County of New York", "New York"),
+        ("Surrogate\u2019s Court, Saint Lawrence County", "St. Lawrence"),
+        ("Magistrate Court of Georgia, DeKalb County", "DeKalb"),
+        ("Clerk of DeKalb County", "DeKalb"),
         ("Richmond (city)", "Richmond (city)"),  # in Virginia another place than its county
         ("Kings (Queens)", "Kings (queens)"),
     ],

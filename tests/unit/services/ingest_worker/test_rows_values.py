@@ -216,7 +216,19 @@ def test_a_county_that_a_spreadsheet_damaged_is_no_county(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["36047", "047", "1-2", "County", "the State", "Supreme Court", "New York Civil Court"]
+    "text",
+    [
+        *("36047", "047", "1-2", "County", "the State", "Supreme Court", "New York Civil Court", "Surrogates of Kings"),
+        *("Supreme Court of the State of New York", "Civil Court of the City of New York", "Supreme Court, New York"),
+        *("Supreme Court of the State of New York County", "Town Court, Clinton", "City Court of Albany"),
+        *("Supreme Court, Kings County; Civil Court, Queens County", "Supreme Court of Kings and Queens County"),
+        *(
+            "Orange County Clerk, Florida",
+            "Superior Court of California, County of Orange",
+            "Kings County Court, Delaware",
+        ),
+        *("Supreme Court of the State of Georgia DeKalb County", "Kings County Court, County of Queens"),
+    ],
 )
 def test_what_names_no_county_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"a number, not the county's name|names no county"):
