@@ -63,19 +63,31 @@ class TriageSummary(PeriodicTask):
 
     async def tick(self, fence: Fence) -> float:
         """Tell what is left to tell of every incident. Raises SourceError when the database is away."""
-        async with self._database.read() as conn:
-            unresolved = await incidents.list_open_incidents(conn)
-        waiting = [one for one in unresolved if one.briefed < len(PARTS)]
-        slots = asyncio.Semaphore(AT_ONCE)
-        results = await asyncio.gather(*(self._brief(one, fence, slots) for one in waiting), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        taken: set[int] = set()
+        failed: list[Exception] = []
+        slots = (self._brief_worst_first(fence, taken, failed) for _ in range(AT_ONCE))
+        ends = await asyncio.gather(*slots, return_exceptions=True)
+        for error in [*filter(None, ends), *failed]:
+            raise error
         return self._wake_ups.poll_s
 
-    async def _brief(self, incident: Incident, fence: Fence, slots: asyncio.Semaphore) -> None:
-        async with slots:
-            await self._read_and_post(incident, fence)
+    async def _brief_worst_first(self, fence: Fence, taken: set[int], failed: list[Exception]) -> None:
+        """Go on until each incident is taken. One that fails is left for the next tick, and holds up no other."""
+        while incident := await self._take(taken):
+            try:
+                await self._read_and_post(incident, fence)
+            except Exception as error:
+                failed.append(error)
+
+    async def _take(self, taken: set[int]) -> Incident | None:
+        """The worst that is waiting, the newest of these: also one that has been opened since this tick began."""
+        async with self._database.read() as conn:
+            unresolved = await incidents.list_open_incidents(conn)
+        waiting = [one for one in unresolved if one.briefed < len(PARTS) and one.id not in taken]
+        worst = min(waiting, key=lambda one: (one.severity, -one.id), default=None)
+        if worst is not None:
+            taken.add(worst.id)
+        return worst
 
     async def _read_and_post(self, incident: Incident, fence: Fence) -> None:
         """Read all parts, and post the known ones whenever one more arrives; a successor reads posted ones again."""

@@ -10,7 +10,9 @@ import pytest
 from bot.incidents.triage import PARTS, TriageSummary
 from bot.leader import Fence, LostLeadershipError
 from bot.world import World
+from services.clients.postgres.pool import Connection
 from services.domain.alerts import AlertChange
+from services.domain.errors import SourceError
 from services.domain.incidents import IncidentSeverity
 from services.domain.services import Service
 from tests.integration.bot.conftest import Outside, System
@@ -123,30 +125,61 @@ async def test_the_diagnosis_is_edited_as_parts_arrive(
     assert "Still collecting data" not in await books.blocks(KEY)
 
 
-async def test_many_incidents_at_once_are_read_two_at_a_time(
+async def test_many_incidents_at_once_are_read_two_at_a_time_the_worst_and_newest_first(
     scene: Scene, books: Books, world: World, outside: Outside
 ) -> None:
-    """Twenty at once took all sessions of the database, and some reported that the bot can't reach it."""
+    """Twenty at once took all sessions of the database. A new SEV1 waited behind all that had been opened before."""
     outside.railway_logs_may_answer.clear()
-    for _ in range(5):
+    sev1, sev3 = IncidentSeverity.SEV1, IncidentSeverity.SEV3
+
+    async def open_another(severity: IncidentSeverity) -> None:
         await scene.incident_service.open(
-            request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST], another=True
+            request(OLIVIA), title="No ingest", severity=severity, services=[Service.INGEST], another=True
         )
-    slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
+
+    async def until_briefed(expected: list[int]) -> None:
+        """All parts but the logs, of those that are being read."""
+        async with asyncio.timeout(60):
+            while sum(await briefed()) < sum(expected):
+                await asyncio.sleep(0.02)
+        assert await briefed() == expected
 
     async def briefed() -> list[int]:
-        return [(await books.incident(number)).briefed for number in range(1, 6)]
+        incidents = await (await books.conn.execute("SELECT briefed FROM chatops.incidents ORDER BY id")).fetchall()
+        return [number for (number,) in incidents]
 
+    for severity in (sev1, sev3, sev3, sev3, sev3):
+        await open_another(severity)
+    slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
     looking = asyncio.create_task(slow.tick(scene.fence))
     try:
-        async with asyncio.timeout(60):
-            while sum(await briefed()) < 4:  # all but the logs, of two
-                await asyncio.sleep(0.02)
-        assert sorted(await briefed()) == [0, 0, 0, 2, 2]
+        await until_briefed([2, 0, 0, 0, 2])
+        await open_another(sev1)
+        outside.railway_logs_may_answer.set()
+        outside.railway_logs_may_answer.clear()
+        await until_briefed([3, 0, 0, 2, 3, 2])
     finally:
         outside.railway_logs_may_answer.set()
         await looking
-    assert await briefed() == [len(PARTS)] * 5
+    assert await briefed() == [len(PARTS)] * 6
+
+
+async def test_failure_of_one_incidents_diagnosis_leaves_the_others_their_own(
+    scene: Scene, books: Books, triage_summary: TriageSummary, as_owner: Connection
+) -> None:
+    """Also where more of them fail than are read at once."""
+    for _ in range(4):
+        await scene.incident_service.open(
+            request(OLIVIA), title="No ingest", severity=IncidentSeverity.SEV3, services=[Service.INGEST], another=True
+        )
+    await as_owner.execute(
+        "ALTER TABLE chatops.incidents ADD CONSTRAINT unlucky CHECK (briefed = 0 OR id NOT IN (2, 3, 4))"
+    )
+
+    with pytest.raises(SourceError):
+        await triage_summary.tick(scene.fence)
+
+    assert [(await books.incident(number)).briefed for number in range(1, 5)] == [len(PARTS), 0, 0, 0]
 
 
 async def test_timeline_has_the_beginning_of_an_incident_once(
