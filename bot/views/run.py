@@ -318,7 +318,7 @@ def _menu(run: Run, steps: Sequence[RunStep]) -> Block | None:
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
     run, steps = record.run, record.steps
     is_named_below = run.was_denied and any(not one.approve for one in record.decisions)  # who denied it says so below
-    outcome = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome and not is_named_below else []
+    outcome = [escape(_outcome(run), limit=2 * LINE_LIMIT)] if run.outcome and not is_named_below else []
     notes, unapproved = lock_notes(run, steps), unapproved_blocks(record, approvers)
     if _is_folded(run, steps):
         return [*unapproved, *sections([*outcome, done_line(run, steps)]), *notes]
@@ -392,7 +392,12 @@ def _notes(run: Run, audit_head: str | None, *, is_folded: bool) -> list[str]:
 
 
 def _fallback(first: str, run: Run) -> str:
-    return f"{first}: {escape(run.outcome, limit=LINE_LIMIT)}" if run.outcome else first
+    return f"{first}: {escape(_outcome(run), limit=LINE_LIMIT)}" if run.outcome else first
+
+
+def _outcome(run: Run) -> str:
+    """Without the doubt that the sign in front names."""
+    return (run.outcome or "").removeprefix(f"{IN_DOUBT}: ")
 
 
 def _at(moment: datetime) -> str:

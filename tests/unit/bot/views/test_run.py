@@ -212,6 +212,18 @@ def test_a_run_with_a_doubt_shows_each_step(state: RunState, last: StepState, ou
     assert any(block["type"] == "plan" for block in run_message(Record(a_run(state, outcome=outcome), steps)).blocks)
 
 
+def test_a_doubt_is_said_once_in_the_sign() -> None:
+    steps = journal(StepState.DONE, StepState.DONE, StepState.NOT_PROVED)
+    run = a_run(RunState.SUCCEEDED, outcome="Done, but not proved: no beat.")
+
+    message = run_message(Record(run, steps))
+
+    assert "DONE, NOT PROVED" in message.text
+    assert message.text.endswith(": no beat.")
+    assert "but not proved" not in f"{message.text}{message.blocks}"
+    assert '"no beat."' in json.dumps(message.blocks)
+
+
 def test_progress_is_one_task_a_step() -> None:
     steps = journal(StepState.DONE, StepState.RUNNING, StepState.PENDING)
 
