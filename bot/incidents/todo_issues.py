@@ -9,12 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from bot.views.todos import issue_text, issue_title, no_issue_note, todo_message, wanted_issues_message
+from bot.views.todos import (
+    Content,
+    accepted_issues_message,
+    issue_text,
+    issue_title,
+    no_issue_note,
+    refused_issues_message,
+    todo_message,
+    wanted_issues_message,
+)
 from services.clients.github import GitHubClient
 from services.clients.postgres import incidents, messages, todos
 from services.clients.postgres.pool import Connection, Database
@@ -30,9 +39,10 @@ LEAVES_WITHIN_S = 2.0  # after the intent; a process that was frozen for longer 
 FIRST_RETRY = timedelta(minutes=1)  # longer than a call that left may take: then it is there to be found
 LAST_RETRY = timedelta(hours=1)
 MOST_ATTEMPTS = 30  # about a day
-MOST_PER_ROUND = 10  # of those that were written before a token was given: so many lines GitHub gets in five minutes
+MOST_PER_ROUND = 10  # of those that have none so far: so many lines GitHub gets in five minutes
 LOOK_BACK = timedelta(minutes=10)  # GitHub's clock may differ from ours
-REFUSES_ALL = frozenset({401, 403, 404, 410})  # the token or the repository, and no single follow-up
+# Of the token or the repository, and of no single follow-up.
+REFUSES_ALL = frozenset({301, 302, 307, 308, 401, 403, 404, 410})
 NOT_STORED = "what GitHub answered could not be stored; whether it exists is unknown"
 DONE_BEFORE = "the follow-up was done before"
 
@@ -58,18 +68,21 @@ class TodoIssues(PeriodicTask):
         self._github = github
         self._workspace_url = workspace_url
         self._leaves_within_s = leaves_within_s
-        self._is_refused = False  # the token or the repository; until the bot starts with others
+        self._has_retried = False  # what a former process was refused: this one may have another token
         self.interval_s = every_s
 
     async def tick(self, fence: Fence) -> None:
         async with self._database.transaction() as conn:
             await fence.lock(conn)
+            if not self._has_retried:
+                await todos.retry_refused_issues(conn)
             wanted = await todos.next_wanted_issue(conn)
             if wanted is not None:
                 pause = min(FIRST_RETRY * 2 ** min(wanted.attempts, 10), LAST_RETRY)
                 await todos.begin_issue(conn, todo_id=wanted.todo_id, again_in=pause)
-            elif not self._is_refused:
+            else:
                 await self._want_earlier(conn)
+        self._has_retried = True
         if wanted is None:
             return
         if wanted.attempts >= MOST_ATTEMPTS:  # the last one did not end in a failure that could be stored
@@ -84,7 +97,7 @@ class TodoIssues(PeriodicTask):
         await self._finish(fence, wanted, url=url, failed=failed)
 
     async def _want_earlier(self, conn: Connection) -> None:
-        """Open follow-ups that were written without a token get issues too; the channel reads which."""
+        """Open follow-ups that have none so far get issues too; the channel reads which."""
         found = await todos.want_issues(conn, limit=MOST_PER_ROUND)
         if found:
             content = wanted_issues_message(found, EVERY_S)
@@ -111,8 +124,8 @@ class TodoIssues(PeriodicTask):
         logger.warning("the issue of follow-up %d: %s", wanted.todo_id, error.why)
         may_exist = error.outcome_unknown or wanted.sent_at is not None
         if error.http_status in REFUSES_ALL and not error.retryable:
-            await self._want_none(fence)
-        if not error.retryable or wanted.attempts + 1 >= MOST_ATTEMPTS:
+            await self._postpone(fence, wanted, error.why, may_exist=may_exist)
+        elif not error.retryable or wanted.attempts + 1 >= MOST_ATTEMPTS:
             unknown = "; whether it exists is unknown" if may_exist else ""
             await self._finish(fence, wanted, url=None, failed=f"{error.why}{unknown}")
         elif not may_exist:
@@ -120,17 +133,37 @@ class TodoIssues(PeriodicTask):
                 await fence.lock(conn)
                 await todos.forget_issue_was_sent(conn, todo_id=wanted.todo_id)
 
-    async def _want_none(self, fence: Fence) -> None:
-        """What GitHub refuses for one follow-up it refuses for all: the others wait for another token."""
-        self._is_refused = True
+    async def _postpone(self, fence: Fence, wanted: WantedIssue, why: str, *, may_exist: bool) -> None:
+        """What GitHub refuses for one follow-up it refuses for all: they wait until it accepts one, and one message in
+        the channel says why."""
         async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            await todos.want_no_issues(conn)
+            now = await fence.lock(conn)
+            since = await todos.read_issues_refused_since(conn) or now
+            waiting = await todos.postpone_refused_issues(
+                conn, todo_id=wanted.todo_id, since=since, again_in=LAST_RETRY
+            )
+            if not may_exist:
+                await todos.forget_issue_was_sent(conn, todo_id=wanted.todo_id)
+            await self._notify_refused(conn, since, refused_issues_message(waiting, why, LAST_RETRY))
+        self._incident_store.wake_ups.outbox.set()
+
+    async def _resume(self, conn: Connection) -> None:
+        """GitHub accepted one: those that it refused are due."""
+        since = await todos.read_issues_refused_since(conn)
+        if since is not None:
+            await todos.resume_refused_issues(conn)
+            await self._notify_refused(conn, since, accepted_issues_message(EVERY_S))
+
+    async def _notify_refused(self, conn: Connection, since: datetime, content: Content) -> None:
+        channel = self._incident_store.place.channel
+        await messages.store_content(conn, f"todos:issues:refused:{since.timestamp():.6f}", channel, content)
 
     async def _finish(self, fence: Fence, wanted: WantedIssue, *, url: str | None, failed: str | None) -> None:
         store = self._incident_store
         async with self._database.transaction() as conn:
             await fence.lock(conn)
+            if url is not None:
+                await self._resume(conn)
             todo = await todos.finish_issue(conn, todo_id=wanted.todo_id, url=url, failed=failed)
             incident = await incidents.read_incident(conn, wanted.incident_id)
             if todo is None or incident is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.text import clean, date_token, escape, link, mention, plain
 from services.domain.masking import mask_message
-from services.domain.text import counted
+from services.domain.text import age, counted
 from services.domain.todos import Todo, WantedIssue
 
 Content = tuple[str, list[Block]]
@@ -74,17 +74,41 @@ def _fenced(text: str) -> str:
 
 def no_issue_note(todo: Todo, why: str) -> Content:
     """In the thread, once no issue will be made."""
-    what_next = "The follow-up itself is stored. Make the issue by hand, and check `GITHUB_TOKEN` and `GITHUB_REPO`."
+    what_next = "The follow-up itself is stored. Make the issue by hand."
     line = f"⚠️ Follow-up {todo.id} has no GitHub issue: {escape(why)}. {what_next}"
     return fit_message(line, [section(line)])
 
 
 def wanted_issues_message(todo_ids: Sequence[int], every_s: float) -> Content:
     """In the channel, before the issues of these follow-ups are made, one per `every_s`."""
-    number, numbers = counted(len(todo_ids), "open follow-up"), ", ".join(map(str, todo_ids))
-    line = f"📌 GitHub issues for {number}: {numbers}"
-    why = f"Written before `GITHUB_TOKEN` was set. One issue every {every_s:g} s; *Done* in time leaves one out."
+    number = counted(len(todo_ids), "open follow-up")
+    line = f"📌 GitHub issues for {number}: {_numbers(todo_ids)}"
+    why = f"They have none so far. One every {every_s:g} s while GitHub accepts them; *Done* in time leaves one out."
     return fit_message(line, [section(line), context(why)])
+
+
+def refused_issues_message(todo_ids: Sequence[int], why: str, every: timedelta) -> Content:
+    """In the channel, once: GitHub refuses the token or the repository, so none of these follow-ups gets an issue."""
+    number = counted(len(todo_ids), "follow-up")
+    wait = f"{number} {'waits' if len(todo_ids) == 1 else 'wait'} for an issue: {_numbers(todo_ids)}"
+    line = f"⚠️ No GitHub issues for follow-ups: {escape(why)}. {wait}"
+    what_next = (
+        "The follow-ups themselves are stored. Check `GITHUB_TOKEN` and `GITHUB_REPO`. The bot tries again every "
+        f"{age(every)} and when it restarts, then creates all of them."
+    )
+    return fit_message(line, [section(line), context(what_next)])
+
+
+def accepted_issues_message(every_s: float) -> Content:
+    """What the message of the refusal says once it has ended."""
+    line = f"✅ GitHub accepts issues for follow-ups again. The bot creates those that waited, one every {every_s:g} s."
+    return fit_message(line, [section(line)])
+
+
+def _numbers(todo_ids: Sequence[int]) -> str:
+    """ "3, 4, 5", the first few."""
+    left = len(todo_ids) - SHOWN
+    return ", ".join(map(str, todo_ids[:SHOWN])) + (f" and {counted(left, 'other')}" if left > 0 else "")
 
 
 def todo_message(todo: Todo, now: datetime) -> Content:

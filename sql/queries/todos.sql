@@ -51,11 +51,17 @@ LIMIT 1
 FOR UPDATE OF todo;
 
 -- name: want_issues
--- For open follow-ups that were written while no issues were made, the oldest first. Served by incident_todos_open_idx.
-WITH written_before AS (
+-- For open follow-ups that have none so far, the oldest first; for no more of them while GitHub refuses those that wait.
+-- Served by incident_todos_open_idx and incident_todos_issue_due_idx.
+WITH without_issue AS (
     SELECT id
     FROM chatops.incident_todos
     WHERE done_at IS NULL AND issue_marker IS NULL
+        AND NOT EXISTS (
+            SELECT FROM chatops.incident_todos AS waiting
+            WHERE waiting.issue_marker IS NOT NULL AND waiting.issue_url IS NULL AND waiting.issue_failed IS NULL
+                AND waiting.issue_refused_at IS NOT NULL
+        )
     ORDER BY id
     LIMIT %(limit)s
     FOR UPDATE
@@ -64,16 +70,38 @@ WITH written_before AS (
 UPDATE chatops.incident_todos AS todo
 SET issue_marker = 'dragonfly-follow-up:' || replace(gen_random_uuid()::text, '-', ''),
     issue_due_at = clock_timestamp()
-FROM written_before
-WHERE todo.id = written_before.id
+FROM without_issue
+WHERE todo.id = without_issue.id
 RETURNING todo.id;
 
--- name: want_no_issues
--- Of those that were never tried. Served by incident_todos_issue_due_idx.
+-- name: read_issues_refused_since
+-- Null while GitHub refuses none. Served by incident_todos_issue_due_idx.
+SELECT min(issue_refused_at)
+FROM chatops.incident_todos
+WHERE issue_marker IS NOT NULL AND issue_url IS NULL AND issue_failed IS NULL;
+
+-- name: postpone_refused_issues
+-- The one that was refused, which is no attempt of it, and with it all that GitHub would refuse too. Served by
+-- incident_todos_issue_due_idx.
 UPDATE chatops.incident_todos
-SET issue_marker = NULL
+SET issue_refused_at = %(since)s,
+    issue_due_at = clock_timestamp() + %(again_in)s::interval,
+    issue_attempts = issue_attempts - (id = %(todo_id)s)::integer
 WHERE issue_marker IS NOT NULL AND issue_url IS NULL AND issue_failed IS NULL
-    AND issue_attempts = 0 AND done_at IS NULL;
+    AND (done_at IS NULL OR id = %(todo_id)s)
+RETURNING id;
+
+-- name: retry_refused_issues
+-- They are due at once. Served by incident_todos_issue_due_idx.
+UPDATE chatops.incident_todos
+SET issue_due_at = clock_timestamp()
+WHERE issue_marker IS NOT NULL AND issue_url IS NULL AND issue_failed IS NULL AND issue_refused_at IS NOT NULL;
+
+-- name: resume_refused_issues
+-- GitHub refuses them no longer: they are due at once. Served by incident_todos_issue_due_idx.
+UPDATE chatops.incident_todos
+SET issue_due_at = clock_timestamp(), issue_refused_at = NULL
+WHERE issue_marker IS NOT NULL AND issue_url IS NULL AND issue_failed IS NULL AND issue_refused_at IS NOT NULL;
 
 -- name: begin_issue
 -- From now on the issue may exist. By primary key.

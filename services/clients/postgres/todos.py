@@ -53,14 +53,33 @@ async def next_wanted_issue(conn: Connection) -> WantedIssue | None:
 
 
 async def want_issues(conn: Connection, *, limit: int) -> list[int]:
-    """The numbers of the open follow-ups that are to have an issue from now on, the oldest first."""
+    """The numbers of the open follow-ups that are to have an issue from now on, the oldest first; none while GitHub
+    refuses those that wait."""
     rows = await (await conn.execute(SQL["want_issues"], {"limit": limit})).fetchall()
     return sorted(int(row[0]) for row in rows)
 
 
-async def want_no_issues(conn: Connection) -> None:
-    """None that was not tried yet, until `want_issues`."""
-    await conn.execute(SQL["want_no_issues"])
+async def read_issues_refused_since(conn: Connection) -> datetime | None:
+    """Since when GitHub refuses the token or the repository; None while it refuses none that is wanted."""
+    row = await (await conn.execute(SQL["read_issues_refused_since"])).fetchone()
+    return row[0] if row else None
+
+
+async def postpone_refused_issues(conn: Connection, *, todo_id: int, since: datetime, again_in: timedelta) -> list[int]:
+    """The numbers of the follow-ups that wait now: this one, which was refused, and all whose issue is wanted."""
+    values = {"todo_id": todo_id, "since": since, "again_in": again_in}
+    rows = await (await conn.execute(SQL["postpone_refused_issues"], values)).fetchall()
+    return sorted(int(row[0]) for row in rows)
+
+
+async def retry_refused_issues(conn: Connection) -> None:
+    """Those that were refused are due at once."""
+    await conn.execute(SQL["retry_refused_issues"])
+
+
+async def resume_refused_issues(conn: Connection) -> None:
+    """GitHub refuses them no longer: they are due at once."""
+    await conn.execute(SQL["resume_refused_issues"])
 
 
 async def begin_issue(conn: Connection, *, todo_id: int, again_in: timedelta) -> None:

@@ -132,13 +132,13 @@ async def test_todo_issue_reports_a_refusal_once_and_waits_out_a_rate_limit(
         await due_now(books)
     assert not any("has no GitHub issue" in text for text in (await books.messages()).values())
     github.headers = {}
-    github.faults.append(403)
+    github.faults.append(422)
     for _ in range(3):
         await task.tick(scene.fence)
         await due_now(books)
 
     note = (await books.messages())["incident:1:todo:1:issue"]
-    assert "⚠️ Follow-up 1 has no GitHub issue: GITHUB_TOKEN may not do this (403)." in note
+    assert "⚠️ Follow-up 1 has no GitHub issue: refused (422)." in note
     assert (github.issues, github.posts()) == ([], 3)
     assert all(one.method == "POST" for one in github.calls)  # what was refused is not looked for
 
@@ -199,6 +199,8 @@ async def test_open_follow_ups_from_before_the_token_get_one_issue_each_which_th
     assert [one["title"] for one in github.issues] == [f"task {n}" for n in (1, *range(3, MOST_PER_ROUND + 4))]
     assert "GitHub issues for 10 open follow-ups" in first
     assert "1, 3, 4, 5, 6, 7, 8, 9, 10, 11" in first
+    blocks = await (await books.conn.execute("SELECT string_agg(blocks::text, '') FROM chatops.outbox")).fetchall()
+    assert "GITHUB_TOKEN" not in str(blocks)  # which may have been set when some of them were written
     assert "GitHub issues for 2 open follow-ups" in second
     messages = await books.messages()
     assert "|issue 1>" in messages["incident:1:todo:1"]
@@ -222,24 +224,94 @@ async def test_a_follow_up_that_is_done_before_its_turn_gets_no_issue(
     assert "has no GitHub issue" not in str(await books.messages())
 
 
-async def test_a_refused_token_costs_one_follow_up_and_the_others_get_their_issues_with_a_good_one(
+async def test_a_refused_token_costs_no_follow_up_its_issue_and_the_channel_reads_it_once(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
+    """However often the bot starts with it. With a good one all of them get their issue, and the message says so."""
     scene.incident_service.makes_issues = False
-    for n in range(3):
+    for n in range(MOST_PER_ROUND + 2):
         await add(scene, f"task {n + 1}")
-    task = task_of(scene, github)
-    github.faults.append(401)
-    for _ in range(4):
-        await task.tick(scene.fence)
-    assert github.posts() == 1
-    assert len([key for key in await books.messages() if key.endswith(":issue")]) == 1
+    github.faults.extend([401] * 9)
+    for _ in range(3):
+        task = task_of(scene, github)
+        for _ in range(4):
+            await task.tick(scene.fence)
+    assert github.posts() == 3  # one per start
 
+    messages = await books.messages()
+    [wanted] = [key for key in messages if key.startswith("todos:issues:") and "refused" not in key]
+    assert "GitHub issues for 10 open follow-ups" in messages[wanted]
+    [refused] = [key for key in messages if key.startswith("todos:issues:refused:")]
+    assert "GITHUB_TOKEN is refused (401)" in messages[refused]
+    assert "10 follow-ups wait for an issue: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10" in messages[refused]
+    assert not any("has no GitHub issue" in text for text in messages.values())
+
+    scene.incident_service.makes_issues = True
+    await add(scene, "task 13")  # written while the token is refused
+    await task.tick(scene.fence)
+    assert "11 follow-ups wait for an issue" in (await books.messages())[refused]
+    github.faults.clear()
     after_a_start = task_of(scene, github)
+    for _ in range(11):
+        await after_a_start.tick(scene.fence)
+    assert "GitHub accepts issues for follow-ups again" in (await books.messages())[refused]
     for _ in range(4):
         await after_a_start.tick(scene.fence)
 
-    assert [one["title"] for one in github.issues] == ["task 2", "task 3"]
+    assert sorted(one["title"] for one in github.issues) == sorted(f"task {n + 1}" for n in range(MOST_PER_ROUND + 3))
+    assert len([key for key in await books.messages() if key.startswith("todos:issues:refused:")]) == 1
+
+
+async def test_what_github_refuses_for_all_is_tried_again_each_hour_and_counts_as_no_attempt(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    await add(scene)
+    task = task_of(scene, github)
+    query = "SELECT issue_attempts, issue_sent_at, issue_failed, issue_due_at - now() FROM chatops.incident_todos"
+    for number, status in enumerate((301, 403, 404, 410), start=1):
+        github.faults.append(status)
+        for _ in range(2):
+            await task.tick(scene.fence)
+        assert github.posts() == number, status
+        [(attempts, sent_at, failed, pause)] = await (await books.conn.execute(query)).fetchall()
+        assert (attempts, sent_at, failed) == (0, None, None), status
+        assert timedelta(minutes=50) < pause <= timedelta(hours=1), status
+        await due_now(books)
+
+    await task.tick(scene.fence)
+
+    assert len(github.issues) == 1
+
+
+async def test_an_issue_that_may_exist_is_looked_for_after_a_refusal_too(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    await add(scene)
+    task = task_of(scene, github)
+    github.faults.append(None)
+    for github.is_readable in (True, False, True):
+        await task.tick(scene.fence)
+        await due_now(books)
+
+    assert (len(github.issues), github.posts()) == (1, 1)
+    assert "|issue 1>" in (await books.messages())["incident:1:todo:1"]
+
+
+async def test_a_refusal_after_a_refusal_that_ended_is_a_message_of_its_own(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    """No one hears of an edit."""
+    task = task_of(scene, github)
+    for _ in range(2):
+        await add(scene)
+        github.faults.append(401)
+        await task.tick(scene.fence)
+        await due_now(books)
+        await task.tick(scene.fence)
+
+    texts = [text for key, text in (await books.messages()).items() if key.startswith("todos:issues:refused:")]
+    assert len(texts) == 2
+    assert all("again" in text for text in texts)
 
 
 async def test_an_issue_whose_address_cannot_be_stored_is_given_up_in_the_end(
