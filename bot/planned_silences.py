@@ -87,7 +87,7 @@ class PlannedSilences(PeriodicTask):
             )
         if planned.is_unreadable:
             await alerts.keep_planned_silence(conn, id=planned.id)
-            key = f"silence:planned:{planned.id}:unreadable"
+            key = f"silence:planned:{planned.id}:{planned.begins_at:%Y%m%dT%H%M}:unreadable"
             await messages.store_content(conn, key, self._channel, view.unreadable_message(planned))
             return
         if planned.recurrence is None:
