@@ -197,7 +197,17 @@ warning was watch way we web webhook websocket wedged week weeks were what wheel
 whitelist whitespace who whole whose why wide window wire with within without word words work workbook worker workers
 workspace world worse worst would wrap wrapped write written wrong xml yaml year yet yield you your zero zombie zone
 """
-WORDS = frozenset(_WORDS.split())
+# Types of columns and values, and what programs do to rows.
+_OF_DATA = """
+adapter aggregation anonymize archive backfill bigint bigserial bool bytea checker citext classification classify
+coalesce coercion collide collision comparison converter creation db decorator decryption dedup deduplicate
+deduplication deletion deserialization encryption enricher enrichment extraction extractor factory frozenset geocode
+hstore importer inet ingestion insertion jsonb linkage linker loader lowercase mapper masking matcher mutation
+nullable oid pagination rebuild reconciliation redaction regclass reindex reparse resolution rollup rotate rotation
+sanitization scoring smallint sorting standardize str timestamptz tokenize tsvector unmatched unparseable unparsed
+uploader uppercase upsert varchar workflow
+"""
+WORDS = frozenset((_WORDS + _OF_DATA).split())
 
 # Of HTTP, and of the errors of Railway and Slack: written with a capital wherever they stand in a sentence.
 _TITLES = """
@@ -308,7 +318,7 @@ def is_source_path(word: str) -> bool:
     return all(_PATH_PART.fullmatch(part) and not re.search(r"\d{4}", part) for part in parts)
 
 
-_SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "r")
+_SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "r", "ation")
 
 
 def is_known_word(word: str) -> bool:

@@ -159,6 +159,43 @@ SECRETS = [
     ("PIN: 4711", "4711"),
     ("passcode 4711", "4711"),
     ("OTP 845221", "845221"),
+    # what stands beside the ordinary lines of READABLE
+    ("the key 3f1c9a7e6d2b was refused", "3f1c9a7e"),
+    ("the key aB3dE5fG7h was refused", "aB3dE5"),
+    ("license key AB12-CD34-EF56-GH78", "CD34"),
+    ("the key swordfish7 was refused", "swordfish7"),
+    ("the api  key swordfish7 was refused", "swordfish7"),
+    ("the session key swordfish7 expired", "swordfish7"),
+    ("auth swordfish7", "swordfish7"),
+    ("token x1234-5678-9012", "5678"),
+    ("partition key 4f9a8b7c6d5e", "4f9a8b"),
+    ("partition key AB12-CD34-EF56", "CD34"),
+    ("RAILWAY_TOKEN order66", "order66"),
+    ("api_key swordfish7", "swordfish7"),
+    ("the token swordfish7 was refused", "swordfish7"),
+    ("session token a1b2c3/d4e5f6", "d4e5f6"),
+    ("secret swordfish7", "swordfish7"),
+    ("user olivia pass swordfish7", "swordfish7"),
+    ("DB_PASS order66", "order66"),
+    ("password order66", "order66"),
+    ("password summer-2024", "summer-2024"),
+    ("key=swordfish", "swordfish"),
+    ("<password>sword fish", "fish"),
+    ("<password>\n  swordfish\n</password>", "swordfish"),
+    ("<password> swordfish </password>", "swordfish"),
+    ("<login><password> swordfish </login>", "swordfish"),
+    ("<password><![CDATA[swordfish]]></password>", "swordfish"),
+    ("docker login -u olivia:swordfish", "swordfish"),
+    ("docker run curlimages/curl -u olivia:swordfish", "swordfish"),
+    ("docker exec api curl -u admin:admin http://api", ":admin"),
+    ("-u olivia:swordfish", "swordfish"),
+    ("docker exec db mytool -u olivia:swordfish", "swordfish"),
+    (f"git push -u origin:ghp_{KEY}", KEY),
+    ("sudo mytool --user olivia:swordfish", "swordfish"),
+    ("--token <swordfish>", "swordfish"),
+    ("InvalidToken: swordfish", "swordfish"),
+    ("ApiKey: order", "order"),
+    ("https://hooks.zapier.py/services/T0/swordfish", "swordfish"),
 ]
 
 # How a text arrives.
@@ -327,6 +364,67 @@ SHOWN = [
 ]
 
 
+# Lines of libraries and platforms that look like secrets or data in part: what people look for is in that part.
+READABLE = [
+    "S3 key uploads/2024/03/file.csv not found",
+    "object key intake/batch7.csv does not exist",
+    "NoSuchKey: key intake/batch7.csv does not exist in bucket dragonfly-uploads",
+    "NoSuchKey: key exports/2024-03-01/part-0001.parquet",
+    "get_object failed: key=intake/batch7.csv",
+    "idempotency key dragonfly-42 reused",
+    "missing key job_id2024 in payload",
+    "partition key p2024_03 missing",
+    "env key PORT8080 unset",
+    "dsn postgres14 unreachable",
+    "auth service0 is down",
+    "auth middleware2 raised",
+    "session key 2024-01-01T00:00:00Z expired",
+    "the access token 2024-01-01T00:00:00Z expired",
+    "redis key cache:v2:jobs expired",
+    "cache key v2:jobs:42 evicted",
+    "routing key jobs.ingest.v2 has no queue",
+    "foreign key fk_jobs2024 is not valid",
+    "token bucket2 is full: 12 of 12",
+    "signature sha256 mismatch for app-2.tar.gz",
+    "api key rotation2 failed",
+    "the second pass phase2024 took 12 s",
+    "List<String> cannot be cast to Map<Key> in module x",
+    "<Token> expected but got EOF near line 7",
+    "Promise<AuthToken> rejected in handler",
+    "unexpected <Token> found",
+    "Vec<Option<Token>> is not iterable",
+    "usage: app [--token <token>] [--key <key>] file",
+    "curl: (2) no URL, usage: curl -u <user>:<password>",
+    "git push -u origin:main",
+    "docker run -u 1000:1000 image",
+    "docker run --rm --user postgres:staff image",
+    "docker compose exec -u root:root db psql",
+    "chown failed: --user app:app",
+    "su: -u 1000:1000 is not allowed",
+    "hooks.payments.py/handler raised",
+    "hooks.state.js/useState is not a function",
+    "psycopg.errors.ForeignKeyViolation: insert or update on table jobs",
+    "InvalidToken: The provided token is malformed",
+    "ExpiredToken: the token is expired",
+    "InvalidPassword: password authentication failed",
+    "npm ERR! unable to resolve react@18.2.0",
+    "npm WARN deprecated har-validator@5.1.5: this library is no longer supported",
+    "schema drift: bigint vs integer",
+    "expected str vs bytes",
+    "column filed_at: timestamptz vs timestamp",
+    "mode mismatch: jsonb vs json",
+    "plaintiff normalization raised",
+    "creditor upsert conflicted",
+    "debtor backfill paused",
+    "defendant deduplication skipped 3 rows",
+]
+# In a log; in a sentence of a person they look like a token.
+READABLE_IN_LOGS = [
+    "canceling statement due to lock timeout on key lock_2024_03",
+    "relation job_queue_events_2024_03 does not exist",
+]
+
+
 def test_adversarial_shapes_are_at_least_200() -> None:
     assert len(SECRETS) * len(CARRIERS) + len(DATA) >= 200
     assert len({text for text, _ in SECRETS + DATA}) >= 170
@@ -355,6 +453,29 @@ def test_masking_keeps_text_that_only_programs_write(mask: Callable[[str], str])
     assert {text: mask(text) for text in SHOWN} == {text: text for text in SHOWN}
 
 
+@pytest.mark.parametrize("mask", [hide_secrets, mask_message, mask_balanced])
+def test_masking_keeps_the_words_that_people_debug_with(mask: Callable[[str], str]) -> None:
+    lines = READABLE + (READABLE_IN_LOGS if mask is not mask_message else [])
+
+    assert {text: mask(text) for text in lines} == {text: text for text in lines}
+
+
+@pytest.mark.parametrize("mask", [mask_message, mask_balanced])
+def test_the_word_beside_a_number_that_is_masked_stays(mask: Callable[[str], str]) -> None:
+    shown = {
+        "amount 1200 is not an integer": "amount … is not an integer",
+        "Expected amount of 1200 rows": "Expected amount of … rows",
+        "balance 1200.5 due": "balance … due",
+        "docket 4711 fails": "docket … fails",
+        "index number 4711 is missing": "index number … is missing",
+        "account number 12345678 is unknown": "account number … is unknown",
+        "card ending in 4242 declined": "card ending in … declined",
+        "passport no. 531234567 is missing": "passport no. … is missing",
+    }
+
+    assert {text: mask(text) for text in shown} == shown
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -377,6 +498,7 @@ def test_masking_keeps_text_that_only_programs_write(mask: Callable[[str], str])
         "the second pass took 120000 rows",
         "the key 4711 is not in the table",
         "<title>Service Unavailable</title>",
+        'secret "db-token-v2" not found',
     ],
 )
 def test_hide_secrets_keeps_text_without_secrets(text: str) -> None:
