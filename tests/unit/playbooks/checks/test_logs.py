@@ -145,7 +145,7 @@ def test_after_a_crash_loop_another_process_does() -> None:
 @pytest.mark.parametrize(
     ("line", "cause"),
     [
-        ("PostgreSQL connection failed: Connection refused", "The database is away"),
+        ("PostgreSQL connection failed: Connection refused", "The database is down"),
         ("FATAL: password authentication failed for user", "DB permission issue"),
         ("FATAL: sorry, too many clients already", "Every connection"),
         ('relation "ops.job_queue" does not exist', "A migration is not applied"),
