@@ -9,8 +9,8 @@ Their own words stay, what they pasted becomes its template, and what has the sh
 it stands (docs/adr/0009).
 
 The balanced way, below, is for the one person who requested a line: words stay, data is hidden by shape. Hidden are
-secrets, what `services.domain.secrets` knows, quoted values, the values of a row, fields that are named like personal
-data (`plaintiff=…`), and two or more words in a row that are written like a name and are unknown.
+secrets, what `services.domain.personal_data` knows, quoted values, the values of a row, fields that are named like
+personal data (`plaintiff=…`), and two or more words in a row that are written like a name and are unknown.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ from services.domain.masking_words import (
     is_source_path,
     is_surname,
 )
-from services.domain.secrets import HIDDEN, hide_data, hide_secrets, is_secret_name
+from services.domain.personal_data import hide_data
+from services.domain.secrets import HIDDEN, hide_secrets, is_secret_name
 
 READ_LIMIT = 1500  # characters looked at, for some 2 ms; the rest of a longer text counts as hidden
 
