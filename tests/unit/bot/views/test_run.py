@@ -212,7 +212,7 @@ def test_a_run_with_a_doubt_shows_each_step(state: RunState, last: StepState, ou
     assert any(block["type"] == "plan" for block in run_message(Record(a_run(state, outcome=outcome), steps)).blocks)
 
 
-def test_a_doubt_is_said_once_in_the_sign() -> None:
+def test_a_doubt_is_written_once_in_the_sign() -> None:
     steps = journal(StepState.DONE, StepState.DONE, StepState.NOT_PROVED)
     run = a_run(RunState.SUCCEEDED, outcome="Done, but not proved: no beat.")
 
