@@ -116,6 +116,9 @@ def who_could(
     others = "No one else" if besides & found.users else "No one"
     if able(right, replace(target, parameters=None), policy, people).users:
         return f"{others} can {right.value} it with these arguments."
+    elsewhere = replace(target, channel=None, at=None, incidents=None, any_moment=True)
+    if able(right, elsewhere, policy, people).users:
+        return f"{others} can {right.value} it here and now: the policy's condition names where or when."
     return f"{others} can {right.value} `{target.playbook}` in {target.environment}: see `check-config`."
 
 

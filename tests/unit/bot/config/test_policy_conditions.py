@@ -62,6 +62,23 @@ def test_a_refusal_names_the_rule_that_would_allow_less() -> None:
     assert refused.what_next == "No one can request it with these arguments."
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ALLOW + 'channels = ["C0OPS"]\n',
+        ALLOW + 'hours = ["mon-fri 09:00-17:00"]\n',
+        ALLOW + 'severity = ["sev1"]\n',
+        DENY + 'channels = ["C0OTHER"]\n' + ALLOW,
+        DENY + 'hours = ["weekend 00:00-midnight"]\n' + ALLOW,
+    ],
+)
+def test_a_refusal_here_and_now_does_not_say_that_no_one_ever_can(rules: str) -> None:
+    refused = scale(rules, "2", at=SUNDAY, channel="C0OTHER")
+
+    assert isinstance(refused, Refused)
+    assert refused.what_next == "No one can request it here and now: the policy's condition names where or when."
+
+
 def test_a_deny_of_many_replicas_wins_over_an_allow_of_all() -> None:
     rules = DENY + 'verbs = ["scale"]\narguments = ["replicas > 5"]\n' + ALLOW
 
