@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -242,13 +242,9 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
         why="no planned silence has this number",
         what_next="See `silences`.",
     )
-    async with need_database(world).read() as conn:
-        planned = next((one for one in await list_planned_silences(conn) if one.id == number), None)
-    if planned is None:
-        await check_not_done_before(request, world, shown_by=SHOWN_BY)
-        raise gone
-    services = _touched(planned.what)
-    person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was cancelled")
+    person = await _who_may_end(
+        list_planned_silences, number, request, world, approval_service, gone=gone, failed="No silence was cancelled"
+    )
     async with write(need_database(world), request.delivery, shown_by=SHOWN_BY) as conn:
         ended = await alerts.end_planned_silence(conn, id=number)
         if ended is not None:
@@ -258,6 +254,25 @@ async def _cancel(request: Request, world: World, approval_service: ApprovalServ
     if ended is None:
         raise gone
     return cancelled_answer(ended, by=person.user_id)
+
+
+async def _who_may_end(
+    list_them: Callable[[Connection], Awaitable[Sequence[Silence | PlannedSilence]]],
+    number: int,
+    request: Request,
+    world: World,
+    approval_service: ApprovalService | None,
+    *,
+    gone: OperatorError,
+    failed: str,
+) -> Person:
+    """Who asks, if they may silence what the one of this number covers. Raises `gone` when there is none."""
+    async with need_database(world).read() as conn:
+        found = next((one for one in await list_them(conn) if one.id == number), None)
+    if found is None:
+        await check_not_done_before(request, world, shown_by=SHOWN_BY)
+        raise gone
+    return await need_right(SILENCE, _touched(found.what), request, world, approval_service, failed=failed)
 
 
 async def answer_silences(request: Request, world: World) -> Answer:
@@ -313,13 +328,9 @@ async def _lift(request: Request, world: World, approval_service: ApprovalServic
     gone = OperatorError(
         f"Silence {silence_id} was not ended", why="no active silence has this number", what_next="See `silences`."
     )
-    async with need_database(world).read() as conn:
-        found = next((one for one in await list_silences(conn) if one.id == silence_id), None)
-    if found is None:
-        await check_not_done_before(request, world, shown_by=SHOWN_BY)
-        raise gone
-    services = _touched(found.what)
-    person = await need_right(SILENCE, services, request, world, approval_service, failed="No silence was ended")
+    person = await _who_may_end(
+        list_silences, silence_id, request, world, approval_service, gone=gone, failed="No silence was ended"
+    )
     ended = await lift(need_database(world), silence_id=silence_id, person=person, delivery=request.delivery)
     if ended is None:
         raise gone
