@@ -10,18 +10,16 @@ LIMIT = 16 * 1024 * 1024  # bytes; 100 issues of GitHub with bodies of 65,536 ch
 _OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
 
 
-async def send_bounded(
-    http: httpx.AsyncClient, method: str, url: str, *, limit: int = LIMIT, **request: Any
-) -> httpx.Response:
-    """The answer with at most the first `limit` bytes of its body, decoded: JSON that is longer can't be parsed.
+async def send_bounded(http: httpx.AsyncClient, method: str, url: str, **request: Any) -> httpx.Response:
+    """The answer with at most the first `LIMIT` bytes of its body, decoded: JSON that is longer can't be parsed.
 
     Raises what httpx raises.
     """
     body = bytearray()
     async with http.stream(method, url, **request) as answer:
         async for chunk in answer.aiter_bytes():
-            body += chunk[: limit - len(body)]
-            if len(body) >= limit:
+            body += chunk[: LIMIT - len(body)]
+            if len(body) >= LIMIT:
                 break
     headers = [(name, value) for name, value in answer.headers.raw if name.decode().lower() not in _OF_THE_BODY]
     return httpx.Response(answer.status_code, headers=headers, content=bytes(body), request=answer.request)

@@ -70,22 +70,18 @@ class GitHubClient:
     async def create_issue(self, title: str, body: str) -> str:
         """Its address in the browser. `outcome_unknown` where it may have been made all the same."""
         answer = await self._call("POST", f"{self._path}/issues", json=redacted({"title": title, "body": body}))
-        url = _object(_json(answer)).get("html_url")
-        if not isinstance(url, str) or not url:
-            raise SourceError(SOURCE, "the answer names no issue", retryable=True, outcome_unknown=True)
-        return url
+        return _address(_object(_json(answer)), outcome_unknown=True)
 
     async def find_issue(self, marker: str, *, since: datetime) -> str | None:
         """The address of the issue whose text has this marker; None when none that was made since then has it."""
         wanted = {"state": "all", "since": _utc(since), "per_page": PER_PAGE, "sort": "created", "direction": "desc"}
         for page in range(1, MOST_PAGES + 1):
-            found = _json(await self._call("GET", f"{self._path}/issues", params={**wanted, "page": page}))
-            issues = [_object(one) for one in found] if isinstance(found, list) else []
+            issues = _issues(await self._call("GET", f"{self._path}/issues", params={**wanted, "page": page}))
             for issue in issues:
                 if _is_before(issue.get("created_at"), since):
                     return None
-                if marker in str(issue.get("body")) and issue.get("html_url") and "pull_request" not in issue:
-                    return str(issue["html_url"])
+                if marker in str(issue.get("body")) and "pull_request" not in issue:
+                    return _address(issue)
             if len(issues) < PER_PAGE:
                 return None
         why = f"more than {MOST_PAGES * PER_PAGE} issues were made since: whether it is among them is unknown"
@@ -142,6 +138,21 @@ def _refused(answer: httpx.Response, *, changes: bool) -> SourceError:
 
 
 _LEFT = "x-ratelimit-remaining"
+
+
+def _issues(answer: httpx.Response) -> list[Mapping[str, Any]]:
+    """What is no list of issues does not show that there are none."""
+    found = _json(answer)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise SourceError(SOURCE, "the answer is no list of issues", retryable=True)
+    return found
+
+
+def _address(issue: Mapping[str, Any], *, outcome_unknown: bool = False) -> str:
+    url = issue.get("html_url")
+    if not isinstance(url, str) or not url:
+        raise SourceError(SOURCE, "the answer names no issue", retryable=True, outcome_unknown=outcome_unknown)
+    return url
 
 
 def _utc(moment: datetime) -> str:

@@ -9,14 +9,12 @@ from urllib.parse import quote
 
 import httpx
 
-from services.clients.bounded_http import send_bounded
 from services.clients.pagers.formats import PagerKind
 from services.clients.tls import trusted_authorities
 from services.domain.errors import SourceError
 from services.domain.notifications import Page, PageEvent, redacted_page
 from services.domain.secrets import Secret
 
-MAX_ANSWER = 65_536  # bytes; only the status is looked at
 _TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx; PagerDuty wants 429 and 5xx repeated, never another 4xx
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -52,9 +50,8 @@ class Webhooks:
     ) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):  # httpx limits each read, not the whole
-                answer = await send_bounded(
-                    self._http, method, url.reveal(), limit=MAX_ANSWER, json=body, headers=headers
-                )
+                async with self._http.stream(method, url.reveal(), json=body, headers=headers) as answer:
+                    status = answer.status_code  # it rang by then, however the body ends
         except TimeoutError:
             raise _lost(source, f"no answer within {self._timeout_s:g} s") from None
         except (httpx.ConnectError, httpx.ConnectTimeout):
@@ -63,8 +60,8 @@ class Webhooks:
             raise SourceError(source, "its address cannot be used") from None
         except httpx.HTTPError as error:
             raise _lost(source, f"the answer was lost ({type(error).__name__})") from None
-        if not answer.is_success:
-            raise _refused(source, answer.status_code)
+        if not 200 <= status < 300:
+            raise _refused(source, status)
 
 
 def _lost(source: str, why: str) -> SourceError:

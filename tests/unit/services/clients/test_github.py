@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
-from services.clients.github import MOST_PAGES, PER_PAGE
+from services.clients.github import MOST_PAGES, PER_PAGE, GitHubClient
 from services.domain.errors import SourceError
-from tests.github import LocalGitHub
+from services.domain.secrets import Secret
+from tests.github import REPO, LocalGitHub
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 MOST = MOST_PAGES * PER_PAGE
@@ -55,3 +57,19 @@ async def test_issue_is_unknown_behind_too_many_newer_ones() -> None:
     assert await find(LocalGitHub(issues=[first, *newer[:-1]])) == "https://github.test/0"
     with pytest.raises(SourceError, match="unknown"):
         await find(LocalGitHub(issues=[first, *newer]))
+
+
+@pytest.mark.parametrize(
+    "body", ["", "<html>Unicorn!</html>", '[{"number": 1, "bo', '{"message": "?"}', "null", "[null]"]
+)
+async def test_issue_is_unknown_behind_an_answer_that_is_no_list(body: str) -> None:
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, text=body))
+    github = GitHubClient(REPO, Secret("t"), api_url="https://github.test", transport=transport)
+
+    with pytest.raises(SourceError, match="the answer is no list of issues"):
+        await github.find_issue(MARKER, since=SINCE)
+
+
+async def test_issue_is_unknown_when_its_address_is() -> None:
+    with pytest.raises(SourceError, match="the answer names no issue"):
+        await find(LocalGitHub(issues=[issue(1, "2026-11-02", MARKER, html_url=None)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -63,19 +64,38 @@ async def test_an_answer_without_an_end_is_not_read_to_it(read: Read) -> None:
     assert sent < CHUNKS / 2
 
 
-async def test_a_page_that_was_accepted_does_not_wait_for_the_end_of_the_answer() -> None:
+async def flood(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"x" * 65536)
+        await writer.drain()
+
+
+async def keep_open(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"x")
+    await asyncio.sleep(60)
+
+
+async def break_off(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"x")
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize("go_on", [flood, keep_open, break_off])
+async def test_a_page_that_was_accepted_does_not_wait_for_the_end_of_the_answer(
+    go_on: Callable[[asyncio.StreamWriter], Awaitable[None]],
+) -> None:
+    """A lost answer is repeated, and the phone rings again."""
+
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 999999999\r\n\r\n")
-        try:
-            while True:
-                writer.write(b"x" * 65536)
-                await writer.drain()
-        except ConnectionError:
-            writer.close()
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await go_on(writer)
+        writer.close()
 
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
-        webhooks = Webhooks(timeout_s=5.0)
+        webhooks = Webhooks(timeout_s=2.0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         await webhooks.page(Pager(Secret(url)), Page("key", "prod", "PAGE", "text", AT))
         await webhooks.aclose()
