@@ -10,7 +10,6 @@ Whichever replica it calls, all are woken through Postgres, because only one of 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +20,7 @@ from fastapi.responses import Response
 
 from bot.wake_ups import WakeUp, WakeUps
 from bot.web.app import read_body
+from bot.web.guesses import Guesses, is_one_of
 from services.clients.postgres.listen import notify_refresh
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError
@@ -100,31 +100,6 @@ def add_railway_hook(
                 logger.warning("an event of Railway was not taken: %s", error.why)
                 return Response(status_code=503)
         return Response(status_code=202)
-
-
-class Guesses:
-    """Counts wrong secrets, `limit` in each minute. `path`: where, for the log."""
-
-    def __init__(self, limit: int, path: str) -> None:
-        self._limit = limit
-        self._path = path
-        self._minute = 0
-        self._count = 0
-
-    def count(self, now_s: float) -> bool:
-        """Whether this one is still within the limit."""
-        if int(now_s // 60) != self._minute:
-            self._minute, self._count = int(now_s // 60), 0
-        self._count += 1
-        if self._count == self._limit + 1:
-            logger.warning("%s: more than %d wrong secrets in a minute", self._path, self._limit)
-        return self._count <= self._limit
-
-
-def is_one_of(given: str, secrets: Sequence[Secret]) -> bool:
-    """In constant time: all are compared, whichever fits."""
-    found = [hmac.compare_digest(given.encode(), secret.reveal().encode()) for secret in secrets]
-    return any(found)
 
 
 def may_concern(body: bytes, environment_id: str | None) -> bool:

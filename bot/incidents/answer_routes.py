@@ -18,9 +18,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from bot.delivery.decide import ANSWER_PATH
 from bot.incidents.answers import PhoneAnswers
-from bot.railway_events import Guesses
 from bot.views.answer_page import HEADERS, AnswerPage, answer_page, unavailable_page, unknown_link_page
 from bot.web.app import read_body
+from bot.web.guesses import Guesses
 from services.clients.pagers.pagerduty import SIGNATURE, is_signed, read_event
 from services.domain.errors import SourceError
 from services.domain.secrets import Secret

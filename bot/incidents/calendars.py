@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from icalendar import Calendar, Event
 
 from bot.incidents.answer_routes import Turnstile
-from bot.railway_events import Guesses
+from bot.web.guesses import Guesses
 from services.clients.postgres import incidents, oncall_changes
 from services.clients.postgres.pool import Database
 from services.domain.errors import SourceError

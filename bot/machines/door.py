@@ -29,12 +29,12 @@ from bot.commands.dispatch import run_words
 from bot.config.environment import Machine
 from bot.config.policy import MACHINE, Policy, Right, Target
 from bot.machines.catalogue import ARGUMENTS_LIMIT, parse_call, right_for
-from bot.railway_events import Guesses
 from bot.types import Actor, Answer, Surface, Verb
 from bot.types import Request as Command
 from bot.views.errors import error_answer
 from bot.views.terminal import answer_text
 from bot.web.app import read_body
+from bot.web.guesses import Guesses
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.machine_limits import take_machine_request
 from services.clients.postgres.messages import read_message_state

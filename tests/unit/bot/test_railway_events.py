@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.railway_events import Guesses, is_one_of, may_concern
-from services.domain.secrets import Secret
+from bot.railway_events import may_concern
 
 OURS = "e1"
-SECRETS = [Secret("older-older-older-older-"), Secret("newer-newer-newer-newer-")]
 
 
 def body(event: Any) -> bytes:
@@ -48,28 +46,3 @@ def test_railway_event_of_any_bytes_does_not_raise(sent: bytes) -> None:
 
 def test_deep_nesting_is_no_reason_to_fall() -> None:
     assert may_concern(b"[" * 60_000, OURS)
-
-
-@pytest.mark.parametrize(
-    ("given_secret", "fits"),
-    [
-        ("newer-newer-newer-newer-", True),
-        ("older-older-older-older-", True),
-        ("older", False),
-        ("", False),
-        ("é", False),
-    ],
-)
-def test_either_secret_fits_during_a_rotation(given_secret: str, fits: bool) -> None:
-    assert is_one_of(given_secret, SECRETS) is fits
-
-
-def test_without_secrets_nothing_fits() -> None:
-    assert not is_one_of("", [])
-
-
-def test_guesses_are_counted_by_the_minute() -> None:
-    guesses = Guesses(2, "/hooks/railway")
-
-    assert [guesses.count(60.0), guesses.count(61.0), guesses.count(119.9)] == [True, True, False]
-    assert guesses.count(120.0)

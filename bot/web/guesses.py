@@ -1,0 +1,36 @@
+"""Secrets in an address: compared in constant time; wrong ones are counted, and limited per minute."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Sequence
+
+from services.domain.secrets import Secret
+
+logger = logging.getLogger(__name__)
+
+
+class Guesses:
+    """Counts wrong secrets, `limit` in each minute. `path`: where, for the log."""
+
+    def __init__(self, limit: int, path: str) -> None:
+        self._limit = limit
+        self._path = path
+        self._minute = 0
+        self._count = 0
+
+    def count(self, now_s: float) -> bool:
+        """Whether this one is still within the limit."""
+        if int(now_s // 60) != self._minute:
+            self._minute, self._count = int(now_s // 60), 0
+        self._count += 1
+        if self._count == self._limit + 1:
+            logger.warning("%s: more than %d wrong secrets in a minute", self._path, self._limit)
+        return self._count <= self._limit
+
+
+def is_one_of(given: str, secrets: Sequence[Secret]) -> bool:
+    """In constant time: all are compared, whichever fits."""
+    found = [hmac.compare_digest(given.encode(), secret.reveal().encode()) for secret in secrets]
+    return any(found)
