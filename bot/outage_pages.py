@@ -228,7 +228,8 @@ class OutagePaging:
         if is_paged:
             return
         await self._page_outside_slack(number, since=since)
-        text, blocks = view.paged_note(self._level(number))
+        level = self._level(number)
+        text, blocks = view.paged_note(level.number, level.name, mentions=level.mentions, skipped=level.skipped)
         await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=key)
 
     def _level(self, number: int) -> PagedLevel:

@@ -9,7 +9,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bot.outage_levels import PagedLevel
 from bot.types import Block
 from bot.views.blocks import (
     actions,
@@ -199,11 +198,11 @@ def away(
     return fit_message("\n".join([first.phone.replace("*", ""), *state, why]), blocks)
 
 
-def paged_note(level: PagedLevel) -> Content:
-    """In the thread: the next level is paged. The mentions are what rings in Slack."""
-    mentions = " ".join(map(mention, level.mentions))
-    line = f"📟 {mentions} *Level {level.number}* ({escape(level.name, limit=200)}) is paged: not acknowledged yet"
-    notes = [f"⚠️ {escape(words, limit=200)}: not paged" for words in level.skipped]
+def paged_note(number: int, name: str, *, mentions: Sequence[str], skipped: Sequence[str]) -> Content:
+    """In the thread: the next level is paged. The mentions are what rings in Slack. `skipped`: who is not paged."""
+    mentioned = " ".join(map(mention, mentions))
+    line = f"📟 {mentioned} *Level {number}* ({escape(name, limit=200)}) is paged: not acknowledged yet"
+    notes = [f"⚠️ {escape(words, limit=200)}: not paged" for words in skipped]
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 

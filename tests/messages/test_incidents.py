@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.drill_decide import PagedTarget, report
-from bot.outage_levels import PagedLevel
 from bot.views import delivery, drill, overrides, pages
 from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, over_words, page_line
 from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, doctor_answer, gate_answer
@@ -207,7 +206,7 @@ def test_database_outage(golden: Compare) -> None:
     line = delivery.away_line("prod", "no answer within 3.5 s", SILENT)
     full = delivery.away_line("prod", "the database's disk is full", read_only, refuses_writes=True)
     blind = delivery.away_line(None, "no answer within 3.5 s", health(db_connected=True))
-    level = PagedLevel(2, "secondary", (), ("U0BEN",), TEN, ("carl is absent",))
+    next_level = delivery.paged_note(2, "secondary", mentions=["U0BEN"], skipped=["carl is absent"])
     end = AT + 11 * MINUTE
     page = ("🔴 PAGE prod", [{"type": "section", "text": {"type": "mrkdwn", "text": "🔴 *PAGE* prod"}}])
     golden(
@@ -218,7 +217,9 @@ def test_database_outage(golden: Compare) -> None:
             "no writes": message_text(*delivery.away(full, wakes=True, since=AT)),
             "only the bot": message_text(*delivery.away(blind, wakes=False, since=AT)),
             "pager": line.text,
-            "next level": message_text(*delivery.paged_note(level)),
+            "next level": message_text(
+                *delivery.paged_note(2, "secondary", mentions=["U0BEN"], skipped=["carl is absent"])
+            ),
             "acknowledged": message_text(*delivery.acknowledged_note("U0ANN")),
             "over": message_text(*delivery.back("prod", since=AT, at=end)),
             "over, writes": message_text(*delivery.back(None, since=AT, at=end, refused_writes=True)),
