@@ -19,8 +19,9 @@ from bot.config.timing import OutageSettings
 from bot.leader import Leader
 from bot.outage_levels import CANNOT_READ, wakes_people
 from bot.outage_pages import OutagePagers, OutagePaging, Rung
-from bot.views import delivery as view
-from bot.views.delivery import Content, back_words, notified_elsewhere
+from bot.views import outage as view
+from bot.views.delivery import notified_elsewhere
+from bot.views.outage import Content, back_words
 from bot.wake_ups import WakeUps
 from bot.world import World
 from services.clients.postgres import alerts, incidents, messages, notifications

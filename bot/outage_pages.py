@@ -17,7 +17,7 @@ from bot.config.fields import Invalid
 from bot.delivery.decide import GIVE_UP_AFTER
 from bot.delivery.pages import Pagers
 from bot.outage_levels import CANNOT_READ, PagedLevel, Target, first_pages, pages_due
-from bot.views import delivery as view
+from bot.views import outage as view
 from bot.world import World
 from services.clients.slack import SlackClient
 from services.domain.channels import Channel

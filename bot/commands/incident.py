@@ -17,11 +17,11 @@ from bot.commands.context import (
 )
 from bot.types import Answer, Attachment, Request
 from bot.views.blocks import action_button, actions, command_button, fit_message, preformatted, section
-from bot.views.delivery import OUTAGE_ACKNOWLEDGED
 from bot.views.findings import unavailable_answer
 from bot.views.incidents import event_words, incident_data, incidents_answer, timeline_answer
 from bot.views.modals import DRAFT as DRAFT_ACTION
 from bot.views.notes import notice_answer
+from bot.views.outage import OUTAGE_ACKNOWLEDGED
 from bot.views.similar import similar_answer
 from bot.views.text import escape, plain, utc
 from services.clients.postgres.incidents import (

@@ -14,8 +14,8 @@ from bot.slack.payloads import OPEN as OPEN_LINE
 from bot.slack.request_origin import RequestOrigin
 from bot.slack.respond import Body, Deduplicate, deliver, open_dialog, take_submission
 from bot.views import modals
-from bot.views.delivery import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
 from bot.views.notes import notice_answer
+from bot.views.outage import ACKNOWLEDGE, OUTAGE_ACKNOWLEDGED
 from bot.views.runs import refused_answer
 from bot.views.terminal import ids_in, no_name
 from bot.views.text import plain

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from bot.config.timing import EvaluatorSettings
-from bot.views.delivery import ACKNOWLEDGE
+from bot.views.outage import ACKNOWLEDGE
 from bot.views.run_buttons import APPROVE, CONFIRM
 from playbooks.diagnosis import RAN
 from services.domain.services import Service

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.drill_decide import PagedTarget, report
-from bot.views import delivery, drill, overrides, pages
+from bot.views import delivery, drill, outage, overrides, pages
 from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, over_words, page_line
 from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, doctor_answer, gate_answer
 from bot.views.incident import incident_message, late_page, page_over, paged_message, reminder
@@ -40,10 +40,10 @@ from tests.unit.bot.incidents.builders import (
     resolved,
 )
 from tests.unit.bot.test_drill_decide import DRILL, FIRED, SECOND, after
-from tests.unit.bot.views.test_delivery import AT, SILENT, health
 from tests.unit.bot.views.test_diagnosis import gates
 from tests.unit.bot.views.test_diagnosis_triage import BEFORE, INGEST
 from tests.unit.bot.views.test_incident import FULL, PAGES, reported
+from tests.unit.bot.views.test_outage import AT, SILENT, health
 from tests.unit.playbooks.test_diagnosis import CASES, STOPPED, WELL
 
 GUIDE = Guide({"heartbeats": "Step 3: Worker Heartbeat Check", "deployments": "Deployment Verification"}, "", 20)
@@ -203,34 +203,32 @@ def test_diagnoses(golden: Compare) -> None:
 
 def test_database_outage(golden: Compare) -> None:
     read_only = ApiHealth(503, "degraded", "prod", "a1b2c3d4", True, AT, 3.0, db_writable=False)
-    line = delivery.away_line("prod", "no answer within 3.5 s", SILENT)
-    full = delivery.away_line("prod", "the database's disk is full", read_only, refuses_writes=True)
-    blind = delivery.away_line(None, "no answer within 3.5 s", health(db_connected=True))
-    next_level = delivery.paged_note(2, "secondary", mentions=["U0BEN"], skipped=["carl is absent"])
+    line = outage.away_line("prod", "no answer within 3.5 s", SILENT)
+    full = outage.away_line("prod", "the database's disk is full", read_only, refuses_writes=True)
+    blind = outage.away_line(None, "no answer within 3.5 s", health(db_connected=True))
+    next_level = outage.paged_note(2, "secondary", mentions=["U0BEN"], skipped=["carl is absent"])
     end = AT + 11 * MINUTE
     page = ("🔴 PAGE prod", [{"type": "section", "text": {"type": "mrkdwn", "text": "🔴 *PAGE* prod"}}])
     golden(
         "outage",
         {
-            "page": message_text(*delivery.away(line, wakes=True, since=AT, paged=["U0ANN", "U0BEN"])),
-            "page, acknowledged": message_text(*delivery.away(line, wakes=True, since=AT, acknowledged_by="U0ANN")),
-            "no writes": message_text(*delivery.away(full, wakes=True, since=AT)),
-            "only the bot": message_text(*delivery.away(blind, wakes=False, since=AT)),
+            "page": message_text(*outage.away(line, wakes=True, since=AT, paged=["U0ANN", "U0BEN"])),
+            "page, acknowledged": message_text(*outage.away(line, wakes=True, since=AT, acknowledged_by="U0ANN")),
+            "no writes": message_text(*outage.away(full, wakes=True, since=AT)),
+            "only the bot": message_text(*outage.away(blind, wakes=False, since=AT)),
             "pager": line.text,
-            "next level": message_text(
-                *delivery.paged_note(2, "secondary", mentions=["U0BEN"], skipped=["carl is absent"])
-            ),
-            "acknowledged": message_text(*delivery.acknowledged_note("U0ANN")),
-            "over": message_text(*delivery.back("prod", since=AT, at=end)),
-            "over, writes": message_text(*delivery.back(None, since=AT, at=end, refused_writes=True)),
-            "over, in the thread": message_text(*delivery.back_note(since=AT, at=end)),
+            "next level": message_text(*next_level),
+            "acknowledged": message_text(*outage.acknowledged_note("U0ANN")),
+            "over": message_text(*outage.back("prod", since=AT, at=end)),
+            "over, writes": message_text(*outage.back(None, since=AT, at=end, refused_writes=True)),
+            "over, in the thread": message_text(*outage.back_note(since=AT, at=end)),
             "Slack drops events": message_text(*delivery.rate_limited_message(AT)),
             "page sent directly": message_text(
                 *delivery.direct_message(*page, channel="incidents", code="not_in_channel")
             ),
             "answer sent directly": message_text(*delivery.direct_answer(*page, code="is_archived")),
             "pager instead of Slack": delivery.pager_words("prod", "not_in_channel"),
-            "API silent": delivery.away_line("prod", "x", Unavailable("API", "HTTP 502")).text,
+            "API silent": outage.away_line("prod", "x", Unavailable("API", "HTTP 502")).text,
         },
     )
 

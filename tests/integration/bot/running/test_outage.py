@@ -17,7 +17,7 @@ import pytest
 from bot.app import Bot
 from bot.config.timing import OutageSettings
 from bot.outage_pages import ACKNOWLEDGED
-from bot.views.delivery import ACKNOWLEDGE
+from bot.views.outage import ACKNOWLEDGE
 from services.clients.postgres import alerts, incidents
 from services.clients.slack import SlackClient
 from services.domain.incidents import IncidentSeverity, NewIncident
