@@ -21,7 +21,7 @@ from bot.config.policy_file import policy_faults
 from bot.incidents.answer_routes import add_answer_links, add_pagerduty_hook
 from bot.incidents.calendars import add_calendars
 from bot.machines.door import MachineDoor, add_machine_door
-from bot.railway_events import add_railway_hook
+from bot.railway.webhook import add_railway_hook
 from bot.slack.app import BotIdentity, make_bolt
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import Gate

@@ -18,6 +18,7 @@ from functools import partial
 from bot.alerts.evaluator import Evaluator
 from bot.alerts.history import HistoryRecorder
 from bot.alerts.messages import AlertMessages, AlertMessageWriter
+from bot.alerts.planned_silences import PlannedSilences
 from bot.approvals.access import approver_ids
 from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.reminders import Expiry, Reminders, ScheduledRuns
@@ -32,7 +33,6 @@ from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.config.policy_file import load_policy
-from bot.database_outage import Outage
 from bot.delivery.outbox import Sender
 from bot.delivery.pages import Pagers, PagerTransport, pager_deliveries
 from bot.delivery.undeliverable import (
@@ -44,9 +44,8 @@ from bot.delivery.undeliverable import (
     responders,
     schedule_of,
 )
-from bot.drills import DrillRunner
-from bot.external_deploys import ExternalDeployWatcher
-from bot.freeze_notices import FreezeNotices
+from bot.drills.runner import DrillRunner
+from bot.freezes.notices import FreezeNotices
 from bot.incidents.answers import Accounts, PhoneAnswers
 from bot.incidents.calendar_news import CalendarNews
 from bot.incidents.calendar_sources import CalendarSources, CalendarWatch
@@ -65,11 +64,12 @@ from bot.incidents.todo_issues import TodoIssues
 from bot.incidents.triage import TriageSummary
 from bot.leader import Leader
 from bot.loops import keep_running
-from bot.outage_pages import OutagePagers, OutagePaging, on_call_levels
+from bot.outage.database import Outage
+from bot.outage.pages import OutagePagers, OutagePaging, on_call_levels
 from bot.periodic_tasks import HeartbeatMonitor, PeriodicTask, Scheduler
-from bot.planned_silences import PlannedSilences
-from bot.railway_events import RefreshNotices
-from bot.railway_notices import RailwayNotices
+from bot.railway.external_deploys import ExternalDeployWatcher
+from bot.railway.notices import RailwayNotices
+from bot.railway.webhook import RefreshNotices
 from bot.reports import CommitTimes, WeeklyReport
 from bot.retention import Retention
 from bot.rule_files import AlertRulesNews, AlertRulesWatch, PolicyNews, PolicyWatch

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.change_facts import Parameters, environment_of, examine, gather_load, operated_titles
 from bot.commands.arguments import example_of, need, no_more, only, parse_services, parse_sha, read_services
 from bot.commands.promote import need_promoted
-from bot.rollback_offer import REMEMBERED
+from bot.facts.plan import Parameters, environment_of, examine, gather_load, operated_titles
+from bot.facts.rollback import REMEMBERED
 from bot.world import World
 from playbooks import deploy as playbook
 from playbooks.model import NoPlan

@@ -11,7 +11,7 @@ from bot.commands.arguments import need_service, no_more, parse_reason, parse_se
 from bot.commands.context import MOST_OFFERED, check_not_done_before, need_database, need_right, requester_zone
 from bot.config.environment import require
 from bot.config.policy import FREEZE, Right
-from bot.freezes import lift_freezes, store_freeze
+from bot.freezes.store import lift_freezes, store_freeze
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.freezes import freezes_answer, lifted_answer, made_answer

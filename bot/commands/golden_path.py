@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import only, read_flag, wrong_word
 from bot.config.environment import ApiSettings
 from bot.facts.golden_path import read_sample_file
+from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import golden_path as playbook
 from playbooks.golden_path import MOST_CLEANED, NAME

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need_service, no_more, only, read_service
+from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import redeploy as playbook
 from playbooks.model import NoPlan

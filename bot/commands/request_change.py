@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from bot.change_facts import MakePlan, Parameters
 from bot.changes import CHANGES, DRY_RUN, Change
 from bot.changes import EXCEPTION as EXCEPTION_OPTION
 from bot.commands.arguments import parse_reason, wrong_word
 from bot.commands.context import need_approval_service, requester_zone
+from bot.facts.plan import MakePlan, Parameters
 from bot.runs.emergency_stop import stop_without_journal
 from bot.types import Answer, Request, Surface
 from bot.views.plan import dry_run_answer, emergency_answer, manual_answer, no_plan_answer

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need, no_more, only, wrong_word
+from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import requeue as playbook
 from playbooks.failed_jobs import error_of, group_key

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need_service, no_more, only, read_flag, read_service
+from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import restart as playbook
 from playbooks.model import NoPlan

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bot.change_facts import Parameters
 from bot.commands.arguments import example_of, no_more, only, parse_services, read_services, wrong_word
-from bot.rollback_offer import gather_rollback, read_offer
+from bot.facts.plan import Parameters
+from bot.facts.rollback import gather_rollback, read_offer
 from bot.types import Answer
 from bot.views.rollback import offer_answer
 from playbooks import rollback as playbook

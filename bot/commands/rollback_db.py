@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import need, no_more, only, read_flag, wrong_word
 from bot.config.environment import DatabaseSettings
-from bot.rollback_offer import REMEMBERED
+from bot.facts.plan import Parameters, environment_of, gather_load
+from bot.facts.rollback import REMEMBERED
 from bot.world import World
 from playbooks import rollback_db as playbook
 from playbooks.model import NoPlan

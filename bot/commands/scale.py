@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import example_of, need, need_service, no_more, only, read_service, wrong_word
+from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.world import World
 from playbooks import scale as playbook
 from playbooks.model import NoPlan

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.change_facts import Parameters, environment_of, gather_load
 from bot.commands.arguments import only, parse_reason, parse_services, read_reason, read_services, wrong_word
 from bot.config.environment import RailwaySettings
+from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section
 from bot.views.modals import PRESETS

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from bot.change_facts import Parameters, environment_of
 from bot.commands.arguments import example_of, need_service, only, parse_reason, read_reason, read_service
+from bot.facts.plan import Parameters, environment_of
 from bot.world import World
 from playbooks import unlock as playbook
 from playbooks.model import NoPlan

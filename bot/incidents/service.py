@@ -198,7 +198,7 @@ async def _reread(conn: Connection, incident: Incident) -> Incident:
 
 logger = logging.getLogger(__name__)
 
-AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.database_outage`
+AcknowledgeOutage = Callable[[str], Awaitable[bool]]  # of a user: whether there is one, see `bot.outage.database`
 
 SHOWN_BY = "incident"
 LOOKUP_S = 1.0  # a person waits behind this

@@ -18,10 +18,10 @@ from typing import Any
 from bot.config.fields import Invalid
 from bot.facts.changes import gather_recent_changes
 from bot.facts.doctor import gather_doctor
+from bot.facts.rollback import read_offer
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from bot.rollback_offer import read_offer
 from bot.views import diagnosis as view
 from bot.world import World
 from playbooks import doctor

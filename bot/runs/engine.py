@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any
 
 from bot import tracing
-from bot.change_facts import MakePlan
 from bot.config.timing import RunSettings
+from bot.facts.plan import MakePlan
+from bot.freezes.holds import why_frozen
 from bot.runs.act import ActExecution, Cancellation, Outcome, StepContext, observe_until_done
 from bot.runs.decide import FallBack, has_acted, next_action, poll_every
 from bot.runs.executor import Act, LocalStep, Tools, WaitStep, past_steps
 from bot.runs.executors import executor_of
 from bot.runs.finish import RunFinish
-from bot.runs.freezes import why_frozen
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, taken_over
 from bot.runs.start import RunStart, WhyRevoked, never_revoked

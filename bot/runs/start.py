@@ -6,10 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
-from bot.change_facts import MakePlan
 from bot.changes import CHANGES
+from bot.facts.plan import MakePlan
+from bot.freezes.holds import can_be_frozen, why_frozen
 from bot.runs.decide import difference, find_doubt
-from bot.runs.freezes import can_be_frozen, why_frozen
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter, end_approver_pages
 from bot.world import World

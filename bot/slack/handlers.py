@@ -19,8 +19,8 @@ from bot.commands.parsing import split_words
 from bot.commands.registry import edited_error, find, import_all
 from bot.commands.request_change import refuse_early
 from bot.commands.stop_workers import NAME as STOP_WORKERS
-from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
+from bot.outage.database import Outage
 from bot.slack.ask_handlers import AskHandlers
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App

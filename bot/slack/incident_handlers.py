@@ -6,8 +6,8 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.commands.context import ON_CALL, incident_outcome_answer, need_incident_service, parse_severity
 from bot.commands.parsing import join_words
-from bot.database_outage import Outage
 from bot.incidents.service import IncidentService
+from bot.outage.database import Outage
 from bot.slack.gate import App
 from bot.slack.payloads import NAMES_WITHIN_S, Submission, quoted_words
 from bot.slack.payloads import OPEN as OPEN_LINE

@@ -16,7 +16,7 @@ from bot.commands.context import need_approval_service, outcome_answer
 from bot.commands.dispatch import run
 from bot.commands.home import START
 from bot.commands.request_change import PLANS, file, refuse_early
-from bot.rollback_offer import read_offer
+from bot.facts.rollback import read_offer
 from bot.slack.gate import App
 from bot.slack.payloads import RunClick, Submission, read_click
 from bot.slack.request_origin import RequestOrigin, read_request_origin

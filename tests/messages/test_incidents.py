@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.drill_decide import PagedTarget, report
+from bot.drills.decide import PagedTarget, report
 from bot.views import delivery, drill, outage, overrides, pages
 from bot.views.alerts import Guide, Surroundings, alert_message, calm_line, disabled, end_line, over_words, page_line
 from bot.views.diagnosis import Missing, TriageFacts, diagnosis_message, doctor_answer, gate_answer
@@ -27,6 +27,7 @@ from tests.messages.conftest import Compare
 from tests.messages.render import answer_text, message_text
 from tests.unit.bot.alerts import builders as alerts
 from tests.unit.bot.alerts.test_rules import results
+from tests.unit.bot.drills.test_decide import DRILL, FIRED, SECOND, after
 from tests.unit.bot.incidents.builders import (
     ANN,
     BEN,
@@ -39,7 +40,6 @@ from tests.unit.bot.incidents.builders import (
     incident,
     resolved,
 )
-from tests.unit.bot.test_drill_decide import DRILL, FIRED, SECOND, after
 from tests.unit.bot.views.test_diagnosis import gates
 from tests.unit.bot.views.test_diagnosis_triage import BEFORE, INGEST
 from tests.unit.bot.views.test_incident import FULL, PAGES, reported

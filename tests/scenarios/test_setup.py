@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from bot.app import Bot
 from bot.config.environment import Settings
-from bot.railway_events import add_railway_hook
+from bot.railway.webhook import add_railway_hook
 from bot.setup.env_file import read_env_file
 from bot.wake_ups import WakeUps
 from services.domain.errors import OperatorError

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from bot.config.environment import require
-from bot.freezes import lift_freezes
+from bot.freezes.store import lift_freezes
 from bot.runs.executor import (
     Act,
     Before,

@@ -99,7 +99,7 @@ def test_a_read_imports_nothing_of_the_bot_that_serves_slack() -> None:
 
 def test_health_imports_its_own_command_and_playbook_only() -> None:
     others = {"bot.commands.logs", "bot.commands.rollback", "bot.commands.incident"}
-    changes = {"bot.change_facts", "playbooks.plan", "playbooks.steps", "playbooks.change_parts"}
+    changes = {"bot.facts.plan", "playbooks.plan", "playbooks.steps", "playbooks.change_parts"}
     changes |= {"bot.config.policy", "bot.config.policy_file", "bot.slack_directory", "bot.people"}
     reads = {"playbooks.doctor", "playbooks.log_patterns", "playbooks.preflight", "playbooks.prod_gate"}
     reads |= {"playbooks.verify", "services.clients.pagers", "services.domain.notifications"}

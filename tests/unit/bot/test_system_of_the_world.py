@@ -7,11 +7,11 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from bot.change_facts import gather_load
 from bot.commands.dispatch import run
 from bot.config.environment import Settings
 from bot.facts.doctor import gather_doctor
 from bot.facts.health import gather_health
+from bot.facts.plan import gather_load
 from bot.facts.preflight import gather_env
 from bot.facts.verify import gather_heartbeats, gather_sha, gather_verify
 from bot.types import Request

@@ -11,11 +11,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.change_facts import MakePlan as MakePlanAgain
 from bot.config.environment import Settings
 from bot.config.timing import RunSettings
-from bot.freeze_notices import FreezeNotices
-from bot.freezes import lift_freezes, store_freeze
+from bot.facts.plan import MakePlan as MakePlanAgain
+from bot.freezes.notices import FreezeNotices
+from bot.freezes.store import lift_freezes, store_freeze
 from bot.leader import NAME, Fence
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.alerts.planned_silences import PlannedSilences
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import Expiry, ScheduledRuns
-from bot.freeze_notices import FreezeNotices
+from bot.freezes.notices import FreezeNotices
 from bot.leader import NAME, Fence, LostLeadershipError
-from bot.planned_silences import PlannedSilences
 from bot.runs.message import RunMessageWriter
 from bot.wake_ups import WakeUps
 from services.clients.postgres.leases import take_lease

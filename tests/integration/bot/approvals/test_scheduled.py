@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from bot.alerts.planned_silences import PlannedSilences
 from bot.approvals.decisions import Decided
 from bot.approvals.reminders import ScheduledRuns
-from bot.freeze_notices import FreezeNotices
+from bot.freezes.notices import FreezeNotices
 from bot.leader import NAME, Fence
-from bot.planned_silences import PlannedSilences
 from bot.runs.message import RunMessageWriter
 from bot.wake_ups import WakeUps
 from playbooks.later import start_of, write_start

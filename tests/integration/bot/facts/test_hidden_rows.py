@@ -20,7 +20,7 @@ from bot.commands.requeue import _read_jobs, _read_orphans
 from bot.commands.reveal import Wanted, _read_job
 from bot.facts.golden_path import gather_verification
 from bot.facts.health import gather_health
-from bot.rollback_offer import gather_rollback
+from bot.facts.rollback import gather_rollback
 from bot.types import Request, Surface
 from bot.world import World
 from playbooks import health

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
-from bot.planned_silences import PlannedSilences
+from bot.alerts.planned_silences import PlannedSilences
 from bot.wake_ups import WakeUps
 from services.clients.postgres import alerts
 from services.clients.postgres.pool import Connection

@@ -16,7 +16,7 @@ import pytest
 
 from bot.app import Bot
 from bot.config.timing import OutageSettings
-from bot.outage_pages import ACKNOWLEDGED
+from bot.outage.pages import ACKNOWLEDGED
 from bot.views.outage import ACKNOWLEDGE
 from services.clients.postgres import alerts, incidents
 from services.clients.slack import SlackClient

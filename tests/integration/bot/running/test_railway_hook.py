@@ -12,7 +12,7 @@ import pytest
 
 from bot.app import Bot
 from bot.config.timing import EvaluatorSettings
-from bot.railway_events import MAX_BODY, WRONG_A_MINUTE, RefreshNotices
+from bot.railway.webhook import MAX_BODY, WRONG_A_MINUTE, RefreshNotices
 from bot.wake_ups import WakeUps
 from services.clients.postgres.listen import CHANNEL
 from services.clients.postgres.pool import Database

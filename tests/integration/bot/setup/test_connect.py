@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from bot.railway_events import add_railway_hook
+from bot.railway.webhook import add_railway_hook
 from bot.setup.connect import Options, connect, connect_webhook
 from bot.setup.env_file import read_env_file
 from bot.types import Answer

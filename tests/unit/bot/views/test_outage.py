@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.outage_levels import wakes_people
+from bot.outage.levels import wakes_people
 from bot.views.outage import away, away_line, back
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth

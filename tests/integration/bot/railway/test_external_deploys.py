@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.external_deploys import ExternalDeployWatcher
 from bot.facts.changes import gather_recent_changes
 from bot.leader import NAME, Fence, LostLeadershipError
+from bot.railway.external_deploys import ExternalDeployWatcher
 from bot.wake_ups import WakeUps
 from bot.world import World
 from services.clients.postgres.deployments import prune_observed_replicas

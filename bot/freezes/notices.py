@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.freezes import end, message_key, post_notice
+from bot.freezes.store import end, message_key, post_notice
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.views import freezes as view

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.drill_decide import DETECTED_WITHIN, PATIENCE, Course, PagedTarget, outcome, report
+from bot.drills.decide import DETECTED_WITHIN, PATIENCE, Course, PagedTarget, outcome, report
 from bot.views.drill import offer_answer, report_message, started_answer
 from services.domain.alerts import MARK, Drill, is_drill
 from services.domain.people import Person

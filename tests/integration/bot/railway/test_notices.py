@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from bot.railway_events import add_railway_hook
-from bot.railway_notices import MOST_PER_HOUR, RailwayNotices, notice_key, read_notice
+from bot.railway.notices import MOST_PER_HOUR, RailwayNotices, notice_key, read_notice
+from bot.railway.webhook import add_railway_hook
 from bot.wake_ups import WakeUps
 from services.clients.postgres.pool import Connection, Database
 from services.domain.secrets import Secret

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.external_deploys_decide import (
+from bot.railway.decide import (
     ARRIVE,
     SETTLE,
     Join,

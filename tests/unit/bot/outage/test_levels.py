@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.outage_levels import PagedLevel, first_pages, pages_due
+from bot.outage.levels import PagedLevel, first_pages, pages_due
 from services.domain.channels import Channel
 
 MINUTE = timedelta(minutes=1)

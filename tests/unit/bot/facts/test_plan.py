@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.change_facts import examine
 from bot.config.environment import Settings
+from bot.facts.plan import examine
 from bot.world import World
 from services.clients import pg_parser, squawk
 

@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.config.timing import OutageSettings
 from bot.leader import Leader
-from bot.outage_levels import CANNOT_READ, wakes_people
-from bot.outage_pages import OutagePagers, OutagePaging, Rung
+from bot.outage.levels import CANNOT_READ, wakes_people
+from bot.outage.pages import OutagePagers, OutagePaging, Rung
 from bot.views import outage as view
 from bot.views.delivery import notified_elsewhere
 from bot.views.outage import Content, back_words

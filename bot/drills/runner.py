@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.drill_decide import Course, PagedTarget, outcome, report
+from bot.drills.decide import Course, PagedTarget, outcome, report
 from bot.incidents import service
 from bot.incidents.paging import page_key, target_key
 from bot.incidents.store import IncidentStore

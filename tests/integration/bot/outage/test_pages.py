@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import outage_pages as module
 from bot.config.environment import Settings
 from bot.delivery.pages import Pagers
-from bot.outage_pages import OutagePagers
+from bot.outage import pages as module
+from bot.outage.pages import OutagePagers
 from services.clients.pagers.webhook import Webhooks
 from services.domain.channels import Channel
 from tests.outside import Phone

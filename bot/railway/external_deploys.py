@@ -12,7 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from bot.external_deploys_decide import (
+from bot.facts.verify import gather_verify
+from bot.leader import Fence
+from bot.periodic_tasks import PeriodicTask
+from bot.railway.decide import (
     Evidence,
     Join,
     Memory,
@@ -30,9 +33,6 @@ from bot.external_deploys_decide import (
     shown,
     skipped,
 )
-from bot.facts.verify import gather_verify
-from bot.leader import Fence
-from bot.periodic_tasks import PeriodicTask
 from bot.views import external_deploys as view
 from bot.views.freezes import past_freezes
 from bot.wake_ups import WakeUp, WakeUps

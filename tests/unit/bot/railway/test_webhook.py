@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.railway_events import may_concern
+from bot.railway.webhook import may_concern
 
 OURS = "e1"
 

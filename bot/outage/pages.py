@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from bot.config.fields import Invalid
 from bot.delivery.decide import GIVE_UP_AFTER
 from bot.delivery.pages import Pagers
-from bot.outage_levels import CANNOT_READ, PagedLevel, Target, first_pages, pages_due
+from bot.outage.levels import CANNOT_READ, PagedLevel, Target, first_pages, pages_due
 from bot.views import outage as view
 from bot.world import World
 from services.clients.slack import SlackClient

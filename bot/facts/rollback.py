@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.change_facts import environment_of, examine, gather_load, operated_titles
+from bot.facts.plan import environment_of, examine, gather_load, operated_titles
 from bot.world import World
 from playbooks.model import NoPlan
 from playbooks.rollback import Facts, find_offer

@@ -1,0 +1,1 @@
+"""Drills: paging tried out with a simulated worker."""

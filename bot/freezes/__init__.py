@@ -1,0 +1,1 @@
+"""Freezes: stored, announced, and asked before a run starts."""
