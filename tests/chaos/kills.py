@@ -22,7 +22,7 @@ PHASES = (
 
 
 def render(kills: Sequence[Mapping[str, object]]) -> str:
-    """One table row a phase; the statements that were under way; how long a round took."""
+    """One table row per phase; the statements that were under way; how long a round took."""
     fell = Counter((one["killed"], one["phase"]) for one in kills)
     rows = [f"| {phase} | {fell['api', phase]} | {fell['worker', phase]} |" for phase in PHASES]
     doing = Counter(str(one["doing"]) for one in kills)

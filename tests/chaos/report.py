@@ -26,9 +26,9 @@ def newest(lines: Iterable[str]) -> list[Mapping[str, object]]:
 
 
 def render(figures: Sequence[Mapping[str, object]]) -> str:
-    """One table row a boundary and way to die, with median / worst; and the acts that were tried."""
+    """One table row per boundary and way to die, with median / worst; and the acts that were tried."""
     lines = [
-        "| boundary | how | cases | another replica goes on after, s | the run is over after, s |",
+        "| boundary | how | cases | another replica continues after, s | the run is over after, s |",
         "|---|---|---|---|---|",
     ]
     others = sorted({str(one["boundary"]) for one in figures} - set(BOUNDARIES))
