@@ -72,7 +72,6 @@ from bot.railway.notices import RailwayNotices
 from bot.railway.webhook import RefreshNotices
 from bot.reports import CommitTimes, WeeklyReport
 from bot.retention import Retention
-from bot.rule_files import AlertRulesNews, AlertRulesWatch, PolicyNews, PolicyWatch
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
@@ -83,6 +82,7 @@ from bot.views.alerts import runbook_url
 from bot.views.run import Content, run_message
 from bot.wake_ups import WakeUps
 from bot.watchdog import DeadMansSwitch
+from bot.watched_files.rules import AlertRulesNews, AlertRulesWatch, PolicyNews, PolicyWatch
 from bot.web.metrics import Metrics
 from bot.world import World
 from services.clients.github import GitHubClient

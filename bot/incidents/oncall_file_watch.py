@@ -12,14 +12,14 @@ from pathlib import Path
 
 from bot.config.fields import Invalid
 from bot.config.oncall_file import GROUP, read_schedule
-from bot.file_watch import CHECK_EVERY_S, FileState, FileWatch
 from bot.incidents.calendar_sources import CalendarWatch
 from bot.incidents.overrides import store_reminders
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
-from bot.rule_files import FileNews
 from bot.views import oncall_file as view
 from bot.views.rule_files import refused_file_message
+from bot.watched_files.news import FileNews
+from bot.watched_files.watch import CHECK_EVERY_S, FileState, FileWatch
 from bot.world import World
 from services.clients.postgres import incidents, messages, oncall_changes
 from services.clients.postgres.pool import Connection, Database

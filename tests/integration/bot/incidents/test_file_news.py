@@ -9,8 +9,8 @@ from bot.config.policy_file import DEFAULT
 from bot.incidents.calendar_sources import CalendarSources, CalendarWatch
 from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch
 from bot.periodic_tasks import PeriodicTask
-from bot.rule_files import PolicyNews, PolicyWatch
 from bot.slack_directory import SlackNames
+from bot.watched_files.rules import PolicyNews, PolicyWatch
 from bot.world import World
 from services.clients.slack import SlackClient
 from services.sandbox.slack import model

@@ -7,25 +7,25 @@ bad one goes on with it, and one that starts with another one tells of that.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from bot.config import alerts_file, policy_file
 from bot.config.alerts import AlertRules
 from bot.config.environment import PeopleSettings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
-from bot.file_watch import CHECK_EVERY_S, FileState, FileWatch, recovery_key, refusal_key
 from bot.leader import Fence
-from bot.periodic_tasks import PeriodicTask
 from bot.slack_directory import SlackNames
 from bot.views import rule_files as view
 from bot.wake_ups import WakeUps
+from bot.watched_files.news import FileNews
+from bot.watched_files.watch import CHECK_EVERY_S, FileState, FileWatch
 from services.clients.postgres import messages
 from services.clients.postgres.audit import append_audit
-from services.clients.postgres.pool import Connection, Database
+from services.clients.postgres.pool import Database
 from services.clients.postgres.queries import read_clock
 from services.clients.postgres.taken_files import TakenFile, lock_taken_files, read_taken_file, store_taken_file
 
@@ -96,67 +96,6 @@ class AlertRulesWatch(RuleFileWatch[AlertRules]):
     ) -> None:
         read, group = alerts_file.read_rules, alerts_file.GROUP
         super().__init__(ALERTS, path, read, database, apply, is_in_force=is_in_force, people={}, group=group)
-
-
-class FileNews(PeriodicTask, Generic[T]):
-    """The leader's part: tells the channel of a change, once, however often it restarts."""
-
-    interval_s = 60.0
-    key: str  # of its messages
-
-    def __init__(self, watch: FileWatch[T], database: Database, wake_ups: WakeUps) -> None:
-        super().__init__(watch.changed)
-        self.name = watch.what
-        self._file = watch
-        self._database = database
-        self._wake_ups = wake_ups
-        self._announced: FileState[T] | None = None
-
-    @property
-    @abstractmethod
-    def _channel(self) -> str:
-        """Where people are told."""
-
-    @abstractmethod
-    def _refused(self, fault: Invalid) -> view.Content:
-        """That the file was not taken."""
-
-    @abstractmethod
-    async def _notify(self, fence: Fence, state: FileState[T], value: T) -> None:
-        """What a good file changes."""
-
-    def _is_in_force(self, value: T) -> bool:  # noqa: ARG002 - for those that take a while
-        return True
-
-    async def tick(self, fence: Fence) -> None:
-        state = self._file.latest
-        if state is None or state == self._announced:
-            return
-        if isinstance(state.value, Invalid):
-            await self._send(fence, state, refusal_key, self._refused(state.value))
-        elif not self._is_in_force(state.value):
-            return
-        else:
-            await self._notify(fence, state, state.value)
-        self._announced = state
-        self._wake_ups.outbox.set()
-
-    async def _notify_of_recovery(self, fence: Fence, state: FileState[T]) -> None:
-        await self._send(fence, state, recovery_key, view.good_file_message(self.name))
-
-    async def _send(
-        self,
-        fence: Fence,
-        state: FileState[T],
-        key_of: Callable[[Connection, str, str], Awaitable[str | None]],
-        content: view.Content,
-    ) -> None:
-        """Unless `key_of` finds that the channel knows."""
-        async with self._database.transaction() as conn:
-            await fence.lock(conn)
-            key = await key_of(conn, self.key, state.digest)
-            if key is not None:
-                await messages.store_content(conn, key, self._channel, content)
 
 
 class RuleFileNews(FileNews[T]):

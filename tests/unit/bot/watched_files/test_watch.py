@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.config.fields import Fault, Invalid
-from bot.file_watch import LARGEST, FileWatch
+from bot.watched_files.watch import LARGEST, FileWatch
 from services.domain.errors import SourceError
 
 
