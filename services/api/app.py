@@ -13,7 +13,7 @@ from fastapi import FastAPI, Security
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.access import RateLimits, key_check
-from services.api.errors import show_errors
+from services.api.errors import DOCUMENT, show_errors
 from services.api.health import Metrics, health_routes
 from services.api.intake import intake_routes
 from services.api.settings import ApiSettings
@@ -22,7 +22,6 @@ from services.process import await_database
 
 log = logging.getLogger(__name__)
 
-DOCUMENT = "/openapi.json"
 QUIET_ROUTES = frozenset({"/api/live", "/api/health", "/api/v1/intake/health", "/api/v1/metrics"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

@@ -18,6 +18,7 @@ from services.domain.secrets import redacted
 
 log = logging.getLogger(__name__)
 
+DOCUMENT = "/openapi.json"  # wants the API key by default
 RETRY_AFTER_S = 10  # a database that restarts takes about as long
 
 
@@ -68,12 +69,12 @@ def show_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         names = ", ".join(sorted({str(fault["loc"][-1]) for fault in error.errors()}))
-        return _answer(422, "The request was not understood", f"malformed: {names}", "See /docs for its shape.")
+        return _answer(422, "The request was not understood", f"malformed: {names}", f"Its shape is in {DOCUMENT}.")
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
         why = HTTPStatus(error.status_code).phrase.lower()
-        answer = _answer(error.status_code, "The request was refused", why, "See /docs for the available endpoints.")
+        answer = _answer(error.status_code, "The request was refused", why, f"The endpoints are in {DOCUMENT}.")
         answer.headers.update(error.headers or {})
         return answer
 

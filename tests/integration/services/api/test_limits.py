@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -67,6 +68,16 @@ async def test_the_pages_about_the_document_come_and_go_with_it(open_api: OpenAp
         assert (await api.get("/docs")).status_code == 404
     async with open_api(NOWHERE, openapi_needs_key=False) as api:
         assert (await api.get("/docs")).status_code == 200
+
+
+@pytest.mark.parametrize("needs_key", [True, False])
+async def test_errors_name_a_document_that_is_there(open_api: OpenApi, needs_key: bool) -> None:
+    async with open_api(NOWHERE, openapi_needs_key=needs_key) as api:
+        wrong = [await api.get("/api/nowhere"), await api.get("/api/v1/intake/batches?limit=x", headers=KEY)]
+        named = [re.findall(r"/[\w/.]*\w", answer.json()["error"]["what_next"]) for answer in wrong]
+        found = {path: (await api.get(path, headers=KEY)).status_code for paths in named for path in paths}
+
+    assert found == {"/openapi.json": 200}
 
 
 async def test_the_document_reports_that_it_wants_a_key_and_how_it_refuses(
