@@ -242,6 +242,9 @@ _OTHER_STATE = re.compile(
     r"|nebraska|nevada|new (?:hampshire|jersey|mexico)|north (?:carolina|dakota)|ohio|oklahoma|oregon|pennsylvania"
     r"|rhode island|south (?:carolina|dakota)|tennessee|texas|utah|vermont|virginia|wisconsin)\b"
     r"|(?:,| of) (?:delaware|washington|wyoming)(?:,|$)"
+    # By their codes. Not Colorado: "Kings, Co." is a county.
+    r"|(?:,| of) (?:a\.?[klrz]|c\.?[at]|d\.?e|f\.?l|g\.?a|h\.?i|i\.?[adln]|k\.?[sy]|l\.?a|m\.?[adeinost]|n\.?[cdehjmv]"
+    r"|o\.?[hkr]|p\.?a|r\.?i|s\.?[cd]|t\.?[nx]|u\.?t|v\.?[at]|w\.?[aivy])\.?(?: [0-9]{5}(?:-[0-9]{4})?)?(?:,|$)"
 )
 _CITY_OR_STATE = re.compile(r"\b(?:city|state) of new york\b")
 # Courts of a county each, while a town of the same name may lie in another county: the Town of Clinton is in Dutchess.
