@@ -25,7 +25,7 @@ ARROW = re.compile(r"^  (\w+) --> (\w+)", re.MULTILINE)  # between two states: n
     ids=["runs", "steps", "incidents"],
 )
 def test_a_diagram_shows_what_may_happen(heading: str, transitions: Mapping[StrEnum, frozenset[StrEnum]]) -> None:
-    section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}: ")[2].partition("\n## ")[0]
+    section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
 
     assert set(ARROW.findall(section)) == {
         (before.value, after.value) for before, to in transitions.items() for after in to
@@ -33,7 +33,7 @@ def test_a_diagram_shows_what_may_happen(heading: str, transitions: Mapping[StrE
 
 
 def test_the_table_of_deployments_shows_what_each_status_of_railways_schema_is_worth() -> None:
-    section = PAGE.read_text(encoding="utf-8").partition("## A deployment: ")[2].partition("\n## ")[0]
+    section = PAGE.read_text(encoding="utf-8").partition("## A deployment\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.*?) ?\| (.*?) ?\|$", section, re.MULTILINE)
     schema = (PAGE.parents[1] / "services" / "sandbox" / "railway" / "schema.graphql").read_text(encoding="utf-8")
     enum = re.search(r"enum DeploymentStatus \{(.*?)\}", schema, re.DOTALL)
