@@ -28,8 +28,16 @@ from playbooks.change_parts import (
 )
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
-from playbooks.revert import find_taken_back, revert_lines, since_warnings
-from playbooks.schema_gate import MIGRATIONS_UNKNOWN, Schema, effect_lines, find_breaking, gate_warnings, is_destructive
+from playbooks.revert import find_taken_back, revert_lines
+from playbooks.schema_gate import (
+    MIGRATIONS_UNKNOWN,
+    Schema,
+    effect_lines,
+    find_breaking,
+    gate_warnings,
+    is_destructive,
+    older_code_warnings,
+)
 from playbooks.steps import (
     AwaitDeployment,
     DeployCommit,
@@ -213,7 +221,7 @@ def _migration_warnings(facts: Facts, states: Sequence[ServiceState], sha: str) 
         pending = ", ".join(facts.pending)
         yield f"pending migrations: {pending}; the API's deploy applies those of its commit, apply the others before it"
     yield from gate_warnings(facts.pending, facts.schema)
-    yield from since_warnings(sha, facts.since, facts.since_schema)
+    yield from older_code_warnings(short_sha(sha), facts.since, facts.since_schema)
     if _migrates(states) and _may_bring_others(facts, sha):
         known = f"those of {short_sha(facts.examined_of)}" if facts.examined_of else "the bot's own"
         yield f"migrations that only {short_sha(sha)} has were not examined: the files compared are {known}"

@@ -8,12 +8,10 @@ from datetime import datetime
 
 from playbooks.change_parts import States, commit_words
 from playbooks.rollback_candidates import applied_since, served_periods
-from playbooks.schema_gate import Schema, find_breaking, unexamined_lines
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, ServiceState
 from services.domain.errors import Unavailable
-from services.domain.services import Service, same_sha, short_sha
-from services.domain.text import counted
+from services.domain.services import Service, same_sha
 
 SHOWN = 8
 
@@ -87,16 +85,3 @@ def _last_end(sha: str, listed: Sequence[Deployment], now: datetime) -> datetime
     """When a service served the commit last; None where it never did."""
     ours = {one.id for one in listed if one.commit_sha and same_sha(one.commit_sha, sha)}
     return max((one.end for one in served_periods(listed, now) if one.deployment_id in ours), default=None)
-
-
-def since_warnings(sha: str, titles: Sequence[str], schema: Schema) -> Iterator[str]:
-    """What a commit meets that these migrations have come after. `schema`: what they did."""
-    if titles:
-        count = counted(len(titles), "migration")
-        yield f"{count} applied since {short_sha(sha)} ran: the old code meets a newer schema"
-    yield from unexamined_lines(titles, schema)
-    broken = find_breaking(titles, schema)
-    if broken:
-        version = max(one.partition("_")[0] for one in broken)  # the newest goes back first
-        yield f"{short_sha(sha)} does not work with the schema any more: {'; '.join(broken)}"
-        yield f"rollback-db {version} takes the schema back with it, where a rollback is prepared"

@@ -29,7 +29,7 @@ from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.rollback_advice import Move, Offer, Target, advise, find_target, offer, refuse_broken
 from playbooks.rollback_candidates import Candidate, Past, applied_since, rank
-from playbooks.schema_gate import Schema, unexamined_lines
+from playbooks.schema_gate import Schema, newer_schema_lines
 from playbooks.steps import (
     DEPLOY_S,
     AwaitDeployment,
@@ -45,7 +45,6 @@ from services.domain.deployments import Deployment, VariableChange
 from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.services import Service, short_sha
-from services.domain.text import counted
 
 
 @dataclass(frozen=True)
@@ -198,9 +197,8 @@ def _evidence_doubts(facts: Facts, candidate: Candidate | None) -> Iterator[str]
     elif not facts.migrations.is_migrated:
         yield "this system does not report when it was migrated; the schema may be too new for the old code"
     elif candidate is not None and candidate.migrations_since:
-        since = counted(candidate.migrations_since, "migration")
-        yield f"{since} applied since {candidate.name} ran: the old code meets a newer schema"
-        yield from unexamined_lines(_examined_since(facts, facts.migrations, candidate), facts.schema)
+        examined = _examined_since(facts, facts.migrations, candidate)
+        yield from newer_schema_lines(candidate.name, candidate.migrations_since, examined, facts.schema)
     if isinstance(facts.outcomes, Unavailable):
         yield f"the outcomes of its jobs are unknown: {facts.outcomes.why}"
     if candidate is not None and not candidate.is_proven:

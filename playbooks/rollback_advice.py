@@ -11,6 +11,7 @@ from playbooks.last_deploys import worked_for
 from playbooks.model import NextStep, NoPlan
 from playbooks.rollback_candidates import Candidate, Past, deployed_at
 from playbooks.root_causes import Diagnosed, Diagnosis, Kind
+from playbooks.schema_gate import broken_words, schema_rollback
 from services.domain.deployments import SHORT_ID, Deployment
 from services.domain.errors import Unavailable
 from services.domain.services import Service, find_service, is_sha, same_sha, short_sha
@@ -208,12 +209,12 @@ def _nowhere(scope: str, ranked: Sequence[Candidate]) -> NoPlan:
 
 def refuse_broken(scope: str, candidate: Candidate) -> NoPlan:
     """Its code doesn't work with the schema of now; the prepared rollback of the schema brings back code that fits."""
-    version = max(one.partition("_")[0] for one in candidate.broken_by)  # the newest goes back first
+    back = schema_rollback(candidate.broken_by)
     return NoPlan(
-        f"{candidate.name} does not work with the schema any more: {'; '.join(candidate.broken_by)}",
-        f"take the schema back with it, which brings back code that fits: rollback-db {version}; where no rollback is "
-        f"prepared, repair with a new commit: deploy {scope} <sha>",
-        (NextStep("Roll back the schema", f"rollback-db {version}"), NextStep("Migrations", "migrations")),
+        broken_words(candidate.name, candidate.broken_by),
+        f"take the schema back with it, which brings back code that fits: {back}; where no rollback is prepared, "
+        f"repair with a new commit: deploy {scope} <sha>",
+        (NextStep("Roll back the schema", back), NextStep("Migrations", "migrations")),
     )
 
 

@@ -75,5 +75,32 @@ def find_breaking(titles: Sequence[str], schema: Schema) -> tuple[str, ...]:
     return tuple(f"{title} {_placed(effect)}" for title, found in known for effect in found.breaking)
 
 
+def newer_schema_lines(commit: str, count: int, titles: Sequence[str], schema: Schema) -> Iterator[str]:
+    """That so many migrations came after the commit had run, and what is not known of them. `titles`: those of the
+    tables that its code works on."""
+    if count:
+        yield f"{counted(count, 'migration')} applied since {commit} ran: the old code meets a newer schema"
+    yield from unexamined_lines(titles, schema)
+
+
+def older_code_warnings(commit: str, titles: Sequence[str], schema: Schema) -> Iterator[str]:
+    """The same, and whether its code still works: for a plan that is not refused when it doesn't."""
+    yield from newer_schema_lines(commit, len(titles), titles, schema)
+    broken = find_breaking(titles, schema)
+    if broken:
+        yield broken_words(commit, broken)
+        yield f"{schema_rollback(broken)} takes the schema back with it, where a rollback is prepared"
+
+
+def broken_words(commit: str, broken: Sequence[str]) -> str:
+    """`broken`: why, from `find_breaking`."""
+    return f"{commit} does not work with the schema any more: {'; '.join(broken)}"
+
+
+def schema_rollback(broken: Sequence[str]) -> str:
+    """The command that takes the schema back: the newest version goes first."""
+    return f"rollback-db {max(one.partition('_')[0] for one in broken)}"
+
+
 def _placed(effect: Effect) -> str:
     return f"{effect.words} (line {effect.line})"

@@ -62,6 +62,7 @@ from tests.unit.playbooks import test_restart as restarts
 from tests.unit.playbooks import test_rollback as rollbacks
 from tests.unit.playbooks import test_rollback_db as database_rollbacks
 from tests.unit.playbooks import test_scale as scales
+from tests.unit.playbooks import test_schema_gate as gates
 from tests.unit.playbooks import test_stop_workers as stops
 from tests.unit.playbooks import test_unlock as unlocks
 from tests.unit.playbooks.builders import NOW as UNLOCKED_AT
@@ -84,6 +85,8 @@ def _frozen(exception: str) -> Plan | NoPlan:
 
 
 def test_plans(golden: Compare) -> None:
+    newer, left_behind = (gates.rolling(gates.schema(effect)) for effect in (gates.ADDS, gates.DROPS))
+    met = gates.deploying({}, since=(gates.NAME,), since_schema=gates.schema(gates.DROPS))
     made: dict[str, Plan | NoPlan] = {
         "scale up": scale.plan(scales.facts(), INGEST, 3),
         "scale from zero": scale.plan(scales.facts(stopped(INGEST)), INGEST, 1),
@@ -100,12 +103,15 @@ def test_plans(golden: Compare) -> None:
         "rollback, no target named": rollback.plan(rollbacks.facts(), "api", [API], None),
         "rollback, already there": rollback.plan(rollbacks.facts(), "api", [API], sha("c")),
         "rollback, unknown commit": rollback.plan(rollbacks.facts(), "api", [API], sha("e")),
+        "rollback, older than the schema": rollback.plan(newer, "api", [API], sha("b")),
+        "rollback, the schema has left it behind": rollback.plan(left_behind, "api", [API], sha("b")),
         "deploy": deploy.plan(deploys.facts(pending=("20260106",)), "ingest", [INGEST], sha("e")),
         "deploy, locked": deploy.plan(deploys.facts(locks=[deploys.LOCK]), "ingest", [INGEST], sha("e")),
         "deploy, frozen": _frozen(""),
         "deploy, frozen, as an exception": _frozen("the fix for the outage"),
         "deploy, already there": deploy.plan(deploys.facts(), "ingest", [INGEST], sha("c")),
         "deploy, short SHA": deploy.plan(deploys.facts(), "ingest", [INGEST], sha("e")[:8]),
+        "deploy, the schema has left it behind": deploy.plan(met, "ingest", [INGEST], sha("b")),
         "redeploy": redeploy.plan(deploys.again(), INGEST),
         "redeploy, stopped": redeploy.plan(deploys.again(stopped(INGEST)), INGEST),
         "requeue": requeue.plan(requeues.facts([requeues.job(n) for n in range(7)]), "g-1a2b3c4d"),
