@@ -21,6 +21,8 @@ async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Databa
     async with database.read() as conn:
         decisions = await approvals.list_decisions(conn, run.id)
         is_self_approved = await approvals.read_review(conn, run.id) is not None
+    if is_self_approved:  # by a former release, which allowed it; who it was does not matter
+        return "it was self-approved, and the emergency may be over"
     people = await groups.people()
     for person in (run.requested_by, *(decision.person for decision in decisions)):
         people = await groups.people(person.user_id if person else None)
@@ -28,8 +30,6 @@ async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Databa
     unread = able(Right.REQUEST, target, policy, people).unread | able(Right.APPROVE, target, policy, people).unread
     if people.workspace is None or unread:
         raise SourceError("Slack", "who may request and approve it is not known", retryable=True)
-    if is_self_approved:  # by a former release, which allowed it
-        return "it was self-approved, and the emergency may be over"
     return _lost_by_requester(run, target, policy, people) or _lost_by_approvers(run, decisions, policy, people)
 
 

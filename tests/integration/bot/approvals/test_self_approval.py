@@ -36,6 +36,7 @@ from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.people import Person
 from services.domain.runs import Run, RunState
 from services.domain.services import Service
+from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.approvals.conftest import (
     ANN,
     BEN,
@@ -240,8 +241,14 @@ async def test_run_that_starts_later_waits_for_another_approver(
     assert (await books.run(run.id)).state is RunState.AWAITING_APPROVAL
 
 
-async def test_a_former_releases_self_approval_of_a_later_start_is_void_at_its_time(
-    make_alone: MakeAlone, make_plan: MakePlan, incident: int, fence: Fence, books: Books, as_owner: Connection
+async def test_a_former_releases_self_approval_of_a_later_start_is_void_at_its_time_whatever_slack_says(
+    make_alone: MakeAlone,
+    make_plan: MakePlan,
+    incident: int,
+    fence: Fence,
+    books: Books,
+    as_owner: Connection,
+    workspace: Workspace,
 ) -> None:
     assert incident
     approval_service, leading = make_alone()
@@ -251,9 +258,12 @@ async def test_a_former_releases_self_approval_of_a_later_start_is_void_at_its_t
     await leading.tick(fence)
     await as_owner.execute("UPDATE chatops.runs SET start_at = clock_timestamp() WHERE id = %s", (run.id,))
 
+    asked_before = len(workspace.calls)
+
     why = await approval_service.why_revoked(await books.run(run.id))
 
     assert why == "it was self-approved, and the emergency may be over"
+    assert len(workspace.calls) == asked_before
 
 
 async def test_self_approval_does_not_start_before_its_countdown_ends(
