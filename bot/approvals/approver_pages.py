@@ -1,18 +1,23 @@
-"""Pages the approvers of a request during an incident."""
+"""Pages the approvers of a request during an incident, a few times per requester: the rest is in one message.
+
+A request that pages no one can't be self-approved, so that no one hides it behind others. The emergency stop needs no
+approver, and is no part of this.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.approvals.access import approver_ids
 from bot.approvals.emergencies import covering_emergencies, find_emergency, whom_to_page, why_no_self_approval
 from bot.approvals.rules import target_of
 from bot.approvals.severities import read_emergencies, severities_of
 from bot.config.environment import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
-from bot.views.pages import PagedApprovers, approver_page
+from bot.views.pages import PagedApprovers, approver_page, more_requests
 from playbooks.freeze import EXCEPTION
 from playbooks.model import Risk
 from services.clients.postgres import runs
@@ -24,10 +29,22 @@ from services.domain.channels import Channel
 from services.domain.incidents import Incident
 from services.domain.oncall import OnCallPerson, Schedule
 from services.domain.people import Person
-from services.domain.runs import Run, RunState
+from services.domain.runs import NewRun, Run, RunState, run_message_key
 from services.domain.text import age
 
 PAGE = 10  # priority in the outbox
+PAGED_AT_ONCE, PAGED_WITHIN = 3, timedelta(minutes=15)  # unanswered requests of one person; they wait for as long
+
+
+async def limit_pages(conn: Connection, new: NewRun) -> tuple[NewRun, tuple[int, ...]]:
+    """The request as it is to be filed, and, where it pages no one, those of the same person that are unanswered,
+    newest first. In the transaction that files it."""
+    if not new.approvals_needed:
+        return new, ()
+    unanswered = await runs.list_unanswered_requests(conn, new, window=PAGED_WITHIN, limit=PAGED_AT_ONCE)
+    if len(unanswered) < PAGED_AT_ONCE:
+        return new, ()
+    return replace(new, pages_approvers=False), tuple(unanswered)
 
 
 @dataclass(frozen=True)
@@ -46,11 +63,17 @@ class ApproverPaging:
         return cls(timedelta(seconds=settings.alone_after_s), timedelta(seconds=settings.alone_countdown_s), schedule)
 
     async def page(
-        self, conn: Connection, run_id: int, person: Person | None, policy: Policy, people: People
+        self,
+        conn: Connection,
+        run_id: int,
+        person: Person | None,
+        policy: Policy,
+        people: People,
+        unanswered: Sequence[int] = (),
     ) -> PagedApprovers | None:
         """Who is paged; None where no approval is needed, or where no open incident covers it.
 
-        In the transaction that files the request, once its message is stored.
+        In the transaction that files the request, once its message is stored. `unanswered`: see `limit_pages`.
         """
         run = await runs.read_run(conn, run_id)
         if run is None or run.state is not RunState.AWAITING_APPROVAL:
@@ -59,6 +82,11 @@ class ApproverPaging:
         severities = severities_of(open_ones, run.environment, person)
         target = target_of(run, at=run.created_at, incidents=severities)
         emergencies = covering_emergencies(target, open_ones)
+        if unanswered:
+            for_others = replace(target, incidents=severities_of(open_ones, run.environment))
+            users = whom_to_page(person, for_others, policy, people) if emergencies else ()
+            await _count_with_others(conn, run, unanswered[0], users, approver_ids(target, policy))
+            return PagedApprovers(tuple(users), self.silence, "no one was paged", tuple(unanswered))
         if not emergencies:
             return None
         why_not = why_no_self_approval(
@@ -98,6 +126,20 @@ class ApproverPaging:
                     text=f"{run.title}.{without if paged.may_self_approve else ' It waits for you.'}",
                     thread_key=run.message_key,
                 )
+
+
+async def _count_with_others(
+    conn: Connection, run: Run, after: int, users: Sequence[str], approvers: Sequence[str]
+) -> None:
+    """One message to each of `users`, who are paged directly in an incident, and one below `after`, the last request
+    that paged its approvers; it mentions them where there are no `users`. Edits notify no one."""
+    count = await runs.count_requests_after(conn, run_id=after, person=run.requested_by)
+    key = f"{run_message_key(after)}:more"
+    text, blocks = more_requests(run, count, () if users else approvers)
+    await store_message(conn, key=key, channel=run.channel, text=text, blocks=blocks, thread_key=run_message_key(after))
+    for user in users:
+        text, blocks = more_requests(run, count)
+        await store_message(conn, key=f"{key}:{user}", channel=user, text=text, blocks=blocks)
 
 
 def _outside(person: OnCallPerson | None) -> Iterator[tuple[Channel, str]]:

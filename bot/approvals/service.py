@@ -18,7 +18,7 @@ from bot import tracing
 from bot.admission import AuditLimit, times
 from bot.approvals import decisions, revoked, rules, self_approval
 from bot.approvals.access import Allowed, Refused, Verdict, judge_anywhere
-from bot.approvals.approver_pages import ApproverPaging
+from bot.approvals.approver_pages import ApproverPaging, limit_pages
 from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
 from bot.approvals.dialogs import Dialog, open_dialog
 from bot.approvals.reminders import REMIND_AFTER
@@ -168,6 +168,7 @@ class ApprovalService:
         details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
         async with self._database.transaction(timeout_s=timeout_s) as conn:
+            new, unanswered = await limit_pages(conn, new)
             run_id = await runs.create_run(conn, new, [encode_step(step) for step in plan.steps])
             if run_id is None:
                 return Filed(await self._filed_before(conn, new, notice))
@@ -182,7 +183,7 @@ class ApprovalService:
             thread_key = incident.message_key if incident else None
             await self._message_writer.write(conn, run_id, head=head, thread_key=thread_key)
             paged = await self.approver_paging.page(
-                conn, run_id, person, policy, people
+                conn, run_id, person, policy, people, unanswered
             )  # pages hang on the run's message
             if paged is not None:
                 await self._message_writer.write(conn, run_id, head=head)

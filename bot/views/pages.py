@@ -24,7 +24,7 @@ from bot.views.run_buttons import buttons, details
 from bot.views.text import FirstLine, channel_name, escape, mention, person
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.runs import Decision, Run, RunState
-from services.domain.text import age
+from services.domain.text import age, counted
 
 _OVER = {
     RunState.CANCELLED: "⚫ *Cancelled*",
@@ -35,11 +35,13 @@ _OVER = {
 
 @dataclass(frozen=True)
 class PagedApprovers:
-    """Slack ids of the paged approvers, and how long they have. why_no_self_approval: a clause; None: it may be."""
+    """Slack ids of the paged approvers, and how long they have. why_no_self_approval: a clause; None: it may be.
+    unanswered: the requester's runs that paged them before; where there are any, no one is paged about this one."""
 
     users: tuple[str, ...]
     silence: timedelta
     why_no_self_approval: str | None
+    unanswered: tuple[int, ...] = ()
 
     @property
     def may_self_approve(self) -> bool:
@@ -67,6 +69,21 @@ def approver_page_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, li
     return fit_message(first, [section(first), *actions([details(run), open_request(run)])])
 
 
+def more_requests(run: Run, count: int, approvers: Sequence[str] = ()) -> tuple[str, list[Block]]:
+    """About requests that page no one: how many there are, and `run`, the latest. It is edited with each of them.
+
+    approvers: Slack ids to mention, where it is not a direct message.
+    """
+    requester = person(run.requested_by)
+    who = " ".join([*map(mention, approvers), ""])
+    count_words = counted(count, "more request")
+    first = f"{who}🟡 *{count_words} by {requester}* · {escape(run.environment)}"
+    latest = f"The latest: {escape(run.title, limit=LINE_LIMIT)} (run {run.id})."
+    why = f"You are not paged for each, because earlier requests by {requester} are unanswered."
+    buttons = actions([command_button("List what waits", "runs"), open_request(run)])
+    return fit_message(f"{first}. {latest}", [section(f"{first}\n{latest} {why}"), *buttons])
+
+
 def open_request(run: Run) -> Block:
     """To the run's own message, once Slack has it."""
     return message_button("Open the request", run.message_key)
@@ -74,6 +91,13 @@ def open_request(run: Run) -> Block:
 
 def paged_line(paged: PagedApprovers) -> str:
     """ "@ann and @ben were paged. You can't self-approve it: operators can't.", in mrkdwn, for the requester."""
+    if paged.unanswered:
+        *others, last = [f"run {one}" for one in sorted(paged.unanswered)]
+        earlier = f"{', '.join(others)} and {last}" if others else last
+        return (
+            f"The approvers are not paged or mentioned for it, because {earlier} of yours are unanswered: they get one "
+            "message about all further ones. You can't self-approve it."
+        )
     *others, last = [mention(user) for user in paged.users] or ["no one"]
     names = f"{', '.join(others)} and {last}" if others else last
     who = f"{names} {'were' if others else 'was'} paged"

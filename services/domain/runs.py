@@ -130,6 +130,7 @@ class NewRun:
     expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
     start_at: not before this moment; None: as soon as it is approved.
     delivery: the key of what asked for it; one delivery files one run, however often it is tried. None: not known.
+    pages_approvers: whether its approvers are mentioned and paged; False: one message counts it with others.
     """
 
     environment: str
@@ -150,12 +151,13 @@ class NewRun:
     format: int
     delivery: str | None = None
     start_at: datetime | None = None
+    pages_approvers: bool = True
 
 
 @dataclass(frozen=True)
 class Run:
     """A stored run. Times are the database's, timezone-aware. `outcome` is one plain sentence about how it ended.
-    `start_at`: not before; None for one that starts as soon as it is approved."""
+    `start_at`: not before; None for one that starts as soon as it is approved. `pages_approvers`: as in `NewRun`."""
 
     id: int
     state: RunState
@@ -181,6 +183,7 @@ class Run:
     cancel_requested_by: Person | None
     outcome: str | None
     start_at: datetime | None = None
+    pages_approvers: bool = True
 
     @property
     def is_scheduled(self) -> bool:

@@ -5,15 +5,54 @@
 -- being filed is waited for. Served by runs_delivery_idx.
 INSERT INTO chatops.runs (
     state, environment, playbook, parameters, plan, plan_hash, risk, title, services, requested_by_user,
-    requested_by_team, reason, channel, approvals_needed, kinds, format, delivery, start_at, expires_at
+    requested_by_team, reason, channel, approvals_needed, kinds, format, delivery, start_at, pages_approvers, expires_at
 )
 VALUES (
     %(state)s, %(environment)s, %(playbook)s, %(parameters)s, %(plan)s, %(plan_hash)s, %(risk)s, %(title)s,
     %(services)s, %(requested_by_user)s, %(requested_by_team)s, %(reason)s, %(channel)s, %(approvals_needed)s,
-    %(kinds)s, %(format)s, %(delivery)s, %(start_at)s, clock_timestamp() + %(expires_in)s
+    %(kinds)s, %(format)s, %(delivery)s, %(start_at)s, %(pages_approvers)s, clock_timestamp() + %(expires_in)s
 )
 ON CONFLICT (delivery) WHERE delivery IS NOT NULL DO NOTHING
 RETURNING id;
+
+-- name: lock_requests
+-- One request of a person at a time is filed, so that each sees how many others page their approvers. Held until the commit.
+SELECT pg_advisory_xact_lock(hashtextextended('chatops.requests:' || %(user_id)s, 0));
+
+-- name: list_unanswered_requests
+-- Requests of one person that paged approvers of late and that no one else has decided, newest first. Those from before an
+-- open SEV1 or SEV2 of the environment that another person or an alert opened do not count. None that is dated ahead, by a
+-- clock that has stepped back since. Served by runs_created_at_idx.
+SELECT run.id
+FROM chatops.runs AS run
+WHERE
+    run.created_at > greatest(
+        clock_timestamp() - %(window)s::interval,
+        (SELECT max(incident.opened_at)
+         FROM chatops.incidents AS incident
+         WHERE incident.state <> 'resolved' AND incident.severity IN ('sev1', 'sev2')
+             AND incident.environment = %(environment)s
+             AND incident.opened_by_user IS DISTINCT FROM %(user_id)s
+             AND NOT starts_with(coalesce(incident.fingerprint, ''), 'drill.')
+             AND incident.opened_at <= clock_timestamp())
+    )
+    AND run.created_at <= clock_timestamp()
+    AND run.requested_by_user IS NOT DISTINCT FROM %(user_id)s
+    AND run.approvals_needed > 0
+    AND run.pages_approvers
+    AND run.approved_at IS NULL
+    AND NOT EXISTS (
+        SELECT FROM chatops.run_decisions AS decision
+        WHERE decision.run_id = run.id AND decision.user_id IS DISTINCT FROM run.requested_by_user
+    )
+ORDER BY run.id DESC
+LIMIT %(limit)s;
+
+-- name: count_requests_after
+-- How many requests of one person, filed after this one, did not page their approvers. By primary key.
+SELECT count(*)
+FROM chatops.runs
+WHERE id > %(run_id)s AND requested_by_user IS NOT DISTINCT FROM %(user_id)s AND NOT pages_approvers;
 
 -- name: note_traceparent
 -- Where the trace of a run goes on. Only while traces are on. By primary key.
@@ -44,7 +83,8 @@ FROM jsonb_array_elements(%(steps)s) WITH ORDINALITY AS step (value, number);
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
-    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at,
+    pages_approvers
 FROM chatops.runs
 WHERE id = %(run_id)s;
 
@@ -60,7 +100,8 @@ ORDER BY position;
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
-    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at,
+    pages_approvers
 FROM chatops.runs
 ORDER BY id DESC
 LIMIT %(limit)s;
@@ -70,7 +111,8 @@ LIMIT %(limit)s;
 SELECT
     id, state::text AS state, environment, playbook, parameters, plan, plan_hash, risk, title, services,
     requested_by_user, requested_by_team, reason, channel, approvals_needed, kinds, format, created_at, expires_at,
-    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at
+    approved_at, started_at, ended_at, cancel_requested_by_user, cancel_requested_by_team, outcome, start_at,
+    pages_approvers
 FROM chatops.runs
 WHERE state IN ('planned', 'awaiting_approval', 'approved', 'running', 'unknown')
 ORDER BY id;

@@ -52,12 +52,30 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
         "requested_by_user": by.user_id if by else None,
         "requested_by_team": by.team_id if by else None,
         "start_at": new.start_at,
+        "pages_approvers": new.pages_approvers,
         "expires_in": timedelta(seconds=new.expires_at_s),
     }
     row = await (await conn.execute(SQL["create_run"], parameters)).fetchone()
     if row is None:
         return None
     await create_steps(conn, run_id=row[0], steps=steps)
+    return int(row[0])
+
+
+async def list_unanswered_requests(conn: Connection, new: NewRun, *, window: timedelta, limit: int) -> list[int]:
+    """The ids of requests of the same person that paged approvers within the window, and that no one else has decided;
+    newest first. Of what two requests of a person file in the same instant, the second sees the first."""
+    user_id = new.requested_by.user_id if new.requested_by else None
+    await conn.execute(SQL["lock_requests"], {"user_id": user_id or ""})
+    parameters = {"user_id": user_id, "environment": new.environment, "window": window, "limit": limit}
+    return [row[0] for row in await (await conn.execute(SQL["list_unanswered_requests"], parameters)).fetchall()]
+
+
+async def count_requests_after(conn: Connection, *, run_id: int, person: Person | None) -> int:
+    """How many requests of this person, filed after the run, did not page their approvers."""
+    parameters = {"run_id": run_id, "user_id": person.user_id if person else None}
+    row = await (await conn.execute(SQL["count_requests_after"], parameters)).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
     return int(row[0])
 
 

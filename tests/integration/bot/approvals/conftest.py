@@ -58,6 +58,10 @@ def request(actor: Actor | None) -> Request:
     return Request((), Surface.SLASH if actor else Surface.TERMINAL, actor, model.INCIDENTS_ID)
 
 
+def say(record: Record, audit_head: str | None) -> tuple[str, Sequence[dict[str, Any]]]:
+    return run_message(record, audit_head=audit_head)
+
+
 @pytest.fixture
 def make_plan() -> MakePlan:
     """`make_plan(risk=…)`: a plan for the API; its effect does not matter here."""
@@ -102,6 +106,7 @@ async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient)
         rules: str = RULES,
         dsn: str | None = None,
         approver_paging: ApproverPaging | None = None,
+        make_message: Callable[..., tuple[str, Sequence[dict[str, Any]]]] = say,
     ) -> ApprovalService:
         database = Database.connect_lazily(
             Secret(dsn or database_urls.bot), application_name="desk", timeout_s=60.0, recognize=read_system
@@ -112,8 +117,9 @@ async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient)
         groups = Groups(slack, named, workspace=lambda: TEAM, fresh_s=0, timeout_s=30.0)
         databases.append(database)
         asking.append(groups)
+        writer = RunMessageWriter(lambda record, head: make_message(record, audit_head=head))
         return ApprovalService(
-            database, policy, groups, RunMessageWriter(say), channel=model.INCIDENTS_ID, approver_paging=approver_paging
+            database, policy, groups, writer, channel=model.INCIDENTS_ID, approver_paging=approver_paging
         )
 
     yield make
@@ -154,7 +160,3 @@ class Books:
 @pytest.fixture
 def books(as_bot: psycopg.AsyncConnection[Any]) -> Books:
     return Books(as_bot)
-
-
-def say(record: Record, head: str | None) -> tuple[str, Sequence[dict[str, Any]]]:
-    return run_message(record, audit_head=head)
