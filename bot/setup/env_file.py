@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,11 +18,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*\Z")  # a shell and Docker Compose r
 def read_env_file(path: Path) -> dict[str, str]:
     """`{variable: value}`, as a shell reads it: without quotes and comments, the last line of a name counts.
 
-    Empty where there is no file. Empty values count as not set.
+    Empty where there is no file. Empty values count as not set. Raises OperatorError.
     """
-    if not path.exists():
-        return {}
-    found = (_LINE.match(line) for line in path.read_text(encoding="utf-8").splitlines())
+    found = map(_LINE.match, _lines(path))
     values = {match[1]: _value_and_comment(match[2])[0] for match in found if match}
     return {name: value for name, value in values.items() if value}
 
@@ -32,8 +31,7 @@ def write_env_file(path: Path, values: Mapping[str, str]) -> None:
     Mode 0600, from its first byte on.
     Written beside it and renamed, so that an abort leaves the old file or the new one. Raises OperatorError.
     """
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    text = "\n".join(_with_values(lines, {name: _quoted(name, value) for name, value in values.items()})) + "\n"
+    text = "\n".join(_with_values(_lines(path), {name: _quoted(name, value) for name, value in values.items()})) + "\n"
     beside = path.with_name(f"{path.name}.new")
     try:
         beside.unlink(missing_ok=True)
@@ -46,6 +44,21 @@ def write_env_file(path: Path, values: Mapping[str, str]) -> None:
             why=f"the system refuses it ({error.strerror})",
             what_next="Run it in a folder where you may write, or name another: `dragonfly init --file other.env`.",
         ) from None
+
+
+def loading(path: Path) -> str:
+    """The command that loads it, for any shell: without a slash some look in PATH alone."""
+    named = path if path.is_absolute() else f"./{path}"
+    return f"set -a; . {shlex.quote(str(named))}; set +a"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"the system refuses it ({error.strerror})"
+        what_next = "Name a text file with lines as VARIABLE=value."
+        raise OperatorError(f"{path} was not read", why=why, what_next=what_next) from None
 
 
 def _with_values(lines: list[str], values: dict[str, str]) -> list[str]:

@@ -10,7 +10,7 @@ from bot.commands.arguments import wrong_word
 from bot.config.environment import Settings
 from bot.setup.check_slack import check_setup
 from bot.setup.console import Console, Terminal
-from bot.setup.env_file import read_env_file, write_env_file
+from bot.setup.env_file import loading, read_env_file, write_env_file
 from bot.setup.questions import QUESTIONS, Question, faults_of
 from bot.types import Answer
 from bot.views.findings import findings_answer
@@ -69,9 +69,7 @@ async def set_up(options: Options, environ: Mapping[str, str], console: Console)
         ) from None
     if console.is_person and options.answers is None and worst(setup.findings) is not Status.FAIL:
         setup.findings += await setup.try_slack()
-    note = (
-        f"{options.file} has what was accepted. Start the bot with it: set -a; . {options.file}; set +a; python -m bot"
-    )
+    note = f"{options.file} has what was accepted. Start the bot with it: {loading(options.file)}; python -m bot"
     different = [one for n, one in enumerate(setup.findings) if one not in setup.findings[:n]]
     return findings_answer("setup of the bot", different, private=True, notes=(note,))
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from bot.setup.env_file import read_env_file, write_env_file
+import pytest
+
+from bot.setup.env_file import loading, read_env_file, write_env_file
+from services.domain.errors import OperatorError
 
 LINES = """\
 PLAIN=value
@@ -45,3 +48,29 @@ def test_every_line_of_a_name_is_changed_and_its_comment_stays(tmp_path: Path) -
 
     assert file.read_text() == "# first\nKEY=new\nOTHER=x # why\nexport KEY=new # mine\nADDED='a b'\n"
     assert read_env_file(file) == {"KEY": "new", "OTHER": "x", "ADDED": "a b"}
+
+
+@pytest.mark.parametrize("named", [".env", "prod.env", "two words/.env", "../up.env", "/absolute.env"])
+def test_command_that_loads_a_file_works_in_every_shell(named: str, tmp_path: Path) -> None:
+    """Some look for `. .env` in PATH alone."""
+    here = tmp_path / "here"
+    path = tmp_path / named[1:] if named.startswith("/") else Path(named)
+    for folder in (here, (here / path).parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    (here / path).write_text("KEY=value\n")
+
+    done = subprocess.run(["/bin/sh", "-c", f"{loading(path)}; env"], cwd=here, env={}, capture_output=True, text=True)
+
+    assert "KEY=value\n" in done.stdout, done.stderr
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.env"
+    broken.write_bytes(b"KEY=\xff\n")
+
+    for unreadable in (tmp_path, broken):
+        with pytest.raises(OperatorError, match=str(unreadable)):
+            read_env_file(unreadable)
+        with pytest.raises(OperatorError, match=str(unreadable)):
+            write_env_file(unreadable, {"KEY": "value"})
+    assert broken.read_bytes() == b"KEY=\xff\n"
