@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 
 from bot.app import run
 from bot.config.environment import ADMIN_URL, Settings, read_log_format
@@ -24,10 +24,20 @@ logger = logging.getLogger("bot")
 EXIT_MISCONFIGURED = 2
 
 
-def drop_owner(environ: MutableMapping[str, str]) -> None:
+def without_owner(environ: Mapping[str, str]) -> dict[str, str]:
     """The owner's connection string is for `dragonfly migrate`: the bot does not keep it, nor hand it to a child."""
-    if environ.pop(ADMIN_URL, None):
-        logger.warning("%s is not for the bot, which drops it: set it where `dragonfly migrate` runs only", ADMIN_URL)
+    return {name: value for name, value in environ.items() if name != ADMIN_URL}
+
+
+def start_without_owner() -> None:
+    """Replace this process by one that never had the owner's connection string, if it was given.
+
+    Taking it out of `os.environ` is not enough: the kernel keeps the first environment in `/proc/<pid>/environ`.
+    """
+    if not os.environ.get(ADMIN_URL):
+        return
+    logger.warning("%s is not for the bot, which drops it: set it where `dragonfly migrate` runs only", ADMIN_URL)
+    os.execve(sys.executable, sys.orig_argv, without_owner(os.environ))  # noqa: S606 - no shell is wanted
 
 
 async def _main() -> None:
@@ -42,7 +52,7 @@ def main() -> None:
     """Run until a signal to stop."""
     log_to_streams(read_log_format(os.environ))
     logging.getLogger("bot").setLevel(logging.INFO)
-    drop_owner(os.environ)
+    start_without_owner()
     try:
         asyncio.run(_main())
     except OperatorError as error:
