@@ -124,15 +124,36 @@ async def file(
         return await _by_hand(plan, world, "changes are approved in Slack, which is unreachable or not configured")
     approval_service, reason = need_approval_service(approval_service), parameters.get("reason", "")
     try:
-        filed = await approval_service.request(plan, request, reason=reason)
-        return filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
+        return await _file_or_find(plan, request, approval_service, reason)
     except SourceError as error:
         if error.source != DATABASE:
             raise
         if plan.risk is not Risk.BREAK_GLASS:
-            return await _not_filed(plan, request, world, approval_service, error, reason)
+            return await _not_filed(plan, world, error)
     # The requester's permission was checked against the policy and Slack; only the journal can't be stored.
     return await _stop_now(plan, request, world, approval_service, reason)
+
+
+async def _file_or_find(plan: Plan, request: Request, approval_service: ApprovalService, reason: str) -> Answer:
+    """If the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run: an emergency stop
+    that is filed is executed already, and is not sent a second time from here.
+
+    Raises the first try's SourceError.
+    """
+    try:
+        return await _file(plan, request, approval_service, reason)
+    except SourceError as lost:
+        if lost.source != DATABASE or not lost.outcome_unknown or request.delivery is None:
+            raise
+        try:
+            return await _file(plan, request, approval_service, reason)
+        except SourceError as again:
+            raise lost from again
+
+
+async def _file(plan: Plan, request: Request, approval_service: ApprovalService, reason: str) -> Answer:
+    filed = await approval_service.request(plan, request, reason=reason)
+    return filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
 
 
 async def _stop_now(
@@ -149,23 +170,15 @@ async def _stop_now(
     return emergency_answer(plan.environment, lines, is_announced=notice is not None)
 
 
-async def _not_filed(
-    plan: Plan, request: Request, world: World, approval_service: ApprovalService, error: SourceError, reason: str
-) -> Answer:
-    """By hand; if the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run."""
+async def _not_filed(plan: Plan, world: World, error: SourceError) -> Answer:
+    """By hand, unless it may have been filed."""
     if not error.outcome_unknown:
         return await _by_hand(plan, world, f"runs are stored in the database: {error.why}")
-    try:
-        if request.delivery is None:
-            raise error
-        filed = await approval_service.request(plan, request, reason=reason)
-        return filed_answer(filed.run, filed.paged, filed.incident, filed.acknowledged)
-    except SourceError as again:
-        raise OutcomeUnknownError(
-            "It is not known whether your request was filed",
-            why=f"{again.source}: {again.why}",
-            what_next="`runs` shows it once the database answers. Do not do it by hand as well.",
-        ) from again
+    raise OutcomeUnknownError(
+        "It is not known whether your request was filed",
+        why=f"{error.source}: {error.why}",
+        what_next="`runs` shows it once the database answers. Do not do it by hand as well.",
+    ) from error
 
 
 async def _by_hand(plan: Plan, world: World, why: str) -> Answer:

@@ -145,17 +145,68 @@ async def test_emergency_stop_answers_publicly_when_its_channel_message_fails(
 async def test_one_run_is_filed_though_the_answer_to_its_commit_is_lost(
     bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
 ) -> None:
+    """And each worker is stopped once: a replica executes the run already, when its requester is still waiting."""
     filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
     stopping = asyncio.create_task(stop(bench, approval_service))
     await filing.reached.wait()
     lost = line.hold(b"COMMIT", "after")
     filing.release()
     await lost.reached.wait()
+    executing = bench.wire.hold("stop", "before")
+    bench.start_runner()
+    await executing.reached.wait()
+    lost.release()
+
+    answer = await stopping
+
+    executing.release()
+    run, _ = await bench.ended(await _filed(bench.database))
+    assert "without the database" not in answer.text
+    assert f"run {run.id}" in answer.text.lower()
+    assert run.state is RunState.SUCCEEDED
+    assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+    assert bench.wire.mutations == ["stop", "stop"]
+    assert posted(workspace) == []
+
+
+async def test_emergency_stop_whose_commit_never_arrived_is_filed_once_more_and_stops_each_worker_once(
+    bench: Bench, approval_service: ApprovalService, line: Line
+) -> None:
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    stopping = asyncio.create_task(stop(bench, approval_service))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "before")
+    filing.release()
+    await lost.reached.wait()
+    lost.release()
+
+    answer = await stopping
+
+    bench.start_runner()
+    run, _ = await bench.ended(await _filed(bench.database))
+    assert "without the database" not in answer.text
+    assert (run.state, run.reason) == (RunState.SUCCEEDED, "damage")
+    assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+    assert bench.wire.mutations == ["stop", "stop"]
+
+
+async def test_workers_stop_at_once_and_in_one_run_if_the_database_stays_away_after_its_commit(
+    bench: Bench, approval_service: ApprovalService, line: Line, workspace: Workspace
+) -> None:
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    stopping = asyncio.create_task(stop(bench, approval_service))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "after")
+    filing.release()
+    await lost.reached.wait()
+    line.cut()
     lost.release()
 
     answer = await stopping
 
     assert "without the database" in answer.text
+    assert bench.wire.mutations == ["stop", "stop"]
+    line.mend()
     notice = await _joined(bench)
     bench.start_runner()
     await bench.ended(await _filed(bench.database))
