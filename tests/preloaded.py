@@ -307,6 +307,8 @@ def _become(wanted: Start, streams: Sequence[int]) -> None:
     time.tzset()
     sys.path[0] = wanted.directory
     sys.argv[1:] = wanted.arguments
+    if wanted.module:
+        sys.orig_argv[:] = [sys.executable, "-m", wanted.module, *wanted.arguments]  # by which it may start itself anew
     _open_streams(is_buffered=not wanted.environment.get("PYTHONUNBUFFERED"))
     _await_adoption(wanted)
 
