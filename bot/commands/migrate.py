@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.commands.arguments import no_more
 from bot.config.environment import Settings, require, with_owner
 from bot.types import Answer
-from services.clients.postgres.migrations import install
+from services.clients.postgres.installation import install
 
 
 async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> Answer:

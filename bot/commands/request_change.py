@@ -23,7 +23,7 @@ from playbooks.freeze import EXCEPTED, EXCEPTION, Freezes, go_ahead, hold_back
 from playbooks.later import AT, LONGEST, start_of, write_start
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
-from services.clients.postgres.migrations import read_environment
+from services.clients.postgres.installation import read_environment
 from services.clients.railway.quota import Purpose, at_least
 from services.domain.errors import OutcomeUnknownError, SourceError, Unavailable, UsageError
 from services.domain.moments import MomentError, take_moment

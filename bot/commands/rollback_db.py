@@ -15,7 +15,7 @@ from bot.world import World
 from playbooks import rollback_db as playbook
 from playbooks.model import NoPlan
 from playbooks.plan import Plan
-from services.clients.postgres.migrations import read_rollbacks
+from services.clients.postgres.rollbacks import read_rollbacks
 from services.clients.railway.client import RailwayClient
 from services.domain.errors import UsageError
 

@@ -14,7 +14,7 @@ from playbooks.checks import drift
 from playbooks.checks.slack_setup import check
 from playbooks.model import Finding, Status
 from services.clients.postgres.drift import read_drift
-from services.clients.postgres.migrations import is_installed, read_environment
+from services.clients.postgres.installation import is_installed, read_environment
 from services.clients.postgres.pool import Connection
 from services.clients.railway.client import RailwayClient
 from services.domain.environments import NAMES, one_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from services.clients.postgres.migrations import install
+from services.clients.postgres.installation import install
 from services.clients.postgres.queries import SQL_DIRECTORY
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import yaml
 
-from services.clients.postgres.migrations import install
+from services.clients.postgres.installation import install
 from services.domain.secrets import Secret
 from services.sandbox.postgres.server import PostgresServer
 

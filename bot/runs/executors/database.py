@@ -36,8 +36,8 @@ from playbooks.steps import (
 )
 from services.clients.postgres import approvals
 from services.clients.postgres.freezes import list_freezes, lock_service, unlock_service
-from services.clients.postgres.migrations import TIMEOUT_S, AnotherHeadError, apply_rollback
 from services.clients.postgres.pool import Connection
+from services.clients.postgres.rollbacks import TIMEOUT_S, AnotherHeadError, apply_rollback
 from services.clients.railway.client import RailwayClient
 from services.domain.database import PreparedRollback
 from services.domain.errors import OperatorError, SourceError, Unavailable

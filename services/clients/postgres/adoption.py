@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from services.clients.postgres.errors import explain
+from services.clients.postgres.installation import is_installed, name_environment, read_environment
 from services.clients.postgres.migrations import (
     LOCK_TIMEOUT_S,
     MIGRATION_LOCK_TIMEOUT_S,
@@ -27,11 +28,8 @@ from services.clients.postgres.migrations import (
     Purpose,
     apply_file,
     compare,
-    is_installed,
     list_own,
     migration_lock,
-    name_environment,
-    read_environment,
     read_files,
     read_tables,
     refuse_changed,

@@ -1,6 +1,4 @@
-"""Applies `sql/migrations/` in order and `sql/rollbacks/` on request, and names a database's environment.
-
-The typed calls of `sql/queries/migrations.sql` and `sql/queries/installation.sql`.
+"""Applies `sql/migrations/` in order: the typed calls of `sql/queries/migrations.sql`.
 
 `sql/migrations/operated/` makes the system that the bot operates. It is recorded as Supabase does, in
 `supabase_migrations.schema_migrations`, with two columns of ours: when, and the file's checksum.
@@ -23,10 +21,9 @@ import psycopg
 from services.clients.postgres.errors import explain, explain_file
 from services.clients.postgres.pool import Connection, connect, system_of
 from services.clients.postgres.queries import SQL, SQL_DIRECTORY, fetch_row
-from services.domain.database import AppliedMigration, MigrationStatus, PreparedRollback, RecordedMigrations
+from services.domain.database import AppliedMigration, MigrationStatus, RecordedMigrations
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
-from services.domain.systems import RUNBOOK
 
 
 class Purpose(StrEnum):
@@ -289,118 +286,3 @@ def refuse_changed(status: MigrationStatus, *, command: str) -> None:
             why=f"applied files were changed afterwards: {', '.join(status.changed)}",
             what_next=f"Restore them from git, and put the change into a new file; then run `{command}` again.",
         )
-
-
-INSTALLATION_TIMEOUT_S = 10.0
-
-
-async def install(dsn: Secret, *, environment: str, directory: Path = MIGRATIONS) -> MigrationOutcome:
-    """Migrate the database, and name it the first time. Safe to call from many processes at once.
-
-    Raises OperatorError, before anything is changed, when it belongs to another environment; and as `migrate` does.
-    """
-    async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=INSTALLATION_TIMEOUT_S) as conn:
-        await _check(conn, environment)
-    outcome = await migrate(dsn, directory=directory)
-    async with await connect(dsn, application_name="dragonfly-migrate", timeout_s=INSTALLATION_TIMEOUT_S) as conn:
-        await name_environment(conn, environment=environment, system=RUNBOOK.name)
-        await _check(conn, environment)  # another process may have been first
-    return outcome
-
-
-async def name_environment(conn: Connection, *, environment: str, system: str) -> None:
-    """Say once which environment this database is, and which system it holds. A name that is there stays."""
-    await conn.execute(SQL["name_environment"], {"environment": environment, "system": system})
-
-
-async def read_environment(conn: Connection) -> str | None:
-    """The environment's name; None when it is not recorded yet."""
-    row = await (await conn.execute(SQL["read_environment"])).fetchone()
-    return row[0] if row else None
-
-
-async def is_installed(conn: Connection) -> bool:
-    """Whether there is a place for the name: none before the first migration."""
-    row = await (await conn.execute(SQL["is_installed"])).fetchone()
-    return bool(row and row[0])
-
-
-async def _check(conn: Connection, environment: str) -> None:
-    try:
-        owner = await read_environment(conn) if await is_installed(conn) else None
-    except psycopg.Error as error:
-        raise explain(error, timeout_s=INSTALLATION_TIMEOUT_S) from None
-    if owner not in (None, environment):
-        raise OperatorError(
-            "Nothing was migrated",
-            why=f"the database belongs to {owner}, and ENVIRONMENT says {environment}",
-            what_next="Fix ENVIRONMENT or the connection string: one of them is another environment's. "
-            "Then run `dragonfly migrate`.",
-        )
-
-
-ROLLBACKS = SQL_DIRECTORY / "rollbacks"
-TIMEOUT_S = 60.0  # of the whole transaction; a prepared rollback that needs longer is not one for an incident
-IDLE_S = 10  # in the transaction: the locks of a process that froze must not outlive this
-
-_ROLLBACKS_AGAIN = "Request it again with `rollback-db`."
-_ROLLBACKS_FILE = re.compile(r"(?P<version>\d{14})_rollback\.sql\Z")
-
-
-class AnotherHeadError(OperatorError):
-    """The schema does not stand where the rollback starts from: perhaps it has happened already."""
-
-
-def read_rollbacks(directory: Path = ROLLBACKS) -> dict[str, PreparedRollback]:
-    """`{version: the prepared rollback}`; files with other names are ignored."""
-    matches = [(match, path) for path in sorted(directory.glob("*.sql")) if (match := _ROLLBACKS_FILE.match(path.name))]
-    return {match["version"]: PreparedRollback(match["version"], _checksum(path)) for match, path in matches}
-
-
-async def apply_rollback(dsn: Secret, rollback: PreparedRollback, *, head: str, directory: Path = ROLLBACKS) -> None:
-    """Undo the newest migration and forget it, in one transaction with a lock timeout, as the role of the DSN.
-
-    The head is compared under the lock of migrations, so of several who try, however late, one succeeds.
-
-    Raises OperatorError when nothing was changed: the file is another one, the SQL failed, or (AnotherHeadError) the
-    schema's head is not `head`. Raises SourceError when the server cannot be used; where its outcome is unknown, the
-    head tells it.
-    """
-    path = directory / f"{rollback.version}_rollback.sql"
-    if not path.is_file() or _checksum(path) != rollback.checksum:
-        why = f"{path.name} is not the file that was approved"
-        raise OperatorError(_what(rollback), why=why, what_next=_ROLLBACKS_AGAIN)
-    conn = await connect(dsn, application_name="dragonfly-rollback", timeout_s=10)
-    try:
-        async with migration_lock(conn):
-            await conn.execute(
-                f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{TIMEOUT_S:g}s'; "
-                f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_S}s'"
-            )
-            await _check_head(conn, rollback, head)
-            what, what_next = f"The rollback of {rollback.version}", "The schema is unchanged. Fix the cause first."
-            await run_sql(conn, path.read_text(encoding="utf-8"), what=what, what_next=what_next)
-            await conn.execute(SQL["forget_migration"], {"version": rollback.version})
-            if (await read_tables(conn)).has_own:  # a row that was copied stands in both
-                await conn.execute(SQL["forget_chatops_migration"], {"version": rollback.version})
-    except psycopg.Error as error:
-        explained = explain(error, timeout_s=TIMEOUT_S)
-        explained.outcome_unknown = True  # the answer to the commit may be what was lost
-        raise explained from None
-    finally:
-        await conn.close()
-
-
-async def _check_head(conn: Connection, rollback: PreparedRollback, head: str) -> None:
-    applied = [migration.version for migration in await list_applied(conn)]
-    if not applied or max(applied) != head or head != rollback.version:
-        newest = max(applied, default="none")
-        raise AnotherHeadError(_what(rollback), why=f"the newest migration is {newest}", what_next=_ROLLBACKS_AGAIN)
-
-
-def _what(rollback: PreparedRollback) -> str:
-    return f"The rollback of {rollback.version} was not applied"
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -22,7 +22,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from services.clients.postgres.migrations import MIGRATIONS, install
+from services.clients.postgres.installation import install
+from services.clients.postgres.migrations import MIGRATIONS
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
 from services.sandbox.postgres.home import LOCK, PostgresHome, find_home

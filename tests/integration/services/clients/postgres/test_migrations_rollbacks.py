@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services.clients.postgres.migrations import MIGRATIONS, apply_rollback, migrate, read_rollbacks
+from services.clients.postgres.migrations import MIGRATIONS, migrate
+from services.clients.postgres.rollbacks import apply_rollback, read_rollbacks
 from services.domain.database import PreparedRollback
 from services.domain.errors import OperatorError
 from services.domain.secrets import Secret
@@ -104,9 +105,10 @@ async def test_a_failure_half_way_changes_nothing(owner: str, tmp_path: Path) ->
     (tmp_path / "rollbacks" / f"{SECOND}_rollback.sql").write_text("DROP TABLE public.t1;\nDROP TABLE public.nothing;")
     broken = read_rollbacks(tmp_path / "rollbacks")[SECOND]
 
-    with pytest.raises(OperatorError, match='table "nothing" does not exist'):
+    with pytest.raises(OperatorError, match='table "nothing" does not exist') as refused:
         await apply_rollback(Secret(owner), broken, head=SECOND, directory=tmp_path / "rollbacks")
 
+    assert refused.value.what_next == "The schema is unchanged. Fix the cause first."
     assert await versions(owner) == [FIRST, SECOND]
     assert await rows(owner, "SELECT to_regclass('public.t1')::text") == [("t1",)]
 

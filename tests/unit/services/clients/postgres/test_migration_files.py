@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.clients.postgres.migrations import MIGRATIONS, ROLLBACKS, read_files, read_rollbacks
+from services.clients.postgres.migrations import MIGRATIONS, read_files
+from services.clients.postgres.rollbacks import ROLLBACKS, read_rollbacks
 from services.domain.errors import OperatorError
 
 
