@@ -66,9 +66,14 @@ async def list_unanswered_requests(conn: Connection, new: NewRun, *, window: tim
     """The ids of requests of the same person that paged approvers within the window, and that no one else has decided;
     newest first. Of what two requests of a person file in the same instant, the second sees the first."""
     user_id = new.requested_by.user_id if new.requested_by else None
-    await conn.execute(SQL["lock_requests"], {"user_id": user_id or ""})
+    await lock_requests(conn, user_id=user_id or "")
     parameters = {"user_id": user_id, "environment": new.environment, "window": window, "limit": limit}
     return [row[0] for row in await (await conn.execute(SQL["list_unanswered_requests"], parameters)).fetchall()]
+
+
+async def lock_requests(conn: Connection, *, user_id: str) -> None:
+    """One request of a person at a time, until the commit. `user_id`: "" for a terminal."""
+    await conn.execute(SQL["lock_requests"], {"user_id": user_id})
 
 
 async def count_requests_after(conn: Connection, *, run_id: int, person: Person | None) -> int:
