@@ -13,9 +13,10 @@ from bot.alerts import rules
 from bot.alerts.messages import AlertMessageWriter
 from bot.alerts.rules import drill
 from bot.alerts.rules.workers import next_deadline
+from bot.alerts.silence_ends import Reminder, SilenceEnd, end_silences
 from bot.alerts.snapshot import Snapshot
 from bot.alerts.sources import EVERY_S, Services, Sources, earliest, surroundings_of
-from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences, next_moment
+from bot.alerts.state import decide, next_moment
 from bot.alerts.suppression import EvaluationContext, RuleResult, WorkingRun
 from bot.config.alerts import AlertRules
 from bot.leader import Fence

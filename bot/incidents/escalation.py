@@ -13,7 +13,7 @@ from bot.incidents.decide import PageLevel, Remind, Rest, TakeBack, decide, due_
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
-from bot.views.incident import is_calm
+from bot.views.incident_buttons import is_calm
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock

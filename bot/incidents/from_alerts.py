@@ -11,7 +11,7 @@ from bot.incidents import paging
 from bot.incidents.decide import find_joined
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.views.alerts import over_words
-from bot.views.incident import is_calm
+from bot.views.incident_buttons import is_calm
 from services.clients.postgres import alerts, incidents, messages
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import note_first_alert

@@ -10,7 +10,7 @@ from bot.runs.decide import FallBack
 from bot.runs.journal import Journal, LostRunError
 from bot.runs.message import RunMessageWriter
 from bot.runs.start import ACTOR
-from bot.views.run import outcome_words, sample_words, schema_words, standing_words
+from bot.views.run_outcome import outcome_words, sample_words, schema_words, standing_words
 from bot.world import World
 from playbooks.steps import ApplySqlFile
 from playbooks.stored_steps import encode_step, kind_of

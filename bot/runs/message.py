@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from bot.types import Block
 from bot.views.blocks import section
 from bot.views.pages import approver_page_over
-from bot.views.run import ended_line
+from bot.views.run_outcome import ended_line
 from bot.views.text import escape, mention
 from bot.wake_ups import WakeUps
 from services.clients.postgres import approvals, runs

@@ -1,23 +1,19 @@
-"""An incident's message and its buttons.
+"""An incident's message.
 
 The first line is the answer: how it stands, what is wrong, since when. What is no longer so is not shown.
-
-All of them run command lines, so permissions are checked as usual, and changes are requested as usual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.types import Block
-from bot.views.alerts import next_steps
-from bot.views.blocks import actions, command_button, command_menu, context, fit_message, section, sections
+from bot.views.blocks import actions, command_button, context, fit_message, section, sections
 from bot.views.delivery import notified_words
+from bot.views.incident_buttons import buttons, firing_alerts, is_calm, is_watched
 from bot.views.text import FirstLine, date_token, escape, mention, person, plain
-from playbooks.diagnosis import BLAMED_FOR
-from playbooks.last_deploys import RAN_WELL
 from services.domain.alerts import CALM, is_same_outage, read_page_line
 from services.domain.answers import page_of_key
 from services.domain.channels import Channel
@@ -25,131 +21,7 @@ from services.domain.incidents import Incident, IncidentState, JoinedAlert, Page
 from services.domain.notifications import Notification
 from services.domain.oncall import Chain, ChainLevel, ways_words
 from services.domain.phone_lines import PHONE_LIMIT
-from services.domain.services import Service, find_service
 from services.domain.text import age, clock_time, counted
-
-MOST = 3
-
-
-def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
-    """In the order of what one most probably wants; none once it is resolved but the way to its story.
-
-    What the diagnosis found comes last where none of them is it."""
-    if incident.state is IncidentState.RESOLVED:
-        return [
-            command_button("Timeline", f"incident timeline {incident.id}"),
-            command_button("Draft postmortem", f"incident draft {incident.id}"),
-            command_button("Postmortem", f"incident export {incident.id}"),
-        ]
-    acknowledge, resolve = f"incident ack {incident.id}", ("Resolve…", f"incident resolve {incident.id}")
-    menu = command_menu(_rest(incident, alerts))
-    if incident.cleared_at is not None or (incident.state is IncidentState.ACKNOWLEDGED and is_calm(alerts)):
-        # nothing is left to restart or to roll back
-        return [command_button(*resolve, style="primary"), command_button("Health", "health"), menu]
-    steps = _remedies(incident)
-    read_steps = [one for one in (("Health", "health"), ("Queue", "queue")) if one not in steps]
-    if incident.state is IncidentState.OPEN:
-        shown = [*([] if is_calm(alerts) else steps), *read_steps][: MOST - 1]
-        first = [command_button("Acknowledge", acknowledge, style="primary")]
-    else:
-        shown, first = [*[*steps, *read_steps][: MOST - 1], resolve], []
-    sure = None if is_calm(alerts) else _sure(incident, steps)
-    row = [command_button(*one, style="primary" if one[1] == sure else None) for one in shown]
-    return [*first, *row, menu, *_found_later(sure, shown)]
-
-
-def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
-    """For its owner, outside its thread: the first remedy, the logs, *Resolve*; only *Resolve* once it has cleared."""
-    resolve = ("Resolve…", f"incident resolve {incident.id}")
-    if incident.cleared_at is not None or is_calm(alerts):
-        return [command_button(*resolve, style="primary"), command_button("Health", "health")]
-    service, steps = _service(incident), _remedies(incident)
-    sure = _sure(incident, steps)
-    logs = [(f"Logs of {service.short}", f"logs {service.short}")] if service else []
-    shown = [*steps[:1], *logs, resolve]
-    row = [command_button(*step, style="primary" if step[1] == sure else None) for step in shown]
-    return [*row, *_found_later(sure, shown)]
-
-
-def is_calm(alerts: Sequence[JoinedAlert]) -> bool:
-    """Whether all that still fires is fine now, and only watched because it came back before."""
-    firing = _firing(alerts)
-    return bool(firing) and all(map(_is_watched, firing))
-
-
-def _firing(alerts: Sequence[JoinedAlert]) -> list[JoinedAlert]:
-    """Those that are not over; what is fine and only watched comes last."""
-    return sorted((one for one in alerts if one.cleared_at is None), key=_is_watched)
-
-
-def _is_watched(alert: JoinedAlert) -> bool:
-    return any(words.startswith(CALM) for words in read_page_line(alert.line).rest)
-
-
-def _remedies(incident: Incident) -> list[tuple[str, str]]:
-    """In the order that was right when it opened, so that no button moves under a thumb: what is learned later makes
-    one of them exact, and green."""
-    rule = incident.fingerprint.partition(".")[0] if incident.fingerprint else "restarts"
-    steps = next_steps(rule, _service(incident))
-    if _is_deploy_suspected(incident):
-        steps.sort(key=lambda step: not step[1].startswith("rollback "))
-    if incident.remedy is None:
-        return steps
-    verb, found = incident.remedy.split()[0], (_label(incident.remedy), incident.remedy)
-    return [found if step[1].split()[0] == verb else step for step in steps]
-
-
-def _found_later(sure: str | None, shown: Sequence[tuple[str, str]]) -> list[Block]:
-    """The green button that none of the shown ones is: after all of them, the menu too, so that it moves none."""
-    if sure is None or any(command == sure for _, command in shown):
-        return []
-    return [command_button(_label(sure), sure, style="primary")]
-
-
-def _label(remedy: str) -> str:
-    """ "Roll back to 8d02b64e" of "rollback ingest to 8d02b64e"."""
-    verb, *words = remedy.split()
-    if verb == "rollback":
-        return f"Roll back to {words[-1]}" if "to" in words else "Roll back…"
-    return f"{verb.capitalize()} {words[0]}" if words else verb.capitalize()
-
-
-def _sure(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
-    """The command whose button is green: the remedy that the diagnosis found, or the way back from a deploy just made.
-
-    A diagnosis that found another cause acquits the deploy."""
-    if incident.remedy is not None or incident.diagnosis is not None:
-        return incident.remedy
-    if not _is_deploy_suspected(incident, within=RAN_WELL):
-        return None
-    return next((command for _, command in steps if command.startswith("rollback ")), None)
-
-
-def _is_deploy_suspected(incident: Incident, *, within: timedelta = BLAMED_FOR) -> bool:
-    """Whether what was suspected as it opened was deployed so shortly before the problem."""
-    made = incident.deployed_at
-    return made is not None and timedelta() <= incident.since - made <= within
-
-
-def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
-    """Five at most: Slack's limit of an overflow menu."""
-    service = _service(incident)
-    lines = [("Resolve…", f"incident resolve {incident.id}"), ("Escalate now", f"incident escalate {incident.id}")]
-    if incident.state is IncidentState.ACKNOWLEDGED or incident.cleared_at is not None:
-        lines[0] = ("Take over", f"incident ack {incident.id}")
-    firing = next((alert for alert in alerts if alert.cleared_at is None), None)
-    lines.append(("Ask…", "ask"))  # logs are a button of the diagnosis below
-    if service is not None and service.worker_type is not None:
-        lines.append((f"Stop {service.short} now…", f"stop-workers {service.short}"))
-    if firing is not None:  # last: it goes with the alert, and the others keep their places
-        lines.append(("Silence for 1 h", f"silence {firing.fingerprint} 1h incident {incident.id}"))
-    return lines
-
-
-def _service(incident: Incident) -> Service | None:
-    """The one service that it is about."""
-    return find_service(incident.services[0]) if len(incident.services) == 1 else None
-
 
 LINE_LIMIT = 600  # characters of one line of an alert or a cause
 SHOWN_ALERTS = 5
@@ -223,7 +95,7 @@ def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
     """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved.
 
     The cause takes the place of the title once it is known; but not of a person's words, and not of what is fine."""
-    firing = _firing(alerts)
+    firing = firing_alerts(alerts)
     alert = firing[0] if firing else alerts[-1] if alerts else None
     own = _Shown(incident.environment, incident.title, since=None if incident.is_over else incident.since)
     if alert is None:
@@ -354,9 +226,9 @@ def _end(incident: Incident) -> list[str]:
 def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
     """Those that fire besides the one in the first line; one that is fine again is not news, nor is the other half of
     the same outage."""
-    shown = [alert.fingerprint for alert in _firing(alerts)[:1]]
-    others = [alert for alert in _firing(alerts)[1:] if not is_same_outage(alert.fingerprint, shown)]
-    firing = [alert for alert in others if not _is_watched(alert)]
+    shown = [alert.fingerprint for alert in firing_alerts(alerts)[:1]]
+    others = [alert for alert in firing_alerts(alerts)[1:] if not is_same_outage(alert.fingerprint, shown)]
+    firing = [alert for alert in others if not is_watched(alert)]
     lines = [f"🔴 {escape(_trouble(alert), limit=LINE_LIMIT)}" for alert in firing[:SHOWN_ALERTS]]
     return [*lines, *([f"… {counted(len(firing) - SHOWN_ALERTS, 'more alert')}"] if firing[SHOWN_ALERTS:] else [])]
 

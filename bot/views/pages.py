@@ -17,8 +17,9 @@ from bot.views.blocks import (
     sections,
     shorten_ids,
 )
-from bot.views.incident import LINE_LIMIT, Content, headline, owner_buttons, phone_line
+from bot.views.incident import LINE_LIMIT, Content, headline, phone_line
 from bot.views.incident import details as incident_details
+from bot.views.incident_buttons import owner_buttons
 from bot.views.plan import plan_lines
 from bot.views.run_buttons import buttons, details
 from bot.views.text import FirstLine, channel_name, escape, mention, person

@@ -24,7 +24,8 @@ from bot.views.freezes import (
 )
 from bot.views.plan import dry_run_answer, manual_answer, no_plan_answer
 from bot.views.rollback import choices, offer_answer
-from bot.views.run import ended_line, outcome_words, run_message, sample_words, schema_words, standing_words
+from bot.views.run import run_message
+from bot.views.run_outcome import ended_line, outcome_words, sample_words, schema_words, standing_words
 from bot.views.runs import decided_answer, filed_answer, record_answer, runs_answer
 from playbooks import (
     deploy,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.alerts.state import Reminder, SilenceEnd, decide, end_silences
+from bot.alerts.silence_ends import Reminder, SilenceEnd, end_silences
+from bot.alerts.state import decide
 from services.domain.alerts import AlertState, Silence
 from tests.unit.bot.alerts.builders import ANNOUNCING, NOW, alert, around, fine, signal, silence
 

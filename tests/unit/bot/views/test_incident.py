@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bot.commands.incident import postmortem, postmortem_answer
-from bot.views.incident import incident_message, owner_buttons, paged_message, reminder, summary
+from bot.views.incident import incident_message, paged_message, reminder, summary
+from bot.views.incident_buttons import owner_buttons
 from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
 from playbooks.last_deploys import RAN_WELL

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.views.run import SHOWN_STEPS, ended_line, headline, run_message
+from bot.views.run import SHOWN_STEPS, headline, run_message
+from bot.views.run_outcome import ended_line
 from bot.views.run_steps import step_line
 from bot.views.runs import record_answer, run_line
 from playbooks.model import Risk

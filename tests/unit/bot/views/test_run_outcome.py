@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.views.run import outcome_words, sample_words, schema_words, standing_words
+from bot.views.run_outcome import outcome_words, sample_words, schema_words, standing_words
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, ServiceState
 from services.domain.errors import Unavailable
