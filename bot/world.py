@@ -24,8 +24,9 @@ from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres import deployments as service_acts
 from services.clients.postgres import migrations, operated
 from services.clients.postgres.freezes import list_freezes, list_locks
-from services.clients.postgres.pool import Connection, Database, reading_facts, system_of
+from services.clients.postgres.pool import Connection, Database, system_of
 from services.clients.postgres.queries import tables_counted_by
+from services.clients.postgres.waiting_list import reading_facts
 from services.clients.postgres.writes import WriteProbe
 from services.clients.railway.client import RailwayClient
 from services.clients.slack_channel import SOURCE as SLACK
@@ -46,7 +47,8 @@ from services.domain.jobs import (
     HeartbeatReading,
     QueueSnapshot,
 )
-from services.domain.secrets import Secret, is_secret_name, remember_secrets
+from services.domain.secret_shapes import is_secret_name
+from services.domain.secrets import Secret, remember_secrets
 from services.domain.services import DECLARED, Service
 from services.domain.systems import RUNBOOK, CommitSource, System
 from services.domain.usage import Usage

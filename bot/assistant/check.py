@@ -17,7 +17,7 @@ from itertools import dropwhile
 
 from bot.assistant.evidence import Line, mask_evidence
 from bot.assistant.words import GLUE, INFERENCE, NOUNS, NUMBERS, PAST, SCOPE, TENSES, UNITS, UNKNOWN
-from services.domain.secrets import HIDDEN
+from services.domain.secret_shapes import HIDDEN
 from services.domain.services import DECLARED
 
 MAX_TEXT, MAX_QUOTE, MAX_EVIDENCE, MAX_CLAIMS = 240, 240, 6, 8

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bot.assistant.check import MAX_QUOTE, Claim, ClaimKind, why_dropped
 from bot.assistant.evidence import Line, mask_evidence
-from services.domain.secrets import HIDDEN
+from services.domain.secret_shapes import HIDDEN
 
 MAX_OUTPUT_TOKENS, MAX_ENTRIES, MAX_ANSWER = 1_500, 60, 40_000
 _SOURCE = "incident timeline"

@@ -15,7 +15,7 @@ from itertools import islice
 from bot.assistant.words import OWN_WORDS
 from services.domain.masking_words import is_known_word
 from services.domain.personal_data import hide_data
-from services.domain.secrets import HIDDEN, hide_secrets
+from services.domain.secret_shapes import HIDDEN, hide_secrets
 
 MAX_LINES, MAX_LINES_PER_READ, LINE_LIMIT = 160, 60, 300
 BUTTON = "→"  # how the terminal shows a button: what to type is not evidence

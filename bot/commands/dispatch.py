@@ -20,7 +20,7 @@ from bot.views.blocks import fit_message
 from bot.views.notes import only_for_requester, with_masked_note, with_note
 from bot.views.text import code
 from playbooks.model import Risk
-from services.clients.postgres.pool import behind
+from services.clients.postgres.waiting_list import behind
 from services.domain.environments import find_environment
 from services.domain.errors import Choice, UsageError
 from services.domain.people import Person

@@ -18,7 +18,8 @@ from playbooks.failed_jobs import FailureGroup, group
 from playbooks.model import Status
 from services.clients.postgres.operated import count_failed_jobs, list_failed_jobs
 from services.domain.errors import Unavailable
-from services.domain.masking import is_masked, template
+from services.domain.masking import template
+from services.domain.privacy import is_masked
 from services.domain.systems import System
 from services.domain.text import age, counted
 from services.domain.thresholds import MANY_FAILED

@@ -35,7 +35,7 @@ from playbooks.model import Finding, Status, worst
 from services.clients.railway.client import RailwayClient
 from services.domain.deployments import LogLine, ServiceState, find_state
 from services.domain.errors import OperatorError, Unavailable, UsageError
-from services.domain.masking import Privacy, is_masked
+from services.domain.privacy import Privacy, is_masked
 from services.domain.services import Service, short_sha
 from services.domain.text import counted
 

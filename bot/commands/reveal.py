@@ -38,7 +38,7 @@ from services.clients.railway.client import RailwayClient
 from services.domain.errors import OperatorError, SourceError, Unavailable, UsageError
 from services.domain.masking import mask_message
 from services.domain.people import Person
-from services.domain.secrets import hide_secrets
+from services.domain.secret_shapes import hide_secrets
 from services.domain.services import Service
 
 if TYPE_CHECKING:

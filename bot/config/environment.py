@@ -50,9 +50,9 @@ from services.clients.railway.transport import TokenKind
 from services.domain.environments import find_environment
 from services.domain.errors import OperatorError
 from services.domain.jobs import BEAT_EVERY, MISSED
-from services.domain.masking import Privacy
 from services.domain.message_origin import COMMAND, COMMAND_NAME, MessageOrigin, remember_command
 from services.domain.model_prices import DEFAULT_MODEL, AskBudget, Prices, prices_of
+from services.domain.privacy import Privacy
 from services.domain.secrets import Secret, remember_secrets
 from services.domain.services import Service, WorkerType
 from services.domain.systems import SYSTEMS, System, find_system

@@ -30,7 +30,8 @@ from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.toml_lines import TomlLines, decode_toml
 from services.domain.channels import Channel
-from services.domain.oncall import PAGE_AGAIN_AFTER, REMIND_AFTER, UNACKNOWLEDGE_AFTER, Level, OnCallPerson, Schedule
+from services.domain.escalation_chain import REMIND_AFTER, UNACKNOWLEDGE_AFTER
+from services.domain.oncall import PAGE_AGAIN_AFTER, Level, OnCallPerson, Schedule
 from services.domain.rotations import AnyRotation, CalendarRotation, Hours, Rotation
 from services.domain.text import read_span
 from services.domain.windows import EVERY_DAY, take_days

@@ -19,9 +19,9 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import MARK, Drill
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Target, decode_chain
 from services.domain.incidents import Incident, IncidentState, PageSent
 from services.domain.notifications import Notification, NotificationState
-from services.domain.oncall import Target, decode_chain
 
 
 async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident | None]:

@@ -22,9 +22,9 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.answers import PageLink, PagerAction, PagerEvent, PagerUser
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
+from services.domain.escalation_chain import ChainLevel, decode_chain
 from services.domain.incidents import Incident, IncidentState
 from services.domain.messages import message_link
-from services.domain.oncall import ChainLevel, decode_chain
 from services.domain.people import Person, outsider
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from services.domain.escalation_chain import decode_chain
 from services.domain.incidents import Incident, IncidentState
-from services.domain.oncall import decode_chain
 
 
 class Asked(StrEnum):

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from services.domain.alerts import AlertEvent, is_same_outage
 from services.domain.answers import PagerAction, PagerEvent, PagerHistory
+from services.domain.escalation_chain import Chain, ChainLevel
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
-from services.domain.oncall import Chain, ChainLevel
 
 
 @dataclass(frozen=True)

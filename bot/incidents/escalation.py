@@ -17,7 +17,7 @@ from bot.views.incident_buttons import is_calm
 from services.clients.postgres import incidents
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
-from services.domain.oncall import decode_chain
+from services.domain.escalation_chain import decode_chain
 from services.domain.text import dated_time
 
 logger = logging.getLogger(__name__)

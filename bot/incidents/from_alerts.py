@@ -17,8 +17,8 @@ from services.clients.postgres.pool import Connection
 from services.clients.postgres.similar import note_first_alert
 from services.domain.alerts import RULE as DRILL
 from services.domain.alerts import Alert, AlertChange, AlertEvent, Severity, is_drill, is_same_outage
+from services.domain.escalation_chain import decode_chain
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert
-from services.domain.oncall import decode_chain
 from services.domain.people import Person
 
 

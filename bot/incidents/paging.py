@@ -14,11 +14,11 @@ from services.clients.postgres.notifications import end_pages, store_notificatio
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import read_clock
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Target, decode_chain, ways_words
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, PageSent
 from services.domain.message_origin import slash
 from services.domain.messages import PAGE
 from services.domain.notifications import PageEvent
-from services.domain.oncall import Target, decode_chain, ways_words
 from services.domain.text import dated_time
 
 PATIENCE = timedelta(seconds=1)  # the thread's address is what people tap; posting the root message takes less

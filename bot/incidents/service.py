@@ -30,9 +30,10 @@ from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.todos import read_todo
 from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.escalation_chain import decode_chain
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
 from services.domain.masking import mask_message
-from services.domain.oncall import decode_chain, zone_of
+from services.domain.oncall import zone_of
 from services.domain.people import Person
 
 CAUSE_LIMIT = 500  # characters

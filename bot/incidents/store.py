@@ -19,20 +19,10 @@ from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.queries import read_clock
 from services.domain.alerts import in_order
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Chain, ChainLevel, Target, decode_chain, encode_chain
 from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert, NewIncident
 from services.domain.messages import PAGE
-from services.domain.oncall import (
-    PAGE_AGAIN_AFTER,
-    Absent,
-    Chain,
-    ChainLevel,
-    Schedule,
-    Target,
-    decode_chain,
-    encode_chain,
-    freeze,
-    nobody_is_absent,
-)
+from services.domain.oncall import PAGE_AGAIN_AFTER, Absent, Schedule, freeze, nobody_is_absent
 from services.domain.people import Person
 
 TITLE_LIMIT = 300  # characters

@@ -22,8 +22,9 @@ from bot.world import World
 from services.clients.slack import SlackClient
 from services.domain.channels import Channel
 from services.domain.errors import SourceError
+from services.domain.escalation_chain import Chain, ChainLevel
 from services.domain.notifications import Page, PageEvent
-from services.domain.oncall import PAGE_AGAIN_AFTER, Chain, ChainLevel, Schedule, freeze, nobody_is_absent
+from services.domain.oncall import PAGE_AGAIN_AFTER, Schedule, freeze, nobody_is_absent
 from services.domain.slack_refusals import SlackRefusedError
 
 logger = logging.getLogger(__name__)

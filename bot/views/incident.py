@@ -17,9 +17,9 @@ from bot.views.text import FirstLine, date_token, escape, mention, person, plain
 from services.domain.alerts import CALM, is_same_outage, read_page_line
 from services.domain.answers import page_of_key
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Chain, ChainLevel, ways_words
 from services.domain.incidents import Incident, IncidentState, JoinedAlert, PageSent
 from services.domain.notifications import Notification
-from services.domain.oncall import Chain, ChainLevel, ways_words
 from services.domain.phone_lines import PHONE_LIMIT
 from services.domain.text import age, clock_time, counted
 

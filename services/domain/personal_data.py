@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from services.domain.secrets import HIDDEN
+from services.domain.secret_shapes import HIDDEN
 
 _NAME = r"[A-Z][\w.'\u2019&-]{0,60}(?:\s+(?:[A-Z][\w.'\u2019&-]{0,60}|&|of|de|van|von)){0,5}"
 _PARTY = re.compile(

@@ -1,10 +1,6 @@
-"""Secrets: values that must not be shown, and their removal from any text by value and by shape.
+"""Our own secrets: values that must not be shown, and their removal from any text by value.
 
-A shape is a key's beginning, a name before a value (`PGPASSWORD=…`), a scheme (`Bearer …`), an address with a password,
-or digits as cards and accounts have them. Invisible characters are taken out first, so that none splits a key. Every
-repetition is bounded or consumed by its match: the time grows with the length of the text, whatever it holds.
-
-`hide_secrets` finds secrets by shape; a password such as "swordfish" has none. So the reader of the environment
+`secret_shapes` finds secrets by shape; a password such as "swordfish" has none. So the reader of the environment
 remembers every secret here, and every door (Slack, pagers, e-mail, terminal, log, API errors, model prompts) removes
 them by value: as they are, percent-encoded, in base64 at any offset, broken by whitespace or invisible characters.
 """
@@ -14,264 +10,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from services.domain.masking_words import (
-    WITH_DIGITS,
-    WORDS,
-    is_class_name,
-    is_exception,
-    is_identifier,
-    is_known_word,
-)
+from services.domain.masking_words import WORDS
+from services.domain.secret_shapes import HIDDEN, SHORTEST, without_invisible
 from services.domain.text import printable
-
-HIDDEN = "…"
-
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\U000e0000-\U000e007f\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"
-)
-_HUMPS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_PASSWORD_ENDINGS = (
-    *("password", "passwd", "passphrase", "passcode", "pwd", "passwort", "kennwort", "contraseña", "contrasena"),
-    *("wachtwoord", "senha", "hasło", "пароль", "_pass"),
-)
-_SECRET_ENDINGS = (*_PASSWORD_ENDINGS, "secret", "token", "apikey", "credential", "sessid", "sessionid")
-_NUMERIC_NAMES = frozenset({"pin", "otp", "passcode", "cvc", "cvv"})  # their values are a few digits
-_SECRET_NAMES = _NUMERIC_NAMES | {
-    *("pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "jwt", "sid", "passe")
-}
-# What programs say of a secret instead of showing it ("token: expired").
-_NO_VALUE = re.compile(
-    r"(?:not|is|was|has|must|no|none|null|true|false|expired?|missing|invalid|required|refused|wrong|empty|malformed|"
-    r"unset|set|unknown|denied|rejected|cannot|unauthorized|authentication|failed|revoked|too|does|and|or|of|in|for)"
-    r"[.,;:)]?\Z",
-    re.IGNORECASE,
-)
-_VALUE = r"""(?:[|>][+-]?[ \t]*\n[ \t]*)?(?:"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""  # YAML's block too
-_EQUALS = r"(?:=>|:=|[=:]|%(?:25){0,2}3[ADad]|&(?:\#(?:61|58|x3[ADad])|equals|colon);)"
-_SOURCE = r"(?:py|rb|js|jsx|ts|tsx|mjs|go|rs|sh|sql|java|php)"
-_KEYS = r"""sk-|[srp]k_(?:live|test)_|xox[a-z]-|xoxe\.|xapp-|gh[a-z]_|github_pat_|gl[a-z]{2,6}-|AKIA|ASIA
-           |(?:df|npm|hf|rnd|gsk|lin_api|dckr_pat|shp[a-z]{2})_(?=\w{0,100}\d|[A-Za-z]{12})|AIza|GOCSPX-|ya29\.|SG\.|pypi-
-           |dop_v1_|sbp_|sb_secret_|whsec_|eyJ"""
-_MORE_LINES = r"(?:\\?[ \t]*\n[ \t]*(?=[\w-]{0,40}\d)[\w-]{6,200})*"  # a key that a narrow terminal broke
-_APART = "[ \u00a0\u2009\u202f._/\u2010-\u2015-]{1,2}"
-_IS = r"(?i:is|was|ist|war|lautet|est|es)\s{0,3}[:=]?"
-_PATTERN = re.compile(
-    rf"""(?P<pem>-----BEGIN[^-]{{0,40}}-----(?:[^-]|-(?!----END))*(?:-----END[^-]{{0,40}}-----)?)
-       |(?P<header>\b(?i:(?:Proxy-)?Authorization|(?:Set-)?Cookie)["']?\s{{0,3}}[:=]\s{{0,3}})(?P<header_value>[^\n]+)
-       |(?P<scheme>\b(?i:Bearer|Basic)\s{{1,3}})(?P<scheme_value>[\w.~+/=-]{{4,}})
-       |(?P<address>(?<![\w+.-])[A-Za-z][\w+.-]{{1,20}}://[^\s"'<>@]{{1,200}}@[^\s"'<>]*   # with a password
-           |\b(?i:postgres(?:ql)?|rediss?|mysql|amqps?|mongodb(?:\+srv)?|smtps?)://\S+
-           |\b[A-Za-z][\w+.-]{{1,20}}%(?:25)?3[Aa](?:%(?:25)?2[Ff]){{2}}\S*      # the same, percent-encoded
-           |\b(?:https?://hooks\.[\w-]{{1,60}}\.|hooks\.[\w-]{{1,60}}\.(?!{_SOURCE}/))[a-z]{{2,20}}/\S+)
-       |(?P<begins>(?<![A-Za-z0-9])(?:(?:{_KEYS})[\w.=-]{{6,}}{_MORE_LINES}
-           |sk-[\w-]{{0,40}}\*{{3,}}[\w*]{{0,40}}))   # as OpenAI repeats a wrong key
-       |(?P<option>(?<![\w-])(?:--?(?i:password|passwd|token|secret|api-?key|auth)[ =]
-           |(?:-u|--user)[ =]?["']?(?P<user>[\w.@+%-]{{1,80}}):))(?P<option_value>{_VALUE})
-       |(?P<tagged><(?P<tag>[A-Za-z][\w.:-]{{0,60}})>)(?:(?:\s{{0,80}}<!\[CDATA\[)?[^<]{{1,500}}(?=</(?P=tag)>)
-           |(?=[\w$\#%@!~^])[^<\n]{{1,500}}   # "<Token> expected but" is no value, nor "Map<Key>, …"
-           |[ \t]{{1,9}}(?P<tag_word>[^\s<]{{1,200}})(?=[ \t]{{0,9}}(?:[<\n]|\Z)))
-       |(?P<padded>(?<![\w+/.-])[A-Za-z0-9+/]{{16,}}={{1,2}}(?![\w.="'(]))
-       |(?P<named>(?:(?<![\w.%-])|(?<=%26))(?P<name>[^\W\d][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}{_EQUALS}\s{{0,3}}
-           |\s{{1,3}}{_IS}\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)
-           |\s{{1,3}}(?=[^\s=:]{{0,100}}\d)))
-       |(?P<spoken>\b(?i:pass(?:word|wd|phrase|wort|code|e)|pwd|kennwort|contrase[ñn]a)\s{{1,3}}{_IS}\s{{1,3}})
-           (?P<spoken_value>[^\W\d_]{{4,60}})   # it ends its clause
-           (?=\s{{0,3}}(?:[.,;!()]|\Z|\n)|\s{{1,3}}(?:and|but|und)\b)
-       |(?P<iban>\b[A-Z]{{2}}\d\d(?:[ -]?[A-Z0-9]{{4}}){{2,7}}(?:[ -]?[A-Z0-9]{{1,3}})?\b
-           |\b[A-Za-z]{{2}}\d\d(?:[ -]?\d{{4}}){{3,7}}(?:[ -]?\d{{1,3}})?\b)
-       |(?P<groups>(?<![\w.:/-])\d{{2,19}}(?:{_APART}\d{{2,19}}){{1,12}}(?![\w:]|\.\d))
-       |(?P<digits>(?<![\w.-])\d{{9,}}(?!\w))
-       |(?P<token>(?<![\w-])(?=[A-Za-z_-]{{0,200}}\d)(?=[\d_-]{{0,200}}[A-Za-z])[\w-]{{20,}}{_MORE_LINES})
-       |(?P<base64>(?<![\w+/.-])(?=[a-z0-9+/]{{0,200}}[A-Z])(?=[A-Z0-9+/]{{0,200}}[a-z])[A-Za-z0-9+/]{{24,}}={{0,2}}(?![\w.]))
-    """,
-    re.VERBOSE,
-)
-_BASE64 = re.compile(r"(?=[a-z0-9]{0,200}[A-Z])(?=[A-Z0-9]{0,200}[a-z])[A-Za-z0-9]{24,}")
-_ASSIGNED = re.compile(_VALUE)
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
-_PHRASES = frozenset({"token", "tokens", "auth", "authentication", "authorization", "scheme", "is"})
-_MOMENT = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d\Z")
-_DATE = re.compile(r"(?:19|20)\d\d[-/.](?:0[1-9]|1[0-2])[-/.](?:0[1-9]|[12]\d|3[01])(?:[T ]\d\d)?\Z")
-_WHEN = re.compile(
-    r"(?:19|20)\d\d-\d\d-\d\d(?:T\d\d(?::?\d\d){0,2}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)?", re.IGNORECASE
-)
-_FILE = re.compile(
-    rf"(?:[\w.@+=-]{{0,100}}/){{1,20}}[\w.@+-]{{1,100}}\.(?:[ct]sv|xlsx?|pdf|txt|log|jsonl?|xml|ya?ml|toml|parquet|zip|t?gz|{_SOURCE})"
-)
-_WORD_AND_NUMBER = re.compile(r"([a-z]*|[A-Z][a-z]*|[A-Z]+)((?:19|20)\d{6}|\d{0,4})")
-_MOST_MIXED = 1  # parts of letters and digits in a name ("cache:v2:job"); a license key has more
-# Behind these, any word with a number is a name ("partition key p2024_03"); elsewhere only one of our own words is.
-_KEY_OF_DATA = re.compile(
-    r"\b(?:cache|duplicate|foreign|idempotency|index|lock|message|missing|object|partition|primary|redis|s3|shard|sort|unique|unknown)"
-    r"[\s_-]{1,3}key\Z",
-    re.IGNORECASE,
-)
-_FAILURES = frozenset({"invalid", "expired", "no", "not", "missing", "unknown", "bad", "wrong", "revoked", "malformed"})
-# "-u a:b" is a user with a password of the first ones, and an owner or a branch of the others.
-_PROGRAM = re.compile(r"\b(?:(?P<with_password>curl|wget|https?|xh|login)|git|docker|podman|nerdctl|chown|rsync)\b")
-_PLACEHOLDER = re.compile(r"<([A-Za-z][A-Za-z_-]{0,40})>\W{0,3}\Z")  # "--token <token>" in a usage line
-_MOST_IN_A_DATE = 8  # digits of a name with a number
-_MOST_IN_A_MONTH = 6  # the same in what has the length of a token
-_FEWEST_GROUPED = 8  # digits of a card or an account in groups
-_FEWEST_DIGITS = 3  # of a token; below, it is a name with a number ("dragonfly-worker-ingest-2")
-
-
-def hide_secrets(text: str) -> str:
-    """The text without invisible characters, and with "…" for every secret by its shape; names of secrets stay."""
-    text, pieces, place = without_invisible(text), [], 0
-    while found := _PATTERN.search(text, place):
-        shown, end = _shown(found)
-        pieces += [text[place : found.start()], shown]
-        place = end
-    return "".join([*pieces, text[place:]])
-
-
-def without_invisible(text: str) -> str:
-    """The text without characters that are not seen: zero-width and bidirectional marks, tags, controls."""
-    return _INVISIBLE.sub("", text)
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a variable, an option or a field of this name holds a secret: `PGPASSWORD`, `apiKey`, `access_token`."""
-    if name.endswith(("Error", "Exception", "Warning")) or is_exception(name.rpartition(".")[2]):
-        return False  # `KeyError: …` names no key
-    parts = [hump.lower() for part in re.split(r"[_.\-]+", name) for hump in _HUMPS.findall(part)]
-    whole = [part.lower() for part in re.split(r"[_.\-]+", name)]
-    return any(part in _SECRET_NAMES or part.endswith(_SECRET_ENDINGS) for part in (*parts, *whole))
-
-
-def _shown(found: re.Match[str]) -> tuple[str, int]:
-    """What stands for the match, and where to go on."""
-    whole = (found.group(), found.end())
-    if found["header"]:
-        return found["header"] + HIDDEN, found.end()
-    if found["option"]:
-        is_secret = not (_is_owner(found) if found["user"] else _is_placeholder(found["option_value"]))
-        return (found["option"] + HIDDEN, found.end()) if is_secret else (found["option"], found.end("option"))
-    if found["scheme"]:
-        return whole if _is_phrase(found["scheme"], found["scheme_value"]) else (found["scheme"] + HIDDEN, found.end())
-    if found["named"]:
-        # What stands behind a name that holds no secret is looked at on its own.
-        return _assigned(found) if is_secret_name(found["name"]) else whole
-    if found["tagged"]:
-        is_word = is_known_word((found["tag_word"] or "").lower().strip(".,;:!?()[]{}"))
-        is_secret = is_secret_name(found["tag"].rpartition(":")[2]) and not is_word
-        return (found["tagged"] + HIDDEN, found.end()) if is_secret else (found["tagged"], found.end("tagged"))
-    if found["spoken"]:
-        return whole if is_known_word(found["spoken_value"].lower()) else (found["spoken"] + HIDDEN, found.end())
-    if any(is_plain(found[kind] or "") for kind, is_plain in _PLAIN.items()):
-        return whole
-    return HIDDEN, found.end()
-
-
-def _is_phrase(scheme: str, value: str) -> bool:
-    """ "bearer token" and "basic configuration", not `Bearer abcdef`."""
-    word = value.lower().rstrip(".")
-    return (scheme.lower().startswith("basic") and value.islower() and word.isalpha()) or word in _PHRASES
-
-
-def _assigned(found: re.Match[str]) -> tuple[str, int]:
-    value = _ASSIGNED.match(found.string, found.end())
-    if value is None or ("=" not in found["mark"] and _NO_VALUE.match(value.group().strip("\"'"))):
-        return found.group(), found.end()
-    if _is_no_value(found, value.group().strip("\"'.,;)")):
-        return found.group(), found.end()
-    return found.group() + HIDDEN, value.end()
-
-
-def _is_owner(found: re.Match[str]) -> bool:
-    """`docker run -u 1000:1000`, `git push -u origin:main`, `--user app:app`: no user with a password."""
-    line = found.string[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
-    value = found["option_value"].strip("\"'.,;)")
-    programs = list(_PROGRAM.finditer(line))
-    if not programs:
-        return bool(found["user"] == value)
-    options = line[programs[-1].end() :].split()[1:]  # behind the subcommand; a program in the container has its own
-    is_its_own = (found["user"] + value).isdigit() or all(
-        option.startswith("-") or option in ("exec", "run") for option in options
-    )
-    return programs[-1]["with_password"] is None and is_its_own
-
-
-def _is_placeholder(value: str) -> bool:
-    found = _PLACEHOLDER.match(value)
-    return found is not None and all(map(is_known_word, re.split(r"[_-]", found[1].lower())))
-
-
-def _is_no_value(found: re.Match[str], value: str) -> bool:
-    """Whether what follows the name of a secret is something else: a word of the sentence, a file, a number."""
-    name = found["name"]
-    if found["mark"].isspace():
-        is_of_data = _KEY_OF_DATA.search(found.string, max(0, found.start() - 20), found.end("name")) is not None
-        return not _is_bare_value(name, value, is_of_data=is_of_data)
-    if name.lower() == "key" and _FILE.fullmatch(value):
-        return True
-    last = name.rpartition(".")[2]  # "NoSuchKey: key …", "InvalidToken: the …"
-    is_failure = is_class_name(last) and not _FAILURES.isdisjoint(map(str.lower, _HUMPS.findall(last)))
-    return is_failure and is_known_word(value.lower())
-
-
-def _is_bare_value(name: str, value: str, *, is_of_data: bool) -> bool:
-    """Whether what follows a name without a mark ("the api key 3f1c9a7e") is its value, and no word or count."""
-    if name.lower() in _NUMERIC_NAMES:
-        return value.isdigit() and len(value) >= _FEWEST_DIGITS
-    if not any(map(str.isalpha, value)) or len(value) < SHORTEST or value.lower() in WITH_DIGITS:
-        return False
-    if _WHEN.fullmatch(value) or _FILE.fullmatch(value):
-        return False
-    if name.lower().endswith(_PASSWORD_ENDINGS):
-        return True
-    is_word = name.isalpha() and _is_word_with_number(value)
-    return not (_is_program_name(value) or is_word or (is_of_data and _is_word_with_number(value, is_any=True)))
-
-
-def _is_word_with_number(text: str, *, is_any: bool = False) -> bool:
-    """`job_queue_2024_03`, `PORT8080`: words of ours, or any, each with a number or none behind it."""
-    parts = [_WORD_AND_NUMBER.fullmatch(part) for part in re.split(r"[/._:@+-]+", text) if part]
-    words = [part[1].lower() for part in parts if part and part[1]]
-    mixed = [part for part in parts if part and part[1] and part[2] and part[1] != "v"]
-    is_named = is_any or (all(word == "v" or is_known_word(word) for word in words) and any(map(is_known_word, words)))
-    return all(parts) and len(mixed) <= _MOST_MIXED and _count_digits(text) <= _MOST_IN_A_DATE and is_named
-
-
-def _is_few(text: str) -> bool:
-    """Digits in groups that are no card and no account: too few, or a date."""
-    return bool(text) and (_count_digits(text) < _FEWEST_GROUPED or _DATE.match(text) is not None)
-
-
-def _is_moment(text: str) -> bool:
-    """`20251201000900`: the number of a migration."""
-    return _MOMENT.match(text) is not None
-
-
-def _is_named_with_number(text: str) -> bool:
-    if not text or _UUID.match(text):
-        return bool(text)
-    if _count_digits(text) <= _MOST_IN_A_MONTH and _is_word_with_number(text):
-        return True
-    return _count_digits(text) < _FEWEST_DIGITS and (is_class_name(text) or _BASE64.fullmatch(text) is None)
-
-
-def _is_program_name(text: str) -> bool:
-    return is_class_name(text) or is_identifier(text)
-
-
-def _count_digits(text: str) -> int:
-    return sum(character.isdigit() for character in text)
-
-
-_PLAIN: Mapping[str, Callable[[str], bool]] = {
-    "groups": _is_few,
-    "digits": _is_moment,
-    "token": _is_named_with_number,
-    "base64": _is_program_name,
-}
 
 
 @dataclass(frozen=True)
@@ -290,7 +36,6 @@ class Secret:
     __str__ = __repr__
 
 
-SHORTEST = 6  # characters; a shorter value is in too many words to be looked for
 _SHORTEST_PATH = 16  # of a web address, the last part of the path is the secret from this length on
 
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")

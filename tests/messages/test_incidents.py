@@ -16,11 +16,12 @@ from playbooks.recent_changes import Changes, Happening
 from services.domain.alerts import AlertState, Severity
 from services.domain.channels import Channel
 from services.domain.errors import Unavailable
+from services.domain.escalation_chain import Chain
 from services.domain.health import ApiHealth
 from services.domain.incidents import IncidentEvent, IncidentRecord, IncidentSeverity, PageSent
 from services.domain.jobs import QueueSnapshot
 from services.domain.notifications import NotificationState
-from services.domain.oncall import Chain, OnCallPerson, Override
+from services.domain.oncall import OnCallPerson, Override
 from services.domain.services import Service
 from services.domain.shifts import Move, ShiftReminder, Swap, SwapState
 from tests.messages.conftest import Compare

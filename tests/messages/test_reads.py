@@ -52,9 +52,9 @@ from services.domain.deployments import DeploymentStatus
 from services.domain.errors import Unavailable
 from services.domain.incidents import IncidentRecord
 from services.domain.jobs import FailedJob, LockWait, PendingJob
-from services.domain.masking import Privacy
 from services.domain.oncall import Override
 from services.domain.people import Person
+from services.domain.privacy import Privacy
 from services.domain.runs import Record, RunState
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK

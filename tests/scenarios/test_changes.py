@@ -6,8 +6,8 @@ import asyncio
 
 from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection
+from services.domain.escalation_chain import Chain, encode_chain
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.oncall import Chain, encode_chain
 from services.domain.people import Person
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.slack import model

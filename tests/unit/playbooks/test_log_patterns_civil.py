@@ -13,7 +13,8 @@ from playbooks.log_patterns import CIVIL, Sign, Symptom
 from playbooks.model import Finding, Status
 from services.domain.deployments import LogLine
 from services.domain.errors import Unavailable
-from services.domain.masking import mask_balanced, mask_line
+from services.domain.masking import mask_line
+from services.domain.masking_balanced import mask_balanced
 from services.domain.services import Service
 from services.domain.thresholds import NOT_CLAIMED_AFTER
 

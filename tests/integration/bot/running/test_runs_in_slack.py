@@ -18,8 +18,8 @@ from playbooks.plan import Plan
 from services.clients.postgres import runs
 from services.clients.postgres.incidents import create_incident
 from services.clients.postgres.pool import Connection
+from services.domain.escalation_chain import Chain, encode_chain
 from services.domain.incidents import IncidentSeverity, NewIncident
-from services.domain.oncall import Chain, encode_chain
 from services.domain.people import Person
 from services.domain.runs import Run
 from services.sandbox.railway.local import LocalRailway

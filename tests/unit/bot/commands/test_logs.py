@@ -10,7 +10,7 @@ from bot.types import Answer
 from playbooks.log_patterns import CIVIL, RUNBOOK
 from playbooks.logs import Choice
 from services.domain.deployments import Deployment, DeploymentStatus, LogLine
-from services.domain.masking import Privacy
+from services.domain.privacy import Privacy
 from services.domain.services import Service
 
 NOW = datetime(2025, 12, 20, 6, 46, 12, tzinfo=UTC)

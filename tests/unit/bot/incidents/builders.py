@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Chain, ChainLevel, Target, encode_chain
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
-from services.domain.oncall import Chain, ChainLevel, Target, encode_chain
 from services.domain.people import Person
 from tests.incidents import new_incident
 

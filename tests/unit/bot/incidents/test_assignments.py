@@ -8,8 +8,8 @@ import pytest
 
 from bot.incidents.assignments import Asked, assignments_of, is_to_be_taken
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Chain, ChainLevel, Target, encode_chain
 from services.domain.incidents import Incident
-from services.domain.oncall import Chain, ChainLevel, Target, encode_chain
 from services.domain.services import Service
 from tests.unit.bot.incidents.builders import ANN, BEN, NOW, acknowledged, incident, resolved
 

@@ -22,8 +22,8 @@ from bot.incidents.decide import (
 )
 from services.domain.alerts import AlertChange, AlertEvent, Severity
 from services.domain.answers import PagerAction, PagerEvent, PagerHistory, PagerUser
+from services.domain.escalation_chain import Chain
 from services.domain.incidents import Incident, IncidentSeverity, IncidentState
-from services.domain.oncall import Chain
 from services.domain.services import Service
 from tests.unit.bot.incidents.builders import ANN, CHAIN, LINE, NOW, acknowledged, alert, incident, resolved
 

@@ -18,9 +18,9 @@ from bot.views.pages import direct_message, direct_message_after
 from playbooks.last_deploys import RAN_WELL
 from playbooks.model import Status
 from services.domain.channels import Channel
+from services.domain.escalation_chain import Chain
 from services.domain.incidents import Incident, IncidentEvent, IncidentRecord, IncidentSeverity, JoinedAlert, PageSent
 from services.domain.notifications import Notification, NotificationState, PageEvent
-from services.domain.oncall import Chain
 from services.domain.phone_lines import PHONE_LIMIT
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations

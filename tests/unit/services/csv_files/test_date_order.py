@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from services.csv_files.date_order import DateOrder
-from services.ingest_worker.rows import parse_filing_date
+from services.ingest_worker.cells import parse_filing_date
 
 DAY_FIRST = "its dates have the day first (Filing Date of row 1), so that 04/03/2024 would be read as April 3"
 BOTH = (

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from services.domain.masking import mask_balanced, mask_line, mask_message
+from services.domain.masking import mask_line, mask_message
+from services.domain.masking_balanced import mask_balanced
 from services.domain.personal_data import hide_data
-from services.domain.secrets import hide_secrets
+from services.domain.secret_shapes import hide_secrets
 
 KEY = "4f9a8b7c6d5e4f3a"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAvalue\n-----END RSA PRIVATE KEY-----"

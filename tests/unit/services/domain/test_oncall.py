@@ -12,21 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.domain.channels import Channel
-from services.domain.oncall import (
-    Chain,
-    ChainLevel,
-    Gap,
-    Level,
-    OnCallPerson,
-    Override,
-    Schedule,
-    Target,
-    decode_chain,
-    encode_chain,
-    freeze,
-    gaps,
-    on_call,
-)
+from services.domain.escalation_chain import Chain, ChainLevel, Target, decode_chain, encode_chain
+from services.domain.oncall import Gap, Level, OnCallPerson, Override, Schedule, freeze, gaps, on_call
 from services.domain.people import Person
 from services.domain.rotations import Hours, Rotation, next_handover, shift_of
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from services.domain.masking import mask_balanced, mask_line
+from services.domain.masking import mask_line
+from services.domain.masking_balanced import mask_balanced
 
 ROOT = Path(__file__).parents[4]
 FOLDERS = ("api", "enforcement_worker", "ingest_worker", "job_queue", "postgres", "process")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.clients.postgres.pool import WaitingList, behind, reading_facts
+from services.clients.postgres.waiting_list import WaitingList, behind, reading_facts
 
 
 async def ask(turns: WaitingList, name: str, got: list[str]) -> None:

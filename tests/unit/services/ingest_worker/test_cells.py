@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.csv_files.identifiers import check_identifier, normalize_identifier
-from services.ingest_worker.rows import (
+from services.ingest_worker.cells import (
     _PLAIN_CASE_NUMBER,
     _PLAIN_DOLLARS,
     case_number,
