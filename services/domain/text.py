@@ -16,7 +16,7 @@ from typing import TypeVar
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Escaped in JSON, these two are what may become such a character.
-_ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 # Controls (also DEL and C1), line separators, and marks that turn or hide what stands around them; no line feed or tab.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
@@ -44,10 +44,13 @@ def cleaned(value: T) -> T:
 
 
 def read_json(content: bytes | str) -> object:
-    """What `json.loads` gives, and raises, with nothing in it that cannot be stored."""
-    value = json.loads(content)
-    raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
-    return cleaned(value) if b"\0" in raw or _ESCAPED.search(raw) else value
+    """What `json.loads` gives, and raises, with nothing in it that cannot be stored.
+
+    Bytes that are no text in JSON's encoding are replaced too: one of them in a commit message must not cost the rest.
+    """
+    text = content if isinstance(content, str) else content.decode(json.detect_encoding(content), "replace")
+    value = json.loads(clean_text(text))
+    return cleaned(value) if _ESCAPED.search(text) else value
 
 
 def printable(text: str) -> str:

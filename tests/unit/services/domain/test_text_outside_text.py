@@ -30,6 +30,28 @@ def test_escapes_in_json_are_cleaned_too(escaped: str) -> None:
     assert read_json(f'{{"a": "x{escaped}y"}}'.encode()) == {"a": "x\ufffdy"}
 
 
+@pytest.mark.parametrize("half", [b"\xed\xa0\xbd", b"\xed\xb0\x80", b"\xff", b"\xf0\x9f\x98"])
+def test_bytes_in_json_that_are_no_text_are_replaced(half: bytes) -> None:
+    """Half an emoji may also come as its own three bytes, as Java and JavaScript programs write it."""
+    found = read_json(b'{"a": "x' + half + b'y"}')
+
+    assert isinstance(found, dict)
+    assert set(found["a"]) == set("x\ufffdy")
+
+
+def test_half_an_emoji_in_json_that_is_text_already_is_cleaned_too() -> None:
+    assert read_json('{"a": "x\ud83dy"}') == {"a": "x\ufffdy"}
+
+
+@given(ANY)
+def test_whatever_json_holds_can_be_stored(text: str) -> None:
+    for encoding in ("utf-8", "utf-16", "utf-32", "utf-8-sig"):
+        found = read_json(json.dumps({"a": text}, ensure_ascii=False).encode(encoding, "surrogatepass"))
+
+        assert "\0" not in str(found)
+        str(found).encode()
+
+
 def test_a_whole_emoji_in_escapes_stays() -> None:
     assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"
 
