@@ -114,7 +114,7 @@ def incident_outcome_answer(outcome: Outcome) -> Answer:
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
     if isinstance(outcome, Joined):
-        return joined_answer(outcome.incident, outcome.title, outcome.alerts)
+        return joined_answer(outcome.incident, outcome.title, outcome.alerts, is_repeated=outcome.is_repeated)
     return refused_answer(outcome.sentence, ON_CALL)
 
 

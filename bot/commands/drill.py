@@ -10,6 +10,7 @@ from bot.commands.arguments import no_more, wrong_word
 from bot.commands.context import need_database, need_right
 from bot.config.environment import Settings
 from bot.config.policy import DRILL
+from bot.incidents.repeats import check_repeat
 from bot.types import Answer, Request
 from bot.views.drill import offer_answer, started_answer, under_way_answer
 from bot.writes import note_done, write
@@ -50,6 +51,7 @@ async def _start(database: Database, person: Person, delivery: str | None, stale
         drill = await alerts.begin_drill(conn, person=person, lead=LEAD, stale_after=stale_after)
         if drill is not None:
             await note_done(conn, delivery, shown_by=SHOWN_BY)
+            await check_repeat(conn, person, "drill.started", failed="No drill began")
             await notify_refresh(conn)
             await append_audit(
                 conn, actor=person.user_id, event="drill.started", run_id=None, details={"drill": drill.id}

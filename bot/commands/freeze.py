@@ -12,6 +12,7 @@ from bot.commands.context import MOST_OFFERED, check_not_done_before, need_datab
 from bot.config.environment import require
 from bot.config.policy import FREEZE, Right
 from bot.freezes.store import lift_freezes, store_freeze
+from bot.incidents.repeats import check_repeat
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
 from bot.views.freezes import freezes_answer, lifted_answer, made_answer
@@ -147,6 +148,7 @@ async def _store(wanted: Wanted, request: Request, world: World, approval_servic
     person = await need_right(FREEZE, services, request, world, approval_service, failed=NOT_FROZEN)
     async with write(need_database(world), request.delivery, shown_by=SHOWN_BY) as conn:
         await note_done(conn, request.delivery, shown_by=SHOWN_BY)
+        await check_repeat(conn, person, "freeze.made", failed=NOT_FROZEN)
         made = await store_freeze(
             conn,
             kind=wanted.kind,

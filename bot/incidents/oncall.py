@@ -14,6 +14,7 @@ from bot.incidents import overrides
 from bot.incidents.access import may_respond
 from bot.incidents.handover_lines import add_note
 from bot.incidents.overrides import Desired, SlackOnly
+from bot.incidents.repeats import refuse_repeat
 from bot.incidents.store import IncidentStore
 from bot.slack_directory import Groups
 from bot.types import Request
@@ -282,7 +283,7 @@ class OnCallService:
                     await self._audit_refusal(conn, count, event, person, verdict)
                     return verdict
                 await incidents.lock_oncall(conn)
-                outcome = await act(conn, person)
+                outcome = await refuse_repeat(conn, person, event) or await act(conn, person)
                 if isinstance(outcome, Refused | SlackOnly):
                     await check_not_done(conn, request.delivery, shown_by=SHOWN_BY)
                 if isinstance(outcome, Refused):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from bot.incidents import paging, todos
 from bot.incidents.access import OPENED_WITHIN, is_limited, may_open, may_open_another, may_respond
 from bot.incidents.decide import next_page, pages_people
 from bot.incidents.oncall import OnCallService
+from bot.incidents.repeats import refuse_repeat, refuse_report
 from bot.incidents.store import IncidentStore, diagnosis_key
 from bot.incidents.todos import NewTodo
 from bot.slack_directory import Groups, SlackNames
@@ -49,11 +50,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Joined:
-    """An incident about it was open already: what was reported is in its thread and its timeline."""
+    """An incident about it was open already: what was reported is in its thread and its timeline. `is_repeated`: in a
+    line that the reporter had."""
 
     incident: Incident
     title: str
     alerts: Sequence[JoinedAlert] = ()
+    is_repeated: bool = False
 
 
 Outcome = Done | Joined | Refused
@@ -93,8 +96,9 @@ async def join(
 ) -> Joined:
     """Add a report to the incident that is open about it, in the reporter's words."""
     reported = plain(title, limit=CAUSE_LIMIT)
-    await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
-    return Joined(incident, reported, await incidents.list_joined_alerts(conn, incident.id))
+    is_repeated = await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
+    alerts = await incidents.list_joined_alerts(conn, incident.id)
+    return Joined(incident, reported, alerts, is_repeated=is_repeated)
 
 
 async def acknowledge(
@@ -255,11 +259,13 @@ class IncidentService:
         if isinstance(verdict, Refused):
             await self._record_refusal("opened", person, verdict)
             return verdict
-        limited = person if person and is_limited(person, people, self._responders) else None
+        is_few = person is not None and is_limited(person, people, self._responders)
         async with write(self._database, request.delivery, shown_by=SHOWN_BY, timeout_s=TIMEOUT_S) as conn:
             await incidents.lock_opening(conn)
             same = None if another else find_same(await incidents.list_open_incidents(conn), services, severity)
-            if same is None and limited and (refused := await self._refuse_another(conn, limited, request)):
+            refused = await _why_not_now(conn, same, person, title, limited=self._responders if is_few else None)
+            if refused is not None:
+                await self._record_not_opened(conn, same, person, refused, request)
                 return refused
             await note_done(conn, request.delivery, shown_by=SHOWN_BY)
             outcome: Done | Joined
@@ -275,16 +281,13 @@ class IncidentService:
         self._incident_store.wake_ups.outbox.set()
         return outcome
 
-    async def _refuse_another(self, conn: Connection, person: Person, request: Request) -> Refused | None:
-        """Why a person who may not manage incidents opens no other one now; recorded."""
-        recent = await incidents.list_opened_by(conn, user_id=person.user_id, window=OPENED_WITHIN)
-        verdict = may_open_another(recent, self._responders)
-        if not isinstance(verdict, Refused):
-            return None
+    async def _record_not_opened(
+        self, conn: Connection, incident: Incident | None, person: Person | None, refused: Refused, request: Request
+    ) -> None:
+        """`incident`: the one that it was a report about."""
         await check_not_done(conn, request.delivery, shown_by=SHOWN_BY)
         with self._audit_limit.counting() as count:
-            await self._audit_refusal(conn, count, "opened", None, person, verdict)
-        return verdict
+            await self._audit_refusal(conn, count, "reported" if incident else "opened", incident, person, refused)
 
     async def refuse_early(self, request: Request) -> None:
         """Raises OperatorError for a person who may not manage incidents: before a dialog opens."""
@@ -402,9 +405,12 @@ class IncidentService:
         with self._audit_limit.counting() as count:
             async with write(self._database, request.delivery, shown_by=shown_by, timeout_s=TIMEOUT_S) as conn:
                 incident = await find(conn, incident_id)
-                outcome = (
-                    verdict if isinstance(verdict, Refused) else await act(self._incident_store, conn, incident, person)
+                refused = (
+                    verdict
+                    if isinstance(verdict, Refused)
+                    else await refuse_repeat(conn, person, f"incident.{event}", incident)
                 )
+                outcome = refused or await act(self._incident_store, conn, incident, person)
                 if isinstance(outcome, Refused):
                     await check_not_done(conn, request.delivery, shown_by=shown_by)
                     await self._audit_refusal(conn, count, event, incident, person, outcome)
@@ -448,6 +454,24 @@ class IncidentService:
         about = {"incident": incident.id} if incident else {}
         shown = {**about, "team": person.team_id if person else None, **details}
         await append_audit(conn, actor=name_of(person), event=f"incident.{event}", run_id=None, details=shown)
+
+
+async def _why_not_now(
+    conn: Connection, same: Incident | None, person: Person | None, title: str, *, limited: Collection[str] | None
+) -> Refused | None:
+    """Why this person opens no other incident now, or adds no report to the one that is the `same`.
+
+    limited: who could open another one, for a person who may not manage incidents.
+    """
+    if person is None:
+        return None
+    if same is not None:
+        return await refuse_report(conn, same, person, plain(title, limit=CAUSE_LIMIT))
+    if limited is None:
+        return await refuse_repeat(conn, person, "incident.opened")
+    recent = await incidents.list_opened_by(conn, user_id=person.user_id, window=OPENED_WITHIN)
+    verdict = may_open_another(recent, limited)
+    return verdict if isinstance(verdict, Refused) else None
 
 
 async def _put_into_timeline(conn: Connection, incident: Incident, message: MarkedMessage, team_id: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.incidents.repeats import added_by, find_line
 from bot.slack_directory import nameless
 from bot.views import incident as view
 from bot.views.text import escape, person, plain
@@ -20,12 +21,13 @@ from services.clients.postgres.queries import read_clock
 from services.domain.alerts import in_order
 from services.domain.channels import Channel
 from services.domain.escalation_chain import Chain, ChainLevel, Target, decode_chain, encode_chain
-from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert, NewIncident
+from services.domain.incidents import Incident, IncidentSeverity, JoinedAlert, NewIncident, RepeatedLine, repeated_words
 from services.domain.messages import PAGE
 from services.domain.oncall import PAGE_AGAIN_AFTER, Absent, Schedule, freeze, nobody_is_absent
 from services.domain.people import Person
 
 TITLE_LIMIT = 300  # characters
+
 
 WriteAlert = Callable[[Connection, str], Awaitable[None]]
 
@@ -126,16 +128,26 @@ class IncidentStore:
         *,
         by: Person | None = None,
         in_thread: bool = True,
-    ) -> None:
+    ) -> bool:
         """One line in the timeline and, unless the thread hears of it otherwise, in the thread.
 
-        text: plain words that follow the actor's name.
+        text: plain words that follow the actor's name. Whether they went into a line that the person had already.
         """
+        line = await find_line(conn, incident, kind, by) if by else None
+        if by and line:
+            await self._repeat(conn, incident, line, text, by)
+            return True
         event = await incidents.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
-        if not in_thread:
-            return
-        who = f"{person(by)} " if by else ""
-        await self.post(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
+        if in_thread:
+            who = f"{person(by)} " if by else ""
+            await self.post(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
+        return False
+
+    async def _repeat(self, conn: Connection, incident: Incident, line: RepeatedLine, text: str, by: Person) -> None:
+        added = added_by(line, text) or ""
+        repeats = await incidents.repeat_line(conn, event_id=line.id, added=added)
+        words = f"{person(by)} {escape(repeated_words(line.text + added, repeats))}"
+        await self.post(conn, incident, f"{incident.message_key}:event:{line.id}", view.note(words))
 
     async def update_message(self, conn: Connection, incident_id: int) -> Incident:
         """The root message, as everything stands in this transaction; the incident as it stands."""

@@ -31,9 +31,13 @@ def done_answer(incident: Incident, words: str) -> Answer:
     return Answer(*fit_message(first, [section(first)]), incident_data(incident), private=True)
 
 
-def joined_answer(incident: Incident, title: str, alerts: Sequence[JoinedAlert] = ()) -> Answer:
-    """For a person who reported what an open incident already covers; `title`: their words, plain text."""
-    first = f"ℹ️ *Incident {incident.id} already covers this.* Your report was added to its thread."  # noqa: RUF001
+def joined_answer(
+    incident: Incident, title: str, alerts: Sequence[JoinedAlert] = (), *, is_repeated: bool = False
+) -> Answer:
+    """For a person who reported what an open incident already covers; `title`: their words, plain text. `is_repeated`:
+    it is in a line of theirs that holds several."""
+    where = "your last line in its thread, which holds your further reports" if is_repeated else "its thread"
+    first = f"ℹ️ *Incident {incident.id} already covers this.* Your report was added to {where}."  # noqa: RUF001
     service = next((found.short for name in incident.services if (found := find_service(name))), "")
     another = f"incident open --new {incident.severity} {service} {title}"
     take = [command_button("Acknowledge", f"incident ack {incident.id}", style="primary")]
@@ -98,7 +102,7 @@ def event_words(event: IncidentEvent) -> str:
     """What happened, as plain text. Former versions stored an alert's whole line: its title is enough."""
     before, mark, line = event.text.partition(": PAGE ")
     title = read_page_line(line).title
-    return f"{before}: {title}" if mark and title and not event.ts else event.text
+    return f"{before}: {title}" if mark and title and not event.ts else event.words
 
 
 def incident_data(incident: Incident) -> dict[str, object]:

@@ -188,7 +188,8 @@ class IncidentPicture:
 class IncidentEvent:
     """One line of the timeline. `by` is None for the bot. `text` is plain text, not escaped yet.
 
-    `channel_id` and `ts` name the message that a person marked; None for everything else.
+    `channel_id` and `ts` name the message that a person marked; None for everything else. `repeats`: how many further
+    lines of the same person it holds.
     """
 
     incident_id: int
@@ -198,6 +199,26 @@ class IncidentEvent:
     text: str
     channel_id: str | None = None
     ts: str | None = None
+    repeats: int = 0
+
+    @property
+    def words(self) -> str:
+        """With how often it was said."""
+        return repeated_words(self.text, self.repeats)
+
+
+@dataclass(frozen=True)
+class RepeatedLine:
+    """A line of a timeline, and how many further ones of the same person it holds."""
+
+    id: int
+    text: str
+    repeats: int
+
+
+def repeated_words(text: str, repeats: int) -> str:
+    """ "(12 times) reports: uploads hang"."""
+    return f"({repeats + 1} times) {text}" if repeats else text
 
 
 @dataclass(frozen=True)

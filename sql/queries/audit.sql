@@ -4,6 +4,15 @@
 -- One more row in the chain; returns its hash. Others wait for the end of this transaction before they can append.
 SELECT chatops.append_audit(%(actor)s, %(event)s, %(run_id)s, %(details)s);
 
+-- name: count_acts
+-- How often one person did something of late, to one incident where it is given. What a clock that has stepped back since
+-- dates ahead does not count. Served by audit_actor_idx.
+SELECT count(*)
+FROM chatops.audit
+WHERE actor = %(actor)s AND event = %(event)s
+    AND at > clock_timestamp() - %(window)s::interval AND at <= clock_timestamp()
+    AND (%(incident_id)s::bigint IS NULL OR details -> 'incident' = to_jsonb(%(incident_id)s::bigint));
+
 -- name: list_audit
 -- The newest events. By primary key, backwards.
 SELECT seq, at, actor, event, run_id, details, hash

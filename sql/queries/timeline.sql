@@ -10,9 +10,30 @@ VALUES (
 ON CONFLICT (incident_id, channel_id, ts) DO NOTHING
 RETURNING id;
 
+-- name: list_own_lines
+-- The lines of one kind that one person wrote in an incident of late, newest first; none from before its severity changed
+-- last, so that a later word of theirs keeps its place in the order. Served by incident_events_timeline_idx.
+SELECT id, text || more AS text, repeats
+FROM chatops.incident_events
+WHERE incident_id = %(incident_id)s AND kind = %(kind)s AND by_user = %(user_id)s
+    AND happened_at > greatest(
+        clock_timestamp() - %(window)s::interval,
+        (SELECT max(changed.happened_at) FROM chatops.incident_events AS changed
+         WHERE changed.incident_id = %(incident_id)s AND changed.kind = 'severity')
+    )
+    AND happened_at <= clock_timestamp()
+ORDER BY happened_at DESC, id DESC;
+
+-- name: repeat_line
+-- The line holds one more of the same person. By primary key.
+UPDATE chatops.incident_events
+SET more = more || %(added)s, repeats = repeats + 1
+WHERE id = %(id)s
+RETURNING repeats;
+
 -- name: list_events
 -- The timeline of one incident. Served by incident_events_timeline_idx.
-SELECT incident_id, happened_at, kind, by_user, by_team, text, channel_id, ts
+SELECT incident_id, happened_at, kind, by_user, by_team, text || more AS text, channel_id, ts, repeats
 FROM chatops.incident_events
 WHERE incident_id = %(incident_id)s
 ORDER BY happened_at, id

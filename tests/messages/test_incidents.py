@@ -141,6 +141,7 @@ def test_incidents(golden: Compare) -> None:
             "not reached": message_text(*delivery.not_reached(sent[1], "mail server: refused (550)")),
             "answer to a button": answer_text(done_answer(acknowledged(), "Incident 7 is acknowledged.")),
             "open already": answer_text(joined_answer(incident(), "ingest is slow")),
+            "open already, reported again": answer_text(joined_answer(incident(), "ingest is slow", is_repeated=True)),
             "list": answer_text(incidents_answer([resolved(), incident()], now=NOW)),
             "list, none": answer_text(incidents_answer([], now=NOW)),
             "timeline": answer_text(timeline_answer(record)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -23,6 +24,14 @@ async def append_audit(
     row = await (await conn.execute(SQL["append_audit"], parameters)).fetchone()
     assert row is not None  # noqa: S101 - a function call gives one row
     return str(row[0])
+
+
+async def count_acts(conn: Connection, *, actor: str, event: str, incident_id: int | None, window: timedelta) -> int:
+    """How often the actor did it within the window: to this incident, or at all."""
+    parameters = {"actor": actor, "event": event, "incident_id": incident_id, "window": window}
+    row = await (await conn.execute(SQL["count_acts"], parameters)).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return int(row[0])
 
 
 async def list_audit(conn: Connection, *, limit: int, run_id: int | None = None) -> list[AuditRow]:

@@ -29,6 +29,7 @@ from services.domain.incidents import (
     JoinedAlert,
     NewIncident,
     PageSent,
+    RepeatedLine,
 )
 from services.domain.oncall import Override
 from services.domain.people import Person
@@ -348,6 +349,21 @@ async def add_event(
     }
     row = await (await conn.execute(SQL["add_event"], parameters)).fetchone()
     return None if row is None else int(row[0])
+
+
+async def list_own_lines(
+    conn: Connection, *, incident_id: int, kind: str, person: Person, window: timedelta
+) -> list[RepeatedLine]:
+    """What this person wrote of this kind within the window, newest first."""
+    parameters = {"incident_id": incident_id, "kind": kind, "user_id": person.user_id, "window": window}
+    return await fetch_all(conn, RepeatedLine, "list_own_lines", **parameters)
+
+
+async def repeat_line(conn: Connection, *, event_id: int, added: str) -> int:
+    """The line has this at its end, and holds one more; how many further ones it holds."""
+    row = await (await conn.execute(SQL["repeat_line"], {"id": event_id, "added": added})).fetchone()
+    assert row is not None  # noqa: S101 - seen in the same transaction
+    return int(row[0])
 
 
 async def list_events(conn: Connection, incident_id: int, *, limit: int) -> list[IncidentEvent]:

@@ -132,6 +132,19 @@ KEPT = (
 )
 
 
+async def test_a_line_of_a_timeline_only_grows(as_owner: Connection, as_bot: Connection) -> None:
+    incident_id = await plant(as_owner, IncidentState.OPEN)
+    await as_bot.execute(
+        "INSERT INTO chatops.incident_events (incident_id, kind, text) VALUES (%s, 'reported', 'a')", [incident_id]
+    )
+    await as_bot.execute("UPDATE chatops.incident_events SET more = ' b', repeats = repeats + 1")
+
+    for shorter in ("more = ' c', repeats = repeats + 1", "more = ' b c'", "repeats = 0"):
+        with pytest.raises(errors.CheckViolation):
+            async with as_bot.transaction():
+                await as_bot.execute(f"UPDATE chatops.incident_events SET {shorter}")  # noqa: S608 - ours
+
+
 async def test_the_bot_changes_only_the_progress_of_an_incident(as_bot: Connection) -> None:
     for statement in KEPT:
         with pytest.raises(errors.InsufficientPrivilege):

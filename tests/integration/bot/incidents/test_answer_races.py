@@ -98,7 +98,7 @@ async def race(scene: Scene, books: Books, replicas: list[Replica], roll: random
     """One incident, with the next level due, and up to five answers in an order of their own."""
     async with scene.database.transaction() as conn:
         await conn.execute("SELECT 1")
-    opened = await open_one(scene, another=True)
+    opened = await open_one(scene, None, another=True)  # a person would soon be refused
     number = opened.incident.id  # type: ignore[union-attr]
     await books.make_due(number)
     first, second = replicas if roll.random() < 0.5 else reversed(replicas)

@@ -566,7 +566,7 @@ async def test_of_a_resolve_and_the_next_call_in_the_same_instant_nothing_is_lef
     scene: Scene, books: Books
 ) -> None:
     for number in range(1, 31):
-        await open_one(scene)
+        await open_one(scene, None)  # a person would soon be refused
         await books.make_due(number)
 
         await asyncio.gather(

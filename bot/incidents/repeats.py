@@ -1,0 +1,92 @@
+"""Bounds what one person can repeat that others are notified of: pages, changes of who is on call, lines of a timeline.
+
+Acknowledging, resolving and the emergency stop are never refused. What is refused is said to its requester; another
+person can still do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.approvals.access import Refused
+from services.clients.postgres import incidents
+from services.clients.postgres.audit import count_acts
+from services.clients.postgres.pool import Connection
+from services.domain.errors import OperatorError
+from services.domain.incidents import Incident, RepeatedLine
+from services.domain.people import Person
+from services.domain.text import counted
+
+WITHIN = timedelta(minutes=10)
+MOST: Mapping[str, int] = {  # by the audit event; of one incident where it has one
+    "incident.opened": 10,
+    "incident.escalated": 5,
+    "incident.severity": 4,
+    "incident.todo": 20,
+    "incident.todo_done": 20,
+    "oncall.override": 6,
+    "oncall.swap_offered": 6,
+    "oncall.noted": 10,
+    "freeze.made": 10,
+    "drill.started": 3,
+}
+
+LINES_AT_ONCE = 5  # of one person, kind and incident
+REPEATED = frozenset({"reported", "active"})
+FOLDED_LIMIT = 900  # characters: what a postmortem shows of a line
+BETWEEN = " · "
+
+
+async def refuse_repeat(
+    conn: Connection, person: Person, event: str, incident: Incident | None = None
+) -> Refused | None:
+    """Why this person does it not once more now; None where they may. In the transaction that would do it."""
+    most = MOST.get(event)
+    if most is None:
+        return None
+    about = incident.id if incident else None
+    done = await count_acts(conn, actor=person.user_id, event=event, incident_id=about, window=WITHIN)
+    if done < most:
+        return None
+    minutes = int(WITHIN.total_seconds() // 60)
+    return Refused(
+        f"you did this {counted(done, 'time')} within {minutes} min, and each time other people are notified",
+        "Wait a few minutes, or ask another person to do it.",
+    )
+
+
+async def check_repeat(conn: Connection, person: Person, event: str, *, failed: str) -> None:
+    """Raises OperatorError, which says `failed`, where this person may not do it once more now."""
+    refused = await refuse_repeat(conn, person, event)
+    if refused is not None:
+        raise OperatorError(failed, why=refused.why, what_next=refused.what_next)
+
+
+async def find_line(conn: Connection, incident: Incident, kind: str, person: Person) -> RepeatedLine | None:
+    """The line that takes what this person repeats; None where they get another line of their own."""
+    if kind not in REPEATED:
+        return None
+    lines = await incidents.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
+    return lines[0] if len(lines) >= LINES_AT_ONCE else None
+
+
+async def refuse_report(conn: Connection, incident: Incident, person: Person, words: str) -> Refused | None:
+    """Why this person's report is not added to the open incident: their line has no room for it."""
+    line = await find_line(conn, incident, "reported", person)
+    if line is None or added_by(line, f"reports: {words}") is not None:
+        return None
+    minutes = int(WITHIN.total_seconds() // 60)
+    return Refused(
+        f"you reported so much about incident {incident.id} within {minutes} min that this one was not added",
+        "Write it into the incident's thread.",
+    )
+
+
+def added_by(line: RepeatedLine, text: str) -> str | None:
+    """What the text adds to the line: nothing where the line has its words; None where it has no room for them."""
+    _, separator, words = text.partition(": ")
+    if not separator or words in line.text:
+        return ""
+    added = f"{BETWEEN}{words}"
+    return added if len(line.text) + len(added) <= FOLDED_LIMIT else None
