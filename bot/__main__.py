@@ -15,7 +15,8 @@ import sys
 from collections.abc import Mapping
 
 from bot.app import run
-from bot.config.environment import ADMIN_URL, Settings, read_log_format
+from bot.config.connections import ADMIN_URL
+from bot.config.environment import Settings, read_log_format
 from services.domain.errors import OperatorError
 from services.process import collect_garbage_again, log_to_streams
 

@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 
 from bot import tracing
 from bot.config.alerts_file import rule_faults
-from bot.config.environment import Settings, SlackSettings, WebSettings, require
+from bot.config.behavior import WebSettings
+from bot.config.connections import SlackSettings
+from bot.config.environment import Settings, require
 from bot.config.fields import Fault, Invalid
 from bot.config.oncall_file import schedule_faults
 from bot.config.policy_file import policy_faults

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.config.environment import (
-    ApiSettings,
-    AssistantSettings,
-    DatabaseSettings,
-    RailwaySettings,
-    Settings,
-    SlackSettings,
-)
+from bot.config.connections import ApiSettings, AssistantSettings, DatabaseSettings, RailwaySettings, SlackSettings
+from bot.config.environment import Settings
 from bot.config.fields import Invalid
 from services.clients.dragonfly_api.client import DragonflyApi
 from services.clients.postgres.pool import Database

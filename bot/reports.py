@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.config.fields import WeeklyTime
+from bot.config.behavior import WeeklyTime
 from bot.leader import Fence
 from bot.periodic_tasks import PeriodicTask
 from bot.types import Block

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from bot.admission import Admission, AuditLimit, PublicAnswers
 from bot.clients import Clients, connect, why_missing
-from bot.config.environment import (
-    OnCallSettings,
-    Settings,
-)
+from bot.config.environment import Settings
 from bot.config.fields import Invalid
+from bot.config.paging import OnCallSettings
 from bot.last_known import KnownOverrides, KnownReplicas, KnownServices, OverrideMemory, ReplicaMemory
 from playbooks.log_lines import BANNER_WORDS, banner_commits
 from services.clients.dragonfly_api.client import DragonflyApi

@@ -14,7 +14,7 @@ from bot.approvals.access import approver_ids
 from bot.approvals.emergencies import covering_emergencies, find_emergency, whom_to_page, why_no_self_approval
 from bot.approvals.rules import target_of
 from bot.approvals.severities import read_emergencies, severities_of
-from bot.config.environment import ChangeSettings
+from bot.config.behavior import ChangeSettings
 from bot.config.policy import Policy
 from bot.people import People
 from bot.views.pages import PagedApprovers, approver_page, more_requests

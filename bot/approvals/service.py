@@ -24,7 +24,7 @@ from bot.approvals.dialogs import Dialog, open_dialog
 from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.rules import NOT_READ
 from bot.approvals.severities import read_severities
-from bot.config.environment import ChangeSettings
+from bot.config.behavior import ChangeSettings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Severities, Target
 from bot.people import People

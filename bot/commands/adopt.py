@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.config.environment import Settings, require, with_owner
+from bot.config.connections import with_owner
+from bot.config.environment import Settings, require
 from bot.types import Answer, Attachment
 from services.clients.postgres.adoption import UNDO, adopt, script
 from services.domain.errors import UsageError

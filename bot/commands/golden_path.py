@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from bot.commands.arguments import only, read_flag, wrong_word
-from bot.config.environment import ApiSettings
+from bot.config.connections import ApiSettings
 from bot.facts.golden_path import read_sample_file
 from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.world import World

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.commands.arguments import no_more
-from bot.config.environment import Settings, require, with_owner
+from bot.config.connections import with_owner
+from bot.config.environment import Settings, require
 from bot.types import Answer
 from services.clients.postgres.installation import install
 

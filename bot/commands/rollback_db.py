@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bot.commands.arguments import need, no_more, only, read_flag, wrong_word
-from bot.config.environment import DatabaseSettings
+from bot.config.connections import DatabaseSettings
 from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.facts.rollback import REMEMBERED
 from bot.world import World

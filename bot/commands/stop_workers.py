@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.commands.arguments import only, parse_reason, parse_services, read_reason, read_services, wrong_word
-from bot.config.environment import RailwaySettings
+from bot.config.connections import RailwaySettings
 from bot.facts.plan import Parameters, environment_of, gather_load
 from bot.types import Answer, Block
 from bot.views.blocks import actions, command_button, context, fit_message, section

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.config.alerts import DECLARED_RULES, DEFAULT, AlertRules
-from bot.config.environment import AlertSettings
+from bot.config.behavior import AlertSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.toml_lines import decode_toml
 

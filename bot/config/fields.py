@@ -1,18 +1,12 @@
-"""Field types of the environment: secrets, lists, addresses, pagers, and faults that reveal no value.
-
-A target has a name. `PAGER_WEBHOOK_URL` is the target "default", `PAGER_WEBHOOK_URL_ANN` the target "ann"; the same
-goes for `PAGER_ROUTING_KEY…` (PagerDuty) and `PAGER_EMAIL…`. Tables and files hold names only, never what is behind.
-"""
+"""What groups of variables are made of: types of their fields, and faults that reveal no value."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -20,17 +14,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     ValidationError,
-    field_validator,
-    model_validator,
 )
 
 from services.domain.environments import NAMES, check_environment, one_of
 from services.domain.secrets import Secret
 
-if TYPE_CHECKING:
-    from services.clients.pagers.formats import PagerKind
+WEBHOOK_URL, ROUTING_KEY, EMAIL = "PAGER_WEBHOOK_URL", "PAGER_ROUTING_KEY", "PAGER_EMAIL"
+CALENDAR_URL = "ONCALL_CALENDAR_URL"  # of a rotation; it has a name too
 
 
 def _to_secret(value: object) -> object:
@@ -60,15 +51,20 @@ EnvironmentName = Annotated[str, AfterValidator(check_environment)]
 Url = Annotated[str, BeforeValidator(lambda value: check_url(value) if isinstance(value, str) else value)]
 
 
+_STRONG = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
+
+
+def check_strength(*secrets: Secret) -> None:
+    """Raises ValueError for one that can be guessed."""
+    if any(not _STRONG.match(secret.reveal()) for secret in secrets):
+        raise ValueError("is not at least 24 letters, digits, - or _")
+
+
 class Group(BaseModel):
     """A frozen part of the environment. `hide_input_in_errors`: a malformed secret must not end in a traceback."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True)
 
-
-DEFAULT_TARGET = "default"
-WEBHOOK_URL, ROUTING_KEY, EMAIL = "PAGER_WEBHOOK_URL", "PAGER_ROUTING_KEY", "PAGER_EMAIL"
-CALENDAR_URL = "ONCALL_CALENDAR_URL"  # of a rotation; it has a name too
 
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f]")  # urlsplit leaves some of them out
 _ADDRESS = re.compile(r"[!-~]+@[!-~]+\Z")  # ASCII, no blanks: not every mail server takes more
@@ -109,113 +105,6 @@ SecretUrl = Annotated[SecretValue, AfterValidator(_check_secret_url)]
 CalendarUrl = Annotated[SecretUrl, AfterValidator(_check_https)]
 Address = Annotated[str, AfterValidator(_check_address)]
 CaFile = Annotated[Path, AfterValidator(_check_authorities)]
-
-
-class PagerSettings(Group):
-    """Webhooks, each a mapping from the variable's name. Nothing is needed."""
-
-    urls: Mapping[str, SecretUrl] = Field(default_factory=dict)
-    routing_keys: Mapping[str, SecretValue] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {"urls": named(data, WEBHOOK_URL), "routing_keys": named(data, ROUTING_KEY)}
-
-    @property
-    def targets(self) -> dict[str, PagerKind]:
-        """`{name: pager}`, of every kind. PagerDuty's form where there is a routing key, and its address unless another
-        is given. Imported here: a read on the terminal pages no one."""
-        from services.clients.pagers.formats import PAGERDUTY, Pager
-
-        keys = {target_name(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
-        urls = {target_name(name, WEBHOOK_URL): url for name, url in self.urls.items()}
-        return {name: Pager(urls.get(name, Secret(PAGERDUTY)), keys.get(name)) for name in sorted({*urls, *keys})}
-
-
-class MailSettings(Group):
-    """`addresses` is a mapping from the variable's name. Nothing is needed; with an address all of it is."""
-
-    addresses: Mapping[str, Address] = Field(default_factory=dict)
-    server_url: SecretValue | None = Field(None, validation_alias="SMTP_URL", validate_default=True)
-    sender: Address | None = Field(None, validation_alias="SMTP_FROM", validate_default=True)
-    ca_file: CaFile | None = Field(None, validation_alias="SMTP_CA_FILE")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _collect(cls, data: dict[str, Any]) -> dict[str, Any]:
-        return {**data, "addresses": named(data, EMAIL)}
-
-    @field_validator("server_url", "sender")
-    @classmethod
-    def _check_complete(cls, value: Any, info: Any) -> Any:
-        if value is None and info.data.get("addresses"):
-            raise ValueError("is not set, and an e-mail target needs it")
-        return value
-
-    @field_validator("server_url")
-    @classmethod
-    def _check_server(cls, value: Secret | None) -> Secret | None:
-        if value is not None and not _is_mail_server(value.reveal()):
-            raise ValueError("does not look like smtp://user:password@host:587 or smtps://…:465")
-        return value
-
-    @property
-    def targets(self) -> dict[str, str]:
-        """`{name: address}`."""
-        return {target_name(name, EMAIL): address for name, address in sorted(self.addresses.items())}
-
-
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-@dataclass(frozen=True)
-class WeeklyTime:
-    """A moment of each week by a wall clock. `weekday`: 0 is Monday."""
-
-    weekday: int
-    clock: time
-
-
-def _weekly_time(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    found = re.fullmatch(r"([a-z]{3})[a-z]* ([01]\d|2[0-3]):([0-5]\d)", value.strip().lower())
-    if found is None or found[1] not in _WEEKDAYS:
-        raise ValueError("is not a weekday and a time of day")
-    return WeeklyTime(_WEEKDAYS.index(found[1]), time(int(found[2]), int(found[3])))
-
-
-class ReportSettings(Group):
-    """`weekly`: when last week's report is posted, by the first rotation's clock; None: never."""
-
-    model_config = ConfigDict(**(Group.model_config | {"arbitrary_types_allowed": True}))
-
-    weekly: Annotated[WeeklyTime | None, BeforeValidator(_weekly_time)] = Field(None, validation_alias="WEEKLY_REPORT")
-
-
-class MonitorSettings(Group):
-    """`url` is called while the bot works; the monitor behind it raises the alarm when the calls stop."""
-
-    url: SecretUrl | None = Field(None, validation_alias="DEAD_MANS_SWITCH_URL")
-
-
-def named(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The variables of this name, with and without a suffix."""
-    return {name: value for name, value in data.items() if name == prefix or name.startswith(f"{prefix}_")}
-
-
-def target_name(variable: str, prefix: str) -> str:
-    """The name that a variable gives its target; "default" without one."""
-    return variable.removeprefix(prefix).removeprefix("_").lower().replace("_", "-") or DEFAULT_TARGET
-
-
-def _is_mail_server(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.config.environment import OnCallSettings
 from bot.config.fields import Fault, Invalid
+from bot.config.paging import OnCallSettings
 from bot.config.toml_lines import TomlLines, decode_toml
 from services.domain.channels import Channel
 from services.domain.escalation_chain import REMIND_AFTER, UNACKNOWLEDGE_AFTER

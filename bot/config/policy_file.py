@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import ANYBODY, ARGUMENTS, DIRECT, LIMITED, MACHINE, VERBS, Limit, Policy, Right, Rule
 from bot.config.toml_lines import TomlLines, decode_toml

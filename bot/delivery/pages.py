@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from bot.config.environment import Settings
-from bot.config.fields import DEFAULT_TARGET, Invalid, MailSettings, PagerSettings
+from bot.config.fields import Invalid
+from bot.config.paging import DEFAULT_TARGET, MailSettings, PagerSettings
 from bot.delivery.decide import LEAVES_WITHIN_S, Delivered, GiveUp, TryAgain, after_failure, page_of
 from bot.delivery.engine import Batch, Delivery, Transport
 from bot.leader import Fence

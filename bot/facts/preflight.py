@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.config.fields import Invalid, MailSettings, PagerSettings
+from bot.config.fields import Invalid
+from bot.config.paging import MailSettings, PagerSettings
 from bot.world import World
 from playbooks import env, preflight
 from playbooks.checks import checkout

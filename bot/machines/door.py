@@ -26,7 +26,7 @@ from bot.approvals.access import Refused, judge_anywhere
 from bot.changes import Change
 from bot.commands.context import need_database
 from bot.commands.dispatch import run_words
-from bot.config.environment import Machine
+from bot.config.connections import Machine
 from bot.config.policy import MACHINE, Policy, Right, Target
 from bot.machines.catalogue import ARGUMENTS_LIMIT, parse_call, right_for
 from bot.types import Actor, Answer, Surface, Verb

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from bot.clients import open_slack
 from bot.commands.arguments import wrong_word
-from bot.config.environment import Settings, SlackSettings, require
+from bot.config.connections import SlackSettings
+from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
 from bot.config.policy_file import load_policy
 from bot.setup.console import Console, Terminal

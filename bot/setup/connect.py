@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.commands.arguments import wrong_word
-from bot.config.environment import HookSettings, Settings, require
+from bot.config.connections import HookSettings
+from bot.config.environment import Settings, require
 from bot.setup.console import Console, Terminal
 from bot.setup.env_file import read_env_file, write_env_file
 from bot.types import Answer

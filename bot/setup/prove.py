@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bot.clients import open_slack
 from bot.commands.arguments import wrong_word
-from bot.config.environment import RailwaySettings, Settings, require
+from bot.config.connections import RailwaySettings
+from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
 from bot.setup.console import Console, Terminal
 from bot.setup.env_file import read_env_file

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bot.config import alerts_file, policy_file
 from bot.config.alerts import AlertRules
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy
 from bot.leader import Fence

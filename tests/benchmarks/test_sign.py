@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from bot.config.environment import SIGN_AFTER_S
+from bot.config.connections import SIGN_AFTER_S
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.workspace import Workspace

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from bot.approvals.approver_pages import ApproverPaging
 from bot.approvals.service import ApprovalService
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.policy import Policy
 from bot.config.policy_file import read_policy
 from bot.runs.message import RunMessageWriter

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.approvals.service import ApprovalService
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.policy_file import read_policy
 from bot.runs.message import RunMessageWriter
 from bot.slack_directory import Groups

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from bot.commands.dispatch import run
-from bot.config.fields import WeeklyTime
+from bot.config.behavior import WeeklyTime
 from bot.leader import NAME, Fence
 from bot.reports import ASKED_AT_ONCE, EVERY_S, LATE_AT_MOST, CommitTimes, WeeklyReport, last_time
 from bot.types import Request

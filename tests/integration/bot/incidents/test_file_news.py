@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.config.environment import PeopleSettings, Settings
+from bot.config.behavior import PeopleSettings
+from bot.config.environment import Settings
 from bot.config.policy_file import DEFAULT
 from bot.incidents.calendar_sources import CalendarSources, CalendarWatch
 from bot.incidents.oncall_file_watch import OnCallFileNews, OnCallFileWatch

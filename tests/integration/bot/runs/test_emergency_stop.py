@@ -9,7 +9,7 @@ import pytest
 
 from bot.approvals.service import ApprovalService
 from bot.commands.request_change import file
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.policy_file import load_policy
 from bot.runs.emergency_stop import EmergencyNotices
 from bot.runs.message import RunMessageWriter

@@ -6,7 +6,7 @@ import stat
 import subprocess
 from pathlib import Path
 
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.policy import Policy
 from bot.config.policy_file import DEFAULT, read_policy
 from services.sandbox.database import DESTRUCTIVE, plant, plant_destructive

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import Policy, Right, Rule
 from bot.config.policy_file import DEFAULT, load_policy, read_policy

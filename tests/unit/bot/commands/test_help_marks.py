@@ -11,7 +11,7 @@ from bot.commands.command import Marks
 from bot.commands.help import help_for, list_answer, mark_words
 from bot.commands.help_marks import marks_of
 from bot.commands.registry import REGISTRY
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.policy import Policy
 from bot.config.policy_file import read_policy
 from bot.people import Account, Members, People

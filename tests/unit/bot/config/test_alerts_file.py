@@ -8,7 +8,7 @@ import pytest
 
 from bot.config.alerts import DECLARED_RULES, FINGERPRINTS, RULES, SUBJECTS, AlertRules
 from bot.config.alerts_file import default_rules, load_rules, read_rules, rule_faults, usable_rules
-from bot.config.environment import AlertSettings
+from bot.config.behavior import AlertSettings
 from bot.config.fields import Fault, Invalid
 from bot.views.alerts import next_steps
 from services.domain import thresholds

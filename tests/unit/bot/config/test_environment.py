@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from bot.config.environment import PeopleSettings, Settings, SlackSettings, require
+from bot.config.behavior import PeopleSettings
+from bot.config.connections import SlackSettings
+from bot.config.environment import Settings, require
 from bot.config.fields import Invalid
 from services.clients.pagers.formats import Pager
 from services.domain.environments import NAMES

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.config.environment import OnCallSettings
 from bot.config.fields import Invalid
 from bot.config.oncall_file import load_schedule, read_schedule, schedule_faults
+from bot.config.paging import OnCallSettings
 from services.domain.channels import Channel
 from services.domain.oncall import Level, OnCallPerson, Schedule
 from services.domain.rotations import CalendarRotation, Hours, Rotation

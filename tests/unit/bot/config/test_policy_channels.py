@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.fields import Invalid
 from bot.config.policy import ASK, Policy, Right, Target
 from bot.config.policy_file import read_policy

@@ -12,7 +12,7 @@ from bot.approvals.access import Allowed, Refused, Verdict, judge, judge_anywher
 from bot.approvals.emergencies import Confirmation, Emergency
 from bot.approvals.rules import target_of
 from bot.approvals.severities import severities_of
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Severities, Target
 from bot.config.policy_file import read_policy

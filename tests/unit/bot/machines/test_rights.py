@@ -8,7 +8,8 @@ import pytest
 
 from bot.approvals.access import Allowed, Refused, judge
 from bot.approvals.rules import is_known, may_request
-from bot.config.environment import HookSettings, Machine, PeopleSettings
+from bot.config.behavior import PeopleSettings
+from bot.config.connections import HookSettings, Machine
 from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
 from bot.config.policy_file import read_policy

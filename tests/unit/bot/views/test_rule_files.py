@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.config.alerts_file import default_rules, read_rules
-from bot.config.environment import PeopleSettings
+from bot.config.behavior import PeopleSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.policy import Policy
 from bot.config.policy_file import read_policy
