@@ -85,6 +85,16 @@ VALUES (%(version)s, %(name)s, clock_timestamp(), %(checksum)s);
 INSERT INTO supabase_migrations.schema_migrations (version, name, executed_at, checksum)
 VALUES (%(version)s, %(name)s, clock_timestamp(), %(checksum)s);
 
+-- name: forget_migration
+-- Written in the transaction that rolls it back. By primary key.
+DELETE FROM supabase_migrations.schema_migrations
+WHERE version = %(version)s;
+
+-- name: forget_chatops_migration
+-- Written in the transaction that rolls it back. By primary key.
+DELETE FROM chatops.migrations
+WHERE version = %(version)s;
+
 -- name: list_operated_tables
 -- The tables that stand where ours go, a few by name; the catalogue is visible to every role.
 SELECT nspname || '.' || relname AS name

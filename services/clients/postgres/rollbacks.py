@@ -1,4 +1,4 @@
-"""Applies a prepared rollback of `sql/rollbacks/` on request: the calls of `sql/queries/rollbacks.sql`."""
+"""Applies a prepared rollback of `sql/rollbacks/` on request, and forgets its migration."""
 
 from __future__ import annotations
 

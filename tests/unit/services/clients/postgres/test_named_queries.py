@@ -17,8 +17,7 @@ from services.domain.systems import SYSTEMS
 
 # A query that one command alone asks may have its call in that command's file.
 MODULES = [*Path(queries.__file__).parent.glob("*.py"), *Path(commands.__file__).parent.glob("*.py")]
-# Steps of one procedure, called in the module of that name only.
-NOT_TYPED = {"adoption", "drift", "migrations", "rollbacks"}
+NOT_TYPED = {"adoption", "drift", "migrations"}  # steps of one procedure each, and of taking a migration back
 FILES = sorted([*queries.QUERIES.glob("*.sql"), *queries.OPERATED.glob("*.sql")], key=lambda path: path.stem)
 EVERY = [(name, sql) for found in (queries.SQL, *queries.DIALECTS.values()) for name, sql in found.items()]
 TYPED = [path for path in FILES if path.stem not in NOT_TYPED]
