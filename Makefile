@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8800
 # More than the cores: the tests wait for processes and clocks more than they compute.
-WORKERS ?= 7
+WORKERS ?= 10
 # Each case of chaos waits for leases more than it computes, but promises seconds: more make two cores miss them.
 CHAOS_WORKERS ?= 6
 CHAOS ?= tests
@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint types imports compiled pytest format golden benchmark chaos explore lock install wheel
+.PHONY: help demo demo-reset test lint types imports pytest format golden benchmark chaos explore lock install wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,8 +35,7 @@ demo-reset: $(STAMP) ## empty the demo's data
 	@$(BIN)/python -m services.sandbox --reset
 
 test: lint ## every check that must be green
-	@$(MAKE) --no-print-directory -j2 types imports compiled
-	@$(MAKE) --no-print-directory pytest
+	@$(MAKE) --no-print-directory -j3 types imports pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -47,10 +46,6 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
-
-# In a fresh checkout once, beside mypy: otherwise the tests begin only when one process has compiled all of them.
-compiled: $(STAMP)
-	@test -d tests/__pycache__ || $(BIN)/pytest --collect-only -q >/dev/null || true  # pytest itself says what is wrong
 
 pytest: $(STAMP)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

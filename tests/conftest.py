@@ -14,13 +14,15 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from psycopg import sql
+from xdist.remote import Producer
+from xdist.scheduler import Scheduling
 
 from services.clients.postgres.migrations import migrate
 from services.clients.postgres.pool import Connection
@@ -32,10 +34,10 @@ from services.sandbox.slack import model
 from services.sandbox.slack.limits import violations
 from services.sandbox.slack.web_api import RECORD_VARIABLE
 from tests.chaos.case_log import CaseLog
+from tests.order import Together, cases_in_order, files_in_order
 from tests.phone import phone_faults
 from tests.preloaded import await_preloaded, end_preloaded, preload
 
-T = TypeVar("T")
 Superuser = psycopg.Connection[tuple[object, ...]]
 
 st.register_type_strategy(Service, st.sampled_from((*CIVIL.services, Service("dragonfly-of-a-former-release"))))
@@ -117,50 +119,6 @@ def _remove_left_over(directory: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-# The files that took half a minute and more in a run of six, the longest first: they begin first, so that the run does
-# not end with one worker in a long one. All wait for processes and clocks more than they compute.
-LONGEST = (
-    "tests/e2e/test_incident_stories.py",
-    "tests/integration/bot/running/test_runs_in_slack.py",
-    "tests/integration/stored/test_carried_on.py",
-    "tests/scenarios/test_changes.py",
-    "tests/scenarios/test_data.py",
-    "tests/integration/bot/running/test_outbox.py",
-    "tests/integration/bot/running/test_without_people.py",
-    "tests/integration/bot/running/test_outage.py",
-    "tests/integration/bot/runs/test_faults.py",
-    "tests/e2e/test_changes.py",
-    "tests/integration/bot/running/test_canaries.py",
-    "tests/integration/sql/test_indexes.py",
-    "tests/integration/services/job_queue/test_process.py",
-    "tests/integration/bot/runs/test_database_rollback.py",
-    "tests/integration/bot/runs/test_recovery.py",
-    "tests/integration/bot/running/test_alerts.py",
-    "tests/integration/bot/running/test_refused_messages.py",
-    "tests/integration/bot/facts/test_planted_troubles.py",
-    "tests/integration/bot/incidents/test_service.py",
-    "tests/integration/services/clients/postgres/test_runs.py",
-    "tests/integration/bot/running/test_dialogs.py",
-    "tests/integration/bot/running/test_railway_quota.py",
-    "tests/e2e/",
-    "tests/integration/services/api/test_intake.py",
-    "tests/integration/services/ingest_worker/test_ingest.py",
-    "tests/chaos/",
-    "tests/scenarios/",
-    "tests/integration/bot/alerts/test_planted_faults.py",
-    "tests/integration/bot/facts/test_planted_faults.py",
-    "tests/integration/bot/running/",
-    "tests/integration/bot/runs/",
-    "tests/integration/services/sandbox/postgres/",
-    "tests/integration/bot/facts/test_planted_exposures.py",
-    "tests/integration/bot/approvals/test_races.py",
-    "tests/integration/bot/incidents/test_triage.py",
-    "tests/integration/bot/approvals/test_service.py",
-)
-WAITING = "tests/integration/"
-LONGEST_CHAOS = "test_killed_in_a_batch.py"
-
-
 GARBAGE = 10_000  # new objects before the youngest are looked through; Python's 700 takes 3 % of a test with a bot
 
 
@@ -178,32 +136,14 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the order inside a file; xdist hands out whole files in this order (`--dist loadfile`).
-
-    The longest come first. Then files that wait and files that compute are spread evenly among each other: the ones use
-    what the others leave. Under chaos the longest cases are spread, so that each worker begins with one.
-    """
-    if config.getoption("markexpr") == "chaos":
-        longest = [item for item in items if LONGEST_CHAOS in item.nodeid]
-        items[:] = _spread(longest, [item for item in items if item not in longest])
-        return
-    files: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    first = sorted((file for file in files if _place(file) < len(LONGEST)), key=_place)
-    waiting = [file for file in files if _place(file) == len(LONGEST) and file.startswith(WAITING)]
-    computing = [file for file in files if _place(file) == len(LONGEST) and not file.startswith(WAITING)]
-    items[:] = [item for file in (*first, *_spread(waiting, computing)) for item in files[file]]
+    """In which order xdist hands them out, see `tests/order.py`."""
+    items[:] = cases_in_order(items) if config.getoption("markexpr") == "chaos" else files_in_order(items)
 
 
-def _spread(first: list[T], second: list[T]) -> list[T]:
-    """Both in their order, each as thick as everywhere."""
-    places = [(n / len(group), one) for group in (first, second) for n, one in enumerate(group)]
-    return [one for _, one in sorted(places, key=lambda place: place[0])]
-
-
-def _place(file: str) -> int:
-    return next((n for n, long in enumerate(LONGEST) if file.startswith(long)), len(LONGEST))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Which tests stay together in one worker (`--dist loadfile`)."""
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)

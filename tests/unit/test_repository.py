@@ -17,7 +17,7 @@ from bot.commands.parsing import match
 from bot.commands.registry import REGISTRY
 from services.domain.services import Service
 from services.domain.systems import RUNBOOK
-from tests.conftest import LONGEST
+from tests.order import LONG, LONGEST, TOGETHER
 from tests.settings import variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,4 +194,4 @@ def test_time_zones_come_with_the_product_on_every_platform() -> None:
 
 
 def test_the_files_that_are_run_first_exist() -> None:
-    assert [one for one in LONGEST if not (ROOT / one).exists()] == []
+    assert [one for one in (*LONGEST, *LONG, *TOGETHER) if not (ROOT / one).exists()] == []
