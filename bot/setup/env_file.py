@@ -56,9 +56,9 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
-        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"the system refuses it ({error.strerror})"
+        refused = f"the system refuses it ({error.strerror})" if isinstance(error, OSError) else "it is not UTF-8"
         what_next = "Name a text file with lines as VARIABLE=value."
-        raise OperatorError(f"{path} was not read", why=why, what_next=what_next) from None
+        raise OperatorError(f"{path} was not read", why=refused, what_next=what_next) from None
 
 
 def _with_values(lines: list[str], values: dict[str, str]) -> list[str]:
