@@ -7,7 +7,7 @@ Undo:   roll back to what serves now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from playbooks.change_parts import (
     refuse_locked,
     starts_stopped,
     stopping,
+    unavailable,
 )
 from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
@@ -114,6 +115,8 @@ def _complete(facts: Facts, sha: str) -> str | NoPlan:
         return NoPlan(f"{sha} means more than one commit: {', '.join(known)}", "write more characters", STEPS)
     if known:
         return known[0]
+    if len(sha) < WHOLE_SHA and (unread := next(iter(_unread(facts, facts.deployments).values()), None)):
+        return unavailable(unread)
     if len(sha) < WHOLE_SHA:
         return NoPlan(
             f"Railway has never seen a commit {sha}, so its full SHA is unknown",
@@ -127,6 +130,12 @@ def _known(facts: Facts) -> Iterator[Deployment]:
     for listed in facts.deployments.values():
         if not isinstance(listed, Unavailable):
             yield from listed
+
+
+def _unread(facts: Facts, services: Iterable[Service]) -> dict[Service, Unavailable]:
+    """Those of which Railway does not list the deployments."""
+    listed = {service: facts.deployments.get(service) for service in services}
+    return {service: one for service, one in listed.items() if isinstance(one, Unavailable)}
 
 
 def _find(facts: Facts, scope: str, services: Sequence[Service], sha: str) -> list[ServiceState] | NoPlan:
@@ -189,7 +198,8 @@ def _impact(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[
     for state in states:
         from_ = commit_words(state.current) if state.current else "nothing"
         not_built = f"{short_sha(sha)}, which Railway has not built yet: whether it is older is unknown"
-        to = commit_words(target) if target else not_built
+        unlisted = short_sha(sha) if _unread(facts, [state.service]) else not_built
+        to = commit_words(target) if target else unlisted
         yield f"{state.service.short}: {from_} → {to}"
     yield from stopping(facts.load, [state.service for state in states], "replaces")
     yield "it is built first, which takes minutes"
@@ -202,6 +212,12 @@ def _may_bring_others(facts: Facts, sha: str) -> bool:
 
 
 def _warnings(facts: Facts, states: Sequence[ServiceState], sha: str) -> Iterator[str]:
+    if unread := _unread(facts, [state.service for state in states]):
+        names, why = " and ".join(one.short for one in unread), next(iter(unread.values())).why
+        yield (
+            f"{names}: {'its' if len(unread) == 1 else 'their'} deployments are unknown ({why}), so whether this takes "
+            f"commits back, and which migrations came after {short_sha(sha)}, was not examined"
+        )
     if isinstance(facts.migrations, Unavailable):
         yield f"{MIGRATIONS_UNKNOWN}: {facts.migrations.why}"
     elif not facts.migrations.is_migrated:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from playbooks.change_parts import States, commit_words
+from playbooks.change_parts import commit_words
 from playbooks.rollback_candidates import applied_since, served_periods
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.deployments import Deployment, ServiceState
@@ -58,27 +58,19 @@ def revert_lines(taken_back: Sequence[Deployment]) -> Iterator[str]:
 def applied_since_it_served(
     sha: str,
     deployments: Mapping[Service, Sequence[Deployment] | Unavailable],
-    states: States,
     migrations: MigrationStatus | Unavailable,
     now: datetime,
 ) -> list[AppliedMigration]:
-    """The migrations that came after the first of the services that move left the commit; none where none of them ever
-    served it, as far as Railway lists it.
+    """The migrations that came after the first of the services left the commit; none where none of them ever served it,
+    as far as Railway lists it. One that serves it has not left it.
 
     `sha` has 7 to 40 characters.
     """
     if isinstance(migrations, Unavailable) or not migrations.is_migrated:
         return []
-    moving = [listed for service, listed in deployments.items() if not _serves(service, states, sha)]
-    ends = [end for listed in moving if not isinstance(listed, Unavailable) and (end := _last_end(sha, listed, now))]
+    known = [listed for listed in deployments.values() if not isinstance(listed, Unavailable)]
+    ends = [end for listed in known if (end := _last_end(sha, listed, now))]
     return applied_since(min(ends), migrations) if ends else []
-
-
-def _serves(service: Service, states: States, sha: str) -> bool:
-    """Whether the service stays as it is."""
-    state = None if isinstance(states, Unavailable) else states.get(service)
-    serving = state.serving if state else None
-    return serving is not None and serving.commit_sha is not None and same_sha(serving.commit_sha, sha)
 
 
 def _last_end(sha: str, listed: Sequence[Deployment], now: datetime) -> datetime | None:

@@ -66,7 +66,7 @@ async def _gather(world: World, services: Iterable[Service], sha: str) -> playbo
     status, now = migrations.result(), load.result().as_of or datetime.now(UTC)
     deployments = {service: task.result() for service, task in listed.items()}
     pending = () if isinstance(status, Unavailable) or not status.is_migrated else status.pending
-    since = _since(world, applied_since_it_served(sha, deployments, states.result(), status, now), status)
+    since = _since(world, applied_since_it_served(sha, deployments, status, now), status)
     return playbook.Facts(
         environment=environment,
         now=now,

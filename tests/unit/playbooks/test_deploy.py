@@ -94,6 +94,36 @@ def test_an_unknown_commit_has_to_be_written_whole(length: int, is_planned: bool
     assert isinstance(deploy.plan(facts(), "api", [API], sha("e")[:length]), Plan) is is_planned
 
 
+SILENT = Unavailable("Railway", "no answer within 5 s")
+
+
+def test_commit_is_unknown_and_not_new_while_railway_does_not_list_deployments() -> None:
+    """It may be an old one, which destroyed columns have left behind."""
+    unread = replace(facts(), deployments=dict.fromkeys(RUNBOOK.services, SILENT))
+
+    planned = made(deploy.plan(unread, "workers", RUNBOOK.workers, sha("b")))
+    refusal = refused(deploy.plan(unread, "api", [API], sha("b")[:8]))
+
+    assert "not built yet" not in " ".join(planned.impact)
+    assert f"ingest: {sha('c')[:8]} (Message of d-ingest) → {sha('b')[:8]}" in planned.impact
+    assert planned.warnings[0] == (
+        "ingest and enforcement: their deployments are unknown (no answer within 5 s), so whether this takes commits "
+        f"back, and which migrations came after {sha('b')[:8]}, was not examined"
+    )
+    assert refusal.is_unknown
+    assert "never seen" not in refusal.why
+
+
+def test_service_whose_deployments_are_unknown_is_named_beside_others() -> None:
+    listed = facts().deployments
+    one = replace(facts(), deployments={**listed, INGEST: SILENT})
+
+    assert (
+        made(deploy.plan(one, "all", ALL, sha("b")[:8])).warnings[0].startswith("ingest: its deployments are unknown")
+    )
+    assert "unknown (no answer" not in " ".join(made(deploy.plan(one, "api", [API], sha("b"))).warnings)
+
+
 def test_a_prefix_of_two_commits_is_refused() -> None:
     twin = deployment("twin", sha("b")[:8] + "f" * 32, age_h=30)
     doubled = replace(facts(), deployments={API: [deployment("old", sha("b")), twin]})

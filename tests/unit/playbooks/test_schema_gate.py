@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from playbooks import deploy, rollback
-from playbooks.change_parts import States
 from playbooks.model import NoPlan, Risk
 from playbooks.plan import Plan
 from playbooks.revert import applied_since_it_served
@@ -20,7 +19,7 @@ from services.domain.errors import Unavailable
 from services.domain.schema import Effect, Examination
 from services.domain.services import Service
 from tests.unit.playbooks import test_deploy, test_rollback
-from tests.unit.playbooks.builders import NOW, deployment, made, refused, sha, state, states
+from tests.unit.playbooks.builders import NOW, deployment, made, refused, sha, state
 
 API, INGEST = Service.API, Service.INGEST
 NAME = "20251209000000_forget"
@@ -204,33 +203,30 @@ def test_deploy_of_a_commit_that_a_migration_has_left_behind_says_so_and_is_crit
     assert any("was not examined: the extra [schema]" in line for line in planned(UNKNOWN).warnings)
 
 
-def test_migrations_since_a_commit_are_those_after_the_services_that_move_left_it() -> None:
-    """A service that serves the commit stays as it is; of those that move, the first to leave it met them first."""
+def test_migrations_since_a_commit_are_those_after_the_first_service_left_it() -> None:
+    """A service that serves the commit has not left it."""
     ingest = deployment("b-ingest", sha("b"), age_h=9)
     left = replace(ingest, status=DeploymentStatus.REMOVED, status_updated_at=NOW - timedelta(minutes=6))
     listed = {API: test_rollback.history(API), INGEST: [ingest]}
     then = {API: listed[API], INGEST: [deployment("d-ingest", sha("c"), age_h=0.1), left]}
-    serving = states(state(INGEST, current=ingest))
     status = rolling({}).migrations
     assert isinstance(status, MigrationStatus)
 
     def since(
         part: str,
         *,
-        now: States = serving,
         of: Mapping[Service, Sequence[Deployment]] = listed,
         found: MigrationStatus | Unavailable = status,
     ) -> list[str]:
-        return [one.title for one in applied_since_it_served(part, of, now, found, NOW)]
+        return [one.title for one in applied_since_it_served(part, of, found, NOW)]
 
     assert since(sha("a")[:8]) == [NAME]
     assert since(sha("b")) == [NAME], "ingest serves it, the API left it before the migration"
-    assert since(sha("b"), of={INGEST: listed[INGEST]}) == [], "no service moves"
-    assert since(sha("b"), of=then, now=states()) == [NAME], "ingest left it after the migration, the API before"
-    assert since(sha("b"), of={INGEST: then[INGEST]}, now=states()) == [], "ingest left it after the migration"
+    assert since(sha("b"), of={INGEST: listed[INGEST]}) == [], "it serves it still"
+    assert since(sha("b"), of=then) == [NAME], "ingest left it after the migration, the API before"
+    assert since(sha("b"), of={INGEST: then[INGEST]}) == [], "ingest left it after the migration"
     assert since(sha("e")) == [], "it never served"
     assert since(sha("a"), found=Unavailable("Postgres", "no answer")) == []
-    assert since(sha("a"), now=Unavailable("Railway", "no answer")) == [NAME], "any of them may move"
 
 
 def test_rollback_of_several_services_is_refused_for_a_migration_that_one_of_them_has_not_run_on() -> None:
