@@ -20,7 +20,7 @@ from typing import cast
 from bot.commands.command import TerminalCommand
 from bot.commands.help import help_for, topic_answer
 from bot.commands.registry import HELP, find
-from bot.commands.verbs import TERMINAL_VERBS
+from bot.commands.terminal_verbs import TERMINAL_VERBS
 from bot.types import Answer, Surface
 from bot.views.errors import error_answer
 from bot.views.terminal import answer_text

@@ -51,6 +51,7 @@ class IncidentCommand(Verb):
     """About incidents and who is on call. The incident service is None where nothing can be stored."""
 
     handle: IncidentHandle
+    group: str = "Incidents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +59,5 @@ class TerminalCommand(Verb):
     """One that only a terminal has. `handle` gets the words after the verb, and the environment variables."""
 
     handle: TerminalHandle
+    group: str = "On a terminal"
+    private: bool = True

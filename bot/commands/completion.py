@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from bot.commands.arguments import wrong_word
-from bot.commands.verbs import TERMINAL_VERBS, VERBS
+from bot.commands.terminal_verbs import TERMINAL_VERBS
+from bot.commands.verbs import VERBS
 from bot.types import Answer, Attachment, Verb
 from services.domain.environments import NAMES
 from services.domain.services import Service

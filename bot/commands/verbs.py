@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.changes import CHANGES
-from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand, TerminalCommand
+from bot.commands.command import ApprovalCommand, AskCommand, Command, IncidentCommand
 from bot.types import Lazy, Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -158,7 +158,6 @@ VERBS: tuple[Verb, ...] = (
         name="incident open",
         keeps_words=True,
         summary="open an incident: one message with its thread; pages the people on call",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_open"),
         usage="[--new] [sev1|sev2|sev3] [service] <what>",
         examples=(
@@ -171,7 +170,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident ack",
         summary="acknowledge an incident, so that it pages no one else; also takes over from a colleague",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_ack"),
         usage="[id]",
         examples=("incident ack 7",),
@@ -180,7 +178,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident escalate",
         summary="page the next level now",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_escalate"),
         usage="[id]",
         examples=("incident escalate 7",),
@@ -189,7 +186,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident severity",
         summary="set the severity: sev1 and sev2 page people, sev3 pages no one",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_severity"),
         usage="[id] <sev1|sev2|sev3>",
         examples=("incident severity 7 sev1",),
@@ -199,7 +195,6 @@ VERBS: tuple[Verb, ...] = (
         name="incident resolve",
         keeps_words=True,
         summary="resolve it, with its cause; the bot sends nothing more about it",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_resolve"),
         usage="[id] <cause>",
         examples=("incident resolve 7 a bad deploy, rolled back",),
@@ -218,7 +213,6 @@ VERBS: tuple[Verb, ...] = (
         name="incident todo",
         keeps_words=True,
         summary="add a follow-up to an incident, with an owner and a date; without words, list the open ones",
-        group="Incidents",
         handle=Lazy("bot.commands.todo:answer_todo"),
         usage="[id] [user] [by <when>] <what>",
         examples=("incident todo 7 @ben by friday raise the memory limit", "incident todo"),
@@ -227,7 +221,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="incident done",
         summary="a follow-up is done",
-        group="Incidents",
         handle=Lazy("bot.commands.todo:answer_done"),
         usage="<id>",
         examples=("incident done 3",),
@@ -246,7 +239,6 @@ VERBS: tuple[Verb, ...] = (
         name="incident export",
         is_read=True,
         summary="a postmortem to fill in, as Markdown: times, timeline, cause",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_export"),
         usage="[id]",
         examples=("incident export 7",),
@@ -255,7 +247,6 @@ VERBS: tuple[Verb, ...] = (
         name="incident draft",
         is_read=True,
         summary="the timeline as prose, a sentence per entry with its time, to edit before it is exported",
-        group="Incidents",
         handle=Lazy("bot.commands.incident:answer_draft"),
         usage="[id]",
         examples=("incident draft 7",),
@@ -273,7 +264,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="oncall override",
         summary="put a person on call, now or later, and notify people whose shifts change; `end` reverts it",
-        group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_override"),
         usage="<user> <how long> [rotation] [--slack-only] | end [rotation|id]",
         examples=(
@@ -286,7 +276,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="oncall take",
         summary="take the current shift of a rotation, or confirm an override that names you",
-        group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_take"),
         usage="[rotation] [how long] [--slack-only] | <id>",
         examples=("oncall take primary", "oncall take primary 2h", "oncall take 3"),
@@ -295,7 +284,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="oncall calendar",
         summary="the secret address of a calendar: your own shifts, or a rotation; `renew` replaces the address",
-        group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_calendar"),
         usage="[rotation] [renew]",
         examples=("oncall calendar", "oncall calendar primary", "oncall calendar renew"),
@@ -305,7 +293,6 @@ VERBS: tuple[Verb, ...] = (
         name="oncall note",
         keeps_words=True,
         summary="add a line to the hand-over note of the current shift",
-        group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_note"),
         usage="[rotation] <text>",
         examples=("oncall note primary the backlog is known, see incident 7",),
@@ -314,7 +301,6 @@ VERBS: tuple[Verb, ...] = (
     IncidentCommand(
         name="oncall swap",
         summary="ask a person to swap shifts with you; nothing changes until they accept",
-        group="Incidents",
         handle=Lazy("bot.commands.oncall_changes:answer_swap"),
         usage="<user> [rotation] [your day] [for <their day>] | accept|decline|withdraw <id>",
         examples=("oncall swap @ben", "oncall swap @ben sat for mon", "oncall swap accept 3"),
@@ -567,98 +553,6 @@ VERBS: tuple[Verb, ...] = (
         examples=("security-audit",),
         private=True,
         is_sensitive=True,
-    ),
-)
-
-# They have their own way to the environment, and no place in Slack.
-TERMINAL_VERBS: tuple[TerminalCommand, ...] = (
-    TerminalCommand(
-        name="migrate",
-        summary="apply the pending migrations; the first time, record which environment the database belongs to",
-        group="On a terminal",
-        handle=Lazy("bot.commands.migrate:apply_migrations"),
-        examples=("migrate",),
-        private=True,
-    ),
-    TerminalCommand(
-        name="mcp",
-        summary="serve reads, questions and requests for changes as tools to an assistant that speaks MCP",
-        group="On a terminal",
-        handle=Lazy("bot.machines.mcp_server:serve"),
-        usage="[--http [port]]",
-        examples=("mcp", "mcp --http 8765"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="adopt",
-        summary="install the bot next to an existing system: its own schema, its role, read access",
-        group="On a terminal",
-        handle=Lazy("bot.commands.adopt:adopt_system"),
-        usage="[--dry-run | --print | --print-undo]",
-        examples=("adopt --dry-run", "adopt", "adopt --print"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="manifest",
-        summary="print the Slack app's manifest, for Socket Mode or for HTTP",
-        group="On a terminal",
-        handle=Lazy("bot.slack.manifest:print_manifest"),
-        usage="[--http <url>] [--command <name>] [--name <name>] [--color <color>]",
-        examples=("manifest", "manifest --http https://bot.example", "manifest --command /dragonfly-staging"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="init",
-        summary="ask for the bot's variables, check each against its service, and write them to .env",
-        group="On a terminal",
-        handle=Lazy("bot.setup.init:init"),
-        usage="[--answers <file>] [--file <.env>] [--overwrite]",
-        examples=("init", "init --answers answers.env", "init --file staging.env"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="connect",
-        summary="create the secret of Railway's webhook, and let Railway test the bot's address",
-        group="On a terminal",
-        handle=Lazy("bot.setup.connect:connect"),
-        usage="[--file <.env>] [--yes]",
-        examples=("connect", "connect --file staging.env --yes"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="prove",
-        summary="try on a scratch project whether Railway and Slack answer as the bot assumes, and restore it",
-        group="On a terminal",
-        handle=Lazy("bot.setup.prove:prove"),
-        usage="<service> --project <id> --environment <name> [--file <.env>] [--dry-run]",
-        examples=("prove web --project 5f0c… --environment scratch --file scratch.env",),
-        private=True,
-    ),
-    TerminalCommand(
-        name="check-slack",
-        summary="test the app's setup in Slack, and name the click that fixes each fault",
-        group="On a terminal",
-        handle=Lazy("bot.setup.check_slack:check_slack"),
-        usage="[--live]",
-        examples=("check-slack", "check-slack --live"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="version",
-        summary="print the installed version, its commit where it is known, and the schema that it brings",
-        group="On a terminal",
-        handle=Lazy("bot.commands.version:print_version"),
-        examples=("version", "version --json"),
-        private=True,
-    ),
-    TerminalCommand(
-        name="completion",
-        summary="print a script that completes the commands in bash, zsh or fish",
-        group="On a terminal",
-        handle=Lazy("bot.commands.completion:print_completion"),
-        usage="<bash|zsh|fish>",
-        examples=("completion bash", "completion zsh"),
-        private=True,
     ),
 )
 
