@@ -15,8 +15,8 @@ from bot.commands.parsing import join_words
 from bot.config.environment import require
 from bot.config.fields import Invalid
 from bot.config.policy import Policy, Right, Target
+from bot.incidents.acts import Done, Joined, Outcome
 from bot.incidents.assignments import Assignment, assignments_of
-from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor, Answer, Request
 from bot.views.incidents import done_answer, incident_line, joined_answer
 from bot.views.runs import decided_answer, refused_answer

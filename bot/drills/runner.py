@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.drills.decide import Course, PagedTarget, outcome, report
-from bot.incidents import service
+from bot.incidents import acts
 from bot.incidents.paging import page_key, target_key
 from bot.incidents.store import IncidentStore
 from bot.leader import Fence
@@ -115,12 +115,10 @@ class DrillRunner(PeriodicTask):
         await notify_refresh(conn)  # the watch sees that the made-up worker is no longer missed
         logger.info("drill %d: %s", drill.id, ended)
         if incident is not None:
-            incident = await service.find(conn, incident.id)
+            incident = await acts.find(conn, incident.id)
             await self._incident_store.post(
                 conn, incident, f"{incident.message_key}:drill", report_message(drill, found)
             )
             if incident.state is not IncidentState.RESOLVED:
-                await service.resolve(
-                    self._incident_store, conn, incident, drill.asked_by, f"{MARK} {drill.id}: {ended}"
-                )
+                await acts.resolve(self._incident_store, conn, incident, drill.asked_by, f"{MARK} {drill.id}: {ended}")
         return True

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.incidents import paging, service
+from bot.incidents import acts, paging
 from bot.incidents.decide import why_ignored
 from bot.incidents.store import IncidentStore
 from bot.views.answer_page import AnswerPage
@@ -81,13 +81,13 @@ class PhoneAnswers:
             link = await answers.find_page_link(conn, token=token)
             if link is None or link.is_expired:
                 return None
-            incident = await service.find(conn, link.incident_id)
+            incident = await acts.find(conn, link.incident_id)
             person = await self._paged_person(conn, link, incident)
             if incident.state is IncidentState.OPEN and await answers.use_page_link(conn, token=token):
                 words = f"acknowledged it by the link of a page ({link.channel.words}); no one else is paged"
-                await service.acknowledge(self._incident_store, conn, incident, person, words=words)
+                await acts.acknowledge(self._incident_store, conn, incident, person, words=words)
                 await _audit(conn, "acknowledged", incident, person, {"by": f"link:{link.channel}"})
-                incident = await service.find(conn, link.incident_id)
+                incident = await acts.find(conn, link.incident_id)
                 link = await answers.find_page_link(conn, token=token) or link
             page = await self._page(conn, link, incident, person)
         self._incident_store.wake_ups.outbox.set()
@@ -134,7 +134,7 @@ class PhoneAnswers:
         store = self._incident_store
         match event.action:
             case PagerAction.RESOLVED if person is not None:
-                await service.resolve(store, conn, incident, person, f"resolved in {PAGERDUTY}")
+                await acts.resolve(store, conn, incident, person, f"resolved in {PAGERDUTY}")
             case PagerAction.UNACKNOWLEDGED:
                 await paging.take_back(store, conn, incident, f"unacknowledged in {PAGERDUTY}")
             case PagerAction.REASSIGNED if person is not None and incident.state is IncidentState.OPEN:
@@ -144,7 +144,7 @@ class PhoneAnswers:
                 words = f"acknowledged it in {PAGERDUTY}; no one else is paged"
                 if incident.acknowledged_by is not None:
                     words = f"was assigned in {PAGERDUTY}"
-                await service.acknowledge(store, conn, incident, person, words=words)
+                await acts.acknowledge(store, conn, incident, person, words=words)
                 return person.user_id
         return None
 

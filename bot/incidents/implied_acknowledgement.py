@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection
 
 from bot.approvals.access import Allowed
-from bot.incidents import service
+from bot.incidents import acts
 from bot.incidents.access import may_respond
 from bot.incidents.assignments import is_to_be_taken
 from bot.incidents.store import IncidentStore
@@ -56,11 +56,11 @@ class ImpliedAcknowledgement:
         """None when another person was faster."""
         words = f"acknowledged it by requesting run {run.id} ({run.title}); no one else is paged"
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
-            incident = await service.find(conn, incident_id)
+            incident = await acts.find(conn, incident_id)
             if incident.acknowledged_by is not None:
                 return None
-            outcome = await service.acknowledge(self._incident_store, conn, incident, person, words=words)
-            if not isinstance(outcome, service.Done):
+            outcome = await acts.acknowledge(self._incident_store, conn, incident, person, words=words)
+            if not isinstance(outcome, acts.Done):
                 return None
             details = {"incident": incident_id, "run": run.id, "team": person.team_id}
             await append_audit(

@@ -1,4 +1,4 @@
-"""The incident service: each act is one transaction with its timeline, message and audit row.
+"""The incident service: what people ask for, each act (`acts.py`) in one transaction with its audit row.
 
 Slack accounts are looked up before the transaction begins. Of two who act in the same instant, on whatever replicas,
 the second sees what the first did, because the incident is locked.
@@ -9,197 +9,44 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from bot.admission import AuditLimit, Count, times
 from bot.approvals.access import Refused
 from bot.approvals.decisions import name_of, person_of
-from bot.incidents import paging, todos
+from bot.incidents import todos
 from bot.incidents.access import OPENED_WITHIN, is_limited, may_open, may_open_another, may_respond
-from bot.incidents.decide import next_page, pages_people
+from bot.incidents.acts import (
+    CAUSE_LIMIT,
+    Done,
+    Joined,
+    Outcome,
+    acknowledge,
+    begin,
+    change_severity,
+    escalate,
+    find,
+    join,
+    resolve,
+)
 from bot.incidents.oncall import OnCallService
 from bot.incidents.repeats import refuse_repeat, refuse_report
-from bot.incidents.store import IncidentStore, diagnosis_key
+from bot.incidents.store import IncidentStore
 from bot.incidents.todos import NewTodo
 from bot.slack_directory import Groups, SlackNames
 from bot.types import Actor, Request
-from bot.views.text import mention, plain
+from bot.views.text import plain
 from bot.writes import check_not_done, note_done, write
-from services.clients.postgres import incidents, messages
+from services.clients.postgres import incidents
 from services.clients.postgres.audit import append_audit
 from services.clients.postgres.pool import Connection, Database
 from services.clients.postgres.todos import read_todo
-from services.domain.errors import OperatorError, SourceError, UsageError
+from services.domain.errors import OperatorError, SourceError
 from services.domain.escalation_chain import decode_chain
-from services.domain.incidents import Incident, IncidentSeverity, IncidentState, JoinedAlert, MarkedMessage, find_same
+from services.domain.incidents import Incident, IncidentSeverity, MarkedMessage, find_same
 from services.domain.masking import mask_message
 from services.domain.oncall import zone_of
 from services.domain.people import Person
-
-CAUSE_LIMIT = 500  # characters
-
-
-@dataclass(frozen=True)
-class Done:
-    """It happened. `words` say what, for the one who did it."""
-
-    incident: Incident
-    words: str
-
-
-@dataclass(frozen=True)
-class Joined:
-    """An incident about it was open already: what was reported is in its thread and its timeline. `is_repeated`: in a
-    line that the reporter had."""
-
-    incident: Incident
-    title: str
-    alerts: Sequence[JoinedAlert] = ()
-    is_repeated: bool = False
-
-
-Outcome = Done | Joined | Refused
-
-
-async def find(conn: Connection, incident_id: int) -> Incident:
-    """The incident, locked until the transaction ends. Raises UsageError when there is none of this number."""
-    await incidents.lock_incident(conn, incident_id)
-    incident = await incidents.read_incident(conn, incident_id)
-    if incident is None:
-        raise UsageError(
-            f"There is no incident {incident_id}",
-            why="no incident has this number",
-            what_next="`incident` lists them.",
-        )
-    return incident
-
-
-async def begin(
-    incident_store: IncidentStore,
-    conn: Connection,
-    title: str,
-    severity: IncidentSeverity,
-    services: Sequence[str],
-    person: Person | None,
-) -> Done:
-    """A new incident opened by hand, and its first page."""
-    incident = await incident_store.open(
-        conn, title=title, severity=severity, services=services, opened_by=person, how=f"opened it: {title}"
-    )
-    incident = await paging.page_next(incident_store, conn, incident, "opened by hand")
-    return Done(incident, f"Incident {incident.id} is open.")
-
-
-async def join(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None, title: str
-) -> Joined:
-    """Add a report to the incident that is open about it, in the reporter's words."""
-    reported = plain(title, limit=CAUSE_LIMIT)
-    is_repeated = await incident_store.record(conn, incident, "reported", f"reports: {reported}", by=person)
-    alerts = await incidents.list_joined_alerts(conn, incident.id)
-    return Joined(incident, reported, alerts, is_repeated=is_repeated)
-
-
-async def acknowledge(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, *, words: str = ""
-) -> Outcome:
-    """The person owns it now, and paging stops. The former owner is notified. `words`: how they did it, when not by
-    saying so."""
-    if incident.state is IncidentState.RESOLVED:
-        return over(incident)
-    before = incident.acknowledged_by
-    due_in = decode_chain(incident.chain).remind_after
-    await incidents.acknowledge_incident(conn, incident_id=incident.id, person=person, due_in=due_in)
-    incident = await _reread(conn, incident)
-    await paging.cancel_pages(conn, incident)
-    if before == person:
-        await incident_store.record(conn, incident, "active", "is still working on it", by=person)
-        return Done(
-            await incident_store.notify_everywhere(conn, incident.id),
-            "You're still assigned; the reminder timer was reset.",
-        )
-    words = words or ("took over" if before else "acknowledged it; no one else is paged")
-    # The root message shows its owner; only the former owner has to notice.
-    await incident_store.record(conn, incident, "acknowledged", words, by=person, in_thread=before is not None)
-    return Done(
-        await incident_store.notify_everywhere(conn, incident.id), "You're assigned. No one else will be paged."
-    )
-
-
-async def escalate(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person | None
-) -> Outcome:
-    """The next level is paged now, also if it is acknowledged: more people are needed."""
-    if incident.state is IncidentState.RESOLVED:
-        return over(incident)
-    if incident.state is IncidentState.ACKNOWLEDGED:
-        await incidents.unacknowledge_incident(conn, incident_id=incident.id)
-        await paging.notify_directly(conn, await incident_store.notify_everywhere(conn, incident.id))
-    await incidents.note_activity(conn, incident_id=incident.id, due_in=decode_chain(incident.chain).remind_after)
-    await incident_store.record(conn, incident, "escalated", "escalated to the next level", by=person)
-    incident = await _reread(conn, incident)
-    level = next_page(incident, decode_chain(incident.chain))
-    if level is None:
-        return Refused("there is no one to page: no on-call file and no approver", "Contact someone directly.")
-    incident = await paging.page_level(incident_store, conn, incident, level, "escalated by hand")
-    return Done(incident, f"Level {level.index + 1} ({level.level.name}) is paged.")
-
-
-async def resolve(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, cause: str
-) -> Outcome:
-    """It is resolved. Once this has committed nothing more is sent about it."""
-    cause = plain(cause, limit=CAUSE_LIMIT)
-    if not await incidents.resolve_incident(conn, incident_id=incident.id, person=person, cause=cause):
-        return over(incident)
-    incident = await _reread(conn, incident)
-    await paging.cancel_pages(conn, incident)
-    # The root message says so, and why.
-    await incident_store.record(conn, incident, "resolved", f"resolved it: {cause}", by=person, in_thread=False)
-    await messages.remove_buttons(conn, key=diagnosis_key(incident))
-    return Done(await incident_store.notify_everywhere(conn, incident.id), f"Incident {incident.id} is resolved.")
-
-
-async def change_severity(
-    incident_store: IncidentStore, conn: Connection, incident: Incident, person: Person, severity: IncidentSeverity
-) -> Outcome:
-    """It is worse, or less bad, than it seemed: people are called from now on, or no longer."""
-    if not await incidents.change_severity(conn, incident_id=incident.id, severity=severity):
-        return (
-            over(incident)
-            if incident.state is IncidentState.RESOLVED
-            else Done(incident, "It already has this severity.")
-        )
-    before, paged_before, incident = incident.severity, pages_people(incident), await _reread(conn, incident)
-    effect = "it pages people" if pages_people(incident) else "it pages no one"
-    await incident_store.record(  # `changed_severity` reads it
-        conn,
-        incident,
-        "severity",
-        f"made it {severity.upper()} (it was {before.upper()}): {effect}",
-        by=person,
-    )
-    if incident.state is not IncidentState.OPEN or paged_before == pages_people(incident):
-        return Done(await incident_store.update_message(conn, incident.id), f"It is {severity.upper()} now.")
-    if pages_people(incident):
-        incident = await paging.page_next(incident_store, conn, incident, "its severity was raised")
-        return Done(incident, "People are being paged now.")
-    await paging.cancel_pages(conn, incident)
-    return Done(await incident_store.update_message(conn, incident.id), "No one is paged any more.")
-
-
-def over(incident: Incident) -> Refused:
-    """Nothing leaves `resolved`: a later attempt shows who ended it."""
-    who = f" by {mention(incident.resolved_by.user_id)}" if incident.resolved_by else ""
-    return Refused(f"incident {incident.id} is resolved{who}", "`incident open <what>` opens a new one.")
-
-
-async def _reread(conn: Connection, incident: Incident) -> Incident:
-    found = await incidents.read_incident(conn, incident.id)
-    assert found is not None  # noqa: S101 - it is locked
-    return found
-
 
 logger = logging.getLogger(__name__)
 

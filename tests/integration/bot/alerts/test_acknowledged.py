@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.incidents import service
+from bot.incidents import acts
 from bot.incidents.store import IncidentStore
 from services.domain.people import Person
 from tests.integration.bot.alerts.conftest import Engine
@@ -20,7 +20,7 @@ async def message(engine: Engine) -> str:
 
 async def acknowledge(engine: Engine, incident_store: IncidentStore, person: Person) -> None:
     async with engine.database.transaction() as conn:
-        await service.acknowledge(incident_store, conn, await service.find(conn, 1), person)
+        await acts.acknowledge(incident_store, conn, await acts.find(conn, 1), person)
 
 
 async def go_silent(engine: Engine, working: System) -> None:
@@ -63,7 +63,7 @@ async def test_asking_for_more_people_takes_the_acknowledgement_back(
     await go_silent(engine, working)
     await acknowledge(engine, incident_store, ANN)
     async with engine.database.transaction() as conn:
-        await service.escalate(incident_store, conn, await service.find(conn, 1), ANN)
+        await acts.escalate(incident_store, conn, await acts.find(conn, 1), ANN)
 
     assert (await message(engine)).startswith(f"🔴 {STALE}")
 

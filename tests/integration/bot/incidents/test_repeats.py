@@ -6,9 +6,9 @@ import pytest
 
 from bot.approvals.access import Refused
 from bot.approvals.severities import read_emergencies
+from bot.incidents.acts import Done, Joined, Outcome
 from bot.incidents.overrides import Desired
 from bot.incidents.repeats import FOLDED_LIMIT, LINES_AT_ONCE, MOST
-from bot.incidents.service import Done, Joined, Outcome
 from bot.incidents.todos import NewTodo
 from bot.types import Actor
 from services.clients.postgres.pool import Connection

@@ -15,8 +15,8 @@ import pytest
 
 from bot.approvals.access import Refused
 from bot.approvals.severities import read_emergencies
+from bot.incidents.acts import Done, Joined, Outcome
 from bot.incidents.overrides import Desired, SlackOnly
-from bot.incidents.service import Done, Joined, Outcome
 from bot.types import Actor
 from services.clients.postgres.notifications import end_notification
 from services.clients.postgres.pool import Connection

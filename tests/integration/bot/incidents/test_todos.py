@@ -10,7 +10,7 @@ import pytest
 from bot.approvals.access import Refused
 from bot.commands.incident import people_in, postmortem
 from bot.commands.todo import parse
-from bot.incidents.service import Done
+from bot.incidents.acts import Done
 from bot.incidents.todos import NewTodo
 from services.clients.postgres.incidents import read_incident_record
 from services.clients.postgres.todos import list_open_todos
