@@ -26,6 +26,7 @@ NAMES = re.compile(r"`[^`]+`|\bPress\b|https?://")  # a command, a button, a lin
 # What comes from elsewhere, and is checked there.
 PASSED_ON = {
     "verdict.what_next": "a verdict: who could, and the run with a button (below)",
+    "refused.what_next": "a refusal's, which is looked at where it is made",
     "what_next": "given by whoever calls; the calls are walked too",
 }
 
