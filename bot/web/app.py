@@ -18,18 +18,17 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-import h11
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.requests import ClientDisconnect
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.web.metrics import Health, Metrics
 from services.domain.secrets import Secret, redacted
 from services.process import listen
+from services.web_protocol import TimeLimitedProtocol
 
 MAX_BODY = 1_000_000  # bytes; Slack's own payloads stay far below (a view has at most 250 kB)
 MAX_AGE_S = 300
@@ -138,48 +137,6 @@ def add_events(app: FastAPI, bolt: AsyncApp, secrets: Sequence[Secret]) -> None:
         return Response(answer.body, answer.status, answer.first_headers_without_set_cookie())
 
 
-HEADERS_WITHIN_S = 10.0  # Slack and Railway send theirs in one packet
-
-
-class HeaderLimitedProtocol(H11Protocol):
-    """Counts from the connection on, and from the first byte of each further request on it. What a request's body takes
-    is its reader's business; how long an idle connection stays is uvicorn's (`timeout_keep_alive`)."""
-
-    headers_within_s = HEADERS_WITHIN_S
-    _limit: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._begin()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if not self._waits_for_headers():
-            self._end()
-        elif self._limit is None:
-            self._begin()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end()
-        super().connection_lost(exc)
-
-    def _begin(self) -> None:
-        self._limit = self.loop.call_later(self.headers_within_s, self._close)
-
-    def _end(self) -> None:
-        if self._limit is not None:
-            self._limit.cancel()
-            self._limit = None
-
-    def _close(self) -> None:
-        self._limit = None
-        if self._waits_for_headers():
-            self.transport.close()
-
-    def _waits_for_headers(self) -> bool:
-        return self.conn.their_state is h11.IDLE
-
-
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -198,11 +155,12 @@ class WebServer:
         *,
         port: int,
         host: str | None = None,
-        protocol: type[HeaderLimitedProtocol] = HeaderLimitedProtocol,
+        protocol: type[TimeLimitedProtocol] = TimeLimitedProtocol,
     ) -> None:
         self._config = uvicorn.Config(
             app,
             http=protocol,
+            proxy_headers=False,  # anyone may send X-Forwarded-For
             log_config=None,
             access_log=False,
             lifespan="off",

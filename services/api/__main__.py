@@ -17,6 +17,7 @@ import uvicorn
 from services.api.app import build_app
 from services.api.settings import ApiSettings
 from services.process import collect_garbage_again, listen, log_to_streams, read_or_exit
+from services.web_protocol import TimeLimitedProtocol
 
 EXIT_NOT_SERVING = 3
 GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
@@ -39,6 +40,8 @@ def main() -> None:
         signal.signal(wanted, lambda *_: None)
     config = uvicorn.Config(
         build_app(settings),
+        http=TimeLimitedProtocol,
+        proxy_headers=False,  # anyone may send X-Forwarded-For; services.api.access reads what the edge writes
         log_config=None,
         access_log=False,  # services.api.app logs without query strings
         server_header=False,

@@ -7,16 +7,18 @@ import hashlib
 import hmac
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
 
 from bot.app import Bot
-from bot.web.app import HeaderLimitedProtocol, WebServer, read_body
+from bot.web.app import WebServer, read_body
 from services.sandbox.slack import model
 from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.delivery import HttpDelivery
+from services.web_protocol import TimeLimitedProtocol
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.outside import PATIENCE_S, until
@@ -171,13 +173,14 @@ async def test_bot_listens_on_both_families(http: httpx.AsyncClient, address: st
         await server.close()
 
 
-class Impatient(HeaderLimitedProtocol):
+class Impatient(TimeLimitedProtocol):
     headers_within_s = 0.2
+    answered_body_within_s = 0.2
 
 
 @pytest.fixture
 async def impatient() -> AsyncIterator[WebServer]:
-    """A server that waits for headers for 0.2 s."""
+    """A server that waits for headers for 0.2 s, and as long for the body of what it has answered."""
     app = FastAPI()
 
     @app.get("/")
@@ -211,6 +214,35 @@ async def test_the_second_request_of_a_connection_has_a_limit_of_its_own(impatie
         rest = await reader.read()
 
     assert b"200" not in rest
+    writer.close()
+
+
+async def test_a_body_that_still_comes_after_the_answer_is_cut_off(impatient: WebServer) -> None:
+    """A path that reads no body: a byte now and then must not hold the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+    async with asyncio.timeout(PATIENCE_S):
+        writer.write(b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nab")
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 404")
+        while not reader.at_eof():
+            with suppress(ConnectionError, TimeoutError):
+                writer.write(b"c")
+                async with asyncio.timeout(0.05):
+                    assert await reader.read(1) == b""
+
+    writer.close()
+
+
+async def test_a_body_that_ends_after_the_answer_leaves_the_connection_for_the_next_request(
+    impatient: WebServer,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+    async with asyncio.timeout(PATIENCE_S):
+        writer.write(b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab")
+        await reader.readuntil(b"}")
+        writer.write(b"cdGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        assert b"200" in await reader.readuntil(b"here")
+
     writer.close()
 
 

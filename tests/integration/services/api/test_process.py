@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from services.sandbox.web_server import find_free_port
+from services.web_protocol import HEADERS_WITHIN_S
 from tests.conftest import DatabaseUrls
 from tests.integration.services.conftest import PATIENCE_S, DatabaseGate, Eventually, RunningProcess, Spawn
 from tests.serving import HAS_IPV6
@@ -143,3 +144,27 @@ async def test_reports_everything_that_is_wrong_with_its_environment(spawn: Spaw
         "  PORT: must be a valid integer, unable to parse string as an integer",
     ]
     assert "hidden" not in "\n".join(api.lines)
+
+
+async def test_a_connection_without_a_whole_request_is_closed(spawn: Spawn, eventually: Eventually) -> None:
+    """A stranger must not hold the sockets that uploads need."""
+    api = await start_api(spawn, eventually, NOWHERE)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(api.base.rpartition(":")[2]))
+    writer.write(b"GET /api/live HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+    async with asyncio.timeout(HEADERS_WITHIN_S + PATIENCE_S):
+        assert await reader.read() == b""
+
+    writer.close()
+
+
+async def test_no_one_gets_another_allowance_by_x_forwarded_for(spawn: Spawn, eventually: Eventually) -> None:
+    """uvicorn would take it for the caller's address where the connection comes from this machine."""
+    api = await start_api(spawn, eventually, NOWHERE, REQUESTS_PER_MINUTE_PER_ADDRESS="20")
+    async with httpx.AsyncClient(base_url=api.base, trust_env=False, timeout=PATIENCE_S) as client:
+        statuses = [
+            (await client.get("/openapi.json", headers={"X-Forwarded-For": f"198.51.100.{n}"})).status_code
+            for n in range(30)
+        ]
+
+    assert statuses.count(429) >= 5
