@@ -36,7 +36,10 @@ _NO_VALUE = re.compile(
     r"[.,;:)]?\Z",
     re.IGNORECASE,
 )
-_VALUE = r"""(?:[|>][+-]?[ \t]*\n[ \t]*)?(?:"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""  # YAML's block too
+_VALUE = (  # YAML's block too
+    r"""(?:[|>][+-]?[ \t]*\n[ \t]*)?"""
+    r"""(?:\\{1,4}"[^"\n]{0,2000}"?|"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""
+)
 _EQUALS = r"(?:=>|:=|[=:]|%(?:25){0,2}3[ADad]|&(?:\#(?:61|58|x3[ADad])|equals|colon);)"
 _SOURCE = r"(?:py|rb|js|jsx|ts|tsx|mjs|go|rs|sh|sql|java|php)"
 _KEYS = r"""sk-|[srp]k_(?:live|test)_|xox[a-z]-|xoxe\.|xapp-|gh[a-z]_|github_pat_|gl[a-z]{2,6}-|AKIA|ASIA
@@ -57,11 +60,11 @@ _PATTERN = re.compile(
            |sk-[\w-]{{0,40}}\*{{3,}}[\w*]{{0,40}}))   # as OpenAI repeats a wrong key
        |(?P<option>(?<![\w-])(?:--?(?i:password|passwd|token|secret|api-?key|auth)[ =]
            |(?:-u|--user)[ =]?["']?(?P<user>[\w.@+%-]{{1,80}}):))(?P<option_value>{_VALUE})
-       |(?P<tagged><(?P<tag>[A-Za-z][\w.:-]{{0,60}})>)(?:(?:\s{{0,80}}<!\[CDATA\[)?[^<]{{1,500}}(?=</(?P=tag)>)
+       |(?P<tagged><(?P<tag>[A-Za-z][\w.:-]{{0,60}})(?:\s[^<>=]{{1,60}}=[^<>]{{1,200}})?>)(?:(?:\s{{0,80}}<!\[CDATA\[)?[^<]{{1,500}}(?=</(?P=tag)>)
            |(?=[\w$\#%@!~^])[^<\n]{{1,500}}   # "<Token> expected but" is no value, nor "Map<Key>, …"
            |[ \t]{{1,9}}(?P<tag_word>[^\s<]{{1,200}})(?=[ \t]{{0,9}}(?:[<\n]|\Z)))
        |(?P<padded>(?<![\w+/.-])[A-Za-z0-9+/]{{16,}}={{1,2}}(?![\w.="'(]))
-       |(?P<named>(?:(?<![\w.%-])|(?<=%26))(?P<name>[^\W\d][\w.-]{{0,80}})(?P<mark>["'\]]{{0,2}}\s{{0,3}}{_EQUALS}\s{{0,3}}
+       |(?P<named>(?:(?<![\w.%-])|(?<=%26))(?P<name>[^\W\d][\w.-]{{0,80}})(?P<mark>(?:\\{{0,4}}["'\]]){{0,2}}\s{{0,3}}{_EQUALS}\s{{0,3}}
            |\s{{1,3}}{_IS}\s{{1,3}}(?=\S{{0,100}}[^\s\w.,;:]|\S{{0,100}}\d)
            |\s{{1,3}}(?=[^\s=:]{{0,100}}\d)))
        |(?P<spoken>\b(?i:pass(?:word|wd|phrase|wort|code|e)|pwd|kennwort|contrase[ñn]a)\s{{1,3}}{_IS}\s{{1,3}})
@@ -136,8 +139,7 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
     if found["header"]:
         return found["header"] + HIDDEN, found.end()
     if found["option"]:
-        is_secret = not (_is_owner(found) if found["user"] else _is_placeholder(found["option_value"]))
-        return (found["option"] + HIDDEN, found.end()) if is_secret else (found["option"], found.end("option"))
+        return _option(found)
     if found["scheme"]:
         return whole if _is_phrase(found["scheme"], found["scheme_value"]) else (found["scheme"] + HIDDEN, found.end())
     if found["named"]:
@@ -152,6 +154,14 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
     if any(is_plain(found[kind] or "") for kind, is_plain in _PLAIN.items()):
         return whole
     return HIDDEN, found.end()
+
+
+def _option(found: re.Match[str]) -> tuple[str, int]:
+    """What is shown is looked at on its own: what seems to be a user may be the scheme of an address."""
+    if not (_is_owner(found) if found["user"] else _is_placeholder(found["option_value"])):
+        return found["option"] + HIDDEN, found.end()
+    rest = found.start("user") if found["user"] else found.end("option")
+    return found.string[found.start() : rest], rest
 
 
 def _is_phrase(scheme: str, value: str) -> bool:

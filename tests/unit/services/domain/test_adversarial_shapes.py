@@ -39,6 +39,13 @@ SECRETS = [
     ("{'password': 'swordfish'}", "swordfish"),
     ('{"password":"sword\\"fish"}', "fish"),
     ("environ['DB_PASSWORD'] = 'swordfish'", "swordfish"),
+    ('{\\"password\\": \\"swordfish\\"}', "swordfish"),  # JSON in a string of JSON, as logs have it
+    ('{\\"password\\":\\"sword fish\\",\\"job\\":12}', "fish"),
+    ('{\\\\\\"api_key\\\\\\": \\\\\\"sword fish\\\\\\"}', "fish"),
+    ('<password type="string">swordfish</password>', "swordfish"),
+    ('<wsse:Password Type="wsse#PasswordText">sword fish</wsse:Password>', "fish"),
+    ("git push -u https://bot:swordfish@github.com/acme/x main", "swordfish"),
+    ("docker run -u https://bot:swordfish@registry.example", "swordfish"),
     ("password: swordfish", "swordfish"),
     ("password=swordfish,host=db", "swordfish"),
     ("host=db user=bot password=swordfish dbname=x", "swordfish"),
@@ -370,6 +377,7 @@ SHOWN = [
 
 # Lines of libraries and platforms that look like secrets or data in part: what people look for is in that part.
 READABLE = [
+    "expected List<Token extends Node> here",
     "S3 key uploads/2024/03/file.csv not found",
     "object key intake/batch7.csv does not exist",
     "NoSuchKey: key intake/batch7.csv does not exist in bucket dragonfly-uploads",
