@@ -77,6 +77,7 @@ from bot.runs.engine import Dependencies
 from bot.runs.message import RunMessageWriter
 from bot.runs.runner import Runner
 from bot.slack.incidents_channel import IncidentsChannel
+from bot.slack.interrupted import InterruptedRequests
 from bot.slack_directory import Groups, Profiles, SlackNames, readable_name
 from bot.views.alerts import runbook_url
 from bot.views.run import Content, run_message
@@ -406,6 +407,7 @@ class Wiring:
                 TodoIssues(core_wiring.database, incident_store, self._github, workspace_url=workspace_url),
                 CommitTimes(core_wiring.database, self._github),
             ]
+        tasks.append(InterruptedRequests(core_wiring.database, self.wake_ups))
         tasks.append(FreezeNotices(core_wiring.database, channel=core_wiring.channel, wake_ups=self.wake_ups))
         tasks += _rule_file_news(core_wiring, self._rule_files, self.changing, self.wake_ups)
         tasks.append(_oncall_groups(core_wiring, incident_store, self.changing))

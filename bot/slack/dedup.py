@@ -10,11 +10,14 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from services.clients.postgres import deliveries
 from services.clients.postgres.pool import Connection, Database
+from services.domain.deliveries import Asked
 from services.domain.errors import SourceError
 
 TTL_S = 3600.0  # Slack's last retry of an event comes after about five minutes
@@ -57,7 +60,9 @@ class RecentDeliveries:
 
 logger = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=30)  # longer than any command takes; a redelivery after a crash waits as long
+CLAIM = timedelta(seconds=20)  # renewed while the work goes on; a redelivery after a crash waits as long
+RENEW_S = 6.0
+FINISH_AGAIN_S = 3.0  # what could not be recorded as finished: before the leader takes it for interrupted
 CLAIM_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second
 WRITE_TIMEOUT_S = 5.0  # nobody waits; without it a replica with a redelivery does the work again
 
@@ -66,65 +71,95 @@ class Deduplicator:
     """One for the process. `owner` names this process among the replicas."""
 
     def __init__(
-        self, database: Database | None, *, owner: str, claim: timedelta = CLAIM, seen: RecentDeliveries | None = None
+        self,
+        database: Database | None,
+        *,
+        owner: str,
+        claim: timedelta = CLAIM,
+        renew_s: float = RENEW_S,
+        seen: RecentDeliveries | None = None,
     ) -> None:
         self._database = database
         self._owner = owner
         self._claim = claim
+        self._renew_s = renew_s
         self._recent = seen or RecentDeliveries()
         self._running: set[asyncio.Task[object]] = set()
+        self._finishing: set[asyncio.Task[None]] = set()
 
-    async def do(self, key: str | None, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work unless a replica does or did it. An error counts as done: the requester sees it."""
-        task = asyncio.current_task()
-        if task is not None:
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+    async def do(self, key: str | None, work: Callable[[], Awaitable[None]], *, asked: Asked | None = None) -> None:
+        """Do the work unless a replica does or did it. An error counts as done: the requester sees it.
+
+        asked: what its author is told should this process die meanwhile.
+        """
+        self.wait_for(asyncio.current_task())
         if key is None:
             await work()
         elif self._recent.add(key):
-            await self._do_if_ours(key, work)
+            await self._do_if_ours(key, work, asked)
+
+    def wait_for(self, task: asyncio.Task[Any] | None) -> None:
+        """`drain` waits for the task, too: it works for a person who has the acknowledgement."""
+        if task is not None:
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for work under way; what is left after `timeout_s` is cancelled, and a redelivery may do it."""
         give_up_at = time.monotonic() + timeout_s
         while (late := {one for one in self._running if not one.done()}) and time.monotonic() < give_up_at:
             await asyncio.wait(late, timeout=give_up_at - time.monotonic())  # what failed leaves its record to write
-        for task in late:
+        for task in (*late, *self._finishing):
             task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*late, *self._finishing, return_exceptions=True)
 
-    async def _do_if_ours(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _do_if_ours(self, key: str, work: Callable[[], Awaitable[None]], asked: Asked | None) -> None:
         try:
-            if not await self._claimed(key):
+            if not await self._claimed(key, asked):
                 return
-            await work()
+            async with self._renewing(key):
+                await work()
         except asyncio.CancelledError:
             self._recent.discard(key)
             await self._write(lambda conn: deliveries.release_delivery(conn, key=key, owner=self._owner))
             raise
         except Exception:
-            writing = asyncio.create_task(self._finish(key))  # a person waits for the error, which the caller shows
-            self._running.add(writing)
-            writing.add_done_callback(self._running.discard)
+            # A person waits for the error, which the caller shows.
+            self.wait_for(asyncio.create_task(self._finish(key)))
             raise
         await self._finish(key)
 
-    async def _claimed(self, key: str) -> bool:
+    @asynccontextmanager
+    async def _renewing(self, key: str) -> AsyncIterator[None]:
+        """While this lasts, no other replica takes the work for interrupted."""
+        renewing = asyncio.create_task(self._renew(key))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+
+    async def _renew(self, key: str) -> None:
+        while True:
+            await asyncio.sleep(self._renew_s)
+            await self._write(
+                lambda conn: deliveries.renew_delivery(conn, key=key, owner=self._owner, duration=self._claim)
+            )
+
+    async def _claimed(self, key: str, asked: Asked | None) -> bool:
         """Waits while another replica works on it: only when that one dies is the work ours."""
         while True:
-            state = await self._try_to_claim(key)
+            state = await self._try_to_claim(key, asked)
             if isinstance(state, bool):
                 return state
             await asyncio.sleep(min(state + 0.1, 5.0))
 
-    async def _try_to_claim(self, key: str) -> bool | float:
+    async def _try_to_claim(self, key: str, asked: Asked | None) -> bool | float:
         """Whether it is ours or finished; or for how many seconds more a replica has it."""
         if self._database is None:
             return True
         try:
             async with self._database.transaction(timeout_s=CLAIM_TIMEOUT_S) as conn:
-                if await deliveries.claim_delivery(conn, key=key, owner=self._owner, duration=self._claim):
+                if await deliveries.claim_delivery(conn, key=key, owner=self._owner, duration=self._claim, asked=asked):
                     return True
                 state = await deliveries.read_delivery(conn, key=key)
         except SourceError as error:
@@ -133,13 +168,31 @@ class Deduplicator:
         return False if state is None or state.finished else state.busy_for_s
 
     async def _finish(self, key: str) -> None:
-        await self._write(lambda conn: deliveries.finish_delivery(conn, key=key, owner=self._owner))
-
-    async def _write(self, call: Callable[[Connection], Awaitable[None]]) -> None:
-        if self._database is None:
+        if await self._write_finished(key):
             return
+        task = asyncio.create_task(self._finish_again(key))
+        self._finishing.add(task)
+        task.add_done_callback(self._finishing.discard)
+
+    async def _finish_again(self, key: str) -> None:
+        """Its author has the answer, and is not to read that it was interrupted."""
+        give_up_at = time.monotonic() + TTL_S
+        while time.monotonic() < give_up_at:
+            await asyncio.sleep(FINISH_AGAIN_S)
+            if await self._write_finished(key):
+                return
+
+    async def _write_finished(self, key: str) -> bool:
+        return await self._write(lambda conn: deliveries.finish_delivery(conn, key=key, owner=self._owner))
+
+    async def _write(self, call: Callable[[Connection], Awaitable[None]]) -> bool:
+        """Whether it is written, as far as there is a database."""
+        if self._database is None:
+            return True
         try:
             async with self._database.transaction(timeout_s=WRITE_TIMEOUT_S) as conn:
                 await call(conn)
         except SourceError as error:
             logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)
+            return False
+        return True

@@ -32,6 +32,7 @@ _GONE = frozenset({"channel_not_found"})
 
 Handler = Callable[..., Awaitable[None]]
 Register = Callable[..., Callable[[Handler], Any]]
+WaitFor = Callable[[asyncio.Task[Any] | None], None]
 ShowError = Callable[[Exception, Body], Coroutine[Any, Any, None]]
 
 
@@ -152,13 +153,13 @@ class Gate:
 class GatedApp:
     """Bolt's app for registering handlers: none of them runs before the gate has let the payload pass.
 
-    `show_error` shows the one who acted why not.
+    `show_error` shows the one who acted why not. `wait_for`: a stop waits for what answers an acknowledged payload.
     """
 
-    def __init__(self, app: App, gate: Gate, show_error: ShowError) -> None:
+    def __init__(self, app: App, gate: Gate, show_error: ShowError, wait_for: WaitFor) -> None:
         self._gate = gate
+        self._wait_for = wait_for
         self._show_error = show_error
-        self._tasks: set[asyncio.Task[None]] = set()
         self.command = self._gated(app.command)
         self.event = self._gated(app.event)
         self.action = self._gated(app.action)
@@ -180,6 +181,7 @@ class GatedApp:
             if _is_not_for_us(body):
                 await ack()
                 return
+            self._wait_for(asyncio.current_task())
             refused = self._gate.refuse_foreign(body) or await self._gate.check(body)
             if refused is None:
                 given: dict[str, Any] = {"body": body, "ack": ack}
@@ -198,9 +200,7 @@ class GatedApp:
 
     def _show_error_later(self, error: Exception, body: Body) -> None:
         """Bolt drops the acknowledgement of a listener that raises before Bolt has looked at it, every 10 ms."""
-        task = asyncio.create_task(self._show_error(error, body))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._wait_for(asyncio.create_task(self._show_error(error, body)))
 
 
 def _is_not_for_us(body: Body) -> bool:

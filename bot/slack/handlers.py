@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -22,6 +24,7 @@ from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.incidents.service import IncidentService
 from bot.outage.database import Outage
 from bot.slack.ask_handlers import AskHandlers
+from bot.slack.asked import read_asked
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App
 from bot.slack.incident_handlers import IncidentEdge, OutageEdge
@@ -115,6 +118,10 @@ class Listeners:
         app.options(_ANY)(self.on_options)
         app.view_closed(_ANY)(self.on_closed)
 
+    def wait_for(self, task: asyncio.Task[Any] | None) -> None:
+        """A stop waits for the task."""
+        self._deduplicator.wait_for(task)
+
     async def on_command(self, body: Body) -> None:
         await self._prompt_or_answer(body, body.get("text") or "", Surface.SLASH, str(body.get("channel_id", "")))
 
@@ -177,7 +184,10 @@ class Listeners:
         request_origin = read_request_origin(body)
         if request_origin is not None:
             key = delivery_key(body)
-            await self._deduplicator.do(key, lambda: self._timed(request_origin, work(request_origin, key)))
+            asked = read_asked(body, request_origin, self._bot_user())
+            await self._deduplicator.do(
+                key, lambda: self._timed(request_origin, work(request_origin, key)), asked=asked
+            )
 
     async def _timed(self, request_origin: RequestOrigin, work: Awaitable[None]) -> None:
         started, outcome = time.monotonic(), "failed"

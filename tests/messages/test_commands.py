@@ -12,17 +12,19 @@ from bot.commands.registry import REGISTRY
 from bot.config.environment import Settings
 from bot.incidents.assignments import Asked, Assignment
 from bot.types import Request, Surface
+from bot.views.interrupted import interrupted_message
 from bot.world import World
 from playbooks import check_config, health
 from playbooks.health import Report
 from playbooks.model import Status
+from services.domain.deliveries import Interrupted
 from services.domain.errors import Unavailable
 from services.domain.freezes import Lock
 from services.domain.people import Person
 from services.domain.runs import Review, RunState
 from services.domain.services import Service
 from tests.messages.conftest import Compare
-from tests.messages.render import answer_text
+from tests.messages.render import answer_text, message_text
 from tests.runs import new_run
 from tests.unit.bot.incidents.builders import NOW, incident
 from tests.unit.playbooks.healthy import HEALTHY
@@ -35,6 +37,21 @@ NOWHERE = World.from_settings(Settings.from_environment({}))
 async def test_help(golden: Compare) -> None:
     lines = ["help", "help wrong", "help see", "help change", *(f"help {name}" for name in REGISTRY)]
     golden("help", {line: answer_text(await run(line, Request(surface=Surface.SLASH), NOWHERE)) for line in lines})
+
+
+def test_interrupted(golden: Compare) -> None:
+    read = Interrupted("U1", "/dragonfly health", None, NOW, None, is_written=False)
+    golden(
+        "interrupted",
+        {
+            "nothing was saved": message_text(*interrupted_message(read)),
+            "a run was filed": message_text(*interrupted_message(replace(read, words="/dragonfly scale", run_id=12))),
+            "it was done": message_text(*interrupted_message(replace(read, is_written=True))),
+            "it may have been done": message_text(
+                *interrupted_message(replace(read, words="the button Approve, run 12", shown_by="run 12"))
+            ),
+        },
+    )
 
 
 def test_home(golden: Compare) -> None:

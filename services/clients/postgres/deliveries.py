@@ -5,24 +5,23 @@ The typed calls of `sql/queries/deliveries.sql`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import timedelta
+
+from psycopg.types.json import Jsonb
 
 from services.clients.postgres.pool import Connection
 from services.clients.postgres.queries import SQL, fetch_one
+from services.domain.deliveries import Asked, DeliveryState, Interrupted
 
 
-@dataclass(frozen=True)
-class DeliveryState:
-    """Another replica's delivery: finished, or claimed for `busy_for_s` seconds more."""
-
-    finished: bool
-    busy_for_s: float
-
-
-async def claim_delivery(conn: Connection, *, key: str, owner: str, duration: timedelta) -> bool:
-    """Whether the work is ours to do now."""
-    cur = await conn.execute(SQL["claim_delivery"], {"key": key, "owner": owner, "duration": duration})
+async def claim_delivery(
+    conn: Connection, *, key: str, owner: str, duration: timedelta, asked: Asked | None = None
+) -> bool:
+    """Whether the work is ours to do now. `asked`: what its author is told should it be interrupted."""
+    request = Jsonb(asdict(asked)) if asked else None
+    parameters = {"key": key, "owner": owner, "duration": duration, "request": request}
+    cur = await conn.execute(SQL["claim_delivery"], parameters)
     row = await cur.fetchone()
     return row is not None and bool(row[0])
 
@@ -30,6 +29,21 @@ async def claim_delivery(conn: Connection, *, key: str, owner: str, duration: ti
 async def read_delivery(conn: Connection, *, key: str) -> DeliveryState | None:
     """None when no replica ever took it."""
     return await fetch_one(conn, DeliveryState, "read_delivery", key=key)
+
+
+async def renew_delivery(conn: Connection, *, key: str, owner: str, duration: timedelta) -> None:
+    """The work goes on for so long."""
+    await conn.execute(SQL["renew_delivery"], {"key": key, "owner": owner, "duration": duration})
+
+
+async def list_interrupted(conn: Connection, *, limit: int) -> list[str]:
+    """The keys of what people asked for and no replica works on any more, oldest first."""
+    return [row[0] for row in await (await conn.execute(SQL["list_interrupted"], {"limit": limit})).fetchall()]
+
+
+async def take_interrupted(conn: Connection, *, key: str) -> Interrupted | None:
+    """It, once: from now on a redelivery does nothing. None when a replica works on it again, or it was taken."""
+    return await fetch_one(conn, Interrupted, "take_interrupted", key=key)
 
 
 async def finish_delivery(conn: Connection, *, key: str, owner: str) -> None:

@@ -1,0 +1,78 @@
+"""What a person asked for, in their own words, from a payload of Slack's: to tell them if it is interrupted; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.commands.arguments import read_number
+from bot.commands.parsing import split_words
+from bot.commands.registry import find
+from bot.commands.stop_workers import NAME as STOP_WORKERS
+from bot.slack.payloads import command_line, read_click, read_metadata
+from bot.slack.request_origin import RequestOrigin, read_mention
+from bot.types import Surface
+from bot.views import modals
+from bot.views.text import plain
+from services.domain.deliveries import Asked
+from services.domain.errors import UsageError
+from services.domain.masking import mask_message
+from services.domain.message_origin import slash
+
+Payload = Mapping[str, Any]
+
+LIMIT = 300  # characters
+DECISIONS = frozenset({"approve", "deny", "review", "start-alone", "cancel"})  # the run shows them, not the delivery
+SHOWS_STOPS = "health"  # a stop is sent before it is written down
+
+
+def read_asked(body: Payload, request_origin: RequestOrigin, bot_user: str | None = None) -> Asked | None:
+    """None for what no one waits for: a reaction, a look at the Home tab. `bot_user`: our own user id."""
+    found = _words(body, bot_user)
+    if found is None:
+        return None
+    words, shown_by = found
+    return Asked(request_origin.actor.user_id, mask_message(plain(words, limit=LIMIT)), shown_by)
+
+
+def _words(body: Payload, bot_user: str | None) -> tuple[str, str | None] | None:
+    """With the command that shows the effect, where nothing that the delivery leaves does."""
+    if "command" in body:
+        line = str(body.get("text") or "")
+        return slash(line), _shown_by(line)
+    if (event := body.get("event") or {}).get("type") in ("app_mention", "message"):
+        mention = read_mention(event, bot_user)
+        return (f"@dragonfly {mention.line.strip()}", _shown_by(mention.line)) if mention else None
+    if actions := body.get("actions"):
+        return _of_action(actions[0])
+    if view := body.get("view"):
+        return _of_view(view)
+    callback = body.get("callback_id")
+    return (f"the shortcut {callback}", None) if callback else None
+
+
+def _of_action(action: Payload) -> tuple[str, str | None]:
+    line, click = command_line(action), read_click(action)
+    if line is not None:
+        return slash(line), _shown_by(line)
+    label = str((action.get("text") or {}).get("text") or action.get("action_id", ""))
+    where = f", run {click.run_id}" if click else ""
+    return f"the button {label}{where}", f"run {click.run_id}" if click else None
+
+
+def _of_view(view: Payload) -> tuple[str, str | None]:
+    title = str((view.get("title") or {}).get("text", ""))
+    run_id = read_metadata(view).get("run")
+    if run_id is not None:
+        return f"the dialog {title}, run {run_id}", f"run {run_id}"
+    return f"the dialog {title}", SHOWS_STOPS if view.get("callback_id") == modals.STOP_WORKERS else None
+
+
+def _shown_by(line: str) -> str | None:
+    try:
+        verb, words = find(split_words(line, Surface.SLASH))
+    except UsageError:
+        return None
+    if verb.name in DECISIONS and words and (run_id := read_number(words[0])) is not None:
+        return f"run {run_id}"
+    return SHOWS_STOPS if verb.name == STOP_WORKERS else None
