@@ -11,7 +11,7 @@ from bot.people import People
 from bot.slack_directory import Groups
 from services.clients.postgres import approvals
 from services.clients.postgres.pool import Database
-from services.domain.errors import SourceError
+from services.domain.errors import SourceError, Unavailable
 from services.domain.runs import Decision, Run
 from services.domain.text import counted
 
@@ -24,11 +24,15 @@ async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Databa
     if is_self_approved:  # by a former release, which allowed it; who it was does not matter
         return "it was self-approved, and the emergency may be over"
     people = await groups.people()
-    for person in (run.requested_by, *(decision.person for decision in decisions)):
-        people = await groups.people(person.user_id if person else None)
+    people_of_run = (run.requested_by, *(decision.person for decision in decisions))
+    acted = [person for person in people_of_run if person is not None and not person.is_machine]
+    for person in acted:
+        people = await groups.people(person.user_id)
     target = target_of(run, at=run.start_at)
     unread = able(Right.REQUEST, target, policy, people).unread | able(Right.APPROVE, target, policy, people).unread
-    if people.workspace is None or unread:
+    # They were looked up when they acted, days ago: a deactivated account must not count as an active one.
+    unread_accounts = [one for one in acted if isinstance(people.account(one.user_id), Unavailable)]
+    if people.workspace is None or unread or unread_accounts:
         raise SourceError("Slack", "who may request and approve it is not known", retryable=True)
     return _lost_by_requester(run, target, policy, people) or _lost_by_approvers(run, decisions, policy, people)
 

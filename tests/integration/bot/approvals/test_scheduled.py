@@ -32,6 +32,8 @@ from services.domain.people import OUTSIDE
 from services.domain.runs import Run, RunState
 from services.domain.services import Service
 from services.sandbox.slack import model
+from services.sandbox.slack.faults import FaultKind
+from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.approvals.conftest import (
     ANN,
     BEN,
@@ -218,6 +220,20 @@ async def test_run_of_people_who_still_hold_the_right_starts(
     async with replicas(databases, plan, why_revoked=make_approval_service(**LISTED).why_revoked):
         await as_owner.execute(COME, [scheduled.id])
         assert (await ended(books, scheduled.id)).state is RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+async def test_run_is_not_begun_while_slack_does_not_describe_one_of_its_people(
+    make_approval_service: MakeApprovalService, scheduled: Run, workspace: Workspace, failing: int
+) -> None:
+    """By the lists both hold their rights; the account may be deactivated since."""
+    service = make_approval_service(**LISTED)
+    assert await service.why_revoked(scheduled) is None
+    started_anew = make_approval_service(**LISTED)
+    workspace.faults.plant("users.info", FaultKind.SERVER_ERROR, times=failing)
+
+    with pytest.raises(SourceError, match="not known"):
+        await started_anew.why_revoked(scheduled)
 
 
 async def test_hours_of_the_policy_are_those_of_its_time(
