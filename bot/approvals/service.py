@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot import tracing
 from bot.admission import AuditLimit, times
@@ -96,6 +96,7 @@ TIMEOUT_S = 10.0
 BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for a database that is away
 DIALOG_TIMEOUT_S = 2.0  # Slack opens a dialog within three seconds of the click
 REASON_LIMIT = 500  # characters
+FILED_AT_MOST, FILED_WITHIN = 30, timedelta(minutes=10)  # by one person
 
 OnRequest = Callable[[Run, Person, People], Awaitable[Sequence[Incident]]]
 MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from the playbook and its parameters
@@ -136,6 +137,7 @@ class ApprovalService:
         late_s: float = EVERY_S,
         notices: EmergencyNotices | None = None,
         audit_limit: AuditLimit | None = None,
+        most_requests: int = FILED_AT_MOST,
     ) -> None:
         self.policy = policy
         self._database = database
@@ -145,6 +147,7 @@ class ApprovalService:
         self.approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
         self._late = Late(every_s=late_s)
         self._notices = notices
+        self._most_requests = most_requests
         self._audit_limit = audit_limit or AuditLimit(time.monotonic)
         self.on_request: OnRequest = nothing_is_acknowledged
 
@@ -164,6 +167,7 @@ class ApprovalService:
         policy, person = self._usable_policy(), person_of(request.actor)
         people = await self.groups.people(person.user_id if person else None)
         allowed = await self._permit(plan, request, person, policy, people)
+        await self._refuse_flood(plan, request, person, policy)
         new = new_run(plan, person, policy, channel=self._channel, reason=_short(reason), delivery=request.delivery)
         details = audit_details(plan, person, policy) | {"reason": new.reason, "rules": list(allowed.rules)}
         timeout_s = BREAK_GLASS_TIMEOUT_S if plan.risk is Risk.BREAK_GLASS else TIMEOUT_S
@@ -362,6 +366,24 @@ class ApprovalService:
             await self.record_refusal(person, plan.playbook, audit_details(plan, person, policy), verdict)
             raise _not_filed(plan.playbook, verdict)
         return verdict
+
+    async def _refuse_flood(self, plan: Plan, request: Request, person: Person | None, policy: Policy) -> None:
+        """Raises OperatorError for a person who filed very many requests: each is a message to everyone, and a line in
+        its incident's timeline. Machines have a pace of their own, and the emergency stop is never refused."""
+        if person is None or person.is_machine or plan.risk is Risk.BREAK_GLASS:
+            return
+        async with self._database.read() as conn:
+            filed = await runs.count_requests(
+                conn, user_id=person.user_id, window=FILED_WITHIN, delivery=request.delivery
+            )
+        if filed >= self._most_requests:
+            minutes = int(FILED_WITHIN.total_seconds() // 60)
+            refused = Refused(
+                f"you filed {filed} requests within {minutes} min",
+                "Wait a few minutes, or ask another person. `stop-workers` is never refused for this.",
+            )
+            await self.record_refusal(person, plan.playbook, audit_details(plan, person, policy), refused)
+            raise _not_filed(plan.playbook, refused)
 
     @asynccontextmanager
     async def _pending(self, run_id: int, actor: Actor, *, lets_start: bool = False) -> AsyncIterator[PendingDecision]:

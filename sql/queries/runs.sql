@@ -48,6 +48,15 @@ WHERE
 ORDER BY run.id DESC
 LIMIT %(limit)s;
 
+-- name: count_requests
+-- How many requests one person filed of late, emergency stops left out; 0 for a delivery that has filed one already. None
+-- that is dated ahead, by a clock that has stepped back since. Served by runs_created_at_idx and runs_delivery_idx.
+SELECT count(*)
+FROM chatops.runs
+WHERE created_at > clock_timestamp() - %(window)s::interval AND created_at <= clock_timestamp()
+    AND requested_by_user = %(user_id)s AND risk <> 'break-glass'
+    AND NOT EXISTS (SELECT FROM chatops.runs AS filed WHERE filed.delivery = %(delivery)s::text);
+
 -- name: count_requests_after
 -- How many requests of one person, filed after this one, did not page their approvers. By primary key.
 SELECT count(*)

@@ -76,6 +76,15 @@ async def lock_requests(conn: Connection, *, user_id: str) -> None:
     await conn.execute(SQL["lock_requests"], {"user_id": user_id})
 
 
+async def count_requests(conn: Connection, *, user_id: str, window: timedelta, delivery: str | None) -> int:
+    """How many requests the person filed within the window, emergency stops left out; 0 where `delivery` has filed one
+    already."""
+    parameters = {"user_id": user_id, "window": window, "delivery": delivery}
+    row = await (await conn.execute(SQL["count_requests"], parameters)).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate always gives one row
+    return int(row[0])
+
+
 async def count_requests_after(conn: Connection, *, run_id: int, person: Person | None) -> int:
     """How many requests of this person, filed after the run, did not page their approvers."""
     parameters = {"run_id": run_id, "user_id": person.user_id if person else None}

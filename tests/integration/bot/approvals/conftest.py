@@ -106,6 +106,7 @@ async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient)
         rules: str = RULES,
         dsn: str | None = None,
         approver_paging: ApproverPaging | None = None,
+        most_requests: int = 100_000,
         make_message: Callable[..., tuple[str, Sequence[dict[str, Any]]]] = say,
     ) -> ApprovalService:
         database = Database.connect_lazily(
@@ -119,7 +120,13 @@ async def make_approval_service(database_urls: DatabaseUrls, slack: SlackClient)
         asking.append(groups)
         writer = RunMessageWriter(lambda record, head: make_message(record, audit_head=head))
         return ApprovalService(
-            database, policy, groups, writer, channel=model.INCIDENTS_ID, approver_paging=approver_paging
+            database,
+            policy,
+            groups,
+            writer,
+            channel=model.INCIDENTS_ID,
+            approver_paging=approver_paging,
+            most_requests=most_requests,
         )
 
     yield make

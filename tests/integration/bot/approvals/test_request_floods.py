@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +12,7 @@ import pytest
 
 from bot.approvals.access import Refused
 from bot.approvals.approver_pages import PAGED_AT_ONCE, ApproverPaging
-from bot.approvals.service import ApprovalService
+from bot.approvals.service import FILED_AT_MOST, ApprovalService
 from bot.types import Actor
 from bot.views.run import run_message
 from bot.views.runs import filed_answer
@@ -19,6 +20,7 @@ from playbooks.model import Risk
 from services.clients.postgres import incidents
 from services.clients.postgres.approvals import read_lone_start
 from services.clients.postgres.pool import Connection
+from services.domain.errors import OperatorError
 from services.domain.runs import RunState
 from services.sandbox.slack import model
 from tests.integration.bot.approvals.conftest import ANN, BEN, OLIVIA, Books, MakeApprovalService, MakePlan, request
@@ -160,6 +162,40 @@ async def test_a_request_that_paged_no_one_can_not_be_self_approved(
     assert await read_lone_start(as_bot, filed.run.id) is None
     assert (await books.run(filed.run.id)).state is RunState.AWAITING_APPROVAL
     assert "not paged" in filed_answer(filed.run, filed.paged).text
+
+
+async def test_very_many_requests_of_one_person_are_refused_but_no_emergency_stop_and_no_one_elses(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books
+) -> None:
+    """Of low risk they page no one, but 48 messages held up the channel for 48 s and filled a timeline."""
+    service, low = make_approval_service(most_requests=FILED_AT_MOST), make_plan(Risk.LOW, playbook="restart")
+    filed, refused = 0, []
+    for _ in range(TIMES):
+        try:
+            await service.file(low, request(OLIVIA))
+            filed += 1
+        except OperatorError as error:
+            refused.append(error)
+
+    stop = await service.file(make_plan(Risk.BREAK_GLASS, playbook="stop-workers"), request(OLIVIA))
+    other = await service.file(low, request(ANN))
+
+    assert (filed, len(refused)) == (FILED_AT_MOST, TIMES - FILED_AT_MOST)
+    assert f"{FILED_AT_MOST} requests within" in refused[0].why
+    assert (await books.events()).count("run.file.refused") == 1  # of a flood one row
+    assert stop.state is RunState.APPROVED
+    assert other.state is RunState.PLANNED
+
+
+async def test_the_last_request_that_a_person_may_file_is_found_by_its_repeated_delivery(
+    make_approval_service: MakeApprovalService, make_plan: MakePlan
+) -> None:
+    service = make_approval_service(most_requests=1)
+    typed = replace(request(OLIVIA), delivery="trigger:1")
+
+    runs = [await service.file(make_plan(), typed) for _ in range(2)]
+
+    assert runs[0].id == runs[1].id
 
 
 async def test_an_emergency_stop_is_no_part_of_it(
