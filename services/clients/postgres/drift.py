@@ -20,7 +20,7 @@ from services.domain.database import MissingRight, Query, SchemaDrift
 from services.domain.systems import SYSTEMS, System
 
 APP_ROLE = "dragonfly_app"
-NOT_OURS = ("adoption", "drift", "migrations", "rollbacks")  # run as the owner, or are this very check
+NOT_OURS = ("adoption", "drift", "migrations")  # run as the owner, or are this very check
 OF_THE_OWNER = frozenset({"name_environment"})  # `migrate` runs it; the bot may read its table and not write it
 
 _INSUFFICIENT_PRIVILEGE = "42501"
