@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from bot.delivery.decide import ANSWER_PATH
 from bot.incidents.answers import PhoneAnswers
-from bot.views.answer_page import HEADERS, AnswerPage, answer_page, unavailable_page, unknown_link_page
+from bot.views.answer_page import HEADERS, AnswerPage, answer_page, unavailable_page, unknown_link_page, unsure_page
 from bot.web.app import read_body
 from bot.web.guesses import Guesses
 from services.clients.pagers.pagerduty import SIGNATURE, is_signed, read_event
@@ -49,7 +49,7 @@ def add_answer_links(app: FastAPI, answers: PhoneAnswers) -> None:
                 page = await turnstile.run(ask(token))
             except SourceError as error:
                 logger.warning("a one-time link was not answered: %s", error.why)
-                return HTMLResponse(unavailable_page(), 503, HEADERS)
+                return HTMLResponse(unsure_page() if error.outcome_unknown else unavailable_page(), 503, HEADERS)
         if page is not None:
             return HTMLResponse(answer_page(page), headers=HEADERS)
         return HTMLResponse(unknown_link_page(), 404 if guesses.count(time.monotonic()) else 429, HEADERS)

@@ -76,7 +76,22 @@ class PhoneAnswers:
             return await self._page(conn, link, incident, await self._paged_person(conn, link, incident))
 
     async def acknowledge(self, token: str) -> AnswerPage | None:
-        """The paged person is assigned, once per link. None: the link is not valid. Raises SourceError."""
+        """The paged person is assigned, once per link. None: the link is not valid.
+
+        If the answer to the COMMIT is lost, it is done once more, which shows what the first time did. Raises
+        SourceError; its `outcome_unknown` is about both.
+        """
+        try:
+            return await self._acknowledge(token)
+        except SourceError as lost:
+            if not lost.outcome_unknown:
+                raise
+            try:
+                return await self._acknowledge(token)
+            except SourceError as again:
+                raise lost from again
+
+    async def _acknowledge(self, token: str) -> AnswerPage | None:
         async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
             link = await answers.find_page_link(conn, token=token)
             if link is None or link.is_expired:

@@ -18,6 +18,7 @@ button { background: #007a5a; color: #fff; }
 a { display: block; margin-top: 1.25rem; }
 small { display: block; margin-top: 1.5rem; opacity: .75; }
 """
+_BUTTON = '<form method="post"><button>Acknowledge</button></form>'
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 HEADERS = {
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'self'; "
@@ -43,7 +44,7 @@ class AnswerPage:
 
 def answer_page(page: AnswerPage) -> str:
     """Without our own secrets, as every door."""
-    button = '<form method="post"><button>Acknowledge</button></form>' if page.is_asked else ""
+    button = _BUTTON if page.is_asked else ""
     thread = f'<a href="{escape(page.thread)}" rel="noreferrer">Open the thread in Slack</a>' if page.thread else ""
     lines = f"<h1>{_shown(page.title)}</h1><p>{_shown(page.state)}</p>{button}{thread}"
     return _document(f"Incident {page.incident_id}", f"{lines}<small>Incident {page.incident_id}</small>")
@@ -58,6 +59,13 @@ def unavailable_page() -> str:
     """While the database is away, or too many ask at once."""
     words = "Nothing changed, because the bot can't look this link up now. Try again, or acknowledge in Slack."
     return _document("Not available", f"<h1>Not acknowledged</h1><p>{words}</p>")
+
+
+def unsure_page() -> str:
+    """When the answer to the COMMIT of an acknowledgement was lost, and nothing can be read since."""
+    words = "The database didn't answer. Press again: if you're assigned already, nothing happens twice."
+    lines = f"<h1>It is not known whether you acknowledged it</h1><p>{words}</p>{_BUTTON}"
+    return _document("Not known", lines)
 
 
 def _shown(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,15 +19,17 @@ from bot.delivery.decide import ANSWER_PATH
 from bot.incidents.answer_routes import MAX_BODY, MAY_WAIT, WRONG_A_MINUTE, add_answer_links, add_pagerduty_hook
 from bot.incidents.answers import Accounts, PhoneAnswers
 from services.clients.pagers.pagerduty import PagerDutyApi
-from services.clients.postgres.pool import Connection
+from services.clients.postgres.pool import Connection, Database
 from services.domain.answers import LINK_LASTS
 from services.domain.incidents import IncidentState
 from services.domain.people import Person, outsider
 from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from tests.answers import SECRET, pager_event, signed, user
+from tests.conftest import DatabaseUrls
 from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, TEAM, Books, Scene, request
 from tests.integration.bot.incidents.test_service import open_one
+from tests.wire import Line, Where
 
 NEXT_SECRET = "the-secret-after-the-rotation"
 PANN = outsider("PagerDuty", "Ann Keller")
@@ -81,6 +84,35 @@ async def outside(scene: Scene, books: Books) -> AsyncIterator[Outside]:
         yield Outside(http, books)
 
 
+@asynccontextmanager
+async def behind_a_line(scene: Scene, books: Books, urls: DatabaseUrls) -> AsyncIterator[tuple[Outside, Line]]:
+    """What answers, behind a line that can lose what the database says."""
+    async with Line(urls.bot).serve() as line:
+        database = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=30.0)
+        app = FastAPI()
+        add_answer_links(app, PhoneAnswers(database, scene.incident_store, Accounts(team=lambda: TEAM)))
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bot", trust_env=False) as http:
+            yield Outside(http, books), line
+        await database.close()
+
+
+async def lose_the_commit(
+    outside: Outside, token: str, line: Line, where: Where, *, for_good: bool = False
+) -> httpx.Response:
+    """The link is pressed, and the COMMIT of its acknowledgement lost."""
+    writing = line.hold(b"UPDATE chatops.incidents", "before", lose=False)
+    pressing = asyncio.create_task(outside.press(token))
+    await writing.reached.wait()
+    lost = line.hold(b"COMMIT", where)
+    writing.release()
+    await lost.reached.wait()
+    if for_good:
+        line.cut()
+    lost.release()
+    return await pressing
+
+
 async def test_link_shows_one_button_and_changes_nothing_until_it_is_pressed(
     scene: Scene, books: Books, outside: Outside
 ) -> None:
@@ -127,6 +159,40 @@ async def test_link_works_once(scene: Scene, books: Books, outside: Outside) -> 
     assert (await books.kinds()).count("acknowledged") == 1
     assert [one.status_code for one in after] == [404, 404]
     assert (await books.incident()).state is IncidentState.OPEN
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_link_whose_commit_was_lost_shows_that_the_person_is_assigned(
+    scene: Scene, books: Books, database_urls: DatabaseUrls, where: Where
+) -> None:
+    await open_one(scene)
+    async with behind_a_line(scene, books, database_urls) as (outside, line):
+        token = await outside.token()
+
+        pressed = await lose_the_commit(outside, token, line, where)
+
+        assert pressed.status_code == 200
+        assert "You&#x27;re assigned" in pressed.text
+        assert (await books.kinds()).count("acknowledged") == 1
+        assert (await books.incident()).state is IncidentState.ACKNOWLEDGED
+
+
+async def test_link_whose_commit_was_lost_while_the_database_stays_away_calls_nothing_unchanged(
+    scene: Scene, books: Books, database_urls: DatabaseUrls
+) -> None:
+    await open_one(scene)
+    async with behind_a_line(scene, books, database_urls) as (outside, line):
+        token = await outside.token()
+
+        lost = await lose_the_commit(outside, token, line, "after", for_good=True)
+        line.mend()
+        again = await outside.press(token)
+
+        assert lost.status_code == 503
+        assert "It is not known whether you acknowledged it" in lost.text
+        assert "<button>" in lost.text
+        assert "You&#x27;re assigned" in again.text
+        assert (await books.kinds()).count("acknowledged") == 1
 
 
 async def test_link_of_an_incident_that_another_has_takes_nothing_over(
