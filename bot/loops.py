@@ -17,7 +17,7 @@ AGAIN_AFTER_S = 1.0
 def keep_running(
     *loops: Callable[[], Coroutine[Any, Any, None]], again_after_s: float = AGAIN_AFTER_S
 ) -> list[asyncio.Task[None]]:
-    """A task per loop, until cancelled. One that fails with an error that nobody expected is logged and begins anew:
+    """A task per loop, until cancelled. A loop that fails with an unexpected error is logged and starts again:
     its end would go unnoticed."""
     return [asyncio.create_task(_keep_running(loop, again_after_s)) for loop in loops]
 

@@ -121,7 +121,7 @@ class Lookups(Generic[T]):
                 self._not_known.add(slack_id)
 
 
-FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members some 20 times a minute
+FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members about 20 times per minute
 KEEP_EVERY_S = 600.0  # of the hour that answers may be old, fifty minutes are left when Slack falls silent
 
 _GONE = frozenset({"no_such_subteam", "subteam_not_found"})
@@ -136,7 +136,7 @@ def make_profiles(slack: SlackClient, *, clock: Callable[[], float] = time.monot
 
 
 class Groups:
-    """One for the process. `workspace` gives our team id, None while Slack has not told it.
+    """One for the process. `workspace` gives our team id, None while Slack has not returned it.
 
     `users`: those who are kept in mind besides the groups' members, such as the people on call.
     """
@@ -196,7 +196,7 @@ class Groups:
         return "is deactivated in Slack" if people.is_deactivated(slack_id) else None
 
     def unreachable(self, slack_id: str) -> str | None:
-        """The same, and `NOT_KNOWN`: told, but still called, as their pager may work."""
+        """The same, and `NOT_KNOWN`: announced, but still paged, because their pager may work."""
         lookups = self._members if is_group(slack_id) else self._profiles
         return self.absent(slack_id) or (NOT_KNOWN if lookups.is_not_known(slack_id) else None)
 
@@ -279,7 +279,7 @@ class SlackNames:
         return self._names.get(slack_id, "")
 
     async def look_up(self, slack_ids: Iterable[str]) -> dict[str, str]:
-        """What they are called; asks Slack for whom it has not told yet, a moment at most."""
+        """What they are called; asks Slack for unknown names, a moment at most."""
         wanted = set(slack_ids)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):

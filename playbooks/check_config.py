@@ -66,7 +66,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group, then people, changes, limits, targets outside Slack, sources and drift."""
+    """One finding per group, then people, changes, limits, targets outside Slack, sources and drift."""
     return [
         *(check_group(group) for group in facts.groups),
         *_check_people(facts),

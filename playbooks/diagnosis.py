@@ -205,7 +205,7 @@ def _find_permissions(found: _Found) -> Iterator[Cause]:
     first, *others = refused
     same = sum(one.check.startswith("drift.rights.") for one in others)
     more = f", and {counted(same, 'more object')}" if same else ""
-    if ADOPT_AGAIN in first.detail:  # our migrations mend nothing in a system that stands already
+    if ADOPT_AGAIN in first.detail:  # our migrations repair nothing in an existing system
         do = ""
     elif first.check.startswith("drift."):
         do = "Apply the migrations, or grant it again."

@@ -181,7 +181,7 @@ class LogPatterns:
         return next((pattern for pattern in self.patterns if pattern.words.search(read)), None)
 
     def ends(self, failure: str, topic: Topic, later: str) -> bool:
-        """Whether a later line shows that what the failure told is over."""
+        """Whether a later line shows that the failure is over."""
         if self.failed_claim is not None and failure.startswith(self.failed_claim):
             return self.claimed.search(later) is not None
         if topic is Topic.REQUESTS and self._route(failure) != self._route(later):

@@ -1,4 +1,4 @@
-"""What migrations mean for a change of code: told in its plan, typed to confirm, or refused (docs/changes.md)."""
+"""What migrations mean for a change of code: named in its plan, confirmed by typing, or refused (docs/changes.md)."""
 
 from __future__ import annotations
 

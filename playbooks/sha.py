@@ -27,7 +27,7 @@ class ServiceSha:
 
 
 def compare(facts: Facts) -> list[ServiceSha]:
-    """One row a service."""
+    """One row per service."""
     findings = {finding.service: finding for finding in sha.check(facts)}
     return [
         ServiceSha(service, _serving(facts, service), sha.reported_shas(facts, service), findings[service])

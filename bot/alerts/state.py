@@ -84,7 +84,7 @@ def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: 
 
 
 def _one_each(results: Iterable[RuleResult]) -> list[RuleResult]:
-    """One a fingerprint; those whose rule explains others come first."""
+    """One result per fingerprint, causes before effects."""
     found: dict[str, list[RuleResult]] = {}
     for result in results:
         found.setdefault(result.fingerprint, []).append(result)

@@ -64,7 +64,7 @@ class ModelPart:
 
 class Answerer:
     """One answer. `ask` puts a question to the model, `step` shows people what is being done, `run_read` runs a read as
-    the asker, with their rights. `system`: the operated one."""
+    the requester, with their rights. `system`: the operated one."""
 
     def __init__(
         self,

@@ -233,7 +233,7 @@ def _forms(line: Line, nouns: frozenset[str]) -> list[Words]:
     for start, (first, sentence, text) in enumerate(clauses):
         is_named = bool(_services_in(" ".join(first)))
         if start and not is_named and ((subject and sentence) or not _MEASURED.search(text)):
-            continue  # what it is about can't be told: "api runs a1b2c3d4 · before it 0ddba110 · removed"
+            continue  # its subject is ambiguous: "api runs a1b2c3d4 · before it 0ddba110 · removed"
         own = () if is_named else subject
         for end in range(start + 1, len(clauses) + 1):
             if HIDDEN in clauses[end - 1][2]:

@@ -124,7 +124,7 @@ class _Ask:
         return words if services_in(words, self._world.system) else f"{words} {' '.join(names)}"
 
     async def _run_read(self, read: Read) -> ReadResult:
-        """As the asker: the same command, parsed and answered as if they had typed it; it changes nothing."""
+        """As the requester: the same command, parsed and answered as if they had typed it; it changes nothing."""
         if read.verb is ReadVerb.RECENT_CHANGES:
             return ReadResult(await _recent_changes(self._world), is_private=False)
         request = Request(

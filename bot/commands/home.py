@@ -199,7 +199,7 @@ def _reviews(reviews: Sequence[tuple[Review, Run]] | Unavailable) -> list[Block]
 
 
 def _held(locks: Sequence[Lock] | Unavailable, freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Block]:
-    """What is in force: whoever reads `home` may be about to deploy."""
+    """What is in force: a person who reads `home` may be about to deploy."""
     unknown = [one for one in (locks, freezes) if isinstance(one, Unavailable)]
     held = [] if isinstance(locks, Unavailable) else [_lock(lock) for lock in locks]
     if not isinstance(freezes, Unavailable):

@@ -159,7 +159,7 @@ async def _file(plan: Plan, request: Request, approval_service: ApprovalService,
 async def _stop_now(
     plan: Plan, request: Request, world: World, approval_service: ApprovalService, reason: str
 ) -> Answer:
-    """The emergency stop without the database: done and told at the same time, and filed when that is back."""
+    """The emergency stop without the database: done and announced at once, and filed when the database is back."""
     async with asyncio.TaskGroup() as group:
         announcement = group.create_task(approval_service.announce(plan, request, reason=reason))
         stopping = group.create_task(stop_without_journal(plan, world))

@@ -38,7 +38,7 @@ async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
 
 
 def _refuse_malformed(parameters: Parameters, world: World) -> None:
-    """Before anything is read; as far as that can be told while the system is not known."""
+    """Before anything is read; as far as it is known while the system is unknown."""
     if world.is_recognized:
         _read_workers(parameters, world.system)
         return

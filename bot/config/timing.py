@@ -39,8 +39,8 @@ class OutageSettings:
 class RunSettings:
     """Leases are short between acts, so that a successor is there soon, and longer than a call while one is out.
 
-    A successor goes on at most `lease_s + look_every_s` after a replica died between acts, and at most
-    `act_lease_s + look_every_s` after it died during one: 4 s and 13 s, below the 5 s and 15 s that we promise.
+    A successor goes on at most `lease_s + check_every_s` after a replica died between acts, and at most
+    `act_lease_s + check_every_s` after it died during one: 4 s and 13 s, below the 5 s and 15 s that we promise.
     """
 
     lease_s: float = 3.0
@@ -77,4 +77,4 @@ class RunSettings:
 class EvaluatorSettings:
     """A hint (Railway's webhook) does not wait for it."""
 
-    railway_every_s: float = 20.0  # 180 an hour, less than a quarter of what the smallest paid plan allows
+    railway_every_s: float = 20.0  # 180 per hour, less than a quarter of what the smallest paid plan allows

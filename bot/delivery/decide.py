@@ -68,9 +68,9 @@ def retry_after(attempts: int, *, priority: int = 0) -> timedelta:
 
 
 class RateLimitGates:
-    """Which calls Slack does not want before when, by the clock of the caller. One for both lanes.
+    """Which calls Slack does not want before when, by the clock of the caller. One for both queues.
 
-    The lanes do not close each other's gates, so that a page is tried even when notes are refused. But while pages are
+    The queues do not close each other's gates, so that a page is tried even when notes are refused. But while pages are
     refused the rest posts nothing: it would take the very post that Slack allows next.
     """
 

@@ -79,7 +79,7 @@ class FreezeNotices(PeriodicTask):
 
 
 def _due(known: Sequence[Freeze], now: datetime) -> list[Freeze]:
-    """Those of which people are to be told something."""
+    """Those that need a message."""
     spans = [(one, one.span_at(now)) for one in known]
     return [
         one

@@ -212,7 +212,7 @@ class PhoneAnswers:
 
 
 def _slack_id(level: ChainLevel, link: PageLink) -> str | None:
-    """Of the one person whom this target reaches; None where it is nobody's own."""
+    """Of the one person whom this target reaches; None where it belongs to no single person."""
     names = {one.who for one in level.targets if (one.channel, one.address) == (link.channel, link.target)}
     ids = {one.address for one in level.targets if one.who in names and one.channel in _IN_SLACK}
     return ids.pop() if len(names) == 1 and len(ids) == 1 else None

@@ -110,8 +110,8 @@ class CalendarNews(PeriodicTask):
         return _Change(rotation, content, old, new) if before is None or is_new else None
 
     async def _notify_of_slots(self, conn: Connection, schedule: Schedule, change: _Change) -> None:
-        """Without a former content only the events are told that put no one on call: the message about the file has the
-        shifts."""
+        """Without a former content the message names only events that put no one on call: the file's own message has
+        the shifts."""
         rotation, old, new = change.rotation, change.old, change.new
         if new is None:
             return

@@ -1,6 +1,6 @@
 """Calendars that are the source of a rotation: every replica reads them, and goes on with the last good one.
 
-None is ever read while somebody is being paged: pages use the slots that are in force.
+No calendar is read while a page is being sent: pages use the slots that are in force.
 """
 
 from __future__ import annotations

@@ -262,7 +262,7 @@ class OnCallService:
         *,
         everyone: bool = False,
     ) -> T | Refused:
-        """`everyone`: whoever is a member of our workspace may; `act` looks who it is."""
+        """`everyone`: each member of our workspace may; `act` reads who it is."""
         person = person_of(request.actor)
         if person is None:
             raise OperatorError(

@@ -27,7 +27,7 @@ from services.clients.postgres.queries import read_clock
 from services.domain.oncall import Schedule
 from services.domain.shifts import Move, Plan, moves
 
-AHEAD = timedelta(days=28)  # of which moved shifts are told
+AHEAD = timedelta(days=28)  # of which moved shifts are announced
 
 
 class OnCallFileWatch(FileWatch[Schedule]):

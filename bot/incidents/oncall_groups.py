@@ -39,7 +39,7 @@ class OnCallGroups(PeriodicTask):
     """One call per change of the person on call. While no one is on call the group stays as it is.
 
     `with_rights`: user groups that give rights; None while that is not known. They follow no rotation: who may change
-    the schedule would give themselves these rights. One that was given rights later is told of: its members have them.
+    the schedule would give themselves these rights. A group that gets rights later is announced: its members have them.
     """
 
     name = "on-call user groups"

@@ -115,7 +115,7 @@ async def offer_swap(conn: Connection, swap: Swap, *, channel: str) -> None:
 
 
 async def settle_swap(conn: Connection, schedule: Schedule, swap: Swap, *, channel: str, by: Person) -> None:
-    """Both shifts change hands when it is accepted; its messages say what became of it, and who did not act is told."""
+    """Both shifts change hands when it is accepted. Its messages say so, and the person who did not act is notified."""
     if swap.state is SwapState.ACCEPTED:
         now, before = await read_clock(conn), await incidents.list_overrides(conn)
         for user, begins, ends in (

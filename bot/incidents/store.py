@@ -182,7 +182,7 @@ class IncidentStore:
     async def post(
         self, conn: Connection, incident: Incident, key: str, content: view.Content, *, priority: int = 0
     ) -> None:
-        """A message in the thread, once a key. None where the thread is pruned: the timeline has it all the same."""
+        """A message in the thread, once per key. None where the thread is pruned: the timeline still has it."""
         if await messages.read_message_content(conn, key=incident.message_key) is None:
             return
         words, blocks = content

@@ -1,6 +1,6 @@
 """Makes a GitHub issue of each follow-up, once; leader only.
 
-The row says that the issue may exist before GitHub is asked for it. Whoever comes after a crash or a lost answer looks
+The row says that the issue may exist before GitHub is asked for it. An attempt after a crash or a lost answer looks
 for its marker first, and asks again only where it is not there. No answer is waited for as long as until then.
 """
 
@@ -48,7 +48,7 @@ DONE_BEFORE = "the follow-up was done before"
 
 
 class TodoIssues(PeriodicTask):
-    """One issue per tick: GitHub wants issues slowly. Once none is due, those that nobody wanted so far are next."""
+    """One issue per tick: GitHub wants issues slowly. Once none is due, those that were never requested are next."""
 
     name = "issues of follow-ups"
 

@@ -268,7 +268,7 @@ def _body(answer: Answer) -> dict[str, object]:
 
 
 def failed(error: OperatorError | SourceError) -> Reply:
-    """Why it was not done, or that nobody knows whether it was: `outcome_unknown`."""
+    """Why it was not done, or that the outcome is unknown: `outcome_unknown`."""
     match error:
         case UsageError():
             return _refused(400, error)

@@ -61,8 +61,10 @@ class OutagePagers:
         self._rung.clear()
 
     async def page_targets(self, line: str, targets: Sequence[Target], *, since: datetime, number: int = 0) -> None:
-        """Tell those who were not told yet by the page of this number, which counts from 0; whom a repetition may still
-        reach is tried again by the next call."""
+        """Notify the targets that the page of this number (from 0) has not reached yet.
+
+        The next call tries again those that a repetition may still reach.
+        """
         self._over_at = None
         left = [target for target in targets if (number, target) not in self._rung]
         await asyncio.gather(*(self._send(target, line, since, number) for target in left))

@@ -1,4 +1,4 @@
-"""What a rollout comes to: is it told now, and as what; pure.
+"""Decides whether an external deployment is announced now, and as what; pure.
 
 News is what was never seen before and was made by none of our own runs. While a run has the service it is unknown
 yet: the run's journal names its deployment in a moment, or does not.
@@ -57,7 +57,7 @@ class Remember:
 
 @dataclass(frozen=True)
 class Join:
-    """Part of a rollout that is open; None: of the new one of this commit."""
+    """Part of an open external deployment; None: of the new one of this commit."""
 
     rollout_id: int | None
     service: Service

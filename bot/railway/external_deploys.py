@@ -138,7 +138,7 @@ class ExternalDeployWatcher(PeriodicTask):
             logger.info("deployments: %d that no run of ours made", sum(map(len, joined.values())))
 
     async def _store(self, conn: Connection, changes: Sequence[MemoryChange]) -> Mapping[int, Sequence[Join]]:
-        """What has the same commit and comes at the same time is one rollout: `{its id: what is new of it}`."""
+        """New deployments of one commit are one external deployment: `{its id: its new deployments}`."""
         new: dict[str | None, int] = {}
         joined: dict[int, list[Join]] = {}
         for change in changes:

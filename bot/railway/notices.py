@@ -1,7 +1,7 @@
 """Tells what Railway's webhook reports beside deployments: a process killed for lack of memory, volumes, monitors.
 
 Railway names these events and documents no shape of them, so what is there is shown as it came, masked. A kind that is
-not known is told as unknown, once per day. Nothing is decided by any of it: the webhook is unsigned, so no more than a
+not known is shown as unknown, once per day. Nothing is decided by any of it: the webhook is unsigned, so no more than a
 few are shown per hour, and the rest is counted.
 """
 
@@ -115,7 +115,7 @@ class RailwayNotices:
 
 
 def notice_key(notice: RailwayNotice, body: bytes, now: datetime) -> str:
-    """The same for a repetition. An event that has no time of its own is taken for another one a minute later."""
+    """The same for a repetition. An event without a time counts as another one after a minute."""
     if not notice.is_known:
         return f"railway:notice:{_digest(notice.name.encode())}:{now.astimezone(UTC):%Y%m%d}"
     minute = b"" if notice.at else f"{now.astimezone(UTC):%Y%m%dT%H%M}".encode()

@@ -31,7 +31,7 @@ WhyRevoked = Callable[[Run], Awaitable[str | None]]
 
 
 async def never_revoked(run: Run) -> str | None:  # noqa: ARG001
-    """Where nobody's right is looked at."""
+    """Where no right is checked."""
     return None
 
 
@@ -139,7 +139,7 @@ class RunStart:
             except_run=run.id,
             outcome=outcome,
             only_playbook=None if change is None or change.voids_others else run.playbook,
-            scheduled=change is not None and bool(change.preempts),  # nobody would look before it starts again
+            scheduled=change is not None and bool(change.preempts),  # no person would check before it starts again
         )
         for other in voided:
             await end_approver_pages(conn, other)

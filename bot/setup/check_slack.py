@@ -27,7 +27,7 @@ from services.domain.oncall import is_group
 from services.domain.slack_setup import Exchange, Installation, Place, Refused, SetupFacts
 
 LIVE = "--live"
-MOST_PEOPLE = 20  # conversations.open: 50 calls a minute
+MOST_PEOPLE = 20  # conversations.open: 50 calls per minute
 
 
 async def check_slack(words: Sequence[str], environ: Mapping[str, str]) -> Answer:

@@ -64,7 +64,7 @@ CLAIM = timedelta(seconds=20)  # renewed while the work goes on; a redelivery af
 RENEW_S = 6.0
 FINISH_AGAIN_S = 3.0  # what could not be recorded as finished: before the leader takes it for interrupted
 CLAIM_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second
-WRITE_TIMEOUT_S = 5.0  # nobody waits; without it a replica with a redelivery does the work again
+WRITE_TIMEOUT_S = 5.0  # no one waits; without it a replica with a redelivery does the work again
 
 
 class Deduplicator:
@@ -90,7 +90,7 @@ class Deduplicator:
     async def do(self, key: str | None, work: Callable[[], Awaitable[None]], *, asked: Asked | None = None) -> None:
         """Do the work unless a replica does or did it. An error counts as done: the requester sees it.
 
-        asked: what its author is told should this process die meanwhile.
+        asked: what the bot tells its author if this process dies meanwhile.
         """
         self.wait_for(asyncio.current_task())
         if key is None:

@@ -31,7 +31,7 @@ SCOPES = (
     "users:read",  # whether an account is a bot
 )
 OPTIONAL_SCOPES = (
-    "usergroups:write",  # a user group that follows a rotation; whoever installs the app may leave it out
+    "usergroups:write",  # a user group that follows a rotation; the person who installs the app may leave it out
 )
 NAME, COLOR = "Dragonfly", "#1d3557"
 NAME_LIMIT = 35  # Slack's

@@ -41,7 +41,7 @@ class Progress:
         self._has_left = False  # the sign: only Slack's answer tells then whether it is shown
         self._is_sign = False
         self._is_given_up = False
-        self._is_lost = False  # it may stand there, and nobody knows where
+        self._is_lost = False  # it may be shown, and its place is unknown
         self._showing = asyncio.Lock()  # two who show something at once would post it twice
 
     @contextlib.asynccontextmanager

@@ -36,7 +36,7 @@ def alert_buttons(alert: Alert) -> list[Block]:
 
 
 def next_steps(rule: str, service: Service | None) -> list[tuple[str, str]]:
-    """(label, command) of what fits a rule, without what needs a service that it does not name."""
+    """(label, command) pairs that fit a rule, without those that need a service that it does not name."""
     short, declared = service.short if service else "", DEFAULT.rules.find(rule)
     return [
         (label.format(service=short), command.format(service=short))
@@ -55,7 +55,7 @@ def _menu(alert: Alert) -> list[tuple[str, str]]:
     return [*logs, silence, *stop, ("Why this alert?", f"why {alert.fingerprint}")]
 
 
-RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # told by what Railway says when it is asked
+RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # from Railway's answers to our reads
 SHOWN = 20  # alerts of one message
 
 Content = tuple[str, list[Block]]  # text and blocks

@@ -204,7 +204,7 @@ def _mrkdwn(mrkdwn: str, limit: int) -> Block:
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
-    """One line a row; columns as wide as their widest cell, two spaces apart, no trailing spaces."""
+    """One line per row; columns as wide as their widest cell, two spaces apart, no trailing spaces."""
     columns = max((len(row) for row in rows), default=0)
     widths = [max((width(row[n]) for row in rows if n < len(row)), default=0) for n in range(columns)]
     return "\n".join("  ".join(_padded(cell, widths[n]) for n, cell in enumerate(row)).rstrip() for row in rows)

@@ -47,7 +47,7 @@ def log_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
 
 
 def report_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
-    """The mission report: a line a step with its milliseconds, then the total from the first step to the last."""
+    """The mission report: a line per step with its milliseconds, then the total from the first step to the last."""
     yield "═" * WIDTH
     yield "MISSION REPORT".center(WIDTH).rstrip()
     yield "═" * WIDTH

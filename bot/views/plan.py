@@ -44,7 +44,7 @@ def stopping_notice(
 
 
 def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, is_announced: bool) -> Answer:
-    """`lines`: whether it is stopping, and the words for it, one a service. `is_announced`: the channel has its own
+    """`lines`: whether it is stopping, and the words for it, one per service. `is_announced`: the channel has its own
     message."""
     fine = all(is_stopping for is_stopping, _ in lines)
     first = _first(environment, lines)

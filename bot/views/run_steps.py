@@ -24,7 +24,7 @@ def locked_services(steps: Sequence[RunStep]) -> list[Service]:
 
 
 def lock_notes(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """One line a service once the run has ended: "api stays locked: pushes are not deployed"."""
+    """One line per service once the run has ended: "api stays locked: pushes are not deployed"."""
     if not run.state.is_final:
         return []
     done = [decode_step(step.step) for step in steps if step.state is StepState.DONE]
@@ -87,7 +87,7 @@ def progress(run: Run, steps: Sequence[RunStep]) -> list[Block]:
 
 
 def step_lines(steps: Sequence[RunStep]) -> list[Block]:
-    """One line a step; when there are too many, those that are over in good order are counted instead."""
+    """One line per step; if there are too many, steps that went well are only counted."""
     if len(steps) <= MAX_LINES:
         return sections(map(step_line, steps))
     fine = [step for step in steps if step.state is StepState.DONE]

@@ -35,7 +35,7 @@ class FileNews(PeriodicTask, Generic[T]):
     @property
     @abstractmethod
     def _channel(self) -> str:
-        """Where people are told."""
+        """Where the message goes."""
 
     @abstractmethod
     def _refused(self, fault: Invalid) -> view.Content:

@@ -73,7 +73,7 @@ class RuleFileWatch(FileWatch[T]):
 
 
 class PolicyWatch(RuleFileWatch[Policy]):
-    """Of the file that the settings name, else of the default's: whoever changes the lists changes rights too."""
+    """Of the file that the settings name, else of the default's: changing the lists changes rights too."""
 
     def __init__(
         self, people: PeopleSettings, database: Database, apply: Callable[[Policy], None], *, is_in_force: bool

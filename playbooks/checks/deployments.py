@@ -51,13 +51,13 @@ ALONE: Mapping[DeploymentStatus, tuple[Status, str]] = MappingProxyType(
 )
 
 
-RAILWAYS_WORD = "according to Railway"  # of a commit that no process has told
+RAILWAYS_WORD = "according to Railway"  # of a commit that no process has reported
 
 
 def check(
     services: Mapping[Service, ServiceState] | Unavailable, system: System, *, unproved: Collection[Service] = ()
 ) -> list[Finding]:
-    """One finding a service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer.
+    """One finding per service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer.
 
     `unproved`: the services of which no process tells its commit.
     """

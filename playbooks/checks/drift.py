@@ -28,7 +28,7 @@ def check(drift: SchemaDrift | Unavailable) -> list[Finding]:
 
 
 def _of_a_standing_system(finding: Finding) -> Finding:
-    """Our migrations do not make it, so they mend nothing there."""
+    """Our migrations do not make it, so they repair nothing there."""
     return replace(finding, detail=f"{finding.detail}; {ADOPT_AGAIN}", next_step=CONFIG)
 
 

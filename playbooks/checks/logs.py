@@ -75,7 +75,7 @@ class _Group:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """A finding a group of failures, then idleness, then one a topic that shows success; `logs.<service>.<topic>`."""
+    """`logs.<service>.<topic>`: one finding per group of failures, then idleness, then one per topic that succeeds."""
     short = facts.service.short
     if isinstance(facts.lines, Unavailable):
         step = NextStep(f"Deployments of {short}", f"deployments {short}")

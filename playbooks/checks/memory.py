@@ -1,7 +1,7 @@
 """Will a service reach its memory limit soon, and was what crashed killed at it? (runbook, "Troubleshooting")
 
-A ramp is told while memory climbs in a straight line towards the limit. What climbs and is freed again, as garbage
-collectors and imports do, is known by the peaks that it came down from, and is told only above them.
+A climb is announced while memory rises in a straight line towards the limit. What climbs and is freed again, as garbage
+collectors and imports do, is known by the peaks that it came down from, and is announced only above them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KNOWN_FOR = timedelta(minutes=6)  # a process that just started climbs to where 
 FREED = 0.85  # of a peak: what fell so far below it was freed
 ENDED_AT = 0.93  # of the limit: what fell from there did not free memory, it was killed and started again
 STARTED_NEAR = timedelta(minutes=2)  # of a fall: it was the start; samples and reports of it come late
-STARTS_BELOW = 0.9  # of everything before, in the hour: what fell there was started again, whoever did it
+STARTS_BELOW = 0.9  # of everything before, in the hour: what fell there was started again, by the bot or by others
 AT_LIMIT = 0.95  # of the limit: what dies there was killed for it; the last sample may be half a minute old
 KILLED_WITHIN = timedelta(minutes=10)  # the last samples before a crash
 

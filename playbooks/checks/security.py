@@ -13,7 +13,7 @@ from services.domain.text import counted
 
 
 def check_roles(sessions: Sequence[SessionRole] | Unavailable, system: System) -> list[Finding]:
-    """One finding a service whose sessions are seen, `roles.<service>`. A pooler may hide them; then there is none."""
+    """`roles.<service>`: one finding per service whose sessions are visible; a pooler may hide all of them."""
     if isinstance(sessions, Unavailable):
         return [Finding("roles", Status.UNKNOWN, "roles of the processes unknown", sessions.why)]
     found = {one: _roles(one.service, sessions) for one in system.operated}

@@ -38,7 +38,7 @@ class Facts:
 
 
 def check(facts: Facts) -> list[Finding]:
-    """One finding a service, `sha.<short name>`, then `sha.same` over all."""
+    """One finding per service, `sha.<short name>`, then `sha.same` over all."""
     return [*(_check_service(facts, service) for service in facts.system.services), _check_same(facts)]
 
 

@@ -16,7 +16,7 @@ from services.domain.slack_setup import (
 )
 from services.domain.text import counted
 
-CLOCK_WARN_S = 60.0  # Slack and we agree within a second or two; more is a clock that nobody sets
+CLOCK_WARN_S = 60.0  # Slack and we agree within a second or two; more is a clock that is not synchronized
 CLOCK_FAIL_S = 300.0  # Slack's signatures are refused past it, in HTTP mode
 MAX_CONNECTIONS = 10  # Slack's limit for one app
 _TOKEN_CODES = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})

@@ -27,7 +27,7 @@ def main() -> None:
     settings = read_or_exit(ApiSettings)
     log_to_streams(settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # when it listens, when it shuts down
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is the sender's fault, told there
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is the sender's fault
     logging.getLogger("services.api").info(
         "Dragonfly API starting: environment %s, git SHA %s, port %d",
         settings.environment,

@@ -28,7 +28,7 @@ PAGE_ROWS = 5000
 
 
 async def first_failed_rows(database: Database, batch_id: str) -> list[FailedRow]:
-    """The first page. Read before the answer begins, so that a failing database is still told with its status."""
+    """The first page. Read before the answer begins, so that a failing database still gets its own status."""
     return await _page(database, batch_id, after=0)
 
 

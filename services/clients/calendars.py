@@ -103,7 +103,7 @@ class CalendarClient:
                 later = answer.status_code >= 500 or answer.status_code in _TRY_AGAIN
                 raise SourceError("calendar", f"refused ({answer.status_code})", retryable=later)
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-                # A few kB may unpack to many MB before anybody can count them.
+                # A few kB may unpack to many MB before they can be counted.
                 raise SourceError("calendar", "is sent in packed form, which was not asked for")
             content = bytearray()
             async for chunk in answer.aiter_bytes():

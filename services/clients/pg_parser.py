@@ -18,7 +18,7 @@ from services.domain.schema import MISSING, Effect, Examination
 SOURCE = "schema"
 OWN_SCHEMA = "chatops"
 
-Node = Any  # of pglast's syntax tree, told apart by the name of its class
+Node = Any  # of pglast's syntax tree, distinguished by the name of its class
 _Found = Effect | str  # text: the statement, or the part of it, of which it is not known what it does
 
 
@@ -65,7 +65,7 @@ def _effects(stmt: Node, made: _Made) -> Sequence[_Found]:
     try:
         calls = dict.fromkeys(_foreign_calls(stmt)) if name in _CHANGING_ROWS else ()
         return (*_EFFECTS[name](stmt, made), *(f"a call of {one}" for one in calls))
-    except Exception:  # one statement that cannot be told must not hide what the others do
+    except Exception:  # one unknown statement must not hide what the others do
         return (unknown,)
 
 

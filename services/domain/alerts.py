@@ -123,7 +123,7 @@ class AlertEvent:
     `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
     may share one. `again`: people were notified in the last hour and it seemed over, or a silence has ended; where
     its incident is still open that is no new page. `silenced`: a silence began to cover it; the
-    end of that is told as `again`. `deployed_at`: when the deploy was made that may be the reason, None without one.
+    its end is announced as `again`. `deployed_at`: the time of the deploy that may be the reason, None without one.
     `cause`: what is known to be the reason at this moment.
     """
 

@@ -154,7 +154,7 @@ class Deployment:
 
     @property
     def ended_by_itself(self) -> bool:
-        """Whether every process exited with code 0 without being told to stop. Railway may also call that stopped, and
+        """Whether every process exited with code 0 without a stop request. Railway may also call that stopped, and
         remove some of the instances."""
         return {"EXITED"} <= {one.status for one in self.instances} <= {"EXITED", "REMOVED"}
 

@@ -22,7 +22,7 @@ class Freeze:
 
     kind: FREEZE, or LOCK for one service's. service: None for every service. owner: a Slack user id. reason: plain
     text. ends_at: None until a person lifts it. recurrence: as `encode_recurrence` writes it; None: all the time.
-    announced_for, reminded_for: the beginning and the end that people were told of last. owner_name: what people call
+    announced_for, reminded_for: the beginning and the end that were announced last. owner_name: what people call
     the owner.
     """
 
@@ -138,5 +138,5 @@ _SLACK_ID = re.compile(r"[USW][A-Z0-9]+")
 
 
 def owner_words(owner: str, name: str) -> str:
-    """What people call the owner; never a bare Slack id that nobody looked up."""
+    """What people call the owner; never a bare Slack id."""
     return name or ("a person" if _SLACK_ID.fullmatch(owner) else owner)

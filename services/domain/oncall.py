@@ -212,7 +212,7 @@ class Repeated:
 
 
 def repeated_levels(schedule: Schedule, at: datetime, overrides: Sequence[Override]) -> list[Repeated]:
-    """Levels in a row at which the same one person is on call; a group or a target of the level is somebody else."""
+    """Levels in a row with the same single person on call; a group or a target counts as another person."""
     found: list[Repeated] = []
     alone = [_only_person(schedule, level, at, overrides) for level in schedule.levels]
     for number, (before, person) in enumerate(pairwise(alone), start=2):

@@ -90,7 +90,7 @@ class StepState(StrEnum):
     SKIPPED = "skipped"
 
 
-MARKED_DONE = "marked done by a person"  # so begins the note of a step that nobody but a person calls done
+MARKED_DONE = "marked done by a person"  # the note of a step that only a person marked done begins so
 IN_DOUBT = "Done, but not proved"  # so begins the outcome of a run that succeeded with doubts
 
 _BY_ID = re.compile(r"(?:(?<=\bby )|(?<=\bsays ))a person \(([UW][A-Z0-9]+)\)")

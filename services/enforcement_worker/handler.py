@@ -142,7 +142,7 @@ async def review_due(job: ClaimedJob, database: Database, *, pages: int = PAGES_
 
 
 async def queue_review_if_due(database: Database) -> None:
-    """Queue a review where something is due: one an hour at most, however many workers ask. Raises SourceError."""
+    """Queue a review if an assessment is due: at most one per hour, for all workers together. Raises SourceError."""
     async with database.transaction() as conn:
         state = await read_review_state(conn)
         if state.is_due:

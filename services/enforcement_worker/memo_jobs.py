@@ -187,7 +187,7 @@ class _Asking:
         return Decimal(0)
 
     def result(self, wanted: int) -> Result:
-        """Counts, the cost in US dollars as text, and, where memos are missing, why; told in the log too.
+        """Counts, the cost in US dollars as text, and, where memos are missing, why; the log has it too.
 
         Raises OutsideError.
         """

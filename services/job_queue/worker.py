@@ -105,8 +105,8 @@ def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
 class LostClaims:
     """No other worker reclaims such a job while this worker sends heartbeats.
 
-    A lane holds `claiming` from before it claims until the jobs are in the worker's state: what another lane has just
-    claimed, and has not been told of yet, is no stray.
+    A work loop holds `claiming` from before it claims until the jobs are in the worker's state: jobs that another loop
+    has just claimed, and whose answer is still on its way, are not lost.
     """
 
     def __init__(self, database: Database, state: WorkerState, *, worker_id: str, slots: int) -> None:
@@ -199,7 +199,7 @@ class WorkerLoop:
         return self.stop.is_set() or self._is_crash_loop
 
     async def _work(self) -> None:
-        """One lane: what it has done and what it does next share a round trip and a commit."""
+        """One work loop: settling the last jobs and claiming the next ones share a round trip and a commit."""
         done: list[Done] = []
         while done or not self._is_ending:
             self.wake.clear()
@@ -297,7 +297,7 @@ class WorkerLoop:
         elif isinstance(outcome, Failed) and outcome.ours:
             self._failures += 1
             if self._is_crash_loop:
-                self.wake.set()  # the other lanes end too
+                self.wake.set()  # the other work loops end too
         return outcome
 
     async def _handle(self, job: ClaimedJob) -> Outcome:

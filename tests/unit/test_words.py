@@ -10,6 +10,8 @@ import ast
 import functools
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from tokenize import COMMENT, tokenize
 
 import pytest
 
@@ -100,6 +102,14 @@ COINED_TEXT = re.compile(
     r"(?:is|are|was|were|be) (?:not )?told)\b",
     re.I,
 )
+# In docstrings and comments of the code: the same, and "one a service" for "one per service".
+COINED_PROSE = re.compile(
+    r"\b(asker|desks?|doorbell|hush(?:ed|es)?|lanes?|lone starts?|nobody|somebody|whoever|everybody|anybody|"
+    r"mend(?:ed|s)?|(?:is|are|was|were|be|been) (?:not )?told|"
+    r"one (?:finding |line |result |row )?an? (?:channel|day|fingerprint|file|group|hour|key|message|minute|person|"
+    r"query|request|row|run|service|step|topic|worker))\b",
+    re.I,
+)
 GERUNDS = {"parsing", "timing", "paging", "wiring", "masking", "tracing"}  # nouns of the field, or of Python
 
 
@@ -133,6 +143,16 @@ def sentences(tree: ast.Module) -> Iterator[tuple[str, int]]:
             continue
         if " " in node.value.strip():
             yield node.value, node.lineno
+
+
+def prose(path: Path, tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Every docstring and every comment, with its line."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and (text := ast.get_docstring(node)):
+            yield text, node.body[0].lineno
+    with path.open("rb") as file:
+        yield from ((token.string, token.start[0]) for token in tokenize(file.readline) if token.type == COMMENT)
 
 
 def has_coined_word(text: str) -> bool:
@@ -199,6 +219,18 @@ def test_no_document_and_no_query_has_a_coined_word() -> None:
         for path in sorted(ROOT.glob(pattern))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if COINED_TEXT.search(re.sub("`[^`]*`", "", line))
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", CODE)
+def test_no_docstring_and_no_comment_has_a_coined_word(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path, tree in parsed(folder, where=COINED_PROSE.search)
+        for text, line in prose(path, tree)
+        if COINED_PROSE.search(re.sub("`[^`]*`", "", text))
     ]
 
     assert found == []

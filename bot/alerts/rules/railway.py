@@ -60,7 +60,7 @@ def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """One a service, also without a lock: so that the alert ends with it."""
+    """One per service, also without a lock, so that the alert ends with the lock."""
     assert snapshot.work is not None  # noqa: S101 - the caller asked
     if isinstance(snapshot.work.locks, Unavailable):
         return

@@ -33,8 +33,8 @@ def next_deadline(snapshot: Snapshot) -> datetime | None:
 def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
     """A heartbeat that has just gone stale is announced immediately.
 
-    Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is told once it has lasted
-    as long as a beat may be old.
+    Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is announced once it
+    has lasted as long as a heartbeat may be old.
     """
     for finding, service in zip(heartbeats.check(_facts(snapshot)), snapshot.system.workers, strict=True):
         worker_type = service.worker_type or WorkerType()

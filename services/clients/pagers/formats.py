@@ -89,7 +89,7 @@ def _trigger(page: Page) -> dict[str, Any]:
     if page.component:
         payload["component"] = page.component
     event: dict[str, Any] = {"client": CLIENT, "payload": payload}
-    # Everybody at the pager reads its alerts: the one-time link, which is one person's, is not among them.
+    # All people at the pager read its alerts: the one-time link, which is one person's, is not among them.
     shown = {"Open the thread in Slack": page.link, "Runbook": page.runbook}
     links = [{"href": address, "text": words} for words, address in shown.items() if address is not None]
     if page.link is not None:

@@ -68,7 +68,7 @@ def read_event(body: bytes) -> PagerEvent | None:
 
 
 def _user(reference: Any) -> PagerUser | None:
-    """None for a service, an integration or nobody."""
+    """None for a service, an integration or no one."""
     found = _object(reference)
     if found.get("type") != "user_reference" or not _ID.match(str(found.get("id"))):
         return None

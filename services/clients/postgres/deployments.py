@@ -65,7 +65,7 @@ async def list_open_rollouts(conn: Connection) -> list[ExternalDeploy]:
 
 
 async def open_rollout(conn: Connection, *, commit_sha: str | None) -> int:
-    """The new rollout's id."""
+    """The id of the new external deployment."""
     row = await (await conn.execute(SQL["open_rollout"], {"commit_sha": commit_sha})).fetchone()
     assert row is not None  # noqa: S101 - INSERT … RETURNING gives a row or raises
     return int(row[0])

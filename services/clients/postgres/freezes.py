@@ -59,7 +59,7 @@ async def note_freeze(
     announced_for: datetime | None,
     reminded_for: datetime | None,
 ) -> None:
-    """Which of its windows people were told of."""
+    """Which of its windows were announced."""
     parameters = {"id": id, "announced_for": announced_for, "reminded_for": reminded_for}
     await conn.execute(SQL["note_freeze"], parameters)
 

@@ -296,7 +296,7 @@ async def list_overrides(conn: Connection) -> list[Override]:
 
 
 async def list_overrides_since(conn: Connection, *, since: datetime) -> list[Override]:
-    """Those that ended after `since` too: whoever asks about shifts of the past needs them."""
+    """Those that ended after `since` too: questions about past shifts need them."""
     return await fetch_all(conn, _to_override, "list_overrides_since", since=since)
 
 

@@ -77,7 +77,7 @@ async def list_due_messages(
 async def read_outbox_wait(
     conn: Connection, *, outbox_queue: OutboxQueue, may_post: bool, may_update: bool
 ) -> float | None:
-    """Seconds until the lane's next message may be sent; None when nothing waits."""
+    """Seconds until the queue's next message may be sent; None if it is empty."""
     cur = await conn.execute(
         SQL["read_outbox_wait"], _outbox_queue(outbox_queue, may_post=may_post, may_update=may_update)
     )

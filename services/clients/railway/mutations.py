@@ -58,7 +58,7 @@ class RailwayMutations:
         await self._change("commit_patch", variables, deadline)
 
     async def roll_back(self, deployment_id: str, *, deadline: float) -> None:
-        """Go back to this deployment: its image and its variables. The new deployment's id is not told."""
+        """Go back to this deployment: its image and its variables. The answer lacks the new deployment's id."""
         self._expect_true(await self._change("roll_back", {"id": deployment_id}, deadline), "deploymentRollback")
 
     async def redeploy(self, deployment_id: str, *, deadline: float) -> str | None:

@@ -156,7 +156,7 @@ class Quota:
         return why
 
     def end(self, reported: RateLimit | None, now: datetime) -> None:
-        """The request that `begin` counted is over, and what its answer told of the limit."""
+        """The request that `begin` counted is over, and what its answer says of the limit."""
         self._under_way -= 1
         if reported is not None:
             self._reported, self._reported_at = reported, now

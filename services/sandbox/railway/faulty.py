@@ -24,7 +24,7 @@ class Unavailable(BaseHTTPRequestHandler):
         self._answer(503)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """One line a request, as the product's own server writes it."""
+        """One line per request, as the product's own server writes it."""
         sys.stdout.write(f"{self.address_string()} {format % args}\n")
 
     def _answer(self, status: int) -> None:

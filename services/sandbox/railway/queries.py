@@ -291,7 +291,7 @@ _CREATOR = "Project token"
 
 
 def _rollback(railway: LocalRailway, arguments: Arguments) -> bool:
-    """Image and variables of then. The new deployment's id is not told."""
+    """Image and variables of that time. The answer lacks the new deployment's id."""
     service, record = find_deployment(railway, arguments["id"])
     if not record.can_rollback:
         raise GraphQLError("Deployment cannot be rolled back")

@@ -266,7 +266,7 @@ def _nothing(_block: Json, _path: str) -> Iterator[Violation]:
 
 
 def _chart(block: Json, path: str) -> Iterator[Violation]:
-    """Series have names of their own, and one point for each category; an unknown value cannot be told."""
+    """Series have names of their own, and one point for each category; an unknown value cannot be sent."""
     chart = block.get("chart")
     series = chart.get("series") if isinstance(chart, dict) else None
     axis = chart.get("axis_config") if isinstance(chart, dict) else None

@@ -105,7 +105,7 @@ class MessageStore:
         self._publish(ChangeKind.MESSAGE_POSTED, message)
 
     def restore(self, message: Message) -> None:
-        """Add without telling anyone, as when a saved workspace is read."""
+        """Add without sending events, as when a saved workspace is read."""
         self._channels[message.channel][message.ts] = message
         if message.is_reply and message.thread_ts is not None:
             self._threads[message.channel, message.thread_ts].append(message)
