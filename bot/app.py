@@ -35,7 +35,8 @@ from bot.views.alerts import disabled
 from bot.wake_ups import WakeUps
 from bot.web.app import WebServer, add_events, create_app
 from bot.web.metrics import Health, Metrics
-from bot.wiring import CoreWiring, Wiring
+from bot.wiring.core import CoreWiring
+from bot.wiring.process import Wiring
 from bot.world import World
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Database

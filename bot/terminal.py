@@ -77,7 +77,8 @@ async def _answer_with_services(
 
     Imported here: the wiring has the whole bot with it, which takes longer to import than a read takes.
     """
-    from bot.wiring import change_wiring_of_terminal, make_incident_service, make_incident_store
+    from bot.wiring.changes import change_wiring_of_terminal
+    from bot.wiring.incidents import make_incident_service, make_incident_store
 
     async with change_wiring_of_terminal(settings, world) as changing:
         if changing is None or world.database is None:

@@ -44,4 +44,4 @@ async def test_loop_goes_on_after_an_unexpected_error(caplog: pytest.LogCaptureF
 
 
 def test_the_wiring_starts_no_loop_that_may_end_unnoticed() -> None:
-    assert "create_task" not in (ROOT / "bot/wiring.py").read_text(encoding="utf-8")
+    assert "create_task" not in "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/wiring").glob("*.py"))

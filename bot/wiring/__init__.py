@@ -1,0 +1,1 @@
+"""Wires everything that needs the database, from the settings to a process that starts and stops."""

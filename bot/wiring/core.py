@@ -1,0 +1,47 @@
+"""What any part of the bot may need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.config.environment import Settings, require
+from bot.slack_directory import Profiles
+from bot.web.metrics import Metrics
+from bot.world import World
+from services.clients.postgres.pool import Database
+from services.clients.slack import SlackClient
+
+
+@dataclass(frozen=True)
+class CoreWiring:
+    """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first.
+    `profiles`: what Slack reported of users."""
+
+    settings: Settings
+    world: World
+    database: Database
+    slack: SlackClient
+    owner: str
+    workspace: Callable[[], str | None]
+    workspace_url: Callable[[], str | None]
+    profiles: Profiles
+    metrics: Metrics
+
+    @property
+    def channel(self) -> str:
+        """Where messages are posted."""
+        return require(self.settings.slack).incidents_channel
+
+    def slack_without_patience(self) -> SlackClient:
+        """For the outbox, where one message's 429 must not hold up another."""
+        given = require(self.settings.slack)
+        return SlackClient(
+            given.bot_token,
+            api_url=given.api_url,
+            patience=0,
+            pace=self.slack.pace,
+            closed=self.slack.closed,
+            charts=self.slack.charts,
+            origin=given.origin,
+        )

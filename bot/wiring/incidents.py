@@ -1,0 +1,132 @@
+"""Wires incidents: their store and service, who answers for them, and what is posted about them once a week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from bot.config.alerts import AlertRules
+from bot.config.environment import Settings, require
+from bot.config.fields import Invalid
+from bot.delivery.undeliverable import approvers_of, responders, schedule_of
+from bot.incidents.answers import Accounts
+from bot.incidents.oncall_groups import OnCallGroups
+from bot.incidents.service import IncidentService
+from bot.incidents.store import IncidentStore, Place, WriteAlert, writes_nothing
+from bot.incidents.todo_issues import TodoIssues
+from bot.periodic_tasks import PeriodicTask
+from bot.reports import CommitTimes, WeeklyReport
+from bot.slack_directory import Groups, SlackNames
+from bot.views.alerts import runbook_url
+from bot.wake_ups import WakeUps
+from bot.wiring.changes import ChangeWiring
+from bot.wiring.core import CoreWiring
+from bot.world import World
+from services.clients.github import GitHubClient
+from services.clients.pagers.pagerduty import PagerDutyApi
+from services.clients.postgres.pool import Database
+from services.domain.oncall import nobody_is_absent, zone_of
+
+
+def make_incident_store(
+    world: World,
+    name_of: Callable[[str], str],
+    wake_ups: WakeUps | None = None,
+    write_alert: WriteAlert = writes_nothing,
+    rules: Callable[[], AlertRules] | None = None,
+) -> IncidentStore:
+    """Posts in the incidents channel. An unusable file pages no one; then the approvers are paged.
+
+    `name_of`: what those of `called_by_id` are called. `rules`: whose runbook pages lead to.
+    """
+    settings = world.settings
+    place = Place(
+        environment=settings.environment or "environment unknown",
+        channel=require(settings.slack).incidents_channel,
+        schedule=schedule_of(world),
+        approvers=approvers_of(world),
+    )
+
+    def runbook_of(rule: str) -> str | None:
+        known = rules() if rules else None
+        return runbook_url(known.rules.section(rule), known.runbook) if known else None
+
+    return IncidentStore(place, wake_ups, write_alert, name_of, world.absent or nobody_is_absent, runbook_of)
+
+
+def make_incident_service(
+    world: World, database: Database, incident_store: IncidentStore, groups: Groups, names: SlackNames
+) -> IncidentService:
+    """`groups` has to know those of `responders`."""
+    github = world.settings.github
+    makes_issues = not isinstance(github, Invalid) and github.repo is not None
+    return IncidentService(
+        database,
+        incident_store,
+        groups,
+        names,
+        responders(world),
+        makes_issues=makes_issues,
+        audit_limit=world.audit_limit,
+    )
+
+
+def make_github(settings: Settings) -> GitHubClient | None:
+    """None where no repository is given."""
+    given = settings.github
+    if isinstance(given, Invalid) or given.token is None or given.repo is None:
+        return None
+    return GitHubClient(given.repo, given.token, api_url=given.api_url)
+
+
+def make_weekly_report(core_wiring: CoreWiring, wake_ups: WakeUps) -> list[PeriodicTask]:
+    """None where no time is set, or the environment is unknown."""
+    settings, environment = core_wiring.settings.reports, core_wiring.settings.environment
+    if isinstance(settings, Invalid) or settings.weekly is None or environment is None:
+        return []
+    return [
+        WeeklyReport(
+            core_wiring.database,
+            wake_ups,
+            channel=core_wiring.channel,
+            environment=environment,
+            zone=zone_of(schedule_of(core_wiring.world)),
+            at=settings.weekly,
+        )
+    ]
+
+
+def make_oncall_groups(core_wiring: CoreWiring, incident_store: IncidentStore, changing: ChangeWiring) -> OnCallGroups:
+    people = core_wiring.settings.people
+    listed = None if isinstance(people, Invalid) else (*people.operators, *people.approvers)
+
+    def with_rights() -> Collection[str] | None:
+        named = changing.policy_groups
+        return None if named is None or listed is None else {*named, *listed}
+
+    return OnCallGroups(core_wiring.database, core_wiring.slack, incident_store, with_rights)
+
+
+def make_accounts(core_wiring: CoreWiring) -> Accounts:
+    """By which answers from outside Slack are matched to people."""
+    hooks, mail = core_wiring.settings.hooks, core_wiring.settings.mail
+    targets = {} if isinstance(mail, Invalid) else mail.targets
+    token = None if isinstance(hooks, Invalid) else hooks.pagerduty_token
+    return Accounts(
+        emails={address.lower(): name for name, address in targets.items()},
+        team=core_wiring.workspace,
+        workspace_url=core_wiring.workspace_url,
+        pagerduty=None if isinstance(hooks, Invalid) or token is None else PagerDutyApi(hooks.pagerduty_api, token),
+    )
+
+
+def make_github_tasks(
+    core_wiring: CoreWiring, github: GitHubClient | None, incident_store: IncidentStore
+) -> list[PeriodicTask]:
+    """None where no repository is given."""
+    if github is None:
+        return []
+    workspace_url = core_wiring.workspace_url
+    return [
+        TodoIssues(core_wiring.database, incident_store, github, workspace_url=workspace_url),
+        CommitTimes(core_wiring.database, github),
+    ]
