@@ -11,9 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from playbooks.log_lines import Topic
-from playbooks.model import Finding, Status, worst, wrong_first
+from playbooks.model import Finding, NextStep, Status, worst, wrong_first
 from services.domain.services import Service
+from services.domain.systems import System
 from services.domain.text import counted
+
+CONFIG = NextStep("Check the settings", "check-config")
 
 
 class Kind(StrEnum):
@@ -28,6 +31,39 @@ class Kind(StrEnum):
     WORKER = "worker"
     API = "api"
     RAILWAY = "railway"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the checks found. `database_since`: since when the bot has not reached the database, None if it does not
+    know. `same_again`: deployments that changed nothing of what runs."""
+
+    findings: Sequence[Finding]
+    now: datetime
+    database_since: datetime | None
+    same_again: frozenset[str]
+    system: System
+
+    def one(self, check: str) -> Finding | None:
+        return next((finding for finding in self.findings if finding.check == check), None)
+
+    def wrong(self, prefix: str) -> list[Finding]:
+        """Those that are certainly wrong."""
+        statuses = (Status.FAIL, Status.WARN)
+        return [one for one in self.findings if one.status in statuses and one.check.startswith(f"{prefix}.")]
+
+    def saying(self, words: str) -> list[Finding]:
+        """Lines of logs and errors of jobs that have these words."""
+        return [one for one in (*self.wrong("logs"), *self.wrong("queue")) if words in one.title.lower()]
+
+
+def first_moment(findings: Sequence[Finding]) -> datetime | None:
+    moments = [moment for one in findings if (moment := read_moment(one.evidence.get("first_at")))]
+    return min(moments, default=None)
+
+
+def read_moment(written: object) -> datetime | None:
+    return datetime.fromisoformat(written) if isinstance(written, str) else None
 
 
 @dataclass(frozen=True)

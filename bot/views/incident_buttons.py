@@ -11,8 +11,8 @@ from datetime import timedelta
 from bot.types import Block
 from bot.views.alerts import next_steps
 from bot.views.blocks import command_button, command_menu
-from playbooks.diagnosis import BLAMED_FOR
 from playbooks.last_deploys import RAN_WELL
+from playbooks.service_causes import BLAMED_FOR
 from services.domain.alerts import CALM, read_page_line
 from services.domain.incidents import Incident, IncidentState, JoinedAlert
 from services.domain.services import Service, find_service

@@ -17,7 +17,7 @@ import pytest
 from bot.config.timing import EvaluatorSettings
 from bot.views.outage import ACKNOWLEDGE
 from bot.views.run_buttons import APPROVE, CONFIRM
-from playbooks.diagnosis import RAN
+from playbooks.service_causes import RAN
 from services.domain.services import Service
 from services.sandbox.railway.model import Behaviour
 from services.sandbox.slack import model

@@ -12,11 +12,12 @@ import pytest
 from playbooks import doctor, env, health, log_patterns, prod_gate
 from playbooks.checks import logs, queue
 from playbooks.checks.api import NEEDED
-from playbooks.diagnosis import BLAMED_FOR, RAN, diagnose
+from playbooks.diagnosis import diagnose
 from playbooks.last_deploys import RAN_WELL
 from playbooks.model import Finding, NextStep, Status
 from playbooks.rollback_advice import choose_remedy
 from playbooks.root_causes import EXPLAINS, Kind
+from playbooks.service_causes import BLAMED_FOR, RAN
 from services.domain.database import MigrationStatus, MissingRight, SchemaDrift
 from services.domain.deployments import Deployment, DeploymentStatus, Instance, LogLine, ServiceState
 from services.domain.errors import Unavailable
