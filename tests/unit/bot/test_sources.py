@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from bot.world import Sources
+from bot.sources import Sources
 from services.domain.errors import OperatorError, SourceError, Unavailable
 
 
@@ -39,7 +39,7 @@ async def test_a_bug_is_unknown_and_its_words_stay_out_of_answer_and_log(caplog:
     found = await Sources(1).ask("Railway", fail(KeyError("secret-value")))
 
     assert found == Unavailable("Railway", "its answer could not be understood (KeyError)")
-    assert "asking Railway failed: KeyError at test_world_sources.py:" in caplog.text
+    assert "asking Railway failed: KeyError at test_sources.py:" in caplog.text
     assert "secret-value" not in caplog.text
 
 
