@@ -120,19 +120,18 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class NewRun:
-    """A plan to be stored as a run.
+@dataclass(frozen=True, kw_only=True)
+class RequestedRun:
+    """What was requested, before and after it is stored.
 
     plan: `encode_plan`'s dict. plan_hash: 64 hexadecimal characters. requested_by: None when it came from a terminal.
     services: full names, what the run takes while it runs. kinds: the names of its step kinds; with `format` they tell
     a replica whether it can carry the run out. approvals_needed: how many distinct people have to approve.
-    expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
     start_at: not before this moment; None: as soon as it is approved.
-    delivery: the key of what asked for it; one delivery files one run, however often it is tried. None: not known.
     pages_approvers: whether its approvers are mentioned and paged; False: one message counts it with others.
     """
 
+    state: RunState
     environment: str
     playbook: str
     parameters: Mapping[str, str]
@@ -145,36 +144,29 @@ class NewRun:
     reason: str
     channel: str
     approvals_needed: int
-    expires_at_s: float
-    state: RunState
     kinds: tuple[str, ...]
     format: int
-    delivery: str | None = None
     start_at: datetime | None = None
     pages_approvers: bool = True
 
 
-@dataclass(frozen=True)
-class Run:
-    """A stored run. Times are the database's, timezone-aware. `outcome` is one plain sentence about how it ended.
-    `start_at`: not before; None for one that starts as soon as it is approved. `pages_approvers`: as in `NewRun`."""
+@dataclass(frozen=True, kw_only=True)
+class NewRun(RequestedRun):
+    """A plan to be stored as a run.
+
+    expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
+    delivery: the key of what asked for it; one delivery files one run, however often it is tried. None: not known.
+    """
+
+    expires_at_s: float
+    delivery: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(RequestedRun):
+    """A stored run. Times are the database's, timezone-aware. `outcome` is one plain sentence about how it ended."""
 
     id: int
-    state: RunState
-    environment: str
-    playbook: str
-    parameters: Mapping[str, str]
-    plan: Mapping[str, Any]
-    plan_hash: str
-    risk: str
-    title: str
-    services: tuple[str, ...]
-    requested_by: Person | None
-    reason: str
-    channel: str
-    approvals_needed: int
-    kinds: tuple[str, ...]
-    format: int
     created_at: datetime
     expires_at: datetime
     approved_at: datetime | None
@@ -182,8 +174,6 @@ class Run:
     ended_at: datetime | None
     cancel_requested_by: Person | None
     outcome: str | None
-    start_at: datetime | None = None
-    pages_approvers: bool = True
 
     @property
     def is_scheduled(self) -> bool:
