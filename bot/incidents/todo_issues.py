@@ -20,6 +20,7 @@ from bot.views.todos import (
     issue_text,
     issue_title,
     no_issue_note,
+    no_waiting_issues_message,
     refused_issues_message,
     todo_message,
     wanted_issues_message,
@@ -147,12 +148,13 @@ class TodoIssues(PeriodicTask):
             await self._notify_refused(conn, since, refused_issues_message(waiting, why, LAST_RETRY))
         self._incident_store.wake_ups.outbox.set()
 
-    async def _resume(self, conn: Connection) -> None:
-        """GitHub accepted one: those that it refused are due."""
-        since = await todos.read_issues_refused_since(conn)
-        if since is not None:
+    async def _end_refusal(self, conn: Connection, since: datetime, *, is_accepted: bool) -> None:
+        """GitHub accepted one, so that those that it refused are due; or none waits any more."""
+        if is_accepted:
             await todos.resume_refused_issues(conn)
             await self._notify_refused(conn, since, accepted_issues_message(EVERY_S))
+        elif await todos.read_issues_refused_since(conn) is None:
+            await self._notify_refused(conn, since, no_waiting_issues_message())
 
     async def _notify_refused(self, conn: Connection, since: datetime, content: Content) -> None:
         channel = self._incident_store.place.channel
@@ -162,9 +164,10 @@ class TodoIssues(PeriodicTask):
         store = self._incident_store
         async with self._database.transaction() as conn:
             await fence.lock(conn)
-            if url is not None:
-                await self._resume(conn)
+            since = await todos.read_issues_refused_since(conn)
             todo = await todos.finish_issue(conn, todo_id=wanted.todo_id, url=url, failed=failed)
+            if since is not None:
+                await self._end_refusal(conn, since, is_accepted=url is not None)
             incident = await incidents.read_incident(conn, wanted.incident_id)
             if todo is None or incident is None:
                 return

@@ -105,6 +105,12 @@ def accepted_issues_message(every_s: float) -> Content:
     return fit_message(line, [section(line)])
 
 
+def no_waiting_issues_message() -> Content:
+    """The same once none waits, although GitHub has accepted none."""
+    line = "📌 No follow-up waits for a GitHub issue any more: each that waited is done, or was given up."
+    return fit_message(line, [section(line)])
+
+
 def _numbers(todo_ids: Sequence[int]) -> str:
     """ "3, 4, 5", the first few."""
     left = len(todo_ids) - SHOWN

@@ -283,6 +283,28 @@ async def test_what_github_refuses_for_all_is_tried_again_each_hour_and_counts_a
     assert len(github.issues) == 1
 
 
+async def test_message_of_a_refusal_counts_no_follow_up_that_is_done_and_ends_with_the_last(
+    scene: Scene, books: Books, github: LocalGitHub
+) -> None:
+    for n in range(3):
+        await add(scene, f"task {n + 1}")
+    await scene.incident_service.finish_todo(2, request(ANN))
+    github.faults.extend([401] * 9)
+    task = task_of(scene, github)
+
+    await task.tick(scene.fence)
+    [refused] = [key for key in await books.messages() if key.startswith("todos:issues:refused:")]
+    assert "2 follow-ups wait for an issue: 1, 3" in (await books.messages())[refused]
+    for number in (1, 3):
+        await scene.incident_service.finish_todo(number, request(ANN))
+    await due_now(books)
+    for _ in range(4):
+        await task.tick(scene.fence)
+
+    assert github.posts() == 1
+    assert "No follow-up waits for a GitHub issue any more" in (await books.messages())[refused]
+
+
 async def test_an_issue_that_may_exist_is_looked_for_after_a_refusal_too(
     scene: Scene, books: Books, github: LocalGitHub
 ) -> None:
