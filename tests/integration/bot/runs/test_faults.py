@@ -317,6 +317,18 @@ async def test_freeze_that_railway_only_says_yes_to_is_reported(bench: Bench) ->
     assert bench.wire.mutations == ["setAutoDeploy", "rollBack"]
 
 
+async def test_freeze_is_not_proved_while_auto_deploy_cannot_be_read(bench: Bench) -> None:
+    bench.wire.hold("readAutoDeploy", "before", status=403).release()
+    run_id = await bench.file_command("rollback", service="ingest", to=bench.railway.commits[1].sha[:8])
+    bench.start_runner()
+
+    run, steps = await bench.ended(run_id)
+
+    assert (steps[0].state, steps[0].note) == (StepState.NOT_PROVED, "a push to main does not deploy ingest")
+    assert run.state is RunState.SUCCEEDED, steps
+    assert "not proved" in (run.outcome or "")
+
+
 async def test_database_away_in_the_middle(make_bench: MakeBench, database_urls: DatabaseUrls) -> None:
     """The act was sent; its outcome is written once the database is back, by the replica that takes the lease then."""
     async with Line(database_urls.bot).serve() as line:
