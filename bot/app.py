@@ -193,7 +193,8 @@ class Bot:
     def _state(self) -> BotState:
         leader_tasks = self.wiring.leader.is_leading if self.wiring else None
         problem = self.wiring.channel.problem if self.wiring else None
-        return BotState(self.settings.git_sha, self._started_at, self._connections > 0, leader_tasks, problem)
+        is_connected = self._stopping or self._connections > 0  # a stop still answers what it acknowledged
+        return BotState(self.settings.git_sha, self._started_at, is_connected, leader_tasks, problem)
 
     def _make_wiring(self) -> Wiring | None:
         if self.world.database is None:
