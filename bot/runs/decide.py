@@ -19,6 +19,7 @@ _OPEN = (StepState.PENDING, StepState.INTENDED, StepState.RUNNING)
 _HOUR_S = 3600
 _OUR_SHARE = 0.25  # of Railway's rate limit, which people and other tools need too
 _SLOWEST_S = 30.0
+_LOOKS_SOON_FROM = 600  # requests an hour
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,18 @@ def find_doubt(approved: Plan, now: Plan | NoPlan) -> str | None:
     return next((line for about, line in find_unknown(now.warnings).items() if about not in unknown_before), None)
 
 
-def poll_every(wanted_s: float, limit_per_hour: int | None) -> float:
-    """Seconds between two looks that keep us below our share of Railway's rate limit."""
+def poll_every(wanted_s: float, limit_per_hour: int | None, *, elapsed_s: float) -> float:
+    """Seconds until the next look at a step that began `elapsed_s` ago.
+
+    They keep us below our share of Railway's rate limit. Most steps end within seconds, so the first looks come sooner,
+    six more per step at most, where that is 1% of the limit or less.
+    """
     if not limit_per_hour:
         return wanted_s
-    return min(max(wanted_s, _HOUR_S / (limit_per_hour * _OUR_SHARE)), max(_SLOWEST_S, wanted_s))
+    lasting_s = min(max(wanted_s, _HOUR_S / (limit_per_hour * _OUR_SHARE)), max(_SLOWEST_S, wanted_s))
+    if limit_per_hour < _LOOKS_SOON_FROM:
+        return lasting_s
+    return min(lasting_s, max(wanted_s, elapsed_s / 2))
 
 
 def _next_action(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:

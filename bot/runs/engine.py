@@ -234,19 +234,25 @@ class RunEngine:
         async def progress(note: str) -> None:
             await self._progress.report(run, steps, row, note)
 
+        elapsed_s = (now - row.started_at).total_seconds() if row.started_at else 0.0
         held_back = partial(why_frozen, run=run, name_of=self._dependencies.world.name_of)
         return StepContext(
             journal=self._journal,
             settings=self._dependencies.settings,
             row=row,
             cancellation=self._cancellation,
-            elapsed_s=(now - row.started_at).total_seconds() if row.started_at else 0.0,
+            elapsed_s=elapsed_s,
             progress=progress,
-            poll_s=self._poll_s,
+            poll_s=partial(self._poll_s, time.monotonic() - elapsed_s),
             held_back=None if has_acted(steps) else held_back,
         )
 
-    def _poll_s(self) -> float:
+    def _poll_s(self, began: float) -> float:
+        """`began`: when the step did, by time.monotonic()."""
         railway = self._dependencies.world.railway
         limit = railway.rate_limit if railway else None
-        return poll_every(self._dependencies.settings.poll_every_s, limit.limit if limit else None)
+        return poll_every(
+            self._dependencies.settings.poll_every_s,
+            limit.limit if limit else None,
+            elapsed_s=time.monotonic() - began,
+        )

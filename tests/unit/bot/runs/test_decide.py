@@ -200,4 +200,19 @@ def test_a_step_of_the_same_words_is_reported_by_what_it_rests_on() -> None:
     ("limit", "seconds"), [(None, 2.0), (0, 2.0), (10_000, 2.0), (1_000, 14.4), (100, 30.0), (10**9, 2.0)]
 )
 def test_poll_every_stays_below_a_quarter_of_railways_limit(limit: int | None, seconds: float) -> None:
-    assert poll_every(2.0, limit) == pytest.approx(seconds)
+    assert poll_every(2.0, limit, elapsed_s=3600.0) == pytest.approx(seconds)
+
+
+def test_poll_every_looks_soon_after_a_step_began_and_a_few_times_more_at_most() -> None:
+    """A stop is done within seconds, and was seen after 14 s: the reserve of the limit is for such read-backs."""
+    elapsed_s, looks = 0.0, []
+    while elapsed_s < 300.0:
+        elapsed_s += poll_every(2.0, 1_000, elapsed_s=elapsed_s)
+        looks.append(elapsed_s)
+
+    assert looks[:5] == pytest.approx([2.0, 4.0, 6.0, 9.0, 13.5])
+    assert len(looks) - 300.0 / 14.4 < 6
+
+
+def test_poll_every_spends_nothing_more_of_a_small_limit() -> None:
+    assert poll_every(2.0, 500, elapsed_s=0.0) == pytest.approx(28.8)
