@@ -36,25 +36,33 @@ class MailServer:
 
     async def send(self, address: str, page: Page) -> None:
         """One e-mail, taken over by the server. A repetition carries the same Message-ID. Raises SourceError."""
-        parts = urlsplit(self.url.reveal())
+        is_taken = False
         try:
-            async with asyncio.timeout(self.timeout_s):
-                await aiosmtplib.send(
-                    _message(redacted_page(page), sender=self.sender, to=address),
-                    hostname=parts.hostname,
-                    port=parts.port,
-                    username=unquote(parts.username) if parts.username else None,
-                    password=unquote(parts.password) if parts.password else None,
-                    use_tls=parts.scheme == "smtps",
-                    start_tls=wants_starttls(self.url),
-                    cert_bundle=None if self.ca_file is None else str(self.ca_file),
-                    local_hostname=_HOST_NAME,
-                    timeout=self.timeout_s,
-                )
+            message = _message(redacted_page(page), sender=self.sender, to=address)
+            async with asyncio.timeout(self.timeout_s), self._client() as client:
+                await client.send_message(message)
+                is_taken = True
         except (TimeoutError, aiosmtplib.SMTPException, OSError, ValueError) as error:
+            if is_taken:
+                return  # only the goodbye was lost
             if ssl.SSLCertVerificationError in (type(error), type(error.__cause__)):
                 raise SourceError(SOURCE, "its certificate is not trusted") from None
             raise _explain(error, self.timeout_s) from None
+
+    def _client(self) -> aiosmtplib.SMTP:
+        """Raises ValueError for an address that cannot be used."""
+        parts = urlsplit(self.url.reveal())
+        return aiosmtplib.SMTP(
+            hostname=parts.hostname,
+            port=parts.port,
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            use_tls=parts.scheme == "smtps",
+            start_tls=wants_starttls(self.url),
+            cert_bundle=None if self.ca_file is None else str(self.ca_file),
+            local_hostname=_HOST_NAME,
+            timeout=self.timeout_s,
+        )
 
 
 def wants_starttls(url: Secret) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from dataclasses import replace
@@ -64,6 +65,29 @@ async def test_server_that_does_not_answer_may_have_taken_it(mailbox: Mailbox) -
     error = await failure_of(server(mailbox, timeout_s=2.0).send(ANN, PAGE))
 
     assert (error.retryable, error.outcome_unknown) == (True, True)
+
+
+@pytest.mark.parametrize("goodbye", [None, b"", b"what?\r\n", b"421 too busy\r\n"])
+async def test_mail_that_was_taken_is_sent_however_the_server_ends(goodbye: bytes | None) -> None:
+    """None: it says nothing more, and keeps the line open. What is lost is sent again, and rings again."""
+    over = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while (line := await reader.readline()) and not line.startswith(b"QUIT"):
+            if line.startswith(b"DATA"):
+                writer.write(b"354 go on\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+            writer.write(b"250 ok\r\n")
+        if goodbye is None:
+            await over.wait()
+        writer.write(goodbye or b"")
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        await MailServer(Secret(f"smtp://127.0.0.1:{port}"), "bot@example.com", timeout_s=2.0).send(ANN, PAGE)
+        over.set()
 
 
 async def test_server_that_is_not_there_can_be_tried_again() -> None:
