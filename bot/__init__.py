@@ -1,1 +1,1 @@
-"""What people talk to: Slack, the terminal, alerts, and the bot's own web endpoints."""
+"""The bot: Slack, the terminal, alerts, and its own web endpoints."""

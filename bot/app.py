@@ -1,4 +1,4 @@
-"""The bot as a whole: settings in, a process that starts, works and stops in order."""
+"""Starts the bot from its settings, runs it, and stops it in order."""
 
 from __future__ import annotations
 

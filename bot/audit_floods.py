@@ -1,4 +1,4 @@
-"""Writes how many audit rows were held back of people who stopped; those who go on have it in their next row.
+"""Writes how many audit rows were left out once a person stops; a person who continues has it in the next row.
 
 Every replica does, because each counts for itself.
 """

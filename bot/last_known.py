@@ -1,4 +1,4 @@
-"""What a source said last, with its age: for the time in which it does not answer."""
+"""The last answer of each source, with its age, for the time in which it does not answer."""
 
 from __future__ import annotations
 

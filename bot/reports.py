@@ -1,4 +1,4 @@
-"""Reads a report; posts last week's once a week, and reads the times of commits, where that is wanted: leader only."""
+"""Reads a report; on the leader, posts last week's once per week and reads commit times, where configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers one line on a terminal: with a world of its own, and with Slack only for what needs it."""
+"""Answers one line on a terminal, with its own clients, and with Slack only where a command needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry: one from the command over the approval to the act, whichever replicas do them.
+"""OpenTelemetry: one trace from the command over the approval to the act, across replicas.
 
 Off unless an endpoint is set: then no SDK and no exporter is imported, and no query is made for it. A span carries
 only what `ALLOWED` names, never what people typed, and of an error its class alone.

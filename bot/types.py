@@ -1,4 +1,4 @@
-"""What a command is called, is asked and answers: the same for Slack and the terminal."""
+"""Names, requests and answers of commands: the same for Slack and the terminal."""
 
 from __future__ import annotations
 

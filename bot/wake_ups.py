@@ -1,4 +1,4 @@
-"""Wake-ups by name: what happened, for the loops that would otherwise find out at their next poll."""
+"""Wake-ups by name, for loops that would otherwise notice at their next poll."""
 
 from __future__ import annotations
 

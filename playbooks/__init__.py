@@ -1,1 +1,1 @@
-"""One file a procedure of the runbook. Pure: facts in, findings or a plan out."""
+"""One file per procedure of the runbook. Pure: facts in, findings or a plan out."""

@@ -1,1 +1,1 @@
-"""The systems around the bot: a folder with `client.py` is called, a folder with `__main__.py` is a process."""
+"""The systems around the bot: a folder with `__main__.py` is a process, `clients/` has the systems that we call."""

@@ -1,4 +1,4 @@
-"""Learns up to where the memory of each service climbs and is freed again, so that no one is warned of it.
+"""Learns the memory peaks from which each service comes down again, so that they raise no alert.
 
 What fell because a process ended and another started was not freed, however the process ended. A start also forgets
 what was learned: the new process may be another version, and a wrong value must not stay.

@@ -1,4 +1,4 @@
-"""What the rules look at: the newest answer of each source, as values."""
+"""What the rules read: the newest answer of each source, as values."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: Evalu
 
 
 def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> datetime | None:
-    """When something may change by the passing of time alone; None when nothing will."""
+    """When an alert may change by the passing of time alone; None: never."""
     known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
     moments: list[datetime | None] = []
     for result in _one_each(results):
@@ -115,7 +115,7 @@ def _decide_one(
 def _begin(
     result: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Transition | None:
-    """Problem of which people do not know."""
+    """A problem that has not been announced yet."""
     begun = _pending(result, alert, around)
     hold = find_suppression(result, begun.since, alerts, around)
     due_at = begun.since + result.wait
@@ -132,7 +132,7 @@ def _begin(
 
 
 def _run_notice(begun: Alert, alerts: Sequence[Alert], around: EvaluationContext) -> str:
-    """For the thread of the run that works on it; empty where another alert has announced the outage."""
+    """The line for the thread of the run in progress; empty if another alert has announced the outage."""
     if is_same_outage(begun.fingerprint, [one.fingerprint for one in alerts if _is_announced(one, around)]):
         return ""
     patience = age(timedelta(seconds=around.telling.run_patience_s))
@@ -141,14 +141,14 @@ def _run_notice(begun: Alert, alerts: Sequence[Alert], around: EvaluationContext
 
 
 def _is_announced(alert: Alert, around: EvaluationContext) -> bool:
-    """Also one that the run has just ended: the same outage may go on under another rule until the run is done."""
+    """True also for an outage that has just ended: it may continue under another rule until the run is done."""
     if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
         return around.now - alert.resolved_at <= timedelta(seconds=around.telling.run_patience_s)
     return alert.state is AlertState.FIRING and not alert.held
 
 
 def _pending(result: RuleResult, alert: Alert | None, around: EvaluationContext) -> Alert:
-    """The alert as it waits: a new one, the one that waits already, or one that was over and comes back."""
+    """The pending alert: a new one, one that is pending already, or a resolved one that returns."""
     finding = result.finding
     if alert is None or _is_past(alert, around):
         return Alert(
@@ -199,7 +199,7 @@ def _fire(begun: Alert, before: Alert | None, around: EvaluationContext) -> Tran
 
 
 def _same(begun: Alert, before: Alert | None) -> Alert | None:
-    """The row that is continued; None when a new one begins although an older one is remembered."""
+    """The row to continue; None if a new one begins although an older one is still stored."""
     return before if before is not None and before.id == begun.id else None
 
 
@@ -235,7 +235,7 @@ def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: Eva
 
 
 def _fine(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
-    """It seems over."""
+    """The rule reports no problem any more."""
     if alert.state is AlertState.PENDING:
         return _pass(alert, around)
     ends_at = _over_at(alert, around)
@@ -258,9 +258,9 @@ def _pass(alert: Alert, around: EvaluationContext) -> Transition:
 
 
 def _over_at(alert: Alert, around: EvaluationContext) -> datetime:
-    """When what looks fine counts as over: at once, unless it came back soon after it had seemed over before.
+    """When a recovered alert counts as over: at once, unless it has come back soon after an earlier recovery.
 
-    Two problems with a long quiet time between them are two, and no flapping.
+    Two problems with a long quiet time between them do not count as flapping.
     """
     quiet = timedelta(seconds=around.telling.quiet_s)
     ended, fired = alert.resolved_at, alert.fired_at

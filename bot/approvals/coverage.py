@@ -1,4 +1,4 @@
-"""Which changes no one could get done under a policy; pure."""
+"""Finds changes that no one could request or get approved under a policy; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a scheduled run may still begin: its approvals are days old, and people and the policy may have changed."""
+"""Whether a scheduled run may still start: its approvals are days old; people and the policy may have changed."""
 
 from __future__ import annotations
 

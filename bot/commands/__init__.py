@@ -1,1 +1,1 @@
-"""One file a verb, or a small family of verbs: parse the words, ask a playbook, answer."""
+"""One file per verb, or small family of verbs: parse the words, ask a playbook, answer."""

@@ -1,4 +1,4 @@
-"""`env [service]`: are the runbook's variables there, well-formed and of one mind?"""
+"""`env [service]`: are the runbook's variables set, well-formed and consistent?"""
 
 from __future__ import annotations
 

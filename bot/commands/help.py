@@ -1,4 +1,4 @@
-"""`help [topic]`: what there is to type."""
+"""`help [topic]`: the commands, with examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`incident …`: raise the alarm, take it on, ask for more people, end it, and tell what happened."""
+"""`incident …`: open, acknowledge, escalate and resolve an incident, and show its timeline."""
 
 from __future__ import annotations
 

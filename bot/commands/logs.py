@@ -1,4 +1,4 @@
-"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: what a deployment's log tells, and its newest lines."""
+"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: what a deployment's log shows, and its newest lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`queue`: what waits, what is stuck, and which locks are waited for."""
+"""`queue`: pending and stuck jobs, and lock waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests a change: make its plan, then file it for approval. The runner makes the plan again by the same way."""
+"""Requests a change: make its plan, then file it for approval. The runner makes the plan again in the same way."""
 
 from __future__ import annotations
 

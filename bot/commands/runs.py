@@ -1,4 +1,4 @@
-"""`runs` and `run <id>`: what was asked for, what became of it, and everything about one."""
+"""`runs` and `run <id>`: requested changes and their outcomes, and everything about one."""
 
 from __future__ import annotations
 

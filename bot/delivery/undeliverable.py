@@ -1,4 +1,4 @@
-"""What Slack refused, sent in another form: plain text, no thread, the channel that bears the name now.
+"""Sends a message that Slack refused in another form: plain text, no thread, the channel that has the name now.
 
 A page that Slack takes in no form goes to the on-call people directly, or to their pagers.
 """

@@ -1,1 +1,1 @@
-"""Drills: paging tried out with a simulated worker."""
+"""Drills: rehearse paging with a simulated worker."""

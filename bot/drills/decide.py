@@ -1,4 +1,4 @@
-"""When a drill is over, and what came of it; pure."""
+"""Decides when a drill is over, and its outcome; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs: as Railway tells, and as the processes tell."""
+"""What runs: as Railway reports it, and as the processes report it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Freezes: stored, announced, and asked before a run starts."""
+"""Freezes: stores them, announces them, and checks them before a run starts."""

@@ -1,4 +1,4 @@
-"""Tells the channel of freezes as their windows begin and end, and reminds their owners; leader only."""
+"""Announces freezes as their windows begin and end, and reminds their owners; leader only."""
 
 from __future__ import annotations
 

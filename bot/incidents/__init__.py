@@ -1,1 +1,1 @@
-"""Threads, escalation levels, on-call, timeline, postmortem: what happens once people are called."""
+"""Threads, escalation levels, on-call, timeline, postmortem: what happens once people are paged."""

@@ -1,4 +1,4 @@
-"""What an incident asks of one person right now; pure."""
+"""What an incident requires of one person right now; pure."""
 
 from __future__ import annotations
 

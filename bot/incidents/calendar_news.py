@@ -1,4 +1,4 @@
-"""Tells the channel and those whom it moves what a rotation's calendar says now; leader only."""
+"""Announces changes of a rotation's calendar to the channel and to people whose shifts move; leader only."""
 
 from __future__ import annotations
 

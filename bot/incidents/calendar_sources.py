@@ -1,4 +1,4 @@
-"""Calendars that are the source of a rotation: every replica reads them, and goes on with the last good one.
+"""Calendars that are the source of a rotation: every replica reads them, and keeps the last good version.
 
 No calendar is read while a page is being sent: pages use the slots that are in force.
 """

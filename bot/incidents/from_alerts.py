@@ -1,4 +1,4 @@
-"""What an alert does to incidents: it opens one, joins one, changes its words, and stops its calls when it is over."""
+"""What an alert does to incidents: it opens or joins one, changes its text, and stops its pages when it is over."""
 
 from __future__ import annotations
 

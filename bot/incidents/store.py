@@ -1,4 +1,4 @@
-"""Opens incidents and shows their state to everyone: each in the transaction of the change.
+"""Opens incidents and shows their state in Slack, each in the transaction of the change.
 
 Every change of an incident (by an alert, a person, the leader's clock) goes through this one place, so that the
 root message, the thread and the timeline never disagree.

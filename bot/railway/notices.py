@@ -1,4 +1,4 @@
-"""Tells what Railway's webhook reports beside deployments: a process killed for lack of memory, volumes, monitors.
+"""Announces what Railway's webhook reports besides deployments: a process killed for lack of memory, volumes, monitors.
 
 Railway names these events and documents no shape of them, so what is there is shown as it came, masked. A kind that is
 not known is shown as unknown, once per day. Nothing is decided by any of it: the webhook is unsigned, so no more than a

@@ -1,1 +1,1 @@
-"""Carries approved plans out: a lease, a journal, and a look before every second thought."""
+"""Executes approved plans under a lease, with a journal, and reads back before it sends anything again."""

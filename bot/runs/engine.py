@@ -63,7 +63,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What carrying any run needs."""
+    """What executing any run needs."""
 
     database: Database
     world: World
@@ -74,7 +74,7 @@ class Dependencies:
 
 
 class RunEngine:
-    """One claim of one run. `cancellation` are what others want of it."""
+    """One claim of one run. `cancellation`: requests of other people to end it."""
 
     def __init__(self, dependencies: Dependencies, journal: Journal, cancellation: Cancellation) -> None:
         self._dependencies = dependencies
@@ -102,7 +102,7 @@ class RunEngine:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
-        """Renew the lease, and hear what others want. Raises LostRunError when the lease may be another's."""
+        """Renew the lease, and read whether the run is to end. Raises LostRunError when the lease may be another's."""
         while True:
             await asyncio.sleep(self._dependencies.settings.renew_every_s)
             try:
@@ -188,7 +188,7 @@ class RunEngine:
         return True
 
     async def _guarded(self, executor: Act[Any] | WaitStep[Any], step_context: StepContext) -> Outcome | None:
-        """A bug ends the run like anything else that goes wrong, and does not begin again with each replica."""
+        """A bug ends the run like any other failure, so that it does not repeat on each replica."""
         try:
             if isinstance(executor, Act):
                 return await ActExecution(executor, step_context).run()

@@ -1,4 +1,4 @@
-"""Begins an approved run: plans it again from fresh facts, takes its services, and tells those who lose by it."""
+"""Starts an approved run: plans it again from fresh facts, takes its services, and reports the runs that it voids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proves with a person's help what no API of Slack's tells: whether commands, presses and events reach the bot."""
+"""Proves with a person's help what no API of Slack reports: whether commands, presses and events reach the bot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person asked for, in their own words, from a payload of Slack's: to tell them if it is interrupted; pure."""
+"""Reads a request in the person's own words from a payload, to name it if it is interrupted; pure."""
 
 from __future__ import annotations
 

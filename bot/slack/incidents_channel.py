@@ -1,4 +1,4 @@
-"""Whether the incidents channel takes what the bot says: looked at every minute, and whenever Slack refused a post.
+"""Whether the incidents channel accepts messages: checked every minute, and whenever Slack has refused a post.
 
 A channel that people of another company read takes nothing: it is closed for every post of this process until it is not
 shared any more.

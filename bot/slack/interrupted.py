@@ -1,4 +1,4 @@
-"""Tells people which of their requests were interrupted because a replica died or was stopped; leader only.
+"""Notifies people whose requests were interrupted because a replica died or was stopped; leader only.
 
 Slack has its acknowledgement by then, and delivers nothing again. A request is reported once, in the transaction that
 ends it.

@@ -1,4 +1,4 @@
-"""Takes Slack's notice that it drops events for this app (`app_rate_limited`), and reports it in the channel."""
+"""Handles Slack's notice that it drops events for this app (`app_rate_limited`), and reports it in the channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks, and where, as a payload of Slack says it: person, workspace, conversation, delivery, mention; pure."""
+"""Who made a request, and where, by a payload of Slack: person, workspace, conversation, delivery, mention; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor's causes as a message: one first, what to do about it, and what follows from it folded behind a button.
+"""The doctor's causes as a message: the first cause, what to do about it, and its consequences behind a button.
 
 Also the one message that the bot writes in an incident's thread by itself, edited as its parts arrive.
 """

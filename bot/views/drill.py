@@ -1,4 +1,4 @@
-"""Drills: what one would do, that it is under way, and what came of it."""
+"""Drills: the plan of one, its progress, and its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of a command before its answer."""
+"""What a command shows before its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another environment proved, as it is shown here."""
+"""The proof of another environment, as a message."""
 
 from __future__ import annotations
 

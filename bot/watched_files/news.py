@@ -1,4 +1,4 @@
-"""Tells the channel that one of our files has changed, or was refused; leader only."""
+"""Announces that one of our files has changed, or was refused; leader only."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One pure function a check; health, doctor, preflight, prod-gate and the alerts all use these same ones."""
+"""One pure function per check; health, doctor, preflight, prod-gate and the alerts use the same ones."""

@@ -1,4 +1,4 @@
-"""Runs another program to its end, and leaves nothing of it when our time runs out."""
+"""Runs another program to its end, and kills all of it at our time limit."""
 
 from __future__ import annotations
 

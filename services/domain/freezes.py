@@ -1,4 +1,4 @@
-"""Freezes and locks: while one is in force, changes of its services are refused; which are is asked here; pure."""
+"""Freezes and locks: while one is in force, changes of its services are refused; decides which freezes are; pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was seen minute by minute, and a window of it cut into equal steps. Unknown is None, never 0."""
+"""Recorded values minute by minute, and a window of them in equal steps. Unknown is None, never 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A channel of Slack as its conversation object tells, and whether the bot may post there."""
+"""A channel of Slack by its conversation object, and whether the bot may post there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The limits at which a check speaks up. The alerts take the same ones, so that answers and pages
+"""The limits at which a check reports a problem. The alerts use the same ones, so that answers and pages
 agree. What each means for operators: docs/checks.md.
 """
 

@@ -1,4 +1,4 @@
-"""Has memos written for the cases of a batch: a few at a time, within a budget.
+"""Requests memos for the cases of a batch, a few at a time, within a budget.
 
 A job of its own, queued with the figures and after them: whatever becomes of it, they stand.
 """

@@ -1,1 +1,1 @@
-"""The worker runtime: claim a job, handle it, settle it; beat meanwhile; stop in an orderly way."""
+"""The worker runtime: claim a job, handle it, settle it; send heartbeats meanwhile; stop in order."""

@@ -1,4 +1,4 @@
-"""What a handler is, and what can become of a job."""
+"""What a handler is, and how an attempt at a job can end."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class WorkerSettings(ProcessSettings):
     """Times in seconds. `stop_grace_s` has to be shorter than the draining time that Railway gives."""
 
     heartbeat_every_s: PositiveFloat = 30.0  # ten beats until one counts as stale
-    poll_every_s: PositiveFloat = 1.0  # only while nothing rings: retries become due without a notice
+    poll_every_s: PositiveFloat = 1.0  # only while no notice arrives: retries become due without one
     stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
     concurrency: PositiveInt = 1  # jobs at the same time, each with a session of its own
     claim_batch: PositiveInt = 1  # jobs claimed and settled in one transaction; a crash repeats as many
@@ -65,7 +65,7 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
 
     Through an outage it is tried again, because the work is done and should not be done twice. An outcome that cannot
     be stored is a failure. Given up when the worker stops meanwhile, or cannot even store that: the job then stays
-    `processing`, is handed back with the strays, and is found as an orphan once this worker no longer beats.
+    `processing`, is handed back with the lost claims, and counts as an orphan once this worker's heartbeat is stale.
     """
     failures, logged = 0, ""
     while True:

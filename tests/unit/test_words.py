@@ -106,8 +106,9 @@ COINED_TEXT = re.compile(
 COINED_PROSE = re.compile(
     r"\b(asker|desks?|doorbell|hush(?:ed|es)?|lanes?|lone starts?|nobody|somebody|whoever|everybody|anybody|"
     r"mend(?:ed|s)?|(?:is|are|was|were|be|been) (?:not )?told|"
-    r"one (?:finding |line |result |row )?an? (?:channel|day|fingerprint|file|group|hour|key|message|minute|person|"
-    r"query|request|row|run|service|step|topic|worker))\b",
+    r"one (?:(?:pure )?(?:file|finding|function|line|mutation|result|row) )?an? (?:channel|check|day|fingerprint|"
+    r"file|group|hour|key|message|method|minute|operation|person|procedure|query|request|row|run|service|step|"
+    r"topic|verb|worker))\b",
     re.I,
 )
 GERUNDS = {"parsing", "timing", "paging", "wiring", "masking", "tracing"}  # nouns of the field, or of Python

@@ -1,4 +1,4 @@
-"""When something is wrong, one file per family: the checks of `playbooks/checks/`, and how much each matters."""
+"""The alert rules, one file per family: the checks of `playbooks/checks/`, with the severity of each."""
 
 from __future__ import annotations
 

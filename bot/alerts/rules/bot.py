@@ -1,4 +1,4 @@
-"""What the bot can't read or hear: problems there would not be announced."""
+"""Sources that the bot can't read: it would not announce their problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database: not reached, not visible, changed, open to strangers, or locked up (runbook, "Key Log Patterns")."""
+"""The database: not reached, not readable, changed, open to other roles, or locked (runbook, "Key Log Patterns")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployments, commits, and what a rollback left on (runbook, "Deployment Verification", "Rollback Procedures")."""
+"""Deployments, commits, and locks that a rollback left (runbook, "Deployment Verification", "Rollback Procedures")."""
 
 from __future__ import annotations
 

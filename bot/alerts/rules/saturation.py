@@ -1,4 +1,4 @@
-"""What is used up before it breaks: a service's memory, the database's sessions (runbook, "Troubleshooting")."""
+"""Resources that run out: a service's memory, the database's sessions (runbook, "Troubleshooting")."""
 
 from __future__ import annotations
 

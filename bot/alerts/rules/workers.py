@@ -1,4 +1,4 @@
-"""Stale, missing, wedged, restarting and crashing workers (runbook, "Worker Heartbeat Check", "Troubleshooting")."""
+"""Stale, missing, hanging, restarting and crashing workers (runbook, "Worker Heartbeat Check", "Troubleshooting")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes what serves: roll back, build a commit, restart, deploy again; and waits for the deployment that comes of it.
+"""Changes the active deployment: roll back, build a commit, restart, redeploy; and waits for the new deployment.
 
 Railway seldom reports the new deployment's id, so the ids seen before are part of the intent, and whatever is not among
 them is new.

@@ -1,4 +1,4 @@
-"""Sends our test file through the intake once, follows it, proves what came of it, and takes it away.
+"""Sends our test file through the intake once, follows it, proves the result, and removes it.
 
 The file is the run's own, so its hash shows in the database whether the upload happened, at any time.
 """

@@ -1,4 +1,4 @@
-"""The API of the system `civil`; which vintage it is shows in an answer's keys, never in its version.
+"""The API of the system `civil`. The keys of an answer show which version it is, never its version number.
 
 Left alone, because they answer wrongly on a system that is well: /api/ready, /api/health/system, /api/health/jobs,
 /api/metrics and /api/v1/system/status. /api/v1/intake/health always says the same.

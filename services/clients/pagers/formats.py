@@ -1,4 +1,4 @@
-"""What a pager is sent: PagerDuty's form, which others take too, and plain JSON for everything else; pure."""
+"""The body of a page: PagerDuty's format, which others accept too, and plain JSON for all others; pure."""
 
 from __future__ import annotations
 

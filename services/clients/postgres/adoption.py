@@ -1,4 +1,4 @@
-"""Installs the bot beside a system that stands already: its own schema, its role, and the right to read.
+"""Installs the bot next to an existing system: its own schema, its role, and the right to read.
 
 The typed calls of `sql/queries/adoption.sql`. What a system grants the bot is in `sql/adoption/<system>.sql`.
 

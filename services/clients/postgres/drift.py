@@ -1,4 +1,4 @@
-"""Do our named queries still fit this database? Those in the wild name columns differently, and people change them.
+"""Do our named queries still fit this database? Databases differ in their columns, and people change them.
 
 The bot's queries are planned as the bot's role, which proves tables, columns, functions and rights. Where our own
 migrations make the operated system, the queries of its API and workers are planned too, which proves all but the

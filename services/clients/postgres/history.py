@@ -1,4 +1,4 @@
-"""What the leader saw, minute by minute. The typed calls of `sql/queries/history.sql`."""
+"""What the leader read, minute by minute. The typed calls of `sql/queries/history.sql`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bot changes at Railway: one mutation a method, with its document, sent at most once.
+"""What the bot changes at Railway: one mutation per method, with its document, sent at most once.
 
 Each takes a `deadline` (time.monotonic() seconds) that is checked as the last thing before the bytes leave, so that a
 process that slept in between sends nothing. All raise SourceError("Railway", …), whose `outcome_unknown`

@@ -1,4 +1,4 @@
-"""The GraphQL documents that read, one file an operation; a test validates each against Railway's whole schema."""
+"""The GraphQL documents that read, one file per operation; a test validates each against Railway's whole schema."""
 
 from __future__ import annotations
 
