@@ -1,7 +1,7 @@
 """The leader's periodic work: each task is a job of one APScheduler, which runs while this process holds the lease.
 
 A task runs at its interval, at the time that its last tick asked for, and at its wake-ups; never twice at once. One
-that fails is logged, counted and tried again; the others go on. Losing the lease ends them all.
+that fails is logged, counted and tried again; the others continue. Losing the lease ends them all.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
 
     async def follow_clock(self, every_s: float) -> None:
         """Until cancelled. APScheduler waits by the wall clock, so a step back would delay every job by as much: then
-        all run now, and plan anew. A step forward makes them run early, which does no harm."""
+        all run now, and plan again. A step forward makes them run early, which does no harm."""
         loop = asyncio.get_running_loop()
         offset = datetime.now(UTC).timestamp() - loop.time()
         while True:

@@ -1,6 +1,6 @@
 """Asks Slack about people and groups, and keeps its last answers: members, accounts, names.
 
-Every decision asks anew, unless an answer is a few seconds old, so that a person who was removed from a group can't
+Every decision asks again, unless an answer is a few seconds old, so that a person who was removed from a group can't
 decide any more. While Slack does not answer, what is kept is given with its age; how old it may be is not decided here.
 Names are for text that notifies no one, since a mention notifies and an id is unreadable: no call waits for them.
 """

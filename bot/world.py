@@ -304,7 +304,7 @@ class World:
         return None if isinstance(found, Unavailable) else found
 
     async def service_acts(self) -> list[ServiceAct] | Unavailable:
-        """What runs of ours did to each service's deployments of late, newest first."""
+        """What runs of ours did to each service's deployments recently, newest first."""
         return await self.read(service_acts.list_service_acts, services=self.system.services, limit=ACTS)
 
     def expected_replicas(self, services: dict[Service, ServiceState] | Unavailable) -> KnownReplicas:

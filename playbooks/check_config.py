@@ -39,7 +39,7 @@ class Facts:
     `playbooks.checks.oncall.Facts`.
     `channel_problem`: why the incidents channel takes no messages, None while it does or while that is not known.
     `user_groups`: those that do not follow their rotation, and why. `model`: what answers in words, None without a key.
-    `refused`: what Slack refused for good of late.
+    `refused`: messages that Slack refused permanently in the last 24 h.
     `system_problem`: why nothing may be changed in the database.
     """
 

@@ -120,7 +120,7 @@ def worked_for(
     answered: AnsweredWell | None,
 ) -> timedelta | None:
     """How long the deployment's workers had beaten, or its API had answered well, when one has died and none was
-    started anew: a crash loop after a deploy starts them again and again. None when that is not so."""
+    started again: a crash loop after a deploy starts them again and again. None when that is not so."""
     is_down = deployment.status is DeploymentStatus.CRASHED or any(
         one.status == "CRASHED" for one in deployment.instances
     )

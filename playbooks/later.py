@@ -24,7 +24,7 @@ def start_of(parameters: Mapping[str, str]) -> datetime | None:
 
 
 def asked_again(parameters: Mapping[str, str], now: datetime) -> Mapping[str, str]:
-    """Of a request that is made anew: without a time that is over, and with an exception from the freezes of now."""
+    """Of a request that is made again: without a time that is over, and with an exception from the freezes of now."""
     start = start_of(parameters)
     dropped = {EXCEPTED} | ({AT} if start is not None and start <= now else set())
     return {name: value for name, value in parameters.items() if name not in dropped}

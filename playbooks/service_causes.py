@@ -92,7 +92,7 @@ def _lost_workers(found: Found, service: Service, beats: Finding, state: Finding
     beating = beats.evidence.get("beating")
     alive = len(beating) if isinstance(beating, list) else 0
     title = f"{alive} of {expected} {short} workers alive" if alive else f"{short} is down (0 of {expected})"
-    # Nothing is left that a stop would interrupt; otherwise the others go on working.
+    # Nothing is left that a stop would interrupt; otherwise the others continue working.
     step = NextStep(f"Restart {short}", f"restart {short}" if alive else f"restart {short} --through-zero")
     since = None if alive else read_moment(beats.evidence.get("last_beat_at"))  # the newest beat is of one that lives
     more = f" {beats.detail}" if alive else _deployed_before(found, service, since)

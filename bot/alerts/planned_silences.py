@@ -55,7 +55,7 @@ class PlannedSilences(PeriodicTask):
         self._wake_ups.outbox.set()
 
     async def _follow_alone(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
-        """What fails for one is undone for that one, and tried again at the next tick; the others go on."""
+        """What fails for one is undone for that one, and tried again at the next tick; the others continue."""
         try:
             async with conn.transaction():
                 await self._follow(conn, planned, now)

@@ -175,9 +175,9 @@ async def cancel(pending: PendingDecision) -> Decided | Refused:
 
 
 async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided | Refused:
-    """Every unknown step becomes what the person says; the run goes on, or fails when it is given up.
+    """Every unknown step becomes what the person says; the run continues, or fails when it is given up.
 
-    What is given up may have brought something: the run goes on until that is taken away.
+    What is given up may have brought something: the run continues until that is taken away.
     """
     verdict = may_resolve(pending.run, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):

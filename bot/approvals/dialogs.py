@@ -23,7 +23,7 @@ class Dialog(StrEnum):
 
 
 async def open_dialog(pending: PendingDecision, dialog: Dialog, countdown: timedelta) -> Run | Refused:
-    """The run that the dialog is about, or the refusal, which is written down. The submission is judged anew."""
+    """The run that the dialog is about, or the refusal, which is written down. The submission is judged again."""
     verdict = await _judge(pending, dialog, countdown)
     return await pending.refuse(dialog, verdict) if isinstance(verdict, Refused) else pending.run
 

@@ -308,7 +308,7 @@ class ApprovalService:
             return await decisions.close_review(pending, _short(note))
 
     async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Filed | NoPlan:
-        """The same request anew, from what is so now. Raises OperatorError as `file` does."""
+        """The same request again, from what is so now. Raises OperatorError as `file` does."""
         async with self._database.read() as conn:
             run = await runs.read_run(conn, run_id)
         if run is None or run.state not in (RunState.EXPIRED, RunState.VOIDED):

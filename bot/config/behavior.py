@@ -65,7 +65,7 @@ class ChangeSettings(Group):
 
     alone_after_s: how long approvers may stay silent in an incident. alone_countdown_s: for a veto afterwards.
 
-    run_steps_keep_days: after the end of their run; None keeps them for ever.
+    run_steps_keep_days: after the end of their run; None keeps them forever.
 
     golden_path_in_prod: also where the uploaded rows stay, because the operated system removes none.
 

@@ -156,7 +156,7 @@ class Settings:
 
     @property
     def keep_run_steps(self) -> timedelta | None:
-        """For how long after their run's end; None, also when a variable is malformed: for ever."""
+        """For how long after their run's end; None, also when a variable is malformed: forever."""
         days = None if isinstance(self.changes, Invalid) else self.changes.run_steps_keep_days
         return None if days is None else timedelta(days=days)
 

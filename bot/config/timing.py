@@ -39,7 +39,7 @@ class OutageSettings:
 class RunSettings:
     """Leases are short between acts, so that a successor is there soon, and longer than a call while one is out.
 
-    A successor goes on at most `lease_s + check_every_s` after a replica died between acts, and at most
+    A successor continues at most `lease_s + check_every_s` after a replica died between acts, and at most
     `act_lease_s + check_every_s` after it died during one: 4 s and 13 s, below the 5 s and 15 s that we promise.
     """
 

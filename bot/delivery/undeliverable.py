@@ -59,7 +59,7 @@ class Fallbacks:
                 )
             except SlackRefusedError as refused:
                 kind = refusal_of(refused.code)
-                is_over = refused.retryable or kind in tried or refused.code == THREAD_GONE  # its thread comes anew
+                is_over = refused.retryable or kind in tried or refused.code == THREAD_GONE  # its thread comes again
                 other = None if is_over else await self._other(form, kind, message.home)
                 if other is None:
                     raise

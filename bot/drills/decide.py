@@ -43,7 +43,7 @@ class Course:
 
 
 def outcome(course: Course) -> str | None:
-    """Why the drill ends now; None while it goes on."""
+    """Why the drill ends now; None while it continues."""
     late = course.now - course.drill.stale_at
     if course.answered_at is not None:
         return "answered"

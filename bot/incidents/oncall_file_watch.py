@@ -1,7 +1,7 @@
 """Watches the on-call file: a good one is taken at once, a bad one leaves the last good one in force.
 
 Every replica watches its own copy. The leader tells the channel what changed, and keeps the last good file in the
-database: a bot that starts with a bad file goes on with it.
+database: a bot that starts with a bad file continues with it.
 """
 
 from __future__ import annotations

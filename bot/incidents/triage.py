@@ -1,7 +1,7 @@
 """Writes one diagnosis into each new incident's thread, by itself, and edits it as its parts arrive.
 
 The parts of the runbook's escalation path are read at the same time, each within its own limit; a source that is away
-is shown, and delays nothing. The number of posted parts is stored with each edit, so that a successor goes on
+is shown, and delays nothing. The number of posted parts is stored with each edit, so that a successor continues
 where its predecessor stopped. The cause and the first thing to do are kept with the incident: its root message begins
 with them. Runs on the leader only.
 """

@@ -207,7 +207,7 @@ class Outage:
             await asyncio.sleep(self._settings.check_every_s)
 
     async def check(self) -> None:
-        """One round. Raises SourceError when Slack or the database do not answer; the next round goes on."""
+        """One round. Raises SourceError when Slack or the database do not answer; the next round continues."""
         problem = self._leader.database_problem
         if problem is not None:
             await self._while_away(problem)

@@ -191,7 +191,7 @@ def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
 
 
 def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
-    """What waits for a person is shown as that: Railway does not go on by itself."""
+    """What waits for a person is shown as that: Railway does not continue by itself."""
     coming, held = _names(found, Progress.COMING), _names(found, Progress.HELD)
     waits = f"{sha} waits for approval in Railway on {held}" if held else ""
     return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))

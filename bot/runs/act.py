@@ -93,7 +93,7 @@ class StepContext:
         await asyncio.sleep(self.poll_s())
 
     def stopped(self) -> Outcome | None:
-        """A step that ends because the run is cancelled; None when a successor is to go on with it."""
+        """A step that ends because the run is cancelled; None when a successor is to continue with it."""
         return Outcome(StepState.SKIPPED, "cancelled before it was over") if self.cancellation.cancel else None
 
 

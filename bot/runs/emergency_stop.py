@@ -1,7 +1,7 @@
 """Stops services without the journal during a database outage, and announces it.
 
-The same acts as in a run, each sent once and read back; what is lost is that a successor could go on. The run is filed
-when the database is back, finds that nothing runs, and so writes down what was done.
+The same acts as in a run, each sent once and read back, but no successor can continue them. The run is filed when the
+database is back, finds that nothing runs, and so records what was done.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Notice:
 
 
 class EmergencyNotices:
-    """Of one channel. Nothing here raises for a Slack that is away: the stop goes on, and the requester is answered."""
+    """Of one channel. Nothing here raises while Slack is away: the stop continues, and the requester gets an answer."""
 
     def __init__(self, slack: SlackClient, *, channel: str) -> None:
         self._slack = slack

@@ -67,7 +67,7 @@ class RunFinish:
         await self._end(run, state, note_words(words, name_of))
 
     async def give_up(self, run: Run, error: Exception) -> None:
-        """A bug ends the run, or each replica would begin with it again for ever."""
+        """A bug ends the run, or each replica would begin with it again forever."""
         logger.error("run %d: %s", run.id, describe_error(error))
         state = RunState.VOIDED if run.state is RunState.APPROVED else RunState.FAILED
         await self._end(run, state, f"The bot itself failed ({type(error).__name__}); its log says where.")

@@ -100,7 +100,7 @@ class Journal:
         )
 
     async def release(self) -> None:
-        """Let a successor go on at once. Raises SourceError."""
+        """Let a successor continue at once. Raises SourceError."""
         async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
             await leases.release_lease(conn, name=run_lease(self.run_id), owner=self.owner, epoch=self.epoch)
 

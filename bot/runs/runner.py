@@ -37,7 +37,7 @@ class Runner:
         await drive(self._claim_due, self._wake_ups.runs)
 
     async def hand_over(self) -> None:
-        """Finish the acts under way, for a while, and let other replicas go on with the runs."""
+        """Finish the acts under way, for a while, and let other replicas continue with the runs."""
         for cancellation, _ in self._executing.values():
             cancellation.wish(leave=True)
         tasks = [task for _, task in self._executing.values()]

@@ -60,7 +60,7 @@ class RecentDeliveries:
 
 logger = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=20)  # renewed while the work goes on; a redelivery after a crash waits as long
+CLAIM = timedelta(seconds=20)  # renewed while the work continues; a redelivery after a crash waits as long
 RENEW_S = 6.0
 FINISH_AGAIN_S = 3.0  # what could not be recorded as finished: before the leader takes it for interrupted
 CLAIM_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second

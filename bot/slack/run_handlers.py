@@ -1,4 +1,4 @@
-"""Clicks on a run's buttons, and the modals that belong to them. Each click reads the run's state anew."""
+"""Clicks on a run's buttons, and the modals that belong to them. Each click reads the run's state again."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def preformatted(text: str) -> Block:
 
 
 def command_button(label: str, command: str, n: int = 0, *, style: str | None = None) -> Block:
-    """A button that runs a command line ("logs ingest"); `fit_message` numbers the buttons of a message anew.
+    """A button that runs a command line ("logs ingest"); `fit_message` numbers the buttons of a message again.
 
     Raises ValueError for a line that does not fit into a button: half a command would be another command.
     """

@@ -67,7 +67,7 @@ def _buttons(about: Shown, status: Status) -> list[Block]:
 
 
 def _approve(about: Shown) -> list[Block]:
-    """The way to what waits for a person; Railway does not go on by itself."""
+    """The way to what waits for a person; Railway does not continue by itself."""
     link = about.made_by.link if about.made_by else None
     return [link_button("Approve in Railway", link)] if about.is_held and link and is_web_address(link) else []
 

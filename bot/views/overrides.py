@@ -149,7 +149,7 @@ def swap_message(swap: Swap) -> Content:
 
 
 def slack_only_answer(user_id: str, levels: Sequence[int], line: str) -> Answer:
-    """What is asked first. `line`: the command that goes on."""
+    """What is asked first. `line`: the command that continues."""
     numbers = f"level{'s' if len(levels) > 1 else ''} {' and '.join(map(str, levels))}"
     words = (
         f"⚠️ {mention(user_id)} has no phone in the on-call file: {numbers} would reach people in Slack only. "

@@ -1,7 +1,7 @@
 """Watches the policy and the alert rules: a good file is in force at once, a bad one leaves the last good one.
 
 The leader tells the channel what changed, once, and keeps the last good file in the database: a bot that starts with a
-bad one goes on with it, and one that starts with another one tells of that.
+bad one continues with it, and one that starts with another one tells of that.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class AlertRulesNews(RuleFileNews[AlertRules]):
 
 
 def _policy_of(taken: TakenFile) -> Policy | None:
-    """As it was read then, with the lists of then."""
+    """As it was read then, with the lists of that time."""
     lists = {name: tuple(taken.people.get(name, ())) for name in ("operators", "approvers")}
     people = PeopleSettings(operators=lists["operators"], approvers=lists["approvers"])
     policy = policy_file.read_policy(taken.content, POLICY, people)

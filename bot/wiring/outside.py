@@ -39,7 +39,7 @@ def make_incidents_channel(core_wiring: CoreWiring, wake_ups: WakeUps) -> Incide
 
 
 async def _retry_undeliverable(core_wiring: CoreWiring) -> None:
-    """The incidents channel takes messages again: so do those that it refused of late."""
+    """The incidents channel takes messages again: so do those that it refused recently."""
     async with core_wiring.database.transaction() as conn:
         await outbox.retry_undeliverable(conn, channel=core_wiring.channel, window=RETRY_REFUSED_WITHIN)
 

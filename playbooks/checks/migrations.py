@@ -35,7 +35,7 @@ def check(status: MigrationStatus | Unavailable) -> list[Finding]:
 
 
 def proved(finding: Finding) -> Finding:
-    """For who relies on it that none is pending: a system that stands already does not report it."""
+    """For who relies on it that none is pending: an existing system does not report it."""
     is_known = finding.status is not Status.OK or finding.evidence.get("pending") is not None
     return finding if is_known else replace(finding, status=Status.UNKNOWN, next_step=STEP)
 
@@ -53,7 +53,7 @@ def _judge(status: MigrationStatus) -> tuple[Status, str, str]:
 
 
 def _judge_own(status: MigrationStatus) -> tuple[Status, str, str]:
-    """Of a system that stands already: the bot's schema is compared, the system's own migrations are counted."""
+    """Of an existing system: the bot's schema is compared, the system's own migrations are counted."""
     of_the_bot = "of the bot's schema"
     if status.changed:
         title = f"{_count(status.changed)} {of_the_bot} changed after being applied"

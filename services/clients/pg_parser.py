@@ -152,7 +152,7 @@ def _locking(words: str, how: str, table: str, made: _Made | None = None) -> Eff
     return _harmful(f"{words}, which {how}", breaks=False)
 
 
-# What no other statement and no query names: gone or renamed, code goes on.
+# What no other statement and no query names: gone or renamed, code continues.
 _UNNAMED = frozenset({"index", "trigger", "policy", "rule", "tabconstraint", "domconstraint", "statistic ext"})
 
 

@@ -47,7 +47,7 @@ async def run_program(
 
 
 async def _see_to_its_end(killing: Coroutine[None, None, None]) -> None:
-    """Cancelled again, it goes on and is cancelled afterwards: what is not waited for would stay as a zombie."""
+    """Cancelled again, it continues and is cancelled afterwards: what is not waited for would stay as a zombie."""
     task = asyncio.create_task(killing)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

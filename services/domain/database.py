@@ -110,7 +110,7 @@ def goes_of(applied: Iterable[AppliedMigration]) -> list[list[AppliedMigration]]
 
 @dataclass(frozen=True)
 class RecordedMigrations:
-    """What Supabase's CLI has recorded of a system that stands already. `head`: the newest version as text, None
+    """What Supabase's CLI has recorded of an existing system. `head`: the newest version as text, None
     without any."""
 
     count: int

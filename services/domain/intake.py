@@ -229,7 +229,7 @@ class SampleFile:
         return sha256_of(self.content)
 
     def of_run(self, run_id: int, created_at: datetime) -> bytes:
-        """The same file under case numbers that no other run has, also after the run numbers began anew."""
+        """The same file under case numbers that no other run has, also after the run numbers began again."""
         own = f"{MARK}-{run_id}-{int(created_at.timestamp())}"
         return self.content.replace(MARK.encode(), own.encode())
 

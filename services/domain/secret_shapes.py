@@ -134,7 +134,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def _shown(found: re.Match[str]) -> tuple[str, int]:
-    """What stands for the match, and where to go on."""
+    """What stands for the match, and where to continue."""
     whole = (found.group(), found.end())
     if found["header"]:
         return found["header"] + HIDDEN, found.end()

@@ -15,7 +15,7 @@ from services.domain.services import Service, WorkerType
 JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests one batch
 ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
 MEMO_JOB_TYPE = "enforcement_memos"  # asks a language model about the cases of one batch
-REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments anew that are due, whatever their batch
+REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments again that are due, whatever their batch
 
 
 class CommitSource(StrEnum):
@@ -117,7 +117,7 @@ class System:
 
     @property
     def job_types(self) -> tuple[str, ...]:
-        """What some worker claims. A pending job of another type waits for ever."""
+        """What some worker claims. A pending job of another type waits forever."""
         return tuple(job_type for one in self.operated for job_type in one.job_types)
 
     def find(self, service: Service) -> OperatedService | None:

@@ -119,7 +119,7 @@ PRIORITY = -10  # new files go first
 async def review_due(job: ClaimedJob, database: Database, *, pages: int = PAGES_A_JOB) -> Result:
     """Handle one `enforcement_review` job: reckon all that is due today, page by page.
 
-    Each page that is stored is not due any more, so a job that is repeated goes on where it was.
+    Each page that is stored is not due any more, so a job that is repeated continues where it was.
     """
     async with database.read(timeout_s=TIMEOUT_S) as conn:
         today = (await read_review_state(conn)).today

@@ -41,7 +41,7 @@ def renewal_opens_on(entered_on: date) -> date:
 def presumed_paid_on(entered_on: date, paid_on: Iterable[date] = ()) -> date:
     """The day from which it is presumed paid.
 
-    A payment within the twenty years begins them anew, as against the one who made it; a written acknowledgment does
+    A payment within the twenty years begins them again, as against the one who made it; a written acknowledgment does
     too, but the files don't report those.
     """
     end = years_after(entered_on, PRESUMED_PAID_YEARS)
@@ -139,7 +139,7 @@ def balance_on(
 def grown(balance: Balance, *, until: date, debt: Debt) -> Balance:
     """The balance on a later day on which nothing more has been paid, unchanged for an earlier one.
 
-    It saves reckoning every day anew: within two cents of `balance_on`, since both begin from rounded cents. For what
+    It saves reckoning every day again: within two cents of `balance_on`, since both begin from rounded cents. For what
     is owed by the law as enacted too, from the day on which the 2 % came.
     """
     if until <= balance.as_of:

@@ -47,7 +47,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class HandedBack:
-    """Stopped half-way, and begun anew later: because the worker stops, or `why` gives the reason nothing can be
+    """Stopped half-way, and begun again later: because the worker stops, or `why` gives the reason nothing can be
     stored now.
 
     The attempt does not count.

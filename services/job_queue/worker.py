@@ -115,7 +115,7 @@ class LostClaims:
         self._state = state
         self._worker_id = worker_id
         self._slots = slots
-        self._looking = asyncio.Lock()  # two that each waited for the other's place would wait for ever
+        self._looking = asyncio.Lock()  # two that each waited for the other's place would wait forever
 
     async def hand_back(self) -> None:
         """Between the claims: waits for those under way, and keeps the next ones waiting. Raises SourceError."""

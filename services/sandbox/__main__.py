@@ -107,7 +107,7 @@ def _claim(directory: Path) -> Iterator[None]:
 
 
 def _identity(directory: Path) -> Identity:
-    """What a former release began as dev goes on as dev: a database belongs to one environment."""
+    """What a former release began as dev continues as dev: a database belongs to one environment."""
     began = directory / "environment"
     if _given_database() is not None or ((directory / "railway.json").exists() and not began.exists()):
         return Identity()

@@ -74,7 +74,7 @@ class ApiHttp:
         started = time.perf_counter()
         changes = method != "GET"
         try:
-            # httpx bounds each read, not the whole: a server that drips bytes would hold us for ever.
+            # httpx bounds each read, not the whole: a server that drips bytes would hold us forever.
             async with asyncio.timeout(self._timeout_s):
                 response = await self._receive(method, path, request)
         except (TimeoutError, httpx.TimeoutException) as error:

@@ -18,7 +18,7 @@ async def append_audit(
 ) -> str:
     """The new row's hash. Append last in a transaction: it blocks other appends until it ends.
 
-    `details` is JSON-able and holds no secret and no personal data beyond Slack ids: it stays for ever.
+    `details` is JSON-able and holds no secret and no personal data beyond Slack ids: it stays forever.
     """
     parameters = {"actor": actor, "event": event, "run_id": run_id, "details": Jsonb(dict(details))}
     row = await (await conn.execute(SQL["append_audit"], parameters)).fetchone()

@@ -32,7 +32,7 @@ async def read_delivery(conn: Connection, *, key: str) -> DeliveryState | None:
 
 
 async def renew_delivery(conn: Connection, *, key: str, owner: str, duration: timedelta) -> None:
-    """The work goes on for so long."""
+    """The work continues for so long."""
     await conn.execute(SQL["renew_delivery"], {"key": key, "owner": owner, "duration": duration})
 
 

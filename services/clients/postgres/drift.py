@@ -2,7 +2,7 @@
 
 The bot's queries are planned as the bot's role, which proves tables, columns, functions and rights. Where our own
 migrations make the operated system, the queries of its API and workers are planned too, which proves all but the
-rights; these are looked up in the catalogue. Of a system that stands already only what the bot reads is known.
+rights; these are looked up in the catalogue. Of an existing system only what the bot reads is known.
 """
 
 from __future__ import annotations

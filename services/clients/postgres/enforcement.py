@@ -77,7 +77,7 @@ async def read_review_state(conn: Connection) -> ReviewState:
 
 
 async def list_due_judgments(conn: Connection, *, today: date, limit: int = 2000) -> list[FiledJudgment]:
-    """Judgments whose assessments are to be made anew, the longest due first; storing these takes them off the list."""
+    """Judgments whose assessment is due, the longest due first; storing an assessment takes them off the list."""
     return await fetch_all(conn, FiledJudgment, "list_due_judgments", today=today, limit=limit)
 
 

@@ -130,12 +130,12 @@ async def retry_undeliverable(conn: Connection, *, channel: str, window: timedel
 
 
 async def forget_message(conn: Connection, *, key: str, ts: str) -> None:
-    """Slack does not have this copy of it any more: post it anew."""
+    """Slack does not have this copy of it any more: post it again."""
     await conn.execute(SQL["forget_message"], {"key": key, "ts": ts})
 
 
 async def forget_thread(conn: Connection, *, key: str, ts: str) -> None:
-    """Slack does not have this copy of the message any more below which `key` belongs: post that one anew."""
+    """Slack does not have this copy of the message any more below which `key` belongs: post that one again."""
     await conn.execute(SQL["forget_thread"], {"key": key, "ts": ts})
 
 

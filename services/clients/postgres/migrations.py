@@ -123,7 +123,7 @@ async def migrate(dsn: Secret, *, directory: Path = MIGRATIONS) -> MigrationOutc
 async def read_migrations(conn: Connection, *, directory: Path = MIGRATIONS) -> MigrationStatus:
     """What the files say against what the database reports. An empty database has nothing applied.
 
-    In a system that stands already only the bot's own schema is compared: what else should be there is not known.
+    In an existing system only the bot's own schema is compared: what else should be there is not known.
     """
     files = read_files(directory)
     if system_of(conn).is_migrated:

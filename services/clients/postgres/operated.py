@@ -113,7 +113,7 @@ async def read_queue_snapshot(conn: Connection, *, stale_after: StaleLimits) -> 
 @counts_all_rows()
 async def list_failed_jobs(conn: Connection, *, window: timedelta, limit: int) -> list[FailedJob]:
     """Jobs that failed for good within the window, newest first; of an error at most `ERROR_LIMIT` characters, the last
-    "…" where it may go on."""
+    "…" where it may continue."""
     values = {"window": window, "limit": limit, "error_limit": ERROR_LIMIT}
     jobs = await fetch_all(conn, FailedJob, "list_failed_jobs", **values)
     return [replace(job, error_message=_with_mark(job.error_message, ERROR_LIMIT)) for job in jobs]
@@ -125,8 +125,8 @@ def _with_mark(text: str | None, limit: int) -> str | None:
 
 @counts_all_rows()
 async def read_job_error(conn: Connection, *, job_id: str) -> str | None:
-    """At most `WHOLE_ERROR_LIMIT` characters, the last "…" where it may go on; None for a job without an error, and for
-    none of this id."""
+    """At most `WHOLE_ERROR_LIMIT` characters, the last "…" where it may continue; None for a job without an error, and
+    for an unknown id."""
     values = {"job_id": job_id, "error_limit": WHOLE_ERROR_LIMIT}
     row = await (await conn.execute(query_of(conn, "read_job_error"), values)).fetchone()
     return _with_mark(row[0], WHOLE_ERROR_LIMIT) if row else None

@@ -94,7 +94,7 @@ async def count_requests_after(conn: Connection, *, run_id: int, person: Person 
 
 
 async def note_traceparent(conn: Connection, *, run_id: int, traceparent: str) -> None:
-    """Where the run's trace goes on, in the W3C's form."""
+    """Where the run's trace continues, in the W3C's form."""
     await conn.execute(SQL["note_traceparent"], {"run_id": run_id, "traceparent": traceparent})
 
 
@@ -271,7 +271,7 @@ async def intend_step(
 
 
 async def start_step(conn: Connection, *, run_id: int, position: int, owner: str, epoch: int) -> bool:
-    """Whether the step runs now; also when it did already (a successor looks or waits anew)."""
+    """Whether the step runs now; also when it did already (a successor looks or waits again)."""
     return await _happened(conn, SQL["start_step"], _fenced(run_id, position, owner, epoch))
 
 

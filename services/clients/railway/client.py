@@ -144,7 +144,7 @@ class RailwayClient:
         return _parse(lambda: {name: Secret(str(value)) for name, value in values.items()})
 
     async def list_variable_changes(self, service: Service) -> list[VariableChange]:
-        """Which variables were changed of late, newest first, as far as the environment's history goes; names only."""
+        """Which variables were changed recently, newest first, as far as the environment's history goes; names only."""
         service_id = await self.find_service_id(service)
         variables = {"environmentId": self._environment_id, "first": _PATCHES}
         data = await self._transport.call(DOCUMENTS["list_variable_changes"], variables)

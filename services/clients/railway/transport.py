@@ -42,7 +42,7 @@ class SharedReads(Generic[T]):
         self._running: set[asyncio.Task[T]] = set()
 
     async def read(self, key: str, ask: Callable[[], Coroutine[Any, Any, T]], *, anew: bool) -> T:
-        """The answer. `anew`: of a request that begins now; it serves others all the same."""
+        """The answer. `again`: of a request that begins now; it serves others all the same."""
         task = None if anew else self._newest.get(key)
         if task is None:
             task = self._begin(key, ask)
@@ -147,7 +147,7 @@ class SendDeadline:
 class Transport:
     """Sends documents and gives back `data`. Keeps connections open between calls, and remembers a 429.
 
-    `serves_s`: for how long an answer serves people who ask the same; whatever is no person's question is asked anew.
+    `serves_s`: for how long an answer serves people who ask the same; whatever is no person's question is asked again.
     `quota` decides which reads may leave (`services.clients.railway.quota` says for whom they are).
     """
 
@@ -244,7 +244,7 @@ class Transport:
     async def _post(self, body: Mapping[str, object], send_deadline: SendDeadline) -> httpx.Response:
         try:
             send_deadline.check()
-            # httpx limits each read on its own; an answer that drips in would take for ever.
+            # httpx limits each read on its own; an answer that drips in would take forever.
             async with asyncio.timeout(self._timeout_s):
                 return await self._send(body, send_deadline)
         except (TimeoutError, httpx.TimeoutException) as exc:

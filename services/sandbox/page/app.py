@@ -228,5 +228,5 @@ async def static(path: str) -> FileResponse:
     file = (STATIC / path).resolve()
     if not file.is_relative_to(STATIC) or not file.is_file():
         raise HTTPException(404, "There is no such file")
-    # "no-cache": asked for anew each time, so that a changed file is seen after the next start.
+    # "no-cache": asked for again each time, so that a changed file is seen after the next start.
     return FileResponse(file, headers=HEADERS | {"Cache-Control": "no-cache"})

@@ -60,7 +60,7 @@ class Line:
 
 
 class DrawnBodies:
-    """Bodies of messages as they were drawn last: a change elsewhere in the channel draws none of them anew."""
+    """Bodies of messages as they were drawn last: a change elsewhere in the channel draws none of them again."""
 
     def __init__(self) -> None:
         self._drawn: dict[tuple[str, str, str, str], tuple[_Content, Markup]] = {}

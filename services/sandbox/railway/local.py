@@ -66,7 +66,7 @@ Json = Mapping[str, Any]
 
 
 def read_state(path: Path) -> Json:
-    """The file's content; empty when there is none or it is of another format: then everything starts anew."""
+    """The file's content; empty when there is none or it is of another format: then everything starts again."""
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -279,7 +279,7 @@ class LocalRailway:
         self.find_replica(replica_id).freeze()
 
     def thaw(self, replica_id: str) -> None:
-        """Let a frozen replica go on."""
+        """Let a frozen replica continue."""
         self.find_replica(replica_id).thaw()
 
     def start_replica(self, replica_id: str) -> None:

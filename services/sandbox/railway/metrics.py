@@ -33,7 +33,7 @@ class Meter:
         self._ramp_since: datetime | None = None
 
     def start_ramp(self, now: datetime) -> None:
-        """Memory has been climbing for five minutes after a flat hour, and goes on up to its limit."""
+        """Memory has been climbing for five minutes after a flat hour, and continues up to its limit."""
         self._ramp_since = now
         moments = [now - EVERY * n for n in range(int(KEPT / EVERY) - 1, 0, -1)]
         for points in self.points.values():

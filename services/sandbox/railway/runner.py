@@ -94,7 +94,7 @@ async def stop_replicas(
 
 
 class ServiceRunner:
-    """Acts return at once and go on in the background, as with Railway. `on_change` hears of every step.
+    """Acts return at once and continue in the background, as with Railway. `on_change` hears of every step.
 
     `active` is the deployment that has the service's processes; `deployments` are all, oldest first.
     """

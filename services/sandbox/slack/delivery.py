@@ -240,7 +240,7 @@ class SocketMode:
         return await self.send(again)
 
     async def refresh(self, *, reason: str = "refresh_requested", only_one: bool = False) -> None:
-        """Ask clients to connect anew, as Slack does every few hours; `warning` announces it only."""
+        """Ask clients to connect again, as Slack does every few hours; `warning` announces it only."""
         for connection in self._connections[: 1 if only_one else None]:
             connection.is_leaving = reason != "warning"
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):

@@ -404,7 +404,7 @@ class Workspace:
         return bool(self._tasks)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Let this go on by itself, until `close`."""
+        """Let this continue by itself, until `close`."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
