@@ -21,6 +21,7 @@ from bot.approvals.access import Allowed, Refused, Verdict, judge_anywhere
 from bot.approvals.approver_pages import ApproverPaging, limit_pages
 from bot.approvals.decisions import Decided, PendingDecision, audit_details, name_of, new_run, open_decision, person_of
 from bot.approvals.dialogs import Dialog, open_dialog
+from bot.approvals.late_requests import EVERY_S, LateRequests
 from bot.approvals.reminders import REMIND_AFTER
 from bot.approvals.rules import NOT_READ
 from bot.approvals.severities import read_severities
@@ -52,44 +53,6 @@ from services.domain.runs import NewRun, Run, RunState
 from services.domain.services import Service
 
 logger = logging.getLogger(__name__)
-
-EVERY_S = 5.0  # between two tries
-
-Write = Callable[[], Awaitable[object]]  # raises SourceError while the database is away
-
-
-class Late:
-    """Lost with this process; it was announced in the channel anyway."""
-
-    def __init__(self, *, every_s: float = EVERY_S) -> None:
-        self._every_s = every_s
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def later(self, file: Write, note: Write, *, within_s: float) -> None:
-        """`file` it as a run, which looks again and does what is left of it; after `within_s`, `note` it in words only.
-
-        By then people may have started again what was stopped, and a run would stop it once more.
-        """
-        task = asyncio.create_task(self._write(file, note, time.monotonic() + within_s))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def aclose(self) -> None:
-        """Give up what could not be filed yet."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _write(self, file: Write, note: Write, give_up_at: float) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                await (file() if time.monotonic() < give_up_at else note())
-            except SourceError:
-                continue
-            except OperatorError as error:
-                logger.warning("what was done without the database was not recorded: %s", error.why)
-            return
 
 
 TIMEOUT_S = 10.0
@@ -145,7 +108,7 @@ class ApprovalService:
         self._message_writer = message_writer
         self._channel = channel
         self.approver_paging = approver_paging or ApproverPaging.of(ChangeSettings())
-        self._late = Late(every_s=late_s)
+        self._late = LateRequests(every_s=late_s)
         self._notices = notices
         self._most_requests = most_requests
         self._audit_limit = audit_limit or AuditLimit(time.monotonic)
