@@ -241,7 +241,7 @@ _OTHER_STATE = re.compile(
     r"|iowa|kansas|kentucky|louisiana|maine|maryland|massachusetts|michigan|minnesota|mississippi|missouri|montana"
     r"|nebraska|nevada|new (?:hampshire|jersey|mexico)|north (?:carolina|dakota)|ohio|oklahoma|oregon|pennsylvania"
     r"|rhode island|south (?:carolina|dakota)|tennessee|texas|utah|vermont|virginia|wisconsin)\b"
-    r"|(?:,| of) (?:delaware|washington|wyoming)(?:,|$)"
+    r"|(?:,|(?<!county) of) (?:delaware|washington|wyoming)(?:,|$)"
     # By their codes. Not Colorado: "Kings, Co." is a county.
     r"|(?:,| of) (?:a\.?[klrz]|c\.?[at]|d\.?e|f\.?l|g\.?a|h\.?i|i\.?[adln]|k\.?[sy]|l\.?a|m\.?[adeinost]|n\.?[cdehjmv]"
     r"|o\.?[hkr]|p\.?a|r\.?i|s\.?[cd]|t\.?[nx]|u\.?t|v\.?[at]|w\.?[aivy])\.?(?: [0-9]{5}(?:-[0-9]{4})?)?(?:,|$)"

@@ -81,6 +81,19 @@ def test_every_county_of_new_york_is_known_however_it_is_written(county: str, fo
         assert known_county(text) == county
 
 
+@pytest.mark.parametrize(
+    "caption",
+    [
+        *("Supreme Court of the State of New York, County of {}", "SUPREME COURT OF NEW YORK COUNTY OF {}"),
+        *("Supreme Court, County of {}, State of New York", "Clerk, County of {}", "{} County Supreme Court"),
+        *("Supreme Court of the State of New York, {} County", "Surrogate's Court: {} County", "{} County Clerk, NY"),
+    ],
+)
+def test_every_county_of_new_york_is_known_in_the_captions_of_courts(caption: str) -> None:
+    """Three of them have the name of a state."""
+    assert [known_county(caption.format(county)) for county in COUNTIES] == [*COUNTIES]
+
+
 @given(st.text(min_size=1))
 def test_a_spelling_is_its_own_spelling(text: str) -> None:
     once = canonical_county(text)
