@@ -166,7 +166,7 @@ class Bot:
         await asyncio.to_thread(tracing.stop)  # the last: what stops here may have spans of its own
 
     async def health(self) -> Health:
-        """What /healthz tells."""
+        """The answer of /healthz."""
         leader = self.wiring.leader if self.wiring else None
         return Health(
             slack_connections=self._connections,

@@ -302,7 +302,7 @@ class SlackNames:
         await drive(self.read, self._asked)
 
     async def read(self) -> float:
-        """Ask Slack for all of them; seconds until the next time. What it does not tell now keeps its old name."""
+        """Ask Slack for all of them; seconds until the next time. A missing one keeps its old name."""
         groups = set(filter(is_group, self._wanted))
         results = [await self._read_groups()] if groups else []
         results.append(await self._read_users(self._wanted - groups))

@@ -106,7 +106,7 @@ class Lazy:
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    """What every verb tells of itself.
+    """What every verb declares.
 
     `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
     without `/dragonfly`.

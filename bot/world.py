@@ -191,7 +191,7 @@ class World:
         return self.system
 
     async def with_commits(self, reading: HeartbeatReading) -> HeartbeatReading:
-        """The same with the commits of living workers that tell them in their log only; they are remembered."""
+        """The same with the commits of live workers that report them in their log only; they are remembered."""
         unread = [beat for beat in reading.rows if self._is_in_banner(beat, reading.as_of)]
         services = {self.system.service_of_worker(beat.worker_type) for beat in unread}
         await asyncio.gather(*(self._read_banners(service) for service in services if service is not None))
@@ -225,7 +225,7 @@ class World:
         return health
 
     async def server(self) -> ServerFacts | Unavailable:
-        """What the server says of itself, and whether it takes our writes: a read alone does not tell."""
+        """What the server says of itself, and whether it takes our writes: a read alone does not show it."""
         facts = await self.read(operated.read_server)
         if isinstance(facts, Unavailable) or self.writes is None:
             return facts
@@ -288,7 +288,7 @@ class World:
         return KnownServices(services, timedelta(seconds=time.monotonic() - at))
 
     async def channel_problem(self) -> str | None:
-        """Why the incidents channel takes no messages: what the bot saw, else (on the terminal) what Slack tells now.
+        """Why the incidents channel takes no messages: what the bot saw, else (on the terminal) what Slack answers now.
 
         None while it does, or while that is not known.
         """

@@ -65,7 +65,7 @@ def hold_back(plan: Plan, freezes: Freezes, moment: datetime, *, exception: str,
 
 
 def go_ahead(plan: Plan, freezes: Freezes, moment: datetime) -> Plan:
-    """The plan of any other change: no freeze holds it back, and it tells of them as far as they are known."""
+    """The plan of any other change: no freeze holds it back, and it names them as far as they are known."""
     found = () if isinstance(freezes, Unavailable) or not plan.services else in_force(freezes, plan.services, moment)
     return _with_warnings(plan, [f"{freeze_words(one, moment)}; {plan.playbook} goes ahead" for one in found])
 

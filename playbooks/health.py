@@ -268,4 +268,4 @@ def _first(line: Line) -> str:
     return title if title.startswith(line.subject) or line.subject not in _NAMED else f"{line.subject}: {title}"
 
 
-_NAMED = ("queue",)  # "5 waiting" alone does not tell who waits
+_NAMED = ("queue",)  # "5 waiting" alone does not say what waits

@@ -16,7 +16,7 @@ from services.domain.services import is_sha
 
 
 class Topic(StrEnum):
-    """What a line is about, the most telling first."""
+    """What a line is about, the most specific first."""
 
     CRASH_LOOP = "crash loop"
     PERMISSIONS = "permissions"
@@ -64,7 +64,7 @@ BANNER_WORDS = ("Git SHA:", "Worker ID:")  # of the banner that a worker of `civ
 
 
 def banner_commits(lines: Sequence[LogLine]) -> dict[str, str]:
-    """`{worker id: commit}` by the banners among the lines; a worker whose banner tells no commit is left out."""
+    """`{worker id: commit}` by the banners among the lines; a worker whose banner has no commit is left out."""
     commits: dict[str, str] = {}
     latest: dict[str | None, str] = {}  # by replica, each of which may have started more than once
     for line in sorted(lines, key=lambda line: (line.timestamp, BANNER_WORDS[1] in line.message)):

@@ -10,7 +10,7 @@ from services.domain.systems import System
 # Of our own system -> of this one, in this order.
 _WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
     "civil": (
-        ("git_sha, ", ""),  # no heartbeat tells a commit
+        ("git_sha, ", ""),  # no heartbeat has a commit
         ("last_heartbeat_at", "last_seen_at"),
         ("locked_by", "worker_id"),
         ("ops.requeue_jobs(", "chatops.requeue_jobs("),

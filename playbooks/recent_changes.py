@@ -125,7 +125,7 @@ def _scalings(facts: Facts) -> Iterator[Happening]:
 
 
 def _may_have_done(run: Run, change: ReplicaChange) -> bool:
-    """Whether the run had the service while its replicas changed: then it tells of it."""
+    """Whether the run had the service while its replicas changed: then the run explains it."""
     if run.started_at is None or change.service.value not in run.services:
         return False
     return run.started_at <= change.not_after and (run.ended_at is None or run.ended_at >= change.not_before)

@@ -89,7 +89,7 @@ class Candidate:
 
     @property
     def is_successful(self) -> bool:
-        """Whether it ran long enough to tell, did not crash, and its jobs did not fail."""
+        """Whether it ran long enough to judge, did not crash, and its jobs did not fail."""
         return not self.has_crashed and self.served >= TRIED_AFTER and not self._has_failed_jobs
 
     @property
@@ -253,7 +253,7 @@ def _count_since(migrations: MigrationStatus | Unavailable, moment: datetime) ->
 
 
 def _has_run(deployment: Deployment) -> bool:
-    """A removed one counts although Railway does not report whether it ever served: only its image can tell."""
+    """A removed one counts although Railway does not report whether it ever served: only its image can show it."""
     return deployment.can_rollback or deployment.status in _RAN
 
 

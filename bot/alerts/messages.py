@@ -22,7 +22,7 @@ PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
 
 @dataclass(frozen=True)
 class IncidentThread:
-    """Where alerts belong that have an incident: its root message tells them, and its thread is where people talk."""
+    """Where messages of alerts with an incident go: its root message announces them, its thread is for people."""
 
     incident_id: int
     thread_key: str
@@ -96,7 +96,7 @@ class AlertMessages:
         await self._add(conn, f"{message_key}:{name}", message_key, view.notice(words))
 
     async def notify_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
-        """Tell who made the silence: in the thread of the first alert that it is about, else in the channel."""
+        """Notify the silence's owner: in the thread of its first alert, else in the channel."""
         thread_key = next((alert.message_key for alert in about if alert.message_key), None)
         key = f"silence:{silence.id}:{'ended' if silence.ended_at else 'reminder'}"
         await self._add(conn, key, thread_key, view.notice(words, to=silence.owner))
@@ -180,7 +180,7 @@ class AlertMessageWriter:
             await self._add_to_thread(conn, one, joined=one.alert.message_key in joined and one.alert.id in keys)
 
     async def notify_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
-        """Tell who made the silence."""
+        """Notify the silence's owner."""
         await self._messages.notify_owner(conn, silence, words, about)
 
     async def _store(self, conn: Connection, transition: Transition, around: view.Surroundings, now: datetime) -> _Step:
@@ -223,7 +223,7 @@ class AlertMessageWriter:
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
         """Lines that people must notice: an edit alone notifies no one."""
         key, transition = step.alert.message_key, step.transition
-        is_new = transition.change is AlertChange.FIRED  # an incident that has the alert tells that in its own words
+        is_new = transition.change is AlertChange.FIRED  # an incident that has the alert says that in its own words
         if transition.run is not None and transition.notice:
             await self._messages.note(conn, transition.run.message_key, f"alert:{step.number}", transition.notice)
         elif key and (transition.notice or joined):

@@ -91,7 +91,7 @@ class EvaluationContext:
 
 @dataclass(frozen=True)
 class Suppression:
-    """`reason`: for `why`. `until`: when it ends by the passing of time, None when only its end can tell.
+    """`reason`: for `why`. `until`: when it ends by the passing of time, None if only its own end decides.
 
     `run`: it reports in the thread of this run's message.
     """
@@ -104,7 +104,7 @@ class Suppression:
 def find_suppression(
     result: RuleResult, since: datetime, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Suppression | None:
-    """The first reason not to tell people of this problem, which is there since `since`; None: tell them."""
+    """The first reason not to announce this problem, which began at `since`; None: announce it."""
     return (
         find_silence(result.fingerprint, result.finding.service, around)
         or _find_blindness(result, around)

@@ -97,7 +97,7 @@ def able(right: Right, target: Target, policy: Policy, people: People) -> Able:
 
 
 def approver_ids(target: Target, policy: Policy) -> tuple[str, ...]:
-    """The users and groups to tell of a request: each that the policy lets approve all of the target."""
+    """The users and groups to notify of a request: each that the policy lets approve all of the target."""
     parts = [policy.about(Right.APPROVE, target, part, denies=False) for part in target.parts]
     return tuple(sorted(frozenset.intersection(*(frozenset(one for r in rules for one in r.who) for rules in parts))))
 

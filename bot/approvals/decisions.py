@@ -83,7 +83,7 @@ class PendingDecision:
             raise _too_late(self.run.id)
 
     async def record(self, event: str, details: Mapping[str, object] | None = None) -> Run:
-        """Write down what happened and tell of it, last of all; the run as it is now."""
+        """Record the decision and write its messages, last of all; returns the run as it is now."""
         shown = {"plan": self.run.plan_hash, "policy": self.policy.hash, "team": self.person.team_id, **(details or {})}
         actor = self.person.user_id
         head = await append_audit(self.conn, actor=actor, event=event, run_id=self.run.id, details=shown)

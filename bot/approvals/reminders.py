@@ -66,7 +66,7 @@ NOTIFY_BEFORE = timedelta(minutes=10)
 
 
 class ScheduledRuns(PeriodicTask):
-    """Tells the requester, before a run starts at its time, that it can still be cancelled. `approvers` as in
+    """Reminds the requester, before a scheduled run starts, that it can still be cancelled. `approvers` as in
     `Reminders`."""
 
     name = "scheduled runs"

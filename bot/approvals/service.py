@@ -187,7 +187,7 @@ class ApprovalService:
             raise _not_filed(playbook, verdict)
 
     async def announce(self, plan: Plan, request: Request, *, reason: str = "") -> Notice | None:
-        """Tell the channel of an emergency stop without the database; None when it can't be announced."""
+        """Announce an emergency stop without the database; None when it can't be announced."""
         if self._notices is None:
             return None
         content = stopping_notice(plan, person_of(request.actor), _short(reason))

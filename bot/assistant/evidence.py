@@ -38,7 +38,7 @@ _HIDDEN_RUN = re.compile(rf"{HIDDEN}(?:[\s,.:;/$%&+'()\"-]*{HIDDEN})+")
 @dataclass(frozen=True)
 class Line:
     """`id` ("E7") is unique within one answer. `source`: the command that showed it. `is_finding`: the doctor's own
-    conclusion. `is_unknown`: it tells of something that could not be read."""
+    conclusion. `is_unknown`: it reports something that could not be read."""
 
     id: str
     source: str

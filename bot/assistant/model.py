@@ -62,7 +62,7 @@ class PaidCalls:
         most = question.most_tokens
         reserved = self._model.prices.cost_of(most)
         await self._reserve(reserved, most.tokens)
-        usage, usd = most, reserved  # what may have been paid for, until the answer tells
+        usage, usd = most, reserved  # what may have been paid for, until the answer says
         try:
             answer = await self._model.client.ask(question)
             usage = answer.usage or most

@@ -63,7 +63,7 @@ async def export_pages(world: World, head: AuditHead) -> AsyncIterator[list[Expo
         if isinstance(page, Unavailable):
             raise SourceError(page.source, page.why, retryable=True)
         if not page:
-            return  # cut off: the head tells
+            return  # cut off: the stored head shows it
         yield [row for row in page if row.seq <= head.seq]
         seq = page[-1].seq
 

@@ -21,7 +21,7 @@ from services.domain.systems import System
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
-MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table tells the rest
+MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table shows the rest
 MAX_NAMED = 10  # workers named in the fallback text
 
 COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first two or three

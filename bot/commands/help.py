@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_FOUND = 6
 
 _WORD = re.compile(r"[a-z0-9]+")
-_EMPTY = frozenset(  # words that tell nothing of what is asked
+_EMPTY = frozenset(  # words without a hint at the topic
     _WORD.findall(
         "a an and are at be by can do does for from get have how i in is it its me my of on or our please see show "
         "tell that the there this to us was we what when where which who why will with you your"

@@ -271,7 +271,7 @@ def parse_open(words: tuple[str, ...], system: System) -> tuple[IncidentSeverity
 
 
 async def answer_ack(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    """Without a number also the outage of the database, which no incident tells of and no query can find."""
+    """Without a number also the database outage, which no incident and no query shows."""
     if not request.words and incident_service is not None and request.actor is not None and request.incident is None:
         await incident_service.refuse_early(request)
         if await incident_service.acknowledge_outage(request.actor.user_id):

@@ -66,7 +66,7 @@ NOT_RECORDED = "This was not recorded in the audit log: {why}."
 
 
 def login() -> str:
-    """Who is logged in on this machine, as far as it tells."""
+    """Who is logged in on this machine, as far as the machine says."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

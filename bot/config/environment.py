@@ -1,6 +1,6 @@
 """The bot's environment variables, read once: a missing group disables only the commands that need it.
 
-A group that is missing or malformed becomes `Invalid` with every fault it has, so that one look tells all. An empty
+A group that is missing or malformed becomes `Invalid` with every fault it has, so that one answer names all. An empty
 value counts as not set, because Railway keeps emptied variables.
 """
 

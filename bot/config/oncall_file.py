@@ -247,7 +247,7 @@ class _Reading:
         self._lines = lines
 
     def check(self, file: FileTable) -> None:
-        """What only the file as a whole can tell."""
+        """Faults that only the file as a whole shows."""
         self._check_names(file)
         self._check_groups(file)
         for name, rotation in file.rotations.items():

@@ -21,7 +21,7 @@ class LeaseSettings:
 
 @dataclass(frozen=True)
 class OutageSettings:
-    """The last leader tells after `announce_after_s`; if it did not, another replica within `others_after_s +
+    """The last leader announces it after `announce_after_s`; if it did not, another replica within `others_after_s +
     spread_s`.
 
     The spread keeps two that know nothing of each other from looking, and posting, at the same moment.

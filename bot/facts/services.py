@@ -44,7 +44,7 @@ class Running:
 
 
 async def read_running(world: World, *, with_commits: bool = False) -> Running:
-    """`with_commits`: also of workers that tell it in their logs only, which takes further requests."""
+    """`with_commits`: also of workers that report it in their logs only, which takes further requests."""
     async with asyncio.TaskGroup() as group:
         services = group.create_task(world.railway_services())
         api = group.create_task(world.api_health())

@@ -1,6 +1,6 @@
 """Watches the on-call file: a good one is taken at once, a bad one leaves the last good one in force.
 
-Every replica watches its own copy. The leader tells the channel what changed, and keeps the last good file in the
+Every replica watches its own copy. The leader announces what changed, and keeps the last good file in the
 database: a bot that starts with a bad file continues with it.
 """
 
@@ -62,7 +62,7 @@ class OnCallFileWatch(FileWatch[Schedule]):
 
 
 class OnCallFileNews(FileNews[Schedule]):
-    """Tells the people whom a change moves, too."""
+    """Also notifies the people whose shifts a change moves."""
 
     key = "oncall"
 

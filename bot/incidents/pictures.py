@@ -29,7 +29,7 @@ SOON_S, IDLE_S = 30.0, 600.0  # while an incident is young or was over lately, a
 
 
 class IncidentPictures(PeriodicTask):
-    """`world` tells the services of the operated system."""
+    """`world` names the services of the operated system."""
 
     name = "incident pictures"
 

@@ -335,5 +335,5 @@ async def _put_into_timeline(conn: Connection, incident: Incident, message: Mark
     )
 
 
-async def _no_outage(user_id: str) -> bool:  # noqa: ARG001 - as the one that tells of outages
+async def _no_outage(user_id: str) -> bool:  # noqa: ARG001 - as the one for outages
     return False

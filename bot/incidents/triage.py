@@ -62,7 +62,7 @@ class TriageSummary(PeriodicTask):
         self._step_s = step_s
 
     async def tick(self, fence: Fence) -> float:
-        """Tell what is left to tell of every incident. Raises SourceError when the database is away."""
+        """Write what is still missing in every incident's thread. Raises SourceError when the database is away."""
         taken: set[int] = set()
         failed: list[Exception] = []
         slots = (self._brief_worst_first(fence, taken, failed) for _ in range(AT_ONCE))

@@ -1,7 +1,7 @@
 """Railway's webhook. It is unsigned, so its content is not trusted: it only triggers a refresh.
 
 Nothing in it is believed. It says only that something may have happened, and what is true is read from Railway. The
-environment is looked at, because a project's webhook tells of all of them, and what Railway's API does not report is
+environment is looked at, because a project's webhook reports all of them, and what Railway's API does not report is
 shown as Railway's word (`bot.railway.notices`).
 
 Whichever replica it calls, all are woken through Postgres, because only one of them leads.

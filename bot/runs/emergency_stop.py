@@ -53,7 +53,7 @@ class EmergencyNotices:
         self._channel = channel
 
     async def post(self, content: Content, *, delivery: str | None) -> Notice | None:
-        """Tell the channel, once for each delivery; None when Slack did not take it."""
+        """Announce it in the channel, once per delivery; None when Slack did not accept it."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 channel_id = await self._slack.channel_id(self._channel)
@@ -133,7 +133,7 @@ async def _stop(step: StopService, world: World) -> Stopped:
 
 
 async def _send(act: Stop, intent: dict[str, object], settings: RunSettings) -> str:
-    """Why it failed, if it did; reading back tells more."""
+    """Why it failed, if it did; reading back shows more."""
     try:
         await act.send(intent, time.monotonic() + settings.call_timeout_s)
     except SourceError as error:

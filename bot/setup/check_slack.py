@@ -67,7 +67,7 @@ async def check_setup(
 async def gather_setup(
     slack: SlackClient, settings: SlackSettings, ids: Sequence[str], *, now: Callable[[], float] = time.time
 ) -> SetupFacts:
-    """Everything that Slack's API tells. ids: of people and groups."""
+    """Everything that Slack's API reports. ids: of people and groups."""
     installation = await _installation(slack, now)
     facts = SetupFacts(wanted=SCOPES, installation=installation, channel=settings.incidents_channel)
     if isinstance(installation, Refused):

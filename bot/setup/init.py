@@ -109,7 +109,7 @@ class _Setup:
             await self._take(question)
 
     async def try_slack(self) -> list[Finding]:
-        """What no API tells: commands, buttons and events, with the person who is here."""
+        """What no API reports: commands, buttons and events, with the person who is here."""
         reply = await self.console.ask("Try commands, buttons and events in Slack now? It takes a minute. [Y/n] ")
         if reply.lower() in ("n", "no"):
             return []

@@ -47,7 +47,7 @@ async def exchange_live(
 
 
 class _Live:
-    """One exchange. `code` tells what belongs to it from what people do meanwhile."""
+    """One exchange. `code` distinguishes its messages from what people do meanwhile."""
 
     def __init__(self, slack: SlackClient, ours: Connection, console: Console, code: str) -> None:
         self._slack = slack

@@ -263,7 +263,7 @@ class Journey:
         return state is not None
 
     async def _send(self, name: str, change: Change, effect: Effect) -> str | None:
-        """At most once; what the answer does not tell is looked for afterwards, and never sent again."""
+        """At most once; what the answer does not say is read back afterwards, and never sent again."""
         self._show(f"{name} …")
         self._awaited = effect
         try:

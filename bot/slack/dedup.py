@@ -90,7 +90,7 @@ class Deduplicator:
     async def do(self, key: str | None, work: Callable[[], Awaitable[None]], *, asked: Asked | None = None) -> None:
         """Do the work unless a replica does or did it. An error counts as done: the requester sees it.
 
-        asked: what the bot tells its author if this process dies meanwhile.
+        asked: what the bot reports to its author if this process dies meanwhile.
         """
         self.wait_for(asyncio.current_task())
         if key is None:

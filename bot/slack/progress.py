@@ -38,7 +38,7 @@ class Progress:
         self._is_refused = False
         self._status = ""
         self._has_status = request_origin.thread_ts is not None
-        self._has_left = False  # the sign: only Slack's answer tells then whether it is shown
+        self._has_left = False  # the sign: only Slack's answer says whether it is shown
         self._is_sign = False
         self._is_given_up = False
         self._is_lost = False  # it may be shown, and its place is unknown

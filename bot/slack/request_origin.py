@@ -15,7 +15,7 @@ from bot.types import Actor, Request, Surface
 def delivery_key(body: Payload) -> str | None:
     """A key that a redelivery repeats and nothing else has; None for a payload that cannot be distinguished.
 
-    A message is one command, whatever events tell of it: after an edit Slack mentions us again, with another event id.
+    A message is one command, whatever events report it: after an edit Slack mentions us again, with another event id.
     Other events carry an id. Commands, shortcuts and views carry a trigger, actions the moment of the click: a trigger
     may be renewed, the click's moment is what stays.
     """

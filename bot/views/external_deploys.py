@@ -23,7 +23,7 @@ SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # what the deployment is of has to be in a
 @dataclass(frozen=True)
 class Shown:
     """What every state of the message shows. `scope`: the word for its services in a command. `made_by`: one of its
-    deployments, which tells commit and author; None when Railway does not show it any more. `skipped`: the services
+    deployments, which names commit and author; None when Railway does not show it any more. `skipped`: the services
     that Railway left out of this push. `is_held`: it waits for approval in Railway."""
 
     environment: str | None

@@ -124,7 +124,7 @@ def _is_first_outage(incident: Incident, firing: Sequence[JoinedAlert]) -> bool:
 
 
 def _with_cause(incident: Incident, display: _Shown) -> _Shown:
-    """The cause first, what it shows as below it; a cause that only says the same again tells since when."""
+    """The cause first, what it shows as below it; a cause that only repeats it shows since when."""
     if incident.diagnosis is None:
         return display
     is_dated = incident.diagnosis.endswith(" UTC")  # by a former version

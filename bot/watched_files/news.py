@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class FileNews(PeriodicTask, Generic[T]):
-    """Tells of each change once, however often the leader restarts."""
+    """Announces each change once, however often the leader restarts."""
 
     interval_s = 60.0
     key: str  # of its messages

@@ -1,7 +1,7 @@
 """Watches the policy and the alert rules: a good file is in force at once, a bad one leaves the last good one.
 
-The leader tells the channel what changed, once, and keeps the last good file in the database: a bot that starts with a
-bad one continues with it, and one that starts with another one tells of that.
+The leader announces what changed, once, and keeps the last good file in the database: a bot that starts with a
+bad one continues with it, and one that starts with another one announces that.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class FileState(Generic[T]):
 
 
 class FileWatch(ABC, Generic[T]):
-    """`what` names it ("on-call file"), `group` its group of settings. `changed` wakes the leader, who tells of it."""
+    """`what` names it ("on-call file"), `group` its group of settings. `changed` wakes the leader to announce it."""
 
     def __init__(self, path: Path, what: str, group: str, read: Read[T], *, every_s: float = CHECK_EVERY_S) -> None:
         self.changed = WakeUp()

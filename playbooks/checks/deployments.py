@@ -59,7 +59,7 @@ def check(
 ) -> list[Finding]:
     """One finding per service, `deployment.<short name>`; only one, `deployment`, when Railway does not answer.
 
-    `unproved`: the services of which no process tells its commit.
+    `unproved`: the services of which no process reports its commit.
     """
     if isinstance(services, Unavailable):
         step = NextStep("Check the settings", "check-config")

@@ -107,7 +107,7 @@ def _recognise(facts: Facts) -> list[tuple[LogLine, Pattern | None]]:
 
 
 def _group(seen: _Recognized) -> list[_Group]:
-    """The failures, the most telling topic and the most frequent group first."""
+    """The failures, the most specific topic and the most frequent group first."""
     groups: dict[tuple[Topic, Symptom | None, str], _Group] = {}
     for line, pattern in seen:
         if pattern is None and not _is_error(line):

@@ -124,7 +124,7 @@ def freed_peak(instance: InstanceUsage, starts: Collection[datetime] = ()) -> fl
 def was_at_limit(usage: ServiceUsage | Unavailable | None, now: datetime, crashed: Collection[str]) -> AtLimit | None:
     """Whether what crashed stood at its limit in its last minutes. `crashed`: the ids of those instances.
 
-    Where they are not known, or Railway does not tell instances apart, it is the service as far as it is known.
+    Where they are not known, or Railway does not separate instances, it is the service as far as it is known.
     """
     if usage is None or isinstance(usage, Unavailable):
         return None

@@ -80,7 +80,7 @@ def _is_stale(beat: Heartbeat, facts: Facts) -> bool:
 
 
 def _judge_clock(stale: Sequence[Heartbeat], facts: Facts) -> Verdict | None:
-    """A beat that was written since the earlier look and tells a time well before that look."""
+    """A beat that was written since the earlier look and has a time well before that look."""
     if facts.earlier is None:
         return None
     for beat in stale:

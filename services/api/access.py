@@ -57,7 +57,7 @@ def require_key(presented: str | None, keys: Sequence[Secret], *, closed: str = 
 
 
 def _is_one_of(presented: str, keys: Sequence[Secret]) -> bool:
-    # Every key is compared, and each in constant time, so that the time tells nothing about any of them.
+    # Every key is compared, and each in constant time, so that the time reveals nothing about any of them.
     matches = [hmac.compare_digest(presented.encode(), key.reveal().encode()) for key in keys]
     return any(matches)
 

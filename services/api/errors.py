@@ -45,7 +45,7 @@ class ErrorAnswer(BaseModel):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These errors, for `responses=` of a route: the OpenAPI document is to tell all that may come."""
+    """These errors, for `responses=` of a route: the OpenAPI document names all possible ones."""
     return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in statuses}
 
 

@@ -82,7 +82,7 @@ class Connection:
                 yield frame
 
     async def acknowledge(self, envelope: Mapping[str, Any], payload: Mapping[str, Any] | None = None) -> None:
-        """Tell Slack that it arrived; `payload` is the answer to a command. Raises SourceError."""
+        """Acknowledge it to Slack; `payload` is the answer to a command. Raises SourceError."""
         answer: dict[str, Any] = {"envelope_id": envelope["envelope_id"]}
         with translated("Socket Mode"):
             await self._socket.send_str(json.dumps(answer | ({"payload": payload} if payload else {})))

@@ -1,7 +1,8 @@
 """Finds out whether a file writes its dates as the United States do, with the month first; pure.
 
-`04/03/2024` is April 3 in one file and March 4 in another, and no row tells. Its neighbors do: `31/03/2024` has the day
-first, `03/31/2024` the month. Where they disagree, the majority proves nothing: a file may be put together from two.
+`04/03/2024` is April 3 in one file and March 4 in another, and the row does not say which. Its neighbors do:
+`31/03/2024` has the day first, `03/31/2024` the month. Where they disagree, the majority proves nothing: a file may be
+put together from two.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def in_order(message_keys: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class AlertDecision:
-    """One decision to tell people or not, with its reason, as it was written down."""
+    """One decision to notify people or not, with its reason, as it was stored."""
 
     at: datetime
     fingerprint: str

@@ -36,7 +36,7 @@ TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType
 )
 
 
-BEGAN = "began"  # the kind of event that tells when the problem began, by evidence older than the alert
+BEGAN = "began"  # the kind of event that says when the problem began, by evidence older than the alert
 
 
 class IncidentSeverity(StrEnum):

@@ -288,7 +288,7 @@ def is_surname(word: str) -> bool:
 
 
 def is_class_name(word: str) -> bool:
-    """`JudgeBoom`: two words written as one, and no surname. Whether it is a class, its place in the text tells."""
+    """`JudgeBoom`: two words written as one, and no surname. Its place in the text shows whether it is a class."""
     return _CAMEL.fullmatch(word) is not None and _SURNAMES.match(word) is None
 
 

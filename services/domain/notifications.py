@@ -66,7 +66,7 @@ class Notification:
 class Page:
     """What a receiver outside gets. `key` is the same for each repetition, and no other page of any environment has it.
 
-    With another `event` it tells what became of the page of this key. `subject` is one line. Neither holds anything
+    With another `event` it reports the outcome of the page of this key. `subject` is one line. Neither holds anything
     personal or secret: it leaves the house. `alert_key`: the same for all pages that are one alert of the receiver.
     `severity` is one of PagerDuty's words; `component` a service, empty where it is about none alone; `link` the
     address of the thread in Slack, `runbook` that of the runbook's section, None where they are not known. `answer`: a

@@ -33,7 +33,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class InstanceUsage:
-    """One instance; `instance_id` is "" where Railway does not tell instances apart. `memory`: oldest first, GB.
+    """One instance; `instance_id` is "" where Railway does not separate instances. `memory`: oldest first, GB.
 
     `received_gb`, `sent_gb`: over the network, in the last minute. `seen_at`: of the newest sample of what it uses;
     None: of `memory`.
@@ -50,7 +50,7 @@ class InstanceUsage:
     seen_at: datetime | None = None
 
     def is_current(self, now: datetime) -> bool:
-        """Whether it still runs, as far as its samples tell."""
+        """Whether it still runs, as far as its samples show."""
         seen_at = self.seen_at or (self.memory[-1].at if self.memory else None)
         return seen_at is not None and now - seen_at <= GONE_AFTER
 

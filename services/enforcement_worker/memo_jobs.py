@@ -203,7 +203,7 @@ class _Asking:
         return {"written": written, "refused": refused, "left": left, "cost_usd": str(self._cost), **note}
 
     async def _store(self, wanted: WantedMemo, answer: Answer, question: Question, most: Decimal) -> None:
-        usage = answer.usage or question.most_tokens  # one that tells no usage is taken to have used all it could
+        usage = answer.usage or question.most_tokens  # one without usage counts as having used all it could
         cost = self._prices.cost_of(usage)
         self._budget.settle(most, cost)
         self._cost += cost

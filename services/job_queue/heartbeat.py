@@ -51,7 +51,7 @@ WorkerStatus = Literal["starting", "running", "stopping", "stopped", "error"]
 
 @dataclass
 class WorkerState:
-    """What the next beat tells. Setting anything through its methods makes that beat come soon."""
+    """What the next heartbeat reports. Setting anything through its methods makes that heartbeat come soon."""
 
     status: WorkerStatus = "starting"
     changed: asyncio.Event = field(default_factory=asyncio.Event)

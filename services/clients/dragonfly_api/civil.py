@@ -23,7 +23,7 @@ class CivilReader:
     """Reads the answers of both vintages."""
 
     async def read_health(self, http: ApiHttp) -> ApiHealth:
-        """`GET /api/health` asks no database, so `GET /readyz` is asked as well; `GET /health` may tell the commit."""
+        """`GET /api/health` reads no database, `GET /readyz` does; `GET /health` may report the commit."""
         (response, elapsed_ms), connected, git_sha = await asyncio.gather(
             http.send("GET", "api/health", accept=(200, 503)), _reaches_database(http), _commit(http)
         )
@@ -39,7 +39,7 @@ class CivilReader:
         )
 
     async def read_intake_health(self, http: ApiHttp) -> IntakeHealth:
-        """`GET /api/v1/intake/state`, which counts the batches. That rows get in, no answer of this API tells."""
+        """`GET /api/v1/intake/state`, which counts the batches. No answer of this API shows that rows are stored."""
         headers = http.key_header_if_known()
         response, elapsed_ms = await http.send("GET", "api/v1/intake/state", accept=(200, 503), headers=headers)
         answer = parse_answer(_StateAnswer, response)
@@ -92,7 +92,7 @@ async def _reaches_database(http: ApiHttp) -> bool:
 
 
 async def _commit(http: ApiHttp) -> str | None:
-    """The commit that `GET /health` tells, in the vintage that does; a word that is no commit is none."""
+    """The commit that `GET /health` reports, in the version that does; a word that is no commit is none."""
     try:
         response, _ = await http.send("GET", "health", accept=(200, 503))
         sha = parse_answer(_LivenessAnswer, response).sha

@@ -18,7 +18,7 @@ from services.domain.deliveries import Asked, DeliveryState, Interrupted
 async def claim_delivery(
     conn: Connection, *, key: str, owner: str, duration: timedelta, asked: Asked | None = None
 ) -> bool:
-    """Whether the work is ours to do now. `asked`: what the bot tells its author if it is interrupted."""
+    """Whether the work is ours to do now. `asked`: what the bot reports to its author if it is interrupted."""
     request = Jsonb(asdict(asked)) if asked else None
     parameters = {"key": key, "owner": owner, "duration": duration, "request": request}
     cur = await conn.execute(SQL["claim_delivery"], parameters)

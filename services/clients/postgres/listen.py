@@ -85,5 +85,5 @@ CHANNEL = "chatops_hints"  # of LISTEN and NOTIFY; `notify_refresh` names it too
 
 
 async def notify_refresh(conn: Connection) -> None:
-    """Tell all replicas at the commit."""
+    """Notify all replicas at the commit."""
     await conn.execute(SQL["notify_refresh"])

@@ -31,7 +31,7 @@ async def store_message(
     thread_key: str | None = None,
     priority: int = 0,
 ) -> None:
-    """Say what the message of this key is to say, in the transaction of the state that it tells of."""
+    """Write what the message of this key says, in the transaction of the state that it reports."""
     await conn.execute(
         SQL["store_message"],
         {

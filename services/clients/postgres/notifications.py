@@ -35,7 +35,7 @@ async def store_notification(
     details: Mapping[str, str] = MappingProxyType({}),
     patience: timedelta = timedelta(),
 ) -> bool:
-    """Tell `target` once, in the transaction of the state that it tells of; False: the key was there, nothing changes.
+    """Notify `target` once, in the transaction of the state that it reports; False: the key exists, nothing changes.
 
     `target` is a name of the bot's environment ("default", "ann"). `subject` is one line; longer words are cut. With a
     `thread_key` people see in that message's thread what became of it, and the page leads to it. `details`: `severity`,
@@ -79,7 +79,7 @@ async def end_pages(
 async def follow_notifications(
     conn: Connection, *, key_prefix: str, thread_key: str, event: PageEvent, subject: str, text: str
 ) -> None:
-    """Tell each pager that rings, or may ring because an answer was lost, what became of its page."""
+    """Notify each pager that rings, or may ring because an answer was lost, of the outcome of its page."""
     parameters = {
         "key_prefix": key_prefix,
         "thread_key": thread_key,
@@ -94,7 +94,7 @@ async def follow_notifications(
 async def cancel_notifications(conn: Connection, *, key_prefix: str, event: PageEvent = PageEvent.ACKNOWLEDGED) -> int:
     """How many are not sent any more. Once this has committed, nothing whose key begins so is sent.
 
-    What tells of `event` or a later one stays. What is being sent at this moment is waited for: seconds. The prefix
+    Notifications of `event` or a later one stay. It waits (seconds) for one that is being sent now. The prefix
     ends with a colon, so that "incident:1:" never means "incident:12:" too. Raises ValueError.
     """
     if not key_prefix.endswith(":"):

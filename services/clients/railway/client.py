@@ -95,13 +95,13 @@ class RailwayClient:
 
     async def read_services(self, expected: Sequence[Service] = ()) -> dict[Service, ServiceState]:
         """All services of the environment, in one request, whether or not we operate them. One that it does not have is
-        absent; of one of the `expected` that Railway failed to tell of, the state gives the reason."""
+        absent; of one of the `expected` that Railway did not report, the state gives the reason."""
         try:
             data = await self._call_read_services()
         except GraphQLError as exc:
             if exc.field != "config" or not self._may_read_config:
                 return self._parse_what_is_there(exc, expected)
-            # Nothing says that every project token may read it; what was last deployed tells the replicas then.
+            # Nothing says that every project token may read it; the last deployment has the replicas then.
             self._may_read_config = False
             return await self.read_services(expected)
         return _parse(lambda: self._parse_services(data["environment"]))
@@ -189,7 +189,7 @@ class RailwayClient:
         return await self._transport.call(DOCUMENTS["read_services"], variables)
 
     def _parse_what_is_there(self, error: GraphQLError, expected: Sequence[Service]) -> dict[Service, ServiceState]:
-        """Every service of which Railway did tell beside its error; the others are unknown, and give the reason.
+        """Every service that Railway reported besides its error; the others are unknown, and give the reason.
 
         Raises the error when it is about more than single services.
         """

@@ -114,7 +114,7 @@ def at_least(purpose: Purpose) -> Iterator[None]:
         yield
 
 
-ASSUMED_LIMIT = 1000  # requests an hour, Railway's Hobby plan: until the first answer tells
+ASSUMED_LIMIT = 1000  # requests an hour, Railway's Hobby plan: until the first answer says it
 REPORT_VALID_FOR = timedelta(minutes=1)  # after so long a figure without a reset time is asked for again
 _HOUR_S = 3600.0
 FLOORS = MappingProxyType({Purpose.ANSWER: 0.4, Purpose.PLAN: 0.25, Purpose.WATCH: 0.15})  # the last: for changes only
