@@ -1,6 +1,7 @@
 """One whole bot as a process of its own, to be killed or frozen: `python -m tests.bot_process`.
 
-Its environment is the bot's; LEASE_S and RENEW_S shorten the leader's lease.
+Its environment is the bot's; LEASE_S and RENEW_S shorten the leader's lease. CLAIM_TIMEOUT_S: how long a delivery waits
+for its claim, which a loaded machine may keep for longer than a person shall wait.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from datetime import timedelta
 from bot.app import run
 from bot.config.environment import Settings
 from bot.config.timing import LeaseSettings
+from bot.slack import dedup
 from services.process import collect_garbage_again
 
 
@@ -28,6 +30,7 @@ async def main() -> None:
         timedelta(seconds=float(os.environ.get("LEASE_S", "10"))),
         timedelta(seconds=float(os.environ.get("RENEW_S", "3.5"))),
     )
+    dedup.CLAIM_TIMEOUT_S = float(os.environ.get("CLAIM_TIMEOUT_S", dedup.CLAIM_TIMEOUT_S))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await run(replace(Settings.from_environment(os.environ), leases=leases), stop)

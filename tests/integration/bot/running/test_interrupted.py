@@ -35,6 +35,7 @@ from tests.outside import PATIENCE_S, until
 ASKED = Asked(model.OLIVIA.id, "/dragonfly scale ingest 2")
 PROMISE_S = 60.0
 EXPIRED = timedelta(milliseconds=1)
+CLAIMS = {**SHORT, "CLAIM_TIMEOUT_S": str(PATIENCE_S)}  # a request without a claim is not reported
 
 
 def leaders_part(database: Database, settles_s: float = 0.0) -> InterruptedRequests:
@@ -67,7 +68,7 @@ async def test_a_command_whose_bot_is_killed_is_reported_to_its_author_within_a_
     start: Start, slack: Slack, outside: Outside, as_bot: Connection
 ) -> None:
     outside.railway_may_answer.clear()
-    killed = await start(**SHORT)
+    killed = await start(**CLAIMS)
     await until_led(as_bot)
     await until(lambda: slack.workspace.sockets.count > 0)
 
@@ -92,7 +93,7 @@ async def test_a_stop_finishes_what_it_acknowledged(
     start: Start, slack: Slack, outside: Outside, as_bot: Connection
 ) -> None:
     outside.railway_may_answer.clear()
-    stopped = await start(**SHORT)
+    stopped = await start(**CLAIMS)
     await until_led(as_bot)
     await until(lambda: slack.workspace.sockets.count > 0)
     await slack.type("/dragonfly health")

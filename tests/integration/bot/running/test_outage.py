@@ -117,7 +117,8 @@ async def test_outage_is_in_why_and_in_open_incidents_once_the_database_is_back(
     line.mend()
     await until(lambda: reported(slack) == ["🟢 Back dev · the bot reaches the database again"])
 
-    decisions = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
+    recorded = (await alerts.list_alert_decisions(as_bot, "database", limit=10))[::-1]
+    decisions = [one for one in recorded if one.decision != "pending"]  # of a slow read, before the line was cut
     assert [one.decision for one in decisions] == ["called", "told", "resolved"]
     assert [one.at for one in decisions] == sorted(one.at for one in decisions)
     assert decisions[0].reason == "default by webhook, while the database was down"

@@ -27,8 +27,9 @@ def _command(slack: Slack) -> Envelope:
 
 
 async def test_two_replicas_answer_a_repeated_command_once(
-    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls
+    start_bot: StartBot, slack: Slack, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.slack.dedup.CLAIM_TIMEOUT_S", PATIENCE_S)  # later than that both may answer
     for bot in [await start_bot(database_urls.bot) for _ in range(2)]:
         wiring = bot.wiring
         assert wiring is not None
