@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import json
+import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from bot.changes import Change
@@ -20,6 +23,7 @@ from bot.views.terminal import mrkdwn_text
 from services.clients.machine_door import DoorAnswer, MachineDoorClient
 from services.domain.errors import OperatorError, SourceError
 from services.domain.secrets import Secret, remember_secrets, without_own_secrets
+from services.domain.text import read_json
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -155,10 +159,28 @@ def _needed(environ: Mapping[str, str], name: str) -> str:
 
 
 async def _serve_stdio(server: Server[Any]) -> None:
+    import anyio
     from mcp.server.stdio import stdio_server
 
-    async with stdio_server() as (reads, writes):
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    lines: Any = _cleaned(anyio.wrap_file(sys.stdin))  # the SDK only iterates over it
+    async with stdio_server(stdin=lines) as (reads, writes):
         await server.run(reads, writes, server.create_initialization_options())
+
+
+async def _cleaned(lines: AsyncIterable[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        yield clean_line(line)
+
+
+def clean_line(line: str) -> str:
+    """The message without half an emoji, for which the SDK drops a call: its client would wait without an end. What is
+    no JSON stays as it is."""
+    try:
+        return json.dumps(read_json(line), allow_nan=False)
+    except (ValueError, RecursionError):
+        return line
 
 
 def make_http_app(server: Server[Any], token: Secret) -> ASGIApp:

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from threading import Timer
 from typing import Any
 
 import httpx
@@ -15,11 +16,12 @@ from mcp.client.client import Client
 
 from bot.commands.registry import REGISTRY
 from bot.machines.catalogue import is_offered, offered_verbs
-from bot.machines.mcp_server import make_http_app, make_server, serve, tools
+from bot.machines.mcp_server import clean_line, make_http_app, make_server, serve, tools
 from services.clients.machine_door import MachineDoorClient
 from services.domain.errors import OperatorError, UsageError
 from services.domain.secrets import Secret
 from tests.fuzzed_calls import fuzzed_call
+from tests.outside import PATIENCE_S
 
 FILED = {
     "status": "ok",
@@ -180,3 +182,36 @@ def test_mcp_server_on_stdio_writes_no_line_of_its_own_when_its_client_ends() ->
     )
 
     assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_mcp_server_on_stdio_answers_a_call_with_half_an_emoji() -> None:
+    """The SDK reads no message that has one, and answers nothing: the assistant would wait."""
+    about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    given = {"name": "none\ud83d", "arguments": {"arguments": "half\ud83d"}}
+    messages = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": about},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": given},
+    ]
+    variables = {"DRAGONFLY_URL": "https://bot.example", "DRAGONFLY_MACHINE_TOKEN": "t" * 32}
+    command = [sys.executable, "-m", "bot.cli", "mcp"]
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        patience = Timer(PATIENCE_S, server.kill)
+        patience.start()
+        for message in messages:
+            server.stdin.write(f"{json.dumps(message)}\n")
+        server.stdin.flush()
+        answers = [json.loads(server.stdout.readline()), json.loads(server.stdout.readline())]
+        patience.cancel()
+        server.stdin.close()
+
+    assert answers[1]["id"] == 2
+    assert "there is no such tool" in answers[1]["result"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize("line", ["no JSON\n", "[" * 100_000, '{"a": 1e999}'])
+def test_a_line_that_cannot_be_cleaned_is_left_to_the_sdk(line: str) -> None:
+    assert clean_line(line) == line
