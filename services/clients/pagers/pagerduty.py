@@ -30,7 +30,7 @@ _ACTIONS = {
     "incident.resolved": PagerAction.RESOLVED,
 }
 _ID = re.compile(r"[A-Za-z0-9]{1,40}\Z")
-_NAME_LIMIT = 80  # characters
+_NAME_LIMIT = 30  # characters: what is wrong needs the rest of a phone's first line
 _SIGNATURES = 10  # at most so many are compared
 
 

@@ -17,13 +17,16 @@ from bot.views.incidents import incidents_answer, timeline_answer
 from bot.views.pages import direct_message, direct_message_after
 from playbooks.last_deploys import RAN_WELL
 from playbooks.model import Status
+from services.clients.pagers.pagerduty import read_event
 from services.domain.channels import Channel
 from services.domain.escalation_chain import Chain
 from services.domain.incidents import Incident, IncidentEvent, IncidentRecord, IncidentSeverity, JoinedAlert, PageSent
 from services.domain.notifications import Notification, NotificationState, PageEvent
-from services.domain.phone_lines import PHONE_LIMIT
+from services.domain.people import outsider
+from services.domain.phone_lines import PHONE_LIMIT, shown_width
 from services.domain.services import Service
 from services.sandbox.slack.limits import violations
+from tests.answers import pager_event, signed, user
 from tests.unit.bot.incidents.builders import ANN, BEN, CHAIN, FIVE, NOW, TEN, acknowledged, alert, incident, resolved
 
 PAGES = [PageSent(7, 1, 0, "an alert opened it", NOW)]
@@ -202,6 +205,18 @@ def test_the_first_line_fits_a_notification(one: Incident, line: str) -> None:
 
     assert len(re.sub(r"<@\w+>", "Olivia Berg", text).replace("*", "")) <= PHONE_LIMIT
     assert "since 11:55 UTC" in text
+
+
+def test_a_long_name_at_pagerduty_does_not_take_the_room_of_what_is_wrong() -> None:
+    body, _ = signed(pager_event("acknowledged", "key", agent=user("Wolfeschlegelsteinhausenbergerdorff " * 5)))
+    event = read_event(body)
+    assert event is not None
+    assert event.by is not None
+
+    text = message(acknowledged(acknowledged_by=outsider("PagerDuty", event.by.name)), [alert()])[0]
+
+    assert "Wolfeschlegelsteinhausenberger (PagerDuty) · ingest is down" in text
+    assert shown_width(text) <= PHONE_LIMIT
 
 
 def test_a_watched_incident_is_green_and_names_the_end_of_the_watch() -> None:
