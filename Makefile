@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# The tests start hundreds of processes: none of them shall compile every module anew, whatever the environment says.
+# The tests start hundreds of processes: none of them may compile every module again, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -54,7 +54,7 @@ format: $(STAMP) ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-golden: $(STAMP) ## write the golden files of messages anew; read the diff
+golden: $(STAMP) ## rewrite the golden files of messages; read the diff
 	$(BIN)/pytest -q tests/messages --rewrite
 	CIVIL_REWRITE=1 $(BIN)/pytest -q tests/integration/civil/test_golden.py
 
@@ -72,7 +72,7 @@ wheel: $(STAMP) ## build the wheels of the product and of the demo into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . ./services/sandbox
 	rm -rf build services/sandbox/build services/sandbox/*.egg-info
 
-lock: ## lock the dependencies anew (needs uv)
+lock: ## lock the dependencies again (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --extra otel -c requirements.txt -o requirements-otel.txt
 	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml --extra dev -o requirements-dev.txt

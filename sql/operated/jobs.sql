@@ -116,7 +116,7 @@ FROM ops.job_queue
 WHERE status = 'failed' AND updated_at > now() - %(window)s::interval AND attempts >= max_attempts;
 
 -- name: list_throughput
--- Jobs that ended, a minute a row, newest first; minutes without any are absent. Served by job_queue_updated_idx alone;
+-- Jobs that ended, one row per minute, newest first; minutes without any are absent. Served by job_queue_updated_idx alone;
 -- civil has the status alone in an index, so it reads every job that ended, however long ago.
 -- commands: throughput
 SELECT date_trunc('minute', updated_at) AS minute,

@@ -5,7 +5,7 @@
 SELECT chatops.append_audit(%(actor)s, %(event)s, %(run_id)s, %(details)s);
 
 -- name: count_acts
--- How often one person did something of late, to one incident where it is given. What a clock that has stepped back since
+-- How often one person did something recently, to one incident where it is given. What a clock that has stepped back since
 -- dates ahead does not count. Served by audit_actor_idx.
 SELECT count(*)
 FROM chatops.audit

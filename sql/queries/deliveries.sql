@@ -22,7 +22,7 @@ FROM chatops.deliveries
 WHERE key = %(key)s;
 
 -- name: renew_delivery
--- The work goes on. By primary key.
+-- The work continues. By primary key.
 UPDATE chatops.deliveries
 SET claimed_until = clock_timestamp() + %(duration)s
 WHERE key = %(key)s AND owner = %(owner)s AND finished_at IS NULL;

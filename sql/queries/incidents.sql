@@ -61,7 +61,7 @@ ORDER BY id DESC
 LIMIT %(limit)s;
 
 -- name: list_opened_by
--- The incidents that one person opened by hand of late, oldest first; none that is dated ahead, by a clock that has
+-- The incidents that one person opened by hand recently, oldest first; none that is dated ahead, by a clock that has
 -- stepped back since. Served by incidents_opened_at_idx.
 SELECT id
 FROM chatops.incidents
@@ -117,7 +117,7 @@ WHERE id = %(incident_id)s AND state <> 'resolved' AND severity <> %(severity)s
 RETURNING id;
 
 -- name: note_activity
--- A person did something about it: the reminder starts anew. By primary key.
+-- A person did something about it: the reminder starts again. By primary key.
 UPDATE chatops.incidents
 SET
     active_at = clock_timestamp(),
@@ -141,7 +141,7 @@ WHERE id = %(incident_id)s AND state <> 'resolved'
 RETURNING id;
 
 -- name: set_cleared
--- The last of its alerts ended; or one fires again, pages from the first level on, and is diagnosed anew. By primary key.
+-- The last of its alerts ended; or one fires again, pages from the first level on, and is diagnosed again. By primary key.
 UPDATE chatops.incidents
 SET
     cleared_at = %(cleared_at)s::timestamptz,

@@ -37,7 +37,7 @@ WHERE name = %(name)s AND owner = %(owner)s AND epoch = %(epoch)s AND until > cl
 FOR SHARE;
 
 -- name: prune_run_leases
--- Leases of runs that have ended. There is one row a run until it is pruned; the runs by primary key, because all those
+-- Leases of runs that have ended. There is one row per run until it is pruned; the runs by primary key, because all those
 -- that ever were are many more than the leases that are left.
 DELETE FROM chatops.leases AS lease
 USING chatops.runs AS run

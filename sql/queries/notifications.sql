@@ -31,7 +31,7 @@ ON CONFLICT (key) DO NOTHING;
 SELECT pg_notify('chatops_notifications', '');
 
 -- name: cancel_notifications
--- What was not sent yet never will be, unless it tells of this event or a later one. Waits for what is being sent at this
+-- What was not sent yet never will be, unless it reports this event or a later one. Waits for what is being sent at this
 -- moment. Served by notifications_waiting_idx, or by the primary key where its collation lets it.
 UPDATE chatops.notifications
 SET state = 'cancelled', ended_at = clock_timestamp()

@@ -167,7 +167,7 @@ SET
 WHERE key = %(key)s;
 
 -- name: list_undeliverable
--- What Slack refused for good of late, newest first. Served by outbox_refused_at_idx.
+-- What Slack has permanently refused recently, newest first. Served by outbox_refused_at_idx.
 SELECT key, channel, priority, coalesce(last_error, '') AS error, refused_at
 FROM chatops.outbox
 WHERE refused_at > clock_timestamp() - %(window)s::interval
@@ -175,19 +175,19 @@ ORDER BY refused_at DESC
 LIMIT %(limit)s;
 
 -- name: retry_undeliverable
--- A channel takes messages again: what it refused of late is tried once more. Served by outbox_refused_at_idx.
+-- A channel takes messages again: what it refused recently is tried once more. Served by outbox_refused_at_idx.
 UPDATE chatops.outbox
 SET refused_at = NULL, attempts = 0, next_try_at = clock_timestamp()
 WHERE refused_at > clock_timestamp() - %(window)s::interval AND channel = %(channel)s;
 
 -- name: forget_message
--- It was deleted in Slack, or its channel is gone: it is posted anew, once for each copy that is gone. By primary key.
+-- It was deleted in Slack, or its channel is gone: it is posted again, once for each copy that is gone. By primary key.
 UPDATE chatops.outbox
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 WHERE key = %(key)s AND ts = %(ts)s;
 
 -- name: forget_thread
--- The message that this one belongs below was deleted: it is posted anew, once for each copy that is gone. By primary key.
+-- The message that this one belongs below was deleted: it is posted again, once for each copy that is gone. By primary key.
 UPDATE chatops.outbox AS parent
 SET ts = NULL, channel_id = NULL, sent_version = 0, posting_since = NULL, next_try_at = clock_timestamp()
 FROM chatops.outbox AS reply

@@ -20,7 +20,7 @@ RETURNING id;
 SELECT pg_advisory_xact_lock(hashtextextended('chatops.requests:' || %(user_id)s, 0));
 
 -- name: list_unanswered_requests
--- Requests of one person that paged approvers of late and that no one else has decided, newest first. Those from before an
+-- Requests of one person that paged approvers recently and that no one else has decided, newest first. Those from before an
 -- open SEV1 or SEV2 of the environment that another person or an alert opened do not count. None that is dated ahead, by a
 -- clock that has stepped back since. Served by runs_created_at_idx.
 SELECT run.id
@@ -49,7 +49,7 @@ ORDER BY run.id DESC
 LIMIT %(limit)s;
 
 -- name: count_requests
--- How many requests one person filed of late, emergency stops left out; 0 for a delivery that has filed one already. None
+-- How many requests one person filed recently, emergency stops left out; 0 for a delivery that has filed one already. None
 -- that is dated ahead, by a clock that has stepped back since. Served by runs_created_at_idx and runs_delivery_idx.
 SELECT count(*)
 FROM chatops.runs
@@ -64,7 +64,7 @@ FROM chatops.runs
 WHERE id > %(run_id)s AND requested_by_user IS NOT DISTINCT FROM %(user_id)s AND NOT pages_approvers;
 
 -- name: note_traceparent
--- Where the trace of a run goes on. Only while traces are on. By primary key.
+-- Where the trace of a run continues. Only while traces are on. By primary key.
 UPDATE chatops.runs
 SET traceparent = %(traceparent)s
 WHERE id = %(run_id)s;
@@ -82,7 +82,7 @@ FROM chatops.runs
 WHERE delivery = %(delivery)s;
 
 -- name: create_steps
--- Lines of the journal: one pending a step, in their order, from position `first` on.
+-- Lines of the journal: one pending per step, in their order, from position `first` on.
 INSERT INTO chatops.run_steps (run_id, position, step)
 SELECT %(run_id)s, %(first)s + step.number - 1, step.value
 FROM jsonb_array_elements(%(steps)s) WITH ORDINALITY AS step (value, number);
@@ -182,7 +182,7 @@ WHERE run_id = %(run_id)s;
 
 -- name: void_waiting_runs
 -- Another run starts on the same services: what waits for one of them was planned on facts that are about to change; only
--- those of one playbook when it changes nothing that others rest on. What starts later is planned anew then, and left
+-- those of one playbook when it changes nothing that others rest on. What starts later is planned again then, and left
 -- alone unless it says otherwise. Served by runs_open_idx.
 UPDATE chatops.runs
 SET state = 'voided', outcome = %(outcome)s

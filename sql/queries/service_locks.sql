@@ -1,7 +1,7 @@
 -- affects: unlock, deploy and rollback
 
 -- name: lock_service
--- Lock it, or say anew who locked it and why. By primary key.
+-- Lock it, or say again who locked it and why. By primary key.
 INSERT INTO chatops.service_locks (service, owner, reason, run_id)
 VALUES (%(service)s, %(owner)s, %(reason)s, %(run_id)s)
 ON CONFLICT (service) DO UPDATE SET

@@ -11,7 +11,7 @@ ON CONFLICT (incident_id, channel_id, ts) DO NOTHING
 RETURNING id;
 
 -- name: list_own_lines
--- The lines of one kind that one person wrote in an incident of late, newest first; none from before its severity changed
+-- The lines of one kind that one person wrote in an incident recently, newest first; none from before its severity changed
 -- last, so that a later word of theirs keeps its place in the order. Served by incident_events_timeline_idx.
 SELECT id, text || more AS text, repeats
 FROM chatops.incident_events
