@@ -6,7 +6,7 @@ person can still do it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from bot.approvals.access import Refused
@@ -63,18 +63,18 @@ async def check_repeat(conn: Connection, person: Person, event: str, *, failed: 
         raise OperatorError(failed, why=refused.why, what_next=refused.what_next)
 
 
-async def find_line(conn: Connection, incident: Incident, kind: str, person: Person) -> RepeatedLine | None:
-    """The line that takes what this person repeats; None where they get another line of their own."""
+async def find_lines(conn: Connection, incident: Incident, kind: str, person: Person) -> Sequence[RepeatedLine]:
+    """This person's lines, of which the first takes what they repeat; none where they get another line of their own."""
     if kind not in REPEATED:
-        return None
+        return ()
     lines = await incidents.list_own_lines(conn, incident_id=incident.id, kind=kind, person=person, window=WITHIN)
-    return lines[0] if len(lines) >= LINES_AT_ONCE else None
+    return lines if len(lines) >= LINES_AT_ONCE else ()
 
 
 async def refuse_report(conn: Connection, incident: Incident, person: Person, words: str) -> Refused | None:
     """Why this person's report is not added to the open incident: their line has no room for it."""
-    line = await find_line(conn, incident, "reported", person)
-    if line is None or added_by(line, f"reports: {words}") is not None:
+    lines = await find_lines(conn, incident, "reported", person)
+    if not lines or added_by(lines, f"reports: {words}") is not None:
         return None
     minutes = int(WITHIN.total_seconds() // 60)
     return Refused(
@@ -83,10 +83,11 @@ async def refuse_report(conn: Connection, incident: Incident, person: Person, wo
     )
 
 
-def added_by(line: RepeatedLine, text: str) -> str | None:
-    """What the text adds to the line: nothing where the line has its words; None where it has no room for them."""
+def added_by(lines: Sequence[RepeatedLine], text: str) -> str | None:
+    """What the text adds to the first line: nothing where one of them has its words; None where it has no room for
+    them."""
     _, separator, words = text.partition(": ")
-    if not separator or words in line.text:
+    if not separator or any(words in line.text for line in lines):
         return ""
     added = f"{BETWEEN}{words}"
-    return added if len(line.text) + len(added) <= FOLDED_LIMIT else None
+    return added if len(lines[0].text) + len(added) <= FOLDED_LIMIT else None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.incidents.repeats import added_by, find_line
+from bot.incidents.repeats import added_by, find_lines
 from bot.slack_directory import nameless
 from bot.views import incident as view
 from bot.views.text import escape, person, plain
@@ -133,9 +133,9 @@ class IncidentStore:
 
         text: plain words that follow the actor's name. Whether they went into a line that the person had already.
         """
-        line = await find_line(conn, incident, kind, by) if by else None
-        if by and line:
-            await self._repeat(conn, incident, line, text, by)
+        lines = await find_lines(conn, incident, kind, by) if by else ()
+        if by and lines:
+            await self._repeat(conn, incident, lines, text, by)
             return True
         event = await incidents.add_event(conn, incident_id=incident.id, kind=kind, text=text, by=by)
         if in_thread:
@@ -143,8 +143,10 @@ class IncidentStore:
             await self.post(conn, incident, f"{incident.message_key}:event:{event}", view.note(who + escape(text)))
         return False
 
-    async def _repeat(self, conn: Connection, incident: Incident, line: RepeatedLine, text: str, by: Person) -> None:
-        added = added_by(line, text) or ""
+    async def _repeat(
+        self, conn: Connection, incident: Incident, lines: Sequence[RepeatedLine], text: str, by: Person
+    ) -> None:
+        line, added = lines[0], added_by(lines, text) or ""
         repeats = await incidents.repeat_line(conn, event_id=line.id, added=added)
         words = f"{person(by)} {escape(repeated_words(line.text + added, repeats))}"
         await self.post(conn, incident, f"{incident.message_key}:event:{line.id}", view.note(words))

@@ -58,6 +58,15 @@ async def test_the_same_report_again_and_again_is_one_line_with_its_number(scene
     assert len(await reports(books)) == LINES_AT_ONCE
 
 
+async def test_what_an_earlier_line_of_the_same_person_reports_is_not_added_again(scene: Scene, books: Books) -> None:
+    await open_one(scene)
+
+    for n in range(20):
+        await report(scene, f"{n % 6} hangs")
+
+    assert (await reports(books))[-1] == "(16 times) reports: 4 hangs · 5 hangs"
+
+
 async def test_a_report_that_finds_no_room_is_refused_and_says_where_to_write_it(scene: Scene, books: Books) -> None:
     await open_one(scene)
 
