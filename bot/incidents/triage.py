@@ -9,9 +9,10 @@ with them. Runs on the leader only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -41,6 +42,16 @@ AT_ONCE = 2  # each incident's diagnosis reads all that `doctor` reads: more tak
 STEP_S = 8.0  # the doctor may ask Railway twice, five seconds each at most; then the diagnosis is posted without it
 
 
+@dataclass
+class _Work:
+    """Of one tick: ids that were taken, how many incidents are being read, what failed. `changed`: look anew."""
+
+    taken: set[int] = field(default_factory=set)
+    reading: int = 0
+    failed: list[Exception] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class TriageSummary(PeriodicTask):
     """`step_s`: how long each part may take to read."""
 
@@ -63,21 +74,40 @@ class TriageSummary(PeriodicTask):
 
     async def tick(self, fence: Fence) -> float:
         """Write what is still missing in every incident's thread. Raises SourceError when the database is away."""
-        taken: set[int] = set()
-        failed: list[Exception] = []
-        slots = (self._brief_worst_first(fence, taken, failed) for _ in range(AT_ONCE))
-        ends = await asyncio.gather(*slots, return_exceptions=True)
-        for error in [*filter(None, ends), *failed]:
+        work = _Work()
+        with self._wake_ups.incidents.listen(work.changed.set):
+            slots = (self._brief_worst_first(fence, work) for _ in range(AT_ONCE))
+            ends = await asyncio.gather(*slots, return_exceptions=True)
+        for error in [*filter(None, ends), *work.failed]:
             raise error
         return self._wake_ups.poll_s
 
-    async def _brief_worst_first(self, fence: Fence, taken: set[int], failed: list[Exception]) -> None:
-        """Go on until each incident is taken. One that fails is left for the next tick, and holds up no other."""
-        while incident := await self._take(taken):
-            try:
-                await self._read_and_post(incident, fence)
-            except Exception as error:
-                failed.append(error)
+    async def _brief_worst_first(self, fence: Fence, work: _Work) -> None:
+        """Go on until each incident is taken, and none is being read: one that comes meanwhile must not wait for that.
+
+        One that fails is left for the next tick, and holds up no other.
+        """
+        while True:
+            work.changed.clear()
+            incident = await self._take(work.taken)
+            if incident is not None:
+                await self._brief(incident, fence, work)
+            elif work.reading == 0:
+                return
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._wake_ups.poll_s):
+                        await work.changed.wait()
+
+    async def _brief(self, incident: Incident, fence: Fence, work: _Work) -> None:
+        work.reading += 1
+        try:
+            await self._read_and_post(incident, fence)
+        except Exception as error:
+            work.failed.append(error)
+        finally:
+            work.reading -= 1
+            work.changed.set()
 
     async def _take(self, taken: set[int]) -> Incident | None:
         """The worst that is waiting, the newest of these: also one that has been opened since this tick began."""

@@ -164,6 +164,29 @@ async def test_many_incidents_at_once_are_read_two_at_a_time_the_worst_and_newes
     assert await briefed() == [len(PARTS)] * 6
 
 
+async def test_new_incident_does_not_wait_for_the_diagnosis_of_the_only_other_one(
+    scene: Scene, books: Books, world: World, outside: Outside
+) -> None:
+    outside.railway_logs_may_answer.clear()
+    await open_one(scene)
+    slow = TriageSummary(scene.database, world, scene.incident_store, step_s=60)
+    looking = asyncio.create_task(slow.tick(scene.fence))
+    try:
+        async with asyncio.timeout(60):
+            while (await books.incident(1)).briefed < 2:  # all parts but the logs
+                await asyncio.sleep(0.02)
+            await scene.incident_service.open(
+                request(OLIVIA), title="No API", severity=IncidentSeverity.SEV1, services=[Service.API], another=True
+            )
+            while (await books.incident(2)).briefed < 2:
+                await asyncio.sleep(0.02)
+        assert (await books.incident(1)).briefed == 2
+    finally:
+        outside.railway_logs_may_answer.set()
+        await looking
+    assert [(await books.incident(number)).briefed for number in (1, 2)] == [len(PARTS)] * 2
+
+
 async def test_failure_of_one_incidents_diagnosis_leaves_the_others_their_own(
     scene: Scene, books: Books, triage_summary: TriageSummary, as_owner: Connection
 ) -> None:
