@@ -239,8 +239,9 @@ class CsvFile:
                     yield raw.rstrip("\r\n"), cells
         except UnicodeDecodeError:
             # Text is decoded some kilobytes ahead of the line that is being read.
+            read = self._reader.line_num
             raise UnusableFileError(
-                f"it is neither UTF-8 nor Windows-1252 somewhere after line {self._reader.line_num}",
+                "it is neither UTF-8 nor Windows-1252" + (f" somewhere after line {read}" if read else ""),
                 what_next="Save it as “CSV UTF-8”.",
             ) from None
         except csv.Error as error:

@@ -291,6 +291,15 @@ def test_names_what_is_wrong_with_the_file_but_not_its_text(content: bytes, why:
     assert "canary" not in f"{caught.value}{caught.value.what_next}"
 
 
+def test_a_byte_without_an_encoding_in_the_first_lines_is_not_placed_after_line_0() -> None:
+    with pytest.raises(UnusableFileError) as early:
+        cells_of(bytes_of(b"1,Ren\x81,3,4,5,6\n"))
+    with pytest.raises(UnusableFileError, match=r"somewhere after line [1-9]"):
+        cells_of(bytes_of(b"1,2,3,4,5,6\n" * 50_000 + b"1,Ren\x81,3,4,5,6\n"))
+
+    assert str(early.value) == "it is neither UTF-8 nor Windows-1252"
+
+
 def test_a_line_may_be_long_but_not_endless() -> None:
     rest = b",2,3,4,5,6"
     cell = b"x" * (MAX_LINE_LENGTH - len(rest))
