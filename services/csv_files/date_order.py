@@ -17,6 +17,7 @@ from services.csv_files.identifiers import normalize_identifier
 # What follows the year, a time for one, does not matter.
 _DATE = re.compile(r"\s*([0-9]{1,2})([/.-])([0-9]{1,2})\2[0-9]{2}")
 _YEAR_FIRST = re.compile(r"[0-9]{4}-")
+_LONGEST = 500  # characters; the ingest worker fails longer cells
 _MONTHS, _DAYS = range(1, 13), range(1, 32)
 
 
@@ -49,6 +50,14 @@ def _order_of(cell: str) -> _Order | None:
             return None
 
 
+def _bounded(cell: str) -> str:
+    """Without surplus spaces; empty where it is longer than any date, so that what is remembered stays small."""
+    if len(cell) <= _LONGEST:
+        return cell
+    folded = " ".join(cell.split())
+    return folded if len(folded) <= _LONGEST else ""
+
+
 class DateOrder:
     """Counts the dates that only one order makes sense of, and those that both do."""
 
@@ -60,7 +69,7 @@ class DateOrder:
         """Take the date of each row, in their order; how many there were."""
         number = 0
         for number, cell in enumerate(cells, start=1):
-            if (order := _order_of(cell)) is not None:
+            if (order := _order_of(_bounded(cell))) is not None:
                 self._rows[order] += 1
                 self._first.setdefault(order, number)
         return number

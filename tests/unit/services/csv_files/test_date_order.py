@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from datetime import date
 
 import pytest
@@ -39,6 +40,21 @@ def test_date_order_names_the_fault_when_a_date_may_be_read_wrongly(cells: list[
 
     assert order.count(cells) == len(cells)
     assert order.fault("Filing Date") == fault
+
+
+def test_date_order_keeps_no_long_cells() -> None:
+    """A paragraph may have slipped into the column; the API reads files all day."""
+    tracemalloc.start()
+    try:
+        DateOrder().count(f"{n} {'x' * 50_000}" for n in range(1_000))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 5_000_000  # bytes
+
+    order = DateOrder()
+    order.count([f"{' ' * 600}31/03/2024", f"04/03/2024{' ' * 600}"])
+    assert order.fault("Filing Date") == DAY_FIRST
 
 
 @pytest.mark.parametrize(
