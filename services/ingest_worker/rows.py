@@ -72,6 +72,7 @@ class Cases:
 
 
 MAX_LENGTH = 500  # characters; longer is a paragraph that slipped into the wrong column
+_TOO_LONG = "x" * (MAX_LENGTH + 1)
 SURPLUS = "the line has more cells than the header"
 CONFLICT = "conflicts with another row of this case, which was kept"
 
@@ -127,13 +128,24 @@ def judge_payments(
 def _judge(
     rows: Sequence[Sequence[str]], header: Header, readers: _Readers
 ) -> tuple[dict[int, _Cells], dict[int, str]]:
-    values = [list(map(read, cells)) for read, cells in zip(readers.values(), _columns(rows, header), strict=True)]
+    columns = map(_bounded, _columns(rows, header))
+    values = [list(map(read, cells)) for read, cells in zip(readers.values(), columns, strict=True)]
     faults = [*_faults_of_cells(readers, values), *_faults_of_width(rows, header)]
     reasons: dict[int, str] = {}
     for position, reason in faults:
         reasons[position] = f"{reasons[position]}; {reason}" if position in reasons else reason
     every = enumerate(zip(*values, strict=True))
     return {position: cells for position, cells in every if position not in reasons}, reasons
+
+
+def _bounded(cells: Sequence[str]) -> Sequence[str]:
+    """No cell is longer than what its reader refuses: some remember their cells."""
+    return cells if max(map(len, cells), default=0) <= MAX_LENGTH else list(map(_folded, cells))
+
+
+def _folded(cell: str) -> str:
+    text = cell if len(cell) <= MAX_LENGTH else " ".join(cell.split())
+    return text if len(text) <= MAX_LENGTH else _TOO_LONG
 
 
 def _columns(rows: Sequence[Sequence[str]], header: Header) -> list[tuple[str, ...]]:

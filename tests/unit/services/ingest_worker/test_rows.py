@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from datetime import date
 from decimal import Decimal
 
@@ -44,6 +45,22 @@ def test_finds_the_columns_wherever_they_stand() -> None:
     cells = ["KINGS COUNTY", "3/31/2024", "$1,200.00", "notes", "Acme Test LLC", "Ann Example", "", "2024-cv-17"]
 
     assert judge_rows([cells], header, today=TODAY).judgments == {0: JUDGMENT}
+
+
+@pytest.mark.parametrize("column", ["county", "filing_date"])
+def test_long_cells_are_refused_and_not_remembered(column: str) -> None:
+    """Paragraphs in the column of counties would fill the worker's memory."""
+    tracemalloc.start()
+    try:
+        for n in range(1_000):
+            assert reason(*row(**{column: f"{n} {'x' * 50_000}"}))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 5_000_000  # bytes
+    spaced = {"county": f"{' ' * 600}KINGS", "filing_date": f"3/31/2024{' ' * 600}"}
+    assert judge_rows([row(**{column: spaced[column]})], HEADER, today=TODAY).judgments == {0: JUDGMENT}
 
 
 def test_reports_for_each_row_what_is_wrong_with_it() -> None:
