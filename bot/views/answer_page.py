@@ -57,8 +57,8 @@ def unknown_link_page() -> str:
 
 def unavailable_page() -> str:
     """While the database is away, or too many ask at once."""
-    words = "Nothing changed, because the bot can't look this link up now. Try again, or acknowledge in Slack."
-    return _document("Not available", f"<h1>Not acknowledged</h1><p>{words}</p>")
+    words = "Nothing changed just now. Try again, or acknowledge in Slack."
+    return _document("Not available", f"<h1>The bot can't look this link up now</h1><p>{words}</p>")
 
 
 def unsure_page() -> str:

@@ -185,12 +185,15 @@ async def test_link_whose_commit_was_lost_while_the_database_stays_away_calls_no
         token = await outside.token()
 
         lost = await lose_the_commit(outside, token, line, "after", for_good=True)
+        away = await outside.press(token)
         line.mend()
         again = await outside.press(token)
 
         assert lost.status_code == 503
         assert "It is not known whether you acknowledged it" in lost.text
         assert "<button>" in lost.text
+        assert away.status_code == 503
+        assert "Not acknowledged" not in away.text
         assert "You&#x27;re assigned" in again.text
         assert (await books.kinds()).count("acknowledged") == 1
 
