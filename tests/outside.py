@@ -22,6 +22,7 @@ from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 
 PATIENCE_S = 60.0  # for a loaded machine; nothing waits so long when all is well
+QUIET_S = 0.5  # how long a test looks whether anything more comes, or whether what has to wait does wait
 CHECK_EVERY_S = 0.03  # more often, and waiting is a quarter of what the event loop does
 
 

@@ -19,7 +19,7 @@ from tests.serving import no_proxy as no_proxy
 
 COUNT, CHANNELS, REPLICAS = 1000, 100, 3
 KILL_EVERY_S = 6.0
-DATABASE_AWAY_S, SLACK_AWAY_S = 30.0, 60.0
+UNDISTURBED_S, DATABASE_AWAY_S, SLACK_AWAY_S = 2.0, 30.0, 60.0
 FAILOVER_S = 15.0  # what LeaseSettings promises
 
 Disturb = Callable[[Crowd], Coroutine[Any, Any, None]]
@@ -36,13 +36,13 @@ async def kill_again_and_again(crowd: Crowd) -> None:
 
 
 async def take_the_database_away(crowd: Crowd) -> None:
-    await asyncio.sleep(2)
+    await asyncio.sleep(UNDISTURBED_S)
     async with crowd.without_database():
         await asyncio.sleep(DATABASE_AWAY_S)
 
 
 async def take_slack_away(crowd: Crowd) -> None:
-    await asyncio.sleep(2)
+    await asyncio.sleep(UNDISTURBED_S)
     async with crowd.without_slack():
         await asyncio.sleep(SLACK_AWAY_S)
 

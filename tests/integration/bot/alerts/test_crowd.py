@@ -12,6 +12,7 @@ from tests.integration.bot.alerts.crowd import Crowd
 from tests.serving import no_proxy as no_proxy
 
 COUNT = 40
+UNDISTURBED_S, SLACK_AWAY_S = 1.0, 3.0
 
 
 @pytest.mark.timeout(180)
@@ -19,14 +20,14 @@ async def test_forty_alerts_are_reported_once_each_while_bots_are_killed_and_sla
     crowd = Crowd(stage, count=COUNT, channels=20)
     await crowd.start_bots(2)
     writing = asyncio.create_task(crowd.write())
-    await asyncio.sleep(1)
+    await asyncio.sleep(UNDISTURBED_S)
 
     for bot in crowd.bots:  # one of them leads
         await bot.kill()
     async with crowd.without_slack():
         for bot in crowd.bots:
             await bot.start()
-        await asyncio.sleep(3)
+        await asyncio.sleep(SLACK_AWAY_S)
     await writing
     await crowd.wait_until_all_are_notified(timeout_s=120)
 

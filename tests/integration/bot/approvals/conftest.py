@@ -37,6 +37,7 @@ from tests.serving import no_proxy as no_proxy
 from tests.serving import serve
 
 TEAM = model.TEAM.id
+PAST_EXPIRY_S = 1.05  # of a request that expires after a second, the shortest there is
 OLIVIA, ANN, BEN, OTTO = (Actor(user.id, TEAM) for user in model.PEOPLE)
 
 RULES = """version = 1

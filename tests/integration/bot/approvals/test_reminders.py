@@ -24,7 +24,16 @@ from services.domain.notifications import NotificationState, PageEvent
 from services.domain.runs import Run, RunState
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
-from tests.integration.bot.approvals.conftest import ANN, OLIVIA, Books, MakeApprovalService, MakePlan, request, say
+from tests.integration.bot.approvals.conftest import (
+    ANN,
+    OLIVIA,
+    PAST_EXPIRY_S,
+    Books,
+    MakeApprovalService,
+    MakePlan,
+    request,
+    say,
+)
 from tests.scheduling import leading
 
 ROUNDS = 8
@@ -55,7 +64,7 @@ async def test_request_that_no_one_decided_on_ends_and_reports_so(
 ) -> None:
     old = await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
     young = await make_approval_service().file(make_plan(), request(OLIVIA))
-    await asyncio.sleep(1.05)
+    await asyncio.sleep(PAST_EXPIRY_S)
 
     await expiry.tick(fence)
     await expiry.tick(fence)
@@ -75,7 +84,7 @@ async def test_a_ringing_pager_is_resolved_when_the_request_expires(
         as_bot, key=key, means=Channel.WEBHOOK, target="ann", subject="asked", text="asked", thread_key=run.message_key
     )
     await end_notification(as_bot, key=key, state=NotificationState.SENT)
-    await asyncio.sleep(1.05)
+    await asyncio.sleep(PAST_EXPIRY_S)
 
     await expiry.tick(fence)
 
@@ -87,7 +96,7 @@ async def test_only_the_leader_ends_requests(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, expiry: Expiry
 ) -> None:
     await make_approval_service(expires_after_s=1).file(make_plan(), request(OLIVIA))
-    await asyncio.sleep(1.05)
+    await asyncio.sleep(PAST_EXPIRY_S)
 
     with pytest.raises(LostLeadershipError):
         await expiry.tick(Fence("somebody else", 1))

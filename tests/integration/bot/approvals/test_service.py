@@ -28,6 +28,7 @@ from tests.integration.bot.approvals.conftest import (
     BEN,
     OLIVIA,
     OTTO,
+    PAST_EXPIRY_S,
     RULES,
     Books,
     MakeApprovalService,
@@ -284,7 +285,7 @@ async def test_expired_request_is_refused(
 ) -> None:
     approval_service = make_approval_service(expires_after_s=1)
     run = await approval_service.file(make_plan(), request(OLIVIA))
-    await asyncio.sleep(1.05)
+    await asyncio.sleep(PAST_EXPIRY_S)
 
     assert "has expired. `Request again`" in refused(await approval_service.decide(run.id, ANN, approve=True))
     assert await books.events(run.id) == ["run.filed", "run.approve.refused"]

@@ -23,6 +23,7 @@ from services.domain.services import Service
 from services.sandbox.slack import model
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.approvals.conftest import OLIVIA, OTTO, RULES, Books, MakePlan, request, say
+from tests.outside import QUIET_S
 
 
 class Way:
@@ -151,7 +152,7 @@ async def test_stop_without_database_is_filed_once_the_database_is_back(
     plan = make_plan(Risk.BREAK_GLASS, playbook="stop-workers")
 
     make_approval_service_behind().file_later(plan, request(OLIVIA), reason="wrong amounts")
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(QUIET_S)
     way.is_open.set()
 
     assert await events(books, count=1) == ["run.filed"]

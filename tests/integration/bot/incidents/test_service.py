@@ -33,7 +33,7 @@ from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 from tests.integration.bot.incidents.conftest import ANN, BEN, OLIVIA, OTTO, TEAM, Books, Scene, request, schedule
-from tests.outside import until
+from tests.outside import QUIET_S, until
 from tests.scheduling import leading
 
 FIRST = {"incident:1:page:1:webhook:ann", "incident:1:page:1:email:ann"}
@@ -601,7 +601,7 @@ async def test_after_a_resolve_slack_is_asked_to_post_no_call(
                 await until(lambda: any(_pages_people(message) for message in workspace.messages))
             await scene.incident_service.resolve(number, request(ANN), "noise")
             ended[number] = time.time()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(QUIET_S)
 
     calls = [message for message in workspace.messages if _pages_people(message)]
     assert calls

@@ -6,6 +6,8 @@ import asyncio
 
 from tests.integration.bot.conftest import System
 
+BEAT_EVERY_S = 0.3
+
 
 class Worker:
     """Beats from its start until it is killed or stopped."""
@@ -19,7 +21,7 @@ class Worker:
     async def _beat(self) -> None:
         while True:
             self.set("status = 'running'")
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(BEAT_EVERY_S)
 
     def set(self, columns: str) -> None:
         self._system.run(

@@ -28,6 +28,8 @@ from tests.outside import PATIENCE_S, Phone, until
 from tests.wire import Line
 
 PROMISE_S = 15.0  # until another replica has taken over
+DATABASE_AWAY_S, SLACK_AWAY_S = 30.0, 60.0
+LONG_QUIET_S = 10.0  # whatever a second leader would do again, it has done by then
 SHORT = {"LEASE_S": "2", "RENEW_S": "0.4"}
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "PAGE"}}]
 
@@ -166,7 +168,7 @@ async def test_leader_frozen_before_a_call_sends_nothing_when_it_wakes_up(
         await until_sent(as_bot, 1)
         locked.release()
         leader.send_signal(signal.SIGCONT)
-        await asyncio.sleep(10)
+        await asyncio.sleep(LONG_QUIET_S)
 
         assert len(keys(phone)) == 1
         assert took_s < PROMISE_S
@@ -207,7 +209,7 @@ async def test_half_a_minute_without_postgres_loses_nothing(
         line.cut()
         for number in range(2, 12):
             await store(as_bot, f"incident:{number}:1")
-        await asyncio.sleep(30)
+        await asyncio.sleep(DATABASE_AWAY_S)
         line.mend()
         back_at = time.monotonic()
 
@@ -236,7 +238,7 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
                 as_bot, key=f"m{number}:1", means=Channel.WEBHOOK, target="default", subject=text, text=text
             )
     await phone.wait_for(len(texts))
-    await asyncio.sleep(60)
+    await asyncio.sleep(SLACK_AWAY_S)
     slack.workspace.faults.is_down = False
     back_at = time.monotonic()
 
@@ -245,7 +247,7 @@ async def test_a_minute_of_errors_from_slack_loses_and_doubles_nothing(
 
     await until(lambda: len(seen()) >= len(texts), timeout_s=60)
     took_s = time.monotonic() - back_at
-    await asyncio.sleep(10)
+    await asyncio.sleep(LONG_QUIET_S)
 
     assert seen() == texts
     assert len(keys(phone)) == len(texts), "phones do not wait for Slack"

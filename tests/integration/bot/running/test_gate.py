@@ -23,7 +23,7 @@ from services.sandbox.slack.model import Message, User, View
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.integration.bot.running.test_decisions import HIGH, OLIVIA, reported
-from tests.outside import PATIENCE_S
+from tests.outside import PATIENCE_S, QUIET_S
 
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 FOREIGN = replace(model.BEN, team_id="T0OTHER", is_stranger=True)  # an approver's id, of another company by now
@@ -225,5 +225,5 @@ async def test_slacks_notice_of_dropped_events_is_taken_and_reported_once(begin:
         await send(slack, EnvelopeKind.EVENT, notice | {"minute_rate_limited": 1518467820})
 
     await slack.wait_for(lambda one: "Slack has been dropping events" in one.text)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(QUIET_S)
     assert sum("Slack has been dropping events" in one.text for one in slack.seen()) == 1

@@ -30,7 +30,7 @@ from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.integration.bot.running.test_failover import SHORT, Start, until_led
 from tests.integration.bot.running.test_failover import start as start
-from tests.outside import PATIENCE_S, until
+from tests.outside import PATIENCE_S, QUIET_S, until
 
 ASKED = Asked(model.OLIVIA.id, "/dragonfly scale ingest 2")
 PROMISE_S = 60.0
@@ -100,7 +100,7 @@ async def test_a_stop_finishes_what_it_acknowledged(
     await until_claimed(as_bot)
 
     stopped.terminate()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(QUIET_S)
     outside.railway_may_answer.set()
     await stopped.wait()
 

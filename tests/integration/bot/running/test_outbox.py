@@ -27,9 +27,11 @@ from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack
-from tests.outside import PATIENCE_S, until
+from tests.outside import PATIENCE_S, QUIET_S, until
 from tests.scheduling import leading
 from tests.wire import Line
+
+SLACK_AWAY_S = 2.0
 
 BLOCKS: list[dict[str, Any]] = [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]
 
@@ -298,7 +300,7 @@ async def test_errors_of_slack_lose_nothing_and_double_nothing(stage: Stage, sla
             stage.wake_ups.outbox.set()
             await stage.store(text, key=f"m{number}", priority=PAGE * (number % 2))
         faults.is_down = True
-        await asyncio.sleep(2)
+        await asyncio.sleep(SLACK_AWAY_S)
         faults.is_down = False
         await until(lambda: sorted(message.text for message in slack.seen()) == texts)
         await stage.settle()
@@ -338,7 +340,7 @@ async def test_replies_go_below_the_message_that_replaced_a_deleted_one(stage: S
         for number in range(3):
             await stage.store(f"reply {number}", key=f"m{number + 2}", thread_key="m1", priority=PAGE * (number % 2))
         await until(lambda: len(slack.seen()) == 4)
-        await asyncio.sleep(0.2)  # for what would come too often
+        await asyncio.sleep(QUIET_S)
 
     [anew] = [message for message in slack.seen() if message.text == "root"]
     replies = [message for message in slack.seen() if message.text != "root"]
@@ -357,7 +359,7 @@ async def test_a_deleted_message_with_an_edit_and_replies_is_posted_again_once(s
             await stage.store(f"reply {number}", key=f"m{number + 2}", thread_key="m1")
         await stage.store("two", key="m1", priority=PAGE)
         await until(lambda: [message.text for message in slack.seen()].count("two") == 1 and len(slack.seen()) == 4)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(QUIET_S)
 
     roots = [message for message in slack.seen() if message.thread_ts is None]
     assert [message.text for message in roots] == ["two"]

@@ -15,7 +15,7 @@ from services.sandbox.slack import actor, model
 from services.sandbox.slack.delivery import Envelope, EnvelopeKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.outside import PATIENCE_S, until
+from tests.outside import PATIENCE_S, QUIET_S, until
 
 CLAIM = timedelta(hours=1)  # runs out when a test says so
 
@@ -39,7 +39,7 @@ async def test_two_replicas_answer_a_repeated_command_once(
     for _ in range(4):  # the local Slack takes the connections in turn
         await slack.workspace.delivery.send(envelope)
     await slack.wait_for()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(QUIET_S)
 
     assert len(slack.seen()) == 1
 
@@ -51,7 +51,7 @@ async def test_repeated_command_is_answered_once_without_a_database(start_bot: S
     for _ in range(3):
         await slack.workspace.delivery.send(envelope)
     await slack.wait_for(lambda message: "queue" in message.text.lower())
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(QUIET_S)
 
     assert len([message for message in slack.seen() if "queue" in message.text.lower()]) == 1
 
@@ -127,7 +127,7 @@ async def test_work_of_a_dead_replica_is_done_by_a_redelivery(
     await until(lambda: dead.done == 1)
 
     redelivery = asyncio.create_task(replicas[1].do("event:1", work))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(QUIET_S)
     while_claimed = work.done
     await as_owner.execute("UPDATE chatops.deliveries SET claimed_until = clock_timestamp()")
     await redelivery

@@ -16,7 +16,7 @@ from services.sandbox.slack.model import Message, User
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.conftest import Outside
 from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
-from tests.integration.bot.running.crew import Crew
+from tests.integration.bot.running.crew import BEAT_EVERY_S, Crew
 
 MENU, REASON = "silence heartbeats.ingest 1h", "silence heartbeats.ingest 1h Known, being worked on"
 IN_INCIDENT = "silence heartbeats.ingest 1h incident 1"
@@ -38,7 +38,7 @@ async def alert(two_replicas: None, bot: Bot, slack: Slack, crew: Crew) -> Messa
     """The own message of an alert that opens no incident: one of two workers fell silent."""
     crew.hire("ingest-2")
     worker = crew.hire("ingest-1")
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2 * BEAT_EVERY_S)
     worker.kill()
     return await slack.wait_for(lambda message: find(message, MENU) is not None)
 
@@ -103,7 +103,7 @@ async def test_lifting_it_reports_the_alert_again(slack: Slack, alert: Message) 
 @pytest.mark.usefixtures("bot")
 async def test_a_silence_from_an_incident_s_menu_is_one_tap(slack: Slack, crew: Crew) -> None:
     worker = crew.hire("ingest-1")
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2 * BEAT_EVERY_S)
     worker.kill()
     root = await slack.wait_for(
         lambda message: message.text.startswith("🔴") and find(message, IN_INCIDENT) is not None

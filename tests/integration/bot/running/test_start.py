@@ -15,7 +15,7 @@ from services.domain.errors import OperatorError
 from services.sandbox.slack.faults import FaultKind
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.running.conftest import Slack, StartBot
-from tests.outside import until
+from tests.outside import QUIET_S, until
 
 
 async def test_two_connections_survive_a_refresh(bot: Bot, slack: Slack) -> None:
@@ -46,7 +46,7 @@ async def test_missing_settings_are_reported_once_in_the_channel(
         await start_bot(database_urls.bot, RAILWAY_TOKEN="")
 
     reported = await slack.wait_for(lambda message: "RAILWAY_TOKEN" in message.text)
-    await asyncio.sleep(2)
+    await asyncio.sleep(4 * QUIET_S)  # the other bot has had time to report it too
 
     assert reported.visible_to is None
     assert len(slack.seen()) == 1

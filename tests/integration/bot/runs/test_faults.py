@@ -16,6 +16,7 @@ from services.domain.runs import RunState, StepState
 from services.sandbox.railway.model import Faults
 from tests.conftest import DatabaseUrls
 from tests.integration.bot.runs.conftest import OLIVIA, PATIENT, Bench, MakeBench
+from tests.outside import QUIET_S
 from tests.wire import Line
 
 INGEST = "dragonfly-worker-ingest"
@@ -264,7 +265,7 @@ async def test_a_full_replica_takes_the_next_run_when_one_ends(make_bench: MakeB
     second = await bench.file_command("restart", service="api")
     bench.start_runner()
     await hold.reached.wait()
-    await asyncio.sleep(0.5)  # several looks of the runner
+    await asyncio.sleep(QUIET_S)
 
     assert (await bench.read(second))[0].state is RunState.APPROVED
     hold.release()
@@ -356,7 +357,7 @@ async def test_a_run_of_a_newer_version_is_not_executed(bench: Bench) -> None:
     await bench.sql("UPDATE chatops.runs SET kinds = kinds || '{TeleportService}' WHERE id = %s", run_id)
     bench.start_runner()
 
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(QUIET_S)
 
     assert (await bench.read(run_id))[0].state is RunState.APPROVED
 

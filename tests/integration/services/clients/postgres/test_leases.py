@@ -12,6 +12,7 @@ from services.clients.postgres import leases
 from services.clients.postgres.pool import Database
 from services.domain.secrets import Secret
 from tests.conftest import DatabaseUrls
+from tests.outside import QUIET_S
 
 LONG, SHORT = timedelta(minutes=1), timedelta(milliseconds=100)
 
@@ -99,7 +100,7 @@ async def take_at_most(database: Database, owner: str, duration: timedelta) -> i
 
 async def test_successor_has_the_next_epoch(database: Database) -> None:
     await take(database, "a", SHORT)
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(2 * SHORT.total_seconds())
 
     assert await take(database, "b") == 2
     assert await take(database, "a") is None
@@ -119,7 +120,7 @@ async def test_fence_holds_back_a_successor_until_the_commit(database: Database)
         assert await leases.lock_lease(conn, name="leader", owner="a", epoch=1)
         await conn.execute("UPDATE chatops.leases SET until = clock_timestamp()")
         taking = asyncio.create_task(take(database, "b"))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(QUIET_S)
         assert not taking.done()
 
     assert await taking == 2
@@ -127,7 +128,7 @@ async def test_fence_holds_back_a_successor_until_the_commit(database: Database)
 
 async def test_fence_of_a_former_owner_does_not_hold(database: Database) -> None:
     await take(database, "a", SHORT)
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(2 * SHORT.total_seconds())
 
     async with database.transaction() as conn:
         assert not await leases.lock_lease(conn, name="leader", owner="a", epoch=1)

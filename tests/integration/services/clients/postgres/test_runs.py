@@ -16,7 +16,7 @@ from services.domain.errors import SourceError
 from services.domain.people import Person
 from services.domain.runs import NewRun, Run, RunState, StepState, run_lease
 from tests.integration.services.clients.postgres.conftest import NEW, STEPS
-from tests.outside import PATIENCE_S
+from tests.outside import PATIENCE_S, QUIET_S
 
 ANN, BEN = Person("U1", "T1"), Person("U2", "T1")
 SHORT, LONG = timedelta(milliseconds=50), timedelta(minutes=1)
@@ -113,7 +113,7 @@ async def test_claimable_are_approved_runs_and_those_that_no_one_executes(
     left = await start_run(as_bot, services=("dragonfly-worker-ingest",), lease=SHORT)
     being_planned_again = await file_run(as_bot)
     await leases.take_lease(as_bot, name=run_lease(being_planned_again), owner="b", duration=timedelta(minutes=1))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(2 * SHORT.total_seconds())
 
     found = await runs.list_runs_to_execute(as_bot, kinds=KINDS, format=1, longest_lease=LONG)
     claimable = [run.run_id for run in found if run.is_claimable]
@@ -313,7 +313,7 @@ async def test_no_one_writes_under_a_lease_that_is_not_theirs(
 
 async def test_no_one_writes_under_an_expired_lease(as_bot: Connection, start_run: StartRun) -> None:
     run_id = await start_run(as_bot, lease=SHORT)
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(2 * SHORT.total_seconds())
 
     assert await write_step(as_bot, **fence(run_id)) == [False, False, False]
 
@@ -349,7 +349,7 @@ async def test_a_successor_waits_until_what_was_written_is_committed(database: D
         assert await runs.intend_step(conn, **fence(run_id), intent={})
         await conn.execute(RUN_OUT)
         succeeding = asyncio.create_task(succeed())
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(QUIET_S)
         assert not succeeding.done()
 
     assert await succeeding == 2

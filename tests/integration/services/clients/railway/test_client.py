@@ -21,6 +21,7 @@ from tests.outside import PATIENCE_S
 
 GOOD = "c45e17a90b8f3d62e1740ca85d9b36f2081ce7d4"
 WHOLE_OUTPUT = 9
+RETRY_AFTER_S = 2
 
 
 async def whole_output(client: RailwayClient, deployment_id: str) -> list[LogLine]:
@@ -111,7 +112,7 @@ async def test_reads_variables_as_secrets(client: RailwayClient) -> None:
 
 
 async def test_obeys_retry_after_without_asking_again(client: RailwayClient, railway: LocalRailway) -> None:
-    railway.faults = Faults(http_status=429, retry_after_s=2)
+    railway.faults = Faults(http_status=429, retry_after_s=RETRY_AFTER_S)
     with pytest.raises(SourceError, match="rate limit") as first:
         await client.read_services()
     assert client.rate_limit is not None
@@ -120,7 +121,7 @@ async def test_obeys_retry_after_without_asking_again(client: RailwayClient, rai
     railway.faults = Faults()
     with pytest.raises(SourceError, match="wait"):
         await client.read_services()
-    await asyncio.sleep(2.1)
+    await asyncio.sleep(RETRY_AFTER_S + 0.1)
     await client.read_services()
 
     assert first.value.retryable

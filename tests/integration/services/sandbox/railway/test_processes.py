@@ -14,6 +14,7 @@ import pytest
 
 from services.sandbox.railway.local import LocalRailway
 from services.sandbox.railway.replica import Replica
+from tests.outside import QUIET_S
 
 API, WORKER = "dragonfly-api", "dragonfly-worker-ingest"
 REPOSITORY = Path(__file__).parents[5]
@@ -254,6 +255,6 @@ async def test_stop_in_the_middle_of_a_start_leaves_no_process(
     second.deploy(API, "8d02b64e")
     await asyncio.sleep(seconds)
     await second.stop()
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(QUIET_S)
 
     assert all(is_gone(int(pid.name)) for pid in notes.iterdir())
