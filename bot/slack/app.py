@@ -104,7 +104,7 @@ def make_bolt(
     bolt = AsyncApp(name="dragonfly", logger=quiet, authorize=authorize, request_verification_enabled=False)
     bolt.use(acknowledge)
     bolt.use(rate_limited.take)
-    listeners.register(GatedApp(bolt, gate, lambda error, body: show_error(slack, error, body), listeners.wait_for))
+    listeners.register(GatedApp(bolt, gate, lambda error, body: show_error(slack, error, body), listeners.acknowledged))
 
     @bolt.error
     async def handle(error: Exception, body: dict[str, Any]) -> None:

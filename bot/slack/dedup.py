@@ -86,6 +86,7 @@ class Deduplicator:
         self._recent = seen or RecentDeliveries()
         self._running: set[asyncio.Task[object]] = set()
         self._finishing: set[asyncio.Task[None]] = set()
+        self._begun: dict[str, asyncio.Task[bool]] = {}
 
     async def do(self, key: str | None, work: Callable[[], Awaitable[None]], *, asked: Asked | None = None) -> None:
         """Do the work unless a replica does or did it. An error counts as done: the requester sees it.
@@ -95,8 +96,32 @@ class Deduplicator:
         self.wait_for(asyncio.current_task())
         if key is None:
             await work()
-        elif self._recent.add(key):
+        elif key in self._begun or self._recent.add(key):
             await self._do_if_ours(key, work, asked)
+
+    def begin(self, key: str, asked: Asked) -> None:
+        """Claim the delivery while it is still looked at; then `do` does its work, or `end` or `give_up` is the end."""
+        if self._recent.add(key):
+            self._begun[key] = asyncio.create_task(self._claimed(key, asked))
+
+    async def end(self, key: str) -> None:
+        """No work came of what has begun: there is nothing to report."""
+        if await self._was_claimed(key):
+            await self._finish(key)
+
+    async def give_up(self, key: str) -> None:
+        """The process stops before the work began: the leader notifies its author."""
+        if await self._was_claimed(key):
+            await self._release(key)
+
+    async def _was_claimed(self, key: str) -> bool:
+        """Whether it has begun, and is ours. A claim that waits for another replica is not."""
+        claim = self._begun.pop(key, None)
+        if claim is None:
+            return False
+        done, _ = await asyncio.wait({claim}, timeout=CLAIM_TIMEOUT_S)
+        claim.cancel()
+        return claim in done and claim.result()
 
     def wait_for(self, task: asyncio.Task[Any] | None) -> None:
         """`drain` waits for the task, too: it works for a person who has the acknowledgement."""
@@ -115,13 +140,13 @@ class Deduplicator:
 
     async def _do_if_ours(self, key: str, work: Callable[[], Awaitable[None]], asked: Asked | None) -> None:
         try:
-            if not await self._claimed(key, asked):
+            begun = self._begun.pop(key, None)
+            if not (await begun if begun else await self._claimed(key, asked)):
                 return
             async with self._renewing(key):
                 await work()
         except asyncio.CancelledError:
-            self._recent.discard(key)
-            await self._write(lambda conn: deliveries.release_delivery(conn, key=key, owner=self._owner))
+            await self._release(key)
             raise
         except Exception:
             # A person waits for the error, which the caller shows.
@@ -166,6 +191,10 @@ class Deduplicator:
             logger.warning("delivery not recorded: %s; this process remembers it alone", error.why)
             return True
         return False if state is None or state.finished else state.busy_for_s
+
+    async def _release(self, key: str) -> None:
+        self._recent.discard(key)
+        await self._write(lambda conn: deliveries.release_delivery(conn, key=key, owner=self._owner))
 
     async def _finish(self, key: str) -> None:
         if await self._write_finished(key):

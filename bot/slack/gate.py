@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.people import MAX_AGE, Account, People
+from bot.slack.acknowledged import Acknowledged
 from bot.slack.request_origin import RequestOrigin, is_direct_message, named_teams, read_channel, read_request_origin
 from bot.slack.respond import Body
 from bot.slack_directory import Known, Lookups, Profiles
@@ -32,7 +33,6 @@ _GONE = frozenset({"channel_not_found"})
 
 Handler = Callable[..., Awaitable[None]]
 Register = Callable[..., Callable[[Handler], Any]]
-WaitFor = Callable[[asyncio.Task[Any] | None], None]
 ShowError = Callable[[Exception, Body], Coroutine[Any, Any, None]]
 
 
@@ -153,12 +153,12 @@ class Gate:
 class GatedApp:
     """Bolt's app for registering handlers: none of them runs before the gate has let the payload pass.
 
-    `show_error` shows the one who acted why not. `wait_for`: a stop waits for what answers an acknowledged payload.
+    `show_error` shows the one who acted why not. `acknowledged`: takes each payload.
     """
 
-    def __init__(self, app: App, gate: Gate, show_error: ShowError, wait_for: WaitFor) -> None:
+    def __init__(self, app: App, gate: Gate, show_error: ShowError, acknowledged: Acknowledged) -> None:
         self._gate = gate
-        self._wait_for = wait_for
+        self._acknowledged = acknowledged
         self._show_error = show_error
         self.command = self._gated(app.command)
         self.event = self._gated(app.event)
@@ -181,26 +181,30 @@ class GatedApp:
             if _is_not_for_us(body):
                 await ack()
                 return
-            self._wait_for(asyncio.current_task())
-            refused = self._gate.refuse_foreign(body) or await self._gate.check(body)
-            if refused is None:
-                given: dict[str, Any] = {"body": body, "ack": ack}
-                try:
-                    await handler(**{name: given[name] for name in wanted})
-                except Exception as error:
-                    if ack.response is None:
-                        raise
-                    self._show_error_later(error, body)
-                return
-            await ack()
-            if (body.get("event") or {}).get("type") not in _SILENT:
-                self._show_error_later(refused, body)
+            async with self._acknowledged.take(body):
+                await self._pass(body, ack, handler, wanted)
 
         return gated
 
+    async def _pass(self, body: Body, ack: AsyncAck, handler: Handler, wanted: Collection[str]) -> None:
+        """`wanted`: the names of the handler's parameters."""
+        refused = self._gate.refuse_foreign(body) or await self._gate.check(body)
+        if refused is None:
+            given: dict[str, Any] = {"body": body, "ack": ack}
+            try:
+                await handler(**{name: given[name] for name in wanted})
+            except Exception as error:
+                if ack.response is None:
+                    raise
+                self._show_error_later(error, body)
+            return
+        await ack()
+        if (body.get("event") or {}).get("type") not in _SILENT:
+            self._show_error_later(refused, body)
+
     def _show_error_later(self, error: Exception, body: Body) -> None:
         """Bolt drops the acknowledgement of a listener that raises before Bolt has looked at it, every 10 ms."""
-        self._wait_for(asyncio.create_task(self._show_error(error, body)))
+        self._acknowledged.wait_for(asyncio.create_task(self._show_error(error, body)))
 
 
 def _is_not_for_us(body: Body) -> bool:

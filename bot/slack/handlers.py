@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -23,8 +21,8 @@ from bot.commands.request_change import refuse_early
 from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.incidents.service import IncidentService
 from bot.outage.database import Outage
+from bot.slack.acknowledged import Acknowledged
 from bot.slack.ask_handlers import AskHandlers
-from bot.slack.asked import read_asked
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import App
 from bot.slack.incident_handlers import IncidentEdge, OutageEdge
@@ -78,6 +76,7 @@ class Listeners:
         self._outage = outage
         self._slack = slack
         self._deduplicator = deduplicator
+        self.acknowledged = Acknowledged(deduplicator, bot_user)
         self._metrics = metrics
 
     def register(self, app: App) -> None:
@@ -117,10 +116,6 @@ class Listeners:
         app.shortcut(_ANY)(self.on_unknown)
         app.options(_ANY)(self.on_options)
         app.view_closed(_ANY)(self.on_closed)
-
-    def wait_for(self, task: asyncio.Task[Any] | None) -> None:
-        """A stop waits for the task."""
-        self._deduplicator.wait_for(task)
 
     async def on_command(self, body: Body) -> None:
         await self._prompt_or_answer(body, body.get("text") or "", Surface.SLASH, str(body.get("channel_id", "")))
@@ -184,10 +179,7 @@ class Listeners:
         request_origin = read_request_origin(body)
         if request_origin is not None:
             key = delivery_key(body)
-            asked = read_asked(body, request_origin, self._bot_user())
-            await self._deduplicator.do(
-                key, lambda: self._timed(request_origin, work(request_origin, key)), asked=asked
-            )
+            await self._deduplicator.do(key, lambda: self._timed(request_origin, work(request_origin, key)))
 
     async def _timed(self, request_origin: RequestOrigin, work: Awaitable[None]) -> None:
         started, outcome = time.monotonic(), "failed"

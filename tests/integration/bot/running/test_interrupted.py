@@ -11,6 +11,7 @@ import pytest
 
 from bot.commands.registry import REGISTRY
 from bot.leader import Fence
+from bot.slack.acknowledged import Acknowledged
 from bot.slack.asked import DECISIONS, read_asked
 from bot.slack.dedup import Deduplicator
 from bot.slack.interrupted import InterruptedRequests
@@ -87,6 +88,63 @@ async def test_a_command_whose_bot_is_killed_is_reported_to_its_author_within_a_
     [message] = direct_messages(slack)
     assert "`/dragonfly health`" in message.text
     assert "nothing was saved" in str(message.blocks)
+
+
+async def test_a_command_whose_bot_is_killed_at_the_gate_is_reported_too(
+    start: Start, slack: Slack, as_bot: Connection
+) -> None:
+    """Slack is asked for the account first: nothing knew of the command meanwhile."""
+    killed = await start(**SHORT)
+    await until_led(as_bot)
+    await until(lambda: slack.workspace.sockets.count > 0)
+    slack.workspace.faults.plant("users.info", FaultKind.SLOW, times=20, seconds=1.5)
+    slack.workspace.faults.plant("conversations.info", FaultKind.SLOW, times=20, seconds=1.5)
+
+    await slack.type("/dragonfly version")
+    await until_claimed(as_bot)
+    killed.kill()
+    await killed.wait()
+    assert slack.seen() == []
+    slack.workspace.faults.clear()
+    await start(**SHORT)
+    async with asyncio.timeout(PROMISE_S):
+        while not direct_messages(slack):
+            await asyncio.sleep(0.1)
+
+    assert "`/dragonfly version`" in direct_messages(slack)[0].text
+
+
+async def test_a_request_that_needed_no_work_is_not_reported(
+    database: Database, as_bot: Connection, fence: Fence
+) -> None:
+    """It opened a dialog, or the gate refused it: its author saw that."""
+    acknowledged = Acknowledged(Deduplicator(database, owner="living", claim=EXPIRED), lambda: None)
+
+    async with acknowledged.take(COMMAND | {"text": "stop-workers"}):
+        await until_claimed(as_bot)
+    await leaders_part(database).tick(fence)
+
+    assert await claims(as_bot) == 0
+    assert await reports(as_bot) == []
+
+
+async def test_a_request_whose_look_is_cut_off_by_a_stop_is_reported(
+    database: Database, as_bot: Connection, fence: Fence
+) -> None:
+    replica, begun = Deduplicator(database, owner="stopping"), asyncio.Event()
+
+    async def look() -> None:
+        async with Acknowledged(replica, lambda: None).take(COMMAND | {"text": "scale ingest 2"}):
+            begun.set()
+            await asyncio.Event().wait()
+
+    looking = asyncio.create_task(look())
+    await begun.wait()
+    await replica.drain(0.05)
+    await asyncio.gather(looking, return_exceptions=True)
+    await leaders_part(database).tick(fence)
+
+    assert len(await reports(as_bot)) == 1
 
 
 async def test_a_stop_finishes_what_it_acknowledged(

@@ -11,6 +11,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.slack.acknowledged import Acknowledged
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import Gate, GatedApp
 from bot.slack_directory import make_profiles
@@ -46,7 +47,7 @@ async def submit(slack: SlackClient, *, acknowledges: bool) -> tuple[int, list[E
             await ack()
         raise REFUSAL
 
-    GatedApp(bolt, gate, show, Deduplicator(None, owner="test").wait_for).view("run.deny")(refuse)
+    GatedApp(bolt, gate, show, Acknowledged(Deduplicator(None, owner="test"), lambda: None)).view("run.deny")(refuse)
     bolt.error(show_to_bolt(shown))
     answer = await bolt.async_dispatch(AsyncBoltRequest(body=json.dumps(SUBMISSION), mode="http"))
     await asyncio.sleep(0)

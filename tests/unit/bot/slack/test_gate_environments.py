@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot.slack.acknowledged import Acknowledged
 from bot.slack.dedup import Deduplicator
 from bot.slack.gate import Gate, GatedApp
 from bot.slack_directory import make_profiles
@@ -49,8 +50,8 @@ class Bot:
         slack = SlackClient(Secret("xoxb-1"), api_url="http://127.0.0.1:1/")
         gate = Gate(slack, make_profiles(slack), workspace=lambda: "T1", channel="C1", environment=environment)
         self._bolt = Registered()
-        wait_for = Deduplicator(None, owner="test").wait_for
-        app = GatedApp(self._bolt, gate, self._show, wait_for)  # type: ignore[arg-type]
+        acknowledged = Acknowledged(Deduplicator(None, owner="test"), lambda: None)
+        app = GatedApp(self._bolt, gate, self._show, acknowledged)  # type: ignore[arg-type]
 
         async def act(body: Payload) -> None:
             self.acted.append(body)
