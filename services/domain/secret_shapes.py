@@ -36,9 +36,13 @@ _NO_VALUE = re.compile(
     r"[.,;:)]?\Z",
     re.IGNORECASE,
 )
+# Text within JSON within JSON: a quote of its own has more backslashes than the one that ends it.
+_ESCAPED = (
+    r"""(?:\\"(?:[^"\n]|(?<=\\{3})"){0,2000}"?|\\{2,4}"(?:[^"\n]|(?<=\\{7})"){0,2000}"?|\\{1,4}'[^'\n]{0,2000}'?)"""
+)
 _VALUE = (  # YAML's block too
     r"""(?:[|>][+-]?[ \t]*\n[ \t]*)?"""
-    r"""(?:\\{1,4}"[^"\n]{0,2000}"?|"(?:[^"\\]|\\.){0,2000}"?|'[^'\n]{0,2000}'?|\S+)"""
+    rf"""(?:{_ESCAPED}|"(?:[^"\\]|\\.){{0,2000}}"?|'[^'\n]{{0,2000}}'?|\S+)"""
 )
 _EQUALS = r"(?:=>|:=|[=:]|%(?:25){0,2}3[ADad]|&(?:\#(?:61|58|x3[ADad])|equals|colon);)"
 _SOURCE = r"(?:py|rb|js|jsx|ts|tsx|mjs|go|rs|sh|sql|java|php)"
@@ -50,7 +54,8 @@ _APART = "[ \u00a0\u2009\u202f._/\u2010-\u2015-]{1,2}"
 _IS = r"(?i:is|was|ist|war|lautet|est|es)\s{0,3}[:=]?"
 _PATTERN = re.compile(
     rf"""(?P<pem>-----BEGIN[^-]{{0,40}}-----(?:[^-]|-(?!----END))*(?:-----END[^-]{{0,40}}-----)?)
-       |(?P<header>\b(?i:(?:Proxy-)?Authorization|(?:Set-)?Cookie)["']?\s{{0,3}}[:=]\s{{0,3}})(?P<header_value>[^\n]+)
+       |(?P<header>\b(?i:(?:Proxy-)?Authorization|(?:Set-)?Cookie)(?:\\{{0,4}}["'])?\s{{0,3}}[:=]\s{{0,3}})
+           (?P<header_value>{_ESCAPED}|[^\n]+)
        |(?P<scheme>\b(?i:Bearer|Basic)\s{{1,3}})(?P<scheme_value>[\w.~+/=-]{{4,}})
        |(?P<address>(?<![\w+.-])[A-Za-z][\w+.-]{{1,20}}://[^\s"'<>@]{{1,200}}@[^\s"'<>]*   # with a password
            |\b(?i:postgres(?:ql)?|rediss?|mysql|amqps?|mongodb(?:\+srv)?|smtps?)://\S+
@@ -172,9 +177,9 @@ def _is_phrase(scheme: str, value: str) -> bool:
 
 def _assigned(found: re.Match[str]) -> tuple[str, int]:
     value = _ASSIGNED.match(found.string, found.end())
-    if value is None or ("=" not in found["mark"] and _NO_VALUE.match(value.group().strip("\"'"))):
+    if value is None or ("=" not in found["mark"] and _NO_VALUE.match(value.group().strip("\\\"'"))):
         return found.group(), found.end()
-    if _is_no_value(found, value.group().strip("\"'.,;)")):
+    if _is_no_value(found, value.group().strip("\\\"'.,;)")):
         return found.group(), found.end()
     return found.group() + HIDDEN, value.end()
 

@@ -42,6 +42,9 @@ SECRETS = [
     ('{\\"password\\": \\"swordfish\\"}', "swordfish"),  # JSON in a string of JSON, as logs have it
     ('{\\"password\\":\\"sword fish\\",\\"job\\":12}', "fish"),
     ('{\\\\\\"api_key\\\\\\": \\\\\\"sword fish\\\\\\"}', "fish"),
+    ('{\\"password\\": \\"sword\\\\\\"fish\\", \\"job\\": 12}', "fish"),
+    ("{\\'password\\': \\'sword fish\\'}", "fish"),
+    ('{\\"authorization\\":\\"swordfish\\",\\"status\\":500}', "swordfish"),
     ('<password type="string">swordfish</password>', "swordfish"),
     ('<wsse:Password Type="wsse#PasswordText">sword fish</wsse:Password>', "fish"),
     ("git push -u https://bot:swordfish@github.com/acme/x main", "swordfish"),
@@ -599,6 +602,14 @@ def test_talk_about_passwords_stays() -> None:
         assert (hide_secrets(text), mask_balanced(text)) == (text, text)
 
 
+def test_what_is_no_secret_in_escaped_json_stays() -> None:
+    for name in ("password", "authorization", "cookie"):
+        shown = hide_secrets(f'{{\\"{name}\\": \\"sword fish\\", \\"status\\": 500}}')
+        assert shown == f'{{\\"{name}\\": …, \\"status\\": 500}}'
+    for text in ('{\\"token\\": \\"expired\\", \\"status\\": 401}', '{\\"key\\": \\"intake/batch7.csv\\"}'):
+        assert hide_secrets(text) == text
+
+
 def test_a_block_that_no_one_closed_is_pasted_text() -> None:
     assert "Jane" not in mask_message("look:\n```\nKey (plaintiff)=(Jane) and Jane again")
     assert mask_message("look: ```Jane``` then").endswith("then")
@@ -607,7 +618,8 @@ def test_a_block_that_no_one_closed_is_pasted_text() -> None:
 PIECES = ["A ", "1,", "a@", "A.v ", "a", "1-", "11-", "x://", "docket ", "a=", '"', "'a", "Jane ", "é ", "= (", "{",
           "A.", "plaintiff ", "+1", "12 Main ", "<http:", "-----BEGIN A-----", "sk-a1\n", "%3A%2F%2F", "eyJa",
           "Bearer ", "password is ", "password=", "\n", "aA1", "AB12 ", "Cookie:", "--token=", "\u200b",
-          "1 1 ", "key a1", "<a>", "one ", "card in ", "-u a:", "a&#61;"]  # fmt: skip
+          "1 1 ", "key a1", "<a>", "one ", "card in ", "-u a:", "a&#61;",
+          '\\"', 'key\\": \\"', 'Cookie\\": \\"', "<a b=c>"]  # fmt: skip
 
 
 @pytest.mark.parametrize("hide", [hide_secrets, hide_data, mask_message])
