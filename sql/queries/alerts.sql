@@ -100,12 +100,12 @@ ORDER BY id;
 -- name: prune_alert_decisions
 -- Served by alert_decisions_at_idx.
 DELETE FROM chatops.alert_decisions
-WHERE at < clock_timestamp() - %(older_than)s::interval;
+WHERE at < now() - %(older_than)s::interval;
 
 -- name: prune_alerts
 -- What was over long ago and belongs to no incident. Served by alerts_resolved_at_idx.
 DELETE FROM chatops.alerts AS alert
 WHERE
     alert.state = 'resolved'
-    AND alert.resolved_at < clock_timestamp() - %(older_than)s::interval
+    AND alert.resolved_at < now() - %(older_than)s::interval
     AND NOT EXISTS (SELECT FROM chatops.incident_alerts AS joined WHERE joined.alert_id = alert.id);

@@ -20,7 +20,7 @@ SELECT
     coalesce(sum(cost_usd + reserved_usd), 0) AS day_usd,
     coalesce(sum(tokens + reserved_tokens), 0)::bigint AS day_tokens
 FROM chatops.asks
-WHERE asked_at >= date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+WHERE asked_at >= date_trunc('day', statement_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
 
 -- name: reserve_for_ask
 -- Set aside what a call to the model may cost. By primary key.

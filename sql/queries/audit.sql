@@ -10,7 +10,7 @@ SELECT chatops.append_audit(%(actor)s, %(event)s, %(run_id)s, %(details)s);
 SELECT count(*)
 FROM chatops.audit
 WHERE actor = %(actor)s AND event = %(event)s
-    AND at > clock_timestamp() - %(window)s::interval AND at <= clock_timestamp()
+    AND at > statement_timestamp() - %(window)s::interval AND at <= statement_timestamp()
     AND (%(incident_id)s::bigint IS NULL OR details -> 'incident' = to_jsonb(%(incident_id)s::bigint));
 
 -- name: list_audit

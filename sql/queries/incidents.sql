@@ -66,7 +66,7 @@ LIMIT %(limit)s;
 SELECT id
 FROM chatops.incidents
 WHERE
-    opened_at > clock_timestamp() - %(window)s::interval AND opened_at <= clock_timestamp()
+    opened_at > statement_timestamp() - %(window)s::interval AND opened_at <= statement_timestamp()
     AND opened_by_user = %(user_id)s
 ORDER BY id;
 

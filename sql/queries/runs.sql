@@ -22,21 +22,22 @@ SELECT pg_advisory_xact_lock(hashtextextended('chatops.requests:' || %(user_id)s
 -- name: list_unanswered_requests
 -- Requests of one person that paged approvers recently and that no one else has decided, newest first. Those from before an
 -- open SEV1 or SEV2 of the environment that another person or an alert opened do not count. None that is dated ahead, by a
--- clock that has stepped back since. Served by runs_created_at_idx.
+-- clock that has stepped back since. Served by runs_created_at_idx, which clock_timestamp() would not let it use.
 SELECT run.id
 FROM chatops.runs AS run
 WHERE
-    run.created_at > greatest(
-        clock_timestamp() - %(window)s::interval,
+    run.created_at > statement_timestamp() - %(window)s::interval
+    AND run.created_at <= statement_timestamp()
+    AND run.created_at > coalesce(
         (SELECT max(incident.opened_at)
          FROM chatops.incidents AS incident
          WHERE incident.state <> 'resolved' AND incident.severity IN ('sev1', 'sev2')
              AND incident.environment = %(environment)s
              AND incident.opened_by_user IS DISTINCT FROM %(user_id)s
              AND NOT starts_with(coalesce(incident.fingerprint, ''), 'drill.')
-             AND incident.opened_at <= clock_timestamp())
+             AND incident.opened_at <= statement_timestamp()),
+        '-infinity'
     )
-    AND run.created_at <= clock_timestamp()
     AND run.requested_by_user IS NOT DISTINCT FROM %(user_id)s
     AND run.approvals_needed > 0
     AND run.pages_approvers
@@ -53,7 +54,7 @@ LIMIT %(limit)s;
 -- that is dated ahead, by a clock that has stepped back since. Served by runs_created_at_idx and runs_delivery_idx.
 SELECT count(*)
 FROM chatops.runs
-WHERE created_at > clock_timestamp() - %(window)s::interval AND created_at <= clock_timestamp()
+WHERE created_at > statement_timestamp() - %(window)s::interval AND created_at <= statement_timestamp()
     AND requested_by_user = %(user_id)s AND risk <> 'break-glass'
     AND NOT EXISTS (SELECT FROM chatops.runs AS filed WHERE filed.delivery = %(delivery)s::text);
 

@@ -16,12 +16,13 @@ RETURNING id;
 SELECT id, text || more AS text, repeats
 FROM chatops.incident_events
 WHERE incident_id = %(incident_id)s AND kind = %(kind)s AND by_user = %(user_id)s
-    AND happened_at > greatest(
-        clock_timestamp() - %(window)s::interval,
+    AND happened_at > statement_timestamp() - %(window)s::interval
+    AND happened_at <= statement_timestamp()
+    AND happened_at > coalesce(
         (SELECT max(changed.happened_at) FROM chatops.incident_events AS changed
-         WHERE changed.incident_id = %(incident_id)s AND changed.kind = 'severity')
+         WHERE changed.incident_id = %(incident_id)s AND changed.kind = 'severity'),
+        '-infinity'
     )
-    AND happened_at <= clock_timestamp()
 ORDER BY happened_at DESC, id DESC;
 
 -- name: repeat_line

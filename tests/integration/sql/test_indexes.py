@@ -231,6 +231,54 @@ async def test_runs_are_found_by_their_indexes_however_many_have_ended(seeded: C
     assert whole == {name: [] for name in EXPECTED_OF_RUNS}
 
 
+# The index by which each finds what is recent, and its column of time.
+BY_TIME = {
+    "list_unanswered_requests": ("runs_created_at_idx", "created_at"),
+    "count_requests": ("runs_created_at_idx", "created_at"),
+    "count_acts": ("audit_actor_idx", "at"),
+    "list_opened_by": ("incidents_opened_at_idx", "opened_at"),
+    "list_own_lines": ("incident_events_timeline_idx", "happened_at"),
+    "read_ask_spending": ("asks_asked_at_idx", "asked_at"),
+    "prune_alert_decisions": ("alert_decisions_at_idx", "at"),
+    "prune_alerts": ("alerts_resolved_at_idx", "resolved_at"),
+}
+PARAMETERS_BY_TIME = {
+    "window": timedelta(minutes=10),
+    "older_than": timedelta(days=90),
+    "user_id": "U1",
+    "actor": "U1",
+    "event": "incident.escalated",
+    "kind": "reported",
+    "environment": "staging",
+    "delivery": "d",
+    "incident_id": 10_000,
+    "ask_id": 1,
+    "limit": 3,
+}
+SPREAD = """
+UPDATE chatops.incidents SET since = now() - id * interval '1 hour', opened_at = now() - id * interval '1 hour';
+INSERT INTO chatops.alert_decisions (at, fingerprint, decision, reason)
+SELECT now() - n * interval '1 minute', 'queue', 'told', 'r' FROM generate_series(1, 20000) AS n;
+INSERT INTO chatops.asks (asked_by_user, asked_by_team, asked_at)
+SELECT 'U1', 'T1', now() - n * interval '1 hour' FROM generate_series(1, 20000) AS n;
+ANALYZE chatops.incidents, chatops.alert_decisions, chatops.asks;
+"""
+
+
+async def test_what_is_recent_is_found_without_reading_what_is_long_ago(seeded: Connection) -> None:
+    """No index serves a comparison with clock_timestamp(), which is another value for each row."""
+    await seeded.execute(SPREAD)
+
+    unserved = []
+    for name, (index, column) in BY_TIME.items():
+        plan = await explain(seeded, SQL[name], PARAMETERS_BY_TIME)
+        found = [node.get("Index Cond", "") for node in plan if node.get("Index Name") == index]
+        if not any(f"{column} " in condition for condition in found):
+            unserved.append((name, found, scanned_whole(plan)))
+
+    assert unserved == []
+
+
 async def test_leases_are_pruned_without_looking_at_every_run(seeded: Connection) -> None:
     await seeded.execute("DELETE FROM chatops.leases WHERE name NOT LIKE 'run:4321_'; ANALYZE chatops.leases")
     await seeded.execute("INSERT INTO chatops.leases (name, owner, epoch, until) VALUES ('leader', 'a', 1, now())")
