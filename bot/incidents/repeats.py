@@ -1,7 +1,7 @@
 """Bounds what one person can repeat that others are notified of: pages, changes of who is on call, lines of a timeline.
 
-Acknowledging, resolving and the emergency stop are never refused. What is refused is said to its requester; another
-person can still do it.
+Acknowledging, resolving, raising a severity and the emergency stop are never refused. What is refused is said to its
+requester; another person can still do it.
 """
 
 from __future__ import annotations

@@ -215,6 +215,7 @@ class IncidentService:
             lambda incident_store, conn, incident, person: change_severity(
                 incident_store, conn, incident, person, severity
             ),
+            is_bounded=lambda incident: severity.value >= incident.severity.value,  # raising it is never refused
         )
 
     def follow(self, responders: Sequence[str]) -> None:
@@ -239,7 +240,16 @@ class IncidentService:
                 await incidents.remove_mark(conn, incident_id=incident.id, channel_id=message.channel_id, ts=message.ts)
         await self.note_activity(incident)
 
-    async def _act(self, event: str, incident_id: int, request: Request, act: Act) -> Outcome:
+    async def _act(
+        self,
+        event: str,
+        incident_id: int,
+        request: Request,
+        act: Act,
+        *,
+        is_bounded: Callable[[Incident], bool] = lambda _: True,
+    ) -> Outcome:
+        """`is_bounded`: whether it counts how often the person did this."""
         person = person_of(request.actor)
         if person is None:
             raise OperatorError(
@@ -252,11 +262,9 @@ class IncidentService:
         with self._audit_limit.counting() as count:
             async with write(self._database, request.delivery, shown_by=shown_by, timeout_s=TIMEOUT_S) as conn:
                 incident = await find(conn, incident_id)
-                refused = (
-                    verdict
-                    if isinstance(verdict, Refused)
-                    else await refuse_repeat(conn, person, f"incident.{event}", incident)
-                )
+                refused = verdict if isinstance(verdict, Refused) else None
+                if refused is None and is_bounded(incident):
+                    refused = await refuse_repeat(conn, person, f"incident.{event}", incident)
                 outcome = refused or await act(self._incident_store, conn, incident, person)
                 if isinstance(outcome, Refused):
                     await check_not_done(conn, request.delivery, shown_by=shown_by)

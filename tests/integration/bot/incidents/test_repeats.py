@@ -125,9 +125,25 @@ async def test_a_severity_changed_back_and_forth_pages_a_few_times(scene: Scene,
         severity = IncidentSeverity.SEV3 if n % 2 else IncidentSeverity.SEV1
         outcomes.append(await scene.incident_service.change_severity(1, request(ANN), severity))
 
-    assert [type(one) for one in outcomes] == [Done] * 4 + [Refused] * 16
-    assert (await books.incident()).pages == 2
-    assert isinstance(await scene.incident_service.change_severity(1, request(BEN), IncidentSeverity.SEV1), Done)
+    assert [type(one) for one in outcomes] == [Done] * 5 + [Refused] * 15
+    assert (await books.incident()).pages == 3
+
+
+async def test_who_lowers_a_severity_again_and_again_loses_to_one_person_who_raises_it(
+    scene: Scene, books: Books
+) -> None:
+    await open_one(scene, severity=IncidentSeverity.SEV2)
+    await scene.incident_service.change_severity(1, request(ANN), IncidentSeverity.SEV1)
+
+    lowered, raised = [], []
+    for _ in range(MOST["incident.severity"] + 2):
+        lowered.append(await scene.incident_service.change_severity(1, request(BEN), IncidentSeverity.SEV3))
+        if isinstance(lowered[-1], Done):
+            raised.append(await scene.incident_service.change_severity(1, request(ANN), IncidentSeverity.SEV1))
+
+    assert [type(one) for one in lowered] == [Done] * 4 + [Refused] * 2
+    assert [type(one) for one in raised] == [Done] * 4
+    assert (await books.incident()).severity is IncidentSeverity.SEV1
 
 
 async def test_escalating_again_and_again_pages_a_few_times_and_another_person_still_can(
