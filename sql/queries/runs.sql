@@ -21,21 +21,28 @@ SELECT pg_advisory_xact_lock(hashtextextended('chatops.requests:' || %(user_id)s
 
 -- name: list_unanswered_requests
 -- Requests of one person that paged approvers recently and that no one else has decided, newest first. Those from before an
--- open SEV1 or SEV2 of the environment that another person or an alert opened do not count. None that is dated ahead, by a
--- clock that has stepped back since. Served by runs_created_at_idx, which clock_timestamp() would not let it use.
+-- open SEV1 or SEV2 of the environment that another person or an alert opened do not count, nor those from before an alert
+-- joined it. None that is dated ahead, by a clock that has stepped back since. Served by runs_created_at_idx, which clock_timestamp() would not let it use.
 SELECT run.id
 FROM chatops.runs AS run
 WHERE
     run.created_at > statement_timestamp() - %(window)s::interval
     AND run.created_at <= statement_timestamp()
     AND run.created_at > coalesce(
-        (SELECT max(incident.opened_at)
+        (SELECT max(confirmed.at)
          FROM chatops.incidents AS incident
+         CROSS JOIN LATERAL (
+             SELECT incident.opened_at AS at
+             WHERE incident.opened_by_user IS DISTINCT FROM %(user_id)s
+                 AND NOT starts_with(coalesce(incident.fingerprint, ''), 'drill.')
+             UNION ALL
+             SELECT alert.joined_at
+             FROM chatops.incident_alerts AS alert
+             WHERE alert.incident_id = incident.id AND NOT starts_with(alert.fingerprint, 'drill.')
+         ) AS confirmed
          WHERE incident.state <> 'resolved' AND incident.severity IN ('sev1', 'sev2')
              AND incident.environment = %(environment)s
-             AND incident.opened_by_user IS DISTINCT FROM %(user_id)s
-             AND NOT starts_with(coalesce(incident.fingerprint, ''), 'drill.')
-             AND incident.opened_at <= statement_timestamp()),
+             AND confirmed.at <= statement_timestamp()),
         '-infinity'
     )
     AND run.requested_by_user IS NOT DISTINCT FROM %(user_id)s

@@ -132,6 +132,33 @@ async def test_an_incident_that_another_person_opens_pages_at_once(
     assert await rows(f"SELECT channel FROM chatops.outbox WHERE key LIKE 'run:{run_id}:call:%'") == [(BEN.user_id,)]  # noqa: S608 - a number
 
 
+async def test_an_alert_that_joins_an_incident_pages_at_once(
+    service: ApprovalService, make_plan: MakePlan, incident: int, as_bot: Connection, rows: Rows
+) -> None:
+    """An incident that the requester opened takes the alerts that come later."""
+    await flood(service, make_plan, TIMES)
+
+    await join_alert(as_bot, incident, "drill.heartbeats")
+    await flood(service, make_plan, 1)
+    assert len(await rows(PAGES)) == PAGED_AT_ONCE
+    await join_alert(as_bot, incident, "heartbeats.ingest")
+    [run_id] = await flood(service, make_plan, 1)
+
+    assert await rows(f"SELECT channel FROM chatops.outbox WHERE key LIKE 'run:{run_id}:call:%'") == [(BEN.user_id,)]  # noqa: S608 - a number
+
+
+async def join_alert(conn: Connection, incident_id: int, fingerprint: str) -> None:
+    row = await (
+        await conn.execute(
+            "INSERT INTO chatops.alerts (fingerprint, state, since, fired_at, summary)"
+            " VALUES (%s, 'firing', now(), now(), 'No ingest') RETURNING id",
+            [fingerprint],
+        )
+    ).fetchone()
+    assert row is not None
+    assert await incidents.join_alert(conn, alert_id=row[0], incident_id=incident_id, line="No ingest")
+
+
 async def test_requests_without_an_incident_mention_the_approvers_a_few_times(
     make_approval_service: MakeApprovalService, make_plan: MakePlan, books: Books, rows: Rows
 ) -> None:
