@@ -38,10 +38,13 @@ PAGED_AT_ONCE, PAGED_WITHIN = 3, timedelta(minutes=15)  # unanswered requests of
 
 async def limit_pages(conn: Connection, new: NewRun) -> tuple[NewRun, tuple[int, ...]]:
     """The request as it is to be filed, and, where it pages no one, those of the same person that are unanswered,
-    newest first. In the transaction that files it."""
-    if not new.approvals_needed:
+    newest first. In the transaction that files it. Terminals do not identify people, who must not share one limit."""
+    person = new.requested_by
+    if not new.approvals_needed or person is None:
         return new, ()
-    unanswered = await runs.list_unanswered_requests(conn, new, window=PAGED_WITHIN, limit=PAGED_AT_ONCE)
+    unanswered = await runs.list_unanswered_requests(
+        conn, person, environment=new.environment, window=PAGED_WITHIN, limit=PAGED_AT_ONCE
+    )
     if len(unanswered) < PAGED_AT_ONCE:
         return new, ()
     return replace(new, pages_approvers=False), tuple(unanswered)

@@ -45,7 +45,7 @@ WHERE
              AND confirmed.at <= statement_timestamp()),
         '-infinity'
     )
-    AND run.requested_by_user IS NOT DISTINCT FROM %(user_id)s
+    AND run.requested_by_user = %(user_id)s
     AND run.approvals_needed > 0
     AND run.pages_approvers
     AND run.approved_at IS NULL

@@ -62,17 +62,18 @@ async def create_run(conn: Connection, new: NewRun, steps: Sequence[Mapping[str,
     return int(row[0])
 
 
-async def list_unanswered_requests(conn: Connection, new: NewRun, *, window: timedelta, limit: int) -> list[int]:
-    """The ids of requests of the same person that paged approvers within the window, and that no one else has decided;
+async def list_unanswered_requests(
+    conn: Connection, person: Person, *, environment: str, window: timedelta, limit: int
+) -> list[int]:
+    """The ids of requests of one person that paged approvers within the window, and that no one else has decided;
     newest first. Of what two requests of a person file in the same instant, the second sees the first."""
-    user_id = new.requested_by.user_id if new.requested_by else None
-    await lock_requests(conn, user_id=user_id or "")
-    parameters = {"user_id": user_id, "environment": new.environment, "window": window, "limit": limit}
+    await lock_requests(conn, user_id=person.user_id)
+    parameters = {"user_id": person.user_id, "environment": environment, "window": window, "limit": limit}
     return [row[0] for row in await (await conn.execute(SQL["list_unanswered_requests"], parameters)).fetchall()]
 
 
 async def lock_requests(conn: Connection, *, user_id: str) -> None:
-    """One request of a person at a time, until the commit. `user_id`: "" for a terminal."""
+    """One request of a person at a time, until the commit."""
     await conn.execute(SQL["lock_requests"], {"user_id": user_id})
 
 

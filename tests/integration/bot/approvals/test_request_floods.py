@@ -120,6 +120,17 @@ async def test_another_persons_request_pages_at_once(
     assert sorted(paged) == [(ANN.user_id,), (BEN.user_id,)]
 
 
+async def test_requests_from_terminals_page_at_once_because_they_are_not_one_persons(
+    service: ApprovalService, make_plan: MakePlan, incident: int, rows: Rows
+) -> None:
+    assert incident
+
+    for _ in range(PAGED_AT_ONCE + 1):
+        await service.file(make_plan(), request(None))
+
+    assert len(await rows(PAGES)) == 2 * (PAGED_AT_ONCE + 1)
+
+
 async def test_an_incident_that_another_person_opens_pages_at_once(
     service: ApprovalService, make_plan: MakePlan, incident: int, as_bot: Connection, rows: Rows
 ) -> None:
