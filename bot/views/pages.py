@@ -80,7 +80,7 @@ def more_requests(run: Run, count: int, approvers: Sequence[str] = ()) -> tuple[
     count_words = counted(count, "more request")
     first = f"{who}🟡 *{count_words} by {requester}* · {escape(run.environment)}"
     latest = f"The latest: {escape(run.title, limit=LINE_LIMIT)} (run {run.id})."
-    why = f"You are not paged for each, because earlier requests by {requester} are unanswered."
+    why = f"You are not paged for each, because earlier requests by {requester} were unanswered."
     buttons = actions([command_button("List what waits", "runs"), open_request(run)])
     return fit_message(f"{first}. {latest}", [section(f"{first}\n{latest} {why}"), *buttons])
 

@@ -237,7 +237,7 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
     count = "" if run.approvals_needed < 2 else f" ({run.approvals_needed} people)"
     who = " ".join(map(mention, approvers)) or "an approver"
     if not run.pages_approvers:
-        who = f"not mentioned again, because earlier requests by {person(run.requested_by)} are unanswered"
+        who = f"not mentioned again, because earlier requests by {person(run.requested_by)} were unanswered"
     return [asked, f"*Approvers:* {who}{count}", *starts]
 
 
