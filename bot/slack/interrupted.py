@@ -37,10 +37,11 @@ class InterruptedRequests(PeriodicTask):
         self._since: dict[str, float] = {}  # by the loop's time
 
     async def tick(self, fence: Fence) -> None:
+        since, self._since = self._since, {}  # the time starts again after each outage: no replica renews in one
         async with self._database.read() as conn:
             found = await deliveries.list_interrupted(conn, limit=AT_ONCE)
         now = asyncio.get_running_loop().time()
-        self._since = {key: self._since.get(key, now) for key in found}
+        self._since = {key: since.get(key, now) for key in found}
         due = [key for key, since in self._since.items() if now - since >= self._settles_s]
         if not due:
             return

@@ -20,7 +20,9 @@ from bot.wake_ups import WakeUps
 from services.clients.postgres import deliveries, runs
 from services.clients.postgres.pool import Connection, Database
 from services.domain.deliveries import Asked
+from services.domain.errors import SourceError
 from services.domain.runs import NewRun, RunState
+from services.domain.secrets import Secret
 from services.sandbox.slack import model
 from services.sandbox.slack.faults import FaultKind
 from services.sandbox.slack.model import Message
@@ -32,6 +34,7 @@ from tests.integration.bot.running.conftest import Slack, StartBot
 from tests.integration.bot.running.test_failover import SHORT, Start, until_led
 from tests.integration.bot.running.test_failover import start as start
 from tests.outside import PATIENCE_S, QUIET_S, until
+from tests.wire import Line
 
 ASKED = Asked(model.OLIVIA.id, "/dragonfly scale ingest 2")
 PROMISE_S = 60.0
@@ -235,6 +238,28 @@ async def test_a_replica_that_comes_back_after_the_database_was_away_has_time_to
 
     await part.tick(fence)
     await part.tick(fence)
+
+    assert await reports(as_bot) == []
+
+
+async def test_a_replica_has_time_to_renew_after_the_database_was_away_a_second_time(
+    database_urls: DatabaseUrls, as_bot: Connection, fence: Fence
+) -> None:
+    """It looked interrupted before the second outage, in which no replica could renew anything."""
+    await deliveries.claim_delivery(as_bot, key="trigger:1", owner="living", duration=EXPIRED, asked=ASKED)
+    await asyncio.sleep(0.01)
+    async with Line(database_urls.bot).serve() as line:
+        behind = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=5.0)
+        part = leaders_part(behind, settles_s=0.5)
+        await part.tick(fence)
+
+        line.cut()
+        with pytest.raises(SourceError):
+            await part.tick(fence)
+        await asyncio.sleep(0.6)
+        line.mend()
+        await part.tick(fence)
+        await behind.close()
 
     assert await reports(as_bot) == []
 
