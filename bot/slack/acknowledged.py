@@ -44,5 +44,4 @@ class Acknowledged:
         asked = read_asked(body, origin, self._bot_user()) if origin else None
         if asked is None or key is None:
             return None
-        self._deduplicator.begin(key, asked)
-        return key
+        return key if self._deduplicator.begin(key, asked) else None

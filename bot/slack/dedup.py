@@ -99,10 +99,15 @@ class Deduplicator:
         elif key in self._begun or self._recent.add(key):
             await self._do_if_ours(key, work, asked)
 
-    def begin(self, key: str, asked: Asked) -> None:
-        """Claim the delivery while it is still looked at; then `do` does its work, or `end` or `give_up` is the end."""
-        if self._recent.add(key):
+    def begin(self, key: str, asked: Asked) -> bool:
+        """Claim the delivery while it is still looked at; then `do` does its work, or `end` or `give_up` is the end.
+
+        Whether it is new here: a repeated one does not end what the first began.
+        """
+        is_new = self._recent.add(key)
+        if is_new:
             self._begun[key] = asyncio.create_task(self._claimed(key, asked))
+        return is_new
 
     async def end(self, key: str) -> None:
         """No work came of what has begun: there is nothing to report."""

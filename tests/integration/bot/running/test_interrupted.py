@@ -131,6 +131,20 @@ async def test_a_request_that_needed_no_work_is_not_reported(
     assert await reports(as_bot) == []
 
 
+async def test_a_repeated_delivery_that_ends_first_takes_no_work_from_the_first(
+    database: Database, as_bot: Connection
+) -> None:
+    replica, done = Deduplicator(database, owner="living"), list[str]()
+    acknowledged, body = Acknowledged(replica, lambda: None), COMMAND | {"text": "scale ingest 2"}
+
+    async with acknowledged.take(body):
+        async with acknowledged.take(body):
+            await until_claimed(as_bot)
+        await replica.do("trigger:1", lambda: note(done))
+
+    assert done == ["done"]
+
+
 async def test_a_request_whose_look_is_cut_off_by_a_stop_is_reported(
     database: Database, as_bot: Connection, fence: Fence
 ) -> None:
