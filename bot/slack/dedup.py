@@ -120,13 +120,16 @@ class Deduplicator:
             await self._release(key)
 
     async def _was_claimed(self, key: str) -> bool:
-        """Whether it has begun, and is ours. A claim that waits for another replica is not."""
+        """Whether it has begun, and may be ours: another replica's claim stays whatever is written about ours."""
         claim = self._begun.pop(key, None)
         if claim is None:
             return False
         done, _ = await asyncio.wait({claim}, timeout=CLAIM_TIMEOUT_S)
+        if claim in done:
+            return claim.result()
         claim.cancel()
-        return claim in done and claim.result()
+        await asyncio.wait({claim})  # it may be committed
+        return True
 
     def wait_for(self, task: asyncio.Task[Any] | None) -> None:
         """`drain` waits for the task, too: it works for a person who has the acknowledgement."""

@@ -145,6 +145,24 @@ async def test_a_repeated_delivery_that_ends_first_takes_no_work_from_the_first(
     assert done == ["done"]
 
 
+async def test_a_request_whose_claim_is_answered_too_late_is_not_reported_once_it_ended(
+    database: Database, database_urls: DatabaseUrls, as_bot: Connection, fence: Fence
+) -> None:
+    async with Line(database_urls.bot).serve() as line:
+        slow = Database.connect_lazily(Secret(line.dsn), application_name="test", timeout_s=5.0)
+        committed = line.hold(b"COMMIT", "after", lose=False)
+        acknowledged = Acknowledged(Deduplicator(slow, owner="living", claim=EXPIRED), lambda: None)
+
+        async with acknowledged.take(COMMAND | {"text": "stop-workers"}):
+            await committed.reached.wait()
+        committed.release()
+        await slow.close()
+
+    await leaders_part(database).tick(fence)
+
+    assert await reports(as_bot) == []
+
+
 async def test_a_request_whose_look_is_cut_off_by_a_stop_is_reported(
     database: Database, as_bot: Connection, fence: Fence
 ) -> None:
