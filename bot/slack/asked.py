@@ -12,7 +12,7 @@ from bot.commands.stop_workers import NAME as STOP_WORKERS
 from bot.slack.payloads import command_line, read_click, read_metadata
 from bot.slack.request_origin import RequestOrigin, read_mention
 from bot.types import Surface
-from bot.views import modals
+from bot.views import modals, run_buttons
 from bot.views.text import plain
 from services.domain.deliveries import Asked
 from services.domain.errors import UsageError
@@ -21,8 +21,9 @@ from services.domain.message_origin import slash
 
 Payload = Mapping[str, Any]
 
-LIMIT = 300  # characters
+LIMIT, READ = 300, 3000  # characters
 DECISIONS = frozenset({"approve", "deny", "review", "start-alone", "cancel"})  # the run shows them, not the delivery
+_DECIDE_NOTHING = frozenset({run_buttons.DETAILS, run_buttons.ASK_AGAIN})  # the latter files a run of its own
 SHOWS_STOPS = "health"  # a stop is sent before it is written down
 
 
@@ -32,7 +33,8 @@ def read_asked(body: Payload, request_origin: RequestOrigin, bot_user: str | Non
     if found is None:
         return None
     words, shown_by = found
-    return Asked(request_origin.actor.user_id, mask_message(plain(words, limit=LIMIT)), shown_by)
+    masked = plain(mask_message(words[:READ]), limit=LIMIT)  # in this order: half a secret is not recognized
+    return Asked(request_origin.actor.user_id, masked, shown_by)
 
 
 def _words(body: Payload, bot_user: str | None) -> tuple[str, str | None] | None:
@@ -57,7 +59,8 @@ def _of_action(action: Payload) -> tuple[str, str | None]:
         return slash(line), _shown_by(line)
     label = str((action.get("text") or {}).get("text") or action.get("action_id", ""))
     where = f", run {click.run_id}" if click else ""
-    return f"the button {label}{where}", f"run {click.run_id}" if click else None
+    is_shown = click is not None and click.verb not in _DECIDE_NOTHING
+    return f"the button {label}{where}", f"run {click.run_id}" if click and is_shown else None
 
 
 def _of_view(view: Payload) -> tuple[str, str | None]:

@@ -389,6 +389,16 @@ USER = {"user": {"id": "U1", "team_id": "T1"}, "team": {"id": "T1"}}
             "run 12",
         ),
         (
+            USER | {"actions": [{"action_id": "run.ask_again", "value": "12", "text": {"text": "Ask again"}}]},
+            "the button Ask again, run 12",
+            None,  # what it files is another run, which is found by the delivery
+        ),
+        (
+            USER | {"actions": [{"action_id": "run.details", "value": "12", "text": {"text": "Details"}}]},
+            "the button Details, run 12",
+            None,
+        ),
+        (
             USER | {"view": {"title": {"text": "Deny"}, "private_metadata": json.dumps({"run": 12})}},
             "the dialog Deny, run 12",
             "run 12",
@@ -406,6 +416,18 @@ def test_what_was_asked_for_is_in_the_authors_words(body: dict[str, Any], words:
     assert (asked.user, asked.shown_by) == ("U1", shown_by)
     assert asked.words.startswith(words)
     assert "123-45-6789" not in asked.words
+
+
+@pytest.mark.parametrize("before", range(250, 258))
+def test_no_part_of_a_number_is_kept_where_the_words_are_cut(before: int) -> None:
+    body = COMMAND | {"text": f"{'x' * before} SSN 123-45-6789 {'y' * 300}"}
+    origin = read_request_origin(body)
+    assert origin is not None
+
+    asked = read_asked(body, origin)
+
+    assert asked is not None
+    assert "123" not in asked.words
 
 
 def test_each_decision_about_a_run_is_shown_by_its_run() -> None:
