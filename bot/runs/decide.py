@@ -94,7 +94,8 @@ def poll_every(wanted_s: float, limit_per_hour: int | None, *, elapsed_s: float)
     if not limit_per_hour:
         return wanted_s
     lasting_s = min(max(wanted_s, _HOUR_S / (limit_per_hour * _OUR_SHARE)), max(_SLOWEST_S, wanted_s))
-    if limit_per_hour < _LOOKS_SOON_FROM:
+    has_stepped_back = elapsed_s < -wanted_s  # a clock, since the step began
+    if limit_per_hour < _LOOKS_SOON_FROM or has_stepped_back:
         return lasting_s
     return min(lasting_s, max(wanted_s, elapsed_s / 2))
 

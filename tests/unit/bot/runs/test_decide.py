@@ -214,5 +214,11 @@ def test_poll_every_looks_soon_after_a_step_began_and_a_few_times_more_at_most()
     assert len(looks) - 300.0 / 14.4 < 6
 
 
+def test_poll_every_does_not_look_soon_for_as_long_as_a_clock_has_stepped_back() -> None:
+    """A step that began in an hour looked new for an hour: 1,800 looks of a limit of 1,000."""
+    assert poll_every(2.0, 1_000, elapsed_s=-3600.0) == pytest.approx(14.4)
+    assert poll_every(2.0, 1_000, elapsed_s=-0.01) == pytest.approx(2.0)
+
+
 def test_poll_every_spends_nothing_more_of_a_small_limit() -> None:
     assert poll_every(2.0, 500, elapsed_s=0.0) == pytest.approx(28.8)
