@@ -12,6 +12,7 @@ from contextlib import suppress
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 
 from bot.app import Bot
 from bot.web.app import WebServer, read_body
@@ -187,6 +188,19 @@ async def impatient() -> AsyncIterator[WebServer]:
     async def root() -> str:
         return "here"
 
+    @app.post("/file")
+    async def count(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/events")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(numbers())
+
+    async def numbers() -> AsyncIterator[str]:
+        for n in range(4):
+            await asyncio.sleep(2 * Impatient.headers_within_s)
+            yield f"event {n}"
+
     server = WebServer(app, port=0, host="127.0.0.1", protocol=Impatient)
     await server.open()
     yield server
@@ -242,6 +256,22 @@ async def test_a_body_that_ends_after_the_answer_leaves_the_connection_for_the_n
         writer.write(b"cdGET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
         assert b"200" in await reader.readuntil(b"here")
+
+    writer.close()
+
+
+async def test_a_body_that_is_being_read_and_a_long_answer_have_no_limit(impatient: WebServer) -> None:
+    """A phone may upload for minutes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient.port)
+    async with asyncio.timeout(PATIENCE_S):
+        writer.write(b"POST /file HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        for _ in range(4):
+            await asyncio.sleep(2 * Impatient.headers_within_s)
+            writer.write(b"x")
+        assert (await reader.readuntil(b"\r\n\r\n4")).startswith(b"HTTP/1.1 200")
+
+        writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"event 3")).startswith(b"HTTP/1.1 200")
 
     writer.close()
 
