@@ -242,8 +242,10 @@ _OTHER_STATE = re.compile(
     r"|nebraska|nevada|new (?:hampshire|jersey|mexico)|north (?:carolina|dakota)|ohio|oklahoma|oregon|pennsylvania"
     r"|rhode island|south (?:carolina|dakota)|tennessee|texas|utah|vermont|virginia|wisconsin)\b"
     r"|(?:,|(?<!county) of) (?:delaware|washington|wyoming)(?:,|$)"
+    r"|\b(?:superior|circuit|chancery) court\b|\bcommon pleas\b"  # New York has none of these
     # By their codes. Not Colorado: "Kings, Co." is a county.
-    r"|(?:,| of) (?:a\.?[klrz]|c\.?[at]|d\.?e|f\.?l|g\.?a|h\.?i|i\.?[adln]|k\.?[sy]|l\.?a|m\.?[adeinost]|n\.?[cdehjmv]"
+    r"|(?:,| of|\bcourt|\bclerk) "
+    r"(?:a\.?[klrz]|c\.?[at]|d\.?e|f\.?l|g\.?a|h\.?i|i\.?[adln]|k\.?[sy]|l\.?a|m\.?[adeinost]|n\.?[cdehjmv]"
     r"|o\.?[hkr]|p\.?a|r\.?i|s\.?[cd]|t\.?[nx]|u\.?t|v\.?[at]|w\.?[aivy])\.?(?: [0-9]{5}(?:-[0-9]{4})?)?(?:,|$)"
 )
 _CITY_OR_STATE = re.compile(r"\b(?:city|state) of new york\b")
