@@ -30,6 +30,7 @@ CALM_AFTER_S = 300.0
 PATIENCE_S = 90.0
 HEARTBEAT_EVERY_S = 1.0
 SOAK_S = 2
+NEWS = ("alert:", "incident:", "oncall:", "report:", "rollout:")  # keys of messages
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 expect.set_options(timeout=PATIENCE_S * 1000)  # it would give up after five seconds
@@ -61,9 +62,9 @@ class Stage:
 
     @staticmethod
     def is_news(message: Message) -> bool:
-        """Whether the bot posted it unasked: an alert, an incident, or a deployment made outside the bot."""
+        """Whether the bot posted it unasked: an alert, an incident, a change of shifts, a deployment of others."""
         payload = (message.metadata or {}).get("event_payload") or {}
-        return str(payload.get("key", "")).startswith(("alert:", "incident:", "rollout:"))
+        return str(payload.get("key", "")).startswith(NEWS)
 
     def messages(self, user: str = model.OLIVIA.id, thread_ts: str | None = None) -> list[Message]:
         """What this person sees in the incidents channel or in a thread of it, oldest first."""
