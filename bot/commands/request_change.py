@@ -25,7 +25,7 @@ from playbooks.model import NextStep, NoPlan, Risk
 from playbooks.plan import Plan
 from services.clients.postgres.installation import read_environment
 from services.clients.railway.quota import Purpose, at_least
-from services.domain.errors import OutcomeUnknownError, SourceError, Unavailable, UsageError
+from services.domain.errors import OperatorError, OutcomeUnknownError, SourceError, Unavailable, UsageError
 from services.domain.moments import MomentError, take_moment
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ async def _file_or_find(plan: Plan, request: Request, approval_service: Approval
             raise
         try:
             return await _file(plan, request, approval_service, reason)
-        except SourceError as again:
+        except (SourceError, OperatorError) as again:  # also who may not any more: the first try may have filed it
             raise lost from again
 
 

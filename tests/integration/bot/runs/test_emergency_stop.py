@@ -269,6 +269,24 @@ async def test_request_whose_commit_was_lost_and_that_can_t_be_found_is_neither_
         await asking
 
 
+async def test_request_whose_commit_was_lost_is_not_called_unfiled_because_its_author_has_no_right_any_more(
+    bench: Bench, approval_service: ApprovalService, line: Line
+) -> None:
+    filing = line.hold(b"INSERT INTO chatops.run_steps", "before", lose=False)
+    request = Request((), Surface.SLASH, Actor(model.OLIVIA.id, model.TEAM.id), model.GENERAL_ID, delivery="trigger:1")
+    asking = asyncio.create_task(file("restart", {"service": "ingest"}, request, bench.world, approval_service))
+    await filing.reached.wait()
+    lost = line.hold(b"COMMIT", "after")
+    filing.release()
+    await lost.reached.wait()
+    approval_service.policy = load_policy(PeopleSettings(operators=(model.BEN.id,), approvers=(model.ANN.id,)))
+    lost.release()
+
+    with pytest.raises(OutcomeUnknownError, match="not known whether your request was filed"):
+        await asking
+    assert await bench.sql("SELECT count(*) FROM chatops.runs") == [(1,)]
+
+
 async def _joined(bench: Bench) -> str:
     """The ts of the notice, once it is known that a run has a message of its own."""
     async with asyncio.timeout(60):
