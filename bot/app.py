@@ -223,6 +223,7 @@ class Bot:
             deduplicator=self._deduplicator,
             metrics=self.metrics,
             bot_user=lambda: self._bot_identity.identity.user_id if self._bot_identity.identity else None,
+            workspace=lambda: self._bot_identity.workspace,
         )
 
     def _make_web(self) -> WebServer:

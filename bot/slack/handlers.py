@@ -66,8 +66,9 @@ class Listeners:
         deduplicator: Deduplicator,
         metrics: Metrics,
         bot_user: Callable[[], str | None],
+        workspace: Callable[[], str | None],
     ) -> None:
-        """`bot_user`: our own user id, once Slack has reported it."""
+        """`bot_user`, `workspace`: our own user id and team id, once Slack has reported them."""
         import_all()
         self._world = world
         self._bot_user = bot_user
@@ -76,7 +77,7 @@ class Listeners:
         self._outage = outage
         self._slack = slack
         self._deduplicator = deduplicator
-        self.acknowledged = Acknowledged(deduplicator, bot_user)
+        self.acknowledged = Acknowledged(deduplicator, bot_user, workspace=workspace)
         self._metrics = metrics
 
     def register(self, app: App) -> None:

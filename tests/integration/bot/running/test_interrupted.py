@@ -131,6 +131,19 @@ async def test_a_request_that_needed_no_work_is_not_reported(
     assert await reports(as_bot) == []
 
 
+async def test_what_another_company_asks_for_is_not_stored(database: Database, as_bot: Connection) -> None:
+    """The gate refuses it, and no one writes to them: they may flood a shared channel."""
+    acknowledged = Acknowledged(Deduplicator(database, owner="living"), lambda: None, workspace=lambda: "T1")
+
+    async with acknowledged.take(COMMAND | {"text": "version", "team_id": "T2", "trigger_id": "2"}):
+        pass
+    async with acknowledged.take(COMMAND | {"text": "version"}):
+        await until_claimed(as_bot)
+
+    row = await (await as_bot.execute("SELECT count(*) FROM chatops.deliveries")).fetchone()
+    assert row == (1,)
+
+
 async def test_a_repeated_delivery_that_ends_first_takes_no_work_from_the_first(
     database: Database, as_bot: Connection
 ) -> None:
