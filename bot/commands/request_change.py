@@ -45,7 +45,8 @@ async def ask(change: Change, request: Request, world: World, approval_service: 
     if len(words) < len(request.words):
         plan = await PLANS[change.name](parameters, world)
         line = " ".join([change.name, *words])
-        return no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, line)
+        manual = world.system if request.surface is Surface.TERMINAL else None
+        return no_plan_answer(plan) if isinstance(plan, NoPlan) else dry_run_answer(plan, line, manual)
     if change.offer:
         await refuse_early(change.name, parameters, request, world, approval_service)
         offered: Answer | None = await change.offer(parameters, world)

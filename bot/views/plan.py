@@ -82,17 +82,20 @@ NEEDS = {
 }
 
 
-def dry_run_answer(plan: Plan, line: str) -> Answer:
-    """What would happen; nothing does. `line` is the command without `--dry-run`."""
+def dry_run_answer(plan: Plan, line: str, manual: System | None = None) -> Answer:
+    """What would happen; nothing does. `line` is the command without `--dry-run`. With `manual`, the operated system,
+    each step is followed by how to do it by hand: for a terminal, where the bot itself may be down."""
     first = f"📝 *DRY RUN* · {escape(plan.environment)} · *{escape(plan.title, limit=LINE_LIMIT)}*"
+    words = [_line(step, manual) if manual else escape(step.describe(), limit=STEP_LIMIT) for step in plan.steps]
     blocks = [
         section(first),
         *sections(plan_lines(plan.impact, plan.warnings, plan.undo)),
-        *sections([f"{n}. {escape(step.describe(), limit=STEP_LIMIT)}" for n, step in enumerate(plan.steps, start=1)]),
+        *sections([f"{n}. {step}" for n, step in enumerate(words, start=1)]),
         *actions([command_button("Request it", line)]),
         context(f"nothing was done · {NEEDS[plan.risk]} · plan `{plan.hash[:12]}`"),
     ]
-    data = encode_plan(plan) | {"hash": plan.hash, "dry_run": True}
+    by_hand_too = {"by_hand": _manual_steps(plan, manual)} if manual else {}
+    data = encode_plan(plan) | {"hash": plan.hash, "dry_run": True} | by_hand_too
     return Answer(*fit_message(first, blocks), data)
 
 
@@ -135,11 +138,13 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str], system: Sy
         *sections([*pages, *lines]),
         context("not approved: announce what you do, and why"),
     ]
-    data = encode_plan(plan) | {
-        "why": why,
-        "by_hand": [by_hand(step, system) or step.describe() for step in plan.steps],
-    }
+    data = encode_plan(plan) | {"why": why, "by_hand": _manual_steps(plan, system)}
     return Answer(*fit_message(first, blocks), data, Status.FAIL, private=True)
+
+
+def _manual_steps(plan: Plan, system: System) -> list[str]:
+    """For programs: how to do each step by hand, or its own words."""
+    return [by_hand(step, system) or step.describe() for step in plan.steps]
 
 
 def _line(step: Step, system: System) -> str:

@@ -81,6 +81,7 @@ _VOLATILE = (
     (re.compile(r"\b\d+ (?=migrations of the bot|expectations)"), "N "),
     (re.compile(r"PostgreSQL \d+(?:\.\d+)*|Postgres \d+(?:\.\d+)*"), "Postgres N"),
     (re.compile(r"\b\d+ of \d+ (?=sessions|connections)"), "N of M "),
+    (re.compile(r"\{[0-9a-f-]{36}\}"), "{<job>}"),
     (re.compile(r"127\.0\.0\.1:\d+|\bport \d+|civil_\d+"), "<database>"),
 )
 

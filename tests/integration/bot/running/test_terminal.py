@@ -47,6 +47,15 @@ async def test_a_dry_run_needs_no_slack_and_files_nothing(environ: dict[str, str
     assert json.loads((await dispatch(["runs", "--json"], offline)).text) == []
 
 
+async def test_a_dry_run_shows_how_to_do_it_by_hand(environ: dict[str, str]) -> None:
+    text = await dispatch(["scale", "ingest", "2", "--dry-run"], environ)
+    data = await dispatch(["scale", "ingest", "2", "--dry-run", "--json"], environ)
+
+    by_hand = "Railway → dragonfly-worker-ingest → Settings → Replicas → 2"
+    assert by_hand in text.text
+    assert by_hand in json.loads(data.text)["by_hand"]
+
+
 async def test_a_request_of_the_terminal_takes_one_approver_more(
     environ: dict[str, str], start_bot: StartBot, database_urls: DatabaseUrls, slack: Slack
 ) -> None:
