@@ -122,7 +122,7 @@ def _by_hand(cause: Unavailable | Mapping[Service, str], services: Sequence[Serv
     same = f", and the same for {' and '.join(others)}" if others else ""
     return NoPlan(
         why,
-        "stop them by hand: Railway's dashboard → the service → its active deployment → Stop; or on a terminal "
+        "stop them by hand: Railway's dashboard → the service → its active deployment → Remove; or on a terminal "
         f"railway down --service {first}{same}" + _not_looked_at(facts.states, facts.load.system),
         (NextStep("Open Railway", url=facts.dashboard),) if facts.dashboard else (),
         is_unknown=True,

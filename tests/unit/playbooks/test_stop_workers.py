@@ -80,6 +80,7 @@ def test_without_railway_it_reports_how_to_do_it_by_hand() -> None:
     refusal = plan(replace(facts(), states=Unavailable("Railway", "HTTP 500")))
 
     assert isinstance(refusal, NoPlan)
+    assert "its active deployment → Remove" in refusal.what_next  # Railway's menu has no "Stop"
     assert "railway down --service dragonfly-worker-ingest" in refusal.what_next
     assert refusal.next_steps[0].url == "https://railway.com/project/p"
 
