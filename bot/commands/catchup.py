@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bot.commands.context import IncidentVerb
 from bot.commands.incident import need_incident_record
 from bot.types import Answer, Request
 from bot.views.blocks import actions, command_button, fit_message, section
@@ -30,7 +31,7 @@ _OPENING = frozenset({"opened", "began"})
 
 async def answer_catchup(request: Request, world: World) -> Answer:
     """For the requester only."""
-    record = await need_incident_record(request, world, "catchup", "catchup 7")
+    record = await need_incident_record(request, world, IncidentVerb.CATCHUP)
     if isinstance(record, Unavailable):
         return unavailable_answer("incident", record)
     runs = await world.read(list_open_runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -44,21 +45,34 @@ if TYPE_CHECKING:
 
 MOST_OFFERED = 10
 ON_CALL = NextStep("Who is on call", "oncall")  # the people who could, where a person may not
-_LABELS = {
-    "ack": "Acknowledge",
-    "escalate": "Escalate",
-    "resolve": "Resolve…",
-    "severity": "Change severity…",
-    "timeline": "Timeline",
-    "export": "Postmortem",
-    "todo": "Add a follow-up",
-}
 
 
-async def need_incident(request: Request, world: World, verb: str, example: str) -> tuple[int, tuple[str, ...]]:
+class IncidentVerb(Enum):
+    """A command about one incident: how it is typed, its button where several are open, and whether it acts on an
+    incident, which must be open for that."""
+
+    ACK = "incident ack", "Acknowledge", True
+    ESCALATE = "incident escalate", "Escalate", True
+    RESOLVE = "incident resolve", "Resolve…", True
+    SEVERITY = "incident severity", "Change severity…", True
+    TIMELINE = "incident timeline", "Timeline", False
+    EXPORT = "incident export", "Postmortem", False
+    DRAFT = "incident draft", "Draft", False
+    SIMILAR = "incident similar", "Similar", False
+    TODO = "incident todo", "Add a follow-up", False
+    CATCHUP = "catchup", "Catch up", False
+
+    def __init__(self, typed: str, label: str, acts: bool) -> None:
+        self.typed, self.label, self.acts = typed, label, acts
+
+
+async def need_incident(
+    request: Request, world: World, command: IncidentVerb, example: str = ""
+) -> tuple[int, tuple[str, ...]]:
     """The incident's number and the words after it: as written, or of the thread, or of the only one that is open.
 
-    Raises UsageError that offers every open one when there are several. `verb` is what is to be done with it ("ack").
+    `example`: a whole line, where the number alone is not enough. Raises UsageError that offers every open one when
+    there are several.
     """
     words = request.words
     number = read_number(words[0]) if words else None
@@ -72,7 +86,8 @@ async def need_incident(request: Request, world: World, verb: str, example: str)
     if len(unresolved) == 1:
         return unresolved[0].id, words
     await check_not_done_before(request, world, shown_by="incident")
-    raise _which_incident(unresolved, await read_alerts_of_open_incidents(world), verb, words, example)
+    example = example or f"{command.typed} 7"
+    raise _which_incident(unresolved, await read_alerts_of_open_incidents(world), command, words, example)
 
 
 async def check_not_done_before(request: Request, world: World, *, shown_by: str) -> None:
@@ -83,14 +98,17 @@ async def check_not_done_before(request: Request, world: World, *, shown_by: str
 
 
 def _which_incident(
-    unresolved: Sequence[Incident], alerts: Sequence[JoinedAlert], verb: str, words: tuple[str, ...], example: str
+    unresolved: Sequence[Incident],
+    alerts: Sequence[JoinedAlert],
+    command: IncidentVerb,
+    words: tuple[str, ...],
+    example: str,
 ) -> UsageError:
     if not unresolved:
-        what_next = f"`incident` lists them; write `{example}` with the number of a resolved one."
-        return UsageError("Which incident?", why="no incident is open", what_next=what_next)
-    lines = {one.id: join_words(["incident", verb, str(one.id), *words]) for one in unresolved[:MOST_OFFERED]}
+        return UsageError("Which incident?", why="no incident is open", what_next=_without_open(command, example))
+    lines = {one.id: join_words([*command.typed.split(), str(one.id), *words]) for one in unresolved[:MOST_OFFERED]}
     choices = [
-        Choice(line, _LABELS[verb], incident_line(one, alerts))
+        Choice(line, command.label, incident_line(one, alerts))
         for one in unresolved
         if (line := lines.get(one.id)) is not None
     ]
@@ -98,6 +116,12 @@ def _which_incident(
     return UsageError(
         "Which incident?", why=f"{len(unresolved)} incidents are open", what_next=what_next, choices=choices
     )
+
+
+def _without_open(command: IncidentVerb, example: str) -> str:
+    if command.acts:
+        return "`incident open <what>` opens one; `incident` lists the newest."
+    return f"`incident` lists them; write `{example}` with the number of a resolved one."
 
 
 def parse_severity(word: str) -> IncidentSeverity:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.assistant.draft import ProseSentences
 from bot.commands.arguments import no_more, parse_reason, read_number
 from bot.commands.context import (
+    IncidentVerb,
     incident_outcome_answer,
     need_incident,
     need_incident_service,
@@ -276,25 +277,25 @@ async def answer_ack(request: Request, world: World, incident_service: IncidentS
         await incident_service.refuse_early(request)
         if await incident_service.acknowledge_outage(request.actor.user_id):
             return notice_answer(OUTAGE_ACKNOWLEDGED)
-    number, rest = await need_incident(request, world, "ack", "incident ack 7")
+    number, rest = await need_incident(request, world, IncidentVerb.ACK)
     no_more(rest, 0)
     return incident_outcome_answer(await need_incident_service(incident_service).acknowledge(number, request))
 
 
 async def answer_escalate(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    number, rest = await need_incident(request, world, "escalate", "incident escalate 7")
+    number, rest = await need_incident(request, world, IncidentVerb.ESCALATE)
     no_more(rest, 0)
     return incident_outcome_answer(await need_incident_service(incident_service).escalate(number, request))
 
 
 async def answer_resolve(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    number, rest = await need_incident(request, world, "resolve", RESOLVE_EXAMPLE)
+    number, rest = await need_incident(request, world, IncidentVerb.RESOLVE, RESOLVE_EXAMPLE)
     cause = parse_reason(rest, RESOLVE_EXAMPLE, called="cause")
     return incident_outcome_answer(await need_incident_service(incident_service).resolve(number, request, cause))
 
 
 async def answer_severity(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    number, rest = await need_incident(request, world, "severity", "incident severity 7 sev1")
+    number, rest = await need_incident(request, world, IncidentVerb.SEVERITY, "incident severity 7 sev1")
     if not rest:
         raise _which_severity(number)
     no_more(rest, 1)
@@ -313,12 +314,12 @@ def _which_severity(number: int) -> UsageError:
 
 
 async def answer_timeline(request: Request, world: World) -> Answer:
-    record = await need_incident_record(request, world, "timeline")
+    record = await need_incident_record(request, world, IncidentVerb.TIMELINE)
     return unavailable_answer("timeline", record) if isinstance(record, Unavailable) else timeline_answer(record)
 
 
 async def answer_similar(request: Request, world: World) -> Answer:
-    number, rest = await need_incident(request, world, "similar", "incident similar 7")
+    number, rest = await need_incident(request, world, IncidentVerb.SIMILAR)
     no_more(rest, 0)
     if await world.read(read_incident, number) is None:
         raise _no_incident(number)
@@ -329,14 +330,14 @@ async def answer_similar(request: Request, world: World) -> Answer:
 
 
 async def answer_export(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    record = await need_incident_record(request, world, "export")
+    record = await need_incident_record(request, world, IncidentVerb.EXPORT)
     if isinstance(record, Unavailable):
         return unavailable_answer("postmortem", record)
     return postmortem_answer(record, await names_of(record, incident_service))
 
 
 async def answer_draft(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    record = await need_incident_record(request, world, "draft")
+    record = await need_incident_record(request, world, IncidentVerb.DRAFT)
     if isinstance(record, Unavailable):
         return unavailable_answer("draft", record)
     return draft_answer(record, await names_of(record, incident_service))
@@ -353,11 +354,9 @@ def people_in(record: IncidentRecord) -> set[str]:
     return owners | {event.by.user_id for event in record.events if event.by}
 
 
-async def need_incident_record(
-    request: Request, world: World, verb: str, example: str = ""
-) -> IncidentRecord | Unavailable:
+async def need_incident_record(request: Request, world: World, command: IncidentVerb) -> IncidentRecord | Unavailable:
     """The incident that is named, or meant: of the thread, or the only one that is open. Raises UsageError."""
-    number, rest = await need_incident(request, world, verb, example or f"incident {verb} 7")
+    number, rest = await need_incident(request, world, command)
     no_more(rest, 0)
     found = await world.read(read_incident_record, number)
     if found is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot.commands.arguments import USER, need_moment, no_more, read_number
-from bot.commands.context import incident_outcome_answer, need_actor, need_incident, need_incident_service
+from bot.commands.context import IncidentVerb, incident_outcome_answer, need_actor, need_incident, need_incident_service
 from bot.incidents.todos import NewTodo
 from bot.types import Answer, Request
 from bot.views.findings import unavailable_answer
@@ -32,7 +32,7 @@ async def answer_todo(request: Request, world: World, incident_service: Incident
     if not request.words:
         found = await world.read(list_open_todos, limit=MOST)
         return unavailable_answer("follow-ups", found) if isinstance(found, Unavailable) else todos_answer(found, now)
-    number, words = await need_incident(request, world, "todo", EXAMPLE)
+    number, words = await need_incident(request, world, IncidentVerb.TODO, EXAMPLE)
     service = need_incident_service(incident_service)
     zone = await service.zone_of(need_actor(request))
     return incident_outcome_answer(await service.add_todo(number, request, parse(words, now, zone)))

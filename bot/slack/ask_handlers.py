@@ -10,7 +10,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.approvals.service import ApprovalService
 from bot.assistant.answers import RATE_DOWN, RATE_UP, STOP
 from bot.commands.arguments import read_number
-from bot.commands.context import need_database
+from bot.commands.context import IncidentVerb, need_database
 from bot.commands.incident import names_of, need_incident_record, postmortem_answer
 from bot.commands.model_access import ModelAccess
 from bot.commands.postmortem_draft import write_draft
@@ -83,7 +83,7 @@ class AskHandlers:
         loading = modals.loading_modal("Draft postmortem", "Writing the draft from the timeline, for at most 20 s …")
         view_id = await open_dialog(self._slack, body, loading, line=line)
         request = replace(request_origin.request, words=(str(number),))
-        record = await need_incident_record(request, self._world, "draft")
+        record = await need_incident_record(request, self._world, IncidentVerb.DRAFT)
         if isinstance(record, Unavailable):
             view = modals.failed_modal("Draft postmortem", f"The incident could not be read: {escape(record.why)}.")
         else:
@@ -105,7 +105,7 @@ class AskHandlers:
             await self._answer(f"ask {submission.words}", origin, key)
             return
         request = replace(request_origin.request, words=(str(int(submission.metadata["incident"])),))
-        record = await need_incident_record(request, self._world, "draft")
+        record = await need_incident_record(request, self._world, IncidentVerb.DRAFT)
         if isinstance(record, Unavailable):
             raise SourceError(record.source, record.why)
         names = await names_of(record, self._incident_service)
