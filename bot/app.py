@@ -26,9 +26,9 @@ from bot.machines.door import MachineDoor, add_machine_door
 from bot.railway.webhook import add_railway_hook
 from bot.slack.app import BotIdentity, make_bolt
 from bot.slack.dedup import Deduplicator
+from bot.slack.dropped_events import DroppedEvents
 from bot.slack.gate import Gate
 from bot.slack.handlers import Listeners
-from bot.slack.rate_limited import RateLimited
 from bot.slack.socket_mode import SocketMode
 from bot.slack_directory import make_profiles
 from bot.views.alerts import disabled
@@ -128,7 +128,7 @@ class Bot:
             self._bot_identity,
             self.slack,
             gate=self._gate,
-            rate_limited=RateLimited(
+            dropped_events=DroppedEvents(
                 self.world.database,
                 self.slack,
                 channel=self._incidents_channel,

@@ -17,9 +17,9 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.slack.dropped_events import DroppedEvents
 from bot.slack.gate import Gate, GatedApp
 from bot.slack.handlers import Listeners
-from bot.slack.rate_limited import RateLimited
 from bot.slack.request_origin import read_request_origin
 from bot.slack.respond import deliver
 from bot.views.errors import error_answer
@@ -90,7 +90,7 @@ class BotIdentity:
 
 
 def make_bolt(
-    listeners: Listeners, bot_identity: BotIdentity, slack: SlackClient, *, gate: Gate, rate_limited: RateLimited
+    listeners: Listeners, bot_identity: BotIdentity, slack: SlackClient, *, gate: Gate, dropped_events: DroppedEvents
 ) -> AsyncApp:
     """Takes payloads from Socket Mode or HTTP alike."""
     quiet = logging.getLogger("slack_bolt.app")
@@ -103,7 +103,7 @@ def make_bolt(
     # Without a name Bolt reads the source of its whole call stack to find one.
     bolt = AsyncApp(name="dragonfly", logger=quiet, authorize=authorize, request_verification_enabled=False)
     bolt.use(acknowledge)
-    bolt.use(rate_limited.take)
+    bolt.use(dropped_events.take)
     listeners.register(GatedApp(bolt, gate, lambda error, body: show_error(slack, error, body), listeners.acknowledged))
 
     @bolt.error

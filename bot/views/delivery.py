@@ -106,7 +106,7 @@ def _target(notification: Notification) -> str:
     return f"{escape(notification.target, limit=100)} by {notification.means.words}"
 
 
-def rate_limited_message(at: datetime) -> tuple[str, list[Block]]:
+def dropped_events_message(at: datetime) -> tuple[str, list[Block]]:
     """What may be lost, and what works all the same."""
     line = f"🟠 Slack has been dropping events for this app since {date_token(at)}: more than 30,000 in one hour."
     what = f"Mentions and the Home tab may get no answer. `{slash('…')}` and buttons still work."

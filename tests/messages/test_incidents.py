@@ -224,7 +224,7 @@ def test_database_outage(golden: Compare) -> None:
             "over": message_text(*outage.back("prod", since=AT, at=end)),
             "over, writes": message_text(*outage.back(None, since=AT, at=end, refused_writes=True)),
             "over, in the thread": message_text(*outage.back_note(since=AT, at=end)),
-            "Slack drops events": message_text(*delivery.rate_limited_message(AT)),
+            "Slack drops events": message_text(*delivery.dropped_events_message(AT)),
             "page sent directly": message_text(
                 *delivery.direct_message(*page, channel="incidents", code="not_in_channel")
             ),

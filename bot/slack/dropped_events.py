@@ -10,7 +10,7 @@ from typing import Any
 
 from slack_bolt.response import BoltResponse
 
-from bot.views.delivery import rate_limited_message
+from bot.views.delivery import dropped_events_message
 from bot.wake_ups import WakeUps
 from services.clients.postgres.messages import store_message
 from services.clients.postgres.pool import Database
@@ -23,8 +23,8 @@ TYPE = "app_rate_limited"
 DATABASE_TIMEOUT_S = 2.0
 
 
-class RateLimited:
-    """One for the process."""
+class DroppedEvents:
+    """One for the process. Rate limits of our own calls: `services.clients.slack` and the outbox."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class RateLimited:
         if key == self._last_key:
             return
         self._last_key = key
-        text, blocks = rate_limited_message(now)
+        text, blocks = dropped_events_message(now)
         try:
             if not await self._store(key, text, blocks):
                 await self._slack.post(self._channel, text, blocks, key=key)
