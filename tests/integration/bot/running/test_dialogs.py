@@ -20,7 +20,7 @@ from tests.integration.bot.running.conftest import Slack
 from tests.integration.bot.running.test_decisions import CRITICAL, File, click
 from tests.integration.bot.running.test_decisions import bot as bot
 from tests.integration.bot.running.test_decisions import file as file
-from tests.outside import first_message
+from tests.outside import PATIENCE_S, first_message
 
 MakeRun = Callable[[Connection], Awaitable[int]]
 
@@ -28,8 +28,9 @@ REFUSALS = ("expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id", 
 
 
 @pytest.fixture
-def no_dialogs(slack: Slack) -> None:
-    """Every trigger is over when it is used."""
+def no_dialogs(slack: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every trigger is over when it is used, and a loaded machine may take longer to check a permission."""
+    monkeypatch.setattr("bot.approvals.service.DIALOG_TIMEOUT_S", PATIENCE_S)
     slack.workspace.tickets.trigger_lifetime_s = -1.0
 
 

@@ -373,8 +373,10 @@ class Replica:
         self.process.send_signal(number)
 
     async def kill(self) -> None:
+        """Its output is read to the end: a pipe that is left open is reported in whatever test runs later."""
         self.process.kill()
-        await self.process.wait()
+        await self.process.communicate()
+        await asyncio.sleep(0)
 
 
 StartReplica = Callable[..., Awaitable[Replica]]
