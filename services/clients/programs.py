@@ -66,7 +66,10 @@ async def _kill_once_started(starting: asyncio.Task[Process]) -> None:
 
 
 async def _kill(process: Process) -> None:
+    """Cancelled, as every task is when the loop ends, it waits all the same: what is killed ends at once."""
     if process.returncode is None:
         with suppress(ProcessLookupError):  # it has just ended
             os.killpg(process.pid, signal.SIGKILL)  # its children too: they are of its session
-        await process.wait()
+    while process.returncode is None:
+        with suppress(asyncio.CancelledError):
+            await process.wait()

@@ -79,6 +79,27 @@ async def test_call_that_is_cancelled_again_waits_all_the_same_for_what_it_kille
     assert reported == []
 
 
+def test_loop_that_ends_while_a_program_is_killed_leaves_no_transport_open() -> None:
+    """Its end cancels every task, also the one that waits for what was killed."""
+    reported: list[str] = []
+
+    async def begin(turns: int) -> None:
+        call = asyncio.create_task(run_program("sleep", "600"))
+        await asyncio.sleep(0.05)
+        call.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, *_, **__: reported.append(str(message))
+        for turns in range(8):
+            asyncio.run(begin(turns))
+        gc.collect()
+
+    assert reported == []
+
+
 async def test_a_child_that_goes_on_does_not_hold_the_call() -> None:
     async with asyncio.timeout(10):
         assert await run_program("sh", "-c", "setsid sleep 20 & echo done") == (0, b"done\n", b"")
