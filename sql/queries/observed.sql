@@ -41,7 +41,7 @@ CROSS JOIN LATERAL (
     ORDER BY id DESC
     LIMIT 1
 ) AS former
-WHERE changed.seen_at > clock_timestamp() - %(within)s::interval
+WHERE changed.seen_at > statement_timestamp() - %(within)s::interval
 ORDER BY changed.id DESC
 LIMIT %(limit)s;
 
@@ -49,8 +49,8 @@ LIMIT %(limit)s;
 -- What was another count already long ago. Served by observed_replicas_seen_idx and observed_replicas_service_idx.
 DELETE FROM chatops.observed_replicas AS old
 WHERE
-    old.seen_at < clock_timestamp() - %(older_than)s::interval
+    old.seen_at < statement_timestamp() - %(older_than)s::interval
     AND EXISTS (
         SELECT FROM chatops.observed_replicas AS newer
-        WHERE newer.service = old.service AND newer.id > old.id AND newer.seen_at < clock_timestamp() - %(older_than)s::interval
+        WHERE newer.service = old.service AND newer.id > old.id AND newer.seen_at < statement_timestamp() - %(older_than)s::interval
     );

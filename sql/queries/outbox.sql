@@ -170,7 +170,7 @@ WHERE key = %(key)s;
 -- What Slack has permanently refused recently, newest first. Served by outbox_refused_at_idx.
 SELECT key, channel, priority, coalesce(last_error, '') AS error, refused_at
 FROM chatops.outbox
-WHERE refused_at > clock_timestamp() - %(window)s::interval
+WHERE refused_at > statement_timestamp() - %(window)s::interval
 ORDER BY refused_at DESC
 LIMIT %(limit)s;
 
@@ -178,7 +178,7 @@ LIMIT %(limit)s;
 -- A channel takes messages again: what it refused recently is tried once more. Served by outbox_refused_at_idx.
 UPDATE chatops.outbox
 SET refused_at = NULL, attempts = 0, next_try_at = clock_timestamp()
-WHERE refused_at > clock_timestamp() - %(window)s::interval AND channel = %(channel)s;
+WHERE refused_at > statement_timestamp() - %(window)s::interval AND channel = %(channel)s;
 
 -- name: forget_message
 -- It was deleted in Slack, or its channel is gone: it is posted again, once for each copy that is gone. By primary key.

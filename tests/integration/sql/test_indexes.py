@@ -241,9 +241,13 @@ BY_TIME = {
     "read_ask_spending": ("asks_asked_at_idx", "asked_at"),
     "prune_alert_decisions": ("alert_decisions_at_idx", "at"),
     "prune_alerts": ("alerts_resolved_at_idx", "resolved_at"),
+    "list_undeliverable": ("outbox_refused_at_idx", "refused_at"),
+    "list_replica_changes": ("observed_replicas_seen_idx", "seen_at"),
+    "prune_observed_replicas": ("observed_replicas_seen_idx", "seen_at"),
 }
 PARAMETERS_BY_TIME = {
     "window": timedelta(minutes=10),
+    "within": timedelta(minutes=10),
     "older_than": timedelta(days=90),
     "user_id": "U1",
     "actor": "U1",
@@ -261,7 +265,10 @@ INSERT INTO chatops.alert_decisions (at, fingerprint, decision, reason)
 SELECT now() - n * interval '1 minute', 'queue', 'told', 'r' FROM generate_series(1, 20000) AS n;
 INSERT INTO chatops.asks (asked_by_user, asked_by_team, asked_at)
 SELECT 'U1', 'T1', now() - n * interval '1 hour' FROM generate_series(1, 20000) AS n;
-ANALYZE chatops.incidents, chatops.alert_decisions, chatops.asks;
+UPDATE chatops.outbox SET refused_at = now() - interval '1 hour';
+INSERT INTO chatops.observed_replicas (service, replicas, seen_at)
+SELECT 'dragonfly-api', 1, now() - n * interval '6 minutes' FROM generate_series(20000, 1, -1) AS n;
+ANALYZE chatops.incidents, chatops.alert_decisions, chatops.asks, chatops.outbox, chatops.observed_replicas;
 """
 
 
