@@ -1,1 +1,1 @@
-"""Who may do what, and what exactly was approved."""
+"""Permissions, requests, approvals and emergency self-approval."""

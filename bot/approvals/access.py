@@ -1,6 +1,7 @@
-"""What the policy permits a person to do, and who else could do it; pure.
+"""Permission checks against the policy, and the people who have a right; pure.
 
-A deny wins; what nothing allows is refused; members that are not known allow nothing, and keep a deny in force.
+A deny wins, and what no rule allows is refused. A group whose members are unknown allows nothing, and its denies stay
+in force.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from services.domain.text import age
 
 @dataclass(frozen=True)
 class Allowed:
-    """`rules`: the places of the rules that allow it. `notes`: what it rests on that is not of this moment."""
+    """The person has the right. `rules`: the places of the rules that allow it. `notes`: which facts behind it may be
+    out of date."""
 
     rules: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -28,7 +30,8 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Refused:
-    """`why` is a clause about "you"; `what_next` is a sentence that names who could. Both may hold Slack mentions."""
+    """The person lacks the right. `why`: a clause about "you". `what_next`: a sentence that names who has it. Both may
+    hold Slack mentions."""
 
     why: str
     what_next: str
@@ -43,14 +46,14 @@ Verdict = Allowed | Refused
 
 @dataclass(frozen=True)
 class Able:
-    """Who could do something: `users` for certain. Who is in the groups of `unread`, which matter too, is not known."""
+    """`users` certainly have a right. `unread`: groups in its rules, also in denies, whose members are unknown."""
 
     users: frozenset[str]
     unread: frozenset[str]
 
 
 def judge(right: Right, person: Person, target: Target, policy: Policy, people: People) -> Verdict:
-    """Whether the person has this right over every part of the target."""
+    """Judge whether the person has this right over every part of the target."""
     stranger = people.stranger(person)
     why = stranger or _why_not(right, person.user_id, target, policy, people)
     if why is not None:
@@ -60,9 +63,9 @@ def judge(right: Right, person: Person, target: Target, policy: Policy, people: 
 
 
 def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy, people: People) -> Verdict:
-    """Whether the person has this right over some part at least of what the playbook can change.
+    """Judge whether the person has this right over at least one part of what the playbook can change.
 
-    Refused means that no plan of it, whatever it touches, can pass `judge`; the refusal is about `target`.
+    Refused means that no plan of the playbook can pass `judge`; the refusal is about `target`.
     """
     anywhere = (replace(target, services=services) for services in _each_part())
     allowed = (judge(right, person, one, policy, people) for one in anywhere)
@@ -71,8 +74,8 @@ def judge_anywhere(right: Right, person: Person, target: Target, policy: Policy,
 
 
 def who_could_anywhere(right: Right, target: Target, policy: Policy, people: People) -> tuple[str, ...]:
-    """Ids of the groups and users who have the right over some part at least; groups before the people in none of them.
-    A group whose members are unknown is one of them."""
+    """Ids of the groups and users who have the right over at least one part; groups come before users who are in none
+    of them. Groups whose members are unknown are included."""
     found: dict[str, None] = {}
     for services in _each_part():
         part = replace(target, services=services)
@@ -83,12 +86,12 @@ def who_could_anywhere(right: Right, target: Target, policy: Policy, people: Peo
 
 
 def still_holds(right: Right, person: Person, target: Target, policy: Policy, people: People) -> bool:
-    """Whether a person who acted earlier still has the right. They were looked up when they acted."""
+    """True if a person who acted earlier, and was looked up then, still has the right."""
     return people.former(person) is None and _why_not(right, person.user_id, target, policy, people) is None
 
 
 def able(right: Right, target: Target, policy: Policy, people: People) -> Able:
-    """Everyone who has the right, as far as the groups' members are known."""
+    """Return everyone who has the right, as far as the groups' members are known."""
     named = policy.named(right, target)
     ruled = named | policy.named(right, target, denies=True)
     unread = frozenset(one for one in ruled if is_group(one) and isinstance(people.members(one), Unavailable))
@@ -97,7 +100,7 @@ def able(right: Right, target: Target, policy: Policy, people: People) -> Able:
 
 
 def approver_ids(target: Target, policy: Policy) -> tuple[str, ...]:
-    """The users and groups to notify of a request: each that the policy lets approve all of the target."""
+    """Users and groups that the policy lets approve every part of the target; they are notified of a request."""
     parts = [policy.about(Right.APPROVE, target, part, denies=False) for part in target.parts]
     return tuple(sorted(frozenset.intersection(*(frozenset(one for r in rules for one in r.who) for rules in parts))))
 
@@ -105,7 +108,7 @@ def approver_ids(target: Target, policy: Policy) -> tuple[str, ...]:
 def who_could(
     right: Right, target: Target, policy: Policy, people: People, *, besides: frozenset[str] = frozenset()
 ) -> str:
-    """A sentence: who has the right, not counting the users in `besides`."""
+    """Return a sentence that names who has the right, leaving out the users in `besides`."""
     found = able(right, target, policy, people)
     names = _names(found.users - besides, right, target, policy, people)
     if names:
@@ -145,7 +148,7 @@ def _allowing(
 
 
 def _holds(rule: Rule, user: str, people: People) -> bool | None:
-    """Whether the rule is about this person; None: it names a group whose members are not known."""
+    """True if the rule is about this person; None if it names a group whose members are unknown."""
     if user in rule.who or (rule.denies and ANYBODY in rule.who):
         return True
     members = [people.members(one) for one in rule.who if is_group(one)]
@@ -155,7 +158,7 @@ def _holds(rule: Rule, user: str, people: People) -> bool | None:
 
 
 def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
-    """That the refusal comes of members that are not known, if it may."""
+    """Name, in parentheses, a group of the rules whose members are unknown; empty if all are known."""
     for group in sorted(filter(is_group, policy.named(right, target))):
         known = people.members(group)
         if isinstance(known, Unavailable):
@@ -164,7 +167,7 @@ def _doubt(right: Right, target: Target, policy: Policy, people: People) -> str:
 
 
 def _only(right: Right, user: str, target: Target, part: Service | None, policy: Policy, people: People) -> str:
-    """The rules that would allow it to this person under their conditions, with these."""
+    """Name, in parentheses, the rules that allow it to this person only under conditions; empty if there are none."""
     anyhow = replace(target, any_moment=True, at=None, parameters=None, incidents=None)
     near = [rule for rule in _allowing(right, user, anyhow, part, policy, people) if rule.conditions]
     words = [f"{rule.place} allows it only: {rule.conditions}" for rule in near]
@@ -174,14 +177,14 @@ def _only(right: Right, user: str, target: Target, part: Service | None, policy:
 
 
 def _is_unconfirmed(rule: Rule, incidents: Severities | Unavailable | None, part: Service | None) -> bool:
-    """Whether only the person themselves reports an incident as severe as the rule needs."""
+    """True if this person alone reports an incident as severe as the rule needs."""
     if rule.severities is None or not isinstance(incidents, Severities):
         return False
     return incidents.stated.get(part) in rule.severities and incidents.confirmed.get(part) not in rule.severities
 
 
 def _ages(rules: Iterable[Rule], user: str, people: People) -> set[str]:
-    """What to say of members that were not read just now, unless a rule names the person."""
+    """Notes about group members read longer ago than `FRESH`; none for a rule that names the person."""
     notes = set()
     for rule in rules:
         for group in () if user in rule.who else filter(is_group, rule.who):
@@ -192,7 +195,7 @@ def _ages(rules: Iterable[Rule], user: str, people: People) -> set[str]:
 
 
 def _users(named: Iterable[str], people: People) -> frozenset[str]:
-    """The people that these ids stand for, as far as they are known."""
+    """The users that these ids of users and groups stand for, as far as they are known."""
     users: set[str] = set()
     for one in named:
         known = people.members(one) if is_group(one) else None
@@ -212,7 +215,7 @@ def _names(users: frozenset[str], right: Right, target: Target, policy: Policy, 
 
 
 def _ids(users: frozenset[str], right: Right, target: Target, policy: Policy, people: People) -> list[str]:
-    """The groups that hold only such users, then the users that are in none of them."""
+    """The groups whose members are all among `users`, then the users in none of these groups."""
     whole = {group: _users([group], people) for group in filter(is_group, policy.named(right, target))}
     fitting = {group: members for group, members in whole.items() if members and members <= users}
     rest = users - frozenset[str]().union(*fitting.values())
@@ -229,7 +232,8 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def may_see_raw(person: Person, people: People, trusted: Collection[str]) -> Verdict:
-    """`trusted`: ids of users and groups. An empty list allows no one; unknown members allow nothing."""
+    """Judge whether the person may see raw data. `trusted`: ids of users and groups. An empty list allows no one;
+    unknown members allow nothing."""
     stranger = people.stranger(person)
     if stranger is not None:
         return Refused(stranger, "Ask a member of our workspace.")

@@ -1,7 +1,7 @@
-"""Pages the approvers of a request during an incident, a few times per requester: the rest is in one message.
+"""Pages the approvers of a request during an incident, a limited number of times per requester.
 
-A request that pages no one can't be self-approved, so that no one hides it behind others. The emergency stop needs no
-approver, and is no part of this.
+Later requests share one message. A request that pages no one can't be self-approved, so that it can't be hidden behind
+others. The emergency stop needs no approver and pages none.
 """
 
 from __future__ import annotations
@@ -33,12 +33,16 @@ from services.domain.runs import NewRun, Run, RunState, run_message_key
 from services.domain.text import age
 
 PAGE = 10  # priority in the outbox
-PAGED_AT_ONCE, PAGED_WITHIN = 3, timedelta(minutes=15)  # unanswered requests of one person; they wait for as long
+PAGED_AT_ONCE, PAGED_WITHIN = 3, timedelta(minutes=15)  # of one person's unanswered requests, and how long each counts
 
 
 async def limit_pages(conn: Connection, new: NewRun) -> tuple[NewRun, tuple[int, ...]]:
-    """The request as it is to be filed, and, where it pages no one, those of the same person that are unanswered,
-    newest first. In the transaction that files it. Terminals do not identify people, who must not share one limit."""
+    """Return the request as it is to be filed and, if it pages no one, the same person's unanswered requests, newest
+    first.
+
+    Call it in the transaction that files the request. Requests from terminals, which do not identify people, have no
+    limit.
+    """
     person = new.requested_by
     if not new.approvals_needed or person is None:
         return new, ()
@@ -52,9 +56,10 @@ async def limit_pages(conn: Connection, new: NewRun) -> tuple[NewRun, tuple[int,
 
 @dataclass(frozen=True)
 class ApproverPaging:
-    """`silence` is how long approvers have to answer, `countdown` how long they have for a veto afterwards.
+    """Settings for paging approvers. `silence`: how long they have to answer; `countdown`: how long they then have for
+    a veto.
 
-    schedule: how people are reached outside Slack, as far as an on-call file knows.
+    `schedule`: the on-call file's addresses of people outside Slack, if there is such a file.
     """
 
     silence: timedelta
@@ -74,9 +79,9 @@ class ApproverPaging:
         people: People,
         unanswered: Sequence[int] = (),
     ) -> PagedApprovers | None:
-        """Who is paged; None where no approval is needed, or where no open incident covers it.
+        """Page the approvers, and return whom; None if no approval is needed or no open incident covers the request.
 
-        In the transaction that files the request, once its message is stored. `unanswered`: see `limit_pages`.
+        Call it in the transaction that files the request, once its message is stored. `unanswered`: see `limit_pages`.
         """
         run = await runs.read_run(conn, run_id)
         if run is None or run.state is not RunState.AWAITING_APPROVAL:
@@ -104,7 +109,7 @@ class ApproverPaging:
         )
         incident = find_emergency(person, emergencies) if why_not is None else emergencies[0].incident
         assert incident is not None  # noqa: S101 - self-approval needs one
-        for_others = replace(target, incidents=severities_of(open_ones, run.environment))  # the requester's word counts
+        for_others = replace(target, incidents=severities_of(open_ones, run.environment))  # all reports count
         paged = PagedApprovers(tuple(whom_to_page(person, for_others, policy, people)), self.silence, why_not)
         if paged.may_self_approve:
             await page_approvers(conn, run_id=run.id, incident_id=incident.id, silence=self.silence)
@@ -112,7 +117,8 @@ class ApproverPaging:
         return paged
 
     async def _page(self, conn: Connection, run: Run, incident: Incident, paged: PagedApprovers) -> None:
-        """A direct message to each, and a page where there is a way; the run's message mentions them besides."""
+        """Send each approver a direct message, and a page if the schedule has an address; the run's message mentions
+        them too."""
         text, blocks = approver_page(run, incident.id, may_self_approve=paged.may_self_approve)
         without = f" If no approver responds within {age(self.silence)}, the requester can self-approve it."
         for user in paged.users:
@@ -134,8 +140,8 @@ class ApproverPaging:
 async def _count_with_others(
     conn: Connection, run: Run, after: int, users: Sequence[str], approvers: Sequence[str]
 ) -> None:
-    """One message to each of `users`, who are paged directly in an incident, and one below `after`, the last request
-    that paged its approvers; it mentions them where there are no `users`. Edits notify no one."""
+    """Store one message below `after`, the last request that paged its approvers, and one to each of `users`, who are
+    paged directly in an incident. Without `users`, the first one mentions the approvers. Edits notify no one."""
     count = await runs.count_requests_after(conn, run_id=after, person=run.requested_by)
     key = f"{run_message_key(after)}:more"
     text, blocks = more_requests(run, count, () if users else approvers)

@@ -20,10 +20,10 @@ from services.domain.services import Service
 def find_gaps(
     policy: Policy, people: People, environment: str, services: Sequence[Service], now: datetime
 ) -> dict[str, str | Unavailable | None]:
-    """`{change: why no one can get it done}`; None when people can, Unavailable when Slack is needed to decide.
+    """Return `{change: why no one can get it done}`; None if people can, Unavailable if that depends on Slack.
 
-    Each change is tried for each service by itself, at the highest risk that it can have; an emergency also at every
-    moment of the week to come at which hours of the policy begin or end.
+    Each change is tried for each service separately, at the highest risk that it can have; an emergency change also at
+    each moment of the coming week at which hours of the policy begin or end.
     """
     return {
         name: _find_gap(change, policy, people, environment, services)
@@ -35,7 +35,7 @@ def find_gaps(
 def _find_hours(
     change: Change, policy: Policy, people: People, environment: str, services: Sequence[Service], now: datetime
 ) -> str | None:
-    """From when no one can get it done, although at another hour people can."""
+    """Say from which hour on no one can get the change done; None if people can at every hour."""
     windows = {window for rule in policy.rules for window in rule.hours or ()}
     for moment in sorted({now, *(edge for window in windows for edge in window.edges(now))} if windows else ()):
         why = _find_gap(change, policy, people, environment, services, at=moment)

@@ -38,7 +38,7 @@ from services.domain.runs import UNDECIDED, WAITING, Decision, NewRun, Run, RunS
 
 @dataclass(frozen=True)
 class PendingDecision:
-    """A run that is locked until the transaction ends. `now` is the database's clock."""
+    """A run locked for a decision until the transaction ends. `now` is the database's clock."""
 
     conn: Connection
     run: Run
@@ -49,27 +49,27 @@ class PendingDecision:
     people: People
     message_writer: RunMessageWriter
     incidents: Severities | Unavailable = NOT_READ
-    count: Count | None = None  # of refusals, which are bounded; None: each is a row
+    count: Count | None = None  # limits the audit rows for refusals; None: one row per refusal
 
     @property
     def missing(self) -> int:
-        """How many approvals are missing still."""
+        """Number of approvals that are still missing."""
         return approvals_missing(self.run, self.decisions, self.policy, self.people)
 
     async def again(self) -> PendingDecision:
-        """The same after what was written."""
+        """Read the run and its decisions again, after a write."""
         again = await open_decision(self.conn, self.run.id, self.person, self.policy, self.people, self.message_writer)
         return replace(again, count=self.count)
 
     async def set_state(self, to: RunState, outcome: str | None = None) -> None:
-        """Out of the state that it was seen in. Raises OperatorError when its time ran out just now."""
+        """Move the run on from the state that was read. Raises OperatorError if it expired just now."""
         if not await runs.transition_run(self.conn, run_id=self.run.id, from_=[self.run.state], to=to, outcome=outcome):
             raise _too_late(self.run.id)
         if self.run.state in UNDECIDED:
             await end_approver_pages(self.conn, self.run.id)
 
     async def write_decision(self, *, approve: bool, reason: str) -> None:
-        """Raises OperatorError when its time ran out just now."""
+        """Store the person's decision. Raises OperatorError if the run expired just now."""
         counts = await approvals.record_decision(
             self.conn,
             run_id=self.run.id,
@@ -83,7 +83,7 @@ class PendingDecision:
             raise _too_late(self.run.id)
 
     async def record(self, event: str, details: Mapping[str, object] | None = None) -> Run:
-        """Record the decision and write its messages, last of all; returns the run as it is now."""
+        """Write the audit row, then the run's messages; return the run as it is now."""
         shown = {"plan": self.run.plan_hash, "policy": self.policy.hash, "team": self.person.team_id, **(details or {})}
         actor = self.person.user_id
         head = await append_audit(self.conn, actor=actor, event=event, run_id=self.run.id, details=shown)
@@ -91,7 +91,7 @@ class PendingDecision:
         return (await self.again()).run
 
     async def refuse(self, event: str, refused: Refused) -> Refused:
-        """Record that a person tried something without permission; of a flood one row per run and minute."""
+        """Record that a person tried something without permission: in a flood, one audit row per run and minute."""
         act = f"{event} {self.run.id}"
         count = self.count(self.person.user_id, act) if self.count else 1
         if count is None:
@@ -106,7 +106,7 @@ class PendingDecision:
 async def open_decision(
     conn: Connection, run_id: int, person: Person, policy: Policy, people: People, message_writer: RunMessageWriter
 ) -> PendingDecision:
-    """Raises UsageError when there is no such run."""
+    """Lock and read the run for a decision. Raises UsageError if there is no such run."""
     now = await approvals.lock_run(conn, run_id)
     run = await runs.read_run(conn, run_id)
     if now is None or run is None:
@@ -126,7 +126,8 @@ def _too_late(run_id: int) -> OperatorError:
 
 @dataclass(frozen=True)
 class Decided:
-    """It happened. `missing`: how many more have to approve. `notes`: what the right rested on that is not of now."""
+    """The decision was stored. `missing`: how many more have to approve. `notes`: which facts behind the right may be
+    out of date."""
 
     run: Run
     missing: int = 0
@@ -134,7 +135,7 @@ class Decided:
 
 
 async def confirm(pending: PendingDecision) -> Decided | Refused:
-    """The requester's own word for something of low risk."""
+    """Confirm a low-risk request, as its requester."""
     verdict = may_confirm(pending.run, pending.person, pending.now, pending.policy, pending.people, pending.incidents)
     if isinstance(verdict, Refused):
         return await pending.refuse("run.confirm", verdict)
@@ -143,7 +144,7 @@ async def confirm(pending: PendingDecision) -> Decided | Refused:
 
 
 async def decide(pending: PendingDecision, *, approve: bool, reason: str, typed: str) -> Decided | Refused:
-    """One denial ends the request, the last approval lets it run."""
+    """Approve or deny. One denial ends the request, the last approval lets it run."""
     verdict = may_decide(
         pending.run,
         pending.person,
@@ -162,7 +163,8 @@ async def decide(pending: PendingDecision, *, approve: bool, reason: str, typed:
 
 
 async def cancel(pending: PendingDecision) -> Decided | Refused:
-    """A waiting or unknown run ends immediately; a running one is stopped by the replica that executes it."""
+    """Cancel the run: a waiting or unknown one ends immediately; a running one is stopped by the replica that executes
+    it."""
     verdict = may_cancel(pending.run, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):
         return await pending.refuse("run.cancel", verdict)
@@ -175,9 +177,9 @@ async def cancel(pending: PendingDecision) -> Decided | Refused:
 
 
 async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided | Refused:
-    """Every unknown step becomes what the person says; the run continues, or fails when it is given up.
+    """Mark every unknown step as the person says; the run continues, or fails if it is aborted.
 
-    What is given up may have brought something: the run continues until that is taken away.
+    An aborted run that may have added data continues until that data is removed.
     """
     verdict = may_resolve(pending.run, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):
@@ -199,12 +201,12 @@ async def resolve_unknown(pending: PendingDecision, how: Resolution) -> Decided 
 
 
 def _how_it_stood(pending: PendingDecision) -> str:
-    """What was written when it became unknown: at which step, and how the services were left."""
+    """The outcome stored when the run became unknown: at which step, and in which state it left the services."""
     return pending.run.outcome or "The outcome of a step stayed unknown."
 
 
 async def close_review(pending: PendingDecision, note: str) -> Decided | Refused:
-    """Who reviewed it and what they noted stays in the run's message and in the audit log."""
+    """Close the review; the reviewer and their note stay in the run's message and in the audit log."""
     review = await approvals.read_review(pending.conn, pending.run.id)
     verdict = may_review(pending.run, review, pending.person, pending.policy, pending.people)
     if isinstance(verdict, Refused):
@@ -227,7 +229,7 @@ async def _deny(pending: PendingDecision, verdict: Allowed, reason: str) -> Deci
 
 
 def _audit_details(verdict: Allowed, reason: str) -> dict[str, object]:
-    """What the audit log keeps: why the person could decide, and the reason that they gave."""
+    """Audit details of a decision: the rules that permitted it, and the person's reason."""
     return {"reason": reason, "rules": list(verdict.rules), "notes": list(verdict.notes)}
 
 
@@ -237,7 +239,7 @@ TERMINAL = "terminal"  # the audit log's word for an unknown requester
 def new_run(
     plan: Plan, person: Person | None, policy: Policy, *, channel: str, reason: str, delivery: str | None
 ) -> NewRun:
-    """The plan as a run that waits, or is approved already when no approval is needed. `person`: None on the
+    """Turn the plan into a run that waits, or that is approved already if it needs no approval. `person`: None on the
     terminal."""
     is_exception = EXCEPTION in plan.parameters
     needs = rules.needs(plan.risk, has_requester=rules.is_known(person), is_exception=is_exception)
@@ -264,7 +266,7 @@ def new_run(
 
 
 def audit_details(plan: Plan, person: Person | None, policy: Policy) -> dict[str, object]:
-    """What the audit log keeps of a request."""
+    """Audit details of a request."""
     return {
         "playbook": plan.playbook,
         "parameters": dict(plan.parameters),
@@ -278,10 +280,10 @@ def audit_details(plan: Plan, person: Person | None, policy: Policy) -> dict[str
 
 
 def person_of(actor: Actor | None) -> Person | None:
-    """None on the terminal, which does not identify people."""
+    """The person who acts; None on the terminal, which does not identify people."""
     return Person(actor.user_id, actor.team_id) if actor else None
 
 
 def name_of(person: Person | None) -> str:
-    """Who it was, in the audit log's words."""
+    """The name that the audit log gives this person."""
     return person.user_id if person else TERMINAL

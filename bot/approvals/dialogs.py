@@ -1,4 +1,4 @@
-"""Who may open a dialog about a run: a person who could submit it now, whatever they would write."""
+"""Checks, before a dialog about a run opens, that the person could submit it now, whatever they would write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.runs import Run
 
 
 class Dialog(StrEnum):
-    """What is submitted in it; the values name its refusals in the audit log, as those of a submission are named."""
+    """Dialogs about a run. The values name refusals in the audit log, as they do for submissions."""
 
     APPROVE = "run.approve"
     DENY = "run.deny"
@@ -23,7 +23,7 @@ class Dialog(StrEnum):
 
 
 async def open_dialog(pending: PendingDecision, dialog: Dialog, countdown: timedelta) -> Run | Refused:
-    """The run that the dialog is about, or the refusal, which is written down. The submission is judged again."""
+    """Return the run that the dialog is about, or the refusal, which is recorded. The submission is judged again."""
     verdict = await _judge(pending, dialog, countdown)
     return await pending.refuse(dialog, verdict) if isinstance(verdict, Refused) else pending.run
 

@@ -1,7 +1,7 @@
-"""Who may self-approve a change in an emergency; pure.
+"""The conditions of emergency self-approval; pure.
 
-Inside an open SEV1 or SEV2 that does not rest on the requester's word alone, by a person who could approve it for
-others, after the approvers were called and stayed silent.
+It needs an open SEV1 or SEV2 that does not rest on the requester's word alone, a requester who could approve the change
+for others, and approvers who were paged and did not answer.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from services.domain.incidents import Incident, IncidentSeverity, IncidentState
 from services.domain.people import Person
 from services.domain.runs import Decision, Run, RunState, SelfApproval
 
-ALERT = ""  # who confirms an incident when an alert does
+ALERT = ""  # `Confirmation.by` of an alert
 LATER = "a run that starts later always needs another approver"  # by then the emergency may be over
 
 
 @dataclass(frozen=True)
 class Confirmation:
     """An alert that joined an incident, or a person who acknowledged it or changed its severity. `by`: the person's id.
-    `severity`: what they made it; `before`: what it was, None where a former version did not store it."""
+    `severity`: the new one; `before`: the old one, None if a former version did not store it."""
 
     by: str
     severity: IncidentSeverity | None = None
@@ -39,7 +39,7 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Emergency:
-    """An open incident and who confirms that it is one, in the order of time; alerts of drills do not."""
+    """An open incident and its confirmations, oldest first; alerts of drills confirm nothing."""
 
     incident: Incident
     confirmations: Sequence[Confirmation] = ()
@@ -51,9 +51,9 @@ class Emergency:
         return fingerprint is not None and is_drill(fingerprint) and not is_real
 
     def severity_for(self, person: Person) -> IncidentSeverity | None:
-        """How severe it is without what this person alone reports: None where no alert and no other person reports it.
+        """Severity without what this person alone reports; None if no alert and no other person reports the incident.
 
-        A severity that the person set counts once another one, or an alert, confirms the incident after that.
+        A severity that the person set counts once an alert or another person confirms the incident after that.
         """
         opener = self.incident.opened_by
         others = {one.by for one in self.confirmations} | ({opener.user_id} if opener else set())
@@ -68,7 +68,7 @@ class Emergency:
 
 
 def covering_emergencies(target: Target, emergencies: Iterable[Emergency]) -> list[Emergency]:
-    """The open incidents of the environment that the change belongs to, in their order."""
+    """List the open incidents of the environment that cover the change, in the order given."""
     services = [service.value for service in target.services]
     return [
         one for one in emergencies if one.incident.environment == target.environment and one.incident.covers(services)
@@ -76,12 +76,12 @@ def covering_emergencies(target: Target, emergencies: Iterable[Emergency]) -> li
 
 
 def find_emergency(person: Person | None, emergencies: Iterable[Emergency]) -> Incident | None:
-    """The first one that an alert or another person confirms."""
+    """Return the first incident that an alert or another person confirms."""
     return next((one.incident for one in emergencies if person and doubt_emergency(one, person) is None), None)
 
 
 def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
-    """Why the incident gives this person no right to start alone."""
+    """Return why the incident does not let this person self-approve; None if it does."""
     incident, severity = emergency.incident, emergency.severity_for(person)
     if emergency.is_drill:
         return Refused(f"incident {incident.id} is a drill", "In a drill, an approver has to approve it.")
@@ -95,7 +95,7 @@ def doubt_emergency(emergency: Emergency, person: Person) -> Refused | None:
 
 
 def whom_to_page(person: Person | None, target: Target, policy: Policy, people: People) -> Sequence[str]:
-    """The approvers of a request inside an incident: all except the requester."""
+    """The approvers to page about a request in an incident: all except the requester."""
     return sorted(able(Right.APPROVE, target, policy, people).users - ({person.user_id} if person else set()))
 
 
@@ -110,7 +110,7 @@ def why_no_self_approval(
     is_exception: bool = False,
     starts_later: bool = False,
 ) -> str | None:
-    """Why this person may not start it alone, should none of the approvers answer, as a clause; None: they may."""
+    """Return, as a clause, why this person can't self-approve if no approver answers; None if they can."""
     if person is None:
         return "a request from a terminal has no requester"
     if is_exception:
@@ -141,7 +141,8 @@ def may_self_approve(
     people: People,
     incidents: Severities | Unavailable = NOT_READ,
 ) -> Verdict:
-    """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
+    """Judge whether this person may begin the countdown or, with a countdown of 0, whether the run may start at its
+    end."""
     if pending_self_approval is None or not is_requester(run, person):
         return Refused("this run can't be self-approved", "Another approver has to approve it.")
     if run.start_at is not None:

@@ -1,4 +1,4 @@
-"""Files what was done without the database, once that is back."""
+"""Files emergency stops that were done while the database was away, once it is back."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from services.domain.errors import OperatorError, SourceError
 logger = logging.getLogger(__name__)
 
 
-EVERY_S = 5.0  # between two tries
+EVERY_S = 5.0  # between two attempts
 
 Write = Callable[[], Awaitable[object]]  # raises SourceError while the database is away
 
 
 class LateRequests:
-    """Lost with this process; it was announced in the channel anyway."""
+    """Requests that wait for the database. They are lost with this process, but announced in the channel anyway."""
 
     def __init__(self, *, every_s: float = EVERY_S) -> None:
         self._every_s = every_s
         self._tasks: set[asyncio.Task[None]] = set()
 
     def later(self, file: Write, note: Write, *, within_s: float) -> None:
-        """`file` it as a run, which looks again and does what is left of it; after `within_s`, `note` it in words only.
+        """Call `file`, which files a run that checks again and does the rest; after `within_s` call `note` instead.
 
-        By then people may have started again what was stopped, and a run would stop it once more.
+        By then people may have started the stopped services again, and a run would stop them once more.
         """
         task = asyncio.create_task(self._write(file, note, time.monotonic() + within_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def aclose(self) -> None:
-        """Give up what could not be filed yet."""
+        """Give up the requests that could not be filed yet."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,6 +1,6 @@
 """Expires undecided requests, and sends daily reminders of open reviews and locks; leader only.
 
-Nothing waits for this: the database refuses to approve or start an expired run. It is for the people who read it.
+No check relies on this: the database refuses to approve or start an expired run. It keeps the messages true.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from services.domain.runs import Run
 from services.domain.text import clock_time
 
 ACTOR = "bot"  # in the audit log
-EXPIRY_EVERY_S = 15.0  # the buttons of an expired request go within this, whatever wake-up was missed
+EXPIRY_EVERY_S = 15.0  # the buttons of an expired request disappear within this, even if a wake-up was missed
 BEING_DECIDED_S = 1.0
 
 
 class Expiry(PeriodicTask):
-    """`message_writer` shows what became of each."""
+    """Expires requests. `message_writer` updates the message of each."""
 
     name = "expiry"
 
@@ -40,16 +40,16 @@ class Expiry(PeriodicTask):
         self._every_s = every_s
 
     async def tick(self, fence: Fence) -> float:
-        """Seconds until the next expires, as far as that is known."""
+        """Expire what is due; return the seconds until the next request expires, as far as that is known."""
         async with self._database.read() as conn:
             wait_s = await runs.read_expiry_wait(conn)
         if wait_s != 0.0:
             return self._every_s if wait_s is None else min(wait_s, self._every_s)
-        # One that is being decided on at this moment is passed over.
+        # A request on which a person decides at this moment is skipped.
         return 0.0 if await self._expire(fence) else min(BEING_DECIDED_S, self._every_s)
 
     async def _expire(self, fence: Fence) -> bool:
-        """Whether any did."""
+        """Expire due requests; True if there were any."""
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             expired = await runs.expire_runs(conn)
@@ -91,14 +91,14 @@ class ScheduledRuns(PeriodicTask):
         self._message_writer.wake_ups.outbox.set()
 
     async def _remind(self, conn: Connection, run: Run, start_at: datetime) -> None:
-        """The name makes it one note, however often it is due."""
+        """Note it in the run's thread once: repeated notes with the same name count as one."""
         at = clock_time(start_at)
         words = f"Run {run.id} starts at {at}, planned anew then: {run.title}. To stop it: cancel {run.id}"
         await self._message_writer.note(conn, run, "soon", words, to=_requester_or(self._approvers, run))
 
 
 async def _list_due(conn: Connection) -> list[tuple[Run, datetime]]:
-    """The scheduled runs that start soon, each with its start."""
+    """List the scheduled runs that start soon, each with its start."""
     scheduled = [(run, run.start_at) for run in await runs.list_open_runs(conn) if run.is_scheduled and run.start_at]
     if not scheduled:
         return []
@@ -111,7 +111,7 @@ EVERY_S = 300.0  # a reminder is due once per day
 
 
 class Reminders(PeriodicTask):
-    """`approvers` gives the Slack ids of those who could review a run."""
+    """Daily reminders. `approvers` returns the Slack ids of those who could review a run."""
 
     name = "reminders"
 
@@ -148,7 +148,7 @@ class Reminders(PeriodicTask):
             await self._message_writer.note(conn, run, f"review:{count}", words, to=self._approvers(run))
 
     async def _remind_of_lock(self, conn: Connection, lock: Lock, count: int) -> None:
-        """In the thread of the rollback that locked it; `health` shows every lock besides."""
+        """Remind in the thread of the rollback that set the lock; `health` shows every lock too."""
         run = await runs.read_run(conn, lock.run_id) if lock.run_id else None
         if run is not None:
             short = lock.service.short
@@ -158,6 +158,6 @@ class Reminders(PeriodicTask):
 
 
 def _requester_or(approvers: Callable[[Run], Sequence[str]], run: Run) -> Sequence[str]:
-    """The approvers of a run that a terminal or a machine requested: neither reads a message."""
+    """The requester; the approvers if a terminal or a machine requested the run, because neither reads messages."""
     who = run.requested_by
     return [who.user_id] if who is not None and is_known(who) else approvers(run)

@@ -1,4 +1,7 @@
-"""Whether a scheduled run may still start: its approvals are days old; people and the policy may have changed."""
+"""Checks before a scheduled run starts that its requester and approvers still have their rights.
+
+Its approvals are days old; people and the policy may have changed.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,11 @@ from services.domain.text import counted
 
 
 async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Database) -> str | None:
-    """As a clause; None: it may begin. Raises SourceError when that is not known."""
+    """Return why the run may not start, as a clause; None if it may. Raises SourceError if that is unknown."""
     async with database.read() as conn:
         decisions = await approvals.list_decisions(conn, run.id)
         is_self_approved = await approvals.read_review(conn, run.id) is not None
-    if is_self_approved:  # by a former release, which allowed it; who it was does not matter
+    if is_self_approved:  # by a former release, which allowed it for scheduled runs; the person does not matter
         return "it was self-approved, and the emergency may be over"
     people = await groups.people()
     people_of_run = (run.requested_by, *(decision.person for decision in decisions))
@@ -30,7 +33,7 @@ async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Databa
         people = await groups.people(person.user_id)
     target = target_of(run, at=run.start_at)
     unread = able(Right.REQUEST, target, policy, people).unread | able(Right.APPROVE, target, policy, people).unread
-    # They were looked up when they acted, days ago: a deactivated account must not count as an active one.
+    # They were looked up days ago, when they acted: an account deactivated since must not count as active.
     unread_accounts = [one for one in acted if isinstance(people.account(one.user_id), Unavailable)]
     if people.workspace is None or unread or unread_accounts:
         raise SourceError("Slack", "who may request and approve it is not known", retryable=True)
@@ -40,7 +43,7 @@ async def why_revoked(run: Run, policy: Policy, groups: Groups, database: Databa
 def _lost_by_requester(run: Run, target: Target, policy: Policy, people: People) -> str | None:
     person = run.requested_by
     if person is None:
-        return None  # a terminal's: its approvers answer for it
+        return None  # requested from a terminal: its approvers are responsible
     if person.is_machine:
         holds = isinstance(judge(Right.REQUEST, person, target, policy, people), Allowed)
     else:

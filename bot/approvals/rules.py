@@ -1,4 +1,4 @@
-"""Who may request, approve, deny or cancel a change, and how many must agree; pure."""
+"""The rules for requesting, approving, denying and cancelling a change, and for the number of approvals; pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ NOT_TYPED = frozenset({PROOF, EXCEPTION, EXCEPTED})  # parameters that approvers
 
 @dataclass(frozen=True)
 class Needs:
-    """What has to come together: so many approvals, the requester's own confirmation, a phrase typed by each."""
+    """The conditions of a request: the number of approvals, the requester's confirmation, a phrase that approvers
+    type."""
 
     approvals: int
     confirmation: bool = False
@@ -33,20 +34,23 @@ class Needs:
 
     @property
     def first_state(self) -> RunState:
-        """Where a request that needs this begins."""
+        """The state in which such a request is filed."""
         if self.approvals:
             return RunState.AWAITING_APPROVAL
         return RunState.PLANNED if self.confirmation else RunState.APPROVED
 
 
 def is_known(person: Person | None) -> bool:
-    """Whether it is known who asked. A terminal does not say, and a machine's token not who holds it."""
+    """True if the requester is known. A terminal identifies no one, and a machine's token may be in anyone's hands."""
     return person is not None and not person.is_machine
 
 
 def needs(risk: Risk, *, has_requester: bool, is_exception: bool = False) -> Needs:
-    """A request of which it is not known who asked can't be confirmed, and needs one more approver. So does an
-    exception from a freeze."""
+    """Return what a request of this risk needs.
+
+    A request without a known requester can't be confirmed, and needs one more approver. So does an exception from a
+    freeze.
+    """
     more = (0 if has_requester else 1) + (1 if is_exception else 0)
     match risk:
         case Risk.LOW:
@@ -68,9 +72,9 @@ def may_request(
     *,
     is_exception: bool = False,
 ) -> Verdict:
-    """Whether this request may be filed: the requester has the right, and enough others could approve it.
+    """Judge whether this request may be filed: the requester has the right, and enough others could approve it.
 
-    `person` is None on the terminal, which files for others to approve and breaks no glass; nor does a machine.
+    `person` is None on the terminal. A terminal or a machine can't request a break-glass change.
     """
     if not is_known(person) and risk is Risk.BREAK_GLASS:
         where = "the terminal" if person is None else "a machine's token"
@@ -90,8 +94,8 @@ def may_request(
 
 
 def approvers_lacking(person: Person | None, target: Target, risk: Risk, policy: Policy, people: People) -> int:
-    """How many approvers too few there are for a request of this person; 0 while some group is not known. They have to
-    answer at the target's moment, if it has one."""
+    """Number of approvers that are missing for a request of this person; 0 while the members of a group are unknown.
+    They have to be able to answer at the target's moment, if it has one."""
     return _lacking(needs(risk, has_requester=is_known(person)), person, target, risk, policy, people)
 
 
@@ -108,7 +112,7 @@ def may_confirm(
     people: People,
     incidents: Severities | Unavailable = NOT_READ,
 ) -> Verdict:
-    """Low risk: only who asked confirms, and only while they may still ask."""
+    """Judge a confirmation: of a low-risk request, by its requester, while they still have the right to request it."""
     over = _over(run, now)
     if over is not None:
         return over
@@ -131,9 +135,9 @@ def may_decide(
     people: People,
     incidents: Severities | Unavailable = NOT_READ,
 ) -> Verdict:
-    """Whether this person may approve or deny now. Who asked may always deny: that takes the request back.
+    """Judge whether this person may approve or deny now. The requester may always deny, which withdraws the request.
 
-    `typed` is what the person typed; something critical is not approved without its phrase.
+    `typed`: what the person typed; a critical change is not approved without its phrase.
     """
     refused = _over(run, now) or _not_yours(run, person, approve=approve, policy=policy, people=people)
     if refused is not None:
@@ -150,7 +154,7 @@ def may_decide(
 
 
 def approvals_missing(run: Run, decisions: Iterable[Decision], policy: Policy, people: People) -> int:
-    """How many more have to approve this very plan. Who may not approve any more does not count any more."""
+    """Number of people who still have to approve this exact plan. Approvers who have lost the right do not count."""
     counted = {
         decision.person.user_id
         for decision in decisions
@@ -160,14 +164,14 @@ def approvals_missing(run: Run, decisions: Iterable[Decision], policy: Policy, p
 
 
 def who_could_approve(run: Run, policy: Policy, people: People, *, besides: frozenset[str] = frozenset()) -> str:
-    """A sentence that names who could."""
+    """Return a sentence that names who could approve the run."""
     excluded = _excluded(run.requested_by, Risk(run.risk))
     return who_could(Right.APPROVE, target_of(run), policy, people, besides=besides | excluded)
 
 
 def confirmation_phrase(run: Run) -> str:
-    """What each approver types before something critical is approved: "rollback-db 20251201000900 prod", "deploy api
-    8d02b64e prod"."""
+    """The phrase that each approver of a critical change types: "rollback-db 20251201000900 prod", "deploy api 8d02b64e
+    prod"."""
     typed = (value for name, value in sorted(run.parameters.items()) if name not in NOT_TYPED)
     values = [value for value in typed if value != "yes"]  # a flag names nothing
     named = [short_sha(value) if is_sha(value) and len(value) == WHOLE_SHA else value for value in values]
@@ -175,18 +179,18 @@ def confirmation_phrase(run: Run) -> str:
 
 
 def is_typed(run: Run, typed: str) -> bool:
-    """Whether the person typed the phrase; case and spaces do not matter."""
+    """True if the person typed the phrase; case and spaces do not matter."""
     return typed.casefold().split() == confirmation_phrase(run).casefold().split()
 
 
 def is_requester(run: Run, person: Person) -> bool:
-    """By the id alone: a person with the requester's id is the requester."""
+    """True if the person has the requester's user id, whatever the workspace."""
     return run.requested_by is not None and run.requested_by.user_id == person.user_id
 
 
 def target_of(run: Run, *, at: datetime | None = None, incidents: Severities | Unavailable | None = None) -> Target:
-    """What the run changes. `at`: when a person decides on it, `incidents`: those that are open then; None where they
-    do not matter. Where it was requested was judged then."""
+    """Return what the run changes. `at`: when a person decides on it; `incidents`: those open then; None if they do not
+    matter. The channel is left out: it was judged when the run was requested."""
     services = frozenset(Service(name) for name in run.services)
     return Target(
         *(run.playbook, services, run.environment),
@@ -198,7 +202,7 @@ def target_of(run: Run, *, at: datetime | None = None, incidents: Severities | U
 
 
 def _over(run: Run, now: datetime) -> Refused | None:
-    """Why it can't be decided any more."""
+    """Return why the request can't be decided any more; None if it can."""
     if run.state not in UNDECIDED:
         return Refused(f"this request is closed: it is {run.state.value}", f"See `run {run.id}`.")
     if run.expires_at <= now:
@@ -207,7 +211,7 @@ def _over(run: Run, now: datetime) -> Refused | None:
 
 
 def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, people: People) -> Refused | None:
-    """Why this person's approval is not the one that is waited for."""
+    """Return why this person's decision can't be accepted here; None if it can."""
     if run.state is RunState.PLANNED:
         word = "approved" if approve else "denied"
         return Refused(f"this request can't be {word}: the requester confirms it", _requester_could(run))
@@ -217,7 +221,7 @@ def _not_yours(run: Run, person: Person, *, approve: bool, policy: Policy, peopl
 
 
 def _counts(run: Run, decision: Decision, policy: Policy, people: People) -> bool:
-    """By the hour in which it was made."""
+    """True if the approval still counts, judged at the time at which it was given."""
     person = decision.person
     if person.user_id in _excluded(run.requested_by, Risk(run.risk)):
         return False
@@ -225,7 +229,7 @@ def _counts(run: Run, decision: Decision, policy: Policy, people: People) -> boo
 
 
 def _excluded(requester: Person | None, risk: Risk) -> frozenset[str]:
-    """Who does not count as an approver: the requester, but for something critical, where two have to agree anyway."""
+    """Users who do not count as approvers: the requester, except for a critical change, which needs two anyway."""
     return frozenset() if requester is None or risk is Risk.CRITICAL else frozenset({requester.user_id})
 
 
@@ -234,7 +238,7 @@ def _requester_could(run: Run) -> str:
 
 
 def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether the run may be stopped, at whatever moment."""
+    """Judge whether this person may cancel the run, in whatever state it is."""
     if run.state.is_final:
         return Refused(f"this run has already ended ({run.state.value})", f"See `run {run.id}`.")
     if run.cancel_requested_by is not None and run.state is RunState.RUNNING:
@@ -242,19 +246,19 @@ def may_cancel(run: Run, person: Person, policy: Policy, people: People) -> Verd
         return Refused(f"{by} has already cancelled it", "It stops after the current step.")
     stranger = people.stranger(person)
     if stranger is None and is_requester(run, person):
-        return Allowed()  # one's own request is taken back without any right
+        return Allowed()  # withdrawing one's own request needs no right
     return may_control(run, person, policy, people)
 
 
 def may_resolve(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether this person may settle a step whose outcome could not be read back."""
+    """Judge whether this person may resolve a step whose outcome could not be read back."""
     if run.state is not RunState.UNKNOWN:
         return Refused("no step of this run is unknown", f"`run {run.id}` shows where it stands.")
     return may_control(run, person, policy, people)
 
 
 def may_review(run: Run, review: Review | None, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether this person may review a run without approval: an approver, but not the person who ran it."""
+    """Judge whether this person may review a run without approval: an approver, but not the person who ran it."""
     if review is None:
         return Refused("this run was approved before it started", f"`run {run.id}` shows by whom.")
     if review.reviewed_by is not None:
@@ -271,7 +275,7 @@ def may_review(run: Run, review: Review | None, person: Person, policy: Policy, 
 
 
 def may_control(run: Run, person: Person, policy: Policy, people: People) -> Verdict:
-    """Whether this person may request or approve the same now. Having asked for the run gives no right to steer it."""
+    """Judge whether this person may request or approve the same change now. Being the requester alone is not enough."""
     asking = judge(Right.REQUEST, person, target_of(run), policy, people)
     approving = judge(Right.APPROVE, person, target_of(run), policy, people)
     return approving if isinstance(approving, Allowed) else asking

@@ -1,4 +1,4 @@
-"""Emergency self-approval, step by step: offered, counting down, started or withdrawn."""
+"""The course of an emergency self-approval: offered, counting down, started or withdrawn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.domain.runs import RunState, SelfApproval
 
 
 async def begin_countdown(pending: PendingDecision, reason: str, countdown: timedelta) -> Decided | Refused:
-    """The requester gives the reason; everyone sees until when it can be vetoed."""
+    """Begin the countdown with the requester's reason; the run's message shows until when it can be vetoed."""
     verdict = await may_begin(pending, countdown)
     if isinstance(verdict, Refused):
         return await pending.refuse("run.alone", verdict)
@@ -37,13 +37,13 @@ async def begin_countdown(pending: PendingDecision, reason: str, countdown: time
 
 
 async def offer(pending: PendingDecision) -> None:
-    """The approvers had their time: the run's message gets the button."""
+    """Show the self-approval button in the run's message: the approvers' time to answer is over."""
     await approvals.note_offer(pending.conn, pending.run.id)
     await pending.message_writer.write(pending.conn, pending.run.id)
 
 
 async def end_countdown(pending: PendingDecision) -> None:
-    """It was not vetoed: it starts, and waits for a review. Not if the requester has lost the right."""
+    """Start the run and open its review, as no approver vetoed it; not if the requester has lost the right."""
     verdict = await may_begin(pending, timedelta())
     if isinstance(verdict, Refused):
         await pending.refuse("run.alone", verdict)
@@ -58,7 +58,8 @@ async def end_countdown(pending: PendingDecision) -> None:
 
 
 async def may_begin(pending: PendingDecision, countdown: timedelta) -> Verdict:
-    """Whether this person may begin the countdown, or, with a countdown of nothing, whether it may end in a start."""
+    """Judge whether this person may begin the countdown or, with a countdown of 0, whether the run may start at its
+    end."""
     self_approval = await approvals.read_lone_start(pending.conn, pending.run.id)
     open_ones = {one.incident.id: one for one in await read_emergencies(pending.conn)}
     return may_self_approve(
@@ -76,7 +77,8 @@ async def may_begin(pending: PendingDecision, countdown: timedelta) -> Verdict:
 
 
 class SelfApprovals(PeriodicTask):
-    """Sleeps until the next one is due. Asks Slack who the requester is before each transaction."""
+    """Offers self-approval and ends countdowns when they are due. Looks the requester up in Slack before each
+    transaction."""
 
     name = "emergency self-approval"
 

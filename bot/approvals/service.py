@@ -1,7 +1,7 @@
 """The approval service: files requests and records decisions, one transaction per state change.
 
-Slack accounts are looked up before the transaction begins. Of two who decide in the same instant, on whatever
-replicas, the second sees what the first did: the run is locked, and every change is compare-and-set besides.
+Slack accounts are looked up before the transaction begins. Of two people who decide at the same moment, on any
+replicas, the second sees the first decision: the run is locked, and every change of state is compare-and-set.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ logger = logging.getLogger(__name__)
 
 
 TIMEOUT_S = 10.0
-BREAK_GLASS_TIMEOUT_S = 1.5  # what has to happen at once does not wait long for a database that is away
-DIALOG_TIMEOUT_S = 2.0  # Slack opens a dialog within three seconds of the click
+BREAK_GLASS_TIMEOUT_S = 1.5  # a break-glass change does not wait longer for a database that is away
+DIALOG_TIMEOUT_S = 2.0  # Slack opens a dialog within 3 s of the click
 REASON_LIMIT = 500  # characters
 FILED_AT_MOST, FILED_WITHIN = 30, timedelta(minutes=10)  # by one person
 
@@ -67,8 +67,8 @@ MakePlan = Callable[[str, Mapping[str, str]], Awaitable[Plan | NoPlan]]  # from 
 
 @dataclass(frozen=True)
 class Filed:
-    """A request, and who was paged about it: None where no page is needed. `incident`: in whose thread it is shown.
-    `acknowledged`: incidents that page the requester, which are theirs now."""
+    """A filed request. `paged`: the paged approvers; None if no page is needed. `incident`: in whose thread it is
+    shown. `acknowledged`: incidents that paged the requester and that they own now."""
 
     run: Run
     paged: PagedApprovers | None = None
@@ -77,15 +77,15 @@ class Filed:
 
 
 async def nothing_is_acknowledged(run: Run, person: Person, people: People) -> Sequence[Incident]:  # noqa: ARG001
-    """What `on_request` does when nothing else is given."""
+    """Acknowledge no incident: the default of `on_request`."""
     return ()
 
 
 class ApprovalService:
-    """One for the process. `channel` is where requests are shown, `approver_paging` how approvers are paged in an
-    incident.
+    """Files and decides requests; one per process. `channel`: where requests are shown. `approver_paging`: how
+    approvers are paged in an incident.
 
-    `on_request` is called once a person's request is stored; incidents put theirs in its place.
+    `on_request` is called once a person's request is stored; the wiring replaces it with that of the incidents.
     """
 
     def __init__(
@@ -115,17 +115,17 @@ class ApprovalService:
         self.on_request: OnRequest = nothing_is_acknowledged
 
     async def file(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Run:
-        """`request`, where only the run matters."""
+        """Like `request`, but return only the run."""
         return (await self.request(plan, request, reason=reason, notice=notice)).run
 
     async def request(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> Filed:
-        """Ask for the plan: it waits to be approved or confirmed, or is approved already when no approval is needed.
+        """File the plan: it waits for approval or confirmation, or is approved already if it needs no approval.
 
-        One delivery files one run: what a former try has filed, whose answer was lost, is found. `notice`: what the
-        channel has the announcement already; it becomes the run's message.
+        One delivery files one run: if an earlier attempt filed it and its answer was lost, that run is returned.
+        `notice`: the announcement that the channel already has; it becomes the run's message.
 
-        Raises OperatorError for a requester without permission, and for a plan that no one could approve; then
-        SourceError when the database is away, which is soon for what has to happen at once.
+        Raises OperatorError for a requester without permission and for a plan that no one could approve, SourceError if
+        the database is away (within 1.5 s for a break-glass change).
         """
         policy, person = self._usable_policy(), person_of(request.actor)
         people = await self.groups.people(person.user_id if person else None)
@@ -151,7 +151,7 @@ class ApprovalService:
             await self._message_writer.write(conn, run_id, head=head, thread_key=thread_key)
             paged = await self.approver_paging.page(
                 conn, run_id, person, policy, people, unanswered
-            )  # pages hang on the run's message
+            )  # pages refer to the run's message
             if paged is not None:
                 await self._message_writer.write(conn, run_id, head=head)
             run = await _read(conn, run_id)
@@ -170,8 +170,8 @@ class ApprovalService:
         *,
         at: datetime | None = None,
     ) -> None:
-        """Raises OperatorError for a person who may not request any plan of this playbook: before anything is read or a
-        dialog opens. `file` decides in the end. `at`: when it is to start; None: now."""
+        """Raise OperatorError for a person who may not request any plan of this playbook, before anything is read or a
+        dialog opens. `request` makes the final check. `at`: when it is to start; None: now."""
         policy, person = self._usable_policy(), person_of(request.actor)
         if person is None:
             return
@@ -196,13 +196,13 @@ class ApprovalService:
     async def announce_outcome(
         self, notice: Notice, plan: Plan, request: Request, lines: Sequence[tuple[bool, str]], *, reason: str = ""
     ) -> None:
-        """What became of each service, in the same message. `lines` as in `stopping_notice`."""
+        """Edit the announcement to show the outcome per service. `lines` as in `stopping_notice`."""
         if self._notices is not None:
             content = stopping_notice(plan, person_of(request.actor), _short(reason), lines)
             await self._notices.edit(notice, content)
 
     def file_later(self, plan: Plan, request: Request, *, reason: str = "", notice: Notice | None = None) -> None:
-        """File what was done without the database, once that is back."""
+        """File an emergency stop that was done without the database, once the database is back."""
         policy, person = self._usable_policy(), person_of(request.actor)
         self._late.later(
             lambda: self.file(plan, request, reason=reason, notice=notice),
@@ -213,42 +213,45 @@ class ApprovalService:
         )
 
     async def why_revoked(self, run: Run) -> str | None:
-        """Why a scheduled run may not begin, see `revoked.why_revoked`. Raises SourceError when that is not known."""
+        """Return why a scheduled run may not start, see `revoked.why_revoked`. Raises SourceError if that is not
+        known."""
         if isinstance(self.policy, Invalid):
             raise SourceError("the policy", self.policy.why, retryable=True)
         return await revoked.why_revoked(run, self.policy, self.groups, self._database)
 
     async def aclose(self) -> None:
-        """Give up what could not be filed yet."""
+        """Give up the requests that could not be filed yet."""
         await self._late.aclose()
 
     async def confirm(self, run_id: int, actor: Actor) -> Decided | Refused:
-        """The requester's own word for something of low risk."""
+        """Confirm a low-risk request, as its requester."""
         async with self._pending(run_id, actor, lets_start=True) as pending:
             return await decisions.confirm(pending)
 
     async def decide(
         self, run_id: int, actor: Actor, *, approve: bool, reason: str = "", typed: str = ""
     ) -> Decided | Refused:
-        """Approve or deny. `typed`: what was typed for something critical, see `decide.confirmation_phrase`."""
+        """Approve or deny. `typed`: the phrase typed for a critical change, see `rules.confirmation_phrase`."""
         async with self._pending(run_id, actor, lets_start=approve) as pending:
             return await decisions.decide(pending, approve=approve, reason=_short(reason), typed=typed)
 
     async def cancel(self, run_id: int, actor: Actor) -> Decided | Refused:
-        """Stop it: immediately while it waits or is unknown; a running one is stopped by the replica that executes
-        it, after its step."""
+        """Cancel the run: immediately while it waits or is unknown; a running one is stopped after its current step by
+        the replica that executes it."""
         async with self._pending(run_id, actor) as pending:
             return await decisions.cancel(pending)
 
     async def resolve_unknown(self, run_id: int, actor: Actor, how: Resolution) -> Decided | Refused:
-        """A person settles the step that could not be read back; the run continues, or ends when aborted."""
+        """Resolve the step that could not be read back; the run continues, or ends if it is aborted."""
         async with self._pending(run_id, actor) as pending:
             return await decisions.resolve_unknown(pending, how)
 
     async def open_dialog(self, run_id: int, actor: Actor, dialog: Dialog) -> Run | Refused:
-        """Whether this person could submit such a dialog about the run: the run, or the refusal; before it opens.
+        """Return the run if this person could submit such a dialog about it, else the refusal; called before the dialog
+        opens.
 
-        Raises OperatorError when that is unknown while Slack still opens it, SourceError when the database is away.
+        Raises OperatorError if that is not known before Slack's time for opening it is over, SourceError if the
+        database is away.
         """
         try:
             async with asyncio.timeout(DIALOG_TIMEOUT_S), self._pending(run_id, actor) as pending:
@@ -261,17 +264,18 @@ class ApprovalService:
             ) from error
 
     async def self_approve(self, run_id: int, actor: Actor, reason: str) -> Decided | Refused:
-        """No approver responded: begin the countdown, in which approvers may veto it."""
+        """Begin the countdown of a self-approval, in which approvers can veto the run."""
         async with self._pending(run_id, actor, lets_start=True) as pending:
             return await self_approval.begin_countdown(pending, _short(reason), self.approver_paging.countdown)
 
     async def review(self, run_id: int, actor: Actor, note: str) -> Decided | Refused:
-        """Another person has reviewed the run without approval, and describes what they found."""
+        """Close the review of a run without approval. `note`: the findings of the reviewer, who did not run it."""
         async with self._pending(run_id, actor) as pending:
             return await decisions.close_review(pending, _short(note))
 
     async def ask_again(self, run_id: int, request: Request, make_plan: MakePlan) -> Filed | NoPlan:
-        """The same request again, from what is so now. Raises OperatorError as `file` does."""
+        """Request an expired or voided run again, planned from the current state. Raises OperatorError as `request`
+        does."""
         async with self._database.read() as conn:
             run = await runs.read_run(conn, run_id)
         if run is None or run.state not in (RunState.EXPIRED, RunState.VOIDED):
@@ -284,20 +288,24 @@ class ApprovalService:
         return plan if isinstance(plan, NoPlan) else await self.request(plan, request, reason=run.reason)
 
     async def people(self, user_id: str | None = None) -> People:
-        """Who is who, as far as Slack reports at the moment."""
+        """Return the workspace's people and groups, as far as Slack reports them now; with `user_id`, including that
+        account."""
         return await self.groups.people(user_id)
 
     async def severities(
         self, policy: Policy, verb: str, environment: str, person: Person | None
     ) -> Severities | Unavailable | None:
-        """Of the open incidents, where a rule asks for them; see `Target.incidents`."""
+        """Severities of the open incidents if a rule about the verb asks for them; see `Target.incidents`."""
         return await read_severities(self._database, policy, verb, environment, person)
 
     async def judge_now(
         self, judge: Callable[[Target], Verdict], target: Target, policy: Policy, person: Person | None
     ) -> Verdict:
-        """The verdict with the severities of the open incidents. They are read only if it depends on them: what is
-        allowed while they are unknown is allowed whatever they are, so an emergency stop waits for no database."""
+        """Return the verdict, with the severities of the open incidents if it depends on them.
+
+        A target that is allowed while they are unknown is allowed whatever they are, so an emergency stop waits for no
+        database.
+        """
         verdict = judge(replace(target, incidents=NOT_READ))
         if isinstance(verdict, Allowed):
             return verdict
@@ -305,9 +313,9 @@ class ApprovalService:
         return verdict if incidents is None else judge(replace(target, incidents=incidents))
 
     async def _filed_before(self, conn: Connection, new: NewRun, notice: Notice | None) -> Run:
-        """The run of the same delivery."""
+        """Return the run that the same delivery has filed."""
         run_id = await runs.find_run_of_delivery(conn, delivery=new.delivery or "")
-        assert run_id is not None  # noqa: S101 - it was in the way of ours
+        assert run_id is not None  # noqa: S101 - its delivery kept ours from being filed
         run = await _read(conn, run_id)
         if notice is not None:
             await join(conn, run, notice)
@@ -331,8 +339,8 @@ class ApprovalService:
         return verdict
 
     async def _refuse_flood(self, plan: Plan, request: Request, person: Person | None, policy: Policy) -> None:
-        """Raises OperatorError for a person who filed very many requests: each is a message to everyone, and a line in
-        its incident's timeline. Machines have a pace of their own, and the emergency stop is never refused."""
+        """Raise OperatorError for a person who filed too many requests: each is a message to everyone, and a line in
+        its incident's timeline. Machines have their own rate limit, and the emergency stop is never refused."""
         if person is None or person.is_machine or plan.risk is Risk.BREAK_GLASS:
             return
         async with self._database.read() as conn:
@@ -350,8 +358,8 @@ class ApprovalService:
 
     @asynccontextmanager
     async def _pending(self, run_id: int, actor: Actor, *, lets_start: bool = False) -> AsyncIterator[PendingDecision]:
-        """The run, locked, in a transaction that commits at the end; messages are sent then. `lets_start`: raises
-        OperatorError for a database with another system than the bot was installed for."""
+        """Lock the run in a transaction that commits at the end; messages are sent then. `lets_start`: raise
+        OperatorError if the database belongs to another system than the bot was installed for."""
         policy, person = self._usable_policy(), Person(actor.user_id, actor.team_id)
         people = await self.groups.people(person.user_id)
         with self._audit_limit.counting() as count:
@@ -373,7 +381,7 @@ class ApprovalService:
         *,
         event: str = "run.file.refused",
     ) -> None:
-        """The refusal stands even when it cannot be written down. Of a flood of one person's one row per minute is."""
+        """Record the refusal, which stands even if that fails. In a flood, one row per person, verb and minute."""
         try:
             with self._audit_limit.counting() as count:
                 if (due := count(name_of(person), verb)) is not None:
@@ -382,7 +390,7 @@ class ApprovalService:
             logger.warning("a refusal was not recorded: %s", error.why)
 
     async def _record(self, person: Person | None, event: str, details: Mapping[str, object]) -> None:
-        """An audit row about what is no run. Raises SourceError."""
+        """Write an audit row that belongs to no run. Raises SourceError."""
         async with self._database.transaction(timeout_s=BREAK_GLASS_TIMEOUT_S) as conn:
             await append_audit(conn, actor=name_of(person), event=event, run_id=None, details=details)
 
@@ -412,7 +420,8 @@ async def _read(conn: Connection, run_id: int) -> Run:
 
 
 async def _incident_of(conn: Connection, request: Request) -> Incident | None:
-    """The incident in whose thread, or on whose direct message, the request was made; none once it is resolved."""
+    """The incident in whose thread, or on whose direct message, the request was made; None if there is none or it is
+    resolved."""
     if request.channel_id is None or request.thread_ts is None:
         return None
     found = await find_incident_of_message(conn, channel_id=request.channel_id, ts=request.thread_ts)

@@ -1,4 +1,4 @@
-"""The open incidents with who confirms them, and their severities for rules of the policy that ask for one."""
+"""Reads the open incidents with their confirmations, and their severities for policy rules that ask for one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TIMEOUT_S = 1.5  # an emergency stop may wait behind it
 async def read_severities(
     database: Database, policy: Policy, verb: str, environment: str, person: Person | None
 ) -> Severities | Unavailable | None:
-    """None where no rule about the verb asks for it: then nothing is read."""
+    """Read the severities of the open incidents; None, and nothing is read, if no rule about the verb asks for them."""
     if not policy.asks_severity(verb, environment):
         return None
     try:
@@ -42,14 +42,14 @@ async def read_severities(
 async def severities_within(
     conn: Connection, policy: Policy, verb: str, environment: str, person: Person
 ) -> Severities | Unavailable:
-    """The same within a transaction."""
+    """Like `read_severities`, but within a transaction; `NOT_READ` if no rule asks for them."""
     if not policy.asks_severity(verb, environment):
         return NOT_READ
     return severities_of(await read_emergencies(conn), environment, person)
 
 
 async def read_emergencies(conn: Connection) -> list[Emergency]:
-    """The unresolved incidents, oldest first, each with who confirms it."""
+    """Return the unresolved incidents, oldest first, each with its confirmations."""
     incidents = await list_open_incidents(conn)
     alerts = await list_alerts_of_open_incidents(conn)
     events = await list_confirming_events(conn)
@@ -65,8 +65,8 @@ def _confirmation(event: IncidentEvent, by: Person) -> Confirmation:
 
 
 def severities_of(emergencies: Iterable[Emergency], environment: str, person: Person | None = None) -> Severities:
-    """The most severe open incident of each service; under None, of them all, for a change that touches no service.
-    Drills do not count."""
+    """Severity of the most severe open incident of each service; under None, of all of them, for a change that touches
+    no service. Drills do not count. `confirmed` leaves out what only `person` reports."""
     counted = [one for one in emergencies if one.incident.environment == environment and not one.is_drill]
     stated = [(one.incident, one.incident.severity) for one in counted]
     confirmed = [(one.incident, one.severity_for(person)) for one in counted] if person else stated
