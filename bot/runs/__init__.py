@@ -1,1 +1,1 @@
-"""Executes approved plans under a lease, with a journal, and reads back before it sends anything again."""
+"""Executes approved plans under a lease, with a journal; reads the outcome back before it sends anything again."""

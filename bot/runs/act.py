@@ -38,7 +38,7 @@ from services.domain.text import age
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended. `note` is plain words for people."""
+    """The result of a step. `note`: plain words for people."""
 
     state: StepState
     note: str = ""
@@ -47,7 +47,8 @@ class Outcome:
 
 @dataclass
 class Cancellation:
-    """What others want of the run: a person cancels it, or this process shuts down. `changed` wakes who waits."""
+    """Requests to end the execution: a person cancels the run, or this process shuts down. `changed` wakes waiting
+    code."""
 
     cancel: bool = False
     leave: bool = False
@@ -62,10 +63,11 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class StepContext:
-    """`elapsed_s`: how long the step has been under way by the database's clock. `progress` shows a note while it runs.
+    """Context of one step. `elapsed_s`: how long it has been under way by the database's clock. `progress` shows a note
+    meanwhile.
 
-    `poll_s` gives the pause between two looks: longer where Railway's rate limit is low. `held_back`: why the run may
-    not begin to change anything, asked in the transaction that writes its first intent; None where that is behind it.
+    `poll_s` returns the pause between two checks: longer if Railway's rate limit is low. `held_back` returns why the
+    run may not begin to change anything, in the transaction that writes its first intent; None once it has begun.
     """
 
     journal: Journal
@@ -82,18 +84,18 @@ class StepContext:
         return self.cancellation.cancel or self.cancellation.leave
 
     async def pause(self, *, until: float | None = None) -> None:
-        """Until the next check; shorter when a cancellation comes, or `until` (time.monotonic()) comes first."""
+        """Wait until the next check, a cancellation or `until` (time.monotonic()), whichever comes first."""
         wait_s = self.poll_s() if until is None else min(self.poll_s(), max(until - time.monotonic(), 0.0))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self.cancellation.changed.wait()
 
     async def pause_whatever(self) -> None:
-        """Until the next check, also after a cancellation: an act in progress is followed to its end."""
+        """Wait until the next check, even after a cancellation: an act in progress is followed to its end."""
         await asyncio.sleep(self.poll_s())
 
     def stopped(self) -> Outcome | None:
-        """A step that ends because the run is cancelled; None when a successor is to continue with it."""
+        """Outcome of a step that ends because the run is cancelled; None if another replica is to continue it."""
         return Outcome(StepState.SKIPPED, "cancelled before it was over") if self.cancellation.cancel else None
 
 
@@ -101,7 +103,8 @@ _NOTHING_FOLLOWED = "it was accepted, and nothing followed"
 
 
 class ActExecution:
-    """One act in its turn. `journaled` False: a remedy inside a step that runs already, absolute, read back."""
+    """Executes one act. `journaled` False: a remedy within a running step; it can be repeated safely, and is read
+    back."""
 
     def __init__(self, act: Act[Any], step_context: StepContext, *, journaled: bool = True) -> None:
         self._act = act
@@ -111,9 +114,10 @@ class ActExecution:
         self._silences = 0  # calls whose outcome is unknown
 
     async def run(self) -> Outcome | None:
-        """How the step ended; None when it is left to a successor. Raises LostRunError, and the database's SourceError.
+        """Execute the act; None if another replica is to continue. Raises LostRunError, and SourceError for the
+        database.
 
-        An act that is best effort never fails: it is not proved.
+        A best-effort act never fails: it ends as NOT_PROVED.
         """
         async with self._step_context.journal.during_act():
             fresh = self._step_context.row.state is StepState.PENDING or not self._journaled
@@ -124,9 +128,7 @@ class ActExecution:
         return outcome
 
     async def _begin(self) -> Outcome | None:
-        if (
-            self._step_context.row.intent and self._journaled
-        ):  # a person wants it tried again: it may have happened after all
+        if self._step_context.row.intent and self._journaled:  # a person chose retry: it may have happened after all
             readback = await self._act.read_back(self._step_context.row.intent)
             if isinstance(readback, Done):
                 return _done(readback)
@@ -144,7 +146,7 @@ class ActExecution:
                 return Outcome(StepState.FAILED, f"not done, because the current state cannot be read: {note}")
 
     async def _recover(self) -> Outcome | None:
-        """Another replica wrote the intent, and perhaps sent it, before this one took the lease."""
+        """Continue an act whose intent another replica wrote, and perhaps sent, before this one took the lease."""
         intent = self._step_context.row.intent or {}
         answered = self._step_context.row.state is StepState.RUNNING
         await self._step_context.progress("reading back whether it was done before this replica took over")
@@ -180,9 +182,9 @@ class ActExecution:
             await self._step_context.pause()
 
     async def _permit(self, intent: Json | None) -> float | Outcome:
-        """The moment until which the call may leave: it then ends before the lease does. Raises LostRunError.
+        """Record a new intent; return the moment until which the call may start, so that it ends before the lease does.
 
-        The outcome where it may not leave at all, because the run may not begin.
+        Returns the outcome instead if the run may not begin. Raises LostRunError.
         """
         journal, held_back = self._step_context.journal, self._step_context.held_back
         async with journal.writing() as conn:
@@ -194,7 +196,7 @@ class ActExecution:
         return journal.held_until - self._settings.call_timeout_s
 
     async def _after(self, error: SourceError, intent: Json, give_up_at: float) -> Outcome | None:
-        """What a failed call comes to; None: nothing was done, and it may be sent."""
+        """Outcome of a failed call; None: nothing was done, and it may be sent again."""
         if not error.outcome_unknown:
             may_again = error.retryable and time.monotonic() < give_up_at
             return None if may_again else Outcome(StepState.FAILED, await self._with_part(intent, f"not done: {error}"))
@@ -214,7 +216,7 @@ class ActExecution:
                 return None
 
     async def _confirm(self, intent: Json) -> Outcome | None:
-        """Railway accepted it; that may be followed by nothing."""
+        """Wait until an accepted act shows: Railway may accept one and do nothing."""
         journal = self._step_context.journal
         async with journal.writing() as conn:
             await journal.start(conn, self._step_context.row.position)
@@ -229,7 +231,7 @@ class ActExecution:
                 return Outcome(StepState.UNKNOWN, f"it was accepted, and what followed cannot be read: {note}")
 
     async def _with_part(self, intent: Json, why: str) -> str:
-        """Why the act did not happen, behind what is done of it all the same."""
+        """Prefix the reason why the act did not happen with the part of it that was done."""
         part = await self._act.done_in_part(intent)
         return f"done in part, {part}; the rest is {why}" if part else why
 
@@ -239,7 +241,7 @@ class ActExecution:
         return replace(outcome, note=f"{outcome.note}, done in part: {part}") if outcome and part else outcome
 
     async def _check_before(self) -> Before:
-        """A source that is away for a moment is asked again."""
+        """Check before acting; a source that is away is asked again for `patience_s`."""
         give_up_at = time.monotonic() + self._settings.patience_s
         while True:
             before = await self._act.before()
@@ -249,7 +251,7 @@ class ActExecution:
             await self._step_context.pause(until=give_up_at)
 
     async def _read_back(self, intent: Json, *, within_s: float) -> ReadBack:
-        """Done at once; "not there" is believed after `within_s`, "cannot tell" when patience is over."""
+        """Read back until the act is done; NotApplied counts after `within_s`, Unknown after `patience_s`."""
         began = time.monotonic()
         while True:
             readback = await self._act.read_back(intent)
@@ -265,7 +267,8 @@ def _done(readback: Done) -> Outcome:
 
 
 async def observe_until_done(wait_step: WaitStep[Any], step_context: StepContext) -> Outcome | None:
-    """How the step ended; None when it is left to a successor. Raises LostRunError, and SourceError of the database."""
+    """Wait until the step is done; None if another replica is to continue. Raises LostRunError, and SourceError for the
+    database."""
     async with step_context.journal.writing() as conn:
         await step_context.journal.start(conn, step_context.row.position)
     limit_s = step_context.settings.patience_s if wait_step.timeout_s is None else wait_step.timeout_s
@@ -294,7 +297,7 @@ def _too_late(wait_step: WaitStep[Any], sight: Waiting | Unknown, limit_s: float
 
 
 async def _remedied(wait_step: WaitStep[Any], step_context: StepContext, broken: Failed) -> Outcome | None:
-    """It failed; what the step has against that is done first."""
+    """End a failed wait step, after its remedy if it has one."""
     remedy = wait_step.remedy()
     if remedy is None:
         return Outcome(StepState.FAILED, broken.note, broken.evidence)

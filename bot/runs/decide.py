@@ -1,4 +1,4 @@
-"""What a run needs next, and whether it is still what was approved; pure."""
+"""Decides a run's next action, and finds how its plan differs from the approved one; pure."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from services.domain.runs import RunState, RunStep, StepState
 _FINE = (StepState.DONE, StepState.NOT_PROVED)
 _OPEN = (StepState.PENDING, StepState.INTENDED, StepState.RUNNING)
 _HOUR_S = 3600
-_OUR_SHARE = 0.25  # of Railway's rate limit, which people and other tools need too
+_OUR_SHARE = 0.25  # of Railway's rate limit, which people and other tools share
 _SLOWEST_S = 30.0
 _LOOKS_SOON_FROM = 600  # requests an hour
 
 
 @dataclass(frozen=True)
 class FallBack:
-    """A step failed and had changed nothing: the rest is skipped, and these steps are added to the journal instead."""
+    """A step failed without a change: the remaining steps are skipped, and these are added to the journal instead."""
 
     steps: tuple[Step, ...]
 
 
 def next_action(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunStep | RunState | FallBack:
-    """The step to carry out or to take over, what to do instead, or the state in which the run ends here.
+    """Return the step to execute or take over, the fallback to add, or the state in which the run ends.
 
-    `planned`: how many steps the plan has; those after them were added by a fall back, and such a run has failed.
+    `planned`: how many steps the plan has; later ones were added by a fallback, and such a run has failed.
     """
     instead = steps[planned:]
     if instead:
@@ -47,12 +47,12 @@ def next_action(steps: Sequence[RunStep], *, planned: int, cancel: bool) -> RunS
 
 
 def has_acted(steps: Sequence[RunStep]) -> bool:
-    """Whether a step may have changed something already: what was begun is brought to its end."""
+    """True if a step may have changed something already: then the run goes on, and freezes no longer hold it back."""
     return any(step.intent is not None and decode_step(step.step).acts for step in steps)
 
 
 def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
-    """What differs from the approved plan; None when nothing does, or that is unknown."""
+    """Return how the plan differs from the approved one; None if it does not, or if that is unknown."""
     if isinstance(now, NoPlan):
         return None if now.is_unknown else now.why
     if approved.hash == now.hash:
@@ -64,21 +64,22 @@ def difference(approved: Plan, now: Plan | NoPlan) -> str | None:
 
 
 def _risk_difference(approved: Plan, now: Plan) -> str | None:
-    """The same steps may have become critical, as when a migration came that destroys something: that wants approvals
-    of another kind."""
+    """Difference in risk: the same steps may have become critical, as when a migration came that destroys something.
+    They then need other approvals."""
     if now.risk is Risk.CRITICAL and approved.risk is not Risk.CRITICAL:
         return f"it became critical: {'; '.join(now.warnings)}"
     return None
 
 
 def _start_difference(approved: Plan, now: Plan) -> str | None:
-    """The same steps may have come to start what was stopped since, by a person or for a reason that still holds."""
+    """Difference in started services: the same steps may now start one that was stopped since, by a person or for a
+    reason that still holds."""
     known = find_started(approved.warnings)
     return "; ".join(line for line in find_started(now.warnings) if line not in known) or None
 
 
 def find_doubt(approved: Plan, now: Plan | NoPlan) -> str | None:
-    """What is not known of the plan now, and was known when it was approved; None: it can be compared."""
+    """Return what is unknown about the plan now, but was known at its approval; None if both can be compared."""
     if isinstance(now, NoPlan):
         return now.why if now.is_unknown else None
     unknown_before = find_unknown(approved.warnings)
@@ -86,22 +87,22 @@ def find_doubt(approved: Plan, now: Plan | NoPlan) -> str | None:
 
 
 def poll_every(wanted_s: float, limit_per_hour: int | None, *, elapsed_s: float) -> float:
-    """Seconds until the next look at a step that began `elapsed_s` ago.
+    """Seconds until the next check of a step that began `elapsed_s` ago.
 
-    They keep us below our share of Railway's rate limit. Most steps end within seconds, so the first looks come sooner,
-    six more per step at most, where that is 1% of the limit or less.
+    Checks stay below our share of Railway's rate limit. Most steps end within seconds, so the first checks come sooner,
+    at most 6 more per step, if that is 1% of the limit or less.
     """
     if not limit_per_hour:
         return wanted_s
     lasting_s = min(max(wanted_s, _HOUR_S / (limit_per_hour * _OUR_SHARE)), max(_SLOWEST_S, wanted_s))
-    has_stepped_back = elapsed_s < -wanted_s  # a clock, since the step began
+    has_stepped_back = elapsed_s < -wanted_s  # the clock, since the step began
     if limit_per_hour < _LOOKS_SOON_FROM or has_stepped_back:
         return lasting_s
     return min(lasting_s, max(wanted_s, elapsed_s / 2))
 
 
 def _next_action(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunState:
-    """However it ends, what the run brought is taken away first; only a person's word is waited for before."""
+    """Before the run fails or is cancelled, remove the data that it added. An unknown step waits for a person first."""
     action = _next_in_order(steps, cancel=cancel)
     if action not in (RunState.FAILED, RunState.CANCELLED):
         return action
@@ -126,7 +127,7 @@ def _next_in_order(steps: Sequence[RunStep], *, cancel: bool) -> RunStep | RunSt
 
 
 def _step_difference(before: Step | None, after: Step | None) -> str:
-    """In words; by its fields when the words are the same, because they leave out the deployment, say."""
+    """Describe the difference; by field if the descriptions are equal, as they leave out the deployment, say."""
     was, is_now = (step.describe() if step else "nothing" for step in (before, after))
     if was != is_now or before is None or after is None:
         return f"approved was “{was}”, now it would be “{is_now}”"

@@ -1,7 +1,7 @@
 """Stops services without the journal during a database outage, and announces it.
 
-The same acts as in a run, each sent once and read back, but no successor can continue them. The run is filed when the
-database is back, finds that nothing runs, and so records what was done.
+The acts are the same as in a run, each sent once and read back, but no other replica can continue them. The run is
+filed when the database is back, finds the services stopped, and so records what was done.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FIND_WITHIN = timedelta(minutes=30)  # Slack has given up delivering a payload again by then
-LEAVES_WITHIN_S = 2.0  # it does not wait behind answers
+LEAVES_WITHIN_S = 2.0  # it does not wait behind other messages
 TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A message as Slack has it."""
+    """A message that was posted in Slack."""
 
     channel_id: str
     ts: str
 
 
 class EmergencyNotices:
-    """Of one channel. Nothing here raises while Slack is away: the stop continues, and the requester gets an answer."""
+    """Announces emergency stops in one channel. It raises nothing while Slack is away: the stop continues, and the
+    requester gets an answer."""
 
     def __init__(self, slack: SlackClient, *, channel: str) -> None:
         self._slack = slack
@@ -70,14 +71,14 @@ class EmergencyNotices:
             return None
 
     async def edit(self, notice: Notice, content: Content) -> None:
-        """Let it say what became of the stop."""
+        """Edit the announcement to show the outcome of the stop."""
         try:
             await self._slack.update(notice.channel_id, notice.ts, content.text, content.blocks)
         except SourceError as error:
             logger.warning("the end of an emergency stop was not announced in the channel: %s", error.why)
 
     async def _find(self, channel_id: str, key: str) -> str | None:
-        """Of a replica that was asked the same, or of ours before a restart."""
+        """Find the announcement of the same delivery, posted by another replica or before a restart."""
         try:
             return await self._slack.find(channel_id, key, since=datetime.now(UTC) - FIND_WITHIN)
         except SourceError as error:
@@ -86,7 +87,7 @@ class EmergencyNotices:
 
 
 async def join(conn: Connection, run: Run, notice: Notice) -> None:
-    """Make the notice the run's message, before that is stored; if there is one already, the notice names the run."""
+    """Make the notice the run's message before one is stored; if there is one already, make the notice name the run."""
     if not await _adopt(conn, run.message_key, run.channel, notice, joined_notice(run)):
         await _adopt(conn, f"{run.message_key}:notice", run.channel, notice, joined_notice(run))
 
@@ -105,7 +106,7 @@ async def _adopt(conn: Connection, key: str, channel: str, notice: Notice, conte
 
 @dataclass(frozen=True)
 class Stopped:
-    """The outcome for one service. `is_stopping` False: unknown, or it still runs; the note shows which."""
+    """The outcome for one service. `is_stopping` False: it still runs, or that is unknown; the note says which."""
 
     service: Service
     is_stopping: bool
@@ -113,7 +114,7 @@ class Stopped:
 
 
 async def stop_without_journal(plan: Plan, world: World) -> list[Stopped]:
-    """Carry out what the plan stops, all at once. Never raises for a source that fails."""
+    """Stop the plan's services, all at the same time. Never raises for a source that fails."""
     stops = [step for step in plan.steps if isinstance(step, StopService)]
     with reading_for(Purpose.EMERGENCY):
         return list(await asyncio.gather(*(_stop(step, world) for step in stops)))
@@ -133,7 +134,7 @@ async def _stop(step: StopService, world: World) -> Stopped:
 
 
 async def _send(act: Stop, intent: dict[str, object], settings: RunSettings) -> str:
-    """Why it failed, if it did; reading back shows more."""
+    """Send the stop; return why that failed, or "". Reading back shows more."""
     try:
         await act.send(intent, time.monotonic() + settings.call_timeout_s)
     except SourceError as error:

@@ -38,7 +38,7 @@ EVERY_S = 1.0
 
 
 class Progress:
-    """Of one run. Raises LostRunError and the database's SourceError."""
+    """Shows the progress of one run in its message. Raises LostRunError, and SourceError for the database."""
 
     def __init__(self, journal: Journal, message_writer: RunMessageWriter) -> None:
         self._journal = journal
@@ -47,7 +47,7 @@ class Progress:
         self._reported_at = 0.0
 
     async def report(self, run: Run, steps: Sequence[RunStep], row: RunStep, note: str) -> None:
-        """Show the note at its step, which is under way whatever the journal said before."""
+        """Show the note at its step, marked as running whatever the journal said before; at most once per second."""
         now = time.monotonic()
         if note == self._reported or now - self._reported_at < EVERY_S:
             return
@@ -63,7 +63,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What executing any run needs."""
+    """Dependencies of every run's execution."""
 
     database: Database
     world: World
@@ -74,7 +74,7 @@ class Dependencies:
 
 
 class RunEngine:
-    """One claim of one run. `cancellation`: requests of other people to end it."""
+    """Executes one claim of one run. `cancellation`: requests to end it."""
 
     def __init__(self, dependencies: Dependencies, journal: Journal, cancellation: Cancellation) -> None:
         self._dependencies = dependencies
@@ -84,7 +84,8 @@ class RunEngine:
         self._progress = Progress(journal, dependencies.message_writer)
 
     async def execute(self) -> None:
-        """Until the run ends, stops for a person, or is left. Raises LostRunError, SourceError of the database."""
+        """Execute until the run ends, waits for a person, or is left. Raises LostRunError, and SourceError for the
+        database."""
         parent = await self._read_traceparent() if tracing.is_on() else None
         with tracing.span("run", parent=parent, run=self._journal.run_id):
             await self._execute()
@@ -102,7 +103,7 @@ class RunEngine:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self) -> None:
-        """Renew the lease, and read whether the run is to end. Raises LostRunError when the lease may be another's."""
+        """Renew the lease, and watch for a cancellation. Raises LostRunError if another replica may hold the lease."""
         while True:
             await asyncio.sleep(self._dependencies.settings.renew_every_s)
             try:
@@ -135,7 +136,7 @@ class RunEngine:
         await self._journal.release()
 
     async def _advance(self, run: Run, steps: list[RunStep], now: datetime) -> bool:
-        """One step, or the beginning, or the end. Whether there is more to do."""
+        """Start the run, execute one step, or end the run; True if there is more to do."""
         if run.cancel_requested_by:
             self._cancellation.wish(cancel=True)
         if run.state is RunState.UNKNOWN:
@@ -181,14 +182,14 @@ class RunEngine:
             with at_least(Purpose.EMERGENCY if run.risk == Risk.BREAK_GLASS else Purpose.CHANGE):
                 outcome = await self._guarded(executor, self._make_context(run, steps, row, now))
             if outcome is None:
-                return False  # left to a successor
+                return False  # another replica continues
             async with self._journal.writing(settled=True) as conn:
                 await self._ending.finish(conn, run, row, outcome)
         self._dependencies.message_writer.wake_ups.outbox.set()
         return True
 
     async def _guarded(self, executor: Act[Any] | WaitStep[Any], step_context: StepContext) -> Outcome | None:
-        """A bug ends the run like any other failure, so that it does not repeat on each replica."""
+        """Execute the step. A bug ends the run like any other failure, so that it does not repeat on each replica."""
         try:
             if isinstance(executor, Act):
                 return await ActExecution(executor, step_context).run()
@@ -202,7 +203,7 @@ class RunEngine:
             return Outcome(state, f"the bot itself failed ({type(error).__name__}); its log says where")
 
     async def _do(self, run: Run, row: RunStep, local_step: LocalStep[Any]) -> None:
-        """In one transaction with its outcome. Raises SourceError when it may be tried again."""
+        """Execute a local step in one transaction with its outcome. Raises SourceError if it may be retried."""
         try:
             async with self._journal.writing() as conn:
                 done = await local_step.do(conn)
@@ -248,7 +249,7 @@ class RunEngine:
         )
 
     def _poll_s(self, began: float) -> float:
-        """`began`: when the step did, by time.monotonic()."""
+        """Seconds until the next check. `began`: when the step began, by time.monotonic()."""
         railway = self._dependencies.world.railway
         limit = railway.rate_limit if railway else None
         return poll_every(

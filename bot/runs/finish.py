@@ -1,4 +1,4 @@
-"""How steps and runs end: journal, audit log and message in one transaction."""
+"""Ends steps and runs: journal, audit log and message in one transaction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 
 
 class RunFinish:
-    """All raise LostRunError when the run is not ours any more, and the database's SourceError."""
+    """Ends a run's steps and the run. All methods raise LostRunError if this replica has lost the run, and SourceError
+    for the database."""
 
     def __init__(self, world: World, journal: Journal, message_writer: RunMessageWriter) -> None:
         self._world = world
@@ -33,7 +34,7 @@ class RunFinish:
         self._message_writer = message_writer
 
     async def finish(self, conn: Connection, run: Run, row: RunStep, outcome: Outcome) -> None:
-        """Write down how a step ended, in the caller's transaction under the lease."""
+        """Record a step's outcome, in the caller's transaction under the lease."""
         await self._journal.start(conn, row.position)  # an act that was not sent is pending until here
         await self._journal.finish(conn, row.position, outcome.state, outcome.evidence, outcome.note)
         details = {"step": dict(row.step), "state": outcome.state.value, "note": outcome.note}
@@ -41,7 +42,7 @@ class RunFinish:
         await self._message_writer.write(conn, run.id)
 
     async def fall_back(self, run: Run, steps: Sequence[RunStep], move: FallBack) -> None:
-        """Skip what was planned to follow, and add what is done instead."""
+        """Skip the remaining planned steps, and add the fallback's steps."""
         rest = [step.position for step in steps if step.state is StepState.PENDING]
         async with self._journal.writing() as conn:
             for position in rest:
@@ -53,7 +54,7 @@ class RunFinish:
         self._message_writer.wake_ups.outbox.set()
 
     async def close(self, run: Run, steps: Sequence[RunStep], state: RunState) -> None:
-        """End the run, or stop it for a person, and say how the system was left."""
+        """End the run, or stop it for a person, and report the state in which it left the system."""
         standing = "" if state is RunState.SUCCEEDED else await self._standing(run, steps)
         who = run.cancel_requested_by
         name_of = self._world.name_of
@@ -67,7 +68,7 @@ class RunFinish:
         await self._end(run, state, note_words(words, name_of))
 
     async def give_up(self, run: Run, error: Exception) -> None:
-        """A bug ends the run, or each replica would begin with it again forever."""
+        """End the run because of a bug: otherwise each replica would start it again forever."""
         logger.error("run %d: %s", run.id, describe_error(error))
         state = RunState.VOIDED if run.state is RunState.APPROVED else RunState.FAILED
         await self._end(run, state, f"The bot itself failed ({type(error).__name__}); its log says where.")

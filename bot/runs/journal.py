@@ -1,7 +1,7 @@
-"""The journal of one run while this process carries it: every write renews the lease, and fails when it is lost.
+"""The journal of a run that this process executes: each write renews the lease, and fails once the lease is lost.
 
-Whatever goes wrong with the database ends this process's part of the run; the lease expires, and the replica that
-takes it, perhaps this process again, reads back where things stand. So nothing here is tried twice.
+Nothing is retried here. After a failure of the database the lease expires, and the replica that takes it, perhaps this
+one, reads back the state and continues.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ from services.domain.runs import Run, RunStep, StepState, run_lease
 
 
 class LostRunError(Exception):
-    """Another replica carries the run, it was pre-empted, or it has ended: this process does nothing more for it."""
+    """Another replica executes the run, it was pre-empted, or it has ended: this process must not continue it."""
 
 
 class Journal:
-    """`owner` is new for each claim, so that even this process waits for the end of its own lost lease."""
+    """The journal of one claimed run. `owner` is new for each claim, so that even this process waits until its own lost
+    lease expires."""
 
     def __init__(self, database: Database, *, run_id: int, owner: str, epoch: int, settings: RunSettings) -> None:
         self.run_id = run_id
         self.owner = owner
         self.epoch = epoch
-        self.held_until = 0.0  # time.monotonic(); no other replica executes the run before
+        self.held_until = 0.0  # by time.monotonic(); until then no other replica executes the run
         self._database = database
         self._settings = settings
         self._hold_s = settings.lease_s
-        self._one_at_a_time = asyncio.Lock()  # so that nothing renews what was just shortened
+        self._one_at_a_time = asyncio.Lock()  # so that no renewal undoes a shortened lease
 
     @contextlib.asynccontextmanager
     async def writing(self, *, settled: bool = False) -> AsyncIterator[Connection]:
-        """A transaction under the lease, which is renewed with it. Raises LostRunError, SourceError.
+        """Open a transaction that also renews the lease. Raises LostRunError, SourceError.
 
         `settled`: no act is under way any more, so the lease becomes short again.
         """
@@ -53,12 +54,12 @@ class Journal:
 
     @property
     def longest_lease(self) -> timedelta:
-        """For how long any replica may hold a run without renewing its lease."""
+        """The longest time for which a replica may hold a run without renewing its lease."""
         return self._settings.longest_lease
 
     @contextlib.asynccontextmanager
     async def during_act(self) -> AsyncIterator[None]:
-        """While an act is under way the lease is long, and stays so at each renewal."""
+        """Use the long lease while an act is under way, at each renewal."""
         self._hold_s = self._settings.act_lease_s
         try:
             yield
@@ -66,14 +67,14 @@ class Journal:
             self._hold_s = self._settings.lease_s
 
     async def read(self, conn: Connection) -> tuple[Run, list[RunStep]]:
-        """As it stands in this transaction. Raises LostRunError when it has ended."""
+        """Read the run and its steps. Raises LostRunError if it has ended."""
         run = await runs.read_run(conn, self.run_id)
         if run is None or run.state.is_final:
             raise LostRunError
         return run, await runs.read_steps(conn, self.run_id)
 
     async def intend(self, conn: Connection, position: int, intent: Json) -> None:
-        """Write down what is about to be sent. Raises LostRunError."""
+        """Record what is about to be sent. Raises LostRunError."""
         _must(
             await runs.intend_step(
                 conn, run_id=self.run_id, position=position, owner=self.owner, epoch=self.epoch, intent=intent
@@ -81,11 +82,11 @@ class Journal:
         )
 
     async def start(self, conn: Connection, position: int) -> None:
-        """A step looks or waits, or an act was answered. Raises LostRunError."""
+        """Mark a step as running: it checks or waits, or its act was accepted. Raises LostRunError."""
         _must(await runs.start_step(conn, run_id=self.run_id, position=position, owner=self.owner, epoch=self.epoch))
 
     async def finish(self, conn: Connection, position: int, state: StepState, evidence: Json, note: str) -> None:
-        """How a step ended. Raises LostRunError."""
+        """Record a step's outcome. Raises LostRunError."""
         _must(
             await runs.finish_step(
                 conn,
@@ -100,12 +101,12 @@ class Journal:
         )
 
     async def release(self) -> None:
-        """Let a successor continue at once. Raises SourceError."""
+        """Release the lease, so that another replica can continue immediately. Raises SourceError."""
         async with self._database.transaction(timeout_s=self._settings.lease_s) as conn:
             await leases.release_lease(conn, name=run_lease(self.run_id), owner=self.owner, epoch=self.epoch)
 
     async def renew(self, conn: Connection, *, hold_s: float | None = None) -> None:
-        """Hold the lease for as long again, in a transaction of the caller's. Raises LostRunError."""
+        """Renew the lease in the caller's transaction. Raises LostRunError."""
         epoch = await leases.take_lease(
             conn,
             name=run_lease(self.run_id),
@@ -121,7 +122,7 @@ class Journal:
 
 
 async def claim(database: Database, *, run_id: int, owner: str, settings: RunSettings) -> Journal | None:
-    """The run's journal when its lease is now ours; None when another replica was first. Raises SourceError."""
+    """Take the run's lease, and return its journal; None if another replica has it. Raises SourceError."""
     asked_at = time.monotonic()
     duration = timedelta(seconds=settings.lease_s)
     async with database.transaction(timeout_s=settings.lease_s) as conn:

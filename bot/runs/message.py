@@ -18,12 +18,12 @@ from services.clients.postgres.pool import Connection
 from services.domain.notifications import PageEvent
 from services.domain.runs import Record, Run, RunStep
 
-# (all about the run but its audit rows, newest audit hash or None) -> (fallback text, blocks)
+# (the run's record without audit rows, newest audit hash or None) -> (fallback text, blocks)
 MakeMessage = Callable[[Record, str | None], tuple[str, Sequence[Block]]]
 
 
 def taken_over(steps: Sequence[RunStep]) -> str:
-    """The thread's note when another replica continues the run."""
+    """Write the thread's note that another replica continues the run."""
     over = sum(step.ended_at is not None for step in steps)
     return (
         f"The replica that executed this run has stopped. Another replica continues at step "
@@ -32,7 +32,7 @@ def taken_over(steps: Sequence[RunStep]) -> str:
 
 
 class RunMessageWriter:
-    """`make_message` makes the message from the run's record."""
+    """Writes a run's messages. `make_message` builds the message from the run's record."""
 
     def __init__(self, make_message: MakeMessage, wake_ups: WakeUps | None = None) -> None:
         self._make_message = make_message
@@ -41,9 +41,9 @@ class RunMessageWriter:
     async def write(
         self, conn: Connection, run_id: int, *, head: str | None = None, thread_key: str | None = None
     ) -> None:
-        """The run's message, as the journal stands in this transaction.
+        """Write the run's message from its state in this transaction.
 
-        thread_key: of the message in whose thread it is to be, where it is not there yet; else it stays where it is.
+        thread_key: of the message in whose thread a new message is posted; a posted one stays where it is.
         """
         run = await runs.read_run(conn, run_id)
         if run is not None:
@@ -58,7 +58,7 @@ class RunMessageWriter:
         head: str | None = None,
         thread_key: str | None = None,
     ) -> None:
-        """The run's message with these steps, whose notes may be of this very moment."""
+        """Write the run's message with these steps, whose notes need not be stored."""
         decisions = await approvals.list_decisions(conn, run.id)
         review = await approvals.read_review(conn, run.id)
         self_approval = await approvals.read_lone_start(conn, run.id)
@@ -73,7 +73,7 @@ class RunMessageWriter:
             await self._reply(conn, run, f"{run.message_key}:ended", ended)
 
     async def note(self, conn: Connection, run: Run, name: str, words: str, *, to: Sequence[str] = ()) -> None:
-        """One line in the run's thread; `name` makes it once. The run's message has to be there already.
+        """Add one line to the thread of the run's stored message; each `name` is added once.
 
         to: Slack ids of people and groups to mention.
         """
@@ -87,8 +87,8 @@ class RunMessageWriter:
 
 
 async def end_approver_pages(conn: Connection, run_id: int) -> None:
-    """No decision is needed any more: pagers that ring are notified, unsent pages are cancelled, and the direct
-    messages say how it was decided."""
+    """End the approvers' pages once no decision is needed: notify paged pagers, cancel unsent pages, and show the
+    decision in the direct messages."""
     run = await runs.read_run(conn, run_id)
     if run is None:
         return

@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """`owner` names this process in the leases. With notices of Postgres it looks seldom while no run is open."""
+    """Claims and executes runs. `owner` names this process in the leases. With Postgres notices it polls seldom while
+    no run is open."""
 
     def __init__(self, dependencies: Dependencies, *, owner: str) -> None:
         self._dependencies = dependencies
@@ -33,11 +34,11 @@ class Runner:
         self._problem: str | None = None
 
     async def run(self) -> None:
-        """Until cancelled; then `hand_over`."""
+        """Claim and execute runs until cancelled; call `hand_over` then."""
         await drive(self._claim_due, self._wake_ups.runs)
 
     async def hand_over(self) -> None:
-        """Finish the acts under way, for a while, and let other replicas continue with the runs."""
+        """Wait `hand_over_s` at most for acts under way, then leave the runs to other replicas."""
         for cancellation, _ in self._executing.values():
             cancellation.wish(leave=True)
         tasks = [task for _, task in self._executing.values()]
@@ -48,13 +49,13 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _claim_due(self) -> float:
-        """Seconds until the next look."""
+        """Execute unclaimed runs; return the seconds until the next poll."""
         is_quiet = await self._take_all() and self._wake_ups.has_notices
         settings = self._dependencies.settings
         return settings.check_when_quiet_s if is_quiet else settings.check_every_s
 
     async def _take_all(self) -> bool:
-        """Execute the runs that no replica executes. Whether no run is open, as far as the database shows."""
+        """Execute the runs that no replica executes; True if the database shows no open run."""
         try:
             async with self._dependencies.database.read() as conn:
                 open_runs = await runs.list_runs_to_execute(
@@ -94,14 +95,14 @@ class Runner:
         task.add_done_callback(lambda _: self._end(run_id))
 
     def _end(self, run_id: int) -> None:
-        """There is room for another."""
+        """Forget an ended run, and look for another one if all places were taken."""
         was_full = len(self._executing) >= self._dependencies.settings.runs_at_once
         self._executing.pop(run_id, None)
         if was_full:
             self._wake_ups.runs.set()
 
     async def _execute(self, run_engine: RunEngine, run_id: int) -> None:
-        """A failure here leaves the run to the replica that takes its lease next, perhaps this one."""
+        """Execute the run; after a failure, the replica that takes its lease next continues, perhaps this one."""
         try:
             await run_engine.execute()
         except LostRunError:

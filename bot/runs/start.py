@@ -1,4 +1,4 @@
-"""Starts an approved run: plans it again from fresh facts, takes its services, and reports the runs that it voids."""
+"""Starts an approved run: plans it again from fresh facts, takes its services, and voids requests that it replaces."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ WhyRevoked = Callable[[Run], Awaitable[str | None]]
 
 
 async def never_revoked(run: Run) -> str | None:  # noqa: ARG001
-    """Where no right is checked."""
+    """Check no right: the default of `why_revoked`."""
     return None
 
 
 class RunStart:
-    """`plans`: {playbook: how its plan is made from parameters and facts}. `why_revoked`: why the people of a scheduled
-    run may not let it begin any more, as a clause; None: they may. Raises SourceError when that is not known."""
+    """Starts a run. `plans`: {playbook: the function that plans it from parameters and facts}. `why_revoked` returns,
+    as a clause, why a scheduled run may not start any more; None if it may. It raises SourceError if that is
+    unknown."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class RunStart:
         self._why_revoked = why_revoked
 
     async def begin(self, run: Run) -> bool:
-        """Whether the run is running now; otherwise it is void, and reports why. Raises LostRunError, SourceError."""
+        """Start the run; False if it was voided instead, with the reason. Raises LostRunError, SourceError."""
         if can_be_frozen(run) and await self._is_frozen(run):
             return False
         revoked = await self._why_revoked(run) if run.start_at is not None else None
@@ -74,13 +75,15 @@ class RunStart:
         return True
 
     async def _find_difference(self, run: Run) -> str | None:
-        """A fact that cannot be read voids nothing: the steps look again, each at what it rests on. What was approved
-        long ago for this time is not begun unseen, though: raises SourceError, and it is tried again until it expires.
+        """Plan the run again, and return the difference from the approved plan; None if there is none.
+
+        A fact that can't be read voids nothing, because each step checks its own. A scheduled run, approved long ago,
+        does not start without it: raises SourceError, and the start is retried until the run expires.
         """
         approved = decode_plan(run.plan)
         make = self._plans.get(run.playbook)
         if approved.risk is Risk.BREAK_GLASS:
-            return None  # at once; its acts are absolute
+            return None  # starts immediately; its acts are safe in any state
         if make is None:
             return f"this version of the bot has no {run.playbook}"
         try:
@@ -97,7 +100,7 @@ class RunStart:
         return difference(approved, now)
 
     async def _start(self, run: Run) -> list[PreemptedRun] | None:
-        """The runs that had to make way; None when ours had to, or a freeze is in force: it is void then."""
+        """Start the run and return the runs that it pre-empted; None if a freeze or another run voided it."""
         async with self._database.transaction() as conn:
             if await self._void_if_frozen(conn, run):
                 await self._journal.renew(conn)
@@ -116,7 +119,7 @@ class RunStart:
         return preempted
 
     async def _is_frozen(self, run: Run) -> bool:
-        """Before the plan is made again, which takes a while; what counts is the answer while it starts."""
+        """Check freezes before planning again, which takes a while; the check within the start decides."""
         async with self._journal.writing() as conn:
             is_void = await self._void_if_frozen(conn, run)
         self._message_writer.wake_ups.outbox.set()
@@ -139,7 +142,7 @@ class RunStart:
             except_run=run.id,
             outcome=outcome,
             only_playbook=None if change is None or change.voids_others else run.playbook,
-            scheduled=change is not None and bool(change.preempts),  # no person would check before it starts again
+            scheduled=change is not None and bool(change.preempts),  # or they would start it again unattended
         )
         for other in voided:
             await end_approver_pages(conn, other)
@@ -184,13 +187,13 @@ class RunStart:
         await self._message_writer.write(conn, run.id, head=head)
 
     async def _wait_for_requests(self, run: Run, preempted: list[PreemptedRun]) -> None:
-        """A request that a pre-empted run has sent may still take effect; an emergency does not wait for it."""
+        """Wait while a pre-empted run's last request may still take effect. An emergency does not wait."""
         left_s = max((other.may_act_for_s for other in preempted), default=0.0)
         if left_s > 0 and run.risk != Risk.BREAK_GLASS:
             await asyncio.sleep(left_s)
 
 
 def _exception(run: Run) -> dict[str, object]:
-    """The freezes that it passes with the approvers' word, for the audit log."""
+    """Freezes that the approvers let it pass, for the audit log."""
     passed = sorted(excepted(run.parameters))
     return {"freezes_passed": passed, "exception": run.parameters[EXCEPTION]} if passed else {}

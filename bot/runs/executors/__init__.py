@@ -1,4 +1,5 @@
-"""One executor per kind of step: how it is sent, watched and read back. The one match over all kinds is here."""
+"""The executors, one per kind of step: each sends, observes and reads back its step. The only match over all kinds is
+here."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from playbooks import steps
 from playbooks.model import Risk
 
 
-def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one line a kind
-    """What executes this step."""
+def executor_of(step: steps.Step, tools: Tools) -> Executor:  # noqa: C901 - one line per kind
+    """Return the executor of this step."""
     match step:
         case steps.CheckDatabaseReady():
             return verify.DatabaseReady(tools, step)

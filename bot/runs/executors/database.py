@@ -47,9 +47,9 @@ from services.domain.text import counted
 
 
 class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
-    """Absolute, and Railway reports what is set.
+    """Turns auto-deploy on or off. Setting it twice is safe, and Railway reports the setting.
 
-    It is read once after Railway's yes: nothing later in the run would show that the yes was followed by nothing.
+    It is read once after Railway accepts the change: no later step would notice if nothing followed.
     """
 
     best_effort = True
@@ -65,7 +65,7 @@ class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
         )
 
     async def before(self) -> Before:
-        """What is set now does not matter, and that it cannot be read does not stop the attempt."""
+        """Always ready: the current setting does not matter, and a failed read does not stop the attempt."""
         return Ready({"enabled": self._enabled})
 
     async def send(self, intent: Json, deadline: float) -> Done:
@@ -74,7 +74,7 @@ class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
             case NotApplied(note):
                 raise SourceError("Railway", f"it accepted the change, and {note}")
             case Unknown():
-                return replace(self._done(), proved=False)  # by its answer alone
+                return replace(self._done(), proved=False)  # only Railway's answer says so
             case Done() as done:
                 return done
 
@@ -89,7 +89,7 @@ class SetAutoDeploy(Act[FreezeAutoDeploy | UnfreezeAutoDeploy]):
 
 
 class Requeue(LocalStep[RequeueJobs]):
-    """In the journal's transaction, so that a job is put back once however often the bot is killed."""
+    """Requeues jobs in the journal's transaction, so that each is put back once however often the bot is killed."""
 
     async def do(self, conn: Connection) -> Done:
         stale_after = self._tools.world.settings.stale_after
@@ -100,7 +100,8 @@ class Requeue(LocalStep[RequeueJobs]):
 
 
 class JobsSettle(WaitStep[VerifyJobsSettled]):
-    """None fails again. Jobs that still wait at the end are no failure: nothing proves that they are fine."""
+    """Waits until none of the jobs is open and none failed again. Jobs open at the end are not a failure: the step ends
+    as NOT_PROVED."""
 
     when_unknown = StepState.NOT_PROVED
 
@@ -116,7 +117,7 @@ class JobsSettle(WaitStep[VerifyJobsSettled]):
         return Waiting(f"{counted(len(open_), 'job')} not finished yet") if open_ else Done("none failed again")
 
     def _requeued(self) -> set[str]:
-        """What the step before put back; a job that had changed since says nothing."""
+        """Jobs that the requeue step put back; jobs that had changed by then do not count."""
         moved = [past.row.evidence for past in self._tools.past if isinstance(past.step, RequeueJobs)]
         last = moved[-1] if moved else None
         return set(last.get("jobs", ())) if last else set(self._step.job_ids)
@@ -126,7 +127,7 @@ TERMINAL = "terminal"  # the owner's name when the run was not requested in Slac
 
 
 class Lock(LocalStep[LockService]):
-    """The owner is who asked for the rollback."""
+    """Locks the service. The owner is the requester of the rollback."""
 
     async def do(self, conn: Connection) -> Done:
         who = self._tools.run.requested_by
@@ -141,7 +142,8 @@ class Lock(LocalStep[LockService]):
 
 
 class Unlock(LocalStep[UnlockService]):
-    """Absolute: there may be no lock. A person's lock that was made after this was requested stays: no one saw it."""
+    """Unlocks the service, if it is locked. A lock that a person set after this was requested stays: no approver saw
+    it."""
 
     async def do(self, conn: Connection) -> Done:
         had_one = await unlock_service(conn, service=self._step.service)
@@ -157,8 +159,9 @@ SOURCE = "database"
 
 
 class ApplySql(Act[ApplySqlFile]):
-    """May take longer than a lease lasts, which is renewed meanwhile: what fences it is the schema's head, compared
-    inside the transaction and under the lock of migrations, so that a second try finds nothing to undo."""
+    """Applies a prepared rollback of the schema. It may take longer than a lease, which is renewed meanwhile. It is
+    fenced by the schema's head, compared in its transaction under the lock of migrations: a second attempt finds
+    nothing to undo."""
 
     async def before(self) -> Before:
         status = await self._tools.world.migrations()
@@ -169,7 +172,7 @@ class ApplySql(Act[ApplySqlFile]):
         return Ready({"head": self._step.head})
 
     async def send(self, intent: Json, _deadline: float) -> Done | None:
-        """Raises SourceError; unless its outcome is unknown, nothing was changed."""
+        """Apply the rollback. Raises SourceError; unless its outcome is unknown, nothing was changed."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await self._apply(str(intent["head"]))
@@ -198,7 +201,7 @@ class ApplySql(Act[ApplySqlFile]):
         await apply_rollback(database.rollback_url, rollback, head=head, directory=directory)
 
     async def _done_before(self, error: AnotherHeadError) -> Done:
-        """By a process that was taken for dead, and finished while this one waited for its lock."""
+        """Handle a rollback that another process, taken for dead, finished while this one waited for its lock."""
         readback = await self.read_back({"head": self._step.head})
         if isinstance(readback, Done):
             return readback

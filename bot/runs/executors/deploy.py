@@ -1,7 +1,6 @@
 """Changes the active deployment: roll back, build a commit, restart, redeploy; and waits for the new deployment.
 
-Railway seldom reports the new deployment's id, so the ids seen before are part of the intent, and whatever is not among
-them is new.
+Railway seldom reports the new deployment's id, so the intent lists the ids known before, and any other is new.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _NEVER_ARRIVES = (
 
 
 async def known_deployments(tools: Tools, service: Service) -> list[str] | Unknown:
-    """The ids that Railway lists now."""
+    """Return the deployment ids that Railway lists now."""
     deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_DEPLOYMENTS_READ)
     if isinstance(deployments, Unavailable):
         return Unknown(str(deployments))
@@ -51,9 +50,9 @@ async def known_deployments(tools: Tools, service: Service) -> list[str] | Unkno
 
 
 async def new_deployment(tools: Tools, service: Service, intent: Json, *, sha: str | None) -> ReadBack:
-    """The newest deployment that was not there before. `sha`: of which commit it has to be; None: of any.
+    """Find the newest deployment that was not there before. `sha`: the commit it must have; None: any.
 
-    Another commit was deployed outside this run; the outcome of our deployment is then unknown.
+    A deployment of another commit was made outside this run; the outcome of ours is then unknown.
     """
     deployments = await tools.world.ask_railway(RailwayClient.list_deployments, service, limit=_DEPLOYMENTS_READ)
     if isinstance(deployments, Unavailable):
@@ -72,7 +71,7 @@ DeployingT = TypeVar("DeployingT", RollBackDeployment, DeployCommit, RestartDepl
 
 
 class _Deploying(Act[DeployingT]):
-    """What all acts share that rest on the deployment that serves."""
+    """Base of the acts that rely on which deployment is active."""
 
     async def before(self) -> Before:
         service = self._step.service
@@ -88,13 +87,13 @@ class _Deploying(Act[DeployingT]):
         return Ready({"seen": readback, **_marks(current)})
 
     def _serving(self) -> str | None:
-        """The deployment that the step found; None when nothing served."""
+        """The deployment that was active when the step was planned; None if there was none."""
         step = self._step
         return step.deployment_id if isinstance(step, RestartDeployment | RedeployDeployment) else step.from_
 
 
 class RollBack(_Deploying[RollBackDeployment]):
-    """Back to an earlier deployment; Railway answers `true` and makes a new one of the same commit."""
+    """Rolls back to an earlier deployment; Railway answers `true` and makes a new deployment of the same commit."""
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.roll_back(self._step.to, deadline=deadline)
@@ -104,7 +103,7 @@ class RollBack(_Deploying[RollBackDeployment]):
 
 
 class BuildCommit(_Deploying[DeployCommit]):
-    """A new deployment of an explicit commit."""
+    """Makes a new deployment of an explicit commit."""
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.deploy_commit(self._step.service, self._step.sha, deadline=deadline)
@@ -114,7 +113,7 @@ class BuildCommit(_Deploying[DeployCommit]):
 
 
 class DeployAgain(_Deploying[RedeployDeployment]):
-    """A new deployment of what serves, with the variables of now."""
+    """Makes a new deployment of the active one's commit, with the current variables."""
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.redeploy(self._step.deployment_id, deadline=deadline)
@@ -124,7 +123,7 @@ class DeployAgain(_Deploying[RedeployDeployment]):
 
 
 class RestartServing(_Deploying[RestartDeployment]):
-    """The same deployment; that it restarted shows in its status's time and in its instances."""
+    """Restarts the active deployment; its status's time and its instances show that it restarted."""
 
     async def send(self, _intent: Json, deadline: float) -> None:
         await self._tools.mutations.restart(self._step.deployment_id, deadline=deadline)
@@ -144,7 +143,7 @@ class RestartServing(_Deploying[RestartDeployment]):
 
 
 class DeploymentArrives(WaitStep[AwaitDeployment]):
-    """The deployment that the run's last act on the service made, or restarted, is SUCCESS."""
+    """Waits until the deployment that the run's last act on the service made or restarted is SUCCESS."""
 
     async def observe(self) -> Sight:
         wanted = self._tools.last_deployment(self._step.service)
@@ -171,12 +170,12 @@ def _arrival(found: Deployment) -> Sight:
 
 
 def _is_of(deployment: Deployment, sha: str) -> bool:
-    """A deployment whose commit Railway does not report may be ours: nothing speaks against it."""
+    """True if the deployment may be of this commit: also if Railway does not report its commit."""
     return deployment.commit_sha is None or same_sha(deployment.commit_sha, sha)
 
 
 def _marks(deployment: Deployment | None) -> dict[str, object]:
-    """What changes when a deployment is restarted, and the commit that it is of."""
+    """Values that change when a deployment restarts, and its commit."""
     if deployment is None:
         return {"sha": None, "status_updated_at": None, "instances": []}
     return {

@@ -1,6 +1,6 @@
-"""Sends our test file through the intake once, follows it, proves the result, and removes it.
+"""Sends our test file through the intake once, follows it, verifies the result, and removes it.
 
-The file is the run's own, so its hash shows in the database whether the upload happened, at any time.
+Each run has its own file, so that its hash in the database shows at any time whether the upload happened.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ KNOWN = 409  # the API's answer to a file that it has already
 
 
 class IngestBeats(WaitStep[CheckIngestBeats]):
-    """One is enough: it is about whether files are worked off, not about how many work."""
+    """Waits for a fresh heartbeat of one ingest worker. One is enough: what matters is that files are processed."""
 
     async def observe(self) -> Sight:
         reading = await self._tools.world.read(read_heartbeats)
@@ -70,7 +70,7 @@ class IngestBeats(WaitStep[CheckIngestBeats]):
 
 
 class Upload(Act[UploadSample]):
-    """The API refuses a file that it knows, so a second try that comes too late does nothing either."""
+    """Uploads the test file. The API refuses a file that it has, so a late second attempt changes nothing."""
 
     async def before(self) -> Before:
         sample = read_sample_file()
@@ -81,7 +81,8 @@ class Upload(Act[UploadSample]):
         return Ready({"sha256": sha256_of(sample.of_run(self._tools.run.id, self._tools.run.created_at))})
 
     async def send(self, intent: Json, deadline: float) -> None:
-        """Raises SourceError. Whether it arrived is for the database to decide: the API may use another one."""
+        """Upload the file. Raises SourceError. The database shows whether it arrived: the API may use another
+        database."""
         api, content = self._tools.world.api, file_of(self._tools.run)
         if api is None or isinstance(content, Unavailable) or sha256_of(content) != intent["sha256"]:
             raise SourceError(SOURCE, "it is not configured, or the test file has changed")
@@ -105,7 +106,7 @@ class Upload(Act[UploadSample]):
 
 
 class SampleIngested(WaitStep[AwaitSample]):
-    """Asks the API, as the runbook does."""
+    """Waits until the API reports the batch as completed, as the runbook does."""
 
     async def observe(self) -> Sight:
         batch = await _batch(self._tools)
@@ -121,7 +122,7 @@ class SampleIngested(WaitStep[AwaitSample]):
 
 
 class SampleRows(WaitStep[VerifySampleRows]):
-    """As the API counts them."""
+    """Verifies the row counts that the API reports."""
 
     async def observe(self) -> Sight:
         batch = await _batch(self._tools)
@@ -135,7 +136,7 @@ class SampleRows(WaitStep[VerifySampleRows]):
 
 
 class SampleData(WaitStep[VerifySampleData]):
-    """The five verifications at once; what may come right in a moment is looked at again."""
+    """Makes the five verifications together; one that may still pass is repeated."""
 
     async def observe(self) -> Sight:
         evidence = _upload_evidence(self._tools)
@@ -159,7 +160,7 @@ class SampleData(WaitStep[VerifySampleData]):
 
 
 class Remove(LocalStep[RemoveSample]):
-    """The database's own function refuses whatever carries no mark."""
+    """Removes the test batch. The database's own function refuses a batch that is not marked as a test."""
 
     async def do(self, conn: Connection) -> Done:
         batch_id = self._step.batch_id or await self._own_batch(conn)
@@ -180,7 +181,7 @@ async def _batch(tools: Tools) -> Batch | Unavailable:
 
 
 def _upload_evidence(tools: Tools) -> Json:
-    """What the upload of this run left in the journal."""
+    """The evidence that this run's upload stored in the journal."""
     return next(past.row.evidence or {} for past in tools.past if isinstance(past.step, UploadSample))
 
 

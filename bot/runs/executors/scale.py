@@ -29,7 +29,7 @@ from services.domain.text import counted
 
 
 class Scale(Act[ScaleService]):
-    """The step carries `from_` and `to`; how `to` is spread over the regions is decided from what is there."""
+    """Sets the replicas from `from_` to `to`; how they are spread over the regions depends on the current ones."""
 
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
@@ -66,9 +66,10 @@ class Scale(Act[ScaleService]):
 
 
 def spread(regions: Mapping[str, int], to: int) -> dict[str, int] | None:
-    """`to` replicas over the same regions: added where there are fewest, taken where there are most, one at least each.
+    """Spread `to` replicas over the same regions: added where there are fewest, removed where there are most, at least
+    1 each.
 
-    None when there are more regions than replicas: none is ever removed.
+    None if there are more regions than replicas: no region is ever removed.
     """
     if to < len(regions) or not regions:
         return None
@@ -81,7 +82,7 @@ def spread(regions: Mapping[str, int], to: int) -> dict[str, int] | None:
 
 
 async def set_replicas(tools: Tools, step: ScaleService, deadline: float) -> None:
-    """Configure `to` replicas, unless they are configured already. Raises SourceError."""
+    """Set `to` replicas, unless they are set already. Raises SourceError."""
     state = await tools.state_of(step.service)
     if isinstance(state, Unavailable):
         raise SourceError(state.source, state.why, retryable=True)
@@ -91,7 +92,7 @@ async def set_replicas(tools: Tools, step: ScaleService, deadline: float) -> Non
 
 
 def _configured(state: ServiceState) -> int | None:
-    """A stopped service has none, whatever is configured."""
+    """Wanted replicas; 0 for a stopped service, whatever is configured."""
     return state.replicas_wanted
 
 
@@ -99,15 +100,15 @@ def _count(number: int | None) -> str:
     return "an unknown number of replicas" if number is None else counted(number, "replica")
 
 
-# Of Railway's DeploymentInstanceStatus: these hold no process any more.
+# Values of Railway's DeploymentInstanceStatus without a process.
 _ENDED = ("CRASHED", "EXITED", "REMOVED", "SKIPPED", "STOPPED")
 _LEAVING = (*_ENDED, "REMOVING")
 
 
 class Stop(Act[StopService]):
-    """Stops every active deployment, also one made meanwhile: the service has to be at zero.
+    """Stops every active deployment, also one made since the approval, so that the service has no process.
 
-    `also_unknown`: an emergency. While Railway does not report what is active, the deployment of the plan is stopped.
+    `also_unknown`: for emergencies. While Railway does not report what is active, the plan's deployment is stopped.
     """
 
     def __init__(self, reads: Reads, step: StopService, *, also_unknown: bool = False) -> None:
@@ -124,7 +125,7 @@ class Stop(Act[StopService]):
         return Ready({"deployments": [deployment.id for deployment in _to_stop(state)]})
 
     async def send(self, intent: Json, deadline: float) -> None:
-        """Those that run still, should an earlier try have stopped some."""
+        """Stop the deployments that still run: an earlier attempt may have stopped some."""
         left = await self._left(intent)
         for deployment_id in intent["deployments"] if isinstance(left, Unknown) else [one.id for one in left]:
             await self._reads.mutations.stop(deployment_id, deadline=deadline)
@@ -154,7 +155,7 @@ class Stop(Act[StopService]):
 
 
 class Stopped(WaitStep[AwaitStopped]):
-    """The last process has ended. When Railway does not answer, that is unknown: not proved."""
+    """Waits until the last process has ended. If Railway does not answer, that is not proved."""
 
     when_unknown = StepState.NOT_PROVED
 
@@ -171,7 +172,7 @@ class Stopped(WaitStep[AwaitStopped]):
 
 
 class Start(Act[StartService]):
-    """Deploys the stopped deployment again, at the wanted count: configured first, so that it comes up with it."""
+    """Deploys the stopped deployment again. The replica count is set first, so that it starts with it."""
 
     async def before(self) -> Before:
         state = await self._tools.state_of(self._step.service)
@@ -198,13 +199,13 @@ class Start(Act[StartService]):
 
 
 def count_processes(state: ServiceState) -> int:
-    """How many instances may still have a process."""
+    """Number of instances that may still have a process."""
     instances = [instance for deployment in _deployments(state) for instance in deployment.instances]
     return sum(instance.status not in _ENDED for instance in instances)
 
 
 def _to_stop(state: ServiceState) -> list[Deployment]:
-    """Active deployments with an instance that is not on its way out."""
+    """Active deployments with an instance that is not ending."""
     return [
         deployment
         for deployment in state.active

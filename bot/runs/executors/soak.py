@@ -19,21 +19,23 @@ from services.domain.jobs import BEAT_EVERY, MISSED, Heartbeat, JobOutcomes, Loc
 from services.domain.runs import StepState
 from services.domain.text import age, counted
 
-BEFORE = timedelta(minutes=10)  # the runbook's window
-ENOUGH_JOBS = 10  # fewer say nothing about a share or a pace
-WORSE_SHARE = 0.1  # ten percentage points more of the jobs fail
-SLOWER = 0.5  # half the pace, while work waits
-SETTLED_AFTER = timedelta(seconds=60)  # a pace over less is noise
-LONG_WAIT_S = 10.0  # a lock that is not granted for so long is contention
-ONE_BEAT = BEAT_EVERY + timedelta(seconds=5)  # writing one takes its time
+BEFORE = timedelta(minutes=10)  # the runbook's time window
+ENOUGH_JOBS = 10  # fewer give no reliable share or rate
+WORSE_SHARE = 0.1  # 10 percentage points more of the jobs fail
+SLOWER = 0.5  # half the rate, while jobs wait
+SETTLED_AFTER = timedelta(seconds=60)  # a rate over a shorter time is noise
+LONG_WAIT_S = 10.0  # a longer wait for a lock is contention
+ONE_BEAT = BEAT_EVERY + timedelta(seconds=5)  # writing one takes a moment
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`before` and `since` are how jobs ended in the ten minutes before the replica came, and since then.
+    """Facts about a soak. `before` and `since`: job outcomes in the 10 min before the replica came, and since the soak
+    began.
 
-    as_of: the database's clock. began: when the soak did. pending: jobs that wait. expected: workers that should beat.
-    crashed: instances of what is active that have crashed, by Railway's word; a beat outlives its worker for a while.
+    as_of: the database's clock. began: when the soak began. pending: jobs that wait. expected: workers that should have
+    fresh heartbeats. crashed: instances of the active deployment that crashed according to Railway; a heartbeat stays
+    fresh for a while after its worker died.
     """
 
     as_of: datetime
@@ -52,14 +54,15 @@ class Facts:
 
 
 def find_breach(facts: Facts) -> str | None:
-    """What got worse, as a clause; None when nothing did."""
+    """Return what got worse, as a clause; None if nothing did."""
     return _crashed(facts) or _workers_lost(facts) or _locks_wait(facts) or _more_fail(facts) or _slower(facts)
 
 
 def find_silent(facts: Facts) -> str | None:
-    """Who has not beaten within the last interval, as a clause; None when every worker has: the last one may have died.
+    """Return, as a clause, that workers had no heartbeat within the last interval, so the last may have died; None if
+    all had.
 
-    Beats from before the soak began prove nothing of it.
+    Heartbeats from before the soak began prove nothing.
     """
     since = max(facts.began, facts.as_of - ONE_BEAT)
     beating = sum(beat.last_heartbeat_at >= since and not beat.is_stopped for beat in facts.beats)
@@ -80,7 +83,7 @@ def _workers_lost(facts: Facts) -> str | None:
 
 
 def _locks_wait(facts: Facts) -> str | None:
-    """Only waits that began during the soak: an older one is not the replica's doing."""
+    """Report lock waits that began during the soak: older ones are not caused by the new replica."""
     new = [lock for lock in facts.locks if LONG_WAIT_S <= lock.waiting_s <= facts.elapsed.total_seconds()]
     longest = max((lock.waiting_s for lock in new), default=0.0)
     return f"{counted(len(new), 'lock')} not granted, the longest for {longest:.0f} s" if new else None
@@ -105,22 +108,23 @@ def _slower(facts: Facts) -> str | None:
     return f"{since * 60:.0f} jobs per minute, {before * 60:.0f} before, while {pending_words(facts.pending)} wait"
 
 
-LAST_BEATS = ONE_BEAT  # how long after the soak's time each worker may take for its last beat
+LAST_BEATS = ONE_BEAT  # after the soak's end, for each worker's last heartbeat
 
 
 class WaitWhileSoaking(WaitStep[Soak]):
-    """A source that is silent until the end leaves it unproved; the time itself has to pass in any case."""
+    """Waits until the soak is over. A source that is away until the end leaves it not proved; the time has to pass
+    anyway."""
 
     when_unknown = StepState.NOT_PROVED
 
     @property
     def timeout_s(self) -> float:
-        """The last beats may be due after the time is up, and the last look takes its time."""
+        """The soak's time, plus time for the last heartbeats and the last check."""
         source_s = self._tools.world.settings.source_timeout_s
         return self._step.seconds + (LAST_BEATS.total_seconds() + source_s) * 2
 
     def remedy(self) -> Scale:
-        """Back to the last good count."""
+        """Scale back to the last good replica count."""
         back = ScaleService(self._step.service, self._step.fall_back_to + 1, self._step.fall_back_to)
         return Scale(self._tools, back)
 
@@ -168,12 +172,13 @@ class WaitWhileSoaking(WaitStep[Soak]):
         )
 
     def _came(self) -> datetime:
-        """When the new replica came: what was before then is what it is compared with."""
+        """The time at which the new replica came; it is compared with the time before."""
         act = self._tools.last_act(self._step.service)
         return (act and act.row.started_at) or self._tools.since(self._step.service)
 
     def _expected(self) -> int | None:
-        """As many workers as beat when the soak began, by the step before; None for the API, which does not beat."""
+        """Number of workers with heartbeats when the soak began, by the step before; None for the API, which has
+        none."""
         counts = [
             past.step.expected
             for past in self._tools.past
@@ -183,6 +188,6 @@ class WaitWhileSoaking(WaitStep[Soak]):
 
 
 def _count_crashed(state: ServiceState) -> int:
-    """How many instances of what serves have crashed; one that was replaced is no loss."""
+    """Number of crashed instances of the active deployment; replaced ones do not count."""
     serving = state.current
     return sum(instance.status == "CRASHED" for instance in serving.instances) if serving else 0

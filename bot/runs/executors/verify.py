@@ -29,11 +29,12 @@ from services.domain.services import Service, WorkerType, same_sha, short_sha
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
-_LOG_LINES = 500  # a start writes a dozen; the rest is work that came in meanwhile
+_LOG_LINES = 500  # a start writes a dozen; the rest is later work
 
 
 class HeartbeatsAppear(WaitStep[VerifyHeartbeats]):
-    """Exactly as many workers beat as wanted, each since the last act: what beat before it proves nothing."""
+    """Waits until exactly the expected number of workers have sent a heartbeat since the last act. Earlier ones prove
+    nothing."""
 
     when_unknown = StepState.NOT_PROVED
 
@@ -48,7 +49,7 @@ class HeartbeatsAppear(WaitStep[VerifyHeartbeats]):
 
 
 class ShaReported(WaitStep[VerifySha]):
-    """The process itself reports the commit: the API in its health, every fresh worker in its heartbeat."""
+    """Verifies the commit that the process itself reports: the API in its health, each worker in its heartbeat."""
 
     when_unknown = StepState.NOT_PROVED
 
@@ -80,7 +81,8 @@ class ShaReported(WaitStep[VerifySha]):
 
 
 class StartupLogged(WaitStep[VerifyStartupLog]):
-    """The runbook's startup lines. Log lines can be dropped, and the heartbeats decide: never more than not proved."""
+    """Looks for the runbook's startup lines. Log lines can be dropped, and heartbeats decide: it ends at worst as not
+    proved."""
 
     when_unknown = StepState.NOT_PROVED
 
@@ -100,13 +102,13 @@ class StartupLogged(WaitStep[VerifyStartupLog]):
         return Unknown("the log lacks: " + ", ".join(missing)) if missing else Done("all three startup lines")
 
     def _began(self) -> datetime:
-        """The lines may be older than the end of the act, which is read back late."""
+        """The start of the act: the lines may be older than its end, which is read back late."""
         act = self._tools.last_act(self._step.service)
         return (act and act.row.started_at) or self._tools.since(self._step.service)
 
 
 class ApiHealthy(WaitStep[VerifyApiHealth]):
-    """`/api/health` is ok. An API that does not answer is not healthy; one without settings cannot be seen."""
+    """Waits until `/api/health` is ok. An API that does not answer fails; one that is not configured is not proved."""
 
     def __init__(self, tools: Tools, step: VerifyApiHealth) -> None:
         super().__init__(tools, step)
@@ -122,11 +124,11 @@ class ApiHealthy(WaitStep[VerifyApiHealth]):
 
 
 async def fresh_beats(tools: Tools, service: Service, *, with_commits: bool = False) -> list[Heartbeat] | Unknown:
-    """The service's workers that have beaten since the last act on it, and have not reported a stop or missed two
-    beats.
+    """Return the service's workers with a heartbeat since the last act on it, without a reported stop or two missed
+    heartbeats.
 
-    `with_commits`: also the commits that only their logs show. One that the act replaced may beat once more before it
-    is killed; it drops out when it falls silent.
+    `with_commits`: add the commits that only their logs show. A worker that the act replaced may send one more
+    heartbeat before it is killed; it drops out when its heartbeat gets old.
     """
     reading = await tools.world.read(read_heartbeats)
     if isinstance(reading, Unavailable):
@@ -145,7 +147,7 @@ def _of(reading: HeartbeatReading, worker_type: WorkerType | None) -> list[Heart
 
 
 class DatabaseReady(WaitStep[CheckDatabaseReady]):
-    """The database answers and the queue can be read."""
+    """Verifies that the database answers and the queue can be read."""
 
     async def observe(self) -> Sight:
         queue = await self._tools.world.queue()
@@ -157,7 +159,8 @@ class DatabaseReady(WaitStep[CheckDatabaseReady]):
 
 
 class WorkersHealthy(WaitStep[CheckWorkersHealthy]):
-    """At least as many workers beat as are configured; a replaced one may be seen for some minutes yet."""
+    """Waits until at least the configured number of workers have fresh heartbeats; a replaced one may still count for
+    some minutes."""
 
     async def observe(self) -> Sight:
         reading = await self._tools.world.read(read_heartbeats)
@@ -173,7 +176,7 @@ class WorkersHealthy(WaitStep[CheckWorkersHealthy]):
 
 
 class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
-    """Jobs in processing without a living worker. Finding some is an answer, not a failure: they get a button."""
+    """Finds jobs in processing without a living worker. Finding some is an answer, not a failure: they get a button."""
 
     when_unknown = StepState.NOT_PROVED
 
@@ -191,7 +194,7 @@ class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
         return Done(f"{counted(len(orphans), 'job')} in processing without a living worker", {"orphans": orphans})
 
     async def _living(self) -> set[str] | Unknown:
-        """No worker, once Railway shows no process; otherwise the workers with a heartbeat since the last act."""
+        """No workers once Railway shows no process; else the workers with a heartbeat since the last act."""
         state = await self._tools.state_of(self._step.service)
         if not isinstance(state, Unavailable) and count_processes(state) == 0:
             return set()
@@ -199,7 +202,7 @@ class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
         return beats if isinstance(beats, Unknown) else {beat.worker_id for beat in beats}
 
     async def _workers_of_others(self) -> set[str]:
-        """Their jobs are not this service's."""
+        """Ids of other services' workers, whose jobs are not this service's."""
         reading = await self._tools.world.read(read_heartbeats)
         if isinstance(reading, Unavailable):
             return set()
@@ -207,9 +210,9 @@ class NoOrphanedJobs(WaitStep[VerifyNoOrphanedJobs]):
 
 
 class NothingRuns(WaitStep[VerifyNothingRuns]):
-    """No process at Railway, and no worker with a heartbeat: nothing may use what the next step changes."""
+    """Waits until Railway shows no process and no worker has a heartbeat: none may use what the next step changes."""
 
-    timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little longer than it lives
+    timeout_s = MISSED.total_seconds() + 60  # Railway may show a process a little after it ended
 
     async def observe(self) -> Sight:
         services = await self._tools.world.railway_services()
@@ -226,7 +229,7 @@ class NothingRuns(WaitStep[VerifyNothingRuns]):
         return self._judge(reading)
 
     def _judge(self, reading: HeartbeatReading) -> Sight:
-        """A worker that was killed never reported a stop: it is gone once it has missed two beats."""
+        """Judge by heartbeats. A killed worker reports no stop: it counts as gone once it has missed two heartbeats."""
         types = {one.worker_type for one in self._step.services}
         not_gone = [beat for beat in reading.rows if beat.worker_type in types and not beat.is_stopped]
         recent = [beat for beat in not_gone if beat.age(reading.as_of) <= MISSED]
@@ -236,7 +239,7 @@ class NothingRuns(WaitStep[VerifyNothingRuns]):
 
 
 class SchemaHead(WaitStep[VerifySchemaHead]):
-    """The newest applied migration."""
+    """Verifies that the newest applied migration is the expected one."""
 
     async def observe(self) -> Sight:
         status = await self._tools.world.migrations()
@@ -248,5 +251,5 @@ class SchemaHead(WaitStep[VerifySchemaHead]):
 
 
 def _may_run(state: ServiceState | None) -> bool:
-    """Also what Railway does not report."""
+    """True if the service may run, also if Railway does not report it."""
     return state is None or state.unknown is not None or count_processes(state) > 0
