@@ -1,1 +1,1 @@
-"""The checks of `playbooks/checks/` plus state over time: pending, firing, resolved."""
+"""Alerting: the checks of `playbooks/checks/` plus state over time: pending, firing, resolved."""

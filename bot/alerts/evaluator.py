@@ -1,4 +1,4 @@
-"""Evaluates the alert rules from deadline to deadline, and stores what people are notified of. Leader only."""
+"""Evaluates the alert rules at each deadline, and stores alerts, decisions and messages. Leader only."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from services.domain.runs import run_message_key
 logger = logging.getLogger(__name__)
 
 MARGIN = timedelta(milliseconds=20)  # a heartbeat counts *until* its deadline; evaluate just after it
-BUSY_EVERY = timedelta(seconds=2)  # while workers are missed, their return must be seen soon
-IDLE_EVERY = timedelta(seconds=EVERY_S)  # a first worker may appear, replicas may be added
-GAP = timedelta(seconds=60)  # three evaluations that did not happen
+BUSY_EVERY = timedelta(seconds=2)  # while workers are missing, their return must be noticed soon
+IDLE_EVERY = timedelta(seconds=EVERY_S)  # to notice a first worker, or added replicas
+GAP = timedelta(seconds=60)  # three missed evaluations
 BUSY = frozenset({"heartbeats", "workers", "crash_loop"})
 PATIENCE_S = 1.0
 
 
 class Evaluator(PeriodicTask):
-    """`on_services` is called with what Railway answered, as soon as it did. `name_of`: what a Slack id is called, ""
-    when that is unknown."""
+    """Evaluates the alert rules. `on_services` receives Railway's answers as they arrive. `name_of` returns the name of
+    a Slack id, "" if unknown."""
 
     name = "evaluation"
     late_after_s = 90.0  # more than three evaluations while nothing is wrong
@@ -73,27 +73,27 @@ class Evaluator(PeriodicTask):
         self._latest: Snapshot | None = None
 
     def follow(self, rules: AlertRules) -> None:
-        """Evaluate by these from now on."""
+        """Use these rules from now on."""
         self.rules = rules
         self._message_writer.follow(rules)
 
     @property
     def latest(self) -> Snapshot | None:
-        """What the last tick saw; None before the first one."""
+        """The snapshot of the last tick; None before the first one."""
         return self._latest
 
     @asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
         self._is_first = True
         try:
-            with self._wake_ups.refresh.listen(self._sources.hasten):  # and evaluates again once they have answered
+            with self._wake_ups.refresh.listen(self._sources.hasten):  # their answers start another evaluation
                 yield
         finally:
             await self._sources.close()
             self._latest = None
 
     async def tick(self, fence: Fence) -> float:
-        """Evaluate once; seconds until the next time. Raises SourceError when the database is away."""
+        """Evaluate once; return the seconds until the next evaluation. Raises SourceError if the database is away."""
         now = asyncio.get_running_loop().time()
         await self._sources.refresh(min(PATIENCE_S, self._due_at - now))
         read_at = asyncio.get_running_loop().time()
@@ -138,7 +138,7 @@ class Evaluator(PeriodicTask):
         around: EvaluationContext,
         snapshot: Snapshot,
     ) -> bool:
-        """Whether anything changed."""
+        """Store transitions and ended silences; True if there were any."""
         transitions = decide(results, known, around)
         ends = end_silences(transitions, known, around)
         for end in ends:
@@ -170,7 +170,7 @@ class Evaluator(PeriodicTask):
         around: EvaluationContext,
         read_at: float,
     ) -> float:
-        """Until the next deadline, measured by the database's clock from the moment it answered."""
+        """Seconds until the next deadline, counted from the moment at which the database's clock was read."""
         is_busy = any(alert.is_open and alert.rule in BUSY for alert in known)
         pause = BUSY_EVERY if is_busy else IDLE_EVERY
         moment = earliest(next_deadline(snapshot), drill.next_deadline(snapshot), next_moment(results, known, around))

@@ -1,6 +1,6 @@
-"""Learns the memory peaks from which each service comes down again, so that they raise no alert.
+"""Learns, per service, the memory peaks after which usage came down again, so that they raise no alert.
 
-What fell because a process ended and another started was not freed, however the process ended. A start also forgets
+A fall because one process ended and another started does not count, however the first one ended. A start also resets
 what was learned: the new process may be another version, and a wrong value must not stay.
 """
 
@@ -16,14 +16,14 @@ from services.domain.services import Service
 
 
 class FreedMemory:
-    """Of each service the highest peak that memory came down from by itself, GB."""
+    """Per service, the highest memory peak that came down without a restart, GB."""
 
     def __init__(self) -> None:
         self._gb: dict[Service, float] = {}
         self._started: dict[Service, datetime] = {}
 
     def update(self, snapshot: Snapshot) -> dict[Service, float]:
-        """What is known after this snapshot; 0 where nothing was freed yet."""
+        """Learn from this snapshot, and return what is known now; 0 for services that have freed nothing yet."""
         used = {} if snapshot.usage is None or isinstance(snapshot.usage, Unavailable) else snapshot.usage
         for service in snapshot.system.services:
             starts = process_starts(snapshot, service)
@@ -42,8 +42,8 @@ class FreedMemory:
 
 
 def process_starts(snapshot: Snapshot, service: Service) -> list[datetime]:
-    """When processes of the service started, as far as it is known: workers report it; of the API it is what our runs
-    did to it, and when Railway changed the status of what serves."""
+    """Times at which processes of the service started, as far as known. Workers report theirs; for the API they are the
+    runs' acts on it and the changes of its active deployment's status."""
     workers = [beat for beat in snapshot.heartbeats if snapshot.system.service_of_worker(beat.worker_type) is service]
     acts = snapshot.work.acts if snapshot.work is not None else ()
     services = snapshot.services or {}

@@ -1,4 +1,4 @@
-"""Records once per minute what the evaluator saw last, for pictures. It asks no source. Leader only."""
+"""Records the evaluator's latest snapshot once per minute, for charts. It reads no source itself. Leader only."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 HOURS_AT_ONCE = 24  # after an upgrade there may be a month of them
-SUMMED_AFTER = timedelta(minutes=2)  # the end of an hour: its last minute is there
+SUMMED_AFTER = timedelta(minutes=2)  # after the end of an hour, so that its last minute is stored
 MOST_WORKERS = 20  # a row stays small; the newest heartbeats are kept
 
 
 class HistoryRecorder(PeriodicTask):
-    """`latest`: what the evaluator saw last; None before its first tick."""
+    """Records the history. `latest` returns the evaluator's last snapshot; None before its first tick."""
 
     name = "history"
     interval_s = retry_s = EVERY_S
@@ -40,7 +40,7 @@ class HistoryRecorder(PeriodicTask):
         super().__init__()
         self._database = database
         self._latest = latest
-        self._summed_in: datetime | None = None  # the hour in which all before it were summed up
+        self._summed_in: datetime | None = None  # the hour in which all earlier ones were summed up
 
     async def tick(self, fence: Fence) -> None:
         snapshot = self._latest()
@@ -54,7 +54,7 @@ class HistoryRecorder(PeriodicTask):
             self._summed_in = hour
 
     async def _sum_up(self, fence: Fence, now: datetime) -> bool:
-        """Whether no hour that is over is left."""
+        """Sum up past hours; True if none is left."""
         for _ in range(HOURS_AT_ONCE):
             async with self._database.transaction() as conn:
                 await fence.lock(conn)
@@ -64,7 +64,7 @@ class HistoryRecorder(PeriodicTask):
 
 
 def record_of(snapshot: Snapshot) -> HistoryRecord:
-    """What is worth keeping of it."""
+    """Extract the values that the history keeps."""
     outcomes = _outcomes(snapshot)
     queue = snapshot.work.queue if snapshot.work and snapshot.all_visible else None
     slow = snapshot.slow_reads
@@ -82,7 +82,7 @@ def record_of(snapshot: Snapshot) -> HistoryRecord:
 
 
 def _usage(snapshot: Snapshot) -> dict[str, Usage] | None:
-    """Of the services, and of the database under its own name; None while neither is known."""
+    """Usage per service, and of the database under `DATABASE`; None if neither is known."""
     services = _known(
         snapshot.usage,
         lambda usage: {service.value: used.current(snapshot.now).busiest for service, used in usage.items()},
@@ -94,13 +94,13 @@ def _usage(snapshot: Snapshot) -> dict[str, Usage] | None:
 
 
 def _finite(usage: Usage) -> Usage:
-    """Without what is no number: JSON has none of these, and one would lose the whole minute."""
+    """Replace values that are not finite by None: JSON can't store them, and one would lose the whole minute."""
     values = asdict(usage)
     return replace(usage, **{name: None for name, value in values.items() if value and not math.isfinite(value)})
 
 
 def _known(found: T | Unavailable | None, read: Callable[[T], R]) -> R | None:
-    """None where it is unknown."""
+    """Apply `read` to a known value; None if it is unknown."""
     return None if found is None or isinstance(found, Unavailable) else read(found)
 
 

@@ -17,12 +17,12 @@ from services.clients.postgres.pool import Connection
 from services.domain.alerts import Alert, AlertChange, AlertEvent, AlertState, Severity, Silence, in_order
 from services.domain.people import Person
 
-PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages before everything else
+PAGE, NOTIFY = 10, 5  # priorities in the outbox: pages are sent first
 
 
 @dataclass(frozen=True)
 class IncidentThread:
-    """Where messages of alerts with an incident go: its root message announces them, its thread is for people."""
+    """The incident thread for messages of alerts that belong to an incident; its root message announces them."""
 
     incident_id: int
     thread_key: str
@@ -32,19 +32,19 @@ IncidentThreadOf = Callable[[Connection, Sequence[Alert]], Awaitable[IncidentThr
 Owners = Callable[[Connection, Sequence[Alert]], Awaitable[Mapping[int, Person]]]
 
 
-async def no_incident_thread(conn: Connection, alerts: Sequence[Alert]) -> IncidentThread | None:  # noqa: ARG001 - as others are called
-    """What `home` gives when nothing else is given: the channel itself."""
+async def no_incident_thread(conn: Connection, alerts: Sequence[Alert]) -> IncidentThread | None:  # noqa: ARG001 - the signature is given
+    """Leave the messages in the channel: the default of `home`."""
     return None
 
 
-async def no_owners(conn: Connection, alerts: Sequence[Alert]) -> Mapping[int, Person]:  # noqa: ARG001 - as others are called
-    """What `owners` gives when nothing else is given: nothing is acknowledged."""
+async def no_owners(conn: Connection, alerts: Sequence[Alert]) -> Mapping[int, Person]:  # noqa: ARG001 - the signature is given
+    """Treat no alert as acknowledged: the default of `owners`."""
     return {}
 
 
 class AlertMessages:
-    """`home` gives the incident in whose thread a message of these alerts belongs, None for the channel; `owners` who
-    has taken which of these alerts on, by the alert's id."""
+    """Writes the messages of alerts. `home` returns the incident thread that a message belongs in, None for the
+    channel; `owners` returns who acknowledged these alerts, by alert id."""
 
     def __init__(
         self,
@@ -62,12 +62,12 @@ class AlertMessages:
         self.follow(rules)
 
     def follow(self, rules: AlertRules) -> None:
-        """Messages that are written from now on lead to these sections of the runbook."""
+        """Use these rules' runbook sections in messages from now on."""
         sections = {name: rule.section for name, rule in rules.rules}
         self._guide = view.Guide(sections, rules.runbook, self._railway_every_s)
 
     async def write(self, conn: Connection, key: str, changed: Iterable[Alert] = ()) -> None:
-        """The message of this key as its alerts stand; those in `changed` may not name it in their rows yet."""
+        """Write the message of this key from its alerts' states. Rows of those in `changed` may not refer to it yet."""
         members = {alert.id: alert for alert in await alerts.list_alerts_of_message(conn, key)}
         members |= {alert.id: alert for alert in changed}
         if not members:
@@ -86,13 +86,13 @@ class AlertMessages:
             thread_key=home.thread_key if home else None,
             text=text,
             blocks=blocks,
-            priority=PAGE if is_page and home is None else NOTIFY,  # what stays away is no page that waits
+            priority=PAGE if is_page and home is None else NOTIFY,  # an unposted message is no waiting page
         )
-        if home is not None:  # the incident's root message says it; what was posted before it belonged there stays true
+        if home is not None:  # the incident's root message announces it; one posted earlier is still updated
             await messages.keep_unposted(conn, key=key)
 
     async def note(self, conn: Connection, message_key: str, name: str, words: str) -> None:
-        """A line in the thread of a message that is there; `name` makes it once."""
+        """Add a line to the thread of a stored message; each `name` is added once."""
         await self._add(conn, f"{message_key}:{name}", message_key, view.notice(words))
 
     async def notify_owner(self, conn: Connection, silence: Silence, words: str, about: Sequence[Alert]) -> None:
@@ -102,7 +102,7 @@ class AlertMessages:
         await self._add(conn, key, thread_key, view.notice(words, to=silence.owner))
 
     async def has_incident_thread(self, conn: Connection, message_key: str) -> bool:
-        """Whether the alerts of this message belong to an incident."""
+        """True if the alerts of this message belong to an incident."""
         return await self._home(conn, await alerts.list_alerts_of_message(conn, message_key)) is not None
 
     async def _add(self, conn: Connection, key: str, thread_key: str | None, content: view.Content) -> None:
@@ -118,12 +118,12 @@ OnAlert = Callable[[Connection, AlertEvent], Awaitable[None]]
 
 
 async def ignore_alert(conn: Connection, event: AlertEvent) -> None:
-    """What `on_alert` does when nothing else is given."""
+    """Ignore the event: the default of `on_alert`."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """A transition whose alert is stored; `number` is its decision's, 0 when there was nothing to decide."""
+    """A transition whose alert is stored; `number`: of its stored decision, 0 if there was none."""
 
     transition: Transition
     alert: Alert
@@ -131,7 +131,8 @@ class _Step:
 
 
 class AlertMessageWriter:
-    """`on_alert` is called in the transaction that stores an alert's new state: what it writes is as true as that."""
+    """Stores transitions and writes their messages. `on_alert` is called in the transaction that stores an alert's new
+    state, so that both are stored or neither."""
 
     def __init__(
         self,
@@ -149,7 +150,7 @@ class AlertMessageWriter:
         self._on_alert = on_alert
 
     def follow(self, rules: AlertRules) -> None:
-        """Alerts are announced by these from now on."""
+        """Use these rules from now on."""
         self.rules = rules
         self._messages.follow(rules)
 
@@ -163,14 +164,14 @@ class AlertMessageWriter:
         now: datetime,
         is_digest: bool,
     ) -> None:
-        """Store the transitions and post what they announce. `known`: the alerts as they were before."""
+        """Store the transitions and the messages that they cause. `known`: the alerts before the transitions."""
         steps = [await self._store(conn, transition, around, now) for transition in transitions]
         fired = [one.alert for one in steps if _is_announced(one.transition) and one.alert.message_key is None]
         keys = share_messages(fired, known, now=now, telling=self.rules.telling, is_digest=is_digest)
         joined = set(keys.values()) & {alert.message_key for alert in known}
         steps = [replace(one, alert=_with_key(one.alert, keys)) for one in steps]
         announced = [one for one in steps if one.transition.change is not None and one.alert.message_key]
-        for one in announced:  # first, because it may open an incident, in whose thread the alert's own message then is
+        for one in announced:  # first: it may open an incident, and the alert's message then belongs in its thread
             await self._notify_others(conn, one, around, now)
         for key in in_order(str(one.alert.message_key) for one in announced):
             await self._messages.write(conn, key, [one.alert for one in announced if one.alert.message_key == key])
@@ -184,11 +185,11 @@ class AlertMessageWriter:
         await self._messages.notify_owner(conn, silence, words, about)
 
     async def _store(self, conn: Connection, transition: Transition, around: view.Surroundings, now: datetime) -> _Step:
-        """The alert's row and the decision; a row that fires gets its message afterwards."""
+        """Store the alert's row and the decision; a firing alert's message is assigned afterwards."""
         self._metrics.alerts.labels(transition.decision or "edited").inc()
         alert = self._worded(transition, around)
         if transition.after is None:
-            assert alert.id is not None  # noqa: S101 - what passes was stored
+            assert alert.id is not None  # noqa: S101 - an alert that passed was stored
             await alerts.forget_alert(conn, alert.id)
         elif transition.before is None:
             alert = replace(alert, id=await alerts.open_alert(conn, alert))
@@ -208,7 +209,7 @@ class AlertMessageWriter:
         return _Step(transition, alert, number)
 
     def _worded(self, transition: Transition, around: view.Surroundings) -> Alert:
-        """The alert with its page line as of now, where something is shown."""
+        """The alert with its current page line, if something is shown."""
         match transition.change:
             case None:
                 return transition.alert
@@ -221,9 +222,9 @@ class AlertMessageWriter:
                 return replace(transition.alert, line=view.page_line(transition.alert, around))
 
     async def _add_to_thread(self, conn: Connection, step: _Step, *, joined: bool) -> None:
-        """Lines that people must notice: an edit alone notifies no one."""
+        """Add a line to the thread where people must notice a change: an edit alone notifies no one."""
         key, transition = step.alert.message_key, step.transition
-        is_new = transition.change is AlertChange.FIRED  # an incident that has the alert says that in its own words
+        is_new = transition.change is AlertChange.FIRED  # its incident announces it in its own thread
         if transition.run is not None and transition.notice:
             await self._messages.note(conn, transition.run.message_key, f"alert:{step.number}", transition.notice)
         elif key and (transition.notice or joined):

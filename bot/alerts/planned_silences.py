@@ -1,4 +1,4 @@
-"""Begins planned silences at their times, and reminds their owners an hour before; leader only."""
+"""Begins planned silences at their times, and reminds their owners 1 h before; leader only."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ SHORTEST_S = 0.05
 
 
 class PlannedSilences(PeriodicTask):
-    """A window makes an ordinary silence, which the evaluator knows; the planned one waits for its next window."""
+    """Creates an ordinary silence for each window, which the evaluator applies, and moves the planned one to its next
+    window."""
 
     name = "planned silences"
 
     def __init__(self, database: Database, wake_ups: WakeUps, *, channel: str, every_s: float = EVERY_S) -> None:
-        super().__init__(wake_ups.refresh)  # a window may begin sooner than the next look
+        super().__init__(wake_ups.refresh)  # a new window may begin before the next tick
         self._database = database
         self._wake_ups = wake_ups
         self._channel = channel
@@ -55,7 +56,7 @@ class PlannedSilences(PeriodicTask):
         self._wake_ups.outbox.set()
 
     async def _follow_alone(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
-        """What fails for one is undone for that one, and tried again at the next tick; the others continue."""
+        """Follow one planned silence; if that fails, only its changes are rolled back, and the next tick retries."""
         try:
             async with conn.transaction():
                 await self._follow(conn, planned, now)
@@ -71,7 +72,7 @@ class PlannedSilences(PeriodicTask):
         await messages.store_content(conn, key, planned.owner, view.soon_message(planned, now))
 
     async def _begin(self, conn: Connection, planned: PlannedSilence, now: datetime) -> None:
-        """Whatever is left of its window is silenced; one that passed while no leader was there is left out."""
+        """Silence the rest of the window; a window that passed without a leader is skipped."""
         if planned.ends_at > now and not planned.is_kept:
             made = await alerts.create_silence(
                 conn,
@@ -98,7 +99,7 @@ class PlannedSilences(PeriodicTask):
 
 
 def _is_due(planned: PlannedSilence, now: datetime) -> bool:
-    """It begins, or its owner is to be reminded."""
+    """True if it begins, or its owner has to be reminded."""
     if planned.is_unreadable and planned.is_kept:
         return False
     return planned.begins_at <= now or (

@@ -1,4 +1,4 @@
-"""Decides which silences end or are about to, and what their owners read of it; pure."""
+"""Decides which silences end or are about to, and writes the notices for their owners; pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.text import dated_time
 
 @dataclass(frozen=True)
 class Reminder:
-    """It ends soon: `words` for its owner."""
+    """A silence that ends soon, with the `words` for its owner."""
 
     silence: Silence
     words: str
@@ -22,7 +22,7 @@ class Reminder:
 
 @dataclass(frozen=True)
 class SilenceEnd:
-    """It is over: how (`outcome`), and `words` for its owner."""
+    """A silence that is over. `outcome`: RESOLVED or EXPIRED; `words`: for its owner."""
 
     silence: Silence
     outcome: str
@@ -32,9 +32,9 @@ class SilenceEnd:
 def end_silences(
     transitions: Sequence[Transition], alerts: Sequence[Alert], around: EvaluationContext
 ) -> list[Reminder | SilenceEnd]:
-    """What becomes of each silence. `alerts`: as they were before the transitions.
+    """Return the silences that end now, and the reminders of those that end soon. `alerts`: before the transitions.
 
-    One that was made for what was open ends when the last of it is resolved; one made in advance lasts until its end.
+    A silence for open alerts ends when the last of them resolves; one made in advance lasts until its end.
     """
     found = (_end_one(silence, transitions, alerts, around) for silence in around.silences)
     return [one for one in found if one is not None]
@@ -62,7 +62,7 @@ def _end_one(
 
 
 def _is_over(silence: Silence, transitions: Sequence[Transition]) -> bool:
-    """Whether something that it covers has just ended."""
+    """True if an alert that it covers has just ended."""
     return any(
         (transition.change is AlertChange.RESOLVED or transition.after is None)
         and silence.covers(transition.alert.fingerprint, transition.alert.service)

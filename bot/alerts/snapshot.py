@@ -1,4 +1,4 @@
-"""What the rules read: the newest answer of each source, as values."""
+"""The values that the alert rules read: the newest answer of each source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.domain.usage import ServiceUsage, Usage
 
 @dataclass(frozen=True)
 class Work:
-    """What the database reports of the work, read every few seconds."""
+    """Facts about jobs and services from the database, read every 20 s."""
 
     queue: QueueSnapshot | Unavailable
     exhausted: int | Unavailable
@@ -36,7 +36,7 @@ class Work:
 
 @dataclass(frozen=True)
 class SlowReads:
-    """What changes seldom, read every few minutes."""
+    """Facts that change seldom, read every 5 min."""
 
     server: ServerFacts | Unavailable
     migrations: MigrationStatus | Unavailable
@@ -48,15 +48,16 @@ class SlowReads:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`now` is the database's clock. What is None was not asked yet, or is not configured: nothing is shown of it.
+    """Facts for one evaluation. `now`: the database's clock. None: not read yet, or not configured; rules without a
+    fact give no result.
 
-    expected: how many workers should run, as Railway reported `expected_age` ago. earlier: the heartbeats of an earlier
-    look. back_at: when the database answered again after a while without it. made: the deployments of the last two
-    hours, as far as Railway showed them. auto_deploy: whether a push to main deploys, a service. bot: what this process
-    knows of itself. drills: made-up workers, of the drill under way and of those just over. oncall: who is on call,
-    None without an on-call file. usage: Railway's metrics of each service. database_usage: Supabase's of the database's
-    machine. freed_gb: the highest memory that an instance came down from by itself. answered: the API's good answers
-    before it stopped answering well.
+    expected: how many workers should run, as Railway reported `expected_age` ago. earlier: the heartbeats of the
+    previous evaluation. back_at: when the database answered again after a while without it. made: the deployments of
+    the last 2 h, as far as Railway showed them. auto_deploy: per service, True if a push to main deploys it. bot: this
+    process's own state. drills: those under way and those just over. oncall: who is on call, None without an on-call
+    file. usage: Railway's metrics per service. database_usage: Supabase's metrics of the database's machine. freed_gb:
+    the highest memory that an instance came down from by itself. answered: the API's good answers before it stopped
+    answering well.
     """
 
     now: datetime

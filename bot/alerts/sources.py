@@ -1,7 +1,7 @@
-"""The newest value of each source that the alert rules read, polled at its own pace.
+"""The newest value of each source that the alert rules read, polled at its own interval.
 
-A page must not wait for Railway or the API: what they said last is good enough, and fresh answers arrive for the next
-look. The heartbeats are no part of this, because they are to be the freshest.
+A page must not wait for Railway or the API: their last answer is good enough, and fresh ones are used at the next
+evaluation. Heartbeats are read by the evaluator itself, because they have to be the freshest.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ EVERY_S = 20.0
 SLOW_READS_EVERY_S = 300.0
 AUTO_DEPLOY_EVERY_S = 3600.0
 METRICS_EVERY_S = 30.0
-METRICS_AGAIN_S = 600.0  # after a refusal: a token may not read them at all, and each request counts
+METRICS_AGAIN_S = 600.0  # after a refusal: the token may have no access, and each request counts against the rate limit
 PATIENCE_S = 1.0
 
-AWAY_AFTER = timedelta(seconds=60)  # three reads without heartbeats: they could not be written either
+AWAY_AFTER = timedelta(seconds=60)  # three reads failed: workers could not write their heartbeats either
 HOUR = timedelta(hours=1)
 LATELY, BEFORE = timedelta(minutes=10), timedelta(hours=6)
 
@@ -60,10 +60,10 @@ Usages = Mapping[Service, ServiceUsage]
 
 
 class Poll(Generic[T]):
-    """One source. `answer` is None until it gave one.
+    """Polls one source. `answer` is None until the first answer.
 
-    `heard` gets each answer as soon as it arrives. `news` picks what matters of one: `answered` is called after an
-    answer where that differs from the answer before, and after one to a refresh notice.
+    `heard` receives each answer as soon as it arrives. `news` extracts the part that matters: `answered` is called if
+    that part differs from the answer before, and after the answer to a refresh notice.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Poll(Generic[T]):
         self.answer: T | None = None
 
     def start_if_due(self) -> asyncio.Task[T] | None:
-        """The call that is under way, a new one when it is time; None when the answer is young enough."""
+        """Return the request under way, or a new one if it is due; None while the answer is fresh enough."""
         self._take()
         now = asyncio.get_running_loop().time()
         if self._asking is None and now - self._asked_at >= self._every_s:
@@ -94,19 +94,19 @@ class Poll(Generic[T]):
         return self._asking
 
     def hasten(self) -> None:
-        """Ask now, whatever the pace. What is being asked already may not know of it yet: then once more after it."""
+        """Ask now, whatever the interval. A request under way may miss the change, so another one follows it."""
         self._is_hinted = True
         self._take()
         if self._asking is None:
             self._begin()
 
     def take(self) -> T | None:
-        """The newest answer."""
+        """Return the newest answer."""
         self._take()
         return self.answer
 
     async def close(self) -> None:
-        """Stop asking, and forget: who asks again much later must not take an old answer for the newest."""
+        """Stop asking, and drop the answer: it must not pass for the newest if this poll is used again much later."""
         asking, self._asking = self._asking, None
         self.answer, self._asked_at, self._is_hinted = None, float("-inf"), False
         if asking is not None:
@@ -120,7 +120,7 @@ class Poll(Generic[T]):
         self._asking.add_done_callback(lambda asked: self._end(asked, is_hinted=is_hinted))
 
     def _end(self, asked: asyncio.Task[T], *, is_hinted: bool) -> None:
-        """No read may have come meanwhile, so the answer is passed on here. The caller of the read gets an error."""
+        """Pass the answer on, because no read may follow soon. An error reaches the next reader."""
         if asked.cancelled() or asked.exception() is not None:
             return
         answer, before = asked.result(), self.answer
@@ -138,11 +138,11 @@ class Poll(Generic[T]):
 
 
 class Sources:
-    """All sources. A source without settings is never asked.
+    """All sources of the alert rules. A source that is not configured is never asked.
 
-    `answered` is called when a refresh notice has its answer, which may take longer than an evaluation waits, and when
-    Railway or the API answer otherwise than before: an evaluation that is due waits for neither, and the next one may
-    be 20 s away. `on_services` gets what Railway answered, as soon as it did.
+    `answered` is called after the answer to a refresh notice, which may take longer than an evaluation waits, and when
+    Railway or the API answer differently than before: an evaluation that is due waits for neither, and the next one may
+    be 20 s away. `on_services` receives Railway's answers as they arrive.
     """
 
     def __init__(
@@ -179,7 +179,8 @@ class Sources:
         self._metrics_refused: tuple[Unavailable, float] | None = None
 
     async def refresh(self, patience_s: float) -> None:
-        """Ask what is due; wait for what was never answered, and for the rest at most `patience_s`."""
+        """Ask the sources that are due. Wait for those that have never answered, and at most `patience_s` for the
+        others."""
         asking = [(poll, poll.start_if_due()) for poll in self._polls]
         first = [task for poll, task in asking if task is not None and poll.answer is None]
         if first:
@@ -189,13 +190,13 @@ class Sources:
             await asyncio.wait(rest, timeout=patience_s)
 
     def hasten(self) -> None:
-        """Something may have changed at Railway: ask it again now, and the API."""
+        """Ask Railway and the API again now, because something may have changed at Railway."""
         for poll in (self._services, self._api):
             if poll is not None:
                 poll.hasten()
 
     def see(self, reading: HeartbeatReading) -> Snapshot:
-        """Everything as known now. Remembers the heartbeats for the next time."""
+        """Build the snapshot from the newest answers. Remembers the heartbeats for the next one."""
         world, services = self._world, self._services.take() if self._services else None
         if self._earlier is not None and reading.as_of - self._earlier.as_of > AWAY_AFTER:
             self._back_at = reading.as_of
@@ -243,7 +244,7 @@ class Sources:
         return [poll for poll in polls if poll is not None]
 
     async def _read_work(self) -> Work:
-        """One after the other: an idle bot holds few sessions."""
+        """Read one after the other, so that an idle bot holds few database sessions."""
         world = self._world
         queue = await world.queue()
         exhausted = await world.read(operated.count_exhausted_jobs, window=HOUR)
@@ -262,7 +263,7 @@ class Sources:
         )
 
     async def _read_usage(self) -> Usages | Unavailable:
-        """A refusal is remembered for a while: then nothing is asked."""
+        """Read Railway's metrics; after a refusal, return that refusal for `METRICS_AGAIN_S` without asking."""
         now_s = asyncio.get_running_loop().time()
         if self._metrics_refused is not None and now_s - self._metrics_refused[1] < METRICS_AGAIN_S:
             return self._metrics_refused[0]
@@ -290,7 +291,8 @@ def _reported(services: Services | Unavailable) -> Services | None:
 
 
 def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surroundings:
-    """What a page line shows besides the problem itself, as far as it is known."""
+    """Context that a page line shows besides the problem: queue, last deploys and suspected deploys, as far as
+    known."""
     acts = snapshot.work.acts if snapshot.work else ()
     states = {} if snapshot.services is None or isinstance(snapshot.services, Unavailable) else snapshot.services
     known = Deploys(
@@ -309,7 +311,7 @@ def surroundings_of(snapshot: Snapshot, name_of: Callable[[str], str]) -> Surrou
 
 
 def queue_of(snapshot: Snapshot) -> QueueSnapshot | None:
-    """None while it is not known, or rows may be hidden."""
+    """The job queue; None if it is unknown or rows may be hidden."""
     queue = snapshot.work.queue if snapshot.work and snapshot.all_visible else None
     return None if isinstance(queue, Unavailable) else queue
 
@@ -322,5 +324,5 @@ async def _read_outcomes(conn: Connection) -> Usual:
 
 
 def earliest(*moments: datetime | None) -> datetime | None:
-    """None when there is none."""
+    """The earliest of these moments; None if there is none."""
     return min((moment for moment in moments if moment is not None), default=None)

@@ -1,7 +1,7 @@
 """Decides each alert's next state from the rule results; pure.
 
-`decide` gives transitions: the alert's next state as a value, what others are notified of, and the reason for `why`.
-The same values are stored by `bot.alerts.evaluator` and followed by the tests through days of simulated time.
+`decide` returns transitions: the alert's next state, the change to announce, and the reason for `why`.
+`bot.alerts.evaluator` stores them, and the tests follow them through days of simulated time.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from bot.config.alerts import AnnouncementSettings
 from services.domain.alerts import Alert, AlertChange, AlertState, Severity, is_same_outage
 from services.domain.text import age, counted, dated_time, ordinal
 
-LONGEST = timedelta(hours=24)  # a message is not continued for longer: it would go unnoticed
+LONGEST = timedelta(hours=24)  # an older message gets no new firing: it would go unnoticed
 
 
 @dataclass(frozen=True)
 class Transition:
-    """One alert's step from `before` (None: there was none) to `after` (None: it cleared without a notification).
+    """One alert's change from `before` (None: it is new) to `after` (None: it cleared without a notification).
 
-    change: what others are notified of, None: nothing. decision, reason: for `why`; empty when there was nothing to
-    decide. notice: a line for the message's thread, because an edit alone notifies no one; empty: none. again: see
-    `AlertEvent`. run: the line goes to this run's thread instead.
+    change: what is announced; None: nothing. decision, reason: for `why`; empty if there was nothing to decide. notice:
+    a line for the message's thread, because an edit alone notifies no one; empty: none. again: see `AlertEvent`. run:
+    the line goes to this run's thread instead.
     """
 
     before: Alert | None
@@ -51,9 +51,9 @@ class Transition:
 
 
 def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> list[Transition]:
-    """At most one transition per rule result. `alerts`: open ones, and those resolved within `again_within_s`.
+    """Return at most one transition per fingerprint. `alerts`: open ones, and those resolved within `again_within_s`.
 
-    Several rule results of one fingerprint are one, the most urgent. Causes are decided on before what they explain.
+    Several rule results of one fingerprint are merged into the most urgent. Causes are decided before their effects.
     """
     known = {alert.fingerprint: alert for alert in alerts}
     transitions = []
@@ -70,7 +70,7 @@ def decide(results: Iterable[RuleResult], alerts: Sequence[Alert], around: Evalu
 
 
 def next_moment(results: Iterable[RuleResult], alerts: Sequence[Alert], around: EvaluationContext) -> datetime | None:
-    """When an alert may change by the passing of time alone; None: never."""
+    """The time at which an alert or a silence may change without new rule results; None: never."""
     known = {alert.fingerprint: alert for alert in alerts if alert.is_open}
     moments: list[datetime | None] = []
     for result in _one_each(results):
@@ -115,7 +115,7 @@ def _decide_one(
 def _begin(
     result: RuleResult, alert: Alert | None, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Transition | None:
-    """A problem that has not been announced yet."""
+    """Decide on a problem that has not been announced yet."""
     begun = _pending(result, alert, around)
     hold = find_suppression(result, begun.since, alerts, around)
     due_at = begun.since + result.wait
@@ -141,7 +141,7 @@ def _run_notice(begun: Alert, alerts: Sequence[Alert], around: EvaluationContext
 
 
 def _is_announced(alert: Alert, around: EvaluationContext) -> bool:
-    """True also for an outage that has just ended: it may continue under another rule until the run is done."""
+    """True if the alert has been announced, also if it has just ended: the outage may go on under another rule."""
     if alert.state is AlertState.RESOLVED and alert.resolved_at is not None:
         return around.now - alert.resolved_at <= timedelta(seconds=around.telling.run_patience_s)
     return alert.state is AlertState.FIRING and not alert.held
@@ -170,7 +170,7 @@ def _pending(result: RuleResult, alert: Alert | None, around: EvaluationContext)
 
 
 def _is_past(alert: Alert, around: EvaluationContext) -> bool:
-    """Whether it was over for so long, or its message is so old, that a new firing gets a new message."""
+    """True if it ended so long ago, or its message is so old, that a new firing gets a new message."""
     if alert.resolved_at is None or alert.is_open:
         return False
     over_for = around.now - alert.resolved_at
@@ -204,7 +204,7 @@ def _same(begun: Alert, before: Alert | None) -> Alert | None:
 
 
 def _still(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
-    """A problem that has been announced."""
+    """Decide on a problem that has been announced."""
     silence = find_silence(result.fingerprint, result.finding.service, around)
     now = replace(alert, title=result.finding.title, detail=result.finding.detail, said_at=around.now, fine_since=None)
     if (silence.reason if silence else "") != alert.held:
@@ -226,7 +226,7 @@ def _still(result: RuleResult, alert: Alert, around: EvaluationContext) -> Trans
 
 
 def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: EvaluationContext) -> Transition:
-    """A silence began, was replaced, or ended while it fires."""
+    """A silence began, was replaced, or ended while the alert fires."""
     if silence is not None:
         return Transition(alert, replace(now, held=silence.reason), "silenced", silence.reason, AlertChange.CHANGED)
     announced = replace(now, held="", told_at=around.now)
@@ -235,7 +235,7 @@ def _silenced(now: Alert, alert: Alert, silence: Suppression | None, around: Eva
 
 
 def _fine(result: RuleResult, alert: Alert, around: EvaluationContext) -> Transition | None:
-    """The rule reports no problem any more."""
+    """Decide on an open alert whose rule reports no problem any more."""
     if alert.state is AlertState.PENDING:
         return _pass(alert, around)
     ends_at = _over_at(alert, around)
@@ -258,7 +258,7 @@ def _pass(alert: Alert, around: EvaluationContext) -> Transition:
 
 
 def _over_at(alert: Alert, around: EvaluationContext) -> datetime:
-    """When a recovered alert counts as over: at once, unless it has come back soon after an earlier recovery.
+    """The time at which a recovered alert resolves: immediately, unless it came back soon after an earlier recovery.
 
     Two problems with a long quiet time between them do not count as flapping.
     """
@@ -291,7 +291,7 @@ def _repeat_at(alert: Alert, around: EvaluationContext) -> datetime:
 def _moments(
     result: RuleResult, alert: Alert, alerts: Sequence[Alert], around: EvaluationContext
 ) -> list[datetime | None]:
-    """When this open alert may change by itself."""
+    """Times at which this open alert may change by itself."""
     if alert.state is AlertState.FIRING:
         quiet_at = _over_at(alert, around) if alert.fine_since else None
         return [quiet_at, None if alert.held else _repeat_at(alert, around)]
@@ -302,10 +302,10 @@ def _moments(
 def share_messages(
     fired: Sequence[Alert], alerts: Sequence[Alert], *, now: datetime, telling: AnnouncementSettings, is_digest: bool
 ) -> Mapping[int, str]:
-    """`{alert id: message key}` of alerts that fire now and have no message yet; `alerts` are all that are known.
+    """Return `{alert id: message key}` for alerts that fire now and have no message yet; `alerts`: all known ones.
 
-    Alerts of one rule share a message when they begin within `group_within_s` of each other. In a digest, which is the
-    first look after a start, all of them share one.
+    Alerts of one rule share a message if they begin within `group_within_s` of each other. In a digest, the first
+    evaluation after a start, all of them share one.
     """
     keys: dict[str, str] = {} if is_digest else _young_messages(alerts, now, telling)
     given: dict[int, str] = {}
@@ -317,7 +317,7 @@ def share_messages(
 
 
 def _young_messages(alerts: Sequence[Alert], now: datetime, telling: AnnouncementSettings) -> dict[str, str]:
-    """`{rule: the key of its message that was begun a moment ago}`."""
+    """`{rule: key of its message}`, for messages that began within `group_within_s`."""
     since = now - timedelta(seconds=telling.group_within_s)
     young = [
         alert

@@ -1,4 +1,4 @@
-"""Rule results, and why an alert is held back: a silence, a known cause, or a run in progress; pure."""
+"""Rule results, and the reasons to suppress an alert: a silence, a known cause, or a run in progress; pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from services.domain.services import Service
 
 @dataclass(frozen=True)
 class RuleResult:
-    """`rule` is the rule's name in the settings, `finding.check` the alert's fingerprint.
+    """A rule's finding about one subject. `rule`: the rule's name in the settings; `finding.check`: the fingerprint.
 
-    wait: how long the problem must have lasted before people are notified; zero: immediately.
+    wait: how long the problem must last before people are notified; 0: they are notified immediately.
     """
 
     rule: str
@@ -35,11 +35,11 @@ class RuleResult:
 
     @property
     def is_unknown(self) -> bool:
-        """A fact was missing: neither problem nor its end."""
+        """True if a fact was missing: this neither opens nor ends an alert."""
         return self.finding.status is Status.UNKNOWN
 
 
-# What may be nothing but the effect of what: {rule: the rules that explain it}.
+# {rule: the rules whose problem may be its cause}
 CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "heartbeats": ("database", "writes"),
@@ -58,13 +58,13 @@ CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sha": ("deployments", "heartbeats"),
     }
 )
-# What rests on times in the database: it has no news while the database was not writable, or nothing was evaluated.
+# Rules on times in the database: they are not reliable just after it was not writable, or nothing was evaluated.
 TIMED = frozenset({"heartbeats", "workers", "backlog", "orphaned"})
 
 
 @dataclass(frozen=True)
 class WorkingRun:
-    """A run that is at work. `services`: those that it has taken; `message_key`: its message in the outbox."""
+    """A run in progress. `services`: those that it holds; `message_key`: its message in the outbox."""
 
     id: int
     services: frozenset[Service]
@@ -73,10 +73,9 @@ class WorkingRun:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What decides besides the rule results. `now` is the database's clock.
+    """Input for decisions besides the rule results. `now`: the database's clock.
 
-    blind_until: nothing was evaluated for a while, or the database was away; its effects may last until then. None:
-    not so.
+    blind_until: after a time without evaluations or database, the moment until which its effects may last; else None.
     """
 
     now: datetime
@@ -91,9 +90,10 @@ class EvaluationContext:
 
 @dataclass(frozen=True)
 class Suppression:
-    """`reason`: for `why`. `until`: when it ends by the passing of time, None if only its own end decides.
+    """A reason not to announce an alert. `reason`: for `why`. `until`: when it ends by itself; None if an event ends
+    it.
 
-    `run`: it reports in the thread of this run's message.
+    `run`: the alert is reported in the thread of this run's message.
     """
 
     reason: str
@@ -104,7 +104,7 @@ class Suppression:
 def find_suppression(
     result: RuleResult, since: datetime, alerts: Sequence[Alert], around: EvaluationContext
 ) -> Suppression | None:
-    """The first reason not to announce this problem, which began at `since`; None: announce it."""
+    """Return the first reason not to announce this problem, which began at `since`; None: announce it."""
     return (
         find_silence(result.fingerprint, result.finding.service, around)
         or _find_blindness(result, around)
@@ -114,7 +114,7 @@ def find_suppression(
 
 
 def find_silence(fingerprint: str, service: Service | None, around: EvaluationContext) -> Suppression | None:
-    """The silence that covers it and lasts longest."""
+    """Return the silence that covers the alert and lasts longest."""
     covering = [one for one in around.silences if one.covers(fingerprint, service) and one.ends_at > around.now]
     if not covering:
         return None
@@ -131,7 +131,7 @@ def _find_blindness(result: RuleResult, around: EvaluationContext) -> Suppressio
 
 
 def _find_cause(result: RuleResult, alerts: Sequence[Alert], around: EvaluationContext) -> Suppression | None:
-    """A cause that was announced, or was until a moment ago, with at least the same severity."""
+    """Find a cause of at least the same severity that is announced, or was until a moment ago."""
     for alert in alerts:
         if not _explains(alert, result):
             continue
@@ -145,14 +145,15 @@ def _find_cause(result: RuleResult, alerts: Sequence[Alert], around: EvaluationC
 
 
 def _explains(alert: Alert, result: RuleResult) -> bool:
-    """What is shown of one service explains nothing about another, and what does not page explains no page."""
+    """True if the alert may be the cause. A service's alert explains no other service's problem, a notification no
+    page."""
     loud = alert.severity is Severity.PAGE or result.severity is Severity.NOTIFY
     same = alert.service is None or result.finding.service in (None, alert.service)
     return loud and same and alert.rule in CAUSES.get(result.rule, ())
 
 
 def _find_run(result: RuleResult, since: datetime, around: EvaluationContext) -> Suppression | None:
-    """A run that works on the service, for as long as we are patient; a failed one does not work any more."""
+    """Find a run that works on the service, for at most `run_patience_s`. A failed run does not count."""
     until = since + timedelta(seconds=around.telling.run_patience_s)
     service = result.finding.service
     if service is None or until <= around.now:

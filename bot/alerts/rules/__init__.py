@@ -22,10 +22,10 @@ FAMILIES = (
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> list[RuleResult]:
-    """The result of every rule now. Each subject has one also when it is well, so that its alert can end."""
+    """Return the results of every rule. Each subject has one even if it is well, so that its alert can end."""
     return [result for family in FAMILIES for result in family(snapshot, rules)]
 
 
 def fingerprints(snapshot: Snapshot, rules: Rules) -> Iterator[str]:
-    """The names that `why` and `silence` know."""
+    """The fingerprints that `why` and `silence` accept."""
     yield from (result.fingerprint for result in evaluate(snapshot, rules))

@@ -17,7 +17,7 @@ from services.domain.services import Service
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`api`, `slow_api` and `intake`."""
+    """Results of `api`, `slow_api` and `intake`."""
     if snapshot.api is not None:
         heard = not isinstance(snapshot.services, Unavailable)
         [finding] = api.check(
@@ -35,10 +35,10 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
-    """No answer says nothing by itself: it is the API's fault where others are heard, as the database is.
+    """Blame the API for a missing answer only if the bot reaches others, as it does the database.
 
-    An API that is cut off from the database, or that cannot write there, reports it itself, and `database` or `writes`
-    tells it: one cause, one page.
+    An API that is cut off from the database, or can't write there, reports that itself, and `database` or `writes`
+    announces it: one cause, one page.
     """
     if isinstance(snapshot.api, ApiHealth) and (
         snapshot.api.db_connected is False or snapshot.api.db_writable is False
@@ -47,7 +47,7 @@ def _heard(snapshot: Snapshot, finding: Finding) -> Finding:
     if not isinstance(snapshot.api, Unavailable) or finding.status is not Status.UNKNOWN:
         return finding
     if isinstance(snapshot.services, Unavailable):
-        return finding  # Railway is not heard either: it is our own way out that does not work
+        return finding  # Railway does not answer either: the bot's own network is the problem
     return replace(finding, status=Status.FAIL, title="api does not answer", detail=snapshot.api.why)
 
 

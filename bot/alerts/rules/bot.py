@@ -1,4 +1,4 @@
-"""Sources that the bot can't read: it would not announce their problems."""
+"""Sources that the bot can't read, so that it could not announce their problems; and a chain that reaches no one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.errors import Unavailable
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`blindness.railway` and `blindness.slack`, and `oncall`: no one would respond to its pages."""
+    """Results of `blindness.railway`, `blindness.slack` and `oncall` (no one would respond to its pages)."""
     if snapshot.services is not None:
         yield rule_result("blindness", rules["blindness"], _railway(snapshot), subject="railway")
     for finding in bot.check(bot.Facts(snapshot.bot, snapshot.now)):

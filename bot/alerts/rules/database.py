@@ -17,7 +17,7 @@ HEALTH = NextStep("Health", "health")
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`database`, `writes`, `system`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
+    """Results of `database`, `writes`, `system`, `visibility.*`, `migrations`, `grants.*` and `contention`."""
     yield rule_result("database", rules["database"], _reached(snapshot))
     if snapshot.api is not None:
         yield rule_result("writes", rules["writes"], _written(snapshot.api))
@@ -40,7 +40,7 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _reached(snapshot: Snapshot) -> Finding:
-    """The bot reaches the database, or this would not be asked: do the others?"""
+    """The services that do not reach the database. The bot does, or this rule would not run."""
     lost = _without_database(snapshot)
     if not lost:
         return fine("every service that reports it reaches the database")
@@ -49,7 +49,7 @@ def _reached(snapshot: Snapshot) -> Finding:
 
 
 def _written(api: ApiHealth | Unavailable) -> Finding:
-    """The bot stores what is decided here, so it can write: can the API? (docs/checks.md, "Writes")"""
+    """The API's report on its writes. The bot can write, or this rule would not run (docs/checks.md, "Writes")."""
     if isinstance(api, Unavailable) or not api.db_connected:
         return Finding("", Status.UNKNOWN, "whether the api can write to the database is unknown", next_step=HEALTH)
     if api.db_writable is False:
@@ -67,7 +67,7 @@ def _without_database(snapshot: Snapshot) -> list[str]:
 
 
 def _visibility(work: Work | None, slow_reads: SlowReads | None) -> Iterator[tuple[str, Finding]]:
-    """What the database answers to the bot in general but not to this question, or only in part."""
+    """Queries that the database does not answer, or only in part, although the bot reaches it."""
     if slow_reads is not None and not isinstance(slow_reads.server, Unavailable):
         found = {finding.check.split(".")[-1]: finding for finding in database.check(slow_reads.server)}
         yield "schemas", found.get("schemas", fine("all schemas visible"))
@@ -89,7 +89,7 @@ def _answers(source: Work | SlowReads | None, names: Sequence[str]) -> list[tupl
 
 
 def _as_trouble(finding: Finding) -> Finding:
-    """Hidden rows are *unknown* for a count of rows, and a problem for alerts."""
+    """A warning for hidden rows: they make a count *unknown*, but are a problem for alerts."""
     return Finding(
         "", Status.WARN, finding.title, finding.detail, evidence=finding.evidence, next_step=finding.next_step
     )

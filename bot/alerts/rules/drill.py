@@ -1,4 +1,4 @@
-"""Rehearsals: a made-up worker goes through the same check as the real ones."""
+"""Drills: a simulated worker goes through the same check as the real ones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from services.domain.services import WorkerType
 from services.domain.thresholds import StaleLimits
 
 
-def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - as others are called
-    """`drill.<id>`: always a page, at once, and never held back by a real service's problem: it belongs to none."""
+def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:  # noqa: ARG001 - the signature is given
+    """Results of `drill.<id>`: always a page, without a wait. They belong to no service, so no service's problem
+    suppresses them."""
     for drill in snapshot.drills:
         finding = fine(f"{MARK} {drill.id} is over") if drill.ended_at else _check(snapshot, drill)
         yield RuleResult(RULE, replace(finding, check=drill.fingerprint, service=None), Severity.PAGE, timedelta())
 
 
 def next_deadline(snapshot: Snapshot) -> datetime | None:
-    """When the beat of a made-up worker goes stale."""
+    """The time at which the heartbeat of a simulated worker goes stale."""
     moments = [drill.stale_at for drill in snapshot.drills if drill.ended_at is None and drill.stale_at >= snapshot.now]
     return min(moments, default=None)
 

@@ -15,7 +15,7 @@ from services.domain.alerts import Severity
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`backlog`, `failed_jobs`, `orphaned`, `exhausted`, `unclaimed` and `failure_rate`."""
+    """Results of `backlog`, `failed_jobs`, `orphaned`, `exhausted`, `unclaimed` and `failure_rate`."""
     if snapshot.work is not None:
         yield from _queue(snapshot, rules)
         exhausted = outcomes.check_exhausted(snapshot.work.exhausted, at_least=rules.exhausted.at_least)
@@ -31,7 +31,7 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _queue(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    assert snapshot.work is not None  # noqa: S101 - the caller asked
+    assert snapshot.work is not None  # noqa: S101 - the caller checked
     facts = queue.Facts(
         snapshot.work.queue,
         snapshot.all_visible,

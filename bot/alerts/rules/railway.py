@@ -1,4 +1,5 @@
-"""Deployments, commits, and locks that a rollback left (runbook, "Deployment Verification", "Rollback Procedures")."""
+"""Deployments, commits, locks and switched-off auto-deploy (runbook, "Deployment Verification", "Rollback
+Procedures")."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from services.domain.systems import System
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
+    """Results of `deployments.*`, `sha.*`, `locks.*` and `freezes.*`."""
     if snapshot.services is not None and not isinstance(snapshot.services, Unavailable):
         yield from _deployments(snapshot.services, snapshot.system, rules)
         yield from _shas(snapshot, rules)
@@ -30,11 +31,11 @@ def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _deployments(services: Mapping[Service, ServiceState], system: System, rules: Rules) -> Iterator[RuleResult]:
-    """A worker that was stopped on purpose shows in `health`, and is not announced."""
+    """Results per service. A worker that was stopped on purpose shows in `health`, and is not announced."""
     settings = rules.deployments
     for finding in deployments.check(services, system):
         if finding.service is None:
-            continue  # what we do not operate
+            continue  # not operated by the bot
         state = services.get(finding.service) if finding.service else None
         if state is not None and state.is_stopped and state.service.worker_type is not None:
             finding = replace(finding, status=Status.OK)
@@ -44,7 +45,7 @@ def _deployments(services: Mapping[Service, ServiceState], system: System, rules
 
 
 def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    assert snapshot.services is not None  # noqa: S101 - the caller asked
+    assert snapshot.services is not None  # noqa: S101 - the caller checked
     api = Unavailable("API", "not asked") if snapshot.api is None else snapshot.api
     facts = sha.Facts(
         snapshot.now,
@@ -60,8 +61,8 @@ def _shas(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """One per service, also without a lock, so that the alert ends with the lock."""
-    assert snapshot.work is not None  # noqa: S101 - the caller asked
+    """One result per service, also without a lock, so that the alert ends with the lock."""
+    assert snapshot.work is not None  # noqa: S101 - the caller checked
     if isinstance(snapshot.work.locks, Unavailable):
         return
     forgotten_after = timedelta(seconds=rules["locks"].limit("after_s"))
@@ -75,9 +76,9 @@ def _locks(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """Frozen without a lock that gives the reason, while others are not: where none deploys by itself, it is meant
-    so."""
-    assert snapshot.auto_deploy is not None  # noqa: S101 - the caller asked
+    """Services whose auto-deploy is off without a lock that explains it. If it is off for all of them, that is
+    intended."""
+    assert snapshot.auto_deploy is not None  # noqa: S101 - the caller checked
     known = {service: on for service, on in snapshot.auto_deploy.items() if not isinstance(on, Unavailable)}
     locked = _locked(snapshot)
     for service, is_on in known.items():
@@ -88,7 +89,7 @@ def _freezes(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _locked(snapshot: Snapshot) -> set[Service]:
-    """Every service while the facts are unknown: then nothing is left on without reason."""
+    """Services with a lock; all of them while locks are unknown, so that no alert is raised without a reason."""
     if snapshot.work is None or isinstance(snapshot.work.locks, Unavailable):
         return set(snapshot.system.services)
     return {lock.service for lock in snapshot.work.locks}

@@ -1,4 +1,4 @@
-"""Findings of checks as results of rules."""
+"""Turns findings of checks into rule results."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def rule_result(
     severity: Severity | None = None,
     wait: timedelta | None = None,
 ) -> RuleResult:
-    """The finding under the rule's own name: "backlog", or "sha.ingest" with a subject.
+    """Return the finding under the rule's own name: "backlog", or "sha.ingest" with a subject.
 
-    Severity and wait are the settings' where nothing else is given.
+    Severity and wait come from the settings if they are not given.
     """
     fingerprint = f"{rule}.{subject}" if subject else rule
     return RuleResult(
@@ -35,10 +35,10 @@ def rule_result(
 
 
 def only_failures(finding: Finding) -> Finding:
-    """The finding without its warnings, for rules whose threshold is the failure."""
+    """Turn a warning into OK, for rules whose threshold is the failure."""
     return replace(finding, status=Status.OK) if finding.status is Status.WARN else finding
 
 
 def fine(title: str, service: Service | None = None) -> Finding:
-    """There is nothing of the kind."""
+    """A finding without a problem."""
     return Finding("", Status.OK, title, service=service)

@@ -16,7 +16,7 @@ from services.domain.errors import Unavailable
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`memory.*` and `connections`."""
+    """Results of `memory.*` and `connections`."""
     if snapshot.usage is not None:
         yield from _memory(snapshot, rules)
     if snapshot.slow_reads is not None and snapshot.slow_reads.connections is not None:

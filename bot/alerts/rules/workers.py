@@ -19,22 +19,22 @@ from services.domain.services import WorkerType
 
 
 def evaluate(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """`heartbeats.*`, `workers.*`, `restarts.*` and `crash_loop.*`."""
+    """Results of `heartbeats.*`, `workers.*`, `restarts.*` and `crash_loop.*`."""
     yield from _heartbeats(snapshot, rules)
     yield from _wedged(snapshot, rules)
     yield from _restarts(snapshot, rules)
 
 
 def next_deadline(snapshot: Snapshot) -> datetime | None:
-    """When the next beat that counts now would go stale."""
+    """The time at which the next fresh heartbeat would go stale."""
     return heartbeats.next_deadline(_facts(snapshot))
 
 
 def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """A heartbeat that has just gone stale is announced immediately.
+    """Results per worker type. A heartbeat that has just gone stale is announced immediately.
 
-    Fewer workers than expected without one (a deploy, a scale up) may be on their way: that is announced once it
-    has lasted as long as a heartbeat may be old.
+    Missing workers without a stale heartbeat may be on their way (a deploy, a scale up): they are announced once that
+    has lasted as long as the heartbeat limit.
     """
     for finding, service in zip(heartbeats.check(_facts(snapshot)), snapshot.system.workers, strict=True):
         worker_type = service.worker_type or WorkerType()
@@ -52,7 +52,8 @@ def _heartbeats(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _facts(snapshot: Snapshot) -> heartbeats.Facts:
-    """While the wanted replicas are unknown, at least one of each type with a recent heartbeat is expected."""
+    """The facts for the check. While the wanted replicas are unknown, at least one of each type with a recent heartbeat
+    is expected."""
     types = {beat.worker_type for beat in snapshot.heartbeats if not beat.is_stopped}
     expected = {
         worker_type: 1 if isinstance(count, Unavailable) and worker_type in types else count
@@ -71,7 +72,7 @@ def _facts(snapshot: Snapshot) -> heartbeats.Facts:
 
 
 def _had_no_time_to_beat(snapshot: Snapshot) -> bool:
-    """The database has just come back: a worker has to reach it and beat before its silence means anything."""
+    """True just after the database came back: workers first have to reach it and write a heartbeat."""
     return snapshot.back_at is not None and snapshot.now < snapshot.back_at + MISSED
 
 
@@ -81,9 +82,9 @@ def _beating(finding: Finding) -> int:
 
 
 def _fell_silent(snapshot: Snapshot, worker_type: WorkerType) -> bool:
-    """Whether a worker of this type fell silent for no longer than its limit; an older one explains nothing new.
+    """True if a worker of this type went stale no longer ago than its limit; an older one explains nothing new.
 
-    One that was already stale when it was first seen did not fall silent: its clock may be wrong.
+    A worker that was stale when it was first read does not count: its clock may be wrong.
     """
     for beat in snapshot.heartbeats:
         if beat.worker_type != worker_type or beat.is_stopped:
@@ -97,7 +98,7 @@ def _fell_silent(snapshot: Snapshot, worker_type: WorkerType) -> bool:
 
 
 def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[Finding, Severity]:
-    """The finding with its probable cause; a wrong clock pages no one, because the workers work."""
+    """Add the probable cause to the finding. A wrong clock pages no one, because the workers work."""
     assert finding.service is not None  # noqa: S101 - heartbeats are of a service
     api = None if snapshot.api is None or isinstance(snapshot.api, Unavailable) else snapshot.api.db_connected
     facts = triage.Facts(
@@ -118,7 +119,8 @@ def _triaged(snapshot: Snapshot, finding: Finding, severity: Severity) -> tuple[
 
 
 def _wedged(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
-    """Workers that beat and get nowhere. Without their database, or at their end, they are another rule's."""
+    """Workers with fresh heartbeats and no progress. Other rules cover workers without their database, or that are
+    stopping."""
     settings = rules.workers
     facts = workers.Facts(
         snapshot.now,
@@ -158,8 +160,8 @@ def _restarts(snapshot: Snapshot, rules: Rules) -> Iterator[RuleResult]:
 
 
 def _crashed(snapshot: Snapshot, rules: Rules, finding: Finding) -> tuple[Finding, Severity]:
-    """Crashed instances of a worker by what is left; one that gave up after failures pages, because the others run the
-    same code on the same jobs."""
+    """Severity of crashes, by the share of workers left. One that gave up after failures pages, because the others run
+    the same code on the same jobs."""
     left = _left(snapshot, finding) if "crashed" in finding.evidence else None
     severity = _by_what_is_left(snapshot, rules, rules["crash_loop"].severity, left)
     if left is None or not left[0]:
@@ -169,7 +171,7 @@ def _crashed(snapshot: Snapshot, rules: Rules, finding: Finding) -> tuple[Findin
 
 
 def _left(snapshot: Snapshot, finding: Finding) -> tuple[int, int] | None:
-    """Workers that both run, says Railway, and beat; and how many should. None when unknown."""
+    """`(working, wanted)`: workers that run according to Railway and have fresh heartbeats; None if unknown."""
     service = finding.service
     if (
         service is None
@@ -188,14 +190,14 @@ def _left(snapshot: Snapshot, finding: Finding) -> tuple[int, int] | None:
 
 
 def _by_what_is_left(snapshot: Snapshot, rules: Rules, severity: Severity, left: tuple[int, int] | None) -> Severity:
-    """Half of the workers or more can wait for the day, unless jobs wait for them. Not known counts as none."""
+    """Lower the severity if half of the workers or more are left and no jobs wait. Unknown counts as none left."""
     if left is None or not left[0] or 2 * left[0] < left[1] or _jobs_wait(snapshot, rules):
         return severity
     return Severity.NOTIFY
 
 
 def _jobs_wait(snapshot: Snapshot, rules: Rules) -> bool:
-    """Whether a job has been due for longer than `backlog` expects, or that is unknown."""
+    """True if a job has been due for longer than `backlog` warns after, or if that is unknown."""
     queue = snapshot.work.queue if snapshot.work else None
     if queue is None or isinstance(queue, Unavailable):
         return queue is not None
