@@ -1,4 +1,5 @@
-"""Plan, read, quote: the model chooses reads, the bot runs them, the model writes claims, a program checks them."""
+"""Answers a question in steps: the model chooses reads, the bot runs them, the model writes claims, a program checks
+them."""
 
 from __future__ import annotations
 
@@ -30,14 +31,14 @@ from services.domain.errors import OperatorError, SourceError
 from services.domain.incidents import Incident
 from services.domain.systems import System
 
-TOTAL_S = 20.0  # of the model's part; the answer by rules stands above it all the while
+TOTAL_S = 20.0  # for the model's part; the answer by rules is shown before it
 TOO_LATE = "the model took too long"
 STOP_CHECK_S = 0.5
 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What a read showed, as a terminal shows it. `is_private`: only the requester may see what it says."""
+    """The output of a read, as a terminal shows it. `is_private`: only the requester may see it."""
 
     text: str
     is_private: bool
@@ -51,7 +52,8 @@ IsStopped = Callable[[], Awaitable[bool]]
 
 @dataclass
 class ModelPart:
-    """What came of the model's part. `why_not`: why there are no claims, a clause; empty when it is `checked`."""
+    """The result of the model's part. `why_not`: why there are no claims, as a clause; empty if `outcome` is
+    "checked"."""
 
     outcome: str = "checked"
     why_not: str = ""
@@ -63,8 +65,8 @@ class ModelPart:
 
 
 class Answerer:
-    """One answer. `ask` puts a question to the model, `step` shows people what is being done, `run_read` runs a read as
-    the requester, with their rights. `system`: the operated one."""
+    """Makes one answer. `ask` asks the model, `step` shows people the current step, `run_read` runs a read with the
+    requester's rights. `system`: the operated system."""
 
     def __init__(
         self,
@@ -85,7 +87,8 @@ class Answerer:
         self._part = ModelPart()
 
     async def answer(self, question: str, incident: Incident | None) -> ModelPart:
-        """Within `total_s`, or until the person presses Stop. Never raises for what the model does."""
+        """Return the model's part, within `total_s` or until the person presses Stop. Never raises for what the model
+        does."""
         task = asyncio.create_task(self._answer(question, incident))
         stop = asyncio.create_task(self._wait_for_stop())
         try:
@@ -135,7 +138,7 @@ class Answerer:
         self._part.next = choose(reads_of(written.next, system), system, has_incident=has_incident)[:MAX_NEXT]
 
     async def _read(self, reads: Sequence[Read], before: Sequence[Line]) -> tuple[Line, ...]:
-        """The lines so far and those of these reads, each under an id of its own."""
+        """Run the reads; return the earlier lines and theirs, each with its own id."""
         if not reads:
             return tuple(before)
         await self._step(f"reading {', '.join(read.line for read in reads)}")

@@ -1,6 +1,6 @@
-"""The answer to a question as a message: by rules above, the model's checked claims below. Pure.
+"""Builds the message that answers a question: the answer by rules, then the model's checked claims. Pure.
 
-A claim is plain text that passed the check; it is escaped all the same, as everything that this project did not write.
+A claim is plain text that passed the check; it is escaped anyway, like all text from outside this project.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ QUESTION_LIMIT, CLAIM_LIMIT = 200, 300
 
 @dataclass(frozen=True)
 class Shown:
-    """What is known of the answer so far. `ask_id`: None where it could not be stored. `step`: what is being done now;
-    empty when it is answered. `hint`, `choices`: the command that was probably meant by words that are none, where one
-    is near."""
+    """The answer so far. `ask_id`: None if it could not be stored. `step`: the current step; empty once it is answered.
+    `hint`, `choices`: for words that are no command, the command that was probably meant, if one is close."""
 
     question: str
     ask_id: int | None = None
@@ -46,7 +45,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Written:
-    """What the model's part came to. `why_not`: why there are no claims, a clause."""
+    """The model's part of the message. `why_not`: why there are no claims, as a clause."""
 
     model: str
     tokens: int
@@ -58,7 +57,7 @@ class Written:
 
 
 def ask_answer(shown: Shown) -> Answer:
-    """The whole message, or as much of it as there is yet."""
+    """Build the message from what is known so far."""
     blocks = [section(f"💬 *{escape(shown.question, limit=QUESTION_LIMIT)}*"), *_hint(shown), *_rules(shown)]
     if shown.is_elsewhere:
         blocks.append(section("🔒 The rest is shown to the requester only: it quotes private reads."))
@@ -106,7 +105,7 @@ def _written(written: Written) -> list[Block]:
 
 
 def claim_line(proved: Proved) -> str:
-    """A claim with what it rests on: its quote, or the reads of its lines."""
+    """Render a claim with its proof: its quote, or the reads of its lines."""
     claim, lines = proved.claim, proved.lines
     text = escape(without_status(claim.text), limit=CLAIM_LIMIT)
     sources = ", ".join(code(source) for source in dict.fromkeys(line.source for line in lines))
@@ -121,7 +120,7 @@ def claim_line(proved: Proved) -> str:
 
 
 def _is_same(claim: Claim) -> bool:
-    """Whether it says its quote to the letter, which is then shown once."""
+    """True if the text equals its quote, which is then shown once."""
     text, quoted = (without_status(one).strip().rstrip(".").casefold() for one in (claim.text, claim.quote))
     return text == quoted
 

@@ -1,7 +1,7 @@
-"""The reads that a model may choose from: enums and services of the system, so no word of a model reaches a command
-line. Pure.
+"""The reads that a model may choose from: enums and services of the system, so that no text of a model reaches a
+command line. Pure.
 
-What is not here cannot be chosen: no change, no `env`, `security-audit` or `audit`, and no `--raw`.
+Everything else can't be chosen: no change, no `env`, `security-audit` or `audit`, and no `--raw`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from enum import StrEnum
 from services.domain.services import Service
 from services.domain.systems import System
 
-MAX_READS = 6  # of one round
+MAX_READS = 6  # per round
 
 
 class ReadVerb(StrEnum):
-    """What can be read. `RECENT_CHANGES` has no command of its own; the others are commands."""
+    """The kinds of reads. All are commands except `RECENT_CHANGES`, which has none."""
 
     DOCTOR = "doctor"
     HEALTH = "health"
@@ -40,7 +40,7 @@ class ReadVerb(StrEnum):
 
 
 class Window(StrEnum):
-    """How far to look back."""
+    """The time span that a read covers."""
 
     MINUTES_10 = "10m"
     HOUR = "1h"
@@ -56,7 +56,7 @@ _SHOWS_ALL = frozenset({ReadVerb.DOCTOR, ReadVerb.HEALTH})
 
 @dataclass(frozen=True)
 class Read:
-    """One read; `line` is what one would type after `/dragonfly`."""
+    """One read. `line` is what a person would type after `/dragonfly`."""
 
     verb: ReadVerb
     service: Service | None = None
@@ -64,7 +64,8 @@ class Read:
 
     @property
     def line(self) -> str:
-        """Made of our enums and declared services only, without those that the command does not take."""
+        """The command line, built from our enums and declared services only, without arguments that the command does
+        not take."""
         words = [self.verb.value]
         if self.verb in _SHOWS_ALL:
             words.append("all")
@@ -76,21 +77,22 @@ class Read:
 
     @property
     def command(self) -> str | None:
-        """What a button runs; None where a command lacks its service, or there is none."""
+        """The command for a button; None if it lacks its service, or if there is no command."""
         return None if self.verb is ReadVerb.RECENT_CHANGES or not self.is_complete else self.line
 
     @property
     def is_complete(self) -> bool:
-        """Whether its command has all that it needs."""
+        """True if the command has every argument that it needs."""
         return self.service is not None or self.verb not in _NEEDS_SERVICE
 
 
 def choose(
     wanted: Iterable[Read], system: System, *, has_incident: bool, done: Iterable[Read] = ()
 ) -> tuple[Read, ...]:
-    """The reads that will be run: complete, each once, none that was run before, at most `MAX_READS`.
+    """Return the reads to run: complete, each once, none of `done`, at most `MAX_READS`.
 
-    A timeline needs the incident in whose thread the question was asked. One that lacks its service is read for each.
+    A timeline needs the incident in whose thread the question was asked. A read that lacks its service is run for each
+    service.
     """
     before = {read.line for read in done}
     chosen: dict[str, Read] = {}
@@ -103,7 +105,7 @@ def choose(
     return tuple(chosen.values())[:MAX_READS]
 
 
-# Words of a question, by their beginning, and what answers it without a model.
+# Beginnings of words in a question, and the reads that answer it without a model.
 _TOPICS: tuple[tuple[tuple[str, ...], tuple[ReadVerb, ...]], ...] = (
     (("slow", "backlog", "queue", "wait", "stuck", "behind", "pending"), (ReadVerb.QUEUE, ReadVerb.THROUGHPUT)),
     (("throughput", "fast", "rate", "drain", "per"), (ReadVerb.THROUGHPUT,)),
@@ -122,7 +124,7 @@ _TOPICS: tuple[tuple[tuple[str, ...], tuple[ReadVerb, ...]], ...] = (
 
 
 def reads_for(question: str, system: System, *, has_incident: bool) -> tuple[Read, ...]:
-    """The reads that fit the words of a question, without a model; the doctor comes first always."""
+    """Return the reads that fit the question's words, without a model; `doctor` always comes first."""
     words = question.casefold().replace("-", " ").split()
     verbs = [
         verb for beginnings, verbs in _TOPICS if any(word.startswith(beginnings) for word in words) for verb in verbs
@@ -131,6 +133,6 @@ def reads_for(question: str, system: System, *, has_incident: bool) -> tuple[Rea
 
 
 def services_in(question: str, system: System) -> frozenset[Service]:
-    """The services of the system that a question names."""
+    """Return the services of the system that the question names."""
     words = {word.strip(".,?!:'\"").removesuffix("'s") for word in question.casefold().split()}
     return frozenset(service for service in system.services if service.short in words)

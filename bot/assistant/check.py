@@ -1,9 +1,9 @@
-"""Checks a model's claims against the lines that were read. A claim that is not proved is dropped. Pure.
+"""Checks a model's claims against the lines that were read, and drops those that are not proved. Pure.
 
-A claim is made of whole clauses of its lines, in their order: a part of a clause can say the opposite of the whole.
-`observed` takes them from one line, which it quotes. `inferred` joins clauses of two lines, or of one of the doctor's
-findings, and is shown as likely only. `unknown` says what could not be read. Besides the clauses there may be articles
-and forms of to be and to have (`words.GLUE`), nothing else.
+A claim consists of whole clauses of its lines, in their order, because a part of a clause can say the opposite of the
+whole. `observed` takes them from one line, which it quotes. `inferred` joins clauses of two lines, or of one of the
+doctor's findings, and is shown as likely only. `unknown` says what could not be read. Apart from the clauses, only
+articles and forms of to be and to have are allowed (`words.GLUE`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_TEXT, MAX_QUOTE, MAX_EVIDENCE, MAX_CLAIMS = 240, 240, 6, 8
 
 
 class ClaimKind(StrEnum):
-    """How a claim is known."""
+    """The kinds of claims, by their proof."""
 
     OBSERVED = "observed"
     INFERRED = "inferred"
@@ -33,7 +33,7 @@ class ClaimKind(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a model says. `evidence`: ids of lines; `quote`: a part of one of them."""
+    """A statement of a model. `evidence`: ids of lines; `quote`: a part of one of them."""
 
     kind: ClaimKind
     text: str
@@ -43,7 +43,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Proved:
-    """A claim that passed, with the lines it rests on, the quoted one first."""
+    """A claim that passed the check, with the lines that prove it, the quoted one first."""
 
     claim: Claim
     lines: tuple[Line, ...]
@@ -51,14 +51,14 @@ class Proved:
 
 @dataclass(frozen=True)
 class Checked:
-    """`dropped`: why each of the other claims was dropped, in our words only."""
+    """The result of the check. `dropped`: why each other claim was dropped, in our own words only."""
 
     proved: tuple[Proved, ...]
     dropped: tuple[str, ...]
 
 
 def check(claims: Sequence[Claim], lines: Sequence[Line], *, question: str = "") -> Checked:
-    """The claims that hold, each once. `question`: the words of the person, which an unknown may repeat."""
+    """Check the claims; repeated ones count once. `question`: the person's words, which an unknown may repeat."""
     known = {line.id: line for line in lines}
     proved: dict[str, Proved] = {}
     dropped: list[str] = []
@@ -72,7 +72,7 @@ def check(claims: Sequence[Claim], lines: Sequence[Line], *, question: str = "")
 
 
 def _lines_of(claim: Claim, known: Mapping[str, Line]) -> tuple[Line, ...]:
-    """The lines that it cites; of an observed claim those only in which its quote stands."""
+    """The lines that the claim cites; for an observed claim, only those that contain its quote."""
     lines = [known[one] for one in dict.fromkeys(claim.evidence)]
     if claim.kind is not ClaimKind.OBSERVED:
         return tuple(lines)
@@ -80,7 +80,7 @@ def _lines_of(claim: Claim, known: Mapping[str, Line]) -> tuple[Line, ...]:
 
 
 def why_dropped(claim: Claim, known: Mapping[str, Line], question: str = "") -> str | None:
-    """None for a claim that holds."""
+    """Return why the claim is dropped; None if it is proved."""
     if why := _why_malformed(claim):
         return why
     if any(one not in known for one in claim.evidence):
@@ -146,7 +146,8 @@ _PAST_TIME = re.compile(r"\bago\b|\d{1,2}:\d{2}|\d{4}-\d{2}-\d{2}", re.I)
 
 
 def _why_other_tense(claim: Claim, texts: Sequence[str]) -> str | None:
-    """What was is not, and what is may be called past only where its time says so: "4 were stuck" says that none is."""
+    """Return the fault if the claim changes the tense: "4 were stuck" implies that none is now. The past is allowed for
+    the present if a time says so."""
     lost = _tenses(" ".join(texts)) - _tenses(claim.text)
     is_past = set(_words(claim.text)) & PAST and not any(set(_words(one)) & PAST for one in texts)
     return "changes the tense" if lost or (is_past and not _PAST_TIME.search(claim.text)) else None
@@ -156,7 +157,7 @@ _JOINTS = frozenset({*INFERENCE, *(word.removesuffix("s") for word in INFERENCE)
 
 
 def _is_made_of(stated: Words, per_line: Sequence[Sequence[Words]]) -> bool:
-    """Whether it is clauses with joining words between them, at least one clause of each line."""
+    """True if it consists of clauses and joining words between them, with at least one clause of each line."""
     reached: list[tuple[int, frozenset[int]]] = [(0, frozenset())]
     seen = set(reached)
     while reached:
@@ -196,7 +197,7 @@ _ATTACHED = r"[\w.,:/%-]"  # within a number or a name
 
 
 def _stands_in(quote: str, text: str) -> bool:
-    """Whether the quote stands there in whole words: "18 waiting" does not stand in "318 waiting"."""
+    """True if the text contains the quote in whole words: "318 waiting" does not contain "18 waiting"."""
     before = rf"(?<!{_ATTACHED})" if quote[0].isalnum() else ""
     after = r"(?![\w%]|[.,:/-]\w)" if quote[-1].isalnum() else ""
     return re.search(f"{before}{re.escape(quote)}{after}", text) is not None
@@ -209,7 +210,7 @@ _STATUS = re.compile(r"^\W*(?:ok|wrong|warning|late)\s*:\s*", re.I)  # how a ter
 
 
 def without_status(text: str) -> str:
-    """Without the word before a line that stands for its sign: "wrong: ingest is down" reads like an objection."""
+    """Remove the word that stands for a line's status sign: "wrong: ingest is down" reads like an objection."""
     return _STATUS.sub("", text)
 
 
@@ -221,9 +222,10 @@ _TIMES = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?z?|\d{4}-\d{2}-\d{2}")
 
 
 def _forms(line: Line, nouns: frozenset[str]) -> list[Words]:
-    """What can be taken of a line: neighboring clauses, each of them whole; before them the status and the time or not.
+    """The parts of a line that a claim may use: neighboring whole clauses, with or without the status and the time
+    before them.
 
-    A clause that does not name its service gets the one that the whole line is about.
+    A clause that does not name its service gets the service that the whole line is about.
     """
     status = _STATUS.match(line.text)
     sentences = _clauses(line.text[status.end() if status else 0 :])
@@ -233,11 +235,11 @@ def _forms(line: Line, nouns: frozenset[str]) -> list[Words]:
     for start, (first, sentence, text) in enumerate(clauses):
         is_named = bool(_services_in(" ".join(first)))
         if start and not is_named and ((subject and sentence) or not _MEASURED.search(text)):
-            continue  # its subject is ambiguous: "api runs a1b2c3d4 · before it 0ddba110 · removed"
+            continue  # the subject is ambiguous: "api runs a1b2c3d4 · before it 0ddba110 · removed"
         own = () if is_named else subject
         for end in range(start + 1, len(clauses) + 1):
             if HIDDEN in clauses[end - 1][2]:
-                break  # a hidden word can be what limits its clause
+                break  # a hidden word may limit its clause
             taken = tuple(word for clause, *_ in clauses[start:end] for word in clause)
             forms += [own + taken, own + _without_time(taken)]
             forms += [content(status[0], nouns=nouns) + taken] if status and start == 0 else []
@@ -248,8 +250,8 @@ _MEASURED = re.compile(r"\d")
 
 
 def _clauses(text: str) -> list[list[str]]:
-    """The parts that can stand alone, per sentence. What is denied or holds under a condition stays together. Only who
-    did it may be left out: another hidden word can be what limits its clause ("no … batch failed")."""
+    """Split the text into clauses that can stand alone, per sentence. A sentence with a negation or a condition stays
+    whole. Only a hidden actor may be left out: another hidden word may limit its clause ("no … batch failed")."""
     return [[part for one in _PARTS.split(sentence) for part in _parts(one)] for sentence in _SENTENCES.split(text)]
 
 
@@ -259,14 +261,14 @@ def _parts(text: str) -> list[str]:
 
 
 def _subject(text: str) -> Words:
-    """The service that all of a line is about: the only one that it names, as its first word after the status."""
+    """The service that the whole line is about: the only one that it names, as its first word after the status."""
     status = _STATUS.match(text)
     first = frozenset(content(text[status.end() if status else 0 :], nouns=frozenset())[:1])
     return tuple(first) if first and _services_in(text) == first else ()
 
 
 def _services_in(text: str) -> frozenset[str]:
-    """Also as a part of a longer name: "api/enforcement" names two."""
+    """The services named in the text, also within a longer name: "api/enforcement" names two."""
     return _SERVICES.intersection(re.findall(r"[a-z]+", text.casefold()))
 
 
@@ -292,7 +294,7 @@ _ENDS = ".,:'`*"
 
 
 def _words(text: str) -> list[str]:
-    """Each token in lower case, without what stands around it."""
+    """The tokens of the text in lower case, without the marks around them."""
     found = (token.strip(_ENDS).casefold().removesuffix("'s") for token in _TOKEN.findall(text))
     return [word for word in found if any(map(str.isalnum, word)) or word == "%"]
 
@@ -301,7 +303,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
 
 
 def content(text: str, *, nouns: frozenset[str] | set[str]) -> Words:
-    """What a text says, in its order: its words in the singular, its numbers with their unit; without glue."""
+    """Return the content words of a text, in order: words in the singular, numbers with their unit, no glue words."""
     stated: list[str] = []
     for word in _words(text):
         number = NUMBERS.get(word, word)
@@ -322,6 +324,6 @@ _SHORTEST_STEM = 3
 
 
 def _stem(word: str) -> str:
-    """The singular. No other form: what is recovering has not recovered."""
+    """The singular. Other forms stay: what is recovering has not recovered."""
     stem = word.removesuffix("s")
     return stem if len(stem) >= _SHORTEST_STEM and not stem.endswith("s") else word

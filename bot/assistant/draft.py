@@ -1,6 +1,6 @@
-"""The timeline of an incident as prose by a model: a sentence per entry, each checked as a claim is. Pure.
+"""Lets a model draft an incident's timeline as prose: one sentence per entry, each checked like a claim. Pure.
 
-What people typed stays the rules' business: the model sees only entries without a hidden word.
+The model sees only entries without a hidden word; entries with words that people typed are written by rules.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ class _Strict(BaseModel):
 
 
 class WrittenSentence(_Strict):
-    """One sentence, not checked yet. `entry`: the id of the line."""
+    """One sentence before the check. `entry`: the id of its line."""
 
     entry: str
     text: str
 
 
 class WrittenDraft(_Strict):
-    """What the model wrote."""
+    """The model's answer."""
 
     sentences: list[WrittenSentence]
 
 
 @dataclass(frozen=True)
 class ProseSentences:
-    """`texts`: of entries by their position, each proved. `left_out`: the positions of the entries that the model saw
-    and did not mention. `dropped`: how many sentences were not proved; the rules write their entries."""
+    """The checked sentences. `texts`: by the entry's position. `left_out`: positions of entries that the model saw and
+    did not mention. `dropped`: the number of unproved sentences; rules write their entries."""
 
     texts: Mapping[int, str] = field(default_factory=dict)
     left_out: frozenset[int] = frozenset()
@@ -54,7 +54,7 @@ class ProseSentences:
 
 
 def draft_lines(entries: Mapping[int, str]) -> tuple[Line, ...]:
-    """The entries that a model may see, by their position in the timeline: our own words only, and short enough to be
+    """Return the entries that a model may see, with ids from their position: only our own words, short enough to be
     quoted whole."""
     masked = {position: mask_evidence(" ".join(text.split())) for position, text in entries.items()}
     shown = [(position, text) for position, text in masked.items() if _is_usable(text)]
@@ -66,12 +66,12 @@ def _is_usable(text: str) -> bool:
 
 
 def entries_text(lines: Sequence[Line]) -> str:
-    """What the model gets to see."""
+    """Return the entries as JSON for the model."""
     return json.dumps({"entries": [{"id": line.id, "text": line.text} for line in lines]}, ensure_ascii=False)
 
 
 def check_draft(answer: str, lines: Sequence[Line]) -> ProseSentences | None:
-    """The sentences that hold, the first of each entry; None for what is no such answer."""
+    """Check the model's draft, and keep the first proved sentence of each entry; None if the answer is malformed."""
     try:
         written = WrittenDraft.model_validate_json(answer[:MAX_ANSWER])
     except ValidationError:

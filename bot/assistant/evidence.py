@@ -1,7 +1,7 @@
-"""Evidence: each line that was read, masked, under an id that a claim has to name. Pure.
+"""Turns the output of reads into evidence: masked lines, each with an id that claims refer to. Pure.
 
-A line keeps numbers, times, SHAs, our own words and what only programs write. Every other word becomes "…": names of
-people, what they typed, and what a log line, a commit message or a file name could say to a model.
+A line keeps numbers, times, SHAs, our own words and words that only programs write. Every other word becomes "…": names
+of people, what they typed, and what a log line, a commit message or a file name could say to a model.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from services.domain.personal_data import hide_data
 from services.domain.secret_shapes import HIDDEN, hide_secrets
 
 MAX_LINES, MAX_LINES_PER_READ, LINE_LIMIT = 160, 60, 300
-BUTTON = "→"  # how the terminal shows a button: what to type is not evidence
+BUTTON = "→"  # how a terminal shows a button: a command is not evidence
 
-_NUMBER = r"\d{1,7}(?:[.,]\d{1,3})*"  # longer ones are numbers of cases and accounts
+_NUMBER = r"\d{1,7}(?:[.,]\d{1,3})*"  # longer ones are case or account numbers
 _FACT = re.compile(
     rf"""{_NUMBER}(?:ms|s|min|m|h|d|%|x)?     # a number with its unit
        |\d{{1,2}}:\d{{2}}(?::\d{{2}})?Z?      # a time
@@ -37,8 +37,8 @@ _HIDDEN_RUN = re.compile(rf"{HIDDEN}(?:[\s,.:;/$%&+'()\"-]*{HIDDEN})+")
 
 @dataclass(frozen=True)
 class Line:
-    """`id` ("E7") is unique within one answer. `source`: the command that showed it. `is_finding`: the doctor's own
-    conclusion. `is_unknown`: it reports something that could not be read."""
+    """One line of evidence. `id` ("E7") is unique within one answer. `source`: the command that showed it.
+    `is_finding`: it is the doctor's own conclusion. `is_unknown`: it reports something that could not be read."""
 
     id: str
     source: str
@@ -51,7 +51,8 @@ class Line:
 
 
 def collect(reads: Iterable[tuple[str, str]], *, first: int = 1) -> tuple[Line, ...]:
-    """The lines of answers as a terminal shows them: (command, text) each. `first`: the number of the first id."""
+    """Collect the masked lines of answers, given as (command, text of a terminal). `first`: the number of the first
+    id."""
     lines: list[Line] = []
     for source, text in reads:
         masked = (line for raw in text.splitlines() if (line := _line(raw)))
@@ -67,9 +68,9 @@ def _line(raw: str) -> str:
 
 
 def mask_evidence(line: str) -> str:
-    """The line with every word that is neither ours nor a program's replaced by "…"."""
+    """Replace every word that is neither ours nor a program's by "…"."""
     shown = "".join(map(_shown, _PIECE.findall(hide_data(hide_secrets(line)))))
-    first, rest = shown[:1], _SIGNS.sub("", shown[1:])  # a sign of status is ours where a line begins, and only there
+    first, rest = shown[:1], _SIGNS.sub("", shown[1:])  # a status sign is ours only at the beginning of a line
     return _HIDDEN_RUN.sub(HIDDEN, _EMOJI.sub("", first + rest))
 
 
@@ -90,7 +91,7 @@ def _is_shown(piece: str) -> bool:
     if _FACT.fullmatch(piece):
         return True
     if _HOST.search(piece):
-        return False  # Slack makes a link of it, whatever its words
+        return False  # Slack makes a link of it
     bare = piece.removesuffix("'s").replace("n't", "")
     parts = [part for part in _PARTS.split(bare.rstrip(",")) if part]
     return bool(parts) and len(parts) <= _MOST_PARTS and all(map(_is_shown_part, parts))
@@ -116,7 +117,7 @@ def _is_known(word: str) -> bool:
 
 
 def unknown_sources(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """The first line of each read that our own sign marks as unknown: a log can hold the word."""
+    """Return the first line of each read that our own sign marks as unknown. The word alone could come from a log."""
     first: dict[str, Line] = {}
     for line in lines:
         if line.text.startswith("❔"):

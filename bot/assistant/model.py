@@ -1,4 +1,4 @@
-"""Asks the model within the budget, and within the time that an answer has. Its words are not checked here."""
+"""Asks the model within its budget. Its answers are not checked here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.model_prices import AskBudget, Prices, Usage
 
 
 class NoModelAnswerError(Exception):
-    """The model gave no answer. `outcome`: one word for the record; `why`: a clause for people."""
+    """The model gave no usable answer. `outcome`: one word for the record; `why`: a clause for people."""
 
     def __init__(self, outcome: str, why: str) -> None:
         super().__init__(why)
@@ -24,7 +24,7 @@ class NoModelAnswerError(Exception):
 
 @dataclass
 class Spent:
-    """What one answer has cost so far."""
+    """The cost of one answer so far."""
 
     usage: Usage = field(default_factory=lambda: Usage(0, 0))
     usd: Decimal = Decimal(0)
@@ -36,7 +36,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class Model:
-    """The model that answers in words, with its prices and its budget."""
+    """The configured model, with its prices and its budget."""
 
     client: OpenAIClient
     prices: Prices
@@ -48,7 +48,7 @@ class Model:
 
 
 class PaidCalls:
-    """The calls of one answer: each is reserved before it is made, and settled after it."""
+    """Makes the model calls of one answer. The cost of each is reserved before the call, and settled after it."""
 
     def __init__(self, model: Model, database: Database, *, ask_id: int, user_id: str | None) -> None:
         self._model = model
@@ -58,11 +58,11 @@ class PaidCalls:
         self.spent = Spent()
 
     async def ask(self, question: Question) -> str:
-        """The text of the answer. Raises NoModelAnswerError, and SourceError while the database is away."""
+        """Ask the model, and return its text. Raises NoModelAnswerError, and SourceError if the database is away."""
         most = question.most_tokens
         reserved = self._model.prices.cost_of(most)
         await self._reserve(reserved, most.tokens)
-        usage, usd = most, reserved  # what may have been paid for, until the answer says
+        usage, usd = most, reserved  # the most that it may cost, until the answer shows it
         try:
             answer = await self._model.client.ask(question)
             usage = answer.usage or most
@@ -99,7 +99,7 @@ class PaidCalls:
 
 
 def text_of(answer: Answer) -> str:
-    """Raises NoModelAnswerError when the model wrote nothing usable."""
+    """Return the text of the answer. Raises NoModelAnswerError if the model wrote nothing usable."""
     if answer.text is None:
         why = "the model declined" if answer.refused_because == "the model declined" else "its answer was not usable"
         raise NoModelAnswerError("refused", why)

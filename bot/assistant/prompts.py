@@ -1,4 +1,5 @@
-"""What a model is asked, and the types of its answers: strict structured output, enums where words could act. Pure."""
+"""The prompts for the model, and the types of its answers: strict structured output, with enums for what can be run.
+Pure."""
 
 from __future__ import annotations
 
@@ -46,26 +47,26 @@ class _Strict(BaseModel):
 
 
 class WantedRead(_Strict):
-    """One read; `service` is a short name, compared with those of the system."""
+    """One wanted read. `service`: a short name, compared with those of the system."""
 
     verb: ReadVerb
     service: str | None
     window: Window | None
 
     def read_of(self, system: System) -> Read | None:
-        """None for a service that the system does not have."""
+        """Return the read; None if the system has no such service."""
         service = None if self.service is None else system.find_service(self.service)
         return None if service is None and self.service is not None else Read(self.verb, service, self.window)
 
 
 class ChosenReads(_Strict):
-    """What is read first."""
+    """The model's first answer: the reads to run."""
 
     reads: list[WantedRead]
 
 
 class WrittenClaim(_Strict):
-    """A claim, not checked yet."""
+    """A claim before the check."""
 
     kind: ClaimKind
     text: str
@@ -78,7 +79,7 @@ class WrittenClaim(_Strict):
 
 
 class WrittenAnswer(_Strict):
-    """Claims, what to look at next, and what else to read first."""
+    """The model's second answer: its claims, the next reads for people, and the reads that it needs first."""
 
     claims: list[WrittenClaim]
     next: list[WantedRead]
@@ -86,24 +87,24 @@ class WrittenAnswer(_Strict):
 
 
 def choose_prompt(system: System) -> str:
-    """The instructions for choosing, with the names of the system's workers."""
+    """Return the instructions for choosing reads, with the names of the system's workers."""
     return _CHOOSE % ", ".join(worker.short for worker in system.workers)
 
 
 def choose_text(question: str, incident: Incident | None) -> str:
-    """The question without foreign words, and the typed fields of the incident: no title, no line of any log."""
+    """Return the masked question and the incident's typed fields as JSON: no title, no log line."""
     return json.dumps({"question": mask_evidence(question), "incident": _typed(incident)}, ensure_ascii=False)
 
 
 def write_text(question: str, incident: Incident | None, lines: Sequence[Line], *, may_read_more: bool) -> str:
-    """The same with the lines that were read."""
+    """Like `choose_text`, with the lines that were read."""
     shown = [{"id": one.id, "read": one.source, "finding": one.is_finding, "text": one.text} for one in lines]
     asked = {"question": mask_evidence(question), "incident": _typed(incident)}
     return json.dumps({**asked, "may_read_more": may_read_more, "lines": shown}, ensure_ascii=False)
 
 
 def read_reads(text: str | None, system: System) -> list[Read] | None:
-    """None for what is no such answer."""
+    """Parse the model's choice of reads; None if it is malformed."""
     try:
         chosen = ChosenReads.model_validate_json(_bounded(text))
     except ValidationError:
@@ -112,12 +113,12 @@ def read_reads(text: str | None, system: System) -> list[Read] | None:
 
 
 def reads_of(wanted: Sequence[WantedRead], system: System) -> list[Read]:
-    """Those whose service the system has."""
+    """Return the reads whose service the system has."""
     return [read for one in wanted if (read := one.read_of(system))]
 
 
 def read_written(text: str | None) -> WrittenAnswer | None:
-    """None for what is no such answer."""
+    """Parse the model's claims; None if the answer is malformed."""
     try:
         return WrittenAnswer.model_validate_json(_bounded(text))
     except ValidationError:
@@ -125,7 +126,7 @@ def read_written(text: str | None) -> WrittenAnswer | None:
 
 
 def _bounded(text: str | None) -> str:
-    return (text or "")[:MAX_ANSWER]  # a longer one is no JSON any more
+    return (text or "")[:MAX_ANSWER]  # a longer answer becomes invalid JSON
 
 
 def _typed(incident: Incident | None) -> dict[str, object] | None:

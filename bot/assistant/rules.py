@@ -1,4 +1,4 @@
-"""The answer that needs no model: the doctor's findings that fit the question. Pure."""
+"""Answers a question without a model: the doctor's findings that fit it. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAX_FINDINGS = 4
 
 @dataclass(frozen=True)
 class RuleAnswer:
-    """`causes`: what explains the rest, the most urgent first. `findings`: what else is wrong and fits. `unknown`: what
-    could not be read, which no question makes irrelevant. `about`: the services that the question names."""
+    """The answer by rules. `causes`: what explains other problems, most urgent first. `findings`: other problems that
+    fit. `unknown`: what could not be read, shown for every question. `about`: the services that the question names."""
 
     causes: tuple[Cause, ...]
     findings: tuple[Finding, ...]
@@ -28,13 +28,13 @@ class RuleAnswer:
 
     @property
     def status(self) -> Status:
-        """UNKNOWN, never fine, when something could not be read."""
+        """The most urgent status; UNKNOWN, never OK, if something could not be read."""
         found = [*(cause.finding for cause in self.causes), *self.findings, *self.unknown]
         return max((one.status for one in found), key=lambda status: status.urgency, default=Status.OK)
 
 
 def answer_by_rules(report: Report, question: str, system: System) -> RuleAnswer:
-    """The causes and findings about the services that the question names; about all when it names none."""
+    """Return the causes and findings about the services that the question names, or about all if it names none."""
     about = services_in(question, system)
     fitting = [one for one in report.diagnosed.diagnoses if _fits(one, about)]
     causes = tuple(one.cause for one in fitting)
@@ -44,7 +44,7 @@ def answer_by_rules(report: Report, question: str, system: System) -> RuleAnswer
 
 
 def _fits(diagnosis: Diagnosis, about: frozenset[Service]) -> bool:
-    """A cause fits also when something that follows from it does."""
+    """True if the cause, or something that follows from it, is about these services."""
     return _is_about(diagnosis.finding, about) or _any_about(diagnosis.follows, about)
 
 
@@ -53,6 +53,6 @@ def _any_about(findings: Sequence[Finding], about: frozenset[Service]) -> bool:
 
 
 def _is_about(finding: Finding, about: Iterable[Service]) -> bool:
-    """What is about no service is about all of them."""
+    """True if the finding is about one of these services; one about no service is about all."""
     services = set(about)
     return not services or finding.service is None or finding.service in services

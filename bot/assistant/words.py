@@ -1,4 +1,4 @@
-"""The words that evidence keeps and that a claim may use besides those of its lines. Pure data."""
+"""Word lists: the words that evidence keeps, and those that a claim may add to the words of its lines. Pure data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Words of our own sentences that no program's log is known by.
+# Words of our own sentences that are not in the list of known program words.
 OWN_WORDS = _set(
     """
     api ingest enforcement dragonfly railway supabase postgres slack bot git sha shas utc procfile simplicity payments
@@ -24,8 +24,8 @@ OWN_WORDS = _set(
     """
 )
 
-# What carries no claim by itself. No quantity, no negation, no state, no order, no cause, no relation ("from 2 to 4"):
-# those have to be read.
+# Words that claim nothing by themselves. Quantities, negations, states, orders, causes, relations ("from 2 to 4")
+# are not among them: they have to be in a line.
 GLUE = _set(
     """
     a an the this that these those it its is are was were be been being has have had having do does did there here also
@@ -33,7 +33,7 @@ GLUE = _set(
     """
 )
 
-# What is denied, holds under a condition or was taken back later: its part of a line is taken whole or not at all.
+# Words that negate, limit or revoke: a claim may use their sentence only as a whole.
 SCOPE = _set(
     """
     no not never none nothing neither nor without cannot can't don't doesn't isn't aren't didn't wasn't weren't won't if
@@ -42,16 +42,16 @@ SCOPE = _set(
     """
 )
 
-# What a claim says of the past or the future too, where its line does.
+# A claim keeps the past or the future of its line.
 TENSES: Mapping[str, frozenset[str]] = {
     "past": _set("was were had been did"),
     "future": _set("will would"),
 }
 
-# Without "been": "has been waiting" holds of what is waiting.
+# Without "been": "has been waiting" is true of something that waits now.
 PAST = _set("was were had did")
 
-# What a read is about, which its lines need not repeat.
+# The subject of a read, which its lines need not repeat.
 NOUNS: Mapping[str, frozenset[str]] = {
     "heartbeats": _set("worker workers heartbeat heartbeats"),
     "queue": _set("queue job jobs"),
@@ -66,8 +66,8 @@ NOUNS: Mapping[str, frozenset[str]] = {
     "intake": _set("intake batch batches"),
 }
 
-# What joins two facts to a conclusion: for claims that are marked as conclusions only. Nothing of order in time, of
-# which the lines say whether it is so.
+# Words that join two facts to a conclusion, only for inferred claims. None is about order in time, because
+# that has to be in the lines.
 INFERENCE = _set(
     """
     because cause caused causes so therefore likely probably possibly may might could suggest suggests explain explains
@@ -75,7 +75,7 @@ INFERENCE = _set(
     """
 )
 
-# What says that something is not known.
+# Words that say that something is unknown.
 UNKNOWN = _set("unknown not cannot don't known read reads line lines show tell say whether why how cause reason")
 
 UNITS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""What to do about a message that Slack does not show yet, and when to try again; pure."""
+"""Decides how an unsent message or page is delivered, and when to retry; pure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from services.domain.text import age
 UPDATE_PAUSE = timedelta(seconds=1.5)  # between two edits of one message
 FIRST_RETRY = timedelta(seconds=1)
 LAST_RETRY = timedelta(minutes=1)
-LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so soon after Slack is back a page is there
-AFTER_PAGES_S = 2.0  # once Slack takes posts again, pages have them to themselves for so long
+LAST_RETRY_OF_PAGES = timedelta(seconds=5)  # so pages arrive soon after Slack is back
+AFTER_PAGES_S = 2.0  # after a rate limit, only pages are posted at first
 
-LEAVES_WITHIN_S = 2.0  # after the claim; resolving an incident waits for so long and for a call besides
-FIND_POSTED = timedelta(seconds=5)  # for a message that was on its way when it was withdrawn
-FIND_FOR = timedelta(minutes=1)  # then it never arrived
+LEAVES_WITHIN_S = 2.0  # after the claim; resolving an incident waits this long, plus one call
+FIND_POSTED = timedelta(seconds=5)  # between searches for a message that was withdrawn while it was being sent
+FIND_FOR = timedelta(minutes=1)  # after that, it never arrived
 
 TRIES_OF_UNKNOWN = 10
 
@@ -28,7 +28,8 @@ GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_close
 
 
 class SendAction(Enum):
-    """POST: Slack has never seen it. FIND: it may have, an answer was lost. UPDATE: it shows an older version."""
+    """POST: Slack has never received it. FIND: it may have, its answer was lost. UPDATE: Slack shows an older
+    version."""
 
     POST = auto()
     FIND = auto()
@@ -36,17 +37,16 @@ class SendAction(Enum):
 
 
 def next_action(message: UnsentMessage) -> SendAction:
-    """What brings Slack nearer to what the row says."""
+    """Return the action that makes Slack match the row."""
     if message.ts is not None:
         return SendAction.UPDATE
     return SendAction.POST if message.posting_since is None else SendAction.FIND
 
 
 def is_final(refusal: Refusal, attempts: int) -> bool:
-    """Whether trying again cannot help, after so many failures before.
+    """True if retrying can't help, after `attempts` earlier failures.
 
-    What Slack refuses because of our token waits for a person, and everything with it; a refusal that is in no table
-    gets ten tries.
+    A refusal because of our token waits for a person, and so does every message; an unknown refusal gets 10 attempts.
     """
     if refusal is Refusal.UNKNOWN:
         return attempts + 1 >= TRIES_OF_UNKNOWN
@@ -54,31 +54,32 @@ def is_final(refusal: Refusal, attempts: int) -> bool:
 
 
 def is_post(action: SendAction) -> bool:
-    """Whether the action counts as a post for Slack's limits; looking for a post is part of it."""
+    """True if the action counts as a post for Slack's limits; a search for a post does."""
     return action is not SendAction.UPDATE
 
 
 def retry_after(attempts: int, *, priority: int = 0) -> timedelta:
-    """How long to wait after `attempts` failures in a row (1 after the first): doubling, at most a minute.
+    """Pause after `attempts` failures in a row (1 after the first): it doubles, up to 1 min.
 
-    Pages are tried again every five seconds at the latest.
+    Pages are retried after at most 5 s.
     """
     longest = LAST_RETRY_OF_PAGES if priority >= PAGE else LAST_RETRY
     return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 10), longest)
 
 
 class RateLimitGates:
-    """Which calls Slack does not want before when, by the clock of the caller. One for both queues.
+    """Rate-limit gates: the times before which Slack refuses calls, by the caller's clock. Shared by both outbox
+    queues.
 
-    The queues do not close each other's gates, so that a page is tried even when notes are refused. But while pages are
-    refused the rest posts nothing: it would take the very post that Slack allows next.
+    A queue does not close the other's gates, so that a page is tried even while notes are refused. But while pages are
+    refused, the rest posts nothing: it would use up the next post that Slack allows.
     """
 
     def __init__(self) -> None:
         self._closed_until: dict[tuple[OutboxQueue, bool], float] = {}
 
     def close(self, outbox_queue: OutboxQueue, action: SendAction, *, until: float) -> None:
-        """Slack answered 429 and named the moment."""
+        """Close the gate after Slack answered 429, until the time that it named."""
         self._note(outbox_queue, is_post(action), until)
         if outbox_queue is OutboxQueue.PAGES and is_post(action):
             self._note(OutboxQueue.REST, is_post(action), until + AFTER_PAGES_S)
@@ -97,12 +98,12 @@ class RateLimitGates:
         self._closed_until[outbox_queue, posting] = max(until, self._closed_until.get((outbox_queue, posting), until))
 
 
-GIVE_UP_AFTER = timedelta(minutes=15)  # of pages outside Slack: by then the next level has long been paged
+GIVE_UP_AFTER = timedelta(minutes=15)  # for pages outside Slack: by then the next level has long been paged
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """The receiver has it. `channel`, `ts`: where Slack shows it; empty outside Slack."""
+    """The receiver has it. `channel`, `ts`: its place in Slack; empty outside Slack."""
 
     channel: str = ""
     ts: str = ""
@@ -110,7 +111,7 @@ class Delivered:
 
 @dataclass(frozen=True)
 class TryAgain:
-    """Not through, for now. `maybe_sent`: it may have arrived, so the next attempt looks for it first."""
+    """It failed for now. `maybe_sent`: it may have arrived, so the next attempt searches for it first."""
 
     why: str
     pause: timedelta
@@ -119,14 +120,14 @@ class TryAgain:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """It never will be."""
+    """It can't be delivered."""
 
     why: str
 
 
 def after_failure(notification: Notification, error: SourceError) -> TryAgain | GiveUp:
-    """Of a page outside Slack. What a repetition can help is repeated, with growing pauses, until the deadline; the
-    receiver knows a repetition by its key."""
+    """Decide after a failed page outside Slack. Failures that a retry may help are retried with growing pauses until
+    `GIVE_UP_AFTER`; the receiver recognizes a repeated page by its key."""
     if not error.retryable:
         return GiveUp(error.why)
     pause = retry_after(notification.attempts + 1)
@@ -136,12 +137,13 @@ def after_failure(notification: Notification, error: SourceError) -> TryAgain | 
 
 
 def is_undeliverable(message: UnsentMessage, refused: SlackRefusedError) -> bool:
-    """Whether Slack refuses it for good."""
+    """True if Slack will never accept this message."""
     return not refused.is_outage and is_final(refusal_of(refused.code), message.attempts)
 
 
 def try_again(message: UnsentMessage, error: SourceError) -> TryAgain:
-    """Of a message to Slack, which has no deadline: after as long as Slack asked for, else with growing pauses."""
+    """Retry a message to Slack, which has no deadline: after the pause that Slack asked for, else with growing
+    pauses."""
     asked_s = error.retry_after_s if isinstance(error, SlackRefusedError) else None
     backoff = retry_after(message.attempts + 1, priority=message.priority)
     maybe_sent = message.ts is None and (error.outcome_unknown or message.posting_since is not None)
@@ -156,10 +158,11 @@ def page_of(
     workspace_url: str | None = None,
     public_url: str | None = None,
 ) -> Page:
-    """What is handed over. Its key is the same at each try, and unique across environments and emptied databases.
+    """Build the page to send. Its key is the same at each attempt, and unique across environments and emptied
+    databases.
 
-    `workspace_url`: of our Slack workspace, as Slack reports it; without it the page does not lead to the thread.
-    `public_url`: of this bot; without it the page can't be answered by a link.
+    `workspace_url`: of our Slack workspace, as Slack reports it; without it the page has no link to the thread.
+    `public_url`: of this bot; without it the page has no link to acknowledge it.
     """
     place = environment or "unknown"
     return Page(
@@ -180,9 +183,9 @@ def page_of(
     )
 
 
-ANSWER_PATH = "/ack/"  # and the token of the page
+ANSWER_PATH = "/ack/"  # followed by the page's token
 
 
 def answer_link(public_url: str | None, token: str | None) -> str | None:
-    """The one-time link that acknowledges; None where either is missing."""
+    """The one-time link that acknowledges the page; None if the URL or the token is missing."""
     return f"{public_url}{ANSWER_PATH}{token}" if public_url and token else None

@@ -1,8 +1,8 @@
 """The delivery loop of every transport: due → prepare → claim → send → mark; leader only.
 
-A transport knows what is due and how each step is done. What holds for all of them is here: nothing is sent that is not
-claimed, what was claimed leaves soon or not at all, each attempt's outcome is written, and a database that fails ends
-the tick, because then no outcome could be.
+A transport implements the steps. The loop guarantees for all of them: nothing is sent unclaimed, what is claimed is
+sent soon or not at all, each attempt's outcome is stored, and a failing database ends the tick, because no outcome
+could be stored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.wake_ups import WakeUp, WakeUps
 from services.domain.errors import SourceError
 
 LATE_AFTER_S = 90.0  # three polls without anything to send
-RETRY_S = 1.0  # after the database failed; the notice of a page may have been lost with it
+RETRY_S = 1.0  # after the database failed; a page's wake-up may have been lost
 
 ItemT = TypeVar("ItemT")
 ActT = TypeVar("ActT")
@@ -28,9 +28,9 @@ OutcomeT = TypeVar("OutcomeT")
 
 
 class Batch(ABC, Generic[ItemT, ActT, OutcomeT]):
-    """What one tick delivers. `due`: most urgent first. `wait_s`: how long until more may be due; None: nothing waits.
+    """The items of one tick. `due`: most urgent first. `wait_s`: seconds until more may be due; None: nothing waits.
 
-    Each step raises SourceError: of "database" when that is away, else of the receiver's name.
+    Each step raises SourceError: with source "database" if that is away, else with the receiver's name.
     """
 
     due: Sequence[ItemT]
@@ -38,28 +38,28 @@ class Batch(ABC, Generic[ItemT, ActT, OutcomeT]):
 
     @abstractmethod
     async def prepare(self, item: ItemT) -> ActT | None:
-        """What to do about it; None: nothing at this moment."""
+        """Return what to send for the item; None: nothing at this moment."""
 
     @abstractmethod
     async def claim(self, item: ItemT, act: ActT) -> float | None:
-        """Until when it may leave this process, by time.monotonic(); None: another sender has it."""
+        """Claim the item; return until when it may be sent, by time.monotonic(); None: another sender has it."""
 
     @abstractmethod
     async def send(self, item: ItemT, act: ActT, leaves_by: float) -> OutcomeT:
-        """Hand it over, once."""
+        """Send it, once."""
 
     @abstractmethod
     async def after_failure(self, item: ItemT, error: SourceError) -> OutcomeT:
-        """Whether it is tried again, and when. `error.outcome_unknown`: it may have arrived."""
+        """Decide whether and when it is retried. `error.outcome_unknown`: it may have arrived."""
 
     @abstractmethod
     async def mark(self, item: ItemT, outcome: OutcomeT) -> None:
-        """Write what became of it."""
+        """Store the outcome."""
 
 
 class Transport(ABC, Generic[ItemT, ActT, OutcomeT]):
-    """`at_once`: how many are sent side by side; the outcomes of these are written before the next begin. `pages`:
-    whether people depend on it to be paged."""
+    """A way to deliver items. `at_once`: how many are sent in parallel; their outcomes are stored before the next ones
+    begin. `pages`: True if paging people depends on it."""
 
     name: str
     at_once: int
@@ -67,11 +67,12 @@ class Transport(ABC, Generic[ItemT, ActT, OutcomeT]):
 
     @abstractmethod
     def open(self, fence: Fence) -> AbstractAsyncContextManager[Batch[ItemT, ActT, OutcomeT]]:
-        """The batch that is due now. What the transaction that reads it holds is held until the block ends."""
+        """Open the batch that is due now. Locks of the transaction that reads it are held until the block ends."""
 
 
 class Delivery(PeriodicTask, Generic[ItemT, ActT, OutcomeT]):
-    """`wake_up` announces that something may be due; `sent` is set after each tick that had something to send."""
+    """Delivers what is due. `wake_up` signals that something may be due; `sent` is set after each tick that had
+    items."""
 
     def __init__(
         self,
@@ -89,16 +90,16 @@ class Delivery(PeriodicTask, Generic[ItemT, ActT, OutcomeT]):
         self._sent = sent
 
     async def tick(self, fence: Fence) -> float:
-        """Send what is due; seconds until the next tick. Raises as `send_due`."""
+        """Send what is due; return the seconds until the next tick. Raises as `send_due`."""
         wait_s, poll_s = await self.send_due(fence), self._wake_ups.poll_s
         if wait_s == 0.0 and self._sent is not None:
             self._sent.set()
         return poll_s if wait_s is None else min(wait_s, poll_s)
 
     async def send_due(self, fence: Fence) -> float | None:
-        """Send what is due; seconds until more may be, None when nothing waits.
+        """Send what is due; return the seconds until more may be due, None if nothing waits.
 
-        Raises SourceError when the database is away, and LostLeadershipError.
+        Raises SourceError if the database is away, and LostLeadershipError.
         """
         async with self._transport.open(fence) as batch:
             for first in range(0, len(batch.due), self._transport.at_once):
@@ -108,10 +109,10 @@ class Delivery(PeriodicTask, Generic[ItemT, ActT, OutcomeT]):
                 for item, outcome in zip(items, outcomes, strict=True):
                     if outcome is not None:
                         await batch.mark(item, outcome)
-        return 0.0 if batch.due else batch.wait_s  # their rows may have changed meanwhile
+        return 0.0 if batch.due else batch.wait_s  # rows may have changed meanwhile
 
     async def _attempt(self, batch: Batch[ItemT, ActT, OutcomeT], item: ItemT) -> OutcomeT | None:
-        """None: there was nothing to do, or another sender does it."""
+        """Deliver one item; None if there was nothing to do, or another sender has it."""
         try:
             act = await batch.prepare(item)
             leaves_by = None if act is None else await batch.claim(item, act)
@@ -126,6 +127,6 @@ class Delivery(PeriodicTask, Generic[ItemT, ActT, OutcomeT]):
 
 
 def _check_deadline(leaves_by: float) -> None:
-    """A process that was frozen since its claim sends nothing: the claim may be another's by now."""
+    """Send nothing if the process was frozen since its claim: another sender may have claimed it by now."""
     if time.monotonic() > leaves_by:
         raise SourceError("database", "too late to begin", retryable=True)

@@ -63,14 +63,14 @@ class _Edit:
 
 @dataclass(frozen=True)
 class _MessageGone:
-    """It was deleted in Slack, or its channel is another one now."""
+    """The message was deleted in Slack, or its channel's name now belongs to another channel."""
 
     ts: str
 
 
 @dataclass(frozen=True)
 class _ThreadGone:
-    """The message that it belongs below was deleted."""
+    """The root message of its thread was deleted."""
 
     thread_ts: str
     again: TryAgain
@@ -78,7 +78,7 @@ class _ThreadGone:
 
 @dataclass(frozen=True)
 class _Undeliverable:
-    """Slack refuses it for good."""
+    """Slack will never accept it."""
 
     refused: SlackRefusedError
 
@@ -88,10 +88,10 @@ _Outcome = Delivered | TryAgain | _MessageGone | _ThreadGone | _Undeliverable
 
 
 class SlackTransport(Transport[UnsentMessage, _Act, _Outcome]):
-    """One of the two outbox queues. `gates` is shared with the other. `workspace_url`: of our Slack workspace; None
-    while it is not known."""
+    """Sends one of the two outbox queues. `gates` is shared with the other. `workspace_url`: of our Slack workspace;
+    None while unknown."""
 
-    at_once = 1  # a refusal counts for the next
+    at_once = 1  # a refusal affects the next message
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class SlackTransport(Transport[UnsentMessage, _Act, _Outcome]):
         yield _Messages(self, fence, [self._with_link(message) for message in due], min(waits, default=None))
 
     def is_open(self, *, posting: bool) -> bool:
-        """Whether Slack takes such a call now."""
+        """True if Slack accepts such calls now."""
         return self.gates.is_open(self.queue, posting=posting, now=_now())
 
     def _with_link(self, message: UnsentMessage) -> UnsentMessage:
@@ -144,7 +144,7 @@ class SlackTransport(Transport[UnsentMessage, _Act, _Outcome]):
 
 
 class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
-    """Each is claimed by itself, under the fence, when its turn comes."""
+    """The due messages of one tick. Each is claimed separately, under the fence, just before it is sent."""
 
     def __init__(
         self, transport: SlackTransport, fence: Fence, due: Sequence[UnsentMessage], wait_s: float | None
@@ -156,12 +156,12 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
 
     async def prepare(self, item: UnsentMessage) -> _Act | None:
         action = next_action(item)
-        if not self._to.is_open(posting=is_post(action)):  # a message before it may have closed it
+        if not self._to.is_open(posting=is_post(action)):  # an earlier message may have closed it
             return None
         if item.ts is not None:
             return _Edit(item.channel, item.ts)
         if action is SendAction.FIND and (found := await self._find(item)) is not None:
-            return found  # which version got through is not known: one edit more makes it this one
+            return found  # the version that arrived is unknown: an edit makes it this one
         if item.is_withdrawn:
             await self._end_withdrawn(item, may_arrive=action is SendAction.FIND)
             return None
@@ -171,7 +171,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
 
     async def claim(self, item: UnsentMessage, act: _Act) -> float | None:
         if isinstance(act, _Edit):
-            return math.inf  # whenever it arrives, it shows what the row said then, and the next edit follows
+            return math.inf  # a late edit shows an older version, and the next edit follows
         leaves_by = time.monotonic() + LEAVES_WITHIN_S
         is_ours = await self._write(lambda conn: messages.begin_posting(conn, key=item.key, seen=item.posting_since))
         return leaves_by if is_ours else None
@@ -206,17 +206,18 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
             case TryAgain():
                 logger.warning("%s not sent: %s; again in %g s", item.key, outcome.why, outcome.pause.total_seconds())
                 await self._postpone(item, outcome)
-            case _MessageGone(ts):  # only the copy that is gone is forgotten, not one that was posted since
+            case _MessageGone(ts):  # only this copy, not one posted since
                 await self._write(lambda conn: messages.forget_message(conn, key=item.key, ts=ts))
-            case _ThreadGone(thread_ts, again):  # that one is posted again first
+            case _ThreadGone(thread_ts, again):  # the root is posted again first
                 await self._write(lambda conn: messages.forget_thread(conn, key=item.key, ts=thread_ts))
                 await self._postpone(item, again)
             case _Undeliverable(refused):
                 await self._give_up(item, refused)
 
     async def _find(self, message: UnsentMessage) -> _Edit | None:
-        """An answer was lost, ours or a former leader's: look first. What cannot be looked for is posted again."""
-        assert message.posting_since is not None  # noqa: S101 - that is what FIND means
+        """Search for a message whose answer was lost, by this process or a former leader. If it can't search, it is
+        posted again."""
+        assert message.posting_since is not None  # noqa: S101 - set for FIND
         channel = await self._to.slack.channel_id(message.channel)
         since = message.posting_since - _CLOCK_SLACK
         try:
@@ -229,7 +230,8 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
         return None if ts is None else _Edit(channel, ts)
 
     async def _end_withdrawn(self, message: UnsentMessage, *, may_arrive: bool) -> None:
-        """Slack does not show it, and need not; if it arrives late, it must not page people for long."""
+        """End a withdrawn message, which Slack does not show. If it may still arrive, search again, so that it does not
+        page people for long."""
         older_than = FIND_FOR if may_arrive else timedelta()
         is_over = await self._write(lambda conn: messages.forget_recalled(conn, key=message.key, older_than=older_than))
         if may_arrive and not is_over:
@@ -255,7 +257,7 @@ class _Messages(Batch[UnsentMessage, _Act, _Outcome]):
         await self._write(store)
 
     async def _give_up(self, message: UnsentMessage, refused: SlackRefusedError) -> None:
-        """It leaves the queue; a page reaches people elsewhere before."""
+        """Remove the message from the queue; a page is first sent to people in another way."""
         logger.error("%s is not tried again: %s", message.key, refused.why)
         self._count("refused")
         elsewhere = await self._to.undeliverable.notify(message, refused) if message.is_new_page else None
@@ -289,14 +291,14 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-FLUSH_S = 5.0  # a shutdown waits behind it
+FLUSH_S = 5.0  # the shutdown waits for it
 
 
 class Sender:
-    """`slack` is impatient: 429 is minded here.
+    """Sends both outbox queues. `slack` must not retry after 429: the gates handle that.
 
-    `tasks` send: one the pages, one the rest. `undeliverable` notifies people elsewhere of pages that Slack refuses.
-    `workspace_url`: "https://acme.slack.com/", for links; None while it is not known.
+    `tasks`: one sends the pages, one the rest. `undeliverable` notifies people in other ways of pages that Slack
+    refuses. `workspace_url`: "https://acme.slack.com/", for links; None while unknown.
     """
 
     def __init__(
@@ -322,23 +324,23 @@ class Sender:
             )
             for queue in (OutboxQueue.PAGES, OutboxQueue.REST)
         )
-        pages_sent = WakeUp()  # they may have a thread by now, or other words already
+        pages_sent = WakeUp()  # the rest may reply to them, or edit them
         self.tasks = (
             Delivery(pages, wake_ups, wake_ups.outbox, sent=pages_sent),
             Delivery(rest, wake_ups, wake_ups.outbox, pages_sent),
         )
 
     async def flush(self, fence: Fence) -> None:
-        """Send what is due, for at most five seconds: the last thing before a shutdown."""
+        """Send what is due, for at most 5 s: the last action before a shutdown."""
         with contextlib.suppress(TimeoutError, SourceError, LostLeadershipError):
             async with asyncio.timeout(FLUSH_S):
                 while await self.send_due(fence) == 0.0:
                     continue
 
     async def send_due(self, fence: Fence) -> float | None:
-        """Send everything that is due; seconds until the next may be, None when nothing waits.
+        """Send everything that is due; return the seconds until more may be due, None if nothing waits.
 
-        Raises SourceError when the database is away.
+        Raises SourceError if the database is away.
         """
         waits = [await task.send_due(fence) for task in self.tasks]
         return min([wait for wait in waits if wait is not None], default=None)

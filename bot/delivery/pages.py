@@ -1,7 +1,7 @@
-"""The transport of pages outside Slack, which reports the result in the thread; leader only.
+"""Sends pages outside Slack, and reports the results in the thread; leader only.
 
-What is being sent stays locked in one transaction until its outcome is written: no other replica sends it, cancelling
-it waits, and a process that dies leaves it as it was.
+Rows being sent stay locked in one transaction until their outcome is stored: no other replica sends them, cancelling
+waits, and a process that dies leaves them unchanged.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ WhereT = TypeVar("WhereT")
 
 
 class Pagers:
-    """One for the process; `aclose` ends its connections."""
+    """The pagers and mail targets of the settings; one per process."""
 
     def __init__(self, settings: Settings, webhooks: Webhooks) -> None:
         self._settings = settings
         self._webhooks = webhooks
 
     def targets(self, means: Channel) -> tuple[str, ...]:
-        """The names that this bot's environment knows; none while its variables are malformed."""
+        """Names of the targets in this bot's environment; none while its variables are malformed."""
         group = self._settings.pager if means is Channel.WEBHOOK else self._settings.mail
         return () if isinstance(group, Invalid) else tuple(group.targets)
 
     def everybody(self) -> list[tuple[Channel, str]]:
-        """For when the people on call are unknown: the target "default" of each channel, or all where there is none."""
+        """Targets for when the people on call are unknown: "default" of each channel, or all if there is none."""
         found = [(means, name) for means in OUTSIDE_SLACK for name in self.targets(means)]
         return [each for each in found if each[1] == DEFAULT_TARGET] or found
 
     async def notify(self, means: Channel, target: str, page: Page) -> None:
-        """Hand it over once. Raises SourceError; `retryable` when another try may help.
+        """Send it once. Raises SourceError; `retryable` if another attempt may help.
 
-        A mistake of ours is one too: raised as it is, it would end the leader's work, and again at each of its starts.
+        A bug of ours raises SourceError too: unhandled, it would end the leader's work each time that it starts.
         """
         try:
             await self._notify(means, target, page)
@@ -98,7 +98,7 @@ def _mail_server(mail: MailSettings) -> MailServer:
     return MailServer(mail.server_url, mail.sender, ca_file=mail.ca_file)
 
 
-# Longer than a call takes, and shorter than a failover: what a frozen process holds is free when its successor comes.
+# Longer than a call and shorter than a failover: the locks of a frozen process are free when its successor starts.
 HOLD_S = {Channel.WEBHOOK: 8.0, Channel.EMAIL: 12.5}
 _AT_ONCE = 20
 
@@ -106,15 +106,15 @@ Outcome = Delivered | TryAgain | GiveUp
 
 
 async def retell_nothing(key: str) -> None:
-    """What `retell` does when nothing else is given."""
+    """Write nothing: the default of `retell`."""
 
 
 class PagerTransport(Transport[Notification, Page, Outcome]):
-    """Of one means. What is due stays locked until its outcome is written.
+    """Sends pages by one channel. Due rows stay locked until their outcome is stored.
 
-    `leaves_within_s`: so long after it was locked a call may begin. `retell` writes an incident's root message again,
-    by its key: it names who was notified. Everything else has a message for that. `phones_of`: numbers to call where a
-    target was not reached.
+    `leaves_within_s`: how long after locking a call may begin. `retell` rewrites an incident's root message, by its
+    key, because it names who was notified; other messages need no rewrite. `phones_of`: phone numbers to show for a
+    target that was not reached.
     """
 
     at_once = _AT_ONCE
@@ -149,7 +149,7 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
         self.phones_of = phones_of
 
     @asynccontextmanager
-    async def open(self, fence: Fence) -> AsyncIterator[_Pages]:  # noqa: ARG002 - the locks of the rows are fence enough
+    async def open(self, fence: Fence) -> AsyncIterator[_Pages]:  # noqa: ARG002 - the row locks are the fence
         leaves_by = time.monotonic() + self._leaves_within_s
         async with self._database.transaction(timeout_s=HOLD_S[self.means]) as conn:
             wait_s = await notifications.read_notifications_wait(conn, means=self.means)
@@ -160,12 +160,12 @@ class PagerTransport(Transport[Notification, Page, Outcome]):
             yield batch
             await batch.write_threads()
         for key in sorted({key for each in due if is_root(key := each.thread_key or "")}):
-            await self._retell(key)  # not part of the above: an acknowledgement may wait for the rows locked here
+            await self._retell(key)  # after the transaction: an acknowledgement may wait for its row locks
 
 
 class _Pages(Batch[Notification, Page, Outcome]):
-    """Claimed as a whole, by the locks of `conn`. A second attempt carries the same key, by which the receiver knows
-    it, so one whose outcome is unknown is just sent again."""
+    """The due pages of one tick, claimed together by the row locks of `conn`. A repeated page carries the same key, by
+    which the receiver recognizes it, so one with an unknown outcome is simply sent again."""
 
     def __init__(
         self,
@@ -214,10 +214,9 @@ class _Pages(Batch[Notification, Page, Outcome]):
                 self._given_up.append((item, outcome))
 
     async def write_threads(self) -> None:
-        """In each thread one message that stays true, and one more per person who will not be paged.
+        """Write one message per thread, kept up to date, and one more per person who will not be paged.
 
-        The message of the incident or the run names who was notified; the thread has this one only once something did
-        not get through.
+        The message of the incident or the run names who was notified; the thread gets this one only once a page failed.
         """
         for thread_key in sorted({key for each in self.due if (key := each.thread_key)}):
             notified = await notifications.list_notifications(self._conn, thread_key=thread_key)
@@ -245,5 +244,5 @@ class _Pages(Batch[Notification, Page, Outcome]):
 
 
 def pager_deliveries(transports: Iterable[PagerTransport], wake_ups: WakeUps) -> list[PeriodicTask]:
-    """One task per transport. What they write for Slack is in the outbox."""
+    """Return one task per transport. Their messages for Slack are in the outbox."""
     return [Delivery(one, wake_ups, wake_ups.notifications, sent=wake_ups.outbox) for one in transports]

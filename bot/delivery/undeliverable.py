@@ -1,6 +1,7 @@
-"""Sends a message that Slack refused in another form: plain text, no thread, the channel that has the name now.
+"""Sends a message that Slack refused in another form: as plain text, outside the thread, or to the channel that has the
+name now.
 
-A page that Slack takes in no form goes to the on-call people directly, or to their pagers.
+A page that Slack accepts in no form goes to the on-call people directly, or to their pagers.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Form:
-    """A message as it is handed to Slack."""
+    """A form in which a message is sent to Slack."""
 
     channel: str
     thread_ts: str | None
@@ -38,13 +39,14 @@ class _Form:
 
 
 class Fallbacks:
-    """Of one outbox queue. `slack` minds the pace of all."""
+    """Tries other forms after refusals, for one outbox queue. `slack` keeps to the rate limits of all senders."""
 
     def __init__(self, slack: SlackClient) -> None:
         self._slack = slack
 
     async def post(self, message: UnsentMessage, channel: str, *, leaves_by: float) -> tuple[str, str]:
-        """Post it, if need be in other forms, each once; (channel id, ts). Raises SourceError as `SlackClient.post`."""
+        """Post it, after a refusal in other forms, each once; return (channel id, ts). Raises SourceError as
+        `SlackClient.post`."""
         form, tried = _Form(channel, message.thread_ts, message.blocks), set[Refusal]()
         while True:
             try:
@@ -59,7 +61,7 @@ class Fallbacks:
                 )
             except SlackRefusedError as refused:
                 kind = refusal_of(refused.code)
-                is_over = refused.retryable or kind in tried or refused.code == THREAD_GONE  # its thread comes again
+                is_over = refused.retryable or kind in tried or refused.code == THREAD_GONE  # its thread is reposted
                 other = None if is_over else await self._other(form, kind, message.home)
                 if other is None:
                     raise
@@ -68,7 +70,7 @@ class Fallbacks:
                 form = other
 
     async def update(self, message: UnsentMessage, channel: str, ts: str) -> None:
-        """Edit it; in plain text when Slack does not take its blocks. Raises SourceError as `SlackClient.update`."""
+        """Edit it, as plain text if Slack refuses its blocks. Raises SourceError as `SlackClient.update`."""
         try:
             await self._slack.update(channel, ts, message.text, message.blocks, key=message.key)
         except SlackRefusedError as refused:
@@ -78,14 +80,14 @@ class Fallbacks:
             await self._slack.update(channel, ts, message.text, (), key=message.key)
 
     async def has_moved(self, message: UnsentMessage, refused: SlackRefusedError) -> bool:
-        """Whether the channel that refused it is not the one of that name any more."""
+        """True if another channel now has the name of the channel that refused it."""
         return refusal_of(refused.code) is Refusal.PLACE and await self._new_home(message.home) not in (
             None,
             message.channel,
         )
 
     async def _other(self, form: _Form, kind: Refusal, home: str) -> _Form | None:
-        """The form to try after such a refusal; None when there is none."""
+        """Return the form to try after such a refusal; None if there is none."""
         match kind:
             case Refusal.CONTENT | Refusal.UNKNOWN:
                 return replace(form, blocks=()) if form.blocks else None
@@ -98,7 +100,7 @@ class Fallbacks:
                 return None
 
     async def _new_home(self, home: str) -> str | None:
-        """The id of the channel that bears the configured name now; None when that is not known."""
+        """Return the id of the channel that has the configured name now; None if unknown."""
         try:
             return await self._slack.look_up_again(home)
         except SourceError as error:
@@ -107,14 +109,15 @@ class Fallbacks:
 
 
 def responders(world: World) -> tuple[str, ...]:
-    """Who may answer for an incident: operators, approvers, and the people whom the on-call file names."""
+    """Return the ids of those who may respond to an incident: operators, approvers, and people whom the on-call file
+    names."""
     people, schedule = world.settings.people, schedule_of(world)
     listed = () if isinstance(people, Invalid) else (*people.operators, *people.approvers)
     return tuple(sorted({*listed, *(schedule.slack_ids if schedule else ())}))
 
 
 def called_by_id(world: World) -> tuple[str, ...]:
-    """Those of whom the settings have nothing but the Slack id: groups, and approvers."""
+    """Return the approvers and groups, of whom the settings hold nothing but the Slack id."""
     schedule = schedule_of(world)
     groups = filter(is_group, schedule.slack_ids) if schedule else ()
     return (*approvers_of(world), *groups)
@@ -130,16 +133,17 @@ def schedule_of(world: World) -> Schedule | None:
 
 
 def phones_behind(world: World, channel: Channel, target: str) -> tuple[str, ...]:
-    """The phone numbers in the on-call file of the people whom this target pages."""
+    """Return the phone numbers, from the on-call file, of the people whom this target pages."""
     schedule = schedule_of(world)
     return schedule.phones_behind(channel, target) if schedule else ()
 
 
-MOST = 20  # people; one message each
+MOST = 20  # people, one message each
 
 
 async def page_recipients(world: World, slack: SlackClient) -> Sequence[str]:
-    """The Slack ids of people, the first level first; groups as their members. What cannot be read is left out."""
+    """Return the Slack ids of the people to page, first level first; groups as their members. What can't be read is
+    left out."""
     found = [*await _on_call(world), *called_by_id(world)]
     people: dict[str, None] = {}
     for slack_id in found:
@@ -172,7 +176,8 @@ Pagers = Callable[[], Sequence[tuple[Channel, str]]]
 
 @dataclass(frozen=True)
 class Notified:
-    """Who got a page in Slack directly, and who is rung because none did. `line` is what their pagers say."""
+    """The people who got a page as a direct message, or the pagers that page because no one did. `line`: the pagers'
+    text."""
 
     key: str
     line: str
@@ -181,7 +186,7 @@ class Notified:
 
     @property
     def words(self) -> str:
-        """For the row's last error."""
+        """A clause for the last error of the message's row."""
         if self.people:
             return f"sent to {counted(len(self.people), 'person')} directly".replace("persons", "people")
         return (
@@ -189,15 +194,15 @@ class Notified:
         )
 
     async def store(self, conn: Connection) -> None:
-        """Ring the pagers, in the transaction that takes the page out of the queue."""
+        """Page by pager, in the transaction that removes the page from the queue."""
         for means, target in self.pagers:
             key = f"{self.key}:refused:{means}:{target}"
             await store_notification(conn, key=key, means=means, target=target, subject=self.line, text=self.line)
 
 
 class Undeliverable:
-    """`recipients`: the Slack ids of the people who get a page directly. `pagers`: those that ring when that reached
-    no one.
+    """Delivers pages that Slack refused. `recipients`: Slack ids of the people who get them directly. `pagers`: those
+    used if that reached no one.
 
     `refused` is set whenever a channel refused something.
     """
@@ -218,8 +223,8 @@ class Undeliverable:
         self._refused = refused or WakeUp()
 
     async def notify(self, message: UnsentMessage, refused: SlackRefusedError) -> Notified:
-        """Send the page directly. Twice when this process dies before the row reports it. What is for one person stays
-        theirs: their level's other ways ring, and the next level follows."""
+        """Send the page to people directly; twice if this process dies before that is stored. A page for one person is
+        not sent to others: the other channels of their level page them, and then the next level."""
         self._refused.set()
         is_personal = message.home[:1] in "UWD" and message.home.isupper()
         people = [] if is_personal else await self._send_directly(message, refused)
