@@ -9,13 +9,13 @@ from typing import Any
 
 from services.domain.alerts import Drill
 
-PATIENCE = timedelta(minutes=5)  # for an answer; the first level's own is about as long
+PATIENCE = timedelta(minutes=5)  # for an acknowledgement; about as long as the first level has
 DETECTED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class PagedTarget:
-    """One person or target that was paged. `at`: when the page arrived; None: not, or not yet, and `why` if known."""
+    """One person or target that was paged. `at`: when the page arrived; None: not or not yet, with `why` if known."""
 
     who: str
     by: str
@@ -25,10 +25,10 @@ class PagedTarget:
 
 @dataclass(frozen=True)
 class Course:
-    """How far a drill has come by `now`, the database's clock like all of them.
+    """The progress of a drill at `now`. Times are by the database's clock, those of messages by Slack's.
 
-    detected_at: the alert fired. held: why it is not announced. told_at: the message was in Slack. answered_at:
-    it was acknowledged, by `answered_by` (a Slack user id). is_resolved: its incident was resolved.
+    detected_at: when the alert fired. held: why it is not announced. told_at: when the message was in Slack.
+    answered_at: when it was acknowledged, by `answered_by` (a Slack user id). is_resolved: its incident was resolved.
     """
 
     now: datetime
@@ -43,7 +43,7 @@ class Course:
 
 
 def outcome(course: Course) -> str | None:
-    """Why the drill ends now; None while it continues."""
+    """Return why the drill ends now; None while it continues."""
     late = course.now - course.drill.stale_at
     if course.answered_at is not None:
         return "answered"
@@ -55,7 +55,7 @@ def outcome(course: Course) -> str | None:
 
 
 def report(course: Course, ended: str) -> dict[str, Any]:
-    """What is kept of it: seconds from the moment at which the beat went stale, and who was not reached."""
+    """Return the stored report: seconds since the heartbeat went stale, and who was not reached."""
     return {
         "outcome": ended,
         "detected_after_s": _after(course, course.detected_at),
@@ -71,12 +71,12 @@ def report(course: Course, ended: str) -> dict[str, Any]:
 
 
 def _after(course: Course, at: datetime | None) -> float | None:
-    """Slack's clock and the database's may differ by a little: never less than nothing."""
+    """Seconds since the heartbeat went stale, at least 0: Slack's clock and the database's may differ a little."""
     return None if at is None else round(max((at - course.drill.stale_at).total_seconds(), 0.0), 2)
 
 
 def _is_missed(course: Course, page: PagedTarget) -> bool:
-    """A target that an answer came before was no longer paged, and that is as it should be."""
+    """True if the page did not arrive, unless an acknowledgement came first: then it was rightly not paged any more."""
     return page.at is None and (page.why is not None or course.answered_at is None)
 
 

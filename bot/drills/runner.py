@@ -25,7 +25,7 @@ from services.domain.notifications import Notification, NotificationState
 
 
 async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident | None]:
-    """With the incident that the drill opened; None before."""
+    """Read the drill's progress, and the incident that it opened; None before that."""
     now = await read_clock(conn)
     traces = await alerts.read_drill_traces(conn, fingerprint=drill.fingerprint)
     if traces is None:
@@ -49,7 +49,7 @@ async def read_course(conn: Connection, drill: Drill) -> tuple[Course, Incident 
 
 
 async def _read_pages(conn: Connection, incident: Incident) -> Sequence[PagedTarget]:
-    """All people of every paged level, and the outcome of each page."""
+    """Return every target of each paged level, with the outcome of its page."""
     chain = decode_chain(incident.chain)
     notified = {one.key: one for one in await notifications.list_notifications(conn, thread_key=incident.message_key)}
     pages = []
@@ -69,18 +69,18 @@ async def _read_page(conn: Connection, page: PageSent, target: Target, notified:
 
 
 def _moment(ts: str | None) -> datetime | None:
-    """Slack names a message by the moment at which it took it."""
+    """The time at which Slack accepted the message, which its `ts` holds."""
     return None if ts is None else datetime.fromtimestamp(float(ts), UTC)
 
 
 logger = logging.getLogger(__name__)
 
-FOLLOW_EVERY_S = 1.0  # while one is under way
-TIMEOUT_S = 15.0  # a call that is being sent is waited for
+FOLLOW_EVERY_S = 1.0  # during a drill
+TIMEOUT_S = 15.0  # it may wait for a page that is being sent
 
 
 class DrillRunner(PeriodicTask):
-    """Follows the drill that is under way; there is one at most."""
+    """Follows the active drill, of which there is at most one."""
 
     name = "drill"
 
@@ -91,7 +91,8 @@ class DrillRunner(PeriodicTask):
         self._wake_ups = incident_store.wake_ups
 
     async def tick(self, fence: Fence) -> float:
-        """Seconds until the next tick. Raises SourceError when the database is away."""
+        """End the drill if it is over; return the seconds until the next tick. Raises SourceError if the database is
+        away."""
         async with self._database.read() as conn:
             if await alerts.read_open_drill(conn) is None:
                 return self._wake_ups.poll_s
@@ -112,7 +113,7 @@ class DrillRunner(PeriodicTask):
             return False
         found = report(course, ended)
         await alerts.end_drill(conn, id=drill.id, report=found)
-        await notify_refresh(conn)  # the watch sees that the made-up worker is no longer missed
+        await notify_refresh(conn)  # the evaluator stops expecting the simulated worker
         logger.info("drill %d: %s", drill.id, ended)
         if incident is not None:
             incident = await acts.find(conn, incident.id)

@@ -1,4 +1,4 @@
-"""Whether a freeze holds a run back: asked in the transaction that starts it, and before its first act."""
+"""Finds the freezes that hold a run back, in the transaction that starts it and before its first act."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from services.domain.runs import Run
 
 
 def can_be_frozen(run: Run) -> bool:
-    """Whether any freeze holds such a change back; what brings a service back, none does."""
+    """True if freezes hold such a change back. Changes that restore a service are never held back."""
     change = CHANGES.get(run.playbook)
     return change is not None and change.held_by_freezes
 
 
 async def why_frozen(conn: Connection, run: Run, *, name_of: Callable[[str], str]) -> str | None:
-    """The freezes in its way, in words; None when there are none, or none can hold such a change back.
+    """Describe the freezes that hold the run back; None if there are none, or freezes do not apply to such a change.
 
-    No freeze is stored from here to the end of the transaction, so that none is passed by a run that starts in it.
-    `name_of`: what people call a Slack id. Raises SourceError: what can't be read lets nothing begin.
+    No freeze can be stored from here to the end of the transaction, so that a run starting in it passes none. `name_of`
+    returns the name of a Slack id. Raises SourceError: if freezes can't be read, the run does not start.
     """
     if not can_be_frozen(run):
         return None

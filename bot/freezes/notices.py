@@ -20,11 +20,11 @@ from services.domain.windows import Span
 
 EVERY_S = 30.0
 REMIND_BEFORE = timedelta(minutes=15)
-REMIND_AGAIN = timedelta(days=1)  # of one without an end
+REMIND_AGAIN = timedelta(days=1)  # if the freeze has no end
 
 
 class FreezeNotices(PeriodicTask):
-    """Announces windows as they begin, reminds owners before the end, and says of each what became of it."""
+    """Announces windows as they begin, reminds owners before the end, and announces the end of each."""
 
     name = "freezes"
 
@@ -56,7 +56,7 @@ class FreezeNotices(PeriodicTask):
         )
 
     async def _announce(self, conn: Connection, freeze: Freeze, now: datetime) -> Freeze:
-        """The window that begins, and the one that is over."""
+        """Announce the window that ended and the one that begins."""
         span, announced = freeze.span_at(now), freeze.announced_for
         if announced == (span.begins if span else None):
             return freeze
@@ -79,7 +79,7 @@ class FreezeNotices(PeriodicTask):
 
 
 def _due(known: Sequence[Freeze], now: datetime) -> list[Freeze]:
-    """Those that need a message."""
+    """Freezes that need a message."""
     spans = [(one, one.span_at(now)) for one in known]
     return [
         one
@@ -91,7 +91,7 @@ def _due(known: Sequence[Freeze], now: datetime) -> list[Freeze]:
 
 
 def _reminder_due(freeze: Freeze, span: Span, now: datetime) -> datetime | None:
-    """What the reminder that is due now stands for: the end of the window, or now where it has none."""
+    """The end of the window that a due reminder is about, or now if it has no end; None if no reminder is due."""
     if span.ends == LAST:
         return now if now - (freeze.reminded_for or span.begins) >= REMIND_AGAIN else None
     before = min(REMIND_BEFORE, (span.ends - span.begins) / 4)

@@ -19,7 +19,7 @@ from services.domain.windows import Written, encode_recurrence
 async def store_freeze(
     conn: Connection, *, kind: str, service: Service | None, owner: str, reason: str, when: Written, channel: str
 ) -> Freeze:
-    """The new freeze, with its message. Waits for the runs that are starting."""
+    """Store a new freeze with its message. Waits for runs that are starting."""
     now = await read_clock(conn)
     begins = when.begins if when.begins is not None and when.begins > now and when.recurrence is None else now
     planned = Freeze(
@@ -50,17 +50,17 @@ async def store_freeze(
 
 
 async def lift_freezes(conn: Connection, lifted: Iterable[Freeze], *, by: str, channel: str) -> list[Freeze]:
-    """Those that ended by it. `by`: a Slack user id."""
+    """Lift the freezes, and return those that this call ended. `by`: a Slack user id."""
     return [one for one in lifted if await end(conn, one, f"lifted by {by}", channel)]
 
 
 def message_key(freeze: Freeze) -> str:
-    """The outbox key of its message."""
+    """The outbox key of the freeze's message."""
     return f"freeze:{freeze.id}"
 
 
 async def end(conn: Connection, freeze: Freeze, outcome: str, channel: str) -> bool:
-    """Whether it ended now. `outcome`: "over", or "lifted by <id>"."""
+    """End the freeze; False if it had ended already. `outcome`: "over", or "lifted by <id>"."""
     if not await freezes.end_freeze(conn, id=freeze.id, outcome=outcome):
         return False
     ended = view.ended_message(freeze, outcome)
@@ -73,7 +73,8 @@ async def end(conn: Connection, freeze: Freeze, outcome: str, channel: str) -> b
 async def post_notice(
     conn: Connection, freeze: Freeze, content: Content, channel: str, *, window: datetime | None = None
 ) -> None:
-    """In its own message, or in that of one of its windows: the window that it began with has none of its own."""
+    """Write the freeze's own message, or the message of a later window: the window that it began with has none of its
+    own."""
     own = window is None or window <= freeze.created_at
     key = message_key(freeze) if own else f"{message_key(freeze)}:{int(window.timestamp()) if window else 0}"
     await store_message(conn, key=key, channel=channel, text=content.text, blocks=content.blocks)

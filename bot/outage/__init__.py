@@ -1,1 +1,1 @@
-"""The database's outage: announced, and paged for, without the database."""
+"""Database outages: announced, and paged for, without the database."""

@@ -1,9 +1,8 @@
 """Announces a database outage without the database, and records it once the database is back.
 
 Every replica runs this, because without a database no replica leads. The message carries a fixed key in its metadata,
-which
-is looked for before it is posted, so that replicas and restarts do not double it. Once the database is back, the outbox
-takes the message over under a key of its own, and edits it; with the edit it loses the fixed key.
+and each replica searches for that key before it posts, so that replicas and restarts do not post it twice. Once the
+database is back, the outbox adopts the message under a new key and edits it, which removes the fixed key.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ from services.domain.slack_refusals import SlackRefusedError
 from services.domain.text import age
 from services.process import describe_error
 
-FINGERPRINT = "database"  # the alert of which an absent database is the worst case
+FINGERPRINT = "database"  # the alert that an outage belongs to
 
 
 @dataclass(frozen=True)
 class Away:
-    """One absence. `since`: when it was first missed. `announced_at`: when Slack had the message. `by`: which
-    replica posted
-    it, in words. `problem`: empty where only that replica knows. `refused_writes`: it answered, and stored nothing."""
+    """A past outage. `since`: when the database was first missed. `announced_at`: when Slack had the message. `by`:
+    which replica posted it, in words. `problem`: empty if only that replica knows it. `refused_writes`: the database
+    answered, and stored nothing."""
 
     since: datetime
     announced_at: datetime
@@ -51,7 +50,7 @@ class Away:
 
 
 async def note_absence(conn: Connection, away: Away) -> None:
-    """That it was announced, and that it has ended."""
+    """Record the announcement and the end of the outage, also in open incidents."""
     why = f" ({away.problem})" if away.problem else ""
     what = "the database accepted no writes" if away.refused_writes else "the bot could not reach the database"
     announcement = f"{what}{why} since {away.since:%H:%M:%S} UTC: {away.by} announced it in Slack"
@@ -64,7 +63,7 @@ async def note_absence(conn: Connection, away: Away) -> None:
 
 
 async def note_notified(conn: Connection, rung: Sequence[Rung]) -> None:
-    """Who was notified outside Slack."""
+    """Record who was notified outside Slack."""
     for one in sorted(rung, key=lambda one: one.at):
         way = f"{one.target} by {one.means}, while the database was down"
         if one.why_not is None:
@@ -90,10 +89,10 @@ async def store_outage(
     rung: Sequence[Rung],
     away: Away,
 ) -> None:
-    """The message (`content` makes what it says now, of who was notified outside Slack), a note in its thread, and its
-    history. People who were not reached are in the thread too.
+    """Store the message (`content` writes it, with those notified outside Slack), a note in its thread, and its
+    history. People who were not reached are listed in the thread too.
 
-    Several replicas may know of the same message: the second one adds only the people whom it notified.
+    Several replicas may know the same message: the second one adds only the people whom it notified.
     """
     key = f"outage:{ts}"
     text, blocks = content(())
@@ -114,7 +113,7 @@ async def store_outage(
 
 
 async def _store_rung(conn: Connection, key: str, rung: Rung) -> bool:
-    """Whether no other replica has stored that this target was notified."""
+    """Store that this target was notified; False if another replica has stored that."""
     name = f"{key}:{rung.means}:{rung.target}"
     is_new = await notifications.store_notification(
         conn,
@@ -137,15 +136,15 @@ async def _post(conn: Connection, key: str, thread_key: str, channel: str, conte
 
 logger = logging.getLogger(__name__)
 
-KEY = "outage:database"  # of the message while it is the open one
+KEY = "outage:database"  # of the message during the outage
 FIND_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Announced:
-    """The message as Slack has it. `since`: when the database was first missed, as far as this process knows. `by`:
-    which replica posted it, in words; `problem`: empty where only that one knows. `refused_writes`: the database
-    answered, and stored nothing."""
+    """The message in Slack. `since`: when the database was first missed, as far as this process knows. `by`: which
+    replica posted it, in words; `problem`: empty if only that one knows it. `refused_writes`: the database answered,
+    and stored nothing."""
 
     channel_id: str
     ts: str
@@ -160,7 +159,7 @@ class Announced:
 
 
 class Outage:
-    """`links`: `{label: address}` of where people look."""
+    """Announces outages and their end. `links`: `{label: address}` of pages that help."""
 
     def __init__(
         self,
@@ -196,18 +195,18 @@ class Outage:
         self._next_find = 0.0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check until cancelled."""
         while True:
             try:
                 await self.check()
             except SourceError as error:
                 logger.warning("outage: %s: %s", error.source, error.why)
-            except Exception as error:  # its end would go unnoticed
+            except Exception as error:  # else the task would end unnoticed
                 logger.error("outage: %s", describe_error(error))  # noqa: TRY400 - may hold an address
             await asyncio.sleep(self._settings.check_every_s)
 
     async def check(self) -> None:
-        """One round. Raises SourceError when Slack or the database do not answer; the next round continues."""
+        """Check once. Raises SourceError if Slack or the database does not answer; the next check continues."""
         problem = self._leader.database_problem
         if problem is not None:
             await self._while_away(problem)
@@ -232,9 +231,9 @@ class Outage:
             )
 
     async def acknowledge(self, user_id: str) -> None:
-        """Acknowledged: no one else is paged, and the message shows the owner.
+        """Acknowledge the outage: no one else is paged, and the message shows the owner.
 
-        Raises OperatorError when there is no outage to acknowledge, SourceError when Slack does not answer.
+        Raises OperatorError if there is no outage to acknowledge, SourceError if Slack does not answer.
         """
         problem = self._leader.database_problem
         announced = self._announced or (await self._find() if problem is not None else None)
@@ -247,7 +246,7 @@ class Outage:
         await self._slack.update(announced.channel_id, announced.ts, text, blocks)
 
     async def acknowledge_if_away(self, user_id: str) -> bool:
-        """`acknowledge`, unless the database is there. Raises as that does."""
+        """Acknowledge if the database is away, else return False. Raises as `acknowledge`."""
         if self._leader.database_problem is None:
             return False
         await self.acknowledge(user_id)
@@ -259,7 +258,7 @@ class Outage:
         return settings.announce_after_s if self._leader.led_last else settings.others_after_s + self._spread_s
 
     async def _announce(self, problem: str, since: datetime) -> None:
-        """In Slack; the next levels are paged all the same while Slack does not take it."""
+        """Announce it in Slack; while Slack does not accept it, page the next levels anyway."""
         self._first_at = self._first_at or datetime.now(UTC)
         try:
             await self._announce_outage(problem, since)
@@ -271,7 +270,8 @@ class Outage:
             raise
 
     async def _announce_outage(self, problem: str, since: datetime) -> None:
-        """Pagers first, because they do not need Slack; the other replicas only where none announced it before them."""
+        """Page, then post. The last leader pages before it searches Slack, other replicas only if none has announced
+        it."""
         line, wakes = await self._line(problem)
         self._wakes = wakes
         paged = await self._paging.freeze(line.text) if wakes else ()
@@ -293,13 +293,13 @@ class Outage:
             self._announced = Announced(channel_id, ts, since, by, problem, self._leader.refuses_writes)
 
     async def _line(self, problem: str) -> tuple[view.AwayLine, bool]:
-        """What is wrong, and whether it is a page."""
+        """Return the line about the problem, and True if it is a page."""
         api, refuses = await self._world.api_health(), self._leader.refuses_writes
         line = view.away_line(self._world.settings.environment, problem, api, refuses_writes=refuses)
         return line, wakes_people(api, refuses_writes=refuses)
 
     async def _find(self) -> Announced | None:
-        """Another replica's message, or ours from before a restart."""
+        """Find the message of another replica, or ours from before a restart."""
         channel_id = await self._slack.channel_id(self._channel)
         try:
             ts = await self._slack.find(channel_id, KEY, since=datetime.now(UTC) - FIND_WITHIN)
@@ -315,7 +315,7 @@ class Outage:
         )
 
     async def _store(self, announced: Announced) -> None:
-        """The database is back: everything that was written without it becomes known to it."""
+        """Record the outage now that the database is back, and update its message."""
         now = datetime.now(UTC)
         refused = announced.refused_writes
 
@@ -341,7 +341,7 @@ class Outage:
         self._wake_ups.outbox.set()
 
     async def _find_earlier(self) -> None:
-        """A new leader ends the message of one that died, or of a replica that alone was cut off."""
+        """As a new leader, end the message of a replica that died, or that alone was cut off."""
         if not self._leader.is_leading:
             self._led_since = None
             return
@@ -350,7 +350,7 @@ class Outage:
         if self._next_find <= _now() <= self._led_since + self._settings.look_back_s:
             self._next_find = _now() + self._settings.find_every_s
             found = await self._find()
-            if found is not None:  # not kept: should the database go away again now, that is another outage
+            if found is not None:  # not kept: if the database goes away again, that is another outage
                 await self._store(found)
 
 

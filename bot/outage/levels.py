@@ -1,4 +1,4 @@
-"""What an absent database means, from independent signals, and who is paged when; pure."""
+"""Decides from independent signals whether an outage pages people, and when each level is paged; pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Target = tuple[Channel, str]
 class PagedLevel:
     """One level of the chain as it was when the outage was noticed. `number` counts from 1. `mentions`: Slack ids.
 
-    wait: how long the next level waits for an acknowledgement. skipped: who is not called, in plain words.
+    wait: how long the next level waits for an acknowledgement. skipped: who is not paged, in plain words.
     """
 
     number: int
@@ -32,10 +32,10 @@ class PagedLevel:
 
 
 def wakes_people(api: ApiHealth | Unavailable, *, refuses_writes: bool = False) -> bool:
-    """Whether phones are to ring: unless the API reaches the database, so that only the bot is blind.
+    """True if the outage pages people: not if the API reaches the database, because then only the bot is cut off.
 
-    `refuses_writes`: the database answers the bot and stores nothing. That concerns the bot alone only where the API,
-    which tries as well, calls itself healthy.
+    `refuses_writes`: the database answers the bot and stores nothing. That concerns the bot alone only if the API,
+    which also tries to write, reports ok.
     """
     if isinstance(api, Unavailable) or not api.db_connected:
         return True
@@ -43,13 +43,14 @@ def wakes_people(api: ApiHealth | Unavailable, *, refuses_writes: bool = False) 
 
 
 def first_pages(levels: Sequence[PagedLevel]) -> int:
-    """How many levels are paged at once: those before the first that has a pager wake no one at night."""
+    """Number of levels paged together at first: up to the first with a pager, because those before it wake no one at
+    night."""
     silent = next((n for n, level in enumerate(levels) if level.outage_pagers), len(levels) - 1)
     return silent + 1 if levels else 0
 
 
 def pages_due(levels: Sequence[PagedLevel], elapsed: timedelta) -> int:
-    """How many pages are to have been sent so long after the first; after the last level the first one follows."""
+    """Number of pages due this long after the first. After the last level, the first one is paged again."""
     count, at = first_pages(levels), timedelta()
     while count and at <= elapsed:
         at += max(levels[(count - 1) % len(levels)].wait, _SHORTEST)

@@ -1,8 +1,7 @@
 """Pages the on-call levels during a database outage until a person acknowledges in Slack.
 
-The chain is frozen at the first page and kept in memory. What other replicas did stands in the thread of the outage's
-message, under keys in the metadata: each page, and the acknowledgement. So any replica may take a click, and one may go
-on where another died.
+The chain is frozen at the first page and kept in memory. Pages and the acknowledgement are notes in the thread of the
+outage's message, with keys in their metadata. So any replica can accept a click, and one can continue if another dies.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Rung:
-    """One notification. `why_not`: None when it was accepted."""
+    """One sent notification. `why_not`: None if it was accepted."""
 
     means: Channel
     target: str
@@ -42,7 +41,7 @@ class Rung:
 
 
 class OutagePagers:
-    """One for the process."""
+    """Sends an outage's pages outside Slack; one per process."""
 
     def __init__(self, pagers: Pagers, *, environment: str | None) -> None:
         self._pagers = pagers
@@ -53,30 +52,30 @@ class OutagePagers:
 
     @property
     def rung(self) -> Sequence[Rung]:
-        """The first notification of each."""
+        """The first notification of each target."""
         return tuple({target: one for (_, target), one in reversed(self._rung.items())}.values())[::-1]
 
     def forget(self) -> None:
-        """It is over and stored."""
+        """Forget the outage, which is over and stored."""
         self._rung.clear()
 
     async def page_targets(self, line: str, targets: Sequence[Target], *, since: datetime, number: int = 0) -> None:
         """Notify the targets that the page of this number (from 0) has not reached yet.
 
-        The next call tries again those that a repetition may still reach.
+        The next call retries those that failed and may still be reached.
         """
         self._over_at = None
         left = [target for target in targets if (number, target) not in self._rung]
         await asyncio.gather(*(self._send(target, line, since, number) for target in left))
 
     async def acknowledge(self) -> None:
-        """Acknowledged: pagers that ring are notified once, and once more when it is over."""
+        """Notify triggered pagers once that the outage is acknowledged; `cancel_pages` notifies them of its end."""
         await asyncio.gather(*(self._acknowledge(key, page) for key, page in self._ringing.items()))
 
     async def cancel_pages(self) -> None:
-        """It is over: each pager that rings is notified; failed ones are tried again by the next call.
+        """Notify triggered pagers that the outage is over; the next call retries those that failed.
 
-        An e-mail does not ring on, and the message in Slack reports that it is over.
+        E-mails need no such notice, and the message in Slack reports the end.
         """
         now = datetime.now(UTC)
         self._over_at = self._over_at or now
@@ -108,7 +107,7 @@ class OutagePagers:
 
     async def _send(self, target: Target, line: str, since: datetime, number: int) -> None:
         means, name = target
-        # The same key in all replicas, so that a receiver rings once; another one for an outage of another hour.
+        # The same key in all replicas, so that a receiver pages once; outages of different hours have different keys.
         key = f"dragonfly:{self._environment}:outage:{since:%Y-%m-%dT%H}{f':{number}' if number else ''}"
         page = Page(key, self._environment, f"PAGE {line}", view.away_details(since), since)
         why_not = None
@@ -128,9 +127,9 @@ ACKNOWLEDGED, PAGED = "outage:database:acknowledged", "outage:database:page"
 
 
 class OutagePaging:
-    """`levels` gives the chain when it comes to it.
+    """Pages the levels one after the other. `levels` returns the chain; it is called before the first page.
 
-    grace: how long another replica leaves the next page to the last leader. look_every: between two looks whether
+    grace: how long another replica leaves the next page to the last leader. check_every: between two checks of whether
     it was acknowledged at another replica.
     """
 
@@ -155,21 +154,21 @@ class OutagePaging:
         self.acknowledged = False
 
     async def freeze(self, line: str) -> Sequence[str]:
-        """Who is on call from now on, and what pages show; the Slack ids of whom the first pages are for."""
+        """Freeze the chain and the pages' text; return the Slack ids that the first pages mention."""
         if not self._levels:
             self._levels = await self._read_levels()
         self._line = line
         return [one for level in self._first for one in level.mentions]
 
     async def page_first_level(self, *, since: datetime) -> None:
-        """The phones of the first levels; whom a repetition may still reach is tried again by the next call."""
+        """Page the first levels outside Slack; the next call retries those that may still be reached."""
         for number in range(len(self._first)):
             await self._page_outside_slack(number, since=since)
 
     async def page_without_slack(self, *, since: datetime, first_at: datetime, is_last_leader: bool) -> None:
-        """Page by phone the levels that are due while Slack does not take the message. `first_at`: of the first pages.
+        """Page the due levels outside Slack while Slack does not accept the message. `first_at`: of the first pages.
 
-        Without Slack no acknowledgement arrives, so this goes through the levels until Slack or the database is back.
+        Without Slack no acknowledgement arrives, so this pages all levels until Slack or the database is back.
         """
         due = self._due(first_at, is_last_leader=is_last_leader)
         while self._paged < due:
@@ -182,7 +181,7 @@ class OutagePaging:
         return pages_due(self._levels, elapsed if is_last_leader else elapsed - self._grace)
 
     async def go_on(self, channel_id: str, ts: str, *, since: datetime, is_last_leader: bool) -> None:
-        """Page the levels that are due by now, below the message of this `ts`. Raises SourceError; the next call
+        """Page the levels that are due, below the message with this `ts`. Raises SourceError; the next call
         continues."""
         if self.acknowledged:
             return
@@ -199,14 +198,14 @@ class OutagePaging:
             self._paged += 1
 
     async def acknowledge(self, channel_id: str, ts: str, user_id: str) -> None:
-        """No one else is paged, by this replica or another. Raises SourceError."""
+        """Stop paging, in this replica and the others. Raises SourceError."""
         if not await self._find(channel_id, ts, ACKNOWLEDGED):
             text, blocks = view.acknowledged_note(user_id)
             await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=ACKNOWLEDGED)
         await self._stop()
 
     def forget(self) -> None:
-        """It is over and stored."""
+        """Forget the outage, which is over and stored."""
         self._levels, self._paged, self._checked_at, self.acknowledged = (), 0, None, False
 
     @property
@@ -214,7 +213,7 @@ class OutagePaging:
         return self._levels[: first_pages(self._levels)]
 
     def _is_time_to_check(self, now: datetime) -> bool:
-        """Whether it may have been acknowledged at another replica, while pagers of this one ring."""
+        """True if it is time to check whether it was acknowledged at another replica."""
         return self._checked_at is None or now - self._checked_at >= self._check_every
 
     async def _stop(self) -> None:
@@ -236,7 +235,7 @@ class OutagePaging:
         await self._slack.post(channel_id, text, blocks, thread_ts=ts, key=key)
 
     def _level(self, number: int) -> PagedLevel:
-        """Whom the page of this number is for, counted from 0: after the last level the first one follows."""
+        """The level of the page with this number, from 0: after the last level, the first one follows."""
         return self._levels[number % len(self._levels)]
 
     async def _page_outside_slack(self, number: int, *, since: datetime) -> None:
@@ -245,7 +244,7 @@ class OutagePaging:
         )
 
     async def _find(self, channel_id: str, ts: str, key: str) -> bool:
-        """Whether the thread has it; where the bot may not read it, it counts as not there."""
+        """True if the thread has a message with this key; False also if the bot may not read the thread."""
         since = datetime.fromtimestamp(float(ts), UTC)
         try:
             return await self._slack.find(channel_id, key, since=since, thread_ts=ts) is not None
@@ -257,10 +256,10 @@ class OutagePaging:
 
 
 async def on_call_levels(world: World, pagers: Pagers) -> Sequence[PagedLevel]:
-    """The levels of the on-call file as they are now; the approvers and the bot's own targets where it names no one.
+    """Return the current levels of the on-call file; if it names no one, the approvers and the bot's own targets.
 
-    Stand-ins are the last known ones: they are kept in the database. Where no level has a phone, the first one gets the
-    bot's own targets.
+    Overrides are the last known ones, because they are kept in the database. If no level has a pager, the first one
+    gets the bot's own targets.
     """
     levels = [_level(number, one) for number, one in enumerate((await _chain(world)).levels, start=1)]
     if not levels:

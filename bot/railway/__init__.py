@@ -1,1 +1,1 @@
-"""What happens in Railway without the bot: its webhook, its notices, and deployments and scaling made elsewhere."""
+"""Events in Railway outside the bot: its webhook, its notices, and deployments and scaling made elsewhere."""

@@ -1,7 +1,7 @@
-"""Decides whether an external deployment is announced now, and as what; pure.
+"""Decides whether an external deployment is announced now, and with which result; pure.
 
-News is what was never seen before and was made by none of our own runs. While a run has the service it is unknown
-yet: the run's journal names its deployment in a moment, or does not.
+A deployment is new if it was never seen and none of our runs made it. While a run holds the service, that is unknown:
+the run's journal may name the deployment in a moment.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from services.domain.errors import Unavailable
 from services.domain.services import Service, in_order, short_sha
 from services.domain.systems import System
 
-SETTLE = timedelta(seconds=180)  # a worker beats every 30 s, and what it replaced has to fall silent (`HEARTBEAT_S`)
-ARRIVE = timedelta(minutes=30)  # a build takes minutes; what takes longer waits for a person
+SETTLE = timedelta(seconds=180)  # heartbeats come every 30 s (`HEARTBEAT_S`), and a replaced worker's have to stop
+ARRIVE = timedelta(minutes=30)  # a build takes minutes; a longer one waits for a person
 
 
 class Progress(StrEnum):
-    """How far one deployment is. HELD: a person has to approve it in Railway. GONE: another took its place before it
-    served. SKIPPED: Railway left the service out, because the push changed nothing that it watches."""
+    """The progress of one deployment. HELD: a person has to approve it in Railway. GONE: another one replaced it before
+    it was active. SKIPPED: Railway left the service out, because the push changed nothing that it watches."""
 
     COMING = "coming"
     HELD = "held"
@@ -38,7 +38,7 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True)
 class Memory:
-    """What is stored: all deployments of now that were seen before, those of our runs, the services that a run has."""
+    """The stored facts: current deployments that were seen before, those of our runs, and services that a run holds."""
 
     is_first: bool
     seen: Collection[str]
@@ -49,7 +49,8 @@ class Memory:
 
 @dataclass(frozen=True)
 class Remember:
-    """Not announced: it was there before the first read, a run of ours made it, or Railway skipped the service."""
+    """Store without an announcement: it existed before the first read, a run made it, or Railway skipped the
+    service."""
 
     service: Service
     deployment: Deployment
@@ -57,7 +58,7 @@ class Remember:
 
 @dataclass(frozen=True)
 class Join:
-    """Part of an open external deployment; None: of the new one of this commit."""
+    """Add it to an open external deployment; `rollout_id` None: to a new one of this commit."""
 
     rollout_id: int | None
     service: Service
@@ -70,7 +71,7 @@ _NOT_YET = {DeploymentStatus.NEEDS_APPROVAL: Progress.HELD, DeploymentStatus.SKI
 
 
 def shown(services: Mapping[Service, ServiceState]) -> list[tuple[Service, Deployment]]:
-    """What serves and what came last, of each service, oldest first."""
+    """List the active and the latest deployment of each service, oldest first."""
     found = {
         deployment.id: (service, deployment)
         for service, state in services.items()
@@ -80,7 +81,7 @@ def shown(services: Mapping[Service, ServiceState]) -> list[tuple[Service, Deplo
 
 
 def decide(services: Mapping[Service, ServiceState], memory: Memory) -> list[MemoryChange]:
-    """What is to be stored of deployments that were never seen."""
+    """Decide what to store about deployments that were never seen."""
     new = [(service, one) for service, one in shown(services) if one.id not in memory.seen]
     return [change for service, one in new if (change := _decide_one(service, one, memory)) is not None]
 
@@ -95,12 +96,12 @@ def _decide_one(service: Service, deployment: Deployment, memory: Memory) -> Mem
 
 
 def progress(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceState]) -> dict[Service, Progress]:
-    """How far each of its deployments is."""
+    """Return the progress of each of its deployments."""
     return {service: _progress(services.get(service), name) for service, name in external_deploy.deployments.items()}
 
 
 def skipped(external_deploy: ExternalDeploy, services: Mapping[Service, ServiceState]) -> tuple[Service, ...]:
-    """The services of which Railway reports that it skipped this commit: they take no part."""
+    """Return the services for which Railway skipped this commit."""
     sha = external_deploy.commit_sha
     latest = {service: state.latest for service, state in services.items() if state.latest is not None}
     left_out = {
@@ -126,22 +127,22 @@ def _progress(state: ServiceState | None, deployment_id: str) -> Progress:
 
 
 def is_settled(found: Mapping[Service, Progress]) -> bool:
-    """Whether nothing of it is on its way any more, or waits for a person."""
+    """True if none of its deployments is in progress or waits for a person."""
     return not {Progress.COMING, Progress.HELD} & set(found.values())
 
 
 def serves(found: Mapping[Service, Progress]) -> bool:
-    """Whether it serves on all that take part in it."""
+    """True if it is active on every service that takes part."""
     return {found[service] for service in services_of(found)} == {Progress.SERVES}
 
 
 def arrived(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
-    """The services that it serves now."""
+    """Return the services on which it is active now."""
     return in_order(service for service, one in found.items() if one is Progress.SERVES)
 
 
 def is_overdue(external_deploy: ExternalDeploy, now: datetime) -> bool:
-    """Whether it is announced in its current state: its time to deploy, or to be verified, is over."""
+    """True if the time to deploy it, or to verify it, is over: then its current state is announced."""
     if external_deploy.settled_at is not None:
         return now >= external_deploy.settled_at + SETTLE
     return now >= external_deploy.opened_at + ARRIVE
@@ -149,7 +150,7 @@ def is_overdue(external_deploy: ExternalDeploy, now: datetime) -> bool:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`is_final` False: it may come right yet, and is looked at again."""
+    """The result of the verification. `is_final` False: it may still pass, and is checked again."""
 
     status: Status
     sentence: str
@@ -159,7 +160,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was read. `facts`: of the services that serve it now; None when none does."""
+    """The facts for a verdict. `facts`: of the services on which it is active now; None if there are none."""
 
     services: Mapping[Service, ServiceState]
     facts: verify.Facts | None
@@ -170,7 +171,8 @@ class Evidence:
 def judge(
     external_deploy: ExternalDeploy, found: Mapping[Service, Progress], evidence: Evidence, now: datetime
 ) -> Verdict:
-    """A good result is announced immediately; others when their time is over, unless waiting can't help."""
+    """Judge the deployment. A good result is final immediately, another one when its time is over or waiting can't
+    help."""
     sha, overdue = short_sha(external_deploy.commit_sha), is_overdue(external_deploy, now)
     if not is_settled(found):
         return Verdict(Status.UNKNOWN, _still_on_its_way(sha, found), (), overdue)
@@ -186,19 +188,19 @@ def judge(
 
 
 def services_of(found: Mapping[Service, Progress]) -> tuple[Service, ...]:
-    """Those that take part in it, the API first."""
+    """Return the services that take part, the API first."""
     return in_order(service for service, one in found.items() if one is not Progress.SKIPPED)
 
 
 def _still_on_its_way(sha: str, found: Mapping[Service, Progress]) -> str:
-    """What waits for a person is shown as that: Railway does not continue by itself."""
+    """Describe what is unfinished; approvals are named, because Railway does not continue without them."""
     coming, held = _names(found, Progress.COMING), _names(found, Progress.HELD)
     waits = f"{sha} waits for approval in Railway on {held}" if held else ""
     return ", and ".join(filter(None, (waits, f"{sha} is still on its way to {coming}" if coming else "")))
 
 
 def _ended_without_it(sha: str, found: Mapping[Service, Progress], evidence: Evidence) -> Verdict:
-    """It serves nowhere, and will not: it failed, or another deployment took its place."""
+    """Judge a deployment that is active nowhere and will not be: it failed, or another one replaced it."""
     failed = _names(found, Progress.FAILED)
     if not failed:
         gone = _names(found, Progress.GONE)
@@ -218,7 +220,7 @@ def _deployments(
 
 
 def _failed(finding: Finding, found: Mapping[Service, Progress]) -> Finding:
-    """That the former deployment still serves makes it no warning here: what was deployed has failed."""
+    """Turn the finding into a failure, although the former deployment is still active: the new one failed."""
     if finding.service is None or found.get(finding.service) is not Progress.FAILED:
         return finding
     fail = worst([finding, Finding("", Status.FAIL, "")])
@@ -228,7 +230,7 @@ def _failed(finding: Finding, found: Mapping[Service, Progress]) -> Finding:
 
 
 def _migrations(status: MigrationStatus | Unavailable) -> verify.Step:
-    """Pending ones only: a database that is newer than the files is what a code rollback leaves."""
+    """Report pending migrations only: a schema newer than the files is normal after a code rollback."""
     if isinstance(status, Unavailable) or status.pending or status.changed or not status.is_migrated:
         return verify.Step("Migrations", tuple(migrations.check(status)))
     return verify.Step("Migrations", (Finding("database.migrations", Status.OK, "none is pending"),))
@@ -239,7 +241,7 @@ def _names(found: Mapping[Service, Progress], which: Progress) -> str:
 
 
 def scope_of(services: Sequence[Service], system: System) -> str:
-    """The word that a command takes for exactly these services; the first one when there is none."""
+    """The command argument for exactly these services, or for the first one if there is none."""
     if set(services) == set(system.services):
         return "all"
     return "workers" if services and set(services) == set(system.workers) else services[0].short

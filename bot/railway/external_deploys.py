@@ -1,6 +1,6 @@
 """Detects deployments and scaling made outside the bot, verifies them, and maintains their message.
 
-It sends no requests of its own: other readers of Railway hand their answers on (`see`).
+It sends no requests to detect them: other readers of Railway pass their answers to `see`.
 """
 
 from __future__ import annotations
@@ -49,14 +49,15 @@ from services.domain.services import Service
 
 logger = logging.getLogger(__name__)
 
-AGAIN_S = 15.0  # while one is being verified: each tick is one more call of Railway's API
-NOTE_REPLICAS_EVERY_S = 61.0  # while they stay the same: when they were last seen so is stored to the minute
+AGAIN_S = 15.0  # during a verification: each tick costs one call of Railway's API
+NOTE_REPLICAS_EVERY_S = 61.0  # while they stay the same: the time of the last read is stored to the minute
 
 Services = Mapping[Service, ServiceState]
 
 
 class ExternalDeployWatcher(PeriodicTask):
-    """`again_s`: the interval while a deployment is being verified. `note_every_s`: of replicas that stay the same."""
+    """Follows external deployments. `again_s`: the interval during a verification. `note_every_s`: of storing unchanged
+    replicas."""
 
     name = "deployments"
 
@@ -82,14 +83,15 @@ class ExternalDeployWatcher(PeriodicTask):
         self._forget()
 
     def _forget(self) -> None:
-        """What was stored, as this leader knows it: it alone writes that, so an answer without news reads nothing."""
-        self._settled: set[str] = set()  # deployments that are seen, and never news again
+        """Reset this leader's copy of the stored state. Only the leader writes it, so an answer without news reads
+        nothing."""
+        self._settled: set[str] = set()  # deployments that were seen, and are not new again
         self._noted: dict[Service, int] = {}  # replicas
         self._note_again_at = 0.0  # by the loop's clock
         self._has_open = True  # unknown at first
 
     def see(self, services: Services) -> None:
-        """Railway's newest answer; the same one again is no news."""
+        """Take Railway's newest answer; the same object again is ignored."""
         if services is not self._services:
             self._services = services
             self._answered.set()
@@ -101,7 +103,7 @@ class ExternalDeployWatcher(PeriodicTask):
         yield
 
     async def tick(self, fence: Fence) -> float | None:
-        """Seconds until the next tick while a deployment is not verified yet."""
+        """Store new deployments and follow open ones; return the seconds until the next tick, None if none is open."""
         services = self._services
         if services is None:
             return None
@@ -138,7 +140,8 @@ class ExternalDeployWatcher(PeriodicTask):
             logger.info("deployments: %d that no run of ours made", sum(map(len, joined.values())))
 
     async def _store(self, conn: Connection, changes: Sequence[MemoryChange]) -> Mapping[int, Sequence[Join]]:
-        """New deployments of one commit are one external deployment: `{its id: its new deployments}`."""
+        """Store the changes. New deployments of one commit are one external deployment: `{its id: its new
+        deployments}`."""
         new: dict[str | None, int] = {}
         joined: dict[int, list[Join]] = {}
         for change in changes:
@@ -155,8 +158,8 @@ class ExternalDeployWatcher(PeriodicTask):
         return joined
 
     async def _report_freezes(self, conn: Connection, joined: Mapping[int, Sequence[Join]]) -> None:
-        """Railway knows no freeze: who made one learns that a push, or a person in Railway, went past it. Once, because
-        each deployment is new once."""
+        """Report deployments during a freeze, which Railway does not know, to its owner: a push, or a person in
+        Railway, ignored it. Once, because each deployment is new once."""
         freezes = await list_freezes(conn) if joined else []
         for rollout_id, joins in joined.items():
             passed = {
@@ -172,7 +175,7 @@ class ExternalDeployWatcher(PeriodicTask):
                 await store_message(conn, key=key, channel=self._channel, text=words, blocks=blocks)
 
     async def _follow(self, fence: Fence, external_deploy: ExternalDeploy, services: Services, now: datetime) -> bool:
-        """Whether its final message is posted."""
+        """Judge the deployment and write its message; True if that is the final one."""
         found = progress(external_deploy, services)
         verdict = judge(external_deploy, found, await self._gather(external_deploy, services), now)
         about = self._about(external_deploy, services)
@@ -188,7 +191,7 @@ class ExternalDeployWatcher(PeriodicTask):
         return verdict.is_final
 
     async def _gather(self, external_deploy: ExternalDeploy, services: Services) -> Evidence:
-        """Verifies only settled deployments."""
+        """Read the evidence; only settled deployments are verified."""
         found = progress(external_deploy, services)
         targets = arrived(found)
         if not is_settled(found) or not targets:
@@ -238,7 +241,7 @@ async def _read_memory(conn: Connection, services: Services) -> Memory:
 
 
 def _configured(services: Services) -> dict[Service, int]:
-    """Without those of which Railway does not report it."""
+    """Configured replicas per service, without services for which Railway reports none."""
     counts = {service: state.replicas_configured for service, state in services.items()}
     return {service: count for service, count in counts.items() if count is not None}
 

@@ -1,8 +1,8 @@
-"""Announces what Railway's webhook reports besides deployments: a process killed for lack of memory, volumes, monitors.
+"""Announces events of Railway's webhook other than deployments: processes killed for lack of memory, volumes, monitors.
 
-Railway names these events and documents no shape of them, so what is there is shown as it came, masked. A kind that is
-not known is shown as unknown, once per day. Nothing is decided by any of it: the webhook is unsigned, so no more than a
-few are shown per hour, and the rest is counted.
+Railway names these events but documents no format, so their content is shown as received, masked. An unknown kind is
+shown as unknown, once per day. No decision depends on any of it: the webhook is unsigned, so only a few are shown per
+hour, and the others are counted.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ _KINDS = {
     "monitordeleted": NoticeKind.MONITOR_DELETED,
 }
 MOST_DETAILS, WORD_LIMIT = 6, 80
-MOST_PER_HOUR = 20  # of known kinds, and as many of others: more than a bad night has, and still readable
+MOST_PER_HOUR = 20  # of known kinds, and as many of others: more than a bad night brings, and still readable
 
 
 def read_notice(body: bytes, find_service: Callable[[str], Service | None]) -> RailwayNotice | None:
-    """None for a deployment's other events, which are read from Railway itself, and for what is no event at all."""
+    """Parse an event; None for other events of deployments, which are read from Railway itself, and for malformed
+    ones."""
     try:
         event = read_json(body)
     except (ValueError, RecursionError):
@@ -65,14 +66,14 @@ def read_notice(body: bytes, find_service: Callable[[str], Service | None]) -> R
 
 
 def _details(details: Any) -> Iterator[tuple[str, str]]:
-    """The plain values; ids help no one."""
+    """The plain values, without ids, which help no one."""
     plain = ((key, value) for key, value in _object(details).items() if isinstance(value, str | int | float))
     known = [(_word(key), _word(value)) for key, value in plain if not str(key).lower().endswith("id")]
     yield from [one for one in known if all(one)][:MOST_DETAILS]
 
 
 def _word(value: Any) -> str:
-    """One short line, masked; empty for what is none."""
+    """The value as one short masked line; empty if it is not plain text or a number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return mask_message(" ".join(str(value).split())[:WORD_LIMIT])
@@ -83,7 +84,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 class RailwayNotices:
-    """Posts a notice into the channel, from whichever replica was called; once, however often Railway repeats it."""
+    """Posts notices in the channel, from the replica that was called; each once, however often Railway repeats it."""
 
     def __init__(
         self, database: Database, wake_ups: WakeUps, *, channel: str, find_service: Callable[[str], Service | None]
@@ -94,7 +95,7 @@ class RailwayNotices:
         self._find_service = find_service
 
     async def take(self, body: bytes) -> None:
-        """Raises SourceError while it can't be stored: then Railway sends it again."""
+        """Store the notice. Raises SourceError if that fails: then Railway sends the event again."""
         notice = read_notice(body, self._find_service)
         if notice is None:
             return
@@ -105,7 +106,7 @@ class RailwayNotices:
         self._wake_ups.outbox.set()
 
     async def _post(self, conn: Connection, key: str, notice: RailwayNotice) -> None:
-        """The notice, or that there are more than are shown."""
+        """Write the notice, or the count of those that are not shown."""
         hour, taken = await railway_notices.count_railway_notice(conn, is_known=notice.is_known)
         text, blocks = notice_message(notice)
         if taken > MOST_PER_HOUR:
@@ -115,7 +116,7 @@ class RailwayNotices:
 
 
 def notice_key(notice: RailwayNotice, body: bytes, now: datetime) -> str:
-    """The same for a repetition. An event without a time counts as another one after a minute."""
+    """The key of a notice, the same for a repeated event. An event without a time counts as new after 1 min."""
     if not notice.is_known:
         return f"railway:notice:{_digest(notice.name.encode())}:{now.astimezone(UTC):%Y%m%d}"
     minute = b"" if notice.at else f"{now.astimezone(UTC):%Y%m%dT%H%M}".encode()

@@ -1,10 +1,9 @@
-"""Railway's webhook. It is unsigned, so its content is not trusted: it only triggers a refresh.
+"""Railway's webhook. It is unsigned, so it only triggers a refresh: the actual state is read from Railway.
 
-Nothing in it is believed. It says only that something may have happened, and what is true is read from Railway. The
-environment is looked at, because a project's webhook reports all of them, and what Railway's API does not report is
-shown as Railway's word (`bot.railway.notices`).
+Of the content, only the environment is used, because a project's webhook reports all of them. Facts that Railway's API
+does not report are shown as Railway's statement (`bot.railway.notices`).
 
-Whichever replica it calls, all are woken through Postgres, because only one of them leads.
+The replica that is called wakes all others through Postgres, because only one of them leads.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ from services.domain.text import read_json
 
 logger = logging.getLogger(__name__)
 
-EVERY_S = 2.0  # a deployment comes as several events; reading once after them is enough
+EVERY_S = 2.0  # a deployment causes several events; one read after them is enough
 
 
 class RefreshNotices:
-    """Passes the webhook's wake-ups on to all replicas: the first at once, then one per `every_s` at most.
+    """Passes the webhook's wake-ups on to all replicas: the first immediately, then at most one per `every_s`.
 
-    Where no notices of Postgres arrive (a transaction pooler), this process wakes itself.
+    If Postgres delivers no notices (through a transaction pooler), this process wakes itself.
     """
 
     def __init__(self, database: Database, wake_ups: WakeUps, *, every_s: float = EVERY_S) -> None:
@@ -44,7 +43,7 @@ class RefreshNotices:
         self._every_s = every_s
 
     async def run(self) -> None:
-        """Until cancelled. A call during the pause counts: it is passed on after it."""
+        """Pass wake-ups on until cancelled. A call during the pause is passed on after it."""
         called = asyncio.Event()
         with self._wake_ups.webhook.listen(called.set):
             while True:
@@ -65,12 +64,12 @@ class RefreshNotices:
             self._wake_ups.refresh.set()
 
 
-MAX_BODY = 64_000  # bytes; a commit message is the longest thing in it
-WRONG_A_MINUTE = 30  # guesses at the secret; then even looking at them stops
+MAX_BODY = 64_000  # bytes; a commit message is the longest part
+WRONG_A_MINUTE = 30  # wrong secrets; beyond that the answer is 429
 
 
 async def notifies_no_one(body: bytes) -> None:
-    """What `notify` does when nothing else is given."""
+    """Ignore the event: the default of `notify`."""
 
 
 def add_railway_hook(
@@ -81,8 +80,9 @@ def add_railway_hook(
     wake_up: WakeUp,
     notify: Callable[[bytes], Awaitable[None]] = notifies_no_one,
 ) -> None:
-    """Two secrets are accepted during a rotation. `environment_id` is ours; None takes events of any. `notify` shows
-    what Railway's API does not report; where it fails, Railway is asked to send the event again."""
+    """Add the webhook's route. During a rotation two secrets are accepted. `environment_id` is ours; None accepts
+    events of any. `notify` shows events that Railway's API does not report; if it fails, Railway is asked to send the
+    event again."""
     guesses = Guesses(WRONG_A_MINUTE, "/hooks/railway")
 
     @app.post("/hooks/railway/{secret}")
@@ -103,9 +103,9 @@ def add_railway_hook(
 
 
 def may_concern(body: bytes, environment_id: str | None) -> bool:
-    """Whether an event may be about our environment: unless it says clearly that it is about another one.
+    """True if the event may be about our environment: unless it clearly names another one.
 
-    The form of today has it in `resource.environment.id`, the one until 2025 in `environment.id`.
+    The current format has it in `resource.environment.id`, the one until 2025 in `environment.id`.
     """
     workspace_id = _environment_id(body)
     return environment_id is None or workspace_id is None or workspace_id == environment_id
