@@ -1,4 +1,4 @@
-"""A model behind the wire, and one answer with it: in this process, without a bot and a database."""
+"""A stand-in model server, and answers made with it in this process, without a bot or a database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Ask = Callable[[str, RunRead], Awaitable[ModelPart]]
 
 @dataclass
 class Wire:
-    """The server, and an answer from whatever program it runs."""
+    """The model server, a client for it, and the answers that they give."""
 
     server: OpenAIServer
     client: OpenAIClient

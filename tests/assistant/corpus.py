@@ -1,4 +1,5 @@
-"""The planted troubles of `cases/*.toml`: what each read shows, what a right answer says, and what is away."""
+"""The cases of `cases/*.toml`, each with a planted problem: the reads' outputs, the right answer, and the reads that
+fail."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ PRIVATE = frozenset({"logs", "failed-jobs", "incident timeline", "runs", "why", 
 
 @dataclass(frozen=True)
 class Case:
-    """`causes`: parts that claims have to repeat. `needs`: the reads that show them. `unknown`: reads that are away."""
+    """One case. `causes`: texts that claims have to repeat. `needs`: the reads that show them. `unknown`: reads that
+    fail."""
 
     name: str
     question: str
@@ -47,13 +49,13 @@ class Case:
     reads: Mapping[str, str]
 
     async def run_read(self, read: Read) -> ReadResult:
-        """What the read shows in this world."""
+        """Return what the read shows in this case."""
         text = self.reads.get(read.line) or self.reads.get(read.verb.value) or HEALTHY[read.verb.value]
         return ReadResult(text, read.verb.value in PRIVATE)
 
 
 def load_cases() -> list[Case]:
-    """Every case, by name."""
+    """Load every case."""
     found = [case for path in sorted(CASES.glob("*.toml")) for case in tomllib.loads(path.read_text())["case"]]
     return [
         Case(

@@ -1,4 +1,4 @@
-"""How a model does on the planted troubles: how often it is right, confidently wrong, dropped, and what it costs."""
+"""Measures a model on the corpus: how often it is right, confidently wrong or dropped, and what it costs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.assistant.corpus import Case
 
 @dataclass
 class Measured:
-    """`wrong`: cases in which it states trouble where there is none: the check leaves room for no other falsehood.
-    `usd`: None where the model's price is unknown."""
+    """The figures of one model. `wrong`: cases in which it reports a problem that does not exist; the check makes other
+    false claims impossible. `usd`: None if the model's price is unknown."""
 
     model: str
     answers: int = 0
@@ -48,7 +48,7 @@ class Measured:
 
     @property
     def line(self) -> str:
-        """One row of the table to publish."""
+        """The figures as one line, to publish."""
         p95_s = quantiles(self.took_s, n=20)[-1] if len(self.took_s) > 1 else sum(self.took_s)
         return (
             f"{self.model}: right {self.right} of {self.answers}, confidently wrong {len(self.wrong)}, claims"
@@ -58,7 +58,7 @@ class Measured:
 
 
 async def measure(client: OpenAIClient, cases: Sequence[Case], *, times: int) -> Measured:
-    """Asks each case so often, one after the other."""
+    """Ask each case `times` times, one after the other."""
     prices = prices_of(client.model)
     measured = Measured(client.model, usd=Decimal(0) if prices else None)
 
@@ -69,7 +69,7 @@ async def measure(client: OpenAIClient, cases: Sequence[Case], *, times: int) ->
         return text_of(answer)
 
     async def step(_: str) -> None:
-        """Not shown."""
+        """Ignore the steps."""
 
     async def is_stopped() -> bool:
         return False

@@ -1,6 +1,6 @@
-"""Models as programs: what each answers to a request of the Responses API, by rules of its own.
+"""Simulated models: each program answers requests of the Responses API by its own rules.
 
-`right` writes what its lines prove, as the instructions ask. The others are what a model may turn out to be.
+`right` writes what its lines prove, as the instructions ask. The others misbehave as a model might.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PLAIN = re.compile(r"[\x20-\x7e]+\Z")
 
 
 def asked(request: Request) -> Json:
-    """What the model got to see."""
+    """Return the JSON that the model received."""
     found: Json = json.loads(request["input"])
     return found
 
@@ -45,20 +45,20 @@ def claim(kind: str, text: str, evidence: Sequence[str] = (), quote: str = "") -
 
 
 def quotable(line: Json) -> list[str]:
-    """The clauses of a line that a claim can repeat: plain, whole, and of some length."""
+    """Return the clauses of a line that a claim can repeat: whole, plain text, and longer than one word."""
     parts = [part.strip() for part in _CLAUSE.split(re.sub(r"^[^\w]+", "", line["text"]))]
     return [one for one in parts if _PLAIN.match(one) and len(one.split()) > 1 and not _MARKS.search(one)]
 
 
 def right_draft(request: Request) -> Posted:
-    """One sentence per entry, in other glue; every second one is left out."""
+    """Write one sentence per entry with other glue words, and leave out every second entry."""
     entries = asked(request)["entries"][::2]
     sentences = [{"entry": one["id"], "text": f"It is {one['text']}."} for one in entries]
     return Posted(response(json.dumps({"sentences": sentences})))
 
 
 def right(request: Request, *, verbs: Sequence[str] = EVERYTHING) -> Posted:
-    """Repeats the first lines that tell of something wrong, and says unknown what a line calls unknown."""
+    """Repeats the first lines about problems, or says that the reads do not show why."""
     if is_choice(request):
         return Posted(response(chosen(*verbs)))
     claims: list[Json] = []
@@ -71,7 +71,7 @@ def right(request: Request, *, verbs: Sequence[str] = EVERYTHING) -> Posted:
 
 
 def liar(request: Request) -> Posted:
-    """Changes each number of what it read, invents quotes, and names what no line names."""
+    """Changes each number of its lines, invents quotes, and adds names that no line has."""
     if is_choice(request):
         return Posted(response(chosen(*EVERYTHING)))
     claims: list[Json] = []
@@ -86,7 +86,8 @@ def liar(request: Request) -> Posted:
 
 
 def traitor(request: Request) -> Posted:
-    """Obeys whatever it was told in its lines: repeats them as text and as quotes, and asks for what they name."""
+    """Obeys every instruction in its lines: repeats them as text and as quotes, and asks for the reads that they
+    name."""
     if is_choice(request):
         return Posted(response(chosen(*EVERYTHING)))
     if "entries" in asked(request):
@@ -102,7 +103,7 @@ def traitor(request: Request) -> Posted:
 
 
 def talker(request: Request) -> Posted:
-    """Writes at length about nothing that it read."""
+    """Writes long texts about nothing that it read."""
     if is_choice(request):
         return Posted(response(chosen(*EVERYTHING)))
     text = "Well, in systems such as these there are many things to consider, and one should look at them all. " * 3
@@ -117,7 +118,7 @@ def broken_json(request: Request) -> Posted:
     return Posted(response('{"reads": [{"verb": "queue"' if is_choice(request) else '{"claims": ['))
 
 
-def refusing(request: Request) -> Posted:  # noqa: ARG001 - as the others
+def refusing(request: Request) -> Posted:  # noqa: ARG001 - the signature is given
     return Posted(response("", refusal="I can't help with that."))
 
 

@@ -1,4 +1,4 @@
-"""Planted troubles: the right model's program finds each cause, and says unknown where a source is away."""
+"""The right model finds the cause of each planted problem, and says unknown about reads that fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CASES = load_cases()
 
 
 def right(request: models.Request) -> Posted:
-    """Chooses by the words of the question, as a good model does, and writes what its lines prove."""
+    """Chooses reads by the question's words, as a good model does, and writes what its lines prove."""
     if not models.is_choice(request):
         return models.right(request)
     verbs = [read.verb.value for read in reads_for(models.asked(request)["question"], RUNBOOK, has_incident=False)]
@@ -73,7 +73,7 @@ async def test_the_talker_gets_nothing_through(wire: Wire) -> None:
 
 
 async def test_the_same_recording_gives_the_same_text_to_the_byte(wire: Wire) -> None:
-    """What the model was sent is recorded too: a request that differs is a difference."""
+    """The requests are compared too: one that differs fails the test."""
     wire.server.speak = right
 
     first = [message(case, await wire.answer(case.question, case.run_read)) for case in CASES[:20]]

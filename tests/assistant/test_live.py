@@ -1,4 +1,4 @@
-"""The corpus against a real model (`-m live`, OPENAI_API_KEY): a table of how often it is right, wrong, and dropped."""
+"""Measures a real model on the corpus (`-m live`, OPENAI_API_KEY): how often it is right, wrong and dropped."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ async def test_a_real_model_is_never_confidently_wrong(capsys: pytest.CaptureFix
     await client.aclose()
 
     with capsys.disabled():
-        print(f"\n{measured.line}")  # noqa: T201 - what the run is for
+        print(f"\n{measured.line}")  # noqa: T201 - the result of the run
     assert measured.unanswered < measured.answers
     assert not measured.wrong

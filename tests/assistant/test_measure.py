@@ -1,4 +1,4 @@
-"""The measurement of a real model, against programs behind the wire: it counts what they are known to do."""
+"""The measurement of models counts the known behavior of simulated ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_model_without_an_answer_is_not_right_where_nothing_is_wrong(wir
 
 
 async def test_trouble_that_is_stated_where_there_is_none_is_confidently_wrong(wire: Wire) -> None:
-    """A read that shows trouble in a world that the case calls fine."""
+    """One read shows a problem in a case without problems."""
     case = FINE[0]
     false = Case(case.name, case.question, (), (), (), {"queue": "🔴 wrong: 318 jobs waiting"})
 

@@ -1,4 +1,4 @@
-"""A Bolt app that acknowledges in the same way as the bot and does nothing else; run as a process of its own."""
+"""A Bolt app that acknowledges as the bot does and does nothing else; started as a separate process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def acknowledge(ack: AsyncAck, next: Callable[[], Awaitable[None]]) -> Non
 
 
 async def do_nothing() -> None:
-    """The listener: the work would begin here."""
+    """The listener, in which the work would begin."""
 
 
 async def main() -> None:

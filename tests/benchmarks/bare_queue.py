@@ -1,4 +1,5 @@
-"""Bare loops over the job queue, to compare the worker's with. Each drains all jobs of one type, nothing else."""
+"""Bare loops over the job queue, compared with the worker's loop. Each drains all jobs of one type and does nothing
+else."""
 
 from __future__ import annotations
 
@@ -27,19 +28,20 @@ _BATCH_COMPLETE = _PLAIN_COMPLETE.replace("id = %s", "id = ANY (%s)")
 
 
 async def drain_by_functions(conn: Connection, job_type: str) -> None:
-    """The runbook's two functions, each in a transaction of its own. `conn` is in autocommit mode, as for all here."""
+    """Call the runbook's two functions, each in its own transaction. `conn` is in autocommit mode in all these
+    loops."""
     while job := await (await conn.execute(_CLAIM, ([job_type],))).fetchone():
         await conn.execute(_COMPLETE, job)
 
 
 async def drain_by_plain_sql(conn: Connection, job_type: str) -> None:
-    """One UPDATE to claim with SKIP LOCKED, one to complete."""
+    """Claim with one UPDATE (SKIP LOCKED), and complete with another one."""
     while job := await (await conn.execute(_PLAIN_CLAIM, (job_type,))).fetchone():
         await conn.execute(_PLAIN_COMPLETE, job)
 
 
 async def chain(conn: Connection, job_type: str) -> AsyncIterator[UUID]:
-    """Our one statement that completes the last and claims the next: each job as it is claimed."""
+    """Run our single statement that completes the last job and claims the next; yield each claimed job."""
     endings: list[dict[str, object]] = []
     while True:
         rows = await (await conn.execute(_CHAIN, (Jsonb(endings), [job_type]))).fetchall()
@@ -51,12 +53,12 @@ async def chain(conn: Connection, job_type: str) -> AsyncIterator[UUID]:
 
 
 async def drain_by_chain(conn: Connection, job_type: str) -> None:
-    """To the last one."""
+    """Run `chain` until the queue is empty."""
     async for _ in chain(conn, job_type):
         pass
 
 
 async def drain_in_batches(conn: Connection, job_type: str) -> None:
-    """Fifty claimed by one statement, fifty completed by one."""
+    """Claim 50 jobs with one statement, and complete them with another one."""
     while jobs := await (await conn.execute(_BATCH_CLAIM, (job_type,))).fetchall():
         await conn.execute(_BATCH_COMPLETE, ([job_id for (job_id,) in jobs],))

@@ -1,4 +1,4 @@
-"""A stage for bots as processes: the local Slack, a real database, and Railway and the API as small servers."""
+"""The surroundings of bots as processes: the local Slack, a real database, and Railway and the API as small servers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ START_WITHIN_S = 30.0
 
 @dataclass
 class Stage:
-    """What a bot needs around it. `workspace` is its Slack; `bare_workspace` another one on the same server."""
+    """The surroundings of a bot. `workspace`: its Slack; `bare_workspace`: another one on the same server."""
 
     url: str
     workspace: Workspace
@@ -48,7 +48,7 @@ class Stage:
         return f"{self.bare_workspace.base_url}/slack/api/"
 
     def variables(self, *, stale_after_s: float = 300.0) -> dict[str, str]:
-        """The bot's environment, as the sandbox gives it."""
+        """Return the bot's environment as the sandbox makes it."""
         urls = self.database
         variables = environment.bot_variables(
             SandboxDatabase(Secret(urls.owner), Secret(urls.app), Secret(urls.bot)),
@@ -66,7 +66,7 @@ class Stage:
         return Settings.from_environment(self.variables())
 
     async def start_bot(self, *, stale_after_s: float = 300.0, **more: str) -> BotProcess:
-        """`python -m bot` with these variables besides; returns when its sockets are open."""
+        """Start `python -m bot` with these extra variables; return when its sockets are open."""
         wanted = self.workspace.sockets.count + SOCKETS_A_BOT
         log_file = self.directory / f"bot-{len(self.bots)}.log"
         variables = self.variables(stale_after_s=stale_after_s) | more
@@ -80,7 +80,7 @@ class Stage:
         return bot
 
     async def beat(self, worker_id: str, worker_type: str) -> float:
-        """A worker's heartbeat; when, in Unix seconds of the database's clock."""
+        """Store a worker's heartbeat; return its time, in Unix seconds of the database's clock."""
         async with await psycopg.AsyncConnection.connect(self.database.superuser, autocommit=True) as conn:
             found = await conn.execute(_BEAT, (worker_id, worker_type))
             row = await found.fetchone()
@@ -97,7 +97,7 @@ RETURNING extract(epoch FROM last_heartbeat_at)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[SandboxDatabase]:
-    """A server of its own that keeps its promises, fsync and autovacuum, for those who ask for it."""
+    """A separate Postgres server with fsync and autovacuum."""
     server = PostgresServer(tmp_path / "postgres")
     server.start()
     try:
@@ -126,7 +126,7 @@ async def stage(outside: Outside, database_urls: DatabaseUrls, tmp_path: Path) -
 
 @pytest.fixture
 def outside() -> Outside:
-    return Outside(health={"environment": "dev"})  # as the bots are: nothing is wrong
+    return Outside(health={"environment": "dev"})  # as in the bots' settings: no problem
 
 
 def _build_app(stage: Stage) -> FastAPI:

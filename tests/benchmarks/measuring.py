@@ -1,4 +1,4 @@
-"""What the benchmarks share: percentiles, and how a run prints its figures."""
+"""Shared helpers of the benchmarks: percentiles, memory, and the printing of figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` % of the values do not exceed. `values` is not empty."""
+    """Return the smallest value that at least `percent` % of the values do not exceed. `values` must not be empty."""
     ordered = sorted(values)
     place = -(-len(ordered) * percent // 100)  # rounded up
     return ordered[max(int(place) - 1, 0)]
@@ -20,19 +20,19 @@ def median(values: Sequence[float]) -> float:
 
 
 async def seconds(call: Callable[[], Awaitable[object]]) -> float:
-    """How long one call takes."""
+    """Return how long one call takes."""
     started = time.perf_counter()
     await call()
     return time.perf_counter() - started
 
 
 def resident_mb(pid: int) -> float:
-    """A process's memory now."""
+    """Current resident memory of a process."""
     return _status_mb(pid, "VmRSS")
 
 
 def peak_mb(pid: int) -> float:
-    """The most that it has had."""
+    """Peak resident memory of a process."""
     return _status_mb(pid, "VmHWM")
 
 

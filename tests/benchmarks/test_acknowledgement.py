@@ -1,4 +1,4 @@
-"""How long Slack waits for the bot, against a bare Bolt app that acknowledges in the same way."""
+"""The time that Slack waits for the bot's acknowledgement, compared with a bare Bolt app."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.benchmarks.measuring import ms, percentile, seconds, show
 COMMANDS = 500
 WARM_UP = 25
 AIM = 1.3
-SETTLE_S = 0.02  # what the command before still does in the background ends
-LINE = "/dragonfly failed-jobs"  # reads the database and answers only the requester: Slack limits what a channel gets
+SETTLE_S = 0.02  # for background work of the previous command
+LINE = "/dragonfly failed-jobs"  # reads the database, and answers only the requester: Slack limits posts per channel
 
 
 @pytest.fixture
 async def bare_bolt(stage: Stage) -> AsyncIterator[Workspace]:
-    """The Slack of a bare Bolt app that runs."""
+    """Start a bare Bolt app, and yield its Slack."""
     variables = {"SLACK_BOT_TOKEN": "xoxb-bare", "SLACK_APP_TOKEN": "xapp-bare", "SLACK_API_URL": stage.bare_api_url}
     process = await spawn((sys.executable, "-m", "tests.benchmarks.bare_bolt"), variables, ROOT)
     try:
@@ -77,7 +77,7 @@ async def _acknowledged_s(workspace: Workspace) -> float:
 
 
 async def _answered(changes: Subscription) -> None:
-    """So that the next command finds both apps idle."""
+    """Wait for the answer, so that both apps are idle at the next command."""
     async with asyncio.timeout(10):
         while (await changes.next_change()).kind is not ChangeKind.MESSAGE_POSTED:
             continue

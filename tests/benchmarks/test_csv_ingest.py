@@ -1,6 +1,6 @@
-"""Rows a second from an uploaded CSV file to judgments, against `\\copy` of prepared data; and the memory it takes.
+"""Rows per second from an uploaded CSV file to judgments, compared with `\\copy` of prepared data; and the memory used.
 
-API and worker are processes of their own, the server keeps its promises (fsync), and the file is as large as they come.
+API and worker are separate processes, the server uses fsync, and the file has the largest allowed size.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _write_csv(path: Path) -> None:
 
 
 async def _copy_s(dsn: Secret, content: Path, shape: str, *without: str) -> float:
-    """Into a table of that shape, but for some columns."""
+    """Copy the file into a table of that shape without some columns; return the seconds."""
 
     def copy_all(conn: psycopg.Connection) -> float:
         conn.execute(f"CREATE TABLE public.prepared {shape}".encode())

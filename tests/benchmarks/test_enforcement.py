@@ -1,4 +1,5 @@
-"""Judgments a second that the enforcement worker assesses, against COPY of the same rows with nothing reckoned."""
+"""Judgments per second that the enforcement worker assesses, compared with COPY of the same rows without a
+computation."""
 
 from __future__ import annotations
 
@@ -108,7 +109,7 @@ async def _count(conn: Connection, table: str) -> int:
 
 
 async def _copy_s(conn: Connection) -> float:
-    """The same rows into tables of the same shape, without a foreign key or a check."""
+    """Copy the same rows into tables of the same shape without foreign keys or checks; return the seconds."""
     took_s = 0.0
     for table in MEASURED:
         async with conn.cursor() as cur, cur.copy(f"COPY enforcement.{table} TO STDOUT".encode()) as copy:

@@ -1,4 +1,4 @@
-"""How long after a heartbeat became stale people can read it, against what a bot that polls would need."""
+"""The time from a stale heartbeat to the message in Slack, compared with a bot that polls."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DEATHS = 10
 STALE_AFTER_S = 1.5
 AIM_S = 1.0  # p99
 POLLS_S = (15.0, 60.0)
-EACH_ANEW = "[telling]\nagain_within_s = 0\n"  # what dies again is no flap here
-# They beat for longer than this takes: what is measured is how many rows are read, not how fast they are written.
+EACH_ANEW = "[telling]\nagain_within_s = 0\n"  # repeated deaths are not flapping here
+# Their heartbeats stay fresh during the test: it measures how many rows are read, not how fast they are written.
 CROWD = """
 INSERT INTO ops.worker_heartbeats (worker_id, worker_type, status, last_heartbeat_at)
 SELECT 'crowd-' || n, 'ingest_processor', 'running', now() + interval '1 hour' FROM generate_series(2, %s) AS n
@@ -31,7 +31,7 @@ SET state = 'resolved', resolved_by_user = 'U1', resolved_by_team = 'T1', resolv
     due_at = NULL
 WHERE state <> 'resolved'
 """
-QUIET_S = 2.5  # Slack takes one message a second
+QUIET_S = 2.5  # Slack accepts 1 message per second
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_people_are_reported_as_soon_as_a_heartbeat_is_stale(stage: Stage,
     p50, p99 = percentile(late, 50), percentile(late, 99)
     rows = [("ours, p50 / p99", f"{ms(p50)} / {ms(p99)}")]
     for every_s in POLLS_S:
-        # A poll finds it after a delay spread evenly over its interval, and then still has to send.
+        # A poll finds it after a delay spread evenly over its interval, and then has to send it.
         ratios = f"{p50 / (0.5 * every_s):.4f} x / {p99 / (0.99 * every_s):.4f} x"
         rows.append((f"against a poll every {every_s:.0f} s", ratios))
     show(
@@ -74,10 +74,10 @@ async def test_people_are_reported_as_soon_as_a_heartbeat_is_stale(stage: Stage,
 
 
 async def _die_and_come_back(stage: Stage) -> float:
-    """Seconds from the moment the beat became stale to the time that Slack put on the first message."""
+    """Return the seconds from the moment the heartbeat became stale to Slack's time of the first message."""
     await _settle(stage)
     known = {message.ts for message in _posted(stage)}
-    last_beat = await _live(stage, random.uniform(1.0, 2.0))  # noqa: S311 - so that no rhythm of ours fits theirs
+    last_beat = await _live(stage, random.uniform(1.0, 2.0))  # noqa: S311 - so that the intervals do not align
     first = await _wait_for_new(stage, known)
     while await _is_firing(stage):
         await _live(stage, 0.2)
@@ -85,7 +85,8 @@ async def _die_and_come_back(stage: Stage) -> float:
 
 
 async def _settle(stage: Stage) -> None:
-    """Resolve the incident that a page opened, and wait until its thread is told: the next one is another."""
+    """Resolve the incident that a page opened, and wait for its last message, so that the next page opens another
+    one."""
     async with await psycopg.AsyncConnection.connect(stage.database.superuser, autocommit=True) as conn:
         await conn.execute(RESOLVE)
     seen = -1
@@ -100,7 +101,7 @@ async def _is_firing(stage: Stage) -> bool:
 
 
 async def _live(stage: Stage, for_s: float) -> float:
-    """The ingest worker beats for a while; when it did last, in Unix seconds."""
+    """Send heartbeats of the ingest worker for a while; return the time of the last, in Unix seconds."""
     end = asyncio.get_running_loop().time() + for_s
     while True:
         beat = await stage.beat("ingest-1", "ingest_processor")
@@ -119,6 +120,6 @@ async def _wait_for_new(stage: Stage, known: set[str]) -> Message:
 
 
 def _posted(stage: Stage) -> list[Message]:
-    """What the bot said in the channel and its threads, edits in place."""
+    """The bot's messages in the channel and its threads, with their latest edits."""
     bot = stage.workspace.bot.id
     return [one for one in stage.workspace.messages if one.channel == model.INCIDENTS_ID and one.user == bot]

@@ -1,4 +1,4 @@
-"""How long after Railway's webhook people can read what became of a deployment, against a bot that only polls."""
+"""The time from Railway's webhook to the message about a deployment's result, compared with a bot that only polls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_people_are_reported_of_a_deployment_as_soon_as_railway_calls(stag
     p50, p99 = percentile(late, 50), percentile(late, 99)
     rows = [("ours, p50 / p99", f"{ms(p50)} / {ms(p99)}")]
     for every_s in POLLS_S:
-        # A poll finds it after a delay spread evenly over its interval, and then still has to send.
+        # A poll finds it after a delay spread evenly over its interval, and then has to send it.
         ratios = f"{p50 / (0.5 * every_s):.4f} x / {p99 / (0.99 * every_s):.4f} x"
         rows.append((f"against a poll every {every_s:.0f} s", ratios))
     show(f"From webhook to told, {FAILURES} failed deployments (aim: p99 at most {AIM_S:.0f} s)", *rows)
@@ -46,8 +46,8 @@ async def test_people_are_reported_of_a_deployment_as_soon_as_railway_calls(stag
 
 
 async def _fail(stage: Stage, http: httpx.AsyncClient, port: int, number: int) -> float:
-    """Seconds from Railway's call to the time that Slack put on the message about the deployment."""
-    await asyncio.sleep(random.uniform(2.5, 4.5))  # noqa: S311 - hints are two seconds apart, and no rhythm fits ours
+    """Return the seconds from Railway's call to Slack's time of the message about the deployment."""
+    await asyncio.sleep(random.uniform(2.5, 4.5))  # noqa: S311 - notices are 2 s apart, and intervals must not align
     known = {message.ts for message in _verdicts(stage)}
     stage.outside.latest[Service.API] = {"id": f"d-{number}", "status": "FAILED"}
     called_at = time.time()
@@ -66,7 +66,7 @@ def _verdicts(stage: Stage) -> list[Message]:
 
 
 async def _until_deployments_are_known(stage: Stage) -> None:
-    """What serves when the bot first looks is no news."""
+    """Wait until the bot has stored the first deployments, which it does not announce."""
     async with await psycopg.AsyncConnection.connect(stage.database.superuser, autocommit=True) as conn:
         async with asyncio.timeout(PATIENCE_S):
             while await (await conn.execute("SELECT 1 FROM chatops.rollout_deployments")).fetchone() is None:

@@ -1,4 +1,4 @@
-"""`health` takes as long as its slowest source, whichever that is and whatever is wrong with it."""
+"""`health` takes as long as its slowest source, whichever it is and whatever is wrong with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHORT_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class Case:
-    """What is slow, by how much, and how often it is measured."""
+    """One case: the delay of each source, and how often it is measured."""
 
     name: str
     api_s: float = 0.0
@@ -63,7 +63,7 @@ async def test_health_takes_no_longer_than_its_slowest_source(stage: Stage) -> N
 
 
 async def _measure(stage: Stage, case: Case) -> tuple[float, float]:
-    """Seconds that `health` takes, and that its slowest source takes when it is asked alone; both medians."""
+    """Return the seconds that `health` takes, and that its slowest source takes alone; both medians."""
     stage.outside.api_delay_s, stage.outside.railway_delay_s = case.api_s, case.railway_s
     world = World.from_settings(replace(stage.settings(), source_timeout_s=case.timeout_s))
     try:
@@ -79,7 +79,7 @@ async def _measure(stage: Stage, case: Case) -> tuple[float, float]:
 
 
 async def _slowest_s(world: World) -> float:
-    """One after the other, so that none waits for another."""
+    """Ask the sources one after the other, so that none waits for another; return the longest time."""
     intake = partial(world.ask_api, DragonflyApi.read_intake_health)
     beats = partial(world.read, read_heartbeats)
     sources = (world.api_health, intake, world.server, world.migrations, beats, world.queue, world.railway_services)
@@ -88,7 +88,7 @@ async def _slowest_s(world: World) -> float:
 
 @contextlib.asynccontextmanager
 async def _locked_queue(stage: Stage, *, wanted: bool) -> AsyncIterator[None]:
-    """As a careless migration locks it."""
+    """Lock the queue as a careless migration does."""
     if not wanted:
         yield
         return

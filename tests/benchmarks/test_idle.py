@@ -1,4 +1,4 @@
-"""What the bot costs while nothing happens: memory, sessions, queries; alone and as two replicas."""
+"""The cost of an idle bot: memory, sessions, queries; one replica and two."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BEAT_EVERY_S = 10.0
 WORK = ("", "help", "health", "sha", "heartbeats", "queue", "failed-jobs", "intake", "migrations", "env")
 MAX_MB, MAX_SESSIONS, MAX_QUERIES_PER_S = 120, 5, 2
 
-# `log_statement = all` writes one such line a message of the client; `BEGIN; SET …` is one.
+# `log_statement = all` writes one such line per message of the client; `BEGIN; SET …` is one.
 _STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]+): (\w*)")  # a named query may begin with its comment
 _FRAME = frozenset({"BEGIN", "COMMIT", "ROLLBACK", "SET"})
 
 
 @dataclass(frozen=True)
 class Cost:
-    """All replicas together, but `memory_mb`, which is the largest replica's."""
+    """The cost of all replicas; `memory_mb` is that of the largest one."""
 
     memory_mb: float
     sessions: int
@@ -41,7 +41,7 @@ class Cost:
 
 @pytest.fixture
 async def beating(stage: Stage) -> AsyncIterator[None]:
-    """Both workers beat, so that nothing is wrong. As superuser: none of it counts."""
+    """Keep both workers' heartbeats fresh, so that there is no problem. Written as superuser, which is not counted."""
 
     async def beat() -> None:
         while True:
@@ -84,7 +84,7 @@ async def test_idle_bot_is_small(stage: Stage, postgres_server: PostgresServer) 
 
 
 async def _do_some_work(stage: Stage) -> None:
-    """A bot that has answered is larger and holds more sessions than one that just started."""
+    """Type some commands first: a bot that has answered is larger and holds more sessions than a new one."""
     for line in WORK:
         with stage.workspace.subscribe() as changes:
             await acting_as(stage.workspace, model.OLIVIA.id).type(model.INCIDENTS_ID, f"/dragonfly {line}".strip())
@@ -109,7 +109,7 @@ async def _watch(stage: Stage, log: Path) -> Cost:
 
 
 def _memory_mb(pid: int | None) -> float:
-    """Resident memory."""
+    """Resident memory of the process, in MB."""
     shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
     return int(shown.stdout) / 1024
 

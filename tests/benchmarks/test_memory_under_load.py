@@ -1,4 +1,4 @@
-"""Resident memory of the API and both workers while uploads and jobs keep coming: it has to be flat after a while."""
+"""Resident memory of the API and both workers under continuous uploads and jobs: it has to stop growing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAUSE_S = 0.2
 KEY = "df_benchmark"
 HEADER = "Case Number,Plaintiff,Defendant,Judgment Amount,Filing Date,County\n"
 FEW, MANY = 500, 10_000  # rows; MANY are two pages of the ingest worker, five of the enforcement worker
-FILES = 20  # whose cases come again and again, so that the database does not grow without end
+FILES = 20  # their cases repeat, so that the database does not grow without end
 UNLIMITED = {"REQUESTS_PER_MINUTE_PER_ADDRESS": "1000000", "REQUESTS_PER_MINUTE_PER_KEY": "1000000"}
 ENDED = "SELECT job_type || ' ' || status, count(*) FROM ops.job_queue GROUP BY 1"
 
@@ -67,7 +67,7 @@ async def test_memory_is_flat_under_load(spawn: Spawn, database_urls: DatabaseUr
 
 
 async def _send_files(port: int, numbers: count[int], answers: Counter[int]) -> None:
-    """One file after the other, each followed until its batch is completed; refused ones among them."""
+    """Upload files one after the other, some of them invalid, and follow each until its batch is completed."""
     client = httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{port}/api/v1/intake",
         headers={"X-DRAGONFLY-API-KEY": KEY},
@@ -77,7 +77,7 @@ async def _send_files(port: int, numbers: count[int], answers: Counter[int]) -> 
     async with client:
         for number in numbers:
             content = _file(number)
-            for _ in range(2 if number % 5 == 0 else 1):  # the second time it is known already
+            for _ in range(2 if number % 5 == 0 else 1):  # the second upload is a known file
                 answer = await client.post("/upload", files={"file": ("rows.csv", content)})
                 answers[answer.status_code] += 1
                 if answer.status_code == 202:
@@ -93,7 +93,8 @@ async def _follow(client: httpx.AsyncClient, batch_id: str) -> None:
 
 
 def _file(number: int) -> str:
-    """Its bytes are new, its cases are not. Every seventh has no such columns; every twentieth row is no judgment."""
+    """Make a file with new bytes and repeated cases. Every seventh has wrong columns; every twentieth row is
+    invalid."""
     if number % 7 == 6:
         return f"a,b\n{number},1\n"
     rows = (

@@ -1,4 +1,4 @@
-"""How long a page takes to be posted while all people send commands as fast as they can."""
+"""The time to post a page while everyone sends commands as fast as they can."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WITHIN_S = 120.0
 @pytest.mark.benchmark
 @pytest.mark.timeout(900)
 async def test_page_is_posted_in_time_during_a_flood_of_questions(stage: Stage) -> None:
-    stage.workspace.strict = True  # one message per second and channel, or 429
+    stage.workspace.strict = True  # 1 message per second and channel, or 429
     await stage.start_bot()
 
     async with _flood(stage) as asked:
@@ -48,7 +48,7 @@ async def test_page_is_posted_in_time_during_a_flood_of_questions(stage: Stage) 
 
 @asynccontextmanager
 async def _flood(stage: Stage) -> AsyncIterator[dict[str, int]]:
-    """Each person asks again as soon as the last question was taken; `{person: how many}`."""
+    """Let each person send commands one after the other without a break; yield `{person: number of commands}`."""
     asked = dict.fromkeys((person.id for person in model.PEOPLE), 0)
 
     async def ask(actor: Actor, user: str) -> None:
@@ -68,8 +68,8 @@ async def _flood(stage: Stage) -> AsyncIterator[dict[str, int]]:
 
 
 async def _page(stage: Stage, number: int) -> float:
-    """Seconds from the commit of a page to the time that Slack put on it."""
-    await asyncio.sleep(random.uniform(1.0, 2.5))  # noqa: S311 - so that no rhythm of ours fits theirs
+    """Store a page; return the seconds from its commit to Slack's time of the message."""
+    await asyncio.sleep(random.uniform(1.0, 2.5))  # noqa: S311 - so that the intervals do not align
     text = f"wake up {number}"
     async with await psycopg.AsyncConnection.connect(stage.database.bot) as conn:
         await messages.store_message(
@@ -85,7 +85,7 @@ async def _page(stage: Stage, number: int) -> float:
 
 
 async def _posts(stage: Stage, count: int) -> None:
-    """Until the bot has posted so many messages."""
+    """Wait until the bot has posted this many messages."""
     async with asyncio.timeout(WITHIN_S):
         while sum(one.user == stage.workspace.bot.id for one in stage.workspace.messages) < count:
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Whether claiming and the operators' queries stay as cheap as on a young table once history and backlog are large."""
+"""Claiming and the operators' queries stay as cheap with a large history and backlog as on a young table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOUR = timedelta(hours=1)
 COMMON, RARE, PLANNED = [JOB_TYPE, ENFORCEMENT_JOB_TYPE], "rare", "planned"
 ENOUGH = 4 * CLAIMS + BATCHES * BATCH  # of each type, for all claims below
 
-# Both tables: a busy last hour, and enough to claim of each type. A tenth of what ends fails.
+# Both tables: a busy last hour, and enough jobs to claim per type. A tenth of the ended jobs failed.
 _LAST_HOUR = """
 INSERT INTO ops.job_queue (job_type, status, attempts, created_at, updated_at, error_message)
 SELECT (%(types)s::text[])[1 + n %% 2], CASE WHEN n %% 10 = 0 THEN 'failed' ELSE 'completed' END, 1,
@@ -43,13 +43,13 @@ SELECT (%(types)s::text[])[1 + n %% cardinality(%(types)s::text[])], queued.at, 
 FROM generate_series(1, %(rows)s) AS n,
      LATERAL (SELECT now() - %(waited)s - n * interval '10 milliseconds') AS queued (at)
 """
-# More urgent than everything that is due, in three priorities, and none of them due before tomorrow.
+# More urgent than all due jobs, in three priorities, and not due before tomorrow.
 _PLANNED = """
 INSERT INTO ops.job_queue (job_type, priority, created_at, updated_at, run_at)
 SELECT %(type)s, 1 + n %% 3, queued.at, queued.at, now() + interval '1 day' + n * interval '1 s'
 FROM generate_series(1, %(rows)s) AS n, LATERAL (SELECT now() - interval '2 hours') AS queued (at)
 """
-# The old table besides: thirty days of finished jobs.
+# The old table also has 30 days of finished jobs.
 _HISTORY = """
 INSERT INTO ops.job_queue (job_type, status, attempts, created_at, updated_at, error_message)
 SELECT (%(types)s::text[])[1 + n %% 2], CASE WHEN n %% 10 = 0 THEN 'failed' ELSE 'completed' END, 1,
@@ -61,7 +61,7 @@ FROM generate_series(1, %(rows)s) AS n,
 
 @dataclass(frozen=True)
 class Sessions:
-    """One database, as the workers and as the bot."""
+    """Sessions in one database as the workers' role and as the bot's."""
 
     app: Connection
     bot: Connection
@@ -86,7 +86,7 @@ async def old(database_urls: DatabaseUrls) -> AsyncIterator[Sessions]:
 
 
 async def _fill(conn: Connection, *, pending: int) -> None:
-    """A fifth of what is pending is planned for later; every type and priority is there in any case."""
+    """Fill the queue. A fifth of the pending jobs is planned for later; every type and priority occurs."""
     later = pending // 5
     await conn.execute(_LAST_HOUR, {"types": COMMON})
     await conn.execute(_WAITING, {"types": [*COMMON, RARE, PLANNED], "rows": 4 * ENOUGH, "waited": HOUR})
@@ -160,7 +160,7 @@ _READS: tuple[tuple[str, Read], ...] = (
 async def _compare(
     rounds: int, on_young: Callable[[], Awaitable[object]], on_old: Callable[[], Awaitable[object]]
 ) -> tuple[float, float]:
-    """Median seconds on each, in turn."""
+    """Run both calls in turn, and return the median seconds of each."""
     measured = [(await seconds(on_young), await seconds(on_old)) for _ in range(rounds)]
     return median([one for one, _ in measured]), median([other for _, other in measured])
 
@@ -171,7 +171,7 @@ def _figure(on_young: float, on_old: float) -> str:
 
 @contextlib.asynccontextmanager
 async def _filling(urls: DatabaseUrls) -> AsyncIterator[Connection]:
-    """As the owner. No worker listens for new jobs, and autovacuum has run at the end."""
+    """Yield a session as the owner, without notifications of new jobs; VACUUM ANALYZE runs at the end."""
     async with await connect(Secret(urls.owner), application_name="benchmark", timeout_s=5) as conn:
         await conn.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER USER")
         yield conn

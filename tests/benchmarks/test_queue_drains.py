@@ -1,4 +1,4 @@
-"""Whether a claim costs as much at the end of a long drain as at its start, with the server's own autovacuum."""
+"""A claim costs as much at the end of a long drain as at its start, with the server's own autovacuum."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SELECT 'drained', now() - n * interval '1 millisecond' FROM generate_series(1, %
 @pytest.mark.timeout(900)
 async def test_claims_stay_cheap_while_a_backlog_is_drained(database: SandboxDatabase) -> None:
     async with await connect(database.owner, application_name="benchmark", timeout_s=5) as conn:
-        await conn.execute("SET synchronous_commit = off")  # the claims are what is measured, not the disk
+        await conn.execute("SET synchronous_commit = off")  # measure the claims, not the disk
         await conn.execute("ALTER TABLE ops.job_queue DISABLE TRIGGER USER")
         await conn.execute(_HISTORY, (FINISHED,))
         await conn.execute(_WAITING, (PENDING,))
@@ -51,7 +51,7 @@ async def test_claims_stay_cheap_while_a_backlog_is_drained(database: SandboxDat
 
 
 async def _drain(conn: Connection) -> list[float]:
-    """Seconds a job, part by part."""
+    """Drain the queue; return the seconds per job of each part."""
     wiring = []
     started, claimed = time.perf_counter(), 0
     async for _ in chain(conn, TYPE):

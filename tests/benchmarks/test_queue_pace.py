@@ -1,4 +1,5 @@
-"""Jobs a second through the worker's loop against bare loops over the same queue, and how soon a job starts."""
+"""Jobs per second of the worker's loop compared with bare loops over the same queue, and the delay before a job
+starts."""
 
 from __future__ import annotations
 
@@ -34,9 +35,9 @@ _FILL = "INSERT INTO ops.job_queue (job_type) SELECT %s FROM generate_series(1, 
 
 @contextlib.contextmanager
 def logged_to_file(tmp_path: Path) -> Iterator[None]:
-    """The worker's lines are written as in production, but not between the figures.
+    """Write the worker's log lines as in production, but to a file, so that they do not mix with the figures.
 
-    No fixture: pytest adds handlers of its own for the test's call, which would cost as much again.
+    It is not a fixture, because pytest adds its own handlers during the test's call, which would cost as much again.
     """
     root, switches = logging.getLogger(), ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
     handlers, before = root.handlers[:], {name: getattr(logging, name) for name in switches}
@@ -50,7 +51,7 @@ def logged_to_file(tmp_path: Path) -> Iterator[None]:
 
 
 class Worker:
-    """The worker's loop in this process, with a handler that notes when a job starts and does nothing."""
+    """The worker's loop in this process, with a handler that only records when a job starts."""
 
     def __init__(self, database: SandboxDatabase, *, claim_batch: int) -> None:
         dsn = database.app.reveal()
@@ -73,7 +74,7 @@ class Worker:
         )
 
     async def drain(self) -> None:
-        """Work off what is there, to the last commit."""
+        """Process all queued jobs, until the last commit."""
         self.expected = len(self.started_at) + JOBS
         self.stop.clear()
         running = asyncio.create_task(self.loop.run())
@@ -140,7 +141,7 @@ async def test_a_job_starts_soon(database: SandboxDatabase, tmp_path: Path) -> N
 
 
 async def _starts(database: SandboxDatabase) -> tuple[list[float], list[float]]:
-    """Seconds from queueing to the start: the worker's, then those of a bare loop."""
+    """Return the seconds from queueing to the start: for the worker, then for a bare loop."""
     started = []
     worker = Worker(database, claim_batch=1)
     wake = Listener(database.app, {JOBS_CHANNEL: worker.wake.set}, application_name="benchmark")

@@ -1,4 +1,4 @@
-"""Whether the bot finds, claims and journals runs as fast with a million ended runs as with none."""
+"""The bot finds, claims and journals runs as fast with a million ended runs as with none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = ("ScaleService",)
 STEPS: list[dict[str, Any]] = [{"kind": "ScaleService"}]
 PLAN_HASH = "a" * 64
 
-# As only the owner can: a history that never was, without walking each run through its states.
+# Only the owner can insert such a history without moving each run through its states.
 _HISTORY = """
 ALTER TABLE chatops.runs DISABLE TRIGGER USER;
 ALTER TABLE chatops.run_steps DISABLE TRIGGER USER;
@@ -52,7 +52,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 def new_run(number: int) -> NewRun:
-    """Approved; each on a service of its own, so that all may run."""
+    """An approved run. Each has its own service, so that all can run."""
     return NewRun(
         environment="staging",
         playbook="scale",
@@ -74,7 +74,7 @@ def new_run(number: int) -> NewRun:
 
 
 class Bot:
-    """What a replica asks of one database; each call is a transaction of its own."""
+    """The calls of a replica to one database, each in its own transaction."""
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
@@ -109,7 +109,7 @@ class Bot:
         await approvals.list_decisions(self._conn, self.run_id)
 
     async def execute(self) -> None:
-        """A run of one step from being filed to its end."""
+        """File a run with one step, and execute it to its end."""
         await self.file()
         conn, run_id = self._conn, self.run_id
         epoch = await leases.take_lease(conn, name=run_lease(run_id), owner="b", duration=timedelta(minutes=1))
@@ -165,7 +165,7 @@ async def test_runs_are_found_as_fast_with_a_million_behind_them(
 
 
 async def _compare(young: Call, old: Call) -> tuple[float, float, float]:
-    """(old / young, young, old): medians in seconds, measured in turn."""
+    """Return (old / young, young, old): medians in seconds, measured in turn."""
     took: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
         took[0].append(await seconds(young))
@@ -175,7 +175,7 @@ async def _compare(young: Call, old: Call) -> tuple[float, float, float]:
 
 
 ROWS = 100_000
-# One row a statement, and a commit now and then: many versions of the head within one transaction are slow to follow.
+# One row per statement, and regular commits: many versions of the head within one transaction are slow to follow.
 _LOG = """
 DO $$
 BEGIN

@@ -1,4 +1,4 @@
-"""How soon an approved run does its first act, what a step costs, and what an idle replica asks of the database."""
+"""The delay before an approved run's first act, the cost of a step, and an idle replica's load on the database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_pace(make_bench: MakeBench) -> None:
     bench = await make_bench(settings=RunSettings(poll_every_s=0.05))
 
     async def first_act() -> float:
-        """From the last needed click, whose replica wakes its runner, to the first mutation on its way to Railway."""
+        """Seconds from the last needed click, whose replica wakes its runner, to the first mutation sent to Railway."""
         bench.railway.find_service("dragonfly-api").auto_deploy = False
         plan = await bench.plan("unlock", service="api", reason="benchmark")
         run_id = await bench.file(plan, state=RunState.PLANNED)
@@ -60,7 +60,7 @@ async def test_pace(make_bench: MakeBench) -> None:
 
 
 async def _cost_of_a_step(bench: Bench) -> float:
-    # Break-glass is not planned again, so a plan of nothing but looks can be run.
+    # A break-glass run is not planned again, so its plan can consist of checks only.
     plan = Plan("prod", "restart", {}, (CheckDatabaseReady(),) * STEPS, Risk.BREAK_GLASS, "Look")
     run, steps = await bench.ended(await bench.file(plan))
     assert run.state is RunState.SUCCEEDED
@@ -70,7 +70,7 @@ async def _cost_of_a_step(bench: Bench) -> float:
 
 
 async def _idle(bench: Bench) -> tuple[float, int]:
-    """Transactions a second and sessions of a replica that was just started, which goes on."""
+    """Start a replica; return its transactions per second and its sessions. It keeps running."""
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dragonfly-bot'"
     alone = await _transactions_a_second(bench)
     bench.start_runner()

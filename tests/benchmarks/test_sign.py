@@ -1,4 +1,4 @@
-"""How soon something is visible after a command while every source hangs: Railway, the API and the database."""
+"""The time until something is visible after a command while every source hangs: Railway, the API and the database."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from tests.benchmarks.measuring import ms, percentile, show
 
 COMMANDS = int(os.environ.get("COMMANDS", "200"))
 AIM_S = 1.0  # p99
-# They read Railway or the API. What reads the database alone says at once that it is away, once that is known.
+# They read Railway or the API. Commands that read only the database fail immediately once it is known to be away.
 LINES = ("health", "deployments api", "sha", "logs ingest", "doctor")
 SIGN = "still reading"
-REFUSED = "this one was not run"  # visible too: one person may have eight commands running
+REFUSED = "this one was not run"  # visible too: a person can have 8 commands running
 WITHIN_S = 30.0
 
 
 @pytest.mark.benchmark
 @pytest.mark.timeout(900)
 async def test_something_is_visible_within_its_time_while_every_source_hangs(stage: Stage) -> None:
-    stage.workspace.strict = True  # one message per second and channel, or 429
+    stage.workspace.strict = True  # 1 message per second and channel, or 429
     with _silence() as silence:
         await stage.start_bot(
             RAILWAY_API_URL=f"http://{silence}/",
@@ -56,15 +56,15 @@ async def test_something_is_visible_within_its_time_while_every_source_hangs(sta
 
 @contextmanager
 def _silence() -> Iterator[str]:
-    """ "127.0.0.1:port", where the system takes every connection and nothing is ever said."""
+    """Yield "127.0.0.1:port", at which the system accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
         host, port = listening.getsockname()
         yield f"{host}:{port}"
 
 
 async def _sign_s(workspace: Workspace, user: str, line: str) -> float:
-    """Seconds from the command to the time that Slack put on its sign."""
-    await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311 - so that no rhythm of ours fits theirs
+    """Return the seconds from the command to Slack's time of its first sign."""
+    await asyncio.sleep(random.uniform(0.5, 1.0))  # noqa: S311 - so that the intervals do not align
     typed_at = time.time()
     assert await acting_as(workspace, user).type(model.INCIDENTS_ID, f"/dragonfly {line}") is None
     sign = f"`{line.split()[0]}`: {SIGN}"

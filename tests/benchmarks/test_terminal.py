@@ -1,4 +1,4 @@
-"""What a command on the terminal costs in processor time, against an empty program and against its libraries alone."""
+"""The processor time of a terminal command, compared with an empty program and with its libraries alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.domain.status import Status
 from tests.benchmarks.measuring import ms, show
 
 ROUNDS = 5
-# What a read's sources need, without what `bot.cli` skips.
+# The libraries of a read's sources, without those that `bot.cli` skips.
 LIBRARIES = (
     "import gc, sys; gc.set_threshold(50_000); sys.modules['httpx._main'] = None; "
     "import asyncio, httpx, psycopg, pydantic; pydantic.BaseModel; gc.freeze()"
@@ -39,7 +39,7 @@ def test_help_and_health_cost_little_more_than_what_they_are_made_of() -> None:
 
 
 def least_s(*arguments: str) -> float:
-    """Processor time of the whole process, without settings; the least of some runs, after one that compiles."""
+    """Return the least processor time of the process without settings, over some runs after one that compiles."""
     return min([_cost_s(*arguments) for _ in range(ROUNDS + 1)][1:])
 
 

@@ -1,4 +1,4 @@
-"""What a run of `make chaos` did, line by line in a file: a run that was interrupted left nothing else."""
+"""Logs a run of `make chaos` line by line to a file, which remains after an interrupted run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CASES = Path(os.environ.get("CHAOS_CASES", "build/chaos-cases.txt"))
 
 
 class CaseLog:
-    """A plugin of the process that runs the cases, or hands them out. Each line is written when it happens."""
+    """A pytest plugin of the process that runs or distributes the cases. Each line is written immediately."""
 
     def __init__(self, path: Path = CASES) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Two replicas as processes of their own, with the leases that production has; each test leaves a line of figures."""
+"""Two replicas as separate processes, with the leases of production; each test writes one line of figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Record = Callable[..., None]
 
 @pytest.fixture
 def record() -> Record:
-    """`record(act=…, boundary=…, …)`: one line, appended whole, so that several workers can write."""
+    """`record(act=…, boundary=…, …)` appends one line in one write, so that several test workers can write."""
 
     def append(**figures: object) -> None:
         FIGURES.parent.mkdir(parents=True, exist_ok=True)

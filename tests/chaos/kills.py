@@ -1,4 +1,4 @@
-"""Writes where in a batch the kills fell into docs/reliability.md: `python -m tests.chaos.kills [kills.jsonl]`."""
+"""Writes the batch phases of the kills to docs/reliability.md: `python -m tests.chaos.kills [kills.jsonl]`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHASES = (
 
 
 def render(kills: Sequence[Mapping[str, object]]) -> str:
-    """One table row per phase; the statements that were under way; how long a round took."""
+    """Render one table row per phase, the statements that were running, and how long a round took."""
     fell = Counter((one["killed"], one["phase"]) for one in kills)
     rows = [f"| {phase} | {fell['api', phase]} | {fell['worker', phase]} |" for phase in PHASES]
     doing = Counter(str(one["doing"]) for one in kills)
@@ -35,7 +35,7 @@ def render(kills: Sequence[Mapping[str, object]]) -> str:
 
 
 def main(source: Path) -> None:
-    """Replace what stands between the markers."""
+    """Replace the text between the markers."""
     lines = source.read_text(encoding="utf-8").splitlines()
     newest = {(one["seed"], one["shard"], one["round"]): one for one in map(json.loads, lines)}
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)

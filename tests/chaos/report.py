@@ -1,4 +1,4 @@
-"""Writes the figures of `make chaos` into docs/reliability.md: `python -m tests.chaos.report [figures.jsonl]`."""
+"""Writes the figures of `make chaos` to docs/reliability.md: `python -m tests.chaos.report [figures.jsonl]`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BOUNDARIES = (
 
 
 def newest(lines: Iterable[str]) -> list[Mapping[str, object]]:
-    """The last figures of each case, whichever run or shard wrote them; what has no boundary is none of these cases."""
+    """Return the last figures of each case, whichever run or shard wrote them. Lines without a boundary are skipped."""
     figures = [one for one in map(json.loads, lines) if "boundary" in one]
     return list({(one["act"], one["boundary"], one["how"]): one for one in figures}.values())
 
 
 def render(figures: Sequence[Mapping[str, object]]) -> str:
-    """One table row per boundary and way to die, with median / worst; and the acts that were tried."""
+    """Render one table row per boundary and kind of failure, with median and worst, and the list of tested acts."""
     lines = [
         "| boundary | how | cases | another replica continues after, s | the run is over after, s |",
         "|---|---|---|---|---|",
@@ -50,7 +50,7 @@ def _spread(cases: Iterable[Mapping[str, object]], name: str) -> str:
 
 
 def main(source: Path) -> None:
-    """Replace what stands between the markers."""
+    """Replace the text between the markers."""
     figures = newest(source.read_text(encoding="utf-8").splitlines())
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)

@@ -1,4 +1,4 @@
-"""1,000 alerts, three replicas: none lost, none doubled, whatever is killed or away meanwhile."""
+"""1,000 alerts with 3 replicas: none is lost or doubled, whatever is killed or away meanwhile."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.serving import no_proxy as no_proxy
 COUNT, CHANNELS, REPLICAS = 1000, 100, 3
 KILL_EVERY_S = 6.0
 UNDISTURBED_S, DATABASE_AWAY_S, SLACK_AWAY_S = 2.0, 30.0, 60.0
-FAILOVER_S = 15.0  # what LeaseSettings promises
+FAILOVER_S = 15.0  # as LeaseSettings promises
 
 Disturb = Callable[[Crowd], Coroutine[Any, Any, None]]
 
 
 async def leave_alone(_: Crowd) -> None:
-    """To compare with."""
+    """Disturb nothing, for comparison."""
 
 
 async def kill_again_and_again(crowd: Crowd) -> None:
@@ -83,7 +83,7 @@ async def test_a_thousand_alerts_are_reported_once_each(stage: Stage, disturb: D
 async def test_a_successor_reports_within_fifteen_seconds(stage: Stage, record: Record) -> None:
     crowd = Crowd(stage, count=1, channels=1)
     await crowd.start_bots(1)
-    await asyncio.sleep(3)  # it leads
+    await asyncio.sleep(3)  # it is the leader now
     second = await stage.start_bot()
     await crowd.bots[0].kill()
     began = time.monotonic()

@@ -1,8 +1,8 @@
 """kill -9, and SIGSTOP with a later SIGCONT, at every boundary of every act, with the leases of production.
 
-Railway is stood in for at the wire, and the boundaries are made there and in Postgres: nothing in the product knows of
-them. `make chaos`; the figures go to `build/chaos.jsonl`, and `python -m tests.chaos.report` writes them down. Three
-cases of one act, with shorter leases, are in every run of the tests.
+Railway is a stand-in at the wire, and the boundaries are set there and in Postgres: the product does not know them.
+`make chaos` runs it; the figures go to `build/chaos.jsonl`, and `python -m tests.chaos.report` writes them to the docs.
+Three cases of one act, with shorter leases, are in every test run.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ pytestmark = pytest.mark.timeout(180)
 SHA = "8d02b64e"  # an earlier commit of the local Railway
 APPLIED = "SELECT count(*) FROM supabase_migrations.schema_migrations WHERE version = %s"
 SHORTER = RunSettings(lease_s=2.0, act_lease_s=4.0, call_timeout_s=2.5, settle_s=4.0, poll_every_s=0.5)
-GOES_ON_S, GOES_ON_BETWEEN_ACTS_S = 15.0, 5.0  # what we promise
+GOES_ON_S, GOES_ON_BETWEEN_ACTS_S = 15.0, 5.0  # our promise
 
 
 @dataclass(frozen=True)
 class Case:
-    """One act: the change that has it, its step, and the mutation it sends, "" when it is SQL. `first`: a change to be
-    made before."""
+    """One act: its change, its step, and the mutation it sends ("" if it is SQL). `first`: a change to make before."""
 
     act: str
     playbook: str
@@ -77,7 +76,7 @@ WAITS = [
 
 @pytest.fixture
 def pace(request: pytest.FixtureRequest) -> Pace:
-    """Slow enough for a step that awaits a deployment to be seen while it does."""
+    """A local Railway slow enough that a step waiting for a deployment can be observed."""
     return replace(PACE, initialize_s=5.0) if "AwaitDeployment" in request.node.name else PACE
 
 
@@ -105,7 +104,7 @@ async def test_act(
 async def test_killed_at_a_boundary_of_a_restart(
     make_bench: MakeBench, start_replica: StartReplica, admin_line: Line, boundary: str
 ) -> None:
-    """In every run of the tests. How soon another replica goes on is not asserted: the machine may be busy."""
+    """Part of every test run. The time until another replica continues is not asserted: the machine may be busy."""
     bench = await make_bench(settings=SHORTER)
     restart = next(case for case in CASES if case.act == "RestartDeployment")
 
@@ -115,7 +114,7 @@ async def test_killed_at_a_boundary_of_a_restart(
 async def _stopped_at(
     bench: Bench, start_replica: StartReplica, admin_line: Line, case: Case, boundary: str, how: str
 ) -> tuple[float, float]:
-    """Seconds until another replica went on, and until the run was over; it ended well, and nothing was done twice."""
+    """Return the seconds until another replica continued, and until the run ended; check that no act was repeated."""
     await _prepare(bench, case)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
     before = len(bench.wire.mutations)
@@ -143,7 +142,7 @@ async def _stopped_at(
 async def test_local_step_in_our_own_database(
     make_bench: MakeBench, start_replica: StartReplica, record: Record, case: Case, how: str
 ) -> None:
-    """One transaction: its only boundary is its commit."""
+    """A local step is one transaction, and its only boundary is its commit."""
     bench = await make_bench(settings=RunSettings())
     await _prepare(bench, case)
     replicas = [await start_replica(bench, name) for name in ("a", "b")]
@@ -201,7 +200,7 @@ async def _prepare(bench: Bench, case: Case) -> None:
 
 
 async def _check(bench: Bench, run_id: int, case: Case, before: int, frozen: Replica | None) -> None:
-    """It ended well, each mutation was sent once, the thread was told once; who wakes up later adds nothing."""
+    """Check that the run succeeded, each mutation was sent once, and the thread has one note, also after SIGCONT."""
     run, steps = await bench.ended(run_id, timeout_s=90)
     assert run.state is RunState.SUCCEEDED, (run.outcome, steps)
     sent = bench.wire.mutations[before:]
@@ -228,7 +227,7 @@ async def _stop(victim: Replica, how: str) -> None:
 
 
 async def _goes_on_after(bench: Bench, run_id: int, victim: Replica, stopped_at: float) -> float:
-    """Seconds until another replica has the run."""
+    """Return the seconds until another replica holds the run."""
     lease = "SELECT owner FROM chatops.leases WHERE name = %s"
     async with asyncio.timeout(60):
         while (await bench.sql(lease, f"run:{run_id}"))[0][0].startswith(f"{victim.name}:"):

@@ -1,4 +1,4 @@
-"""Half a minute without Postgres, at the worst moments, with the leases of production."""
+"""30 s without Postgres at the worst moments, with the leases of production."""
 
 from __future__ import annotations
 
