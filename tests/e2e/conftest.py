@@ -1,4 +1,4 @@
-"""The whole sandbox, as `make demo` starts it, once for all tests of a module; and a headless browser."""
+"""The whole sandbox as `make demo` starts it, once per test module; and a headless browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.sandbox.slack.actor import acting_as
 from services.sandbox.slack.model import Message
 from tests.outside import first_message, wait_long
 
-STALE_AFTER_S = 8.0  # where a worker is to be missed; elsewhere no alert comes between
+STALE_AFTER_S = 8.0  # for tests that miss a worker; others have no alert in between
 CALM_AFTER_S = 300.0
 PATIENCE_S = 90.0
 HEARTBEAT_EVERY_S = 1.0
@@ -33,7 +33,7 @@ SOAK_S = 2
 NEWS = ("alert:", "incident:", "oncall:", "report:", "rollout:")  # keys of messages
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
-expect.set_options(timeout=PATIENCE_S * 1000)  # it would give up after five seconds
+expect.set_options(timeout=PATIENCE_S * 1000)  # the default is 5 s
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMIUM_FLAGS = [
@@ -49,7 +49,7 @@ CHROMIUM_FLAGS = [
 
 @dataclass(frozen=True)
 class Stage:
-    """A running sandbox and what tests ask of it. Channels are the incidents channel's."""
+    """A running sandbox, with helpers for tests. Messages are those of the incidents channel."""
 
     sandbox: Sandbox
     stale_after_s: float = STALE_AFTER_S
@@ -62,19 +62,19 @@ class Stage:
 
     @staticmethod
     def is_news(message: Message) -> bool:
-        """Whether the bot posted it unasked: an alert, an incident, a change of shifts, a deployment of others."""
+        """True if no command asked for it: an alert, an incident, a change of shifts, an external deployment."""
         payload = (message.metadata or {}).get("event_payload") or {}
         return str(payload.get("key", "")).startswith(NEWS)
 
     def messages(self, user: str = model.OLIVIA.id, thread_ts: str | None = None) -> list[Message]:
-        """What this person sees in the incidents channel or in a thread of it, oldest first."""
+        """Messages that this person sees in the incidents channel, or in one of its threads, oldest first."""
         workspace = self.sandbox.workspace
         if thread_ts:
             return workspace.thread_for(user, model.INCIDENTS_ID, thread_ts)
         return workspace.messages_for(user, model.INCIDENTS_ID)
 
     async def uploaded(self) -> None:
-        """Wait until the file that the start uploads, its assessments and their memos have been worked off."""
+        """Wait until the file that the sandbox uploads at its start, its assessments and its memos are processed."""
         async with (
             asyncio.timeout(PATIENCE_S),
             await psycopg.AsyncConnection.connect(self.sandbox.database.urls.owner.reveal(), autocommit=True) as conn,
@@ -86,7 +86,7 @@ class Stage:
                 await asyncio.sleep(0.1)
 
     async def ask(self, line: str, user: str = model.OLIVIA.id) -> Message:
-        """Type a line, and give the bot's next message that this person sees."""
+        """Type a line; return the bot's next message that this person sees."""
         before = {message.ts for message in self.messages(user)}
         error = await acting_as(self.sandbox.workspace, user).type(model.INCIDENTS_ID, line)
         assert error is None
@@ -100,7 +100,7 @@ class Stage:
         thread_ts: str | None = None,
         timeout_s: float = PATIENCE_S,
     ) -> Message:
-        """The first message of the bot that is wanted, as soon as it is there."""
+        """Wait for the bot's first matching message."""
         bot = self.sandbox.workspace.bot.id
 
         def posted() -> list[Message]:
@@ -111,10 +111,10 @@ class Stage:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """A sandbox with quick heartbeats, to which Slack refuses nothing.
+    """A sandbox with frequent heartbeats, to which Slack refuses nothing.
 
-    A module whose workers die says `MISSES_WORKERS = True`, or `MISSED_AFTER_S` where it matters when they are missed;
-    one that wants several replicas of the bot `BOTS = 2`, and one that switches to staging `SECOND = True`.
+    A module whose workers die sets `MISSES_WORKERS = True`, or `MISSED_AFTER_S` if it matters when they are missed; one
+    that needs several replicas of the bot sets `BOTS = 2`, and one that switches to staging `SECOND = True`.
     """
     directory: Path = tmp_path_factory.mktemp("sandbox")
     for name in PROXY_VARIABLES:
@@ -137,7 +137,7 @@ async def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 class OpenPage(Protocol):
-    """Opens the page in a window of its own; a script's error or a refused resource fails the test."""
+    """Opens the page in its own window; a script error or a failed resource fails the test."""
 
     def __call__(
         self, url: str, path: str = "/", *, width: int, height: int, has_touch: bool = False
@@ -146,7 +146,7 @@ class OpenPage(Protocol):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """In CI a missing browser is a failure, not a reason to skip."""
+    """A headless Chromium. In CI a missing browser fails the tests; elsewhere they are skipped."""
     if CHROMIUM is None and not os.environ.get("CI"):
         pytest.skip("there is no Chromium on this machine")
     async with async_playwright() as playwright:
@@ -178,7 +178,7 @@ def open_page(browser: Browser) -> OpenPage:
 
 
 class MeasureThread(Protocol):
-    """The height of a thread on a phone, in CSS pixels, from the top of its first message to the bottom of its last."""
+    """Measures a thread's height on a phone, in CSS pixels, from its first message's top to its last one's bottom."""
 
     async def __call__(self, thread_ts: str) -> float: ...
 

@@ -1,4 +1,4 @@
-"""A worker dies; the channel is told once, and told again in the same message when it is over."""
+"""A worker dies: the channel gets one message, which is edited when it is over."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ BOTS = 2
 
 
 async def test_a_killed_worker_raises_one_message_that_stays_true(stage: Stage) -> None:
-    await asyncio.sleep(2 * stage.heartbeat_every_s)  # both replicas of the bot have seen it beat
+    await asyncio.sleep(2 * stage.heartbeat_every_s)  # both replicas of the bot have read its heartbeat
     replica = _replica(stage, Service.INGEST)
     known = {message.ts for message in stage.messages()}
 
     stage.sandbox.railway.kill(replica.id)
     root = await _news(stage, known)
 
-    assert "ingest" in root.text  # that it does not beat, or Railway's word that it crashed: whichever is seen first
+    assert "ingest" in root.text  # a missing heartbeat, or a crash that Railway reports: whichever is read first
     stage.sandbox.railway.start_replica(replica.id)
     await _until(stage, root, "CLEARED")
     await asyncio.sleep(stage.stale_after_s)
@@ -88,7 +88,7 @@ def _replica(stage: Stage, service: Service) -> ReplicaView:
 
 
 async def _news(stage: Stage, known: set[str]) -> Message:
-    """The root message of a new incident: what the channel is told."""
+    """Wait for the root message of a new incident."""
     return await stage.wait_for(lambda one: _is_root(one) and one.ts not in known)
 
 

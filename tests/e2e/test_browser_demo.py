@@ -95,9 +95,9 @@ async def test_switch_opens_the_other_environment_whose_bot_is_another_one(stage
 async def _type(page: Page, line: str, *, channel: str = "dragonfly-incidents") -> None:
     box = page.get_by_role("textbox", name=f"Message #{channel}")
     await expect(box).to_be_visible()
-    await page.wait_for_load_state()  # the page's scripts take Enter from then on
+    await page.wait_for_load_state()  # the page's scripts handle Enter from then on
     await box.fill(line)
-    await box.press("Escape")  # the completion
+    await box.press("Escape")  # closes the completion
     await box.press("Enter")
 
 

@@ -1,4 +1,4 @@
-"""Three in the morning, in a browser: a worker dies, a phone rings, a person acknowledges, restarts it, and gives the
+"""An incident at 3 a.m. in a browser: a worker dies, a phone rings, a person acknowledges, restarts it and writes the
 cause."""
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
         await expect(phones.locator(".mails")).to_contain_text("Acknowledge it in Slack")
 
         await _acknowledge(root)
-        await expect(root.get_by_role("button", name="Acknowledge")).to_have_count(0)  # it had the focus
+        await expect(root.get_by_role("button", name="Acknowledge")).to_have_count(0)  # it had the focus before
         await expect(ring).to_contain_text("silenced")
         await root.get_by_role("link", name=re.compile("repl(y|ies)")).click()
         thread = page.locator("#thread")
         await expect(thread).to_contain_text("Most likely: ingest")
-        await page.wait_for_load_state()  # the page's scripts take clicks from then on
+        await page.wait_for_load_state()  # the page's scripts handle clicks from then on
         await expect(thread.get_by_role("button", name="Doctor")).to_be_visible()
 
         await root.get_by_role("button", name="Restart ingest").click()
@@ -61,7 +61,7 @@ async def test_a_dead_worker_is_acknowledged_restarted_and_resolved(stage: Stage
 
 
 async def _acknowledge(root: Locator) -> None:
-    """As a person who presses again: the message may be edited at the moment of the click."""
+    """Press until it is acknowledged, as a person does: an edit can replace the button during the click."""
     async with asyncio.timeout(PATIENCE_S):
         while "ACKNOWLEDGED by" not in await root.inner_text():
             with contextlib.suppress(PlaywrightTimeoutError, AssertionError):

@@ -1,4 +1,4 @@
-"""The demo's page in a headless browser: real scripts, real live updates, and a tiny real Bolt app behind it."""
+"""The demo's page in a headless browser: its own scripts, live updates, and a tiny real Bolt app behind it."""
 
 import asyncio
 import re
@@ -49,10 +49,10 @@ class Database:
         return "20991231000001_forget"
 
     async def stop_postgres(self) -> None:
-        """Not used here."""
+        """Not used in these tests."""
 
     async def start_postgres(self) -> None:
-        """Not used here."""
+        """Not used in these tests."""
 
 
 class Bot:
@@ -60,16 +60,16 @@ class Bot:
         return True
 
     async def kill_bot(self) -> None:
-        """Not used here."""
+        """Not used in these tests."""
 
     def model(self) -> str:
         return ""
 
     async def switch_script(self, variables: Mapping[str, str]) -> None:
-        """Not used here."""
+        """Not used in these tests."""
 
     async def start_bot(self) -> None:
-        """Not used here."""
+        """Not used in these tests."""
 
 
 def plain(text: str) -> dict[str, str]:
@@ -106,7 +106,8 @@ DENY = {
 
 
 def build_bot(base_url: str) -> AsyncApp:
-    """Answers `health` in the channel, `logs` to the requester, `restart` with a question, `deny` with a modal."""
+    """Build a bot that answers `health` in the channel, `logs` to the requester, `restart` with a question, `deny` with
+    a modal."""
     client = AsyncWebClient(token="xoxb-page", base_url=f"{base_url}/slack/api/")
     bot = AsyncApp(client=client)
 
@@ -141,7 +142,7 @@ def build_bot(base_url: str) -> AsyncApp:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def base_url(tmp_path: Path) -> AsyncIterator[str]:
-    """The page, the local Slack and a Railway with one service, served on a free port, with the bot connected."""
+    """Serve the page, the local Slack and a Railway with one service on a free port, with the bot connected."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -173,7 +174,7 @@ async def base_url(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(open_page: "OpenPage", base_url: str) -> AsyncIterator[Page]:
-    """A window of 1400 x 900."""
+    """The page in a window of 1400 x 900 pixels."""
     async with open_page(base_url, width=1400, height=900) as page:
         yield page
 
@@ -190,7 +191,7 @@ async def say(page: Page, text: str) -> None:
 
 async def send(page: Page, box: Locator, text: str) -> None:
     await expect(box).to_be_visible()
-    await page.wait_for_load_state()  # the page's scripts take Enter from then on
+    await page.wait_for_load_state()  # the page's scripts handle Enter from then on
     await box.fill(text)
     await box.press("Enter")
 

@@ -1,4 +1,4 @@
-"""People ask for changes, others approve them, and services that really run are changed."""
+"""People request changes, others approve them, and services that really run are changed."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ RUN_S = 90.0  # a scale with its soak, or a rollback with its proof, on a busy m
 
 
 class Channel:
-    """The incidents channel, as those who ask and decide use it."""
+    """The incidents channel, as requesters and approvers use it."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
 
     async def ask(self, line: str, user: str = model.OLIVIA.id) -> Message:
-        """Type a change; its run's message."""
+        """Type a change; return its run's message."""
         return await self._new_run(lambda: self.type(f"/dragonfly {line}", user), user)
 
     async def type(self, line: str, user: str) -> None:
@@ -50,36 +50,36 @@ class Channel:
         assert error is None
 
     async def reported(self, user: str, words: str) -> Message:
-        """What only this person sees."""
+        """Wait for a message that only this person sees."""
         return await self._stage.wait_for(
             lambda message: message.visible_to == user and words in shown(message), user=user
         )
 
     async def until(self, message: Message, words: str, timeout_s: float = RUN_S) -> Message:
-        """The same message, once it says so."""
+        """Wait until the message's text contains these words."""
         return await self._stage.wait_for(lambda one: one.ts == message.ts and words in one.text, timeout_s=timeout_s)
 
     async def until_shown(self, message: Message, words: str) -> Message:
-        """The same message, once its blocks say so."""
+        """Wait until the message's blocks contain these words."""
         return await self._stage.wait_for(lambda one: one.ts == message.ts and words in shown(one))
 
     async def click_for_run(self, message: Message, action_id: str, user: str) -> Message:
-        """The message of the run that a click files."""
+        """Click; return the message of the run that this files."""
         return await self._new_run(lambda: self.click(message, action_id, user), user)
 
     async def submit_for_run(self, user: str, answers: Answers) -> Message:
-        """The message of the run that a modal files."""
+        """Submit the modal; return the message of the run that this files."""
         return await self._new_run(lambda: self.submit(user, answers), user)
 
     async def submit(self, user: str, answers: Answers) -> dict[str, str]:
-        """What is wrong with it, by block."""
+        """Submit the modal; return its errors by block."""
         workspace = self._stage.sandbox.workspace
         modal = workspace.modal_for(user)
         assert modal is not None
         return await acting_as(workspace, user).submit(modal.id, answers)
 
     async def modal(self, user: str, title: str) -> View:
-        """The modal in front of this person, once it asks for something."""
+        """Wait for the modal of this title that this person can submit."""
         async with asyncio.timeout(RUN_S):
             while True:
                 view = self._stage.sandbox.workspace.modal_for(user)
@@ -88,7 +88,7 @@ class Channel:
                 await asyncio.sleep(0.02)
 
     async def approve_typed(self, message: Message, user: str, phrase: str) -> None:
-        """Of something critical."""
+        """Approve a critical change with its typed phrase."""
         await self.click(message, APPROVE_TYPED, user)
         await self.modal(user, "Approve, critical")
         assert await self.submit(user, {ANSWER: {ANSWER: phrase}}) == {}
@@ -102,13 +102,13 @@ class Channel:
 
 
 def elements_of(message: Message) -> list[Json]:
-    """Its buttons and menus."""
+    """The buttons and menus of the message."""
     rows = [element for block in message.blocks if block["type"] == "actions" for element in block["elements"]]
     return rows + [block["accessory"] for block in message.blocks if "accessory" in block]
 
 
 def menu_of(message: Message) -> list[str]:
-    """The command lines behind the items of its menus."""
+    """The command lines of the message's menu entries."""
     return [str(option["value"]) for one in elements_of(message) for option in one.get("options", ())]
 
 
@@ -157,7 +157,7 @@ async def test_a_golden_path_reports_in_its_one_message_and_leaves_nothing(stage
 async def test_a_rollback_is_offered_approved_by_another_person_and_proved(stage: Stage, channel: Channel) -> None:
     offer = await stage.ask("/dragonfly rollback api")
     assert offer.visible_to == model.OLIVIA.id
-    assert "No deploy of api lately" in offer.text  # so it is offered, and not recommended
+    assert "No deploy of api lately" in offer.text  # so it is offered but not recommended
     offered = next(one for one in elements_of(offer) if str(one.get("value")).startswith("rollback api to "))
     line = offered["value"]
 

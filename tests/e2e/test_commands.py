@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-BOTS = 2  # Slack gives a command to either
+BOTS = 2  # Slack sends a command to either one
 
 READS = (
     "",

@@ -1,7 +1,7 @@
 """Whole incidents as the person on call at night experiences them, and how many phone screens each takes.
 
-The one who is called presses the first button and nothing else before: that acknowledges. From the page to the end the
-bot writes at most five messages into the thread.
+The paged person presses the first button without acknowledging before: that acknowledges. From the page to the end, the
+bot writes at most 5 messages into the thread.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420), pytest.mark.asyncio(loop_scope="module")]
 
-# As in production, Railway was asked since whatever was deployed before a worker is missed: what to press first is
-# decided once, when the incident opens, and must not hang on which of two clocks is a second ahead.
+# As in production, Railway is read after each deployment before a worker is missed: the first button is decided
+# once, when the incident opens, and must not depend on which of two clocks is 1 s ahead.
 MISSED_AFTER_S = EvaluatorSettings.railway_every_s + 5
 BOTS = 2
 TWO_SCREENS = 2 * 844  # CSS pixels of a phone's height
@@ -72,7 +72,7 @@ async def test_a_bad_deploy_is_rolled_back_in_five_messages(stage: Stage, thread
     await _until(stage, root, f"deploy {bad.sha[:8]} of ingest crashes at start")
     root = await _press(stage, root, called, "Roll back to ")
     run = await _reply(stage, root, "WAITING FOR APPROVAL")
-    assert await thread_height(root.ts) <= TWO_SCREENS  # it is highest now
+    assert await thread_height(root.ts) <= TWO_SCREENS  # its greatest height
     await _click(stage, run, model.BEN if called == model.ANN else model.ANN, APPROVE)
     await _until(stage, root, "CLEARED")
     await _reply(stage, root, "DONE")
@@ -106,7 +106,7 @@ async def test_a_bad_deploy_that_no_one_approves_at_night_takes_five_messages(
     assert await thread_height(root.ts) <= TWO_SCREENS
 
 
-@pytest.mark.chaos  # two minutes, of which most is the alert's own hold
+@pytest.mark.chaos  # 2 min, mostly the alert's own wait
 async def test_a_slow_api_that_recovers_takes_five_messages(stage: Stage, thread_height: MeasureThread) -> None:
     known = _known(stage)
 
@@ -156,7 +156,7 @@ def _replica(stage: Stage, service: Service) -> str:
 
 
 async def _has_worked(stage: Stage, service: Service) -> None:
-    """It has sent heartbeats for so long that its death is not blamed on its deployment."""
+    """Wait until the service has sent heartbeats for so long that its death is not blamed on its deployment."""
     sql = "SELECT max(last_heartbeat_at - started_at) > %s FROM ops.worker_heartbeats WHERE worker_type = %s"
     async with (
         asyncio.timeout(STORY_S),
@@ -170,20 +170,20 @@ async def _has_worked(stage: Stage, service: Service) -> None:
 
 
 async def _page(stage: Stage, known: set[str]) -> Message:
-    """The root message of the new incident, once it says who is called."""
+    """Wait for the root message of the new incident that names the paged person."""
     return await stage.wait_for(
         lambda one: _is_root(one) and one.ts not in known and "📟 paged" in _shown(one), timeout_s=STORY_S
     )
 
 
 def _paged(root: Message) -> User:
-    """Whose week it is."""
+    """The person whom the incident paged."""
     words = _shown(root).partition("📟 paged ")[2].lower()
     return model.ANN if words.startswith("ann") else model.BEN
 
 
 async def _diagnosed(stage: Stage, root: Message, words: str) -> None:
-    """The diagnosis is whole, and names the cause in its first line."""
+    """Wait until the diagnosis is complete and its first line names the cause."""
     await stage.wait_for(
         lambda one: (
             "Most likely" in one.text and words in one.text.split("\n")[0] and "Still collecting" not in _shown(one)
@@ -194,13 +194,14 @@ async def _diagnosed(stage: Stage, root: Message, words: str) -> None:
 
 
 def _first_line(message: Message) -> str:
-    """Of a diagnosis; empty for anything else."""
+    """The first line of a diagnosis; empty for other messages."""
     line = message.text.split("\n")[0]
     return line if line.startswith("🔎 ") else ""
 
 
 async def _press(stage: Stage, root: Message, person: User, label: str) -> Message:
-    """The root message once it offers what begins so first, or right behind *Acknowledge*; it is pressed then."""
+    """Wait until the root message offers this button first, or right after *Acknowledge*; press it and return the
+    message."""
 
     def wanted(message: Message) -> Json | None:
         return next((one for one in _buttons(message)[:2] if _label(one).startswith(label)), None)
@@ -237,14 +238,14 @@ async def _resolve_and_count(stage: Stage, root: Message, person: User) -> None:
 
 
 def _replies(stage: Stage, root: Message) -> list[Message]:
-    """What the bot wrote into the thread for everyone."""
+    """The bot's messages in the thread that everyone sees."""
     shown = stage.messages(thread_ts=root.ts)
     bot = stage.sandbox.workspace.bot.id
     return [one for one in shown if one.ts != root.ts and one.user == bot and one.visible_to is None]
 
 
 def _buttons(message: Message) -> list[Json]:
-    """In a row; the overflow menu is none."""
+    """The buttons of the message, without the overflow menu."""
     rows = [block["elements"] for block in message.blocks if block["type"] == "actions"]
     return [element for row in rows for element in row if element["type"] == "button"]
 

@@ -1,6 +1,7 @@
-"""The verbs of the stories: people type, press and fill in; the bot is expected to say something; things break.
+"""The actions of the scenarios: people type, press and fill in; the bot is expected to write; things break.
 
-Whole bots in this process, against the local Slack and a real database, as in `tests/integration/bot/running`.
+The bots are whole and run in this process, with the local Slack and a real database, as in
+`tests/integration/bot/running`.
 """
 
 from __future__ import annotations
@@ -31,34 +32,34 @@ from tests.outside import mailbox as mailbox
 from tests.outside import phone as phone
 from tests.serving import no_proxy as no_proxy
 
-STORY_S = 90.0  # one wait of a story, on a busy machine
+STORY_S = 90.0  # for one wait, on a busy machine
 PEOPLE = {"DRAGONFLY_OPERATORS": model.OPERATORS.id, "DRAGONFLY_APPROVERS": model.APPROVERS.id}
 
 
 def shown(message: Message) -> str:
-    """All that a message says, its buttons included."""
+    """The whole text of a message, buttons included."""
     return message.text + json.dumps(message.blocks, ensure_ascii=False)
 
 
 def buttons_of(message: Message) -> list[str]:
-    """Their texts, and the entries of its menus."""
+    """The texts of the message's buttons and menu entries."""
     return [text for text, _, _ in _pressable(message)]
 
 
 @dataclass(frozen=True)
 class Channel:
-    """The incidents channel, as people use it. Who is not named is Olivia, an operator."""
+    """The incidents channel, as people use it. The default person is Olivia, an operator."""
 
     slack: Slack
 
     async def type(self, line: str, *, by: User = model.OLIVIA, thread: Message | None = None) -> None:
-        """A slash command, or in a thread a mention."""
+        """Type a slash command, or in a thread a mention."""
         words = f"/dragonfly {line}" if thread is None else f"<@{self.slack.workspace.bot.id}> {line}"
         person, ts = acting_as(self.slack.workspace, by.id), thread.ts if thread else None
         assert await person.type(model.INCIDENTS_ID, words, thread_ts=ts) is None
 
     async def press(self, message: Message, label: str, *, by: User = model.OLIVIA) -> None:
-        """The button whose text begins so, or the menu's entry, on the message as it is now."""
+        """Press the button or menu entry whose text begins with `label`, on the message as it is now."""
         found = [one for one in _pressable(message) if one[0].startswith(label)]
         assert found, f"no button {label!r} in {shown(message)}"
         _, action_id, value = found[0]
@@ -66,7 +67,7 @@ class Channel:
         assert await person.click(message.channel, message.ts, action_id, value=value) is None
 
     async def fill_in(self, answer: str, *, by: User = model.OLIVIA, **more: str | None) -> None:
-        """The dialog in front of this person, once it is there. `more`: other inputs by their name, as `preset`."""
+        """Fill in the open dialog, once it is there. `more`: other inputs by name, such as `preset`."""
         async with asyncio.timeout(PATIENCE_S):
             while (view := self.slack.workspace.modal_for(by.id)) is None or "submit" not in view.content:
                 await asyncio.sleep(0.01)
@@ -74,7 +75,7 @@ class Channel:
         assert await acting_as(self.slack.workspace, by.id).submit(view.id, answers) == {}
 
     async def expect_dialog(self, *words: str, by: User = model.OLIVIA) -> None:
-        """A dialog in front of this person that says all this."""
+        """Wait for a dialog of this person that contains all these words."""
         async with asyncio.timeout(PATIENCE_S):
             while (view := self.slack.workspace.modal_for(by.id)) is None or not all(
                 one in json.dumps(view.content, ensure_ascii=False) for one in words
@@ -84,7 +85,7 @@ class Channel:
     async def expect(
         self, *words: str, by: User = model.OLIVIA, at: Message | None = None, thread: Message | None = None
     ) -> Message:
-        """A message of the bot that says all this: this very one (`at`), one of the thread, or any that `by` sees."""
+        """Wait for a bot message with all these words: this one (`at`), one of the thread, or any that `by` sees."""
 
         def wanted(message: Message) -> bool:
             is_here = at is None or message.ts == at.ts
@@ -94,7 +95,7 @@ class Channel:
         return await self.slack.wait_for(wanted, user=by, timeout_s=STORY_S)
 
     async def expect_direct(self, *words: str, to: User) -> Message:
-        """A direct message of the bot to this person that says all this."""
+        """Wait for a direct message of the bot to this person with all these words."""
         workspace = self.slack.workspace
         there = workspace.direct_channel(to.id).id
 

@@ -1,4 +1,4 @@
-"""Changes under pressure: asked for, agreed to, carried out and proved, in the words of the runbook."""
+"""Changes under pressure: requested, approved, executed and verified, in the words of the runbook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data and keys: a file that failed, a migration taken back, a key rotated, the golden path after a deploy."""
+"""Data and keys: a failed file, a migration rolled back, a rotated key, the golden path after a deploy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first day: a newcomer tests the setup, asks the bot directly, and an approver decides where they were asked."""
+"""The first day: a newcomer tests the setup and asks the bot in a direct message; an approver decides in one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.scenarios.conftest import PEOPLE, STORY_S, Channel, buttons_of, shown
 
 
 def direct(slack: Slack, person: User) -> list[Message]:
-    """What the bot said to this person alone."""
+    """The bot's direct messages to this person."""
     channel = slack.workspace.direct_channel(person.id).id
     return [one for one in slack.workspace.messages if one.channel == channel and one.bot_id is not None]
 

@@ -1,4 +1,4 @@
-"""Nobody can disarm it: what one person asks, and what Slack refuses, delays neither the emergency stop nor a page."""
+"""Neither a flood of one person's commands nor refusals by Slack delay the emergency stop or a page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.scenarios.conftest import STORY_S, Channel
 from tests.serving import serve
 from tests.wire import Wire
 
-QUOTA = 1000  # requests an hour, of Railway's smallest plan
+QUOTA = 1000  # requests per hour of Railway's smallest plan
 TIMES = 100
 POISONED = 30
 BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "wake up"}}]
@@ -29,7 +29,7 @@ BLOCKS = [{"type": "section", "text": {"type": "mrkdwn", "text": "wake up"}}]
 
 @pytest.fixture
 async def wire(railway: LocalRailway) -> AsyncIterator[Wire]:
-    """With Railway's own limit, which the other stories do without."""
+    """A wire with Railway's own rate limit, which the other scenarios do without."""
     app = FastAPI()
     app.include_router(build_railway_router(railway, limit_per_hour=QUOTA))
     async with serve(app) as url, Wire(f"{url}/railway/graphql/v2").serve() as wire:
@@ -72,7 +72,7 @@ async def test_pages_that_slack_refuses_do_not_stop_a_good_one(start_whole: Star
     root = await channel.expect("🔴", "amounts are doubled", "Acknowledge")
     await channel.press(root, "Acknowledge", by=model.ANN)
     await channel.expect("ACKNOWLEDGED", at=root)
-    async with asyncio.timeout(STORY_S):  # all of them have left the queue, and none waits before the next page
+    async with asyncio.timeout(STORY_S):  # all have left the queue, and none blocks the next page
         while await _refused(bot.world.database) < POISONED:
             await asyncio.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""Nothing is deployed while the queue is moved: one person freezes, another asks for an exception, two agree."""
+"""A freeze during a move of the queue: one person freezes, another requests an exception, two approve it."""
 
 from __future__ import annotations
 

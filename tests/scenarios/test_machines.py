@@ -1,4 +1,4 @@
-"""A workflow on GitHub asks for a deploy; people decide in Slack; the workflow learns how it ended."""
+"""A GitHub workflow requests a deploy; people decide in Slack; the workflow reads the outcome."""
 
 from __future__ import annotations
 

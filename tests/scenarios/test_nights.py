@@ -22,7 +22,7 @@ from tests.outside import Mailbox, Phone, until
 from tests.scenarios.conftest import PEOPLE, STORY_S, Channel
 from tests.wire import Line
 
-SEEN_S = 0.5  # so that the bot has seen a worker before it falls silent
+SEEN_S = 0.5  # so that the bot has read a worker's heartbeat before it stops
 QUICK_OUTAGE = OutageSettings(
     announce_after_s=0.5, others_after_s=3.0, spread_s=1.0, check_every_s=0.05, look_back_s=60.0, find_every_s=0.2
 )
@@ -80,7 +80,7 @@ async def test_an_incident_goes_from_a_message_to_its_postmortem(
     await channel.expect(f"*ACKNOWLEDGED* by <@{model.ANN.id}>", at=root)
     note = ann.say(model.INCIDENTS_ID, "it was the last import", thread_ts=root.ts)
     ann.react(model.INCIDENTS_ID, note.ts, "pushpin")
-    async with asyncio.timeout(STORY_S):  # the mark is read when Slack tells of it
+    async with asyncio.timeout(STORY_S):  # the pin is read when Slack sends its event
         while not any("it was the last import" in str(message.blocks) for message in slack.seen(model.ANN.id)):
             await channel.type("timeline", by=model.ANN, thread=root)
             await asyncio.sleep(SEEN_S)
@@ -104,7 +104,7 @@ async def test_a_drill_notifies_every_channel_and_is_acknowledged(
     outside.replicas, outside.health = (
         dict.fromkeys(RUNBOOK.services, 0),
         {"environment": "dev"},
-    )  # nothing else to tell
+    )  # the API reports nothing else
     await start_bot(database_urls.bot, **PEOPLE, **on_call(tmp_path, phone, mailbox))
     await channel.type("drill start")
 
@@ -133,7 +133,7 @@ CALLED = "SELECT count(*) FROM chatops.outbox WHERE key LIKE 'incident:%:page:%'
 
 
 def on_call(folder: Path, phone: Phone, mailbox: Mailbox) -> dict[str, str]:
-    """Ann, by every channel there is."""
+    """Settings that put Ann on call, with every channel."""
     file = folder / "oncall.toml"
     file.write_text(ANN_ON_CALL)
     mail = {"PAGER_EMAIL_ANN": "ann@example.com", "SMTP_URL": mailbox.url, "SMTP_FROM": "bot@example.com"}
@@ -175,7 +175,7 @@ async def test_maintenance_is_silenced_in_advance_and_why_reports_so(
     async with asyncio.timeout(STORY_S):
         while await (await as_bot.execute(held)).fetchone() == (0,):
             await asyncio.sleep(0.05)
-    await asyncio.sleep(1)  # what is not said needs time not to be said
+    await asyncio.sleep(1)  # time in which a message could still come
     assert not [message for message in slack.seen() if message.text.startswith("🔴")]
     await channel.type("why heartbeats.ingest")
     await channel.expect("silence 1: we move the queue", f"silenced by <@{model.OLIVIA.id}>")

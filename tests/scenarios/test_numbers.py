@@ -1,4 +1,4 @@
-"""The week after: what the nights on call amount to."""
+"""The week after: the figures of the nights on call."""
 
 from __future__ import annotations
 

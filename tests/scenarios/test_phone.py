@@ -1,4 +1,4 @@
-"""Somebody is paged and answers where the phone rings: by the link in a mail, and in PagerDuty itself."""
+"""A paged person acknowledges outside Slack: by the link in an e-mail, and in PagerDuty."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_ann_acknowledges_in_pagerduty_and_resolves_there(
 
 
 def address(bot: Bot, mailbox: Mailbox) -> str:
-    """Of the link in the mail, on this machine."""
+    """The URL of the e-mail's link on this machine."""
     found = re.search(rf"Acknowledge: {re.escape(PUBLIC)}(/ack/[0-9a-f]{{32}})", mailbox.mails[0].get_content())
     assert found is not None
     return f"http://127.0.0.1:{bot.web.port}{found[1]}"

@@ -15,7 +15,7 @@ from tests.integration.bot.running.crew import Crew
 from tests.openai_server import OpenAIServer
 from tests.scenarios.conftest import PEOPLE, STORY_S, Channel, shown
 
-SEEN_S = 0.5  # so that the bot has seen a worker before it falls silent
+SEEN_S = 0.5  # so that the bot has read a worker's heartbeat before it stops
 
 
 async def test_a_colleague_asks_in_the_thread_catches_up_and_drafts_the_postmortem(
@@ -58,7 +58,7 @@ CANARIES = ("PWNED", "evil", "<!channel>", "https:")
 
 
 async def plant(outside: Outside, system: System) -> None:
-    """The injection in everything that others write: jobs, files, workers, logs and deployments."""
+    """Put the injection into everything that others write: jobs, files, workers, logs and deployments."""
     system.work()
     system.conn.execute(
         "INSERT INTO ops.job_queue (job_type, payload, status, error_message, attempts)"
@@ -109,7 +109,7 @@ async def test_hostile_model_starts_no_run_and_repeats_no_injection_on_any_surfa
                 await asyncio.sleep(0.05)
         await channel.type("incident draft 1")
         await channel.press(await channel.expect("DRAFT", "Edit and export"), "Edit and export")
-        await channel.expect_dialog("DRAFT", "by rules")  # people typed all of it
+        await channel.expect_dialog("DRAFT", "by rules")  # people typed all entries
 
         reported = "".join(answers())
         assert [one for one in CANARIES if one in reported] == []

@@ -1,5 +1,5 @@
-"""The policy changes while the bot runs: everyone reads what differs, a mistake takes no right away, and a night's SEV1
-gives the rights that the file keeps for it."""
+"""The policy changes while the bot runs: everyone sees the changes, a mistake takes no right away, and a SEV1 gives the
+rights that the file ties to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AT_NIGHT = f'[[allow]]\nmay = "request"\nwho = ["{model.OTTO.id}"]\nverbs = ["re
 
 
 async def is_stored(bot: Bot, name: str) -> bool:
-    """Whether the leader knows the file with which later ones are compared."""
+    """True if the leader has stored the file with which later ones are compared."""
     assert bot.world.database is not None
     async with bot.world.database.read() as conn:
         return await read_taken_file(conn, name=name) is not None
@@ -53,7 +53,7 @@ async def test_new_policy_is_announced_and_in_force_and_an_invalid_one_removes_n
     await channel.type("restart api", by=model.OTTO)
     await channel.expect("`restart` was not filed", "allows it only: in an open SEV1 or SEV2", by=model.OTTO)
     await channel.type("incident open sev1 api answers nothing", by=model.ANN)
-    await channel.expect("api answers nothing")  # of its own, or in the thread of one that an alert opened
+    await channel.expect("api answers nothing")  # a new incident, or in the thread of one that an alert opened
 
     policy.write_text(POLICY + AT_NIGHT + "[[allow]]\nmay = 'steer'\n")
     await channel.expect("The policy file was not taken", "policy.toml line ", "neither request nor approve")

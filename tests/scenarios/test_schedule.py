@@ -1,4 +1,4 @@
-"""The schedule bends: a shift is swapped and taken over, and the file changes while the bot runs."""
+"""Schedule changes: a shift is swapped and taken over, and the file changes while the bot runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.bot.running.conftest import QUICK_BEATS, Slack, StartBot
 from tests.integration.bot.running.crew import Crew
 from tests.scenarios.conftest import PEOPLE, STORY_S, Channel
 
-HANDOVER = datetime.now(UTC) - timedelta(hours=6)  # Ann's shift of today; 18 h of it are left
+HANDOVER = datetime.now(UTC) - timedelta(hours=6)  # Ann's shift today; 18 h are left
 FILE = f"""version = 1
 [people.ann]
 slack = "{model.ANN.id}"
@@ -49,7 +49,7 @@ async def test_ann_hands_over_to_ben_and_adds_a_line(
 
 
 async def is_stored(bot: Bot, calendar: str | None = None) -> bool:
-    """Whether the leader knows the file, or the calendar, with which later ones are compared."""
+    """True if the leader has stored the file, or the calendar, with which later ones are compared."""
     assert bot.world.database is not None
     async with bot.world.database.read() as conn:
         if calendar is not None:
@@ -96,7 +96,7 @@ async def test_the_file_changes_while_the_bot_runs_and_a_mistake_takes_no_one_of
     await channel.type("oncall", by=model.BEN)
     await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", by=model.BEN)
     await bot.stop()
-    await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))  # with the mistake still there
+    await start_bot(database_urls.bot, **PEOPLE, DRAGONFLY_ONCALL=str(file))  # the mistake is still there
     await channel.type("oncall", by=model.OLIVIA)
     await channel.expect(f"1. <@{model.BEN.id}>", "the last good one is in force", by=model.OLIVIA)
 
@@ -118,7 +118,7 @@ async def test_ben_promises_something_after_the_incident_and_does_it(
 
 
 def calendar(*titles: str) -> str:
-    """A day each, from Ann's hand-over of today on."""
+    """A calendar with one event per day, from Ann's handover today on."""
     days = [HANDOVER + timedelta(days=number) for number in range(len(titles))]
     events = [
         f"BEGIN:VEVENT\r\nUID:{day:%d}\r\nDTSTART:{day:%Y%m%dT%H%M%SZ}\r\nDURATION:P1D\r\nSUMMARY:{title}\r\nEND:VEVENT\r\n"

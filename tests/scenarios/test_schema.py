@@ -1,4 +1,4 @@
-"""A migration that destroys something: told and typed before it is deployed, and no way back by code alone."""
+"""A destructive migration: announced, approved by a typed phrase, then deployed; code alone can't roll it back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_a_destructive_migration_is_typed_and_no_rollback_of_code_alone_go
         await channel.fill_in(f"deploy api {wanted} dev", by=approver)
     await channel.expect("DONE", at=asked)
     await as_owner.execute("UPDATE supabase_migrations.schema_migrations SET executed_at = now() - interval '90 days'")
-    # As the pre-deploy command of the API does it.
+    # As the API's pre-deploy command does.
     await as_owner.execute((tmp_path / "sql" / "migrations" / "operated" / f"{DESTRUCTIVE}.sql").read_bytes())
     await as_owner.execute(
         "INSERT INTO supabase_migrations.schema_migrations (version, name) VALUES (%s, 'forget')", (VERSION,)

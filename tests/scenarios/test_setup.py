@@ -1,4 +1,4 @@
-"""Setting the bot up: `init` asks and checks, `connect` makes Railway's webhook, `prove` tries a scratch project."""
+"""Setup: `init` asks and checks, `connect` creates Railway's webhook, `prove` tries a scratch project."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.outside import first_message
 from tests.scenarios.conftest import STORY_S, shown
 from tests.serving import serve
 
-MOST_LINES = 200  # of the terminal: more, and it asks the same again and again
+MOST_LINES = 200  # of the terminal; with more, it repeats a question forever
 
 
 @dataclass
 class Newcomer(Typist):
-    """Types what they know of each variable, the next one each time it is asked, and Enter for the rest."""
+    """Types the known values of each variable, the next one at each question, and Enter for the others."""
 
     knows: dict[str, deque[str]] = field(default_factory=dict)
 

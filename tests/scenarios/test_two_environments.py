@@ -1,4 +1,5 @@
-"""Two environments in one workspace: what staging proved goes further; what its bot posted is not acted on here."""
+"""Two environments in one workspace: staging's proof promotes a commit; clicks on its bot's messages do nothing
+here."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ async def test_commit_proved_in_staging_is_promoted_and_stagings_buttons_are_ref
     )
     assert "Approve" in buttons_of(asked)
 
-    # Staging's bot was started with the tokens of this app: its run 1 is not ours.
+    # Staging's bot was started with this app's tokens: its run 1 is not ours.
     staging = SlackClient(Secret("xoxb-local"), api_url=f"{slack.url}/slack/api/", origin=MessageOrigin("staging"))
     approve: dict[str, object] = {"type": "button", "action_id": "run.approve", "value": "1"}
     approve |= {"text": {"type": "plain_text", "text": "Approve"}}

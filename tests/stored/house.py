@@ -1,6 +1,6 @@
-"""One bot between a local Slack and a local Railway, both of which can be left and found again.
+"""One bot with a local Slack and a local Railway, whose states can be stored and loaded.
 
-Everything that the dump and its tests need of the product is imported here.
+Everything that the dump and its tests use of the product is imported here.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ RUNS = RunSettings(
     hand_over_s=1.0,
 )
 STEP_KINDS = frozenset(STEPS)
-PATIENT = replace(RUNS, patience_s=60.0, confirm_s=60.0)  # on a loaded machine nothing is given up that only takes long
-WAIT_S = 2 * PATIENCE_S  # a run starts processes and waits for them
+PATIENT = replace(RUNS, patience_s=60.0, confirm_s=60.0)  # a slow machine must not end a run
+WAIT_S = 2 * PATIENCE_S  # a run starts processes, and waits for them
 OLIVIA, ANN, BEN = model.OLIVIA, model.ANN, model.BEN
 ONCALL = f"""version = 1
 [people.ann]
@@ -70,13 +70,13 @@ wait = "30m"
 
 
 def key_of(message: Message) -> str:
-    """The outbox key that the bot put into a message; "" when there is none."""
+    """The outbox key in the message's metadata; "" if there is none."""
     return str(((message.metadata or {}).get("event_payload") or {}).get("key", ""))
 
 
 @dataclass
 class House:
-    """A running bot and what surrounds it. `environ` is the bot's."""
+    """A running bot and its surroundings. `environ`: the bot's environment."""
 
     workspace: Workspace
     railway: LocalRailway
@@ -97,19 +97,19 @@ class House:
             await self._bots.pop().stop()
 
     async def sql(self, query: Any, *arguments: object) -> list[Any]:
-        """As the database's owner."""
+        """Run a query as the database's owner."""
         cur = await self.owner.execute(query, arguments or None)
         return await cur.fetchall() if cur.description else []
 
     def messages(self, key: str | None = None, user: User = OLIVIA) -> list[Message]:
-        """What the bot posted that this person sees; of one outbox key."""
+        """The bot's messages that this person sees, or those of one outbox key."""
         mine = [one for one in self.workspace.messages if one.user == model.BOT.id and one.is_visible_to(user.id)]
         return mine if key is None else [one for one in mine if key_of(one) == key]
 
     async def wait_for(
         self, wanted: Callable[[Message], bool], *, user: User = OLIVIA, timeout_s: float = WAIT_S
     ) -> Message:
-        """The bot's first message that is wanted and that this person sees."""
+        """Wait for the bot's first matching message that this person sees."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             for message in self.messages(user=user):
@@ -119,16 +119,16 @@ class House:
         raise AssertionError([(key_of(one), one.text) for one in self.messages(user=user)][-9:])
 
     async def message(self, key: str, words: str = "") -> Message:
-        """The message of this outbox key, once it has these words anywhere."""
+        """Wait for the message of this outbox key that contains these words, in its text or its blocks."""
         return await self.wait_for(lambda one: key_of(one) == key and words in one.text + shown(one))
 
     async def type(self, line: str, user: User = OLIVIA) -> None:
-        """In the incidents channel."""
+        """Type a line in the incidents channel."""
         error = await acting_as(self.workspace, user.id).type(model.INCIDENTS_ID, line)
         assert error is None, error
 
     async def ask(self, line: str, user: User = OLIVIA) -> Message:
-        """A command's answer, which only this person may see."""
+        """Type a command; return its answer, which only this person sees."""
         before = {one.ts for one in self.messages(user=user)}
         await self.type(f"/dragonfly {line}", user)
         return await self.wait_for(lambda one: one.ts not in before and not key_of(one), user=user)
@@ -138,7 +138,7 @@ class House:
         assert error is None, error
 
     async def click_as_shown(self, message: Message, action_id: str, user: User) -> None:
-        """Click on a message as a person's client still has it, whatever the bot makes of it meanwhile."""
+        """Click on a message as a person's client shows it, even if the bot has edited it since."""
         found = find_element(message.blocks, action_id, None)
         assert found is not None, shown(message)
         action = actor.action_of(self.workspace, *found, None)
@@ -146,7 +146,7 @@ class House:
         await self.workspace.delivery.send(Envelope(EnvelopeKind.INTERACTIVE, payload))
 
     async def fill_in(self, user: User, **answers: str) -> None:
-        """Submit the modal that this person is shown."""
+        """Submit this person's open modal."""
         async with asyncio.timeout(WAIT_S):
             while (view := self.workspace.modal_for(user.id)) is None or "submit" not in view.content:
                 await asyncio.sleep(0.05)
@@ -155,7 +155,7 @@ class House:
         assert errors == {}, errors
 
     async def until(self, query: str, wanted: object, *arguments: object) -> None:
-        """Until the query's first value is this."""
+        """Wait until the query's first value is `wanted`."""
         deadline = time.monotonic() + WAIT_S
         while (rows := await self.sql(query, *arguments)) == [] or rows[0][0] != wanted:
             if time.monotonic() > deadline:
@@ -163,7 +163,7 @@ class House:
             await asyncio.sleep(0.05)
 
     async def until_run(self, run_id: int, *states: str) -> str:
-        """Until the run is in one of these states."""
+        """Wait until the run is in one of these states; return it."""
         deadline = time.monotonic() + WAIT_S
         while True:
             [(state, outcome)] = await self.sql("SELECT state::text, outcome FROM chatops.runs WHERE id = %s", run_id)
@@ -178,17 +178,17 @@ class House:
 
 
 def hash_of_plan(stored: dict[str, Any]) -> str:
-    """What people approve, as the code of now reads it."""
+    """The hash of a stored plan, as the current code computes it."""
     return decode_plan(stored).hash
 
 
 def shown(message: Message) -> str:
-    """Its blocks as text."""
+    """The message's blocks as text."""
     return json.dumps(message.blocks, ensure_ascii=False)
 
 
 def button(message: Message, label: str) -> str:
-    """The action id of the button that says so."""
+    """The action id of the button with this label."""
     elements = [one for block in message.blocks for one in block.get("elements", []) if isinstance(one, dict)]
     labels = {one["text"]["text"]: str(one["action_id"]) for one in elements if one.get("type") == "button"}
     return labels[label]
@@ -198,7 +198,8 @@ def button(message: Message, label: str) -> str:
 async def open_house(
     directory: Path, *, owner_dsn: str, app_dsn: str, bot_dsn: str, left: Path | None = None, **more: str
 ) -> AsyncIterator[House]:
-    """`left`: a folder with `railway.json` and `slack.json`, as they were left; without it both begin anew."""
+    """Start the bot and its surroundings. `left`: a folder with a stored `railway.json` and `slack.json`; None: new
+    ones."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in ("railway.json", "slack.json"):
         if left is not None:
@@ -238,7 +239,7 @@ async def open_house(
             "DRAGONFLY_APPROVERS": model.APPROVERS.id,
             "DRAGONFLY_ONCALL": str(directory / "oncall.toml"),
             "PAGER_WEBHOOK_URL_ANN": phone.url,
-            "HEARTBEAT_STALE_AFTER_S": "300",  # no worker is missed meanwhile
+            "HEARTBEAT_STALE_AFTER_S": "300",  # so that no worker is missed
             "DRAGONFLY_API_KEY": "made-up-key-of-the-api",
             "SOAK_SECONDS": "1",
             "PORT": "0",

@@ -1,7 +1,7 @@
-"""Fill a database as people and accidents do, and keep it: `python -m tests.stored.make`.
+"""Fills a database as people and accidents do, and stores it: `python -m tests.stored.make`.
 
-Run it for a release whose stored data later code has to carry on. It writes `rows.jsonl`, `slack.json` and
-`railway.json` beside itself: the database, what Slack shows, and what Railway runs, at one moment of work.
+Run it for a release whose stored data later code has to support. It writes `rows.jsonl`, `slack.json` and
+`railway.json` to its own folder: the database, the messages in Slack, and Railway's deployments at one moment.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ VALUES ('stuck-1', 'enforcement_engine', 'running', now(), now() - interval '1 h
 
 
 async def main() -> None:
-    """Make the three files anew."""
+    """Write the three files."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         os.environ.pop(name, None)
     directory = Path(tempfile.mkdtemp(prefix="dragonfly-stored-"))
@@ -72,7 +72,7 @@ async def main() -> None:
             newest = read_files()[-1].version
             await dump_rows(server.superuser_dsn("dragonfly"), HERE / "rows.jsonl", migration=newest)
             shutil.copy(place / "railway.json", HERE / "railway.json")
-            await asyncio.sleep(2)  # Slack's file follows
+            await asyncio.sleep(2)  # Slack's file is written later
             shutil.copy(place / "slack.json", HERE / "slack.json")
     finally:
         await asyncio.to_thread(server.stop)
@@ -81,7 +81,7 @@ async def main() -> None:
 
 
 async def fill(house: House) -> None:
-    """In the end one act is out, one is unknown, one run waits, and Slack and a pager have just gone."""
+    """At the end one act has been sent, one step is unknown, one run waits, and Slack and a pager are away."""
     for rows in (JOBS, BATCHES, OTHER_JOBS):
         await house.sql(rows)
     await house.start_bot(RUNS)
@@ -98,7 +98,7 @@ async def fill(house: House) -> None:
 
 
 async def incidents(house: House) -> None:
-    """One open and called about, one taken on, one over."""
+    """Create three incidents: one open and paged, one acknowledged, one resolved."""
     for number, line in enumerate(("sev1 api no answers", "sev2 ingest wrong amounts", "sev3 enforcement is slow"), 1):
         await house.type(f"/dragonfly incident open --new {line}", OLIVIA)
         await house.message(f"incident:{number}")
@@ -111,7 +111,7 @@ async def incidents(house: House) -> None:
 
 
 async def request(house: House, line: str) -> int:
-    """The run that this command files."""
+    """Type the command; return the id of the run that it files."""
     [(before,)] = await house.sql("SELECT coalesce(max(id), 0) FROM chatops.runs")
     await house.type(f"/dragonfly {line}", OLIVIA)
     run_id = int(before) + 1
@@ -145,7 +145,7 @@ async def requests_that_end_early(house: House) -> None:
 
 
 async def changes(house: House) -> None:
-    """A rollback that leaves a lock, a restart, one that failed, workers that are stopped (which voids what waits)."""
+    """Execute changes: a rollback that leaves a lock, stopped workers (which voids waiting runs), a failed restart."""
     rollback = await request(house, f"rollback enforcement to {OLD}")
     await press(house, rollback, "run.approve", ANN)
     await house.until_run(rollback, "succeeded")
@@ -163,7 +163,7 @@ async def changes(house: House) -> None:
 
 
 async def alerts(house: House) -> None:
-    """One resolved, one silenced, one taken on by its incident, one that is not told yet."""
+    """Raise alerts: one resolved, one silenced, one acknowledged through its incident, one not announced yet."""
     await house.sql(FAILED_JOBS, "memo", 5, 3)
     await house.sql(WAITING_JOBS)
     await alert(house, "exhausted", "firing")
@@ -181,7 +181,7 @@ async def alerts(house: House) -> None:
 
 
 async def alert(house: House, rule: str, state: str) -> None:
-    """Until an alert of the rule is in this state."""
+    """Wait until an alert of the rule is in this state."""
     query = "SELECT count(*) > 0 FROM chatops.alerts WHERE split_part(fingerprint, '.', 1) = %s AND state::text = %s"
     try:
         await house.until(query, True, rule, state)
@@ -214,7 +214,7 @@ async def under_way(house: House) -> None:
         requeue,
     )
     lease = "INSERT INTO chatops.leases VALUES (%s, 'gone:1', 1, clock_timestamp() + interval '30 s')"
-    await house.sql(lease, f"run:{approved}")  # a replica that takes it and dies
+    await house.sql(lease, f"run:{approved}")  # of a replica that takes it and dies
     await press(house, approved, "run.confirm", OLIVIA)
     await house.until_run(approved, "approved")
     last = house.wire.hold("commitPatch", "before")

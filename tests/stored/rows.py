@@ -1,6 +1,6 @@
-"""Rows of a database as lines of JSON, and back: plain SQL, so that no code of ours has to know them.
+"""Stores the rows of a database as lines of JSON, and loads them: plain SQL, independent of our code.
 
-The first line names the newest migration and the moment. A line per row follows, tables and rows in a stable order.
+The first line names the newest migration and the time. One line per row follows, in a stable order.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 SCHEMAS = ["chatops", "enforcement", "intake", "ops", "public"]
-AGE_S = 60.0  # how long ago the database was left, when it is loaded: each lease is over, no request has expired
-HASHED = ("chatops", "audit")  # its times are part of its hashes
+AGE_S = 60.0  # between dump and load, by the loaded times: each lease is over, no request has expired
+HASHED = ("chatops", "audit")  # its hashes include its times
 
 _TABLES: LiteralString = """
 SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -35,7 +35,7 @@ Connection = psycopg.AsyncConnection[Any]
 
 
 async def dump_rows(dsn: str, path: Path, *, migration: str) -> None:
-    """Everything as it is at one moment. Needs a superuser."""
+    """Dump all rows as of one moment. Needs a superuser."""
     async with await psycopg.AsyncConnection.connect(dsn) as conn:
         await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
         [(at,)] = await _fetch(conn, "SELECT clock_timestamp()::text")
@@ -49,17 +49,17 @@ async def dump_rows(dsn: str, path: Path, *, migration: str) -> None:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """`{"migration": the newest, "at": when, "applied": [[version, checksum], …]}`."""
+    """Read the header: `{"migration": the newest, "at": when, "applied": [[version, checksum], …]}`."""
     with path.open(encoding="utf-8") as lines:
         header: dict[str, Any] = json.loads(next(lines))
         return header
 
 
 async def load_rows(dsn: str, path: Path, *, age_s: float = AGE_S) -> None:
-    """Put them in the place of whatever the migrations wrote, as if they had been left `age_s` seconds ago.
+    """Replace all rows by the stored ones, as if the dump were `age_s` seconds old.
 
-    As a superuser, without triggers and foreign keys: rows come in the states in which they were left. Columns that a
-    row has and the table has not are an error.
+    Runs as a superuser without triggers and foreign keys, because rows are in any state. Columns that a row has and the
+    table lacks are an error.
     """
     header = read_header(path)
     by_table: dict[str, list[dict[str, Any]]] = {}
@@ -82,7 +82,7 @@ async def _insert(conn: Connection, schema: str, table: str, rows: list[dict[str
     name = f"{schema}.{table}"
     columns = dict(await _fetch(conn, _COLUMNS, name))
     assert set(rows[0]) <= set(columns), f"{name} has no {sorted(set(rows[0]) - set(columns))}"
-    chosen = [column for column in columns if column in rows[0]]  # a later column keeps its default
+    chosen = [column for column in columns if column in rows[0]]  # a newer column keeps its default
     moved = {"timestamp with time zone"} if (schema, table) != HASHED else set()
     values = [
         sql.SQL("{} + {}::interval").format(sql.Identifier(one), sql.Literal(shift))
