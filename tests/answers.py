@@ -1,4 +1,4 @@
-"""PagerDuty's side of its webhook: signed events, as its V3 subscriptions send them."""
+"""PagerDuty's webhook calls: signed events, as its V3 subscriptions send them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def pager_event(
     assignees: tuple[dict[str, str], ...] = (),
     event_id: str | None = None,
 ) -> dict[str, Any]:
-    """https://developer.pagerduty.com/docs/webhooks-overview/; `kind`: "acknowledged"; `at`: now."""
+    """Make an event (https://developer.pagerduty.com/docs/webhooks-overview/). `kind`: such as "acknowledged"; `at`:
+    None means now."""
     number = next(_NUMBERS)
     data = {"id": "PGR0VU2", "type": "incident", "number": number, "incident_key": alert_key, "assignees": [*assignees]}
     event = {
@@ -42,7 +43,7 @@ def pager_event(
 
 
 def signed(event: dict[str, Any], *secrets: str) -> tuple[bytes, dict[str, str]]:
-    """Body and headers; one signature per secret."""
+    """Return body and headers, with one signature per secret."""
     body = json.dumps(event).encode()
     marks = [hmac.new(one.encode(), body, hashlib.sha256).hexdigest() for one in secrets or (SECRET,)]
     return body, {"X-PagerDuty-Signature": ",".join(f"v1={mark}" for mark in marks)}

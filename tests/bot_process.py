@@ -1,7 +1,7 @@
-"""One whole bot as a process of its own, to be killed or frozen: `python -m tests.bot_process`.
+"""A whole bot as a separate process, to be killed or frozen: `python -m tests.bot_process`.
 
 Its environment is the bot's; LEASE_S and RENEW_S shorten the leader's lease. CLAIM_TIMEOUT_S: how long a delivery waits
-for its claim, which a loaded machine may keep for longer than a person shall wait.
+for its claim, which can take longer on a loaded machine than a person should wait.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+    gc.disable()  # during imports, which create no garbage: collection took a fifth of the time
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from services.process import collect_garbage_again
 
 
 async def main() -> None:
-    """Until SIGTERM."""
+    """Run until SIGTERM."""
     leases = LeaseSettings(
         timedelta(seconds=float(os.environ.get("LEASE_S", "10"))),
         timedelta(seconds=float(os.environ.get("RENEW_S", "3.5"))),

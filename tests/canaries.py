@@ -1,4 +1,4 @@
-"""Names, amounts and keys to be planted in every source that the bot reads, and what tells whether one got through."""
+"""Names, amounts and keys to plant in every source that the bot reads, and checks for leaked ones."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SHA = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
 
 def person(source: str) -> str:
-    """How a leak of this source would read: a name, an amount, a key, an address."""
+    """Personal data to plant in this source: a name, an amount, a key, an address."""
     return f'"CANARY{source} Quillfeather" owes $48,613.77 sk-live-canary4f9a8b7c6d5e zeb@quillfeather.example'
 
 
-# What a person may write: in their own words, so that only what has the shape of data can be told from the rest.
+# Text that a person may type, in their own words: only values with the shape of data can be recognized in it.
 TYPED = (
     "for zeb@quillfeather.example, (555) 010-9876, 078-05-1120: defendant Zeb Quillfeather owes $48,613.77"
     " in Canary v. Quillfeather, CV-48613-24/KI, key sk-live-canary4f9a8b7c6d5e"
@@ -102,7 +102,7 @@ def values_to_plant() -> dict[str, Any]:
 
 
 def leaks(text: str) -> list[str]:
-    """The planted words in it."""
+    """The planted words in the text."""
     return [word for word in WORDS if word in text.lower()]
 
 
@@ -110,19 +110,19 @@ TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE sch
 
 
 async def everything_stored(conn: Connection) -> list[str]:
-    """Each row of the bot's own tables, as text."""
+    """Every row of the bot's own tables, as text."""
     tables = [name for (name,) in await (await conn.execute(TABLES)).fetchall()]
     rows = [await (await conn.execute(f"SELECT t::text FROM {table} t".encode())).fetchall() for table in tables]  # noqa: S608 - our names
     return [text for found in rows for (text,) in found]
 
 
 def found_in(where: str, texts: Iterable[str]) -> list[tuple[str, list[str], str]]:
-    """`(where, the canaries, the text)` of each text that holds some."""
+    """`(where, canaries, text)` for each text that contains canaries."""
     return [(where, words, text[:600]) for text in texts if (words := leaks(text))]
 
 
 class Lines(logging.Handler):
-    """What the bot would print, plain and as JSON."""
+    """Collects the log lines that the bot would print, plain and as JSON."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 def log() -> Iterator[Lines]:
-    """Everything that a process of ours lets through, and debug lines of our own besides."""
+    """Collect all log lines that one of our processes prints, and the bot's debug lines."""
     lines, root, ours = Lines(), logging.getLogger(), logging.getLogger("bot")
     root.addHandler(lines)
     ours.setLevel(logging.DEBUG)
@@ -144,7 +144,7 @@ def log() -> Iterator[Lines]:
 
 
 class HostileOutside:
-    """Railway and the API, whose every free text is a canary. `is_failing`: they answer with errors that hold some."""
+    """Railway and the API with canaries in every free text. `is_failing`: their errors contain canaries too."""
 
     def __init__(self) -> None:
         self.is_failing = False

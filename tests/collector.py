@@ -1,4 +1,4 @@
-"""An OTLP collector of this machine, which keeps the spans that it is sent."""
+"""A local OTLP collector that keeps the spans that it receives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Collector:
-    """`bodies`: as they came. `spans`: opentelemetry.proto.trace.v1.Span, in the order of arrival."""
+    """Received data. `bodies`: raw. `spans`: opentelemetry.proto.trace.v1.Span, in the order of arrival."""
 
     url: str
     bodies: list[bytes] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Collector:
 
 @contextlib.contextmanager
 def collect() -> Iterator[Collector]:
-    """Serves until the context ends."""
+    """Serve until the context ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -44,7 +44,7 @@ def collect() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     collector = Collector(f"http://127.0.0.1:{server.server_port}")

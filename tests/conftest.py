@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: one real Postgres a run, and a fresh migrated database a test."""
+"""Fixtures shared by all tests: one real Postgres server per run, and a new migrated database per test."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ _started = pytest.StashKey[PostgresServer]()
 _numbers = itertools.count(1)
 
 
-# How long an example takes says nothing on a machine that runs other tests beside it. The same examples in each run:
-# a new one that fails is found by an explicit search (`make explore`), and never by an unrelated change.
+# No deadline: an example's time means nothing on a machine that runs other tests. The same examples in each run:
+# a new failing one is found by an explicit search (`make explore`), not during an unrelated change.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("shared", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("shared")
@@ -60,7 +60,7 @@ settings.load_profile("shared")
 
 @dataclass(frozen=True)
 class DatabaseUrls:
-    """Connection strings of one database, one a role."""
+    """Connection strings of one database, one per role."""
 
     superuser: str
     owner: str
@@ -68,38 +68,39 @@ class DatabaseUrls:
     bot: str
 
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - folders of our own, with names of tempfile
-ROOM = 2 << 30  # bytes; a run takes a quarter of it. A container often has 64 MB there
+MEMORY = Path("/dev/shm")  # noqa: S108 - our own folders, with names from tempfile
+ROOM = 2 << 30  # bytes; a run uses a quarter of it. In a container there are often 64 MB
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The process that runs the tests holds the server's lifeline; with xdist that is the controller.
+    """Prepare the run. The process that runs the tests (with xdist, the controller) holds the server's lifeline.
 
-    The first test that needs the server starts it, in whichever worker; it ends with the run, however the run ends.
+    The first test that needs the server starts it, in any worker; it ends with the run, however the run ends.
     """
-    gc.disable()  # until everything is collected
+    gc.disable()  # until all tests are collected
     if config.option.collectonly:
         return
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
         config.stash[_run_directory] = Path(workerinput["postgres_directory"])
-        preload()  # unless this one was forked with one
+        preload()  # unless this process was forked with one
         return
     if config.getoption("markexpr") == "chaos":
         config.pluginmanager.register(CaseLog())
-    if config.getoption("markexpr") != "benchmark":  # its figures are those of a disk
+    if config.getoption("markexpr") != "benchmark":  # benchmarks measure a disk
         _use_memory()
     directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     os.mkfifo(directory / "new")
     config.stash[_run_directory] = directory
     config.stash[_lifeline] = os.open(directory / "new", os.O_RDWR)
-    (directory / "new").rename(directory / "lifeline")  # held from the moment that it can be found
+    (directory / "new").rename(directory / "lifeline")  # it is held as soon as it has this name
     if config.getoption("tx", None):
         preload([str(config.invocation_params.dir / path.partition("::")[0]) for path in config.args])
 
 
 def _use_memory() -> None:
-    """Keep temporary files, the databases above all, in memory: making a database on a disk costs ten times as much."""
+    """Keep temporary files, above all the databases, in memory: creating a database on a disk takes ten times as
+    long."""
     if "TMPDIR" in os.environ or not MEMORY.exists():
         return
     for left_over in MEMORY.glob(f"{PREFIX}*"):
@@ -109,23 +110,24 @@ def _use_memory() -> None:
 
 
 def _remove_left_over(directory: Path) -> None:
-    """Remove what a killed run left; memory is dear. Nothing reads a lifeline whose server and run have ended."""
+    """Remove the files of a killed run, to free memory. A lifeline without a reader belongs to an ended server and
+    run."""
     try:
         os.close(os.open(directory / "lifeline", os.O_WRONLY | os.O_NONBLOCK))
     except FileNotFoundError:
-        return  # it begins just now
+        return  # it is just being created
     except OSError as error:
         if error.errno == errno.ENXIO:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-GARBAGE = 10_000  # new objects before the youngest are looked through; Python's 700 takes 3 % of a test with a bot
+GARBAGE = 10_000  # new objects per collection; Python's default 700 costs 3% of a test with a bot
 
 
 def pytest_collection_finish() -> None:
-    """What collecting made stays until the end: no collection of garbage has to look through it again and again.
+    """Exclude the objects of test collection from garbage collection, because they stay until the end.
 
-    None looked through it while it grew either, see `pytest_configure`: that took a quarter of the time of collecting.
+    It was off while they were created, see `pytest_configure`: it took a quarter of the time.
     """
     gc.collect()
     gc.freeze()
@@ -136,25 +138,25 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In which order xdist hands them out, see `tests/order.py`."""
+    """Set the order in which xdist distributes the tests, see `tests/order.py`."""
     items[:] = cases_in_order(items) if config.getoption("markexpr") == "chaos" else files_in_order(items)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """Which tests stay together in one worker (`--dist loadfile`)."""
+    """Choose which tests stay together in one worker (`--dist loadfile`)."""
     return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: pytest.Item) -> None:
-    """Tell each xdist worker where the run's server is. The controller collects no tests itself."""
+    """Send each xdist worker the server's folder. The controller collects no tests itself."""
     gc.enable()
     node.workerinput["postgres_directory"] = str(node.config.stash[_run_directory])  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Cut the lifeline, then remove what the server left."""
+    """Cut the lifeline, then remove the server's files."""
     end_preloaded()
     if _lifeline not in config.stash:
         return
@@ -176,7 +178,7 @@ def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
         if not (directory / "port").exists():
             server = _server(directory)
             server.start()
-            pytestconfig.stash[_started] = server  # keeps it referenced until this process ends
+            pytestconfig.stash[_started] = server  # keep a reference until this process ends
             make_template(server)
             (directory / "port").write_text(str(server.port))
     return _server(directory)
@@ -184,20 +186,20 @@ def postgres_server(pytestconfig: pytest.Config) -> PostgresServer:
 
 @pytest.fixture(scope="session")
 def superuser(postgres_server: PostgresServer) -> Iterator[Superuser]:
-    """One session that makes and drops databases: logging in for each would cost as much as the database."""
+    """One session that creates and drops databases: a new login would take as long as a database."""
     with psycopg.connect(postgres_server.superuser_dsn(), autocommit=True) as conn:
         yield conn
 
 
 @pytest.fixture
 def database_urls(postgres_server: PostgresServer, superuser: Superuser) -> Iterator[DatabaseUrls]:
-    """A fresh database with all migrations applied, dropped afterwards."""
+    """A new database with all migrations applied, dropped afterwards."""
     yield from make_test_database(postgres_server, superuser, TEMPLATE)
 
 
 @pytest.fixture
 def empty_database_urls(postgres_server: PostgresServer, superuser: Superuser) -> Iterator[DatabaseUrls]:
-    """A fresh database without any migration. The roles exist, because they belong to the whole server."""
+    """A new database without migrations. The roles exist, because they belong to the server."""
     yield from make_test_database(postgres_server, superuser, "template0")
 
 
@@ -226,9 +228,10 @@ async def as_bot(database_urls: DatabaseUrls) -> AsyncIterator[Connection]:
 def slack_payloads(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Holds whatever any test makes the bot send to the local Slack against the limits of Slack, a phone and the page.
+    """Check everything that tests make the bot send to the local Slack against the limits of Slack, a phone and the
+    page.
 
-    The stand-in's own tests are left alone: they send on purpose what Slack refuses.
+    The stand-in's own tests are skipped: they send on purpose what Slack refuses.
     """
     if "services/sandbox" in request.node.nodeid:
         yield
@@ -241,7 +244,7 @@ def slack_payloads(
 
 
 def _faults(call: dict[str, Any]) -> Iterator[str]:
-    """What Slack would refuse in one recorded call, and what the page could not draw."""
+    """Faults in one recorded call: what Slack would refuse, and what the page can't draw."""
     method, payload = call["method"], call["payload"]
     surface, content = "message", payload
     if method.startswith("views."):
@@ -249,7 +252,7 @@ def _faults(call: dict[str, Any]) -> Iterator[str]:
         surface = "home" if content.get("type") == "home" else "modal"
     elif not method.startswith(("chat.", "response_url")):
         return
-    groups = (model.OPERATORS.id, model.APPROVERS.id)  # the bot's settings name them, nothing else may be mentioned
+    groups = (model.OPERATORS.id, model.APPROVERS.id)  # the bot's settings name them; no others may be mentioned
     for violation in violations(content, surface=surface, method=method, groups=groups):  # type: ignore[arg-type]
         yield f"{method}: {violation}"
     for unknown in sorted(_types_in(content.get("blocks") or []) - DRAWABLE):
@@ -276,7 +279,7 @@ def _server(directory: Path) -> PostgresServer:
 
 
 def make_template(server: PostgresServer) -> None:
-    """A migrated database that `make_test_database` copies."""
+    """Create the migrated database that `make_test_database` copies."""
     make_owner(server)
     make_database(server, TEMPLATE)
     asyncio.run(migrate(dsns(server, TEMPLATE).owner))

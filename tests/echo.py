@@ -1,4 +1,4 @@
-"""Says what it was started with, as JSON: `python -m tests.echo <exit code>`."""
+"""Prints what it was started with, as JSON: `python -m tests.echo <exit code>`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A freeze of the API by Olivia, which a test says more of."""
+"""A freeze of the API by Olivia, whose fields a test can change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.domain.services import Service
 
 
 def new_freeze(at: datetime, **more: object) -> Freeze:
-    """In force from that moment on, without an end."""
+    """Make a freeze that is in force from `at`, without an end."""
     fields: dict[str, object] = {
         "id": 3,
         "kind": FREEZE,

@@ -1,4 +1,4 @@
-"""Calls as a confused or hostile machine makes them: every verb, with the words of other commands as arguments."""
+"""Random calls of a confused or hostile machine: any verb, with words of other commands as arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDS = [
 
 
 def fuzzed_call(rng: random.Random) -> tuple[str, str]:
-    """A verb and its arguments."""
+    """Make a random verb and its arguments."""
     arguments = [rng.choice(_WORDS) for _ in range(rng.randrange(6))]
     if rng.random() < 0.3:
         arguments = arguments[:1] + rng.choice(list(REGISTRY)).split() + arguments[1:]

@@ -1,4 +1,4 @@
-"""GitHub at the wire: issues of one repository, and its commits."""
+"""A stand-in for GitHub at the wire: issues and commits of one repository."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PATH = f"/repos/{REPO}"
 
 @dataclass
 class LocalGitHub:
-    """`faults`: what happens to the next new issues, a status or an exception; None: made, and the answer is lost.
-    `commits`: `{SHA: its date, or the status it is refused with}`."""
+    """A local GitHub. `faults`: for the next new issues, a status or an exception; None: it is created, and the answer
+    is lost. `commits`: `{SHA: its date, or the status that refuses it}`."""
 
     issues: list[dict[str, Any]] = field(default_factory=list)
     commits: dict[str, str | int] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class LocalGitHub:
         return httpx.Response(200, json={"committer": {"date": date}}) if date else httpx.Response(404)
 
     def _list(self, wanted: httpx.QueryParams) -> list[dict[str, Any]]:
-        """By default the newest first, pull requests too, those that changed at or after `since`."""
+        """List issues and pull requests that changed at or after `since`, by default newest first."""
         assert wanted.get("sort", "created") == "created"
         page = int(wanted["page"])
         found = [one for one in self.issues if one.get("updated_at", one["created_at"]) >= wanted["since"]]

@@ -1,4 +1,4 @@
-"""An incident that nothing was done about yet; a test says what is otherwise."""
+"""A new incident, whose fields a test can change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.domain.services import Service
 
 
 def new_incident(id: int, *, at: datetime, **changes: Any) -> Incident:  # noqa: A002
-    """Opened at that moment, about the ingest worker, without pages."""
+    """Make an incident opened at `at`, about the ingest worker, without pages."""
     incident = Incident(
         id=id,
         state=IncidentState.OPEN,

@@ -1,4 +1,4 @@
-"""Who waits for a lock in a test's own database. `pg_locks` alone shows the whole server: those of other tests too."""
+"""The sessions that wait for a lock in a test's own database. `pg_locks` alone shows those of other tests too."""
 
 from __future__ import annotations
 

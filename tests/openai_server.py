@@ -1,4 +1,4 @@
-"""A local server that speaks OpenAI's Responses API, for what a test wants it to say."""
+"""A local server for OpenAI's Responses API, whose answers a test chooses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USAGE = {"input_tokens": 400, "output_tokens": 100, "total_tokens": 500}
 
 
 def response(content: object, *, refusal: str | None = None, **changed: object) -> dict[str, Any]:
-    """A response as OpenAI sends it, with other fields put in or over it."""
+    """Make a response as OpenAI sends it, with `changed` fields added or replaced."""
     part = {"type": "output_text", "text": content, "annotations": []}
     if refusal is not None:
         part = {"type": "refusal", "refusal": refusal}
@@ -43,7 +43,7 @@ def response(content: object, *, refusal: str | None = None, **changed: object) 
 
 @dataclass(frozen=True)
 class Posted:
-    """One answer. `body` is sent as JSON, a string or bytes as they are. `after_s`: how long the server thinks."""
+    """One answer. `body` is sent as JSON; a string or bytes are sent unchanged. `after_s`: the delay of the answer."""
 
     body: object = None
     status: int = 200
@@ -56,7 +56,7 @@ Speak = Callable[[dict[str, Any]], Posted]
 
 @dataclass
 class OpenAIServer:
-    """`requests` are the bodies as text, `headers` theirs; `most_at_once` is the peak of requests under way."""
+    """The server. `requests`: the bodies as text, `headers`: theirs; `most_at_once`: the peak of parallel requests."""
 
     speak: Speak = lambda _: Posted(response(json.dumps(GOOD_MEMO)))
     base_url: str = ""

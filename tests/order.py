@@ -1,7 +1,7 @@
-"""In which order the tests run, and which of them in one worker.
+"""The order of the tests, and which of them run in one worker.
 
-xdist hands out whole files in the order of collection. Most files of integration tests wait for processes and clocks,
-the others compute: spread evenly among each other, the ones use what the others leave of the machine.
+xdist distributes whole files in the order of collection. Most integration tests wait for processes and clocks, the
+others compute: mixed evenly, the computing ones use the processor time that the waiting ones leave.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 
 T = TypeVar("T")
 
-# The files and folders that take half a minute and more in a run of several workers, the longest first: they begin
-# first, so that the run does not end with one worker in a long one.
+# Files and folders that take 30 s or more in a run with several workers, longest first: they begin
+# first, so that the run does not end with one worker in a long file.
 LONGEST = (
     "tests/e2e/test_incident_stories.py",
     "tests/integration/civil/",
@@ -49,13 +49,13 @@ LONG = (
     "tests/integration/bot/running/",
 )
 WAITING = (*LONG, "tests/integration/")
-# Each worker that runs some of these has Postgres servers and adoptions of its own to make.
+# Each worker that runs some of these has to create its own Postgres servers and adoptions.
 TOGETHER = ("tests/integration/civil/",)
 LONGEST_CHAOS = "test_killed_in_a_batch.py"
 
 
 def files_in_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The longest files first, then those that wait spread among those that compute. Keeps the order inside a file."""
+    """Order the files: the longest first, then waiting and computing ones mixed. The order within a file stays."""
     files: dict[str, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.nodeid.partition("::")[0], []).append(item)
@@ -67,7 +67,7 @@ def files_in_order(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def cases_in_order(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Under chaos the longest cases are spread, so that each worker begins with one."""
+    """Order the chaos cases: the longest are spread, so that each worker begins with one."""
     longest = [item for item in items if LONGEST_CHAOS in item.nodeid]
     return _spread(longest, [item for item in items if item not in longest])
 
@@ -81,7 +81,7 @@ class Together(LoadFileScheduling):  # type: ignore[misc]
 
 
 def _spread(first: list[T], second: list[T]) -> list[T]:
-    """Both in their order, each as thick as everywhere."""
+    """Mix both lists evenly; each keeps its order."""
     places = [(n / len(group), one) for group in (first, second) for n, one in enumerate(group)]
     return [one for _, one in sorted(places, key=lambda place: place[0])]
 

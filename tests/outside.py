@@ -1,4 +1,4 @@
-"""Stand-ins at the wire for what the bot calls outside: a pager, a monitor, a mail server."""
+"""Stand-ins at the wire for systems that the bot calls: a pager, a monitor, a mail server."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from services.domain.errors import SourceError
 from services.sandbox.slack.model import Message
 from services.sandbox.slack.workspace import Workspace
 
-PATIENCE_S = 60.0  # for a loaded machine; nothing waits so long when all is well
-QUIET_S = 0.5  # how long a test looks whether anything more comes, or whether what has to wait does wait
-CHECK_EVERY_S = 0.03  # more often, and waiting is a quarter of what the event loop does
+PATIENCE_S = 60.0  # for a loaded machine; a passing test waits less
+QUIET_S = 0.5  # how long a test checks that nothing more comes
+CHECK_EVERY_S = 0.03  # checking more often takes a quarter of the event loop's time
 
 
 @dataclass
 class Ring:
-    """One call that arrived. `body` is None when there was none."""
+    """One received call. `body`: None if there was none."""
 
     method: str
     headers: dict[str, str]
@@ -37,9 +37,9 @@ class Ring:
 
 @dataclass
 class Phone:
-    """Takes every call at `url`. `answers`: what the next ones get, a status or a delay in seconds; then 202 at once.
+    """Accepts every call at `url`. `answers`: for the next calls, a status or a delay in seconds; then 202 immediately.
 
-    An event holds its call until it is set. `lose` hangs up on so many calls after they arrived.
+    An event holds its call until it is set. `lose`: the number of calls after whose arrival the connection is closed.
     """
 
     url: str = ""
@@ -69,7 +69,7 @@ class Phone:
         return web.Response(status=answer, headers=headers)
 
     async def wait_for(self, count: int = 1) -> list[Ring]:
-        """Until at least so many calls arrived."""
+        """Wait until at least `count` calls arrived."""
         await until(lambda: len(self.rings) >= count)
         return self.rings
 
@@ -100,7 +100,8 @@ async def phone() -> AsyncIterator[Phone]:
 
 @dataclass
 class Mailbox:
-    """A real SMTP server and what it took. `refuse`: its answer to the recipients, instead of taking them."""
+    """A real SMTP server and the mails that it received. `refuse`: its answer to recipients, instead of accepting
+    them."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -113,7 +114,7 @@ class Mailbox:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
 
-    async def handle_RCPT(  # noqa: N802 - the server's word for it
+    async def handle_RCPT(  # noqa: N802 - the server's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if self.refuse is not None:
@@ -139,12 +140,12 @@ class Mailbox:
 async def open_mailbox(
     *, password: str | None = None, starttls: ssl.SSLContext | None = None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Mailbox]:
-    """`starttls`: it offers STARTTLS with this certificate, and takes nothing before. `tls`: from the start."""
+    """Serve a mailbox. `starttls`: require STARTTLS with this certificate. `tls`: TLS from the start."""
     mailbox = Mailbox(password=password)
 
     def serve() -> SMTP:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of log-ins without TLS, which never leave this machine here
+            warnings.simplefilter("ignore")  # it warns of logins without TLS, which stay on this machine
             return SMTP(
                 mailbox,
                 hostname="mail.test",
@@ -171,7 +172,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 
 
 async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S) -> None:
-    """Wait for what has to happen."""
+    """Wait until the condition is true."""
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(CHECK_EVERY_S)
@@ -180,7 +181,7 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = PATIENCE_S)
 async def first_message(
     seen: Callable[[], Iterable[Message]], wanted: Callable[[Message], bool], *, timeout_s: float = PATIENCE_S
 ) -> Message:
-    """The first wanted message, as soon as it is there; a failure shows the messages that were there instead."""
+    """Wait for the first matching message; a failure lists the messages that were there."""
     try:
         async with asyncio.timeout(timeout_s):
             while (found := next(filter(wanted, seen()), None)) is None:
@@ -191,18 +192,18 @@ async def first_message(
 
 
 def list_messages(messages: Iterable[Message]) -> str:
-    """One line per message: its stamps and the whole text."""
+    """List the messages, one per line: timestamps and the whole text."""
     lines = [f"{one.ts} (in {one.thread_ts or 'the channel'}): {one.text!r}" for one in messages]
     return "\n".join([f"{len(lines)} messages", *lines])
 
 
 def wait_long(workspace: Workspace) -> None:
-    """Slack's three seconds are for its own servers: on a loaded machine they measure the machine."""
+    """Extend Slack's limit of 3 s, which on a loaded machine would measure the machine."""
     workspace.sockets.ack_within_s = workspace.tickets.trigger_lifetime_s = PATIENCE_S
 
 
 async def failure_of(call: Any) -> SourceError:
-    """The SourceError that the awaited call ends with."""
+    """Return the SourceError that the awaited call raises."""
     try:
         await call
     except SourceError as error:

@@ -1,4 +1,4 @@
-"""A made-up third system, declared for as long as a test needs it."""
+"""A third, made-up system, declared for as long as a test needs it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.systems import RUNBOOK, CommitSource, GoldenPathKind, Opera
 
 @contextlib.contextmanager
 def declared_owl() -> Iterator[System]:
-    """Its names are forgotten afterwards: every name that is declared is understood everywhere."""
+    """Declare the system; its names are removed afterwards, because declared names are valid everywhere."""
     with declared_for_a_while():
         nest = Service.declare("owl-nest", "nest")
         hunter = Service.declare("owl-hunter", "hunter", WorkerType("owl_hunter"))

@@ -1,4 +1,4 @@
-"""What every message has to be for a phone at 3 a.m., whichever test made the bot send it."""
+"""Checks that every message which a test makes the bot send is fit for a phone at 3 a.m."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from services.domain.phone_lines import PHONE_LIMIT, shown_width
 _WHOLE_ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{40}\b")
 _LINK = re.compile(r"<https?://[^|>]*\|([^>]*)>")
 _PARTS = re.compile(r" · | since ")
-_MOMENT = re.compile(r"[\d:. -]+(?: UTC)?")  # a date stands below as well
-_RUN = re.compile(r"run:\d+")  # a step of its plan may be all that its title says
-_SAYS_SOMETHING = 16  # characters: shorter parts are names and words that may well come again
+_MOMENT = re.compile(r"[\d:. -]+(?: UTC)?")  # dates may repeat
+_RUN = re.compile(r"run:\d+")  # its title may be the same as a step of its plan
+_SAYS_SOMETHING = 16  # characters: shorter parts are names and words that may repeat
 _NOT_SHOWN = frozenset({"value", "url", "action_id", "private_metadata", "type"})
 
 
 def phone_faults(call: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with one recorded call.
+    """Return the faults of one recorded call.
 
-    Each post that notifies, and its edits: the first line fits a notification, and the headline is said once. What many
-    people read: no whole id; those are in *Details*, which is a modal, and in answers that only the requester sees.
+    For posts that notify, and their edits: the first line fits a notification, and the headline is shown once. For
+    posts that many people read: no whole ids; those are in *Details*, which is a modal, and in answers that only the
+    requester sees.
     """
     method, payload = call["method"], call["payload"]
     shown = list(_texts(payload.get("blocks") or (payload.get("view") or {}).get("blocks") or []))
@@ -55,8 +56,8 @@ def _is_for_many(method: str, payload: dict[str, Any]) -> bool:
 
 
 def _texts(part: Any, *, is_dialog_shown: bool = True) -> Iterator[str]:
-    """Each text that is shown, as people read it; not the words of buttons' values and of addresses. The dialog of a
-    button stands in no message: it names what it asks about once more."""
+    """Yield each shown text as people read it, without values of buttons and addresses. A button's dialog is not part
+    of the message: it repeats the button's subject."""
     if isinstance(part, list):
         for one in part:
             yield from _texts(one, is_dialog_shown=is_dialog_shown)

@@ -1,13 +1,12 @@
-"""Starts our own processes with their modules imported already, which is most of what a start costs.
+"""Starts our own processes with their modules already imported, which is most of the cost of a start.
 
-`preload()` starts `python -m tests.preloaded`, which imports them once. What `subprocess` is then asked to start as
-`python -m <one of MODULES>` is forked from there instead of being executed: a process of its own and a child of this
-one, with the environment, the folder, the streams and the session that it was to have. Everything else starts as ever,
-`python -u -m …` too.
+`preload()` starts `python -m tests.preloaded`, which imports them once. If `subprocess` is then asked to start `python
+-m <one of MODULES>`, the process is forked from there instead of executed. It is still a child of this process, with
+the requested environment, folder, streams and session. All other programs start as usual, `python -u -m …` too.
 
-In a run with xdist the controller preloads the tests' modules as well: its workers are forked from there, so the tests
-are imported once instead of once per worker, which was a tenth of the run's processor time. Each worker forks what
-it starts from a second process that was forked with it.
+In a run with xdist the controller also preloads the tests' modules: its workers are forked from there, so the tests are
+imported once instead of once per worker, which was a tenth of the run's processor time. Each worker forks the processes
+that it starts from a second process that was forked with it.
 """
 
 from __future__ import annotations
@@ -47,11 +46,11 @@ MODULES = (
     "tests.echo",
     "tests.replica",
 )
-IMPORTED_LATE = ("openai",)  # by the processes themselves, at their first question
+IMPORTED_LATE = ("openai",)  # by the processes, at their first question
 WORKER = ["-u", "-c", popen_bootstrapline]  # how xdist starts one
 ROOT = Path(__file__).resolve().parents[1]
 BOUND = str(ROOT / "services/sandbox/railway/bound.py")
-READY_WITHIN_S = 300.0  # all tests, on a loaded machine that compiles them first
+READY_WITHIN_S = 300.0  # for all tests, on a loaded machine that compiles them first
 LONGEST = 1 << 17  # bytes of a request
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")  # as `subprocess` calls them
 SUBREAPER, DIES_WITH_ITS_PARENT = 36, 1  # linux/prctl.h
@@ -59,7 +58,7 @@ SUBREAPER, DIES_WITH_ITS_PARENT = 36, 1  # linux/prctl.h
 
 @dataclass(frozen=True)
 class Start:
-    """A process to start. `parent`: whose child it is to be. `is_bound`: the kernel kills it when its parent ends.
+    """A process to start. `parent`: the id of its parent. `is_bound`: the kernel kills it when its parent ends.
 
     Without a module it is a worker of xdist.
     """
@@ -74,7 +73,7 @@ class Start:
 
 
 class Preloaded:
-    """The process that has imported them, as its only client sees it. `wait`: until it has ended."""
+    """The connection to the preloaded process, for its only client. `wait` waits until it has ended."""
 
     def __init__(self, requests: socket.socket, wait: Callable[[], object], *, is_ready: bool) -> None:
         self._requests = requests
@@ -89,7 +88,8 @@ class Preloaded:
             self._is_ready = True
 
     def start(self, wanted: Start, streams: Sequence[int]) -> int:
-        """The process id. It is a child of ours: orphans become children of ours as long as this takes."""
+        """Start a process; return its id. While it starts, this process adopts orphans, so that it becomes a child of
+        this one."""
         with self._one_at_a_time:
             self.await_imports()
             _prctl(SUBREAPER, 1)
@@ -106,7 +106,7 @@ class Preloaded:
         return answer
 
     def end(self) -> None:
-        self._requests.close()  # it ends with this
+        self._requests.close()  # which ends it
         self._wait()
 
 
@@ -116,9 +116,9 @@ _PARAMETERS = inspect.signature(_execute)
 
 
 def preload(tests: Sequence[str] = ()) -> None:
-    """From now on, until this process ends. Linux only: elsewhere nobody can be given a child.
+    """Preload from now on, until this process ends. Linux only: elsewhere a process can't adopt others.
 
-    `tests`: files and folders whose tests are imported too; xdist's workers are forked then.
+    `tests`: files and folders whose tests are imported too; xdist's workers are then forked.
     """
     if _preloaded is not None or sys.platform != "linux":
         return
@@ -130,12 +130,13 @@ def preload(tests: Sequence[str] = ()) -> None:
 
 
 def preload_by_fork() -> bool:
-    """The same, but with all that this process has imported. Returns False in the other process and its children."""
+    """Like `preload`, but with everything that this process has imported. Returns False in the other process and its
+    children."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = os.fork()
     if process == 0:
         ours.close()
-        os.dup2(os.open(os.devnull, os.O_RDWR), 0)  # the pipes are the worker's alone
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)  # only the worker uses the pipes
         os.dup2(0, 1)
         serve(theirs)
         return False
@@ -151,13 +152,13 @@ def _use(preloaded: Preloaded) -> None:
 
 
 def await_preloaded() -> None:
-    """Until its imports are done: the first test that starts a process must not wait for them."""
+    """Wait until its imports are done, so that the first test that starts a process does not wait for them."""
     if _preloaded is not None:
         _preloaded.await_imports()
 
 
 def end_preloaded() -> None:
-    """Nothing is started there any more."""
+    """Stop preloading, and end the preloaded process."""
     global _preloaded
     if _preloaded is not None:
         subprocess.Popen._execute_child = _execute  # type: ignore[attr-defined]
@@ -166,7 +167,7 @@ def end_preloaded() -> None:
 
 
 def _start(popen: Any, *given: Any) -> None:
-    """In the place of `Popen._execute_child`."""
+    """Replaces `Popen._execute_child`."""
     asked = _PARAMETERS.bind(popen, *given).arguments
     wanted = _understood(asked)
     if wanted is None or _preloaded is None:
@@ -183,7 +184,7 @@ def _start(popen: Any, *given: Any) -> None:
 
 
 def _understood(asked: Mapping[str, Any]) -> Start | None:
-    """None: it is to be executed."""
+    """Return what to start by forking; None if it has to be executed."""
     if asked["preexec_fn"] or asked["pass_fds"] or asked["shell"] or not isinstance(asked["args"], list | tuple):
         return None
     command = [os.fspath(word) for word in asked["args"]]
@@ -210,16 +211,16 @@ def _prctl(option: int, value: int) -> None:
 
 
 def main(requests: socket.socket, tests: Sequence[str]) -> None:
-    """Import, then `serve`."""
+    """Import the modules, then `serve`."""
     gc.disable()
     if tests:
-        import_tests(tests)  # first: pytest wants to rewrite its plugins as they are imported
+        import_tests(tests)  # first: pytest has to rewrite its plugins during their import
     for module in IMPORTED_LATE:
         importlib.import_module(module)
     for module in MODULES:
         name = module if Path(ROOT, *module.split(".")).with_suffix(".py").exists() else f"{module}.__main__"
         importlib.import_module(name)
-        del sys.modules[name]  # it is run, not imported
+        del sys.modules[name]  # it is executed later, not imported
     gc.freeze()
     gc.enable()
     requests.send(b"ready")
@@ -227,10 +228,10 @@ def main(requests: socket.socket, tests: Sequence[str]) -> None:
 
 
 def import_tests(tests: Sequence[str]) -> None:
-    """As pytest imports them, and under the same names.
+    """Import the tests as pytest does, under the same names.
 
-    When one fails, none stays imported: pytest takes a module that is half there for whole. The workers import them all
-    then, and say what is wrong.
+    If one fails, all are removed, because pytest takes a partly imported module for a complete one. The workers then
+    import them all, and report the error.
     """
     options = ["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider"]
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123 - not a path of ours
@@ -241,7 +242,7 @@ def import_tests(tests: Sequence[str]) -> None:
 
 
 class OnlyImport:
-    """Makes no test items, but those of Hypothesis: it reads all modules for constants as soon as there is one."""
+    """Creates no test items except those of Hypothesis, which reads all modules for constants once there is one."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
@@ -251,8 +252,8 @@ class OnlyImport:
 
 
 def serve(requests: socket.socket) -> None:
-    """Fork until the other side hangs up. Returns in each child too, once its module has."""
-    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for whoever asks
+    """Fork until the other side closes the connection. Also returns in each child, once its module has ended."""
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the client
     while True:
         request, streams, _, _ = socket.recv_fds(requests, LONGEST, 3)
         if not request:
@@ -272,12 +273,12 @@ def serve(requests: socket.socket) -> None:
 def _run(wanted: Start) -> None:
     if wanted.module is not None:
         runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
-    elif importlib.import_module("tests.preloaded").preload_by_fork():  # not in this module, which is __main__ here
-        exec(eval(sys.stdin.readline()))  # noqa: S102, S307 - what xdist's own line does
+    elif importlib.import_module("tests.preloaded").preload_by_fork():  # not in this module, which is __main__
+        exec(eval(sys.stdin.readline()))  # noqa: S102, S307 - as xdist's own line does
 
 
 def _fork(wanted: Start, streams: Sequence[int]) -> int | None:
-    """The child's process id; None in the child. Its parent is gone at once, and it is adopted by whoever asked."""
+    """Fork; return the child's process id, None in the child. Its parent ends immediately, so the client adopts it."""
     read_end, write_end = os.pipe()
     between = os.fork()
     if between == 0:
@@ -295,7 +296,7 @@ def _fork(wanted: Start, streams: Sequence[int]) -> int | None:
 
 
 def _become(wanted: Start, streams: Sequence[int]) -> None:
-    """What `python -m <module>` finds when it begins."""
+    """Set up the process as `python -m <module>` would find it."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, 1024)
@@ -308,7 +309,7 @@ def _become(wanted: Start, streams: Sequence[int]) -> None:
     sys.path[0] = wanted.directory
     sys.argv[1:] = wanted.arguments
     if wanted.module:
-        sys.orig_argv[:] = [sys.executable, "-m", wanted.module, *wanted.arguments]  # by which it may start itself anew
+        sys.orig_argv[:] = [sys.executable, "-m", wanted.module, *wanted.arguments]  # with which it may restart itself
     _open_streams(is_buffered=not wanted.environment.get("PYTHONUNBUFFERED"))
     _await_adoption(wanted)
 
@@ -336,7 +337,7 @@ def _await_adoption(wanted: Start) -> None:
     if not wanted.is_bound:
         return
     _prctl(DIES_WITH_ITS_PARENT, signal.SIGKILL)
-    if os.getppid() != wanted.parent:  # it died before the kernel knew
+    if os.getppid() != wanted.parent:  # it ended before the call
         sys.exit(127)
 
 

@@ -1,4 +1,4 @@
-"""What the Procfile starts."""
+"""The commands of the Procfile."""
 
 from __future__ import annotations
 

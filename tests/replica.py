@@ -1,6 +1,6 @@
-"""One replica's runner as a process of its own, to be killed or frozen: `python -m tests.replica <name>`.
+"""One replica's runner as a separate process, to be killed or frozen: `python -m tests.replica <name>`.
 
-Wired like the bot, without Slack; its environment is the bot's, with the pace of runs as JSON in RUN_SETTINGS.
+It is wired like the bot, without Slack; its environment is the bot's, with the run settings as JSON in RUN_SETTINGS.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+    gc.disable()  # during imports, which create no garbage: collection took a fifth of the time
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from services.process import collect_garbage_again
 
 
 async def main(name: str) -> None:
-    """Until SIGTERM."""
+    """Run until SIGTERM."""
     pace = RunSettings(**json.loads(os.environ["RUN_SETTINGS"]))
     world = World.from_settings(replace(Settings.from_environment(os.environ), source_timeout_s=5.0, runs=pace))
     assert world.database is not None

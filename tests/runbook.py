@@ -1,4 +1,4 @@
-"""Reads the runbook, which stands beside the repository, into what can be covered one by one."""
+"""Splits the runbook, a file beside the repository, into items that can be covered one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 RUNBOOK = Path(__file__).resolve().parents[2] / "shared" / "runbook.md"
 
-# In CI it is there; a run that lacks it there has to fail, not to pass by skipping.
+# In CI it exists; a run without it has to fail there, not to skip.
 needs_runbook = pytest.mark.skipif(
     not RUNBOOK.exists() and "CI" not in os.environ, reason="the runbook is not beside the repository"
 )
@@ -32,10 +32,10 @@ _KINDS = {"sql": "sql", "bash": "command", "powershell": "command", "text": "box
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that the runbook says, in one line without markup.
+    """One item of the runbook, as one line without markup.
 
-    `section`: the heading right above it. `kind`: section, row, step, sql, command, box or output. Of SQL and of
-    outputs, which go over many lines, one item is a statement or a line.
+    `section`: the heading right above it. `kind`: section, row, step, sql, command, box or output. SQL and outputs with
+    many lines are one item per statement or line.
     """
 
     section: str
@@ -44,7 +44,7 @@ class Line:
 
 
 def read_lines() -> list[Line]:
-    """Everything that is to be covered, in order; each section comes before what is in it."""
+    """List every item to cover, in order; each section comes before its items."""
     lines, section = [], ""
     for match in _BLOCK.finditer(_without_rules(RUNBOOK.read_text(encoding="utf-8"))):
         if match["heading"]:
@@ -56,14 +56,14 @@ def read_lines() -> list[Line]:
 
 
 def statements() -> list[str]:
-    """The SQL statements as they stand, without their comments."""
+    """List the SQL statements, without their comments."""
     text = RUNBOOK.read_text(encoding="utf-8") if RUNBOOK.exists() else ""
     bodies = [match["code"] for match in _BLOCK.finditer(text) if match["language"] == "sql"]
     return [part.strip() for body in bodies for part in _SQL_COMMENT.sub("", body).split(";") if part.strip()]
 
 
 def plain(text: str) -> str:
-    """One line without markup: what a cell of a document and a line of the runbook are compared by."""
+    """Return one line without markup, in which cells of a document and lines of the runbook are compared."""
     return " ".join(re.sub(r"[`*]|\[([^\]]*)\]\([^)]*\)", lambda found: found[1] or "", text).split())
 
 
@@ -88,5 +88,5 @@ def _code_items(kind: str, code: str) -> Iterator[str]:
 
 
 def _without_rules(text: str) -> str:
-    """Without the heads of tables: the row above dashes, and the dashes."""
+    """Remove table headings: the row above dashes, and the dashes."""
     return re.sub(r"^\|[^\n]*\|\n\|[ :|-]+\|$", "", text, flags=re.MULTILINE)

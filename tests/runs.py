@@ -1,4 +1,4 @@
-"""A run that waits for its approval; a test says what is otherwise."""
+"""A run that waits for its approval, whose fields a test can change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.domain.services import Service
 
 
 def new_run(at: datetime, **more: object) -> Run:
-    """A rollback of the API that Olivia asked for at that moment, with a quarter of an hour to be approved."""
+    """Make a rollback of the API that Olivia requested at `at`, with 15 min to be approved."""
     fields: dict[str, object] = {
         "id": 12,
         "state": RunState.AWAITING_APPROVAL,
@@ -41,7 +41,7 @@ def new_run(at: datetime, **more: object) -> Run:
 
 
 def run_of(plan: Plan, at: datetime, **more: object) -> Run:
-    """The same of this plan."""
+    """Make such a run for this plan."""
     fields: dict[str, object] = {
         "environment": plan.environment,
         "playbook": plan.playbook,

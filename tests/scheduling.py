@@ -13,7 +13,7 @@ from bot.web.metrics import Metrics
 
 @asynccontextmanager
 async def leading(fence: Fence, *tasks: PeriodicTask) -> AsyncIterator[asyncio.Task[None]]:
-    """Inside this block; what runs is stopped at its end."""
+    """Run the tasks inside this block, and stop them at its end."""
     scheduler = Scheduler(tasks, metrics=Metrics(), monitor=HeartbeatMonitor())
     running = asyncio.create_task(scheduler.run(fence))
     try:

@@ -1,4 +1,4 @@
-"""An app of ours on a real server of this machine."""
+"""Serves one of our apps with a real local server."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _has_ipv6() -> bool:
     return True
 
 
-HAS_IPV6 = _has_ipv6()  # machines that run tests may have none
+HAS_IPV6 = _has_ipv6()  # test machines may have none
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to pytest."""
+    """A server that leaves signals to pytest."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -35,7 +35,7 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serve(app: ASGIApp) -> AsyncIterator[str]:
-    """Its address, on a free port."""
+    """Serve the app on a free port; yield its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
@@ -59,6 +59,6 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slack's SDK and others use a proxy even for 127.0.0.1."""
+    """Remove proxy variables: Slack's SDK and others use a proxy even for 127.0.0.1."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""Every variable that the bot, the API and the workers read, as their settings name them."""
+"""The environment variables that the bot, the API and the workers read, as their settings name them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.ingest_worker.handler import IngestSettings
 
 
 def variables() -> dict[str, list[object]]:
-    """`{variable: its default in each process that reads it}`."""
+    """Return `{variable: its default in each process that reads it}`."""
     groups = [group for group in vars(environment).values() if isinstance(group, type) and issubclass(group, Group)]
     found: dict[str, list[object]] = {name: [] for name in (WEBHOOK_URL, ROUTING_KEY, EMAIL, CALENDAR_URL)}
     for group in groups:

@@ -1,7 +1,7 @@
-"""An API that only says that it is well: `python -I -S tests/small_api.py`, without the time that `http.server` takes.
+"""An API that only reports ok: `python -I -S tests/small_api.py`, without the start time of `http.server`.
 
-Its environment: PORT; RAILWAY_GIT_COMMIT_SHA; SAID_FIRST, lines for its log if any; REFUSES_WITH, the body of
-its 500 to an upload. One answer per connection, whatever the path.
+Its environment: PORT; RAILWAY_GIT_COMMIT_SHA; SAID_FIRST, lines for its log if any; REFUSES_WITH, the body of its 500
+to an upload. One answer per connection, whatever the path.
 """
 
 import _thread
@@ -21,7 +21,7 @@ def answer(line: socket.socket) -> None:
             length = int(value) if name == b"content-length" else length
         asked.read(length)
         if not method:
-            return  # it hung up
+            return  # the client closed the connection
         status, body = ("500 Refused", os.environ["REFUSES_WITH"]) if method == b"POST" else ("200 OK", _health())
         line.sendall((HEAD.format(status, len(body.encode())) + body).encode())
 

@@ -1,8 +1,8 @@
-"""A worker that only sends heartbeats: what tests start by the hundred, in a twentieth of the time of one with psycopg.
+"""A worker that only sends heartbeats: tests start hundreds, each in a twentieth of the time of one with psycopg.
 
-`python -I -S tests/small_worker.py`: no packages, so that it calls libpq itself. Its environment: LIBPQ, the path of
+`python -I -S tests/small_worker.py` uses no packages, so it calls libpq itself. Its environment: LIBPQ, the path of
 that library; DATABASE, a connection string; WORKER_TYPE; RAILWAY_GIT_COMMIT_SHA; SAID_FIRST, lines for its log if any.
-SIGTERM: a last heartbeat, `stopped`.
+On SIGTERM it sends a last heartbeat, `stopped`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Our own code as syntax trees, for the tests that look for sentences, names and calls in it.
+"""Our own code as syntax trees, for tests that search it for sentences, names and calls.
 
-Parsing all of it takes seconds of processor time, and most files hold nothing that a test looks for: the text says so
-first.
+Parsing all of it takes seconds of processor time, and most files contain no match, so their text is searched first.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def files(*folders: str) -> Iterator[Path]:
 
 
 def parsed(*folders: str, where: Callable[[str], object]) -> Iterator[tuple[Path, ast.Module]]:
-    """The files below these folders for whose text `where` is true. Each is parsed once per process."""
+    """Yield the files below these folders for whose text `where` is true. Each is parsed once per process."""
     for path in files(*folders):
         if where(_text(path)):
             yield path, _tree(path)

@@ -1,4 +1,4 @@
-"""A stretch of wire between the bot and Railway, on which a test can hold, lose or refuse single calls."""
+"""A proxy between the bot and Railway, at which a test can hold, lose or refuse single calls; and one for TCP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _OPERATION = re.compile(r"^\s*(?:#[^\n]*\n\s*)*(query|mutation)\s+(\w+)")
 
 @dataclass
 class Call:
-    """One document that came along. `reached`: Railway got it. `answered`: the bot got Railway's answer."""
+    """One GraphQL document that was sent. `reached`: Railway received it. `answered`: the bot received Railway's
+    answer."""
 
     name: str
     variables: dict[str, Any]
@@ -34,9 +35,9 @@ class Call:
 
 @dataclass
 class Suppression:
-    """Stops the next call of this name on its way to Railway ("before"), or the answer on its way back ("after").
+    """Stops the next call of this name on its way to Railway ("before"), or its answer on the way back ("after").
 
-    `lose`: the line is cut instead once it is let go. `status`, `text`: answered instead of passing it on.
+    `lose`: when released, the connection is cut. `status`, `text`: the answer given instead of passing the call on.
     """
 
     name: str
@@ -52,9 +53,9 @@ class Suppression:
 
 
 class Wire:
-    """Everything passes until `hold`, `status` or `reads_status` says otherwise. `calls` are all, in their order.
+    """A proxy that passes everything until `hold`, `status` or `reads_status` is set. `calls`: all calls, in order.
 
-    `rewrite` changes the text of each answer on its way.
+    `rewrite` changes the text of each answer.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -71,27 +72,27 @@ class Wire:
     def hold(
         self, name: str, where: Where, *, lose: bool = False, status: int | None = None, text: str = ""
     ) -> Suppression:
-        """For the next call of this name only."""
+        """Stop the next call of this name only."""
         hold = Suppression(name, where, lose, status, text)
         self._holds.append(hold)
         return hold
 
     def lose(self, name: str, where: Where) -> None:
-        """Cut the line under the next call of this name, before or after Railway got it."""
+        """Cut the connection of the next call of this name, before or after Railway received it."""
         self.hold(name, where, lose=True).release()
 
     def reached(self, name: str) -> int:
-        """How often Railway was asked for this."""
+        """Number of calls of this name that Railway received."""
         return sum(call.name == name and call.reached for call in self.calls)
 
     @property
     def mutations(self) -> list[str]:
-        """The names of what Railway was asked to change, in order."""
+        """Names of the mutations that Railway received, in order."""
         return [call.name for call in self.calls if call.is_mutation and call.reached]
 
     @contextlib.asynccontextmanager
     async def serve(self) -> AsyncIterator[Wire]:
-        """Listen on a free port of this machine."""
+        """Listen on a free local port."""
         app = web.Application()
         app.router.add_post("/", self._pass_on)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -152,9 +153,10 @@ def _read_call(body: bytes) -> Call:
 
 @dataclass
 class Word:
-    """Stops the connection on which this word is said: "before" the server hears it, or "after", when it has answered.
+    """Stops the connection on which this word is sent: "before" the server receives it, or "after" the server has
+    answered.
 
-    Once it is released the connection ends, or goes on as if nothing had been unless it is to `lose` what it holds.
+    When released, the connection ends if `lose`, else it continues as if nothing had happened.
     """
 
     word: bytes
@@ -167,14 +169,14 @@ class Word:
         self.released.set()
 
     async def stop(self) -> bool:
-        """Until it is released. True: what it held is lost."""
+        """Wait until it is released; True if the held data is lost."""
         self.reached.set()
         await self.released.wait()
         return self.lose
 
 
 class Line:
-    """A TCP line to a server (Postgres, say) that can be cut and fixed. `dsn` is the same database through it."""
+    """A TCP proxy to a server (such as Postgres) that can be cut and fixed. `dsn`: the same database through it."""
 
     def __init__(self, dsn: str) -> None:
         parts = urlsplit(dsn)
@@ -200,7 +202,7 @@ class Line:
             await server.wait_closed()
 
     def cut(self) -> None:
-        """Every connection breaks, and new ones are closed at once."""
+        """Abort every connection, and close new ones immediately."""
         self._is_cut = True
         for end in self._ends:
             end.transport.abort()
@@ -210,11 +212,11 @@ class Line:
         self._passes.set()
 
     def swallow(self) -> None:
-        """New connections are taken, and get no answer."""
+        """Accept new connections, and answer nothing."""
         self._passes.clear()
 
     def hold(self, word: bytes, where: Where, *, lose: bool = True) -> Word:
-        """The next time that it is sent."""
+        """Stop the connection at the next time that the word is sent."""
         self._word = Word(word, where, lose)
         return self._word
 
@@ -226,7 +228,7 @@ class Line:
         await self._passes.wait()
         far_reader, far_writer = await asyncio.open_connection(*self._upstream)
         self._ends |= {writer, far_writer}
-        if self._is_cut:  # meanwhile
+        if self._is_cut:  # cut meanwhile
             self.cut()
         try:
             posted: list[Word] = []
