@@ -1,11 +1,11 @@
-"""`python -m bot`: the bot's process. SIGTERM and SIGINT stop it in order."""
+"""Entry point of `python -m bot`, the bot's process. SIGTERM and SIGINT shut it down in order."""
 
 from __future__ import annotations
 
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+    gc.disable()  # off during the imports: they leave no garbage, and collecting took a fifth of their time
 
 import asyncio
 import logging
@@ -26,12 +26,12 @@ EXIT_MISCONFIGURED = 2
 
 
 def without_owner(environ: Mapping[str, str]) -> dict[str, str]:
-    """The owner's connection string is for `dragonfly migrate`: the bot does not keep it, nor hand it to a child."""
+    """The environment without the owner's connection string: only `dragonfly migrate` may have it, no child process."""
     return {name: value for name, value in environ.items() if name != ADMIN_URL}
 
 
 def start_without_owner() -> None:
-    """Replace this process by one that never had the owner's connection string, if it was given.
+    """If the owner's connection string was given, replace this process by one that never had it.
 
     Taking it out of `os.environ` is not enough: the kernel keeps the first environment in `/proc/<pid>/environ`.
     """
@@ -50,7 +50,7 @@ async def _main() -> None:
 
 
 def main() -> None:
-    """Run until a signal to stop."""
+    """Run the bot until SIGTERM or SIGINT. Exits with 2 if the settings are wrong."""
     log_to_streams(read_log_format(os.environ))
     logging.getLogger("bot").setLevel(logging.INFO)
     start_without_owner()

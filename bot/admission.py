@@ -1,5 +1,4 @@
-"""Limits how many commands read the world at once, how many public answers a channel gets, and how many rows a flood is
-in the audit log."""
+"""Limits for commands that run at once, for public answers per channel, and for the audit rows that a flood writes."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 
 from services.domain.errors import OperatorError
 
-AT_ONCE, PER_PERSON = 4, 2  # doctor reads some twenty things; leading, pages and runs share the process with it
-WAITING = 6  # of one person, before more are refused
+AT_ONCE, PER_PERSON = 4, 2  # doctor alone makes about 20 reads; the leader's tasks, pages and runs share the process
+WAITING = 6  # waiting commands per person; more are refused
 
 
 @dataclass
@@ -21,7 +20,7 @@ class _Person:
 
 
 class Admission:
-    """Lets commands pass in their order; those of one person pass one another's by."""
+    """Admits a limited number of commands at once, in their order; one person's queue does not block other people."""
 
     def __init__(self, *, at_once: int = AT_ONCE, per_person: int = PER_PERSON, waiting: int = WAITING) -> None:
         self._all = asyncio.Semaphore(at_once)
@@ -31,7 +30,7 @@ class Admission:
 
     @contextlib.asynccontextmanager
     async def admit(self, person: str) -> AsyncIterator[None]:
-        """Wait for a turn, and have it. Raises OperatorError when this person waits for too many already."""
+        """Wait for a free slot and hold it inside the block. Raises OperatorError if too many of this person's wait."""
         own = self._people.setdefault(person, _Person(asyncio.Semaphore(self._per_person)))
         if own.under_way >= self._most:
             raise _too_many(own.under_way)
@@ -55,7 +54,7 @@ def _too_many(count: int) -> OperatorError:
 
 @dataclass(frozen=True)
 class Rate:
-    """`burst` at once, then one per `every_s` seconds."""
+    """A rate limit: `burst` at once, then one per `every_s` seconds."""
 
     burst: int
     every_s: float
@@ -65,7 +64,7 @@ PER_CHANNEL, PUBLIC_ANSWERS_PER_PERSON = Rate(12, 5.0), Rate(6, 10.0)
 
 
 class PublicAnswers:
-    """Counts for each channel, and for each person in it. `clock` is monotonic, in seconds."""
+    """Rate limit of public answers, per channel and per person in a channel. `clock` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -77,10 +76,10 @@ class PublicAnswers:
         self._clock = clock
         self._per_channel = per_channel
         self._per_person = per_person
-        self._due_at: dict[tuple[str, str | None], float] = {}  # when as much was given as the rate allows
+        self._due_at: dict[tuple[str, str | None], float] = {}  # the time until which the rate is used up
 
     def take(self, channel: str, person: str) -> bool:
-        """Whether one more may be shown to everyone there; it counts then."""
+        """Count one more public answer and return True; False, without counting, if the limit is reached."""
         now = self._clock()
         self._due_at = {key: due_at for key, due_at in self._due_at.items() if due_at > now}
         wanted = {(channel, None): self._per_channel, (channel, person): self._per_person}
@@ -92,36 +91,36 @@ class PublicAnswers:
 
 
 AUDIT_EVERY_S = 60.0
-AUDIT_ROWS_PER_PERSON = 20  # per minute, whatever they do
-AUDITED_AT_MOST = 10_000  # pairs of a person and an act that are remembered
+AUDIT_ROWS_PER_PERSON = 20  # per minute, for all acts together
+AUDITED_AT_MOST = 10_000  # remembered pairs of a person and an act
 OTHER_ACTS = "others"
 
 
 @dataclass
 class _Minute:
-    """Since the first row: how many there were, and how many were held back."""
+    """Counts since the first row of the minute: rows written and rows held back. `began_at`: monotonic seconds."""
 
     began_at: float
     rows: int = 1
     held_back: int = 0
 
 
-Count = Callable[[str, str], int | None]  # of a person's act: as `AuditLimit.count`
+Count = Callable[[str, str], int | None]  # (who, act), as `AuditLimit.count`
 
 
 class AuditLimit:
-    """Bounds the audit rows of a flood of refusals or reads: one per person, act and minute, with their number, and 20
-    per person and minute. One person's flood holds back no row of another.
+    """Limits the audit rows of a flood of refusals or reads: one per person, act and minute, which holds the count, and
+    20 per person and minute. One person's flood holds back no row of another person.
 
-    `clock` is monotonic, in seconds. In this process only: another replica counts for itself.
+    `clock` is monotonic, in seconds. Each replica counts for itself.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._minutes: dict[tuple[str, str | None], _Minute] = {}  # of a person's act; with None, of all their acts
+        self._minutes: dict[tuple[str, str | None], _Minute] = {}  # (who, act); act None: all acts of the person
 
     def count(self, who: str, act: str) -> int | None:
-        """For how many a row is due now, this one included; None while it is held back."""
+        """Return the number of occurrences that a row written now stands for; None if the row is held back."""
         now = self._clock()
         same, all_of_them = self._minutes.get((who, act)), self._minutes.get((who, None))
         if same is not None and now - same.began_at < AUDIT_EVERY_S:
@@ -143,8 +142,8 @@ class AuditLimit:
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[Count]:
-        """Around a transaction that writes the rows: when it fails, what was counted in it is due again at
-        once, and the next row says how many there were."""
+        """Yield a `count` for one transaction. If the transaction fails, its counts are given back, so that the next
+        row is written at once and includes them."""
         counted: list[tuple[str, str, int]] = []
 
         def count(who: str, act: str) -> int | None:
@@ -157,15 +156,15 @@ class AuditLimit:
             yield count
         except BaseException:
             for who, act, due in counted:
-                lost = self._minutes.pop((who, act), None)  # with what others counted meanwhile
+                lost = self._minutes.pop((who, act), None)  # includes what concurrent calls counted meanwhile
                 self.give_back({who: {act: due + (lost.held_back if lost else 0)}})
                 if (all_of_them := self._minutes.get((who, None))) is not None:
                     all_of_them.rows = max(all_of_them.rows - 1, 0)
             raise
 
     def take_held_back(self, *, most: int, at_once: bool = False) -> dict[str, dict[str, int]]:
-        """`{who: {act: how many}}` of those who stopped, `most` people at most: the caller writes them, or gives them
-        back. `at_once`: of minutes that are not over, too."""
+        """Remove and return the held-back counts of minutes that are over, of `most` people at most, as
+        `{who: {act: count}}`. The caller writes them or gives them back. `at_once`: also of minutes that go on."""
         now = self._clock()
         found: dict[str, dict[str, int]] = {}
         for (who, act), one in list(self._minutes.items()):
@@ -176,7 +175,7 @@ class AuditLimit:
         return found
 
     def give_back(self, held_back: Mapping[str, Mapping[str, int]]) -> None:
-        """They could not be written: the next row says so, or the next who takes them."""
+        """Restore counts that could not be written; the next row or the next `take_held_back` includes them."""
         over_since = self._clock() - AUDIT_EVERY_S
         for who, acts in held_back.items():
             for act, count in acts.items():
@@ -184,7 +183,7 @@ class AuditLimit:
                 self._minutes.setdefault(key, _Minute(over_since)).held_back += count
 
     def _forget(self, now: float) -> None:
-        """Those who gave up; without a bound, invented people would fill the memory."""
+        """Drop old entries when there are too many; without a bound, made-up user ids would fill the memory."""
         if len(self._minutes) >= AUDITED_AT_MOST:
             self._minutes = {
                 key: one for key, one in self._minutes.items() if one.held_back or now - one.began_at < AUDIT_EVERY_S
@@ -194,5 +193,5 @@ class AuditLimit:
 
 
 def times(count: int) -> dict[str, int]:
-    """What a row says of those that were held back before it."""
+    """The audit detail `times` for a row that stands for several occurrences; empty for 1."""
     return {"times": count} if count > 1 else {}

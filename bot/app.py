@@ -47,13 +47,13 @@ from services.domain.health import BotState
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_AFTER = timedelta(days=1)  # without a database: do not repeat at every restart
+_AGAIN_AFTER = timedelta(days=1)  # without a database, so that restarts do not repeat the message
 
 
 async def announce_disabled(
     faults: Sequence[Fault], settings: Settings, database: Database | None, slack: SlackClient
 ) -> None:
-    """Nothing when there are none. The same faults are shown once, whatever the number of replicas and restarts."""
+    """Post the settings that are disabled, if any. The same faults are posted once across replicas and restarts."""
     if not faults:
         return
     for fault in faults:
@@ -93,7 +93,7 @@ DRAIN_S = 8.0  # commands answer within about six seconds
 
 
 class Bot:
-    """One process. `start` returns once Slack is reached; `stop` ends in the order that loses nothing."""
+    """The bot's process. `start` returns once Slack is connected; `stop` shuts down in an order that loses nothing."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -139,7 +139,7 @@ class Bot:
         self._sockets = self._make_sockets()
 
     async def start(self) -> None:
-        """Serve, reach Slack, then lead if it is our turn. Raises OperatorError for tokens that Slack refuses."""
+        """Serve HTTP, start the tasks, connect to Slack. Raises OperatorError for tokens that Slack refuses."""
         traces = self.settings.traces
         tracing.start(None if isinstance(traces, Invalid) else traces.endpoint, environment=self.settings.environment)
         await self.web.open()
@@ -147,11 +147,11 @@ class Bot:
         if self.wiring is not None:
             await self.wiring.start()
         await announce_disabled(self._faults, self.settings, self.world.database, self.slack)
-        if self._sockets is not None:  # last: alerts need only the Web API, and this waits until Slack lets us in
+        if self._sockets is not None:  # last: it waits for Slack to accept it, and alerts need only the Web API
             await self._sockets.open()
 
     async def stop(self) -> None:
-        """Not ready, sockets closed, work finished, outbox flushed, lease released, connections closed."""
+        """Report not ready, close sockets, finish commands, flush the outbox, release the lease, disconnect."""
         self._stopping = True
         if self._sockets is not None:
             await self._sockets.close()
@@ -163,10 +163,10 @@ class Bot:
         await self.world.close()
         await self.slack.aclose()
         await self.web.close()
-        await asyncio.to_thread(tracing.stop)  # the last: what stops here may have spans of its own
+        await asyncio.to_thread(tracing.stop)  # last: the shutdown itself may record spans
 
     async def health(self) -> Health:
-        """The answer of /healthz."""
+        """Return the state that /healthz reports."""
         leader = self.wiring.leader if self.wiring else None
         return Health(
             slack_connections=self._connections,
@@ -193,7 +193,7 @@ class Bot:
     def _state(self) -> BotState:
         leader_tasks = self.wiring.leader.is_leading if self.wiring else None
         problem = self.wiring.channel.problem if self.wiring else None
-        is_connected = self._stopping or self._connections > 0  # a stop still answers what it acknowledged
+        is_connected = self._stopping or self._connections > 0  # acknowledged commands are still answered
         return BotState(self.settings.git_sha, self._started_at, is_connected, leader_tasks, problem)
 
     def _make_wiring(self) -> Wiring | None:
@@ -251,7 +251,7 @@ class Bot:
         return WebServer(app, port=port)
 
     def make_machine_door(self, wiring: Wiring) -> MachineDoor:
-        """What answers machines."""
+        """Make the handler of requests from machines (CI and other programs)."""
         return MachineDoor(
             world=self.world,
             approval_service=wiring.changing.approval_service,
@@ -270,7 +270,7 @@ class Bot:
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Start, work until `stop` is set, and stop; a stop during the start is a stop too."""
+    """Start the bot, run it until `stop` is set, and stop it. `stop` may be set during the start, too."""
     bot = Bot(settings)
     starting = asyncio.create_task(bot.start())
     stopping = asyncio.create_task(stop.wait())

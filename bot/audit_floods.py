@@ -1,6 +1,6 @@
-"""Writes how many audit rows were left out once a person stops; a person who continues has it in the next row.
+"""Writes the number of held-back audit rows after a person's flood ends; while it continues, the next row has it.
 
-Every replica does, because each counts for itself.
+Every replica does this, because each counts for itself.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from services.domain.errors import SourceError
 logger = logging.getLogger(__name__)
 
 EVENT = "audit.held_back"
-PEOPLE_AT_ONCE = 50  # the others' turn is a minute later
+PEOPLE_AT_ONCE = 50  # the rest follows a minute later
 ACT_LIMIT, ACTS_LIMIT = 60, 400  # characters
-TIMEOUT_S = 3.0  # a stop waits behind this
+TIMEOUT_S = 3.0  # the shutdown waits for this
 
 
 class AuditFloods:
-    """One for the process."""
+    """Task that writes the counts that `AuditLimit` held back; one per process."""
 
     def __init__(self, database: Database, audit_limit: AuditLimit, *, every_s: float = AUDIT_EVERY_S) -> None:
         self._database = database
@@ -32,13 +32,13 @@ class AuditFloods:
         self._every_s = every_s
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Write every `every_s` seconds until cancelled."""
         while True:
             await asyncio.sleep(self._every_s)
             await self.write()
 
     async def write(self, *, at_once: bool = False) -> None:
-        """One row per person. `at_once`: of the minute that is not over, too, because the process ends."""
+        """Append one audit row per person. `at_once`: include the current minute, because the process ends."""
         held_back = self._audit_limit.take_held_back(most=PEOPLE_AT_ONCE, at_once=at_once)
         if not held_back:
             return
@@ -53,6 +53,6 @@ class AuditFloods:
 
 
 def _words(acts: Mapping[str, int]) -> str:
-    """ "silence 500, run.approve 3 12": the most frequent first."""
+    """ "silence 500, run.approve 3 12": acts with their counts, most frequent first."""
     ordered = sorted(acts.items(), key=lambda one: -one[1])
     return cut(", ".join(f"{cut(act, ACT_LIMIT)} {count}" for act, count in ordered), ACTS_LIMIT)

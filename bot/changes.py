@@ -1,6 +1,6 @@
-"""Declares every change: its name and help, its risk, which other changes it stops, and where its functions are.
+"""Declares every change: its name, help and risk, the changes it preempts, and the places of its functions.
 
-Policy files, approvals, the runner, help and the table in docs/changes.md read it here; nothing else lists changes.
+The only list of changes: policy files, approvals, the runner, help and the table in docs/changes.md read it.
 Functions are named, not imported, so that help imports no playbook.
 """
 
@@ -19,20 +19,22 @@ EVERY = "*"
 
 @dataclass(frozen=True, kw_only=True)
 class Change(Verb):
-    """A change: words become parameters, parameters and facts a plan, a plan a run.
+    """A verb that changes something: words become parameters, parameters and facts a plan, a plan a run.
 
-    parse: turns the words after the verb, without `--dry-run`, into parameters: all that a plan needs to be made again.
-    Raises UsageError before anything is read or stored.
+    parse: turns the words after the verb, without `--dry-run`, into the parameters from which the plan can be made
+    again. Raises UsageError before anything is read or stored.
     plan: makes the plan from parameters and the world, or gives the reason there is none. Raises UsageError for
-    parameters that do not fit, before anything is read.
-    offer: answers instead of a plan while the words leave open what the plan needs; None when they do not.
-    risk: the highest of its plans. risk_varies: in words, where plans differ.
-    takes_services: its runs take services, which a policy may name.
+    invalid parameters, before anything is read.
+    offer: the answer to show instead of a plan while the words lack what the plan needs; returns None if they are
+    complete.
+    risk: the highest risk of its plans. risk_varies: describes it in words, where plans differ.
+    takes_services: its runs act on services, which a policy may name.
     preempts: the changes whose runs on the same services stop when it starts.
-    voids_others: waiting requests for the same services are void once it starts: their plans rest on what it changes.
+    voids_others: its start makes pending requests for the same services void, because their plans rest on what it
+    changes.
     self_approval: in an emergency its requester may start it when no approver answers.
     can_wait: it may be approved now and start later, `at` a time.
-    held_by_freezes: it does not begin while a freeze is in force. What brings a service back never is.
+    held_by_freezes: it does not start while a freeze is in force; False for changes that restore a service.
     """
 
     parse: Lazy
@@ -50,11 +52,11 @@ class Change(Verb):
 
     @property
     def risk_words(self) -> str:
-        """ "low for one more replica, otherwise high"."""
+        """The risk in words: "high", or "low for one more replica, otherwise high"."""
         return self.risk_varies or self.risk.value
 
     def goes_before(self, other: str) -> bool:
-        """Whether runs of the other change make way for one of this change."""
+        """True if runs of the change `other` stop when a run of this change starts."""
         return EVERY in self.preempts or other in self.preempts
 
 
@@ -175,7 +177,7 @@ CHANGES: Mapping[str, Change] = {change.name: change for change in _CHANGES}
 
 
 def changes_table() -> str:
-    """Markdown, one row per change, for docs/changes.md."""
+    """Markdown table for docs/changes.md, one row per change."""
     rows = ["| command | what it does | risk |", "|---|---|---|"]
     for change in CHANGES.values():
         call, summary = (text.replace("|", "\\|") for text in (f"{change.name} {change.usage}", change.summary))

@@ -1,9 +1,8 @@
-"""The `dragonfly` command: the same registry as in Slack, printed for a terminal.
+"""The `dragonfly` command line: the same commands as in Slack, printed for a terminal.
 
-Exit codes: 0 fine (a warning too), 1 something is wrong, 2 the words do not fit, 3 unknown, because facts were missing,
-130 interrupted.
+Exit codes: 0 ok or warning, 1 problem found, 2 wrong usage, 3 unknown because facts were missing, 130 interrupted.
 
-It imports what help needs; what reads or changes is imported when a command asks for it.
+Only the imports of help are at the top; everything else is imported when a command needs it.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ TERMINAL_ONLY: Mapping[str, TerminalCommand] = {verb.name: verb for verb in TERM
 
 EXIT = {Status.OK: 0, Status.WARN: 0, Status.FAIL: 1, Status.UNKNOWN: 3}
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+EXIT_INTERRUPTED = 130  # the shells' code for a program that Ctrl-C ended
 JSON = "--json"
 Write = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is printed, where, and the exit code."""
+    """Text to print and the exit code. `is_error`: printed to stderr."""
 
     text: str
     code: int
@@ -54,9 +53,9 @@ def main() -> None:
         outcome = help_outcome(arguments) or _run(arguments)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    if outcome.text:  # a server on stdout ends without a word: its client reads no line of ours
+    if outcome.text:  # empty after a server on stdout (MCP): its client must read no extra line
         _print(outcome.text, is_error=outcome.is_error)
-    gc.freeze()  # the process ends: Python need not look through every module for garbage once more
+    gc.freeze()  # the process ends: skip the last garbage collection over all modules
     sys.exit(outcome.code)
 
 
@@ -68,17 +67,17 @@ def _run(arguments: Sequence[str]) -> Outcome:
 
 
 def _skip_what_one_command_does_not_need() -> None:
-    """A third of the time until the first answer: collecting garbage among modules, httpx's own command line with its
-    colors, and the search for plugins of pydantic in every installed package."""
+    """Skip what takes a third of the time until the first answer: garbage collection during imports, httpx's own
+    command line with its colors, and pydantic's search for plugins in every installed package."""
     gc.set_threshold(50_000)
-    sys.modules.setdefault("httpx._main", cast(ModuleType, None))  # None: this import fails, which httpx expects
+    sys.modules.setdefault("httpx._main", cast(ModuleType, None))  # None makes the import fail, which httpx handles
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
 
 
 async def dispatch(arguments: Sequence[str], environ: Mapping[str, str], write: Write = lambda _: None) -> Outcome:
-    """What the arguments ask for. `--json` may stand anywhere, and so may `--help`.
+    """Run one command line and return its outcome. `--json` and `--help` may stand anywhere.
 
-    `write` prints what is too much to be part of the outcome, and comes before it; JSON is one object, without it.
+    `write` prints pages that are too long for the outcome, before it returns; with `--json` it is not called.
     """
     outcome = help_outcome(arguments)
     if outcome is not None:
@@ -89,10 +88,10 @@ async def dispatch(arguments: Sequence[str], environ: Mapping[str, str], write: 
     try:
         if words and words[0] in TERMINAL_ONLY:
             return _outcome(await TERMINAL_ONLY[words[0]].handle(words[1:], environ), {}, as_json=as_json)
-        from bot.terminal import answer_words  # has every client with it
+        from bot.terminal import answer_words  # imports every client
 
         found = await answer_words(words, environ, print_page)
-    except Exception as error:  # a script gets its JSON and its exit code all the same
+    except Exception as error:  # a script still gets its JSON and its exit code
         return _failure(error, words, as_json=as_json)
     if found.error is not None:
         return _failure(found.error, words, found.names, as_json=as_json)
@@ -100,9 +99,9 @@ async def dispatch(arguments: Sequence[str], environ: Mapping[str, str], write: 
 
 
 def help_outcome(arguments: Sequence[str]) -> Outcome | None:
-    """The help that the arguments ask for; None when they ask for something else. `logs ingest --help` is `help logs`.
+    """Return the requested help, or None if the arguments are no request for help. `logs ingest --help` is `help logs`.
 
-    It reads nothing, not even the settings.
+    Reads nothing, not even the settings.
     """
     words = [word for word in arguments if word != JSON]
     as_json = JSON in arguments
@@ -145,14 +144,14 @@ def _failure(
 
 
 def _print(text: str, *, is_error: bool = False) -> None:
-    """A terminal that cannot show a character gets a question mark, a reader that went away (`| head`) nothing more."""
+    """Write a line. Characters that the terminal can't show become "?"; a closed pipe (`| head`) is ignored."""
     stream = sys.stderr if is_error else sys.stdout
     encoding = stream.encoding or "utf-8"
     try:
         stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # what is buffered is flushed once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # Python flushes the buffer once more at exit
 
 
 def _shown(answer: Answer, names: Mapping[str, str], *, as_json: bool) -> str:
@@ -162,7 +161,7 @@ def _shown(answer: Answer, names: Mapping[str, str], *, as_json: bool) -> str:
 
 
 def _plain_data(data: object) -> object:
-    """As JSON has it: moments and enums are text."""
+    """The data as JSON types: datetimes and enums become text."""
     return json.loads(json.dumps(data, ensure_ascii=False, default=str))
 
 

@@ -1,4 +1,4 @@
-"""Makes the clients of the sources from the settings; none opens a connection yet."""
+"""Makes the clients of the sources from the settings, without opening a connection."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from services.clients.slack import SlackClient
     from services.clients.supabase import SupabaseClient
 
-MODEL_TIMEOUT_S = 30.0  # of one call: longer than a whole answer has, whose own limit says "the model took too long"
+MODEL_TIMEOUT_S = 30.0  # per call; longer than the limit of a whole answer, which reports "the model took too long"
 
 
 @dataclass(frozen=True)
 class Clients:
-    """One client a source; None where its settings are missing or malformed."""
+    """One client per source; None if its settings are missing or malformed."""
 
     database: Database | None
     railway: RailwayClient | None
@@ -34,19 +34,19 @@ class Clients:
 
 
 def connect(settings: Settings) -> Clients:
-    """Make the clients; none of them opens a connection yet."""
+    """Make the clients; no connection is opened yet."""
     return Clients(_database(settings), _railway(settings), _api(settings), _openai(settings), _supabase(settings))
 
 
 def open_slack(settings: SlackSettings) -> SlackClient:
-    """For a terminal, which asks Slack rarely. Imported here, because the SDK takes longer to import than the bot."""
+    """Make a Slack client for the terminal. The SDK is imported here: its import takes longer than the bot's."""
     from services.clients.slack import SlackClient
 
     return SlackClient(settings.bot_token, api_url=settings.api_url, origin=settings.origin)
 
 
 def why_missing(group: object) -> str:
-    """Why a source has no client: its settings' faults, by the names of the variables."""
+    """The reason why a source has no client: the faults of its settings, with the names of the variables."""
     if not isinstance(group, Invalid):
         return "not connected"
     return f"not configured: {group.why}"
@@ -62,7 +62,7 @@ def _database(settings: Settings) -> Database | None:
 
 
 def _supabase(settings: Settings) -> SupabaseClient | None:
-    """Imported here: the terminal starts without it."""
+    """The client is imported here so that the terminal starts without it."""
     group = settings.supabase
     if isinstance(group, Invalid) or group.key is None or group.url is None:
         return None
@@ -90,7 +90,7 @@ def _api(settings: Settings) -> DragonflyApi | None:
     group = settings.api
     if not isinstance(group, ApiSettings):
         return None
-    system = settings.operated.system or RUNBOOK  # until the database has shown which one it is (`ask_api`)
+    system = settings.operated.system or RUNBOOK  # until the database shows which system it is (`World.ask_api`)
     return DragonflyApi(group.base, group.api_key, system=system.name, timeout_s=settings.source_timeout_s)
 
 
@@ -105,5 +105,5 @@ def _openai(settings: Settings) -> OpenAIClient | None:
         base_url=group.base_url,
         model=group.model,
         timeout_s=MODEL_TIMEOUT_S,
-        max_retries=0,  # one answer has 20 s in all
+        max_retries=0,  # a whole answer has 20 s
     )

@@ -1,4 +1,4 @@
-"""The last answer of each source, with its age, for the time in which it does not answer."""
+"""The last known answers of Railway and the overrides, with their age, for use while the source does not answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnownOverrides:
-    """`rows`: oldest first. `age`: how long ago they were read; `problem`: why not just now, None when they were."""
+    """Overrides, oldest first, and their age. `problem`: why the newest read failed; None if it succeeded."""
 
     rows: tuple[Override, ...] | Unavailable
     age: timedelta = timedelta()
@@ -27,13 +27,13 @@ class KnownOverrides:
 
 
 class OverrideMemory:
-    """Remembers the last reading, in this process only."""
+    """Remembers the last successful read of the overrides, in this process only."""
 
     def __init__(self) -> None:
         self._known: tuple[tuple[Override, ...], float] | None = None
 
     def recall(self, read: Sequence[Override] | Unavailable) -> KnownOverrides:
-        """This reading; when it failed the last one that did not, with its age."""
+        """Return this read, or the last successful one with its age if this one failed."""
         now = time.monotonic()
         if not isinstance(read, Unavailable):
             self._known = (tuple(read), now)
@@ -46,8 +46,7 @@ class OverrideMemory:
 
 @dataclass(frozen=True)
 class KnownReplicas:
-    """How many workers of each type should run. `age`: how old the oldest count is; zero when Railway just reported
-    it."""
+    """Expected number of workers per type. `age`: of the oldest count; zero if Railway just reported it."""
 
     counts: Mapping[WorkerType, int | Unavailable]
     age: timedelta = timedelta()
@@ -60,7 +59,7 @@ class ReplicaMemory:
         self._known: dict[WorkerType, tuple[int, float]] = {}
 
     def recall(self, services: Mapping[Service, ServiceState] | Unavailable, system: System) -> KnownReplicas:
-        """The counts of this reading; what it lacks comes from an earlier one."""
+        """Return the counts of this read; counts that it lacks come from an earlier read."""
         now = time.monotonic()
         if not isinstance(services, Unavailable):
             self._remember(services, now)
@@ -85,7 +84,7 @@ class ReplicaMemory:
 
 @dataclass(frozen=True)
 class KnownServices:
-    """What Railway reported `age` ago."""
+    """Railway's report on the services, `age` old."""
 
     services: dict[Service, ServiceState]
     age: timedelta

@@ -1,6 +1,6 @@
-"""The leader lease: one replica at a time runs the alerts and sends to Slack.
+"""The leader lease: one replica at a time evaluates alerts and sends to Slack.
 
-The lease is a row with the database's clock. This process trusts it until `duration` after it *asked*, by its own
+The lease is a row timed by the database's clock. This process counts `duration` from the moment it *asked*, by its own
 monotonic clock, so it stops before another replica may start.
 """
 
@@ -25,15 +25,15 @@ NAME = "leader"
 
 @dataclass(frozen=True)
 class Fence:
-    """Proof of leadership, to be checked inside each transaction that only the leader may make."""
+    """Proof of leadership, checked inside each transaction that only the leader may make."""
 
     owner: str
     epoch: int
 
     async def lock(self, conn: Connection) -> datetime:
-        """Hold the lease until this transaction ends; the database's time, so that no other query asks for it.
+        """Lock the lease row until this transaction ends. Returns the database's time, which saves a query for it.
 
-        Raises LostLeadershipError when the lease is not ours any more.
+        Raises LostLeadershipError if this process no longer holds the lease.
         """
         now = await leases.lock_lease(conn, name=NAME, owner=self.owner, epoch=self.epoch)
         if now is None:
@@ -42,16 +42,16 @@ class Fence:
 
 
 class LostLeadershipError(Exception):
-    """Another replica leads, or may lead by now; the leader's work stops."""
+    """Another replica leads, or may lead by now, so this process stops its leader tasks."""
 
 
 class Leader:
-    """Takes the lease, runs `work` while it is held, and cancels it when it is lost.
+    """Takes the lease, runs `work` while the lease is held, and cancels `work` when it is lost.
 
-    `finish` is the last thing done before the lease is given up in an orderly shutdown; it bounds itself.
-    `database_problem` is what the last try said about the database; None when it answered and took a write.
-    `refuses_writes`: it answers, and takes no writes. `led_last`: whether this process held the lease when the database
-    answered last.
+    `finish` runs last before an orderly shutdown releases the lease; it has its own time limit.
+    `database_problem`: the problem found at the last renewal; None if the database answered and accepted a write.
+    `refuses_writes`: the database answers but accepts no writes. `led_last`: this process held the lease at the last
+    answer of the database.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Leader:
         return self._fence is not None and asyncio.get_running_loop().time() < self._held_until
 
     async def run(self) -> None:
-        """Until cancelled; then `release`."""
+        """Take and renew the lease until cancelled; call `release` afterwards."""
         while True:
             await self._renew()
             await self._sleep()
 
     async def release(self) -> None:
-        """Stop the work, finish, and let a successor take over at once."""
+        """Cancel the work, run `finish`, and release the lease so that another replica can take it at once."""
         fence = self._fence if self.is_leading else None
         await self._stop()
         if fence is None:
@@ -112,7 +112,7 @@ class Leader:
             if not self.is_leading:
                 await self._stop()
             return
-        # A lease that is renewed in place, or held by another replica, does not prove that anything new can be stored.
+        # A lease that was renewed in place, or is held by another replica, does not prove that new rows can be stored.
         self._note(await self._writes.problem())
         self.led_last = epoch is not None
         if epoch is None:
@@ -130,7 +130,7 @@ class Leader:
         self._working = asyncio.create_task(self._guarded(fence))
 
     async def _guarded(self, fence: Fence) -> None:
-        """The work ends with the lease; when it fails, the next renewal starts it again."""
+        """Run the work until the lease is lost. If it fails, the next renewal starts it again."""
         try:
             await self._work(fence)
         except LostLeadershipError:
@@ -139,7 +139,7 @@ class Leader:
             logger.exception("the leader's work failed")
 
     async def _sleep(self) -> None:
-        """Until the next renewal; earlier when the lease would run out before it, so that nothing outlives it."""
+        """Sleep until the next renewal. If the lease expires earlier, stop the work at that time."""
         now = asyncio.get_running_loop().time()
         left = self._held_until - now
         if self._fence is None or left > self._renew_every_s:

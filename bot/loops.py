@@ -1,4 +1,4 @@
-"""The loops that every process of the bot runs until it stops; one unexpected error ends none of them."""
+"""Runs the endless loops of a process; an unexpected error restarts a loop instead of ending it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ AGAIN_AFTER_S = 1.0
 def keep_running(
     *loops: Callable[[], Coroutine[Any, Any, None]], again_after_s: float = AGAIN_AFTER_S
 ) -> list[asyncio.Task[None]]:
-    """A task per loop, until cancelled. A loop that fails with an unexpected error is logged and starts again:
-    its end would go unnoticed."""
+    """Start one task per loop; the caller cancels them. A loop that fails is logged and restarted, because its end
+    would go unnoticed."""
     return [asyncio.create_task(_keep_running(loop, again_after_s)) for loop in loops]
 
 
@@ -27,7 +27,7 @@ async def _keep_running(loop: Callable[[], Coroutine[Any, Any, None]], again_aft
         try:
             await loop()
         except Exception as error:
-            # The error's own words may hold an address.
+            # The error's message may hold an address.
             logger.error("%s failed and begins anew: %s", loop.__qualname__, describe_error(error))  # noqa: TRY400
         else:
             return

@@ -1,4 +1,4 @@
-"""Accounts as far as Slack reported them: workspace, groups' members, kind of account; pure."""
+"""People as Slack reported them: workspace, members of groups, kind of account. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from services.domain.oncall import is_group
 from services.domain.people import Person, Profile
 from services.domain.text import age
 
-MAX_AGE = timedelta(hours=1)  # members and accounts older than this are not known any more
-FRESH = timedelta(minutes=1)  # an age below it is not worth a word
+MAX_AGE = timedelta(hours=1)  # older answers about members and accounts count as unknown
+FRESH = timedelta(minutes=1)  # a lower age is not shown
 
 
 @dataclass(frozen=True)
 class Members:
-    """Who is in a group, as read from Slack `age` ago."""
+    """User ids of a group's members, as read from Slack `age` ago."""
 
     users: frozenset[str]
     age: timedelta
@@ -35,7 +35,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Found:
-    """Whether a person is in a list. `doubt`: that some members are not known, to be put behind a clause; or empty."""
+    """Result of looking for a person in a list. `doubt`: " (the members of … are unknown: …)" to append, or empty."""
 
     is_in: bool
     doubt: str = ""
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True)
 class People:
-    """What is known at one moment. `workspace` is the team id that we are installed in, None until Slack reported it.
+    """Groups and accounts as known at one moment. `workspace`: the bot's team id, None until Slack reported it.
 
     `groups` holds every group that the policy names, `accounts` every user that was looked up.
     """
@@ -53,19 +53,19 @@ class People:
     accounts: Mapping[str, Account | Unavailable] = field(default_factory=dict)
 
     def members(self, group: str) -> Members | Unavailable:
-        """Who is in the group, or why that is unknown."""
+        """The members of the group, or the reason why they are unknown."""
         known = self.groups.get(group) or Unavailable("Slack", "they were never read")
         if isinstance(known, Members) and known.age > MAX_AGE:
             return Unavailable("Slack", f"they were last read {age(known.age)} ago, and an hour is the limit")
         return known
 
     def groups_of(self, user_id: str) -> list[str]:
-        """The groups in which the user is known to be."""
+        """List the groups of which the user is known to be a member."""
         known = {group: self.members(group) for group in self.groups}
         return [group for group, members in known.items() if isinstance(members, Members) and user_id in members.users]
 
     def find_in(self, user_id: str, listed: Collection[str]) -> Found:
-        """Whether the user is among these ids of users and groups."""
+        """Look for the user among these ids of users and groups."""
         if user_id in listed:
             return Found(is_in=True)
         members = {group: self.members(group) for group in sorted(filter(is_group, listed))}
@@ -79,14 +79,14 @@ class People:
         return Found(is_in=False, doubt=next(iter(doubts), ""))
 
     def account(self, user_id: str) -> Account | Unavailable:
-        """The user's account, or why it is not known."""
+        """The user's account, or the reason why it is unknown."""
         known = self.accounts.get(user_id) or Unavailable("Slack", "they were never looked up")
         if isinstance(known, Account) and known.age > MAX_AGE:
             return Unavailable("Slack", f"last read {age(known.age)} ago, and an hour is the limit")
         return known
 
     def zone(self, user_id: str) -> ZoneInfo | None:
-        """The time zone that the user set in Slack, however old the answer; None while it is not known."""
+        """The time zone that the user set in Slack, of any age; None if unknown."""
         known = self.accounts.get(user_id)
         if not isinstance(known, Account) or not known.profile.time_zone:
             return None
@@ -96,28 +96,28 @@ class People:
             return None
 
     def outsider(self, person: Person) -> str | None:
-        """Why this person gets no answer at all: not of our workspace, or unknown. A clause about "you"."""
+        """Reason why this person gets no answer (other workspace, or unknown), as a clause about "you"; or None."""
         return self._another(person) or self._unknown(person) or self._not_of_ours(person.user_id)
 
     def stranger(self, person: Person) -> str | None:
-        """Why this person holds no right now, whatever the policy says; None when they may. A clause about "you".
+        """Reason why this person has no permissions regardless of the policy, as a clause about "you", or None.
 
-        What Slack does not report counts against them.
+        An account that Slack does not report has no permissions.
         """
         if person.is_machine:
             return None  # its token was checked at the door; it has no account
         return self.outsider(person) or self._not_a_member(person.user_id)
 
     def former(self, person: Person) -> str | None:
-        """The same for a person who acted earlier and was looked up then: only what is known counts against them."""
+        """Like `stranger`, for a person who acted earlier and was looked up then: an unknown account is no reason."""
         return self._another(person) or self._not_of_ours(person.user_id) or self._not_a_member(person.user_id)
 
     def is_barred(self, user_id: str) -> bool:
-        """Whether the account is known to be one that holds no right."""
+        """True if the account is known to be of a kind without permissions; False if it is unknown."""
         return bool(self._not_of_ours(user_id) or self._not_a_member(user_id))
 
     def is_deactivated(self, user_id: str) -> bool:
-        """Whether the account is known to be switched off."""
+        """True if the account is deactivated in Slack; False if it is unknown."""
         known = self.account(user_id)
         return isinstance(known, Account) and known.profile.is_deactivated
 

@@ -1,7 +1,7 @@
-"""The leader's periodic work: each task is a job of one APScheduler, which runs while this process holds the lease.
+"""The leader's periodic tasks: each is a job of one APScheduler, which runs while this process holds the lease.
 
-A task runs at its interval, at the time that its last tick asked for, and at its wake-ups; never twice at once. One
-that fails is logged, counted and tried again; the others continue. Losing the lease ends them all.
+A task runs at its interval, at the time that its last tick returned, and at its wake-ups; never twice at once. A task
+that fails is logged, counted and retried; the others continue. Losing the lease ends them all.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 class PeriodicTask(ABC):
-    """`name` is unique; logs, `/healthz` and metrics show it.
+    """Work that the leader repeats. `name` is unique; logs, `/healthz` and metrics show it.
 
-    `interval_s`: how often it runs; None: when its last tick reports it. `first_after_s`: how long after the lease was
-    taken. `retry_s`: how long after a failure. `late_after_s`: how long after its last good tick people may not be
-    paged any more, which the dead man's switch reports; None: it pages no one.
+    `interval_s`: time between ticks; None: the last tick returns it. `first_after_s`: delay after the lease was taken.
+    `retry_s`: delay after a failure. `late_after_s`: age of the last good tick from which pages may be missing, so
+    that the dead man's switch stops its pings; None: the task pages no one.
     """
 
     name: str
@@ -49,21 +49,21 @@ class PeriodicTask(ABC):
 
     @abstractmethod
     async def tick(self, fence: Fence) -> float | None:
-        """Do what is due; seconds until the next tick, None: at the interval or at a wake-up only.
+        """Do what is due. Return the seconds until the next tick; None: at the interval or at a wake-up only.
 
-        Raises LostLeadershipError, SourceError, and OperatorError when another person was faster.
+        Raises LostLeadershipError, SourceError, and OperatorError if another person acted first.
         """
 
     @contextlib.asynccontextmanager
     async def leading(self) -> AsyncIterator[None]:
-        """Around all ticks of one time as leader."""
+        """Context that is open around all ticks of one term as leader."""
         yield
 
 
 class HeartbeatMonitor:
-    """The checkpoint of each task: when its last good tick ended, by the event loop's clock.
+    """Keeps the checkpoint of each task: the time of its last good tick, by the event loop's clock.
 
-    `late` names the tasks whose checkpoint is too old, or missing.
+    `late` lists the tasks whose checkpoint is too old or missing.
     """
 
     def __init__(self) -> None:
@@ -72,21 +72,21 @@ class HeartbeatMonitor:
         self._failing: set[str] = set()
 
     def part(self, name: str, *, late_after_s: float) -> Callable[[], None]:
-        """Monitor a task; what to call after each good tick."""
+        """Monitor a task. Returns the callback to call after each good tick."""
         self._late_after_s[name] = late_after_s
         return partial(self.finished, name)
 
     def finished(self, name: str) -> None:
-        """A good tick."""
+        """Record a good tick."""
         self._checkpoints[name] = asyncio.get_running_loop().time()
         self._failing.discard(name)
 
     def failed(self, name: str) -> None:
-        """A tick that ended with a bug: the task is late, whatever its limit, until a good one."""
+        """Record a tick that failed with a bug: the task counts as late until its next good tick."""
         self._failing.add(name)
 
     def late(self) -> list[str]:
-        """The tasks that are late now, in the order in which they were made known."""
+        """List the tasks that are late now, in the order of registration."""
         now = asyncio.get_running_loop().time()
         late = [
             name for name, limit in self._late_after_s.items() if now - self._checkpoints.get(name, -limit - 1) > limit
@@ -95,11 +95,11 @@ class HeartbeatMonitor:
 
 
 CHECK_CLOCK_S = 1.0
-STEP_S = 0.25  # a clock that is slewed changes by 0.5 ms per second at most
+STEP_S = 0.25  # a larger change is a step: a slewed clock changes by 0.5 ms per second at most
 
 
 class Scheduler:
-    """What `bot.leader.Leader` runs while it holds the lease."""
+    """Runs the periodic tasks; `bot.leader.Leader` runs it while it holds the lease."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class Scheduler:
                 monitor.part(task.name, late_after_s=task.late_after_s)
 
     async def run(self, fence: Fence) -> None:
-        """Until cancelled. Raises LostLeadershipError."""
+        """Run all tasks until cancelled. Raises LostLeadershipError."""
         async with contextlib.AsyncExitStack() as stack:
             for task in self._tasks:
                 await stack.enter_async_context(task.leading())
@@ -148,7 +148,7 @@ class Scheduler:
 
 
 class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
-    """The tasks as jobs of one scheduler, and its executor: `group` runs them, ends with them, and they with it."""
+    """The tasks as jobs of one scheduler, and its executor. `group` runs the ticks; a failed tick ends the group."""
 
     def __init__(
         self,
@@ -161,9 +161,9 @@ class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
         self._tick = tick
         self._group = group
         self._running: set[str] = set()
-        self._woken: set[str] = set()  # while running: they run once more
+        self._woken: set[str] = set()  # woken while running: they run once more
         self._has_failed = False
-        # Not by name, and not the machine's own: neither needs a time zone database.
+        # UTC as an object, neither by name nor the machine's own zone, so no time zone database is needed.
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             executors={"default": self},
@@ -172,7 +172,7 @@ class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Inside this block."""
+        """Schedule and run the tasks inside this block."""
         with contextlib.ExitStack() as stack:
             for task in self._tasks.values():
                 self._plan(task, task.first_after_s)
@@ -182,12 +182,12 @@ class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
             try:
                 yield
             finally:
-                self._scheduler.pause()  # at once; the shutdown comes with the loop's next round
+                self._scheduler.pause()  # at once; the shutdown takes effect in the event loop's next iteration
                 self._scheduler.shutdown(wait=False)
 
     async def follow_clock(self, every_s: float) -> None:
-        """Until cancelled. APScheduler waits by the wall clock, so a step back would delay every job by as much: then
-        all run now, and plan again. A step forward makes them run early, which does no harm."""
+        """Watch the wall clock until cancelled. APScheduler waits by it, so a step back would delay every job by as
+        much: then all jobs run now and are planned again. A step forward only makes them run early."""
         loop = asyncio.get_running_loop()
         offset = datetime.now(UTC).timestamp() - loop.time()
         while True:
@@ -225,7 +225,7 @@ class _Jobs(BaseExecutor):  # type: ignore[misc] # APScheduler has no types
 
     def _end(self, name: str, ended: asyncio.Task[float | None]) -> None:
         if ended.cancelled() or ended.exception() is not None:
-            self._has_failed = True  # the group is ending
+            self._has_failed = True  # the group ends: start no further tick
             return
         self._run_job_success(name, [])
         self._running.discard(name)

@@ -1,4 +1,4 @@
-"""Reads a report; on the leader, posts last week's once per week and reads commit times, where configured."""
+"""Reads a report. On the leader, where configured: posts the weekly report and reads commit times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from services.domain.todos import MOST, Todo
 logger = logging.getLogger(__name__)
 
 WEEK = timedelta(days=7)
-LATE_AT_MOST = timedelta(hours=6)  # the bot was down: a report that comes later is no longer that morning's
+LATE_AT_MOST = timedelta(hours=6)  # if the bot was down longer, that week's post is skipped
 EVERY_S = 300.0
 CLAIMED_FOR = timedelta(seconds=30)
 
@@ -36,7 +36,7 @@ CLAIMED_FOR = timedelta(seconds=30)
 async def read_report(
     conn: Connection, *, environment: str, window: timedelta, zone: ZoneInfo, service: Service | None = None
 ) -> Report:
-    """Of the window that ends now, by the database's clock."""
+    """Read the report of the window that ends now, by the database's clock."""
     until = await read_clock(conn)
     since, held_since = until - window, until - min(window, DECISIONS_KEPT)
     name = service.value if service else None
@@ -57,7 +57,7 @@ async def read_report(
 
 
 def last_time(at: WeeklyTime, now: datetime, zone: ZoneInfo) -> datetime:
-    """When the post was due last, at or before `now`."""
+    """The latest time at or before `now` at which the post was due."""
     local = now.astimezone(zone)
     day = local.date() - timedelta(days=(local.weekday() - at.weekday) % 7)
     due = datetime.combine(day, at.clock, tzinfo=zone)
@@ -65,7 +65,7 @@ def last_time(at: WeeklyTime, now: datetime, zone: ZoneInfo) -> datetime:
 
 
 class WeeklyReport(PeriodicTask):
-    """Posts the last seven days into the channel; once, whichever replica leads."""
+    """Posts the report of the last 7 days to the channel, once per week across replicas."""
 
     name = "weekly report"
 
@@ -111,7 +111,7 @@ def _follow_ups(todos: Sequence[Todo], now: datetime) -> list[Block]:
 
 
 async def is_first(conn: Connection, key: str) -> bool:
-    """Whether this was not done yet, by any replica; deliveries are kept for longer than a post is late."""
+    """Claim `key` and return True; False if any replica did before. Claims are kept for longer than a post is late."""
     owner = "leader"
     if not await deliveries.claim_delivery(conn, key=key, owner=owner, duration=CLAIMED_FOR):
         return False
@@ -119,15 +119,15 @@ async def is_first(conn: Connection, key: str) -> bool:
     return True
 
 
-ASKED_AT_ONCE = 10  # commits: a quarter of them is there within hours, and GitHub's limit is far away
+ASKED_AT_ONCE = 10  # commits per tick: 90 days take hours, far from GitHub's limit
 LONGEST_WINDOW = timedelta(days=90)
-UNKNOWN_AGAIN_AFTER = timedelta(days=1)  # GITHUB_REPO may have been wrong
-REFUSES_ALL = frozenset({401, 403, 404, 429})  # the token, the repository or the rate limit, and no single commit
+UNKNOWN_AGAIN_AFTER = timedelta(days=1)  # retry: GITHUB_REPO may have been wrong
+REFUSES_ALL = frozenset({401, 403, 404, 429})  # token, repository or rate limit, not one commit
 
 
 class CommitTimes(PeriodicTask):
-    """Asks GitHub when deployed commits were made, each once; for the lead time. Those that GitHub does not know are
-    asked for again, and one that can't be read keeps no other from being read."""
+    """Reads the commit times of deployed commits from GitHub, each once, for the lead time. Commits that GitHub does
+    not know are retried a day later; a commit that can't be read does not block the others."""
 
     name = "commit times"
 

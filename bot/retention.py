@@ -1,4 +1,4 @@
-"""Deletes what is past its retention, once per hour; leader only."""
+"""Deletes rows that are past their retention, once per hour; leader only."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from services.domain.history import KEPT
 logger = logging.getLogger(__name__)
 
 EVERY_S = 3600.0
-DELIVERIES = timedelta(hours=24)  # Slack gives up after minutes
+DELIVERIES = timedelta(hours=24)  # Slack stops its retries after minutes
 OUTBOX = timedelta(days=30)
 NOTIFICATIONS = DRILLS = ASKS = timedelta(days=90)
-LEASES = timedelta(days=1)  # of runs that have ended
-DECISIONS = timedelta(days=30)  # why people were notified, or not
-ALERTS = timedelta(days=90)  # and silences, freezes
-PAGER_EVENTS = timedelta(days=7)  # an event that comes so late is too old to count
+LEASES = timedelta(days=1)  # leases of runs that have ended
+DECISIONS = timedelta(days=30)  # reasons why alerts notified people or did not
+ALERTS = timedelta(days=90)  # also silences and freezes
+PAGER_EVENTS = timedelta(days=7)  # a later event of a pager would be too old to count
 RUNS_AT_ONCE = 100  # a run has tens of steps
 
 
 class Retention(PeriodicTask):
-    """`run_steps`: how long the steps of runs are kept; None: forever."""
+    """Hourly task that deletes old rows. `run_steps`: how long the steps of runs are kept; None: forever."""
 
     name = "retention"
     interval_s = first_after_s = retry_s = EVERY_S
@@ -69,7 +69,7 @@ class Retention(PeriodicTask):
         logger.info("retention: %d deliveries and %d messages deleted", deleted, forgotten)
 
     async def _prune_run_steps(self, fence: Fence, older_than: timedelta) -> int:
-        """Of some runs, in a transaction of their own: how many."""
+        """Delete the old steps of up to 100 runs in a transaction of their own. Returns the number of runs."""
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             return await runs.prune_run_steps(conn, older_than=older_than, limit=RUNS_AT_ONCE)

@@ -1,8 +1,8 @@
-"""Asks Slack about people and groups, and keeps its last answers: members, accounts, names.
+"""Looks up people and groups in Slack, and caches the last answers: members, accounts, names.
 
-Every decision asks again, unless an answer is a few seconds old, so that a person who was removed from a group can't
-decide any more. While Slack does not answer, what is kept is given with its age; how old it may be is not decided here.
-Names are for text that notifies no one, since a mention notifies and an id is unreadable: no call waits for them.
+Each decision asks again unless the answer is a few seconds old, so that a person who was removed from a group can't
+decide any more. While Slack does not answer, cached answers are returned with their age; the caller limits the age.
+Names are for text that must not notify (a mention notifies, an id is unreadable); no call waits for them.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Known(Generic[T]):
-    """What Slack answered `age` ago."""
+    """An answer of Slack, `age` old."""
 
     value: T
     age: timedelta
 
 
 class Lookups(Generic[T]):
-    """One kind of look-up. `what` is for the log, `gone`: the refusals after which an old answer is dropped.
+    """Cache of one kind of look-up. `what`: for the log. `gone`: Slack error codes that drop the old answer.
 
     clock: monotonic seconds.
     """
@@ -67,33 +67,33 @@ class Lookups(Generic[T]):
         self._asking: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, ids: Iterable[str], *, fresh_s: float, timeout_s: float = TIMEOUT_S) -> None:
-        """Ask about each id whose answer is `fresh_s` old or older. Never longer than the limit, never raises."""
+        """Ask about each id whose answer is `fresh_s` old or older. Waits `timeout_s` at most, never raises."""
         asked = self.begin(ids, fresh_s=fresh_s)
         if asked:
             await asyncio.wait(asked, timeout=timeout_s)
 
     def begin(self, ids: Iterable[str], *, fresh_s: float) -> list[asyncio.Task[None]]:
-        """The same without waiting: the requests under way."""
+        """Like `ask` without waiting. Returns the pending requests."""
         return [self._ask(one) for one in dict.fromkeys(ids) if not self._is_fresh(one, fresh_s)]
 
     def recall(self, slack_id: str) -> Known[T] | Unavailable:
-        """The last answer, however old, or why there is none. Never asks."""
+        """The last answer, of any age, or the reason why there is none. Never sends a request."""
         if slack_id not in self._answers:
             return Unavailable("Slack", self._problems.get(slack_id, "no answer yet"))
         value, read_at = self._answers[slack_id]
         return Known(value, timedelta(seconds=self._clock() - read_at))
 
     def is_not_known(self, slack_id: str) -> bool:
-        """Whether Slack said last that there is no such id."""
+        """True if Slack's last answer was that the id does not exist."""
         return slack_id in self._not_known
 
     @property
     def ids(self) -> frozenset[str]:
-        """Everything that was asked for and answered or refused."""
+        """All ids for which Slack answered or refused a look-up."""
         return frozenset({*self._answers, *self._problems})
 
     async def aclose(self) -> None:
-        """Give up the requests under way."""
+        """Cancel the pending requests."""
         tasks = list(self._asking.values())
         for task in tasks:
             task.cancel()
@@ -109,7 +109,7 @@ class Lookups(Generic[T]):
         return self._asking[slack_id]
 
     async def _keep(self, slack_id: str) -> None:
-        asked_at = self._clock()  # before the request: a right lost during it is not kept for longer
+        asked_at = self._clock()  # before the request, so that a right lost during it is not kept for longer
         try:
             self._answers[slack_id] = await self._read(slack_id), asked_at
             self._not_known.discard(slack_id)
@@ -121,8 +121,8 @@ class Lookups(Generic[T]):
                 self._not_known.add(slack_id)
 
 
-FRESH_S = 5.0  # a storm of clicks asks once: Slack lets us list members about 20 times per minute
-KEEP_EVERY_S = 600.0  # of the hour that answers may be old, fifty minutes are left when Slack falls silent
+FRESH_S = 5.0  # many clicks ask once: Slack allows about 20 member lists per minute
+KEEP_EVERY_S = 600.0  # answers may be 1 h old, so 50 minutes are left if Slack stops answering
 
 _GONE = frozenset({"no_such_subteam", "subteam_not_found"})
 _NO_USER = frozenset({"user_not_found", "user_not_visible"})
@@ -131,14 +131,15 @@ Profiles = Lookups[Profile]
 
 
 def make_profiles(slack: SlackClient, *, clock: Callable[[], float] = time.monotonic) -> Profiles:
-    """One for the process: concurrent lookups of the same user share one answer."""
+    """Make the cache of profiles, one per process: concurrent look-ups of the same user share one request."""
     return Lookups("user", slack.read_profile, gone=_NO_USER, clock=clock)
 
 
 class Groups:
-    """One for the process. `workspace` gives our team id, None while Slack has not returned it.
+    """Cache of the groups' members and of accounts; one per process.
 
-    `users`: those who are kept in mind besides the groups' members, such as the people on call.
+    `workspace` returns the bot's team id, None until Slack has returned it. `users`: ids that are refreshed besides the
+    groups' members, such as the people on call.
     """
 
     def __init__(
@@ -165,11 +166,11 @@ class Groups:
 
     @property
     def workspace(self) -> str | None:
-        """Our team id, once Slack has reported it."""
+        """The bot's team id; None until Slack has reported it."""
         return self._workspace()
 
     async def people(self, user_id: str | None = None) -> People:
-        """Who is in each group, and whose account `user_id` is. Takes no longer than the time limit; never raises."""
+        """Look up each group's members and the account of `user_id`, within the time limit. Never raises."""
         asked = self._members.begin(self._groups, fresh_s=self._fresh_s)
         is_account = user_id is not None and outside_name(user_id) is None
         asked += self._profiles.begin([user_id] if user_id and is_account else [], fresh_s=self._fresh_s)
@@ -178,14 +179,14 @@ class Groups:
         return self.known()
 
     def known(self) -> People:
-        """The same as last reported. Never sends a request."""
+        """The last known groups and accounts. Never sends a request."""
         groups = {group: self._recall(group) for group in self._groups}
         return People(self._workspace(), groups, {user: self._account(user) for user in self._profiles.ids})
 
     def absent(self, slack_id: str) -> str | None:
-        """Why this id reaches no one, as Slack reported within the hour: "is deactivated in Slack". Never asks.
+        """Why this id reaches no one, as Slack reported within the last hour: "is deactivated in Slack".
 
-        None for whom Slack did not report: calling in vain is better than not calling.
+        None if unknown, because a page in vain is better than none. Never sends a request.
         """
         people = self.known()
         if is_group(slack_id):
@@ -196,30 +197,30 @@ class Groups:
         return "is deactivated in Slack" if people.is_deactivated(slack_id) else None
 
     def unreachable(self, slack_id: str) -> str | None:
-        """The same, and `NOT_KNOWN`: announced, but still paged, because their pager may work."""
+        """Like `absent`; also `NOT_KNOWN` for ids that Slack does not know, which are paged, as a pager may work."""
         lookups = self._members if is_group(slack_id) else self._profiles
         return self.absent(slack_id) or (NOT_KNOWN if lookups.is_not_known(slack_id) else None)
 
     async def keep(self) -> None:
-        """Ask now and then, until cancelled, so that what is kept is young when Slack falls silent."""
+        """Refresh every `keep_every_s` until cancelled, so that the cache is recent if Slack stops answering."""
         while True:
             await self.refresh()
             await asyncio.sleep(self._keep_every_s)
 
     async def refresh(self) -> None:
-        """Ask for all groups, their members' accounts and those of `users`."""
+        """Look up all groups, their members' accounts and the accounts of `users`."""
         people = await self.people()
         members = [one.users for one in people.groups.values() if isinstance(one, Members)]
         await self._profiles.ask(sorted(self._users.union(*members)), fresh_s=self._fresh_s, timeout_s=self._timeout_s)
 
     def watch(self, slack_ids: Iterable[str]) -> None:
-        """Keep these in mind too: groups and people."""
+        """Include these groups and people in each refresh."""
         ids = set(slack_ids)
         self._groups = tuple(dict.fromkeys([*self._groups, *sorted(filter(is_group, ids))]))
         self._users |= {one for one in ids if not is_group(one)}
 
     async def aclose(self) -> None:
-        """Give up what is still being asked."""
+        """Cancel the pending requests."""
         await self._members.aclose()
         await self._profiles.aclose()
 
@@ -238,25 +239,25 @@ async def _members(slack: SlackClient, group: str) -> frozenset[str]:
 
 EVERY_S = 3600.0  # names hardly change
 RETRY_S = 60.0
-PATIENCE_S = 2.0  # a person waits behind this
+PATIENCE_S = 2.0  # a person waits for the names
 
 
 _SLACK_ID = re.compile(r"[USW][A-Z0-9]{2,}")
 
 
 def nameless(slack_id: str) -> str:
-    """A word for a person whose name is unknown."""
+    """A word for a person or group whose name is unknown."""
     return "a user group" if is_group(slack_id) else "somebody"
 
 
 def readable_name(slack_id: str, otherwise: str) -> str:
-    """What else a person is called, unless that is the bare id."""
+    """`otherwise`, or a general word if it is only the bare id."""
     is_bare = otherwise == slack_id and _SLACK_ID.fullmatch(slack_id) is not None
     return nameless(slack_id) if is_bare else otherwise
 
 
 class SlackNames:
-    """One for the process. `slack_ids`: those that will be asked for; others are looked up when they are needed."""
+    """Cache of names; one per process. `slack_ids`: looked up from the start; others once they are needed."""
 
     def __init__(self, slack: SlackClient, slack_ids: Iterable[str]) -> None:
         self._slack = slack
@@ -265,11 +266,11 @@ class SlackNames:
         self._asked = WakeUp()
 
     def of(self, slack_id: str) -> str:
-        """ "@dragonfly-approvers", "Ann Keller"; a word that fits while the name is not known. Never asks Slack."""
+        """ "@dragonfly-approvers", "Ann Keller"; a general word while the name is unknown. Never sends a request."""
         return self.known(slack_id) or nameless(slack_id)
 
     def known(self, slack_id: str) -> str:
-        """The same, and "" while the name is not known."""
+        """The name, or "" while it is unknown; then it is looked up in the background."""
         outside = outside_name(slack_id)
         if outside is not None:
             return outside
@@ -279,7 +280,7 @@ class SlackNames:
         return self._names.get(slack_id, "")
 
     async def look_up(self, slack_ids: Iterable[str]) -> dict[str, str]:
-        """What they are called; asks Slack for unknown names, a moment at most."""
+        """Return `{id: name}`; asks Slack for unknown names, for 2 s at most."""
         wanted = set(slack_ids)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
@@ -291,25 +292,25 @@ class SlackNames:
         return {slack_id: self.of(slack_id) for slack_id in wanted}
 
     async def soon_known(self, slack_ids: Iterable[str], within_s: float) -> Callable[[str], str]:
-        """`known`, after at most so long: a dialog has to open within 3 s of the click."""
+        """Look up names for `within_s` at most (a dialog must open within 3 s of the click), then return `known`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self.look_up(slack_ids)
         return self.known
 
     async def run(self) -> None:
-        """Keep the names known, until cancelled."""
+        """Refresh the names until cancelled."""
         await drive(self.read, self._asked)
 
     async def read(self) -> float:
-        """Ask Slack for all of them; seconds until the next time. A missing one keeps its old name."""
+        """Look up all names. Returns the seconds until the next time. A failed look-up keeps the old name."""
         groups = set(filter(is_group, self._wanted))
         results = [await self._read_groups()] if groups else []
         results.append(await self._read_users(self._wanted - groups))
         return EVERY_S if all(results) else RETRY_S
 
     async def _read_groups(self) -> bool:
-        """False when it is worth to ask again soon."""
+        """Read the groups' handles. False if a retry soon can help."""
         try:
             handles = await self._slack.list_group_handles()
         except SourceError as error:
@@ -319,7 +320,7 @@ class SlackNames:
         return True
 
     async def _read_users(self, user_ids: Iterable[str]) -> bool:
-        """False as above; a person whom Slack does not know delays no other."""
+        """Read the users' names. False if a retry soon can help; unknown users do not delay others."""
         read = True
         for user_id in sorted(user_ids):
             try:

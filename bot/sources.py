@@ -1,4 +1,4 @@
-"""A source's answer, or why there is none: no source makes the others wait."""
+"""Asks a source within a time limit: its answer, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 
 class Sources:
-    """Asks sources with one time limit each, and keeps the calls that outlive theirs until they have ended."""
+    """Asks sources with a time limit per call; keeps cancelled calls until they have ended."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._late: set[asyncio.Task[Any]] = set()
 
     async def ask(self, source: str, call: Coroutine[Any, Any, T]) -> T | Unavailable:
-        """The call's value, or why there is none. Returns at the time limit even when the call is slow to be cancelled.
+        """Return the call's value, or the reason why there is none. Returns at the time limit, never raises.
 
-        `asyncio.timeout` would wait for the cancelled call to clean up, which takes a query on a frozen server seconds.
+        `asyncio.timeout` would wait until the cancelled call has cleaned up, which takes seconds on a frozen server.
         """
         task = asyncio.create_task(call)
         task.add_done_callback(_look_at_error)
@@ -38,7 +38,7 @@ class Sources:
         return _result(source, task)
 
     async def close(self) -> None:
-        """Wait until the calls that outlived their time have ended."""
+        """Wait until the calls that exceeded their time limit have ended."""
         await asyncio.gather(*self._late, return_exceptions=True)
 
     def _abandon(self, task: asyncio.Task[Any]) -> None:
@@ -48,7 +48,7 @@ class Sources:
 
 
 def _look_at_error(task: asyncio.Task[Any]) -> None:
-    """Asyncio logs an error that is never retrieved, as when the caller was cancelled in the moment of the failure."""
+    """Retrieve the error: asyncio logs an error that is never retrieved, as when the caller was cancelled meanwhile."""
     if not task.cancelled():
         task.exception()
 
@@ -60,8 +60,8 @@ def _result(source: str, task: asyncio.Task[T]) -> T | Unavailable:
         return Unavailable(error.source, error.why, error.http_status, is_outage=error.is_outage)
     except OperatorError as error:
         return Unavailable(source, error.why)
-    except Exception as error:  # one source's bug must not take the others' answers away
-        # Only the kind and the place: the message may hold a value.
+    except Exception as error:  # a bug in one source must not lose the answers of the others
+        # Log only the class and the place: the message may hold a value.
         logger.error("asking %s failed: %s at %s", source, type(error).__name__, _place(error))  # noqa: TRY400
         return Unavailable(source, f"its answer could not be understood ({type(error).__name__})")
 

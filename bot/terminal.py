@@ -1,4 +1,4 @@
-"""Answers one line on a terminal, with its own clients, and with Slack only where a command needs it."""
+"""Answers one command line on a terminal with its own clients; Slack only where a command needs it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Write = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Answered:
-    """`names`: what people are called, by their Slack ids. `error`: why the command was refused, of which `answer`
-    tells; None otherwise."""
+    """An answer with the names of the people in it, `{Slack id: name}`. `error`: the refusal that `answer` shows, or
+    None."""
 
     answer: Answer
     names: Mapping[str, str]
@@ -33,7 +33,7 @@ class Answered:
 
 
 async def answer_words(words: list[str], environ: Mapping[str, str], write: Write) -> Answered:
-    """A refusal is an answer too, because it may name people. Raises what else the command raises."""
+    """Run a command. An OperatorError becomes an answer, because it may name people; other errors are raised."""
     settings = Settings.from_environment(environ)
     world = World.from_settings(settings)
     try:
@@ -45,7 +45,7 @@ async def answer_words(words: list[str], environ: Mapping[str, str], write: Writ
 
 
 async def _load_calendars(world: World) -> None:
-    """Imported only for an on-call file that has calendars."""
+    """Load the on-call calendars. Their module is imported only if the on-call file has calendars."""
     if not isinstance(world.schedule, Invalid | None) and world.schedule.has_calendars:
         from bot.incidents.calendar_sources import load_calendars
 
@@ -62,7 +62,7 @@ async def _answer_or_refuse(
 
 
 async def _answer(words: list[str], settings: Settings, world: World, write: Write) -> Answer:
-    """Only requests and incidents need the approval service and Slack; reads and dry runs work without them."""
+    """Run the words. Only changes and incident commands get the approval service; reads and dry runs need no Slack."""
     verb, rest = find(words)
     request = Request(surface=Surface.TERMINAL, delivery=f"terminal:{uuid.uuid4()}", write=write)
     if isinstance(verb, Command) or DRY_RUN in rest:
@@ -73,9 +73,9 @@ async def _answer(words: list[str], settings: Settings, world: World, write: Wri
 async def _answer_with_services(
     verb: Verb, words: list[str], request: Request, settings: Settings, world: World
 ) -> Answer:
-    """With the approval service and the incident service where the settings allow it.
+    """Run the words with the approval service and the incident service, where the settings allow them.
 
-    Imported here: the wiring has the whole bot with it, which takes longer to import than a read takes.
+    The wiring is imported here: it imports the whole bot, which takes longer than a read.
     """
     from bot.wiring.changes import change_wiring_of_terminal
     from bot.wiring.incidents import make_incident_service, make_incident_store
@@ -91,13 +91,13 @@ async def _answer_with_services(
 
 
 async def _names(answer: Answer, settings: Settings, world: World) -> dict[str, str]:
-    """What the people and groups in the answer are called: by the on-call file, otherwise by Slack."""
+    """Names of the people and groups in the answer, from the on-call file, otherwise from Slack: `{Slack id: name}`."""
     schedule = world.schedule
     known = {} if isinstance(schedule, Invalid | None) else {one.slack: one.name for one in schedule.people.values()}
     nameless = mentioned_ids(answer) - known.keys()
     if not nameless or isinstance(settings.slack, Invalid):
         return known
-    from bot.slack_directory import SlackNames  # few answers name people who are not in the on-call file
+    from bot.slack_directory import SlackNames  # rarely needed: few answers name people who are not in the on-call file
 
     slack = open_slack(settings.slack)
     try:

@@ -1,7 +1,7 @@
-"""OpenTelemetry: one trace from the command over the approval to the act, across replicas.
+"""OpenTelemetry: one trace from the command through the approval to the act, across replicas.
 
-Off unless an endpoint is set: then no SDK and no exporter is imported, and no query is made for it. A span carries
-only what `ALLOWED` names, never what people typed, and of an error its class alone.
+Off unless an endpoint is set; while off, no SDK is imported and no query is made for it. A span has only the
+attributes in `ALLOWED`, never typed text, and only the class of an error.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-ALLOWED = frozenset({"surface", "run", "change", "step"})  # words of ours and numbers, from small closed sets
-VERSION = "00"  # of the W3C's traceparent
+ALLOWED = frozenset({"surface", "run", "change", "step"})  # values from small closed sets: our words and numbers
+VERSION = "00"  # of W3C traceparent
 
 _provider: Any = None
 
 
 def start(endpoint: str | None, *, environment: str | None) -> None:
-    """Send spans to an OTLP collector (`http://host:4318`), in the background. None, or a second call: nothing."""
+    """Start sending spans to an OTLP collector (`http://host:4318`). Does nothing for None or at a second call."""
     global _provider
     if endpoint is None or _provider is not None:
         return
@@ -39,7 +39,7 @@ def start(endpoint: str | None, *, environment: str | None) -> None:
 
 
 def stop() -> None:
-    """Send what is left, and end. Blocks for as long as the collector takes, 10 s at most."""
+    """Send the remaining spans and stop. Blocks until the collector has them, 10 s at most."""
     global _provider
     if _provider is not None:
         _provider.shutdown()
@@ -47,13 +47,13 @@ def stop() -> None:
 
 
 def is_on() -> bool:
-    """Whether spans are recorded: only then does a run's context have to be stored or read."""
+    """True if spans are recorded; only then must a run's trace context be stored and read."""
     return _provider is not None
 
 
 @contextlib.contextmanager
 def span(name: str, *, parent: str | None = None, **attributes: str | int) -> Iterator[None]:
-    """What happens inside, as one span. `parent`: a traceparent of another process; None: what is under way here."""
+    """Record the block as one span. `parent`: traceparent of another process; None: the current span."""
     if _provider is None:
         yield
         return
@@ -74,7 +74,7 @@ def span(name: str, *, parent: str | None = None, **attributes: str | int) -> It
 
 
 def traceparent() -> str | None:
-    """The span that is under way, as another process takes it up; None without one."""
+    """The current span as a W3C traceparent, for another process; None without a span."""
     if _provider is None:
         return None
     from opentelemetry import trace

@@ -1,4 +1,4 @@
-"""Names, requests and answers of commands: the same for Slack and the terminal."""
+"""Verbs, requests and answers of commands, the same for Slack and the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Block = dict[str, Any]  # one Block Kit block, as Slack's API takes it
 
 
 class Surface(StrEnum):
-    """Where the words were typed."""
+    """The place where a command was entered."""
 
     SLASH = "slash"
     MENTION = "mention"
@@ -28,7 +28,7 @@ class Surface(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asked: `user.id` and `team_id` of the signed payload, never a name."""
+    """The Slack user who entered a command: `user.id` and `team_id` of the signed payload, never a name."""
 
     user_id: str
     team_id: str
@@ -36,15 +36,14 @@ class Actor:
 
 @dataclass(frozen=True)
 class Request:
-    """One command as typed. `words` are those after the verb; `actor` is None on the terminal.
+    """One command as entered. `words`: those after the verb. `actor`: None on the terminal.
 
-    `incident`: the one in whose thread it was typed, or on whose message a button was pressed. `before`: what was
-    written
-    before the bot was mentioned; it is never run, only looked through for what was probably meant. `delivery`: the key
-    that a redelivery of the same payload repeats; it files one run, however often that is tried. `write` prints whole
-    lines at once, for what is too much for an answer; only a terminal has it. `progress` shows an answer before it is
-    complete, each time in the place of the last one; None where nothing can be shown early. `is_question`: a question
-    mark stood in the line, which no word keeps. `unknown_command`: why the words were taken for a question.
+    `incident`: the incident in whose thread it was typed, or on whose message a button was pressed. `before`: the text
+    before the bot's mention; never run, only searched for the command that was probably meant. `delivery`: the key of
+    the payload, the same in a redelivery, so that retries file one run. `write`: prints pages that are too long for an
+    answer; only on a terminal. `progress`: shows an incomplete answer, which replaces the previous one; None where that
+    is impossible. `is_question`: the line had a question mark, which `words` do not keep. `unknown_command`: the error
+    because of which the words were treated as a question.
     """
 
     words: tuple[str, ...] = ()
@@ -63,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A text file that goes with an answer; the terminal prints it."""
+    """A text file of an answer; the terminal prints it."""
 
     name: str
     text: str
@@ -71,12 +70,12 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the requester gets.
+    """The answer to a command.
 
-    `text` is the fallback that makes sense by itself (notifications, screen readers), `blocks` the message itself, both
-    made by `bot.views` and safe to send. `data` is what `--json` prints. `status` gives the terminal's exit code.
-    `private`: only the requester sees it (an ephemeral message in Slack); an answer with a `file` is for everyone
-    there. `step`: what is being done ("reading the queue") while the answer is not complete.
+    `text`: the fallback, complete by itself (notifications, screen readers). `blocks`: the message. Both are made by
+    `bot.views` and safe to send. `data`: printed by `--json`. `status`: gives the terminal's exit code. `private`: only
+    the requester sees it (an ephemeral message in Slack); an answer with a `file` is visible to the channel. `step`:
+    the work in progress ("reading the queue") while the answer is incomplete.
     """
 
     text: str
@@ -90,12 +89,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Lazy:
-    """A function by its place ("bot.commands.health:handle"). Its module is imported by the first call."""
+    """A function named by its place ("bot.commands.health:handle"); its module is imported at the first call."""
 
     place: str
 
     def load(self) -> Callable[..., Any]:
-        """The function itself. Raises ImportError or AttributeError when there is none at that place."""
+        """Import and return the function. Raises ImportError or AttributeError if the place has none."""
         module, _, name = self.place.partition(":")
         function: Callable[..., Any] = getattr(import_module(module), name)
         return function
@@ -106,14 +105,13 @@ class Lazy:
 
 @dataclass(frozen=True, kw_only=True)
 class Verb:
-    """What every verb declares.
+    """Declaration of a verb, the first word or words of a command.
 
-    `summary` is our own mrkdwn. `usage` is what follows the verb ("<service> [filter]"), `examples` are whole lines
-    without `/dragonfly`.
-    `keeps_words`: the words after it are stored and read by others, without sensitive data; the author sees what is
-    removed.
-    `group` is the heading in `help`. `private`: answers only the requester (help, and what may hold personal data).
-    `is_read`: it changes nothing, so it may be guessed at. `is_sensitive`: each read is a row of the audit log.
+    `summary`: our own mrkdwn. `usage`: the rest of the line ("<service> [filter]"). `examples`: whole lines without
+    `/dragonfly`. `keeps_words`: the words after the verb are stored and shown to others, without sensitive data; the
+    author sees what is removed. `group`: the heading in `help`. `private`: only the requester sees the answer (help,
+    and answers that may hold personal data). `is_read`: it changes nothing, so the bot may guess it from other words.
+    `is_sensitive`: each read is written to the audit log.
     """
 
     name: str
@@ -128,6 +126,6 @@ class Verb:
 
     @property
     def places(self) -> tuple[Lazy, ...]:
-        """Where its functions are."""
+        """The places of its functions."""
         values = (getattr(self, one.name) for one in fields(self))
         return tuple(value for value in values if isinstance(value, Lazy))

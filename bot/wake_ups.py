@@ -1,4 +1,4 @@
-"""Wake-ups by name, for loops that would otherwise notice at their next poll."""
+"""Named wake-ups for loops that would otherwise notice a change only at their next poll."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ POLL_WITH_NOTICES_S, POLL_WITHOUT_NOTICES_S = 30.0, 5.0
 
 
 class WakeUp:
-    """Any number of loops may wait for one. `set` never waits, and costs nothing while no loop listens."""
+    """A signal to any number of listening loops. `set` never waits, and is free while no loop listens."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[], None]] = []
 
     def set(self) -> None:
-        """Wake everything that listens. What happened has to be committed before."""
+        """Wake all listeners. Call it after the commit of the change."""
         for on_set in tuple(self._listeners):
             on_set()
 
     @contextlib.contextmanager
     def listen(self, on_set: Callable[[], None]) -> Iterator[None]:
-        """Call `on_set`, which must not wait, at each `set` inside this block."""
+        """Call `on_set`, which must not block, at each `set` during this block."""
         self._listeners.append(on_set)
         try:
             yield
@@ -31,8 +31,8 @@ class WakeUp:
 
 
 async def drive(tick: Callable[[], Awaitable[float | None]], *wake_ups: WakeUp) -> None:
-    """Tick until cancelled: now, at each wake-up, and after as many seconds as the last tick returned (None: at a
-    wake-up only). A wake-up during a tick makes it tick again."""
+    """Call `tick` until cancelled: now, at each wake-up, and after the seconds that the last tick returned (None: at a
+    wake-up only). A wake-up during a tick causes another tick."""
     woken = asyncio.Event()
     with contextlib.ExitStack() as stack:
         for wake_up in wake_ups:
@@ -46,10 +46,10 @@ async def drive(tick: Callable[[], Awaitable[float | None]], *wake_ups: WakeUp) 
 
 
 class WakeUps:
-    """All of one process. Parts set them after a commit, and the LISTEN listener sets them for other processes.
+    """All wake-ups of one process, set after a commit, and by the LISTEN listener for commits of other processes.
 
-    `has_notices`: whether Postgres delivers notices to this process. Where it does not (a transaction pooler), parts
-    poll more often. `poll_s` replaces both intervals.
+    `has_notices` returns True if Postgres delivers notices to this process. If not (a transaction pooler), loops poll
+    more often. `poll_s` replaces both intervals.
     """
 
     def __init__(self, *, has_notices: Callable[[], bool] = lambda: False, poll_s: float | None = None) -> None:
@@ -69,7 +69,7 @@ class WakeUps:
 
     @property
     def poll_s(self) -> float:
-        """How often to look for what no wake-up announced."""
+        """Seconds between polls for changes that no wake-up announced."""
         if self._poll_s is not None:
             return self._poll_s
         return POLL_WITH_NOTICES_S if self._has_notices() else POLL_WITHOUT_NOTICES_S

@@ -1,6 +1,6 @@
-"""The dead man's switch: pings an outside monitor while the leader's tasks are on time.
+"""The dead man's switch: pings an outside monitor while the leader's periodic tasks are not late.
 
-The monitor raises the alarm when the pings stop: a bot that is dead, stuck or blind can't report that by itself.
+The monitor alerts when the pings stop, because a bot that is dead or stuck can't report that by itself.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from services.domain.secrets import Secret
 logger = logging.getLogger(__name__)
 
 EVERY_S = 30.0
-PAGE_IS_LATE_S = 60.0  # one that Slack has not accepted by then has reached no one
+PAGE_IS_LATE_S = 60.0  # a page that Slack has not accepted by then has reached no one
 
 
 class DeadMansSwitch(PeriodicTask):
-    """`late` is what kept the last ping back; empty when it was sent."""
+    """Pings the monitor. `late`: the reasons why the last ping was not sent; empty if it was."""
 
     name = "dead man's switch"
 
@@ -43,8 +43,8 @@ class DeadMansSwitch(PeriodicTask):
         self.interval_s = self.first_after_s = every_s
         self.late: list[str] = []
 
-    async def tick(self, fence: Fence) -> None:  # noqa: ARG002 - one ping too many by a former leader does no harm
-        """Ping, unless something is late."""
+    async def tick(self, fence: Fence) -> None:  # noqa: ARG002 - an extra ping by a former leader does no harm
+        """Ping the monitor unless a task or a page is late."""
         late = [*self._heartbeat_monitor.late(), *await self._late_pages()]
         if late != self.late:
             logger.warning(

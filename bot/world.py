@@ -1,4 +1,4 @@
-"""The world as the bot reads it: each read returns the value, or why it is unavailable."""
+"""Reads the facts of the operated system: each read returns the value, or the reason why it is unavailable."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 def _schedule(settings: Settings) -> Schedule | Invalid | None:
-    """Imported here: a terminal seldom has an on-call file, and starts faster without its tables."""
+    """Load the on-call schedule. Imported here: a terminal seldom has an on-call file, and starts faster without."""
     if isinstance(settings.oncall, OnCallSettings) and settings.oncall.path is None:
         return None
     from bot.config.oncall_file import load_schedule
@@ -71,26 +71,25 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-JOURNAL_PATIENCE_S = 1.0  # what Railway said does not wait longer for what our journal adds to it
-RECOGNITION_PATIENCE_S = 2.0  # nor does what the API says wait longer to be known as one system's
-BANNERS = 200  # starts of one deployment's replicas, crash loops included
-ACTS = 10  # of each service: more than two hours hold
+JOURNAL_PATIENCE_S = 1.0  # the longest that Railway's answer waits for our journal
+RECOGNITION_PATIENCE_S = 2.0  # the longest that a call of the API waits for the system's recognition
+BANNERS = 200  # log lines: starts of one deployment's replicas, including crash loops
+ACTS = 10  # per service: more than happen in 2 hours
 
 
 class World:
     """Reads facts. No method raises for a source that fails, and none takes longer than `settings.source_timeout_s`.
 
-    A source without settings is None; its reads say which variables are missing. `bot_state` is the bot's own view of
-    itself, None on the terminal. `writes` proves that the database takes them. `schedule`: of the on-call file, None
-    without one; `schedule_fault`: why the file as it is now is not in force, None while it is.
-    `calendars`: `{rotation: what its calendar says}`.
-    `openai`: the model, None without a key. `questions`, `asks`, `plans` and `decisions` bound how many commands of
-    each kind work at the same time, `public_answers` how many answers a channel gets to see, `audit_limit` how many
-    rows about reads are written. `name_of`: the name of a person by their Slack id; the bot, which may ask Slack, puts
-    a better one in its place. `absent`: why a Slack id reaches no one, None where nothing keeps that in mind;
-    `unreachable`: the same with ids that Slack does not know.
-    `api_answered`: the good answers of the API before it stopped answering well last; None while this process has not
-    seen that. `workspace_url`: of our Slack workspace ("https://acme.slack.com/"), which only the bot knows.
+    A source without settings is None; its reads name the missing variables. `bot_state`: returns the bot's own state;
+    None on the terminal. `writes`: checks that the database accepts writes. `schedule`: from the on-call file, None
+    without a file; `schedule_fault`: why the current file is not in force, None while it is. `calendars`: `{rotation:
+    state of its calendar}`. `openai`: the model's client, None without a key. `questions`, `asks`, `plans` and
+    `decisions` limit how many commands of each kind run at once, `public_answers` the answers per channel,
+    `audit_limit` the audit rows about reads. `name_of`: name of a person by Slack id; the bot replaces it by one that
+    may ask Slack. `absent`: why a Slack id reaches no one, None where that is not cached; `unreachable`: the same,
+    including ids that Slack does not know. `api_answered`: the good answers of the API before it last stopped
+    answering well; None if this process has not seen that. `workspace_url`: returns the address of the Slack workspace
+    ("https://acme.slack.com/"), which only the bot knows.
     """
 
     def __init__(
@@ -117,10 +116,10 @@ class World:
         self._sources = Sources(settings.source_timeout_s)
         self._replicas = ReplicaMemory()
         self._overrides = OverrideMemory()
-        self._commits: dict[str, str] = {}  # by worker id, which belongs to one process
+        self._commits: dict[str, str] = {}  # `{worker id: commit}`; a worker id belongs to one process
         self._acts: Sequence[ServiceAct] = ()
         self.questions, self.plans, self.decisions = Admission(), Admission(), Admission(at_once=8, per_person=4)
-        self.asks = Admission(per_person=1)  # each runs reads of its own, and may wait for a model
+        self.asks = Admission(per_person=1)  # each runs several reads, and may wait for a model
         self.public_answers = PublicAnswers(time.monotonic)
         self.audit_limit = AuditLimit(time.monotonic)
         self._last_services: tuple[dict[Service, ServiceState], float] | None = None
@@ -137,7 +136,7 @@ class World:
 
     @classmethod
     def from_settings(cls, settings: Settings, *, bot_state: Callable[[], BotState] | None = None) -> World:
-        """A world with a client for each group of settings that is complete. Opens no connection yet."""
+        """Make a world with a client for each complete group of settings. Opens no connection yet."""
         clients: Clients = connect(settings)
         return cls(
             settings,
@@ -151,7 +150,7 @@ class World:
         )
 
     async def close(self) -> None:
-        """Close every client, after the calls that outlived their time."""
+        """Close every client, after the calls that exceeded their time limit have ended."""
         await self._sources.close()
         for client in (self.railway, self.api, self.openai, self.supabase):
             if client is not None:
@@ -160,29 +159,29 @@ class World:
             await self.database.close()
 
     def _name_in_file(self, slack_id: str) -> str:
-        """By the on-call file; the id itself for whom it does not name."""
+        """The person's name in the on-call file; the id itself if the file does not name them."""
         return slack_id if isinstance(self.schedule, Invalid | None) else self.schedule.person_of(slack_id).name
 
     @property
     def system(self) -> System:
-        """The operated system: what the settings report, else what the newest session found, else our own."""
+        """The operated system: by the settings, else as the newest database session found it, else the runbook's."""
         operated = self.settings.operated
         recognition = self.database.recognition if self.database else None
         return operated.system or operated.named(recognition.nearest if recognition else RUNBOOK)
 
     @property
     def known_services(self) -> tuple[Service, ...]:
-        """What people may name: the services of the operated system; those of every system while it is not known."""
+        """Services that people may name: those of the operated system, or of every system while it is unknown."""
         return self.system.services if self.is_recognized else tuple(DECLARED)
 
     @property
     def is_recognized(self) -> bool:
-        """Whether `system` is known, and not taken for our own."""
+        """True if `system` is known, and not the default."""
         named = self.settings.operated.system is not None
         return named or (self.database is not None and self.database.is_recognized)
 
     async def recognized(self) -> System:
-        """The operated system. Waits a moment for the first session of the database, which looks what stands there."""
+        """Return the operated system, after waiting up to 2 s for the database's first session, which recognizes it."""
         database = self.database
         if database is not None and not self.is_recognized and database.away_since is None:
             with suppress(SourceError, TimeoutError):
@@ -191,7 +190,7 @@ class World:
         return self.system
 
     async def with_commits(self, reading: HeartbeatReading) -> HeartbeatReading:
-        """The same with the commits of live workers that report them in their log only; they are remembered."""
+        """Add the commits of live workers that report them only in their log. The commits are cached."""
         unread = [beat for beat in reading.rows if self._is_in_banner(beat, reading.as_of)]
         services = {self.system.service_of_worker(beat.worker_type) for beat in unread}
         await asyncio.gather(*(self._read_banners(service) for service in services if service is not None))
@@ -207,7 +206,7 @@ class World:
         return beat.git_sha is None and beat.is_beating(now, self.settings.stale_after)
 
     async def _read_banners(self, service: Service) -> None:
-        """Of the deployment that serves; the two lines are asked for apart, because work may lie between them."""
+        """Read the active deployment's banners. The two lines are queried apart: work may be logged between them."""
         state = find_state(await self.railway_services(), service)
         if state is None or isinstance(state, Unavailable) or state.current is None:
             return
@@ -225,7 +224,7 @@ class World:
         return health
 
     async def server(self) -> ServerFacts | Unavailable:
-        """What the server says of itself, and whether it takes our writes: a read alone does not show it."""
+        """Read the server's facts, and check that it accepts writes, which a read alone does not show."""
         facts = await self.read(operated.read_server)
         if isinstance(facts, Unavailable) or self.writes is None:
             return facts
@@ -239,7 +238,7 @@ class World:
         return await self.read(migrations.read_migrations, directory=self.settings.changing.migrations)
 
     async def connections(self) -> ConnectionUse | Unavailable:
-        """The database's sessions against its limit, or against the pooler's where that is set and lower."""
+        """The database's sessions and their limit; the pooler's limit if that is set and lower."""
         use = await self.read(operated.read_connection_use)
         allowed = self.settings.changing.connection_limit
         if isinstance(use, Unavailable) or allowed is None:
@@ -247,27 +246,27 @@ class World:
         return ConnectionUse(use.used, min(allowed, use.limit))
 
     async def locks(self) -> dict[Service, Lock] | Unavailable:
-        """The services that are locked against deploys."""
+        """The locks against deploys, by service."""
         listed = await self.read(list_locks)
         if isinstance(listed, Unavailable):
             return listed
         return {lock.service: replace(lock, owner_name=self.name_of(lock.owner)) for lock in listed}
 
     async def freezes(self) -> list[Freeze] | Unavailable:
-        """All freezes and locks of people that stand, also later ones; `in_force` picks those of a moment."""
+        """All current and future freezes, and locks set by people; `in_force` selects those of a moment."""
         listed = await self.read(list_freezes)
         if isinstance(listed, Unavailable):
             return listed
         return [replace(one, owner_name=self.name_of(one.owner)) for one in listed]
 
     async def overrides(self) -> KnownOverrides:
-        """Who stands in for whom on call, as last read when the database is away. Imported here: few commands ask."""
+        """The on-call overrides, as last read if the database is away. Imported here: few commands need them."""
         from services.clients.postgres.incidents import list_overrides
 
         return self._overrides.recall(await self.read(list_overrides))
 
     async def railway_services(self) -> dict[Service, ServiceState] | Unavailable:
-        """What Railway reports, and of a service that does not run whether a run of ours stopped it."""
+        """Railway's services, and for a stopped service whether a run of the bot stopped it."""
         services = await self.ask_railway(RailwayClient.read_services, self.known_services)
         if not isinstance(services, Unavailable):
             services.pop(Service(self.settings.own_service or ""), None)
@@ -281,16 +280,16 @@ class World:
         return {service: with_heartbeats(state, beats) for service, state in known.items()}
 
     def last_railway_services(self) -> KnownServices | None:
-        """The last answer of `railway_services`, however old; None before the first."""
+        """The last answer of `railway_services`, of any age; None before the first."""
         if self._last_services is None:
             return None
         services, at = self._last_services
         return KnownServices(services, timedelta(seconds=time.monotonic() - at))
 
     async def channel_problem(self) -> str | None:
-        """Why the incidents channel takes no messages: what the bot saw, else (on the terminal) what Slack answers now.
+        """Why the incidents channel accepts no messages, as the bot saw it, or (on the terminal) as Slack answers now.
 
-        None while it does, or while that is not known.
+        None if it accepts them, or if that is unknown.
         """
         if self.bot_state is not None:
             return self.bot_state().channel_problem
@@ -304,15 +303,15 @@ class World:
         return None if isinstance(found, Unavailable) else found
 
     async def service_acts(self) -> list[ServiceAct] | Unavailable:
-        """What runs of ours did to each service's deployments recently, newest first."""
+        """The recent acts of the bot's runs on each service's deployments, newest first."""
         return await self.read(service_acts.list_service_acts, services=self.system.services, limit=ACTS)
 
     def expected_replicas(self, services: dict[Service, ServiceState] | Unavailable) -> KnownReplicas:
-        """How many workers should run, by this reading of `railway_services`, or by an earlier one if it lacks them."""
+        """The expected number of workers, by this answer of `railway_services` or an earlier one if it lacks them."""
         return self._replicas.recall(services, self.system)
 
     async def variables(self, service: Service) -> dict[str, Secret] | Unavailable:
-        """What they hold is remembered as ours: from then on no secret among them leaves through any door."""
+        """Read a service's variables. Secrets among them are remembered, so that no output shows them from then on."""
         read = await self.ask_railway(RailwayClient.read_variables, service)
         if not isinstance(read, Unavailable):
             remember_secrets(
@@ -323,9 +322,9 @@ class World:
     async def read(
         self, query: Callable[Concatenate[Connection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T | Unavailable:
-        """`read(list_runs, limit=10)`: a query, or a function that asks several, in one read-only transaction.
+        """Run a query, or a function that makes several, in one read-only transaction: `read(list_runs, limit=10)`.
 
-        Unknown where row-level security may hide rows on which the answer depends (`counts_all_rows`).
+        Unavailable if row-level security may hide rows on which the answer depends (`counts_all_rows`).
         """
         if self.database is None:
             return Unavailable("database", why_missing(self.settings.database))
@@ -334,13 +333,13 @@ class World:
     async def ask_railway(
         self, call: Callable[Concatenate[RailwayClient, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
     ) -> T | Unavailable:
-        """`ask_railway(RailwayClient.list_deployments, service)`: what the client's method returns."""
+        """Call a method of the client: `ask_railway(RailwayClient.list_deployments, service)`."""
         if self.railway is None:
             return Unavailable("Railway", why_missing(self.settings.railway))
         return await self.ask("Railway", call(self.railway, *args, **kwargs))
 
     async def database_usage(self) -> Usage | Unavailable:
-        """What Supabase says of the database's machine."""
+        """Read Supabase's metrics of the database's machine."""
         if self.supabase is None:
             return Unavailable("Supabase", "SUPABASE_METRICS_KEY is not set")
         return await self.ask("Supabase", self.supabase.read_usage())
@@ -348,18 +347,18 @@ class World:
     async def ask_api(
         self, call: Callable[Concatenate[DragonflyApi, P], Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
     ) -> T | Unavailable:
-        """`ask_api(DragonflyApi.read_batch, batch_id)`: what the client's method returns."""
+        """Call a method of the client: `ask_api(DragonflyApi.read_batch, batch_id)`."""
         if self.api is None:
             return Unavailable("API", why_missing(self.settings.api))
         self.api.system = (await self.recognized()).name
         return await self.ask("API", call(self.api, *args, **kwargs))
 
     async def ask(self, source: str, call: Coroutine[Any, Any, T]) -> T | Unavailable:
-        """What any other call returns, or why it returns nothing."""
+        """Await any other call within the time limit: its value, or the reason why there is none."""
         return await self._sources.ask(source, call)
 
     async def _recall_acts(self) -> Sequence[ServiceAct]:
-        """As last read, when the database does not answer at once."""
+        """Read the recent acts; the last read ones if the database does not answer within 1 s."""
         if self.database is not None:
             try:
                 async with asyncio.timeout(JOURNAL_PATIENCE_S):
@@ -370,7 +369,7 @@ class World:
         return self._acts
 
     async def _recent_heartbeats(self) -> Sequence[Heartbeat]:
-        """None of them when the database does not answer at once."""
+        """Read the heartbeats; empty if the database does not answer within 1 s."""
         try:
             async with asyncio.timeout(JOURNAL_PATIENCE_S):
                 beats = await self.read(operated.list_heartbeats)
@@ -404,5 +403,5 @@ class World:
 
 
 def _is_secret(name: str, value: Secret) -> bool:
-    """By the variable's name, or because it is an address with a password."""
+    """True if the variable's name says so, or if the value is an address with a password."""
     return is_secret_name(name) or "@" in value.reveal().partition("://")[2]

@@ -1,4 +1,4 @@
-"""Writes what a person asked for once, and finds out whether it was written when the answer to the COMMIT was lost."""
+"""Writes a person's request once, and finds out whether it was written if the answer to the COMMIT was lost."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from services.clients.postgres.deliveries import is_written, note_written
 from services.clients.postgres.pool import Connection, Database
 from services.domain.errors import Choice, DoneError, OperatorError, OutcomeUnknownError, SourceError
 
-CHECK_S = 5.0  # a person waits behind this, after the write's own time
+CHECK_S = 5.0  # a person waits for this, after the write's own time
 
 
 @asynccontextmanager
 async def write(
     database: Database, delivery: str | None, *, shown_by: str, timeout_s: float = 10.0
 ) -> AsyncIterator[Connection]:
-    """A transaction, committed at the end. `shown_by`: the line that shows what is written.
+    """Open a transaction that is committed at the end. `shown_by`: the command that shows what was written.
 
-    Where the answer to the COMMIT is lost: raises DoneError if it was committed and `note_done` was called in it,
+    If the answer to the COMMIT is lost: raises DoneError if it was committed and `note_done` was called in it,
     OperatorError if it was not committed, OutcomeUnknownError if that can't be learned. SourceError as `transaction`.
     """
     try:
@@ -31,19 +31,19 @@ async def write(
 
 
 async def note_done(conn: Connection, delivery: str | None, *, shown_by: str) -> None:
-    """In the transaction that does what the delivery asks for. Raises DoneError where a former try has done it."""
+    """Record the delivery in the transaction that carries it out. Raises DoneError if an earlier try did it."""
     if delivery is not None and not await note_written(conn, delivery=delivery):
         raise done_before(shown_by)
 
 
 async def check_not_done(conn: Connection, delivery: str | None, *, shown_by: str) -> None:
-    """Before a refusal, which a former try may have caused: raises DoneError where it has done what was asked for."""
+    """Call before a refusal that an earlier try may have caused. Raises DoneError if that try did it."""
     if delivery is not None and await is_written(conn, delivery=delivery):
         raise done_before(shown_by)
 
 
 def done_before(shown_by: str) -> DoneError:
-    """A former try of the same delivery has done it. `shown_by`: the line that shows what is written."""
+    """The error for a delivery that an earlier try carried out. `shown_by`: the command that shows the result."""
     return _done(shown_by, "the same request was carried out before, and nothing was done twice")
 
 
@@ -58,7 +58,7 @@ async def _find_out(database: Database, delivery: str | None, shown_by: str, los
 
 
 async def _is_written(database: Database, delivery: str) -> bool:
-    """A transaction that is still being committed is waited for. Raises SourceError."""
+    """True if the delivery was written. Waits for a transaction that is still committing. Raises SourceError."""
     async with database.transaction(timeout_s=CHECK_S) as conn, conn.transaction(force_rollback=True):
         return not await note_written(conn, delivery=delivery)
 

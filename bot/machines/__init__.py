@@ -1,1 +1,1 @@
-"""The door for machines: reads, questions, and requests for changes that wait in Slack."""
+"""API for machines: reads, questions, and requests for changes that people approve in Slack."""

@@ -1,6 +1,6 @@
-"""What a machine may call: every read but a few, `ask`, and every change that is approved. From the registry; pure.
+"""The commands that machines may call: most reads, `ask`, and every change that needs approval. Pure.
 
-A machine names the verb and its arguments apart, and the two are compared: no argument makes another command of it.
+A machine sends verb and arguments separately, and they are compared, so that no argument selects another command.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from bot.types import Surface, Verb
 from playbooks.model import Risk
 from services.domain.errors import UsageError
 
-# Reads of settings, of the audit log, and of what waits for one person.
+# Reads of settings, of the audit log, and of one person's pending work.
 _PEOPLE_ONLY = frozenset({"audit", "check-config", "env", "home", "policy", "preflight", "prod-gate", "security-audit"})
 RAW = "--raw"
 ARGUMENTS_LIMIT = 500  # characters
 
 
 def is_offered(verb: Verb) -> bool:
-    """No decision, no incident's command, no emergency stop: those need a person who answers for them."""
+    """True if machines may call the verb. Decisions, incident commands and emergency stops need a person."""
     if isinstance(verb, Change):
         return verb.risk is not Risk.BREAK_GLASS
     return verb.is_read and verb.name not in _PEOPLE_ONLY
 
 
 def offered_verbs() -> Iterator[Verb]:
-    """By name."""
+    """The verbs that machines may call, by name."""
     return (verb for verb in REGISTRY.values() if is_offered(verb))
 
 
 def right_for(verb: Verb) -> str:
-    """What the policy has to let the machine request."""
+    """The policy's verb that the machine needs the right to request."""
     if isinstance(verb, Change):
         return verb.name
     return ASK if isinstance(verb, AskCommand) else READ
 
 
 def parse_call(name: str, arguments: str) -> tuple[Verb, list[str]]:
-    """The verb, and the words of its line. Raises UsageError for what is not offered."""
+    """Return the verb and the words of its line. Raises UsageError for a command that machines may not call."""
     verb = REGISTRY.get(name)
     if verb is None or not is_offered(verb):
         why = "there is no such command for machines"

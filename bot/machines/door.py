@@ -1,7 +1,7 @@
-"""`POST /machines`: runs one command for a machine that has a token. Each call is an audit row before anything is read.
+"""`POST /machines`: runs one command for a machine with a token. Each call is audited before anything is read.
 
-A read needs the policy's `read`, a question `ask`, a change its own verb; what no rule allows is refused. A change is
-filed, and waits in Slack: a token does not say who holds it, so one more person has to agree than for a person's.
+A read needs the policy's `read`, a question `ask`, a change its own verb; everything else is refused. A change is
+filed and waits in Slack. It needs one approval more than a person's, because a token does not show who uses it.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ logger = logging.getLogger(__name__)
 PATH = "/machines"
 MAX_BODY = 8_000  # bytes
 WRONG_A_MINUTE = 30
-CALLS = Rate(30, 1.0)  # at once, then one per second: of one machine, on one replica
-CHANGES = Rate(10, 60.0)  # requests for changes, on all replicas: people have to read each
+CALLS = Rate(30, 1.0)  # per machine and replica: 30 at once, then one per second
+CHANGES = Rate(10, 60.0)  # requests for changes per machine on all replicas, because people read each
 AUDITED = "machine.call"
 
 
@@ -72,8 +72,8 @@ TOO_MANY = OperatorError(
 
 
 class Call(BaseModel):
-    """One command. `request_id`: the same for a repetition, which files no second run. With other words
-    it is another request."""
+    """The body of a request: one command. `request_id`: the same in a retry, which files no second run. With other
+    words it is another request."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
@@ -84,14 +84,15 @@ class Call(BaseModel):
 
 @dataclass(frozen=True)
 class Reply:
-    """The HTTP status and the JSON of an answer."""
+    """HTTP status and JSON body of an answer."""
 
     status: int
     body: Mapping[str, object]
 
 
 class MachineDoor:
-    """One for the process. `channel`: where requests are shown. `workspace_url`: "https://acme.slack.com/"."""
+    """Handler of requests from machines; one per process. `channel`: where requests for changes are posted.
+    `workspace_url`: returns "https://acme.slack.com/"."""
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class MachineDoor:
         self._due_at: dict[str, float] = {}
 
     def wait_s(self, machine: str) -> float:
-        """Seconds until this machine may call; 0 counts the call."""
+        """Seconds until this machine may call; if 0, the call is counted."""
         now = self._clock()
         due_at = max(self._due_at.get(machine, now), now) + CALLS.every_s
         too_far_s = due_at - (now + CALLS.burst * CALLS.every_s)
@@ -126,7 +127,7 @@ class MachineDoor:
         return 0.0
 
     async def answer(self, machine: str, call: Call) -> Reply:
-        """What the command answers, or why it was not run."""
+        """Run the command. Returns its answer, or the reason why it was not run."""
         person = outsider(MACHINE, machine)
         try:
             verb, words = await self._parse(person, call)
@@ -146,7 +147,7 @@ class MachineDoor:
         return Reply(200, _body(answer) | {"run": run})
 
     async def _takes_change(self, person: Person) -> bool:
-        """Counted in the database, because each replica would allow as many again. Raises SourceError."""
+        """True if the machine may request one more change; counted for all replicas. Raises SourceError."""
         async with need_database(self._world).transaction() as conn:
             return await take_machine_request(
                 conn,
@@ -156,7 +157,7 @@ class MachineDoor:
             )
 
     async def _filed(self, delivery: str) -> int | None:
-        """The run that a former try has filed. Planned again, its own effect would refuse it. Raises SourceError."""
+        """Id of the run that an earlier try filed, as a new plan could fail because of that run. Raises SourceError."""
         async with need_database(self._world).read() as conn:
             return await find_run_of_delivery(conn, delivery=delivery)
 
@@ -169,7 +170,7 @@ class MachineDoor:
 
     async def _run(self, person: Person, words: list[str], delivery: str | None) -> Answer:
         actor = Actor(person.user_id, person.team_id)
-        request = Command(surface=Surface.TERMINAL, actor=actor, delivery=delivery)  # the whole answer, as JSON too
+        request = Command(surface=Surface.TERMINAL, actor=actor, delivery=delivery)  # the whole answer, uncut
         with reading_for(Purpose.ANSWER, person.user_id):
             return await run_words(words, request, self._world, self._approval_service, self._incident_service)
 
@@ -186,7 +187,7 @@ class MachineDoor:
         return verdict if isinstance(verdict, Refused) else None
 
     async def _record(self, person: Person, call: Call, refused: str | None) -> None:
-        """Of a flood of refused calls one row per verb and minute. Raises SourceError: without a row nothing is run."""
+        """Append the audit row; for refused calls one per verb and minute. Raises SourceError: then nothing runs."""
         database, verb = need_database(self._world), mask_message(call.verb)
         with self._world.audit_limit.counting() as count:
             due = 1 if refused is None else count(person.user_id, f"{AUDITED} {verb}")
@@ -198,8 +199,8 @@ class MachineDoor:
                 await append_audit(conn, actor=person.user_id, event=AUDITED, run_id=None, details=details)
 
     async def _run_of(self, answer: Answer) -> dict[str, object] | None:
-        """The run that the answer is about. `proved`: None while its steps can't be read. `link` leads to its message;
-        before Slack has it, to the channel."""
+        """The run in the answer, or None. `proved`: None if its steps can't be read. `link`: its message, or the
+        channel while the message is not posted."""
         data = answer.data
         if not isinstance(data, Mapping) or not isinstance(data.get("id"), int) or "plan_hash" not in data:
             return None
@@ -219,7 +220,7 @@ class MachineDoor:
 
 
 def add_machine_door(app: FastAPI, door: MachineDoor, machines: Sequence[Machine]) -> None:
-    """Nothing is parsed before the token fits."""
+    """Add `POST /machines`. Nothing is parsed before the token is verified."""
     guesses = Guesses(WRONG_A_MINUTE, PATH)
 
     @app.post(PATH)
@@ -244,7 +245,7 @@ def add_machine_door(app: FastAPI, door: MachineDoor, machines: Sequence[Machine
 
 
 def find_machine(authorization: str, machines: Sequence[Machine]) -> str | None:
-    """Whose token it is. In constant time: all are compared, whichever fits."""
+    """Return the machine with this token, or None. Constant time: all tokens are compared."""
     scheme, _, given = authorization.partition(" ")
     hashed = hashlib.sha256(given.strip().encode("utf-8", "replace")).digest()
     found = [
@@ -256,7 +257,7 @@ def find_machine(authorization: str, machines: Sequence[Machine]) -> str | None:
 
 
 def _delivery(person: Person, words: Sequence[str], request_id: str) -> str:
-    """The same for a repetition only: the same id with other words is another request."""
+    """Delivery key of a request: the same only for a retry with the same id and the same words."""
     hashed = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
     return f"{person.user_id}:{request_id}:{hashed}"
 
@@ -268,7 +269,7 @@ def _body(answer: Answer) -> dict[str, object]:
 
 
 def failed(error: OperatorError | SourceError) -> Reply:
-    """Why it was not done, or that the outcome is unknown: `outcome_unknown`."""
+    """The reply for an error. `outcome_unknown` in the body: it may have been done."""
     match error:
         case UsageError():
             return _refused(400, error)

@@ -1,7 +1,7 @@
 """`dragonfly mcp`: the commands for machines as tools of the Model Context Protocol, over stdio or local HTTP.
 
-It holds no secret but a machine's token: each tool is one call of the bot's door, which decides, records and limits.
-The SDK is imported here only, when the command runs; it is the extra `mcp`.
+Its only secret is a machine's token: each tool is one call of the bot's `POST /machines`, which authorizes, audits and
+limits. The SDK (the extra `mcp`) is imported only here, when the command runs.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ _WAITS = "Files a request only: people approve it in Slack. Answers with the run
 
 
 def tool_name(verb: Verb) -> str:
-    """ "incident_timeline": a name that every client takes."""
+    """ "incident_timeline": the verb's name with characters that every client accepts."""
     return verb.name.replace(" ", "_").replace("-", "_")
 
 
 def tools() -> dict[str, Verb]:
-    """The verb of each tool, from the registry."""
+    """`{tool name: verb}`, from the registry."""
     return {tool_name(verb): verb for verb in offered_verbs()}
 
 
 def described(verb: Verb) -> str:
-    """What a tool does, for a model."""
+    """A tool's description, for a model."""
     parts = [f"{mrkdwn_text(verb.summary)}."]
     parts += [_WAITS] if isinstance(verb, Change) else ["Changes nothing."]
     parts += [f"Arguments: {verb.usage}."] if verb.usage else ["No arguments."]
@@ -55,7 +55,7 @@ def described(verb: Verb) -> str:
 
 
 def make_server(door: MachineDoorClient) -> Server[Any]:
-    """The server, not running yet."""
+    """Make the server, not running yet."""
     from mcp import types
     from mcp.server.lowlevel import Server
 
@@ -83,7 +83,7 @@ def make_server(door: MachineDoorClient) -> Server[Any]:
 
 
 async def call(door: MachineDoorClient, verb: Verb | None, given: Mapping[str, Any]) -> tuple[str, bool]:
-    """What the tool says, and whether it failed. Never raises for what the door answers."""
+    """Call a tool. Returns its text, and True if it failed. Answers of the bot never raise."""
     arguments = given.get("arguments", "")
     if verb is None or not isinstance(arguments, str) or given.keys() - {"arguments"}:
         return "Nothing was run: there is no such tool, or its arguments are no text.", True
@@ -96,8 +96,8 @@ async def call(door: MachineDoorClient, verb: Verb | None, given: Mapping[str, A
 
 
 async def _ask(door: MachineDoorClient, verb: Verb, arguments: str) -> DoorAnswer:
-    """A change whose answer is lost is asked for once more: the same id files one run. Then only the run itself tells
-    that it was filed; a refusal may be of the second call alone."""
+    """Send the call. If the answer to a change is lost, send it again with the same id, which files one run. Only a run
+    in the second answer proves that it was filed; a refusal may apply to the second call alone."""
     request_id = f"mcp-{uuid.uuid4()}"
     try:
         return await door.call(verb.name, arguments, request_id=request_id)
@@ -120,7 +120,7 @@ def _shown(answer: DoorAnswer) -> str:
 
 
 async def serve(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """`mcp [--http [port]]`: until it is ended."""
+    """Run `mcp [--http [port]]` until it is stopped. Raises OperatorError if it can't start."""
     port = _port(words)
     url, token = (_needed(environ, name) for name in (URL, TOKEN))
     remember_secrets("mcp", [Secret(one) for one in (token, environ.get(HTTP_TOKEN, "")) if one])
@@ -164,7 +164,7 @@ async def _serve_stdio(server: Server[Any]) -> None:
 
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
-    lines: Any = _cleaned(anyio.wrap_file(sys.stdin))  # the SDK only iterates over it
+    lines: Any = _cleaned(anyio.wrap_file(sys.stdin))  # the SDK only iterates over them
     async with stdio_server(stdin=lines) as (reads, writes):
         await server.run(reads, writes, server.create_initialization_options())
 
@@ -175,8 +175,8 @@ async def _cleaned(lines: AsyncIterable[str]) -> AsyncIterator[str]:
 
 
 def clean_line(line: str) -> str:
-    """The message without half an emoji, for which the SDK drops a call: its client would wait without an end. What is
-    no JSON stays as it is."""
+    """Remove lone surrogates (half an emoji) from a JSON message: the SDK would drop the call, and its client would
+    wait forever. Other text is returned unchanged."""
     try:
         return json.dumps(read_json(line), allow_nan=False)
     except (ValueError, RecursionError):
@@ -184,7 +184,7 @@ def clean_line(line: str) -> str:
 
 
 def make_http_app(server: Server[Any], token: Secret) -> ASGIApp:
-    """Streamable HTTP at /mcp, for who has the token; 401 for any other."""
+    """Make the app that serves streamable HTTP at /mcp to clients with the token; 401 for others."""
     app = server.streamable_http_app(stateless_http=True, json_response=True)
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,1 +1,1 @@
-"""Files of ours that the bot follows: the policy, the alert rules, and what the on-call file shares with them."""
+"""Watches the bot's own files: the policy, the alert rules, and the base classes for the on-call file's watch."""

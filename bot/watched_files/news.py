@@ -1,4 +1,4 @@
-"""Announces that one of our files has changed, or was refused; leader only."""
+"""Announces that a watched file has changed or was refused; leader only."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class FileNews(PeriodicTask, Generic[T]):
-    """Announces each change once, however often the leader restarts."""
+    """Announces each change of a file once, even if the leader restarts."""
 
     interval_s = 60.0
-    key: str  # of its messages
+    key: str  # prefix of its message keys
 
     def __init__(self, watch: FileWatch[T], database: Database, wake_ups: WakeUps) -> None:
         super().__init__(watch.changed)
@@ -35,17 +35,17 @@ class FileNews(PeriodicTask, Generic[T]):
     @property
     @abstractmethod
     def _channel(self) -> str:
-        """Where the message goes."""
+        """The channel for the messages."""
 
     @abstractmethod
     def _refused(self, fault: Invalid) -> view.Content:
-        """That the file was not taken."""
+        """Message that the file was refused."""
 
     @abstractmethod
     async def _notify(self, fence: Fence, state: FileState[T], value: T) -> None:
-        """What a good file changes."""
+        """Announce a valid file."""
 
-    def _is_in_force(self, value: T) -> bool:  # noqa: ARG002 - for those that take a while
+    def _is_in_force(self, value: T) -> bool:  # noqa: ARG002 - for files that take effect later
         return True
 
     async def tick(self, fence: Fence) -> None:
@@ -71,7 +71,7 @@ class FileNews(PeriodicTask, Generic[T]):
         key_of: Callable[[Connection, str, str], Awaitable[str | None]],
         content: view.Content,
     ) -> None:
-        """Unless `key_of` finds that the channel knows."""
+        """Store the message, unless `key_of` returns None because the channel has it already."""
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             key = await key_of(conn, self.key, state.digest)

@@ -1,7 +1,7 @@
-"""Watches the policy and the alert rules: a good file is in force at once, a bad one leaves the last good one.
+"""Watches the policy and the alert rules: a valid file takes effect at once, an invalid one keeps the last valid one.
 
-The leader announces what changed, once, and keeps the last good file in the database: a bot that starts with a
-bad one continues with it, and one that starts with another one announces that.
+The leader announces changes once, and stores the last valid file in the database: a bot that starts with an invalid
+file uses the stored one, and a bot that starts with a different file announces the change.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from services.clients.postgres.queries import read_clock
 from services.clients.postgres.taken_files import TakenFile, lock_taken_files, read_taken_file, store_taken_file
 
 POLICY, ALERTS = "policy", "alerts"
-ACTOR = "bot"  # in the audit log
+ACTOR = "bot"  # actor in the audit log
 
 T = TypeVar("T")
 
 
 class RuleFileWatch(FileWatch[T]):
-    """`name` is that of its row. `apply` puts a good one in force here; `is_in_force`: whether the process began with a
-    good one, or got one since. `people`: what the file was read with."""
+    """Watch of a rule file. `name`: key of its database row. `apply`: puts a valid file into force in this process.
+    `is_in_force`: a valid file is in force already. `people`: the lists of people that the file is read with."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class RuleFileWatch(FileWatch[T]):
 
 
 class PolicyWatch(RuleFileWatch[Policy]):
-    """Of the file that the settings name, else of the default's: changing the lists changes rights too."""
+    """Watch of the policy file in the settings, else of the default file: changed lists of people change it, too."""
 
     def __init__(
         self, people: PeopleSettings, database: Database, apply: Callable[[Policy], None], *, is_in_force: bool
@@ -111,7 +111,7 @@ class RuleFileNews(FileNews[T]):
 
     @abstractmethod
     async def _message(self, before: TakenFile, after: T) -> view.Content:
-        """What differs."""
+        """Message with the differences."""
 
     def _refused(self, fault: Invalid) -> view.Content:
         return view.refused_file_message(self.name, fault.faults, show=("Settings", "check-config"))
@@ -123,7 +123,7 @@ class RuleFileNews(FileNews[T]):
         if before is not None and _is_same(before, taken):
             await self._notify_of_recovery(fence, state)
             return
-        content = await self._message(before, value) if before is not None else None  # may ask Slack for names
+        content = await self._message(before, value) if before is not None else None  # may call Slack
         async with self._database.transaction() as conn:
             await fence.lock(conn)
             await lock_taken_files(conn)
@@ -139,7 +139,7 @@ class RuleFileNews(FileNews[T]):
 
 
 class PolicyNews(RuleFileNews[Policy]):
-    """`names`: what people and groups are called, so that the message mentions no one."""
+    """News of the policy. `names`: for people and groups, so that the message mentions no one."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class AlertRulesNews(RuleFileNews[AlertRules]):
 
 
 def _policy_of(taken: TakenFile) -> Policy | None:
-    """As it was read then, with the lists of that time."""
+    """The stored policy, read with the lists of people of that time; None if it is invalid."""
     lists = {name: tuple(taken.people.get(name, ())) for name in ("operators", "approvers")}
     people = PeopleSettings(operators=lists["operators"], approvers=lists["approvers"])
     policy = policy_file.read_policy(taken.content, POLICY, people)

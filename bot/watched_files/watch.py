@@ -1,4 +1,4 @@
-"""Watches one of our files: a good one is taken at once, a bad one leaves the last good one in force.
+"""Watches a file: a valid one takes effect at once, an invalid one keeps the last valid one in force.
 
 Every replica watches its own copy.
 """
@@ -25,15 +25,15 @@ from services.domain.errors import SourceError
 logger = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 2.0
-LARGEST = 256 * 1024  # bytes; also a CHECK of the tables that keep the last good one
+LARGEST = 256 * 1024  # bytes; the tables that store the last valid file have a CHECK with the same limit
 
 T = TypeVar("T")
-Read = Callable[[bytes, str], T | Invalid]  # from the content and what faults call the file
+Read = Callable[[bytes, str], T | Invalid]  # (content, name of the file for faults)
 
 
 @dataclass(frozen=True)
 class FileState(Generic[T]):
-    """What the file held when it was read last. `content`: empty where it can't be read."""
+    """The file at its last read. `content`: empty if it can't be read."""
 
     content: bytes
     value: T | Invalid
@@ -44,11 +44,12 @@ class FileState(Generic[T]):
 
 
 class FileWatch(ABC, Generic[T]):
-    """`what` names it ("on-call file"), `group` its group of settings. `changed` wakes the leader to announce it."""
+    """Watch of one file. `what`: its name in messages ("on-call file"). `group`: its group of settings. `changed`:
+    wake-up for the leader's announcement."""
 
     def __init__(self, path: Path, what: str, group: str, read: Read[T], *, every_s: float = CHECK_EVERY_S) -> None:
         self.changed = WakeUp()
-        self.was_looked_at = asyncio.Event()  # once by `run`
+        self.was_looked_at = asyncio.Event()  # set after the first check of `run`
         self.latest: FileState[T] | None = None
         self.what = what
         self._file = WatchedFile(path)
@@ -59,25 +60,25 @@ class FileWatch(ABC, Generic[T]):
 
     @abstractmethod
     async def _take_over(self, value: T) -> None:
-        """Put it in force in this process."""
+        """Put the value into force in this process."""
 
     @abstractmethod
     def _refuse(self, fault: Invalid) -> bool:
-        """The file as it is now was not taken; whether something else is in force already."""
+        """Note that the current file was refused. True if another valid file is in force."""
 
     @abstractmethod
     async def _stored(self) -> bytes | None:
-        """The last good content, as the leader stored it. Raises SourceError."""
+        """Read the last valid content, as the leader stored it; None if there is none. Raises SourceError."""
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Check every `every_s` seconds until cancelled."""
         while True:
             await self.check()
             self.was_looked_at.set()
             await asyncio.sleep(self._every_s)
 
     async def check(self) -> None:
-        """Take the file, if it has changed and is good."""
+        """Read the file if it has changed, and put it into force if it is valid."""
         if self._has_to_recall:
             await self._recall()
         try:
@@ -89,7 +90,7 @@ class FileWatch(ABC, Generic[T]):
             await self._take(FileState(content, self.read(content)))
 
     def read(self, content: bytes) -> T | Invalid:
-        """What is in a file of a bounded size."""
+        """Parse the content; Invalid if it is too large."""
         return read_bounded(content, self._file.path.name, self._group, self._read)
 
     async def _take(self, state: FileState[T]) -> None:
@@ -98,7 +99,7 @@ class FileWatch(ABC, Generic[T]):
         self.latest, self._has_to_recall = state, False
         try:
             await self._put_in_force(state.value)
-        except Exception:  # a bug of ours: the file is tried again
+        except Exception:  # a bug in the bot: the file is tried again
             self.latest = None
             self._file.forget()
             raise
@@ -114,12 +115,12 @@ class FileWatch(ABC, Generic[T]):
                 await self._recall()
 
     async def _recall(self) -> None:
-        """The process began with a bad file: the last good one, as the leader stored it."""
+        """Put the last valid file that the leader stored into force, after a start with an invalid file."""
         try:
             stored = await self._stored()
         except SourceError as error:
             logger.warning("the last good %s was not read: %s", self.what, error.why)
-            self._has_to_recall = True  # with the next look
+            self._has_to_recall = True  # retry at the next check
             return
         self._has_to_recall = False
         value = self.read(stored) if stored is not None else None
@@ -132,14 +133,14 @@ class FileWatch(ABC, Generic[T]):
 
 
 def read_bounded(content: bytes, name: str, group: str, read: Read[T]) -> T | Invalid:
-    """What is in a file of at most 256 KiB."""
+    """Parse a file of at most 256 KiB; Invalid if it is larger."""
     if len(content) > LARGEST:
         return Invalid(group, (Fault(name, f"is larger than {LARGEST // 1024} KiB", "make it shorter"),))
     return read(content, name)
 
 
 async def refusal_key(conn: Connection, name: str, digest: str) -> str | None:
-    """Of the message that a file was not taken; None while that is the last one about it. `name`: "policy"."""
+    """Key for the message that a file was refused; None if that message is the last one. `name`: "policy"."""
     last = await _last_refusal(conn, name)
     if last is not None and last.startswith(f"{name}:file:{digest[:16]}:"):
         return None
@@ -147,7 +148,7 @@ async def refusal_key(conn: Connection, name: str, digest: str) -> str | None:
 
 
 async def recovery_key(conn: Connection, name: str, digest: str) -> str | None:
-    """Of the message that it is good again; None unless the last one about it is a refusal."""
+    """Key for the message that the file is valid again; None unless the last message is a refusal."""
     if await _last_refusal(conn, name) is None:
         return None
     return f"{name}:file:{digest[:16]}:{await read_clock(conn):%Y%m%dT%H%M%S%f}:good"

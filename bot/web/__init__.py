@@ -1,1 +1,1 @@
-"""The bot's own web endpoints: /livez, /healthz, /metrics and, in HTTP mode, /slack/events."""
+"""The bot's own HTTP endpoints: /livez, /healthz, /metrics and, in HTTP mode, /slack/events."""

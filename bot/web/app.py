@@ -1,7 +1,6 @@
-"""The bot's HTTP endpoints as one FastAPI application, and the server that runs it.
+"""The bot's HTTP endpoints as one FastAPI application, the check of Slack's signatures, and the server.
 
-Bolt checks signatures too, but a timestamp that is no number or a body that is no JSON makes it answer 500,
-and it knows one secret.
+Bolt can check signatures, but only with one secret, and it answers 500 to a malformed timestamp or body.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ from services.domain.secrets import Secret, redacted
 from services.process import listen
 from services.web_protocol import TimeLimitedProtocol
 
-MAX_BODY = 1_000_000  # bytes; Slack's own payloads stay far below (a view has at most 250 kB)
+MAX_BODY = 1_000_000  # bytes; Slack's payloads are far smaller (a view has at most 250 kB)
 MAX_AGE_S = 300
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The HTTP status to answer with, and why, for the log."""
+    """The HTTP status of a refusal, and the reason for the log."""
 
     status: int
     why: str
 
 
 def check(headers: Mapping[str, str], body: bytes, *, secrets: Sequence[Secret], now: float) -> Refusal | None:
-    """None when the request is Slack's and readable. `headers` has lower-case names, `now` is in Unix seconds."""
+    """Return None if the request is from Slack and readable. `headers`: lower-case names. `now`: Unix seconds."""
     if len(body) > MAX_BODY:
         return Refusal(413, "body too large")
     timestamp = headers.get("x-slack-request-timestamp", "")
@@ -70,7 +69,7 @@ def _sign(secret: Secret, base: bytes) -> bytes:
 
 
 def _is_readable(content_type: str, body: bytes) -> bool:
-    """Whether Bolt will find an object in it: JSON, or a form whose `payload` is JSON."""
+    """True if Bolt can parse the body: a JSON object, or a form whose `payload` is one."""
     try:
         text = body.decode("utf-8")
         if content_type.split(";")[0].strip() == "application/json" or text.startswith("{"):
@@ -81,12 +80,12 @@ def _is_readable(content_type: str, body: bytes) -> bool:
         return False
 
 
-BODY_WITHIN_S = 10.0  # Slack and Railway send theirs at once
+BODY_WITHIN_S = 10.0  # Slack and Railway send the body at once
 
 
 async def read_body(request: Request, *, limit: int, within_s: float = BODY_WITHIN_S) -> bytes:
-    """The raw body; of one that is longer one byte more than `limit`, however much is sent. Empty if they hung up, or
-    did not send it within `within_s`: what is empty bears no signature that fits."""
+    """Read the raw body, at most `limit` + 1 bytes. Empty if the client disconnected or took longer than `within_s`; an
+    empty body never has a valid signature."""
     body = b""
     try:
         async with asyncio.timeout(within_s):
@@ -103,7 +102,7 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(*, health: Callable[[], Awaitable[Health]], metrics: Metrics) -> FastAPI:
-    """/livez is for Railway's health check, /healthz for the monitor of the bot, /metrics for Prometheus."""
+    """Make the app: /livez for Railway's health check, /healthz for the bot's monitor, /metrics for Prometheus."""
     app = FastAPI(title="Dragonfly ChatOps", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/livez")
@@ -123,7 +122,7 @@ def create_app(*, health: Callable[[], Awaitable[Health]], metrics: Metrics) -> 
 
 
 def add_events(app: FastAPI, bolt: AsyncApp, secrets: Sequence[Secret]) -> None:
-    """HTTP mode: Slack posts everything here. Nothing is parsed before the signature fits."""
+    """Add /slack/events, to which Slack posts in HTTP mode. Nothing is parsed before the signature is verified."""
 
     @app.post("/slack/events")
     async def events(request: Request) -> Response:
@@ -144,9 +143,9 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """`open` binds the port (0: any) of `host`, or of all IPv4 and IPv6 addresses.
+    """HTTP server. `open` binds the port (0: any) on `host`, or on all IPv4 and IPv6 addresses.
 
-    `close` answers what is under way and ends.
+    `close` finishes the running requests and stops.
     """
 
     def __init__(
@@ -160,7 +159,7 @@ class WebServer:
         self._config = uvicorn.Config(
             app,
             http=protocol,
-            proxy_headers=False,  # anyone may send X-Forwarded-For
+            proxy_headers=False,  # any client can send X-Forwarded-For
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -173,11 +172,11 @@ class WebServer:
 
     @property
     def port(self) -> int:
-        """The port that is bound; 0 before `open`."""
+        """The bound port; 0 before `open`."""
         return int(self._sockets[0].getsockname()[1]) if self._sockets else 0
 
     async def open(self) -> None:
-        """Raises OSError when the port is taken."""
+        """Bind the port and start serving. Raises OSError if the port is in use."""
         self._sockets = listen(self._port, self._host)
         self._serving = asyncio.create_task(self._server.serve(sockets=self._sockets))
 

@@ -1,4 +1,4 @@
-"""Secrets in an address: compared in constant time; wrong ones are counted, and limited per minute."""
+"""Checks secrets of requests in constant time, and limits wrong ones per minute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Guesses:
-    """Counts wrong secrets, `limit` in each minute. `path`: where, for the log."""
+    """Limits wrong secrets to `limit` per minute. `path`: the endpoint, for the log."""
 
     def __init__(self, limit: int, path: str) -> None:
         self._limit = limit
@@ -21,7 +21,7 @@ class Guesses:
         self._count = 0
 
     def count(self, now_s: float) -> bool:
-        """Whether this one is still within the limit."""
+        """Count a wrong secret. True if it is within the limit. `now_s`: seconds of any steady clock."""
         if int(now_s // 60) != self._minute:
             self._minute, self._count = int(now_s // 60), 0
         self._count += 1
@@ -31,6 +31,6 @@ class Guesses:
 
 
 def is_one_of(given: str, secrets: Sequence[Secret]) -> bool:
-    """In constant time: all are compared, whichever fits."""
+    """True if `given` is one of the secrets. Constant time: all are compared."""
     found = [hmac.compare_digest(given.encode(), secret.reveal().encode()) for secret in secrets]
     return any(found)

@@ -1,6 +1,6 @@
-"""What /healthz and /metrics answer: whether the bot can do its work, and what Prometheus may ask for.
+"""The state that /healthz and /metrics report.
 
-Labels come from closed sets, never from what people typed.
+Labels come from closed sets, never from typed text.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from bot.config.fields import Fault
 
 @dataclass(frozen=True)
 class Health:
-    """`slack_connections` of `slack_expected` are up (HTTP mode: 1 of 1 once the token was accepted).
+    """Health of the process. `slack_connections` of `slack_expected` are up (HTTP mode: 1 of 1 once Slack accepted the
+    token).
 
-    `database`: None when it answered last time, otherwise why not. `disabled` are the settings that are missing or
-    malformed: they disable commands, they do not make the bot unhealthy. `late`: what keeps the dead man's switch from
-    calling; known on the leader only. `channel`: why the incidents channel takes no messages, None while it does.
+    `database`: the problem at the last attempt, or None. `disabled`: missing or malformed settings; they disable
+    commands but do not make the bot unhealthy. `late`: reasons why the dead man's switch does not ping; known on the
+    leader only. `channel`: why the incidents channel accepts no messages, or None.
     """
 
     slack_connections: int
@@ -35,12 +36,12 @@ class Health:
 
     @property
     def connected(self) -> bool:
-        """Whether people's words reach us."""
+        """True if commands from Slack can arrive."""
         return self.slack_connections > 0
 
     @property
     def able_to_act(self) -> bool:
-        """Whether we may change anything: nothing is changed that cannot be written down first."""
+        """True if the bot can make changes, which it must record in the database first."""
         return self.connected and self.database is None
 
     @property
@@ -48,7 +49,7 @@ class Health:
         return 200 if self.able_to_act else 503
 
     def as_json(self) -> dict[str, Any]:
-        """The answer's body, which strangers may read: no addresses, no names of settings (`check-config` has them)."""
+        """The public body of /healthz: without addresses and names of settings, which `check-config` shows."""
         return {
             "status": "ok" if self.able_to_act else "degraded" if self.connected else "disconnected",
             "alive": True,
@@ -66,7 +67,7 @@ class Health:
 
 
 class Metrics:
-    """One registry a process, so that tests may have several."""
+    """The process's metrics, in their own registry, so that tests can have several."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -107,7 +108,7 @@ class Metrics:
         )
 
     def render(self, health: Health) -> bytes:
-        """The text that Prometheus reads."""
+        """The metrics in Prometheus's text format."""
         self._connections.set(health.slack_connections)
         self._able.set(health.able_to_act)
         self._leader.set(health.leader)

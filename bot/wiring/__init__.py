@@ -1,1 +1,1 @@
-"""Wires everything that needs the database, from the settings to a process that starts and stops."""
+"""Wires all parts that need the database into one process that starts and stops."""

@@ -1,4 +1,4 @@
-"""Wires requests, approvals and runs: of a process, and of a terminal."""
+"""Wires requests, approvals and runs, for the bot's process and for a terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from services.domain.runs import Record, Run
 
 
 class ChangeWiring:
-    """One for the process. `workspace` gives our team id. `leader_tasks` is the leader's part of it."""
+    """Requests, approvals and runs; one per process. `workspace` returns our team id. `leader_tasks`: leader only."""
 
     def __init__(
         self,
@@ -87,11 +87,11 @@ class ChangeWiring:
         self._working: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Carry runs out, and keep in mind who is in which group and what they are called; every replica does."""
+        """Start executing runs and refreshing groups and names; on every replica."""
         self._working = keep_running(self.runner.run, self.groups.keep, self.names.run)
 
     async def stop(self) -> None:
-        """Take no new run, hand those under way over to other replicas, and give up what is still asked of Slack."""
+        """Take no new run, hand over running ones to other replicas, and cancel pending look-ups in Slack."""
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
@@ -101,7 +101,7 @@ class ChangeWiring:
 
     @property
     def policy_groups(self) -> Collection[str] | None:
-        """The user groups that the policy in force names; None while none can be used."""
+        """User groups in the current policy; None if there is no usable policy."""
         policy = self.approval_service.policy
         return policy.groups if isinstance(policy, Policy) else None
 
@@ -109,21 +109,21 @@ class ChangeWiring:
         return run_message(record, approvers=self._approvers(record.run), audit_head=head)
 
     def _approvers(self, run: Run) -> Sequence[str]:
-        """Those of our own policy."""
+        """Ids of the approvers of the run, by the current policy."""
         policy = self.approval_service.policy
         return approver_ids(target_of(run), policy) if isinstance(policy, Policy) else ()
 
     def follow_policy(self, policy: Policy) -> None:
-        """What is requested, approved and started from now on is judged by this one."""
+        """Use this policy for all requests, approvals and starts from now on."""
         self.approval_service.policy = policy
         self.groups.watch(policy.groups)
 
 
 @asynccontextmanager
 async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIterator[ChangeWiring | None]:
-    """With an approval service that files for others to decide in Slack.
+    """Wire the approval service for a terminal; others decide on its requests in Slack.
 
-    None when database or Slack are not configured, or Slack is silent: nothing can be approved there.
+    None if the database or Slack is not configured, or if Slack does not answer: then nothing can be approved.
     """
     if world.database is None or isinstance(settings.slack, Invalid):
         yield None
@@ -152,7 +152,7 @@ async def change_wiring_of_terminal(settings: Settings, world: World) -> AsyncIt
 
 
 async def _team_id(slack: SlackClient) -> str | None:
-    """None while Slack does not answer."""
+    """The team id; None if Slack does not answer."""
     try:
         return (await slack.identify()).team_id
     except SourceError:

@@ -1,4 +1,4 @@
-"""What any part of the bot may need."""
+"""The dependencies that all parts of the bot share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from services.clients.slack import SlackClient
 
 @dataclass(frozen=True)
 class CoreWiring:
-    """What any part may need. `owner` names this process in leases; `workspace` gives our team id, None at first.
-    `profiles`: what Slack reported of users."""
+    """Shared dependencies of all parts. `owner`: name of this process in leases. `workspace`: returns our team id, None
+    at first. `profiles`: cache of users' profiles."""
 
     settings: Settings
     world: World
@@ -30,11 +30,11 @@ class CoreWiring:
 
     @property
     def channel(self) -> str:
-        """Where messages are posted."""
+        """The incidents channel, to which messages are posted."""
         return require(self.settings.slack).incidents_channel
 
     def slack_without_patience(self) -> SlackClient:
-        """For the outbox, where one message's 429 must not hold up another."""
+        """Make a Slack client for the outbox that does not wait at a 429, so that no message delays another."""
         given = require(self.settings.slack)
         return SlackClient(
             given.bot_token,

@@ -1,4 +1,4 @@
-"""Wires what follows our own files: the on-call file, the policy and the alert rules."""
+"""Wires the watches of the on-call file, the policy and the alert rules."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def watch_oncall_file(
     incident_service: IncidentService,
     implied: ImpliedAcknowledgement,
 ) -> list[OnCallFileWatch]:
-    """None without an on-call file."""
+    """Make the watch of the on-call file; empty without such a file."""
     settings, world = core_wiring.settings.oncall, core_wiring.world
     if isinstance(settings, Invalid) or settings.path is None:
         return []
 
     def apply(schedule: Schedule) -> None:
-        """Everything that was made from the former file follows this one."""
+        """Put the new schedule into every part that was made from the old one."""
         world.schedule = schedule
         incident_store.place = replace(incident_store.place, schedule=schedule)
         incident_service.follow(responders(world))
@@ -52,7 +52,7 @@ def watch_oncall_file(
 def watch_rule_files(
     core_wiring: CoreWiring, changing: ChangeWiring, evaluator: Evaluator
 ) -> list[PolicyWatch | AlertRulesWatch]:
-    """The policy's, while the lists of people are usable; the alert rules', where a file is named."""
+    """Make the watches of the policy, if the lists of people are valid, and of the alert rules, if a file is set."""
     settings, database = core_wiring.settings, core_wiring.database
     found: list[PolicyWatch | AlertRulesWatch] = []
     if not isinstance(settings.people, Invalid):

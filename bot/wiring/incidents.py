@@ -1,4 +1,4 @@
-"""Wires incidents: their store and service, who answers for them, and what is posted about them once a week."""
+"""Wires incidents: their store and service, the matching of answers to people, the weekly report, GitHub."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def make_incident_store(
     write_alert: WriteAlert = writes_nothing,
     rules: Callable[[], AlertRules] | None = None,
 ) -> IncidentStore:
-    """Posts in the incidents channel. An unusable file pages no one; then the approvers are paged.
+    """Make the incident store, which posts to the incidents channel. Without a usable on-call file it pages approvers.
 
-    `name_of`: what those of `called_by_id` are called. `rules`: whose runbook pages lead to.
+    `name_of`: names for the ids of `called_by_id`. `rules`: returns the alert rules with the runbook links for pages.
     """
     settings = world.settings
     place = Place(
@@ -56,7 +56,7 @@ def make_incident_store(
 def make_incident_service(
     world: World, database: Database, incident_store: IncidentStore, groups: Groups, names: SlackNames
 ) -> IncidentService:
-    """`groups` has to know those of `responders`."""
+    """Make the incident service. `groups` must include the groups of `responders`."""
     github = world.settings.github
     makes_issues = not isinstance(github, Invalid) and github.repo is not None
     return IncidentService(
@@ -71,7 +71,7 @@ def make_incident_service(
 
 
 def make_github(settings: Settings) -> GitHubClient | None:
-    """None where no repository is given."""
+    """Make the GitHub client; None without token or repository."""
     given = settings.github
     if isinstance(given, Invalid) or given.token is None or given.repo is None:
         return None
@@ -79,7 +79,7 @@ def make_github(settings: Settings) -> GitHubClient | None:
 
 
 def make_weekly_report(core_wiring: CoreWiring, wake_ups: WakeUps) -> list[PeriodicTask]:
-    """None where no time is set, or the environment is unknown."""
+    """Make the weekly report; empty if no time is set or the environment is unknown."""
     settings, environment = core_wiring.settings.reports, core_wiring.settings.environment
     if isinstance(settings, Invalid) or settings.weekly is None or environment is None:
         return []
@@ -107,7 +107,7 @@ def make_oncall_groups(core_wiring: CoreWiring, incident_store: IncidentStore, c
 
 
 def make_accounts(core_wiring: CoreWiring) -> Accounts:
-    """By which answers from outside Slack are matched to people."""
+    """Accounts by which answers from outside Slack are matched to people."""
     hooks, mail = core_wiring.settings.hooks, core_wiring.settings.mail
     targets = {} if isinstance(mail, Invalid) else mail.targets
     token = None if isinstance(hooks, Invalid) else hooks.pagerduty_token
@@ -122,7 +122,7 @@ def make_accounts(core_wiring: CoreWiring) -> Accounts:
 def make_github_tasks(
     core_wiring: CoreWiring, github: GitHubClient | None, incident_store: IncidentStore
 ) -> list[PeriodicTask]:
-    """None where no repository is given."""
+    """Make the tasks that use GitHub; empty without a client."""
     if github is None:
         return []
     workspace_url = core_wiring.workspace_url

@@ -1,4 +1,4 @@
-"""Wires what sends and pages: Slack's outbox, pagers, the dead man's switch, and the outage."""
+"""Wires sending and paging: Slack's outbox, pagers, the dead man's switch, and the database outage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.clients.slack import SlackClient
 from services.domain.channels import OUTSIDE_SLACK
 from services.domain.services import STATUS_PAGE, database_log_link, project_ref
 
-RETRY_REFUSED_WITHIN = timedelta(hours=1)  # what was refused longer ago is no news any more
+RETRY_REFUSED_WITHIN = timedelta(hours=1)  # older refused messages are out of date
 
 
 def make_incidents_channel(core_wiring: CoreWiring, wake_ups: WakeUps) -> IncidentsChannel:
@@ -39,13 +39,13 @@ def make_incidents_channel(core_wiring: CoreWiring, wake_ups: WakeUps) -> Incide
 
 
 async def _retry_undeliverable(core_wiring: CoreWiring) -> None:
-    """The incidents channel takes messages again: so do those that it refused recently."""
+    """Retry the messages that the incidents channel refused recently, because it accepts messages again."""
     async with core_wiring.database.transaction() as conn:
         await outbox.retry_undeliverable(conn, channel=core_wiring.channel, window=RETRY_REFUSED_WITHIN)
 
 
 def make_sender(core_wiring: CoreWiring, slack: SlackClient, pagers: Pagers, wake_ups: WakeUps) -> Sender:
-    """`slack`: the outbox's own."""
+    """Make the outbox's sender. `slack`: a client for the outbox only."""
     return Sender(
         core_wiring.database,
         slack,
@@ -65,7 +65,7 @@ def make_sender(core_wiring: CoreWiring, slack: SlackClient, pagers: Pagers, wak
 def make_switch(
     core_wiring: CoreWiring, webhooks: Webhooks, heartbeat_monitor: HeartbeatMonitor
 ) -> DeadMansSwitch | None:
-    """None when no monitor is configured."""
+    """Make the dead man's switch; None if no monitor is configured."""
     monitor = core_wiring.settings.monitor
     if isinstance(monitor, Invalid) or monitor.url is None:
         return None
@@ -97,7 +97,7 @@ def make_outage(core_wiring: CoreWiring, leader: Leader, pagers: Pagers, wake_up
 
 
 def _outage_links(settings: Settings) -> dict[str, str]:
-    """Where people look while the database is away."""
+    """Links for people during a database outage: `{label: address}`."""
     identity, railway = settings.identity, settings.railway
     ref = None if isinstance(identity, Invalid) else project_ref(identity.supabase_url)
     links = {"Supabase status": STATUS_PAGE} | (database_log_link(ref) if ref else {})

@@ -1,8 +1,8 @@
-"""Wires one process.
+"""Wires all parts of one process.
 
-A periodic task of the leader goes into the list in `Wiring.__init__`; if it pages people, it has a `late_after_s`,
-which the dead man's switch monitors. What every replica does goes into `Wiring.start` and `Wiring.stop`, and what a
-notice of Postgres wakes into `Wiring._listen`.
+Add a periodic task of the leader to the list in `Wiring.__init__`; if it pages people, give it a `late_after_s`, which
+the dead man's switch monitors. Add work of every replica to `Wiring.start` and `Wiring.stop`, and wake-ups by Postgres
+notices to `Wiring._listen`.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ from services.clients.postgres.runs import CHANNEL as RUNS_CHANNEL
 from services.clients.postgres.writes import WriteProbe
 from services.domain.secrets import Secret
 
-FIRST_READ_S = 5.0  # at the on-call file; a server or database that hangs must not keep the rest from starting
+FIRST_READ_S = 5.0  # for the first read of the on-call file: a hanging server or database must not delay the start
 
 
 class Wiring:
-    """All of one process. `start` begins their work, `stop` ends it in the order that loses nothing."""
+    """All parts of one process. `start` starts their work, `stop` ends it in an order that loses nothing."""
 
     def __init__(self, core_wiring: CoreWiring) -> None:
         settings, world, database = core_wiring.settings, core_wiring.world, core_wiring.database
@@ -158,7 +158,7 @@ class Wiring:
         self._working: list[asyncio.Task[None]] = []
 
     def _listen(self, dsn: Secret) -> Listener:
-        """One session for the whole process."""
+        """Make the LISTEN listener: one session for the whole process."""
         wake = {
             OUTBOX_CHANNEL: self.wake_ups.outbox.set,
             RUNS_CHANNEL: self.wake_ups.runs.set,
@@ -169,7 +169,7 @@ class Wiring:
         return Listener(dsn, wake, application_name="dragonfly-bot")
 
     async def start(self) -> None:
-        """The on-call file first: until its calendars are read, no one is on call by them."""
+        """Start the work. The on-call file is read first: until its calendars are read, no one in them is on call."""
         self._working = keep_running(*(watch.run for watch in self._file_watch))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_READ_S):
@@ -184,7 +184,7 @@ class Wiring:
         )
 
     async def stop(self) -> None:
-        """Runs handed over, held-back audit rows written, outbox flushed, lease released."""
+        """Hand over runs, write held-back audit rows, flush the outbox, release the lease, close the clients."""
         await self.changing.stop()
         for task in self._working:
             task.cancel()
@@ -201,7 +201,7 @@ class Wiring:
 def _leader(
     core_wiring: CoreWiring, sender: Sender, tasks: Sequence[PeriodicTask], monitor: HeartbeatMonitor
 ) -> Leader:
-    """What only one replica does at a time."""
+    """Make the leader, which runs the tasks that only one replica may run at a time."""
     scheduler = Scheduler(tasks, metrics=core_wiring.metrics, monitor=monitor)
     leases = core_wiring.settings.leases
     return Leader(
