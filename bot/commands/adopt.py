@@ -1,4 +1,4 @@
-"""`adopt`: install the bot next to an existing system, on a terminal."""
+"""`adopt`: installs the bot next to an existing system, on a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DRY_RUN, PRINT, PRINT_UNDO = "--dry-run", "--print", "--print-undo"
 
 
 async def adopt_system(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """Adopt as DRAGONFLY_ADMIN_DB_URL's role, or print the SQL of it; raises OperatorError as `adopt` does."""
+    """Adopt with the role of DRAGONFLY_ADMIN_DB_URL, or print the SQL for it. Raises OperatorError as `adopt` does."""
     if len(words) > 1 or (words and words[0] not in (DRY_RUN, PRINT, PRINT_UNDO)):
         raise UsageError(
             f"`adopt {' '.join(words)}` was not understood",

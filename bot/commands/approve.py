@@ -1,4 +1,4 @@
-"""`approve`, `deny`, `review`, `start-alone`, `cancel`: what a run's buttons do, typed, for where no dialog opens."""
+"""`approve`, `deny`, `review`, `start-alone`, `cancel`: the typed form of a run's buttons, where no dialog opens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ APPROVE, DENY, REVIEW, ALONE = "approve 12", "deny 12 not tonight", "review 12 i
 
 
 async def answer_approve(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:  # noqa: ARG001 - one signature
-    """What is critical takes its own name behind the number, as the dialog asks for it."""
+    """Approve a run. A critical one needs the confirmation text after the number, as in the dialog."""
     run_id, typed = _parse(request.words, APPROVE)
     actor = need_actor(request)
     outcome = await need_approval_service(approval_service).decide(run_id, actor, approve=True, typed=" ".join(typed))
@@ -52,7 +52,7 @@ async def answer_cancel(request: Request, world: World, approval_service: Approv
 
 
 def _parse(words: tuple[str, ...], example: str) -> tuple[int, tuple[str, ...]]:
-    """The run's number and the words after it."""
+    """Return the run's number and the words after it. Raises UsageError."""
     if not words:
         raise UsageError("Which run?", why="its number is missing", what_next=f"Write `{example}`; `runs` lists them.")
     run_id = read_number(words[0])

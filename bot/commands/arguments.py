@@ -1,4 +1,4 @@
-"""Reads the arguments that several commands take, and the parameters of changes."""
+"""Parses the arguments that several commands take, and the parameters of changes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from services.domain.systems import System
 from services.domain.text import age, read_span
 from services.domain.windows import Written
 
-MAX_DIGITS = 15  # far below what the database's bigint takes
-USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # as Slack writes a person in a command, or an id
+MAX_DIGITS = 15  # far below the largest bigint of the database
+USER = re.compile(r"<?@?([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?\Z")  # a person as Slack writes them in a command, or an id
 
 
 class ServiceNameError(UsageError):
-    """A name that no service has, or none where one is needed. `of` makes the same error, for these services."""
+    """An unknown or missing service name. `of(services)` makes the same error with these services listed."""
 
     def __init__(self, of: Callable[[Collection[Service]], UsageError]) -> None:
         error = of(DECLARED)
@@ -50,7 +50,7 @@ def _is_missing(example: str, services: Collection[Service]) -> UsageError:
 
 
 def parse_service(word: str) -> Service:
-    """A service of any system by its full or short name. Raises ServiceNameError."""
+    """Return the service of any system with this full or short name. Raises ServiceNameError."""
     service = find_service(word)
     if service is None:
         raise ServiceNameError(partial(_is_unknown, word))
@@ -58,7 +58,7 @@ def parse_service(word: str) -> Service:
 
 
 def wants_all(words: Sequence[str]) -> bool:
-    """Whether `all` is written: nothing is folded then. Any other word is refused."""
+    """True if the words are `all`, which unfolds the answer. Raises UsageError for any other word."""
     if not words:
         return False
     no_more(words, 1)
@@ -68,7 +68,7 @@ def wants_all(words: Sequence[str]) -> bool:
 
 
 def parse_user(word: str, usage: str) -> str:
-    """A person's Slack id. `usage` is the sentence that shows what to write."""
+    """Return a person's Slack id. `usage`: the sentence of the error that shows what to write. Raises UsageError."""
     user = USER.match(word)
     if user is None:
         how = "Pick them from Slack's list; on a terminal, write their id, which begins with U."
@@ -77,14 +77,14 @@ def parse_user(word: str, usage: str) -> str:
 
 
 def need_service(words: Sequence[str], example: str) -> Service:
-    """The service that the first word names; the example ("logs ingest") goes into the error when there is none."""
+    """Return the service that the first word names. The example ("logs ingest") is for the error without a word."""
     if not words:
         raise ServiceNameError(partial(_is_missing, example))
     return parse_service(words[0])
 
 
 def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta) -> timedelta:
-    """A span such as `90s`, `10m`, `10 min`, `1hr`, `2 hours` or `2d`; at least a second, at most `largest`."""
+    """Parse a span such as `90s`, `10m`, `10 min`, `1hr`, `2 hours` or `2d`, from 1 s to `largest`."""
     if not words:
         return default
     window, rest = take_window(words, largest=largest)
@@ -94,7 +94,7 @@ def parse_window(words: Sequence[str], *, default: timedelta, largest: timedelta
 
 
 def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta, Sequence[str]]:
-    """The span that the words begin with, in one word or two, and the words after it. Raises UsageError."""
+    """Return the span at the start of the words (one word or two), and the words after it. Raises UsageError."""
     length = 2 if read_span(" ".join(words[:2])) and not read_span(words[0]) else 1
     written = " ".join(words[:length])
     window = read_span(written)
@@ -107,9 +107,9 @@ def take_window(words: Sequence[str], *, largest: timedelta) -> tuple[timedelta,
 
 
 def take_when(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[Written, Sequence[str]]:
-    """When something is to hold, as the words begin, by the clock of the person who typed them, and the words after.
+    """Return the window at the start of the words, in the time zone of the person who typed them, and the words after.
 
-    Raises UsageError for what was meant as a time and is none.
+    Raises UsageError for words that look like a time but are none.
     """
     try:
         return windows.take_window(words, now, zone)
@@ -120,7 +120,7 @@ def take_when(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[Writ
 def parse_window_and_service(
     words: Sequence[str], *, default: timedelta, largest: timedelta
 ) -> tuple[timedelta, Service | None]:
-    """A time span and a service, in any order; either may be missing. Raises UsageError."""
+    """Parse a time span and a service, in any order; both are optional. Raises UsageError."""
     rest, window = list(words), default
     for place in range(len(rest)):
         if read_span(rest[place]):
@@ -134,9 +134,9 @@ def parse_window_and_service(
 def need_moment(
     words: Sequence[str], now: datetime, zone: ZoneInfo, *, day_ends: bool = False
 ) -> tuple[datetime, Sequence[str]]:
-    """The moment that the words begin with, by the clock of the person who typed them, and the words after it.
+    """Return the moment at the start of the words, in the time zone of the person who typed them, and the words after.
 
-    `day_ends`: a day without a time is its end. Raises UsageError for other words.
+    `day_ends`: a day without a time means its end. Raises UsageError for other words.
     """
     try:
         found = take_moment(words, now, zone, day_ends=day_ends)
@@ -148,7 +148,7 @@ def need_moment(
 
 
 def parse_sha(word: str, *, fewest: int = 7) -> str:
-    """A commit SHA in lower case. `fewest`: how many of its characters the command needs, for its refusal."""
+    """Parse a commit SHA to lower case. `fewest`: the number of characters that the error asks for."""
     sha = word.lower()
     if not is_sha(sha):
         raise wrong_word(
@@ -158,21 +158,21 @@ def parse_sha(word: str, *, fewest: int = 7) -> str:
 
 
 def parse_count(word: str, *, largest: int) -> int:
-    """A whole number from 1 to `largest`."""
+    """Parse a whole number from 1 to `largest`. Raises UsageError."""
     if not (word.isascii() and word.isdigit() and len(word) <= 9 and 1 <= int(word) <= largest):
         raise wrong_word(word, "is not a number in range", f"Use 1 to {largest}.")
     return int(word)
 
 
 def read_number(word: str) -> int | None:
-    """The number of a run, an incident or a silence, with or without `#`; None for any other word."""
+    """Parse the number of a run, an incident or a silence, with or without `#`; None for any other word."""
     digits = word.removeprefix("#")
     fits = digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS and int(digits) > 0
     return int(digits) if fits else None
 
 
 def take_raw(request: Request) -> tuple[list[str], bool]:
-    """The words without `--raw`, and whether it was there. It shows personal data: on the terminal only."""
+    """Return the words without `--raw`, and True if it was there. UsageError in Slack, since it shows personal data."""
     words = [word for word in request.words if word != "--raw"]
     is_raw = len(words) < len(request.words)
     if is_raw and request.surface is not Surface.TERMINAL:
@@ -181,30 +181,30 @@ def take_raw(request: Request) -> tuple[list[str], bool]:
 
 
 def no_more(words: Sequence[str], most: int) -> None:
-    """Raises UsageError for words beyond the first `most`: a word that is not understood is never ignored."""
+    """Raise UsageError for words beyond the first `most`; an extra word is never ignored."""
     if len(words) > most:
         takes = "no words" if most == 0 else f"at most {most} word{'s' if most > 1 else ''}"
         raise wrong_word(words[most], "is not expected here", f"This command takes {takes} after its name.")
 
 
 def wrong_word(word: str, problem: str, what_next: str, *, meant: str | None = None) -> UsageError:
-    """The error for one word that does not fit; `meant`: the one that was probably meant."""
+    """Make the error for one invalid word. `meant`: the word that was probably meant."""
     why = f"{code(word, limit=80)} {problem}"
     return UsageError("Nothing was done", why=why, what_next=what_next, instead=(word, meant) if meant else None)
 
 
 def listed(services: Iterable[Service]) -> str:
-    """ "`api`, `ingest`"."""
+    """Short names for a sentence: "`api`, `ingest`"."""
     return ", ".join(f"`{service.short}`" for service in services)
 
 
 def refuse_foreign(word: str, system: System) -> NoReturn:
-    """A service of another system than the operated one."""
+    """Raise UsageError for a service that belongs to another system than the operated one."""
     raise is_foreign(parse_service(word), system.services)
 
 
 def is_foreign(service: Service, services: Iterable[Service]) -> UsageError:
-    """The error for a service that is none of these."""
+    """Make the error for a service that is not among `services`."""
     return UsageError(
         "Nothing was done",
         why=f"this system has no {service.short}",
@@ -216,7 +216,7 @@ REASON_LIMIT = 300
 
 
 def parse_services(words: Sequence[str], example: str) -> str:
-    """The short word for one service, `workers` or `all`; the example ("rollback api") goes into the error."""
+    """Return a service's short name, `workers` or `all`. The example ("rollback api") is for the error."""
     if not words:
         return need_service(words, example).short
     word = words[0].lower()
@@ -224,14 +224,14 @@ def parse_services(words: Sequence[str], example: str) -> str:
 
 
 def example_of(example: str, service: str) -> str:
-    """The example for the service that was typed, short: at night it is copied as it stands."""
+    """The example with the service that was typed, by its short name, so that it can be copied as it is."""
     verb, _, *rest = example.split(" ")
     return " ".join([verb, service, *rest])
 
 
 def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") -> str:
-    """The rest of the line as one sentence, without sensitive data: everyone reads it. Raises UsageError when it is
-    empty or too long, in which it is `called` what the usage calls it."""
+    """Return the words as one sentence with sensitive data masked, because everyone reads it. Raises UsageError if it
+    is empty or too long. `called`: its name in the usage, for the error."""
     reason = mask_message(" ".join(words))
     if not reason:
         raise UsageError("Nothing was done", why=f"the {called} is missing", what_next=f"Write `{example}`.")
@@ -242,14 +242,14 @@ def parse_reason(words: Sequence[str], example: str, *, called: str = "reason") 
 
 
 def only(parameters: Mapping[str, str], *names: str) -> None:
-    """Raises UsageError for a parameter that the change does not take: it would be approved and not obeyed."""
+    """Raise UsageError for a parameter that the change does not take: it would be approved but ignored."""
     for name in parameters:
         if name not in names:
             raise wrong_word(name, "is not a parameter of this change", f"It takes {', '.join(names)}.")
 
 
 def need(parameters: Mapping[str, str], name: str) -> str:
-    """The parameter's text, without blanks around it."""
+    """Return the parameter's stripped text. Raises UsageError if it is missing."""
     value = parameters.get(name, "").strip()
     if not value:
         raise UsageError("Nothing was done", why=f"`{name}` is missing", what_next="`help` shows what to write.")
@@ -257,20 +257,20 @@ def need(parameters: Mapping[str, str], name: str) -> str:
 
 
 def read_service(parameters: Mapping[str, str], system: System) -> Service:
-    """One service of the system, by its full or short name."""
+    """Return the system's service that the parameter `service` names. Raises UsageError."""
     word = need(parameters, "service")
     parse_service(word)
     return system.find_service(word) or refuse_foreign(word, system)
 
 
 def read_services(parameters: Mapping[str, str], system: System) -> tuple[str, tuple[Service, ...]]:
-    """The word for the services, as written in a plan, and the services: one, `workers` or `all`."""
+    """Return the word for the services (one, `workers` or `all`), as written in a plan, and the services."""
     word = parse_services((need(parameters, "service"),), "")
     return word, system.find_services(word) or (refuse_foreign(word, system),)
 
 
 def read_flag(parameters: Mapping[str, str], name: str) -> bool:
-    """Whether the flag is there; its value is "yes"."""
+    """True if the flag is set: its value is "yes". Raises UsageError for other values."""
     value = parameters.get(name, "")
     if value not in ("", "yes"):
         raise wrong_word(value, f"is not a value of {name}", "Write `yes`, or leave it out.")
@@ -278,5 +278,5 @@ def read_flag(parameters: Mapping[str, str], name: str) -> bool:
 
 
 def read_reason(parameters: Mapping[str, str], example: str = "") -> str:
-    """Why, in one line. Raises UsageError when it is empty."""
+    """Return the parameter `reason` as one line. Raises UsageError if it is empty."""
     return parse_reason(parameters.get("reason", "").split(), example)

@@ -1,4 +1,4 @@
-"""`ask <question>`: answers in words, by rules always, with a model where one is configured and the policy allows."""
+"""`ask <question>`: an answer by rules, and by a model where one is configured and the policy allows it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOT_STORED = "The database is down, so no model was asked and nothing was record
 
 
 async def answer_ask(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    """The rules' answer at once; the model's claims below it when they are checked."""
+    """Answer by rules at once; add the model's claims after they are checked."""
     question = plain(mask_message(" ".join(request.words)), limit=QUESTION_LIMIT)
     question += "?" if request.is_question and question[-1:] not in ("", "?") else ""
     if not question:
@@ -47,7 +47,7 @@ async def answer_ask(request: Request, world: World, approval_service: ApprovalS
 
 
 class _Ask:
-    """One question, from the first thing that people see to the record of what it cost."""
+    """Work on one question, from the first shown progress to the record of its cost."""
 
     def __init__(self, question: str, request: Request, world: World, approval_service: ApprovalService | None) -> None:
         self._request = request
@@ -117,18 +117,18 @@ class _Ask:
         return await asyncio.to_thread(doctor.report, facts)
 
     def _asked_about(self) -> str:
-        """In an incident's thread its services are meant, unless the question names others."""
+        """The question; in an incident's thread with the incident's services, unless the question names others."""
         incident = self._request.incident
         names = [found.short for name in (incident.services if incident else ()) if (found := find_service(name))]
         words = self._shown.question
         return words if services_in(words, self._world.system) else f"{words} {' '.join(names)}"
 
     async def _run_read(self, read: Read) -> ReadResult:
-        """As the requester: the same command, parsed and answered as if they had typed it; it changes nothing."""
+        """Run a read as if the requester had typed it. It changes nothing."""
         if read.verb is ReadVerb.RECENT_CHANGES:
             return ReadResult(await _recent_changes(self._world), is_private=False)
         request = Request(
-            surface=Surface.TERMINAL,  # the whole answer, not what fits into a message
+            surface=Surface.TERMINAL,  # the whole answer, not cut to the size of a message
             actor=self._request.actor,
             incident=self._request.incident,
         )
@@ -139,7 +139,7 @@ class _Ask:
         return ReadResult(answer_text(answer), answer.private)
 
     async def _record(self, part: ModelPart) -> None:
-        """The outcome, and its audit row. Without the database neither; no model was asked then."""
+        """Store the outcome and its audit row. Nothing is stored without the database; no model was asked then."""
         if self._shown.ask_id is None:
             return
         written = self._shown.written

@@ -1,4 +1,4 @@
-"""`audit [verify [hash]|export]`: who did what, and whether the log still says so."""
+"""`audit [verify [hash]|export]`: show the audit log, verify its hash chain, or export it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = 30
-EXPORTED_AT_ONCE = 1000  # rows; most are some hundred bytes
+EXPORTED_AT_ONCE = 1000  # rows; most have a few hundred bytes
 VERIFY, EXPORT = "verify", "export"
 _HASH = re.compile(r"[0-9a-f]{8,64}\Z")
 
@@ -53,9 +53,9 @@ async def _export(request: Request, world: World) -> Answer:
 
 
 async def export_pages(world: World, head: AuditHead) -> AsyncIterator[list[ExportedRow]]:
-    """All rows up to the head, oldest first, page by page: no more than a page is ever held.
+    """Yield all rows up to the head, oldest first, page by page, so that only one page is in memory.
 
-    Raises SourceError when the database is away.
+    Raises SourceError if the database is away.
     """
     seq = 0
     while seq < head.seq:
@@ -63,13 +63,13 @@ async def export_pages(world: World, head: AuditHead) -> AsyncIterator[list[Expo
         if isinstance(page, Unavailable):
             raise SourceError(page.source, page.why, retryable=True)
         if not page:
-            return  # cut off: the stored head shows it
+            return  # rows are missing: the comparison with the stored head shows it
         yield [row for row in page if row.seq <= head.seq]
         seq = page[-1].seq
 
 
 async def need_audit_head(world: World) -> AuditHead:
-    """What the newest row is, as remembered apart from the rows. Raises SourceError when the database is away."""
+    """Return the newest row's number and hash, which are stored apart from the rows. Raises SourceError."""
     head = await world.read(read_audit_head)
     if isinstance(head, Unavailable):
         raise SourceError(head.source, head.why, retryable=True)
@@ -77,7 +77,7 @@ async def need_audit_head(world: World) -> AuditHead:
 
 
 def _parse_hash(words: tuple[str, ...]) -> str:
-    """The beginning of a hash that a closing message shows; empty when none is given."""
+    """Parse the prefix of a hash from a run's final message; empty if none is given. Raises UsageError."""
     if not words:
         return ""
     if not _HASH.match(words[0].lower()):

@@ -1,4 +1,4 @@
-"""`catchup`: an incident in short for a person who joins late: what happened, what is being done, by whom."""
+"""`catchup`: an incident's summary for a person who joins late: events, work in progress, owner, open points."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OPENING = frozenset({"opened", "began"})
 
 
 async def answer_catchup(request: Request, world: World) -> Answer:
-    """For the requester only."""
+    """Show the summary to the requester only."""
     record = await need_incident_record(request, world, IncidentVerb.CATCHUP)
     if isinstance(record, Unavailable):
         return unavailable_answer("incident", record)
@@ -39,7 +39,7 @@ async def answer_catchup(request: Request, world: World) -> Answer:
 
 
 def catchup_answer(record: IncidentRecord, runs: Sequence[Run] | Unavailable) -> Answer:
-    """Four parts, each said even when there is nothing to say."""
+    """The answer in four parts; each is shown, also when it is empty."""
     incident = record.incident
     parts = {
         "What happened": _happened(record),

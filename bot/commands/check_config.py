@@ -1,4 +1,4 @@
-"""`check-config`: are the bot's own settings complete, and do its sources answer?"""
+"""`check-config`: checks that the bot's own settings are complete and that its sources answer."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REFUSED_SHOWN = 10  # messages that Slack refused for good in the last 24 h
 
 
 async def read_gaps(settings: Settings, services: Sequence[Service]) -> dict[str, str | Unavailable | None] | Invalid:
-    """`{change: why no one can get it done}`, see `find_gaps`; what is wrong with the policy when it is unusable."""
+    """`{change: why no one can complete it}`, as `find_gaps` returns it; the policy's fault if it is unusable."""
     policy = load_policy(settings.people)
     if isinstance(policy, Invalid):
         return policy
@@ -46,7 +46,7 @@ async def read_gaps(settings: Settings, services: Sequence[Service]) -> dict[str
 
 
 async def _read_people(policy: Policy, settings: Settings) -> People:
-    """Asks Slack about the policy's groups; without Slack, or without groups, nothing is read."""
+    """Read the members of the policy's groups from Slack. Reads nothing without Slack settings or without groups."""
     if isinstance(settings.slack, Invalid) or not policy.groups:
         return People(workspace=None)
     slack = open_slack(settings.slack)
@@ -59,7 +59,7 @@ async def _read_people(policy: Policy, settings: Settings) -> People:
 
 
 async def gather_config(world: World) -> check_config.Facts:
-    """Sources without settings are not asked: their group's finding is enough."""
+    """Gather the facts. Sources without settings are left out: the finding about their settings is enough."""
     async with asyncio.TaskGroup() as group:
         drift = group.create_task(world.read(read_drift))
         environment = group.create_task(world.ask_railway(RailwayClient.read_environment_name))
@@ -107,7 +107,7 @@ async def gather_config(world: World) -> check_config.Facts:
 
 
 async def _read_refused_groups(world: World) -> list[tuple[str, str]] | Unavailable:
-    """The user groups that do not follow their rotation, and why."""
+    """`[(group id, reason)]` of the user groups that do not follow their rotation."""
     stored = await world.read(list_oncall_groups)
     if isinstance(stored, Unavailable) or not isinstance(world.schedule, Schedule):
         return stored if isinstance(stored, Unavailable) else []
@@ -116,7 +116,7 @@ async def _read_refused_groups(world: World) -> list[tuple[str, str]] | Unavaila
 
 
 def check_config_answer(findings: Sequence[Finding]) -> Answer:
-    """Names of variables, never values; still for the requester alone, because it shows what is not protected."""
+    """Show names of variables, never values; private, because it shows what is not protected."""
     return findings_answer("settings of the bot", findings, private=True)
 
 

@@ -1,4 +1,4 @@
-"""What each kind of command declares besides a change (`bot.changes`), and where the function is that answers it."""
+"""The kinds of commands besides changes (`bot.changes`), with the function that answers each command."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     ApprovalHandle = Callable[[Request, World, ApprovalService | None], Awaitable[Answer]]
     TerminalHandle = Callable[[Sequence[str], Mapping[str, str]], Awaitable[Answer]]
 
-Marks = Mapping[str, str]  # {command: who may, mrkdwn}; those that the person who asks for help may use are missing
+Marks = Mapping[str, str]  # {command: people who may use it, mrkdwn}, only those that the requester may not use
 NO_MARKS: Marks = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command(Verb):
-    """A read. `handle` raises `UsageError` for words that do not fit and `OperatorError` for what cannot be done."""
+    """A read. `handle` raises `UsageError` for invalid words and `OperatorError` for what can't be done."""
 
     handle: Handle
     is_read: bool = True
@@ -33,14 +33,14 @@ class Command(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalCommand(Verb):
-    """About requests and who may decide on them. The approval service is None where no requests can be stored."""
+    """A command about requests and permissions. The approval service is None where no requests can be stored."""
 
     handle: ApprovalHandle
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskCommand(Verb):
-    """A question in words: it runs reads itself, and may wait for a model. As `ApprovalCommand` otherwise."""
+    """A question in words, which runs reads and may wait for a model. Otherwise like `ApprovalCommand`."""
 
     handle: ApprovalHandle
     is_read: bool = True
@@ -48,7 +48,7 @@ class AskCommand(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentCommand(Verb):
-    """About incidents and who is on call. The incident service is None where nothing can be stored."""
+    """A command about incidents and on-call. The incident service is None where nothing can be stored."""
 
     handle: IncidentHandle
     group: str = "Incidents"
@@ -56,7 +56,7 @@ class IncidentCommand(Verb):
 
 @dataclass(frozen=True, kw_only=True)
 class TerminalCommand(Verb):
-    """One that only a terminal has. `handle` gets the words after the verb, and the environment variables."""
+    """A command of the terminal only. `handle` gets the words after the verb, and the environment variables."""
 
     handle: TerminalHandle
     group: str = "On a terminal"

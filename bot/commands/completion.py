@@ -1,4 +1,4 @@
-"""`completion`: scripts by which bash, zsh and fish complete the commands, made from the same list as the help."""
+"""`completion`: completion scripts for bash, zsh and fish, made from the same list as the help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.environments import NAMES
 from services.domain.services import Service
 
 EVERYWHERE = ("--help", "--json")
-# Words of a usage that are typed as they are; all others stand for something.
+# Words of a usage that are typed literally; all others are placeholders.
 LITERAL = frozenset(
     {"all", "bash", "end", "explain", "export", "fish", "start", "verify", "workers", "zsh"} | {"sev1", "sev2", "sev3"}
 )
@@ -57,7 +57,7 @@ complete -c dragonfly -f -a '(__dragonfly_words)'
 
 
 async def print_completion(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """`completion <bash|zsh|fish>`: the script, to be put where the shell looks for it."""
+    """Answer `completion <bash|zsh|fish>` with the script. Raises UsageError for other words."""
     match list(words):
         case [("bash" | "zsh" | "fish") as shell]:
             script = make_script(shell, await _services(environ))
@@ -68,7 +68,7 @@ async def print_completion(words: Sequence[str], environ: Mapping[str, str]) -> 
 
 
 async def _services(environ: Mapping[str, str]) -> Sequence[Service]:
-    """Imported here: the world takes longer to import than a script without a database takes."""
+    """The services to offer. Imported here: importing the world takes longer than making the script."""
     from bot.config.environment import Settings
     from bot.world import World
 
@@ -81,7 +81,7 @@ async def _services(environ: Mapping[str, str]) -> Sequence[Service]:
 
 
 def make_script(shell: str, services: Sequence[Service]) -> str:
-    """For `bash`, `zsh` or `fish`. `services`: whose short names are offered."""
+    """Make the script for `bash`, `zsh` or `fish`. `services`: their short names are offered."""
     if shell == "fish":
         return _FISH % "\n".join(_fish_case(*case) for case in _cases(services))
     return (_BASH if shell == "bash" else _ZSH) % "\n".join(_case(*case) for case in _cases(services))
@@ -93,17 +93,17 @@ def _fish_case(patterns: Sequence[str], words: Sequence[str]) -> str:
 
 
 def _case(patterns: Sequence[str], words: Sequence[str]) -> str:
-    """For bash and zsh."""
+    """One case of the script for bash and zsh."""
     return f'    {"|".join(map(_quoted, patterns))}) words="{" ".join(words)}" ;;'
 
 
 def _quoted(pattern: str) -> str:
-    """For a `case`: everything but the asterisk at the end is meant literally."""
+    """A shell `case` pattern in which everything but a final asterisk is literal."""
     return f'"{pattern[:-1]}"*' if pattern.endswith("*") else f'"{pattern}"'
 
 
 def _cases(services: Sequence[Service]) -> Iterator[tuple[list[str], list[str]]]:
-    """`(what stands before the cursor, what may follow)`, longest first: the first that fits counts."""
+    """Yield `(patterns of the words before the cursor, words that may follow)`, longest first: the first match wins."""
     verbs = {verb.name: verb for verb in (*VERBS, *TERMINAL_VERBS)}
     first = sorted({name.split()[0] for name in verbs})
     yield [""], [*first, *EVERYWHERE]
@@ -117,7 +117,7 @@ def _cases(services: Sequence[Service]) -> Iterator[tuple[list[str], list[str]]]
 
 
 def _words_of(verb: Verb, first: Sequence[str], services: Sequence[Service]) -> list[str]:
-    """What a command's usage offers: options, services, environments, and words that are typed as they are."""
+    """The words that a command's usage offers: options, services, environments, and literal words."""
     meanings: dict[str, Sequence[str]] = {
         "service": [service.short for service in services],
         "worker": [service.short for service in services if service.worker_type is not None],
@@ -132,5 +132,5 @@ def _words_of(verb: Verb, first: Sequence[str], services: Sequence[Service]) -> 
 
 
 def _distinct(*several: Sequence[str]) -> list[str]:
-    """All of them, each once, in their order."""
+    """All words in their order, without duplicates."""
     return list(dict.fromkeys(chain.from_iterable(several)))

@@ -1,4 +1,4 @@
-"""What commands share: the incident or run they refer to, required parts, and pending work of a person."""
+"""Shared by commands: finding their incident or run, required services and rights, and a person's pending work."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
 
 MOST_OFFERED = 10
-ON_CALL = NextStep("Who is on call", "oncall")  # the people who could, where a person may not
+ON_CALL = NextStep("Who is on call", "oncall")  # offered after a refusal: the people who may be permitted
 
 
 class IncidentVerb(Enum):
-    """A command about one incident: how it is typed, its button where several are open, and whether it acts on an
-    incident, which must be open for that."""
+    """A command about one incident. `typed`: its words; `label`: its button where several incidents are open; `acts`:
+    True if it changes the incident, which must be open for that."""
 
     ACK = "incident ack", "Acknowledge", True
     ESCALATE = "incident escalate", "Escalate", True
@@ -69,9 +69,9 @@ class IncidentVerb(Enum):
 async def need_incident(
     request: Request, world: World, command: IncidentVerb, example: str = ""
 ) -> tuple[int, tuple[str, ...]]:
-    """The incident's number and the words after it: as written, or of the thread, or of the only one that is open.
+    """Return the incident's number and the words after it: as typed, else of the thread, else of the only open one.
 
-    `example`: a whole line, where the number alone is not enough. Raises UsageError that offers every open one when
+    `example`: a whole line, if the number alone is not enough. Raises UsageError, which offers the open incidents if
     there are several.
     """
     words = request.words
@@ -91,8 +91,8 @@ async def need_incident(
 
 
 async def check_not_done_before(request: Request, world: World, *, shown_by: str) -> None:
-    """Before a refusal, which a former try of the same delivery may have caused: raises DoneError where it has done
-    what was asked for. A database that does not answer knows of none."""
+    """Call before a refusal that an earlier try of the same delivery may have caused. Raises DoneError if that try did
+    it. Does nothing if the database does not answer."""
     if request.delivery is not None and await world.read(is_written, delivery=request.delivery) is True:
         raise done_before(shown_by)
 
@@ -125,7 +125,7 @@ def _without_open(command: IncidentVerb, example: str) -> str:
 
 
 def parse_severity(word: str) -> IncidentSeverity:
-    """`sev1`, `sev2` or `sev3`, in any case, the number alone too."""
+    """Parse `sev1`, `sev2` or `sev3`, in any case, or the number alone. Raises UsageError."""
     written = word.lower() if word.lower().startswith("sev") else f"sev{word}"
     found = next((severity for severity in IncidentSeverity if severity == written), None)
     if found is None:
@@ -134,7 +134,7 @@ def parse_severity(word: str) -> IncidentSeverity:
 
 
 def incident_outcome_answer(outcome: Outcome) -> Answer:
-    """For the one who clicked or typed; everyone else reads the incident's own messages."""
+    """The answer for the person who acted; others read the incident's own messages."""
     if isinstance(outcome, Done):
         return done_answer(outcome.incident, outcome.words)
     if isinstance(outcome, Joined):
@@ -143,7 +143,7 @@ def incident_outcome_answer(outcome: Outcome) -> Answer:
 
 
 def need_approval_service(approval_service: ApprovalService | None) -> ApprovalService:
-    """Raises OperatorError when there is nowhere to file a request."""
+    """Return the approval service. Raises OperatorError if requests can't be stored."""
     if approval_service is None:
         raise OperatorError(
             "Nothing was done",
@@ -154,7 +154,7 @@ def need_approval_service(approval_service: ApprovalService | None) -> ApprovalS
 
 
 def need_incident_service(incident_service: IncidentService | None) -> IncidentService:
-    """Raises OperatorError when incidents cannot be kept."""
+    """Return the incident service. Raises OperatorError if incidents can't be stored."""
     if incident_service is None:
         raise OperatorError(
             "Nothing was done",
@@ -165,14 +165,14 @@ def need_incident_service(incident_service: IncidentService | None) -> IncidentS
 
 
 def need_database(world: World) -> Database:
-    """Raises SourceError when there is none."""
+    """Return the database. Raises SourceError if it is not configured."""
     if world.database is None:
         raise SourceError("database", "not configured")
     return world.database
 
 
 def need_actor(request: Request) -> Actor:
-    """Raises OperatorError on the terminal, which does not identify people."""
+    """Return the requester. Raises OperatorError on the terminal, which does not identify people."""
     if request.actor is None:
         raise OperatorError(
             "Nothing was done",
@@ -183,7 +183,7 @@ def need_actor(request: Request) -> Actor:
 
 
 async def requester_zone(request: Request, world: World, approval_service: ApprovalService | None) -> ZoneInfo:
-    """By whose clock typed times are meant: the requester's in Slack, else the on-call file's, else UTC."""
+    """The time zone of typed times: the requester's in Slack, else the on-call file's, else UTC."""
     if request.actor is not None and approval_service is not None:
         found = (await approval_service.people(request.actor.user_id)).zone(request.actor.user_id)
         if found is not None:
@@ -201,9 +201,9 @@ async def need_right(
     failed: str,
     right: Right = Right.REQUEST,
 ) -> Person:
-    """Who asks, if the policy lets them. `failed` shows what did not happen ("No drill began").
+    """Return the requester if the policy permits it. `failed`: first sentence of the error ("No drill began").
 
-    Raises OperatorError if it does not, and on the terminal.
+    Raises OperatorError if the policy does not permit it, and on the terminal.
     """
     actor = need_actor(request)
     person, approval_service = Person(actor.user_id, actor.team_id), need_approval_service(approval_service)
@@ -224,14 +224,14 @@ async def need_right(
 
 
 def outcome_answer(outcome: Decided | Refused, run_id: int) -> Answer:
-    """For the one who clicked or typed."""
+    """The answer for the person who decided on a run."""
     if isinstance(outcome, Refused):
         return refused_answer(outcome.sentence, NextStep(f"Run {run_id}", f"run {run_id}"))
     return decided_answer(outcome.run, missing=outcome.missing, notes=outcome.notes)
 
 
 def parse_run(words: Sequence[str], example: str) -> int:
-    """The run's number, with or without `#`."""
+    """Parse the run's number, with or without `#`. Raises UsageError."""
     if not words:
         raise UsageError("Which run?", why="its number is missing", what_next=f"Write `{example}`; `runs` lists them.")
     no_more(words, 1)
@@ -242,7 +242,7 @@ def parse_run(words: Sequence[str], example: str) -> int:
 
 
 async def need_record(world: World, run_id: int) -> Record | Unavailable:
-    """Raises OperatorError when there is no such run."""
+    """Read a run's record. Raises UsageError if there is no such run."""
     found = await world.read(read_record, run_id)
     if found is None:
         raise UsageError(f"There is no run {run_id}", why="no run has this number", what_next="`runs` lists them.")
@@ -250,7 +250,7 @@ async def need_record(world: World, run_id: int) -> Record | Unavailable:
 
 
 async def read_alerts_of_open_incidents(world: World) -> list[JoinedAlert]:
-    """In the order in which they joined; none while the database is away."""
+    """Read the alerts of open incidents in the order in which they joined; empty while the database is away."""
     found = await world.read(list_alerts_of_open_incidents)
     return [] if isinstance(found, Unavailable) else found
 
@@ -258,7 +258,7 @@ async def read_alerts_of_open_incidents(world: World) -> list[JoinedAlert]:
 async def list_waiting(
     actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[Run] | Unavailable:
-    """What this person could confirm, approve or resolve; everything that waits when the requester is unknown."""
+    """List the runs that this person could confirm, approve or resolve; all waiting runs if the person is unknown."""
     found = await world.read(list_open_runs)
     if isinstance(found, Unavailable):
         return found
@@ -272,7 +272,7 @@ async def list_waiting(
 async def list_assignments(
     actor: Actor | None, incidents: Sequence[Incident] | Unavailable, approval_service: ApprovalService | None
 ) -> Sequence[Assignment]:
-    """What unresolved incidents ask of this person; nothing when the requester is unknown."""
+    """List this person's assignments in unresolved incidents; empty if the person is unknown."""
     if actor is None or isinstance(incidents, Unavailable) or not incidents:
         return ()
     groups = (
@@ -284,7 +284,7 @@ async def list_assignments(
 async def list_reviews(
     actor: Actor | None, world: World, approval_service: ApprovalService | None
 ) -> Sequence[tuple[Review, Run]] | Unavailable:
-    """What this person could review; everything that waits to be when the requester is unknown."""
+    """List the open reviews that this person could do; all open reviews if the person is unknown."""
     found = await world.read(read_open_reviews)
     if (
         isinstance(found, Unavailable)

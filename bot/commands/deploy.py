@@ -1,4 +1,4 @@
-"""`deploy <service|all> <sha>`: deploy one commit, named explicitly."""
+"""`deploy <service|all> <sha>`: deploys one commit, which is named explicitly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXAMPLE = "deploy api 8d02b64e"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`, `sha`, and `proof` where another environment proved it."""
+    """Parse `service`, `sha`, and `proof`, the proof from another environment, if given."""
     service = parse_services(words, EXAMPLE)
     is_proved = words[2:3] == (PROOF,)
     no_more(words, 4 if is_proved else 2)
@@ -39,7 +39,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service` (one, `workers` or `all`), `sha`; `proof`, which is verified again when the run starts."""
+    """Plan from `service` (one, `workers` or `all`), `sha`, and `proof`, which is verified again at the run's start."""
     only(parameters, "service", "sha", PROOF)
     scope, services = read_services(parameters, world.system)
     sha = parse_sha(need(parameters, "sha"))
@@ -83,7 +83,7 @@ async def _gather(world: World, services: Iterable[Service], sha: str) -> playbo
 
 
 def _since(world: World, applied: Sequence[AppliedMigration], status: MigrationStatus | Unavailable) -> tuple[str, ...]:
-    """Of the operated system, which its code depends on, and those that the bot has no file of."""
+    """Titles of the applied migrations that belong to the operated system, or that the bot has no file of."""
     if not applied or isinstance(status, Unavailable):
         return ()
     ours = operated_titles(world, status)

@@ -1,4 +1,4 @@
-"""`deployments <service>`: the last ten, which one serves, and which ones could be rolled back to."""
+"""`deployments <service>`: the last 10, the active one, and those that a rollback can return to."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from bot.world import World
 
 
-COLUMNS = ("SHA", "Status", "Created", "Roll back to", "Deployment", "Commit or image")  # a phone shows two or three
-EQUAL = ("Roll back to",)  # left out where every deployment has the same
+COLUMNS = ("SHA", "Status", "Created", "Roll back to", "Deployment", "Commit or image")  # a phone shows 2 or 3
+EQUAL = ("Roll back to",)  # left out if all deployments have the same value
 
 
 def deployments_answer(
@@ -35,7 +35,7 @@ def deployments_answer(
     *,
     now: datetime,
 ) -> Answer:
-    """`deployments`, the newest first; `state` is None when Railway does not know the service or did not answer."""
+    """`deployments`: newest first. `state`: None if Railway does not know the service or did not answer."""
     serving = state.serving if state else None
     serving_id = serving.id if serving else None
     cells = [_cells(deployment, serving_id, now) for deployment in deployments]
@@ -62,7 +62,7 @@ def _cells(deployment: Deployment, serving_id: str | None, now: datetime) -> tup
 
 
 def _status(deployment: Deployment, *, runs: bool) -> str:
-    """Railway's word for it, and which one runs."""
+    """Railway's status word, with "runs" for the active deployment and "stopped"."""
     notes = [*(["runs"] if runs else []), *(["stopped"] if deployment.stopped else [])]
     return deployment.status.value + (f" ({', '.join(notes)})" if notes else "")
 

@@ -1,4 +1,4 @@
-"""`doctor`, `prod-gate`, `preflight` and `security-audit`: many checks, one verdict."""
+"""`doctor`, `prod-gate`, `preflight` and `security-audit`: many checks in one answer."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ STRICT = "--strict"
 
 
 async def answer_doctor(request: Request, world: World) -> Answer:
-    """The cause first, what to do, and what follows from it."""
+    """Show the cause first, then what to do, then its effects."""
     show_all = wants_all(request.words)
     started = time.perf_counter()
     facts = await gather_doctor(world)
-    report = await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs takes its time
+    report = await asyncio.to_thread(doctor.report, facts)  # masking the lines of three logs is slow
     took = f"took {(time.perf_counter() - started) * 1000:.0f} ms"
     return doctor_answer(report, notes=[f"{as_of(facts.health.as_of)} · {took}"], show_all=show_all)
 
 
 async def answer_prod_gate(request: Request, world: World) -> Answer:
-    """For the requester alone: the security audit shows what is not protected."""
+    """Check the gate. Private, because the security audit shows what is not protected."""
     no_more(tuple(word for word in request.words if word != STRICT), 0)
     is_strict = STRICT in request.words
     facts = await gather_gate(world)
@@ -41,7 +41,7 @@ async def answer_prod_gate(request: Request, world: World) -> Answer:
 
 
 async def answer_preflight(request: Request, world: World) -> Answer:
-    """For the requester only: the security audit shows what is not protected. In Slack there is no checkout."""
+    """Run the preflight checks. Private, as the security audit shows what is not protected. Slack has no checkout."""
     no_more(request.words, 0)
     directory = Path.cwd() if request.surface is Surface.TERMINAL else None
     findings = preflight.check(await gather_preflight(world, directory))
@@ -49,8 +49,8 @@ async def answer_preflight(request: Request, world: World) -> Answer:
 
 
 async def answer_security_audit(request: Request, world: World) -> Answer:
-    """For the requester alone: it shows what is not protected."""
+    """Run the security audit. Private, because it shows what is not protected."""
     no_more(request.words, 0)
     exposures = await world.read(list_exposures)
-    found = [replace(one, next_step=None) for one in security.check(exposures, world.system)]  # it leads here
+    found = [replace(one, next_step=None) for one in security.check(exposures, world.system)]  # it is this command
     return findings_answer("security audit", found, private=True)

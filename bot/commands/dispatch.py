@@ -1,4 +1,4 @@
-"""Runs a typed line: the same for Slack, buttons and the terminal."""
+"""Runs a command line, the same way for Slack, buttons and the terminal."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from bot.world import World
 
 
-ENV = "--env"  # as the runbook's own tools have it
-RAW = "--raw"  # refused by the command itself, with the reason
+ENV = "--env"  # as in the runbook's own tools
+RAW = "--raw"  # checked by the command itself, which gives the reason
 
 _TAKES_SERVICE = re.compile(r"[<\[](?:service|worker)\b")
 _OPTION = re.compile(r"--[a-z][\w-]*")
@@ -49,11 +49,10 @@ async def run(
     approval_service: ApprovalService | None = None,
     incident_service: IncidentService | None = None,
 ) -> Answer:
-    """The answer to a typed line. Raises UsageError for words that do not fit, OperatorError for what cannot be done.
+    """Run a typed line. Raises UsageError for invalid words, OperatorError for what can't be done.
 
-    Whatever the command gives back fits into a Slack message, and stays private when the command is.
-    `approval_service` is where
-    changes are asked for, `incident_service` where incidents are worked on; None where there is none.
+    The answer fits into a Slack message, and is private if the command is. `approval_service` takes requests for
+    changes, `incident_service` acts on incidents; None where they are not available.
     """
     request = replace(request, is_question=is_question(line))
     return await run_words(split_words(line, request.surface), request, world, approval_service, incident_service)
@@ -66,10 +65,10 @@ async def run_words(
     approval_service: ApprovalService | None = None,
     incident_service: IncidentService | None = None,
 ) -> Answer:
-    """The same for a line that is in words already, as a shell gives it.
+    """Like `run`, for a line that is split into words already, as by a shell.
 
-    Words that are no command, or do not fit a read, are a question when they hold one; a change is never guessed at,
-    and a machine asks by `ask` only, because it may be allowed to read and not to ask.
+    Words that are no command, or are invalid for a read, are treated as a question if they look like one. A change is
+    never guessed, and a machine must use `ask`, because it may have permission to read but not to ask.
     """
     services = (approval_service, incident_service)
     try:
@@ -124,7 +123,7 @@ async def _run_verb(
     answer = replace(answer, private=answer.private or verb.private)
     if request.surface is Surface.TERMINAL:
         return answer
-    # A requested change is shown to everyone, however many answers there were; a question's answer is shown already.
+    # A requested change is shown to everyone, regardless of the limit; a question's answer is shown already.
     if not isinstance(verb, Change | AskCommand):
         answer = _bounded(answer, request, world)
     text, blocks = fit_message(answer.text, answer.blocks)
@@ -132,12 +131,12 @@ async def _run_verb(
 
 
 def _is_emergency(verb: Verb) -> bool:
-    """What waits for no database."""
+    """True for break-glass changes, which must not wait for the database."""
     return isinstance(verb, Change) and verb.risk is Risk.BREAK_GLASS
 
 
 def _refuse_foreign(verb: Verb, words: Sequence[str], system: System) -> None:
-    """A service that only another system has is shown as missing, instead of unknown."""
+    """Raise UsageError for a service of another system: reported as missing here, not as unknown."""
     service = find_service(words[0]) if words and _TAKES_SERVICE.match(verb.usage) else None
     if service is not None and system.find_service(words[0]) is None:
         refuse_foreign(words[0], system)
@@ -153,7 +152,7 @@ async def _run(
     match verb:
         case Command():
             async with _admit(world.questions, request):
-                with behind() if request.actor else nullcontext():  # pages, runs and decisions have the sessions first
+                with behind() if request.actor else nullcontext():  # pages, runs, decisions get sessions first
                     if RAW in request.words and request.surface is not Surface.TERMINAL:
                         await record_raw_refusal(verb, request, world)
                     note = await record_read(verb, request, world) if verb.is_sensitive else None
@@ -179,18 +178,18 @@ async def _run(
 
 
 async def _ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    from bot.commands.request_change import ask  # has the executors with it
+    from bot.commands.request_change import ask  # imports the executors
 
     return await ask(change, request, world, approval_service)
 
 
 def _admit(admission: Admission, request: Request) -> AbstractAsyncContextManager[None]:
-    """Each terminal has a process of its own."""
+    """Admission of the requester; none on a terminal, which has its own process."""
     return admission.admit(request.actor.user_id) if request.actor else nullcontext()
 
 
 def _bounded(answer: Answer, request: Request, world: World) -> Answer:
-    """A public answer becomes the requester's own while the channel, or this person in it, has had many."""
+    """Make a public answer private while the channel, or this person in it, is over the rate limit."""
     actor, channel = request.actor, request.channel_id
     if answer.private or actor is None or channel is None:
         return answer
@@ -198,7 +197,7 @@ def _bounded(answer: Answer, request: Request, world: World) -> Answer:
 
 
 def _without_help(words: list[str]) -> list[str]:
-    """`logs ingest --help` is `help logs`."""
+    """Turn `logs ingest --help` into `help logs`."""
     if not asks_for_help(words):
         return words
     named = without_self(words[:-1])
@@ -206,8 +205,8 @@ def _without_help(words: list[str]) -> list[str]:
 
 
 def take_options(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str, ...]:
-    """The words without `--env`, once it names the environment that we are in. Raises UsageError for another one, and
-    for an option that the verb does not have."""
+    """Return the words without `--env`, which must name the bot's own environment. Raises UsageError for another
+    environment, and for an option that the verb does not have."""
     known = known_options(verb)
     if ENV in known:
         words = _without_env(verb, words, world)
@@ -218,7 +217,7 @@ def take_options(verb: Verb, words: tuple[str, ...], world: World) -> tuple[str,
 
 
 def known_options(verb: Verb) -> list[str]:
-    """The options in its usage, and those of every change."""
+    """The options in the verb's usage, and those that every change has."""
     if not isinstance(verb, Change):
         return _OPTION.findall(verb.usage)
     return [*_OPTION.findall(verb.usage), DRY_RUN, *([EXCEPTION] if verb.held_by_freezes else [])]
@@ -233,7 +232,7 @@ def _refuse_unknown(verb: Verb, word: str, known: list[str]) -> None:
 
 
 def _takes_sentence(verb: Verb) -> bool:
-    """Whether its last words are for people to read, whatever they begin with; `logs` names its options itself."""
+    """True if the verb ends with free text, which may begin with `--`; `logs` checks its options itself."""
     return any(f"{name}{end}" in verb.usage for name in _SENTENCES for end in ">]")
 
 
@@ -259,13 +258,13 @@ def _check_environment(verb: Verb, named: str, own: str) -> None:
 
 
 def _named_by(error: UsageError, services: Collection[Service]) -> UsageError:
-    """The error with these services, where it lists services."""
+    """The error, listing these services if it lists services."""
     return error.of(services) if isinstance(error, ServiceNameError) else error
 
 
 def _completed(error: UsageError, verb: Verb, rest: Sequence[str]) -> UsageError:
-    """The error with what only the whole line tells: the line in which the word that does not fit is the one that was
-    probably meant, and, where nothing else is named to type, the help of this very command."""
+    """The error completed from the whole line: the corrected line as a choice, and, if the error names nothing to type,
+    a hint to the command's help."""
     choices = error.choices
     if error.instead is not None and not choices:
         typed, meant = error.instead

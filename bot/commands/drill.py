@@ -1,4 +1,4 @@
-"""`drill`: rehearse the way from a worker that falls silent to a person who answers."""
+"""`drill`: rehearses a page, from a simulated worker without heartbeats to a person's acknowledgement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 START, SHOWN_BY = "start", "drill"
-LEAD = timedelta(seconds=5)  # the watch looks at the made-up worker once while it still beats, as at a real one
+LEAD = timedelta(seconds=5)  # the alert evaluator reads the simulated worker once while it still beats, like a real one
 
 
 async def answer_drill(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
@@ -59,5 +59,5 @@ async def _start(database: Database, person: Person, delivery: str | None, stale
         under_way = await alerts.read_open_drill(conn)
     if drill is None and under_way is not None:
         return under_way_answer(under_way)
-    assert drill is not None  # noqa: S101 - there was no other
+    assert drill is not None  # noqa: S101 - None only if another drill is open
     return started_answer(drill)

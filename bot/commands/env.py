@@ -1,4 +1,4 @@
-"""`env [service]`: are the runbook's variables set, well-formed and consistent?"""
+"""`env [service]`: checks that the runbook's variables are set, well-formed and consistent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.domain.services import Service
 
 
 def env_answer(found: Mapping[Service, Sequence[Finding]], links: Mapping[Service, str | None]) -> Answer:
-    """`links` lead to the services in Railway, where variables are changed. For the requester alone."""
+    """`links`: addresses of the services in Railway, where variables are changed. The answer is private."""
     findings = [finding for own in found.values() for finding in own]
     first = _headline(found)
     ordered = sorted(found, key=lambda service: -worst(found[service]).urgency)

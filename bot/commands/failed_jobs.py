@@ -1,4 +1,4 @@
-"""`failed-jobs [window]`: what failed, by job type and kind of error."""
+"""`failed-jobs [window]`: failed jobs, grouped by job type and kind of error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 ERROR_LIMIT = 300  # characters of one template
-RAW_LIMIT = 2500  # and of one whole error, on the terminal
+RAW_LIMIT = 2500  # characters of one unmasked error, on the terminal
 GROUPS_SHOWN = 15
 EXPLAIN = "ask why do jobs fail?"
 MASKED = "“…” replaces data. The whole error: the button below, or `dragonfly failed-jobs --raw` on a terminal."
@@ -45,8 +45,8 @@ def failed_jobs_answer(
     notice: str | None = None,
     system: System,
 ) -> Answer:
-    """`total` failed jobs, of which the groups may hold only the newest. `is_raw`: the errors are not masked;
-    `notice` then shows what is to be known about it. `reveal_until`: Unix time."""
+    """`total`: number of failed jobs; the groups may hold only the newest. `is_raw`: the errors are not masked, and
+    `notice` says if that could not be recorded. `reveal_until`: Unix time until which the buttons work."""
     status = Status.OK if total == 0 else Status.WARN if total < MANY_FAILED else Status.FAIL
     headline = f"{SIGN[status]} *{WORD[status]}* · {_count(groups, total, window)}"
     blocks = [section(headline), *(_group_block(group, is_raw=is_raw) for group in groups[:GROUPS_SHOWN])]
@@ -63,7 +63,7 @@ def failed_jobs_answer(
 
 
 def unknown_answer(reason: Unavailable, window: timedelta) -> Answer:
-    """When it is unknown: neither none nor some."""
+    """The answer if the failed jobs are unknown: `total` and `groups` are null, not 0."""
     answer = unavailable_answer("failed jobs", reason)
     known = answer.data if isinstance(answer.data, dict) else {}
     return replace(answer, data=known | {"window_s": window.total_seconds(), "total": None, "groups": None})
@@ -77,7 +77,7 @@ def _count(groups: Sequence[FailureGroup], total: int, window: timedelta) -> str
 
 
 def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
-    """With a button for the whole group; an unmasked error is no name for one."""
+    """One group with its requeue button; no button with `is_raw`, since the group's key is made from masked errors."""
     limit = RAW_LIMIT if is_raw else ERROR_LIMIT
     kind = f" · {escape(group.error_class, limit=80)}" if group.error_class else ""
     fewest, most = group.attempts
@@ -93,14 +93,14 @@ def _group_block(group: FailureGroup, *, is_raw: bool) -> Block:
 
 
 def _reveal(groups: Sequence[FailureGroup], until: int) -> list[Block]:
-    """The newest error of each group of which something is hidden, to be shown in full to people with permission."""
+    """Buttons that show a group's newest masked error in full to people with permission."""
     masked = [group for group in groups[:GROUPS_SHOWN] if is_masked(group.sample)]
     items = [(f"{group.job_type}: {group.sample}", f"job {group.sample_ids[0]}") for group in masked]
     return reveal_buttons(items, until=until)
 
 
 def _log_buttons(groups: Sequence[FailureGroup], system: System) -> list[Block]:
-    """One for each service whose jobs failed."""
+    """One button for each service whose jobs failed."""
     failing = {system.service_of_job(group.job_type) for group in groups}
     shorts = [service.short for service in system.workers if service in failing]
     return [command_button(f"Logs of {short}", f"logs {short} @level:error") for short in shorts]
@@ -113,7 +113,7 @@ def _notes(groups: Sequence[FailureGroup], total: int) -> list[str]:
     return [*notes, *([f"Grouped are the newest {grouped} of {total}."] if grouped < total else [])]
 
 
-GROUPED = 1000  # the newest failures that are grouped; the count is of all
+GROUPED = 1000  # the newest failures, which are grouped; the total counts all
 FAILED_JOBS_RAW_LIMIT = 2000  # characters of an unmasked error
 
 

@@ -1,4 +1,4 @@
-"""`freeze`, `lock` and `unfreeze`: hold changes of a service back for a while, or in windows that come again."""
+"""`freeze`, `lock` and `unfreeze`: hold changes of services back for a period or in recurring windows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOT_FROZEN, NOT_LIFTED = "Nothing was frozen", "Nothing was lifted"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was typed. `service`: None for every one."""
+    """A parsed `freeze` or `lock`. `service`: None for all services."""
 
     kind: str
     service: Service | None
@@ -52,7 +52,7 @@ class Wanted:
 
 
 async def answer_freeze(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    """Freeze it; without words, what is frozen."""
+    """Create a freeze; without words, list the current freezes."""
     if not request.words:
         found = await world.freezes()
         return unavailable_answer("freezes", found) if isinstance(found, Unavailable) else _listed(found)
@@ -66,7 +66,7 @@ async def answer_lock(request: Request, world: World, approval_service: Approval
 
 
 async def answer_unfreeze(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    """By number, or by what is frozen. Another person's takes the right to approve."""
+    """Lift a freeze, named by its number or scope. Lifting another person's freeze needs the right to approve."""
     no_more(request.words, 1)
     found = await world.freezes()
     if isinstance(found, Unavailable):
@@ -94,7 +94,7 @@ async def answer_unfreeze(request: Request, world: World, approval_service: Appr
 
 
 def parse_freeze(words: Sequence[str], now: datetime, zone: ZoneInfo) -> Wanted:
-    """`<all|service> [from …] [until …] [for …] [every …] <why>`."""
+    """Parse `<all|service> [from …] [until …] [for …] [every …] <why>`. Raises UsageError."""
     service = None if words[0].lower() in (ALL, "everything") else parse_service(words[0])
     try:
         when, rest = take_window(words[1:], now, zone)
@@ -105,7 +105,7 @@ def parse_freeze(words: Sequence[str], now: datetime, zone: ZoneInfo) -> Wanted:
 
 
 def parse_lock(words: Sequence[str], now: datetime) -> Wanted:
-    """`<service> <why> [for <how long>]`."""
+    """Parse `<service> <why> [for <how long>]`. Raises UsageError."""
     service, rest, ends = need_service(words, LOCK_EXAMPLE), words[1:], None
     at = next((n for n in range(len(rest) - 1, -1, -1) if rest[n].lower() == "for"), None)
     span = take_span(rest[at + 1 :]) if at is not None else None
@@ -117,7 +117,7 @@ def parse_lock(words: Sequence[str], now: datetime) -> Wanted:
 
 
 def pick(freezes: Sequence[Freeze], words: Sequence[str]) -> Freeze:
-    """The one that the words mean: its number, its service or `all`; without words the only one."""
+    """Return the freeze with this number, this service or `all`; without words the only one. Raises OperatorError."""
     fitting = list(freezes)
     number = read_number(words[0]) if words else None
     if number is not None:
@@ -176,7 +176,7 @@ def _details(made: Freeze, person: Person) -> dict[str, object]:
 
 
 def _touched(service: Service | None, world: World) -> Collection[Service]:
-    """The services that the right has to be for."""
+    """The services for which the person needs the right."""
     return (service,) if service is not None else world.system.services
 
 

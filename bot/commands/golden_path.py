@@ -1,4 +1,4 @@
-"""`golden-path [--keep|--clean]`: one file of test data all the way through the intake."""
+"""`golden-path [--keep|--clean]`: sends one file of test data through the whole intake."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLAGS = {"--keep": "keep", "--clean": "clean"}
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`keep` ("yes") or `clean` ("yes"), or nothing."""
+    """Parse the option into `keep` ("yes") or `clean` ("yes"); empty without one. Raises UsageError."""
     for word in words:
         if word not in FLAGS:
             raise wrong_word(
@@ -39,7 +39,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`keep` or `clean` ("yes")."""
+    """Plan from `keep` or `clean` ("yes")."""
     only(parameters, "keep", "clean")
     keep, clean = read_flag(parameters, "keep"), read_flag(parameters, "clean")
     facts = await gather_golden_path(world)
@@ -68,7 +68,7 @@ async def gather_golden_path(world: World) -> playbook.Facts:
 
 
 def _under_way(runs: Sequence[Run] | Unavailable) -> list[int] | Unavailable:
-    """Those that upload; one that cleans has no batch of its own."""
+    """Numbers of the started runs that upload; a run that cleans has no batch of its own."""
     if isinstance(runs, Unavailable):
         return runs
     started = (RunState.RUNNING, RunState.UNKNOWN)

@@ -1,4 +1,4 @@
-"""`health`: is everything well, and if not, what is the next step?"""
+"""`health`: the state of the system, with the next step for each problem."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from playbooks import health
 from playbooks.health import Line, Report
 from playbooks.model import Finding, NextStep
 
-MAX_BUTTONS = 5  # more than a person reads on a phone
+MAX_BUTTONS = 5  # more are not readable on a phone
 MAX_PARTS = 4  # findings in one line; hundreds of workers may each have one
 PART_LIMIT = 200  # characters of a title, and of a detail
 
 
 def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_all: bool = False) -> Answer:
-    """`moment` is when the facts were true; `elapsed_ms` is how long reading them took. What is fine is folded, unless
-    `show_all`."""
+    """`moment`: the time of the facts. `elapsed_ms`: the duration of reading them. Lines without a problem are folded
+    unless `show_all`."""
     first = health_headline(report)
     wrong, fine = report.wrong[:MAX_BUTTONS], [*report.wrong[MAX_BUTTONS:], *report.fine]
     blocks: list[Block] = [section(first)]
@@ -50,14 +50,14 @@ def health_answer(report: Report, *, moment: datetime, elapsed_ms: float, show_a
 
 
 def health_headline(report: Report) -> str:
-    """The answer in one line of mrkdwn, with the time since when its cause is there."""
+    """The answer in one line of mrkdwn, with the time since when the cause exists."""
     since = since_words(report.cause) if report.cause else ""
     sentence, more = report.headline.removesuffix(report.more), report.more if since else ""
     return f"{SIGN[report.status]} *{escape(sentence if more else report.headline, limit=300)}*{since}{more}"
 
 
 def _diagnoses(report: Report) -> list[Block]:
-    """What to do about each cause; the first one's title is in the headline already."""
+    """Each cause with its next step; the title of the first is in the headline already."""
     blocks: list[Block] = []
     for one in report.diagnoses:
         detail = escape(one.finding.detail, limit=PART_LIMIT)
@@ -73,13 +73,13 @@ def _explained(report: Report) -> list[Finding]:
 
 
 def _railway(report: Report) -> list[Block]:
-    """One way into Railway, to the whole project."""
+    """A link to the project in Railway."""
     return [link_button("Railway", report.link)] if report.link and is_web_address(report.link) else []
 
 
 def _loud(lines: Sequence[Line], headline: str) -> Iterator[Block]:
-    """What is wrong, each with its next step; a step that two lines share is offered once. A line whose one
-    finding is in the headline says the rest of it."""
+    """The problems with their next steps; a step that two lines share is offered once. A line whose only finding is in
+    the headline shows the finding's detail."""
     offered: set[NextStep | None] = set()
     for line in lines:
         step = line.next_step

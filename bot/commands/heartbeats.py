@@ -1,4 +1,4 @@
-"""`heartbeats [service]`: every worker, its beat, its job and its commit."""
+"""`heartbeats [service]`: each worker with its last heartbeat, job and commit."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from services.domain.systems import System
 from services.domain.text import age, counted
 from services.domain.thresholds import StaleLimits
 
-MAX_SHOWN = 5  # findings above the table: with hundreds of workers, the table shows the rest
+MAX_SHOWN = 5  # findings above the table, which shows the rest
 MAX_NAMED = 10  # workers named in the fallback text
 
-COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first two or three
-_SAME_FOR_ALL = ("Type", "Status")  # left out where every worker has the same
-_WORDS = {State.BEATING: "alive"}  # where the value, which `--json` prints, is not what people say
+COLUMNS = ("State", "Last beat", "Type", "Worker", "Status", "Job", "SHA")  # a phone shows the first 2 or 3
+_SAME_FOR_ALL = ("Type", "Status")  # left out if all workers have the same value
+_WORDS = {State.BEATING: "alive"}  # shown instead of the value, which `--json` prints
 _SIGNS = {
     State.MISSING: SIGN[Status.FAIL],
     State.STALE: SIGN[Status.FAIL],
@@ -47,7 +47,7 @@ def heartbeats_answer(
     stopped: int,
     system: System,
 ) -> Answer:
-    """`rows` in the order in which they are shown. `stopped`: workers that reported a stop, which have no row."""
+    """`rows`: in display order. `stopped`: number of workers that reported a stop, which have no row."""
     ordered = wrong_first(findings)
     shown, hidden = ordered[:MAX_SHOWN], len(ordered) - MAX_SHOWN
     lines = [*map(finding_line, shown), *([f"… {counted(hidden, 'more finding')}"] if hidden > 0 else [])]
@@ -67,7 +67,7 @@ def _table(rows: Sequence[WorkerRow], system: System) -> list[Block]:
 
 
 def _text(lines: Sequence[str], rows: Sequence[WorkerRow], system: System) -> str:
-    """For those who do not see the table: the findings, then the first workers in words."""
+    """Fallback text for notifications and screen readers: the findings, then the first workers in words."""
     named = [
         _SIGNS[row.state] + " " + escape(" · ".join(_cells(row, system)[1:]), limit=200) for row in rows[:MAX_NAMED]
     ]
@@ -84,7 +84,7 @@ def _cells(row: WorkerRow, system: System) -> tuple[str, ...]:
 
 
 def _type(row: WorkerRow, system: System) -> str:
-    """The service's short name, which is what people type; the type itself when this version does not know it."""
+    """The service's short name, as people type it; the type itself if this version does not know it."""
     service = system.service_of_worker(row.worker_type)
     return service.short if service else row.worker_type
 
@@ -131,7 +131,7 @@ async def handle(request: Request, world: World) -> Answer:
 
 
 def parse(words: Sequence[str], system: System) -> tuple[Service, ...]:
-    """One worker service, or all of them."""
+    """Parse one worker service, or all of them. Raises UsageError."""
     no_more(words, 1)
     if not words or words[0].lower() in ("workers", "all"):
         return system.workers

@@ -1,4 +1,4 @@
-"""`help [topic]`: the commands, with examples."""
+"""`help [topic]`: lists and explains the commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MOST_FOUND = 6
 
 _WORD = re.compile(r"[a-z0-9]+")
-_EMPTY = frozenset(  # words without a hint at the topic
+_EMPTY = frozenset(  # words that say nothing about the topic
     _WORD.findall(
         "a an and are at be by can do does for from get have how i in is it its me my of on or our please see show "
         "tell that the there this to us was we what when where which who why will with you your"
@@ -34,13 +34,13 @@ _EMPTY = frozenset(  # words without a hint at the topic
 
 
 def find_topic(words: Sequence[str]) -> Topic | None:
-    """The topic of this word, or of this label ("something is wrong")."""
+    """Return the topic with this word or this label ("something is wrong"); None if there is none."""
     typed = key(words)
     return next((topic for topic in TOPICS if typed in (topic.word, key(topic.label.split()))), None)
 
 
 def search(words: Sequence[str], registry: Mapping[str, Verb]) -> list[Verb]:
-    """The commands whose names, synonyms or summaries have the most of these words, best first."""
+    """List the commands whose names, synonyms or summaries share the most words with these, best first."""
     asked = set(_WORD.findall(" ".join(words).lower()))
     content_words = {_stem(word) for word in asked - _EMPTY}
     scored = [(_score(content_words, asked, verb), verb) for verb in registry.values()]
@@ -50,7 +50,7 @@ def search(words: Sequence[str], registry: Mapping[str, Verb]) -> list[Verb]:
 
 
 def _score(content_words: set[str], asked: set[str], verb: Verb) -> int:
-    """A whole synonym is worth most ("who is on call"); every word counts, one of a name a little more."""
+    """Score: 10 per synonym of several words ("who is on call"), 3 per word of a name, 2 per word of the summary."""
     names = [verb.name, *(synonym for synonym, name in SYNONYMS.items() if name == verb.name)]
     whole = sum(len(parts) > 1 and parts <= asked for parts in (set(_WORD.findall(name)) for name in names))
     named, in_summary = content_words & _stems(" ".join(names)), content_words & _stems(verb.summary)
@@ -79,7 +79,7 @@ MOST_BUTTONS = 5
 
 
 def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
-    """What one comes for, as buttons; `--json` has every command all the same."""
+    """The topics as buttons; `--json` prints every command."""
     first = "*What do you need?*"
     buttons = [command_button(topic.label, f"help {topic.word}") for topic in topics]
     blocks = [section(first), *actions(buttons), context(_ways())]
@@ -88,7 +88,7 @@ def topics_answer(topics: Sequence[Topic], commands: Sequence[Verb]) -> Answer:
 
 
 def list_answer(title: str, commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
-    """A few commands in this order; those that can be run as they are have a button."""
+    """The commands in this order; reads that need no argument have a button."""
     at_once = [one for one in commands if one.is_read and not one.usage.startswith("<") and one.name != "policy"]
     blocks = [
         *sections([f"*{escape(title)}*", *(_line(one, marks) for one in commands)]),
@@ -100,7 +100,7 @@ def list_answer(title: str, commands: Sequence[Verb], marks: Marks = NO_MARKS) -
 
 
 def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None, marks: Marks = NO_MARKS) -> Answer:
-    """The words name no command: those that are about them, and the name that was probably meant."""
+    """Answer to words that are no command: related commands, and `meant`, the name that was probably meant."""
     hint = f" Did you mean {code(meant, limit=80)}?" if meant else ""
     first = f"{code(words, limit=80)} is not a command.{hint} Related commands:"
     rows = [section(_line(one, marks), accessory=command_button("More", f"help {one.name}")) for one in commands]
@@ -108,7 +108,7 @@ def found_answer(words: str, commands: Sequence[Verb], *, meant: str | None, mar
 
 
 def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
-    """Every command in one line, grouped."""
+    """All commands by group, one line per command."""
     blocks = [header("Dragonfly commands")]
     for group, members in groupby(sorted(commands, key=_by_group), key=lambda command: command.group):
         blocks += sections([f"*{escape(group)}*", *(_line(command, marks) for command in members)])
@@ -120,7 +120,7 @@ def help_answer(commands: Sequence[Verb], marks: Marks = NO_MARKS) -> Answer:
 
 
 def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = (), marks: Marks = NO_MARKS) -> Answer:
-    """One command: usage, what it does, when to use it, examples, its `family`, and who sees the answer."""
+    """One command: usage, effect, when to use it, examples, its `family`, and the visibility of its answer."""
     lines = [f"*{_call(command)}*", command.summary]
     lines += [f"🔒 *You may not use it*: only {marks[command.name]}"] if command.name in marks else []
     lines += [f"*When:* {when}"] if when else []
@@ -136,12 +136,12 @@ def topic_answer(command: Verb, *, when: str | None, family: Sequence[Verb] = ()
 
 
 def _can_be_tried(command: Verb) -> bool:
-    """Whether a press on its first example is harmless: it reads, is shown as a plan first, or names nothing."""
+    """True if a button with the first example is harmless: a read, a change (planned first), or the bare command."""
     return command.is_read or isinstance(command, Change) or command.examples[0] == command.name
 
 
 def commands_data(commands: Iterable[Verb]) -> list[dict[str, object]]:
-    """What `help --json` prints: one object a command, in the given order."""
+    """Data for `help --json`: one object per command, in the given order."""
     return [
         {
             "name": command.name,
@@ -165,24 +165,24 @@ def _line(command: Verb, marks: Marks) -> str:
 
 
 def mark_words(marks: Marks, name: str) -> str:
-    """ " · 🔒 only @dragonfly-operators" behind a command that the person may not use, else nothing."""
+    """ " · 🔒 only @dragonfly-operators" for a command that the person may not use, else empty."""
     return f" · 🔒 only {marks[name]}" if name in marks else ""
 
 
 def _call(command: Verb) -> str:
-    """`logs <service> [filter]`, in which the brackets must not look like a link to Slack."""
+    """Name and usage as code ("`logs <service> [filter]`"), so that Slack does not take the brackets for a link."""
     return code(f"{command.name} {command.usage}".strip())
 
 
 async def answer_help(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    """Raises UsageError."""
-    from bot.commands.help_marks import read_marks  # has the policy with it, which a terminal's help needs not
+    """Answer `help` with the requester's marks. Raises UsageError."""
+    from bot.commands.help_marks import read_marks  # imports the policy, which a terminal's help does not need
 
     return help_for(request.words, request.surface, await read_marks(request, world, approval_service))
 
 
 def help_for(words: Sequence[str], surface: Surface, marks: Marks = NO_MARKS) -> Answer:
-    """The topics; the commands of one, of a group, or that some words are about; or one command. Raises UsageError."""
+    """Return the topics, the commands of a topic or group, the commands found by words, or one. Raises UsageError."""
     verbs = list(REGISTRY.values())
     if not words:
         return help_answer(verbs, marks) if surface is Surface.TERMINAL else topics_answer(TOPICS, verbs)
@@ -194,13 +194,13 @@ def help_for(words: Sequence[str], surface: Surface, marks: Marks = NO_MARKS) ->
         return help_answer(group, marks)
     found, about = match(words, REGISTRY), search(words, REGISTRY)
     if found is not None or not about:
-        return _about(found[0] if found else find(words)[0], REGISTRY, marks)  # find says that there is no such command
+        return _about(found[0] if found else find(words)[0], REGISTRY, marks)  # find raises if there is no such command
     meant = next(iter(suggest(words[:1], (), REGISTRY)), None)
     return found_answer(" ".join(words), about, meant=meant, marks=marks)
 
 
 def _about(verb: Verb, registry: Mapping[str, Verb], marks: Marks) -> Answer:
-    from playbooks.catalogue import find_entry  # imports that playbook, which the list of all needs not
+    from playbooks.catalogue import find_entry  # imports that playbook, which the list of all does not need
 
     entry = find_entry(verb.name)
     family = [other for name, other in registry.items() if name.startswith(f"{verb.name} ")]

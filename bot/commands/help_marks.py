@@ -1,4 +1,4 @@
-"""Which commands the person who asks for help may not use, and who may."""
+"""Marks for help: the commands that the requester may not use, and the people who may."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from bot.world import World
 
 MOST_NAMES = 4
-_BEHIND = {"silence": SILENCE, "drill": DRILL, "freeze": FREEZE, "lock": FREEZE}  # command: what the policy calls it
-_APPROVING = ("approve", "review", "start-alone")  # of any change
+_BEHIND = {"silence": SILENCE, "drill": DRILL, "freeze": FREEZE, "lock": FREEZE}  # {command: its name in the policy}
+_APPROVING = ("approve", "review", "start-alone")  # need the right to approve any change
 
 
 async def read_marks(request: Request, world: World, approval_service: ApprovalService | None) -> Marks:
-    """None for a terminal, which does not know who asks, and while the policy can't be used (see `check-config`)."""
+    """Read the requester's marks. Empty on a terminal, which has no requester, and while the policy is unusable."""
     actor = request.actor
     if actor is None or approval_service is None or not isinstance(approval_service.policy, Policy):
         return NO_MARKS
@@ -35,7 +35,7 @@ async def read_marks(request: Request, world: World, approval_service: ApprovalS
 
 
 def marks_of(person: Person, environment: str, policy: Policy, people: People, name_of: Callable[[str], str]) -> Marks:
-    """What is allowed somewhere, in some channel or at some hour, is not marked."""
+    """Mark the commands that the person may use in no channel and at no hour."""
     wanted = {name: (Right.REQUEST, [name]) for name in CHANGES}
     wanted |= {name: (Right.REQUEST, [verb]) for name, verb in _BEHIND.items()}
     wanted |= {name: (Right.APPROVE, list(CHANGES)) for name in _APPROVING}
@@ -49,7 +49,7 @@ def marks_of(person: Person, environment: str, policy: Policy, people: People, n
 
 
 def _names(ids: Iterable[str], name_of: Callable[[str], str]) -> str:
-    """Without a mention: help calls no one."""
+    """Names without mentions, because help must not notify."""
     shown = list(dict.fromkeys(_name(one, name_of) for one in ids))
     more = len(shown) - MOST_NAMES
     return ", ".join([*shown[:MOST_NAMES], *([f"{more} more"] if more > 0 else [])]) or "no one"

@@ -1,4 +1,4 @@
-"""`history [window] [service]`: queue, throughput, latency, memory and heartbeats as a picture."""
+"""`history [window] [service]`: charts of queue, throughput, latency, memory and heartbeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bare `/dragonfly`: the state in short, what waits for you, and which services are locked."""
+"""Bare `/dragonfly` and the Home tab: state in short, pending work of the requester, locked services."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ START = "home"  # the command behind the bare `/dragonfly`
 
 
 def home_view(answer: Answer, line: str, *, now: datetime) -> dict[str, Any]:
-    """The view that `views.publish` takes. `line` is the command that the answer belongs to; empty for the start."""
-    buttons = [command_button("Refresh", line or START, 9000)]  # far above the numbers that the answer's buttons have
+    """The view for Slack's `views.publish`. `line`: the command of the answer; empty for the start page."""
+    buttons = [command_button("Refresh", line or START, 9000)]  # far above the numbers of the answer's buttons
     if line not in ("", START):
         buttons.append(command_button("Back to the start", START, 9001))
     blocks = [block if block["type"] != "table" else _as_text(block) for block in answer.blocks]
@@ -69,20 +69,20 @@ def home_view(answer: Answer, line: str, *, now: datetime) -> dict[str, Any]:
 
 
 def _shows_its_time(block: Block) -> bool:
-    """Most answers say as of when they are, in their last line of context."""
+    """True if a context block shows the time of the answer ("as of")."""
     return block["type"] == "context" and "as of" in json.dumps(block)
 
 
 def _as_text(table: Block) -> Block:
-    """Sources disagree on whether the Home tab takes tables."""
+    """The table as preformatted text: Slack's documents disagree about tables in the Home tab."""
     return preformatted(cut(align([[cell["text"] for cell in row] for row in table["rows"]]), PREFORMATTED_LIMIT))
 
 
-SHOWN = 5  # runs with a button of their own
+SHOWN = 5  # runs with their own button
 _VERBS = ("health", "queue", "failed-jobs", "report", "help")
 BUTTONS = tuple((verb.capitalize().replace("-", " "), verb) for verb in _VERBS)
 
-# What an incident asks of the reader: the words, the button, and its command's verb.
+# `{task of the reader: (sentence, button label, verb of the incident command)}`
 _ASKED = {
     Asked.ACKNOWLEDGE: ("📟 *You are being paged.*", "Acknowledge", "ack"),
     Asked.WORK: ("🟡 *You're assigned to this incident.*", "Resolve…", "resolve"),
@@ -105,12 +105,12 @@ def home_answer(
     todos: Sequence[Todo] | Unavailable = (),
     now: datetime,
 ) -> Answer:
-    """What waits for the requester comes before the state: pages, approvals, reviews, then incidents.
+    """The requester's pending work comes before the state: pages, approvals, reviews, then incidents.
 
-    shas: the active deployment's commit by service; None when Railway did not report it. waiting: the runs to be
-    decided on. reviews: what the requester could review. alerts: of the open incidents. assignments: what these ask of
-    the requester, the most urgent first.
-    week: the numbers of the last seven days; None: not asked. todos: the requester's open follow-ups.
+    shas: the active deployment's commit by service; None if Railway did not report it. waiting: the runs to decide on.
+    reviews: those that the requester could do. alerts: of the open incidents. assignments: the requester's tasks in
+    these, most urgent first. week: the numbers of the last 7 days; None: not read. todos: the requester's open
+    follow-ups.
     """
     paged = [one.incident for one in assignments if one.asked is Asked.ACKNOWLEDGE]
     first = f"📟 *You are being paged* · {health_headline(report)}" if paged else health_headline(report)
@@ -147,7 +147,7 @@ def home_answer(
 
 
 def _nothing_known(reason: Unavailable) -> Block:
-    """Without the database; a page about it can be acknowledged all the same."""
+    """Shown if the database is away; a page about that can still be acknowledged."""
     words = f"Incidents, approvals and reviews are unknown: {escape(reason.why, limit=200)}."
     return section(f"{words} If you are being paged for it:", accessory=command_button("Acknowledge", "ack"))
 
@@ -176,7 +176,7 @@ def _incidents(
 
 
 def _waiting(waiting: Sequence[Run] | Unavailable, *, also: bool) -> list[Block]:
-    """`also`: something else waits for the requester."""
+    """The waiting runs. `also`: the requester has other pending work."""
     if isinstance(waiting, Unavailable):
         return [section(f"Whether something waits for you is unknown: {escape(waiting.why, limit=200)}.")]
     if not waiting:
@@ -199,7 +199,7 @@ def _reviews(reviews: Sequence[tuple[Review, Run]] | Unavailable) -> list[Block]
 
 
 def _held(locks: Sequence[Lock] | Unavailable, freezes: Sequence[Freeze] | Unavailable, now: datetime) -> list[Block]:
-    """What is in force: a person who reads `home` may be about to deploy."""
+    """Locks and freezes in force, because a person who reads `home` may be about to deploy."""
     unknown = [one for one in (locks, freezes) if isinstance(one, Unavailable)]
     held = [] if isinstance(locks, Unavailable) else [_lock(lock) for lock in locks]
     if not isinstance(freezes, Unavailable):
@@ -262,7 +262,7 @@ async def answer_home(request: Request, world: World, approval_service: Approval
 
 
 async def _read_todos(actor: Actor | None, world: World) -> Sequence[Todo] | Unavailable:
-    """Those that the requester promised; none when they are unknown."""
+    """Read the requester's open follow-ups; empty if the requester is unknown."""
     if actor is None:
         return ()
     return await world.read(list_open_todos, limit=MOST, owner=actor.user_id)

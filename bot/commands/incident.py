@@ -1,4 +1,4 @@
-"""`incident …`: open, acknowledge, escalate and resolve an incident, and show its timeline."""
+"""`incident …`: opens, acknowledges, escalates and resolves incidents, and shows lists, timelines and postmortems."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def postmortem_answer(record: IncidentRecord, names: Mapping[str, str], *, draft: str = "") -> Answer:
-    """The file, and one line that shows what it is. `names`: what people are called, by their Slack ids. `draft`: what
-    happened, in the words of the person who exports it."""
+    """The postmortem as a file. `names`: `{Slack id: name}`. `draft`: the text for "What happened", as the person who
+    exports it edited it."""
     incident = record.incident
     name = f"incident-{incident.id}.md"
     first = f"📄 Postmortem of incident {incident.id}: {escape(incident.title, limit=300)}"
@@ -71,7 +71,7 @@ def postmortem_answer(record: IncidentRecord, names: Mapping[str, str], *, draft
 
 
 def postmortem(record: IncidentRecord, names: Mapping[str, str], *, draft: str = "") -> str:
-    """Markdown. Untrusted words stand in it as words: no markup, link or line of theirs comes out of them."""
+    """The postmortem in Markdown. Untrusted text is escaped: it can't add markup, links or lines."""
     incident = record.incident
     return "\n".join(
         [
@@ -115,13 +115,14 @@ def _todo(todo: Todo, names: Mapping[str, str]) -> str:
 
 
 DRAFT_MARK = "DRAFT, written from the timeline by rules. Check each sentence."
-DRAFT_LIMIT = 2900  # characters: a modal's input begins with 3,000 at most
+DRAFT_LIMIT = 2900  # characters: Slack allows 3,000 in a modal's input
 
 
 def draft_text(record: IncidentRecord, names: Mapping[str, str], *, sentences: ProseSentences | None = None) -> str:
-    """The timeline as prose: one sentence per entry, on a line of its own, with its time (UTC). The oldest are kept.
+    """The timeline as prose: one line with one sentence and its time (UTC) per entry. If too long, the newest are cut.
 
-    sentences: a model's; what it left out is counted, the other entries without a sentence are written by rules.
+    sentences: a model's. Entries that it left out are only counted; other entries without a sentence are written by
+    rules.
     """
     prose = sentences or ProseSentences()
     shown: list[str] = []
@@ -139,7 +140,7 @@ def draft_text(record: IncidentRecord, names: Mapping[str, str], *, sentences: P
 
 
 def _sentence(event: IncidentEvent, names: Mapping[str, str], text: str | None) -> str:
-    """`text`: the model's, which passed the check; None: the entry's own words."""
+    """One sentence. `text`: the model's checked sentence; None: use the entry's own words."""
     words = plain(event_words(event) if text is None else f"{text[:1].lower()}{text[1:]}", limit=300).rstrip(".")
     who = names.get(event.by.user_id, "a person") if event.by else ""
     marked = " (a marked message)" if event.ts else ""
@@ -147,7 +148,7 @@ def _sentence(event: IncidentEvent, names: Mapping[str, str], text: str | None) 
 
 
 def draft_answer(record: IncidentRecord, names: Mapping[str, str]) -> Answer:
-    """For the requester: the text, and a button that opens it for editing before it is exported."""
+    """The draft, for the requester only, with a button to edit it before the export."""
     incident, text = record.incident, draft_text(record, names)
     first = f"📝 *{DRAFT_MARK}* Incident {incident.id}, times are UTC."
     buttons = [
@@ -160,7 +161,7 @@ def draft_answer(record: IncidentRecord, names: Mapping[str, str]) -> Answer:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """A person's lines, in which Markdown means nothing."""
+    """The lines of a person's text, with Markdown escaped."""
     return [_words(line) for line in text.splitlines()]
 
 
@@ -182,7 +183,7 @@ def _start_event(record: IncidentRecord) -> IncidentEvent | None:
 
 
 def _times(incident: Incident, began: IncidentEvent | None) -> Iterator[tuple[str, str]]:
-    """Each from the beginning of the problem, or from its first sight; the acknowledgement from the opening."""
+    """Durations from the problem's start, or from its first detection; the acknowledgement's from the opening."""
     seen_for = incident.opened_at - incident.since
     at_least = f", at least {age(seen_for)}" if seen_for >= timedelta(seconds=1) else ""
     if began is None:
@@ -223,18 +224,18 @@ def _clock(moment: datetime) -> str:
 
 
 def _words(text: str) -> str:
-    """One clean line in which Markdown means nothing."""
+    """The text as one clean line with Markdown escaped."""
     return _MARKUP.sub(r"\\\1", plain(text, limit=LINE_LIMIT))
 
 
 SHOWN = 20
-ANOTHER = "--new"  # although an incident is open about the same service
+ANOTHER = "--new"  # open one even if an incident is open for the same service
 OPEN_EXAMPLE = "incident open ingest amounts look wrong"
 RESOLVE_EXAMPLE = "incident resolve 7 a bad deploy, rolled back"
 
 
 async def answer_incidents(request: Request, world: World) -> Answer:
-    """The list; with a number, that incident's timeline."""
+    """List the newest incidents; with a number, show that incident's timeline."""
     if request.words and read_number(request.words[0]) is not None:
         return await answer_timeline(request, world)
     no_more(request.words, 0)
@@ -258,8 +259,8 @@ async def answer_open(request: Request, world: World, incident_service: Incident
 
 
 def parse_open(words: tuple[str, ...], system: System) -> tuple[IncidentSeverity, tuple[str, ...], str]:
-    """Severity (SEV2 unless the first or the last word reports it), the services that the next word names, and what is
-    wrong."""
+    """Parse the severity (the first or last word, else SEV2), the services that the next word names, and the title.
+    Raises UsageError."""
     severity, rest = IncidentSeverity.SEV2, words
     if rest and rest[0].lower() in tuple(IncidentSeverity):
         severity, rest = parse_severity(rest[0]), rest[1:]
@@ -272,7 +273,7 @@ def parse_open(words: tuple[str, ...], system: System) -> tuple[IncidentSeverity
 
 
 async def answer_ack(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    """Without a number also the database outage, which no incident and no query shows."""
+    """Acknowledge an incident; without a number first a database outage, of which no incident can be stored."""
     if not request.words and incident_service is not None and request.actor is not None and request.incident is None:
         await incident_service.refuse_early(request)
         if await incident_service.acknowledge_outage(request.actor.user_id):
@@ -344,18 +345,18 @@ async def answer_draft(request: Request, world: World, incident_service: Inciden
 
 
 async def names_of(record: IncidentRecord, incident_service: IncidentService | None) -> Mapping[str, str]:
-    """What the people of the timeline and the owners of follow-ups are called, by their Slack ids."""
+    """Look up the names of the people in the timeline and of the owners of follow-ups: `{Slack id: name}`."""
     return await incident_service.names.look_up(people_in(record)) if incident_service else {}
 
 
 def people_in(record: IncidentRecord) -> set[str]:
-    """The Slack ids that a postmortem names."""
+    """Slack ids of the people whom a postmortem names."""
     owners = {todo.owner for todo in record.todos if todo.owner}
     return owners | {event.by.user_id for event in record.events if event.by}
 
 
 async def need_incident_record(request: Request, world: World, command: IncidentVerb) -> IncidentRecord | Unavailable:
-    """The incident that is named, or meant: of the thread, or the only one that is open. Raises UsageError."""
+    """Read the incident that is named, else that of the thread, else the only open one. Raises UsageError."""
     number, rest = await need_incident(request, world, command)
     no_more(rest, 0)
     found = await world.read(read_incident_record, number)

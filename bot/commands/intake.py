@@ -1,4 +1,4 @@
-"""`intake [batch]`: the latest batches and intake events, or why rows of one batch failed."""
+"""`intake [batch]`: the latest batches and intake events, or the reasons why rows of one batch failed."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ COLUMNS = (
     "Validated",
     "Status",
     "Source",
-)  # a phone shows the first two or three
-EQUAL = ("Source",)  # left out where every batch has the same
+)  # a phone shows the first 2 or 3
+EQUAL = ("Source",)  # left out if all batches have the same value
 FAULT_COLUMNS = ("Rows", "Column", "Why")
 WORD_LIMIT = 60  # characters of an event's type and source
 FAULT_LIMIT = 200
@@ -51,7 +51,7 @@ def intake_answer(
     *,
     now: datetime,
 ) -> Answer:
-    """Batches and events, the newest first; None for what could not be read."""
+    """Batches and events, newest first; None if they could not be read."""
     data = finding_data("intake", findings) | {
         "batches": None if batches is None else [asdict(batch) for batch in batches],
         "events": None if events is None else [asdict(event) for event in events],
@@ -63,9 +63,9 @@ def intake_answer(
 def batch_answer(
     batch: Batch, findings: Sequence[Finding], faults: Sequence[RowFault] | None, *, lists_rows: bool = True
 ) -> Answer:
-    """One upload: what became of it, and why rows did not pass, the most frequent reason first; None: not known.
+    """One upload and its faults, most frequent first; `faults`: None if unknown.
 
-    `lists_rows`: the API of this system lists the rows.
+    `lists_rows`: the system's API can list the failed rows.
     """
     listed = None if faults is None else [asdict(fault) for fault in faults]
     data = finding_data("intake", findings) | {"batch": asdict(batch), "faults": listed}
@@ -99,7 +99,7 @@ def _batches(batches: Sequence[Batch], now: datetime) -> list[Block]:
 
 
 def _events(events: Sequence[IntakeEvent]) -> list[Block]:
-    """Newest first; those in a row that say the same are one line."""
+    """Events, newest first; consecutive equal events become one line."""
     texts = [
         (
             plain(event.event_type, limit=WORD_LIMIT),
@@ -152,7 +152,7 @@ async def _answer_batch(word: str, world: World) -> Answer:
 
 
 def _parse_batch(word: str) -> str:
-    """The beginning of a batch's id, as hexadecimal digits."""
+    """Parse the prefix of a batch's id, as hexadecimal digits. Raises UsageError."""
     digits = word.lower().replace("-", "")
     if not BATCH.fullmatch(digits):
         raise wrong_word(word, "is not a batch", "Use an id from `intake`; its first 8 characters are enough.")

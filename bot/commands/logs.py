@@ -1,4 +1,4 @@
-"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: what a deployment's log shows, and its newest lines."""
+"""`logs <service> [filter] [--failed] [--build] [-n <lines>]`: findings in a deployment's log, and its newest lines."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 
 TITLE = "logs"  # each finding names the service
 LINE_LIMIT = 300  # characters of one line in Slack
-ENTRY_LIMIT = 1500  # and of the further lines of a traceback: the newest entry always has room
+ENTRY_LIMIT = 1500  # characters of an entry's further lines (a traceback), so that the newest entry always fits
 MOST_INDENTED = 6  # characters; a phone has 40
-RAW_LIMIT = 20_000  # and of one on the terminal
-REPLICA_LENGTH = 4  # the last characters of a replica's id tell replicas apart
+RAW_LIMIT = 20_000  # characters of one line on the terminal
+REPLICA_LENGTH = 4  # the last characters of a replica's id distinguish replicas
 TIMES = "\N{MULTIPLICATION SIGN}"
 MASKED = "“…” replaces data. Whole lines: the button below, Railway, or `dragonfly logs … --raw` on a terminal."
 
@@ -59,11 +59,11 @@ _Entry = list[_Shown]  # lines that belong together
 
 @dataclass(frozen=True)
 class LogView:
-    """What is shown. `findings`: what the log shows, none for a build. `lines`: oldest first. `filter` as it was asked
-    for, empty for none. `patterns`: how the system's processes write. `privacy`: None shows the lines as they are;
-    `notice` then shows what is to be known about it.
+    """Data of the answer. `findings`: matches of the log patterns, empty for a build. `lines`: oldest first. `filter`:
+    as typed, empty for none. `patterns`: log format of the system's processes. `privacy`: masks the lines; None shows
+    them as they are, and `notice` then says if that could not be recorded.
 
-    `reveal_until`: Unix time until which a masked line can be shown whole by its button."""
+    `reveal_until`: Unix time until which the buttons show a masked line in full."""
 
     service: Service
     choice: Choice
@@ -78,19 +78,19 @@ class LogView:
 
     @property
     def is_raw(self) -> bool:
-        """Whether nothing is masked: on a terminal, where it was asked for."""
+        """True if nothing is masked (`--raw` on a terminal)."""
         return self.privacy is None
 
     @property
     def has_replicas(self) -> bool:
-        """Whether the lines come from more than one replica, so that each must say which."""
+        """True if the lines come from several replicas, so that each line names its replica."""
         return len({line.replica_id for line in self.lines}) > 1
 
 
 def logs_answer(view: LogView) -> Answer:
-    """What the log shows; which deployment's it is, its newest lines, and what to press next.
+    """The findings, the deployment, the newest lines, and buttons.
 
-    The latest line is the first and equal ones are folded, but for the raw view, which is a terminal's. The lines of a
+    Newest first, with equal lines folded; the raw view of the terminal has the log's own order. The lines of a
     traceback stay together, in their own order.
     """
     read = view.lines if view.is_raw else [view.patterns.read(line) for line in view.lines]
@@ -112,7 +112,7 @@ def logs_answer(view: LogView) -> Answer:
 
 
 def _reveal(view: LogView, messages: Sequence[str]) -> list[Block]:
-    """The newest lines of which something is hidden, to be shown in full to people with permission."""
+    """Buttons that show a masked line in full to people with permission, newest lines first."""
     if view.is_raw:
         return []
     kind = "build" if view.is_build else "log"
@@ -162,7 +162,7 @@ def _as_written(view: LogView) -> list[list[_Entry]]:
 
 
 def _fold(lines: Sequence[LogLine], messages: Sequence[str]) -> list[list[_Entry]]:
-    """Entries that follow each other and say the same, newest first; a group's oldest entry is its first."""
+    """Group consecutive equal entries, newest group first; within a group the oldest entry is first."""
     entries = [[(lines[index], messages[index]) for index in entry] for entry in split_entries(lines)]
     return [list(group) for _, group in groupby(entries, key=_fold_key)][::-1]
 
@@ -172,9 +172,9 @@ def _fold_key(entry: _Entry) -> list[tuple[str, str]]:
 
 
 def _group_text(group: Sequence[_Entry], view: LogView) -> str:
-    """ "06:46:12 info [a1b2] No pending jobs found", then how often and from when to when it was written.
+    """ "06:46:12 info [a1b2] No pending jobs found", the newest entry; then the count and time span of a folded group.
 
-    The further lines of an entry follow below, in their own order.
+    The further lines of the entry follow below, in their own order.
     """
     first, last = group[0][0][0], group[-1][0][0]
     message = group[0][0][1]
@@ -190,7 +190,7 @@ def _group_text(group: Sequence[_Entry], view: LogView) -> str:
 
 
 def _further_lines(pairs: Sequence[_Shown]) -> list[str]:
-    """As many of the last ones as fit: a traceback ends with what matters."""
+    """The last lines that fit, because a traceback ends with the error."""
     lines = [
         f"{_indented(line.message)}{plain(message, limit=LINE_LIMIT)}" for line, message in pairs if message.strip()
     ]
@@ -240,7 +240,7 @@ MOST_LINES = 200
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for. `filter` is Railway's own: words, `@level:error`, quoted phrases."""
+    """The parsed command. `filter`: in Railway's syntax: words, `@level:error`, quoted phrases."""
 
     service: Service
     filter: str
@@ -251,7 +251,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Read:
-    """`lines`: those asked for. `newest`: without the filter, because only they show whether a failure is over."""
+    """Lines read. `lines`: as requested. `newest`: without the filter; they show whether a failure is over."""
 
     lines: Sequence[LogLine]
     newest: Sequence[LogLine] | Unavailable
@@ -283,7 +283,7 @@ async def answer_logs(request: Request, world: World) -> Answer:
         patterns=PATTERNS_BY_NAME[world.system.log_patterns],
     )
     privacy = None if is_raw else world.settings.log_privacy
-    # Masking takes its time.
+    # In a thread, because masking is slow.
     return await asyncio.to_thread(_answer, wanted, choice, read, facts, privacy=privacy, notice=notice)
 
 
@@ -308,7 +308,7 @@ def _answer(
 
 
 def parse(words: Sequence[str]) -> Wanted:
-    """Options may stand anywhere after the service; what is left is the filter. Raises UsageError."""
+    """Parse the words: a service, options anywhere after it, and the rest as the filter. Raises UsageError."""
     service = need_service(words, "logs ingest")
     rest, flags, lines = list(words[1:]), set(), LINES
     filters: list[str] = []
@@ -343,7 +343,7 @@ async def _choose(wanted: Wanted, world: World) -> tuple[Choice, ServiceState | 
 
 
 async def _read(wanted: Wanted, choice: Choice, world: World) -> Read | Unavailable:
-    """The build's lines when they are asked for, or because the deployment never ran."""
+    """Read the log; the build log if requested, or if the failed deployment has no other lines."""
     deployment = choice.deployment
     if not wanted.build:
         read = await _read_own(wanted, deployment.id, world)
@@ -364,13 +364,13 @@ async def _read_own(wanted: Wanted, deployment_id: str, world: World) -> Read | 
 
 
 def _matching(lines: Sequence[LogLine], text: str) -> list[LogLine]:
-    """Railway's build logs take no filter from us; plain words are looked for here."""
+    """The lines with all words of the filter; Railway can't filter build logs."""
     words = text.replace('"', "").lower().split()
     return [line for line in lines if all(word in line.message.lower() for word in words)]
 
 
 def _no_deployment(wanted: Wanted) -> OperatorError:
-    """That none failed is no failure."""
+    """The error if there is no deployment; only a usage error if `--failed` finds none."""
     short, step = wanted.service.short, f"See `deployments {wanted.service.short}`."
     if wanted.failed:
         return UsageError(

@@ -1,4 +1,4 @@
-"""`migrate`: apply the pending migrations, on a terminal."""
+"""`migrate`: applies the pending migrations, on a terminal."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from services.clients.postgres.installation import install
 
 
 async def apply_migrations(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """Apply what is pending, as DRAGONFLY_ADMIN_DB_URL's role, else SUPABASE_DB_URL's.
+    """Apply the pending migrations with the role of DRAGONFLY_ADMIN_DB_URL, else of SUPABASE_DB_URL.
 
-    The first time it writes down that the database belongs to ENVIRONMENT, and refuses any other one afterwards.
+    The first time it records that the database belongs to ENVIRONMENT; afterwards it refuses any other environment.
     """
     no_more(words, 0)
     settings = Settings.from_environment(with_owner(environ))

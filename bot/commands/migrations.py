@@ -1,4 +1,4 @@
-"""`migrations`: applied, pending, changed."""
+"""`migrations`: lists applied, pending and changed migrations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from playbooks.model import Finding, worst
 from services.domain.database import AppliedMigration, MigrationStatus
 from services.domain.errors import Unavailable
 
-MAX_NAMED = 30  # pending ones named one by one
+MAX_NAMED = 30  # versions listed one by one
 
 
 def migrations_answer(
     findings: Sequence[Finding], status: MigrationStatus | Unavailable, newest: Sequence[AppliedMigration]
 ) -> Answer:
-    """`newest`: the applied ones to show, newest first."""
+    """`newest`: the applied migrations to show, newest first."""
     first = "\n".join(map(finding_line, findings))
     blocks: list[Block] = [section(first)]
     data = finding_data("migrations", findings)

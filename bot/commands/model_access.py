@@ -1,4 +1,4 @@
-"""Who may ask the model, and the record of what was asked: for questions in words and for the draft of a postmortem."""
+"""Permission to ask the model, and the record of each question: for `ask` and for the draft of a postmortem."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BY_RULES = "Answered by rules; no model is configured (OPENAI_API_KEY)."
 
 @dataclass(frozen=True)
 class ModelAccess:
-    """Of one question. `person`: None on a terminal. `channel_id`: where it is asked."""
+    """Access for one question. `person`: None on a terminal. `channel_id`: the channel of the question."""
 
     world: World
     approval_service: ApprovalService | None
@@ -34,7 +34,7 @@ class ModelAccess:
     channel_id: str | None
 
     async def begin(self) -> int | None:
-        """The number of the question; None while it cannot be stored, and so no model may be asked."""
+        """Store the question and return its number; None if it can't be stored, so that no model may be asked."""
         database = self.world.database
         if database is None:
             return None
@@ -45,7 +45,7 @@ class ModelAccess:
             return None
 
     async def usable_model(self) -> tuple[Model | None, str]:
-        """The model, or a sentence that says why it is not asked."""
+        """Return the model, or None and a sentence with the reason."""
         settings, client = self.world.settings.assistant, self.world.openai
         if isinstance(settings, Invalid):
             return None, f"No model was asked: {settings.why}."
@@ -67,7 +67,7 @@ class ModelAccess:
         proved: int,
         dropped: int,
     ) -> None:
-        """The outcome, and its audit row. Raises SourceError."""
+        """Store the outcome and its audit row. Raises SourceError."""
         details = {
             "question": question,
             "reads": list(reads),
@@ -85,7 +85,7 @@ class ModelAccess:
             await append_audit(conn, actor=name_of(self.person), event=ASK, run_id=None, details=details)
 
     async def _why_not_allowed(self) -> str | None:
-        """By the policy's verb `ask`, in this channel. A terminal has a key of its own."""
+        """Reason why the policy does not permit `ask` in this channel, or None. A terminal has its own API key."""
         if self.person is None:
             return None
         service = self.approval_service

@@ -1,4 +1,4 @@
-"""`oncall`: who is paged when something is wrong."""
+"""`oncall`: the people who are paged, level by level."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NO_FILE = Finding(
 def oncall_answer(
     facts: Facts, findings: Sequence[Finding], known: KnownOverrides, actor: Actor | None = None
 ) -> Answer:
-    """`findings`: of `playbooks.checks.oncall.check`; what is fine is not repeated. `actor`: whose buttons it has."""
+    """`findings`: of `playbooks.checks.oncall.check`; only problems are shown. `actor`: the person for the buttons."""
     findings = [NO_FILE] if facts.schedule is None else findings
     loud = [finding_line(finding) for finding in findings if finding.status is not Status.OK]
     schedule = facts.schedule if isinstance(facts.schedule, Schedule) else None
@@ -92,7 +92,7 @@ def _ways(schedule: Schedule, level: Level, now: datetime, overrides: Sequence[O
 
 
 def _take_buttons(schedule: Schedule, now: datetime, overrides: Sequence[Override], actor: Actor) -> list[Block]:
-    """One per rotation that another person is on call for, where a person of the file asks."""
+    """One button per rotation that another person holds; none if the actor is not in the on-call file."""
     if all(person.slack != actor.user_id for person in schedule.people.values()):
         return []
     holders = {name: holder(schedule, name, now, overrides) for name in schedule.rotations}
@@ -111,7 +111,7 @@ def _standing_in(overrides: Sequence[Override], now: datetime) -> list[str]:
 
 
 def _is_replaced(one: Override, newer: Sequence[Override], now: datetime) -> bool:
-    """Whether a newer one holds for all that is left of it: it covers nothing, unless that one is ended."""
+    """True if a newer override covers all of the remaining time, so that this one has no effect."""
     begins_at = max(one.begins_at, now)
     return any(
         other.rotation == one.rotation and other.begins_at <= begins_at and one.ends_at <= other.ends_at

@@ -1,4 +1,4 @@
-"""Changes of who is on call: `oncall override`, `oncall take` and `oncall swap`."""
+"""Changes of the schedule: `oncall override`, `take`, `swap`, `note` and `calendar`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ USAGE = (
 )
 SWAP_USAGE = "Write `oncall swap @ben`, or with a day of each: `oncall swap @ben sat for mon`."
 RENEW = "renew"
-SLACK_ONLY = "--slack-only"  # the level may lose its last phone
-LONGEST = timedelta(days=31)  # longer, and the file is what has to change
+SLACK_ONLY = "--slack-only"  # confirms that a level may be left without a pager or e-mail
+LONGEST = timedelta(days=31)  # for longer, change the on-call file
 FURTHEST = timedelta(days=366)
 SWAP_STATES = {"accept": SwapState.ACCEPTED, "decline": SwapState.DECLINED, "withdraw": SwapState.WITHDRAWN}
 
@@ -59,7 +59,7 @@ async def answer_override(request: Request, world: World, incident_service: Inci
 
 
 async def answer_take(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    """Confirms an override by its number, or takes over the shift that holds now."""
+    """Confirm an override by its number, or take over the current shift."""
     number = read_number(request.words[0]) if request.words else None
     service = need_incident_service(incident_service).on_call
     if number is not None:
@@ -144,13 +144,13 @@ def _need_schedule(world: World) -> Schedule:
 
 
 async def _zone(request: Request, schedule: Schedule, incident_service: IncidentService | None) -> ZoneInfo:
-    """By whose clock typed times are meant: the requester's in Slack, else the file's."""
+    """The time zone of typed times: the requester's in Slack, else the on-call file's."""
     found = await incident_service.zone_of(request.actor) if incident_service and request.actor else None
     return found or zone_of(schedule)
 
 
 def parse_override(words: Sequence[str], rotations: tuple[str, ...], now: datetime, zone: ZoneInfo) -> Desired:
-    """Who shall be on call, from when and until when. The rotation may be left out where the file has one."""
+    """Parse person, start, end and rotation, which is optional if the file has only one. Raises UsageError."""
     if not words:
         raise UsageError("Who is the substitute?", why="no one is named", what_next=USAGE)
     user_id = parse_user(words[0], USAGE)
@@ -159,7 +159,7 @@ def parse_override(words: Sequence[str], rotations: tuple[str, ...], now: dateti
 
 
 def _take_span(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[datetime | None, datetime, Sequence[str]]:
-    """From when (None: now), until when, and the words after it."""
+    """Return start (None: now), end, and the words after them. Raises UsageError."""
     when, rest = take_when(words, now, zone)
     if when.recurrence is not None:
         why = "an override can't repeat"
@@ -177,7 +177,7 @@ def _take_span(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[dat
 def parse_take(
     words: Sequence[str], rotations: tuple[str, ...], now: datetime, zone: ZoneInfo
 ) -> tuple[str, datetime | None]:
-    """The rotation, and until when; None: until the shift ends."""
+    """Parse the rotation and the end (None: the end of the shift). Raises UsageError."""
     named = words[:1] if words and words[0].lower() in rotations else ()
     when, rest = take_when(words[len(named) :], now, zone)
     if named:
@@ -191,7 +191,7 @@ def parse_take(
 def parse_swap(
     words: Sequence[str], rotations: tuple[str, ...], now: datetime, zone: ZoneInfo
 ) -> tuple[str, str, datetime | None, datetime | None]:
-    """The rotation, the other person, and a moment of the requester's shift and of theirs; None: the next one."""
+    """Parse the rotation, the other person, and a moment in each one's shift (None: the next). Raises UsageError."""
     if not words:
         raise UsageError("With whom?", why="no one is named", what_next=SWAP_USAGE)
     other = parse_user(words[0], SWAP_USAGE)
@@ -213,7 +213,7 @@ def _moment(words: Sequence[str], now: datetime, zone: ZoneInfo) -> datetime | N
 
 
 def _again(desired: Desired) -> str:
-    """The words that ask for the same."""
+    """The words that request the same override."""
     begins = f"from {_written(desired.begins_at)} " if desired.begins_at else ""
     return f"{desired.user_id} {begins}until {_written(desired.ends_at)} {desired.rotation}"
 

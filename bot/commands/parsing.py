@@ -1,4 +1,4 @@
-"""Reads a typed line as people and phones write it: words, other names of verbs, and what was probably meant; pure."""
+"""Parses lines as people and phones type them: words, synonyms of verbs, and suggestions for unknown ones. Pure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NAMES = [service.short for service in DECLARED] + [service.value for service in
 
 
 def with_service(words: tuple[str, ...], usage: str, incident: Incident | None) -> tuple[str, ...]:
-    """The incident's service where a verb needs one and none is named; an incident of several implies none.
+    """Add the incident's service if the verb needs a service, none is typed, and the incident has exactly one.
 
-    A word that may be a mistyped service is left for the verb to complain about.
+    A word that may be a mistyped service is left to the verb, which refuses it.
     """
     needs = usage.startswith(("<service>", "<service|"))
     if not needs or incident is None or len(incident.services) != 1 or (words and _may_be_service(words[0])):
@@ -46,15 +46,15 @@ _LONG_DASH = re.compile(r"(?<!\S)(?:\N{EM DASH}|\N{EN DASH}{1,2}(?=\w\w))")
 _SHORT_DASH = re.compile(r"(?<!\S)\N{EN DASH}(?=\w)")
 
 
-_EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)(.{1,200}?)(?<=\S)\1(?!\w)")  # not ~: what is struck out is not meant
-_DEEPEST, _EMPHASIZED = 4, 1000  # emphasis within emphasis, characters: a line may be 40,000 stars
+_EMPHASIS = re.compile(r"(?<!\w)([*_])(?=\S)(.{1,200}?)(?<=\S)\1(?!\w)")  # not ~: struck-out text is not meant
+_DEEPEST, _EMPHASIZED = 4, 1000  # nested emphasis, characters: a line may have 40,000 stars
 _OPENING = re.compile(r"(?:[\s,;:.!]|[-\N{EN DASH}\N{EM DASH}]+(?=\s))+")
 _CLOSING = re.compile(r"(?<=\w)\s*[.,;:!?]+\Z")
 _TYPED_IN_SLACK = (Surface.SLASH, Surface.MENTION)
 
 
 def split_words(line: str, surface: Surface) -> list[str]:
-    """The words of a line; quoted ones stay together. Of Slack's markup the words are left, as they were meant."""
+    """Split a line into words; quoted ones stay together. Slack's markup is removed, its text kept."""
     line = "".join(character for character in line if unicodedata.category(character) != "Cf")
     if surface in _TYPED_IN_SLACK:
         line = _without_markup(line)
@@ -64,7 +64,7 @@ def split_words(line: str, surface: Surface) -> list[str]:
 
 _QUESTION = re.compile(r"\w[\"'`*_)]*\?(?=[\s\"'`*_.!)?]|\Z)")
 
-# How a question begins that was typed on a phone, without its mark; `why` alone is a command.
+# Start of a question that was typed on a phone without a question mark; `why` alone is a command.
 _ASKS = re.compile(
     r"[\W_]*(?:(?:what|how|who|where|when|which)(?:'?s|'?re)?|why(?:'?s| is| are| was| were| does| do| did| has| have))"
     r"[^\w\s]*\s+\S+\s+\S",
@@ -73,13 +73,13 @@ _ASKS = re.compile(
 
 
 def is_question(line: str) -> bool:
-    """Whether the line asks something in words: two of them and a question mark, or three that begin with `what`."""
+    """True for a question in words: two words or more with a question mark, or three that begin with `what` etc."""
     plain = line.translate(_QUOTES)
     return len(line.split()) > 1 and (_QUESTION.search(plain) or _ASKS.match(plain)) is not None
 
 
 def join_words(words: Sequence[str]) -> str | None:
-    """A line of which a button makes the same words; None when there is none."""
+    """Return a line that a button splits into the same words; None if there is none."""
     line = " ".join(map(_quoted, words))
     return line if split_words(line, Surface.BUTTON) == list(words) else None
 
@@ -100,7 +100,7 @@ def _without_markup(line: str) -> str:
     return _CLOSING.sub("", line[opening.end() if opening else 0 :].rstrip())
 
 
-# What is typed, as `key` makes it: the command that is meant. Reads, and what cannot be taken for anything else.
+# {typed words, as `key` writes them: command}. Reads, and words that can mean nothing else.
 SYNONYMS: Mapping[str, str] = {
     # help
     "?": "help",
@@ -108,7 +108,7 @@ SYNONYMS: Mapping[str, str] = {
     "commands": "help",
     "man": "help",
     "usage": "help",
-    # how things are
+    # state and configuration
     "status": "health",
     "state": "health",
     "ping": "health",
@@ -177,7 +177,7 @@ SYNONYMS: Mapping[str, str] = {
     "stop-worker": "stop-workers",
 }
 
-# Of a change these tell or ask what became of it: they never mean the change itself.
+# Inflected names of a change ("deployed") refer to its outcome; they never mean the change itself.
 _INFLECTED = re.compile(r"e?s|[a-z]?e?d|[a-z]?ings?")
 
 _SELF = frozenset({"dragonfly"})  # the bot's own name before the command
@@ -185,13 +185,13 @@ _SAYS = re.compile(r"[^\W_]|[?~]")
 
 
 def key(words: Sequence[str]) -> str:
-    """The words as one name: "Failed jobs", "failed_jobs" and "`failed-jobs`." are "failed-jobs"."""
+    """The words as one name: "failed-jobs" for "Failed jobs", "failed_jobs" and "`failed-jobs`."."""
     return "-".join(map(_bare, words))
 
 
 def without_self(words: Sequence[str]) -> list[str]:
-    """The words without what calls the bot: `dragonfly`, or the runbook's own `python -m tools.`. Without what only
-    looks like something before them; a line that is quoted as a whole is in words too."""
+    """Return the words without a leading `dragonfly`, the runbook's `python -m tools.`, or words that are only
+    punctuation. A line that is quoted as a whole is split first."""
     if any(map(str.isspace, words[0] if words else "")):
         return without_self([*words[0].split(), *words[1:]])
     if key(words[:2]) == "python-m" and words[2:3] and words[2].startswith("tools."):
@@ -201,7 +201,7 @@ def without_self(words: Sequence[str]) -> list[str]:
 
 
 def is_inflected(word: str, name: str) -> bool:
-    """Whether `deployed` is said of `deploy`."""
+    """True if the word is an inflected form of the name: "deployed" of "deploy"."""
     stem = name.removesuffix("e")
     return word != name and word.startswith(stem) and bool(_INFLECTED.fullmatch(word, len(stem)))
 
@@ -214,8 +214,8 @@ def _bare(word: str) -> str:
 
 
 def _without_ends(word: str) -> str:
-    """Without what stands around letters and digits; a loop, because a pattern would look at a long run again and
-    again."""
+    """Strip everything around letters and digits. A loop, because a regular expression would take quadratic time on
+    long input."""
     first, last = 0, len(word)
     while first < last and not _counts(word[first]):
         first += 1
@@ -231,15 +231,15 @@ def _counts(character: str) -> bool:
 Registry = Mapping[str, Verb]
 Match = tuple[Verb, tuple[str, ...]]
 
-READ_CUTOFF, CHANGE_CUTOFF = 0.67, 0.8  # how alike a mistyped name has to be; a change is not guessed at
-MOST = 3  # lines that are offered
-MOST_WORDS = 40  # of a sentence in which a command is looked for
+READ_CUTOFF, CHANGE_CUTOFF = 0.67, 0.8  # required similarity of a mistyped name (0 to 1); higher for a change
+MOST = 3  # suggested lines
+MOST_WORDS = 40  # words of a sentence that are searched for a command
 _LONGEST = 4  # words of the longest name or synonym
 _NO = frozenset({"no", "not", "dont", "never", "without"})
 
 
 def match(words: Sequence[str], registry: Registry) -> Match | None:
-    """The command that the first words name, by its name or a synonym, and the words after it."""
+    """Return the command that the first words name, by name or synonym, and the words after it; else None."""
     names = _names(registry)
     for length in range(min(_LONGEST, len(words)), 0, -1):
         name = names.get(key(words[:length]))
@@ -249,9 +249,9 @@ def match(words: Sequence[str], registry: Registry) -> Match | None:
 
 
 def suggest(words: Sequence[str], before: Sequence[str], registry: Registry) -> list[str]:
-    """The lines that were probably meant, likeliest first: a mistyped command, or one named within a sentence.
+    """List the lines that were probably meant, likeliest first: a mistyped command, or one named within a sentence.
 
-    A change is offered when its name was mistyped by little or a sentence names it; never for a word that asks what is.
+    A change is suggested if its name is almost right or a sentence names it; never for an inflected form ("deployed").
     """
     named = [*_within(words[:MOST_WORDS], registry), *_within(before[-MOST_WORDS:], registry)]
     likeness, mistyped = _mistyped(words, registry)
@@ -265,7 +265,7 @@ def _names(registry: Registry) -> dict[str, str]:
 
 
 def _mistyped(words: Sequence[str], registry: Registry) -> tuple[float, list[Match]]:
-    """The command whose name is nearest to the first word or two, or begins with it, and how near it is (0 to 1)."""
+    """The command whose name is most similar to the first 1 or 2 words, or begins with them; and the similarity."""
     best: tuple[float, list[Match]] = (0.0, [])
     asks = _asks(key(words[:1]), registry)
     for length in range(1, min(2, len(words)) + 1):
@@ -281,7 +281,7 @@ def _likeness(typed: str, known: str) -> float:
     if known.startswith(f"{typed}-"):
         return CHANGE_CUTOFF
     if 2 * min(len(known), len(typed)) < READ_CUTOFF * (len(known) + len(typed)):
-        return 0.0  # too long or too short to be alike: skip the comparison
+        return 0.0  # lengths differ too much: skip the comparison
     return SequenceMatcher(None, known, typed, autojunk=False).ratio()
 
 
@@ -292,7 +292,7 @@ def _cutoff(verb: Verb, *, asks: bool) -> float:
 
 
 def _asks(word: str, registry: Registry) -> bool:
-    """Whether the word asks what became of a change ("rollbacks", "deployed")."""
+    """True if the word is an inflected name of a change ("rollbacks", "deployed")."""
     changes = {
         part for verb in registry.values() if not verb.is_read for part in (verb.name, key(verb.name.split()[-1:]))
     }
@@ -300,7 +300,7 @@ def _asks(word: str, registry: Registry) -> bool:
 
 
 def _within(words: Sequence[str], registry: Registry) -> list[Match]:
-    """The commands that a sentence names, reads first, with those words after them that are arguments."""
+    """The commands that a sentence names, with their arguments: only reads if there are any, or if it has a "not"."""
     found = list(_named(words, registry))
     reads = [one for one in found if one[0].is_read]
     if reads or any(key([word]) in _NO for word in words):
@@ -317,7 +317,7 @@ def _named(words: Sequence[str], registry: Registry) -> Iterator[Match]:
 
 
 def _arguments(verb: Verb, rest: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The words of a sentence that the verb can be run with; None when it needs others."""
+    """The words of a sentence that are valid arguments of the verb; None if it needs others."""
     if isinstance(verb, Change):
         return next((rest[:end] for end in range(len(rest), -1, -1) if _fits(verb, rest[:end])), None)
     fitting = tuple(word for word in rest if _is_argument(word, verb.usage))[:1]
@@ -333,6 +333,6 @@ def _fits(verb: Change, words: tuple[str, ...]) -> bool:
 
 
 def _is_argument(word: str, usage: str) -> bool:
-    """Whether the usage has a place for this word: a service, a number, a commit."""
+    """True if the usage takes this word: a service, a number or a commit."""
     kinds = (("service", find_service(word)), ("id", read_number(word)), ("sha", is_sha(word.lower()) or None))
     return any(kind in usage and value is not None for kind, value in kinds)

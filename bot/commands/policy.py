@@ -1,4 +1,4 @@
-"""`policy explain <user> <command>`: may this person ask for it, or approve it, and by which rule?"""
+"""`policy explain <user> <command>`: shows whether a person may request or approve a command, and by which rule."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ _OF_THEM = tuple(
 
 @dataclass(frozen=True)
 class Ruling:
-    """`right`: "request" or "approve". `because`: our own mrkdwn, the rules or the refusal's sentence. `service`: for
-    which one, or "every service"; empty where the command names it."""
+    """The policy's verdict on one right. `right`: "request" or "approve". `because`: our own mrkdwn, the rules or the
+    refusal's sentence. `service`: its name, or "every service"; empty if the command names it."""
 
     right: str
     allowed: bool
@@ -57,7 +57,7 @@ class Ruling:
 
 
 def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: Risk, policy_hash: str) -> Answer:
-    """One line a right. `line` is the command as typed."""
+    """One line per ruling. `line`: the command as typed."""
     first = f"*<@{user_id}>* and {code(line, limit=200)}"
     lines = [_line(one) for one in rulings]
     notes = (f"at most {NEEDS[risk]}", "requesters never approve their own requests", f"policy `{policy_hash[:12]}`")
@@ -73,7 +73,7 @@ def policy_answer(user_id: str, line: str, rulings: Sequence[Ruling], *, risk: R
 
 
 def of_them(sentence: str) -> str:
-    """A refusal's sentence about "you" as one about another person."""
+    """Change a refusal's sentence about "you" into one about another person."""
     for pattern, meant in _OF_THEM:
         sentence = pattern.sub(meant, sentence)
     return sentence[:1].upper() + sentence[1:]
@@ -93,7 +93,7 @@ EXPLAIN, TEST = "explain", "test"
 
 async def answer_policy(request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
     if request.words and request.words[0].lower() == TEST:
-        if request.surface is not Surface.TERMINAL or request.actor is not None:  # a machine has no files here
+        if request.surface is not Surface.TERMINAL or request.actor is not None:  # a machine must not read files here
             raise wrong_word(TEST, "reads a file, on the terminal only", "Run `dragonfly policy test` there.")
         return answer_policy_test(request.words[1:], world)
     user_id, change, words = parse(request.words)
@@ -123,7 +123,7 @@ async def answer_policy(request: Request, world: World, approval_service: Approv
 
 
 def named_services(change: Change, words: tuple[str, ...], system: System) -> frozenset[Service] | None:
-    """The services that the words name, none for a change that touches none; None when they leave it open."""
+    """The services that the words name, empty for a change of none; None if the words leave them open."""
     if not words and change.usage.startswith("<service"):
         return None
     named = system.find_services(words[0]) if words else None
@@ -131,7 +131,7 @@ def named_services(change: Change, words: tuple[str, ...], system: System) -> fr
 
 
 def _parameters(change: Change, words: tuple[str, ...]) -> Mapping[str, str] | None:
-    """By which rules may limit it; None while the words leave them open."""
+    """The change's parameters, which rules may limit; None if the words are incomplete."""
     try:
         parameters: Mapping[str, str] = change.parse(words)
     except UsageError:
@@ -152,7 +152,7 @@ class _Asked:
     incidents: Severities | Unavailable | None
 
     def judge(self, right: Right, services: frozenset[Service]) -> Verdict:
-        """As if it was requested here and now."""
+        """Judge as if it were requested in this channel now."""
         target = Target(
             *(self.playbook, services, self.environment),
             *(self.channel, datetime.now(UTC), self.parameters),
@@ -164,7 +164,7 @@ class _Asked:
 def _rulings(
     asked: _Asked, right: Right, services: frozenset[Service] | None, *, is_requester: bool
 ) -> Iterator[Ruling]:
-    """One for the services together; one for each where they are not named and differ."""
+    """One ruling for all services; one per service if none is named and the verdicts differ."""
     if services is not None:
         yield _ruling(right, asked.judge(right, services), is_requester=is_requester)
         return
@@ -184,7 +184,7 @@ def _ruling(right: Right, verdict: Verdict, *, is_requester: bool, service: str 
 
 
 def parse(words: tuple[str, ...]) -> tuple[str, Change, tuple[str, ...]]:
-    """The user's id, the change, and the words after its name."""
+    """Parse the user's id, the change, and the words after its name. Raises UsageError."""
     usage = "Write `policy explain @ann rollback api`."
     if len(words) < 3 or words[0].lower() != EXPLAIN:
         raise UsageError("Explain what?", why="a person and a command are needed", what_next=usage)

@@ -1,4 +1,4 @@
-"""`policy test <file>`: whether the policy says what the file expects; on a terminal, without Slack."""
+"""`policy test <file>`: tests the policy against a file of expectations; on a terminal, without Slack."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from services.domain.text import counted
 if TYPE_CHECKING:
     from bot.world import World
 
-TEAM = "expected"  # of everyone in the file: members of the workspace
+TEAM = "expected"  # team id of everyone in the file, as members of the workspace
 KEYS = frozenset({"who", "may", "command", "allowed", "line", "channel", "at", "environment", "severity"})
 NEED = "Write who, may, command and allowed; line, channel, at, environment and severity are optional."
 SEVERITIES: Mapping[str, IncidentSeverity | Unavailable | None] = {
@@ -44,7 +44,7 @@ SEVERITIES: Mapping[str, IncidentSeverity | Unavailable | None] = {
 
 @dataclass(frozen=True)
 class Expectation:
-    """One `[[expect]]`. `place`: its line. `line`: of the rule that decides, where the file names one."""
+    """One `[[expect]]` table. `place`: its line. `line`: line of the rule that must decide, if given."""
 
     place: int
     who: str
@@ -59,7 +59,7 @@ class Expectation:
 
 
 def answer_policy_test(words: Sequence[str], world: World) -> Answer:
-    """The expectations that failed; then the exit code is 1. Raises UsageError for a file that does not fit."""
+    """Show the failed expectations; the exit code is 1 if there are any. Raises UsageError for an invalid file."""
     if len(words) != 1:
         raise UsageError("Which file?", why="one path is needed", what_next="Write `policy test expectations.toml`.")
     policy = load_policy(world.settings.people)
@@ -71,7 +71,7 @@ def answer_policy_test(words: Sequence[str], world: World) -> Answer:
 
 
 def read_expectations(text: str, environment: str) -> tuple[Sequence[Expectation], Mapping[str, frozenset[str]]]:
-    """The expectations, and who is in which group. Raises UsageError with the line of a mistake."""
+    """Parse the expectations and the members, `{group: user ids}`. Raises UsageError with the line of a mistake."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -121,7 +121,7 @@ def _expectation(table: Mapping[str, Any], place: int, environment: str, now: da
 
 
 def _try(one: Expectation, policy: Policy, groups: Mapping[str, frozenset[str]], system: System) -> str | None:
-    """What is otherwise than expected; None when nothing is."""
+    """Describe how the verdict differs from the expectation; None if it does not."""
     known = {name: Members(groups.get(name, frozenset()), timedelta()) for name in policy.groups}
     people = People(TEAM, known, {one.who: Account(Profile(team_id=TEAM))})
     verdict = judge(one.right, Person(one.who, TEAM), _target(one, system), policy, people)
@@ -153,7 +153,7 @@ def _target(one: Expectation, system: System) -> Target:
 
 
 def _incidents(severity: str, services: frozenset[Service]) -> Severities | Unavailable:
-    """As if one incident, which others confirm, were open on all of the services; "none": no one is."""
+    """Severities as if one incident, confirmed by others, were open for all services; "none": no incident."""
     meant = SEVERITIES[severity]
     if meant is None or isinstance(meant, Unavailable):
         return meant or Severities({}, {})

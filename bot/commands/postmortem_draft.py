@@ -1,4 +1,4 @@
-"""The draft of a postmortem that a person edits: by the model where they may ask it, otherwise by rules."""
+"""The draft of a postmortem, for a person to edit: by the model if they may ask it, otherwise by rules."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from services.domain.text import counted
 
 @dataclass(frozen=True)
 class Draft:
-    """`origin`: who wrote it, a sentence for the person who edits it."""
+    """A draft. `origin`: sentence for the editor that says whether a model or the rules wrote it."""
 
     text: str
     origin: str
 
 
 async def write_draft(record: IncidentRecord, names: Mapping[str, str], access: ModelAccess) -> Draft:
-    """Within 20 s. Never raises for what the model does. `names`: what people are called, by their Slack ids."""
+    """Write a draft within 20 s. A failure of the model never raises. `names`: `{Slack id: name}`."""
     model, why_not = await access.usable_model()
     lines = draft_lines({n: event_words(one) for n, one in enumerate(record.events) if one.by is None and not one.ts})
     ask_id = await access.begin() if model is not None and lines else None
@@ -64,7 +64,7 @@ async def write_draft(record: IncidentRecord, names: Mapping[str, str], access: 
 
 
 async def _ask(calls: PaidCalls, lines: Sequence[Line]) -> tuple[ProseSentences, str, str]:
-    """The sentences, the outcome in one word, and why there are none, a clause."""
+    """Return the sentences, the outcome in one word, and, if there are none, the reason as a clause."""
     try:
         async with asyncio.timeout(TOTAL_S):
             answer = await calls.ask(Question(INSTRUCTIONS, entries_text(lines), WrittenDraft, MAX_OUTPUT_TOKENS))

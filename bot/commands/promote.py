@@ -1,4 +1,4 @@
-"""`proof` and `promote`: what another environment proved is offered for a deploy here (docs/adr/0014)."""
+"""`proof` and `promote`: offer a commit for deploy here that another environment has proved (docs/adr/0014)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.domain.services import same_sha, short_sha
 
 
 async def answer_proof(request: Request, world: World) -> Answer:
-    """`proof <run>`: the line that another environment's bot takes."""
+    """Answer `proof <run>` with the line for the other environment's bot."""
     run_id = parse_run(request.words, "proof 12")
     secret = _need_secret(world.settings, "There is no proof")
     found = await need_record(world, run_id)
@@ -37,7 +37,7 @@ async def answer_proof(request: Request, world: World) -> Answer:
 
 
 def proof_answer(run: Run, steps: Sequence[RunStep], secret: Secret, *, link: str | None = None) -> Answer:
-    """`link`: of the run's message. Raises OperatorError for a run that proves nothing."""
+    """`link`: address of the run's message. Raises OperatorError for a run that proves nothing."""
     why = why_not_proved(run, steps)
     if why is not None or run.ended_at is None:
         raise OperatorError("There is no proof", why=why or "it has not ended", what_next="`runs` lists the deploys.")
@@ -59,7 +59,7 @@ def proof_answer(run: Run, steps: Sequence[RunStep], secret: Secret, *, link: st
 
 
 async def answer_promote(request: Request, world: World) -> Answer:
-    """`promote <proof>`: verifies it, and offers the deploy, which is requested and approved as any other."""
+    """Answer `promote <proof>`: verify it and offer the deploy, which is requested and approved as usual."""
     if not request.words:
         raise UsageError(
             "Which proof?",
@@ -73,7 +73,7 @@ async def answer_promote(request: Request, world: World) -> Answer:
 
 
 def promote_answer(word: str, secret: Secret, environment: str, *, now: datetime) -> Answer:
-    """Raises OperatorError for a proof that does not count here."""
+    """Verify a proof and offer the deploy. Raises OperatorError for a proof that is not valid here."""
     proof = read_proof(word, secret)
     if proof is None:
         raise OperatorError(
@@ -88,7 +88,7 @@ def promote_answer(word: str, secret: Secret, environment: str, *, now: datetime
 
 
 def need_promoted(word: str, settings: Settings, *, scope: str, sha: str, now: datetime) -> None:
-    """Raises OperatorError for a proof that does not count here, or is of another deploy than this one."""
+    """Raise OperatorError for a proof that is not valid here, or that belongs to another deploy."""
     promote_answer(
         word, _need_secret(settings, "Nothing was deployed"), require(settings.identity).environment, now=now
     )
@@ -116,7 +116,7 @@ def _offer(proof: Proof, word: str, environment: str) -> Answer:
 
 
 def _need_secret(settings: Settings, what: str) -> Secret:
-    """Raises OperatorError."""
+    """Return PROMOTION_SECRET. Raises OperatorError if it is not set."""
     secret = require(settings.changes).promotion_secret
     if secret is None:
         raise OperatorError(

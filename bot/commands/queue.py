@@ -1,4 +1,4 @@
-"""`queue`: pending and stuck jobs, and lock waits."""
+"""`queue`: lists pending and running jobs, and lock waits."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from bot.world import World
 
 
-COLUMNS = ("Job", "For", "State", "Type", "Attempts", "Worker")  # a phone shows the first two or three
-EQUAL = ("State", "Type", "Attempts", "Worker")  # left out where every job has the same
+COLUMNS = ("Job", "For", "State", "Type", "Attempts", "Worker")  # a phone shows the first 2 or 3
+EQUAL = ("State", "Type", "Attempts", "Worker")  # left out if all jobs have the same value
 
 
 def queue_answer(
@@ -36,8 +36,8 @@ def queue_answer(
     as_of: datetime | None,
     is_known: bool = True,
 ) -> Answer:
-    """`as_of` is the database's clock; None when it could not be read, as `locks`. `is_known`: `rows` are all there
-    are, as far as they are shown."""
+    """`as_of`: the database's time; None if it could not be read, as for `locks`. `is_known`: the jobs could be read,
+    so that empty `rows` mean that there are none."""
     cells = [
         (row.id[:8], since(row.since, as_of), row.state.value, row.job_type, str(row.attempts), row.worker or "")
         for row in rows

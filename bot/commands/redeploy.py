@@ -1,4 +1,4 @@
-"""`redeploy <service>`: redeploy the active deployment with the current variables."""
+"""`redeploy <service>`: redeploys the active deployment with the current variables."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from playbooks.plan import Plan
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`."""
+    """Parse `service`. Raises UsageError."""
     service = need_service(words, "redeploy api")
     no_more(words, 1)
     return {"service": service.short}
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service`."""
+    """Plan from `service`."""
     only(parameters, "service")
     service = read_service(parameters, world.system)
     return playbook.plan(await _gather(world), service)

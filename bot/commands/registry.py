@@ -1,4 +1,4 @@
-"""All commands by name, and the one that a typed line means: the same for Slack, buttons and the terminal."""
+"""All commands by name, and the look-up of a typed line: the same for Slack, buttons and the terminal."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from bot.views.text import code
 from services.domain.errors import Choice, UsageError
 
 HELP = frozenset({"-h", "--help"})
-BARE = "home"  # what a line without words runs
+BARE = "home"  # run by a line without words
 REGISTRY: Mapping[str, Verb] = {verb.name: verb for verb in sorted(VERBS, key=lambda verb: verb.name)}
 
 
 def import_all() -> None:
-    """Import what answers each command. A process that serves Slack does it as it starts: no press waits for it."""
+    """Import the functions of all commands. A process that serves Slack does so at its start, so no click waits."""
     for verb in REGISTRY.values():
         for place in verb.places:
             place.load()
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
-    """Whether the line ends with `--help`, or is nothing else."""
+    """True if the line ends with `--help` or `-h`."""
     return bool(words) and words[-1].lower() in HELP
 
 
 def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tuple[str, ...]]:
-    """The command that the words name, and the words after it. Raises UsageError with what was probably meant.
+    """Return the command that the words name, and the words after it. Raises UsageError with suggestions.
 
-    The verb may be written in any case, with `_` or a space for `-` ("Failed jobs 2h"), or as one of its synonyms.
+    The verb may be typed in any case, with `_` or a space for `-` ("Failed jobs 2h"), or as a synonym.
     """
     words = without_self(words)
     found = match(words, REGISTRY) if words else None
@@ -43,7 +43,7 @@ def find(words: Sequence[str], *, before: Sequence[str] = ()) -> tuple[Verb, tup
 
 
 def edited_error(line: str) -> UsageError:
-    """The answer to an edited mention: the line was read once, when it was posted."""
+    """The error for an edited mention: a message is read only once, when it is posted."""
     words = split_words(line, Surface.MENTION)
     typed = join_words(words) if words and match(without_self(words), REGISTRY) else None
     return UsageError(

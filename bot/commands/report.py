@@ -1,4 +1,4 @@
-"""`report [7d|30d|90d] [service]`: incidents, pages, noise, approvals and deployments in numbers."""
+"""`report [7d|30d|90d] [service]`: numbers on incidents, pages, noise, approvals and deployments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.oncall import Schedule, zone_of
 if TYPE_CHECKING:
     from bot.world import World
 
-LARGEST = timedelta(days=90)  # alerts are kept as long
+LARGEST = timedelta(days=90)  # alerts are kept for 90 days
 
 
 async def answer_report(request: Request, world: World) -> Answer:

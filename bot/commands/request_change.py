@@ -1,4 +1,4 @@
-"""Requests a change: make its plan, then file it for approval. The runner makes the plan again in the same way."""
+"""Requests a change: makes its plan and files it for approval. The runner makes the plan again in the same way."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 DATABASE = "database"  # the source's name in errors
-PATIENCE_S = 1.5  # for whose database it is: an emergency does not wait for a database that hangs
+PATIENCE_S = 1.5  # for the reads of owner and freezes: an emergency must not wait for a database that hangs
 
 
 async def ask(change: Change, request: Request, world: World, approval_service: ApprovalService | None) -> Answer:
-    """The plan with `--dry-run`; otherwise the run that was filed, or why there is none."""
+    """Answer with the plan for `--dry-run`; else file the run, and answer with it or the reason why there is none."""
     words = tuple(word for word in request.words if word != DRY_RUN)
     zone_counts = is_timed(change, words)
     zone = await requester_zone(request, world, approval_service) if zone_counts else ZoneInfo("UTC")
@@ -56,12 +56,12 @@ async def ask(change: Change, request: Request, world: World, approval_service: 
 
 
 def is_timed(change: Change, words: tuple[str, ...]) -> bool:
-    """Whether the line says when to start, which is read by the clock of the person who types it."""
+    """True if the line has a start time (`at`), which is read in the time zone of the person who types it."""
     return change.can_wait and _find_at(words) is not None
 
 
 def parse_line(change: Change, words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> Parameters:
-    """The change's own parameters, with `at` and `--exception` where the line has them; the latter comes last."""
+    """Parse the change's own parameters, with `at` and `--exception`, which comes last. Raises UsageError."""
     exception: dict[str, str] = {}
     if change.held_by_freezes and EXCEPTION_OPTION in words:
         end = words.index(EXCEPTION_OPTION)
@@ -74,12 +74,12 @@ def parse_line(change: Change, words: tuple[str, ...], now: datetime, zone: Zone
 
 
 def _find_at(words: tuple[str, ...]) -> int | None:
-    """Where the line says `at`, however it is typed."""
+    """Index of the word `at` in any case; None if there is none."""
     return next((n for n, word in enumerate(words) if word.lower() == AT), None)
 
 
 def _take_start(words: tuple[str, ...], now: datetime, zone: ZoneInfo) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The words before `at`, and when they are meant for."""
+    """Return the words before `at`, and the start time as a parameter. Raises UsageError."""
     place = _find_at(words)
     if place is None:
         return words, {}
@@ -102,7 +102,7 @@ async def refuse_early(
     world: World,
     approval_service: ApprovalService | None,
 ) -> None:
-    """Raises OperatorError for a person who may not request any plan of it. Nothing is read for them."""
+    """Raise OperatorError for a person who may not request any plan of the change, before anything is read."""
     if approval_service is not None:
         services = world.system.find_services(parameters.get("service", "")) or ()
         environment = world.settings.environment or ""
@@ -116,7 +116,7 @@ async def file(
     world: World,
     approval_service: ApprovalService | None,
 ) -> Answer:
-    """Make the plan from facts of now and file it. Raises OperatorError when it may not be asked for."""
+    """Make the plan from current facts and file it. Raises OperatorError if the requester has no permission."""
     await refuse_early(playbook, parameters, request, world, approval_service)
     plan = await PLANS[playbook](parameters, world)
     if isinstance(plan, NoPlan):
@@ -136,8 +136,8 @@ async def file(
 
 
 async def _file_or_find(plan: Plan, request: Request, approval_service: ApprovalService, reason: str) -> Answer:
-    """If the answer to the COMMIT was lost, the same delivery is filed once more, and finds its run: an emergency stop
-    that is filed is executed already, and is not sent a second time from here.
+    """File the request. If the answer to the COMMIT is lost, file the same delivery again, which finds its run: an
+    emergency stop that was filed is already being executed, and must not be sent a second time from here.
 
     Raises the first try's SourceError.
     """
@@ -148,7 +148,7 @@ async def _file_or_find(plan: Plan, request: Request, approval_service: Approval
             raise
         try:
             return await _file(plan, request, approval_service, reason)
-        except (SourceError, OperatorError) as again:  # also who may not any more: the first try may have filed it
+        except (SourceError, OperatorError) as again:  # or no permission any more: the first may have filed it
             raise lost from again
 
 
@@ -160,7 +160,7 @@ async def _file(plan: Plan, request: Request, approval_service: ApprovalService,
 async def _stop_now(
     plan: Plan, request: Request, world: World, approval_service: ApprovalService, reason: str
 ) -> Answer:
-    """The emergency stop without the database: done and announced at once, and filed when the database is back."""
+    """Stop and announce at once without the database, and file the run when the database is back."""
     async with asyncio.TaskGroup() as group:
         announcement = group.create_task(approval_service.announce(plan, request, reason=reason))
         stopping = group.create_task(stop_without_journal(plan, world))
@@ -172,7 +172,7 @@ async def _stop_now(
 
 
 async def _not_filed(plan: Plan, world: World, error: SourceError) -> Answer:
-    """By hand, unless it may have been filed."""
+    """Answer with the steps by hand. Raises OutcomeUnknownError if the request may have been filed."""
     if not error.outcome_unknown:
         return await _by_hand(plan, world, f"runs are stored in the database: {error.why}")
     raise OutcomeUnknownError(
@@ -183,7 +183,7 @@ async def _not_filed(plan: Plan, world: World, error: SourceError) -> Answer:
 
 
 async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
-    """The runbook's own way, for this very plan."""
+    """The steps of this plan by hand, as in the runbook."""
     states = await world.railway_services()
     known = {} if isinstance(states, Unavailable) else states
     return manual_answer(
@@ -192,8 +192,8 @@ async def _by_hand(plan: Plan, world: World, why: str) -> Answer:
 
 
 def _guarded(change: Change) -> MakePlan:
-    """The same, but never for a database that belongs to another environment than the bot's settings name, or holds
-    another system than the bot was installed for; and with what freezes mean for it."""
+    """The change's `plan` with checks: NoPlan if the database belongs to another environment or holds another system
+    than the bot's settings say, and with freezes applied."""
 
     async def made(parameters: Parameters, world: World) -> Plan | NoPlan:
         make = change.plan.load()  # importing it must not use up the time of the read below
@@ -215,12 +215,12 @@ def _guarded(change: Change) -> MakePlan:
 
 
 def _at(plan: Plan, parameters: Parameters) -> Plan:
-    """The plan with the time that it is to start at, which is approved with it."""
+    """Add the start time to the plan, so that it is approved with it."""
     return replace(plan, parameters={**plan.parameters, AT: parameters[AT]}) if AT in parameters else plan
 
 
 def _freeze(change: Change, plan: Plan, freezes: Freezes, parameters: Parameters) -> Plan | NoPlan:
-    """Freezes of the time at which it starts count."""
+    """Apply the freezes that are in force at the plan's start time."""
     now = datetime.now(UTC)
     now = max(now, start_of(parameters) or now)
     exception, passed = parameters.get(EXCEPTION, ""), parameters.get(EXCEPTED, "")
@@ -234,7 +234,7 @@ def _freeze(change: Change, plan: Plan, freezes: Freezes, parameters: Parameters
 
 
 async def _read_freezes(change: Change, world: World) -> Freezes:
-    """What a freeze can't hold back does not wait for them either."""
+    """Read the freezes; with a time limit for changes that no freeze holds back."""
     if change.held_by_freezes:
         return await world.freezes()
     try:
@@ -245,7 +245,7 @@ async def _read_freezes(change: Change, world: World) -> Freezes:
 
 
 async def _read_owner(world: World) -> str | None:
-    """The environment that the database belongs to; None when it is not recorded, or it does not answer."""
+    """The environment that the database belongs to; None if it is not recorded or the database does not answer."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             named = await world.read(read_environment)
@@ -267,6 +267,6 @@ def _refuse_foreign(plan: Plan | NoPlan, owner: str | None, system_problem: str 
     )
 
 
-# {change: how its plan is made from parameters alone, such that it can be made again from `plan.parameters`}. Raises
-# UsageError for parameters that do not fit.
+# {change: function that makes its plan from parameters alone, and again from `plan.parameters`}. Raises UsageError for
+# invalid parameters.
 PLANS: Mapping[str, MakePlan] = {name: _guarded(change) for name, change in CHANGES.items()}

@@ -1,4 +1,4 @@
-"""`requeue <job|group>`: put failed or orphaned jobs back into the queue."""
+"""`requeue <job|group>`: puts failed or orphaned jobs back into the queue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXAMPLE = "requeue 123e4567-e89b-12d3-a456-426614174000"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`what`."""
+    """Parse `what`. Raises UsageError."""
     no_more(words, 1)
     if not words:
         raise UsageError("Which job?", why="this command needs one", what_next="`failed-jobs` shows ids and groups.")
@@ -37,7 +37,7 @@ _GROUP = re.compile(r"g-[0-9a-f]{8}\Z")
 
 
 def parse_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """What is to be requeued (a job's id, a group's name or `orphans`), and the jobs that a plan named already."""
+    """Return `what` (a job's id, a group's name or `orphans`), and the jobs of an earlier plan. Raises UsageError."""
     what = need(parameters, "what").lower()
     if what != ORPHANS and not _JOB.match(what) and not _GROUP.match(what):
         raise wrong_word(
@@ -50,18 +50,18 @@ def parse_jobs(parameters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
 
 
 WINDOW = timedelta(days=30)  # the longest that `failed-jobs` looks back
-GROUPED = 1000  # failures looked through for a group, the newest: as many as `failed-jobs` groups
+GROUPED = 1000  # newest failures searched for a group: as many as `failed-jobs` groups
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`what` (a job's id, a group's name or `orphans`); `jobs`, the ids that the plan named, when it is made again."""
+    """Plan from `what` (a job's id, a group's name or `orphans`) and `jobs`, the ids if the plan is made again."""
     only(parameters, "what", "jobs")
     what, job_ids = parse_jobs(parameters)
     return playbook.plan(await _gather(world, what, job_ids), what)
 
 
 async def _gather(world: World, what: str, job_ids: Sequence[str]) -> playbook.Facts:
-    """`job_ids`: the jobs of a plan that is made again; without them, what `what` means now."""
+    """Gather the facts. `job_ids`: jobs of a plan that is made again; if empty, those that `what` means now."""
     environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         load = group.create_task(gather_load(world))
@@ -71,7 +71,7 @@ async def _gather(world: World, what: str, job_ids: Sequence[str]) -> playbook.F
 
 @dataclass(frozen=True)
 class _Meant:
-    """The jobs that the words mean, oldest first. `error`: what a group's jobs failed with, masked."""
+    """The jobs to requeue, oldest first. `error`: the masked error of a group's jobs."""
 
     job_ids: Sequence[str]
     error: str | None = None
@@ -112,7 +112,7 @@ async def _read_jobs(world: World, job_ids: Sequence[str]) -> list[Job] | Unavai
 
 
 async def _read_group(world: World, key: str) -> list[FailedJob] | Unavailable:
-    """The failed jobs of this group, newest first."""
+    """Read the failed jobs of this group, newest first."""
     failed = await world.read(list_failed_jobs, window=WINDOW, limit=GROUPED)
     if isinstance(failed, Unavailable):
         return failed

@@ -1,4 +1,4 @@
-"""`restart <service> [--through-zero]`: restart what runs, without a build."""
+"""`restart <service> [--through-zero]`: restarts the active deployment, without a build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ THROUGH_ZERO = "--through-zero"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`, and `through_zero` ("yes") with `--through-zero`."""
+    """Parse `service`, and `through_zero` ("yes") for `--through-zero`. Raises UsageError."""
     rest = tuple(word for word in words if word != THROUGH_ZERO)
     service = need_service(rest, "restart ingest")
     no_more(rest, 1)
@@ -24,7 +24,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service`, `through_zero` ("yes")."""
+    """Plan from `service` and `through_zero` ("yes")."""
     only(parameters, "service", "through_zero")
     service = read_service(parameters, world.system)
     through_zero = read_flag(parameters, "through_zero")

@@ -1,7 +1,7 @@
-"""`reveal <log|build> <service> <deployment> <line> <until>` and `reveal job <id> <until>`: one masked line, whole.
+"""`reveal <log|build> <service> <deployment> <line> <until>`, `reveal job <id> <until>`: one masked line in full.
 
-The buttons of `logs` and `failed-jobs` run it. It answers only an operator or an approver, only to them, and only until
-the moment that the button carries; secrets stay hidden. The audit row is written first.
+The buttons of `logs` and `failed-jobs` run it. It answers privately, only to operators and approvers, and only until
+the time in the button; secrets stay hidden. The audit row is written first.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVEAL, REVEALED, REFUSED, RAW = "reveal", "line.revealed", "line.reveal.refused", "raw.shown"
-VALID_S = 15 * 60  # how long a button works
-_SKEW_S = 60  # between the clocks of two replicas
-_TIMEOUT_S = 3.0  # a person waits behind this
+VALID_S = 15 * 60  # validity of a button, in seconds
+_SKEW_S = 60  # allowed difference between the clocks of two replicas
+_TIMEOUT_S = 3.0  # a person waits for this
 
 
 async def record_reveal(database: Database, actor: str, event: str, details: Mapping[str, object]) -> None:
-    """Raises SourceError: what is not recorded is not shown."""
+    """Append the audit row. Raises SourceError; then the caller must not show the line."""
     async with database.transaction(timeout_s=_TIMEOUT_S) as conn:
         await append_audit(conn, actor=actor, event=event, run_id=None, details=details)
 
 
 async def record_raw(world: World, command: str, words: tuple[str, ...]) -> str | None:
-    """That a terminal was shown whole lines. The sentence to add when it could not be recorded, else None.
+    """Record that a terminal showed unmasked lines. Returns a sentence for the answer if that failed, else None.
 
-    It is shown anyway: the person at the terminal has the tokens to read them elsewhere.
+    The lines are shown anyway: the person at the terminal has the tokens to read them elsewhere.
     """
     details = {"command": command, "words": mask_message(" ".join(words)), "login": login()}
     if world.database is None:
@@ -78,17 +78,17 @@ async def record_raw(world: World, command: str, words: tuple[str, ...]) -> str 
 
 
 def reveal_until() -> int:
-    """The Unix time until which a button works that is shown now."""
+    """Unix time at which a button that is shown now expires."""
     return int(time.time()) + VALID_S
 
 
 LABEL = "Show the whole line"
-MOST = 20  # lines offered below one answer, the newest
+MOST = 20  # newest lines offered below one answer
 NOTE = "Only you see this, and the audit log records it. Secrets stay hidden; Railway has the whole log."
 
 
 def reveal_answer(text: str, *, source: str, service: Service | None) -> Answer:
-    """The line in a box in which Slack parses nothing; its own line breaks stay."""
+    """The line as preformatted text, which Slack does not parse; line breaks are kept."""
     lines = [plain(line, limit=PREFORMATTED_LIMIT) for line in hide_secrets(text).splitlines()]
     where = f"log of {service.short}" if service else "failed job"
     headline = f"*The whole {'error' if source == 'job' else 'line'}* · {where}"
@@ -97,7 +97,7 @@ def reveal_answer(text: str, *, source: str, service: Service | None) -> Answer:
 
 
 def reveal_buttons(items: Sequence[tuple[str, str]], *, until: int) -> list[Block]:
-    """`items`: (what the line looks like, the words after `reveal` without the moment), the newest first.
+    """A button, or a menu for several lines. `items`: (masked line, arguments of `reveal` but `until`), newest first.
 
     `until`: Unix time at which the buttons expire.
     """
@@ -115,7 +115,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Wanted:
-    """`source`: "log", "build" or "job". `id`: of the deployment or the job. `line`: `line_key`, empty for a job."""
+    """A parsed `reveal`. `source`: "log", "build" or "job". `id`: of deployment or job. `line`: its key; job: empty."""
 
     source: str
     id: str
@@ -139,7 +139,7 @@ async def answer_reveal(request: Request, world: World, approval_service: Approv
 
 
 def parse(words: tuple[str, ...]) -> Wanted:
-    """Raises UsageError for anything that no button of ours carries."""
+    """Parse the arguments of a button. Raises UsageError for other words."""
     match list(words):
         case ["log" | "build" as source, service, deployment, line, until] if until.isdecimal() and len(until) < 12:
             return Wanted(source, deployment, int(until), parse_service(service), line)
@@ -152,7 +152,7 @@ def parse(words: tuple[str, ...]) -> Wanted:
 
 
 async def _permit(wanted: Wanted, request: Request, world: World, approval_service: ApprovalService) -> Person:
-    """Who asks, if they may. A refusal is recorded too."""
+    """Return the requester. Raises OperatorError, after recording the refusal, if they have no permission."""
     actor = need_actor(request)
     person = Person(actor.user_id, actor.team_id)
     people = require(world.settings.people)

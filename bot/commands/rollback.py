@@ -1,4 +1,4 @@
-"""`rollback <service|workers|all> [to <sha|deployment>]`: go back to an earlier deployment."""
+"""`rollback <service|workers|all> [to <sha|deployment>]`: returns to an earlier deployment."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 EXAMPLE = "rollback api to 8d02b64e"
-_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z|[0-9a-f]{8}-[0-9a-f-]*\Z")  # a UUID, or its beginning
+_DEPLOYMENT = re.compile(r"[0-9a-z]+(?:-[0-9a-z]+){2,}\Z|[0-9a-f]{8}-[0-9a-f-]*\Z")  # a UUID or its prefix
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`, and `to` unless the offer of candidates is wanted."""
+    """Parse `service`, and `to` if a target is given. Raises UsageError."""
     service = parse_services(words, EXAMPLE)
     rest = words[2:] if words[1:2] and words[1].lower() == "to" else words[1:]
     if words[1:] and not rest:
@@ -37,7 +37,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _parse_target(word: str) -> str:
-    """A commit SHA or a deployment's id, in lower case."""
+    """Parse a commit SHA or a deployment's id to lower case. Raises UsageError."""
     target = word.lower()
     if is_sha(target) or _DEPLOYMENT.match(target):
         return target
@@ -49,7 +49,7 @@ def _parse_target(word: str) -> str:
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service` (one, `workers` or `all`), `to` (a commit or a deployment); without `to` the answer is an offer."""
+    """Plan from `service` (one, `workers` or `all`) and `to` (a commit or a deployment)."""
     only(parameters, "service", "to")
     scope, services = read_services(parameters, world.system)
     written = parameters.get("to", "").strip()
@@ -58,7 +58,7 @@ async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
 
 
 async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:
-    """The candidates, when no target is named and there are any; what the playbook reports of them otherwise."""
+    """Offer the candidates; None if a target is given or there are none, so that `plan` answers."""
     if "to" in parameters:
         return None
     scope = parameters["service"]

@@ -1,4 +1,4 @@
-"""`rollback-db <version>`: take a migration back with its prepared rollback."""
+"""`rollback-db <version>`: reverts a migration with its prepared rollback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERSION = re.compile(r"[0-9]{14}\Z")
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`version`, and `with_api` ("yes") with `--with-api`: the API is stopped too."""
+    """Parse `version`, and `with_api` ("yes") for `--with-api`, which also stops the API. Raises UsageError."""
     rest = tuple(word for word in words if word != WITH_API)
     no_more(rest, 1)
     if not rest:
@@ -34,14 +34,14 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _parse_version(word: str) -> str:
-    """A migration's version."""
+    """Check a migration's version. Raises UsageError."""
     if not _VERSION.match(word):
         raise wrong_word(word, "is not a migration's version", "Write its 14 digits, as `migrations` shows them.")
     return word
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`version`, `with_api` ("yes")."""
+    """Plan from `version` and `with_api` ("yes")."""
     only(parameters, "version", "with_api")
     version = _parse_version(need(parameters, "version"))
     with_api = read_flag(parameters, "with_api")

@@ -1,4 +1,4 @@
-"""`runs` and `run <id>`: requested changes and their outcomes, and everything about one."""
+"""`runs` and `run <id>`: lists requested changes with their outcomes, and shows all about one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 20
 
 
 async def answer_runs(request: Request, world: World) -> Answer:
-    """The list; with a number, everything about that run."""
+    """List the runs; with a number, show everything about that run."""
     if request.words and read_number(request.words[0]) is not None:
         return await answer_run(request, world)
     no_more(request.words, 0)
@@ -34,7 +34,7 @@ async def answer_runs(request: Request, world: World) -> Answer:
 
 
 async def _read_runs(conn: Connection) -> list[Run]:
-    """The newest, and older ones that are open."""
+    """Read the newest runs, and older ones that are open."""
     newest = await list_runs(conn, limit=SHOWN)
     shown = {run.id for run in newest}
     return [*newest, *(run for run in await list_open_runs(conn) if run.id not in shown)]

@@ -1,4 +1,4 @@
-"""`scale <service> <n>`: run more or fewer replicas."""
+"""`scale <service> <n>`: runs more or fewer replicas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USED_WITHIN = timedelta(minutes=10)
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`, `to`."""
+    """Parse `service` and `to`. Raises UsageError."""
     service = need_service(words, EXAMPLE)
     no_more(words, 2)
     if len(words) < 2:
@@ -32,7 +32,7 @@ def parse(words: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _parse_replicas(word: str) -> str:
-    """A whole number from 0 to what Railway allows, without leading zeros."""
+    """Parse a whole number from 0 to Railway's limit; returned without leading zeros. Raises UsageError."""
     largest = playbook.MOST_REPLICAS
     if not (word.isascii() and word.isdigit() and len(word) <= 9 and int(word) <= largest):
         raise wrong_word(word, "is not a number of replicas", f"Use a whole number from 0 to {largest}.")
@@ -40,7 +40,7 @@ def _parse_replicas(word: str) -> str:
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service`, `to`."""
+    """Plan from `service` and `to`."""
     only(parameters, "service", "to")
     service = read_service(parameters, world.system)
     to = int(_parse_replicas(need(parameters, "to")))
@@ -67,7 +67,7 @@ async def _gather(world: World, service: Service) -> playbook.Facts:
 
 
 async def _read_sessions(world: World, service: Service) -> int | Unavailable:
-    """Of all variables only those that a pool is made by are looked into."""
+    """Database sessions per replica. Only the variables that size the connection pool are revealed."""
     variables = await world.variables(service)
     if isinstance(variables, Unavailable):
         return variables

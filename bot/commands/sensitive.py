@@ -1,4 +1,4 @@
-"""Reads whose answers would help an attacker: each is a row of the audit log, written before anything is read."""
+"""Audit rows for reads whose answers would help an attacker; written before anything is read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 READ, RAW_REFUSED = "read.sensitive", "raw.refused"
 TERMINAL = "terminal"
-TIMEOUT_S = 1.5  # a person waits behind this, at night with a database that is away
+TIMEOUT_S = 1.5  # a person waits for this, perhaps while the database is away
 
 
 async def record_read(verb: Verb, request: Request, world: World) -> str | None:
-    """The sentence to add when it could not be recorded, else None. It is shown all the same: an outage is when people
-    need it. Of a person who asks the same again and again one row per minute is written, with their number.
+    """Record a sensitive read. Returns a sentence for the answer if that failed, else None. The answer is shown anyway,
+    because people need it in an outage. Repeated equal reads of a person are one row per minute, with their count.
     """
     actor = request.actor
     who = actor.user_id if actor else TERMINAL
@@ -33,7 +33,7 @@ async def record_read(verb: Verb, request: Request, world: World) -> str | None:
 
 
 async def record_raw_refusal(verb: Verb, request: Request, world: World) -> None:
-    """That a person in Slack asked for whole lines, which are for the terminal."""
+    """Record that a person in Slack used `--raw`, which is for the terminal only."""
     if request.actor is not None:
         by = {"team": request.actor.team_id, "why": "`--raw` is for the terminal only"}
         await _record(RAW_REFUSED, request.actor.user_id, verb, request, world, by)
@@ -42,13 +42,13 @@ async def record_raw_refusal(verb: Verb, request: Request, world: World) -> None
 async def _record(
     event: str, who: str, verb: Verb, request: Request, world: World, by: Mapping[str, str]
 ) -> str | None:
-    """The sentence to add when it could not be recorded, else None. Imported here: most reads are not recorded."""
+    """Append the audit row; returns a sentence if that failed. Imported here: most reads are not recorded."""
     from services.clients.postgres.audit import append_audit
 
     if world.database is None:
         return NOT_RECORDED.format(why="no database is configured")
     words = mask_message(" ".join(request.words))
-    act = f"{event} {verb.name} {words}"  # other words read something else
+    act = f"{event} {verb.name} {words}"  # other words are another act
     details = {"command": verb.name, "words": words, **by}
     try:
         with world.audit_limit.counting() as count:
@@ -66,7 +66,7 @@ NOT_RECORDED = "This was not recorded in the audit log: {why}."
 
 
 def login() -> str:
-    """Who is logged in on this machine, as far as the machine says."""
+    """Login name on this machine; "unknown" if the machine does not report one."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

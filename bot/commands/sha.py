@@ -1,4 +1,4 @@
-"""`sha`: which commit is deployed, and which one really runs."""
+"""`sha`: the deployed commit of each service, and the commit that it reports itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.domain.services import short_sha
 
 
 def sha_answer(rows: Sequence[ServiceSha], overall: Finding, *, moment: datetime) -> Answer:
-    """`overall`: whether all services run the same commit."""
+    """`overall`: the finding on whether all services run the same commit."""
     findings = [*(row.finding for row in rows), overall]
     wrong = sorted((row for row in rows if row.finding.status is not Status.OK), key=_urgency)
     first = finding_line(wrong[0].finding if _is_worse(wrong, overall) else overall)

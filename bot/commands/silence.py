@@ -1,4 +1,4 @@
-"""`silence <what> <how long> <why>`, `silence end <id>` and `silences`: who silenced what."""
+"""`silence <what> <how long> <why>`, `silence end <id>` and `silences`: creates, ends and lists silences."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 async def silence(
     database: Database, *, what: str, lasts: timedelta, reason: str, person: Person, delivery: str | None = None
 ) -> Silence:
-    """Silences `what` from now on, once per delivery. Raises what `write` and `note_done` raise."""
+    """Silence `what` from now on, once per delivery. Raises as `write` and `note_done`."""
     async with write(database, delivery, shown_by=SHOWN_BY) as conn:
         await note_done(conn, delivery, shown_by=SHOWN_BY)
         is_known = any(is_meant(what, alert.fingerprint, alert.service) for alert in await _open_alerts(conn))
@@ -53,7 +53,7 @@ async def silence(
 
 
 async def lift(database: Database, *, silence_id: int, person: Person, delivery: str | None = None) -> Silence | None:
-    """The silence as it ended; None when there is none of this number that lasts. Raises what `write` raises."""
+    """End a silence and return it; None if no active silence has this number. Raises as `write`."""
     async with write(database, delivery, shown_by=SHOWN_BY) as conn:
         ended = await alerts.end_silence(
             conn, id=silence_id, at=await read_clock(conn), outcome=f"lifted by {person.user_id}"
@@ -74,11 +74,11 @@ async def _open_alerts(conn: Connection) -> list[Alert]:
 SHOWN_BY = "silences"
 REASONS = ("Known, being worked on", "Planned work", "False alarm, wrong limit")
 SHOWN = 20
-BUTTONS = 5  # with one of their own
+BUTTONS = 5  # silences with their own button
 
 
 def silenced_answer(silence: Silence) -> Answer:
-    """For everyone: who silenced what, until when, and why."""
+    """Public: owner, target, end and reason of the new silence."""
     line = _line(silence)
     note = (
         "no such alert is open; the silence lasts until its end"
@@ -90,7 +90,7 @@ def silenced_answer(silence: Silence) -> Answer:
 
 
 def reasons_answer(what: str, how_long: str) -> Answer:
-    """Asks why: one tap on a reason is enough. Nothing was silenced yet."""
+    """Ask for the reason, with one button per preset reason. Nothing is silenced yet."""
     first = f"🔕 *Why silence {code(what)}?* Nothing has happened yet: one tap silences it for {escape(how_long)}."
     buttons = [command_button(reason, f"silence {what} {how_long} {reason}") for reason in REASONS]
     own = context(f"or in your own words: `silence {escape(what)} {escape(how_long)} &lt;why&gt;`")
@@ -99,20 +99,20 @@ def reasons_answer(what: str, how_long: str) -> Answer:
 
 
 def planned_answer(planned: PlannedSilence) -> Answer:
-    """For everyone: who silences what, when, and why."""
+    """Public: owner, target, time and reason of the planned silence."""
     line = planned_line(planned)
     note = context("its owner is reminded an hour before; `silences` lists it")
     return Answer(*fit_message(line, [section(line), *actions([_cancel_button(planned)]), note]), _planned(planned))
 
 
 def cancelled_answer(planned: PlannedSilence, *, by: str) -> Answer:
-    """For everyone: it does not begin any more."""
+    """Public: the planned silence is cancelled."""
     first = f"🔔 <@{escape(by)}> cancelled planned silence {planned.id} of {code(planned.what)}"
     return Answer(*fit_message(first, [section(first)]), _planned(planned))
 
 
 def silences_answer(silences: Sequence[Silence], planned: Sequence[PlannedSilence] = ()) -> Answer:
-    """The active silences, the next to end first, and planned ones, the next to begin first."""
+    """Active silences by end, and planned silences by start."""
     if not silences and not planned:
         first = "*Nothing is silenced*"
         return Answer(*fit_message(first, [section(first)]), [], private=True)
@@ -128,7 +128,7 @@ def silences_answer(silences: Sequence[Silence], planned: Sequence[PlannedSilenc
 
 
 def ended_answer(silence: Silence, *, by: str) -> Answer:
-    """For everyone: it is announced again from now on."""
+    """Public: the silence ended, and its alerts are announced again."""
     first = f"🔔 <@{escape(by)}> ended silence {silence.id} of {code(silence.what)}: people are notified again"
     return Answer(*fit_message(first, [section(first)]), _data(silence))
 
@@ -175,7 +175,7 @@ def _data(silence: Silence) -> dict[str, object]:
 END, CANCEL = "end", "cancel"
 PLANNED_EXAMPLE = "silence ingest sat 02:00 for 2h every week backup"
 FURTHEST = timedelta(days=366)
-LONGEST = timedelta(days=7)  # what is silenced for longer is forgotten
+LONGEST = timedelta(days=7)  # a longer silence would be forgotten
 EXAMPLE = "silence ingest 2h we move the queue"
 
 
@@ -205,7 +205,7 @@ async def answer_silence(request: Request, world: World, approval_service: Appro
 
 
 def _touched(what: str) -> Collection[Service]:
-    """The services that the right has to be for: all that have an alert of this rule."""
+    """The services for which the person needs the right: all that have an alert of this rule."""
     about = (names.service_of(name) for name in names.covered(what))
     return {service for service in about if service is not None}
 
@@ -213,8 +213,8 @@ def _touched(what: str) -> Collection[Service]:
 async def plan_silence(
     database: Database, *, what: str, when: Written, reason: str, person: Person, delivery: str | None = None
 ) -> PlannedSilence:
-    """Silences `what` when its time comes, once per delivery. Raises what `write` and `note_done` raise."""
-    assert when.begins is not None and when.ends is not None  # noqa: S101, PT018 - of a planned one
+    """Plan a silence of `what`, once per delivery. Raises as `write` and `note_done`."""
+    assert when.begins is not None and when.ends is not None  # noqa: S101, PT018 - a planned one has both
     async with write(database, delivery, shown_by=SHOWN_BY) as conn:
         await note_done(conn, delivery, shown_by=SHOWN_BY)
         made = await alerts.create_planned_silence(
@@ -266,7 +266,7 @@ async def _who_may_end(
     gone: OperatorError,
     failed: str,
 ) -> Person:
-    """Who asks, if they may silence what the one of this number covers. Raises `gone` when there is none."""
+    """Return the requester if they may silence this silence's target. Raises `gone` if there is no such silence."""
     async with need_database(world).read() as conn:
         found = next((one for one in await list_them(conn) if one.id == number), None)
     if found is None:
@@ -288,7 +288,7 @@ async def _read_silences(conn: Connection) -> tuple[list[Silence], list[PlannedS
 def parse(
     words: Sequence[str], services: Collection[Service], now: datetime, zone: ZoneInfo
 ) -> tuple[str, Written, Sequence[str]]:
-    """What is silenced, when, and the words of the reason, which may be none. `begins`: None for now."""
+    """Parse target, time (`begins` None: now), and the words of the reason, maybe none. Raises UsageError."""
     if len(words) < 2:
         why = "a target and a time span are needed" if not words else "the time span is missing"
         raise UsageError("Nothing was silenced", why=why, what_next=f"Write `{EXAMPLE}`, or `{PLANNED_EXAMPLE}`.")
@@ -305,7 +305,7 @@ def parse(
 
 
 def need_what(word: str, services: Collection[Service]) -> str:
-    """Raises UsageError for what is no alert, no rule and none of the services, and for an alert about another one."""
+    """Return the alert, rule or service that the word names. Raises UsageError for other words and other services."""
     what = names.find_what(word)
     service = names.service_of(what) if what else None
     if service is not None and service not in services:

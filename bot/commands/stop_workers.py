@@ -1,4 +1,4 @@
-"""`stop-workers [worker] [reason]`: stop them now, without approval."""
+"""`stop-workers [worker] [reason]`: break-glass, stops the workers now, without approval."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE_S = 1.5
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service` (a worker's short name or `workers`, which is meant without it), `reason`."""
+    """Plan from `service` (a worker's short name or `workers`, the default) and `reason`."""
     only(parameters, "service", "reason")
     _refuse_malformed(parameters, world)
     reason = read_reason(parameters) if parameters.get("reason") else ""
@@ -38,7 +38,7 @@ async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
 
 
 def _refuse_malformed(parameters: Parameters, world: World) -> None:
-    """Before anything is read; as far as it is known while the system is unknown."""
+    """Raise UsageError for a wrong worker before anything is read, as far as possible while the system is unknown."""
     if world.is_recognized:
         _read_workers(parameters, world.system)
         return
@@ -49,7 +49,7 @@ def _refuse_malformed(parameters: Parameters, world: World) -> None:
 
 
 def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Service, ...]:
-    """One worker service or, by `workers` or without a word, all."""
+    """Return one worker service, or all for `workers` or no word. Raises UsageError."""
     services = read_services({"service": "workers", **parameters}, system)[1]
     if any(service.is_api for service in services):
         names = ", ".join(f"`{service.short}`" for service in system.workers)
@@ -58,9 +58,9 @@ def _read_workers(parameters: Mapping[str, str], system: System) -> tuple[Servic
 
 
 async def _gather(world: World) -> playbook.Facts:
-    """Waits for no database. Asks Railway again when one answers meanwhile and holds a system with other workers.
+    """Gather the facts without waiting for the database. If it then shows another system, ask Railway again.
 
-    While none has shown its system, the workers are those that Railway has, of whichever system.
+    While the system is unknown, the workers are those that Railway has, of any system.
     """
     facts = await _gather_once(world)
     facts = facts if facts.load.system == world.system else await _gather_once(world)
@@ -81,7 +81,7 @@ async def _gather_once(world: World) -> playbook.Facts:
 
 
 async def _with_last_known(world: World, facts: playbook.Facts, refused: Unavailable) -> playbook.Facts:
-    """What was known last, because each stop reads again what is active. Nothing known: ask Railway all the same."""
+    """Use the last known services, since each stop reads the active deployment again. If none, ask with priority."""
     known = world.last_railway_services()
     if known is not None:
         return replace(facts, states=known.services, outdated=refused, age=known.age)
@@ -90,7 +90,7 @@ async def _with_last_known(world: World, facts: playbook.Facts, refused: Unavail
 
 
 async def _gather_load_quickly(world: World) -> Load:
-    """What is shown must not hold up the stop: a database that is slow now is one that does not report it."""
+    """Gather the load within 1.5 s: it is only shown, and must not delay the stop. A slow database is unavailable."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             return await gather_load(world)
@@ -110,7 +110,7 @@ SHOWN = 3  # buttons; the modal of the slash command has all
 
 
 def presets_answer(service: str) -> Answer:
-    """`service`: a worker's short name, or `workers`. Nothing was stopped yet."""
+    """Ask for the reason, with one button per preset. `service`: a worker's short name, or `workers`."""
     first = f"🚨 *Why stop the {service}?*" if service == "workers" else f"🚨 *Why stop {service}?*"
     blocks = [
         section(f"{first} Nothing has happened yet: one tap confirms the stop."),
@@ -132,18 +132,18 @@ EVERY = "workers"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service` (one of the workers, or `workers`), and `reason` unless presets are to be offered."""
+    """Parse `service` (a worker or `workers`), and `reason` if given. Raises UsageError."""
     service, rest = split(words)
     return {"service": service} | ({"reason": parse_reason(rest, EXAMPLE)} if rest else {})
 
 
 async def offer(parameters: Mapping[str, str], world: World) -> Answer | None:  # noqa: ARG001 - nothing is read
-    """Presets as buttons, where no modal can open: a mention in a thread, say. None when there is a reason."""
+    """Offer presets as buttons where no modal can open, such as in a thread. None if there is a reason."""
     return None if "reason" in parameters else presets_answer(parameters["service"])
 
 
 def split(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Which workers, and the words of the reason, which may be missing."""
+    """Return the worker's short name or `workers`, and the words of the reason, maybe none. Raises UsageError."""
     if words and words[0].lower() in (EVERY, "all"):
         return EVERY, words[1:]
     service = find_service(words[0]) if words else None

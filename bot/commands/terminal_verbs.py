@@ -1,4 +1,4 @@
-"""Declares the commands that only a terminal has: they read the environment themselves, and have no place in Slack."""
+"""Declares the commands of the terminal only, which read the environment variables themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`throughput [window]`: jobs completed and failed in each minute."""
+"""`throughput [window]`: completed and failed jobs per minute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def throughput_answer(findings: Sequence[Finding], throughput: Throughput | None, window: timedelta) -> Answer:
-    """`throughput` is None when it could not be read; the findings give the reason."""
+    """`throughput`: None if it could not be read; the findings give the reason."""
     title = f"throughput of the last {age(window)}"
     data = finding_data(title, findings) | {"throughput": asdict(throughput) if throughput else None}
     if throughput is None or not throughput.rows:

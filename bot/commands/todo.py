@@ -1,4 +1,4 @@
-"""`incident todo [id] [@who] [by <when>] <what>`, `incident done <id>` and the list of what is open."""
+"""`incident todo [id] [@who] [by <when>] <what>` and `incident done <id>`: follow-ups of incidents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLE = "incident todo 7 @ben by friday raise the memory limit"
 
 
 async def answer_todo(request: Request, world: World, incident_service: IncidentService | None) -> Answer:
-    """Without words the list of open ones."""
+    """Add a follow-up; without words, list the open ones."""
     now = datetime.now(UTC)
     if not request.words:
         found = await world.read(list_open_todos, limit=MOST)
@@ -38,7 +38,7 @@ async def answer_todo(request: Request, world: World, incident_service: Incident
     return incident_outcome_answer(await service.add_todo(number, request, parse(words, now, zone)))
 
 
-async def answer_done(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - as the others
+async def answer_done(request: Request, world: World, incident_service: IncidentService | None) -> Answer:  # noqa: ARG001 - one signature
     no_more(request.words, 1)
     number = read_number(request.words[0]) if request.words else None
     if number is None:
@@ -48,14 +48,14 @@ async def answer_done(request: Request, world: World, incident_service: Incident
 
 
 def parse(words: Sequence[str], now: datetime, zone: ZoneInfo) -> NewTodo:
-    """Who, until when, and what, in this order; who and when may be left out. A day without a time is its end."""
+    """Parse person and date, both optional, and text. A day without a time means its end. Raises UsageError."""
     person = USER.match(words[0]) if words else None
     rest = words[1:] if person else words
     due = None
     if len(rest) > 1 and rest[0].lower() == "by":
         due, rest = need_moment(rest[1:], now, zone, day_ends=True)
         if due.astimezone(zone).time() == MIDNIGHT:
-            due -= timedelta(minutes=1)  # shown as the day that is meant, not as the next one
+            due -= timedelta(minutes=1)  # so that the named day is shown, not the next one
     if not rest:
         raise UsageError("What needs to be done?", why="no words are given", what_next=f"Write `{EXAMPLE}`.")
     return NewTodo(mask_message(" ".join(rest)), person[1] if person else None, due)

@@ -1,4 +1,4 @@
-"""`unlock <service> <reason>`: lift the lock and the freeze that a rollback left."""
+"""`unlock <service> <reason>`: lifts the lock and the freeze that a rollback left."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EXAMPLE = "unlock api fixed in 9f8e7d6c"
 
 
 def parse(words: tuple[str, ...]) -> Mapping[str, str]:
-    """`service`, `reason`."""
+    """Parse `service` and `reason`. Raises UsageError."""
     service = need_service(words, EXAMPLE)
     return {"service": service.short, "reason": parse_reason(words[1:], example_of(EXAMPLE, service.short))}
 
 
 async def plan(parameters: Parameters, world: World) -> Plan | NoPlan:
-    """`service`, `reason`."""
+    """Plan from `service` and `reason`."""
     only(parameters, "service", "reason")
     service = read_service(parameters, world.system)
     reason = read_reason(parameters, EXAMPLE)

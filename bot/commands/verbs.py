@@ -1,7 +1,7 @@
-"""Declares every command: its name, its help, where the function is that answers it, and the topics of `help`.
+"""Declares every command: its name, its help, the place of its function; and the topics of `help`.
 
-The functions are named, not imported, so that help and a typo cost no client and no playbook. `tests/unit/bot/commands/
-test_verbs.py` finds each of them, and compares its signature with the one that its kind of command has.
+The functions are named, not imported, so that help and a typo import no client and no playbook. `tests/unit/bot/
+commands/test_verbs.py` imports each one and checks its signature against the kind of command.
 """
 
 from __future__ import annotations
@@ -559,7 +559,7 @@ VERBS: tuple[Verb, ...] = (
 
 @dataclass(frozen=True)
 class Topic:
-    """Of `help`. `word`: what one types after it. `names`: its commands, the first ones first; empty: all of them."""
+    """A topic of `help`. `word`: typed after `help`. `names`: its commands in display order; empty: all."""
 
     word: str
     label: str

@@ -1,4 +1,4 @@
-"""`verify [service] [sha]`: did the deployment arrive?"""
+"""`verify [service] [sha]`: verifies that a deployment serves the expected commit."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from services.domain.errors import Choice, Unavailable, UsageError
 from services.domain.services import Service, is_sha, short_sha
 from services.domain.systems import System
 
-_FEWEST = 4  # characters, where they begin one deployed commit only
+_FEWEST = 4  # characters, if they are the prefix of only one deployed commit
 _PREFIX = re.compile(rf"[0-9a-f]{{{_FEWEST},40}}\Z")
 _MOST_OFFERED = 5
 
 
 def is_commit_prefix(word: str) -> bool:
-    """Whether the word may be the beginning of a commit's SHA: 4 characters or more."""
+    """True if the word can be the prefix of a commit's SHA (4 characters or more)."""
     return _PREFIX.match(word.lower()) is not None
 
 
 async def find_commit(word: str, services: Sequence[Service], world: World, *, line: str) -> str:
-    """The commit that begins with this word. 7 characters name one by themselves; fewer have to be those of exactly one
-    commit among the latest deployments. `line`: the command before the commit, for what is offered. Raises UsageError.
+    """Return the commit with this prefix. 7 characters are accepted as they are; fewer must match exactly one commit of
+    the latest deployments. `line`: the command before the commit, for the suggestions. Raises UsageError.
     """
     prefix = word.lower()
     if is_sha(prefix) or not is_commit_prefix(prefix):
@@ -47,8 +47,8 @@ async def find_commit(word: str, services: Sequence[Service], world: World, *, l
 
 
 def choose(prefix: str, deployed: Iterable[str], line: str, *, is_complete: bool = True) -> str:
-    """The only one of the deployed commits that begins so. Without all of them it is unknown whether it is the only
-    one."""
+    """Return the only deployed commit with this prefix. Raises UsageError if there is none or several, or if the list
+    is not complete."""
     fitting = list(dict.fromkeys(sha for sha in deployed if sha.startswith(prefix)))
     if len(fitting) == 1 and is_complete:
         return fitting[0]
@@ -78,7 +78,7 @@ async def handle(request: Request, world: World) -> Answer:
 
 
 def parse(words: Sequence[str], system: System) -> tuple[tuple[Service, ...], str | None]:
-    """The services and the commit as it was typed; a first word that can be a commit means all services."""
+    """Parse the services and the commit, as typed. A single word that can be a commit means all services."""
     no_more(words, 2)
     if not words:
         return system.services, None

@@ -1,4 +1,4 @@
-"""`version`: what is installed here, on a terminal."""
+"""`version`: the installed version, commit and schema, on a terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from services.clients.postgres.migrations import read_files
 from services.domain.errors import SourceError
 from services.domain.services import short_sha
 
-PACKAGES = Path(__file__).resolve().parents[2]  # the checkout, or where the wheel is installed
+PACKAGES = Path(__file__).resolve().parents[2]  # the checkout, or the folder of the installed wheel
 
 
 async def print_version(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """What is installed here, from which commit where that is known, and the schema that it brings."""
+    """Print the installed version, its commit if known, and the newest migration that it includes."""
     no_more(words, 0)
     versions = {
         "version": _own_version(),
@@ -28,9 +28,10 @@ async def print_version(words: Sequence[str], environ: Mapping[str, str]) -> Ans
 
 
 def _own_version() -> str:
-    """A checkout's pyproject.toml, which need not be installed (Railway installs the requirements), or the wheel's.
+    """The version from a checkout's pyproject.toml (Railway installs only the requirements, not the package), else from
+    the wheel's metadata.
 
-    Imported here: both take longer to import than a read takes.
+    Imported here: both modules take longer to import than a read takes.
     """
     pyproject = PACKAGES / "pyproject.toml"
     if pyproject.exists():
@@ -43,7 +44,7 @@ def _own_version() -> str:
 
 
 async def _own_commit() -> str | None:
-    """Of the checkout that this code lies in; None for a wheel, whatever repository its environment lies in."""
+    """Commit of the checkout that holds this code; None for a wheel, even inside another repository."""
     if not (PACKAGES / ".git").exists():
         return None
     try:

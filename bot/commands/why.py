@@ -1,4 +1,4 @@
-"""`why <alert|run|refusal>`: why people were notified or not, why a run is in its state, why a request was refused."""
+"""`why <alert|run|refusal>`: explains an alert's notifications, a run's state, or a refused request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXPLAINING = (StepState.FAILED, StepState.UNKNOWN, StepState.NOT_PROVED)
 
 
 def why_answer(record: Record) -> Answer:
-    """State, outcome, the steps that explain it, who decided, and who was refused."""
+    """State, outcome, the steps that explain it, decisions and refusals."""
     run = record.run
     lines = [escape(run.outcome, limit=2 * LINE_LIMIT)] if run.outcome else _waiting_for(record)
     lines += [step_line(step) for step in record.steps if step.state in _EXPLAINING]
@@ -50,14 +50,14 @@ def why_answer(record: Record) -> Answer:
 
 
 def refusals_answer(rows: Sequence[AuditRow]) -> Answer:
-    """The newest refusals; `rows` are the audit log's, newest first."""
+    """The newest refusals. `rows`: of the audit log, newest first."""
     refused = [row for row in rows if row.event.endswith(REFUSED)][:SHOWN]
     first = "*The newest refusals*" if refused else "*No recent refusals*"
     blocks = [section(first), *sections(map(refusal_line, refused)), *actions([command_button("Audit log", "audit")])]
     return Answer(*fit_message(first, blocks), [row_data(row) for row in refused], private=True)
 
 
-# What was tried, by the middle of the event's name; `audit` has the rows themselves.
+# {last part of the audit event's name: the refused act, in words}
 _TRIED = {
     "file": "requested a change",
     "resolve": "tried to resolve the unknown step of",
@@ -112,8 +112,8 @@ def _waiting_for(record: Record) -> list[str]:
 
 
 def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Sequence[Silence]) -> Answer:
-    """The newest decisions first, alert by alert; those of which nothing is known are left out. `silences`: of these
-    alerts, those that last."""
+    """The decisions per alert, newest first; alerts without records are left out. `silences`: the active ones of these
+    alerts."""
     known = [history for history in histories if history.decisions or history.alert]
     first = f"*Why people were notified about {code(what)}, or were not*"
     lines = [silence_line(one) for one in silences]
@@ -125,7 +125,7 @@ def why_alert_answer(what: str, histories: Sequence[AlertHistory], silences: Seq
     return Answer(*fit_message(first, blocks), [_data(history) for history in known], private=True)
 
 
-# What each stored decision means, as the middle of a sentence whose end is the stored reason.
+# {stored decision: its words}; the stored reason completes the sentence.
 _SENTENCES = {
     "pending": "Detected; the bot waited before notifying people",
     "not told": "No one was notified",
@@ -145,7 +145,7 @@ def _lines(history: AlertHistory) -> Iterator[str]:
 
 
 def _sentence(decision: AlertDecision) -> str:
-    """ "today 12:05 · No one was notified: silence 5 covers it."; another version may have written other words."""
+    """ "today 12:05 · No one was notified: silence 5 covers it."; unknown words of another version are shown as is."""
     what = _SENTENCES.get(decision.decision, escape(decision.decision))
     return f"{date_token(decision.at)} · {what}: {escape(decision.reason, limit=300)}."
 
@@ -176,7 +176,7 @@ def _data(history: AlertHistory) -> dict[str, object]:
 
 
 DECISIONS = 12  # of one alert
-DECISIONS_READ = 500  # newest rows of the audit log in which refusals are looked for
+DECISIONS_READ = 500  # newest rows of the audit log that are searched for refusals
 REFUSAL = "refusal"
 
 
@@ -210,6 +210,6 @@ async def _answer_alert(request: Request, world: World) -> Answer:
 
 
 async def _read_decisions(conn: Connection, fingerprints: Sequence[str]) -> tuple[list[AlertHistory], list[Silence]]:
-    """Of these alerts, with the silences that hold one of them back."""
+    """Read the decisions about these alerts, and the silences that cover any of them."""
     silences = [one for one in await list_silences(conn) if set(alerts.covered(one.what)) & set(fingerprints)]
     return await read_histories(conn, fingerprints, limit=DECISIONS), silences
