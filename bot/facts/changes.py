@@ -1,4 +1,4 @@
-"""Gathers what changed lately."""
+"""Gathers the recent changes: deployments, migrations, runs and scalings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from services.clients.postgres.runs import list_runs
 from services.clients.railway.client import RailwayClient
 from services.domain.deployments import ReplicaChange
 
-DEPLOYMENTS, RUNS, SCALINGS = 10, 30, 30  # as many as two hours hold
+DEPLOYMENTS, RUNS, SCALINGS = 10, 30, 30  # more than happen in 2 hours
 
 
 async def gather_recent_changes(world: World) -> Facts:
-    """Takes as long as the slowest source."""
+    """Gather the changes of the last 2 hours. Takes as long as the slowest source."""
     services = (await world.recognized()).services
     async with asyncio.TaskGroup() as group:
         listed = {

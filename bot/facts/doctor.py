@@ -1,4 +1,4 @@
-"""Gathers what `doctor` and `prod-gate` look at."""
+"""Gathers the facts of `doctor` and `prod-gate`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from services.clients.postgres.operated import (
     list_unclaimed,
 )
 
-FAILED_WITHIN = timedelta(hours=1)  # the runbook's query
+FAILED_WITHIN = timedelta(hours=1)  # as in the runbook's query
 
 
 async def gather_gate(world: World) -> prod_gate.Facts:
-    """Takes as long as the slowest source."""
+    """Gather the facts of `prod-gate`. Takes as long as the slowest source."""
     async with asyncio.TaskGroup() as group:
         seen = group.create_task(gather_health(world))
         drift = group.create_task(world.read(read_drift))
@@ -34,7 +34,7 @@ async def gather_gate(world: World) -> prod_gate.Facts:
 
 
 async def gather_doctor(world: World) -> doctor.Facts:
-    """Takes as long as the slowest source, or Railway twice: it has to say what runs before it is asked for its log."""
+    """Gather the facts of `doctor`. As slow as the slowest source, or Railway twice: first deployments, then logs."""
     system = await world.recognized()
     async with asyncio.TaskGroup() as group:
         seen = group.create_task(gather_health(world))

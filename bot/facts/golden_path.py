@@ -1,4 +1,4 @@
-"""Reads the test file, and gathers what the golden path's verification looks at."""
+"""Reads the test file, and gathers the facts of the golden path's verification."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from services.domain.runs import Run
 ROOT = Path(__file__).parents[2]
 
 
-TOO_LARGE = 100_000  # bytes: it is one or a few lines
+TOO_LARGE = 100_000  # bytes: the file has only a few lines
 
 
 def read_sample_file(path: Path = ROOT / SAMPLE) -> SampleFile | Unavailable:
-    """The test file, or why it cannot be used."""
+    """Read the test file; Unavailable if it can't be used."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -41,20 +41,20 @@ def read_sample_file(path: Path = ROOT / SAMPLE) -> SampleFile | Unavailable:
 
 
 def file_of(run: Run) -> bytes | Unavailable:
-    """What this run uploads."""
+    """The file that this run uploads."""
     sample = read_sample_file()
     return sample if isinstance(sample, Unavailable) else sample.of_run(run.id, run.created_at)
 
 
 async def read_golden_batch(world: World, sha256: str) -> GoldenBatch | Unavailable | None:
-    """The batch of this very file; None when there is none."""
+    """Read the batch of the file with this hash; None if there is none."""
     return await world.read(find_golden_batch, sha256=sha256)
 
 
 async def gather_verification(
     world: World, *, sha256: str, batch_id: str, rows: int, upload_only: bool = False
 ) -> golden_path.Facts:
-    """What the five SQL verifications look at."""
+    """Gather the facts of the five SQL verifications."""
     async with asyncio.TaskGroup() as group:
         batch = group.create_task(read_golden_batch(world, sha256))
         counts = group.create_task(world.read(count_batch_rows, batch_id=batch_id))

@@ -1,4 +1,4 @@
-"""Gathers what `health` looks at."""
+"""Gathers the facts of `health`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from services.domain.health import ApiHealth
 from services.domain.jobs import QueueSnapshot
 from services.domain.services import Service
 
-REMEMBERED = timedelta(days=30)  # as long as decisions are kept
+REMEMBERED = timedelta(days=30)  # decisions are kept for 30 days
 
 
 async def read_histories(conn: Connection, fingerprints: Sequence[str], *, limit: int) -> list[AlertHistory]:
-    """In the given order, at most `limit` decisions each, newest first."""
+    """Read the alerts' histories in the given order, each with at most `limit` decisions, newest first."""
     now = await read_clock(conn)
     known = {alert.fingerprint: alert for alert in await alerts.list_alerts(conn, now=now, again_within=REMEMBERED)}
     return [
@@ -37,7 +37,7 @@ async def read_histories(conn: Connection, fingerprints: Sequence[str], *, limit
 
 
 async def gather_health(world: World) -> health.Facts:
-    """Takes as long as the slowest source."""
+    """Gather the facts. Takes as long as the slowest source."""
     async with asyncio.TaskGroup() as group:
         running = group.create_task(read_running(world))
         intake = group.create_task(world.ask_api(DragonflyApi.read_intake_health))
@@ -79,26 +79,26 @@ async def gather_health(world: World) -> health.Facts:
 
 
 async def _api_bad_since(world: World) -> datetime | None:
-    """By the leader's alert: another process than the leader has not asked the API all the time."""
+    """Start of the API's problem, from its alert: only the leader asks the API continuously. None if unknown."""
     histories = await world.read(read_histories, ["api"], limit=0)
     alert = None if isinstance(histories, Unavailable) else histories[0].alert
     return alert.since if alert is not None and alert.is_open else None
 
 
 def _working(runs: Sequence[tuple[int, frozenset[Service]]] | Unavailable) -> Mapping[Service, int]:
-    """The run that acts on each service; what can't be read excuses nothing."""
+    """The run that acts on each service; empty if the runs can't be read, so that no problem is excused."""
     known = () if isinstance(runs, Unavailable) else runs
     return {service: run_id for run_id, services in known for service in services}
 
 
 def _same_again(acts: Sequence[ServiceAct] | Unavailable) -> frozenset[str]:
-    """Deployments that a restart or a start made: of the commit that was there before."""
+    """Ids of deployments that a restart or a start made, which have the same commit as before."""
     known = () if isinstance(acts, Unavailable) else acts
     return frozenset(act.deployment_id for act in known if act.deployment_id and act.kind in SAME_AGAIN)
 
 
 def _clock(queue: QueueSnapshot | Unavailable, server: ServerFacts | Unavailable) -> datetime:
-    """The database's clock from whichever answer it gave, else our own."""
+    """The database's time from either answer, else this process's."""
     if not isinstance(queue, Unavailable):
         return queue.as_of
     return datetime.now(UTC) if isinstance(server, Unavailable) else server.server_time

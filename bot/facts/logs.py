@@ -1,4 +1,4 @@
-"""Gathers what `logs` looks at: each service's lines, and since when its jobs are due."""
+"""Gathers the facts of `logs`: each service's lines, and the time since when its jobs are due."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.domain.errors import Unavailable
 from services.domain.services import Service
 from services.domain.thresholds import LOGS_LOOK_BACK
 
-DIGEST_LINES = 500  # an hour of a worker that is in trouble; one request
+DIGEST_LINES = 500  # 1 h of a failing worker's log, in one request
 
 
 async def gather_logs(
@@ -28,7 +28,7 @@ async def gather_logs(
     *,
     earlier: timedelta = LOGS_LOOK_BACK,
 ) -> list[logs.Facts]:
-    """The log of the current deployment of each service, without the lines older than `earlier`."""
+    """Read the log of each service's current deployment, without lines older than `earlier`."""
     async with asyncio.TaskGroup() as group:
         read = {service: group.create_task(_read_lines(world, service, states, earlier)) for service in services}
         due = group.create_task(read_due(world))
@@ -41,7 +41,7 @@ async def gather_logs(
 
 
 async def read_due(world: World) -> dict[Service, datetime | Unavailable | None]:
-    """Since when the oldest of the jobs that each service would claim next has been due; None when none is."""
+    """Read the time since when each service's oldest claimable job is due; None if no job is due."""
     operated = (await world.recognized()).operated
     due = await world.read(list_next_due, job_types=[job_type for one in operated for job_type in one.job_types])
     return {one.service: _due(due, one.job_types) for one in operated}

@@ -1,4 +1,4 @@
-"""Gathers what the check of the on-call file looks at."""
+"""Gathers the facts for the check of the on-call file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.oncall import Absent, Schedule, is_group
 
 
 async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:
-    """The facts of the check, and how old those of the database are."""
+    """Return the facts of the check, and the overrides with their age."""
     known, absent = await world.overrides(), await read_absent(world)
     fault = world.schedule_fault.why if world.schedule_fault else None
     calendars = tuple(world.calendars.values())
@@ -24,9 +24,9 @@ async def gather_oncall(world: World) -> tuple[oncall.Facts, KnownOverrides]:
 
 
 async def read_absent(world: World) -> Mapping[str, str] | Unavailable:
-    """`{Slack id: why it reaches no one}` of the on-call file; empty without Slack, or without a file.
+    """Return `{Slack id: why it reaches no one}` for the on-call file; empty without Slack settings or a file.
 
-    The bot keeps it in mind; a terminal asks Slack.
+    The bot has it cached; a terminal asks Slack.
     """
     schedule, slack = world.schedule, world.settings.slack
     if not isinstance(schedule, Schedule) or isinstance(slack, Invalid):
@@ -62,6 +62,6 @@ def _found(ids: Iterable[str], absent: Absent) -> dict[str, str]:
 
 
 def usable_schedule(world: World) -> Schedule | Unavailable | None:
-    """None without an on-call file; why it cannot be used when it has a mistake."""
+    """The schedule; None without an on-call file, Unavailable if the file has a mistake."""
     schedule = world.schedule
     return Unavailable("on-call file", schedule.why) if isinstance(schedule, Invalid) else schedule

@@ -1,4 +1,4 @@
-"""What every change's plan is made from: the environment, and the load that it meets."""
+"""Gathers the facts that the plans of all changes need: environment, load, and examined migrations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.domain.database import MigrationStatus
 from services.domain.errors import Unavailable
 from services.domain.schema import Examinations
 
-RUNNING = 500  # jobs in processing that are looked at: more than there can be workers
+RUNNING = 500  # limit of running jobs: more than there can be workers
 
 
 async def gather_load(world: World) -> Load:
@@ -43,7 +43,7 @@ async def gather_load(world: World) -> Load:
 
 
 async def examine(world: World, titles: Collection[str], *, is_linted: bool = False) -> Examinations | Unavailable:
-    """What these migrations do, `version_name`, where the bot has their files; a slow linter takes nothing of it."""
+    """Examine the migrations (`version_name`) that the bot has files of. A slow linter's part is left out."""
     if not titles:
         return {}
     directory = world.settings.changing.migrations
@@ -57,7 +57,7 @@ async def examine(world: World, titles: Collection[str], *, is_linted: bool = Fa
 
 
 def operated_titles(world: World, status: MigrationStatus) -> set[str]:
-    """The applied migrations of the operated system's tables, which its code depends on, that the bot has files of."""
+    """Titles of the applied migrations of the operated system, on which its code depends, if the bot has the files."""
     files = read_files(world.settings.changing.migrations) if status.is_migrated else ()
     applied = {one.version for one in status.applied}
     return {file.title for file in files if file.purpose is Purpose.OPERATED and file.version in applied}
@@ -80,5 +80,5 @@ MakePlan = Callable[[Parameters, World], Awaitable[Plan | NoPlan]]
 
 
 def environment_of(world: World) -> str:
-    """Raises OperatorError when the settings do not report it: it is part of what is approved."""
+    """The environment, which is part of what is approved. Raises OperatorError if the settings lack it."""
     return require(world.settings.identity).environment

@@ -1,4 +1,4 @@
-"""Gathers what `preflight` and `env` look at: settings, variables and the checkout."""
+"""Gathers the facts of `preflight` and `env`: settings, variables and the checkout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.domain.services import Service
 
 
 async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
-    """Variables, start commands and names, against what the system needs."""
+    """Gather the services' variables, start commands and the environment's name."""
     async with asyncio.TaskGroup() as group:
         variables = {service: group.create_task(world.variables(service)) for service in targets}
         services = group.create_task(world.railway_services())
@@ -39,7 +39,7 @@ async def gather_env(world: World, targets: Sequence[Service]) -> env.Facts:
 
 
 def names_of(group: PagerSettings | MailSettings | Invalid) -> frozenset[str]:
-    """The targets outside Slack that the environment has an address for."""
+    """Names of the pager or mail targets for which the settings have an address."""
     return frozenset() if isinstance(group, Invalid) else frozenset(group.targets)
 
 
@@ -49,7 +49,7 @@ def groups_of(*invalid: Invalid) -> list[Group]:
 
 
 async def gather_preflight(world: World, directory: Path | None) -> preflight.Facts:
-    """`directory`: where the requester's checkout is, None where there is none."""
+    """Gather the facts of `preflight`. `directory`: the requester's checkout; None if there is none."""
     system = await world.recognized()
     async with asyncio.TaskGroup() as group:
         variables = group.create_task(gather_env(world, system.services))

@@ -1,4 +1,4 @@
-"""Where a service can be rolled back to, best candidate first."""
+"""Gathers the facts of a rollback, and finds the candidates."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from services.domain.errors import Unavailable
 from services.domain.jobs import JobOutcomes
 from services.domain.services import Service
 
-REMEMBERED = 50  # deployments of a service: more than any image retention of Railway covers
+REMEMBERED = 50  # deployments per service: more than Railway keeps images of
 
 
 async def gather_rollback(world: World, services: Sequence[Service]) -> Facts:
-    """Takes as long as the slowest source, and then one query for how the jobs of each deployment went."""
+    """Gather the facts. Takes as long as the slowest source, plus one query for the outcomes of jobs."""
     environment = environment_of(world)
     async with asyncio.TaskGroup() as group:
         changes = {
@@ -56,7 +56,7 @@ async def gather_rollback(world: World, services: Sequence[Service]) -> Facts:
 async def _read_outcomes(
     world: World, deployments: Mapping[Service, Sequence[Deployment] | Unavailable], now: datetime
 ) -> dict[str, JobOutcomes] | Unavailable:
-    """`{deployment id: how jobs ended while it served}`."""
+    """Read `{deployment id: outcomes of the jobs while it was active}`."""
     known = [listed for listed in deployments.values() if not isinstance(listed, Unavailable)]
     periods = [period for listed in known for period in served_periods(listed, now)]
     outcomes = await world.read(list_job_outcomes, spans=[(period.begin, period.end) for period in periods])
@@ -66,7 +66,7 @@ async def _read_outcomes(
 
 
 async def read_offer(scope: str, world: World) -> Offer:
-    """Where the services of `scope` can be rolled back to, best first; nowhere also when Railway does not report it."""
+    """Find the possible rollback candidates for the services of `scope`, best first; none if Railway is unavailable."""
     services = world.system.find_services(scope) or ()
     found = find_offer(await gather_rollback(world, services), scope, services)
     if isinstance(found, NoPlan):

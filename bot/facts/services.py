@@ -1,4 +1,4 @@
-"""What runs: as Railway reports it, and as the processes report it."""
+"""Reads the running services, as Railway and as the processes themselves report them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.domain.services import Service
 
 @dataclass(frozen=True)
 class Beats:
-    """A reading of the heartbeats, or why there is none. `as_of` is None then."""
+    """The heartbeats, or the reason why there are none; `as_of` is None then."""
 
     as_of: datetime | None
     rows: tuple[Heartbeat, ...] | Unavailable
@@ -35,7 +35,7 @@ class Beats:
 
 @dataclass(frozen=True)
 class Running:
-    """What runs: as Railway reports, and as the processes report."""
+    """The running services, as reported by Railway (`services`, `replicas`), the API and the workers' heartbeats."""
 
     services: dict[Service, ServiceState] | Unavailable
     replicas: KnownReplicas
@@ -44,7 +44,7 @@ class Running:
 
 
 async def read_running(world: World, *, with_commits: bool = False) -> Running:
-    """`with_commits`: also of workers that report it in their logs only, which takes further requests."""
+    """Read the running services. `with_commits`: also read commits from worker logs, which takes further requests."""
     async with asyncio.TaskGroup() as group:
         services = group.create_task(world.railway_services())
         api = group.create_task(world.api_health())

@@ -1,4 +1,4 @@
-"""Gathers what `verify`, `sha` and `heartbeats` look at."""
+"""Gathers the facts of `verify`, `sha` and `heartbeats`."""
 
 from __future__ import annotations
 

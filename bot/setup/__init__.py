@@ -1,1 +1,1 @@
-"""Sets the bot up, on a terminal, and shows whether Slack and Railway are set up as it needs them."""
+"""Sets up the bot on a terminal, and checks the setup of Slack and Railway."""

@@ -1,4 +1,4 @@
-"""`check-slack`: is the app set up in Slack as the bot needs it? On a terminal: the bot may not be reachable."""
+"""`check-slack`: checks the app's setup in Slack. On a terminal, because the bot may not be reachable in Slack."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST_PEOPLE = 20  # conversations.open: 50 calls per minute
 
 
 async def check_slack(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """`check-slack [--live]`."""
+    """Answer `check-slack [--live]`. Raises UsageError for other words."""
     for word in words:
         if word != LIVE:
             raise wrong_word(word, "is not expected here", "Write `dragonfly check-slack` or `check-slack --live`.")
@@ -46,7 +46,7 @@ async def check_setup(
     now: Callable[[], float] = time.time,
     within_s: float = WITHIN_S,
 ) -> Answer:
-    """Names of variables and ids, never a token. now: Unix time by this machine's clock."""
+    """Check the setup. The answer names variables and ids, never a token. now: returns this machine's Unix time."""
     slack_settings = require(settings.slack)
     if is_live and slack_settings.app_token is None:
         raise OperatorError(
@@ -67,7 +67,7 @@ async def check_setup(
 async def gather_setup(
     slack: SlackClient, settings: SlackSettings, ids: Sequence[str], *, now: Callable[[], float] = time.time
 ) -> SetupFacts:
-    """Everything that Slack's API reports. ids: of people and groups."""
+    """Gather what Slack's API reports about the setup. ids: of people and groups."""
     installation = await _installation(slack, now)
     facts = SetupFacts(wanted=SCOPES, installation=installation, channel=settings.incidents_channel)
     if isinstance(installation, Refused):
@@ -95,7 +95,7 @@ async def gather_setup(
 
 
 def listed_ids(settings: Settings) -> list[str]:
-    """Who is in the lists of the environment and in the policy: people and groups, each once."""
+    """Ids of the people and groups in the operator and approver lists and in the policy, without duplicates."""
     people = settings.people
     if isinstance(people, Invalid):
         return []
@@ -114,7 +114,7 @@ async def _with_exchange(
 async def _exchange(
     facts: SetupFacts, slack: SlackClient, settings: SlackSettings, console: Console, within_s: float
 ) -> Exchange | None:
-    """None where there is no token to connect with."""
+    """Run the live exchange; None without an app-level token or an installation."""
     if settings.app_token is None or not isinstance(facts.installation, Installation):
         return None
     return await exchange_live(

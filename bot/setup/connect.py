@@ -1,7 +1,7 @@
-"""`connect`: Railway's webhook. Makes its secret, and lets Railway itself test the bot's address.
+"""`connect`: creates the secret of Railway's webhook, and lets Railway itself test the bot's address.
 
-Railway's API can't make the webhook for a project token: notification rules belong to a workspace, and the form of
-their channels is not published. So a person pastes the address once, and everything around it is made and tested here.
+A project token can't create the webhook through Railway's API: notification rules belong to a workspace, and the format
+of their channels is not published. So a person pastes the address once; this command does the rest and tests it.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ WHERE = "Railway → the project → Settings → Webhooks → New webhook"
 
 @dataclass(frozen=True)
 class Options:
-    """`yes`: nothing is asked."""
+    """Options of `connect`. `yes`: do not ask for confirmation."""
 
     file: Path = Path(".env")
     yes: bool = False
 
 
 async def connect(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """`connect [--file <.env>] [--yes]`."""
+    """Answer `connect [--file <.env>] [--yes]`. Raises UsageError for other words."""
     options = read_options(words)
-    exported = {name: value for name, value in environ.items() if value.strip()}  # blank counts as not set
+    exported = {name: value for name, value in environ.items() if value.strip()}  # blank values count as not set
     return await connect_webhook(options, {**read_env_file(options.file), **exported}, Terminal())
 
 
 def read_options(words: Sequence[str]) -> Options:
-    """Raises UsageError."""
+    """Parse the options. Raises UsageError."""
     left, options = list(words), Options()
     while left:
         match left:
@@ -63,7 +63,7 @@ def read_options(words: Sequence[str]) -> Options:
 
 
 async def connect_webhook(options: Options, environ: Mapping[str, str], console: Console) -> Answer:
-    """Shows what it is about to do first. A second run changes nothing, and tests again. Never shows the secret."""
+    """Show the intended actions, then create the secret, or test the webhook if it exists. Never shows the secret."""
     settings = Settings.from_environment(environ)
     hooks, railway = require(settings.hooks), require(settings.railway)
     address = _address(hooks)
@@ -84,7 +84,7 @@ async def connect_webhook(options: Options, environ: Mapping[str, str], console:
 
 
 def _address(hooks: HookSettings) -> str:
-    """Without the secret. Raises OperatorError."""
+    """The webhook's address without the secret. Raises OperatorError if BOT_PUBLIC_URL is not set."""
     if hooks.public_url is None:
         raise OperatorError(
             "Nothing was made or tested",
@@ -102,7 +102,7 @@ def _intentions(file: Path, address: str, *, is_new: bool) -> Sequence[str]:
 
 
 async def _confirm(options: Options, console: Console) -> None:
-    """Raises OperatorError where no one agrees."""
+    """Ask for confirmation. Raises OperatorError if it is not given."""
     if options.yes:
         return
     reply = await console.ask("Continue? [y/N] ") if console.is_person else ""

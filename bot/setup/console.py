@@ -1,4 +1,4 @@
-"""The person at the terminal: what they read besides the answer, and what they are asked."""
+"""The dialog with the person at the terminal, besides the command's answer."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from services.domain.secrets import fit_to_print
 
 
 class Console(Protocol):
-    """`is_person`: whether someone can be asked; otherwise `ask` returns what was there before, or ""."""
+    """The dialog with a person. `is_person`: False if input does not come from a person."""
 
     @property
     def is_person(self) -> bool: ...
 
     def show(self, text: str) -> None:
-        """One line, at once, without our own secrets."""
+        """Print one line at once, with the bot's own secrets masked."""
 
     async def ask(self, question: str, *, secret: bool = False) -> str:
-        """The answer, without the blanks around it. A secret is not shown while it is typed. EOFError at the end."""
+        """Ask, and return the stripped answer. A secret is not echoed. Raises EOFError at the end of the input."""
 
     async def enter(self) -> None:
-        """Returns when Enter is pressed; never where no one can be asked."""
+        """Wait until Enter is pressed; forever if `is_person` is False."""
 
 
 class Terminal:
-    """Standard error and standard input: the answer itself goes to standard output."""
+    """Console on stderr and stdin; the command's answer goes to stdout."""
 
     @property
     def is_person(self) -> bool:
@@ -38,12 +38,12 @@ class Terminal:
         sys.stderr.flush()
 
     async def ask(self, question: str, *, secret: bool = False) -> str:
-        """Reads in a thread, because the connection to Slack has to be kept meanwhile."""
+        """Read in a thread, because the connection to Slack must be kept alive meanwhile."""
         read = getpass.getpass if secret else _read_line
         return (await asyncio.to_thread(read, question)).strip()
 
     async def enter(self) -> None:
-        """Without a thread: one that waits for a line could not be given up."""
+        """Wait without a thread, because a thread that waits for a line can't be cancelled."""
         pressed = asyncio.Event()
         if not self.is_person:
             await pressed.wait()

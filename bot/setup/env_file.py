@@ -1,4 +1,4 @@
-"""A file of variables (`.env`): read, changed one variable at a time, and readable by its owner only."""
+"""Reads and changes a file of variables (`.env`), which only its owner may read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from services.domain.errors import OperatorError
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)=(.*)")
 _VALUE = re.compile(r"""(?:\s*(['"])(?P<quoted>.*?)\1|(?P<plain>.*?))(?P<comment>\s+#.*)?\s*\Z""")
-_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*\Z")  # a shell and Docker Compose read these as they stand
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*\Z")  # a shell and Docker Compose read these without quotes
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """`{variable: value}`, as a shell reads it: without quotes and comments, the last line of a name counts.
+    """Return `{variable: value}` as a shell reads it: without quotes and comments, the last line of a name wins.
 
-    Empty where there is no file. Empty values count as not set. Raises OperatorError.
+    Empty if there is no file. Empty values count as not set. Raises OperatorError if the file can't be read.
     """
     found = map(_LINE.match, _lines(path))
     values = {match[1]: _value_and_comment(match[2])[0] for match in found if match}
@@ -26,10 +26,10 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 def write_env_file(path: Path, values: Mapping[str, str]) -> None:
-    """Set these variables, in each of their lines, and keep everything else as it stands, comments included.
+    """Set these variables in each of their lines, and keep everything else, including comments.
 
-    Mode 0600, from its first byte on.
-    Written beside it and renamed, so that an abort leaves the old file or the new one. Raises OperatorError.
+    The file is created with mode 0600, and renamed into place, so that an abort leaves the old or the new file. Raises
+    OperatorError if it can't be written.
     """
     text = "\n".join(_with_values(_lines(path), {name: _quoted(name, value) for name, value in values.items()})) + "\n"
     beside = path.with_name(f"{path.name}.new")
@@ -47,7 +47,7 @@ def write_env_file(path: Path, values: Mapping[str, str]) -> None:
 
 
 def loading(path: Path) -> str:
-    """The command that loads it, for any shell: without a slash some look in PATH alone."""
+    """Shell command that loads the file. A path without a slash gets "./", because some shells search only PATH."""
     named = path if path.is_absolute() else f"./{path}"
     return f"set -a; . {shlex.quote(str(named))}; set +a"
 
@@ -86,7 +86,7 @@ def _quoted(name: str, value: str) -> str:
 
 
 def _value_and_comment(text: str) -> tuple[str, str]:
-    """Of what stands behind the `=`; the comment with the blanks before it."""
+    """Split the text after `=` into value and comment; the comment keeps the blanks before it."""
     match = _VALUE.match(text)
     if match is None:
         return text.strip(), ""

@@ -1,4 +1,4 @@
-"""`init`: asks for the bot's variables, checks each answer against the real service, and writes them to `.env`."""
+"""`init`: asks for the bot's variables, checks each against its service, and writes them to `.env`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _BAD = (Status.FAIL, Status.UNKNOWN)
 
 @dataclass(frozen=True)
 class Options:
-    """`answers`: a file of variables to take the answers from; None: a person is asked, or the environment has
-    them."""
+    """Options of `init`. `answers`: a file of variables with the answers; None: ask a person, or use the environment
+    if there is none."""
 
     file: Path = Path(".env")
     answers: Path | None = None
@@ -34,12 +34,12 @@ class Options:
 
 
 async def init(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """`init [--answers <file>] [--file <.env>] [--overwrite]`."""
+    """Answer `init [--answers <file>] [--file <.env>] [--overwrite]`. Raises UsageError for other words."""
     return await set_up(read_options(words), environ, Terminal())
 
 
 def read_options(words: Sequence[str]) -> Options:
-    """Raises UsageError."""
+    """Parse the options. Raises UsageError."""
     left, options = list(words), Options()
     while left:
         match left:
@@ -55,7 +55,7 @@ def read_options(words: Sequence[str]) -> Options:
 
 
 async def set_up(options: Options, environ: Mapping[str, str], console: Console) -> Answer:
-    """Each answer is stored as soon as it is accepted, so that the next run continues where this one ended."""
+    """Run the setup. Each accepted answer is stored at once, so that the next run continues after it."""
     given = _given(options, environ, console)
     setup = _Setup(options, console, given, read_env_file(options.file), _stand_ins(environ))
     try:
@@ -75,7 +75,7 @@ async def set_up(options: Options, environ: Mapping[str, str], console: Console)
 
 
 def _given(options: Options, environ: Mapping[str, str], console: Console) -> Mapping[str, str]:
-    """What needs no question: of the file of answers; of the environment where no one can be asked."""
+    """The answers without a person: of the file of answers, or of the environment. Empty if a person is asked."""
     if options.answers is None:
         return {} if console.is_person else environ
     if not options.answers.is_file():
@@ -89,7 +89,7 @@ def _given(options: Options, environ: Mapping[str, str], console: Console) -> Ma
 
 @dataclass
 class _Setup:
-    """One run. `kept`: what the file had before. `stand_ins`: addresses of proxies, which no one is asked for."""
+    """One run of `init`. `kept`: the file's values before. `stand_ins`: API addresses of proxies, never asked for."""
 
     options: Options
     console: Console
@@ -109,7 +109,7 @@ class _Setup:
             await self._take(question)
 
     async def try_slack(self) -> list[Finding]:
-        """What no API reports: commands, buttons and events, with the person who is here."""
+        """Test commands, buttons and events with the person's help, because no API reports whether they arrive."""
         reply = await self.console.ask("Try commands, buttons and events in Slack now? It takes a minute. [Y/n] ")
         if reply.lower() in ("n", "no"):
             return []
@@ -117,7 +117,7 @@ class _Setup:
         return [] if answer.status is Status.OK else [_live_finding(answer)]
 
     async def _take(self, question: Question) -> None:
-        """Without a person: an answer that is given, or what the file has."""
+        """Answer without a person: a given answer, else the file's value, else the default."""
         name, kept = question.variable, self.kept.get(question.variable)
         value = (self.given.get(name) or "").strip() or kept or self._answers.get(name) or question.default
         if not value:
@@ -133,7 +133,7 @@ class _Setup:
             self._store(name, value)
 
     async def _ask(self, question: Question) -> None:
-        """Until the answer is fine, or the person keeps or skips it."""
+        """Ask until the answer passes its check, or until the person keeps or skips it."""
         self.console.show(f"\n{question.variable}: {question.where}")
         while True:
             value = await self._read(question)
@@ -149,7 +149,7 @@ class _Setup:
                 self.findings += found
                 self._store(question.variable, value)
                 return
-            self._answers = known  # what was refused is not offered again
+            self._answers = known  # drop the findings of a refused answer
 
     async def _wants_to_keep(self) -> bool:
         reply = await self.console.ask(
@@ -158,7 +158,7 @@ class _Setup:
         return reply == KEEP
 
     async def _read(self, question: Question) -> str:
-        """An empty answer keeps what is there; another one replaces it only after a second question."""
+        """Read an answer. An empty one keeps the file's value; another replaces it only after a second question."""
         name, known = question.variable, self._answers.get(question.variable) or question.default
         shown = "kept" if question.is_secret and known else known
         choice = f" [{shown}]" if shown else "" if question.is_needed else " [none]"
@@ -173,7 +173,7 @@ class _Setup:
         return reply.lower() in ("y", "yes")
 
     async def _check(self, question: Question, value: str) -> list[Finding]:
-        """What the check found out besides is an answer too."""
+        """Check the answer. Values that the check finds out are kept as further answers."""
         tried = {**self._answers, question.variable: value}
         given = (tried.get(one.variable) for one in QUESTIONS if one.is_secret)
         remember_secrets("init", [Secret(secret) for secret in given if secret])
@@ -181,11 +181,11 @@ class _Setup:
         if malformed:
             return malformed
         found = await question.check(tried)
-        self._answers = tried  # a later answer may need it for its check, although it is not stored
+        self._answers = tried  # the checks of later answers may need it, even if it is not stored
         return found
 
     def _store(self, name: str, value: str) -> None:
-        """With what the check found out. The file is written once per answer, and only where it changes something."""
+        """Store the answer and the check's values. The file is written once per answer, only if something changes."""
         self._answers[name] = value
         wanted = {one: self._answers[one] for one in (*_STORED, name) if one in self._answers}
         if any(read_env_file(self.options.file).get(one) != text for one, text in wanted.items()):
@@ -201,7 +201,7 @@ def _stand_ins(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_like_a_secret(value: str) -> bool:
-    """A connection string or a token, which people paste into the wrong question too."""
+    """True for a connection string or a token, which people may also paste as the answer to another question."""
     return "://" in value or value.startswith(("xox", "xapp-"))
 
 
@@ -210,7 +210,7 @@ def _missing(question: Question) -> Finding:
 
 
 def _live_finding(answer: Answer) -> Finding:
-    """In one line; `check-slack --live` shows all of it."""
+    """The result of the live exchange as one finding; `check-slack --live` shows the details."""
     return Finding(
         "slack.exchange", answer.status, answer.text, "run `dragonfly check-slack --live` again after fixing it"
     )

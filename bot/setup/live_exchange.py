@@ -1,4 +1,4 @@
-"""Proves with a person's help what no API of Slack reports: whether commands, presses and events reach the bot."""
+"""Tests with a person's help that commands, clicks and events reach the bot, which no API of Slack reports."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ async def exchange_live(
     command: str,
     within_s: float = WITHIN_S,
 ) -> Exchange:
-    """Opens one connection, posts a button, and waits for what a person is asked to do. Removes what it posted.
+    """Open one connection, post a button, and wait for the actions that a person is asked for. Deletes the post.
 
-    With other connections of the app nothing is tried: Slack would deliver to them. channel: its name or id.
+    If the app has other connections, nothing is tried, because Slack would deliver to them. channel: name or id.
     """
     try:
         async with connection(slack, app_token) as ours:
@@ -47,7 +47,7 @@ async def exchange_live(
 
 
 class _Live:
-    """One exchange. `code` distinguishes its messages from what people do meanwhile."""
+    """One exchange. `code`: text by which its own commands and messages are recognized."""
 
     def __init__(self, slack: SlackClient, ours: Connection, console: Console, code: str) -> None:
         self._slack = slack
@@ -72,7 +72,7 @@ class _Live:
         return replace(found, arrived=arrived, posted=posted, direct=self._direct, shown=shown, ended=self._ended)
 
     async def _wait(self, wanted: set[Part], within_s: float) -> None:
-        """Until all has arrived, the person presses Enter, or the time is over."""
+        """Wait until all parts have arrived, the person presses Enter, or the time is over."""
         listening = asyncio.create_task(self._listen_until_end(wanted))
         entered = asyncio.create_task(self._console.enter())
         try:
@@ -82,7 +82,7 @@ class _Live:
             listening.cancel()
             await asyncio.gather(entered, listening, return_exceptions=True)
         if not listening.cancelled():
-            listening.result()  # a bug is not taken for silence
+            listening.result()  # raise a bug instead of reporting that nothing arrived
 
     def _steps(self, bot_name: str, command: str, within_s: float, *, has_button: bool) -> Sequence[str]:
         check = f"check {self._code}"
@@ -96,7 +96,7 @@ class _Live:
         return [f"Please do this in Slack, in any order, within {within_s:.0f} s; Enter ends it earlier:", *numbered]
 
     async def _post_button(self, channel: str) -> tuple[Refused | None, tuple[str, str] | None]:
-        """(why it was refused, the message's channel id and ts)."""
+        """Post the button. Returns (refusal or None, (channel id, ts) or None)."""
         text = f"Setup check {self._code} of this bot: it removes this message itself."
         button = {"type": "button", "action_id": ACTION, "value": self._code}
         blocks: list[dict[str, Any]] = [
@@ -116,7 +116,7 @@ class _Live:
             self._ended = as_refused(error)
 
     async def _listen(self, wanted: set[Part]) -> bool:
-        """Whether all has arrived; False when the connection ended before."""
+        """True once all wanted parts have arrived; False if the connection ended before."""
         async for envelope in self._ours.envelopes():
             part, user = self._recognize(envelope)
             is_new = part is not None and part not in self._arrived
@@ -131,7 +131,7 @@ class _Live:
         return False
 
     async def _acknowledge(self, envelope: Mapping[str, Any], part: Part | None) -> None:
-        """Others' events are left for Slack to deliver again; their commands get a word, because Slack repeats none."""
+        """Acknowledge our own parts. Slack redelivers events of others, but not commands, so these get a hint."""
         is_command = envelope.get("type") == "slash_commands"
         event = (envelope.get("payload") or {}).get("event") or {}
         is_echo = bool(event.get("bot_id")) or self._code in str(event.get("text"))
@@ -141,7 +141,7 @@ class _Live:
             await self._ours.acknowledge(envelope, {"text": "The bot is being set up. Type it again in a minute."})
 
     async def _write_to(self, user: str) -> None:
-        """To the first person who shows up: whether the bot may write to people at all."""
+        """Write to the first person who acts, to test that the bot can send direct messages."""
         if self._has_written or not user:
             return
         self._has_written = True
@@ -152,7 +152,7 @@ class _Live:
             self._direct = as_refused(error)
 
     def _recognize(self, envelope: Mapping[str, Any]) -> tuple[Part | None, str]:
-        """Which part it is, and whose; (None, "") for what is not of this exchange."""
+        """Return the part and the user id of an envelope; (None, "") if it does not belong to this exchange."""
         payload = envelope.get("payload") or {}
         match envelope.get("type"):
             case "slash_commands" if self._code in str(payload.get("text")):
@@ -171,12 +171,12 @@ class _Live:
 
     def _recognize_event(self, event: Mapping[str, Any]) -> tuple[Part | None, str]:
         if event.get("bot_id") or self._code not in str(event.get("text")):
-            return None, ""  # our own message comes back as an event too
+            return None, ""  # the bot's own message also arrives as an event
         kinds = {"app_mention": Part.MENTION, "message": Part.DIRECT if event.get("channel_type") == "im" else None}
         return kinds.get(str(event.get("type"))), str(event.get("user") or "")
 
     async def _ask_what_was_shown(self, command: str) -> Shown | None:
-        """What only the person saw: an unknown command and another app's are the same silence here."""
+        """Ask what Slack showed, because an unknown command and another app's command both arrive nowhere here."""
         if not self._console.is_person:
             return None
         self._console.show(f"{command} did not arrive. What did Slack show after you typed it?")

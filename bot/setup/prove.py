@@ -1,7 +1,7 @@
-"""`prove`: a harmless journey on a scratch project shows whether the real Railway and Slack answer as we assume.
+"""`prove`: tests on a scratch project that the real Railway and Slack answer as the bot assumes.
 
-It deploys what runs already, scales by one, stops and rolls back, and then restores what it changed. It acts only where
-a person names the project and the environment, and types a phrase.
+It deploys the active commit again, scales by one, stops and rolls back, and then restores what it changed. It acts only
+if a person names the project and the environment, and types a phrase.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NOTHING = "Nothing was changed"
 
 @dataclass(frozen=True)
 class Options:
-    """`service`: its whole name in Railway. `project`: its id. `environment`: its name in Railway."""
+    """Options of `prove`. `service`: full name in Railway. `project`: id. `environment`: name in Railway."""
 
     service: str = ""
     project: str = ""
@@ -46,19 +46,19 @@ class Options:
 
     @property
     def phrase(self) -> str:
-        """What a person types before anything is changed."""
+        """The phrase that a person must type before anything is changed."""
         return f"prove {self.service} in {self.environment}"
 
 
 async def prove(words: Sequence[str], environ: Mapping[str, str]) -> Answer:
-    """`prove <service> --project <id> --environment <name> [--file <.env>] [--dry-run]`."""
+    """Answer `prove <service> --project <id> --environment <name> [--file <.env>] [--dry-run]`."""
     options = read_options(words)
-    exported = {name: value for name, value in environ.items() if value.strip()}  # blank counts as not set
+    exported = {name: value for name, value in environ.items() if value.strip()}  # blank values count as not set
     return await prove_assumptions(options, {**read_env_file(options.file), **exported}, Terminal())
 
 
 def read_options(words: Sequence[str]) -> Options:
-    """Raises UsageError."""
+    """Parse the options. Raises UsageError."""
     left, found = list(words), dict[str, str]()
     while left:
         match left:
@@ -78,7 +78,7 @@ def read_options(words: Sequence[str]) -> Options:
 
 
 async def prove_assumptions(options: Options, environ: Mapping[str, str], console: Console) -> Answer:
-    """Reads what the token reaches first; then asks; then acts, each change sent at most once."""
+    """Check the scope of the token, show the plan, ask for the phrase, then act. Each change is sent at most once."""
     settings = Settings.from_environment(environ)
     railway = require(settings.railway)
     world = World.from_settings(settings)
@@ -103,7 +103,7 @@ async def prove_assumptions(options: Options, environ: Mapping[str, str], consol
 async def _refuse_unless_scratch(
     options: Options, settings: Settings, railway: RailwaySettings, client: RailwayClient
 ) -> None:
-    """Raises OperatorError."""
+    """Raise OperatorError unless the token reaches only the named project and environment, and it is no production."""
     if why := _why_not_asked(options, settings, railway):
         raise _refused(why)
     try:
@@ -118,7 +118,7 @@ async def _refuse_unless_scratch(
 
 
 def _why_not_asked(options: Options, settings: Settings, railway: RailwaySettings) -> str | None:
-    """What needs no question to Railway."""
+    """Reason for a refusal that is known without asking Railway, or None."""
     if railway.token_kind is not TokenKind.PROJECT:
         return "RAILWAY_API_TOKEN may reach every project, and only a project token (RAILWAY_TOKEN) reaches one"
     if settings.environment is None:
@@ -129,7 +129,7 @@ def _why_not_asked(options: Options, settings: Settings, railway: RailwaySetting
 
 
 def _why_not_reached(options: Options, railway: RailwaySettings, project: str, environment: str) -> str | None:
-    """`project`, `environment`: the ids that the token reaches."""
+    """Reason for a refusal by the token's scope, or None. `project`, `environment`: ids that the token reaches."""
     if project != options.project:
         return f"the token reaches another project than {options.project}"
     if (project, environment) != (railway.project_id, railway.environment_id):
@@ -147,7 +147,7 @@ def _refused(why: str) -> OperatorError:
 
 
 async def _confirm(options: Options, console: Console) -> None:
-    """Raises OperatorError for any other words."""
+    """Ask for the phrase. Raises OperatorError for other words."""
     try:
         typed = await console.ask(f"Type `{options.phrase}` to go on: ")
     except EOFError:
@@ -157,7 +157,7 @@ async def _confirm(options: Options, console: Console) -> None:
 
 
 async def _slack(settings: Settings) -> list[Finding]:
-    """Nothing without Slack's settings: the journey in Railway needs none."""
+    """Test Slack; skipped without complete Slack settings, because the tests in Railway need none."""
     if isinstance(settings.slack, Invalid):
         return [Finding("prove.slack", Status.OK, "Slack was not tried: its settings are not complete")]
     slack = open_slack(settings.slack)

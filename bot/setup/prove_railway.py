@@ -1,4 +1,4 @@
-"""The journey of `prove` in Railway: each step says what we assume, and what Railway did instead where it differs."""
+"""The tests of `prove` in Railway: each step states an assumption, and Railway's behavior if it differs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Effect = Callable[[ServiceState], bool]
 
 
 class Change(Protocol):
-    """One mutation, with everything but its deadline (time.monotonic())."""
+    """A mutation with all its arguments except the deadline (time.monotonic())."""
 
     async def __call__(self, *, deadline: float) -> str | None: ...
 
 
 @dataclass(frozen=True)
 class Waits:
-    """Seconds. `listed`: until a change is seen; `built`: until a deployment serves; `send`: until it has left."""
+    """Limits in seconds. `listed`: until a change is visible; `built`: until a deployment serves; `send`: per call."""
 
     every: float = 3.0
     listed: float = 90.0
@@ -42,7 +42,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class Before:
-    """How the service was, which is restored in the end. `region`: the one that is scaled."""
+    """State of the service before the tests, restored at the end. `region`: the region that is scaled."""
 
     deployment: Deployment
     sha: str
@@ -52,11 +52,11 @@ class Before:
 
 
 class CannotGoOnError(Exception):
-    """A step was not seen to work, so the next one would prove nothing. What was found says why."""
+    """A step had no visible effect, so the next steps would prove nothing. The findings have the reason."""
 
 
 class Journey:
-    """One service. `show`: a line for the person who waits."""
+    """The tests on one service. `show`: prints a line for the person who waits."""
 
     def __init__(self, client: RailwayClient, service: Service, waits: Waits, show: Callable[[str], None]) -> None:
         self._client = client
@@ -65,11 +65,11 @@ class Journey:
         self._waits = waits
         self._show = show
         self._found: list[Finding] = []
-        self._awaited: Effect | None = None  # of the last change, until it is seen or was waited for
-        self._not_restored: list[str] = []  # why
+        self._awaited: Effect | None = None  # effect of the last change, until it is visible or timed out
+        self._not_restored: list[str] = []  # reasons
 
     async def plan(self) -> Sequence[str]:
-        """What `run` does, in words; changes nothing. Raises OperatorError where the service can't be used for it."""
+        """Describe what `run` does; changes nothing. Raises OperatorError if the service can't be used for it."""
         before = await self._read_before()
         name, sha, replicas = self._service.value, short_sha(before.sha), counted(before.replicas, "replica")
         return (
@@ -81,7 +81,7 @@ class Journey:
         )
 
     async def run(self) -> list[Finding]:
-        """Every finding, in order. What was changed is restored, also after a step that failed or an interrupt."""
+        """Run all steps and return the findings. Changes are restored, also after a failed step or an interrupt."""
         before = await self._read_before()
         try:
             await self._deploy(before)
@@ -144,9 +144,9 @@ class Journey:
         await self._await_serving("rollback", new.id)
 
     async def _restore(self, before: Before) -> None:
-        """Only what differs. Each change is sent once, whatever became of the others; what is not as before in the end
-        is said."""
-        if self._awaited is not None:  # what takes effect only now would undo what is restored
+        """Restore what differs. Each change is sent once, even if others failed. Differences that remain are a
+        finding."""
+        if self._awaited is not None:  # a late effect would undo what is restored
             self._show("Whether the last change takes effect is unknown: waiting for it …")
             await self._poll(self._read, self._awaited, self._waits.listed)
         await self._restore_state(before)
@@ -174,7 +174,7 @@ class Journey:
             await self._undo("auto-deploy", change)
 
     async def _undo(self, name: str, change: Change) -> None:
-        """One change, sent once. Where it fails, the others are tried all the same."""
+        """Send one restoring change once. A failure is noted, so that the others are still tried."""
         self._show(f"restoring {name} …")
         try:
             await change(deadline=self._by())
@@ -185,7 +185,7 @@ class Journey:
     def _report(
         self, before: Before, state: ServiceState | SourceError | None, auto: bool | SourceError | None
     ) -> None:
-        """Each of the two: as before, not known, or None: not as before."""
+        """Add the finding on the restored state. `state`, `auto`: SourceError if unknown, None if not as before."""
         wanted = f"{short_sha(before.sha)} with {counted(before.replicas, 'replica')} in {before.region}"
         wanted += f" and auto-deploy {'on' if before.auto_deploy else 'off'}"
         title = f"{self._service.value} is as before: {wanted}"
@@ -198,7 +198,7 @@ class Journey:
         self._compare("restored", None not in (state, auto), title, fix)
 
     async def _find_new(self, name: str, before: Before, newest: str) -> Deployment:
-        """The deployment of the commit that came after `newest`."""
+        """Return the first deployment after `newest`, waiting for it. Raises CannotGoOnError if none is listed."""
         deadline = time.monotonic() + self._waits.listed
         while time.monotonic() < deadline:
             listed = await self._list()
@@ -227,7 +227,7 @@ class Journey:
         return state.serving
 
     async def _until(self, name: str, wanted: Callable[[ServiceState], bool], most_s: float) -> ServiceState | None:
-        """The first state that is wanted; None when there was none in time."""
+        """Poll until a state is wanted, and return it; None if the time is over. Raises CannotGoOnError."""
         began = time.monotonic()
         while time.monotonic() - began < most_s:
             state = await self._guarded(name, self._read())
@@ -240,8 +240,8 @@ class Journey:
     async def _poll(
         self, read: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], most_s: float
     ) -> T | SourceError | None:
-        """The first answer that is wanted; None when there was none in time, and why it is unknown when the last read
-        failed. One that fails ends nothing."""
+        """Poll until an answer is wanted, and return it; at the end of the time None, or the error if the last read
+        failed. A failed read does not end the polling."""
         ends = time.monotonic() + most_s
         while True:
             failed = None
@@ -256,14 +256,14 @@ class Journey:
             await asyncio.sleep(self._waits.every)
 
     async def _change(self, name: str, change: Change, effect: Effect) -> bool:
-        """Whether its effect was seen in time."""
+        """Send a change. True if its effect was visible in time."""
         await self._send(name, change, effect)
         state = await self._until(name, effect, self._waits.listed)
         self._awaited = None
         return state is not None
 
     async def _send(self, name: str, change: Change, effect: Effect) -> str | None:
-        """At most once; what the answer does not say is read back afterwards, and never sent again."""
+        """Send a change at most once, even if its outcome is unknown. Raises CannotGoOnError if it fails."""
         self._show(f"{name} …")
         self._awaited = effect
         try:
@@ -283,7 +283,7 @@ class Journey:
             raise CannotGoOnError from error
 
     async def _read(self) -> ServiceState:
-        with at_least(Purpose.CHANGE):  # of now, not an answer that serves others
+        with at_least(Purpose.CHANGE):  # a fresh answer, not a shared one
             return await self._client.read_service(self._service)
 
     async def _read_auto_deploy(self) -> bool:
@@ -299,13 +299,13 @@ class Journey:
             raise CannotGoOnError from error
 
     def _compare(self, name: str, is_so: bool, assumed: str, instead: str) -> None:
-        """A difference that does not end the journey."""
+        """Add a finding. A difference does not end the tests."""
         status = Status.OK if is_so else Status.FAIL
         title = assumed if is_so else f"not as assumed: {assumed}"
         self._found.append(Finding(f"railway.{name}", status, title, "" if is_so else instead))
 
     def _see(self, name: str, seen: bool, assumed: str, instead: str) -> None:
-        """Without this the next step would prove nothing. Raises CannotGoOnError."""
+        """Add a finding. Raises CannotGoOnError for a difference, because the next steps would prove nothing."""
         self._compare(name, seen, assumed, instead)
         if not seen:
             raise CannotGoOnError
@@ -333,12 +333,12 @@ def _is_stopped(state: ServiceState, deployment_id: str) -> bool:
 
 
 def _has_settled(state: ServiceState) -> bool:
-    """No second deployment serves beside it."""
+    """True if exactly one deployment serves."""
     return sum(one.status is DeploymentStatus.SUCCESS and not one.stopped for one in state.active) == 1
 
 
 def _serves(state: ServiceState, sha: str) -> bool:
-    """With a process that runs: what is stopped may look as if it served."""
+    """True if the commit serves with a running instance; a stopped deployment may look active."""
     return state.serving is not None and state.serving.commit_sha == sha and state.serving.running_instances > 0
 
 

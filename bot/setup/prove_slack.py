@@ -1,4 +1,4 @@
-"""What `prove` tries in Slack: one message of its own, which is found, edited and deleted again."""
+"""The tests of `prove` in Slack: posts one message, then finds, edits and deletes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 async def prove_slack(slack: SlackClient, channel: str) -> list[Finding]:
-    """What differs from what the outbox relies on. Leaves nothing in the channel. `channel`: its name or id."""
+    """Test the behavior that the outbox relies on. Leaves nothing in the channel. `channel`: its name or id."""
     found: list[Finding] = []
     key, since = f"prove:{secrets.token_hex(8)}", datetime.now(UTC) - CLOCKS_DIFFER
     channel_id, may_be_there = "", False
@@ -45,7 +45,7 @@ async def prove_slack(slack: SlackClient, channel: str) -> list[Finding]:
 
 
 async def _remove(slack: SlackClient, channel_id: str, key: str, since: datetime) -> list[Finding]:
-    """By its key: where the answer to the post was lost, nothing else is known of the message."""
+    """Delete the message by its key: if the answer to the post was lost, only the key is known."""
     try:
         ts = await slack.find(channel_id, key, since=since)
         if ts is not None:

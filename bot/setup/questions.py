@@ -1,4 +1,4 @@
-"""What `init` asks, in order, and how each answer is checked against the service that it is about."""
+"""The questions of `init`, in order, and the check of each answer against its service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.domain.environments import NAMES, one_of
 from services.domain.errors import Unavailable
 from services.domain.health import ApiHealth
 
-# What is known so far: `{variable: value}`. A check may add what it found out besides.
+# Answers so far: `{variable: value}`. A check may add values that it finds out.
 Answers = MutableMapping[str, str]
 Check = Callable[[Answers], Awaitable[list[Finding]]]
 BOT_ROLE = "dragonfly_bot"
@@ -29,8 +29,8 @@ BOT_ROLE = "dragonfly_bot"
 
 @dataclass(frozen=True)
 class Question:
-    """`where`: the click that shows the value. `default`: for an empty answer. `check`: what is wrong with the answer,
-    by the service itself; nothing when it is fine."""
+    """A question. `where`: where to find the value. `default`: for an empty answer. `check`: returns the findings of
+    the service itself about the answer."""
 
     variable: str
     where: str
@@ -41,7 +41,7 @@ class Question:
 
 
 def faults_of(variable: str, answers: Mapping[str, str]) -> list[Finding]:
-    """What the settings themselves say of it: its form, never its value."""
+    """Faults in the variable's form, by the settings' own validation; the value is never shown."""
     return [
         Finding(f"settings.{variable}", Status.FAIL, f"{variable} {fault.problem}", fault.what_next)
         for fault in Settings.from_environment(answers).faults
@@ -50,9 +50,9 @@ def faults_of(variable: str, answers: Mapping[str, str]) -> list[Finding]:
 
 
 async def _ask_slack(answers: Answers, prefixes: Sequence[str]) -> list[Finding]:
-    """The findings of `check-slack` whose names begin so, and that of a bot token which is not fine: it hides the rest.
+    """The findings of `check-slack` with these prefixes; only the bot token's finding if that token is not ok.
 
-    A bot token is enough: HTTP mode is assumed without an app-level token.
+    A bot token is enough: without an app-level token, HTTP mode is assumed.
     """
     settings = Settings.from_environment({"SLACK_SIGNING_SECRET": "not asked yet", **answers})
     if isinstance(settings.slack, Invalid):
@@ -77,12 +77,12 @@ async def _nothing(answers: Answers) -> list[Finding]:  # noqa: ARG001
 
 
 async def _environment(answers: Answers) -> list[Finding]:
-    answers["SUPABASE_MODE"] = answers["ENVIRONMENT"]  # they name the same one
+    answers["SUPABASE_MODE"] = answers["ENVIRONMENT"]  # both name the environment
     return []
 
 
 async def _database(answers: Answers) -> list[Finding]:
-    """The role, whose database it is, and whether every query of ours may run."""
+    """Check the role, the environment that owns the database, and that all named queries can run."""
     world = World.from_settings(Settings.from_environment(answers))
     try:
         server = await world.server()
@@ -123,7 +123,7 @@ def _check_owner(owner: str | Unavailable | None, answers: Answers) -> list[Find
 
 
 async def _railway_token(answers: Answers) -> list[Finding]:
-    """A project token names its project and environment: nothing else has to be copied."""
+    """Check the token and take its project and environment ids, so that they need not be copied."""
     given = {"RAILWAY_PROJECT_ID": "?", "RAILWAY_ENVIRONMENT_ID": "?"}
     world = World.from_settings(Settings.from_environment({**given, **answers}))
     try:
@@ -177,7 +177,7 @@ async def _api(answers: Answers) -> list[Finding]:
 
 
 def _unavailable(variable: str, why: Unavailable, click: str = "check the value and the network") -> Finding:
-    """Without an answer nothing is known; a refusal is an answer."""
+    """The finding for an unavailable source: unknown without an answer, failed for a refusal."""
     status = Status.UNKNOWN if why.is_outage else Status.FAIL
     word = "does not answer" if why.is_outage else "refuses it"
     return Finding(f"source.{variable}", status, f"{variable}: {why.source} {word}", f"{why.why}; {click}")

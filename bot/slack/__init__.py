@@ -1,1 +1,1 @@
-"""Slack's side of the bot: payloads in, responses out."""
+"""The bot's interface to Slack: receives payloads and sends responses."""

@@ -1,4 +1,4 @@
-"""Takes a payload from its acknowledgement on: a stop waits for it, and what is cut off is reported to its author."""
+"""Tracks acknowledged payloads: a stop waits for them, and authors of interrupted ones are notified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.slack.respond import Body
 
 
 class Acknowledged:
-    """One for the process. `bot_user`, `workspace`: our own user id and team id, once Slack has reported them."""
+    """One per process. `bot_user`, `workspace`: return the bot's user id and team id, None until Slack reports them."""
 
     def __init__(
         self,
@@ -28,12 +28,12 @@ class Acknowledged:
         self._workspace = workspace
 
     def wait_for(self, task: asyncio.Task[Any] | None) -> None:
-        """A stop waits for the task."""
+        """Make a stop of the process wait for the task."""
         self._deduplicator.wait_for(task)
 
     @asynccontextmanager
     async def take(self, body: Body) -> AsyncIterator[None]:
-        """Around all that is done about the payload. Its claim is written meanwhile: nothing here waits for it."""
+        """Wrap the handling of the payload. Its claim is written concurrently, so that nothing waits for it."""
         self.wait_for(asyncio.current_task())
         key = self._begin(body)
         try:
@@ -54,6 +54,6 @@ class Acknowledged:
         return key if self._deduplicator.begin(key, asked) else None
 
     def _is_foreign(self, body: Body) -> bool:
-        """Whether the payload names another company's workspace: the gate refuses it without looking anything up."""
+        """True if the payload names another company's workspace; the gate refuses it without a look-up."""
         workspace = self._workspace()
         return workspace is not None and any(team != workspace for team in named_teams(body))

@@ -1,8 +1,8 @@
 """Bolt with our acknowledgement, listeners and error handler; and the bot's identity in Slack.
 
-Bolt's own way, `ack()` in the listener, is polled for every 10 ms; here the answer is ready when the listener starts
+Bolt polls every 10 ms for an `ack()` in a listener; here the acknowledgement is ready when the listener starts
 (docs/benchmarks.md). Bolt acknowledges events by itself. A view's submission waits for its listener, which may refuse
-the input; that check is pure and as fast. It is the door for payloads too: what cannot be stored goes here.
+the input; that check is pure and as fast. Payloads are cleaned here of characters that can't be stored.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _IMMEDIATE = frozenset({"block_actions", "interactive_message", "message_action"
 
 
 async def acknowledge(body: dict[str, Any], ack: AsyncAck, next: Callable[[], Awaitable[None]]) -> None:  # noqa: A002
-    """Bolt's global middleware; it finds the arguments by their names."""
+    """Global middleware of Bolt, which passes the arguments by name: clean the payload and acknowledge it."""
     body.update(cleaned(dict(body)))
     if "command" in body or body.get("type") in _IMMEDIATE:
         await ack()
@@ -48,7 +48,7 @@ RETRY_S = 5.0
 
 
 class BotIdentity:
-    """`identity` is None until Slack has reported it."""
+    """The bot's identity in Slack. `identity`: None until Slack has reported it."""
 
     def __init__(self, slack: SlackClient, token: Secret) -> None:
         self.identity: Identity | None = None
@@ -57,11 +57,11 @@ class BotIdentity:
 
     @property
     def workspace(self) -> str | None:
-        """Our team id."""
+        """The bot's team id; None until Slack has reported it."""
         return self.identity.team_id if self.identity else None
 
     async def find_out(self) -> None:
-        """Ask Slack, again and again while it cannot be reached. Raises OperatorError for a token that it refuses."""
+        """Ask Slack, and retry while it can't be reached. Raises OperatorError for a token that Slack refuses."""
         while self.identity is None:
             try:
                 self.identity = await self._slack.identify()
@@ -78,7 +78,7 @@ class BotIdentity:
         logger.info("in Slack as %s", self.identity.user_id)
 
     def authorization(self) -> AuthorizeResult:
-        """Bolt wants it for every payload: known since the start, so that no acknowledgement waits for auth.test."""
+        """Authorization that Bolt needs for each payload. Known since the start, so none waits for auth.test."""
         known = self.identity or Identity("", "", "")
         return AuthorizeResult(
             enterprise_id=None,
@@ -92,15 +92,15 @@ class BotIdentity:
 def make_bolt(
     listeners: Listeners, bot_identity: BotIdentity, slack: SlackClient, *, gate: Gate, dropped_events: DroppedEvents
 ) -> AsyncApp:
-    """Takes payloads from Socket Mode or HTTP alike."""
+    """Make the Bolt app, which takes payloads from Socket Mode and from HTTP."""
     quiet = logging.getLogger("slack_bolt.app")
-    quiet.setLevel(logging.ERROR)  # it warns of things that are so on purpose
+    quiet.setLevel(logging.ERROR)  # its warnings are about intended settings
 
-    async def authorize() -> AuthorizeResult:  # Bolt would take a method's `self` for an argument of its own
+    async def authorize() -> AuthorizeResult:  # Bolt would take a method's `self` for one of its arguments
         return bot_identity.authorization()
 
-    # Signatures are the guard's business: it knows two secrets and reads before Bolt parses.
-    # Without a name Bolt reads the source of its whole call stack to find one.
+    # The signature guard checks signatures: it knows two secrets, and runs before Bolt parses.
+    # Without a name, Bolt reads the source of its whole call stack to find one.
     bolt = AsyncApp(name="dragonfly", logger=quiet, authorize=authorize, request_verification_enabled=False)
     bolt.use(acknowledge)
     bolt.use(dropped_events.take)
@@ -114,7 +114,7 @@ def make_bolt(
 
 
 async def show_error(slack: SlackClient, error: Exception, body: dict[str, Any]) -> None:
-    """Show the error to the requester. An unexpected one is logged once, without anything of the payload."""
+    """Show the error to the requester. An unexpected error is logged once, without the payload."""
     reference = None
     if not isinstance(error, OperatorError | SourceError):
         reference = secrets.token_hex(4)

@@ -1,4 +1,4 @@
-"""Handles *Ask*, the buttons below an answer in words, and the dialog in which a postmortem's draft is edited."""
+"""Handles *Ask*, the buttons below an answer to a question, and the dialog that edits a postmortem's draft."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ AnswerLine = Callable[[str, RequestOrigin, str | None], Awaitable[None]]
 
 
 class AskHandlers:
-    """The value of each button is the number of the question."""
+    """Handlers of questions and drafts. Each button's value is the number of the question or incident."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class AskHandlers:
         answer: AnswerLine,
         deduplicate: Deduplicate,
     ) -> None:
-        """`answer` runs a line as if it had been typed there."""
+        """`answer`: runs a line as if it had been typed at that origin."""
         self._world = world
         self._approval_service = approval_service
         self._incident_service = incident_service
@@ -58,7 +58,7 @@ class AskHandlers:
         self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
-        """Before the listeners that match everything."""
+        """Register the handlers. Call before the listeners that match everything are registered."""
         app.action(STOP)(self.on_stop)
         app.action(RATE_UP)(self.on_rate)
         app.action(RATE_DOWN)(self.on_rate)
@@ -125,7 +125,7 @@ class AskHandlers:
 
 
 def metadata_of(request_origin: RequestOrigin) -> dict[str, object]:
-    """Where a dialog is opened, and answered once it is submitted: a submission does not report it."""
+    """Metadata of a dialog: the channel and thread for the answer, which Slack's submission does not report."""
     place = {"channel": request_origin.channel_id, "thread": request_origin.thread_ts}
     return {name: value for name, value in place.items() if value}
 

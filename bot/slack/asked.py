@@ -1,4 +1,4 @@
-"""Reads a request in the person's own words from a payload, to name it if it is interrupted; pure."""
+"""Reads a request in the person's words from a payload, for the notice if it is interrupted. Pure."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from services.domain.message_origin import slash
 Payload = Mapping[str, Any]
 
 LIMIT, READ = 300, 3000  # characters
-DECISIONS = frozenset({"approve", "deny", "review", "start-alone", "cancel"})  # the run shows them, not the delivery
-_DECIDE_NOTHING = frozenset({run_buttons.DETAILS, run_buttons.ASK_AGAIN})  # the latter files a run of its own
-SHOWS_STOPS = "health"  # a stop is sent before it is written down
+DECISIONS = frozenset({"approve", "deny", "review", "start-alone", "cancel"})  # the run shows whether they were done
+_DECIDE_NOTHING = frozenset({run_buttons.DETAILS, run_buttons.ASK_AGAIN})  # the latter files a new run
+SHOWS_STOPS = "health"  # shows a stop, which is sent before it is stored
 
 
 def read_asked(body: Payload, request_origin: RequestOrigin, bot_user: str | None = None) -> Asked | None:
-    """None for what no one waits for: a reaction, a look at the Home tab. `bot_user`: our own user id."""
+    """Read the request; None if no one waits for an answer (a reaction, the Home tab). `bot_user`: our user id."""
     found = _words(body, bot_user)
     if found is None:
         return None
     words, shown_by = found
-    masked = plain(mask_message(words[:READ]), limit=LIMIT)  # in this order: half a secret is not recognized
+    masked = plain(mask_message(words[:READ]), limit=LIMIT)  # mask before cutting: half a secret is not recognized
     return Asked(request_origin.actor.user_id, masked, shown_by)
 
 
 def _words(body: Payload, bot_user: str | None) -> tuple[str, str | None] | None:
-    """With the command that shows the effect, where nothing that the delivery leaves does."""
+    """The words, and the command that shows the effect if the delivery's own records do not; None for no request."""
     if "command" in body:
         line = str(body.get("text") or "")
         return slash(line), _shown_by(line)

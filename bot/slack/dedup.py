@@ -1,7 +1,7 @@
 """Handles each payload once, across replicas and restarts.
 
-A redelivery of finished work does nothing; one of unfinished work does it, as soon as the claim of the replica that
-began it has run out. Without a database each replica remembers for itself.
+A redelivery of finished work does nothing. A redelivery of unfinished work does the work once the claim of the replica
+that started it has expired. Without a database, each replica deduplicates only its own deliveries.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from services.clients.postgres.pool import Connection, Database
 from services.domain.deliveries import Asked
 from services.domain.errors import SourceError
 
-TTL_S = 3600.0  # Slack's last retry of an event comes after about five minutes
+TTL_S = 3600.0  # Slack's last retry of an event comes after about 5 minutes
 LIMIT = 10_000
 
 
 class RecentDeliveries:
-    """At most `limit` keys, each for `ttl_s` seconds."""
+    """Keys of recent deliveries: at most `limit`, each for `ttl_s` seconds."""
 
     def __init__(
         self, *, ttl_s: float = TTL_S, limit: int = LIMIT, clock: Callable[[], float] = time.monotonic
@@ -36,7 +36,7 @@ class RecentDeliveries:
         self._at: OrderedDict[str, float] = OrderedDict()  # oldest first
 
     def add(self, key: str) -> bool:
-        """Whether the key is new; it is not any more."""
+        """Add the key. True if it is new."""
         self._drop_old()
         if key in self._at:
             return False
@@ -46,7 +46,7 @@ class RecentDeliveries:
         return True
 
     def discard(self, key: str) -> None:
-        """Forget the key: its work was not finished."""
+        """Forget the key, because its work was not finished."""
         self._at.pop(key, None)
 
     def __len__(self) -> int:
@@ -60,15 +60,15 @@ class RecentDeliveries:
 
 logger = logging.getLogger(__name__)
 
-CLAIM = timedelta(seconds=20)  # renewed while the work continues; a redelivery after a crash waits as long
+CLAIM = timedelta(seconds=20)  # renewed during the work; after a crash, a redelivery waits as long
 RENEW_S = 6.0
-FINISH_AGAIN_S = 3.0  # what could not be recorded as finished: before the leader takes it for interrupted
-CLAIM_TIMEOUT_S = 0.7  # a person waits behind this, and is to see something within a second
-WRITE_TIMEOUT_S = 5.0  # no one waits; without it a replica with a redelivery does the work again
+FINISH_AGAIN_S = 3.0  # retry of recording the end, before the leader reports the request as interrupted
+CLAIM_TIMEOUT_S = 0.7  # a person waits for this, and must see something within 1 s
+WRITE_TIMEOUT_S = 5.0  # no one waits; if it fails, a redelivery to another replica does the work again
 
 
 class Deduplicator:
-    """One for the process. `owner` names this process among the replicas."""
+    """Claims deliveries so that each is handled once; one per process. `owner`: name of this process."""
 
     def __init__(
         self,
@@ -89,9 +89,9 @@ class Deduplicator:
         self._begun: dict[str, asyncio.Task[bool]] = {}
 
     async def do(self, key: str | None, work: Callable[[], Awaitable[None]], *, asked: Asked | None = None) -> None:
-        """Do the work unless a replica does or did it. An error counts as done: the requester sees it.
+        """Do the work unless a replica does or did it. Work that raises counts as done: the requester sees the error.
 
-        asked: what the bot reports to its author if this process dies meanwhile.
+        asked: the request, for the notice to its author if this process dies meanwhile.
         """
         self.wait_for(asyncio.current_task())
         if key is None:
@@ -100,9 +100,9 @@ class Deduplicator:
             await self._do_if_ours(key, work, asked)
 
     def begin(self, key: str, asked: Asked) -> bool:
-        """Claim the delivery while it is still looked at; then `do` does its work, or `end` or `give_up` is the end.
+        """Claim the delivery before it is handled; the caller then calls `do`, `end` or `give_up`.
 
-        Whether it is new here: a repeated one does not end what the first began.
+        True if it is new in this process; then only this caller may end it.
         """
         is_new = self._recent.add(key)
         if is_new:
@@ -110,17 +110,17 @@ class Deduplicator:
         return is_new
 
     async def end(self, key: str) -> None:
-        """No work came of what has begun: there is nothing to report."""
+        """Finish a begun delivery that needed no work, so that it is not reported as interrupted."""
         if await self._was_claimed(key):
             await self._finish(key)
 
     async def give_up(self, key: str) -> None:
-        """The process stops before the work began: the leader notifies its author."""
+        """Release a begun delivery because the process stops before its work; the leader then notifies the author."""
         if await self._was_claimed(key):
             await self._release(key)
 
     async def _was_claimed(self, key: str) -> bool:
-        """Whether it has begun, and may be ours: another replica's claim stays whatever is written about ours."""
+        """True if the delivery was begun and its claim may be ours. Writes never change another replica's claim."""
         claim = self._begun.pop(key, None)
         if claim is None:
             return False
@@ -128,20 +128,20 @@ class Deduplicator:
         if claim in done:
             return claim.result()
         claim.cancel()
-        await asyncio.wait({claim})  # it may be committed
+        await asyncio.wait({claim})  # the claim may be committed
         return True
 
     def wait_for(self, task: asyncio.Task[Any] | None) -> None:
-        """`drain` waits for the task, too: it works for a person who has the acknowledgement."""
+        """Make `drain` wait for the task, which works on an acknowledged request."""
         if task is not None:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait for work under way; what is left after `timeout_s` is cancelled, and a redelivery may do it."""
+        """Wait for running work. After `timeout_s` the rest is cancelled, so that a redelivery may do it."""
         give_up_at = time.monotonic() + timeout_s
         while (late := {one for one in self._running if not one.done()}) and time.monotonic() < give_up_at:
-            await asyncio.wait(late, timeout=give_up_at - time.monotonic())  # what failed leaves its record to write
+            await asyncio.wait(late, timeout=give_up_at - time.monotonic())  # failed work adds a task
         for task in (*late, *self._finishing):
             task.cancel()
         await asyncio.gather(*late, *self._finishing, return_exceptions=True)
@@ -157,14 +157,14 @@ class Deduplicator:
             await self._release(key)
             raise
         except Exception:
-            # A person waits for the error, which the caller shows.
+            # Record in the background: a person waits for the error, which the caller shows.
             self.wait_for(asyncio.create_task(self._finish(key)))
             raise
         await self._finish(key)
 
     @asynccontextmanager
     async def _renewing(self, key: str) -> AsyncIterator[None]:
-        """While this lasts, no other replica takes the work for interrupted."""
+        """Renew the claim during the block, so that no replica takes the work for interrupted."""
         renewing = asyncio.create_task(self._renew(key))
         try:
             yield
@@ -179,7 +179,7 @@ class Deduplicator:
             )
 
     async def _claimed(self, key: str, asked: Asked | None) -> bool:
-        """Waits while another replica works on it: only when that one dies is the work ours."""
+        """True if the work is ours. Waits while another replica works on it; if that one dies, it becomes ours."""
         while True:
             state = await self._try_to_claim(key, asked)
             if isinstance(state, bool):
@@ -187,7 +187,7 @@ class Deduplicator:
             await asyncio.sleep(min(state + 0.1, 5.0))
 
     async def _try_to_claim(self, key: str, asked: Asked | None) -> bool | float:
-        """Whether it is ours or finished; or for how many seconds more a replica has it."""
+        """True if the work is ours, False if it is finished; else seconds until the other replica's claim expires."""
         if self._database is None:
             return True
         try:
@@ -212,7 +212,7 @@ class Deduplicator:
         task.add_done_callback(self._finishing.discard)
 
     async def _finish_again(self, key: str) -> None:
-        """Its author has the answer, and is not to read that it was interrupted."""
+        """Retry recording the end, so that an author who has the answer is not notified of an interruption."""
         give_up_at = time.monotonic() + TTL_S
         while time.monotonic() < give_up_at:
             await asyncio.sleep(FINISH_AGAIN_S)
@@ -223,7 +223,7 @@ class Deduplicator:
         return await self._write(lambda conn: deliveries.finish_delivery(conn, key=key, owner=self._owner))
 
     async def _write(self, call: Callable[[Connection], Awaitable[None]]) -> bool:
-        """Whether it is written, as far as there is a database."""
+        """True if the write succeeded, or if there is no database."""
         if self._database is None:
             return True
         try:

@@ -1,4 +1,4 @@
-"""Handles Slack's notice that it drops events for this app (`app_rate_limited`), and reports it in the channel."""
+"""Handles Slack's notice that it drops events for this app (`app_rate_limited`), and posts it to the channel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DATABASE_TIMEOUT_S = 2.0
 
 
 class DroppedEvents:
-    """One for the process. Rate limits of our own calls: `services.clients.slack` and the outbox."""
+    """Announces dropped events; one per process. (`services.clients.slack` handles rate limits of our own calls.)"""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class DroppedEvents:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, body: dict[str, Any], next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002
-        """Bolt's global middleware. The notice is acknowledged at once; everything else passes."""
+        """Global middleware of Bolt: acknowledges the notice at once, and passes everything else on."""
         if body.get("type") != TYPE:
             await next()
             return None
@@ -54,7 +54,7 @@ class DroppedEvents:
         return BoltResponse(status=200, body="")
 
     async def announce(self) -> None:
-        """Once an hour: Slack sends a notice each minute, and one message is enough."""
+        """Post a message at most once per hour, because Slack sends a notice each minute."""
         now = self._clock()
         key = f"slack:rate_limited:{now:%Y-%m-%dT%H}"
         logger.warning("Slack drops events for this app: over 30,000 an hour")
@@ -70,7 +70,7 @@ class DroppedEvents:
             logger.warning("that Slack drops events was not posted: %s", error.why)
 
     async def _store(self, key: str, text: str, blocks: list[dict[str, Any]]) -> bool:
-        """Whether the outbox has it; without the database it is posted directly."""
+        """True if the outbox has stored it; otherwise the caller posts directly."""
         if self._database is None:
             return False
         try:

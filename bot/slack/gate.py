@@ -1,7 +1,7 @@
-"""The one gate before every handler: answers only members of our workspace, and only where no one else can read.
+"""The gate before every handler: admits only members of our workspace, and only where no other company can read.
 
-A payload passes when all workspaces that it names are ours, when Slack shows an account of our workspace for its user,
-and when the conversation is not shared with another company. What Slack does not report does not pass.
+A payload passes if all workspaces that it names are ours, if Slack shows that its user has an account in our workspace,
+and if the conversation is not shared with another company. If Slack does not report one of these, it does not pass.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from services.domain.people import Person
 logger = logging.getLogger(__name__)
 
 FRESH_S = 60.0  # accounts and conversations hardly change; permissions are checked again at each decision
-_SILENT = frozenset({"reaction_added", "reaction_removed"})  # they need no answer
+_SILENT = frozenset({"reaction_added", "reaction_removed"})  # events that need no answer, so a refusal is not shown
 _GONE = frozenset({"channel_not_found"})
 
 Handler = Callable[..., Awaitable[None]]
@@ -37,7 +37,7 @@ ShowError = Callable[[Exception, Body], Coroutine[Any, Any, None]]
 
 
 class App(Protocol):
-    """What handlers are registered with: Bolt's app, or `GatedApp` around it."""
+    """Registry of handlers: Bolt's app, or `GatedApp` around it."""
 
     @property
     def command(self) -> Register: ...
@@ -62,9 +62,9 @@ class App(Protocol):
 
 
 class Gate:
-    """One for the process. `workspace` gives our team id, `channel` is where people are sent instead.
+    """Checks payloads; one per process. `workspace` returns our team id. `channel`: where refused people may ask.
 
-    environment: ours; None where it is not known, and then no click is refused for another one's.
+    environment: the bot's own; None if unknown, and then no click is refused as another environment's.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Gate:
         self._environment = environment
 
     async def check(self, body: Body) -> OperatorError | None:
-        """Why this payload gets no answer; None when it passes. A payload without a person passes: nothing is done
-        for it."""
+        """Return the reason why this payload is refused; None if it passes. A payload without a person passes, because
+        nothing is done for it."""
         request_origin = read_request_origin(body)
         if request_origin is None:
             return None
@@ -95,9 +95,9 @@ class Gate:
         return why
 
     def refuse_foreign(self, body: Body) -> OperatorError | None:
-        """Why a click is not ours to act on: another environment's bot made what was clicked, or another app.
+        """Return the error for a click on a message that another environment's bot or another app made; else None.
 
-        What a former release posted names no environment, and is ours: Slack delivers it to its own app only.
+        Messages of an earlier release name no environment and count as ours: Slack delivers them only to their own app.
         """
         others = named_environments(body) - {self._environment} if self._environment else frozenset()
         ours, made_by = body.get("api_app_id"), (body.get("message") or {}).get("app_id")
@@ -114,7 +114,7 @@ class Gate:
         )
 
     async def aclose(self) -> None:
-        """Give up the look-ups under way."""
+        """Cancel the pending look-ups."""
         await self._conversations.aclose()
 
     async def _why_not(self, request_origin: RequestOrigin, body: Body) -> OperatorError | None:
@@ -151,9 +151,9 @@ class Gate:
 
 
 class GatedApp:
-    """Bolt's app for registering handlers: none of them runs before the gate has let the payload pass.
+    """Wraps Bolt's app so that handlers run only after the payload has passed the gate.
 
-    `show_error` shows the one who acted why not. `acknowledged`: takes each payload.
+    `show_error`: shows a refusal to the person who acted. `acknowledged`: tracks each payload.
     """
 
     def __init__(self, app: App, gate: Gate, show_error: ShowError, acknowledged: Acknowledged) -> None:
@@ -166,7 +166,7 @@ class GatedApp:
         self.shortcut = self._gated(app.shortcut)
         self.options = self._gated(app.options)
         self.view = self._gated(app.view)
-        self.view_closed = app.view_closed  # only acknowledged: there is nothing to refuse
+        self.view_closed = app.view_closed  # not gated: it is only acknowledged
 
     def _gated(self, register: Register) -> Register:
         def gated_register(*constraints: Any) -> Callable[[Handler], Any]:
@@ -187,7 +187,7 @@ class GatedApp:
         return gated
 
     async def _pass(self, body: Body, ack: AsyncAck, handler: Handler, wanted: Collection[str]) -> None:
-        """`wanted`: the names of the handler's parameters."""
+        """Run the handler if the payload passes the gate. `wanted`: names of the handler's parameters."""
         refused = self._gate.refuse_foreign(body) or await self._gate.check(body)
         if refused is None:
             given: dict[str, Any] = {"body": body, "ack": ack}
@@ -203,18 +203,18 @@ class GatedApp:
             self._show_error_later(refused, body)
 
     def _show_error_later(self, error: Exception, body: Body) -> None:
-        """Bolt drops the acknowledgement of a listener that raises before Bolt has looked at it, every 10 ms."""
+        """Show the error in a task: Bolt polls every 10 ms, and loses the acknowledgement if its listener raises."""
         self._acknowledged.wait_for(asyncio.create_task(self._show_error(error, body)))
 
 
 def _is_not_for_us(body: Body) -> bool:
-    """A message of a channel, or what a program wrote, ourselves included: it needs no look-up, and no answer."""
+    """True for channel messages and messages of programs (including the bot): they need no look-up and no answer."""
     event = body.get("event") or {}
     return event.get("type") == "message" and not is_direct_message(event)
 
 
 def _is_our_direct_message(body: Body) -> bool:
-    """Whether a button was pressed in the bot's own conversation with this one person, whom the gate knows then."""
+    """True if a button was pressed in the bot's direct messages with this person, so no look-up is needed."""
     message = body.get("message") or {}
     channel_id = read_channel(body) or ""
     return bool(message.get("app_id")) and message.get("app_id") == body.get("api_app_id") and channel_id[:1] == "D"

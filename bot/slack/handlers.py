@@ -1,4 +1,4 @@
-"""What each kind of payload does. Handlers parse, call and answer; errors go up to `bot.slack.app`."""
+"""Handlers of the payload kinds. They parse, call and answer; errors propagate to `bot.slack.app`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LINK = re.compile(re.escape(LINK_ACTION) + r"\.\d+")
 
 
 class Listeners:
-    """The handlers, with what they need."""
+    """All handlers with their dependencies; one per process."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Listeners:
         bot_user: Callable[[], str | None],
         workspace: Callable[[], str | None],
     ) -> None:
-        """`bot_user`, `workspace`: our own user id and team id, once Slack has reported them."""
+        """`bot_user`, `workspace`: return the bot's user id and team id, None until Slack has reported them."""
         import_all()
         self._world = world
         self._bot_user = bot_user
@@ -81,7 +81,7 @@ class Listeners:
         self._metrics = metrics
 
     def register(self, app: App) -> None:
-        """The first that matches runs; the last of each kind matches everything, so that nothing is left unanswered."""
+        """Register the handlers. The first match runs; the last of each kind matches all, so each gets an answer."""
         app.command(_ANY)(self.on_command)
         app.event("app_mention")(self.on_mention)
         app.event("message")(self.on_mention)
@@ -143,7 +143,7 @@ class Listeners:
         await self._deduplicate(body, _refuse)
 
     async def on_link(self) -> None:
-        """Slack reports clicks on links; the acknowledgement is all it wants."""
+        """Do nothing: Slack reports clicks on links, which only need the acknowledgement."""
 
     async def on_other_event(self, body: Body) -> None:
         logger.debug("ignored event %s", body["event"].get("type"))
@@ -164,7 +164,7 @@ class Listeners:
             await self._deduplicate(body, lambda request_origin, key: self._answer(line, request_origin, key))
 
     async def _refuse_early(self, prompt: Block, body: Body) -> None:
-        """Checks the permission before a dialog opens, not after it is filled in. Raises OperatorError."""
+        """Check the permission before a dialog opens, not after it is filled in. Raises OperatorError."""
         request_origin, metadata = read_request_origin(body), read_metadata(prompt)
         if request_origin is not None and prompt.get("callback_id") == STOP_WORKERS_MODAL:
             parameters = {"service": str(metadata["service"])}
@@ -213,7 +213,7 @@ class Listeners:
             await deliver(self._slack, answer, request_origin, key=key)
 
     def _still_reading(self, line: str, surface: Surface) -> Answer:
-        """What is shown while the sources don't answer; to the requester only, unless the answer is for everyone."""
+        """Sign to show while the sources don't answer; private unless the answer will be public."""
         try:
             verb = find(split_words(line, surface))[0]
         except UsageError:
@@ -222,7 +222,7 @@ class Listeners:
         return still_reading(verb.name if verb else line, self._world.settings.source_timeout_s, private=not is_public)
 
     async def _in_thread(self, request_origin: RequestOrigin) -> Request:
-        """The request, with the incident in whose thread it was made; activity there is recorded."""
+        """The request with the incident in whose thread it was made. Records activity in that incident."""
         if self._incident_service is None or request_origin.channel_id is None or request_origin.thread_ts is None:
             return request_origin.request
         incident = await self._incident_service.incident_at(request_origin.channel_id, request_origin.thread_ts)
@@ -235,7 +235,7 @@ class Listeners:
         await self._slack.publish_home(request_origin.actor.user_id, home_view(answer, line, now=datetime.now(UTC)))
 
 
-async def _refuse(request_origin: RequestOrigin, key: str | None) -> None:  # noqa: ARG001 - called as the other handlers are
+async def _refuse(request_origin: RequestOrigin, key: str | None) -> None:  # noqa: ARG001 - signature of `Work`
     raise _unknown_button()
 
 

@@ -1,4 +1,4 @@
-"""Handles incident shortcuts, modals and marked messages, and *Acknowledge* during a database outage."""
+"""Handles shortcuts, modals and marked messages of incidents, and *Acknowledge* during a database outage."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from services.clients.slack import SlackClient
 from services.domain.errors import Choice
 from services.domain.incidents import MarkedMessage
 
-MARK = "pushpin"  # the reaction that puts a message into the timeline
-SOURCE_LIMIT = 1000  # characters of the message that is escalated; a modal carries 3,000 in all
+MARK = "pushpin"  # the reaction that adds a message to the timeline
+SOURCE_LIMIT = 1000  # characters of the escalated message; a modal's metadata may have 3,000 in all
 
 
 class IncidentEdge:
-    """The shortcut, its modals and the marks."""
+    """Handlers of *Escalate this*, of the incident modals, and of marks."""
 
     def __init__(
         self, *, slack: SlackClient, incident_service: IncidentService | None, deduplicate: Deduplicate
@@ -38,7 +38,7 @@ class IncidentEdge:
         self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
-        """Before the listeners that match everything."""
+        """Register the handlers. Call before the listeners that match everything are registered."""
         app.shortcut(modals.ESCALATE_THIS)(self.on_escalate_this)
         for kind in (modals.OPEN, modals.RESOLVE, modals.NOTE):
             app.view(kind)(self.on_submission)
@@ -89,7 +89,7 @@ class IncidentEdge:
         await deliver(self._slack, incident_outcome_answer(outcome), request_origin, key=key)
 
     async def _mark(self, event: Body) -> None:
-        """Read the message: what is marked in an incident's thread goes into its timeline, or out of it again."""
+        """Read the message; add it to the timeline of its thread's incident, or remove it if it is not marked."""
         if self._incident_service is None:
             return
         channel, ts = str(event["item"]["channel"]), str(event["item"]["ts"])
@@ -110,7 +110,7 @@ def _source(submission: Submission) -> MarkedMessage | None:
 
 
 class OutageEdge:
-    """Rights are those of incidents: who is in the lists is known without the database."""
+    """Handler of *Acknowledge* during a database outage. Permissions are those of incidents and need no database."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class OutageEdge:
         self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
-        """Before the listeners that match everything."""
+        """Register the handler. Call before the listeners that match everything are registered."""
         app.action(ACKNOWLEDGE)(self.on_acknowledge)
 
     async def on_acknowledge(self, body: Body) -> None:

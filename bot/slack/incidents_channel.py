@@ -1,7 +1,6 @@
-"""Whether the incidents channel accepts messages: checked every minute, and whenever Slack has refused a post.
+"""Checks that the incidents channel accepts messages: every minute, and whenever Slack has refused a post.
 
-A channel that people of another company read takes nothing: it is closed for every post of this process until it is not
-shared any more.
+A channel that is shared with another company is closed for all posts of this process until it is no longer shared.
 """
 
 from __future__ import annotations
@@ -20,8 +19,9 @@ EVERY_S = 60.0
 
 
 class IncidentsChannel:
-    """`problem`: why it takes nothing; None while it does, or while that is unknown. `refused` wakes it: Slack refused
-    a post. `on_back` is called when it takes messages again, or another channel has its name."""
+    """Monitor of the incidents channel. `problem`: why it accepts no messages; None if it does or if unknown.
+    `refused`: wake-up after Slack refused a post. `on_back`: called when the channel accepts messages again, or when
+    another channel has its name."""
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class IncidentsChannel:
         self._refused = refused
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check until cancelled."""
         await drive(self._pass, self._refused)
 
     async def check(self) -> None:
-        """Ask Slack once. Raises SourceError when it does not answer, or the database does not in `on_back`."""
+        """Check once. Raises SourceError if Slack does not answer, or from `on_back` if the database does not."""
         before, id_before = self.problem, self._id
         self.problem = await self._find_problem()
         if self.problem != before:

@@ -1,7 +1,6 @@
-"""Notifies people whose requests were interrupted because a replica died or was stopped; leader only.
+"""Notifies people whose requests were interrupted because a replica died or stopped; leader only.
 
-Slack has its acknowledgement by then, and delivers nothing again. A request is reported once, in the transaction that
-ends it.
+Slack does not deliver acknowledged requests again. A request is reported once, in the transaction that ends it.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from services.clients.postgres.messages import store_content
 from services.clients.postgres.pool import Connection, Database
 
 EVERY_S = 5.0
-SETTLES_S = RENEW_S + 4.0  # after the database was away: a living replica renews its claims within this
+SETTLES_S = RENEW_S + 4.0  # after a database outage, a live replica renews its claims within this time
 AT_ONCE = 50
 
 
 class InterruptedRequests(PeriodicTask):
-    """`settles_s`: so long a request has to look interrupted."""
+    """Task that reports interrupted requests. `settles_s`: how long a request must look interrupted first."""
 
     name = "interrupted requests"
     interval_s = EVERY_S
@@ -34,10 +33,10 @@ class InterruptedRequests(PeriodicTask):
         self._database = database
         self._wake_ups = wake_ups
         self._settles_s = settles_s
-        self._since: dict[str, float] = {}  # by the loop's time
+        self._since: dict[str, float] = {}  # {key: event loop's time}
 
     async def tick(self, fence: Fence) -> None:
-        since, self._since = self._since, {}  # the time starts again after each outage: no replica renews in one
+        since, self._since = self._since, {}  # restarts after a failed read: no replica can renew during an outage
         async with self._database.read() as conn:
             found = await deliveries.list_interrupted(conn, limit=AT_ONCE)
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""The Slack app's manifest. One template, two renderings. Each scope is there for one call that the bot makes."""
+"""The Slack app's manifest, for Socket Mode or HTTP. Each scope is needed for a call that the bot makes."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from services.domain.message_origin import COMMAND, COMMAND_NAME
 SCOPES = (
     "app_mentions:read",  # @dragonfly …
     "channels:history",  # find a message whose answer was lost
-    "channels:read",  # the incidents channel, from its name
-    "chat:write",  # answers, alerts
+    "channels:read",  # find the incidents channel by its name
+    "chat:write",  # post answers and alerts
     "commands",  # /dragonfly
-    "files:write",  # a postmortem
+    "files:write",  # upload a postmortem
     "groups:history",  # the same in private channels
     "groups:read",
     "im:history",  # read direct messages to the bot, and find one whose answer was lost
-    "im:read",  # whether a direct message is with a person from another company
+    "im:read",  # detect a direct message with a person from another company
     "im:write",  # page a person directly
-    "reactions:read",  # messages marked for the timeline
-    "usergroups:read",  # who is in the groups of operators and approvers
-    "users:read",  # whether an account is a bot
+    "reactions:read",  # see messages marked for the timeline
+    "usergroups:read",  # members of the groups of operators and approvers
+    "users:read",  # kind of an account (bot, guest, deactivated)
 )
 OPTIONAL_SCOPES = (
-    "usergroups:write",  # a user group that follows a rotation; the person who installs the app may leave it out
+    "usergroups:write",  # make a user group follow a rotation; the person who installs the app may leave it out
 )
 NAME, COLOR = "Dragonfly", "#1d3557"
-NAME_LIMIT = 35  # Slack's
+NAME_LIMIT = 35  # Slack's limit
 _COLOR = re.compile(r"#[0-9a-f]{6}\Z")
 EVENTS = ("app_home_opened", "app_mention", "message.im", "reaction_added", "reaction_removed")
 SHORTCUTS = {
@@ -46,9 +46,9 @@ SHORTCUTS = {
 def manifest(
     *, http_url: str | None = None, command: str = COMMAND, name: str = NAME, color: str = COLOR
 ) -> dict[str, Any]:
-    """Socket Mode without `http_url`; with it, Slack posts to `<http_url>/slack/events`. Raises UsageError.
+    """Make the manifest: for Socket Mode, or with `http_url` for posts to `<http_url>/slack/events`. Raises UsageError.
 
-    command, name, color: of a bot that shares its workspace with another environment's.
+    command, name, color: set them for a bot that shares its workspace with another environment's bot.
     """
     url = None if http_url is None else _endpoint(http_url)
     at = {} if url is None else {"request_url": url}
@@ -89,12 +89,12 @@ def manifest(
 
 
 def manifest_json(**options: str | None) -> str:
-    """What `dragonfly manifest` prints; the options are those of `manifest`."""
+    """The manifest as JSON, as `dragonfly manifest` prints it; options as for `manifest`."""
     return json.dumps(manifest(**{name: value for name, value in options.items() if value is not None}), indent=2)
 
 
 def _endpoint(url: str) -> str:
-    """Where Slack posts. Slack takes https addresses only."""
+    """The address for Slack's posts. Raises UsageError for other than https addresses."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -113,13 +113,13 @@ _USAGE = "Write `dragonfly manifest [--http https://…] [--command /dragonfly-s
 
 
 async def print_manifest(words: Sequence[str], environ: Mapping[str, str]) -> Answer:  # noqa: ARG001
-    """`manifest [--http <url>] [--command <name>] [--name <name>] [--color <color>]`: the app's manifest as JSON."""
+    """Print the manifest for `[--http <url>] [--command <name>] [--name <name>] [--color <color>]`."""
     options = _read_options(list(words))
     return Answer("", (), manifest(**options), file=Attachment("manifest.json", manifest_json(**options)))
 
 
 def _read_options(words: list[str]) -> dict[str, str]:
-    """Raises UsageError."""
+    """Parse the options. Raises UsageError."""
     found: dict[str, str] = {}
     while words:
         name = _OPTIONS.get(words[0])

@@ -1,4 +1,4 @@
-"""Reads what a person pressed, chose or filled in, from Slack's payloads: button, menu, modal; pure."""
+"""Reads buttons, menus and modals from Slack's payloads. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from services.domain.message_origin import MessageOrigin
 
 
 def command_line(action: Mapping[str, object]) -> str | None:
-    """The line that a pressed button asks to run; None when the action is something else or damaged."""
+    """The command line of a pressed button or chosen item; None if the action is something else or damaged."""
     value = _chosen(action)
     if not str(action.get("action_id", "")).startswith(f"{COMMAND_ACTION}."):
         return None
@@ -47,7 +47,7 @@ def command_line(action: Mapping[str, object]) -> str | None:
 
 
 def _chosen(action: Mapping[str, object]) -> object:
-    """A button's own value, or that of the item which was chosen in a menu."""
+    """The value of a button, or of the item chosen in a menu."""
     option = action.get("selected_option")
     return option.get("value") if isinstance(option, Mapping) else action.get("value")
 
@@ -57,7 +57,7 @@ OPEN, RESOLVE, NOTE = "incident open", "incident resolve", "oncall note"
 
 @dataclass(frozen=True)
 class Prompt:
-    """`line`: what to type instead, its places in angle brackets. `choices`: whole lines to press instead."""
+    """A modal to open. `line`: the command to type instead, with placeholders. `choices`: whole lines as buttons."""
 
     modal: Block
     line: str
@@ -65,16 +65,16 @@ class Prompt:
 
 
 def prompt_for(line: str, surface: Surface, *, channel: str, thread: str | None = None) -> Prompt | None:
-    """What to ask; None for a line that needs none. Only a command and a click can open one.
+    """The modal that asks for the missing words of a line; None if none is needed. For commands and clicks only.
 
-    `channel`, `thread`: where it is asked, which a submission does not report it.
+    `channel`, `thread`: place of the request, which a submission does not report.
     """
     place: dict[str, object] = {"channel": channel, **({"thread": thread} if thread else {})}
     try:
         verb, words = find(split_words(line, surface))
         return None if DRY_RUN in words else _prompt(verb.name, words, place)
     except UsageError:
-        return None  # the command itself reports what is wrong with the line
+        return None  # the command itself reports the fault
 
 
 def _prompt(name: str, words: tuple[str, ...], metadata: dict[str, object]) -> Prompt | None:
@@ -98,14 +98,14 @@ def _stop_workers(service: str, metadata: dict[str, object]) -> Prompt:
     return Prompt(stop_workers_modal(service, metadata | {"service": service}), f"{name} {service} <reason>", choices)
 
 
-How = Literal["done", "retry", "abort"]  # what a person says of a step that is unknown
+How = Literal["done", "retry", "abort"]  # a person's resolution of an unknown step
 
 PREFIX = "run."
 
 
 @dataclass(frozen=True)
 class RunClick:
-    """`verb` is the button's action id, `how` what follows `run.resolve.`."""
+    """A click on a run's button. `verb`: its action id. `how`: the part after `run.resolve.`."""
 
     verb: str
     run_id: int
@@ -113,7 +113,7 @@ class RunClick:
 
 
 def read_click(action: Mapping[str, Any]) -> RunClick | None:
-    """None when the action is something else or damaged."""
+    """Read a click on a run's button; None if the action is something else or damaged."""
     verb, run_id = str(action.get("action_id", "")), read_number(str(action.get("value", "")))
     if not verb.startswith(PREFIX) or run_id is None:
         return None
@@ -125,10 +125,10 @@ def read_click(action: Mapping[str, Any]) -> RunClick | None:
 
 Payload = Mapping[str, Any]
 
-CONFIRMED = "masked_seen"  # block and metadata: what the writer was shown that would be kept
+CONFIRMED = "masked_seen"  # block id and metadata key: the masked text that the writer has seen
 _OF_A_VIEW = ("type", "callback_id", "title", "submit", "close")
 
-# What each modal's metadata has to name.
+# {modal: required key of its metadata}
 _NEEDS = {
     DENY: "run",
     REVIEW: "run",
@@ -144,7 +144,7 @@ _NEEDS = {
     modals.TODO: "channel",
 }
 
-# The error when the text of such a modal is empty.
+# {modal: the error if its text is empty}
 _WANTED = {
     DENY: "Give a reason. It is shown to everyone in the run's message.",
     REVIEW: "Describe what you found. It is shown to everyone in the run's message.",
@@ -159,10 +159,10 @@ _WANTED = {
 
 @dataclass(frozen=True)
 class Submission:
-    """`metadata` is what the modal was opened with; `answer` the text or option, `preset` the choice beside it.
-    `owner`: a Slack user id; `due`: a day as 2026-01-09; both may be empty.
+    """A submitted modal. `metadata`: given when it was opened. `answer`: the text or option. `preset`: the additional
+    choice. `owner`: a Slack user id; `due`: a day as 2026-01-09; both may be empty.
 
-    `words` is the text that everyone may read, without sensitive data.
+    `words`: the text with sensitive data masked, which everyone may read.
     """
 
     kind: str
@@ -182,12 +182,12 @@ class Submission:
 
     @property
     def reason(self) -> str:
-        """The preset, then the own words."""
+        """The preset, then the person's own words."""
         return ": ".join(filter(None, [self.preset, self.words]))[:REASON_LIMIT]
 
 
 def read_submission(view: Payload) -> Submission | None:
-    """None for a modal that is none of ours, or is damaged."""
+    """Read a submission; None for an unknown or damaged modal."""
     kind, metadata = str(view.get("callback_id", "")), read_metadata(view)
     needs = _NEEDS.get(kind)
     if needs is None or needs not in metadata:
@@ -197,17 +197,17 @@ def read_submission(view: Payload) -> Submission | None:
     return Submission(kind, metadata, answer, preset, owner, due)
 
 
-NAMES_WITHIN_S = 1.0  # of people whom a dialog names; Slack gives 3 s to open it
+NAMES_WITHIN_S = 1.0  # for names in a dialog, which must open within 3 s
 
 
 def quoted_words(message: Mapping[str, Any], limit: int, origin: MessageOrigin, name_of: Callable[[str], str]) -> str:
-    """What a message says, to begin a dialog with: masked, without our own mark, people by their names where known."""
+    """A message's text for a dialog: masked, without the bot's mark, with people's names where known."""
     words = origin.without_mark(str(message.get("text", ""))[:limit])
     return mrkdwn_text(mask_message(words), name_of)
 
 
 def read_metadata(view: Payload) -> Mapping[str, Any]:
-    """What `bot.views.modals` wrote into the modal; empty when there is nothing."""
+    """Metadata that `bot.views.modals` wrote into the modal; empty if there is none."""
     try:
         metadata = json.loads(view.get("private_metadata") or "{}")
     except ValueError:
@@ -216,7 +216,7 @@ def read_metadata(view: Payload) -> Mapping[str, Any]:
 
 
 def find_mistakes(submission: Submission) -> dict[str, str]:
-    """`{block id: what is wrong}` as Slack shows it below the input; empty when all is well."""
+    """Return `{block id: error}`, which Slack shows below the input; empty if there are no mistakes."""
     if submission.kind == APPROVE_TYPED and submission.answer.split() != str(submission.metadata["phrase"]).split():
         return {ANSWER: f"Type exactly: {submission.metadata['phrase']}"}
     if submission.kind in _WANTED and not submission.answer.strip():
@@ -225,9 +225,9 @@ def find_mistakes(submission: Submission) -> dict[str, str]:
 
 
 def view_to_look_at(view: Payload, submission: Submission) -> Block | None:
-    """The modal again with what would be kept of the text, so that its writer sees it first.
+    """Return the modal with the masked text added, so that its writer sees it before it is stored.
 
-    None when nothing is taken out of it, or when its writer has seen that already. An emergency stop does not wait.
+    None if nothing is masked, or if the writer has seen that already. An emergency stop does not wait for this.
     """
     confirmed = hashlib.sha256(submission.words.encode()).hexdigest()[:12]
     is_asked = submission.kind in _WANTED and is_changed(submission.answer)
@@ -244,14 +244,14 @@ def view_to_look_at(view: Payload, submission: Submission) -> Block | None:
 
 
 def _with_answer(block: Payload, answer: str) -> Block:
-    """A modal that is shown again begins with what was typed."""
+    """The block with the typed text as its initial value."""
     if block.get("block_id") != ANSWER:
         return dict(block)
     return {**block, "element": {**block["element"], "initial_value": answer}}
 
 
 def _entered(values: Payload, name: str) -> str:
-    """The text, the option's value, the person or the day of the input of this block and action id."""
+    """The text, option, person or day of the input with this block id and action id; empty if there is none."""
     state = values.get(name, {}).get(name, {})
     option = state.get("selected_option") or {}
     found = (state.get("value"), option.get("value"), state.get("selected_user"), state.get("selected_date"))

@@ -1,8 +1,7 @@
-"""Shows an answer before it is complete: one message, posted at once and edited in place until it is final.
+"""Shows an answer before it is complete: one message, posted early and edited in place until it is final.
 
-In a thread Slack shows the step below it too, as the app's status, where it takes one. The status is never the only
-sign and never the answer: without it nothing is missing. Slack's streams are not used: what they show stands, and an
-answer is shown once it is checked.
+In a thread, Slack also shows the step as the app's status, where it accepts one. The status only repeats the message.
+Slack's streaming messages are not used: streamed text can't be withdrawn, and an answer is shown only once checked.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from services.domain.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
-HELD_S = 1.0  # that an answer waits for its own sign
+HELD_S = 1.0  # longest time that an answer waits for its own sign
 LEAVES_WITHIN_S = 5.0
-LATE: set[asyncio.Task[None]] = set()  # the loop itself keeps no task alive
+LATE: set[asyncio.Task[None]] = set()  # keeps references: the event loop itself keeps no task alive
 
 
 class Progress:
-    """Of one request. Where the channel has had many public answers, or takes no message, nothing is shown early: the
-    final answer then comes as every other does."""
+    """Progress of one request. If the channel is over the limit of public answers, or accepts no message, nothing is
+    shown early, and the final answer is delivered as usual."""
 
     def __init__(self, slack: SlackClient, request_origin: RequestOrigin, public_answers: PublicAnswers) -> None:
         self._slack = slack
@@ -38,19 +37,19 @@ class Progress:
         self._is_refused = False
         self._status = ""
         self._has_status = request_origin.thread_ts is not None
-        self._has_left = False  # the sign: only Slack's answer says whether it is shown
+        self._has_left = False  # the sign was sent; Slack's answer shows whether it was accepted
         self._is_sign = False
         self._is_given_up = False
-        self._is_lost = False  # it may be shown, and its place is unknown
-        self._showing = asyncio.Lock()  # two who show something at once would post it twice
+        self._is_lost = False  # a message may have been posted, with unknown timestamp
+        self._showing = asyncio.Lock()  # two concurrent calls would post two messages
 
     @contextlib.asynccontextmanager
     async def sign(self, words: Answer, *, at: float) -> AsyncIterator[None]:
-        """While this lasts: shows the words where nothing else is shown by `at` (the loop's time), in the place of the
-        later answer; to the requester only where they are private, or the channel takes no message at once. What is
-        left of it is removed when this fails.
+        """During the block, show `words` if nothing else is shown by `at` (the event loop's time), in the message that
+        the answer will replace; to the requester only if they are private, or if the channel accepts no message now.
+        If the block fails, the message is removed.
 
-        The answer waits `HELD_S` at most for a sign that has left: one that arrives later is removed.
+        The answer waits `HELD_S` at most for a sign that was sent; a sign that arrives later is removed.
         """
         waiting = asyncio.create_task(self._show_first(words, at))
         try:
@@ -70,12 +69,12 @@ class Progress:
         self._is_given_up = not waiting.done()
 
     async def remove_sign(self) -> None:
-        """For an answer that goes another way. What the command itself showed stays."""
+        """Remove the sign if the answer is delivered separately. Progress that the command itself showed stays."""
         if self._is_sign:
             await self.remove()
 
     async def remove(self) -> None:
-        """Take away what was shown early."""
+        """Delete the message that was shown early."""
         place, self._place = self._place, None
         if place is not None:
             with contextlib.suppress(SourceError):
@@ -89,16 +88,16 @@ class Progress:
             self._has_left = self._is_sign = True
             if not words.private and self._is_channel_free():
                 await self._show(words, leaves_by=time.monotonic() + LEAVES_WITHIN_S)
-            if self._place is None and not self._is_given_up and not self._is_lost:  # the channel takes none now
+            if self._place is None and not self._is_given_up and not self._is_lost:  # the channel accepts none now
                 await self._show_privately(words)
 
     def _is_channel_free(self) -> bool:
-        """A sign waits for nothing: what one person sees does not count as Slack counts a channel's messages."""
+        """True if the channel's rate limit allows a post at once, because a sign does not wait for it."""
         channel = self._request_origin.channel_id
         return channel is not None and self._slack.pace.is_free(channel)
 
     async def _show_privately(self, words: Answer) -> None:
-        """It stays beside the answer: Slack lets no app take back what one person sees."""
+        """Show the sign as an ephemeral message. It stays, because an app can't delete ephemeral messages."""
         origin = self._request_origin
         try:
             if origin.channel_id is not None and not origin.home:
@@ -108,7 +107,7 @@ class Progress:
             logger.warning("progress is not shown: %s", error.why)
 
     async def show(self, answer: Answer) -> None:
-        """Post it, or put it in the place of what was posted. A failure costs the early sight only."""
+        """Post the answer, or replace the earlier one. A failure only loses the early display."""
         async with self._showing:
             self._is_sign = False
             await self._show(answer)
@@ -123,7 +122,7 @@ class Progress:
             elif self._may_post(origin.channel_id):
                 thread = origin.thread_ts
                 if leaves_by is not None:
-                    await self._slack.pace.wait(origin.channel_id)  # it is free, and taken now
+                    await self._slack.pace.wait(origin.channel_id)  # returns at once, and takes the slot
                 self._place = await self._slack.post(
                     origin.channel_id, answer.text, answer.blocks, thread_ts=thread, leaves_by=leaves_by
                 )
@@ -137,7 +136,7 @@ class Progress:
         await self._show_status(answer.step)
 
     async def finish(self, answer: Answer) -> bool:
-        """Whether the answer stands in the message now; False when none was posted, or it cannot be edited."""
+        """Put the final answer into the message. False if none was posted, or if it can't be edited."""
         if self._place is None:
             return False
         try:
@@ -150,7 +149,7 @@ class Progress:
         return True
 
     async def _show_status(self, step: str) -> None:
-        """After the message, which takes a status away. Refused once, it is not tried again."""
+        """Set the status after posting, because a post clears it. After one refusal it is not tried again."""
         origin, status = self._request_origin, f"is {step} …" if step else ""
         if not self._has_status or status == self._status or not (origin.channel_id and origin.thread_ts):
             return

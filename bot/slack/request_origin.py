@@ -1,4 +1,4 @@
-"""Who made a request, and where, by a payload of Slack: person, workspace, conversation, delivery, mention; pure."""
+"""Reads the origin of a request from Slack's payload: person, workspace, conversation, delivery, mention. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bot.types import Actor, Request, Surface
 
 
 def delivery_key(body: Payload) -> str | None:
-    """A key that a redelivery repeats and nothing else has; None for a payload that cannot be distinguished.
+    """Return a key that only a redelivery of the payload repeats; None if the payload has nothing to identify it.
 
-    A message is one command, whatever events report it: after an edit Slack mentions us again, with another event id.
-    Other events carry an id. Commands, shortcuts and views carry a trigger, actions the moment of the click: a trigger
-    may be renewed, the click's moment is what stays.
+    A message is one command, even if several events report it: after an edit, Slack sends the mention again with
+    another event id. Other events have an id. Commands, shortcuts and views have a trigger id. Actions are identified
+    by the time of the click, because a trigger id may be renewed.
     """
     if message := _mention_key(body.get("event") or {}):
         return message
@@ -39,7 +39,7 @@ def _mention_key(event: Payload) -> str | None:
 
 
 def is_direct_message(event: Payload) -> bool:
-    """Whether a person wrote to the bot itself; other messages that we get to see are not for us."""
+    """True if a person wrote a direct message to the bot; other messages are not for it."""
     is_there = event.get("type") == "message" and event.get("channel_type") == "im"
     return is_there and not event.get("bot_id") and event.get("subtype") not in NOT_SPEECH
 
@@ -49,17 +49,17 @@ def _action_key(body: Payload, action: Payload) -> str:
     where = container.get("message_ts") or container.get("view_id") or ""
     user = (body.get("user") or {}).get("id")
     parts = (body.get("team", {}) or {}).get("id"), user, where, action.get("action_ts"), action.get("action_id")
-    # Hashed: an action id may be 255 characters, and a key's content is private.
+    # Hashed: an action id may have 255 characters, and the key's content is private.
     return "action:" + hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """Where a person asked. `response_url` is there for commands and for actions in messages; `home`: the Home tab.
+    """Origin of a request. `response_url`: given for commands and for actions in messages. `home`: the Home tab.
 
-    `in_thread`: the message whose button was pressed is a reply in a thread, so the person looks at that thread.
-    `delivery`: the key that a redelivery repeats. `opened_ts`: the thread in which a modal was opened; it is asked for
-    there, though no answer there would be seen. `received_at`: time.monotonic().
+    `in_thread`: the pressed button is in a thread's reply, so the person reads that thread. `delivery`: key that a
+    redelivery repeats. `opened_ts`: thread in which a modal was opened; the request belongs to it, but its answer is
+    not posted there, where it would be missed. `received_at`: time.monotonic().
     """
 
     surface: Surface
@@ -83,7 +83,7 @@ class RequestOrigin:
 
 
 def read_request_origin(body: Payload) -> RequestOrigin | None:
-    """None when the payload names no person (most events)."""
+    """Read the origin; None if the payload names no person (most events)."""
     request_origin = _read(body)
     return request_origin and replace(request_origin, delivery=delivery_key(body))
 
@@ -99,9 +99,9 @@ def _read(body: Payload) -> RequestOrigin | None:
 
 
 def named_teams(body: Payload) -> tuple[str, ...]:
-    """Every workspace that the payload names for the actor, the most specific first.
+    """All workspaces that the payload names for the actor, most specific first.
 
-    In a shared channel the outer `team_id` is ours also for a person from another company. None at all with an
+    In a shared channel, the outer `team_id` is ours even for a person from another company. Empty for an
     organization-wide installation.
     """
     event, user = body.get("event") or {}, body.get("user") or {}
@@ -117,9 +117,9 @@ def named_teams(body: Payload) -> tuple[str, ...]:
 
 
 def read_channel(body: Payload) -> str | None:
-    """The conversation that the payload is about, also where nothing is answered there."""
+    """The conversation that the payload refers to, even if no answer goes there."""
     event = body.get("event") or {}
-    if event.get("type") == "app_home_opened":  # the Messages tab, which it is not about
+    if event.get("type") == "app_home_opened":  # its channel is the Messages tab, not the Home tab
         return None
     item = event.get("item") or {}
     request_origin = read_request_origin(body)
@@ -134,7 +134,7 @@ def _of_command(body: Payload) -> RequestOrigin:
 
 
 def _actor(user_id: str, body: Payload) -> Actor:
-    """With an empty team where the payload names none: then the account's own counts."""
+    """The actor; team "" if the payload names none, and then the account's own team counts."""
     return Actor(user_id, next(iter(named_teams(body)), ""))
 
 
@@ -143,9 +143,9 @@ def _of_event(body: Payload) -> RequestOrigin | None:
     if "user" not in event:
         return None
     actor = _actor(event["user"], body)
-    if event.get("type") == "app_home_opened":  # it names a channel too, the one of the Messages tab
+    if event.get("type") == "app_home_opened":  # its channel is the Messages tab
         return RequestOrigin(Surface.BUTTON, actor)
-    # An answer to a mention opens or continues its thread; one to a direct message stands below it.
+    # A mention is answered in its thread; a direct message in the conversation itself.
     thread = event.get("thread_ts") or (None if is_direct_message(event) else event.get("ts"))
     return RequestOrigin(Surface.MENTION, actor, event.get("channel"), thread)
 
@@ -156,7 +156,7 @@ def _of_interaction(body: Payload) -> RequestOrigin:
     thread, message = container.get("thread_ts"), container.get("message_ts")
     in_thread = thread not in (None, message)
     if not thread and not container.get("is_ephemeral"):
-        thread = message  # an answer to a button belongs below its message
+        thread = message  # a button's answer goes below its message
     opened = _opened_in(body, "thread")
     response_url = body.get("response_url")
     actor = _actor(user["id"], body)
@@ -164,13 +164,13 @@ def _of_interaction(body: Payload) -> RequestOrigin:
 
 
 def _opened_in(body: Payload, part: str) -> str | None:
-    """The channel, or the thread, in which one of our modals was opened: Slack does not report it at its submission."""
+    """The channel or thread in which a modal was opened, from its metadata; Slack does not report it."""
     found = read_metadata(body.get("view") or {}).get(part)
     return str(found) if found else None
 
 
-# Subtypes of a message without a speaker, and why each is one. A subtype that is not here has a speaker:
-# `thread_broadcast` (also sent to the channel), `me_message` (/me), `file_share`, and whatever Slack adds next.
+# {subtype of messages that no person wrote: reason}. People write all others: `thread_broadcast` (also sent to the
+# channel), `me_message` (/me), `file_share`, and any that Slack adds.
 NOT_SPEECH: Mapping[str, str] = {
     "bot_message": "written by a program: two bots that mention each other would never stop",
     "assistant_app_thread": "Slack's opening of an assistant's thread",
@@ -201,7 +201,7 @@ _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 
 @dataclass(frozen=True)
 class Mention:
-    """`line`: the words after the bot's own mention. `before`: those before it, which are never run."""
+    """A message to the bot. `line`: the text after its mention. `before`: the text before it, which is never run."""
 
     line: str
     before: str = ""
@@ -209,10 +209,9 @@ class Mention:
 
 
 def read_mention(event: Payload, bot_user: str | None) -> Mention | None:
-    """The words addressed to the bot with this user id; None when the message has no speaker. Without an id, any
-    mention counts.
+    """Read the message to the bot with this user id; None if no person wrote it. Without an id, any mention counts.
 
-    A message that a program wrote carries `bot_id`, whatever its subtype.
+    A message that a program wrote has a `bot_id`, regardless of its subtype.
     """
     if event.get("bot_id") or event.get("subtype") in NOT_SPEECH:
         return None

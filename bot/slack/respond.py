@@ -1,7 +1,6 @@
-"""Responds where the request came from: channel, thread, ephemeral message or dialog.
+"""Responds at the origin of the request: channel, thread, ephemeral message or dialog.
 
-Where Slack does not take it there, it goes another way: through the address that came with the question, then as a
-direct message.
+If Slack refuses the post there, the response goes through the request's `response_url`, then as a direct message.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _CLOCK_SLACK = timedelta(minutes=1)  # our clock and Slack's may differ
 
 
 async def deliver(slack: SlackClient, answer: Answer, request_origin: RequestOrigin, *, key: str | None) -> None:
-    """Send the answer. Raises SourceError when no way is left."""
+    """Send the answer. Raises SourceError if every way fails."""
     if request_origin.home:
         await slack.publish_home(request_origin.actor.user_id, home_view(answer, "", now=datetime.now(UTC)))
         return
@@ -65,7 +64,7 @@ async def _upload(slack: SlackClient, answer: Answer, request_origin: RequestOri
 
 
 async def _privately(slack: SlackClient, answer: Answer, request_origin: RequestOrigin) -> None:
-    """The address of a click in a thread shows the answer in the channel, where the person does not look."""
+    """Send to the requester only. After a click in a thread, `response_url` is last: it posts to the channel."""
     address, code = request_origin.response_url, None
     if address and not request_origin.in_thread and await _responds(slack, answer, address):
         return
@@ -107,7 +106,7 @@ async def _publicly(
 
 
 async def _responds(slack: SlackClient, answer: Answer, response_url: str, *, in_channel: bool = False) -> bool:
-    """Whether the address took it: it lives for 30 minutes and five uses. Raises SourceError when that is not known."""
+    """True if the `response_url` accepted it (valid 30 minutes, 5 uses). Raises SourceError if that is unknown."""
     try:
         await slack.respond(response_url, answer.text, answer.blocks, in_channel=in_channel)
     except SourceError as error:
@@ -138,9 +137,9 @@ async def open_dialog(
     line: str,
     choices: Sequence[Choice] = (),
 ) -> str:
-    """Open it with the trigger of this payload; its id. `line`: what to type instead, its places in angle brackets.
+    """Open the dialog with the payload's trigger and return its id. `line`: the command to type instead.
 
-    Raises OperatorError that names the line, whatever kept the dialog from opening.
+    Raises OperatorError that names the line if the dialog did not open.
     """
     try:
         return await slack.open_view(str(body.get("trigger_id", "")), view)
@@ -150,7 +149,7 @@ async def open_dialog(
 
 
 async def fill_dialog(slack: SlackClient, view_id: str, view: Mapping[str, Any], *, line: str) -> None:
-    """Show the content in a dialog that was opened empty. Raises OperatorError that names the line where that fails."""
+    """Show the content in a dialog that was opened empty. Raises OperatorError that names the line if that fails."""
     try:
         await slack.update_view(view_id, view)
     except SourceError as failure:
@@ -166,7 +165,7 @@ Deduplicate = Callable[
 
 
 async def take_submission(ack: AsyncAck, body: Body) -> Submission | None:
-    """Acknowledge a modal. None when that is all: it shows its mistakes, or what is masked, or is none of ours."""
+    """Acknowledge and read a modal. None if it is shown again (mistakes, masked text), or if it is unknown."""
     submission = read_submission(body["view"])
     mistakes = find_mistakes(submission) if submission else {}
     if mistakes:

@@ -1,4 +1,4 @@
-"""Clicks on a run's buttons, and the modals that belong to them. Each click reads the run's state again."""
+"""Handles clicks on a run's buttons, and their modals. Each click reads the run's state again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _RUN = re.compile(re.escape("run.") + r"[a-z_.]+")
 
 
 class DecisionHandlers:
-    """Clicks and modals about runs."""
+    """Handlers of clicks and modals about runs."""
 
     def __init__(
         self, *, world: World, slack: SlackClient, approval_service: ApprovalService | None, deduplicate: Deduplicate
@@ -47,7 +47,7 @@ class DecisionHandlers:
         self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
-        """Before the listeners that match everything."""
+        """Register the handlers. Call before the listeners that match everything are registered."""
         app.action(run_buttons.DENY)(self._opening(Dialog.DENY, modals.deny_modal, "deny {} <why>"))
         app.action(run_buttons.REVIEW)(self._opening(Dialog.REVIEW, modals.review_modal, "review {} <what you found>"))
         app.action(run_buttons.ALONE)(self._opening(Dialog.ALONE, modals.self_approval_modal, "start-alone {} <why>"))
@@ -99,7 +99,7 @@ class DecisionHandlers:
     def _opening(
         self, dialog: Dialog, modal: Callable[[dict[str, object]], Block], line: str
     ) -> Callable[[Body], Awaitable[None]]:
-        """A handler that opens a modal about the clicked run. `line`: what to type instead, with a place for its id."""
+        """Make a handler that opens a modal about the clicked run. `line`: command to type instead, `{}` for its id."""
 
         async def on_open(body: Body) -> None:
             run = await self._run_to_decide(body, dialog)
@@ -110,7 +110,7 @@ class DecisionHandlers:
         return on_open
 
     async def _run_to_decide(self, body: Body, dialog: Dialog) -> Run | None:
-        """The clicked run, for a person who may submit such a dialog about it; others see the refusal, and get None."""
+        """Return the clicked run if the person may submit the dialog; otherwise show the refusal and return None."""
         request_origin, run_id = read_request_origin(body), _need_click(body).run_id
         if request_origin is None:
             return None
@@ -124,7 +124,7 @@ class DecisionHandlers:
     async def _answer_click(
         self, click: RunClick, request_origin: RequestOrigin, key: str | None, *, is_private: bool
     ) -> None:
-        """`is_private`: on a button that only the requester sees, away from the run's message."""
+        """`is_private`: the button is in an ephemeral message, not in the run's message."""
         match click.verb:
             case run_buttons.DETAILS:
                 answer = await run(f"run {click.run_id}", request_origin.request, self._world)
@@ -134,7 +134,7 @@ class DecisionHandlers:
                 outcome = await self._decide(click, request_origin)
                 if isinstance(outcome, Decided) and not (outcome.missing or outcome.notes or is_private):
                     await self._refresh_home(request_origin)
-                    return  # the run's message says it
+                    return  # the run's message shows it
                 answer = outcome_answer(outcome, click.run_id)
         await deliver(self._slack, answer, request_origin, key=key)
 
@@ -172,7 +172,7 @@ class DecisionHandlers:
             await self._refresh_home(request_origin)
 
     async def _refresh_home(self, request_origin: RequestOrigin) -> None:
-        """After a decision on the Home tab, the tab shows immediately that it no longer waits."""
+        """Update the Home tab after a decision there, so that the run no longer waits in it."""
         if request_origin.home:
             answer = await run(START, request_origin.request, self._world, self._approval_service)
             await deliver(self._slack, answer, request_origin, key=None)
@@ -189,7 +189,7 @@ class DecisionHandlers:
         return outcome_answer(outcome, submission.run_id) if is_shown else None
 
     async def _settle(self, submission: Submission, actor: Actor) -> Decided | Refused:
-        """What a modal about a run decides."""
+        """Carry out the decision of a modal about a run."""
         approval_service, run_id = need_approval_service(self._approval_service), submission.run_id
         match submission.kind:
             case modals.APPROVE_TYPED:
@@ -210,7 +210,7 @@ def _need_click(body: Body) -> RunClick:
 
 
 def _metadata(body: Body) -> dict[str, object]:
-    """Where it is opened, and is answered once it is submitted: a submission does not report it."""
+    """Metadata of a dialog: the channel and thread for the answer, which Slack's submission does not report."""
     request_origin = read_request_origin(body)
     place = {"channel": request_origin.channel_id, "thread": request_origin.thread_ts} if request_origin else {}
     return {name: value for name, value in place.items() if value}

@@ -1,6 +1,6 @@
-"""Two Socket Mode connections, because slack_sdk closes the old session before it opens the new one.
+"""Keeps two Socket Mode connections, because slack_sdk closes the old session before it opens the new one.
 
-Slack refreshes each connection every few hours and gives a payload to any one of them; with two there is no gap.
+Slack refreshes each connection every few hours, and sends a payload to any one of them; with two there is no gap.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from services.domain.secrets import Secret
 logger = logging.getLogger(__name__)
 
 CONNECTIONS = 2
-PING_S = 5.0  # four missed ones and the client counts as stale
+PING_S = 5.0  # after four missed pings a connection counts as stale
 
 
 class SocketMode:
-    """The connections of this process. `open` returns when all are up; a lost one comes back by itself."""
+    """The connections of this process. `open` returns when all are up; a lost connection reconnects by itself."""
 
     def __init__(self, app: AsyncApp, slack: SlackClient, app_token: Secret, *, connections: int = CONNECTIONS) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class SocketMode:
         self._handlers: list[AsyncSocketModeHandler] = []
 
     async def open(self) -> None:
-        """Open one after the other, so that Slack will not refresh them at the same moment either."""
+        """Open the connections one after the other, so that Slack does not refresh them at the same time."""
         for _ in range(self._count):
             handler = AsyncSocketModeHandler(
                 self._app, self._app_token.reveal(), web_client=self._slack.web, ping_interval=PING_S
@@ -43,16 +43,16 @@ class SocketMode:
 
     @property
     def expected(self) -> int:
-        """How many connections there are to be."""
+        """Expected number of connections."""
         return self._count
 
     @property
     def connected(self) -> int:
-        """How many connections are up now; one that missed four pings is not."""
+        """Number of connections that are up; one that missed four pings is not."""
         return sum(_is_up(handler.client) for handler in self._handlers)
 
     async def close(self) -> None:
-        """Take no more payloads."""
+        """Close all connections; no more payloads arrive."""
         for handler in self._handlers:
             client = handler.client
             tasks = (client.message_processor, client.current_session_monitor, client.message_receiver)

@@ -1,4 +1,4 @@
-"""*Add a follow-up* in a message's menu, and its dialog: what, who, and by when."""
+"""Handles *Add a follow-up* in a message's menu, and its dialog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TYPED = "incident todo <incident> <what is to be done>"
 
 
 class TodoEdge:
-    """The shortcut and its dialog."""
+    """Handlers of the shortcut and its dialog."""
 
     def __init__(
         self, *, slack: SlackClient, incident_service: IncidentService | None, deduplicate: Deduplicate
@@ -33,12 +33,12 @@ class TodoEdge:
         self._deduplicate = deduplicate
 
     def register(self, app: App) -> None:
-        """Before the listeners that match everything."""
+        """Register the handlers. Call before the listeners that match everything are registered."""
         app.shortcut(modals.ADD_TODO)(self.on_shortcut)
         app.view(modals.TODO)(self.on_submission)
 
     async def on_shortcut(self, body: Body) -> None:
-        """Of the incident in whose thread the message is, else of one to choose."""
+        """Open the dialog for the incident of the message's thread, else with a choice of incidents."""
         incident_service, origin = need_incident_service(self._incident_service), read_request_origin(body)
         if origin is not None:
             await incident_service.refuse_early(origin.request)
