@@ -1,1 +1,1 @@
-"""Pure functions: data in, Block Kit (or terminal text) out."""
+"""Views: pure functions that turn data into Block Kit or terminal text."""

@@ -1,4 +1,4 @@
-"""The message of an alert (firing, silenced, suppressed, resolved) and its buttons; pure."""
+"""The message of an alert (firing, silenced, suppressed, resolved) and its buttons. Pure."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from services.domain.text import age, clock_time, counted
 
 
 def alert_buttons(alert: Alert) -> list[Block]:
-    """What one most probably does next, then the menu: logs, silence, stop, why."""
+    """Buttons for the most likely next steps, then the menu: logs, silence, stop, why."""
     steps = [command_button(label, command) for label, command in next_steps(alert.rule, alert.service)]
     return [*(steps or [command_button("Health", "health")]), command_menu(_menu(alert))]
 
 
 def next_steps(rule: str, service: Service | None) -> list[tuple[str, str]]:
-    """(label, command) pairs that fit a rule, without those that need a service that it does not name."""
+    """(label, command) pairs of a rule's next steps; without a service, only those that need none."""
     short, declared = service.short if service else "", DEFAULT.rules.find(rule)
     return [
         (label.format(service=short), command.format(service=short))
@@ -55,17 +55,17 @@ def _menu(alert: Alert) -> list[tuple[str, str]]:
     return [*logs, silence, *stop, ("Why this alert?", f"why {alert.fingerprint}")]
 
 
-RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # from Railway's answers to our reads
+RAILWAY_RULES = frozenset({"deployments", "sha", "crash_loop", "freezes"})  # rules that depend on polling Railway
 SHOWN = 20  # alerts of one message
 
 Content = tuple[str, list[Block]]  # text and blocks
-Owners = Mapping[int, Person]  # who has taken an alert on, by the alert's id
+Owners = Mapping[int, Person]  # {alert id: person who acknowledged it}
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a page line shows besides the problem itself; None: not known just now. `deploys`: what was deployed to each
-    service last, in words; under None to any of them. `suspects`: recent deploys that may be the reason."""
+    """Context of a page line, besides the problem itself; None: unknown. `deploys`: the last deploy of each service in
+    words; key None: the last one of any service. `suspects`: recent deploys that may be the cause."""
 
     environment: str | None
     queue: QueueSnapshot | None = None
@@ -73,12 +73,12 @@ class Surroundings:
     suspects: Mapping[Service, Suspect] = field(default_factory=dict)
 
     def suspected_deploy(self, alert: Alert) -> datetime | None:
-        """When the deploy was made that may be the reason of the alert."""
+        """Time of the deploy that may be the cause of the alert; None if there is none."""
         suspect = self._suspect(alert)
         return suspect.made_at if suspect else None
 
     def known_cause(self, alert: Alert) -> KnownCause | None:
-        """The deploy that broke its service, where the alert is one that a rollback ends."""
+        """The deploy that broke the service, as a cause; None if there is none or if a rollback would not help."""
         suspect, steps = self._suspect(alert), next_steps(alert.rule, alert.service)
         if suspect is None or alert.service is None or not any(step.startswith("rollback ") for _, step in steps):
             return None
@@ -91,8 +91,8 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Guide:
-    """The text of a message of the rules: `{rule: the runbook's section}`, the runbook's address (or empty), and how
-    often Railway is asked."""
+    """Texts from the alert rules. `sections`: `{rule: title of the runbook's section}`. `runbook`: its address or
+    empty. `railway_every_s`: seconds between polls of Railway."""
 
     sections: dict[str, str]
     runbook: str
@@ -100,10 +100,10 @@ class Guide:
 
 
 def page_line(alert: Alert, around: Surroundings) -> str:
-    """ "PAGE prod · ingest is down (0 of 2), …": what a pager or a mail shows, as plain text.
+    """ "PAGE prod · ingest is down (0 of 2), …": plain text for a pager or an e-mail.
 
-    What was deployed comes before the backlog: it is the first suspect. Clock times only, because the line is stored. A
-    notification has neither: it can wait until it is needed.
+    The last deploy, the first suspect, comes before the backlog. Clock times only, because the line is stored. A
+    notification that is no page has neither of them.
     """
     parts = [_place(around.environment), _trouble(alert)]
     if alert.severity is Severity.PAGE:
@@ -128,7 +128,7 @@ def end_line(alert: Alert, environment: str | None) -> str:
 
 
 def over_words(line: str) -> str:
-    """ "alert over: ingest is no longer crashing (prod)", of such a line; plain text."""
+    """ "alert over: ingest is no longer crashing (prod)", plain text from a line of `end_line`."""
     place, _, what = line.removeprefix("Resolved ").partition(" · ")
     return f"alert over: {what} ({place})" if what else f"alert over: {place}"
 
@@ -141,9 +141,9 @@ def alert_message(
     owners: Owners = MappingProxyType({}),
     joined: int | None = None,
 ) -> Content:
-    """The first line is all that a phone shows; what only explains comes after the buttons.
+    """The message of alerts. A phone shows only the first line; explanations come after the buttons.
 
-    `joined`: the incident of something else to which they belong.
+    `joined`: the number of another problem's incident that the alerts belong to, if any.
     """
     ranked = sorted(alerts, key=lambda alert: _rank(alert, owners))
     first, line = ranked[0], read_page_line(ranked[0].line)
@@ -161,13 +161,13 @@ def alert_message(
 
 
 def notice(words: str, *, to: str = "") -> Content:
-    """A line for the thread of a message; `words` are plain text, `to` a person's id who is to notice it."""
+    """A line for a message's thread. `words`: plain text. `to`: id of a person to mention."""
     line = " ".join(filter(None, [f"<@{escape(to)}>" if to else "", escape(words)]))
     return line, [section(line)]
 
 
 def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Content:
-    """What the settings lack, shown once at the start: (variable, problem) each."""
+    """The message about disabled settings at the start. `faults`: (variable, problem) pairs."""
     words = ", ".join(f"{code(variable)} {escape(problem)}" for variable, problem in faults)
     line = f"🟡 *{escape(_place(environment))}* · some of the bot's settings are missing or invalid"
     blocks = [
@@ -178,7 +178,7 @@ def disabled(faults: Sequence[tuple[str, str]], environment: str | None) -> Cont
 
 
 def _rank(alert: Alert, owners: Owners) -> tuple[bool, bool, bool, int]:
-    """The most urgent first: firing, not silenced, a page, without an owner."""
+    """Sort key, most urgent first: firing, not silenced or acknowledged, a page."""
     is_quiet = bool(alert.held or alert.fine_since or _owner(alert, owners))
     return not alert.is_open, is_quiet, alert.severity is not Severity.PAGE, alert.id or 0
 
@@ -193,7 +193,7 @@ def _first_line(first: Alert, alerts: Sequence[Alert], owners: Owners) -> FirstL
     line = read_page_line(first.line)
     sign = " ".join(filter(None, [_sign(first, owners), _word(first, owners)]))
     since = first.since if first.is_open and not first.fine_since else None
-    if not line.title:  # a line that names no place
+    if not line.title:  # a line without environment
         return FirstLine(sign, "", line.place, since, more)
     return FirstLine(sign, line.place, line.title, since, more)
 
@@ -221,7 +221,7 @@ def _word(alert: Alert, owners: Owners) -> str:
 
 
 def silence_line(silence: Silence) -> str:
-    """Who silenced it, until when and why."""
+    """The silence's owner, end and reason, in mrkdwn."""
     ends = date_token(silence.ends_at)
     return f"🔕 silenced by <@{escape(silence.owner)}> until {ends}: {escape(silence.reason, limit=300)}"
 
@@ -247,7 +247,7 @@ def _times(alert: Alert) -> str:
 
 
 def _runbook(title: str, address: str) -> str:
-    """The section's name, as a link where the runbook's address is configured."""
+    """The section's title; a link if the runbook's address is configured."""
     if not title:
         return ""
     url, words = runbook_url(title, address), f"Runbook: {title}"
@@ -255,7 +255,7 @@ def _runbook(title: str, address: str) -> str:
 
 
 def runbook_url(title: str, address: str) -> str | None:
-    """Of the section with this title; None where the runbook's address is not configured."""
+    """Address of the section with this title; None if the runbook's address is not configured."""
     slug = re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
     url = f"{address}#{slug}"
     return url if title and is_web_address(url) else None

@@ -1,4 +1,4 @@
-"""The web page behind a one-time link: what is wrong, and one button. Plain HTML without scripts; pure."""
+"""The web page of a one-time link: the incident and one button, as plain HTML without scripts. Pure."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class AnswerPage:
-    """`title`: what is wrong, plain text. `state`: how it stands. `is_asked`: the button is there. `thread`: its
-    address in Slack, None where it is not known."""
+    """Content of the page. `title`, `state`: of the incident, plain text. `is_asked`: show the button. `thread`: its
+    address in Slack, None if unknown."""
 
     incident_id: int
     title: str
@@ -43,7 +43,7 @@ class AnswerPage:
 
 
 def answer_page(page: AnswerPage) -> str:
-    """Without our own secrets, as every door."""
+    """The page as HTML, with the bot's own secrets masked."""
     button = _BUTTON if page.is_asked else ""
     thread = f'<a href="{escape(page.thread)}" rel="noreferrer">Open the thread in Slack</a>' if page.thread else ""
     lines = f"<h1>{_shown(page.title)}</h1><p>{_shown(page.state)}</p>{button}{thread}"
@@ -51,18 +51,18 @@ def answer_page(page: AnswerPage) -> str:
 
 
 def unknown_link_page() -> str:
-    """The same for a link that was never valid, is used, or has expired: it reveals nothing."""
+    """One page for invalid, used and expired links, so that it reveals nothing."""
     return _document("Link not valid", "<h1>This link isn't valid.</h1><p>Acknowledge in Slack.</p>")
 
 
 def unavailable_page() -> str:
-    """While the database is away, or too many ask at once."""
+    """The page while the database is away, or if there are too many requests."""
     words = "Nothing changed just now. Try again, or acknowledge in Slack."
     return _document("Not available", f"<h1>The bot can't look this link up now</h1><p>{words}</p>")
 
 
 def unsure_page() -> str:
-    """When the answer to the COMMIT of an acknowledgement was lost, and nothing can be read since."""
+    """The page if the answer to an acknowledgement's COMMIT was lost and the database can't be read since."""
     words = "The database didn't answer. Press again: if you're assigned already, nothing happens twice."
     lines = f"<h1>It is not known whether you acknowledged it</h1><p>{words}</p>{_BUTTON}"
     return _document("Not known", lines)

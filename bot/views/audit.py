@@ -1,4 +1,4 @@
-"""The audit log: its newest rows, and whether its chain of hashes holds."""
+"""The audit log: its newest rows, its verification and its export."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ DETAIL_LIMIT = 200
 HOW_TO_VERIFY = (
     "hash = hex(sha256(hash of the line before + content)); nothing is before the first, the last is the head"
 )
-REFUSED = "refused"  # how the event of a refusal ends
+REFUSED = "refused"  # suffix of the events of refusals
 _MENTION = re.compile(r"&lt;(@[UW][A-Z0-9]{2,}|!subteam\^S[A-Z0-9]{2,})&gt;")
-_CODE = re.compile(r"\u02cb([^\u02cb\n]+)\u02cb")  # what `escape` makes of back-ticks
+_CODE = re.compile(r"\u02cb([^\u02cb\n]+)\u02cb")  # backticks after `escape`
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def audit_answer(rows: Sequence[AuditRow]) -> Answer:
-    """The newest rows first."""
+    """The newest rows, newest first."""
     first = f"*Audit log*, the newest {counted(len(rows), 'row')}" if rows else "*The audit log is empty*"
     blocks = [section(first), *sections(map(row_line, rows)), *actions([command_button("Verify", "audit verify")])]
     return Answer(*fit_message(first, blocks), [row_data(row) for row in rows])
 
 
 def verification_answer(report: AuditReport) -> Answer:
-    """Whether a row was changed, taken away or cut off."""
+    """The result of the verification: whether a row was changed, removed or cut off."""
     if report.ok:
         first = f"✅ *The audit log is complete and unchanged*: {counted(report.rows, 'row')}"
     else:
@@ -50,12 +50,12 @@ def verification_answer(report: AuditReport) -> Answer:
 
 
 def export_lines(rows: Sequence[ExportedRow]) -> str:
-    """JSON lines: each row as its hash covers it."""
+    """Rows as JSON lines, with the exact content that each hash covers."""
     return "\n".join(json.dumps({"seq": row.seq, "hash": row.hash, "content": row.content}) for row in rows)
 
 
 def export_answer(head: AuditHead, rows: int, *, is_whole: bool) -> Answer:
-    """The line after the rows: the chain's head. `is_whole`: each follows the one before, and the head is the last."""
+    """The last line of an export: the chain's head. `is_whole`: the chain has no gap and ends with the head."""
     data = {"head": {"seq": head.seq, "hash": head.hash}, "rows": rows, "is_whole": is_whole, "how": HOW_TO_VERIFY}
     status = Status.OK if is_whole else Status.FAIL
     return Answer("", (), data, status, file=Attachment("audit.jsonl", json.dumps(data)))
@@ -74,13 +74,13 @@ def row_line(row: AuditRow) -> str:
 
 
 def actor_name(row: AuditRow) -> str:
-    """Who did it: a person whose name Slack shows, or a part of the bot by its own."""
+    """The actor in mrkdwn: a person as a mention, or the name of a part of the bot."""
     is_person = row.actor[:1] in "UW" and row.actor.isalnum() and row.actor.isupper()
     return f"<@{row.actor}>" if is_person else escape(row.actor, limit=80)
 
 
 def reason_text(why: str) -> str:
-    """Why a request was refused, with people and groups by name and commands as code; nothing else in it is markup."""
+    """A refusal's reason in mrkdwn, with mentions and code; everything else is escaped."""
     escaped = escape(why, limit=DETAIL_LIMIT)
     return _CODE.sub(r"`\1`", _MENTION.sub(r"<\1>", escaped))
 
@@ -90,12 +90,12 @@ def _is_shown(value: object) -> bool:
 
 
 def _short(value: object) -> str:
-    """A hash by its first characters, as elsewhere in messages; `--json` has all of them."""
+    """The value with hashes cut to 12 characters, as in other messages; `--json` has them whole."""
     return _HASH.sub(lambda found: found.group()[:12], str(value))
 
 
 def row_data(row: AuditRow) -> dict[str, object]:
-    """What `--json` prints."""
+    """Data of a row for `--json`."""
     return {
         "seq": row.seq,
         "at": row.at,

@@ -1,7 +1,7 @@
-"""Block Kit elements within Slack's limits, aligned columns, timestamps; last, `fit_message` for a whole message.
+"""Block Kit elements within Slack's limits, aligned columns, timestamps, and `fit_message` for a whole message.
 
 Arguments named `mrkdwn` are our own markup, in which untrusted text has passed `text.escape`; arguments named `text`
-may be anything. No block carries a `block_id`: Slack makes them, new ones for each update, as it wants them.
+may be anything. No block has a `block_id`: Slack makes new ones for each update, as it requires.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ MENU_VALUE_LIMIT, MAX_MENU, MAX_OPTIONS = 150, 5, 100
 MAX_CONTEXT = 10
 MAX_FIELDS, FIELD_LIMIT = 10, 2000
 MAX_ROWS, MAX_CELLS = 100, 20
-CELL_LIMIT = 200  # ours: a table is for reading at a glance
-TABLE_LIMIT = 7000  # ours: characters of one table, so that a message never nears msg_blocks_too_long
-PREFORMATTED_LIMIT = 9000  # ours, for the same reason
+CELL_LIMIT = 200  # our limit: a table must be readable at a glance
+TABLE_LIMIT = 7000  # our limit: characters of one table, far below msg_blocks_too_long
+PREFORMATTED_LIMIT = 9000  # our limit, for the same reason
 EMPTY = "—"  # Slack refuses empty text
 
 
@@ -51,13 +51,13 @@ def header(text: str) -> Block:
 
 
 def section(mrkdwn: str, *, accessory: Block | None = None) -> Block:
-    """One paragraph, cut to 3,000 characters; the accessory is a button to its right."""
+    """One paragraph, cut to 3,000 characters. `accessory`: a button to its right."""
     block: Block = {"type": "section", "text": _mrkdwn(mrkdwn, SECTION_LIMIT)}
     return block if accessory is None else block | {"accessory": accessory}
 
 
 def sections(lines: Iterable[str]) -> list[Block]:
-    """Lines of mrkdwn in as few sections as they fit into, never broken within a line."""
+    """Lines of mrkdwn in as few sections as possible, never broken within a line."""
     paragraphs: list[str] = []
     for line in lines:
         piece = cut_mrkdwn(line, SECTION_LIMIT)
@@ -69,14 +69,14 @@ def sections(lines: Iterable[str]) -> list[Block]:
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> list[Block]:
-    """Name and mrkdwn value, side by side on a wide screen, ten to a section."""
+    """(name, mrkdwn value) pairs, side by side on a wide screen, 10 per section."""
     cells = [_mrkdwn(f"*{escape(name, limit=100)}*\n{mrkdwn or EMPTY}", FIELD_LIMIT) for name, mrkdwn in pairs]
     chunks = [cells[start : start + MAX_FIELDS] for start in range(0, len(cells), MAX_FIELDS)]
     return [{"type": "section", "fields": chunk} for chunk in chunks]
 
 
 def context(*mrkdwn: str) -> Block:
-    """Small grey notes; from the tenth on they share one element."""
+    """Small gray notes; from the 10th on they share one element."""
     notes = list(mrkdwn) or [EMPTY]
     if len(notes) > MAX_CONTEXT:
         notes = [*notes[: MAX_CONTEXT - 1], " · ".join(notes[MAX_CONTEXT - 1 :])]
@@ -84,20 +84,20 @@ def context(*mrkdwn: str) -> Block:
 
 
 def divider() -> Block:
-    """A thin line."""
+    """A divider line."""
     return {"type": "divider"}
 
 
 def preformatted(text: str) -> Block:
-    """Untrusted lines in a fixed-width box, in which Slack parses nothing at all. Give it clean lines."""
+    """Fixed-width text that Slack does not parse, for untrusted but cleaned lines."""
     shown = {"type": "text", "text": text if text.strip() else EMPTY}
     return {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [shown]}]}
 
 
 def command_button(label: str, command: str, n: int = 0, *, style: str | None = None) -> Block:
-    """A button that runs a command line ("logs ingest"); `fit_message` numbers the buttons of a message again.
+    """A button that runs a command line ("logs ingest"); `fit_message` renumbers the buttons of a message.
 
-    Raises ValueError for a line that does not fit into a button: half a command would be another command.
+    Raises ValueError for a line that is too long for a button, because a cut command is another command.
     """
     if not 0 < len(command) <= VALUE_LIMIT:
         raise ValueError(f"a button carries 1 to {VALUE_LIMIT} characters, this command has {len(command)}")
@@ -106,15 +106,15 @@ def command_button(label: str, command: str, n: int = 0, *, style: str | None = 
 
 
 def command_menu(items: Sequence[tuple[str, str]], n: int = 0) -> Block:
-    """An overflow menu whose items run command lines: (label, command) each, at most five.
+    """An overflow menu whose items run command lines: (label, command) pairs, at most 5.
 
-    Raises ValueError for a line that does not fit into an item.
+    Raises ValueError for a line that is too long for an item.
     """
     return {"type": "overflow", "action_id": f"{COMMAND_ACTION}.{n}", "options": _options(items[:MAX_MENU])}
 
 
 def command_select(placeholder: str, items: Sequence[tuple[str, str]], n: int = 0) -> Block:
-    """A menu with a name of its own whose items run command lines: (label, command) each, at most a hundred."""
+    """A menu with a placeholder, whose items run command lines: (label, command) pairs, at most 100."""
     return {
         "type": "static_select",
         "action_id": f"{COMMAND_ACTION}.{n}",
@@ -124,27 +124,27 @@ def command_select(placeholder: str, items: Sequence[tuple[str, str]], n: int = 
 
 
 def action_button(label: str, action_id: str, value: str) -> Block:
-    """A button with a handler of its own; `value` is a number that the handler looks up."""
+    """A button with its own handler. `value`: a number that the handler looks up."""
     return _button(label, action_id) | {"value": value}
 
 
 def link_button(label: str, url: str, n: int = 0) -> Block:
-    """A button that opens a page. Raises ValueError for what is no web address (`is_web_address`)."""
+    """A button that opens a web page. Raises ValueError if the URL is no web address (`is_web_address`)."""
     if not is_web_address(url):
         raise ValueError("a link button needs an http(s) address of at most 3,000 characters")
     return _button(label, f"{LINK_ACTION}.{n}") | {"url": url}
 
 
 def message_button(label: str, key: str) -> Block:
-    """A button that opens a message of the outbox, of which only the key is known yet; one per message.
+    """A button that opens another message of the outbox, named by its key; at most one per message.
 
-    The outbox makes it a link when it sends it, and leaves it out while Slack does not have that message.
+    The outbox turns it into a link when it sends the message, and removes it while the other message is not posted.
     """
     return _button(label, LINK_TO_MESSAGE) | {"value": key}
 
 
 def is_web_address(url: str | None) -> bool:
-    """Whether Slack takes it as a button's `url`."""
+    """True if Slack accepts it as a button's `url`."""
     if not url or len(url) > URL_LIMIT or " " in url or url != plain(url, limit=URL_LIMIT):
         return False
     try:
@@ -155,16 +155,16 @@ def is_web_address(url: str | None) -> bool:
 
 
 def actions(buttons: Sequence[Block]) -> list[Block]:
-    """Rows of buttons; none for no buttons. A row holds at most 25."""
+    """Rows of at most 25 buttons; empty without buttons."""
     rows = [buttons[start : start + MAX_BUTTONS] for start in range(0, len(buttons), MAX_BUTTONS)]
     return [{"type": "actions", "elements": list(row)} for row in rows]
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
-    """A table of raw text, in which Slack parses nothing, and a note when rows were left out.
+    """A table of raw text, which Slack does not parse, and a note if rows were left out.
 
-    At most 99 rows below the heading, 20 columns, `CELL_LIMIT` characters a cell and `TABLE_LIMIT` altogether. One
-    table a message: `fit_message` turns a second one into preformatted text.
+    At most 99 rows below the heading, 20 columns, `CELL_LIMIT` characters per cell and `TABLE_LIMIT` in all. A message
+    may have only one table: `fit_message` turns others into preformatted text.
     """
     lines, size = [_row(columns)], sum(map(len, columns))
     for row in rows[: MAX_ROWS - 1]:
@@ -198,7 +198,7 @@ def _button(words: str, action_id: str) -> Block:
 
 
 def _mrkdwn(mrkdwn: str, limit: int) -> Block:
-    """`verbatim`: Slack makes no links and mentions of its own out of bare words such as @here or a host name."""
+    """A mrkdwn text. `verbatim` keeps Slack from making links and mentions of words such as @here or host names."""
     text = cut_mrkdwn(mrkdwn, limit) if mrkdwn.strip() else EMPTY
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
@@ -213,13 +213,13 @@ def align(rows: Sequence[Sequence[str]]) -> str:
 def without_equal(
     columns: Sequence[str], rows: Sequence[Sequence[str]], droppable: Collection[str]
 ) -> tuple[list[str], list[list[str]]]:
-    """The table without the `droppable` columns in which every row has the same: a phone shows two or three columns."""
+    """Remove `droppable` columns in which all rows are equal, because a phone shows only 2 or 3 columns."""
     kept = [n for n, name in enumerate(columns) if name not in droppable or len({row[n] for row in rows}) > 1]
     return [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def width(text: str) -> int:
-    """Cells that the text takes on a terminal: wide characters take two, combining ones none."""
+    """Width of the text on a terminal, in cells: 2 for wide characters, 0 for combining ones."""
     return sum(_cells(character) for character in text)
 
 
@@ -234,30 +234,30 @@ def _padded(cell: str, wanted: int) -> str:
 
 
 def since(moment: datetime, as_of: datetime | None) -> str:
-    """How long ago, as of the clock that wrote the moment; the moment itself when that clock is not known."""
+    """Age of the moment by the clock that wrote it (`as_of`); the moment itself if that clock is unknown."""
     return age(as_of - moment) if as_of else clock(moment)
 
 
 def clock(moment: datetime) -> str:
-    """ "23 Nov 17:59": a table has room for no more, and reports that it is UTC."""
+    """ "23 Nov 17:59" in UTC, short for a table, whose heading or note names the zone."""
     return moment.astimezone(UTC).strftime("%d %b %H:%M")
 
 
 def clock_seconds(moment: datetime) -> str:
-    """ "17:59:05", for the lines of a log."""
+    """ "17:59:05" in UTC, for the lines of a log."""
     return moment.astimezone(UTC).strftime("%H:%M:%S")
 
 
 MAX_BLOCKS = 50
 TEXT_LIMIT = 3900  # chat.update refuses more than 4,000
-TOTAL_LIMIT = 12_000  # characters of everything; msg_blocks_too_long was seen from about 13,200
+TOTAL_LIMIT = 12_000  # characters of all blocks; msg_blocks_too_long occurred from about 13,200
 
 
 def fit_message(text: str, blocks: Sequence[Block]) -> tuple[str, list[Block]]:
-    """Text and blocks that Slack takes: `Answer(*fit_message(text, blocks), data=…)`.
+    """Cut text and blocks to Slack's limits: `Answer(*fit_message(text, blocks), data=…)`.
 
-    Blocks that do not fit are left out from the end, and counted. Buttons get numbers that are unique in the message.
-    A second table becomes preformatted text.
+    Blocks that do not fit are dropped from the end, with a note. Buttons get numbers that are unique in the message. A
+    second table becomes preformatted text.
     """
     kept = _within_total(_one_table(blocks))
     left_out = len(blocks) - len(kept)
@@ -267,7 +267,7 @@ def fit_message(text: str, blocks: Sequence[Block]) -> tuple[str, list[Block]]:
 
 
 def shorten_ids(blocks: Sequence[Block]) -> list[Block]:
-    """The same blocks for many readers: whole ids are for *Details*. What buttons carry stays whole."""
+    """Shorten ids in texts for public messages; *Details* shows them whole. Values of buttons stay whole."""
     return [_shortened(block) for block in blocks]
 
 
@@ -281,7 +281,7 @@ def _shortened(part: Any) -> Any:
 
 
 def characters(value: object) -> int:
-    """All characters of all strings in a block but its keys and types: the measure for `TOTAL_LIMIT`."""
+    """Number of characters of all strings in a block except keys and types, as `TOTAL_LIMIT` counts."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

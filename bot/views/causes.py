@@ -1,4 +1,4 @@
-"""A cause as words: the line that names it, since when, and what `--json` prints of it."""
+"""Causes in words: the line with the cause and its start, and the data for `--json`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TITLE_LIMIT, DETAIL_LIMIT = 200, 300  # characters
 
 
 def since_words(cause: Cause, form: str = "{time}") -> str:
-    """ " since 08:32", as each reader's clock shows it; empty where unknown."""
+    """ " since 08:32", in each reader's time zone; empty if unknown."""
     return f" since {date_token(cause.since, form)}" if cause.since else ""
 
 
@@ -25,7 +25,7 @@ def cause_line(cause: Cause) -> str:
 
 
 def causes_data(diagnoses: Sequence[Diagnosis]) -> list[dict[str, object]]:
-    """What `--json` prints of them; the findings themselves stand beside it."""
+    """Data of the causes for `--json`; the findings are printed separately."""
     return [
         {
             "kind": one.cause.kind.value,

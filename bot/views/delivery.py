@@ -25,15 +25,15 @@ _BRIEF = {
 
 
 def no_phones(channel: Channel, target: str) -> tuple[str, ...]:  # noqa: ARG001
-    """The numbers to call of the people behind a target; here of no one."""
+    """Default for `PhonesOf`: no phone numbers."""
     return ()
 
 
 def notified_elsewhere(
     notifications: Sequence[Notification], phones_of: PhonesOf = no_phones
 ) -> tuple[str, list[Block]]:
-    """One line each, kept true: who was notified outside Slack, when, what became of it, and who was not, with the
-    numbers to call."""
+    """The message about notifications outside Slack, edited as they change: one line per target, with time and outcome,
+    and phone numbers of people who were not reached."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
     lines = [" · ".join([_line(page), *_to_call(page, phones_of), *_later(page, notifications)]) for page in pages]
     blocks = [context("Notified outside Slack"), *sections(lines)]
@@ -42,14 +42,14 @@ def notified_elsewhere(
 
 
 def notified_words(notifications: Sequence[Notification]) -> str:
-    """The same in a few words for the line that names who is paged: " · pager ✓ · e-mail not yet"."""
+    """Short form for the line with the paged people: " · pager ✓ · e-mail not yet"."""
     pages = [one for one in notifications if one.event is PageEvent.TRIGGERED]
     words = [f"{one.means.words} {_BRIEF[one.state]}" for one in pages]
     return "".join(f" · {each}" for each in dict.fromkeys(words))
 
 
 def not_reached(notification: Notification, why: str, phones: Sequence[str] = ()) -> tuple[str, list[Block]]:
-    """A person was not reached: people have to notice, so it is a message of its own. `phones`: numbers to call."""
+    """A separate message, so that people notice that a person was not reached. `phones`: numbers to call."""
     first = f"🔴 *{_target(notification)} was not reached*: {escape(why)}."
     if not phones:
         line = f"{first} Contact them another way, or escalate."
@@ -64,7 +64,7 @@ def _phone_links(phones: Sequence[str]) -> str:
 
 
 def _to_call(page: Notification, phones_of: PhonesOf) -> list[str]:
-    """The numbers of a person who is not reached so far."""
+    """The phone numbers of a person who has not been reached yet."""
     is_reached = page.last_error is None or page.state in (NotificationState.SENT, NotificationState.CANCELLED)
     phones = () if is_reached else phones_of(page.means, page.target)
     return [f"call {_phone_links(phones)}"] if phones else []
@@ -87,7 +87,7 @@ def _line(notification: Notification) -> str:
 
 
 def _later(page: Notification, notifications: Sequence[Notification]) -> Iterator[str]:
-    """The pager's later events, after it rang."""
+    """The later events of a page: its acknowledgement and resolution at the pager."""
     for one in notifications:
         if one.page_key != page.key or one.event is PageEvent.TRIGGERED:
             continue
@@ -99,7 +99,7 @@ def _later(page: Notification, notifications: Sequence[Notification]) -> Iterato
             case NotificationState.WAITING if one.last_error:
                 yield f"🟡 not {one.event} there yet, trying again: {escape(one.last_error)}"
             case NotificationState.WAITING | NotificationState.CANCELLED:
-                pass  # in a moment, or the next event says it
+                pass  # due in a moment, or the next event shows it
 
 
 def _target(notification: Notification) -> str:
@@ -107,7 +107,7 @@ def _target(notification: Notification) -> str:
 
 
 def dropped_events_message(at: datetime) -> tuple[str, list[Block]]:
-    """What may be lost, and what works all the same."""
+    """Message on dropped events: what may be lost, and what still works."""
     line = f"🟠 Slack has been dropping events for this app since {date_token(at)}: more than 30,000 in one hour."
     what = f"Mentions and the Home tab may get no answer. `{slash('…')}` and buttons still work."
     return fit_message(f"{line} {what}", [section(line), section(what), context("Slack: `app_rate_limited`")])
@@ -116,21 +116,21 @@ def dropped_events_message(at: datetime) -> tuple[str, list[Block]]:
 def direct_message(
     text: str, blocks: Sequence[Mapping[str, Any]], *, channel: str, code: str
 ) -> tuple[str, list[Block]]:
-    """The page itself, for one person, and why it is sent to them. `code`: Slack's word for the refusal."""
+    """A page as a direct message, with the reason for it. `code`: Slack's error code of the refusal."""
     where = f"#{escape(channel)}" if channel[:1].islower() else "its place"
     note = f"Sent to you directly, because it can't be posted to {where}: {escape(place_words(code))}."
     return fit_message(text, [context(note), *map(dict, blocks)])
 
 
 def direct_answer(text: str, blocks: Sequence[Mapping[str, Any]], *, code: str | None) -> tuple[str, list[Block]]:
-    """An answer for a requester where the bot can't answer. `code`: Slack's word for a refusal, or None."""
+    """An answer as a direct message, if it can't be posted. `code`: Slack's error code of a refusal, or None."""
     why = f": {escape(place_words(code))}" if code else ""
     note = f"Sent to you directly, because it can't be posted where you asked{why}."
     return fit_message(text, [context(note), *map(dict, blocks)])
 
 
 def pager_words(environment: str | None, code: str) -> str:
-    """For the people paged because the page reached no one in Slack. Nothing of the page itself leaves Slack."""
+    """Text for pagers if a page reached no one in Slack. The page's own text does not leave Slack."""
     return (
         f"{environment or 'environment unknown'}: a page could not be posted in Slack ({code}) and reached no one there"
         "; run dragonfly check-config"

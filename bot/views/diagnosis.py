@@ -1,6 +1,6 @@
-"""The doctor's causes as a message: the first cause, what to do about it, and its consequences behind a button.
+"""The doctor's causes as a message: the first cause, what to do about it, and its effects behind a button.
 
-Also the one message that the bot writes in an incident's thread by itself, edited as its parts arrive.
+Also the triage message, which the bot posts in an incident's thread and edits as its parts arrive.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from services.domain.services import Service, log_links
 from services.domain.text import counted
 
 DETAIL_LIMIT = 300
-SHOWN = 12  # findings with a block of their own; the rest shares sections
+SHOWN = 12  # findings with their own block; the rest share sections
 
 
 def diagnosis_blocks(diagnoses: Sequence[Diagnosis], show: str) -> list[Block]:
-    """A section for each cause with its button, then how much follows from it. `show`: the command that lists it."""
+    """One section per cause with its button, then the number of effects. `show`: the command that lists these."""
     blocks: list[Block] = []
     for one in diagnoses:
         blocks.append(section(cause_line(one.cause), accessory=step_button(one.finding.next_step)))
@@ -45,7 +45,7 @@ def diagnosis_blocks(diagnoses: Sequence[Diagnosis], show: str) -> list[Block]:
 
 
 def doctor_answer(report: Report, *, notes: Sequence[str], show_all: bool = False) -> Answer:
-    """The first line is the cause, or what is wrong, with what to do; what is fine is one line."""
+    """The causes and problems first, each with what to do; areas without a problem share one line."""
     data = finding_data("doctor", report.findings) | {"causes": causes_data(report.diagnosed.diagnoses)}
     if show_all:
         return findings_answer("doctor", report.findings, data=data, notes=notes)
@@ -64,7 +64,7 @@ def doctor_answer(report: Report, *, notes: Sequence[str], show_all: bool = Fals
 
 
 def gate_answer(title: str, gates: Sequence[Finding], diagnosed: Diagnosed) -> Answer:
-    """The checklist; gates that fail because of a cause are named below it, not listed one by one. Private."""
+    """The checklist; gates that fail because of a known cause are named together below it. Private."""
     first = diagnosed.first
     folded = [one for one in gates if first and one.status is not Status.OK and is_explained(one, diagnosed)]
     answer = findings_answer(title, gates, private=True)
@@ -95,7 +95,7 @@ def _follows(diagnoses: Sequence[Diagnosis]) -> str:
 
 
 def _loud(findings: Sequence[Finding], offered: Sequence[NextStep | None]) -> list[Block]:
-    """Each with its next step; one that was offered already is not offered again."""
+    """One block per finding with its next step, unless that step was offered already."""
     steps = [*offered]
     blocks: list[Block] = []
     for finding in findings[:SHOWN]:
@@ -112,21 +112,21 @@ def _open(gates: Sequence[Finding]) -> int:
 Content = tuple[str, list[Block]]
 
 LINE_LIMIT = 160  # characters of one line below the first
-CHANGE_LIMIT = 100  # of a change: three lines on a phone
-CHANGES_SHOWN = 3  # changes, and findings that no cause explains; their commands have them all
+CHANGE_LIMIT = 100  # characters of a change: 3 lines on a phone
+CHANGES_SHOWN = 3  # changes, and findings without a cause; their commands list all
 OF_THE_DATABASE = (Kind.DATABASE, Kind.NO_ACCESS, Kind.NO_WRITES, Kind.MIGRATIONS, Kind.PERMISSIONS)
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A part that could not be read, and why."""
+    """A part that could not be read. `why`: the reason."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class TriageFacts:
-    """What is known so far; None: it is being read. `candidates`: where the service could go back to, best first.
+    """The parts of the triage so far; None: still being read. `candidates`: for a rollback, best first.
 
     `similar`: earlier incidents of the same kind, newest first."""
 
@@ -142,20 +142,20 @@ class TriageFacts:
 
 @dataclass(frozen=True)
 class Summary:
-    """What an incident keeps of it: the cause, and when the problem began and what shows it; None while that is not
-    known."""
+    """The part of the triage that the incident stores: the cause, and the start of the problem with its evidence; None
+    while unknown."""
 
     cause: KnownCause | None = None
     began: tuple[datetime, str] | None = None
 
 
 def find_cause_of(parts: TriageFacts, services: Sequence[Service]) -> Diagnosis | None:
-    """The cause that fits the incident, once the doctor has answered."""
+    """The cause that fits the incident; None if there is none or while the doctor has not answered."""
     return find_cause(parts.report.diagnosed, services) if isinstance(parts.report, doctor.Report) else None
 
 
 def summary_of(parts: TriageFacts, services: Sequence[Service]) -> Summary:
-    """What the root message takes over: no cause of something else, and none that a run is about to end."""
+    """Summary for the root message: no cause of another problem, and none that a run is about to fix."""
     cause = find_cause_of(parts, services)
     if cause is None:
         return Summary(began=_api_began(parts) if [one.is_api for one in services] == [True] else None)
@@ -167,8 +167,8 @@ def summary_of(parts: TriageFacts, services: Sequence[Service]) -> Summary:
 
 
 def _began(parts: TriageFacts, cause: Cause) -> tuple[datetime, str] | None:
-    """The last beat where none of the service's workers is left, since when the database has not answered, or the end
-    of the API."""
+    """Start of the problem: when the database stopped answering, the API's end, or the last heartbeat of a service
+    without live workers."""
     if cause.kind is Kind.DATABASE and cause.since is not None:
         return cause.since, "the database stopped answering"
     if cause.service is not None and cause.service.is_api:
@@ -183,7 +183,7 @@ def _began(parts: TriageFacts, cause: Cause) -> tuple[datetime, str] | None:
 
 
 def _api_began(parts: TriageFacts) -> tuple[datetime, str] | None:
-    """When Railway saw it crash, else the bot's last good check."""
+    """End of the API: when Railway saw it crash, else the bot's last good check."""
     found = _evidence(parts)
     state, health = found.get("deployment.api", {}), found.get("api.health", {})
     crashed_at, well_until = state.get("latest_status_at"), health.get("well_until")
@@ -193,14 +193,14 @@ def _api_began(parts: TriageFacts) -> tuple[datetime, str] | None:
 
 
 def _evidence(parts: TriageFacts) -> dict[str, Mapping[str, object]]:
-    """Of each check, by its name; nothing while the doctor has not answered."""
+    """`{check: evidence}`; empty while the doctor has not answered."""
     report = parts.report
     known = report.diagnosed.findings if isinstance(report, doctor.Report) else ()
     return {finding.check: finding.evidence for finding in known}
 
 
 def diagnosis_message(parts: TriageFacts, services: Sequence[Service], ref: str | None) -> Content:
-    """`ref`: Supabase's project, None where it is not known. The first line is the cause and what to do about it."""
+    """The triage message; its first line is the cause and what to do. `ref`: Supabase's project, None if unknown."""
     cause = find_cause_of(parts, services)
     first = _first(parts, cause)
     lines = [
@@ -231,7 +231,7 @@ def _seen_before(parts: TriageFacts) -> str:
 
 
 def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
-    """What follows from a cause of everything as a number, other causes, and what none of them explains."""
+    """Number of effects of a cause that affects all services, other causes, and findings without a cause."""
     if not isinstance(parts.report, doctor.Report):
         return
     if cause is not None and cause.words and cause.cause.service is None:
@@ -247,7 +247,7 @@ def _others(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
 
 
 def _changes(parts: TriageFacts, cause: Diagnosis | None) -> Iterator[str]:
-    """Newest first: what was changed last most often broke it. Only that one once a deploy is known to be the cause."""
+    """The recent changes, newest first, as the last is the likeliest cause; only that one if a deploy is the cause."""
     if not isinstance(parts.changes, Changes):
         return
     happenings = parts.changes.happenings
@@ -279,8 +279,8 @@ def _missing(parts: TriageFacts) -> Iterator[str]:
 
 
 def _buttons(parts: TriageFacts, cause: Diagnosis | None, services: Sequence[Service], ref: str | None) -> list[Block]:
-    """What to do, then where to look: at most eight, some of them links. None before the doctor has answered: what it
-    finds comes first, and would push the others away under a thumb."""
+    """The remedy, then reads and links, at most 8. Empty before the doctor has answered: the remedy comes first, and
+    would move the other buttons while someone taps."""
     if parts.report is None:
         return []
     one = cause.cause.service if cause and cause.cause.service else services[0] if len(services) == 1 else None

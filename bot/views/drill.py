@@ -1,4 +1,4 @@
-"""Drills: the plan of one, its progress, and its outcome."""
+"""Drills: the offer, the start, and the report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPLAINED = (
 
 
 def offer_answer(targets: int, last: Drill | None) -> Answer:
-    """Nothing was started yet: people are called by it, so it wants one tap more."""
+    """Offer a drill. It needs one tap more, because it pages people."""
     first = f"*{MARK}*: a rehearsal, from a missed heartbeat to an acknowledgement"
     outside = (
         f"{counted(targets, 'target')} outside Slack" if targets else "no target outside Slack is set: no phone rings"
@@ -33,7 +33,7 @@ def offer_answer(targets: int, last: Drill | None) -> Answer:
 
 
 def started_answer(drill: Drill) -> Answer:
-    """For everyone: what follows is a drill."""
+    """Public: a drill has started."""
     at = date_token(drill.stale_at, "{time_secs}")
     first = (
         f"🧪 *{MARK} {drill.id}* started by {person(drill.asked_by)}: a simulated worker stops sending heartbeats {at}"
@@ -43,14 +43,14 @@ def started_answer(drill: Drill) -> Answer:
 
 
 def under_way_answer(drill: Drill) -> Answer:
-    """There is one already."""
+    """The answer if a drill is running already."""
     first = f"🧪 *{MARK} {drill.id}* has been running since {date_token(drill.asked_at, '{time_secs}')}"
     return Answer(*fit_message(first.replace("*", ""), [section(first)]), _data(drill), private=True)
 
 
 def report_message(drill: Drill, report: Mapping[str, Any]) -> tuple[str, list[Block]]:
-    """What came of it, for its thread."""
-    outcome = "acknowledged" if report["outcome"] == "answered" else str(report["outcome"])  # its stored name
+    """The report of a drill, for its thread."""
+    outcome = "acknowledged" if report["outcome"] == "answered" else str(report["outcome"])  # the stored word
     first = f"🧪 {MARK} {drill.id} is over: {escape(outcome)}"
     return fit_message(first, [section(f"*{first}*"), *_report(drill, report)])
 

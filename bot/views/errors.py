@@ -1,4 +1,4 @@
-"""An error as an answer: what failed, why, and what to do next."""
+"""Errors as answers: what failed, why, and what to do next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.domain.status import Status
 
 
 def no_dialog(failure: SourceError, line: str, choices: Sequence[Choice] = ()) -> OperatorError:
-    """`line` has its places in angle brackets; `choices` are whole lines, to be pressed."""
+    """The error for a dialog that did not open. `line`: with placeholders. `choices`: whole lines as buttons."""
     typed = code(slash(line))
     what_next = f"Type {typed}; in a thread, mention the bot instead."
     return OperatorError(
@@ -26,9 +26,9 @@ def no_dialog(failure: SourceError, line: str, choices: Sequence[Choice] = ()) -
 
 
 def error_answer(error: BaseException, *, reference: str | None = None) -> Answer:
-    """A private answer; only our own sentences are shown, never the text of an unexpected error.
+    """A private answer with our own sentences; the text of an unexpected error is never shown.
 
-    `reference` is what the log line of this error carries, so that an operator can find it in the logs.
+    `reference`: the id in the log line of this error, by which an operator can find it.
     """
     what, why, what_next = _sentences(error, reference)
     sign, status = _sign(error)
@@ -66,7 +66,7 @@ def _data(error: BaseException, words: Mapping[str, str], reference: str | None)
 
 
 def _choices(choices: Sequence[Choice]) -> list[Block]:
-    """Rows of what they are about with a button each; those that say it themselves side by side."""
+    """One row per choice with a description; buttons without a description side by side."""
     fitting = [choice for choice in choices if len(choice.line) <= VALUE_LIMIT]
     rows = [section(one.about, accessory=command_button(_label(one), one.line)) for one in fitting if one.about]
     return [*rows, *actions([command_button(_label(one), one.line) for one in fitting if not one.about])]

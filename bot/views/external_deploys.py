@@ -1,4 +1,4 @@
-"""A deployment made outside the bot, in one message: in progress, being verified, and its outcome."""
+"""The message of an external deployment: in progress, being verified, and its outcome."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from services.domain.deployments import Deployment
 from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width
 from services.domain.services import Service, short_sha
 
-SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # what the deployment is of has to be in a phone's first line too
+SUBJECT_LIMIT, AUTHOR_LIMIT = 45, 80  # the commit must fit into a phone's first line
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What every state of the message shows. `scope`: the word for its services in a command. `made_by`: one of its
-    deployments, which names commit and author; None when Railway does not show it any more. `skipped`: the services
-    that Railway left out of this push. `is_held`: it waits for approval in Railway."""
+    """Data for all states of the message. `scope`: the word for its services in a command. `made_by`: one of its
+    deployments, with commit and author; None if Railway does not list it any more. `skipped`: services that Railway
+    left out of this push. `is_held`: it waits for approval in Railway."""
 
     environment: str | None
     services: Sequence[Service]
@@ -37,7 +37,7 @@ class Shown:
 
 
 def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
-    """While it is not known how it ends."""
+    """The message before the verdict. `is_settled`: deployed, and being verified."""
     word = "VERIFYING" if is_settled else "DEPLOYING"
     sign = "🔵"
     if about.is_held:
@@ -47,7 +47,7 @@ def on_its_way(about: Shown, *, is_settled: bool) -> tuple[str, list[Block]]:
 
 
 def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) -> tuple[str, list[Block]]:
-    """The verdict in the first line, then each step with what it found."""
+    """The message with the verdict in the first line, then each step with its findings."""
     where = f"{_place(about)}*{escape(short_sha(about.commit_sha))}*"
     first = f"{SIGN[status]} *{escape(sentence, limit=300)}* · {_place(about)}{_commit(about)}"
     room = PHONE_LIMIT - shown_width(f"{SIGN[status]} ** · {where}")
@@ -58,7 +58,7 @@ def ended(about: Shown, status: Status, sentence: str, steps: Sequence[Step]) ->
 
 
 def _buttons(about: Shown, status: Status) -> list[Block]:
-    """The next step first: nothing is done before it is approved."""
+    """Buttons, the likeliest next step first; a rollback still needs approval."""
     sha = f" {about.commit_sha}" if about.commit_sha else ""
     again = command_button("Verify again", f"verify {about.scope}{sha}")
     if status is Status.FAIL:
@@ -67,7 +67,7 @@ def _buttons(about: Shown, status: Status) -> list[Block]:
 
 
 def _approve(about: Shown) -> list[Block]:
-    """The way to what waits for a person; Railway does not continue by itself."""
+    """Link to Railway if the deployment waits for approval there."""
     link = about.made_by.link if about.made_by else None
     return [link_button("Approve in Railway", link)] if about.is_held and link and is_web_address(link) else []
 

@@ -1,4 +1,4 @@
-"""Findings as a message: overall state first, then problems, next steps as buttons."""
+"""Findings as a message: overall state first, then problems, with next steps as buttons."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from services.domain.errors import Unavailable
 from services.domain.text import counted
 
 SIGN = {Status.OK: "✅", Status.WARN: "⚠️", Status.FAIL: "🔴", Status.UNKNOWN: "❔"}
-PAST = "\N{INFORMATION SOURCE}\ufe0f"  # before what was wrong and is over
+PAST = "\N{INFORMATION SOURCE}\ufe0f"  # sign of a past problem
 WORD = {Status.OK: "OK", Status.WARN: "WARNING", Status.FAIL: "WRONG", Status.UNKNOWN: "UNKNOWN"}
-MAX_OWN_BLOCKS = 30  # findings with a block of their own; the rest shares sections
+MAX_OWN_BLOCKS = 30  # findings with their own block; the rest share sections
 LINE_LIMIT = 600  # characters of one finding
 
 
 def headline(title: str, findings: Sequence[Finding]) -> str:
-    """The first line, in mrkdwn: sign, word and title, then the worst finding, so that it is an answer by itself."""
+    """The first line in mrkdwn: sign, word, title and the worst finding, so that it is complete by itself."""
     status = worst(findings)
     return f"{SIGN[status]} *{WORD[status]}* · {escape(title, limit=200)}{_worst_of(findings)}"
 
 
 def finding_line(finding: Finding) -> str:
-    """One finding in mrkdwn: sign, title, detail. The word is there for those who cannot see the sign."""
+    """One finding in mrkdwn: sign, title, detail; with the status word for readers who can't see the sign."""
     if finding.was_wrong:
         first, last = (date_token(moment, "{time}") for moment in finding.was_wrong)
         return f"{PAST} was wrong {first}\N{EN DASH}{last}: *{escape(finding.title, limit=LINE_LIMIT // 3)}*"
@@ -37,15 +37,15 @@ def finding_line(finding: Finding) -> str:
 
 
 def status_word(status: Status, title: str) -> str:
-    """ "wrong: " before what is not fine, for those who cannot see the sign; not where the title ends with it."""
+    """ "wrong: " for a finding that is not ok, for readers who can't see the sign; empty if the title ends with it."""
     word = WORD[status].lower()
     return "" if status is Status.OK or title.endswith(word) else f"{word}: "
 
 
 def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[str] = ()) -> list[Block]:
-    """Headline, one block for each finding that asks for something, the fine ones together, then notes (mrkdwn).
+    """Headline, one block per problem, the ok findings together, then notes (mrkdwn).
 
-    A step that two findings share is offered once. One finding that asks for something is the headline itself.
+    A next step that two findings share is offered once. A single problem is the headline itself.
     """
     ordered = wrong_first(findings)
     loud = [finding for finding in ordered if finding.status is not Status.OK][:MAX_OWN_BLOCKS]
@@ -64,14 +64,14 @@ def finding_blocks(title: str, findings: Sequence[Finding], *, notes: Sequence[s
 
 
 def _heading(title: str, findings: Sequence[Finding], loud: Sequence[Finding]) -> str:
-    """The findings follow, so that it names none."""
+    """Headline without findings, because they follow."""
     status = worst(findings)
     more = f": {len(loud)} findings" if loud else ""
     return f"{SIGN[status]} *{WORD[status]}* · {escape(title, limit=200)}{more}"
 
 
 def _only(title: str, finding: Finding) -> Block:
-    """The headline with the finding's detail; or the finding's own line if that says it all."""
+    """The headline with the finding's detail; only the finding's line if it has the title already."""
     if finding.status is Status.UNKNOWN or title.lower() in finding.title.lower():
         return section(finding_line(finding), accessory=step_button(finding.next_step))
     detail = f" — {escape(finding.detail, limit=LINE_LIMIT // 2)}" if finding.detail else ""
@@ -79,7 +79,7 @@ def _only(title: str, finding: Finding) -> Block:
 
 
 def past_lines(past: Sequence[Finding]) -> list[str]:
-    """What was wrong and is over, a line for each service: the kind of line that lasted longest, and how many more."""
+    """One line per service with past problems: the kind that lasted longest, and the number of others."""
     by_service: dict[object, list[Finding]] = {}
     for finding in past:
         by_service.setdefault(finding.service, []).append(finding)
@@ -95,7 +95,7 @@ def _together(past: Sequence[Finding]) -> Finding:
 
 
 def findings_text(title: str, findings: Sequence[Finding]) -> str:
-    """The fallback: headline and findings, what is wrong first; an answer without the blocks."""
+    """The fallback text: headline and findings, problems first; complete without the blocks."""
     lines = [finding_line(finding) for finding in wrong_first(findings)]
     return cut_mrkdwn("\n".join([headline(title, findings), *lines]), 3000)
 
@@ -109,14 +109,14 @@ def findings_answer(
     extra: Sequence[Block] = (),
     private: bool = False,
 ) -> Answer:
-    """The whole answer. `extra` blocks (a table, buttons) come last; `data` defaults to the findings themselves."""
+    """The whole answer. `extra`: blocks at the end (a table, buttons). `data`: defaults to the findings."""
     blocks = [*finding_blocks(title, findings, notes=notes), *extra]
     data = finding_data(title, findings) if data is None else data
     return Answer(*fit_message(findings_text(title, findings), blocks), data, worst(findings), private)
 
 
 def unavailable_answer(what: str, reason: Unavailable, *, private: bool = True) -> Answer:
-    """The whole answer when the one source that it needs did not answer: unknown, never fine."""
+    """The whole answer if its only source is unavailable: unknown, never ok."""
     away = reason.is_outage and reason.source == "database"
     step = NextStep("Health", "health") if away else NextStep("Check the settings", "check-config")
     finding = Finding("source", Status.UNKNOWN, f"{what} unknown", reason.why, next_step=step)
@@ -124,12 +124,12 @@ def unavailable_answer(what: str, reason: Unavailable, *, private: bool = True) 
 
 
 def finding_data(title: str, findings: Sequence[Finding]) -> dict[str, object]:
-    """What `--json` prints: JSON-able, the same words and the evidence."""
+    """Data of findings for `--json`: the same words, and the evidence."""
     return {"title": title, "status": worst(findings).value, "findings": [_finding_data(f) for f in findings]}
 
 
 def step_button(step: NextStep | None) -> Block | None:
-    """The next step as a button; None when there is nothing to press."""
+    """The next step as a button; None without a command or link."""
     if step is None:
         return None
     if step.command:

@@ -1,4 +1,4 @@
-"""Freezes and locks: the message of each, the notes about its windows, and the list."""
+"""Freezes and locks: their messages, the messages of their windows, and the list."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from services.domain.windows import Span
 HELD_BACK = "refused: `deploy`, `redeploy`, `scale`, `golden-path`"
 GO_AHEAD = "allowed: `rollback`, `restart`, `stop-workers`"
 SHOWN = 20
-TERMINAL = "terminal"  # who lifted it, where no person is known
-BUTTONS = 5  # with one of their own
+TERMINAL = "terminal"  # stored as the person who lifted it, if it was a terminal
+BUTTONS = 5  # freezes with their own button
 
 
 def freeze_message(freeze: Freeze, now: datetime) -> Content:
-    """For everyone: who froze what, from when until when, and why; with the button that lifts it."""
+    """Public: owner, scope, time and reason of a freeze, with the button that lifts it."""
     line = freeze_line(freeze, now)
     blocks = [section(line), *actions([_lift(freeze)]), context(f"{HELD_BACK} · {GO_AHEAD}")]
     return Content(*fit_message(line, blocks))
 
 
 def ended_message(freeze: Freeze, outcome: str) -> Content:
-    """The same message afterwards. `outcome`: "over", or "lifted by <id>", as the database keeps it."""
+    """The freeze's message after its end. `outcome`: "over" or "lifted by <id>", as stored."""
     by = outcome.removeprefix("lifted by ")
     how = "is over" if by == outcome else f"was lifted by {mention(by) if by != TERMINAL else 'the terminal'}"
     line = f"⚪ The {freeze.kind} of *{freeze.scope}* by {mention(freeze.owner)} {how}: {_reason(freeze)}"
@@ -38,7 +38,7 @@ def ended_message(freeze: Freeze, outcome: str) -> Content:
 
 
 def window_message(freeze: Freeze, span: Span) -> Content:
-    """A window that was announced before begins."""
+    """The message at the start of a recurring freeze's window."""
     by = mention(freeze.owner)
     line = f"{_sign(freeze)} *{freeze.scope}* is frozen now by {by}, {_until(span)}: {_reason(freeze)}"
     blocks = [section(line), *actions([_lift(freeze)]), context(f"{HELD_BACK} · {GO_AHEAD}")]
@@ -46,7 +46,7 @@ def window_message(freeze: Freeze, span: Span) -> Content:
 
 
 def window_over(freeze: Freeze, now: datetime) -> Content:
-    """The window's message afterwards."""
+    """The window's message after its end."""
     following = freeze.next_span(now)
     again = f"; the next one starts {date_token(following.begins)}" if following and freeze.windows else ""
     line = f"⚪ *{freeze.scope}* is no longer frozen: the window is over{again}"
@@ -54,7 +54,7 @@ def window_over(freeze: Freeze, now: datetime) -> Content:
 
 
 def reminder(freeze: Freeze, span: Span) -> Content:
-    """For its owner, in its thread: before it ends, or once per day where it has no end."""
+    """Reminder for the owner, in the thread: before the end, or once per day without an end."""
     if span.ends == LAST:
         line = f"{mention(freeze.owner)} *{freeze.scope}* is still {_word(freeze)}. To lift it: `unfreeze {freeze.id}`"
     else:
@@ -66,7 +66,7 @@ def reminder(freeze: Freeze, span: Span) -> Content:
 
 
 def past_freezes(freezes: Sequence[Freeze], services: Sequence[Service], made: Deployment) -> Content:
-    """For the owners: Railway deployed what they had frozen, by no run of the bot."""
+    """Message to the owners: Railway deployed services that they had frozen, without a run of the bot."""
     names = ", ".join(service.short for service in services)
     author = f", committed by {escape(made.author, limit=80)}" if made.author else ""
     first = f"⚠️ *{names}* was deployed in spite of a freeze: {code(short_sha(made.commit_sha))}{author}, not by the bot"
@@ -77,21 +77,21 @@ def past_freezes(freezes: Sequence[Freeze], services: Sequence[Service], made: D
 
 
 def made_answer(freeze: Freeze, now: datetime) -> Answer:
-    """For the one who typed it; everyone reads its message."""
+    """The answer for the person who created it; the channel has the freeze's own message."""
     line = freeze_line(freeze, now)
     blocks = [section(line), *actions([_lift(freeze)]), context("its message is in the incidents channel")]
     return Answer(*fit_message(line, blocks), freeze_data(freeze, now), private=True)
 
 
 def lifted_answer(lifted: Sequence[Freeze]) -> Answer:
-    """For the one who lifted them; their messages say so to everyone."""
+    """The answer for the person who lifted them; the freezes' own messages are edited."""
     names = ", ".join(f"{one.kind} {one.id} of {one.scope}" for one in lifted)
     line = f"✅ Lifted: {escape(names)}"
     return Answer(*fit_message(line, [section(line)]), {"lifted": [one.id for one in lifted]}, private=True)
 
 
 def freezes_answer(freezes: Sequence[Freeze], now: datetime) -> Answer:
-    """Those that stand, in force first."""
+    """The list of current freezes, those in force first."""
     if not freezes:
         first = "*Nothing is frozen*"
         return Answer(*fit_message(first, [section(first), context(as_of(now))]), [], private=True)
@@ -106,7 +106,7 @@ def freezes_answer(freezes: Sequence[Freeze], now: datetime) -> Answer:
 
 
 def freeze_line(freeze: Freeze, now: datetime) -> str:
-    """ "🧊 *api* is frozen by @olivia until 18:00: migration", in mrkdwn; also of one that begins later."""
+    """ "🧊 *api* is frozen by @olivia until 18:00: migration", in mrkdwn; also for a future freeze."""
     span, by = freeze.span_at(now), f"by {mention(freeze.owner)}"
     again = f", {escape(windows.words)}" if (windows := freeze.windows) is not None else ""
     if span is not None:
@@ -117,7 +117,7 @@ def freeze_line(freeze: Freeze, now: datetime) -> str:
 
 
 def freeze_data(freeze: Freeze, now: datetime) -> dict[str, object]:
-    """What `--json` prints."""
+    """Data of a freeze for `--json`."""
     span = freeze.span_at(now) or freeze.next_span(now)
     return {
         "id": freeze.id,

@@ -1,4 +1,4 @@
-"""The golden path's steps as the runbook prints them: a line for each change, and the mission report at the end."""
+"""The golden path's steps as the runbook prints them: a log line per change, and the mission report at the end."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _RESULTS = {
     StepState.SKIPPED: ("⚪", "SKIPPED"),
 }
 _OVERALL = {RunState.FAILED: "FAIL", RunState.CANCELLED: "CANCELLED", RunState.UNKNOWN: "UNKNOWN"}
-WIDTH = 36  # the runbook's 71 would be broken in two on a phone
+WIDTH = 36  # the runbook's 71 characters would wrap on a phone
 NOTE_LIMIT = 300
 
 
 def mission_blocks(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """What happened so far; once the run has ended, the report above it."""
+    """The log so far; after the end of the run, with the report above it."""
     log = "\n".join(log_lines(run, steps))
     report = [preformatted("\n".join(report_lines(run, steps)))] if run.state.is_final else []
     return [*report, *([preformatted(log)] if log else [])]
 
 
 def log_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
-    """ "[000150ms] [PASS] Health Check: the API is healthy"; the times are since the run's start."""
+    """ "[000150ms] [PASS] Health Check: the API is healthy"; times since the run's start."""
     start = last = _start(run, steps)
     if start is None or last is None:
         return
@@ -47,7 +47,7 @@ def log_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
 
 
 def report_lines(run: Run, steps: Sequence[RunStep]) -> Iterator[str]:
-    """The mission report: a line per step with its milliseconds, then the total from the first step to the last."""
+    """The mission report: one line per step with its milliseconds, then the total from first to last step."""
     yield "═" * WIDTH
     yield "MISSION REPORT".center(WIDTH).rstrip()
     yield "═" * WIDTH

@@ -1,4 +1,4 @@
-"""The note at each turn of a rotation: what the person who is on call from now on has to know."""
+"""The hand-over note at each change of shift, for the person who goes on call."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from services.domain.shifts import Shift
 from services.domain.text import counted
 
 Content = tuple[str, list[Block]]
-MOST = 5  # of each kind; the commands have the rest
+MOST = 5  # lines of each kind; the commands show the rest
 
 
 @dataclass(frozen=True)
 class Handover:
-    """`before`: who was on call until `shift` began. `runs`: those that ended in their shift, newest first.
-
-    pages: per shift of the last week.
+    """Data of the note. `before`: the person on call until `shift` began. `runs`: ended in that person's shift, newest
+    first. `pages`: per shift of the last week.
     """
 
     shift: Shift
@@ -44,7 +43,7 @@ class Handover:
 
 
 def handover_message(facts: Handover) -> Content:
-    """In the channel. What is quiet is said in a word, so that no one looks for it."""
+    """The note for the channel. Empty parts are named too, so that no one has to look for them."""
     rotation = escape(facts.shift.rotation, limit=100)
     first = f"🔁 *{rotation}* · {_who(facts.shift.person)} is on call now, after {_who(facts.before)}"
     lines = [first, *_open(facts), *_quiet(facts), *_locked(facts), *_changed(facts), _pages(facts)]
@@ -58,7 +57,7 @@ def handover_message(facts: Handover) -> Content:
 
 
 def note_message(user_id: str, text: str) -> Content:
-    """A line that a person adds, in the note's thread."""
+    """A line that a person adds in the note's thread."""
     line = f"📝 {mention(user_id)}: {escape(text, limit=1000)}"
     return fit_message(line, [section(line)])
 

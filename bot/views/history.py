@@ -1,4 +1,4 @@
-"""The last hours and days: queue, throughput, API latency, memory and heartbeats as one picture, and in words."""
+"""History: queue, throughput, API latency, memory and heartbeats of a window as one picture and in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.domain.services import Service
 from services.domain.systems import System
 from services.domain.text import age, counted
 
-MOST_STRIPS = 8  # workers
+MOST_STRIPS = 8  # workers that are drawn
 _WINDOWS = (("6 hours", "6h"), ("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"))
 _STATE_WORDS = {
     WorkerState.ENDED: "stopped",
@@ -28,7 +28,7 @@ _STATE_WORDS = {
 
 
 def history_answer(history: History, *, environment: str | None, system: System, service: Service | None) -> Answer:
-    """`service`: only its own; None for all."""
+    """The answer of `history`. `service`: show only this one; None: all."""
     first = (
         f"📈 *History* · {escape(environment or 'unknown environment')} · {_what(service)} · last {_window(history)}"
     )
@@ -54,17 +54,17 @@ def history_answer(history: History, *, environment: str | None, system: System,
     return Answer(*fit_message(text, blocks), _data(history, shown, workers), Status.OK if is_known else Status.UNKNOWN)
 
 
-HOUR_CELLS, HOUR_STEP = 24, timedelta(minutes=5)  # the hour before and the hour after
-HOUR_ROWS = 2  # with the message around it, it has to fit a phone
+HOUR_CELLS, HOUR_STEP = 24, timedelta(minutes=5)  # 1 h before and 1 h after
+HOUR_ROWS = 2  # must fit a phone together with the message
 _AXIS = labeled("5 min each", f"{'-1 h':<12}{'▲':<8}+1 h")
-FEWEST_KNOWN = 3  # a picture of less says nothing
+FEWEST_KNOWN = 3  # fewer known values make no useful picture
 
 
 def hour_blocks(history: History, system: System, services: Collection[Service], now: datetime) -> list[Block]:
-    """The hour before and after a moment, in two rows and in words. None where too little is known.
+    """The hour before and after a moment, in two rows and in words. Empty if too little is known.
 
-    `services`: what it is about: their memory, and first the API's latency where it is one of them, else the queue.
-    What lies after `now` is left empty.
+    `services`: their memory is shown, after the API's latency if it is among them, else the queue. Cells after `now`
+    are left empty.
     """
     queue, completed, _, api = work_series(history)
     memory = [one for service in services for one in usage_series(history, system, service) if one.label != "cpu"]
@@ -82,7 +82,7 @@ def hour_blocks(history: History, system: System, services: Collection[Service],
 
 
 def work_series(history: History) -> list[Series]:
-    """Queue, throughput and API latency."""
+    """Series of queue, completed jobs, failed jobs and API latency, in this order."""
     steps = history.steps
     return [
         Series("queue", "Queue", history.laid_out(steps, lambda one: one.pending), _jobs),
@@ -101,7 +101,7 @@ def work_series(history: History) -> list[Series]:
 
 
 def database_series(history: History) -> list[Series]:
-    """Sessions and size of the database, and what Supabase says of its machine, where they were recorded."""
+    """Series of the database's sessions and size, and of its machine as Supabase reports it; only recorded ones."""
     series = [
         Series("sessions", "Database sessions", history.laid_out(history.steps, lambda one: one.connections), _whole),
         Series("db size", "Database size", history.laid_out(history.steps, lambda one: one.database_gb), _gigabytes),
@@ -119,7 +119,7 @@ def database_series(history: History) -> list[Series]:
 
 
 def usage_series(history: History, system: System, only: Service | None = None) -> list[Series]:
-    """Memory of each service, drawn up to its limit where that is known; CPU too for a single service."""
+    """Series of each service's memory, up to its limit if known; for a single service also CPU, disk, network."""
     return [
         series
         for service in system.services
@@ -156,8 +156,8 @@ def _last_limit(steps: Sequence[UsageStep]) -> float | None:
 
 
 def _workers(history: History, system: System, only: Service | None) -> list[list[WorkerStep]]:
-    """The steps of each worker, in the order in which they are shown: those seen last take half of the strips, then
-    come those with problems, the worst first. Of one service only, where that is asked."""
+    """The steps of each worker in display order: half of the strips for the workers seen last, then the others, worst
+    first. `only`: the workers of this service."""
     found: dict[str, list[WorkerStep]] = {}
     for step in history.workers:
         if only is None or system.service_of_worker(step.worker_type) == only:
@@ -167,13 +167,13 @@ def _workers(history: History, system: System, only: Service | None) -> list[lis
 
 
 def _problems(steps: Sequence[WorkerStep]) -> tuple[int, int]:
-    """How bad it was, and for how many steps; all that had no problem are alike."""
+    """Sort key: the worst state and its number of steps; (0, 0) without a problem."""
     worst = max(one.state for one in steps)
     return (worst, sum(one.state == worst for one in steps)) if worst >= WorkerState.WARNING else (0, 0)
 
 
 def _others(workers: Sequence[Sequence[WorkerStep]]) -> list[str]:
-    """Those for which there is no strip, as one line."""
+    """One line for all workers without a strip."""
     if not workers:
         return []
     return [f"*{counted(len(workers), 'other worker')}:* {_shares([step for steps in workers for step in steps])}"]
@@ -188,7 +188,7 @@ def _drawn(history: History, rows: Sequence[str]) -> list[Block]:
 
 
 def _charts(history: History) -> list[Block]:
-    """The queue, and the jobs: two charts are the most that a message may have."""
+    """Charts of the queue and of the jobs; Slack allows two per message."""
     queue, completed, failed, _ = work_series(history)
     jobs = [replace(completed, name="completed"), replace(failed, name="failed")]
     return [
@@ -218,7 +218,7 @@ def _shares(steps: Sequence[WorkerStep]) -> str:
 
 
 def _worker_label(steps: Sequence[WorkerStep], system: System) -> str:
-    """The service's short name, as far as there is room, and the end of the worker's id."""
+    """The service's short name, cut to 6 characters, and the end of the worker's id."""
     service = system.service_of_worker(steps[-1].worker_type)
     return f"{(service.short if service else steps[-1].worker_type)[:6]} {steps[-1].worker_id[-4:]}"
 

@@ -1,6 +1,6 @@
-"""An incident's message.
+"""The root message of an incident.
 
-The first line is the answer: how it stands, what is wrong, since when. What is no longer so is not shown.
+The first line has state, problem and start. The message shows only what is true now.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def incident_message(
     outside: Sequence[Notification] = (),
     picture: Sequence[Block] = (),
 ) -> Content:
-    """`alerts` in the order in which they joined, `pages` oldest first. `outside`: who is notified outside Slack.
-    `picture`: of the hour around it, shown once it is over: until then a phone's screen is for what there is to do.
+    """`alerts`: in the order in which they joined. `pages`: oldest first. `outside`: notifications outside Slack.
+    `picture`: of the hour around the start, shown only after the end, because until then a phone must show the buttons.
 
-    What is wrong, why, how the work stands, who is called; then the buttons, and below them the details.
+    Problem, cause, backlog and paged people come first, then the buttons, then the details.
     """
     first = headline(incident, alerts)
-    waits = replace(incident, due_at=None) if is_calm(alerts) else incident  # no one is next while it is fine
+    waits = replace(incident, due_at=None) if is_calm(alerts) else incident  # no next page while all alerts recover
     who = [*_paged(waits, pages, chain, outside)]
     lines = [*_end(incident), *_why(incident, alerts), *_other_alerts(alerts), *who]
     shown = picture if incident.is_over else ()
@@ -52,24 +52,24 @@ def incident_message(
 
 
 def headline(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "{time}") -> str:
-    """ "🔴 *ingest is down* (0 of 2) since 09:02 · prod", in mrkdwn. `form`: of the date, as `date_token` takes it."""
+    """ "🔴 *ingest is down* (0 of 2) since 09:02 · prod", in mrkdwn. `form`: date format for `date_token`."""
     return _first_line(incident, alerts, form).shown
 
 
 def phone_line(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """The same for a notification: what, since when, where, in `PHONE_LIMIT`."""
+    """The headline for a notification, within `PHONE_LIMIT`."""
     return _first_line(incident, alerts).phone
 
 
 def summary(incident: Incident, alerts: Sequence[JoinedAlert]) -> str:
-    """What is wrong, where and since when, as one short line of plain text."""
+    """Place, problem and start as one short line of plain text."""
     display = _shown(incident, alerts)
     since = f" since {clock_time(display.since)}" if display.since else ""
     return plain(f"{plain(display.place, limit=40)} · {plain(display.title, limit=PHONE_LIMIT - 30)}{since}")
 
 
 def details(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
-    """What stands below the summary, as plain text: the reason or what it shows as, and how the work stands."""
+    """The lines below the summary, as plain text: the reason, and the state of queue and database."""
     display = _shown(incident, alerts)
     return [line for line in (display.why, display.work) if line]
 
@@ -81,7 +81,7 @@ def _first_line(incident: Incident, alerts: Sequence[JoinedAlert], form: str = "
 
 @dataclass(frozen=True)
 class _Shown:
-    """What an alert's line shows, in its parts. since: None where it is over."""
+    """Parts of an alert's line. `why`: the reason. `work`: state of queue and database. `since`: None if over."""
 
     place: str
     title: str
@@ -92,9 +92,9 @@ class _Shown:
 
 
 def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
-    """Of the first alert that fires, else of the last one; of the incident itself when it has none, or is resolved.
+    """The first firing alert's line, else the last alert's; the incident's own title without alerts or once resolved.
 
-    The cause takes the place of the title once it is known; but not of a person's words, and not of what is fine."""
+    A known cause replaces the title of an alert, but not a person's words, and not that of a recovered alert."""
     firing = firing_alerts(alerts)
     alert = firing[0] if firing else alerts[-1] if alerts else None
     own = _Shown(incident.environment, incident.title, since=None if incident.is_over else incident.since)
@@ -118,16 +118,16 @@ def _shown(incident: Incident, alerts: Sequence[JoinedAlert]) -> _Shown:
 
 
 def _is_first_outage(incident: Incident, firing: Sequence[JoinedAlert]) -> bool:
-    """Whether what opened it still fires: the cause is that of this, and not of what joined later."""
+    """True if the alert that opened the incident still fires; the cause explains that alert, not later ones."""
     first, names = incident.fingerprint, [one.fingerprint for one in firing]
     return first is None or first in names or is_same_outage(first, names)
 
 
 def _with_cause(incident: Incident, display: _Shown) -> _Shown:
-    """The cause first, what it shows as below it; a cause that only repeats it shows since when."""
+    """Put the cause into the title and the symptom below; if the cause only repeats the title, take its start."""
     if incident.diagnosis is None:
         return display
-    is_dated = incident.diagnosis.endswith(" UTC")  # by a former version
+    is_dated = incident.diagnosis.endswith(" UTC")  # stored by an earlier version
     since = (incident.diagnosed_since or display.since) if display.since else None
     if _without_numbers(incident.diagnosis).startswith(_without_numbers(display.title)):
         return replace(display, since=since)
@@ -136,41 +136,41 @@ def _with_cause(incident: Incident, display: _Shown) -> _Shown:
 
 
 def _without_numbers(title: str) -> str:
-    """ "ingest is down" of "ingest is down (0 of 2)"."""
+    """ "ingest is down" from "ingest is down (0 of 2)"."""
     return title.partition(" (")[0]
 
 
 def _is_work(words: str) -> bool:
-    """Whether a part of an alert's line tells how the work stands."""
+    """True if the part of an alert's line is about the queue or the database."""
     return words.startswith(("DB ", "queue ")) or " waiting" in words
 
 
 def _why(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[str]:
-    """What stands below the first line, while it is neither over nor fine."""
+    """The details below the first line; empty if the incident is over or recovering."""
     if incident.is_over or is_calm(alerts):
         return []
     return [escape(line, limit=LINE_LIMIT) for line in details(incident, alerts)]
 
 
 def paged_message(page: PageSent, level: ChainLevel) -> Content:
-    """In the thread: who is called now. Their mentions are what rings in Slack."""
+    """Message in the thread about the paged level. Its mentions notify people in Slack."""
     mentions = [mention(target.address) for target in level.targets if target.channel is Channel.MENTION]
     ways = ways_words(target for target in level.targets if target.channel is not Channel.MENTION)
     line = f"📟 {' '.join([*mentions, ''])}*Level {page.level + 1}* ({escape(level.name, limit=200)}) is paged"
-    line += f": {escape(page.reason, limit=LINE_LIMIT)}" if page.number > 1 else ""  # the incident is the first reason
+    line += f": {escape(page.reason, limit=LINE_LIMIT)}" if page.number > 1 else ""  # the first page needs no reason
     notes = [f"also {escape(ways, limit=LINE_LIMIT)}"] if ways else []
     notes += [f"⚠️ {escape(words, limit=LINE_LIMIT)}: not paged" for words in level.skipped]
     return fit_message(line, [section(line), *([context(*notes)] if notes else [])])
 
 
 def late_page(incident: Incident) -> Content:
-    """What a call reports that was on its way when it was answered, and arrived all the same."""
+    """Replaces a page that arrived after the incident was acknowledged."""
     line = f"⚪ Incident {incident.id} was acknowledged while this page was on its way. No action is needed."
     return fit_message(line, [section(line)])
 
 
 def reminder(incident: Incident, words: str) -> Content:
-    """Asks whether its owner still works on it. `words`: for how long there was no activity."""
+    """Ask whether the owner still works on it. `words`: the time without activity."""
     if incident.acknowledged_by is not None:
         who = person(incident.acknowledged_by)
         line = f"⏰ {who} Are you still working on incident {incident.id}? There has been {escape(words)}."
@@ -184,7 +184,7 @@ def reminder(incident: Incident, words: str) -> Content:
 
 
 def note(words: str) -> Content:
-    """One line in the thread, of our own mrkdwn."""
+    """One line in the thread. `words`: our own mrkdwn."""
     return fit_message(words, [section(words)])
 
 
@@ -206,7 +206,7 @@ def _sign(incident: Incident, display: _Shown) -> str:
 
 
 def page_over(incident: Incident, alerts: Sequence[JoinedAlert]) -> tuple[str, str]:
-    """Subject and text for a pager that rings and need not any more; plain, and without who it was."""
+    """Subject and text that end a page at a pager; plain text, without names of people."""
     line = summary(incident, alerts)
     match incident.state:
         case IncidentState.ACKNOWLEDGED:
@@ -224,8 +224,8 @@ def _end(incident: Incident) -> list[str]:
 
 
 def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
-    """Those that fire besides the one in the first line; one that is fine again is not news, nor is the other half of
-    the same outage."""
+    """The firing alerts besides the one in the first line, without recovering ones and without other alerts of the same
+    outage."""
     shown = [alert.fingerprint for alert in firing_alerts(alerts)[:1]]
     others = [alert for alert in firing_alerts(alerts)[1:] if not is_same_outage(alert.fingerprint, shown)]
     firing = [alert for alert in others if not is_watched(alert)]
@@ -234,13 +234,13 @@ def _other_alerts(alerts: Sequence[JoinedAlert]) -> list[str]:
 
 
 def _trouble(alert: JoinedAlert) -> str:
-    """What another alert is about; the rest is in the first lines or in the diagnosis."""
+    """Title of another alert; its details are in the first lines or in the diagnosis."""
     line = read_page_line(alert.line)
     return line.title or line.place
 
 
 def _paged(incident: Incident, pages: Sequence[PageSent], chain: Chain, outside: Sequence[Notification]) -> list[str]:
-    """Who is called, by what, and who is next."""
+    """The paged people with the channels, and the next level."""
     if incident.state is not IncidentState.OPEN or not incident.severity.pages_people:
         return []
     notes = [f"⚠️ {escape(words)}" for words in chain.notes]

@@ -1,6 +1,6 @@
-"""An incident's buttons: what fits its alerts and its cause.
+"""An incident's buttons, chosen by its alerts and its cause.
 
-All of them run command lines, so permissions are checked as usual, and changes are requested as usual.
+All run command lines, so permissions are checked and changes are requested as usual.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MOST = 3
 
 
 def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
-    """In the order of what one most probably wants; none once it is resolved but the way to its story.
+    """The buttons, most likely first; for a resolved incident only timeline and postmortem.
 
-    What the diagnosis found comes last where none of them is it."""
+    A remedy that the diagnosis found comes last if it is not among the others."""
     if incident.state is IncidentState.RESOLVED:
         return [
             command_button("Timeline", f"incident timeline {incident.id}"),
@@ -48,7 +48,7 @@ def buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
 
 
 def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Block]:
-    """For its owner, outside its thread: the first remedy, the logs, *Resolve*; only *Resolve* once it has cleared."""
+    """Buttons for the owner outside the thread: first remedy, logs, *Resolve*; after clearing no remedy or logs."""
     resolve = ("Resolve…", f"incident resolve {incident.id}")
     if incident.cleared_at is not None or is_calm(alerts):
         return [command_button(*resolve, style="primary"), command_button("Health", "health")]
@@ -61,13 +61,13 @@ def owner_buttons(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[Blo
 
 
 def is_calm(alerts: Sequence[JoinedAlert]) -> bool:
-    """Whether all that still fires is fine now, and only watched because it came back before."""
+    """True if all firing alerts have recovered and are only watched because they fired again before."""
     firing = firing_alerts(alerts)
     return bool(firing) and all(map(is_watched, firing))
 
 
 def firing_alerts(alerts: Sequence[JoinedAlert]) -> list[JoinedAlert]:
-    """Those that are not over; what is fine and only watched comes last."""
+    """The alerts that are not over; recovered, watched ones last."""
     return sorted((one for one in alerts if one.cleared_at is None), key=is_watched)
 
 
@@ -76,8 +76,8 @@ def is_watched(alert: JoinedAlert) -> bool:
 
 
 def _remedies(incident: Incident) -> list[tuple[str, str]]:
-    """In the order that was right when it opened, so that no button moves under a thumb: what is learned later makes
-    one of them exact, and green."""
+    """The remedies in the order of the incident's opening, so that no button moves while someone taps. A later
+    diagnosis only makes one of them exact and green."""
     rule = incident.fingerprint.partition(".")[0] if incident.fingerprint else "restarts"
     steps = next_steps(rule, _service(incident))
     if _is_deploy_suspected(incident):
@@ -89,14 +89,14 @@ def _remedies(incident: Incident) -> list[tuple[str, str]]:
 
 
 def _found_later(sure: str | None, shown: Sequence[tuple[str, str]]) -> list[Block]:
-    """The green button that none of the shown ones is: after all of them, the menu too, so that it moves none."""
+    """The green button if it is not among the shown ones; placed after all others, so that none moves."""
     if sure is None or any(command == sure for _, command in shown):
         return []
     return [command_button(_label(sure), sure, style="primary")]
 
 
 def _label(remedy: str) -> str:
-    """ "Roll back to 8d02b64e" of "rollback ingest to 8d02b64e"."""
+    """ "Roll back to 8d02b64e" for "rollback ingest to 8d02b64e"."""
     verb, *words = remedy.split()
     if verb == "rollback":
         return f"Roll back to {words[-1]}" if "to" in words else "Roll back…"
@@ -104,9 +104,9 @@ def _label(remedy: str) -> str:
 
 
 def _sure(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
-    """The command whose button is green: the remedy that the diagnosis found, or the way back from a deploy just made.
+    """The command of the green button: the diagnosis's remedy, or the rollback of a deploy just before the problem.
 
-    A diagnosis that found another cause acquits the deploy."""
+    A diagnosis with another cause clears the deploy of suspicion."""
     if incident.remedy is not None or incident.diagnosis is not None:
         return incident.remedy
     if not _is_deploy_suspected(incident, within=RAN_WELL):
@@ -115,26 +115,26 @@ def _sure(incident: Incident, steps: Sequence[tuple[str, str]]) -> str | None:
 
 
 def _is_deploy_suspected(incident: Incident, *, within: timedelta = BLAMED_FOR) -> bool:
-    """Whether what was suspected as it opened was deployed so shortly before the problem."""
+    """True if the deploy suspected at the opening was made at most `within` before the problem."""
     made = incident.deployed_at
     return made is not None and timedelta() <= incident.since - made <= within
 
 
 def _rest(incident: Incident, alerts: Sequence[JoinedAlert]) -> list[tuple[str, str]]:
-    """Five at most: Slack's limit of an overflow menu."""
+    """The menu's items; at most 5, Slack's limit of an overflow menu."""
     service = _service(incident)
     lines = [("Resolve…", f"incident resolve {incident.id}"), ("Escalate now", f"incident escalate {incident.id}")]
     if incident.state is IncidentState.ACKNOWLEDGED or incident.cleared_at is not None:
         lines[0] = ("Take over", f"incident ack {incident.id}")
     firing = next((alert for alert in alerts if alert.cleared_at is None), None)
-    lines.append(("Ask…", "ask"))  # logs are a button of the diagnosis below
+    lines.append(("Ask…", "ask"))  # the diagnosis below has a button for logs
     if service is not None and service.worker_type is not None:
         lines.append((f"Stop {service.short} now…", f"stop-workers {service.short}"))
-    if firing is not None:  # last: it goes with the alert, and the others keep their places
+    if firing is not None:  # last: it disappears with the alert, and the others keep their places
         lines.append(("Silence for 1 h", f"silence {firing.fingerprint} 1h incident {incident.id}"))
     return lines
 
 
 def _service(incident: Incident) -> Service | None:
-    """The one service that it is about."""
+    """The incident's service; None if it has none or several."""
     return find_service(incident.services[0]) if len(incident.services) == 1 else None

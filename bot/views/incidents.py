@@ -1,4 +1,4 @@
-"""Incidents as answers: a list, the timeline of one, and the outcome of a request."""
+"""Incidents as answers: the list, the timeline of one, and the outcome of a request."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 LINE_LIMIT = 300
-SHOWN_EVENTS = 60  # of a timeline in Slack; `incident export` has them all
+SHOWN_EVENTS = 60  # events of a timeline in Slack; `incident export` has all
 
 
 def done_answer(incident: Incident, words: str) -> Answer:
-    """For the one who did it; `words` are our own plain sentence."""
+    """The answer for the person who acted. `words`: our own plain sentence."""
     number = "" if f"ncident {incident.id}" in words else f" · incident {incident.id}"
     first = f"✅ {escape(words.removesuffix('.'))}{number}"
     return Answer(*fit_message(first, [section(first)]), incident_data(incident), private=True)
@@ -34,8 +34,8 @@ def done_answer(incident: Incident, words: str) -> Answer:
 def joined_answer(
     incident: Incident, title: str, alerts: Sequence[JoinedAlert] = (), *, is_repeated: bool = False
 ) -> Answer:
-    """For a person who reported what an open incident already covers; `title`: their words, plain text. `is_repeated`:
-    it is in a line of theirs that holds several."""
+    """The answer for a person whose report an open incident already covers. `title`: their words, plain text.
+    `is_repeated`: it was added to their existing line in the thread."""
     where = "your last line in its thread, which holds your further reports" if is_repeated else "its thread"
     first = f"ℹ️ *Incident {incident.id} already covers this.* Your report was added to {where}."  # noqa: RUF001
     service = next((found.short for name in incident.services if (found := find_service(name))), "")
@@ -51,7 +51,7 @@ def joined_answer(
 
 
 def incidents_answer(incidents: Sequence[Incident], alerts: Sequence[JoinedAlert] = (), *, now: datetime) -> Answer:
-    """Newest first; unresolved ones come before the others and have their buttons. `alerts`: theirs."""
+    """Unresolved incidents with their buttons, then resolved ones, newest first. `alerts`: of the unresolved ones."""
     unresolved = [one for one in incidents if one.state is not IncidentState.RESOLVED]
     resolved = [one for one in incidents if one.state is IncidentState.RESOLVED]
     first = f"🔴 *{counted(len(unresolved), 'incident')} open*" if unresolved else "✅ *No open incidents*"
@@ -64,21 +64,20 @@ def incidents_answer(incidents: Sequence[Incident], alerts: Sequence[JoinedAlert
 
 
 def incident_block(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> Block:
-    """An unresolved one, with its timeline behind a button."""
+    """An unresolved incident, with a button for its timeline."""
     button = command_button("Timeline", f"incident timeline {incident.id}")
     return section(incident_line(incident, alerts), accessory=button)
 
 
 def incident_line(incident: Incident, alerts: Sequence[JoinedAlert] = ()) -> str:
-    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn: the text of its root message, by what
-    its
-    alerts say now. Those of other incidents may be among them."""
+    """ "🔴 *No ingest* since today 09:02 · prod · incident 7, SEV1", in mrkdwn: the first line of its root message.
+    `alerts`: may include those of other incidents."""
     own = [one for one in alerts if one.incident_id == incident.id]
     return f"{headline(incident, own, DATE_AND_TIME)} · incident {incident.id}, {incident.severity.upper()}"
 
 
 def timeline_answer(record: IncidentRecord) -> Answer:
-    """Line by line, oldest first; in Slack the newest ones of a long story."""
+    """The timeline, oldest first; in Slack only the newest entries of a long one."""
     incident, events = record.incident, record.events
     first = f"{headline(incident, record.alerts)} · incident {incident.id}"
     left_out = len(events) - SHOWN_EVENTS
@@ -99,14 +98,14 @@ def event_line(event: IncidentEvent) -> str:
 
 
 def event_words(event: IncidentEvent) -> str:
-    """What happened, as plain text. Former versions stored an alert's whole line: its title is enough."""
+    """The event as plain text. Earlier versions stored an alert's whole line; only its title is shown."""
     before, mark, line = event.text.partition(": PAGE ")
     title = read_page_line(line).title
     return f"{before}: {title}" if mark and title and not event.ts else event.words
 
 
 def incident_data(incident: Incident) -> dict[str, object]:
-    """What `--json` prints of one incident."""
+    """Data of an incident for `--json`."""
     owner = incident.acknowledged_by
     return {
         "id": incident.id,

@@ -1,4 +1,4 @@
-"""What a person reads about a request that was interrupted because the bot's process ended."""
+"""The message about a request that was interrupted because the bot's process ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.domain.deliveries import Interrupted
 
 
 def interrupted_message(found: Interrupted) -> tuple[str, list[Block]]:
-    """A direct message."""
+    """The direct message to the request's author."""
     first = f"⚠️ *The bot was stopped while it worked on this:* {code(found.words, limit=300)}"
     asked = f"You asked for it at {date_token(found.asked_at, '{time_secs}')}, and may have no answer."
     shown_by = f"run {found.run_id}" if found.run_id is not None else found.shown_by

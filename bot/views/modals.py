@@ -1,6 +1,6 @@
-"""The modals: one decision each. A submission is read by block id and action id.
+"""The modals, one decision each. Submissions are read by block id and action id.
 
-`private_metadata` carries what the submission needs to be understood and answered: JSON, at most 3,000 characters.
+`private_metadata` has the data that the submission needs: JSON, at most 3,000 characters.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from services.domain.runs import Run
 
 DENY, APPROVE_TYPED, CHOOSE_TARGET, STOP_WORKERS = "run.deny", "run.approve.typed", "rollback.choose", "workers.stop"
 REVIEW, ALONE = "run.review", "run.alone"
-ANSWER = "answer"  # block and action id of a modal's one input
-PRESET = "preset"  # of the choice beside it
+ANSWER = "answer"  # block id and action id of a modal's only text input or menu
+PRESET = "preset"  # block id and action id of the additional choice
 TITLE_LIMIT, OPTION_LIMIT, MAX_OPTIONS = 24, 75, 100
 REASON_LIMIT = 300
 PHRASE_LIMIT = 200
@@ -33,7 +33,7 @@ PRESETS = (
 
 @dataclass(frozen=True)
 class Choice:
-    """One option of a modal: `value` comes back, `description` gives the reason one would take it."""
+    """One option of a modal. `value`: sent back by Slack. `description`: a reason to choose it."""
 
     value: str
     label: str
@@ -41,35 +41,35 @@ class Choice:
 
 
 def loading_modal(title: str, words: str = "Reading …") -> Block:
-    """What opens at once, within the three seconds of a click; the content follows by `views.update`."""
+    """A modal that opens within Slack's 3 s after a click; `views.update` adds the content."""
     return modal(title, [section(words)])
 
 
 def failed_modal(title: str, why: str) -> Block:
-    """In the place of a content that could not be had. `why` is mrkdwn."""
+    """Replaces a loading modal if its content can't be read. `why`: mrkdwn."""
     return modal(title, [section(why)])
 
 
 def deny_modal(metadata: Mapping[str, object]) -> Block:
-    """Asks for the reason. Everyone reads it in the run's message."""
+    """Ask for the reason of a denial, which is shown in the run's message."""
     ask = text_input("Why not?", "Shown to everyone in the run's message.")
     return modal("Deny the request", [ask], callback_id=DENY, submit="Deny", metadata=metadata)
 
 
 def review_modal(metadata: Mapping[str, object]) -> Block:
-    """Asks for the outcome. Everyone reads it in the run's message."""
+    """Ask for the result of a review, which is shown in the run's message."""
     ask = text_input("What did you find?", "Was it right, what was the result, what is left to do? Shown to everyone.")
     return modal("Review", [ask], callback_id=REVIEW, submit="Close the review", metadata=metadata)
 
 
 def self_approval_modal(metadata: Mapping[str, object]) -> Block:
-    """Asks why it can't wait. Everyone reads it; approvers may veto it while the countdown runs."""
+    """Ask for the reason of a self-approval, which is public; approvers may veto it during the countdown."""
     ask = text_input("Why can't it wait?", "Shown to everyone. Approvers can veto it until the countdown ends.")
     return modal("Self-approve", [ask], callback_id=ALONE, submit="Start", metadata=metadata)
 
 
 def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
-    """For what is critical: all of the plan, and its name to be typed."""
+    """Approval of a critical run: shows the whole plan, and asks for the phrase to be typed."""
     plan = run.plan
     starts = [f"Starts {date_token(run.start_at)}, if nothing has changed by then."] if run.start_at else []
     blocks = [
@@ -82,7 +82,7 @@ def typed_modal(run: Run, phrase: str, metadata: Mapping[str, object]) -> Block:
 
 
 def target_modal(service: str, choices: Sequence[Choice], metadata: Mapping[str, object]) -> Block:
-    """Where to roll back to, the best candidate first and chosen already."""
+    """Choice of a rollback's target; the best candidate is first and preselected."""
     options = [option(choice) for choice in choices[:MAX_OPTIONS]]
     select: Block = {"type": "static_select", "action_id": ANSWER, "options": options, "initial_option": options[0]}
     label = _plain(f"Roll {service} back to", 200)
@@ -92,7 +92,7 @@ def target_modal(service: str, choices: Sequence[Choice], metadata: Mapping[str,
 
 
 def stop_workers_modal(service: str, metadata: Mapping[str, object]) -> Block:
-    """Why the workers are stopped: a preset, and own words if one wants. Submitting it stops them."""
+    """Ask for the reason of an emergency stop: a preset and optional words. Submitting it stops the workers."""
     options = [option(Choice(words, words)) for words in PRESETS]
     radio: Block = {"type": "radio_buttons", "action_id": PRESET, "options": options, "initial_option": options[0]}
     why: Block = {
@@ -119,7 +119,7 @@ def modal(
     submit: str | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> Block:
-    """One view. What needs an answer has a `callback_id` and `submit`, the label of its button."""
+    """Make a view. A modal with inputs has a `callback_id` and `submit`, the label of its button."""
     view: Block = {"type": "modal", "title": _plain(title, TITLE_LIMIT), "close": _plain("Not now", TITLE_LIMIT)}
     view |= {"callback_id": callback_id} if callback_id else {}
     view |= {"submit": _plain(submit, TITLE_LIMIT)} if submit else {}
@@ -128,7 +128,7 @@ def modal(
 
 
 def text_input(label: str, hint: str, *, optional: bool = False, limit: int = REASON_LIMIT) -> Block:
-    """The modal's one input of text."""
+    """The modal's only text input."""
     element: Block = {"type": "plain_text_input", "action_id": ANSWER, "max_length": limit}
     block: Block = {"type": "input", "block_id": ANSWER, "label": _plain(label, 200), "element": element}
     block |= {"optional": True} if optional else {}
@@ -136,7 +136,7 @@ def text_input(label: str, hint: str, *, optional: bool = False, limit: int = RE
 
 
 def option(choice: Choice) -> Block:
-    """One of several to choose from."""
+    """One option of a menu or radio group."""
     made: Block = {"text": _plain(choice.label, OPTION_LIMIT), "value": choice.value}
     return made | ({"description": _plain(choice.description, OPTION_LIMIT)} if choice.description else {})
 
@@ -159,7 +159,7 @@ _SEVERITIES = {
 
 
 def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
-    """What is wrong, and how bad it is. `title`: untrusted words to begin with, cut to one line."""
+    """Open an incident: title and severity. `title`: untrusted initial text, cut to one line."""
     what = text_input("What is wrong?", "The title. Everyone in the channel sees it.", limit=INCIDENT_TITLE_LIMIT)
     begun = plain(title, limit=INCIDENT_TITLE_LIMIT)
     if begun:
@@ -172,14 +172,14 @@ def open_modal(metadata: Mapping[str, object], *, title: str = "") -> Block:
 
 
 def resolve_modal(incident_id: int, metadata: Mapping[str, object]) -> Block:
-    """What it was. Submitting it ends the incident."""
+    """Ask for the cause. Submitting it resolves the incident."""
     ask = text_input("What was the cause, and what fixed it?", "Shown to everyone, and at the top of the postmortem.")
     known = {"incident": incident_id, **metadata}
     return modal(f"Resolve incident {incident_id}", [ask], callback_id=RESOLVE, submit="Resolve", metadata=known)
 
 
 def todo_modal(incidents: Sequence[Incident], metadata: Mapping[str, object], *, text: str = "") -> Block:
-    """A follow-up of one incident, or of one to choose among several. `text`: untrusted words to begin with."""
+    """Add a follow-up to one incident, or to one chosen from several. `text`: untrusted initial text."""
     what = text_input("What needs to be done?", "Shown to everyone in the incident's thread.", limit=TODO_LIMIT)
     begun = plain(text, limit=TODO_LIMIT)
     what = what | {"element": what["element"] | {"multiline": True, **({"initial_value": begun} if begun else {})}}
@@ -191,7 +191,7 @@ def todo_modal(incidents: Sequence[Incident], metadata: Mapping[str, object], *,
 
 
 def _which(incidents: Sequence[Incident]) -> list[Block]:
-    """The choice among several; what is said of the only one."""
+    """A menu of several incidents, or the title of the only one."""
     if len(incidents) == 1:
         return [section(f"*{escape(incidents[0].title, limit=INCIDENT_TITLE_LIMIT)}*")]
     options = [option(Choice(str(one.id), f"{one.id}: {one.title}")) for one in incidents[:MAX_OPTIONS]]
@@ -205,20 +205,20 @@ def _optional(label: str, name: str, element: Block, hint: str) -> Block:
 
 
 def note_modal(metadata: Mapping[str, object]) -> Block:
-    """A line below the hand-over note."""
+    """Add a line below the hand-over note."""
     ask = text_input("What does the next shift have to know?", "Shown to everyone, below the hand-over note.")
     return modal("Add a line", [ask], callback_id=NOTE, submit="Add it", metadata=metadata)
 
 
 def ask_modal(metadata: Mapping[str, object]) -> Block:
-    """A question about the incident below whose message it is opened."""
+    """Ask a question; opened from an incident's message, it is about that incident."""
     ask = text_input("What do you want to know?", "Answered in the thread. Nothing is changed.")
     return modal("Ask", [ask], callback_id=ASK, submit="Ask", metadata=metadata)
 
 
 def draft_modal(incident_id: int, text: str, origin: str, metadata: Mapping[str, object]) -> Block:
-    """The draft of a postmortem, to be edited. Submitting it exports the file to where it was opened. `origin`: our own
-    sentence on who wrote it."""
+    """Edit the draft of a postmortem. Submitting it exports the file to the place where it was opened. `origin`: our
+    own sentence that says who wrote the draft."""
     ask = text_input("What happened (DRAFT)", "Goes into the postmortem, which everyone there can read.", limit=3000)
     element = ask["element"] | {"multiline": True, "initial_value": text[:3000]}
     known = {"incident": incident_id, **metadata}

@@ -1,4 +1,4 @@
-"""Notes under an answer: shown only to you, and words that were masked."""
+"""Notes in an answer: that it is private, and how masked words are stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTE = "Only you see this answer: this channel had many answers in the last minu
 
 
 def only_for_requester(answer: Answer) -> Answer:
-    """The same, private, and saying why. Raises OperatorError when it is a file, which everyone would see."""
+    """Make the answer private, with the reason. Raises OperatorError for a file, which everyone would see."""
     if answer.file is not None:
         raise OperatorError(
             "The file was not sent",
@@ -26,18 +26,18 @@ def only_for_requester(answer: Answer) -> Answer:
     return replace(answer, blocks=[context(NOTE), *answer.blocks], private=True)
 
 
-_SHOWN = 500  # characters of the words
+_SHOWN = 500  # characters of the quoted words
 _ADD = ": to add what is missing, reply in the incident's thread and mark the reply with :pushpin:"
 
 
 def is_changed(typed: str) -> bool:
-    """Whether something of it is not kept."""
+    """True if masking changes the text."""
     return mask_message(typed) != html.unescape(typed).strip()
 
 
 def with_masked_note(answer: Answer, typed: str, *, command: str) -> Answer:
-    """The answer to words that are kept, with a note of what they are kept as, should that differ, and what to do about
-    it. `command`: the command's name."""
+    """Add a note to the answer if masking changed the stored words: how they are stored, and what to do. `command`: the
+    command's name."""
     if not is_changed(typed):
         return answer
     note = f"Stored without the sensitive data: “{escape(mask_message(typed), limit=_SHOWN)}”."
@@ -46,12 +46,12 @@ def with_masked_note(answer: Answer, typed: str, *, command: str) -> Answer:
 
 
 def with_note(answer: Answer, words: str) -> Answer:
-    """The answer, and below it what is to be known about it; `words` are plain."""
+    """Add a note below the answer. `words`: plain text."""
     return replace(answer, blocks=[*(answer.blocks or [section(answer.text)]), context(escape(words, limit=_SHOWN))])
 
 
 def kept_as(typed: str) -> Block:
-    """For a modal, before anything is kept."""
+    """Block for a modal that shows the masked text before it is stored."""
     shown = escape(mask_message(typed), limit=_SHOWN)
     return section(
         f"*Sensitive data is removed before this is stored.* It will read:\n“{shown}”\nPress again to continue."
@@ -59,5 +59,5 @@ def kept_as(typed: str) -> Block:
 
 
 def notice_answer(words: str) -> Answer:
-    """What happened, for the one who did it; `words` are our own mrkdwn."""
+    """A private answer for the person who acted. `words`: our own mrkdwn."""
     return Answer(*fit_message(words, [section(words)]), {"told": mrkdwn_text(words)}, private=True)

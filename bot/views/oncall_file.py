@@ -1,4 +1,4 @@
-"""What changed in the on-call file: in the channel, and to those whom it moves."""
+"""Messages on changes of the on-call file and its calendars, for the channel and for people whose shifts move."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOST = 10
 
 
 def new_file_message(before: Schedule, after: Schedule, moved: Sequence[Move]) -> Content:
-    """In the channel: what the file says now, and who is on call at another time in the next weeks."""
+    """For the channel: the changes of the file, and the shifts that move in the next 4 weeks."""
     first = "📟 *The on-call file changed* and is in force"
     changes = [f"• {escape(line, limit=300)}" for line in file_changes(before, after)][:MOST]
     lines = [first, *(changes or ["• no one is paged differently"]), *move_lines(moved)]
@@ -41,7 +41,7 @@ def new_file_message(before: Schedule, after: Schedule, moved: Sequence[Move]) -
 
 
 def moved_message(what: str, moved: Sequence[Move], user_id: str) -> Content:
-    """To a person who is on call at another time than before. `what` changed that ("The on-call file")."""
+    """To a person whose shifts move. `what`: the reason ("The on-call file")."""
     theirs = [move for move in moved if user_id in {one.slack for one in (move.before, move.after) if one}]
     first = f"📟 {escape(what, limit=200)} changed your shifts"
     return fit_message(
@@ -50,9 +50,9 @@ def moved_message(what: str, moved: Sequence[Move], user_id: str) -> Content:
 
 
 def calendar_message(rotation: str, moved: Sequence[Move], unnamed: Sequence[Unnamed]) -> Content:
-    """In the channel: what a rotation's calendar says now. `unnamed`: the events that put no one on call.
+    """For the channel: the changes of a rotation's calendar. `unnamed`: events that put no one on call.
 
-    Their titles stay out of it: a shared calendar has private events. `check-config --json` has them.
+    Their titles are left out, because a shared calendar has private events; `check-config --json` has them.
     """
     first = f"📅 *The calendar of {escape(rotation, limit=100)} changed* and is in force"
     events = [_event_line(one) for one in unnamed[:MOST]]
@@ -68,7 +68,7 @@ def _event_line(event: Unnamed) -> str:
 
 
 def unreadable_calendar_message(calendar: str, why: str, *, is_known: bool) -> Content:
-    """In the channel, once. `is_known`: whether there is a last good one."""
+    """For the channel, once: a calendar can't be read. `is_known`: a last valid version exists."""
     kept = "the last good one stays in force" if is_known else "its rotation has *no one* on call"
     line = f"🔴 *The calendar {escape(calendar, limit=100)} was not taken*: {kept}"
     lines = [line, f"• {escape(calendar, limit=100)} {escape(why, limit=300)}"]
@@ -77,13 +77,13 @@ def unreadable_calendar_message(calendar: str, why: str, *, is_known: bool) -> C
 
 
 def readable_calendar_message(calendar: str) -> Content:
-    """In the channel, after `unreadable_calendar_message`."""
+    """For the channel, after `unreadable_calendar_message`: the calendar can be read again."""
     line = f"✅ The calendar {escape(calendar, limit=100)} can be read again and is in force"
     return fit_message(line, [section(line)])
 
 
 def file_changes(before: Schedule, after: Schedule) -> Iterator[str]:
-    """What differs, one line each, plain: people, rotations, levels."""
+    """The differences in people, rotations and levels, one plain line each."""
     for name in dict.fromkeys([*before.people, *after.people]):
         old, new = before.people.get(name), after.people.get(name)
         if old != new:

@@ -1,4 +1,4 @@
-"""A user group that should follow a rotation and does not."""
+"""The message about a user group that can't follow its rotation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Content = tuple[str, list[Block]]
 
 
 def refused_group_message(group_id: str, rotation: str, why: str) -> Content:
-    """In the channel, once. `why`: a clause, with what to do."""
+    """For the channel, once. `why`: a clause with the reason and what to do."""
     line = (
         f"⚠️ {mention(group_id)} does not follow the rotation *{escape(rotation, limit=100)}*: {escape(why, limit=300)}"
     )

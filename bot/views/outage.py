@@ -1,4 +1,4 @@
-"""What people read while the bot cannot reach or write the database, and once it can again."""
+"""Messages while the bot can't reach or write to the database, and after that."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from services.domain.text import age, clock_time
 Content = tuple[str, list[Block]]
 
 ACKNOWLEDGE = "outage.acknowledge"  # action id
-OUTAGE_ACKNOWLEDGED = "You're assigned. No one else will be paged."  # for who pressed it, or typed `incident ack`
+OUTAGE_ACKNOWLEDGED = "You're assigned. No one else will be paged."  # for the person who acknowledged
 
 
 @dataclass(frozen=True)
 class AwayLine:
-    """What is wrong, in its parts: where, what, why as far as the bot knows, and what the API reports."""
+    """The outage in parts: environment, problem, the error that the bot got, and the API's report."""
 
     place: str
     what: str
@@ -43,14 +43,14 @@ class AwayLine:
 
     @property
     def text(self) -> str:
-        """As plain text in one line: what pagers and mails say."""
+        """One line of plain text, for pagers and e-mails."""
         return f"{self.place} · {self.what} ({self.problem}) · {self.api}"
 
 
 def away_line(
     environment: str | None, problem: str, api: ApiHealth | Unavailable, *, refuses_writes: bool = False
 ) -> AwayLine:
-    """`refuses_writes`: the database answers and stores nothing."""
+    """Make the parts of an outage. `refuses_writes`: the database answers but accepts no writes."""
     return AwayLine(environment or "environment unknown", _what(api, refuses_writes), problem, _api(api))
 
 
@@ -62,7 +62,7 @@ def _what(api: ApiHealth | Unavailable, refuses_writes: bool) -> str:
 
 
 def away_details(since: datetime) -> str:
-    """What a pager and a mail say below the first line."""
+    """Text for pagers and e-mails below the first line."""
     return (
         f"Since {clock_time(since)}. Acknowledge it in Slack, or type {slash('ack')}: that works without the database."
     )
@@ -77,9 +77,10 @@ def away(
     links: Mapping[str, str] = MappingProxyType({}),
     acknowledged_by: str | None = None,
 ) -> Content:
-    """`wakes`: the database seems down for all processes, so this is a page. `paged`: Slack ids of who is paged first.
+    """The message during an outage. `wakes`: the database seems down for all processes, so this is a page. `paged`:
+    Slack ids that are paged first.
 
-    links: `{label: address}` of where to look. acknowledged_by: its owner; no one else is paged then.
+    links: `{label: address}` of status pages and logs. acknowledged_by: the owner; then no one else is paged.
     """
     first = FirstLine("🔴 *PAGE*" if wakes else "🟠 *Blind*", line.place, line.what, since)
     state = [f"🟡 acknowledged by {mention(acknowledged_by)}"] if acknowledged_by else []
@@ -105,7 +106,7 @@ def away(
 
 
 def paged_note(number: int, name: str, *, mentions: Sequence[str], skipped: Sequence[str]) -> Content:
-    """In the thread: the next level is paged. The mentions are what rings in Slack. `skipped`: who is not paged."""
+    """Thread note: the next level is paged, in Slack by these mentions. `skipped`: targets that are not paged."""
     mentioned = " ".join(map(mention, mentions))
     line = f"📟 {mentioned} *Level {number}* ({escape(name, limit=200)}) is paged: not acknowledged yet"
     notes = [f"⚠️ {escape(words, limit=200)}: not paged" for words in skipped]
@@ -113,13 +114,13 @@ def paged_note(number: int, name: str, *, mentions: Sequence[str], skipped: Sequ
 
 
 def acknowledged_note(user_id: str) -> Content:
-    """In the thread: who has it."""
+    """Thread note: the person who acknowledged."""
     line = f"🟡 {mention(user_id)} acknowledged it. No one else will be paged."
     return fit_message(line, [section(line)])
 
 
 def back_words(*, refused_writes: bool = False) -> str:
-    """That it is over, as a clause."""
+    """A clause that says that the outage is over."""
     return "the database accepts writes again" if refused_writes else "the bot reaches the database again"
 
 
@@ -131,7 +132,7 @@ def back(
     refused_writes: bool = False,
     notified: Sequence[Notification] = (),
 ) -> Content:
-    """The same message once it is over. `notified`: who was outside Slack."""
+    """The outage's message after its end. `notified`: notifications outside Slack."""
     line = f"{escape(environment or 'environment unknown')} · {back_words(refused_writes=refused_writes)}"
     blocks = [
         section(f"🟢 *Back* {line}"),
@@ -141,7 +142,7 @@ def back(
 
 
 def back_note(*, since: datetime, at: datetime) -> Content:
-    """In the thread, because an edit notifies no one."""
+    """Thread note that the outage is over, because an edit notifies no one."""
     line = f"🟢 The database is back after {age(at - since)}. Alerts and runs have resumed."
     return fit_message(line, [section(line)])
 

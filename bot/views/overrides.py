@@ -1,4 +1,4 @@
-"""Changes of who is on call: in the channel, to those whom they move, and what is asked before a phone is lost."""
+"""Messages on overrides and swaps: for the channel, for people whose shifts move, and questions before a change."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from services.domain.oncall import OnCallPerson, Override
 from services.domain.shifts import Move, ShiftReminder, Swap, SwapState
 
 Content = tuple[str, list[Block]]
-MOST_LINES = 10  # of what differs
+MOST_LINES = 10  # moves that are listed
 
 
 def override_message(override: Override, relieved: Sequence[str]) -> Content:
-    """In the channel. `relieved`: the Slack ids of those whom it relieves."""
+    """For the channel: a new override. `relieved`: Slack ids of the people it relieves."""
     line = f"📟 {_is_on_call(override, relieved)}"
     if override.confirmed_at is not None:
         notes, buttons = f"✅ {mention(override.user_id)} confirms it", []
@@ -30,7 +30,7 @@ def override_message(override: Override, relieved: Sequence[str]) -> Content:
 
 
 def put_on_call_message(override: Override, relieved: Sequence[str]) -> Content:
-    """To the substitute."""
+    """To the substitute: asks for the confirmation."""
     line = f"📟 You are on call for *{_rotation(override)}*{_instead(override, relieved)}{_from(override)} until"
     line += f" {date_token(override.ends_at)}"
     arranged = context(f"arranged by {mention(override.by.user_id)}")
@@ -41,14 +41,14 @@ def put_on_call_message(override: Override, relieved: Sequence[str]) -> Content:
 
 
 def relieved_by(override: Override, moved: Sequence[Move]) -> list[str]:
-    """The Slack ids of those whose shifts the override takes, in the order of time; each once."""
+    """Slack ids of the people whose shifts the override takes, by time, without duplicates."""
     before = [move.before.slack for move in moved if move.before and _is(move.after, override.user_id)]
     return list(dict.fromkeys(before))
 
 
 def moved_messages(override: Override, moved: Sequence[Move]) -> dict[str, Content]:
-    """`{Slack id: message}` to everyone whose shifts the override changes. Its substitute, whom another message asks,
-    only loses here: shifts of an override that ended with it."""
+    """`{Slack id: message}` for everyone whose shifts the override changes. The substitute, whom `put_on_call_message`
+    asks, gets one only about lost shifts, of an override that this one ended."""
     messages = {}
     for user in moved_people(moved):
         lines = [line for move in moved if (line := _moved_line(override, move, user))]
@@ -58,7 +58,7 @@ def moved_messages(override: Override, moved: Sequence[Move]) -> dict[str, Conte
 
 
 def _moved_line(override: Override, move: Move, user: str) -> str | None:
-    """What the move means for this person; None where it means nothing."""
+    """The effect of a move on this person; None if there is none, or if another message covers it."""
     span = f"{_from(override, move.begins)} until {date_token(move.ends)}"
     if _is(move.before, user):
         return f"📟 {_who(move.after)} is on call for *{_rotation(override)}* instead of you{span}"
@@ -73,14 +73,14 @@ def _moved_message(override: Override, lines: Sequence[str]) -> Content:
 
 
 def ended_message(rotation: str, now_on_call: str | None, by: str) -> Content:
-    """In the channel and to both: the file holds again."""
+    """For the channel and both people: the override ended, and the on-call file applies again."""
     who = mention(now_on_call) if now_on_call else "no one"
     line = f"📟 *{escape(rotation, limit=100)}* follows the on-call file again: {who} is on call"
     return fit_message(line, [section(line), context(f"arranged by {mention(by)}")])
 
 
 def cancelled_message(ended: Override, moved: Sequence[Move], by: str) -> Content:
-    """In the channel and to everyone whom it moves. `moved`: what is different now."""
+    """For the channel and everyone whose shifts move: an override was cancelled. `moved`: the moves."""
     first = (
         f"📟 {mention(ended.user_id)} no longer covers *{_rotation(ended)}*{_from(ended)} until "
         f"{date_token(ended.ends_at)}"
@@ -90,7 +90,7 @@ def cancelled_message(ended: Override, moved: Sequence[Move], by: str) -> Conten
 
 
 def move_lines(moved: Sequence[Move]) -> list[str]:
-    """One line per part of the schedule in which another person is on call than before."""
+    """One line per period in which another person is on call than before."""
     lines = [
         f"• *{escape(move.rotation, limit=100)}* {date_token(move.begins)} until {date_token(move.ends)}: "
         f"{_who(move.after)} instead of {_who(move.before)}"
@@ -101,13 +101,13 @@ def move_lines(moved: Sequence[Move]) -> list[str]:
 
 
 def moved_people(moved: Sequence[Move]) -> list[str]:
-    """The Slack ids of everyone who is on call at another time than before; each once."""
+    """Slack ids of everyone whose shifts move, without duplicates."""
     people = [person.slack for move in moved for person in (move.before, move.after) if person]
     return list(dict.fromkeys(people))
 
 
 def reminder_message(reminder: ShiftReminder, now_on_call: OnCallPerson | None, *, now: datetime) -> Content:
-    """A day and an hour before; `now_on_call`: who is on call then, as it stands now."""
+    """Reminder 1 day and 1 h before a changed shift. `now_on_call`: the person on call in that shift, as known now."""
     span = f"from {date_token(reminder.begins_at)} until {date_token(reminder.ends_at)}"
     hours = round((reminder.begins_at - now).total_seconds() / 3600)
     when = f"in {hours} h" if hours > 1 else "in 1 h"
@@ -129,7 +129,7 @@ _OUTCOMES = {
 
 
 def swap_message(swap: Swap) -> Content:
-    """In the channel and to the other one: two shifts that change hands, with the buttons while it is open."""
+    """For the channel and the other person: a swap of two shifts, with buttons while it is open."""
     requester, other = mention(swap.user_id), mention(swap.other_user)
     verb = "asks {} to swap" if swap.state is SwapState.OFFERED else "and {} swap"
     line = (
@@ -149,7 +149,7 @@ def swap_message(swap: Swap) -> Content:
 
 
 def slack_only_answer(user_id: str, levels: Sequence[int], line: str) -> Answer:
-    """What is asked first. `line`: the command that continues."""
+    """Ask for confirmation if an override leaves levels without a phone. `line`: the command that continues."""
     numbers = f"level{'s' if len(levels) > 1 else ''} {' and '.join(map(str, levels))}"
     words = (
         f"⚠️ {mention(user_id)} has no phone in the on-call file: {numbers} would reach people in Slack only. "
@@ -173,12 +173,12 @@ def _instead(override: Override, relieved: Sequence[str]) -> str:
 
 
 def _is_later(override: Override) -> bool:
-    """Whether it begins after it was made."""
+    """True if the override begins later than it was made."""
     return override.begins_at > override.created_at
 
 
 def _from(override: Override, begins: datetime | None = None) -> str:
-    """Nothing for what begins with an override that began when it was made."""
+    """ " from <time>"; empty for a period that begins with an override that started at once."""
     begins = begins or override.begins_at
     return f" from {date_token(begins)}" if _is_later(override) or begins > override.begins_at else ""
 

@@ -1,4 +1,4 @@
-"""Pages as direct messages: to approvers of a request, and to people paged for an incident."""
+"""Pages as direct messages: to the approvers of a request, and to people paged for an incident."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ _OVER = {
 
 @dataclass(frozen=True)
 class PagedApprovers:
-    """Slack ids of the paged approvers, and how long they have. why_no_self_approval: a clause; None: it may be.
-    unanswered: the requester's runs that paged them before; where there are any, no one is paged about this one."""
+    """The paged approvers of a request, as Slack ids. silence: time they have before self-approval.
+    why_no_self_approval: the reason as a clause; None if it is possible. unanswered: earlier runs of the requester that
+    paged them without an answer; if there are any, no one is paged about this one."""
 
     users: tuple[str, ...]
     silence: timedelta
@@ -50,7 +51,7 @@ class PagedApprovers:
 
 
 def approver_page(run: Run, incident_id: int, *, may_self_approve: bool) -> tuple[str, list[Block]]:
-    """A direct message."""
+    """The page to an approver, a direct message."""
     who = person(run.requested_by)
     first = FirstLine("🟡 *An approver is needed* ·", run.environment, run.title)
     self_approval = (
@@ -64,16 +65,16 @@ def approver_page(run: Run, incident_id: int, *, may_self_approve: bool) -> tupl
 
 
 def approver_page_over(run: Run, decisions: Sequence[Decision]) -> tuple[str, list[Block]]:
-    """The same message once no decision is needed any more."""
+    """The page after the decision is no longer needed."""
     what = f"{escape(run.environment)} · {escape(run.title, limit=500)} (run {run.id})"
     first = f"{_decided(run, decisions)} · {what}. No action is needed."
     return fit_message(first, [section(first), *actions([details(run), open_request(run)])])
 
 
 def more_requests(run: Run, count: int, approvers: Sequence[str] = ()) -> tuple[str, list[Block]]:
-    """About requests that page no one: how many there are, and `run`, the latest. It is edited with each of them.
+    """One message about further requests that page no one: their number, and `run`, the latest. Edited for each one.
 
-    approvers: Slack ids to mention, where it is not a direct message.
+    approvers: Slack ids to mention if it is not a direct message.
     """
     requester = person(run.requested_by)
     who = " ".join([*map(mention, approvers), ""])
@@ -86,7 +87,7 @@ def more_requests(run: Run, count: int, approvers: Sequence[str] = ()) -> tuple[
 
 
 def open_request(run: Run) -> Block:
-    """To the run's own message, once Slack has it."""
+    """Button to the run's own message, once it is posted."""
     return message_button("Open the request", run.message_key)
 
 
@@ -119,7 +120,7 @@ def _decided(run: Run, decisions: Sequence[Decision]) -> str:
 
 
 def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: PageSent, channel: str) -> Content:
-    """To one person: what is wrong, the two buttons that they need when just woken, and the way to the thread."""
+    """The page to one person: the incident, *Acknowledge*, *Escalate*, and a button to the thread."""
     first = headline(incident, alerts)
     lines = [escape(line, limit=LINE_LIMIT) for line in incident_details(incident, alerts)]
     asked = [
@@ -134,7 +135,7 @@ def direct_message(incident: Incident, alerts: Sequence[JoinedAlert], page: Page
 
 
 def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert], reader: str) -> Content:
-    """The same message once its reader, a Slack user id, need not answer it any more: with the next steps for its
+    """The page after it needs no answer any more; with the next steps if `reader`, a Slack user id, is the incident's
     owner."""
     lines, asked = [_stands(incident, reader)], []
     if is_owner(incident, reader):
@@ -147,7 +148,7 @@ def direct_message_after(incident: Incident, alerts: Sequence[JoinedAlert], read
 
 
 def is_owner(incident: Incident, reader: str) -> bool:
-    """Whether this Slack user has acknowledged it, and it is not resolved."""
+    """True if this Slack user has acknowledged the incident and it is not resolved."""
     by = incident.acknowledged_by
     return incident.state is IncidentState.ACKNOWLEDGED and by is not None and by.user_id == reader
 

@@ -1,6 +1,6 @@
-"""Draws values with block characters: a fixed-width picture that Slack, a phone and a terminal show alike.
+"""Draws values with block characters: fixed-width pictures that look the same in Slack, on a phone and a terminal.
 
-Next to each picture the same is said in words (`Series.words`), for screen readers. Unknown is a dot, never a bar.
+Each picture has the same content in words (`Series.words`), for screen readers. Unknown values are dots, never bars.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bot.views.blocks import preformatted
 from services.domain.history import WorkerState
 from services.domain.text import age
 
-CELLS = 24  # one per hour of a day; with its label it fits a phone
+CELLS = 24  # one per hour of a day; fits a phone together with the label
 LABEL = 11  # characters
 UNKNOWN = "·"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -25,9 +25,9 @@ STATE_KEY = "`▆` alive, `!` warning, `x` stale, `_` stopped"
 
 @dataclass(frozen=True)
 class Series:
-    """One row of a picture. `label`: as the picture has it; `name`: in words. `show`: a value with its unit.
+    """One row of a picture. `label`: in the picture. `name`: in words. `show`: formats a value with its unit.
 
-    `top`: what a full bar means, such as a limit; None: the highest value. `of`: what of each step a value is.
+    `top`: value of a full bar, such as a limit; None: the highest value. `of`: aggregate of each step ("max", "mean").
     """
 
     label: str
@@ -46,7 +46,7 @@ class Series:
         return labeled(self.label, bars(self.values, top=self.top))
 
     def words(self, step: timedelta) -> str:
-        """ "Queue: min 0 · max 318 · last 60 min: max 12", for who does not see the picture."""
+        """ "Queue: min 0 · max 318 · last 60 min: max 12", for readers who can't see the picture."""
         if not self.known:
             return f"{self.name}: unknown"
         last = self.values[-1]
@@ -56,7 +56,7 @@ class Series:
 
 
 def bars(values: Sequence[float | None], *, top: float | None = None) -> str:
-    """One character per value; a full bar is `top`, or else the highest value. Bars begin at 0."""
+    """One character per value. Bars begin at 0; a full bar is `top`, or the highest value if that is higher."""
     highest = max([value for value in values if value is not None], default=0.0)
     full = max(top or 0.0, highest)
     return "".join(UNKNOWN if value is None else _bar(value, full) for value in values)
@@ -68,34 +68,34 @@ def _bar(value: float, full: float) -> str:
 
 
 def strip(states: Sequence[int | None]) -> str:
-    """One character per state of a worker; a state of a newer version is unknown."""
+    """One character per state of a worker; a state that this version does not know is a dot."""
     known = {int(state): sign for state, sign in _STATES.items()}
     return "".join(known.get(state, UNKNOWN) if state is not None else UNKNOWN for state in states)
 
 
 def marks(cells: Sequence[int], count: int) -> str:
-    """A mark in each of these cells of `count`."""
+    """A row of `count` cells with a mark in each of `cells`."""
     return "".join("▼" if cell in cells else " " for cell in range(count)).rstrip()
 
 
 def labeled(label: str, drawn: str) -> str:
-    """A row of the picture."""
+    """A row of the picture with its label."""
     return f"{label[:LABEL]:<{LABEL}} {drawn}"
 
 
 def picture(rows: Sequence[str]) -> Block:
-    """The rows in a fixed-width box."""
+    """The rows as a preformatted block."""
     return preformatted("\n".join(rows))
 
 
-POINTS, FEWEST_POINTS = 12, 3  # of a chart; Slack takes at most 20
+POINTS, FEWEST_POINTS = 12, 3  # points of a chart; Slack accepts at most 20
 NAME_LIMIT, TITLE_LIMIT, MOST_SERIES = 20, 50, 6
 
 
 def chart(title: str, series: Sequence[Series], *, since: datetime, step: timedelta) -> list[Block]:
-    """Slack's line chart of these series, beside the picture, which says the same; none where too little is known.
+    """Slack's line chart of these series, in addition to the picture; empty if too little is known.
 
-    Slack wants a number for each point, so a chart begins after the last unknown stretch, and its title says when.
+    Slack needs a number for each point, so the chart begins after the last unknown value; its title has the start.
     """
     together = -(-max(len(one.values) for one in series) // POINTS)
     rows = [_joined(one.values, together) for one in series]
@@ -118,12 +118,12 @@ def chart(title: str, series: Sequence[Series], *, since: datetime, step: timede
 
 
 def _joined(values: Sequence[float | None], together: int) -> list[float | None]:
-    """The highest of so many neighbors; None where one is unknown."""
+    """The maximum of each `together` neighboring values; None if one of them is unknown."""
     groups = [values[start : start + together] for start in range(0, len(values), together)]
     known = [[one for one in group if one is not None] for group in groups]
     return [round(max(some), 2) if len(some) == len(group) else None for some, group in zip(known, groups, strict=True)]
 
 
 def _known_from(row: Sequence[float | None]) -> int:
-    """From where on every value is known."""
+    """Index from which on all values are known."""
     return max([place + 1 for place, value in enumerate(row) if value is None], default=0)

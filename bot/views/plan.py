@@ -1,6 +1,6 @@
-"""A plan before it is a run: the dry run, the manual steps, the emergency stop, and why there is no plan.
+"""Plans that are no runs: the dry run, the steps by hand, the emergency stop, and the reason why there is no plan.
 
-For when Slack, where changes are approved, or the database, where runs are kept, is away.
+The steps by hand are for when Slack, where changes are approved, or the database, which stores runs, is away.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LATER = "the run is recorded automatically once the database is back; `scale` st
 
 
 class Content(NamedTuple):
-    """The text of a message: the fallback text, which makes sense by itself, and the blocks."""
+    """A message: the fallback text, complete by itself, and the blocks."""
 
     text: str
     blocks: list[Block]
@@ -34,7 +34,7 @@ class Content(NamedTuple):
 def stopping_notice(
     plan: Plan, requester: Person | None, reason: str, lines: Sequence[tuple[bool, str]] = ()
 ) -> Content:
-    """Who stops what and why, for everyone in the channel. `lines` as in `emergency_answer`; empty: in progress."""
+    """The channel's message on an emergency stop. `lines`: as in `emergency_answer`; empty: in progress."""
     first = _first(plan.environment, lines)
     why = f": {escape(reason)}" if reason else ""
     asked = f"*Requested by* {person(requester)}{why}"
@@ -44,8 +44,8 @@ def stopping_notice(
 
 
 def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, is_announced: bool) -> Answer:
-    """`lines`: whether it is stopping, and the words for it, one per service. `is_announced`: the channel has its own
-    message."""
+    """The answer to an emergency stop. `lines`: (True if it is stopping, words), one per service. `is_announced`: the
+    channel has its own message."""
     fine = all(is_stopping for is_stopping, _ in lines)
     first = _first(environment, lines)
     note = f"announced in the incidents channel; {LATER}" if is_announced else LATER
@@ -57,7 +57,7 @@ def emergency_answer(environment: str, lines: Sequence[tuple[bool, str]], *, is_
 
 
 def joined_notice(run: Run) -> Content:
-    """The message of a stop whose run has one of its own."""
+    """Replaces the message of a stop once its run has its own message."""
     text = f"🛑 *{escape(run.title)}* · {escape(run.environment)} · run {run.id}: its own message says how it ended"
     return Content(text, [section(text)])
 
@@ -73,7 +73,7 @@ def _lines(lines: Sequence[tuple[bool, str]]) -> list[str]:
 
 
 STEP_LIMIT = 200  # characters of one step's words
-LINE_LIMIT = 500  # and of one line of impact, warning or undo
+LINE_LIMIT = 500  # characters of one line of impact, warning or undo
 NEEDS = {
     Risk.LOW: "low risk: the requester confirms it",
     Risk.HIGH: "high risk: another person has to approve it",
@@ -83,8 +83,8 @@ NEEDS = {
 
 
 def dry_run_answer(plan: Plan, line: str, manual: System | None = None) -> Answer:
-    """What would happen; nothing does. `line` is the command without `--dry-run`. With `manual`, the operated system,
-    each step is followed by how to do it by hand: for a terminal, where the bot itself may be down."""
+    """The plan, without doing it. `line`: the command without `--dry-run`. `manual`: the operated system; then each
+    step has instructions to do it by hand, for a terminal, because the bot itself may be down."""
     first = f"📝 *DRY RUN* · {escape(plan.environment)} · *{escape(plan.title, limit=LINE_LIMIT)}*"
     words = [_line(step, manual) if manual else escape(step.describe(), limit=STEP_LIMIT) for step in plan.steps]
     blocks = [
@@ -100,7 +100,7 @@ def dry_run_answer(plan: Plan, line: str, manual: System | None = None) -> Answe
 
 
 def no_plan_answer(no_plan: NoPlan) -> Answer:
-    """Why nothing will be done, and what to do instead; the first step is the recommended one."""
+    """The reason why nothing will be done, and what to do instead; the first button is the recommended one."""
     first = f"⚪ *Nothing was done* · {escape(no_plan.why, limit=LINE_LIMIT)}"
     buttons = [button for button in map(step_button, no_plan.next_steps) if button]
     blocks = [section(f"{first}\n{escape(no_plan.what_next, limit=LINE_LIMIT)}"), *actions(buttons[:3])]
@@ -114,20 +114,19 @@ def no_plan_answer(no_plan: NoPlan) -> Answer:
 
 
 def plan_lines(impact: Sequence[str], warnings: Sequence[str], undo: str | None) -> list[str]:
-    """Blast radius, warnings and the way back, in mrkdwn."""
+    """Impact, warnings and undo, in mrkdwn."""
     lines = [f"• {escape(line, limit=LINE_LIMIT)}" for line in impact]
     lines += [f"⚠️ {escape(line, limit=LINE_LIMIT)}" for line in warnings]
     return [*lines, f"*Undo:* {code(undo, limit=LINE_LIMIT)}" if undo else "*Undo:* there is none."]
 
 
 def primary(buttons: Sequence[Block]) -> list[Block]:
-    """The same buttons, the first of them the recommended one."""
+    """The buttons with the first one marked as recommended."""
     return [*({**button, "style": "primary"} for button in buttons[:1]), *buttons[1:]]
 
 
 def manual_answer(plan: Plan, why: str, links: Mapping[Service, str], system: System) -> Answer:
-    """Why nothing was done, and how to do it by hand in this system. `links`: the services' pages in Railway, as far as
-    known."""
+    """The reason why nothing was done, and the steps by hand. `links`: the services' pages in Railway, if known."""
     first = f"🔴 *Nothing was done*: {escape(why, limit=LINE_LIMIT)}. *By hand:* {escape(plan.title, limit=LINE_LIMIT)}"
     lines = [f"{n}. {_line(step, system)}" for n, step in enumerate(plan.steps, start=1)]
     named = [service for service in in_order(plan.services) if service in links]
@@ -143,7 +142,7 @@ def manual_answer(plan: Plan, why: str, links: Mapping[Service, str], system: Sy
 
 
 def _manual_steps(plan: Plan, system: System) -> list[str]:
-    """For programs: how to do each step by hand, or its own words."""
+    """Data for `--json`: instructions for each step by hand, or the step's own words."""
     return [by_hand(step, system) or step.describe() for step in plan.steps]
 
 

@@ -1,4 +1,4 @@
-"""What Railway's webhook reported beside deployments, as one message; pure."""
+"""Messages on events of Railway's webhook other than deployments. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.domain.text import counted
 
 
 class NoticeKind(Enum):
-    """Its sign and words; `{}` is where it is."""
+    """Kinds of events with sign and words; `{}` is replaced by the place."""
 
     OUT_OF_MEMORY = ("💥", "Railway reports that {} was killed because it ran out of memory")
     VOLUME_FILLS = ("⚠️", "Railway reports that a volume of {} is filling up")
@@ -26,8 +26,8 @@ class NoticeKind(Enum):
 
 @dataclass(frozen=True)
 class RailwayNotice:
-    """Words are masked and not escaped yet; empty where Railway names none. `name`: the event's own. `service`: the one
-    of ours that is meant. `details`: (name, value)."""
+    """An event of Railway's webhook. Texts are masked but not escaped; empty if Railway sent none. `name`: the event's
+    name. `service`: the operated service it is about, if known. `details`: (name, value) pairs."""
 
     kind: NoticeKind
     name: str
@@ -43,14 +43,14 @@ class RailwayNotice:
 
 
 def more_notices_message(count: int, *, is_known: bool) -> tuple[str, list[Block]]:
-    """Instead of one message each, once there were too many in one hour."""
+    """One message for the rest, once there were too many events in one hour."""
     which = "" if is_known else " that this bot does not know"
     line = f"… {counted(count, 'more event')} from Railway{which} within the hour: not shown. Look in Railway."
     return fit_message(line, [section(line)])
 
 
 def notice_message(notice: RailwayNotice) -> tuple[str, list[Block]]:
-    """What came, what it says, and where to look."""
+    """The event, its details, and buttons to look further."""
     sign, words = notice.kind.value
     where = f"*{notice.service.short}*" if notice.service else escape(notice.where)
     if not where and not notice.is_known:

@@ -1,4 +1,4 @@
-"""A report as a message: the answer first, then alerts per rule, and what each number means."""
+"""A report as a message: the main numbers, alerts per rule, and the definitions of the numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN_RULES = 12
 
 
 def report_answer(report: Report, *, environment: str) -> Answer:
-    """Never a verdict: numbers of the past page no one."""
+    """The report as an answer. Its status is always ok, because past numbers are no problem to act on."""
     first = f"📈 *Report* · {escape(environment)} · {_what(report)} · last {age(report.until - report.since)}"
     lines = [*_gap(report), *_incident_lines(report), *_held_back(report), *_dora(report)]
     blocks = [section(first), *sections(lines)]
@@ -31,7 +31,7 @@ def report_answer(report: Report, *, environment: str) -> Answer:
 
 
 def figures_line(report: Report) -> str:
-    """The window in one line, for App Home."""
+    """The report in one line, for the Home tab."""
     numbers, window = report.incidents, age(report.until - report.since)
     known = f" since {date_token(report.records_since)}" if report.is_partly_known and report.records_since else ""
     if not numbers.incidents:
@@ -54,7 +54,7 @@ def _suffix(report: Report) -> str:
 
 
 def _gap(report: Report) -> list[str]:
-    """Where a number is not that of the whole window."""
+    """A warning if the records do not cover the whole window."""
     if not report.is_partly_known:
         return []
     if report.records_since is None:
@@ -107,7 +107,7 @@ def _per_day(report: Report) -> str:
 
 
 def _lead_time(report: Report) -> str:
-    """ "5 h (18 of 20)"; how many are known is left out where all are."""
+    """ "5 h (18 of 20)": the mean, and how many deployments it covers; left out if it covers all."""
     made = report.deployments
     if made.timed in (0, made.deployments):
         return _mean(made.lead_time_s)
@@ -144,7 +144,7 @@ def _lead_time_note(report: Report) -> str:
 
 
 def _data(report: Report) -> dict[str, object]:
-    """Every number unrounded."""
+    """Data for `--json`, with unrounded numbers."""
     return asdict(report) | {
         "pages_per_shift": report.pages_per_shift,
         "night_pages": report.night_pages,

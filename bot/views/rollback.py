@@ -1,4 +1,4 @@
-"""Where to roll back to: one recommended button, and the way to the other candidates."""
+"""The offer of rollback candidates: one recommended button, and a modal with the others."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from playbooks.rollback_advice import Offer
 from playbooks.rollback_candidates import Candidate
 
 INFO = "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}"
-CHOOSE = "rollback.choose"  # the value is what is rolled back: a service, `workers` or `all`
+CHOOSE = "rollback.choose"  # action id; the value is the scope: a service, `workers` or `all`
 
 
 def offer_answer(scope: str, found: Offer) -> Answer:
-    """The recommended candidate as a button, or why none is; nothing happens until another person approves.
+    """Offer the best candidate as a button, with the reason if it is not recommended. Another person must approve.
 
-    `found` has at least one candidate.
+    `found`: with at least one candidate.
     """
     best = found.candidates[0]
     first = f"↩️ *Roll back {scope}* to `{best.name}`: {escape(best.evidence)} (recommended)"
@@ -37,10 +37,10 @@ def offer_answer(scope: str, found: Offer) -> Answer:
 
 
 def _buttons(scope: str, found: Offer) -> list[Block]:
-    """What helps sooner comes first; only what is recommended is green."""
+    """Buttons, the faster remedy first; only a recommended candidate is green."""
     best, instead = found.candidates[0], found.instead
     verb = "Return" if best.is_newer else "Roll back"
-    label = f"{verb} to {best.short_word}"  # the first line says what
+    label = f"{verb} to {best.short_word}"  # the message's first line names the scope
     sooner = [command_button(instead.label, instead.command)] if instead and instead.command else []
     to_best = command_button(label, _command(scope, best), style="primary" if best.recommended else None)
     return [*sooner, to_best, *([choose_button(scope)] if len(found.candidates) > 1 else [])]
@@ -57,13 +57,13 @@ def _data(scope: str, one: Candidate) -> dict[str, object]:
 
 
 def choose_button(scope: str) -> Block:
-    """Opens the modal with all candidates."""
+    """Button that opens the modal with all candidates."""
     text = {"type": "plain_text", "text": "Another target", "emoji": False}
     return {"type": "button", "action_id": CHOOSE, "text": text, "value": scope}
 
 
 def choices(candidates: Sequence[Candidate]) -> list[Choice]:
-    """The candidates as a modal lists them, each with its evidence; each comes back as the word that commands take."""
+    """The candidates as options of a modal, with their evidence; the value is the word that commands take."""
     return [Choice(one.word, _label(one), plain(_why(one), limit=BUTTON_LIMIT)) for one in candidates]
 
 
@@ -74,7 +74,7 @@ def _label(candidate: Candidate) -> str:
 
 
 def _why(candidate: Candidate) -> str:
-    """Without a commit also when it was made, and by whom: nothing else distinguishes such deployments."""
+    """The evidence; without a commit also time and author, because nothing else distinguishes such deployments."""
     if candidate.sha or candidate.made_at is None:
         return candidate.evidence
     by = f" by {candidate.made_by}" if candidate.made_by else ""

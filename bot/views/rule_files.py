@@ -1,4 +1,4 @@
-"""What changed in the policy and in the alert rules, in the channel. No one is mentioned: names only."""
+"""Channel messages on changes of the policy and the alert rules, with names instead of mentions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from services.domain.services import DECLARED, Service
 from services.domain.text import age
 
 Content = tuple[str, list[Block]]
-NameOf = Callable[[str], str]  # of a Slack id; "" while it is not known
+NameOf = Callable[[str], str]  # name by Slack id; "" if unknown
 MOST = 10
 
 
 def refused_file_message(what: str, faults: Sequence[Fault], *, show: tuple[str, str]) -> Content:
-    """Each mistake with its line. `what`: "policy". `show`: a button's label and command."""
+    """A file was refused: each fault with its line. `what`: "policy". `show`: a button's label and command."""
     first = f"🔴 *The {what} was not taken*: the last good one stays in force"
     lines = [f"• {escape(str(fault), limit=300)}" for fault in faults[:MOST]]
     blocks = [section("\n".join([first, *lines])), *actions([command_button(*show)])]
@@ -31,13 +31,13 @@ def refused_file_message(what: str, faults: Sequence[Fault], *, show: tuple[str,
 
 
 def good_file_message(what: str) -> Content:
-    """After `refused_file_message`: the file is again what was in force meanwhile."""
+    """After `refused_file_message`: the file is valid again, and equal to the version in force."""
     line = f"✅ The {what} is good again and is in force"
     return fit_message(line, [section(line)])
 
 
 def new_policy_message(before: Policy | None, after: Policy, environment: str, name_of: NameOf) -> Content:
-    """The rules that differ, and who may do what now. `before` None: what it said can't be read any more."""
+    """The changed rules and rights. `before`: None if the stored policy can't be read any more."""
     first = "🔑 *The policy changed* and is in force"
     if before is None:
         changes, rights = ["its former rules can't be read by this release: compare the files"], []
@@ -54,7 +54,7 @@ def new_policy_message(before: Policy | None, after: Policy, environment: str, n
 
 
 def new_rules_message(before: AlertRules | None, after: AlertRules) -> Content:
-    """The limits that differ, with both values."""
+    """The changed limits, with both values. `before`: None if the stored rules can't be read any more."""
     first = "🔔 *The alert rules changed* and are in force"
     changes = ["what they were can't be read by this release"] if before is None else list(limit_changes(before, after))
     lines = [f"• {escape(line, limit=300)}" for line in _bounded(changes or ["no limit differs"])]
@@ -62,7 +62,7 @@ def new_rules_message(before: AlertRules | None, after: AlertRules) -> Content:
 
 
 def policy_changes(before: Policy, after: Policy, name_of: NameOf) -> Iterator[str]:
-    """One line for each rule that was added or removed, or is about other people; then what else differs."""
+    """One line per rule that was added, removed, or applies to other people; then other changes."""
     old, new = Counter(before.rules_without_places), Counter(after.rules_without_places)
     removed, added = list((old - new).elements()), list((new - old).elements())
     for rule in added:
@@ -90,7 +90,7 @@ def rule_words(rule: Rule, name_of: NameOf) -> str:
 
 
 def right_changes(before: Policy, after: Policy, environment: str, name_of: NameOf) -> Iterator[str]:
-    """For each id that a rule names: what it may now, and what it may no longer, under some conditions at least."""
+    """One line per id and right that changed: the verbs gained and lost, regardless of conditions."""
     ids = sorted({one for policy in (before, after) for rule in policy.rules for one in rule.who} - {ANYBODY})
     for one in ids:
         for right in Right:
@@ -119,7 +119,7 @@ def _shown(verbs: frozenset[str], of: frozenset[str]) -> str:
 
 
 def _held(policy: Policy, right: Right, one: str, environment: str) -> frozenset[str]:
-    """The verbs for which this id itself is allowed on some service; members of groups count with their group."""
+    """The verbs that this id itself may use on some service; members of a group count only as the group."""
     parts = (None, *DECLARED)
     return frozenset(
         verb for verb in VERBS if any(_is_held(policy, right, one, verb, part, environment) for part in parts)

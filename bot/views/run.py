@@ -1,8 +1,8 @@
 """A run's message from request to end, with self-approval and review.
 
-The first line is the answer: what it is and how it stands. While it waits: what would happen, to how much, and who may
-decide. While it runs, and when it failed: every step with its evidence. When it is done: the number of steps and what
-they proved; *Details* lists them. Buttons are there as long as they can be used.
+The first line has state and title. While it waits: impact, warnings, undo, and the approvers. While it runs, and if it
+failed: every step with its evidence. When it is done: the number of steps and their proofs; *Details* lists them.
+Buttons are shown only while they can be used.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from services.domain.text import age, counted
 
 
 def self_approval_blocks(run: Run, self_approval: SelfApproval | None) -> list[Block]:
-    """Until when the approvers have time to answer, or the countdown's end."""
+    """The time limit for the approvers, the offer of self-approval, or the countdown with *Veto*."""
     if self_approval is None or run.state is not RunState.AWAITING_APPROVAL:
         return []
     who, where = person(run.requested_by), f"incident {self_approval.incident_id}"
@@ -67,7 +67,7 @@ def self_approval_blocks(run: Run, self_approval: SelfApproval | None) -> list[B
 
 
 def unapproved_blocks(record: Record, approvers: Sequence[str]) -> list[Block]:
-    """Without approval: announced to everyone, and a review is requested."""
+    """Public notice of a run without approval, with its review or the request for one; empty for other runs."""
     run, review, self_approval = record.run, record.review, record.self_approval
     if run.risk != Risk.BREAK_GLASS and review is None:
         return []
@@ -107,31 +107,30 @@ SIGNS = {
 SCHEDULED = "🗓️ *SCHEDULED*"
 DENIED = "⛔ *DENIED*"
 NOT_PROVED = "⚠️ *DONE, NOT PROVED*"
-ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, beside the first line and the notes on what was left out
-SHOWN_STEPS = 5  # of a plan that waits; Details has them all
+ROOM = TOTAL_LIMIT - LINE_LIMIT - 300  # characters, without the first line and the notes on omissions
+SHOWN_STEPS = 5  # steps of a waiting plan; *Details* has all
 SHOWN_DECISIONS = 5
 
 
 class Content(NamedTuple):
-    """The text of a message: the fallback text, which makes sense by itself, and the blocks."""
+    """A message: the fallback text, complete by itself, and the blocks."""
 
     text: str
     blocks: list[Block]
 
 
 def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: str | None = None) -> Content:
-    """The run as it stands.
+    """The message for the run's current state.
 
-    approvers: Slack ids of the users and user groups that may approve, from our own settings; they are mentioned while
-    the run waits, and in what was done without asking them. audit_head: the audit log's newest hash, which the closing
-    message prints.
+    approvers: Slack ids of the users and user groups that may approve, from the policy; mentioned while the run waits,
+    and if it ran without approval. audit_head: the audit log's newest hash, shown in the final message.
     """
     run, steps = record.run, record.steps
     first = headline(run, steps)
     middle = _request(record, approvers) if run.state in UNDECIDED else _under_way(record, approvers)
     end = [
         *actions(buttons(run, steps)),
-        *_decided(record.decisions),  # what comes later stands below: it moves no button
+        *_decided(record.decisions),  # below the buttons, so that a decision moves none
         *self_approval_blocks(run, record.self_approval),
         context(*_notes(run, audit_head, is_folded=_is_folded(run, steps))),
     ]
@@ -141,7 +140,7 @@ def run_message(record: Record, *, approvers: Sequence[str] = (), audit_head: st
 
 
 def sign(run: Run) -> str:
-    """How it stands, in a sign and a word. What was not done, or not proved, is never green."""
+    """The state as a sign and a word. A run that is not done or not proved is never green."""
     if run.was_denied:
         return DENIED
     if run.is_scheduled and run.start_at is not None:
@@ -179,13 +178,13 @@ def _request(record: Record, approvers: Sequence[str]) -> list[Block]:
     shown = _numbered(steps)
     return [
         *sections(plan_lines(plan.get("impact", ()), plan.get("warnings", ()), plan.get("undo"))),
-        *([context("\n".join(shown))] if shown else []),  # small: who decides reads the impact
+        *([context("\n".join(shown))] if shown else []),  # small, because the decision depends on the impact
         section("\n".join(_who(run, approvers))),
     ]
 
 
 def _menu(run: Run, steps: Sequence[RunStep]) -> Block | None:
-    """Of a run that is done, beside its first line."""
+    """The menu beside the first line of a run that is done; None for other runs."""
     if run.state is not RunState.SUCCEEDED:
         return None
     return command_menu([("Details", f"run {run.id}"), *done_menu(run, steps)])
@@ -193,7 +192,7 @@ def _menu(run: Run, steps: Sequence[RunStep]) -> Block | None:
 
 def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
     run, steps = record.run, record.steps
-    is_named_below = run.was_denied and any(not one.approve for one in record.decisions)  # who denied it says so below
+    is_named_below = run.was_denied and any(not one.approve for one in record.decisions)  # below: who, and why
     outcome = [escape(_outcome(run), limit=2 * LINE_LIMIT)] if run.outcome and not is_named_below else []
     notes, unapproved = lock_notes(run, steps), unapproved_blocks(record, approvers)
     if _is_folded(run, steps):
@@ -202,7 +201,7 @@ def _under_way(record: Record, approvers: Sequence[str]) -> list[Block]:
 
 
 def _is_folded(run: Run, steps: Sequence[RunStep]) -> bool:
-    """Whether nothing of the steps needs a reader: their number and what they proved is enough."""
+    """True if the steps are only summarized: the run is done and every step is proved."""
     if run.state is not RunState.SUCCEEDED or not steps or run.playbook == GOLDEN_PATH:
         return False
     return not run.is_in_doubt and all(step.state is StepState.DONE for step in steps)
@@ -221,7 +220,7 @@ def _reason(run: Run) -> str:
 
 
 def _numbered(steps: Sequence[str]) -> list[str]:
-    """A long list would fill a phone, and an incident's thread has to fit two."""
+    """The numbered steps; only their number if there are many, because the message must fit a phone."""
     if len(steps) > SHOWN_STEPS:
         return [f"{counted(len(steps), 'step')}, listed in *Details*"]
     return [f"{n}. {escape(words, limit=STEP_LIMIT)}" for n, words in enumerate(steps, start=1)]
@@ -242,7 +241,7 @@ def _who(run: Run, approvers: Sequence[str]) -> list[str]:
 
 
 def _shortened(middle: Sequence[Block], end: Sequence[Block]) -> list[Block]:
-    """As much of the middle as leaves room for the end: the buttons are never what is left out."""
+    """Cut the middle so that the end fits, because buttons must never be left out."""
     room = ROOM - characters(list(end))
     kept: list[Block] = []
     for block in middle:
@@ -259,7 +258,7 @@ def _decided(decisions: Sequence[Decision]) -> list[Block]:
 
 def _notes(run: Run, audit_head: str | None, *, is_folded: bool) -> list[str]:
     notes = [f"run {run.id}", *promoted_note(run.parameters)]
-    if run.state not in UNDECIDED:  # while it waits this is said above
+    if run.state not in UNDECIDED:  # while it waits, the requester is shown above
         notes.append(f"requested by {person(run.requested_by)} {_at(run.created_at)}{_reason(run)}")
     if run.state.is_final and run.ended_at:
         notes += [f"ended {_at(run.ended_at)}"]
@@ -274,7 +273,7 @@ def _fallback(first: str, run: Run) -> str:
 
 
 def _outcome(run: Run) -> str:
-    """Without the doubt that the sign in front names."""
+    """The outcome without the prefix that the sign already shows."""
     return (run.outcome or "").removeprefix(f"{IN_DOUBT}: ")
 
 

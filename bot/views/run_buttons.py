@@ -1,6 +1,6 @@
-"""The buttons of a run: at most three, or a menu once it is done, and only those that can be used as it stands.
+"""The buttons of a run: at most 3, or a menu once it is done; only those that its state allows.
 
-An action id is a stable verb, its value the run's id; the truth is looked up at the click.
+An action id is a stable verb, its value the run's id; the run's state is read again at the click.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ APPROVE, DENY, CONFIRM = "run.approve", "run.deny", "run.confirm"
 APPROVE_TYPED = "run.approve_typed"  # opens a modal
 CANCEL, DETAILS, ASK_AGAIN = "run.cancel", "run.details", "run.ask_again"
 REVIEW = "run.review"  # opens a modal
-ALONE, VETO = "run.alone", "run.veto"  # the first opens a modal, the second counts at once
+ALONE, VETO = "run.alone", "run.veto"  # the first opens a modal, the second takes effect at once
 RESOLVE = "run.resolve"  # "run.resolve.<how>"
 HOWS = {"done": "Mark done", "retry": "Retry", "abort": "Abort"}
 _EFFECTS = {
@@ -34,7 +34,7 @@ CONFIRM_TITLE, CONFIRM_TEXT = 100, 300
 
 
 def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """In the order of what one most probably wants."""
+    """The buttons for the run's state, most likely first."""
     match run.state:
         case RunState.PLANNED:
             return [_agree(run, "Confirm", CONFIRM), button("Cancel", CANCEL, run.id), details(run)]
@@ -53,32 +53,32 @@ def buttons(run: Run, steps: Sequence[RunStep]) -> list[Block]:
 
 
 def done_menu(run: Run, steps: Sequence[RunStep]) -> list[tuple[str, str]]:
-    """What one seldom wants of a run that is done, as (label, command): other locks, and the way back."""
+    """Rarely needed items for a run that is done, as (label, command): unlocking other services, and undo."""
     return [*_unlocks(run, steps)[1:], *_undos(run)] if run.state is RunState.SUCCEEDED else []
 
 
 def details(run: Run) -> Block:
-    """Everything about the run, for who clicks."""
+    """Button that shows everything about the run to the person who clicks."""
     return button("Details", DETAILS, run.id)
 
 
 def self_approve(run: Run) -> Block:
-    """For the requester, once no approver responded; a modal asks for the reason."""
+    """Button for the requester if no approver responded; a modal asks for the reason."""
     return button("Self-approve", ALONE, run.id)
 
 
 def veto(run: Run) -> Block:
-    """While the countdown runs: one click ends the request."""
+    """Button during the countdown; one click denies the request."""
     return button("Veto", VETO, run.id, style="danger")
 
 
 def review(run: Run) -> Block:
-    """Review a run without approval."""
+    """Button that opens the review of a run without approval."""
     return button("Review", REVIEW, run.id)
 
 
 def button(label: str, action_id: str, run_id: int, *, style: str | None = None, confirm: Block | None = None) -> Block:
-    """One of a run's buttons."""
+    """Make a button of a run."""
     text = {"type": "plain_text", "text": button_text(label), "emoji": False}
     made: Block = {"type": "button", "action_id": action_id, "text": text, "value": str(run_id)}
     made |= {"style": style} if style else {}
@@ -86,7 +86,7 @@ def button(label: str, action_id: str, run_id: int, *, style: str | None = None,
 
 
 def confirm_dialog(title: str, text: str, verb: str, *, danger: bool = False) -> Block:
-    """Slack's question before a click counts; it names target and effect, and its button is the verb."""
+    """Slack's confirmation dialog for a button; it names target and effect, and `verb` is its button."""
     dialog: Block = {
         "title": _plain(title, CONFIRM_TITLE),
         "text": _plain(text, CONFIRM_TEXT),
@@ -103,7 +103,7 @@ def _decide(run: Run) -> list[Block]:
 
 
 def _agree(run: Run, verb: str, action_id: str) -> Block:
-    """*Confirm* of a low risk counts at once: the plan is above it, and the requester asked for it."""
+    """*Approve* or *Confirm* with a dialog; *Confirm* of a low risk has none, as the plan is above it."""
     if action_id == CONFIRM and run.risk == Risk.LOW:
         return button(verb, action_id, run.id, style="primary")
     starts = [f"starts {dated_time(run.start_at, run.created_at)}"] if run.start_at else []
@@ -112,7 +112,7 @@ def _agree(run: Run, verb: str, action_id: str) -> Block:
 
 
 def _fitting(clauses: Sequence[str], limit: int) -> str:
-    """As many whole clauses as fit: half a one may read as its opposite. The message behind the dialog has them all."""
+    """As many whole clauses as fit, because a cut clause can mean its opposite. The message has all of them."""
     for shown in range(len(clauses), 1, -1):
         left = len(clauses) - shown
         text = "; ".join([*clauses[:shown], *([f"{left} more in the message"] if left else [])])
@@ -140,19 +140,19 @@ def _resolve(run: Run, how: str, effect: str) -> Block:
 
 
 def _undos(run: Run) -> list[tuple[str, str]]:
-    """The way back, once anything was begun."""
+    """The undo commands, once the run has started."""
     commands = (run.plan.get("undo") or "").split("; ") if run.started_at else []
     return [(_undo_label(command), command) for command in commands if command]
 
 
 def _unlocks(run: Run, steps: Sequence[RunStep]) -> list[tuple[str, str]]:
-    """For each lock that a rollback left. Its undo leads back to what was broken, so this comes first."""
+    """Unlock commands for the locks of a rollback; before undo, which would return to the broken version."""
     locked = locked_services(steps) if run.playbook == "rollback" else []
     return [(f"Unlock {one.short}…", f"unlock {one.short} after run {run.id}") for one in locked]
 
 
 def _undo_label(command: str) -> str:
-    """What it does in few words; the message has the command."""
+    """A short label for an undo command; the message has the command."""
     verb, *words = command.split()
     if verb != "rollback":
         return f"Undo: {command}"

@@ -1,4 +1,4 @@
-"""How a run ended and how it left the system, in words; and the requester's notice."""
+"""A run's outcome and the resulting state of the system, in words; and the notice to the requester."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _WORDS = {
 
 
 def ended_line(run: Run, decisions: Sequence[Decision]) -> str | None:
-    """ "@olivia: denied by @ann: not during the import · Restart api (run 7)", in mrkdwn; None when no one needs a
-    notification."""
+    """ "@olivia: denied by @ann: not during the import · Restart api (run 7)", in mrkdwn; None if no notification is
+    needed."""
     who = run.requested_by
     if who is None or not run.state.is_final or _ended_it_themselves(run):
         return None
@@ -53,7 +53,7 @@ def _how(run: Run, decisions: Sequence[Decision]) -> str:
     word = _WORDS[run.state]
     outcome = _short(run.outcome or "")
     if not outcome or (run.state is RunState.SUCCEEDED and not run.is_in_doubt):
-        return word  # the run's message says what was proved
+        return word  # the run's message has the proofs
     return outcome if outcome.lower().startswith(word) else f"{word}: {outcome}"
 
 
@@ -67,7 +67,7 @@ _FINE = (StepState.DONE, StepState.NOT_PROVED)
 def outcome_words(
     state: RunState, steps: Sequence[RunStep], *, planned: int, cancelled_by: str | None = None, standing: str
 ) -> str:
-    """How a run ended. `planned`: how many steps the plan has; those after them were added by a fall back."""
+    """The run's outcome. `planned`: number of the plan's steps; later steps were added by a fallback."""
     if len(steps) <= planned:
         return _outcome_words(state, steps, cancelled_by=cancelled_by, standing=standing)
     failed = _where(steps[:planned])
@@ -78,7 +78,7 @@ def outcome_words(
 
 
 def standing_words(services: Sequence[Service], states: Mapping[Service, ServiceState] | Unavailable) -> str:
-    """ "ingest runs 2 of 3 replicas of c45e17a9." — how the system was left."""
+    """ "ingest runs 2 of 3 replicas of c45e17a9.": the state of the services after the run."""
     if isinstance(states, Unavailable):
         return f"The state of the services cannot be read ({states})."
     known = [_standing(states[service]) for service in services if service in states]
@@ -86,7 +86,7 @@ def standing_words(services: Sequence[Service], states: Mapping[Service, Service
 
 
 def sample_words(steps: Sequence[RunStep]) -> str:
-    """What became of the test batch of a golden path, and who takes away what may be left of it; "" for other runs."""
+    """The state of a golden path's test batch, with the command that removes what is left; "" for other runs."""
     upload, removal = (_last_of(steps, kind) for kind in (UploadSample, RemoveSample))
     if removal is None or removal.state is not StepState.DONE:
         has_begun = upload is not None and upload.state not in (StepState.PENDING, StepState.SKIPPED)
@@ -102,7 +102,7 @@ def _last_of(steps: Sequence[RunStep], kind: type[Step]) -> RunStep | None:
 
 
 def schema_words(status: MigrationStatus | Unavailable) -> str:
-    """ "The schema is at 20251201009000." — how the database was left."""
+    """ "The schema is at 20251201009000.": the state of the database after the run."""
     if isinstance(status, Unavailable):
         return f"The schema version cannot be read ({status})."
     return f"The schema is at {status.head or 'no migration at all'}."
@@ -124,7 +124,7 @@ def _outcome_words(state: RunState, steps: Sequence[RunStep], *, cancelled_by: s
 
 
 def _where(steps: Sequence[RunStep]) -> str:
-    """ "step 3 of 9: not within 180 s", of the first that is not fine."""
+    """ "step 3 of 9: not within 180 s", for the first step that did not succeed."""
     row = next((step for step in steps if step.state not in _FINE), None)
     where = f"step {row.position + 1} of {steps[-1].position + 1}" if row else "its end"
     return f"{where}: {(row.note if row else None) or 'no reason was recorded'}"

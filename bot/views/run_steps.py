@@ -1,4 +1,4 @@
-"""The steps of a run with state and evidence, and the locks that it left."""
+"""The steps of a run with state and evidence, and the locks after the run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _OPEN = "the bot does not deploy to it, but a push to main still does"
 
 
 def locked_services(steps: Sequence[RunStep]) -> list[Service]:
-    """Those that the run has locked, in its order."""
+    """The services that the run has locked, in the order of its steps."""
     done = [decode_step(step.step) for step in steps if step.state is StepState.DONE]
     return [step.service for step in done if isinstance(step, LockService)]
 
 
 def lock_notes(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """One line per service once the run has ended: "api stays locked: pushes are not deployed"."""
+    """One note per locked service after the run: "api stays locked: pushes are not deployed"."""
     if not run.state.is_final:
         return []
     done = [decode_step(step.step) for step in steps if step.state is StepState.DONE]
@@ -33,12 +33,12 @@ def lock_notes(run: Run, steps: Sequence[RunStep]) -> list[Block]:
     return [context(*notes)] if notes else []
 
 
-MAX_TASKS = 50  # of one plan block
-PLAN_LIMIT = 9000  # ours: characters of the plan block, so that the message stays below Slack's limit
+MAX_TASKS = 50  # tasks of one plan block
+PLAN_LIMIT = 9000  # our limit: characters of the plan block, so that the message stays below Slack's limit
 TITLE_LIMIT, EVIDENCE_LIMIT = 150, 300
-PROOFS = ("Verify", "Soak")  # how the stored names of the steps begin that prove something
-MOST_PROOFS = 3  # in the line of a run that is done: the last ones
-MAX_LINES = 40  # of the list that takes the plan block's place
+PROOFS = ("Verify", "Soak")  # prefixes of the stored names of steps that prove something
+MOST_PROOFS = 3  # proofs in the line of a run that is done: the last ones
+MAX_LINES = 40  # lines of the list that replaces a too large plan block
 
 _SIGNS = {
     StepState.PENDING: "▫️",
@@ -55,29 +55,29 @@ _STATUSES = {
     StepState.INTENDED: "in_progress",
     StepState.RUNNING: "in_progress",
     StepState.DONE: "complete",
-    StepState.NOT_PROVED: "error",  # Slack has no warning, and a green tick would say that it is done
+    StepState.NOT_PROVED: "error",  # Slack has no warning status, and a green tick would mean done
     StepState.FAILED: "error",
     StepState.UNKNOWN: "error",
     StepState.SKIPPED: "pending",
 }
 _WORDS = {StepState.NOT_PROVED: "not proved", StepState.UNKNOWN: "outcome unknown"}
 _OVER = (StepState.DONE, StepState.NOT_PROVED, StepState.SKIPPED)
-# Slack does not say whether it parses a task's title; without angle brackets there is nothing to parse.
+# Slack does not document whether it parses a task's title; without angle brackets there is nothing to parse.
 _NO_MARKUP = str.maketrans("<>&", "()+")
 
 
 def are_deleted(run: Run, steps: Sequence[RunStep]) -> bool:
-    """Whether the run had steps that are not kept any more."""
+    """True if the run had steps that retention has deleted."""
     return run.started_at is not None and not steps
 
 
 def deleted_note() -> Block:
-    """Instead of them."""
+    """The note that replaces deleted steps."""
     return context("Step results were deleted: `RUN_STEPS_KEEP_DAYS` sets how long they are kept.")
 
 
 def progress(run: Run, steps: Sequence[RunStep]) -> list[Block]:
-    """Every step in its order."""
+    """All steps in order, as a plan block, or as lines if they are too many."""
     if not steps:
         return []
     block: Block = {"type": "plan", "title": _plain(run.title), "tasks": [_task(run, step) for step in steps]}
@@ -113,12 +113,12 @@ def done_line(run: Run, steps: Sequence[RunStep]) -> str:
 
 
 def steps_done(steps: Sequence[RunStep]) -> int:
-    """How many are over."""
+    """Number of steps that are over."""
     return sum(step.state in _OVER for step in steps)
 
 
 def evidence_words(step: RunStep) -> str:
-    """What the step found, in plain words: its note as it is stored, else its evidence."""
+    """The step's result in plain words: its stored note, else its evidence."""
     if step.note:
         return step.note
     shown = {name: value for name, value in (step.evidence or {}).items() if isinstance(value, str | int | float)}
@@ -160,7 +160,7 @@ def _mrkdwn(result: str) -> str:
 
 
 def _rich(text: str) -> Block:
-    """Text in which Slack parses nothing, with the people who decided about the step."""
+    """Rich text that Slack does not parse, with mentions of the people who decided about the step."""
     pieces = [
         {"type": "user", "user_id": piece} if n % 2 else {"type": "text", "text": piece}
         for n, piece in enumerate(split_note(text))

@@ -1,4 +1,4 @@
-"""Several runs in one message, the details of one, and replies to a request or decision."""
+"""The list of runs, the details of one, and the answers to a request or decision."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from services.domain.runs import UNDECIDED, Decision, Record, Review, Run, RunSt
 from services.domain.text import counted
 
 STATUSES = {RunState.FAILED: Status.FAIL, RunState.UNKNOWN: Status.UNKNOWN}
-SHOWN_BUTTONS = 5  # runs of a list that get a button of their own
+SHOWN_BUTTONS = 5  # runs of the list with their own button
 _OF_THE_MESSAGE = ("run.approve", "run.deny", "run.confirm", "run.details")
 
 
 def runs_answer(runs: Sequence[Run], *, now: datetime) -> Answer:
-    """The newest runs; those that wait for a person first, then those that wait for their time."""
+    """The newest runs: first those that wait for a decision, then scheduled ones, then the others."""
     waiting = [run for run in runs if run.state in {*UNDECIDED, RunState.UNKNOWN}]
     undecided = f"{len(waiting)} waiting for a decision{_scheduled(runs)}"
     first = f"*{counted(len(runs), 'run')}*, {undecided}" if runs else "*No runs yet*"
@@ -50,7 +50,7 @@ def _scheduled(runs: Sequence[Run]) -> str:
 
 
 def record_answer(record: Record) -> Answer:
-    """Who asked, what was shown, who decided on which hash, every step with times and evidence, and the outcome."""
+    """Everything about a run: requester, plan, decisions with plan hashes, steps with evidence, outcome, audit rows."""
     run = record.run
     first = headline(run, record.steps)
     asked = f"Requested by {person(run.requested_by)} {date_token(run.created_at)}"
@@ -76,7 +76,7 @@ def run_line(run: Run) -> str:
 
 
 def run_data(run: Run) -> dict[str, object]:
-    """What `--json` prints."""
+    """Data of a run for `--json`."""
     moments = ("created_at", "start_at", "expires_at", "approved_at", "started_at", "ended_at")
     return {
         "id": run.id,
@@ -95,7 +95,7 @@ def run_data(run: Run) -> dict[str, object]:
 
 
 def record_data(record: Record) -> dict[str, object]:
-    """The same with the plan, the journal, the decisions and the audit rows."""
+    """Data of a run with plan, steps, decisions, review and audit rows."""
     return run_data(record.run) | {
         "plan": dict(record.run.plan),
         "steps": [_step_data(step) for step in record.steps],
@@ -126,7 +126,7 @@ def _named(run: Run) -> list[str]:
 
 
 def _typed(run: Run) -> str:
-    """Without the signature of a proof, which says nothing to a reader."""
+    """The command and its parameters, without a proof's signature, which readers do not need."""
     shown = {name: value for name, value in sorted(run.parameters.items()) if name != PROOF}
     return " ".join([run.playbook, *(f"{name}={value}" for name, value in shown.items())])
 
@@ -169,7 +169,7 @@ def _decision_data(decision: Decision) -> Mapping[str, object]:
 
 
 def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
-    """It counted. `missing`: approvals that are needed still; `notes` are mrkdwn."""
+    """The answer to an accepted decision. `missing`: number of approvals still needed. `notes`: mrkdwn."""
     more = f" {counted(missing, 'approval')} still missing." if missing else ""
     extra = "".join(f" {note}." for note in notes)
     first = f"{sign(run)} · run {run.id} · {escape(run.title, limit=500)}.{more}{extra}"
@@ -177,7 +177,7 @@ def decided_answer(run: Run, *, missing: int, notes: Sequence[str]) -> Answer:
 
 
 def refused_answer(sentence: str, step: NextStep) -> Answer:
-    """It did not count. `sentence` is our own mrkdwn: why, and who could, mentions included. `step`: what to press."""
+    """The answer to a refused act. `sentence`: our own mrkdwn: why, and who may, with mentions. `step`: the button."""
     first = f"🔴 *Nothing changed*: {sentence}"
     button = step_button(step)
     blocks = [section(first), *actions([button] if button else [])]
@@ -190,8 +190,8 @@ def filed_answer(
     incident: Incident | None = None,
     acknowledged: Sequence[Incident] = (),
 ) -> Answer:
-    """The run's number, what it waits for, and who was paged about it. `incident`: in whose thread its message is.
-    `acknowledged`: those that became the requester's with it."""
+    """The run's number, what it waits for, and who was paged. `incident`: the one whose thread has the run's message.
+    `acknowledged`: incidents that the request acknowledged for the requester."""
     yours = [f"Incident {one.id} is acknowledged: you're assigned, and no one else is paged." for one in acknowledged]
     starts = f"It starts {date_token(run.start_at)}." if run.start_at else ""
     waits = " ".join(filter(None, [_waits_for(run), starts, paged_line(paged) if paged else "", *yours]))
@@ -205,7 +205,7 @@ def filed_answer(
 
 
 def _confirm_here(run: Run) -> list[Block]:
-    """Who asked for something of low risk need not look for its message; what it does stands above the button."""
+    """The buttons of the answer; for a low risk with the plan, so that the requester can confirm it here."""
     if run.state is not RunState.PLANNED:
         return actions([details(run)])
     plan = run.plan

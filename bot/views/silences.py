@@ -1,4 +1,4 @@
-"""Planned silences, as people read them before and as they begin."""
+"""Messages on planned silences: the line, the reminder, and the start."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ Content = tuple[str, list[Block]]
 
 
 def planned_line(planned: PlannedSilence) -> str:
-    """Who silences what, when, and why, in mrkdwn."""
+    """Owner, target, time and reason of a planned silence, in mrkdwn."""
     again = f", {escape(planned.again)}" if planned.again else ""
     span = f"from {date_token(planned.begins_at)} until {date_token(planned.ends_at)}{again}"
     return f"🔕 {mention(planned.owner)} silences {code(planned.what)} {span}: {escape(planned.reason, limit=500)}"
 
 
 def soon_message(planned: PlannedSilence, now: datetime) -> Content:
-    """To its owner, an hour before."""
+    """Reminder to the owner, 1 h before."""
     line = f"⏰ Your planned silence begins in {age(planned.begins_at - now)}. {planned_line(planned)}"
     return fit_message(line, [section(line), *actions([command_button("Cancel it", f"silence cancel {planned.id}")])])
 
 
 def begun_message(planned: PlannedSilence, silence_id: int) -> Content:
-    """In the channel, as it begins."""
+    """For the channel: the planned silence begins."""
     until, reason = date_token(planned.ends_at), escape(planned.reason, limit=500)
     line = f"🔕 {code(planned.what)} is silenced until {until}, as {mention(planned.owner)} planned: {reason}"
     return fit_message(line, [section(line), *actions([command_button("End it", f"silence end {silence_id}")])])
 
 
 def unreadable_message(planned: PlannedSilence) -> Content:
-    """In the channel, when it is not known when it comes again."""
+    """For the channel: the schedule of a recurring silence can't be read, so it will not recur."""
     what, reason = code(planned.what), escape(planned.reason, limit=500)
     line = (
         f"⚠️ {mention(planned.owner)}: planned silence {planned.id} of {what} won't come again: this version can't read "

@@ -18,9 +18,9 @@ SHOWN = 10
 
 
 def seen_before_line(similar: Sequence[SimilarIncident]) -> str:
-    """ "🔁 *3rd time in 30 days.* Last: incident 5, 12 Nov: “the pool was full” (@ann), ended by run 12." In mrkdwn.
+    """ "🔁 *3rd time in 30 days.* Last: incident 5, 12 Nov: “the pool was full” (@ann), ended by run 12.", in mrkdwn.
 
-    The cause is a person's words: it is shown as theirs, masked, and never becomes a button.
+    The cause is a person's text: it is quoted, masked, and never becomes a button.
     """
     if not similar:
         return ""
@@ -29,7 +29,7 @@ def seen_before_line(similar: Sequence[SimilarIncident]) -> str:
 
 
 def similar_answer(incident_id: int, similar: Sequence[SimilarIncident]) -> Answer:
-    """The newest first."""
+    """The answer of `incident similar`, newest first."""
     if not similar:
         first = f"✅ *Nothing like incident {incident_id}* was resolved in the {SEEN_WITHIN.days} days before it."
         blocks = [section(first)]

@@ -1,4 +1,4 @@
-"""An answer as text for the terminal: the same blocks that Slack gets, without its markup."""
+"""Renders an answer as text for the terminal: the blocks for Slack, without their markup."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LINK = re.compile(r"<([^|>]*)\|([^>]*)>")
 _BARE_LINK = re.compile(r"<((?:https?|mailto):[^>]*)>")
 _MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
 _MENTIONED = re.compile(r"@([A-Z0-9]+)\b")
-_BARE_ID = re.compile(r"(?<![\w@<^-])(?=[A-Z]*\d)[USW][A-Z0-9]{8,}(?![\w-])")  # in plain words: "locked by U0BEN000001"
+_BARE_ID = re.compile(r"(?<![\w@<^-])(?=[A-Z]*\d)[USW][A-Z0-9]{8,}(?![\w-])")  # in text: "locked by U0BEN000001"
 _CODE_OR_BOLD = re.compile(r"`(?P<code>[^`\n]*)`|(?<!\w)\*(?P<bold>[^*\n]+)\*(?!\w)")
 
 
 def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The answer's blocks, one under the other; its fallback text when it has none, its file when it has one.
+    """The answer's blocks as text; its fallback text if it has no blocks, its file if it has one.
 
-    No terminal escapes in it. `names`: what people are called, by their Slack ids; others keep the id.
+    Contains no terminal escapes. `names`: `{Slack id: name}`; other people are shown by id.
     """
     if answer.file is not None:
         return clean(answer.file.text)
@@ -35,25 +35,25 @@ def answer_text(answer: Answer, names: Mapping[str, str] = MappingProxyType({}))
 
 
 def ids_in(mrkdwn: str) -> list[str]:
-    """The Slack ids of the people and groups that it mentions."""
+    """Slack ids of the people and groups that the text mentions."""
     return _MENTION.findall(mrkdwn)
 
 
 def mentioned_ids(answer: Answer) -> set[str]:
-    """The Slack ids of the people and groups that the answer's blocks mention or name."""
+    """Slack ids of the people and groups that the answer's blocks mention or name."""
     blocks = json.dumps(answer.blocks)
     return {found[1] for found in _MENTION.finditer(blocks)} | {found[0] for found in _BARE_ID.finditer(blocks)}
 
 
 def no_name(slack_id: str) -> str:  # noqa: ARG001
-    """What `name_of` gives when nothing else is given."""
+    """Default for `name_of`: no name is known."""
     return ""
 
 
 def mrkdwn_text(mrkdwn: str, name_of: Callable[[str], str] = no_name) -> str:
-    """Mrkdwn as a person reads it: dates and links in words, no stars, no entities.
+    """Mrkdwn as plain text: dates and links in words, without asterisks and entities.
 
-    `name_of`: what a Slack id is called, "" where that is unknown; then people are shown by their ids.
+    `name_of`: name by Slack id, "" if unknown; then the id is shown.
     """
     text = _MENTION.sub(lambda one: f"@{(name_of(one[1]) or one[1]).removeprefix('@')}", _DATE.sub(r"\1", mrkdwn))
     text = _LINK.sub(lambda link: f"{link[2]} ({link[1]})", text)
@@ -63,7 +63,7 @@ def mrkdwn_text(mrkdwn: str, name_of: Callable[[str], str] = no_name) -> str:
 
 
 def block_text(block: Block) -> str:
-    """One block in plain words; buttons as what one would type instead."""
+    """One block as plain text; a button as the command to type instead."""
     match block["type"]:
         case "header":
             return f"\n{without_look_alikes(block['text']['text'])}"
@@ -93,14 +93,14 @@ def _button(element: Block) -> str:
     if element.get("type") == "overflow":
         return "\n".join(_button(option | {"action_id": element["action_id"]}) for option in element["options"])
     if element.get("type") == "static_select":
-        return ""  # what it offers, a terminal has by other means
+        return ""  # a terminal has other commands for its items
     label = without_look_alikes(element.get("text", {}).get("text", ""))
     target = element.get("url") or _command(element)
     return f"    → {label}: {target}" if target else ""
 
 
 def _command(element: Block) -> str:
-    """What one would type; nothing for what only Slack can be asked: a click that decides, or opens a modal."""
+    """The command to type instead of a button; empty for buttons that decide or open a modal."""
     is_command = str(element.get("action_id", "")).startswith(COMMAND_ACTION)
     return f"dragonfly {element['value']}" if is_command else ""
 
@@ -110,6 +110,6 @@ def _cell(cell: Block) -> str:
 
 
 def _rich(element: Block) -> str:
-    """The text of a rich text element and of everything in it."""
+    """The text of a rich text element and its children."""
     inner: Sequence[Block] = element.get("elements", ())
     return str(element.get("text", "")) + "".join(map(_rich, inner))

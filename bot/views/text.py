@@ -1,8 +1,7 @@
-"""Escapes untrusted text, and formats mentions, dates and truncation.
+"""Escapes untrusted text, cuts text, and formats mentions and dates.
 
-Everything in a message that this project did not write itself (log lines, job errors, commit messages, what people
-typed, names) passes `escape` on its way into mrkdwn, `code` into a code span, and `plain` into plain text. Nothing
-else escapes.
+All text in messages that this project did not write (log lines, job errors, commit messages, typed text, names) passes
+`escape` on its way into mrkdwn, `code` into a code span, and `plain` into plain text. Nothing else escapes.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from services.domain.people import Person, outside_name
 from services.domain.phone_lines import PHONE_LIMIT, shorten, shown_width
 from services.domain.text import clock_time
 
-DATE_AND_TIME = "{date_short_pretty} {time}"  # a form of Slack's date token
+DATE_AND_TIME = "{date_short_pretty} {time}"  # format of Slack's date token
 BUTTON_LIMIT = 75
-LABEL_LIMIT = 30  # ours: as much as a phone shows of a button
+LABEL_LIMIT = 30  # our limit: what a phone shows of a button
 SECTION_LIMIT = 3000  # characters of one text object
 _MARK_ROOM = 24  # characters kept free for "… 123456789 more" and a closing fence
 
@@ -29,19 +28,19 @@ _WHOLE_ID = re.compile(
 )
 _WHOLE = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|```|.", re.DOTALL)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Slack has no escape for its marks, so look-alikes take their place: the asterisk operator, the modifier letters low
-# macron and grave accent, the tilde operator, the ratio. An underscore within a word marks nothing, and names are full
-# of them; nor does a colon but in `:emoji:` and in an address, which would imitate our own signs and links.
+# Slack has no escape for its marks, so look-alikes replace them: the asterisk operator, the modifier letters low macron
+# and grave accent, the tilde operator, the ratio. An underscore within a word is no mark, and is frequent in names. A
+# colon is replaced only in `:emoji:` and in addresses, which would imitate our own signs and links.
 _LOOK_ALIKES = {"*": "\u2217", "_": "\u02cd", "~": "\u223c", "`": "\u02cb", ":": "\u2236"}
 _COLON = re.compile(r":(?:(?=[\d+'_-]{0,100}[A-Za-z+'_-][\w+'-]{0,100}:)|(?<!\d:)(?=\d{1,100}:(?!\d))|(?=//))")
-# Each alternative begins with a character: so what holds none of them is passed over at once.
+# Each alternative begins with a literal character, so text without these characters is skipped quickly.
 _MARKS = re.compile(rf"\*|~|`|_(?<!\w_)_*|_++(?![^\W_])|{_COLON.pattern}")
-_LONGEST_MARK = 100  # a code of an emoji
+_LONGEST_MARK = 100  # length of an emoji's code
 _ALIKE, _MEANT = str.maketrans(_LOOK_ALIKES), str.maketrans({alike: mark for mark, alike in _LOOK_ALIKES.items()})
 
 
 class _CleaningTable(dict[int, str]):
-    """What `str.translate` puts in a character's place; filled as characters are met, because Unicode is large."""
+    """Table for `str.translate`, filled as characters occur, because Unicode is large."""
 
     def __missing__(self, code: int) -> str:
         self[code] = replacement = _clean_character(chr(code))
@@ -53,7 +52,7 @@ def _clean_character(character: str) -> str:
         return character
     match unicodedata.category(character):
         case "Cs":
-            return "\N{REPLACEMENT CHARACTER}"  # a lone surrogate cannot be encoded, so nothing could be sent
+            return "\N{REPLACEMENT CHARACTER}"  # a lone surrogate can't be encoded, so the message could not be sent
         case "Zl" | "Zp":
             return "\n"
         case "Cc" | "Cf":
@@ -71,33 +70,33 @@ def clean(text: str) -> str:
 
 
 def escape(text: str, *, limit: int = SECTION_LIMIT) -> str:
-    """Untrusted text as a piece of one mrkdwn line: no mention, link, format or line break can come out of it.
+    """Untrusted text as part of one mrkdwn line: it can't make a mention, link, format or line break.
 
-    `&`, `<` and `>` become entities, and what would format our own words too becomes a look-alike. At most `limit`
-    characters, cut between characters and marked "… N more".
+    `&`, `<` and `>` become entities, and formatting marks become look-alikes. At most `limit` characters, cut between
+    characters and marked "… N more".
     """
     line = _one_line(text)
-    seen = limit + _LONGEST_MARK  # what comes after is cut anyway, however long it is
+    seen = limit + _LONGEST_MARK  # the rest is cut anyway
     return _escaped(_MARKS.sub(lambda mark: mark[0].translate(_ALIKE), line[:seen]) + line[seen:], limit)
 
 
 def code(text: str, *, limit: int = SECTION_LIMIT) -> str:
-    """Untrusted text as a code span, to be copied as it is: nothing in it is changed but back-ticks."""
+    """Untrusted text as a code span that can be copied: only backticks are replaced."""
     return f"`{_escaped(_one_line(text).replace('`', _LOOK_ALIKES['`']), limit)}`"
 
 
 def link(url: str, words: str) -> str:
-    """A link in mrkdwn. `url` is a web address; whatever it holds, it ends neither the address nor the link."""
+    """A link in mrkdwn. `url`: a web address; its characters are escaped so that they can't end the link."""
     return f"<{_escaped(url, len(url) * 5).replace('|', '%7C')}|{escape(words)}>"
 
 
 def with_short_ids(mrkdwn: str) -> str:
-    """Eight characters of each whole id, as many as commands take for it; addresses stay as they are."""
+    """Cut each whole id to 8 characters, which commands accept; addresses stay unchanged."""
     return _WHOLE_ID.sub(lambda found: found["id"][:SHORT_ID] if found["id"] else found[0], mrkdwn)
 
 
 def without_look_alikes(text: str) -> str:
-    """The characters that `escape` and `code` were given, for where nothing is parsed."""
+    """Restore the characters that `escape` and `code` replaced, for text that is not parsed."""
     return text.translate(_MEANT)
 
 
@@ -107,20 +106,20 @@ def plain(text: str, *, limit: int = SECTION_LIMIT) -> str:
 
 
 def label_text(text: str, *, limit: int) -> str:
-    """Untrusted text for what is pressed, chosen or read as a heading: plain, and no `:emoji:` comes out of it."""
+    """Untrusted text for buttons, options and headings: plain, and without `:emoji:`."""
     return cut(_COLON.sub(_LOOK_ALIKES[":"], _one_line(text)), limit)
 
 
 def button_text(text: str) -> str:
-    """What stands on a button: as much as a phone shows of it, ended by an ellipsis where there is more."""
+    """Text for a button, cut with an ellipsis to what a phone shows."""
     line = label_text(text, limit=BUTTON_LIMIT)
     return line if len(line) <= LABEL_LIMIT else f"{line[: LABEL_LIMIT - 1].rstrip()}…"
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters; what is left out is counted: "… N more".
+    """Cut to `limit` characters, with the number of omitted ones: "… N more".
 
-    Of a text that was itself cut, and so ends in "…", no one knows how much is left out: "… more".
+    Only "… more" for a text that ends in "…", because it was cut before.
     """
     if len(text) <= limit:
         return text
@@ -129,7 +128,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def cut_mrkdwn(mrkdwn: str, limit: int) -> str:
-    """At most `limit` characters of our own mrkdwn, never cut inside an entity, a link, a date token or a fence.
+    """Cut our own mrkdwn to `limit` characters, never inside an entity, a link, a date token or a fence.
 
     A code fence that is open at the cut is closed.
     """
@@ -141,12 +140,12 @@ def cut_mrkdwn(mrkdwn: str, limit: int) -> str:
 
 
 def date_token(moment: datetime, form: str = DATE_AND_TIME) -> str:
-    """Slack's date token: each reader sees the moment in their own time zone, other clients the UTC in words."""
+    """Slack's date token: readers see their own time zone, other clients the time in UTC."""
     return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
 
 
 def utc(moment: datetime) -> str:
-    """ "2025-12-20 10:30 UTC", for where there are no date tokens: terminal, tables, fallback texts."""
+    """ "2025-12-20 10:30 UTC", where date tokens are not possible: terminal, tables, fallback texts."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -171,7 +170,7 @@ def _cut_escaped(line: str, limit: int) -> str:
 
 
 def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
-    """As many whole pieces as fit, and whether they end inside a fence."""
+    """Return as many whole pieces as fit, and True if they end inside a fence."""
     end, in_fence = 0, False
     for whole in _WHOLE.finditer(mrkdwn):
         if whole.end() > room:
@@ -182,26 +181,26 @@ def _whole_pieces(mrkdwn: str, room: int) -> tuple[str, bool]:
 
 
 def _left_out(text: str, kept: int) -> str:
-    """How many characters, and a space; nothing where that is not known."""
+    """The number of omitted characters and a space; empty if unknown."""
     return "" if text.endswith("…") else f"{len(text) - kept} "
 
 
 def _marked(kept: str, left_out: str, limit: int) -> str:
-    """The kept text with the mark; a limit too small for the mark gets what fits of it."""
+    """The kept text with the mark "… N more"; the mark is cut if the limit is too small for it."""
     mark = f"… {left_out}more"
     text = f"{kept} {mark}" if kept else mark
     return text if len(text) <= limit else mark[: max(limit, 0)]
 
 
-TITLE_LIMIT = 200  # characters of a title in the message itself
-PLACE_LIMIT = 20  # and of a place on a phone
+TITLE_LIMIT = 200  # characters of a title in the message
+PLACE_LIMIT = 20  # characters of a place on a phone
 
 
 @dataclass(frozen=True)
 class FirstLine:
-    """`sign`: our own mrkdwn. `place`, `title`: untrusted words. `since`: None: over. `more`: ours, at the end.
+    """The first line of a message. `sign`, `more`: our own mrkdwn. `place`, `title`: untrusted. `since`: None if over.
 
-    `place_last`: what is wrong comes before where it is. `form`: of the date, as `date_token` takes it.
+    `place_last`: the title comes before the place. `form`: date format for `date_token`.
     """
 
     sign: str
@@ -221,7 +220,7 @@ class FirstLine:
 
     @property
     def phone(self) -> str:
-        """The same for a notification, which shows no dates of Slack's, within `PHONE_LIMIT`."""
+        """The line for a notification, within `PHONE_LIMIT` and without Slack's date tokens."""
         since = f" since {clock_time(self.since)}" if self.since else ""
         place = escape(shorten(self.place, PLACE_LIMIT))
         before, after = self._before(place), self._after(place)
@@ -229,7 +228,7 @@ class FirstLine:
         return f"{before}{escape(shorten(self.title, room))}{since}{self.more}{after}"
 
     def _bold_title(self) -> str:
-        """What is wrong in bold; the numbers behind it need not shout."""
+        """The title in bold, without the numbers in parentheses after it."""
         words, bracket, numbers = escape(self.title, limit=TITLE_LIMIT).partition(" (")
         return f"*{words}*{bracket}{numbers}"
 
@@ -241,7 +240,7 @@ class FirstLine:
 
 
 def mention(slack_id: str) -> str:
-    """A user (U…, W…) or a user group (S…); ids are checked where they are read. Who is not in Slack goes by name."""
+    """Mention a user (U…, W…) or user group (S…); ids are checked where they are read. Outsiders: the name."""
     outside = outside_name(slack_id)
     if outside is not None:
         return escape(outside, limit=100)
@@ -249,11 +248,11 @@ def mention(slack_id: str) -> str:
 
 
 def person(who: Person | None, *, otherwise: str = "the terminal") -> str:
-    """A person by the id in Slack's signed payload."""
+    """Mention a person, by the id of Slack's signed payload; `otherwise` for None."""
     return mention(who.user_id) if who else otherwise
 
 
 def channel_name(channel: str) -> str:
-    """A channel as the settings name it, by id or by name."""
+    """Link or name of a channel, which the settings give by id or by name."""
     is_id = channel[:1] in "CG" and channel.isupper() and channel.isalnum()
     return f"<#{channel}>" if is_id else f"#{escape(channel.removeprefix('#'), limit=100)}"

@@ -1,4 +1,4 @@
-"""Follow-ups of incidents: in the incident's thread, as a list, and in other people's messages."""
+"""Follow-ups of incidents: their lines, messages and lists, and their GitHub issues."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ def todo_line(todo: Todo, now: datetime) -> str:
 
 
 def issue_name(url: str) -> str:
-    """ "issue 12", from its address."""
+    """ "issue 12", from the issue's address."""
     return f"issue {url.rstrip('/').rpartition('/')[2]}"
 
 
-ISSUE_TITLE_LIMIT = 200  # characters; GitHub takes 256
+ISSUE_TITLE_LIMIT = 200  # characters; GitHub accepts 256
 
 
 def issue_title(wanted: WantedIssue) -> str:
-    """One line, masked; GitHub shows it as it is."""
+    """The issue's title: one masked line, which GitHub does not parse."""
     return plain(_masked(wanted.text), limit=ISSUE_TITLE_LIMIT)
 
 
 def issue_text(wanted: WantedIssue, environment: str, thread: str | None) -> str:
-    """Markdown. What people wrote is masked, and stands in fences, where it mentions no one and closes nothing. No
-    person is named.
+    """The issue's text in Markdown. Typed text is masked and fenced, so that it mentions no one and closes no issue. It
+    names no person.
 
-    `thread`: the address of the incident's thread.
+    `thread`: address of the incident's thread.
     """
     due = [f"Due: {wanted.due_at:%Y-%m-%d %H:%M} UTC"] if wanted.due_at else []
     about = f"Follow-up {wanted.todo_id} of incident {wanted.incident_id} in {environment}:"
@@ -61,26 +61,26 @@ def issue_text(wanted: WantedIssue, environment: str, thread: str | None) -> str
 
 
 def _masked(text: str) -> str:
-    """Here too, although it is masked where it is typed: more people read GitHub than this workspace."""
+    """Masked again, although typed text is masked at its entry, because more people can read GitHub."""
     return mask_message(clean(text))
 
 
 def _fenced(text: str) -> str:
-    """Whatever is in it: the fence is longer than any in the text."""
+    """The text in a code fence that is longer than any fence in the text."""
     longest = max((len(one) for one in re.findall(r"`+", text)), default=0)
     fence = "`" * max(longest + 1, 3)
     return f"{fence}text\n{text}\n{fence}"
 
 
 def no_issue_note(todo: Todo, why: str) -> Content:
-    """In the thread, once no issue will be made."""
+    """Thread note: no issue will be made for this follow-up."""
     what_next = "The follow-up itself is stored. Make the issue by hand."
     line = f"⚠️ Follow-up {todo.id} has no GitHub issue: {escape(why)}. {what_next}"
     return fit_message(line, [section(line)])
 
 
 def wanted_issues_message(todo_ids: Sequence[int], every_s: float) -> Content:
-    """In the channel, before the issues of these follow-ups are made, one per `every_s`."""
+    """For the channel: issues for these follow-ups will be made, one per `every_s` seconds."""
     number = counted(len(todo_ids), "open follow-up")
     line = f"📌 GitHub issues for {number}: {_numbers(todo_ids)}"
     why = f"They have none so far. One every {every_s:g} s while GitHub accepts them; *Done* in time leaves one out."
@@ -88,7 +88,7 @@ def wanted_issues_message(todo_ids: Sequence[int], every_s: float) -> Content:
 
 
 def refused_issues_message(todo_ids: Sequence[int], why: str, every: timedelta) -> Content:
-    """In the channel, once: GitHub refuses the token or the repository, so none of these follow-ups gets an issue."""
+    """For the channel, once: GitHub refuses token or repository, so these follow-ups get no issue for now."""
     number = counted(len(todo_ids), "follow-up")
     wait = f"{number} {'waits' if len(todo_ids) == 1 else 'wait'} for an issue: {_numbers(todo_ids)}"
     line = f"⚠️ No GitHub issues for follow-ups: {escape(why)}. {wait}"
@@ -100,25 +100,25 @@ def refused_issues_message(todo_ids: Sequence[int], why: str, every: timedelta) 
 
 
 def accepted_issues_message(every_s: float) -> Content:
-    """What the message of the refusal says once it has ended."""
+    """Replaces the message of the refusal once GitHub accepts issues again."""
     line = f"✅ GitHub accepts issues for follow-ups again. The bot creates those that waited, one every {every_s:g} s."
     return fit_message(line, [section(line)])
 
 
 def no_waiting_issues_message() -> Content:
-    """The same once none waits, although GitHub has accepted none."""
+    """Replaces the message of the refusal if no follow-up waits any more, although GitHub has accepted none."""
     line = "📌 No follow-up waits for a GitHub issue any more: each that waited is done, or was given up."
     return fit_message(line, [section(line)])
 
 
 def _numbers(todo_ids: Sequence[int]) -> str:
-    """ "3, 4, 5", the first few."""
+    """ "3, 4, 5": the first 20 numbers, and how many more."""
     left = len(todo_ids) - SHOWN
     return ", ".join(map(str, todo_ids[:SHOWN])) + (f" and {counted(left, 'other')}" if left > 0 else "")
 
 
 def todo_message(todo: Todo, now: datetime) -> Content:
-    """In the incident's thread, with its button until it is done."""
+    """Message in the incident's thread, with a button until the follow-up is done."""
     done = f" · done by {mention(todo.done_by)}" if todo.done_by else ""
     line = f"{todo_line(todo, now)}{done}"
     buttons = [] if todo.done_at else [_done(todo)]
@@ -126,14 +126,14 @@ def todo_message(todo: Todo, now: datetime) -> Content:
 
 
 def todos_answer(todos: Sequence[Todo], now: datetime) -> Answer:
-    """The open ones, the next to be due first."""
+    """The list of open follow-ups, in the given order: next due first."""
     first = f"*Open follow-ups* ({len(todos)})" if todos else "*No follow-up is open*"
     data = [todo_data(one) for one in todos]
     return Answer(*fit_message(first, [section(first), *todo_blocks(todos, now)]), data, private=True)
 
 
 def todo_blocks(todos: Sequence[Todo], now: datetime) -> list[Block]:
-    """One per line, the first few with a button."""
+    """One section per follow-up, the first 5 with a button."""
     blocks = [
         section(todo_line(one, now), accessory=_done(one) if place < BUTTONS else None)
         for place, one in enumerate(todos[:SHOWN])
@@ -143,7 +143,7 @@ def todo_blocks(todos: Sequence[Todo], now: datetime) -> list[Block]:
 
 
 def todo_data(todo: Todo) -> dict[str, object]:
-    """What `--json` prints of one."""
+    """Data of a follow-up for `--json`."""
     return {
         "id": todo.id,
         "incident": todo.incident_id,

@@ -1,4 +1,4 @@
-"""The runbook's verification steps as a message."""
+"""The runbook's verification steps as an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playbooks.verify import Step
 
 
 def verify_answer(status: Status, sentence: str, steps: Sequence[Step], *, moment: datetime) -> Answer:
-    """`sentence` is the verdict in one line."""
+    """The verdict and its steps. `sentence`: the verdict in one line."""
     first = f"{SIGN[status]} *{escape(sentence, limit=300)}*"
     blocks: list[Block] = [section(first), *map(step_section, steps), context(as_of(moment))]
     lines = [finding_line(finding) for step in steps for finding in step.findings]
@@ -24,7 +24,7 @@ def verify_answer(status: Status, sentence: str, steps: Sequence[Step], *, momen
 
 
 def step_section(step: Step) -> Block:
-    """One of the runbook's steps: its findings, what is wrong first, and the first thing to do as a button."""
+    """One verification step: its findings, problems first, and the first next step as a button."""
     found = wrong_first(step.findings)
     lines = [f"*{escape(step.title)}*", *map(finding_line, found)]
     button = next((finding.next_step for finding in found if finding.next_step), None)
