@@ -203,11 +203,11 @@ def _indented(message: str) -> str:
     return "  " + " " * min(own, MOST_INDENTED)
 
 
-def _within(lines: Sequence[str], incident_service: int) -> list[str]:
+def _within(lines: Sequence[str], size: int) -> list[str]:
     kept: list[str] = []
     for line in lines:
-        incident_service -= len(line) + 1
-        if incident_service < 0:
+        size -= len(line) + 1
+        if size < 0:
             break
         kept.append(line)
     return kept
