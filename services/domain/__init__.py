@@ -1,1 +1,1 @@
-"""Words and rules shared by every part; pure."""
+"""Types and rules that every part of the system shares; pure, without I/O."""

@@ -13,13 +13,13 @@ from services.domain.people import Person
 from services.domain.services import Service, WorkerType
 from services.domain.windows import Recurrence
 
-CALM = "fine since "  # begins the part of an alert's line that says that it is fine, and watched still
+CALM = "fine since "  # starts the part of an alert's line that says that it looks fine and is still watched
 
-WORKERS_GONE = frozenset({"crash_loop", "heartbeats"})  # two rules for one outage: whichever fires first announces it
+WORKERS_GONE = frozenset({"crash_loop", "heartbeats"})  # two rules for one outage: the first to fire announces it
 
 
 def is_same_outage(fingerprint: str, firing: Iterable[str]) -> bool:
-    """Whether one of the firing alerts has announced it: workers that crash are also workers that do not beat."""
+    """True if a firing alert already announced this outage: workers that crash also stop writing heartbeats."""
     rule, _, where = fingerprint.partition(".")
     others = {f"{other}.{where}" for other in WORKERS_GONE - {rule}}
     return rule in WORKERS_GONE and not others.isdisjoint(firing)
@@ -41,7 +41,7 @@ class AlertState(StrEnum):
 
 
 class AlertChange(StrEnum):
-    """A change of an alert: people were notified, its text changed, or it ended."""
+    """A change of an alert that is announced: it fired, its text changed, or it ended."""
 
     FIRED = "fired"
     CHANGED = "changed"
@@ -50,14 +50,14 @@ class AlertChange(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """One kind of problem (`fingerprint`) from its first sight on; the row stays when it is over, for `why`.
+    """One kind of problem (`fingerprint`) from its first detection on; the row stays after the problem is over, for
+    `why`.
 
-    Times are the database's clock. opened_at: when it was seen at all; since: when it was seen this time. fires: how
-    often it fired. told_at: the last notification; said_at: when the words of
-    its message were last changed. fine_since: it fires and looks fine, but fired again before. held: why no one is
-    notified
-    (a silence, a known cause, a running change, no evaluation); empty when nothing holds it. line: the page line
-    as plain text. message_key: its message in the outbox, which it may share. id: None until it is stored.
+    Times are the database's clock. opened_at: the first detection ever; since: the first detection this time. fires:
+    how often it fired. told_at: the last notification; said_at: the last change of its message's text. fine_since: it's
+    still firing but looks fine, since then; None once the problem is back. held: why the alert isn't announced (a
+    silence, a known cause, a running change, no evaluation); empty if nothing suppresses it. line: the page line as
+    plain text. message_key: its message in the outbox, which several alerts may share. id: None until it is stored.
     """
 
     fingerprint: str
@@ -87,7 +87,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class PageLine:
-    """A page line in its parts. `rest`: what was deployed, the queue, that it is fine for now."""
+    """The parts of a page line. `rest`: the deploy before it, the backlog, and whether it looks fine for now."""
 
     place: str
     title: str
@@ -96,7 +96,7 @@ class PageLine:
 
 
 def read_page_line(line: str) -> PageLine:
-    """The parts of an alert's stored line, "PAGE prod · ingest is down (0 of 2), last beat 6 min ago · 318 waiting"."""
+    """Parse an alert's stored line, "PAGE prod · ingest is down (0 of 2), last beat 6 min ago · 318 waiting"."""
     place, *rest = line.removeprefix("PAGE ").removeprefix("Resolved ").split(" · ")
     title, _, detail = (rest[0] if rest else "").partition(", ")
     return PageLine(place, title, detail, rest[1:])
@@ -106,8 +106,8 @@ def read_page_line(line: str) -> PageLine:
 class KnownCause:
     """The most likely cause of an alert or an incident.
 
-    title: plain text, not escaped yet. since: None where unknown. remedy: the command line against it; None where no
-    command is.
+    title: plain text, not escaped yet. since: None if unknown. remedy: the command line against it; None if there is no
+    command.
     """
 
     title: str
@@ -117,14 +117,14 @@ class KnownCause:
 
 @dataclass(frozen=True)
 class AlertEvent:
-    """What happened to an alert, for those who act on it: incidents, pagers.
+    """A change of an alert, as incidents and pagers receive it.
 
-    `line` is the page line as plain text, not escaped yet. `at` is the database's clock.
-    `message_key` is the outbox key of the alert's message, whose thread is where people talk about it; several alerts
-    may share one. `again`: people were notified in the last hour and it seemed over, or a silence has ended; where
-    its incident is still open that is no new page. `silenced`: a silence began to cover it; the
-    its end is announced as `again`. `deployed_at`: the time of the deploy that may be the reason, None without one.
-    `cause`: what is known to be the reason at this moment.
+    `line` is the page line as plain text, not escaped yet. `at` is the database's clock. `message_key` is the outbox
+    key of the alert's message, whose thread is where people discuss it; several alerts may share one. `again`: people
+    were notified in the last hour and the problem seemed over, or a silence has ended; if its incident is still open,
+    that is no new page. `silenced`: a silence began to cover it; the end of that silence is announced with `again`.
+    `deployed_at`: the time of the deploy that may be the reason, None without one. `cause`: the cause as far as it is
+    known at this moment.
     """
 
     alert_id: int
@@ -144,10 +144,10 @@ class AlertEvent:
 
 @dataclass(frozen=True)
 class Silence:
-    """A silence of `what`: a fingerprint, its beginning ("heartbeats"), or a service ("ingest").
+    """A silence of `what`: a fingerprint, the beginning of one ("heartbeats"), or a service ("ingest").
 
-    owner: a Slack user id. in_advance: nothing of the kind was open when it was made (planned work), so it lasts until
-    its end; otherwise it ends with the alerts that it is about. ended_at, outcome: None and empty while it lasts.
+    owner: a Slack user id. in_advance: no alert that it covers was open when it was created (planned work), so it lasts
+    until `ends_at`; otherwise it ends with the alerts that it covers. ended_at, outcome: None and empty while it lasts.
     """
 
     id: int
@@ -162,16 +162,17 @@ class Silence:
     outcome: str = ""
 
     def covers(self, fingerprint: str, service: Service | None) -> bool:
-        """Whether an alert of this fingerprint and service is meant."""
+        """True if it covers an alert of this fingerprint and service."""
         return is_meant(self.what, fingerprint, service)
 
 
 @dataclass(frozen=True)
 class PlannedSilence:
-    """A silence of planned work, which begins at `begins_at`. `recurrence`: its windows; None: it comes once, or
-    (`is_unreadable`) on a schedule that this version can't read.
+    """A silence of planned work, which starts at `begins_at`. `recurrence`: its windows; None if it doesn't recur, or
+    (`is_unreadable`) recurs on a schedule that this version can't read.
 
-    reminded_for: the beginning that its owner was reminded of last; its own end once an unreadable one has begun.
+    reminded_for: the start of the window of which its owner was last reminded; `ends_at` once an unreadable one has
+    begun.
     """
 
     id: int
@@ -186,19 +187,19 @@ class PlannedSilence:
 
     @property
     def is_kept(self) -> bool:
-        """Whether it has begun, and waits for a version that can read when it comes again."""
+        """True if it has begun and is kept for a version that can read its schedule."""
         return self.reminded_for == self.ends_at
 
     @property
     def again(self) -> str | None:
-        """When it comes again, in words; None: it does not."""
+        """The recurrence in words; None if it doesn't recur."""
         if self.is_unreadable:
             return "again at times that this version can't read"
         return self.recurrence.words if self.recurrence else None
 
 
 def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:
-    """Whether a name that people use means this alert: its fingerprint, the beginning of one, or its service."""
+    """True if a name that people type means this alert: its fingerprint, the beginning of one, or its service."""
     by_name = fingerprint == what or fingerprint.startswith(f"{what}.")
     return by_name or (service is not None and service.short == what)
 
@@ -206,14 +207,14 @@ def is_meant(what: str, fingerprint: str, service: Service | None) -> bool:
 def in_order(message_keys: Iterable[str]) -> list[str]:
     """The keys of messages ("alert:12"), each once and the oldest first.
 
-    A writer of several locks them in this order, so that two writers never deadlock.
+    A caller that writes several messages locks them in this order, so that two callers never deadlock.
     """
     return sorted(set(message_keys), key=lambda key: (len(key), key))
 
 
 @dataclass(frozen=True)
 class AlertDecision:
-    """One decision to notify people or not, with its reason, as it was stored."""
+    """A stored decision to announce an alert or not, with its reason."""
 
     at: datetime
     fingerprint: str
@@ -224,21 +225,22 @@ class AlertDecision:
 
 @dataclass(frozen=True)
 class AlertHistory:
-    """One alert: as it stands (None: nothing of the kind for a month), and the newest decisions about it."""
+    """One alert in its current state (None if it hasn't occurred for a month), with the newest decisions about it."""
 
     fingerprint: str
     alert: Alert | None
     decisions: tuple[AlertDecision, ...]
 
 
-RULE = "drill"  # of its alert; no real one is called so
-DRILL_WORKER = WorkerType.INGEST  # what the made-up worker is
-MARK = "DRILL"  # stands in every title and line of a drill
+RULE = "drill"  # the rule of a drill's alert; no real rule has this name
+DRILL_WORKER = WorkerType.INGEST  # the type of the simulated worker
+MARK = "DRILL"  # in every title and line of a drill
 
 
 @dataclass(frozen=True)
 class Drill:
-    """A made-up worker whose last beat counts until `stale_at`. `report`: what came of it; None: it is under way."""
+    """A rehearsed page about a simulated worker whose last beat counts until `stale_at`. `report`: its result; None
+    while the drill is running."""
 
     id: int
     asked_by: Person
@@ -250,18 +252,18 @@ class Drill:
 
     @property
     def fingerprint(self) -> str:
-        """Of its alert: each drill has one of its own."""
+        """The fingerprint of its alert; each drill has its own."""
         return f"{RULE}.{self.id}"
 
     @property
     def beat(self) -> Heartbeat:
-        """The last sign of the made-up worker."""
+        """The last heartbeat of the simulated worker."""
         return Heartbeat(f"drill-{self.id}", DRILL_WORKER, "running", self.beat_at)
 
 
 @dataclass(frozen=True)
 class DrillTraces:
-    """What a drill has left behind so far. `held`: why its alert is not announced; empty when nothing holds it."""
+    """The effects of a drill so far. `held`: why its alert isn't announced; empty if nothing suppresses it."""
 
     alert_id: int
     fired_at: datetime | None
@@ -272,5 +274,5 @@ class DrillTraces:
 
 
 def is_drill(fingerprint: str) -> bool:
-    """Whether an alert of this fingerprint is a drill's."""
+    """True if this is the fingerprint of a drill's alert."""
     return fingerprint.startswith(f"{RULE}.")

@@ -1,4 +1,4 @@
-"""Answers that arrive from outside Slack: one-time links in pages, and the events of a pager."""
+"""Answers that arrive from outside Slack: through one-time links in pages, and as events of a pager."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from enum import StrEnum
 
 from services.domain.channels import Channel
 
-LINK_LASTS = timedelta(hours=4)  # a later round of pages brings links of its own
+LINK_LASTS = timedelta(hours=4)  # a later round of pages has its own links
 _PAGE_KEY = re.compile(r"incident:(\d+):page:(\d+):")
 
 
 @dataclass(frozen=True)
 class PageLink:
-    """The page that a one-time link belongs to. `target`: a name of the bot's environment; `age_s`: since the page.
-
-    `root_channel`, `root_ts`: the incident's root message in Slack, None until it is there.
-    """
+    """The page that a one-time link belongs to. `target`: a target's name in the bot's environment; `age_s`: seconds
+    since the page. `root_channel`, `root_ts`: the incident's root message in Slack, None until it is posted."""
 
     incident_id: int
     page_number: int
@@ -35,18 +33,18 @@ class PageLink:
 
 
 def has_link(key: str) -> bool:
-    """Whether the notification of this key pages people for an incident, so that a link can answer it."""
+    """True if the notification with this key pages people for an incident, so that a link can answer it."""
     return _PAGE_KEY.match(key) is not None
 
 
 def page_of_key(key: str) -> tuple[int, int] | None:
-    """`(incident, number of the page)` of a notification's key; None for any other notification."""
+    """`(incident id, page number)` of a page's key; None for any other notification."""
     found = _PAGE_KEY.match(key)
     return None if found is None else (int(found[1]), int(found[2]))
 
 
 class PagerAction(StrEnum):
-    """What happened to an alert at the pager. The values are stored."""
+    """An action on an alert at the pager. The values are stored."""
 
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"
@@ -64,10 +62,8 @@ class PagerUser:
 
 @dataclass(frozen=True)
 class PagerEvent:
-    """One event of a pager. `alert_key`: the one that its page carried. `at`: by the pager's clock.
-
-    `by`: None when no person did it, such as a timeout, or our own call. `assignee`: who has the alert now.
-    """
+    """One event of a pager. `alert_key`: the key that the page was sent with. `at`: by the pager's clock. `by`: None if
+    no person caused it, such as a timeout, or our own API call. `assignee`: the person who has the alert now."""
 
     id: str
     action: PagerAction
@@ -79,8 +75,9 @@ class PagerEvent:
 
 @dataclass(frozen=True)
 class PagerHistory:
-    """What an event has to be newer than. `newest_at`: of the incident's events so far, by the pager's clock. `owner`:
-    the user id that the pager's last answer assigned. `reopened_at`: when the incident last paged people again."""
+    """The state that a new pager event is compared with. `newest_at`: the time of the incident's newest event so far,
+    by the pager's clock. `owner`: the user id that the pager assigned last. `reopened_at`: when the incident last paged
+    people again."""
 
     newest_at: datetime | None
     owner: str | None

@@ -1,4 +1,4 @@
-"""The audit log: what was done by whom, in a chain of hashes that shows when a row was changed or taken away."""
+"""The audit log: who did what, as a chain of hashes that reveals a changed or removed row."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class AuditRow:
 
 @dataclass(frozen=True)
 class ExportedRow:
-    """`hash` is SHA-256, in hex, over the hash of the row before (nothing before the first) and `content`."""
+    """A row as exported. `hash` is SHA-256, in hex, over the hash of the previous row (nothing before the first) and
+    `content`."""
 
     seq: int
     hash: str
     content: str
 
     def follows(self, before: AuditHead) -> bool:
-        """Whether nothing was changed or taken out between them."""
+        """True if this row directly follows `before`: the next number, and a hash that fits its content."""
         expected = hashlib.sha256((before.hash + self.content).encode()).hexdigest()
         return (self.seq, self.hash) == (before.seq + 1, expected)
 
@@ -46,11 +47,11 @@ class AuditHead:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What checking the whole chain found.
+    """The result of a check of the whole chain.
 
-    rows: how many were there. head: the newest row's hash, None when there is no row. first_bad_seq and what: the first
-    row that is changed, missing or cut off, and which of these in one plain sentence; None when `ok`, the former also
-    when only a remembered hash is nowhere to be found.
+    rows: how many rows exist. head: the newest row's hash, None if there is no row. first_bad_seq and what: the first
+    row that is changed, missing or cut off, and which of these in one plain sentence. Both None if `ok`; first_bad_seq
+    is also None if only a remembered hash can't be found.
     """
 
     ok: bool
@@ -62,11 +63,11 @@ class AuditReport:
 
 @dataclass(frozen=True)
 class AuditChain:
-    """What one pass over the chain saw; None where there is nothing of the kind.
+    """The facts that one pass over the chain collects; None for whatever doesn't occur.
 
     first_after_gap: the first row whose number does not follow the one before (`last_before_gap`). first_changed: the
-    first row whose hash does not fit its contents and the hash before. last_*: the newest row. head_*: what the newest
-    row was, as remembered apart from the rows. is_remembered_there: whether a row has the hash that was asked for.
+    first row whose hash does not fit its contents and the previous hash. last_*: the newest row. head_*: the newest row
+    as recorded apart from the rows. is_remembered_there: True if a row has the remembered hash.
     """
 
     rows: int
@@ -81,7 +82,7 @@ class AuditChain:
 
 
 def judge_chain(chain: AuditChain, *, remembered: str = "") -> AuditReport:
-    """The first thing wrong with it. `remembered`: a hash or its beginning, as a closing message shows it."""
+    """Report the first fault of the chain. `remembered`: a hash or its beginning, as a closing message shows it."""
     faults = _faults(chain)
     if faults:
         seq, what = min(faults, key=lambda fault: fault[0])
@@ -93,7 +94,7 @@ def judge_chain(chain: AuditChain, *, remembered: str = "") -> AuditReport:
 
 
 def _faults(chain: AuditChain) -> list[tuple[int, str]]:
-    """(row, what is wrong with it)."""
+    """`(row, its fault)` for each fault."""
     faults = []
     last = chain.last_seq or 0
     if chain.first_after_gap is not None:

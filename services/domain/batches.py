@@ -20,21 +20,19 @@ class Batch:
 
     @property
     def judged_percent(self) -> int:
-        """How far a worker is, 0 to 100, rounded down."""
+        """The share of rows that a worker has judged, 0 to 100, rounded down."""
         return (self.validated + self.failed) * 100 // self.row_count if self.row_count else 0
 
     @property
     def is_empty(self) -> bool:
-        """Every row was judged and none of them passed."""
+        """True if every row was judged and none passed."""
         return self.status == "completed" and self.row_count > 0 and self.validated == 0
 
 
 @dataclass(frozen=True)
 class IntakeEvent:
-    """One row of `ops.intake_logs`. `details` stay in the database: they may hold personal data.
-
-    `reason`: why an upload was refused, in words of the API's own.
-    """
+    """One row of `ops.intake_logs`, without its `details`: they may hold personal data. `reason`: why an upload was
+    refused, in the API's own words."""
 
     created_at: datetime
     event_type: str
@@ -44,7 +42,8 @@ class IntakeEvent:
 
 @dataclass(frozen=True)
 class RowFault:
-    """Why rows of one batch did not pass: `Column: rule`, or the rule alone, and how many rows break it."""
+    """A reason why rows of one batch didn't pass: `Column: rule`, or the rule alone, and the number of rows that break
+    it."""
 
     fault: str
     rows: int
@@ -52,7 +51,7 @@ class RowFault:
 
 @dataclass(frozen=True)
 class GoldenBatch:
-    """One batch of the golden path in the database. `is_golden_path`: whether it carries the mark."""
+    """One batch of the golden path in the database. `is_golden_path`: True if it carries the golden path's mark."""
 
     id: str
     status: str
@@ -63,7 +62,7 @@ class GoldenBatch:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """How the stored rows of one batch stand."""
+    """The numbers of stored, validated and failed rows of one batch."""
 
     rows: int
     validated: int

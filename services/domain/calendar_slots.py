@@ -1,8 +1,8 @@
-"""Whom the events of a calendar put on call; pure.
+"""Turns the events of a calendar into on-call slots; pure.
 
-An event names a person by an attendee who has not declined, whose address is that of one person in the on-call file, or
-else by its title: by the name that the file has ("ann", "Ann on call", "@ann"), the Slack user id, or the address. An
-event that names no one, or more than one person, puts no one on call.
+An event puts one person of the on-call file on call: an attendee who hasn't declined and whose address is that
+person's, or else the person in the title, by the file's name ("ann", "Ann on call", "@ann"), Slack user id or address.
+An event that names no person, or several, puts no one on call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from icalendar import Calendar, Component, Event
 
 LARGEST = 1024 * 1024  # bytes; also a CHECK of the table
-AROUND = timedelta(days=94)  # more than people plan (`shifts.FURTHEST`), and than is looked back
+AROUND = timedelta(days=94)  # further than people plan (`shifts.FURTHEST`), and further than reports look back
 MOST_EVENTS, MOST_REPEATED, MOST_SLOTS = 2000, 100, 1000
 _REPEATS = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _MOST_ATTENDEES, _LONGEST_ADDRESS, _LONGEST_TITLE = 100, 320, 500
@@ -33,12 +33,13 @@ _WORD = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"']+|[A-Za-z0-9][A-Za-
 
 
 class CalendarError(ValueError):
-    """A calendar that can't be used; a clause ("is not a calendar")."""
+    """A calendar that can't be used. Its text is a clause ("is not a calendar")."""
 
 
 @dataclass(frozen=True)
 class CalendarEvent:
-    """One time of an event. `begins`, `ends`: in UTC. `attendees`: the addresses of those who have not declined."""
+    """One occurrence of an event. `begins`, `ends`: in UTC. `attendees`: the addresses of those who have not
+    declined."""
 
     title: str
     begins: datetime
@@ -57,7 +58,7 @@ class Unnamed:
 
 @dataclass(frozen=True)
 class CalendarSlots:
-    """Both by their begin, from `AROUND` before a moment until as long after it."""
+    """Slots and unnamed events, each by start, from `AROUND` before a moment until `AROUND` after it."""
 
     slots: tuple[Slot, ...]
     unnamed: tuple[Unnamed, ...]
@@ -65,9 +66,9 @@ class CalendarSlots:
 
 @dataclass(frozen=True)
 class CalendarState:
-    """What a rotation's calendar said when it was read last, and why it can't be read now.
+    """The last reading of a rotation's calendar, and the problem that prevents a new one.
 
-    slots: None until it was read; while `problem` is set, those of the last good one.
+    slots: None until the first reading; while `problem` is set, those of the last good one.
     """
 
     rotation: str
@@ -79,18 +80,19 @@ class CalendarState:
 
 @dataclass(frozen=True)
 class KnownPeople:
-    """Whom an event can name. `people`: of the on-call file. `emails`: `{address in small letters: e-mail target}`."""
+    """The people whom an event can name. `people`: of the on-call file. `emails`: `{address in lower case: e-mail
+    target}`."""
 
     people: Mapping[str, OnCallPerson]
     emails: Mapping[str, str]
 
     def by_address(self, address: str) -> str | None:
-        """The name of the one person whose e-mail target has this address."""
+        """The name of the person whose e-mail target has this address; None unless it is exactly one."""
         found = self._names_by_target.get(self.emails.get(address.lower(), ""), [])
         return found[0] if len(found) == 1 else None
 
     def by_word(self, word: str) -> str | None:
-        """By an address, a Slack user id, or the file's name in any case."""
+        """The name of the person with this address, Slack user id, or name in the file (any case)."""
         return (
             self.by_address(word)
             if "@" in word
@@ -112,10 +114,10 @@ class KnownPeople:
 
 
 def read_events(content: bytes, zone: ZoneInfo, now: datetime) -> tuple[CalendarEvent, ...]:
-    """What happens around `now` in an iCalendar file (RFC 5545). `zone`: of whole days and of times without a zone.
+    """The events around `now` in an iCalendar file (RFC 5545). `zone`: for whole days and times without a zone.
 
-    Raises CalendarError. A hostile file takes minutes, and as much memory as there is. Both libraries are imported
-    here, because most schedules have no calendar.
+    Raises CalendarError. A hostile file can take minutes and all memory. Both libraries are imported here, because most
+    schedules have no calendar.
     """
     import recurring_ical_events
     from icalendar import Calendar
@@ -129,12 +131,12 @@ def read_events(content: bytes, zone: ZoneInfo, now: datetime) -> tuple[Calendar
         return tuple(_event_of(event, zone) for event in events if not _is_cancelled(event))
     except CalendarError:
         raise
-    except Exception as error:  # two libraries read what others wrote: whatever they raise, it can't be used
+    except Exception as error:  # two libraries parse an outside file: after any exception it can't be used
         raise CalendarError(f"is not readable as iCal ({type(error).__name__})") from error
 
 
 def _check_bounds(calendar: Calendar) -> None:
-    """What no schedule needs."""
+    """Raise CalendarError for sizes and repetitions that no on-call schedule needs."""
     events = list(calendar.walk("VEVENT"))
     rules = [rule for event in events for rule in _listed(event.get("RRULE"))]
     if len(events) > MOST_EVENTS or len(rules) > MOST_REPEATED:
@@ -148,7 +150,7 @@ def _check_bounds(calendar: Calendar) -> None:
 
 
 def _check_zone(event: Component) -> None:
-    """Without it, a time in a zone that is not known would be taken for one without a zone."""
+    """Raise CalendarError for an unknown time zone: the parser would read its times as times without a zone."""
     for key in ("DTSTART", "DTEND"):
         given: Any = event.get(key)
         zone = given.params.get("TZID") if given is not None else None
@@ -170,7 +172,7 @@ def _event_of(event: Event, zone: ZoneInfo) -> CalendarEvent:
 
 
 def slots_of(events: Iterable[CalendarEvent], known: KnownPeople) -> CalendarSlots:
-    """Whom they put on call."""
+    """Match each event to a person of the on-call file."""
     slots: list[Slot] = []
     unnamed: list[Unnamed] = []
     for event in events:
@@ -180,14 +182,14 @@ def slots_of(events: Iterable[CalendarEvent], known: KnownPeople) -> CalendarSlo
             unnamed.append(Unnamed(event.title, event.begins, why))
         elif event.begins < event.ends:
             slots.append(Slot(event.begins, event.ends, names[0]))
-    # Of two that begin together the shorter one counts, as the more exact one: it comes last.
+    # Of two slots that begin together the shorter one counts, as the more exact one: it comes last.
     slots.sort(key=lambda slot: (slot.begins, -(slot.ends - slot.begins).total_seconds(), slot.name))
     unnamed.sort(key=lambda one: (one.begins, one.title))
     return CalendarSlots(tuple(slots), tuple(unnamed))
 
 
 def _names(event: CalendarEvent, known: KnownPeople) -> list[str]:
-    """Each once; those of the attendees where there is one."""
+    """The distinct names that the attendees have in the on-call file, or else those in the title."""
     attending = [known.by_address(address) for address in event.attendees]
     if not any(attending):
         attending = [known.by_word(word.rstrip(".")) for word in islice(_WORD.findall(event.title), 50)]
@@ -201,7 +203,7 @@ def _attendees(event: Event) -> Iterator[str]:
 
 
 def _moment(event: Event, key: str, zone: ZoneInfo) -> datetime:
-    """In UTC."""
+    """The event's start or end, in UTC."""
     given: Any = event[key]
     at: date = given.dt
     if not isinstance(at, datetime):
@@ -212,7 +214,7 @@ def _moment(event: Event, key: str, zone: ZoneInfo) -> datetime:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A property that may be there not at all, once, or several times."""
+    """The values of a property that may be missing, present once, or repeated."""
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]

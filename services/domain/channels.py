@@ -1,4 +1,4 @@
-"""The ways to a person: in Slack, and outside it, where a phone rings although Slack is muted."""
+"""The channels that reach a person: in Slack, and outside it, where a phone rings even if Slack is muted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import StrEnum
 
 
 class Channel(StrEnum):
-    """The values are stored and written in on-call files. WEBHOOK is a pager of any kind: which one, its target's
-    settings say."""
+    """The values are stored and written in on-call files. WEBHOOK is a pager of any kind; its target's settings say
+    which."""
 
     MENTION = "mention"
     DIRECT = "direct"
@@ -16,7 +16,7 @@ class Channel(StrEnum):
 
     @property
     def words(self) -> str:
-        """As people say it."""
+        """The channel's name in sentences."""
         return _WORDS.get(self, self.value)
 
     @property

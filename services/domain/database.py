@@ -1,4 +1,5 @@
-"""What the database reports: its server, migrations, drift, open rights, sessions; and its address."""
+"""Facts that the database reports: its server, migrations, drift, open rights and sessions; and advice about its
+address."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from services.domain.errors import Unavailable
 
 @dataclass(frozen=True)
 class Query:
-    """One of our named queries, with what its SQL says of it.
+    """One of our named queries, with what the comments of its SQL declare.
 
     topic: its file in `sql/` ("jobs", "worker"). commands: those that cannot work without this read. affects: what does
-    not work without the queries of its file; empty where the commands say it.
+    not work without the queries of its file; empty if the commands say it.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Query:
 
 @dataclass(frozen=True)
 class MissingRight:
-    """What `role` may not do, although queries need it; `affects`: what does not work without it.
+    """A right that `role` lacks although queries need it; `affects`: what does not work without it.
 
     `privilege` is SQL's word for it, or `rows` when row-level security hides the table's rows from the role.
     """
@@ -39,10 +40,8 @@ class MissingRight:
 
 @dataclass(frozen=True)
 class SchemaDrift:
-    """`refused`: why the database refuses a query. `tried`: how many queries and rights were looked at.
-
-    `is_migrated`: our own migrations make the operated system; another one stands already.
-    """
+    """The result of a drift check. `refused`: why the database refuses a query. `tried`: how many queries and rights
+    were checked. `is_migrated`: our own migrations make the operated system; False for a system that existed before."""
 
     tried: int
     refused: Mapping[Query, str] = field(default_factory=dict)
@@ -51,7 +50,7 @@ class SchemaDrift:
 
 
 ENCODE = "percent-encode the password: @ is %40, / is %2F, # is %23, ? is %3F, % is %25"
-# Parameters that other programs' addresses carry and libpq does not know.
+# Parameters that addresses of other programs carry and libpq does not know.
 FOREIGN = frozenset(
     {
         "connection_limit",
@@ -75,7 +74,7 @@ def foreign_parameter(raw: str) -> str | None:
 
 
 def without(parameter: str) -> str:
-    """What to do about a parameter; one of an unknown name may be half a password, and is not quoted."""
+    """Advice to remove a parameter; an unknown name may be half a password, so it isn't quoted."""
     name = f"`{parameter}`" if parameter in FOREIGN else "a parameter"
     return f"the address has {name}, which Postgres does not know: take it out"
 
@@ -94,11 +93,11 @@ class AppliedMigration:
         return f"{self.version}_{self.name}"
 
 
-ONE_GO = timedelta(seconds=60)  # between two migrations of one `migrate`
+ONE_GO = timedelta(seconds=60)  # at most, between two migrations of one `migrate`
 
 
 def goes_of(applied: Iterable[AppliedMigration]) -> list[list[AppliedMigration]]:
-    """What was applied in one go, oldest first: a new environment gets dozens of them."""
+    """Group the migrations by the `migrate` that applied them, oldest first: a new environment gets dozens at once."""
     goes: list[list[AppliedMigration]] = []
     for one in sorted(applied, key=lambda one: one.executed_at):
         if goes and one.executed_at - goes[-1][-1].executed_at <= ONE_GO:
@@ -110,7 +109,7 @@ def goes_of(applied: Iterable[AppliedMigration]) -> list[list[AppliedMigration]]
 
 @dataclass(frozen=True)
 class RecordedMigrations:
-    """What Supabase's CLI has recorded of an existing system. `head`: the newest version as text, None
+    """The migrations that Supabase's CLI has recorded for an existing system. `head`: the newest version as text, None
     without any."""
 
     count: int
@@ -119,11 +118,12 @@ class RecordedMigrations:
 
 @dataclass(frozen=True)
 class MigrationStatus:
-    """`pending` and `changed` (applied, but the file differs now) are `version_name` in order; `unknown` are versions
-    that the database has and the files have not (a newer schema).
+    """The migrations of one database. `pending` and `changed` (applied, but the file differs now) are `version_name` in
+    order; `unknown` are versions that the database has and the files don't (a newer schema).
 
-    `is_migrated`: our own migrations make the operated system. Of one that stands already these are the migrations of
-    the bot's schema only; of its own only `recorded` is known, None where our role may not read that.
+    `is_migrated`: our own migrations make the operated system. For a system that existed before, these are the
+    migrations of the bot's schema only; of the system's own migrations only `recorded` is known, None if our role may
+    not read it.
     """
 
     applied: tuple[AppliedMigration, ...]
@@ -141,7 +141,7 @@ class MigrationStatus:
 
 @dataclass(frozen=True)
 class PreparedRollback:
-    """One file of `sql/rollbacks/`: the way back from the migration of this version. `checksum`: its bytes' SHA-256."""
+    """One file of `sql/rollbacks/`, which undoes the migration of this version. `checksum`: SHA-256 of its bytes."""
 
     version: str
     checksum: str
@@ -149,11 +149,11 @@ class PreparedRollback:
 
 @dataclass(frozen=True)
 class Exposure:
-    """One permission that no one should have.
+    """One permission that no role should have.
 
     `kind`: `grants`, `functions`, `policies`, `rls`, `definer`, `public_schema`, `defaults`, `views`, `roles` or
-    `logins`. `role` is empty where the fault is the object's own; `public` stands for every role. `is_theirs`: of a
-    system that stands already, whose owner it concerns.
+    `logins`. `role` is empty if the fault is the object's own; `public` stands for every role. `is_theirs`: it belongs
+    to a system that existed before, so it concerns that system's owner.
     """
 
     kind: str
@@ -165,13 +165,13 @@ class Exposure:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """`schemas` are those of the operated system that this role may use, `missing_schemas` the others.
+    """The database server as our role sees it.
 
-    `hidden_tables`: those that it reads and of which row-level security may hide rows from it. `is_migrated`: our own
-    migrations make the system; another one stands already. `system_problem`: why nothing may be changed in it.
-
-    `pooler_mode` is `session`, `transaction` or `direct`; "unknown" when the address does not report it.
-    `refuses_writes`: why the database accepts no writes of ours; None when it does, or when no write was tried.
+    `schemas` are those of the operated system that this role may use, `missing_schemas` the others. `hidden_tables`:
+    tables that it reads although row-level security may hide rows from it. `is_migrated`: our own migrations make the
+    system; False for a system that existed before. `system_problem`: why nothing may be changed in it. `pooler_mode` is
+    `session`, `transaction` or `direct`; "unknown" if the address does not report it. `refuses_writes`: why the
+    database refuses our writes; None if it accepts them, or if no write was tried.
     """
 
     current_user: str
@@ -189,7 +189,7 @@ class ServerFacts:
 
 @dataclass(frozen=True)
 class SessionRole:
-    """As which role a process of ours is connected. `process` begins with the service's name."""
+    """The role with which one of our processes is connected. `process` begins with the service's name."""
 
     process: str
     role: str
@@ -197,9 +197,9 @@ class SessionRole:
 
 @dataclass(frozen=True)
 class ConnectionUse:
-    """`used`: client sessions on the server now; `limit`: how many there may be.
+    """`used`: client sessions on the server now; `limit`: the highest number allowed.
 
-    `pooler_may_allow_fewer`: there is a pooler in front of it, which does not report its own limit.
+    `pooler_may_allow_fewer`: True if a pooler is in front of the server; it does not report its own limit.
     """
 
     used: int
@@ -207,16 +207,17 @@ class ConnectionUse:
     pooler_may_allow_fewer: bool = False
 
 
-POOL_SIZE, CONCURRENCY = "POOL_SIZE", "CONCURRENCY"  # the variables that a process makes its pool by
+POOL_SIZE, CONCURRENCY = "POOL_SIZE", "CONCURRENCY"  # the variables that set the size of a process's pool
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """Of a process whose variables contain nothing. `beside`: what listens, beats or probes outside the pool."""
+    """The sessions of a process without these variables. `beside`: sessions outside the pool, which listen, beat or
+    probe."""
 
     pool_size: int
     beside: int
-    concurrency: int = 0  # of jobs
+    concurrency: int = 0  # jobs at the same time
 
     @property
     def sessions(self) -> int:
@@ -224,7 +225,8 @@ class Defaults:
 
 
 def sessions_per_replica(defaults: Defaults | None, variables: Mapping[str, str]) -> int | Unavailable:
-    """By the variables of its next deployment; names in any case, as the processes read them."""
+    """The sessions of one replica, by the variables of its next deployment (names in any case, as the processes read
+    them)."""
     if defaults is None:
         return Unavailable("system", "this system does not report how many sessions one replica holds")
     set_to = {name.upper(): value.strip() for name, value in variables.items() if value.strip()}
@@ -238,7 +240,8 @@ def sessions_per_replica(defaults: Defaults | None, variables: Mapping[str, str]
 
 
 def _sessions(defaults: Defaults, pool_size: int, concurrency: int) -> int:
-    """A worker's pool grows with its concurrency: one session a job, and one for the heartbeat's probe."""
+    """The sessions of one process. A worker's pool grows with its concurrency: one session per job, and one for the
+    heartbeat's probe."""
     return max(pool_size, concurrency + 1) + defaults.beside
 
 

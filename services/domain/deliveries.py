@@ -1,4 +1,4 @@
-"""What Slack delivered: who asked for what, and which replica works on it."""
+"""Requests that Slack delivered to a replica, and the replica's progress with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class DeliveryState:
-    """Another replica's delivery: finished, or claimed for `busy_for_s` seconds more."""
+    """The state of another replica's delivery: finished, or claimed for `busy_for_s` seconds more."""
 
     finished: bool
     busy_for_s: float
@@ -16,8 +16,8 @@ class DeliveryState:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asked for. user: a Slack id. words: masked, plain text. shown_by: the command that shows the effect
-    of what leaves no trace of its delivery."""
+    """A person's request. user: a Slack id. words: masked, plain text. shown_by: the command that shows the effect, for
+    a request that leaves no trace of its delivery."""
 
     user: str
     words: str
@@ -26,8 +26,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """What a replica began and did not end. run_id: the run that it filed. is_written: whether it was carried out, of
-    what writes its delivery down. The rest as in `Asked`."""
+    """A request that a replica began and did not finish. run_id: the run that it requested. is_written: True if it was
+    carried out, for a request that records its delivery. The rest as in `Asked`."""
 
     user_id: str
     words: str

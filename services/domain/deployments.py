@@ -1,4 +1,4 @@
-"""Railway's deployments and instances, in Railway's own words; external deployments; git checkouts."""
+"""Railway's deployments and instances, in Railway's own terms; external deployments; git checkouts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _RELEASE = re.compile(r"v\d+\.\d+\.\d+\Z")  # the runbook's v1.x.x
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag on the checked out commit. `annotated`: made with `git tag -a`, so that it says who released and when."""
+    """A tag on the checked out commit. `annotated`: made with `git tag -a`, so that it records who released and
+    when."""
 
     name: str
     annotated: bool
@@ -31,7 +32,8 @@ class Tag:
 
 @dataclass(frozen=True)
 class Checkout:
-    """`uncommitted`: how many files differ from the commit or are not known to git. `tags`: those on the commit."""
+    """A git checkout. `uncommitted`: how many files differ from the commit or are not known to git. `tags`: those on
+    the commit."""
 
     head: str
     uncommitted: int
@@ -39,7 +41,7 @@ class Checkout:
 
     @property
     def release(self) -> Tag | None:
-        """The release that this commit is; None when it is none."""
+        """The release tag of this commit; None if it has none."""
         return next((tag for tag in self.tags if tag.is_release), None)
 
 
@@ -66,18 +68,18 @@ class DeploymentStatus(StrEnum):
 
     @property
     def is_in_progress(self) -> bool:
-        """Whether Railway is still working towards an end state. NEEDS_APPROVAL is not: a person has to act first."""
+        """True while Railway is working towards an end state. NEEDS_APPROVAL is not: a person has to act first."""
         return self in _IN_PROGRESS
 
     @property
     def has_taken_over(self) -> bool:
-        """Whether it took the place of the deployment before it, or tried to: not while it waits or is built, and never
-        when Railway skipped it."""
+        """True if it replaced the deployment before it, or tried to; False while it waits or is built, and if Railway
+        skipped it."""
         return not self.is_in_progress and self not in (DeploymentStatus.NEEDS_APPROVAL, DeploymentStatus.SKIPPED)
 
     @property
     def is_failed(self) -> bool:
-        """Whether it ended badly: it never ran, or it ran and crashed."""
+        """True if it never ran, or ran and crashed."""
         return self in (DeploymentStatus.FAILED, DeploymentStatus.CRASHED)
 
 
@@ -93,7 +95,7 @@ _IN_PROGRESS = frozenset(
 )
 
 
-# Railway's `DeploymentInstanceStatus`; a test compares them with its schema.
+# Railway's `DeploymentInstanceStatus`; a test compares these with Railway's schema.
 INSTANCE_STATUSES = frozenset(
     (
         *("CRASHED", "CREATED", "EXITED", "INITIALIZING", "REMOVED"),
@@ -140,12 +142,12 @@ class Deployment:
 
     @property
     def short_id(self) -> str:
-        """As many characters of the id as commands take for it."""
+        """The first 8 characters of the id, which commands accept for it."""
         return self.id[:SHORT_ID]
 
     @property
     def subject(self) -> str:
-        """The first line of its message, else the image; "" when Railway reports neither."""
+        """The first line of the commit message, else the image; "" if Railway reports neither."""
         return (self.commit_message or "").strip().partition("\n")[0] or self.image or ""
 
     @property
@@ -154,31 +156,30 @@ class Deployment:
 
     @property
     def ended_by_itself(self) -> bool:
-        """Whether every process exited with code 0 without a stop request. Railway may also call that stopped, and
+        """True if every process exited with code 0 without a stop request. Railway may also report it as stopped, and
         remove some of the instances."""
         return {"EXITED"} <= {one.status for one in self.instances} <= {"EXITED", "REMOVED"}
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it was stopped in Railway, as far as Railway reports: not where an instance has a status that this
-        version does not know, because it may be another word for an end of its own."""
+        """True if it was stopped in Railway. False if an instance has a status that this version does not know, because
+        that may be another word for an exit of its own."""
         if not self.stopped or self.status.is_failed or self.ended_by_itself:
             return False
         return all(one.status in INSTANCE_STATUSES for one in self.instances)
 
 
-_CLOCKS_DIFFER = timedelta(minutes=1)  # a worker's from the database's, at most
-_STOP_SETTLES = timedelta(minutes=5)  # beyond its draining time: until Railway shows how its processes ended
+_CLOCKS_DIFFER = timedelta(minutes=1)  # between a worker and the database, at most
+_STOP_SETTLES = timedelta(minutes=5)  # after its draining time, until Railway shows how its processes ended
 
 
 @dataclass(frozen=True)
 class ServiceState:
-    """What Railway reports of one service: what serves (`active`), what came last, and how many replicas are
-    configured.
+    """Railway's report of one service: its active deployments, its latest one, and its configured replicas.
 
     `latest` may be a failed deployment that never served. `regions` is `{region: configured replicas}`.
-    `replicas_configured` is None when Railway did not report it. `start_command` is None when Railway uses its default.
-    `stopped_at`: when a run of ours stopped it, by the journal; None when no run did, or it was started again since.
+    `replicas_configured` is None if Railway did not report it. `start_command` is None if Railway uses its default.
+    `stopped_at`: when a run of ours stopped it, by the journal; None if no run did, or it was started again since.
     `unknown`: why Railway did not report this service; nothing else is known of it then.
     """
 
@@ -197,22 +198,22 @@ class ServiceState:
 
     @property
     def serving(self) -> Deployment | None:
-        """The newest active deployment that has not been stopped, asleep or not; None when nothing serves."""
+        """The newest active deployment that has not been stopped (a sleeping one counts); None if none serves."""
         candidates = [d for d in self.active if not d.stopped and d.status in _SERVES]
         return max(candidates, key=lambda d: d.created_at, default=None)
 
     @property
     def current(self) -> Deployment | None:
-        """What a change rests on: the deployment that serves, else the newest active one (it may be stopped), else the
-        latest (it may have crashed). None when the service was never deployed."""
+        """The deployment that a change starts from: the one that serves, else the newest active one (it may be
+        stopped), else the latest (it may have crashed). None if the service was never deployed."""
         return self.serving or max(self.active, key=lambda d: d.created_at, default=None) or self.latest
 
     @property
     def is_stopped(self) -> bool:
-        """Whether a run of ours or a person in Railway stopped it: that is how a service gets to zero replicas.
+        """True if a run of ours or a person in Railway stopped it: that is how a service gets to zero replicas.
 
         Railway drops a stopped deployment from the active ones after some minutes; the journal and the deployment's own
-        mark then still tell. A process that ended by itself was not stopped.
+        mark then still show the stop. A process that exited by itself was not stopped.
         """
         if self.serving is not None:
             return False
@@ -220,7 +221,7 @@ class ServiceState:
 
     @property
     def needs_journal(self) -> bool:
-        """Whether only the journal of our runs can tell if it was stopped on purpose."""
+        """True if only the journal of our runs can show that it was stopped on purpose."""
         return self.serving is None and self.unknown is None and not self._was_stopped_in_railway
 
     @property
@@ -233,7 +234,7 @@ class ServiceState:
         return latest.created_at <= self.stopped_at and not self._crashed_after(latest, self.stopped_at)
 
     def _crashed_after(self, latest: Deployment, stopped_at: datetime) -> bool:
-        """Whether it crashed later than its stop can explain: a person has restarted it in Railway, and it ran."""
+        """True if it crashed too late for the stop to explain: a person restarted it in Railway, and it ran."""
         settled_at = stopped_at + _STOP_SETTLES + timedelta(seconds=self.draining_seconds or 0)
         crashed_at = latest.status_updated_at if latest.status.is_failed else None
         return crashed_at is not None and crashed_at > settled_at
@@ -245,21 +246,21 @@ class ServiceState:
 
     @property
     def replicas_wanted(self) -> int | None:
-        """How many replicas should run: none of a stopped service, whatever is configured. None when not known."""
+        """The number of replicas that should run: 0 for a stopped service, whatever is configured. None if unknown."""
         if self.unknown is not None:
             return None
         return 0 if self.is_stopped else self.replicas_configured
 
 
 def list_others(services: Collection[Service], system: System) -> tuple[str, ...]:
-    """The names of the services that are in the Railway environment and not of the system."""
+    """The names of the services that are in the Railway environment and don't belong to the system."""
     return tuple(sorted(service.value for service in services if service not in system.services))
 
 
 def find_state(
     services: Mapping[Service, ServiceState] | Unavailable, service: Service
 ) -> ServiceState | Unavailable | None:
-    """What Railway reports of one service; None when it has none of this name."""
+    """Railway's report of one service; None if Railway has no service of this name."""
     if isinstance(services, Unavailable):
         return services
     state = services.get(service)
@@ -276,8 +277,8 @@ class VariableChange:
 
 @dataclass(frozen=True)
 class ReplicaChange:
-    """A service's configured replicas were `before` when they were last seen so, at `not_before`, and `after` when they
-    were seen again, at `not_after`: they were changed at some moment between."""
+    """A change of a service's configured replicas: `before` at `not_before`, the last moment with that number, and
+    `after` at `not_after`, the first moment with the new one. The change happened between the two."""
 
     service: Service
     before: int
@@ -288,7 +289,7 @@ class ReplicaChange:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a deployment's log, as it came: untrusted text. `severity` is Railway's ("info", "error", …)."""
+    """One line of a deployment's log, unchanged: untrusted text. `severity` is Railway's ("info", "error", …)."""
 
     timestamp: datetime
     severity: str
@@ -298,9 +299,9 @@ class LogLine:
 
 @dataclass(frozen=True)
 class ExternalDeploy:
-    """One that is open. `deployments`: `{service: deployment id}`, the newest of each service.
+    """An external deployment that is open. `deployments`: `{service: deployment id}`, the newest of each service.
 
-    commit_sha: None when Railway does not report it. settled_at: when nothing of it was on its way any more.
+    commit_sha: None if Railway does not report it. settled_at: since when none of its deployments is in progress.
     """
 
     id: int
@@ -311,21 +312,21 @@ class ExternalDeploy:
 
     @property
     def message_key(self) -> str:
-        """The outbox key of its one message."""
+        """The outbox key of its message."""
         return f"rollout:{self.id}"
 
 
 STOP = "StopService"
 SAME_AGAIN = frozenset(
     {"StartService", "RedeployDeployment", "RestartDeployment"}
-)  # of the commit that was there before
+)  # these keep the commit that was deployed before
 
 
 @dataclass(frozen=True)
 class ServiceAct:
-    """`kind` is the name of the step ("StopService", "RollBackDeployment"). `at`: when it was done.
+    """An act of a run on a service. `kind` is the name of the step ("StopService", "RollBackDeployment").
 
-    `deployment_id`: the deployment that came of it or was restarted; None for a stop.
+    `deployment_id`: the deployment that it created or restarted; None for a stop.
     """
 
     service: Service
@@ -337,13 +338,14 @@ class ServiceAct:
 
 
 def with_journal(state: ServiceState, acts: Sequence[ServiceAct]) -> ServiceState:
-    """The state with when a run of ours stopped the service, unless a later act started it again."""
+    """Set `stopped_at` from the journal: the time at which a run of ours stopped the service, if no later act started
+    it."""
     last = max((act for act in acts if act.service is state.service), key=lambda act: act.at, default=None)
     return replace(state, stopped_at=last.at if last is not None and last.kind == STOP else None)
 
 
 def with_heartbeats(state: ServiceState, beats: Collection[Heartbeat]) -> ServiceState:
-    """The state without the stop by a run, where a worker has started since: a person has started it in Railway."""
+    """Clear `stopped_at` if a worker has started since the stop: a person has started the service in Railway."""
     if state.stopped_at is None:
         return state
     settled_at = state.stopped_at + _CLOCKS_DIFFER + timedelta(seconds=state.draining_seconds or 0)

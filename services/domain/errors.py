@@ -1,11 +1,11 @@
-"""What people read when something fails: what, why, and what to do next."""
+"""The errors of the system; an OperatorError says what failed, why, and what to do next."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# HTTP statuses that refuse a request before anything is done. After any other one but success, it may have been done.
+# HTTP statuses that refuse a request before anything is done. After any other failure, it may have been done.
 REFUSED = frozenset({400, 401, 403, 404, 422, 429})
 
 
@@ -13,7 +13,7 @@ REFUSED = frozenset({400, 401, 403, 404, 422, 429})
 class Choice:
     """A command line that is offered as a button.
 
-    `about` is our own mrkdwn beside the button ("what incident 7 is"); the label of a line alone says the line.
+    `about` is our own mrkdwn beside the button (the state of incident 7, say). `label`: empty to show the line itself.
     """
 
     line: str
@@ -22,11 +22,11 @@ class Choice:
 
 
 class OperatorError(Exception):
-    """The only error people see.
+    """The only error that people see.
 
     `what` failed (and, where it matters, what was not changed), `why`, and `what_next` to do. All three are our own
-    sentences: untrusted text goes into them only after `bot.views.text.escape`. `choices`: lines that help, likeliest
-    first, to be pressed.
+    sentences: untrusted text goes into them only after `bot.views.text.escape`. `choices`: command lines that help,
+    likeliest first, offered as buttons.
     """
 
     def __init__(self, what: str, *, why: str, what_next: str, choices: Sequence[Choice] = ()) -> None:
@@ -41,7 +41,7 @@ class UsageError(OperatorError):
     """The words typed do not fit the command; nothing was done. The CLI exits with 2.
 
     `instead`: the word that does not fit and the one that was probably meant; the caller that knows the whole line
-    makes a choice of it.
+    turns it into a choice.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class UsageError(OperatorError):
 
 
 class OutcomeUnknownError(OperatorError):
-    """Whether it was done could not be learned. Nothing may be concluded from it, least of all that it was not."""
+    """An act whose outcome could not be read back. Conclude nothing from it, least of all that it was not done."""
 
 
 class DoneError(OperatorError):
-    """It was done, and the answer that belongs to it can't be given. The CLI exits with 0."""
+    """The act was done, but its answer can't be shown. The CLI exits with 0."""
 
 
 class SourceError(Exception):
@@ -70,8 +70,8 @@ class SourceError(Exception):
 
     Clients translate their SDK's errors into this at their edge. `why` never holds a secret, a DSN or a row's values.
     `retryable`: the same call may succeed later. `outcome_unknown`: the call may have taken effect although it failed.
-    `http_status`: of the answer, when there was one that could not be used. `takes_no_writes`: the database answers
-    reads and refuses every write.
+    `http_status`: of an answer that could not be used, if there was one. `takes_no_writes`: the database answers reads
+    and refuses every write.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class SourceError(Exception):
 
     @property
     def is_outage(self) -> bool:
-        """The source was away, and nothing is wrong with what was asked."""
+        """True if the source was unavailable and nothing is wrong with the request."""
         return self.retryable or self.outcome_unknown
 
 
@@ -102,9 +102,9 @@ class SourceError(Exception):
 class Unavailable:
     """A fact that could not be read. It is *unknown*, never *fine*.
 
-    `source` names what was asked ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
-    `http_status`: of the answer, when there was one that could not be used; a 503 shows more than silence.
-    `is_outage`: it was asked and was away; False also where it could not even be asked.
+    `source` is the system ("Railway", "database", "API"), `why` is one short clause ("no answer within 5 s").
+    `http_status`: of an answer that could not be used, if there was one; a 503 says more than no answer. `is_outage`:
+    the source was called and was unavailable; False also if it could not even be called.
     """
 
     source: str
@@ -117,5 +117,5 @@ class Unavailable:
 
     @property
     def is_server_error(self) -> bool:
-        """Whether the service, or its proxy, answered that it does not work."""
+        """True if the service, or its proxy, answered with a server error."""
         return self.http_status is not None and self.http_status >= 500

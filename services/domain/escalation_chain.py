@@ -1,4 +1,4 @@
-"""The escalation chain: who is paged in which order, frozen into an incident when it opens, and stored with it."""
+"""The escalation chain: who is paged and in which order, frozen into an incident when it opens, and stored with it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from services.domain.channels import Channel
 
-REMIND_AFTER = timedelta(minutes=30)  # an acknowledged incident without activity
+REMIND_AFTER = timedelta(minutes=30)  # of an acknowledged incident without activity
 UNACKNOWLEDGE_AFTER = timedelta(minutes=10)  # after the reminder
 
 
 @dataclass(frozen=True)
 class Target:
-    """One way to one person or group. `address`: a Slack id, or the name of a target in the bot's environment."""
+    """One channel to one person or group. `address`: a Slack id, or the name of a target in the bot's environment."""
 
     channel: Channel
     address: str
@@ -23,7 +23,7 @@ class Target:
 
 
 def ways_words(targets: Iterable[Target]) -> str:
-    """ "ben by direct message, pager; olivia by mention": each of them once, with every way."""
+    """ "ben by direct message, pager; olivia by mention": each person once, with every channel."""
     ways: dict[str, list[str]] = {}
     for target in targets:
         ways.setdefault(target.who, []).append(target.channel.words)
@@ -32,8 +32,8 @@ def ways_words(targets: Iterable[Target]) -> str:
 
 @dataclass(frozen=True)
 class ChainLevel:
-    """Who was on call at one level when the chain was made, and how long to wait for them. `skipped`: who is on call
-    there and cannot be called, in plain words ("ann is deactivated in Slack")."""
+    """The people on call at one level when the chain was made, and how long to wait for them. `skipped`: those on call
+    who can't be paged, in plain words ("ann is deactivated in Slack")."""
 
     name: str
     targets: tuple[Target, ...]
@@ -43,20 +43,20 @@ class ChainLevel:
 
 @dataclass(frozen=True)
 class Chain:
-    """Who is called in which order, as it was at one moment: it is frozen into the incident."""
+    """The people who are paged, level by level, as of one moment: it is frozen into the incident."""
 
     levels: tuple[ChainLevel, ...] = ()
     remind_after: timedelta = REMIND_AFTER
     unacknowledge_after: timedelta = UNACKNOWLEDGE_AFTER
-    notes: tuple[str, ...] = field(default=())  # what is wrong with it, in plain words
+    notes: tuple[str, ...] = field(default=())  # its problems, in plain words
 
     def level(self, number: int) -> ChainLevel | None:
-        """The level to call, counted from 0 and starting again after the last; None when the chain has no one."""
+        """The level to page, counted from 0 and starting again after the last; None if the chain is empty."""
         return self.levels[number % len(self.levels)] if self.levels else None
 
 
 def encode_chain(chain: Chain) -> dict[str, Any]:
-    """JSON-able; `decode_chain` reads it."""
+    """The chain as JSON values; `decode_chain` reads them."""
     return {
         "levels": [
             {
@@ -74,8 +74,8 @@ def encode_chain(chain: Chain) -> dict[str, Any]:
 
 
 def decode_chain(stored: Mapping[str, Any]) -> Chain:
-    """What `encode_chain` wrote. What it lacks counts as no one, with the usual times, so that it stops no other
-    level."""
+    """Read a chain that `encode_chain` wrote. A missing part counts as no one, with the default times, so that the
+    other levels still work."""
     defaults = Chain()
     return Chain(
         levels=tuple(

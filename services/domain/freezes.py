@@ -1,4 +1,4 @@
-"""Freezes and locks: while one is in force, changes of its services are refused; decides which freezes are; pure."""
+"""Freezes and locks, which refuse changes of their services, and the rules that decide when one is in force; pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ UNTIL_LIFTED = "until it is lifted"
 
 @dataclass(frozen=True)
 class Freeze:
-    """One that has not been lifted; whether it is in force is another question (`span_at`).
+    """A freeze that has not been lifted; it may not be in force now (`span_at`).
 
-    kind: FREEZE, or LOCK for one service's. service: None for every service. owner: a Slack user id. reason: plain
+    kind: FREEZE, or LOCK for a single service. service: None for every service. owner: a Slack user id. reason: plain
     text. ends_at: None until a person lifts it. recurrence: as `encode_recurrence` writes it; None: all the time.
-    announced_for, reminded_for: the beginning and the end that were announced last. owner_name: what people call
-    the owner.
+    announced_for, reminded_for: the start and the end that were announced last. owner_name: the owner's name for
+    people.
     """
 
     id: int
@@ -41,7 +41,7 @@ class Freeze:
 
     @property
     def by(self) -> str:
-        """The owner in words, for sentences."""
+        """The owner's name for sentences."""
         return owner_words(self.owner, self.owner_name)
 
     @property
@@ -51,11 +51,11 @@ class Freeze:
 
     @property
     def windows(self) -> Recurrence | None:
-        """Its weekly windows; None when it has none, and when this version can't read them: then it always holds."""
+        """Its weekly windows; None if it has none, and if this version can't read them: then it always holds."""
         return decode_recurrence(self.recurrence) if self.recurrence is not None else None
 
     def span_at(self, moment: datetime) -> Span | None:
-        """From when until when it is in force, if it is at this moment. Without an end it ends at the latest moment."""
+        """The span in which it is in force at this moment; None if it isn't. Without an end the span ends at `LAST`."""
         if moment < self.starts_at:
             return None
         if (windows := self.windows) is not None:
@@ -64,17 +64,17 @@ class Freeze:
         return span if span.contains(moment) else None
 
     def next_span(self, moment: datetime) -> Span | None:
-        """The one that begins after this moment; None when none does."""
+        """The next span that begins after this moment; None if there is none."""
         if (windows := self.windows) is not None:
             return windows.next_after(max(moment, self.starts_at))
         return Span(self.starts_at, self.ends_at or LAST) if self.starts_at > moment else None
 
     def is_over(self, moment: datetime) -> bool:
-        """Whether it never comes into force again."""
+        """True if it will never come into force again."""
         return self.windows is None and self.ends_at is not None and self.ends_at <= moment
 
     def concerns(self, services: Collection[Service]) -> bool:
-        """Whether it is about one of these services; no service at all means something that goes through all."""
+        """True if it covers one of these services; an empty collection stands for a change that uses all of them."""
         return self.service is None or not services or self.service in services
 
 
@@ -82,14 +82,15 @@ LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def in_force(freezes: Iterable[Freeze], services: Collection[Service], moment: datetime) -> tuple[Freeze, ...]:
-    """Those that hold for one of these services at this moment; without services, for a change that uses all."""
+    """The freezes that cover one of these services at this moment; an empty collection stands for a change that uses
+    all of them."""
     return tuple(one for one in freezes if one.concerns(services) and one.span_at(moment) is not None)
 
 
 def upcoming(
     freezes: Iterable[Freeze], services: Collection[Service], moment: datetime, until: datetime
 ) -> list[tuple[Freeze, Span]]:
-    """Those that come into force by then, and are not in force now, each with when; the next first."""
+    """The freezes that aren't in force now and will be before `until`, each with its span; the next one first."""
     spans = [(one, one.next_span(moment)) for one in freezes if one.concerns(services) and one.span_at(moment) is None]
     return sorted(
         ((one, span) for one, span in spans if span and span.begins <= until), key=lambda found: found[1].begins
@@ -97,7 +98,7 @@ def upcoming(
 
 
 def freeze_words(freeze: Freeze, moment: datetime) -> str:
-    """ "api is frozen by Olivia until 18:00 UTC (migration by hand)", of one that is in force."""
+    """ "api is frozen by Olivia until 18:00 UTC (migration by hand)", for a freeze that is in force."""
     span = freeze.span_at(moment)
     word = "locked" if freeze.kind == LOCK else "frozen"
     return f"{freeze.scope} is {word} by {freeze.by} {until_words(span, moment)} ({freeze.reason})"
@@ -109,16 +110,16 @@ def until_words(span: Span | None, moment: datetime) -> str:
 
 
 def listed(freezes: Sequence[Freeze], moment: datetime) -> str:
-    """All of them in one clause."""
+    """All the freezes in one clause."""
     return "; ".join(freeze_words(one, moment) for one in freezes)
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Deploys of `service` are refused while it is there; undo and further rollbacks pass.
+    """A rollback's lock on a service: it refuses deploys until it is unlocked; undo and further rollbacks pass.
 
     `owner` is the requester of the rollback: a Slack user id, or "terminal". `reason` is plain text, shown with each
-    refusal. `run_id` is the rollback's run, None when it is not known. `owner_name`: what people call the owner.
+    refusal. `run_id` is the rollback's run, None if it is not known. `owner_name`: the owner's name for people.
     """
 
     service: Service
@@ -130,7 +131,7 @@ class Lock:
 
     @property
     def by(self) -> str:
-        """The owner in words, for sentences."""
+        """The owner's name for sentences."""
         return owner_words(self.owner, self.owner_name)
 
 
@@ -138,5 +139,5 @@ _SLACK_ID = re.compile(r"[USW][A-Z0-9]+")
 
 
 def owner_words(owner: str, name: str) -> str:
-    """What people call the owner; never a bare Slack id."""
+    """The owner's name for people; never a bare Slack id."""
     return name or ("a person" if _SLACK_ID.fullmatch(owner) else owner)

@@ -1,4 +1,4 @@
-"""What the API and the bot report about themselves (runbook, "API Health Check")."""
+"""The health that the API and the bot report about themselves (runbook, "API Health Check")."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class BotState:
-    """`connected`: whether Slack's events reach this replica; `leader`: whether it sends the alerts. None: unknown.
-
-    `channel_problem`: why the incidents channel takes no messages; None while it does, or while that is not known.
-    """
+    """The bot's report of itself. `connected`: True if Slack's events reach this replica; `leader`: True if it sends
+    the alerts; None if unknown. `channel_problem`: why the incidents channel takes no messages; None if it does, or if
+    that is not known."""
 
     git_sha: str | None
     started_at: datetime
@@ -30,10 +29,11 @@ class Endpoint(NamedTuple):
 
 @dataclass(frozen=True)
 class ApiHealth:
-    """`/api/health`, as answered. `http_status` 503 with this body is an answer too: the API lives, its database not.
+    """The answer of `/api/health`. `http_status` 503 with this body is an answer too: the API runs, its database
+    doesn't.
 
-    Of another version more or less is there: what is None was not said. `elapsed_ms` is the whole request's time as the
-    caller saw it. `db_writable` is False when the database answers and refuses what is written.
+    Another version may report more or less: None means not reported. `elapsed_ms` is the whole request's time as the
+    caller measured it. `db_writable` is False if the database answers reads and refuses writes.
     """
 
     http_status: int
@@ -52,9 +52,8 @@ class ApiHealth:
 
 @dataclass(frozen=True)
 class AnsweredWell:
-    """That the API answered well from `since` to `until`, as one process saw it. `git_sha`: its commit, None where it
-    names none. `spans`: how often this commit began to answer well; a process that dies again and again does so often.
-    """
+    """The span from `since` to `until` in which the API answered ok, as one process saw it. `git_sha`: its commit, None
+    if not reported. `spans`: how many such spans this commit had; a process that crashes repeatedly has many."""
 
     git_sha: str | None
     since: datetime
@@ -62,7 +61,7 @@ class AnsweredWell:
     spans: int = 1
 
     def go_on(self, git_sha: str | None, at: datetime, *, is_new: bool) -> AnsweredWell:
-        """With one more good answer; `is_new`: after a bad one."""
+        """The span extended by one more ok answer; `is_new`: the answer before it was not ok."""
         if git_sha != self.git_sha:
             return AnsweredWell(git_sha, at, at)
         return AnsweredWell(git_sha, at, at, self.spans + 1) if is_new else replace(self, until=at)
@@ -70,8 +69,8 @@ class AnsweredWell:
 
 @dataclass(frozen=True)
 class IntakeHealth:
-    """`/api/v1/intake/health`, as answered: can the intake be reached and its tables be read and written. What is None
-    was not said."""
+    """The answer of `/api/v1/intake/health`: is the intake reachable, and are its tables readable and writable. None
+    means not reported."""
 
     http_status: int
     status: str

@@ -1,4 +1,4 @@
-"""Recorded values minute by minute, and a window of them in equal steps. Unknown is None, never 0."""
+"""Values recorded every minute, and a window of them in equal steps. Unknown is None, never 0."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Protocol, TypeVar
 from services.domain.usage import Usage
 
 KEPT = timedelta(days=30)
-DATABASE = "database"  # among the services of a record's usage: the database's machine, as Supabase reports it
+DATABASE = "database"  # the key for the database's machine in a record's usage, as Supabase reports it
 
 
 class WorkerState(IntEnum):
-    """The worst comes last: a step shows its worst."""
+    """A worker's state. The worst is the highest, and a step shows its worst."""
 
     ENDED = 0
     ALIVE = 1
@@ -25,8 +25,8 @@ class WorkerState(IntEnum):
 
 @dataclass(frozen=True)
 class HistoryRecord:
-    """One look. `completed`, `failed`: jobs per minute. `workers`: `{worker id: (worker type, state)}`; `usage`:
-    `{service: Usage}`. What is None is unknown."""
+    """The values of one moment. `completed`, `failed`: jobs per minute. `workers`: `{worker id: (worker type, state)}`;
+    `usage`: `{service: Usage}`. None means unknown."""
 
     at: datetime
     pending: int | None = None
@@ -41,7 +41,7 @@ class HistoryRecord:
 
 @dataclass(frozen=True)
 class HistoryStep:
-    """The highest value of a step; `completed` and `failed` are means of jobs per minute."""
+    """The highest values in one step; `completed` and `failed` are means of jobs per minute."""
 
     begins_at: datetime
     pending: int | None
@@ -64,7 +64,7 @@ class WorkerStep:
 
 @dataclass(frozen=True)
 class UsageStep:
-    """The highest use of one service in a step."""
+    """The highest resource use of one service in a step."""
 
     begins_at: datetime
     service: str
@@ -88,9 +88,9 @@ _V = TypeVar("_V")
 
 @dataclass(frozen=True)
 class History:
-    """A window from `since`, of `cells` steps of the length `step`. Steps of which nothing is known are absent.
+    """A window from `since`, of `cells` steps of length `step`. Steps without any known value are absent.
 
-    `deploys`: when deployments began, oldest first.
+    `deploys`: the start times of deployments, oldest first.
     """
 
     since: datetime
@@ -106,11 +106,11 @@ class History:
         return self.since + self.step * self.cells
 
     def cell_of(self, moment: datetime) -> int:
-        """In which step a moment of the window is, from 0."""
+        """The index, from 0, of the step that contains a moment of the window."""
         return min(max(int((moment - self.since) / self.step), 0), self.cells - 1)
 
     def laid_out(self, steps: Sequence[_S], read: Callable[[_S], _V | None]) -> tuple[_V | None, ...]:
-        """One value per cell, None where it is unknown."""
+        """One value per cell, None if it is unknown."""
         cells: list[_V | None] = [None] * self.cells
         for one in steps:
             cells[self.cell_of(one.begins_at)] = read(one)

@@ -1,7 +1,7 @@
-"""Incidents: problem that people were woken for, and the states it may have (docs/states.md).
+"""Incidents: problems that need a person, and the states that they may have (docs/states.md).
 
-The database enforces the same transitions (`sql/migrations/chatops/20251202000500_incidents.sql`); a test compares
-the two.
+The database enforces the same transitions (`sql/migrations/chatops/20251202000500_incidents.sql`); a test compares the
+two.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.domain.todos import Todo
 
 
 class IncidentState(StrEnum):
-    """OPEN: not acknowledged, people are paged. RESOLVED is the end; a new alert opens a new incident."""
+    """OPEN: not acknowledged, people are paged. RESOLVED is final; a new alert opens a new incident."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -29,22 +29,23 @@ class IncidentState(StrEnum):
 TRANSITIONS: Mapping[IncidentState, frozenset[IncidentState]] = MappingProxyType(
     {
         IncidentState.OPEN: frozenset({IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED}),
-        # Open again when its owner is inactive for too long.
+        # Opens again if its owner is inactive for too long.
         IncidentState.ACKNOWLEDGED: frozenset({IncidentState.OPEN, IncidentState.RESOLVED}),
         IncidentState.RESOLVED: frozenset(),
     }
 )
 
 
-BEGAN = "began"  # the kind of event that says when the problem began, by evidence older than the alert
+BEGAN = "began"  # the kind of event that states when the problem began, by evidence older than the alert
 
 
 class IncidentSeverity(StrEnum):
-    """How bad it is. SEV1 and SEV2 page people until one acknowledges; SEV3 is posted in the channel only."""
+    """The severity of an incident. SEV1 and SEV2 page people until one acknowledges; SEV3 is posted in the channel
+    only."""
 
     SEV1 = "sev1"  # customers or money are affected now
     SEV2 = "sev2"  # part of the system does not work
-    SEV3 = "sev3"  # it can wait for the day
+    SEV3 = "sev3"  # it can wait for business hours
 
     @property
     def pages_people(self) -> bool:
@@ -56,7 +57,7 @@ _CHANGED = re.compile(r"made it (SEV[123])(?: \(it was (SEV[123])\))?")
 
 def changed_severity(text: str) -> tuple[IncidentSeverity | None, IncidentSeverity] | None:
     """The severity before and after, from a timeline's "made it SEV1 (it was SEV3): …"; a former version did not write
-    the one before."""
+    the one before (None)."""
     found = _CHANGED.match(text)
     if found is None:
         return None
@@ -66,7 +67,7 @@ def changed_severity(text: str) -> tuple[IncidentSeverity | None, IncidentSeveri
 
 @dataclass(frozen=True)
 class NewIncident:
-    """An incident to be opened. `since` None: the problem began now. `chain`: as `Incident.chain`."""
+    """An incident to open. `since` None: the problem began now. `chain`: as `Incident.chain`."""
 
     environment: str
     severity: IncidentSeverity
@@ -81,13 +82,13 @@ class NewIncident:
 class Incident:
     """A stored incident. Times are the database's, timezone-aware.
 
-    title: plain text, not escaped yet. services: full names; none when it is about no service alone.
-    opened_by: None when an alert or a terminal opened it. chain: who is called in which order, as it was at the start.
-    pages: how often people were called. next_level: an index into the chain's levels, modulo them. due_at: when the
-    leader has to do something. active_at: when a person last did. cleared_at: when the last of its alerts ended.
-    briefed: how many parts of the diagnosis were posted. diagnosis, diagnosed_since, remedy: as in `KnownCause`, None
-    while they are not known; a former version put the time into the diagnosis. fingerprint: of the alert that opened
-    it, deployed_at: when the deploy that is suspected of it was made, as known at that moment: neither changes.
+    title: plain text, not escaped yet. services: full names; empty if no single service is affected. opened_by: None if
+    an alert or a terminal opened it. chain: who is paged and in which order, as of the start. pages: how often people
+    were paged. next_level: an index into the chain's levels, modulo their number. due_at: when the leader has to act
+    next. active_at: the last activity of a person. cleared_at: when the last of its alerts ended. briefed: how many
+    parts of the diagnosis were posted. diagnosis, diagnosed_since, remedy: as in `KnownCause`, None while they are not
+    known; a former version put the time into the diagnosis. fingerprint: of the alert that opened it; deployed_at: when
+    the suspected deploy was made, as known when the incident opened; neither changes.
     """
 
     id: int
@@ -121,22 +122,23 @@ class Incident:
 
     @property
     def is_over(self) -> bool:
-        """Resolved, or none of its alerts fires any more."""
+        """True if it is resolved, or none of its alerts fires any more."""
         return self.state is IncidentState.RESOLVED or self.cleared_at is not None
 
     @property
     def message_key(self) -> str:
-        """The outbox key of the incident's one message in the channel."""
+        """The outbox key of the incident's root message."""
         return f"incident:{self.id}"
 
     def covers(self, services: Collection[str]) -> bool:
-        """Whether work on these services (full names) belongs to it; one that names no service is about all."""
+        """True if work on these services (full names) belongs to it; an incident without services covers all."""
         return not self.services or set(services) <= set(self.services)
 
 
 @dataclass(frozen=True)
 class JoinedAlert:
-    """An alert of an incident. `line`: its current text, plain, not escaped yet. `message_key`: where."""
+    """An alert of an incident. `line`: its current page line, plain, not escaped yet. `message_key`: the outbox key of
+    its message."""
 
     alert_id: int
     incident_id: int
@@ -148,14 +150,14 @@ class JoinedAlert:
     message_key: str = ""
 
 
-SEEN_WITHIN = timedelta(days=30)  # an incident of the same kind before that is no news
-SIMILAR_LIMIT = 100  # more often than that needs no exact number
+SEEN_WITHIN = timedelta(days=30)  # how far back incidents of the same kind are counted
+SIMILAR_LIMIT = 100  # beyond this number the exact count does not matter
 
 
 @dataclass(frozen=True)
 class SimilarIncident:
-    """A resolved incident of the same kind. `cause`: in the words of who resolved it, not escaped yet. `run_id`: the
-    last run on its services that succeeded meanwhile, None where there was none."""
+    """A resolved incident of the same kind. `cause`: in the words of the person who resolved it, not escaped yet.
+    `run_id`: the last run on its services that succeeded while it was open, None without one."""
 
     id: int
     opened_at: datetime
@@ -167,7 +169,7 @@ class SimilarIncident:
 
 @dataclass(frozen=True)
 class PageSent:
-    """Once that people were called. `number` counts from 1; `level` is an index into the chain's levels."""
+    """One round of pages. `number` counts from 1; `level` is an index into the chain's levels."""
 
     incident_id: int
     number: int
@@ -178,7 +180,7 @@ class PageSent:
 
 @dataclass(frozen=True)
 class IncidentPicture:
-    """The hour before and after an incident, as Slack blocks; what happened after `drawn_at` is not in it."""
+    """Charts of the hour before and after an incident, as Slack blocks; events after `drawn_at` are not in it."""
 
     blocks: Sequence[dict[str, Any]]
     drawn_at: datetime
@@ -189,7 +191,7 @@ class IncidentEvent:
     """One line of the timeline. `by` is None for the bot. `text` is plain text, not escaped yet.
 
     `channel_id` and `ts` name the message that a person marked; None for everything else. `repeats`: how many further
-    lines of the same person it holds.
+    equal lines of the same person it stands for.
     """
 
     incident_id: int
@@ -203,13 +205,13 @@ class IncidentEvent:
 
     @property
     def words(self) -> str:
-        """With how often it was said."""
+        """The text, with the number of times it was repeated."""
         return repeated_words(self.text, self.repeats)
 
 
 @dataclass(frozen=True)
 class RepeatedLine:
-    """A line of a timeline, and how many further ones of the same person it holds."""
+    """A line of a timeline, and how many further equal lines of the same person it stands for."""
 
     id: int
     text: str
@@ -223,7 +225,7 @@ def repeated_words(text: str, repeats: int) -> str:
 
 @dataclass(frozen=True)
 class MarkedMessage:
-    """A message marked for the timeline. `user_id` wrote it; empty if no person did."""
+    """A message marked for the timeline. `user_id` is its author; empty if no person wrote it."""
 
     channel_id: str
     ts: str
@@ -236,20 +238,21 @@ class MarkedMessage:
 
 
 def is_root(message_key: str) -> bool:
-    """Whether an outbox key is that of an incident's one message in the channel."""
+    """True if this is the outbox key of an incident's root message."""
     return message_key.startswith("incident:") and message_key.count(":") == 1
 
 
 def find_covering(incidents: Iterable[Incident], services: Collection[str]) -> Incident | None:
-    """The unresolved incident to which work on these services (full names) belongs; of several the oldest."""
+    """The unresolved incident to which work on these services (full names) belongs; the oldest of several, None without
+    one."""
     fitting = [one for one in incidents if one.state is not IncidentState.RESOLVED and one.covers(services)]
     return min(fitting, key=lambda incident: incident.opened_at, default=None)
 
 
 def find_same(incidents: Iterable[Incident], services: Collection[str], severity: IncidentSeverity) -> Incident | None:
-    """The unresolved incident that already is about one of these services (full names) and at least as severe.
+    """The unresolved incident that already concerns one of these services (full names) and is at least as severe.
 
-    One that is less severe pages fewer people, so it is not the same. Of several the oldest.
+    A less severe one pages fewer people, so it is not the same. The oldest of several, None without one.
     """
     fitting = [
         one

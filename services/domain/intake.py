@@ -20,15 +20,15 @@ from services.domain.systems import ENFORCEMENT_JOB_TYPE, JOB_TYPE
 
 
 class Heading(StrEnum):
-    """A column that is read, by its own name; each kind of file has some."""
+    """A column that the intake reads, by its own name; each kind of file has its own columns."""
 
     @property
     def heading(self) -> str:
-        """As the header writes it: `Case Number`."""
+        """The column's name as the header writes it: `Case Number`."""
         return self.value.replace("_", " ").title()
 
 
-# What courts and their software call a case's number; they come in files of every kind.
+# Names that courts and their software use for a case's number, in files of every kind.
 CASE_NUMBER_NAMES = (
     *("case no", "case num", "case #", "case", "case id", "index number", "index no", "index num", "index #", "index"),
     *("docket number", "docket no", "docket num", "docket #", "docket", "file number", "file no", "file #"),
@@ -39,9 +39,9 @@ Aliases = Mapping[Heading, Sequence[str]]
 
 @dataclass(frozen=True)
 class Header:
-    """A header that has every column: where, in the order of the layout, and how many cells there are in all.
+    """A header that has every required column: their positions, in the order of the layout, and the number of cells.
 
-    `optional`: the same for the columns that a file may lack, None where it does.
+    `optional`: the positions of the optional columns, None if the file lacks one.
     """
 
     positions: tuple[int, ...]
@@ -49,7 +49,7 @@ class Header:
     optional: tuple[int | None, ...] = ()
 
     def position_of(self, layout: Layout, column: Heading) -> int:
-        """Where one of the layout's required columns is, from 0."""
+        """The position of one of the layout's required columns, from 0."""
         return self.positions[list(layout.required).index(column)]
 
 
@@ -63,7 +63,7 @@ class HeaderFault:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of one kind of file, each with its other names: those that it must have, and those that it may.
+    """The required and the optional columns of one kind of file, each with its other names.
 
     `day`: the required column that holds a date.
     """
@@ -80,8 +80,8 @@ class Layout:
     def read(self, cells: Sequence[str]) -> Header | HeaderFault:
         """Find the columns in the file's first line, in any order, whatever the case, punctuation and spacing.
 
-        Cells with other names, or none, are columns that are not read. Where one cell has a column's own name, those
-        with its other names are not read either: a file may have a Filing Date and a Judgment Date.
+        Cells with unknown names, or none, are ignored. If one cell has a column's own name, cells with its other names
+        are ignored too: a file may have a Filing Date and a Judgment Date.
         """
         names = [_plain(cell) for cell in cells]
         found = [self._column_among(name, names) for name in names]
@@ -103,11 +103,12 @@ def _plain(name: str) -> str:
     return "".join(re.findall(r"[^\W_]+|#", unicodedata.normalize("NFKC", name).lower()))
 
 
-PAYMENTS_SOURCE_SYSTEM = "payments"  # what an upload names itself, to be read as one
+PAYMENTS_SOURCE_SYSTEM = "payments"  # the source system of an upload of payments
 
 
 class PaymentColumn(Heading):
-    """A column that every file of payments must have. The reference, a receipt's number say, makes it one payment."""
+    """A column that every file of payments must have. The reference (such as a receipt number) makes a payment
+    unique."""
 
     CASE_NUMBER = "case_number"
     COUNTY = "county"
@@ -134,7 +135,7 @@ SOURCE_SYSTEM = "simplicity"
 
 
 class Column(Heading):
-    """A column that every file must have."""
+    """A column that every file of judgments must have."""
 
     CASE_NUMBER = "case_number"
     PLAINTIFF = "plaintiff"
@@ -163,12 +164,12 @@ ALIASES: Aliases = {
 
 
 class OptionalColumn(Heading):
-    """A column that a file may have; a file without it is one in which its cells are empty."""
+    """A column that a file of judgments may have; without it, its cells count as empty."""
 
     CONSUMER_DEBT = "consumer_debt"
 
 
-# Not "consumer credit transaction": what is none may still be consumer debt (CPLR 105(f), 5004(b)).
+# Not "consumer credit transaction": consumer debt includes more than these (CPLR 105(f), 5004(b)).
 OPTIONAL_ALIASES: Aliases = {
     OptionalColumn.CONSUMER_DEBT: (
         "is consumer debt",
@@ -200,7 +201,7 @@ LAYOUTS: Mapping[str, Layout] = {
 class Judgment(NamedTuple):
     """One judgment. `amount` is in US dollars with two decimals; a case number is unique within its county.
 
-    `is_consumer_debt` is None where the file does not report it.
+    `is_consumer_debt` is None if the file does not report it.
     """
 
     case_number: str
@@ -213,12 +214,12 @@ class Judgment(NamedTuple):
 
 
 SAMPLE = "data_in/simplicity_test_single.csv"  # the runbook's name for it
-MARK = "GOLDEN-PATH"  # how each of its case numbers begins, so that no run can meet a real case
+MARK = "GOLDEN-PATH"  # the prefix of each of its case numbers, so that no run can match a real case
 
 
 @dataclass(frozen=True)
 class SampleFile:
-    """The test file as it lies in the repository. `rows`: lines below its header. Make it with `read_sample`."""
+    """The test file as stored in the repository. `rows`: lines below its header. Make it with `read_sample`."""
 
     content: bytes
     rows: int
@@ -229,13 +230,13 @@ class SampleFile:
         return sha256_of(self.content)
 
     def of_run(self, run_id: int, created_at: datetime) -> bytes:
-        """The same file under case numbers that no other run has, also after the run numbers began again."""
+        """The same file with case numbers that no other run has, even if the run numbers start again from 1."""
         own = f"{MARK}-{run_id}-{int(created_at.timestamp())}"
         return self.content.replace(MARK.encode(), own.encode())
 
 
 def read_sample(content: bytes) -> SampleFile:
-    """Raises ValueError, which shows what is wrong, for a file that could be more than test data."""
+    """Parse the test file. Raises ValueError, which names the fault, for a file that could be more than test data."""
     lines = [line for line in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if any(line)]
     header = read_header(lines[0] if lines else [])
     if isinstance(header, HeaderFault):
@@ -250,7 +251,7 @@ def read_sample(content: bytes) -> SampleFile:
 
 
 def sha256_of(content: bytes) -> str:
-    """64 hexadecimal characters, as the intake stores it."""
+    """SHA-256 as 64 hexadecimal characters, as the intake stores it."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -10,7 +10,7 @@ from services.domain.systems import RUNBOOK, HeartbeatWords
 from services.domain.thresholds import StaleLimits
 
 BEAT_EVERY = timedelta(seconds=30)  # by default
-MISSED = 2.5 * BEAT_EVERY  # just over two heartbeats: gone, while a change is watched closely
+MISSED = 2.5 * BEAT_EVERY  # just over two heartbeats: the age at which a verify step counts a worker as gone
 
 
 @dataclass(frozen=True)
@@ -33,41 +33,42 @@ class Heartbeat:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the worker reported a stop: its process ended, and it is not missed."""
+        """True if the worker reported its stop: its process ended as intended, so it isn't missing."""
         return self.status in self.words.ended
 
     @property
     def trouble(self) -> Status | None:
-        """How bad what a living worker reports of itself is; None when it reports nothing of the kind."""
+        """The severity of a problem that a living worker reports of itself; None if it reports none."""
         if self.status not in self.words.warning:
             return None
         return Status.FAIL if self.status == "error" else Status.WARN
 
     def age(self, now: datetime) -> timedelta:
-        """Time since the last beat, never negative (clocks may disagree by a little)."""
+        """Time since the last beat, never negative (clocks may differ by a little)."""
         return max(now - self.last_heartbeat_at, timedelta())
 
     def is_beating(self, now: datetime, stale_after: StaleLimits) -> bool:
-        """Whether the worker is alive: not stopped, and its last beat no older than the limit for its type."""
+        """True if the worker has not stopped and its last beat is not older than the limit for its type."""
         return not self.is_stopped and self.age(now) <= stale_after.of(self.worker_type)
 
     def stale_at(self, stale_after: StaleLimits) -> datetime:
-        """The moment until which this beat counts."""
+        """The last moment at which this beat still counts."""
         return self.last_heartbeat_at + stale_after.of(self.worker_type)
 
 
-# So that a backlog makes no read expensive; a million would lead to the same decision.
+# The count stops here, so that a large backlog makes no read expensive: a million would lead to the same decision.
 PENDING_COUNTED_TO = 10_000
 
 
 def pending_words(pending: int) -> str:
-    """How many wait, as people read it: "318", or "more than 10,000" where the count stopped."""
+    """The number of pending jobs for people: "318", or "more than 10,000" if the count stopped."""
     return str(pending) if pending <= PENDING_COUNTED_TO else f"more than {PENDING_COUNTED_TO:,}"
 
 
 @dataclass(frozen=True)
 class HeartbeatReading:
-    """Heartbeats as of one moment of the database's clock. `all_visible`: no row-level security hides rows from us."""
+    """Heartbeats as of one moment of the database's clock. `all_visible`: True if no row-level security hides rows from
+    our role."""
 
     as_of: datetime
     rows: tuple[Heartbeat, ...]
@@ -76,9 +77,9 @@ class HeartbeatReading:
 
 @dataclass(frozen=True)
 class QueueSnapshot:
-    """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None when nothing waits.
+    """The queue at `as_of` (the database's clock). Ages come from `oldest_pending_at`, None if no job is pending.
 
-    `pending` is exact up to `PENDING_COUNTED_TO`, and one more than that when more wait: see `pending_words`.
+    `pending` is exact up to `PENDING_COUNTED_TO`, and one more than that if more are pending: see `pending_words`.
     `orphaned`: jobs in `processing` whose worker is not beating any more, or that name no worker.
     """
 
@@ -112,7 +113,7 @@ class MinuteThroughput:
 
 @dataclass(frozen=True)
 class LockWait:
-    """A lock that was asked for and not granted (from `pg_locks`). Ages in seconds; query text is never shown."""
+    """A session that waits for a lock (from `pg_locks`). Ages in seconds; query text is never shown."""
 
     pid: int
     application_name: str
@@ -135,7 +136,7 @@ class PendingJob:
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job in `processing`. `last_heartbeat_at` is its worker's; None when no such worker is known."""
+    """A job in `processing`. `last_heartbeat_at` is its worker's; None if no such worker is known."""
 
     id: str
     job_type: str
@@ -147,7 +148,7 @@ class RunningJob:
 
 @dataclass(frozen=True)
 class JobOutcomes:
-    """How jobs ended in some span of time."""
+    """The numbers of jobs that completed and failed in some span of time."""
 
     completed: int
     failed: int
@@ -158,13 +159,13 @@ class JobOutcomes:
 
     @property
     def failed_share(self) -> float:
-        """0 to 1; 0 when none ended."""
+        """The share of ended jobs that failed, 0 to 1; 0 if none ended."""
         return self.failed / self.ended if self.ended else 0.0
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job, whatever became of it. `status` is `pending`, `processing`, `completed` or `failed`."""
+    """One job in any state. `status` is `pending`, `processing`, `completed` or `failed`."""
 
     id: str
     job_type: str

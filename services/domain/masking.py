@@ -1,12 +1,12 @@
-"""Shows the shape of a log line or an error and hides its data; also what a person wrote.
+"""Masks a log line, an error or a person's message: shows its shape and hides its data.
 
-This is the strict way (docs/adr/0010), for whatever more than one person reads. Personal data cannot be found by
-pattern, so a word is shown only when it is known to be a program's word or is written as only programs write (an
-identifier, an exception's class, a module, a source file); everything else becomes "…". Whole lines that our own
-programs print are shown as they are.
+This is strict masking (docs/adr/0010), for text that several people can read. Personal data cannot be found by pattern,
+so a word is shown only if it is known as a program's word or is written as only programs write (an identifier, an
+exception's class, a module, a source file); everything else becomes "…". Whole lines that our own programs print are
+shown unchanged.
 
-Of what a person wrote, their own words stay, what they pasted becomes its template, and what has the shape of data or
-of a secret goes wherever it stands (docs/adr/0009).
+In a person's message their own words stay, pasted text becomes its template, and anything with the shape of data or of
+a secret is hidden wherever it stands (docs/adr/0009).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from services.domain.masking_words import (
 from services.domain.personal_data import hide_data
 from services.domain.secret_shapes import HIDDEN, hide_secrets
 
-READ_LIMIT = 1500  # characters looked at, for some 2 ms; the rest of a longer text counts as hidden
+READ_LIMIT = 1500  # characters that are read, in about 2 ms; the rest of a longer text is hidden
 
 _PUNCTUATION = r"""!"#$%&'()*+,./:;<=>?@\[\\\]^_`{|}~\-─-╿═-╬"""
 _IDENTIFIER = r"[a-z][a-z_]*(?:\.[a-z][a-z_]*)?"
@@ -66,19 +66,19 @@ _HIDDEN_RUN = re.compile(rf"{HIDDEN}(?:[\s,.:;/@$%&+#'-]*{HIDDEN})+")
 
 
 def mask_line(line: str) -> str:
-    """A log line that may be shown to everyone: as it is when our own programs print such lines, else its template."""
+    """Mask a log line for everyone: unchanged if our own programs print such lines, else its template."""
     return line if is_known_line(line) else template(line)
 
 
 def template(text: str) -> str:
-    """The text in one line with every literal replaced by "…"; equal for texts that differ in their data only."""
+    """The text in one line with every literal replaced by "…"; equal for texts that differ only in their data."""
     line = " ".join(hide_secrets(text[:READ_LIMIT]).split())
     masked = "".join(_masked_pieces(line))
     return _HIDDEN_RUN.sub(HIDDEN, masked + (f" {HIDDEN}" if len(text) > READ_LIMIT else ""))
 
 
 def error_class(text: str) -> str | None:
-    """The name of the exception or SQL condition that an error text names first; None when it names none."""
+    """The exception or SQL condition that an error text names first; None if it names none."""
     first = _NAMED_FIRST.match(text[:READ_LIMIT])
     if first and (is_class_name(first[1]) or is_exception(first[1])):
         return first[1]
@@ -100,7 +100,7 @@ def _masked_pieces(line: str) -> Iterator[str]:
 
 
 def _is_where_classes_stand(line: str, start: int, end: int) -> bool:
-    """Before a colon or a parenthesis, behind "Job failed:" and the like, or alone."""
+    """True before a colon or a parenthesis, and at the end of a line after "Job failed:" and the like, or alone."""
     return line[end - 1] == ":" or line[end : end + 1] == "(" or (end == len(line) and line[:start].endswith(_BEFORE))
 
 
@@ -134,7 +134,7 @@ def _is_quoted_name(word: str) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    """Whether it is written as only programs write."""
+    """True if it is written as only programs write."""
     return is_identifier(word) or is_exception(word) or is_qualified(word) or is_source_path(word)
 
 
@@ -151,20 +151,20 @@ def _is_shown(word: str, *, starts_sentence: bool) -> bool:
 
 
 def _is_known_compound(word: str) -> bool:
-    """`ops.job_queue`, `/api/health`, `dragonfly-api`, `psycopg.errors.UniqueViolation`: made of known words only."""
+    """True if it is made of known words only: `ops.job_queue`, `/api/health`, `psycopg.errors.UniqueViolation`."""
     parts = [part for part in _PARTS.split(word) if part]
     return bool(parts) and all(is_known_word(part) if part.islower() else _is_camel(part) for part in parts)
 
 
 def _is_camel(word: str) -> bool:
-    """Whether it is written LikeThis, in two or more known words."""
+    """True if it is written LikeThis, in two or more known words."""
     humps = _HUMPS.findall(word)
     return len(humps) > 1 and "".join(humps) == word and all(is_known_word(hump.lower()) for hump in humps)
 
 
 # An unclosed block goes to the end, as Slack shows it.
 _PASTED = re.compile(r"```(?P<block>.*?)(?:```|\Z)|`(?P<code>[^`\n]+)`|(?m:^>\s?(?P<quote>[^\n]*)$)", re.DOTALL)
-# A full SHA and a UUID too: a sentence doesn't need them, and tokens look like them.
+# Full SHAs and UUIDs too: a sentence doesn't need them, and tokens look like them.
 _TOKENS = re.compile(
     r"""\b\w{1,20}://\S+
        |\b(?!\d{4}-\d\d-\d\dT)(?=\w{0,100}\d)[\w-]{12,}\b|\b\d{5,}\b""",
@@ -173,7 +173,8 @@ _TOKENS = re.compile(
 
 
 def mask_message(text: str) -> str:
-    """Of Slack's markup: code and quotes lose every literal; names of parties and data go wherever they are."""
+    """Mask a person's message (Slack's markup): code and quotes lose every literal, names of parties and data are
+    hidden everywhere."""
     import html  # its table of entities takes half a megabyte, which a worker never needs
 
     words = _PASTED.sub(lambda pasted: template(pasted[str(pasted.lastgroup)]), html.unescape(text))

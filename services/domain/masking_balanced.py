@@ -1,8 +1,8 @@
-"""Hides the data of a log line by its shape, and leaves its words: the balanced way (docs/adr/0010).
+"""Hides the data of a log line by its shape, and leaves its words: balanced masking (docs/adr/0010).
 
-It is for the one person who requested a line. Hidden are secrets, what `services.domain.personal_data` knows, quoted
-values, the values of a row, fields that are named like personal data (`plaintiff=…`), and two or more words in a row
-that are written like a name and are unknown.
+It is for the one person who requested a line. It hides secrets, the personal data that `services.domain.personal_data`
+finds, quoted values, the values of a row, fields that are named like personal data (`plaintiff=…`), and two or more
+unknown words in a row that are written like a name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FIELD = re.compile(
 _IDENTIFIES = re.compile(
     r"(?:case|index|docket|account|acct|card|judgment|routing)[_-]?(?:id|no|num|number|nr)?\Z", re.I
 )
-# What people upload is called after parties: "Smith judgments.csv", "Smith_v_Jones.csv".
+# Uploaded files are often named after parties: "Smith judgments.csv", "Smith_v_Jones.csv".
 _DATA_FILE = re.compile(
     r"""(?P<before>(?:(?:[A-Z][\w.'&,-]{0,60}|vs?\.?|&|and|of)\s){0,6})
         (?<![^\s/\\"'(=])(?P<stem>[^\s/\\"'()=]{1,200})(?P<kind>\.(?i:csv|tsv|xlsx?|ods|pdf|docx?|zip))\b""",
@@ -48,13 +48,13 @@ _DATA_FILE = re.compile(
 _EDGES = "\"'`()[]{}<>,.;:!?|=*#"
 _BETWEEN = frozenset({"&", "of", "de", "del", "la", "van", "von", "der", "und", "y"})
 _ENDS_RUN = (".", ":", "!", "?", ";", ")", "]", "}", "=")
-_FEWEST_IN_A_NAME = 2  # a single capitalised word is shown; "J. Roe" are two
+_FEWEST_IN_A_NAME = 2  # a single capitalized word is shown; "J. Roe" counts as two
 _HIDDEN_SHAPES = re.compile(rf"{HIDDEN}(?:[\s,&]*{HIDDEN})+")
 _MESSAGE_FIELDS = frozenset({"message", "msg", "event", "error", "detail", "level", "severity", "logger", "status"})
 
 
 def mask_balanced(text: str) -> str:
-    """The text in one line, without data that its shape gives away; whole when our own programs print such lines."""
+    """The text in one line, with data hidden by its shape; unchanged if our own programs print such lines."""
     if is_known_line(text):
         return text
     read = text[:READ_LIMIT]
@@ -69,7 +69,8 @@ def _mask_shapes(text: str) -> str:
 
 
 def _masked_object(text: str) -> str | None:
-    """A structured line: its words are masked like any text, its other fields by their names. None when it is none."""
+    """Mask a structured (JSON) line: message fields like any text, other fields by their names. None if it is not
+    one."""
     if not text.startswith("{"):
         return None
     try:
@@ -91,7 +92,7 @@ def _masked_value(name: str, value: object) -> object:
 
 
 def _quoted(found: re.Match[str]) -> str:
-    """Nothing of a row; of what is quoted, only what a program wrote."""
+    """Hide a row entirely; of quoted text, show only text that a program wrote."""
     if found["row"]:
         return f"Failing row contains {HIDDEN}"
     if found["key"]:
@@ -101,7 +102,7 @@ def _quoted(found: re.Match[str]) -> str:
 
 
 def _file(found: re.Match[str]) -> str:
-    """The name of a data file goes, unless each of its words is one of ours: "failed_rows.csv"."""
+    """Hide the name of a data file, unless each of its words is one of ours: "failed_rows.csv"."""
     words = [word for word in re.split(r"[\W\d_]+", found["before"] + found["stem"]) if word]
     is_ours = HIDDEN not in found["stem"] and all(is_known_word(word.lower()) for word in words)
     return found.group() if is_ours else f"{HIDDEN}{found['kind']}"
@@ -110,7 +111,7 @@ def _file(found: re.Match[str]) -> str:
 def _without_fields(line: str) -> str:
     """The line with "…" for the values of fields that are named like personal data.
 
-    What stands before one may look like a field too ("JudgeBoom: plaintiff=…"): its value is looked at on its own.
+    Text before a field may look like a field too ("JudgeBoom: plaintiff=…"), so its value is searched on its own.
     """
     pieces, place = [], 0
     while found := _FIELD.search(line, place):
@@ -139,7 +140,7 @@ _MOST_IN_A_CAPTION = 4  # words before "v."
 
 
 def _without_small_names(line: str) -> str:
-    """The line with "…" for unknown words, also in lower case, behind a party's role or field, or beside a "v."."""
+    """The line with "…" for unknown words, also in lower case, after a party's role or field, or beside a "v."."""
     shown: list[str] = []
     is_beside = False
     for token in line.split(" "):
@@ -166,7 +167,7 @@ def _opens_name(token: str) -> bool:
 
 
 def _may_name(token: str) -> bool:
-    """Written in letters, and no word of a program: `jane`, `o'neil`, `mary-ann`."""
+    """True if it is written in letters and is no word of a program: `jane`, `o'neil`, `mary-ann`."""
     word = _edgeless(token)
     letters = word.replace("-", "").replace("'", "").replace("\u2019", "").replace(".", "")
     return letters.isalpha() and word not in DATA_NAMES and word not in _VERSUS and not is_known_word(word)
@@ -182,7 +183,7 @@ def _edgeless(token: str) -> str:
 
 
 def _without_names(line: str) -> str:
-    """The line with "…" for each run of two or more words that make a name, and for a word that can be nothing else."""
+    """The line with "…" for each run of two or more words that form a name, and for a word that can only be a name."""
     shown: list[str] = []
     run: list[str] = []
     for token in line.split(" "):
@@ -204,7 +205,8 @@ def _run_shown(run: list[str]) -> list[str]:
 
 
 def _is_like_name(token: str) -> bool:
-    """Written like a name, and no word of ours: `Kowalski`, `ROE`, `J.`; every word of another script is."""
+    """True if it is written like a name and is no word of ours: `Kowalski`, `ROE`, `J.`, or a word in another
+    script."""
     if _is_initial(token):
         return True
     word = token.strip(_EDGES)

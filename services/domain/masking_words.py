@@ -1,8 +1,7 @@
 """Words, names and whole log lines that may be shown when text is masked.
 
-What varies in them is spelled out so narrowly that no name, amount or secret fits: numbers, UUIDs, SHAs, our own words.
-
-No word that is also a common name of a person is here (grant, mark, will, may, …).
+The varying parts of a line (numbers, UUIDs, SHAs, our own words) have patterns so narrow that no name, amount or secret
+fits. No word that is also a common name of a person is here (grant, mark, will, may, …).
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ _LINES = (
     r"INFO: +(?:Waiting for application (?:startup|shutdown)|Application (?:startup|shutdown) complete)\.",
     r"INFO: +Shutting down",
 )
-# Of the system `civil`. "Failed to upsert case …" is not among them: it names the case.
+# Lines of the system `civil`. "Failed to upsert case …" is not among them: it names the case.
 _CIVIL_TYPE = r"(?:ingest_processor|enforcement_engine|simplicity_ingest_worker)"
 _CIVIL_JOB = r"[a-z]{1,20}(?:_[a-z]{1,20}){1,3}"
 _CIVIL_WORD = r"(?:starting|running|degraded|stopped|error)"
@@ -91,7 +90,7 @@ _CIVIL_LINES = (
 
 
 def is_known_line(line: str) -> bool:
-    """Whether the whole line is one that our own programs print, or those of another system that is operated."""
+    """True if the whole line is one that our own programs, or those of another operated system, print."""
     return _known().fullmatch(line.strip()) is not None
 
 
@@ -197,7 +196,7 @@ warning was watch way we web webhook websocket wedged week weeks were what wheel
 whitelist whitespace who whole whose why wide window wire with within without word words work workbook worker workers
 workspace world worse worst would wrap wrapped write written wrong xml yaml year yet yield you your zero zombie zone
 """
-# Types of columns and values, and what programs do to rows.
+# Types of columns and values, and operations of programs on rows.
 _OF_DATA = """
 adapter aggregation anonymize archive backfill bigint bigserial bool bytea checker citext classification classify
 coalesce coercion collide collision comparison converter creation db decorator decryption dedup deduplicate
@@ -209,7 +208,7 @@ uploader uppercase upsert varchar workflow
 """
 WORDS = frozenset((_WORDS + _OF_DATA).split())
 
-# Of HTTP, and of the errors of Railway and Slack: written with a capital wherever they stand in a sentence.
+# Words of HTTP and of the errors of Railway and Slack, with a capital anywhere in a sentence.
 _TITLES = """
 Aborted Accepted Access Allowed Authentication Authorization Authorized Bad Build Client Conflict Connection Container
 Content Created Denied Deployment Disabled Disconnected Domain Entity Environment Error Exceeded Failed Failure
@@ -220,7 +219,7 @@ Unprocessable Unsupported Upgrade Usage Variable Version Volume Workspace
 """
 TITLES = frozenset(_TITLES.split())
 
-# What our programs run on and talk to, as it spells itself.
+# Products that our programs run on or talk to, as they spell themselves.
 _PRODUCTS = """
 APIStatusError Caddy Cloudflare Debian Docker Dockerfile FastAPI GitHub GraphQL Gunicorn HTTPException Linux NoneType
 Nixpacks OpenAI PgBouncer Postgres PostgREST PostgreSQL Pydantic Python Railpack Railway SQLAlchemy Slack Starlette
@@ -228,7 +227,7 @@ Supabase Supavisor Uvicorn asyncpg
 """
 PRODUCTS = frozenset(_PRODUCTS.split())
 
-# Written in capitals by programs. Court data is full of capitals, so that this list is short.
+# Written in capitals by programs. Court data is full of capitals, so this list is short.
 _CAPITALS = """
 ABORT ACCESS AND API AS ASCII ASGI BEGIN BUILD CN COLUMN COMMIT CONTEXT CORS CPU CREATE CRITICAL CSRF CSV CTRL CTRL+C
 DATABASE DB DEBUG DELETE DETAIL DNS DRAGONFLY DROP EAI_AGAIN ECONNABORTED ECONNREFUSED ECONNRESET EHOSTUNREACH
@@ -241,10 +240,10 @@ WAL WARN WARNING WHERE WORKER WSGI
 """
 CAPITALS = frozenset(_CAPITALS.split())
 
-# The titles of the intake's columns: labels, wherever they are written.
+# The titles of the intake's columns.
 LABELS = frozenset({"Plaintiff", "Defendant", "Judgment", "Amount", "Filing", "Date", "County", "Number"})
 
-# Written with digits, and no data.
+# Words with digits that are no data.
 WITH_DIGITS = frozenset({"http/1.0", "http/1.1", "http/2", "utf-8", "utf8", "base64", "sha256", "hs256", "v1"})
 
 _PART = r"[a-z][a-z0-9]{0,30}"
@@ -259,7 +258,7 @@ _ENDINGS = (
     "Error", "Errors", "Exception", "Warning", "Violation", "Transaction", "Timeout", "Failure", "Exit", "Interrupt",
     "Refused", "Canceled", "Cancelled", "Shutdown", "Detected", "Disconnect", "Exceeded", "NotFound", "Iteration",
 )  # fmt: skip
-# "McDonald" is written like a class, and is none.
+# "McDonald" is written like a class, but is a surname.
 _SURNAMES = re.compile(r"(?:Mac|Mc|De|Del|Della|Di|Du|El|Fitz|La|Le|Lo|O|St|Van|Von)[A-Z][a-z]")
 _QUALIFIED = re.compile(rf"_{{0,2}}{_PART}(?:_[a-z0-9]{{1,30}}){{0,8}}(?:\.\w{{1,60}}){{1,8}}")
 _SOURCE_FILE = re.compile(
@@ -274,7 +273,7 @@ _PATH_PART = re.compile(r"[a-z0-9_.@+-]{0,80}|[A-Z]{1,12}")
 
 
 def is_identifier(word: str) -> bool:
-    """`claim_pending_job`, `_read`, `SUPABASE_DB_URL`, `postMessage`."""
+    """True for `claim_pending_job`, `_read`, `SUPABASE_DB_URL`, `postMessage`."""
     if _LONG_NUMBER.search(word):
         return False
     return bool(
@@ -283,22 +282,24 @@ def is_identifier(word: str) -> bool:
 
 
 def is_surname(word: str) -> bool:
-    """`McDonald`, `O'Brien`, `DeLuca`: written as names are that begin with a particle."""
+    """True for `McDonald`, `O'Brien`, `DeLuca`: names that begin with a particle."""
     return _SURNAMES.match(word.replace("\u2019", "").replace("'", "")) is not None
 
 
 def is_class_name(word: str) -> bool:
-    """`JudgeBoom`: two words written as one, and no surname. Its place in the text shows whether it is a class."""
+    """True for `JudgeBoom`: two words written as one, and no surname. Only its place in the text shows that it is a
+    class."""
     return _CAMEL.fullmatch(word) is not None and _SURNAMES.match(word) is None
 
 
 def is_exception(word: str) -> bool:
-    """`ReadTimeout`, `HTTPStatusError`: a class, wherever it is written."""
+    """True for `ReadTimeout`, `HTTPStatusError`: an exception's class, wherever it is written."""
     return word.endswith(_ENDINGS) and _CAMEL.fullmatch(word) is not None
 
 
 def is_qualified(word: str) -> bool:
-    """`backend.workers.ingest.JudgeBoom`, `asyncio.run`, `self._read`: parts of which one is no plain word."""
+    """True for `backend.workers.ingest.JudgeBoom`, `asyncio.run`, `self._read`: parts, at least one of them no plain
+    word."""
     if _QUALIFIED.fullmatch(word) is None:
         return False
     parts = word.split(".")
@@ -310,7 +311,8 @@ def is_qualified(word: str) -> bool:
 
 
 def is_source_path(word: str) -> bool:
-    """`/app/backend/workers/ingest.py:42`, `handler.py`, `/usr/lib/python3.11`: where programs lie, never data."""
+    """True for `/app/backend/workers/ingest.py:42`, `handler.py`, `/usr/lib/python3.11`: files of programs, never
+    data."""
     is_path = _SYSTEM_PATH.fullmatch(word) or _SOURCE_FILE.fullmatch(word)
     if not is_path or _DATA_FILE.search(word):
         return False
@@ -322,14 +324,14 @@ _SUFFIXES = ("s", "es", "ed", "d", "ing", "ly", "al", "r", "ation")
 
 
 def is_known_word(word: str) -> bool:
-    """Whether a word in lower case is a program's, in any of its forms."""
+    """True if a word in lower case is a program's word, in any of its forms."""
     if word in WORDS:
         return True
     return any(_stem_is_known(word.removesuffix(suffix)) for suffix in _SUFFIXES if word.endswith(suffix))
 
 
 def _stem_is_known(stem: str) -> bool:
-    """`retri-ed`, `writ-ing` and `stopp-ed` are words as well."""
+    """True for a stem of a known word, also in `retri-ed`, `writ-ing` and `stopp-ed`."""
     if len(stem) < 2:
         return False
     doubled = stem[:-1] if stem[-1] == stem[-2] else stem

@@ -1,4 +1,4 @@
-"""Messages in the outbox, the order in which they go, and buttons that lead from one to another."""
+"""Messages in the outbox, the order in which they are sent, and buttons that link from one message to another."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-PAGE = 10  # from this priority on a message wakes a person
-LINK_TO_MESSAGE = "link_to_message"  # action id of a button whose value is a message's key; it is sent as a link
+PAGE = 10  # a message with this priority or a higher one wakes a person
+LINK_TO_MESSAGE = "link_to_message"  # action id of a button whose value is a message's key; Slack gets a link
 
 Blocks = Sequence[Mapping[str, Any]]
 
 
 class OutboxQueue(StrEnum):
-    """What is sent side by side: a page that Slack has never seen waits for nothing but other pages."""
+    """Queues that are sent in parallel: a page that Slack has never shown waits only for other pages."""
 
     PAGES = "pages"
     REST = "rest"
@@ -25,10 +25,10 @@ class OutboxQueue(StrEnum):
 class UnsentMessage:
     """One message that Slack does not show yet, or not in this version.
 
-    `channel` is an id once Slack took it, before that whatever was configured. `ts` is None until it was posted;
-    `posting_since` then tells that a post may have got through; with `is_withdrawn` that is all that is of interest.
-    `home` is the channel as it was configured. `link_*`: where Slack shows the message to which a button of this one
-    leads; None before it was posted, and where no button leads anywhere.
+    `channel` is an id once Slack accepted it, before that the configured value. `ts` is None until it was posted;
+    `posting_since` then shows that a post may have got through. If `is_withdrawn`, nothing else matters. `home` is the
+    configured channel. `link_*`: where Slack shows the message to which a button of this one links; None before that
+    message was posted, and without such a button.
     """
 
     key: str
@@ -49,13 +49,13 @@ class UnsentMessage:
 
     @property
     def is_new_page(self) -> bool:
-        """Whether it wakes a person who was not woken yet."""
+        """True if it wakes a person and was not posted yet."""
         return self.ts is None and self.priority >= PAGE and not self.is_withdrawn
 
 
 @dataclass(frozen=True)
 class RefusedMessage:
-    """One message that left the queue because Slack refused it for good. `error`: what was refused, in our words."""
+    """One message that left the queue because Slack refused it for good. `error`: the reason, in our words."""
 
     key: str
     channel: str
@@ -65,13 +65,14 @@ class RefusedMessage:
 
 
 def linked_key(blocks: Blocks) -> str | None:
-    """The key of the message to which a button leads; the first one's, as a message leads to one place."""
+    """The key of the message to which a button links; the first one's, because a message links to one place. None
+    without a link."""
     elements = (element for block in blocks for element in block.get("elements", ()))
     return next((element["value"] for element in elements if _is_link(element)), None)
 
 
 def with_link(blocks: Blocks, url: str | None) -> list[dict[str, Any]]:
-    """The blocks as Slack takes them: the button opens `url`, and is left out while that is not known."""
+    """The blocks as Slack accepts them: the button opens `url`; without a URL it is left out."""
     linked = [_linked(block, url) for block in blocks]
     return [block for block in linked if block.get("type") != "actions" or block["elements"]]
 
@@ -79,9 +80,9 @@ def with_link(blocks: Blocks, url: str | None) -> list[dict[str, Any]]:
 def message_link(
     workspace_url: str | None, channel_id: str | None, ts: str | None, thread_ts: str | None = None
 ) -> str | None:
-    """The address of a message, which opens Slack's app on a phone; None where a part of it is not known.
+    """The address of a message, which opens Slack's app on a phone; None if a part of it is not known.
 
-    `workspace_url`: "https://acme.slack.com/". `thread_ts`: of the message that begins its thread, for a reply.
+    `workspace_url`: "https://acme.slack.com/". `thread_ts`: for a reply, of the message that begins its thread.
     """
     if not workspace_url or not channel_id or not ts:
         return None

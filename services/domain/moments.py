@@ -1,8 +1,8 @@
 """Moments as people type them: "friday 16:00", "in 2h", "at 02:00", "24 dec 09:00"; pure.
 
-A time of day is meant by the clock of the person who types it, and is turned into an instant on its own day. Of a time
-that comes twice the first counts, unless it is over; one that is left out is as long after the jump as it would have
-been after it.
+A time of day is meant by the clock of the person who types it, and becomes an instant on its own day. When clocks go
+back, a time comes twice: the first one counts, unless it is over. When clocks go forward, a skipped time moves by the
+length of the jump.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from services.domain.text import read_span
 
 DAY = timedelta(days=1)
 MIDNIGHT = time()
-YEARS = range(1970, 2201)  # of dates; the calendar's first and last years can't be moved by a span or a zone
+YEARS = range(1970, 2201)  # allowed years; in Python's first and last years spans and zones would overflow
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FULL = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -34,7 +34,7 @@ EXAMPLES = "`in 2h`, `at 02:00`, `today 18:00`, `fri 16:00`, `2026-01-05 09:00` 
 
 
 class MomentError(ValueError):
-    """What was typed is no moment. `why`: a clause about `word` ("is not a moment"); `what_next`: a sentence."""
+    """Typed text that is not a moment. `why`: a clause about `word` ("is not a moment"); `what_next`: a sentence."""
 
     def __init__(self, word: str, why: str, what_next: str = f"Write {EXAMPLES}.") -> None:
         super().__init__(f"{word} {why}")
@@ -44,18 +44,19 @@ class MomentError(ValueError):
 
 
 def instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """A wall-clock time as a moment, in UTC: of one that comes twice the first; one left out is after the jump."""
+    """A wall-clock time as a moment, in UTC: the first one of a time that comes twice; after the jump for a skipped
+    one."""
     return datetime.combine(day, clock, tzinfo=zone).astimezone(UTC)
 
 
 def take_moment(
     words: Sequence[str], now: datetime, zone: ZoneInfo, *, day_ends: bool = False
 ) -> tuple[datetime, Sequence[str]] | None:
-    """The moment that the words begin with, in UTC, and the words after it; None when they begin with none.
+    """The moment that the words begin with, in UTC, and the words after it; None if they begin with none.
 
-    A day without a time is its beginning, or with `day_ends` its end. A time without a day is the next one after `now`;
-    so is a weekday with a time. A weekday alone may be today. Nothing else is moved: a date may lie in the past.
-    Raises MomentError for a date that no calendar has.
+    A day without a time is its beginning, or with `day_ends` its end. A time without a day is the next one after `now`,
+    as is a weekday with a time. A weekday alone may be today. Nothing else is moved: a date may lie in the past. Raises
+    MomentError for a date that does not exist.
     """
     if not words:
         return None
@@ -72,7 +73,7 @@ def take_moment(
 
 @dataclass(frozen=True)
 class _Day:
-    """A day as it was typed, and the words after it. `weekday`: it comes again in a week."""
+    """A day as it was typed, and the words after it. `is_weekday`: it recurs every 7 days."""
 
     date: date
     rest: Sequence[str]
@@ -119,7 +120,7 @@ def _on_a_day(day: _Day, now: datetime, zone: ZoneInfo, *, day_ends: bool) -> tu
 
 
 def _instants(day: date, clock: time, zone: ZoneInfo) -> Iterator[datetime]:
-    """When the clock shows this time on that day: twice on the day on which clocks go back."""
+    """The moments at which the clock shows this time on that day: two on the day on which clocks go back."""
     first = instant(day, clock, zone)
     second = datetime.combine(day, clock.replace(fold=1), tzinfo=zone).astimezone(UTC)
     yield first
@@ -128,7 +129,7 @@ def _instants(day: date, clock: time, zone: ZoneInfo) -> Iterator[datetime]:
 
 
 def read_clock(word: str) -> time | None:
-    """`09:00`, `9.30`, `2am`, `4:30pm`, `noon` or `midnight`; None for what is no time of day."""
+    """Parse `09:00`, `9.30`, `2am`, `4:30pm`, `noon` or `midnight`; None for anything else."""
     if word.lower() in ("noon", "midnight"):
         return time(12) if word.lower() == "noon" else MIDNIGHT
     if (match := _CLOCK.fullmatch(word)) is not None:
@@ -139,7 +140,7 @@ def read_clock(word: str) -> time | None:
 
 
 def take_zone(words: Sequence[str]) -> tuple[ZoneInfo | None, Sequence[str]]:
-    """`UTC` or a name such as `Europe/Berlin`, behind a time."""
+    """Parse `UTC` or a name such as `Europe/Berlin` after a time; returns None for no zone, and the words after it."""
     word = words[0] if words else ""
     if word.upper() in ("UTC", "GMT"):
         return ZoneInfo("UTC"), words[1:]
@@ -164,7 +165,7 @@ def _take_day(words: Sequence[str], today: date) -> _Day | None:
 
 
 def _take_day_of_a_month(words: Sequence[str], today: date) -> _Day | None:
-    """`5 jan`, `jan 5th`: this year's, or the next one's where it is over."""
+    """Parse `5 jan` or `jan 5th`: this year's, or next year's if it is over."""
     for number, name in ((words[0], words[1]), (words[1], words[0])) if len(words) > 1 else ():
         match, month = _DAY_NUMBER.fullmatch(number), _month(name)
         if match is None or month is None:
@@ -192,7 +193,7 @@ def _month(word: str) -> int | None:
 
 
 def read_weekday(word: str) -> int | None:
-    """0 for Monday; "fri" and "friday", "tues" and "thurs" too."""
+    """0 for Monday; accepts "fri" and "friday", also "tues" and "thurs"; None for anything else."""
     lowered = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu"}.get(word.lower(), word.lower())
     for names in (WEEKDAYS, _FULL):
         if lowered in names:

@@ -19,9 +19,10 @@ PAGE_AGAIN_AFTER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class OnCallPerson:
-    """`slack`: a user id. `webhook`, `email`: names of targets in the bot's environment, never addresses.
+    """A person of the on-call file. `slack`: a user id. `webhook`, `email`: names of targets in the bot's environment,
+    never addresses.
 
-    `phone`: a number for people to call when nothing else reached this person.
+    `phone`: a number for people to call if nothing else reached this person.
     """
 
     name: str
@@ -33,10 +34,10 @@ class OnCallPerson:
 
 @dataclass(frozen=True)
 class Level:
-    """Who is called at the same time, and how long the next level waits for an answer.
+    """The people who are paged at the same time, and how long the next level waits for their answer.
 
     `calls`: names of rotations and people, and ids of user groups. `webhook`, `email`: targets that are paged in
-    addition to the people on call. `accepts_slack_only`: it is meant to reach people in Slack only.
+    addition to the people on call. `accepts_slack_only`: True if the file allows that it reaches people in Slack only.
     """
 
     calls: tuple[str, ...]
@@ -53,7 +54,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The on-call file as it is meant. Names of people and rotations are different ones.
+    """The parsed on-call file. No rotation has the name of a person.
 
     user_groups: `{Slack user group: the rotation that it follows}`.
     """
@@ -67,17 +68,17 @@ class Schedule:
 
     @property
     def has_calendars(self) -> bool:
-        """Whether a calendar is the source of a rotation."""
+        """True if a rotation takes its shifts from a calendar."""
         return any(isinstance(one, CalendarRotation) for one in self.rotations.values())
 
     @property
     def slack_ids(self) -> frozenset[str]:
-        """All people that it names, and the groups."""
+        """The Slack ids of all people and user groups in it."""
         groups = {call for level in self.levels for call in level.calls if is_group(call)}
         return frozenset(person.slack for person in self.people.values()) | groups
 
     def person_of(self, slack_id: str) -> OnCallPerson:
-        """A person by their Slack id; a person whom the file does not name can be reached in Slack only."""
+        """The person with this Slack id; a person who isn't in the file can be reached in Slack only."""
         known = (person for person in self.people.values() if person.slack == slack_id)
         return next(known, OnCallPerson(slack_id, slack_id))
 
@@ -90,9 +91,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Override:
-    """`user_id` stands in for the rotation's own people, from `begins_at` until before `ends_at`. `by` arranged it.
+    """A substitution: `user_id` is on call in place of the rotation's own people, from `begins_at` until before
+    `ends_at`. `by` arranged it.
 
-    confirmed_at: when `user_id` said that they take it.
+    confirmed_at: when `user_id` confirmed; None if they haven't.
     """
 
     id: int
@@ -113,16 +115,16 @@ class Override:
         return self.begins_at <= at < self.ends_at
 
 
-NOT_KNOWN = "is not known to Slack"  # why an id reaches no one: it is mistyped, or of another workspace
+NOT_KNOWN = "is not known to Slack"  # why a Slack id reaches no one: it is mistyped, or belongs to another workspace
 
 
 def nobody_is_absent(slack_id: str) -> str | None:  # noqa: ARG001
-    """Without Slack: no one is known to be absent."""
+    """Without Slack, no person is known to be absent."""
     return None
 
 
 def is_group(call: str) -> bool:
-    """Whether a word of a level is a Slack user group's id."""
+    """True if a word of a level is a Slack user group's id."""
     return call.startswith("S") and call.isupper()
 
 
@@ -131,7 +133,7 @@ Absent = Callable[[str], str | None]  # why a Slack id reaches no one ("is deact
 
 @dataclass(frozen=True)
 class Gap:
-    """From `begins` until `ends` no one is on call at the level of this index."""
+    """A time, from `begins` until `ends`, in which no one is on call at the level with this index (from 0)."""
 
     level: int
     begins: datetime
@@ -139,9 +141,10 @@ class Gap:
 
 
 def on_call(schedule: Schedule, level: Level, at: datetime, overrides: Sequence[Override]) -> list[OnCallPerson]:
-    """The people of a level, each once; overrides of a rotation take its place, the newest first. Groups are not asked.
+    """The people on call at a level, each once. The newest override of a rotation replaces its people; groups are left
+    out.
 
-    `overrides`: oldest first, as they are stored.
+    `overrides`: oldest first, as stored.
     """
     found = (_person(schedule, call, at, overrides) for call in level.calls if not is_group(call))
     return list({person.slack: person for person in found if person is not None}.values())
@@ -154,7 +157,7 @@ def targets(
     overrides: Sequence[Override],
     absent: Absent = nobody_is_absent,
 ) -> Iterator[Target]:
-    """The channels of each of them, in the order of `Channel`. Absent people are left out."""
+    """The targets of a level: each present person's, in the order of `Channel`, then its groups and its own targets."""
     present = (person for person in on_call(schedule, level, at, overrides) if absent(person.slack) is None)
     for person in present:
         ways = {
@@ -175,15 +178,16 @@ def targets(
 
 
 def holder(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> OnCallPerson | None:
-    """Who is on call for this rotation, overrides included; None when no one is, or it is not in the file."""
+    """The person on call for this rotation, overrides included; None if no one is, or if the file has no such
+    rotation."""
     return _person(schedule, rotation, at, overrides) if rotation in schedule.rotations else None
 
 
 def levels_without_a_phone(
     schedule: Schedule, at: datetime, overrides: Sequence[Override], standing_in: Override
 ) -> list[int]:
-    """The numbers of the levels that would reach no one outside Slack with this override, unless the file accepts
-    that."""
+    """The numbers, from 1, of the levels that this override would leave without a target outside Slack, except those
+    where the file accepts that."""
     with_it = [*overrides, standing_in]
     return [
         number
@@ -196,7 +200,7 @@ def levels_without_a_phone(
 
 @dataclass(frozen=True)
 class Repeated:
-    """The levels numbered `first` to `last` page one and the same person, and no one else for `lasting`."""
+    """The levels from `first` to `last` page the same single person, so no one else is paged for `lasting`."""
 
     first: int
     last: int
@@ -212,7 +216,7 @@ class Repeated:
 
 
 def repeated_levels(schedule: Schedule, at: datetime, overrides: Sequence[Override]) -> list[Repeated]:
-    """Levels in a row with the same single person on call; a group or a target counts as another person."""
+    """Find consecutive levels with the same single person on call; a group or a target counts as another person."""
     found: list[Repeated] = []
     alone = [_only_person(schedule, level, at, overrides) for level in schedule.levels]
     for number, (before, person) in enumerate(pairwise(alone), start=2):
@@ -232,7 +236,7 @@ def _only_person(schedule: Schedule, level: Level, at: datetime, overrides: Sequ
 
 
 def gaps(schedule: Schedule, begins: datetime, ends: datetime, overrides: Sequence[Override]) -> list[Gap]:
-    """When a level has no one on call, between the two moments."""
+    """The times between the two moments at which a level has no one on call."""
     changes = (moments_of_change(schedule, name, begins, ends, overrides) for name in schedule.rotations)
     moments = sorted({begins, ends}.union(*changes))
     found: list[Gap] = []
@@ -257,7 +261,7 @@ def skipped(
     absent: Absent,
     name_of: Callable[[str], str] = str,
 ) -> Iterator[str]:
-    """Who is on call at this level and cannot be called: "ann is deactivated in Slack"."""
+    """The people and groups of this level that can't be paged, each with the reason: "ann is deactivated in Slack"."""
     people = {person.slack: person.name for person in on_call(schedule, level, at, overrides)}
     for slack_id, name in (people | {group: group for group in filter(is_group, level.calls)}).items():
         why = absent(slack_id)
@@ -272,10 +276,10 @@ def freeze(
     name_of: Callable[[str], str] = str,
     absent: Absent = nobody_is_absent,
 ) -> Chain:
-    """The chain as it is at this moment. A level that reaches no one is skipped, and reported.
+    """The chain as it is at this moment. A level that reaches no one is left out, with a note.
 
-    `name_of` gives the name of a person or group of whom only the Slack id is known. `absent`: why a Slack id
-    reaches no one; such people are skipped, on the phone too, and the level reports it.
+    `name_of` gives the name of a person or group of whom only the Slack id is known. `absent`: why a Slack id reaches
+    no one; such people are skipped, on the phone too, and the level reports it.
     """
     levels, notes = [], []
     for index, level in enumerate(schedule.levels, start=1):
@@ -319,6 +323,6 @@ def moments_of_change(
 
 
 def zone_of(schedule: Schedule | None) -> ZoneInfo:
-    """By whose clock shifts and weeks begin: the first rotation's, else UTC."""
+    """The time zone in which shifts and weeks begin: the first rotation's, else UTC."""
     zones = [rotation.zone for rotation in schedule.rotations.values()] if schedule else []
     return zones[0] if zones else ZoneInfo("UTC")

@@ -1,15 +1,16 @@
-"""Who did something: a person in Slack, a machine, or one whom only another system names; and Slack's accounts."""
+"""The people and machines that act: in Slack, by token, or in another system; and their Slack accounts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-OUTSIDE = "outside"  # stands where a Slack team's id does
+OUTSIDE = "outside"  # in place of a Slack team's id
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person in Slack, as the signed payload names them, or one whom only another system names (`outsider`)."""
+    """A person in Slack, as the signed payload names them, or a person or machine known by another system
+    (`outsider`)."""
 
     user_id: str
     team_id: str
@@ -20,7 +21,7 @@ class Person:
 
     @property
     def is_machine(self) -> bool:
-        """Known by its token (`outsider("machine", name)`): no id of Slack's has a colon."""
+        """True for a machine, known by its token (`outsider("machine", name)`): no Slack id has a colon."""
         return self.team_id == OUTSIDE and self.user_id.startswith("machine:")
 
 
@@ -30,17 +31,17 @@ def outsider(system: str, name: str) -> Person:
 
 
 def outside_name(user_id: str) -> str | None:
-    """ "Ann Keller (PagerDuty)" of an outsider's id; None for a Slack id."""
+    """ "Ann Keller (PagerDuty)" for an outsider's id; None for a Slack id."""
     system, separator, name = user_id.partition(":")
     return f"{name} ({system})" if separator else None
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A user as Slack's `users.info` describes them. `team_id`: empty where Slack did not report it.
+    """A user as Slack's `users.info` describes them. `team_id`: empty if Slack did not report it.
 
-    is_guest: a single- or multi-channel guest. is_stranger: a person from another company. time_zone: as they set it in
-    Slack ("Europe/Berlin"), empty where Slack did not report it.
+    is_guest: a single- or multi-channel guest. is_stranger: a person from another company. time_zone: as set in Slack
+    ("Europe/Berlin"), empty if Slack did not report it.
     """
 
     team_id: str = ""

@@ -1,7 +1,7 @@
-"""Personal data by its shape: parties' names, amounts, addresses, phone, account and docket numbers.
+"""Hides personal data by its shape: parties' names, amounts, addresses, phone, account and docket numbers.
 
-A name in plain words has no shape: it goes beside a docket number or a party's role, and stays elsewhere. Every
-repetition is bounded, so that no text takes long.
+A name in plain words has no shape: it is hidden only beside a docket number or a party's role. Every repetition is
+bounded, so that no text takes long.
 """
 
 from __future__ import annotations
@@ -54,6 +54,6 @@ _SHAPES = re.compile(
 
 
 def hide_data(text: str) -> str:
-    """The text with "…" for what has the shape of personal data; the words beside it stay."""
+    """Replace each text that has the shape of personal data with "…"; the words beside it stay."""
     named = _TITLED.sub(rf"\g<title>{HIDDEN}", _PARTY.sub(rf"\g<role>{HIDDEN}", text))
     return _SHAPES.sub(lambda found: (found[found.lastindex] if found.lastindex else "") + HIDDEN, named)

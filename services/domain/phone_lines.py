@@ -1,4 +1,4 @@
-"""What a phone's notification shows of a message: its first line, and how wide that is."""
+"""The first line of a message, which a phone's notification shows, and its width in characters."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 PHONE_LIMIT = 110  # characters that a phone's notification shows
-_MENTION_WIDTH = 12  # "@Ann Keller": what a mention is shown as is not known here
-_LEAST = 40  # characters before a break: fewer would say nothing
+_MENTION_WIDTH = 12  # "@Ann Keller": an estimate, because the displayed name is not known here
+_LEAST = 40  # characters before a break: fewer would say too little
 _TOKEN = re.compile(r"<[^<>\n]*>|&(?:amp|lt|gt);|.", re.DOTALL)
-_MARKS = "*`"  # Slack takes them for formatting, and shows none in a notification
+_MARKS = "*`"  # Slack reads these as formatting, and shows none in a notification
 _PAUSES = ".;:,·"
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters of plain text, cut between words where that leaves enough of it."""
+    """Cut plain text to at most `limit` characters, between words if that keeps more than half of them."""
     if len(text) <= limit:
         return text
     kept = text[: max(limit - 1, 0)]
@@ -23,12 +23,12 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shown_width(mrkdwn: str) -> int:
-    """How many characters a notification shows of it."""
+    """The number of characters that a notification shows of it."""
     return sum(_width(token) for token in _TOKEN.findall(mrkdwn))
 
 
 def with_short_first_line(mrkdwn: str) -> str:
-    """The same words; the first line ends within `PHONE_LIMIT`, at a pause where there is one, and the rest follows."""
+    """Break the first line within `PHONE_LIMIT`, at a pause if there is one; the rest follows on the next line."""
     first, newline, rest = mrkdwn.partition("\n")
     if shown_width(first) <= PHONE_LIMIT:
         return mrkdwn
@@ -38,7 +38,7 @@ def with_short_first_line(mrkdwn: str) -> str:
 
 
 def _break(line: str) -> int:
-    """Where the first line ends: after the last pause that fits, else before the last word that does."""
+    """The index at which the first line ends: after the last pause that fits, else before the last word that does."""
     pause, word, hard = 0, 0, 0
     for end, width, is_bold in _ends(line):
         if width > PHONE_LIMIT:
@@ -51,7 +51,7 @@ def _break(line: str) -> int:
 
 
 def _ends(line: str) -> Iterator[tuple[int, int, bool]]:
-    """After each token: where it ends, how many characters are shown up to there, and whether bold is open."""
+    """After each token: its end, the width shown up to there, and whether bold is open."""
     width, is_bold = 0, False
     for token in _TOKEN.finditer(line):
         width += _width(token[0])

@@ -1,4 +1,4 @@
-"""How much of a requested line people see."""
+"""The masking levels of log lines and errors that people request."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from services.domain.secret_shapes import HIDDEN
 
 
 class Privacy(StrEnum):
-    """STRICT: what a channel sees. BALANCED: words stay, data goes by its shape."""
+    """STRICT: the level for a channel. BALANCED: words stay, data is hidden by its shape."""
 
     STRICT = "strict"
     BALANCED = "balanced"
 
     @property
     def mask(self) -> Callable[[str], str]:
-        """For a log line or an error."""
+        """The function that masks a log line or an error."""
         return mask_line if self is Privacy.STRICT else mask_balanced
 
 
 def is_masked(shown: str) -> bool:
-    """Whether something was left out of it."""
+    """True if something in it is hidden."""
     return HIDDEN in shown

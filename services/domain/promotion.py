@@ -1,6 +1,6 @@
-"""What one environment's bot hands to another's: that it deployed and verified a commit, signed with a shared secret.
+"""Proof for another environment's bot that this one deployed and verified a commit, signed with a shared secret.
 
-The proof is text that people carry from bot to bot, because neither can reach the other's database or Railway.
+People carry the proof as text from bot to bot, because neither can reach the other's database or Railway.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from services.domain.environments import is_production
 from services.domain.runs import Run, RunState, RunStep, is_proved
 from services.domain.secrets import Secret
 
-PROOF = "proof"  # the parameter of a deploy with the signed line: part of what is approved
-VALID_FOR = timedelta(days=7)  # what was proved earlier was proved on other migrations and other data
+PROOF = "proof"  # the deploy parameter with the signed proof: part of the approved plan
+VALID_FOR = timedelta(days=7)  # an older proof was made with other migrations and other data
 CLOCKS_DIFFER = timedelta(minutes=5)
 _WHOLE_SHA = re.compile(r"[0-9a-f]{40}\Z")
 _SHAPE = re.compile(
@@ -28,8 +28,9 @@ _SHAPE = re.compile(
 
 @dataclass(frozen=True)
 class Proof:
-    """`command`: of the bot that gave it, without the slash. `scope`: "api", "workers" or "all". `sha`: 40 characters.
-    `run_id`: there. `ended_at`: timezone-aware. `link`: of the run's message; None where Slack did not have it."""
+    """A verified deploy in one environment. `command`: the slash command of the bot that gave the proof, without the
+    slash. `scope`: "api", "workers" or "all". `sha`: 40 characters. `run_id`: of that bot. `ended_at`: timezone-aware.
+    `link`: to the run's message; None if Slack did not have it."""
 
     environment: str
     command: str
@@ -41,7 +42,7 @@ class Proof:
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """The text that is signed."""
         ended = int(self.ended_at.timestamp())
         link = f":{self.link}" if self.link else ""
         return f"{self.environment}:{self.command}:{self.scope}:{self.sha}:{self.run_id}:{ended}{link}"
@@ -53,7 +54,7 @@ def sign(proof: Proof, secret: Secret) -> str:
 
 
 def read_proof(word: str, secret: Secret) -> Proof | None:
-    """None for what is no proof, or was not signed with this secret."""
+    """Parse and verify a proof; None if it is malformed or not signed with this secret."""
     text, _, signature = word.rpartition(":")
     if not _SHAPE.match(word) or not hmac.compare_digest(signature, _signature(text, secret)):
         return None
@@ -61,7 +62,7 @@ def read_proof(word: str, secret: Secret) -> Proof | None:
 
 
 def stored_proof(word: str) -> Proof | None:
-    """Of a run's parameters, where it was verified when the run was planned; None for what is no proof."""
+    """Parse a proof from a run's parameters, which was verified when the run was planned; None if it is malformed."""
     if not _SHAPE.match(word):
         return None
     environment, command, scope, sha, run_id, ended, *link = word.rpartition(":")[0].split(":", 6)
@@ -70,8 +71,8 @@ def stored_proof(word: str) -> Proof | None:
 
 
 def why_not_proved(run: Run, steps: Sequence[RunStep]) -> str | None:
-    """Why this run proves no commit; None when it does: each step of a deploy was read back, and no person had to say
-    that it is done."""
+    """Why this run proves no commit; None if it does: it is a deploy, each step was read back, and no step was marked
+    done by a person."""
     if run.playbook != "deploy":
         return f"run {run.id} is a {run.playbook}, and only a deploy proves a commit"
     if run.state is not RunState.SUCCEEDED or run.ended_at is None:
@@ -91,7 +92,7 @@ def _what_is_not_proved(run: Run, steps: Sequence[RunStep]) -> str:
 
 
 def why_not_promoted(proof: Proof, *, environment: str, now: datetime) -> str | None:
-    """Why the proof counts for nothing here; None when it counts."""
+    """Why the proof isn't accepted here; None if it is."""
     age = now - proof.ended_at
     if proof.environment == environment:
         return f"it is of {environment} itself, and a commit is promoted from another environment"

@@ -1,4 +1,4 @@
-"""What a window of time looked like: incidents, pages, alerts, approvals and deployments, as counts and averages."""
+"""Counts and averages for a period: incidents, pages, alerts, approvals and deployments."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 DAY = timedelta(days=1)
-SHIFT = timedelta(hours=12)  # from 08:00 and from 20:00
+SHIFT = timedelta(hours=12)  # they begin at 08:00 and 20:00
 NIGHT_BEGINS = 20  # o'clock
 MOST_PAGES = 2  # per shift: more leave no time to find the cause (Google, Site Reliability Engineering, chapter 11)
-DECISIONS_KEPT = timedelta(days=30)  # how far back the reasons why nothing was announced are known
+DECISIONS_KEPT = timedelta(days=30)  # how long the reasons for suppressed alerts are kept
 
 
 @dataclass(frozen=True)
 class IncidentNumbers:
-    """Averages in seconds, None where nothing is counted. `acknowledge_s`: from the opening of incidents that paged
-    people; `resolve_s`: from the opening; `restore_s`: from the beginning of the problem until it was over."""
+    """Counts, and averages in seconds (None if nothing is counted). `acknowledge_s`: from the opening of incidents that
+    paged people; `resolve_s`: from the opening; `restore_s`: from the beginning of the problem to its end."""
 
     incidents: int
     paged: int
@@ -28,7 +28,8 @@ class IncidentNumbers:
 
 @dataclass(frozen=True)
 class Shift:
-    """`begins_at`: by the wall clock of the on-call schedule. `pages`: incidents that paged people in it."""
+    """A 12-hour shift. `begins_at`: by the wall clock of the on-call schedule. `pages`: incidents that paged people in
+    it."""
 
     begins_at: datetime
     pages: int
@@ -46,7 +47,7 @@ class HeldBack:
 
 @dataclass(frozen=True)
 class RuleNumbers:
-    """`alerts`: announced ones; `acted`: those that led to action."""
+    """The numbers of one rule. `alerts`: announced ones; `acted`: those that led to action."""
 
     rule: str
     alerts: int
@@ -55,7 +56,7 @@ class RuleNumbers:
 
 @dataclass(frozen=True)
 class ApprovalNumbers:
-    """`wait_s`: from the request to the last approval, on average; None where none was approved."""
+    """`wait_s`: from the request to the last approval, on average; None if no request was approved."""
 
     requested: int
     approved: int
@@ -64,8 +65,8 @@ class ApprovalNumbers:
 
 @dataclass(frozen=True)
 class DeploymentNumbers:
-    """`failed`: rolled back within a day, or followed by a page within an hour. `lead_time_s`: from commit to running,
-    on average over the `timed` ones of which both are known; None without any."""
+    """`failed`: rolled back within 1 day, or followed by a page within 1 hour. `lead_time_s`: from commit to running,
+    on average over the `timed` deployments for which both times are known; None without any."""
 
     deployments: int
     failed: int
@@ -75,8 +76,9 @@ class DeploymentNumbers:
 
 @dataclass(frozen=True)
 class Report:
-    """`service`: its full name, None for all. `held_since`: from when on `held_back` is known. `records_since`: when
-    the bot was installed or its first incident began, before which nothing is known; None where that is unknown."""
+    """All numbers of one period. `service`: its full name, None for all. `held_since`: the start of the records in
+    `held_back`. `records_since`: when the bot was installed or its first incident began, before which nothing is known;
+    None if that is unknown."""
 
     since: datetime
     until: datetime
@@ -92,12 +94,12 @@ class Report:
 
     @property
     def is_partly_known(self) -> bool:
-        """Whether the window begins before the records do, as far as that is known."""
+        """True if the period may begin before the records do."""
         return self.records_since is None or self.records_since > self.since
 
     @property
     def recorded(self) -> timedelta:
-        """How much of the window has records; all of it where that is unknown."""
+        """The part of the period that has records; all of it if their start is unknown."""
         return self.until - max(self.since, self.records_since or self.since)
 
     @property
@@ -106,7 +108,7 @@ class Report:
 
     @property
     def busy_shifts(self) -> tuple[Shift, ...]:
-        """Those above Google's limit."""
+        """The shifts with more pages than Google's limit."""
         return tuple(shift for shift in self.shifts if shift.pages > MOST_PAGES)
 
     @property
@@ -119,11 +121,11 @@ class Report:
 
     @property
     def deployments_per_day(self) -> float | None:
-        """None while less than a day was recorded."""
+        """None if less than 1 day was recorded."""
         return self.deployments.deployments / (self.recorded / DAY) if self.recorded >= DAY else None
 
     @property
     def failure_share(self) -> float | None:
-        """Of deployments; None without any."""
+        """The share of deployments that failed, 0 to 1; None without any deployment."""
         made = self.deployments
         return made.failed / made.deployments if made.deployments else None

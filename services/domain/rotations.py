@@ -1,7 +1,7 @@
 """Rotations: people who take turns, by the hour, the weekday and in layers, or as a calendar says; pure.
 
-Turns are counted in handovers that have happened, each an instant made from the wall clock of its own day: so no turn
-is an hour too short or begins twice when clocks change.
+Turns are counted in handovers that have happened. Each handover is an instant computed from the wall clock of its own
+day, so that no turn is an hour too short or begins twice when clocks change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOOK_AHEAD = timedelta(days=15)  # further than any handover
 
 @dataclass(frozen=True)
 class Hours:
-    """A part of each day, by the rotation's own clock: from `begins` until before `ends`, perhaps over midnight."""
+    """A part of each day by the rotation's own clock, from `begins` until before `ends`; it may pass midnight."""
 
     begins: time
     ends: time
@@ -30,9 +30,9 @@ class Hours:
 class Rotation:
     """`people` (names) take turns of `days` days; the first begins on `starts` at `handover` in `zone`.
 
-    `until`: the day on whose `handover` it ends. `hours`: it is on duty in these only; `weekdays`: and on these (0 is
-    Monday), which with hours over midnight are the days on which the hours begin. `layers`: while one of them is on
-    duty it takes this rotation's place, the last one first.
+    `until`: the day on whose `handover` it ends. `hours`: the only hours in which it is on duty; `weekdays`: the only
+    days (0 is Monday), which for hours over midnight are the days on which the hours begin. `layers`: while one of them
+    is on duty it replaces this rotation; the last one has precedence.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Rotation:
 
     @property
     def everyone(self) -> tuple[str, ...]:
-        """The names of all who take turns, in any layer; each once."""
+        """The names of all people who take turns, in any layer; each once."""
         return tuple(dict.fromkeys([*self.people, *(name for layer in self.layers for name in layer.people)]))
 
 
@@ -63,10 +63,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class CalendarRotation:
-    """A calendar says whose turn it is. `calendar`: its name, or that of a file. `zone`: of times without one.
+    """A rotation that follows a calendar. `calendar`: its name, or a file's. `zone`: for times without a zone.
 
-    slots: by their begin, for some months; while several hold, the one that begins last counts. None until the
-    calendar was read.
+    slots: sorted by start, for some months; of several at the same time, the one that begins last counts. None until
+    the calendar was read.
     """
 
     name: str
@@ -76,7 +76,7 @@ class CalendarRotation:
 
     @property
     def everyone(self) -> tuple[str, ...]:
-        """The names of all whom it puts on duty; each once."""
+        """The names of all people whom it puts on duty; each once."""
         return tuple(dict.fromkeys(slot.name for slot in self.slots or ()))
 
 
@@ -84,8 +84,8 @@ AnyRotation = Rotation | CalendarRotation
 
 
 def shift_of(rotation: AnyRotation, at: datetime) -> str | None:
-    """Whose turn it is; None before it starts, after it ends and outside its hours, or where a calendar names no
-    one."""
+    """The name of the person on duty; None before the rotation starts, after it ends, outside its hours, or if a
+    calendar names no one."""
     if isinstance(rotation, CalendarRotation):
         begun = bisect_right(rotation.slots or (), at, key=lambda slot: slot.begins)
         return next((slot.name for slot in reversed((rotation.slots or ())[:begun]) if at < slot.ends), None)
@@ -99,9 +99,10 @@ def shift_of(rotation: AnyRotation, at: datetime) -> str | None:
 
 
 def next_handover(rotation: AnyRotation, at: datetime) -> datetime | None:
-    """When another person's turn begins, after `at`, in UTC; the end of the turn where no one else takes turns.
+    """The next moment, in UTC, after `at` at which another person's turn begins; the end of the turn if no one else
+    takes turns.
 
-    None where a calendar names no one else.
+    None if a calendar names no one else.
     """
     current = shift_of(rotation, at)
     for moment in sorted(set(edges(rotation, at, at + LOOK_AHEAD))):
@@ -136,7 +137,7 @@ def _handover(rotation: Rotation, number: int) -> datetime:
 
 
 def _handovers(rotation: Rotation, at: datetime) -> int:
-    """How many handovers have happened, the first one not counted: 0 in the first turn, negative before it."""
+    """The number of handovers that have happened, without the first one: 0 in the first turn, negative before it."""
     days = (at.astimezone(rotation.zone).date() - rotation.starts).days
     number = days // rotation.days + 1  # at most one too many on either side of a handover's own day
     while _handover(rotation, number) > at:

@@ -19,10 +19,11 @@ from services.domain.people import Person
 
 @dataclass(frozen=True)
 class SelfApproval:
-    """Of one request, filed inside an incident by a person who may approve such changes. Times are the database's.
+    """The self-approval of one request, made inside an incident by a person who may approve such changes. Times are the
+    database's.
 
-    called_at: when the approvers were called. open_at: from then on who asked may begin the countdown. offered_at:
-    since when the button is there. starts_at: the end of the countdown; None while none runs, and `reason` with it.
+    called_at: when the approvers were paged. open_at: from then on the requester may start the countdown. offered_at:
+    when the button was offered. starts_at: the end of the countdown; None while none runs, as is `reason`.
     """
 
     run_id: int
@@ -35,12 +36,13 @@ class SelfApproval:
 
     @property
     def due_at(self) -> datetime | None:
-        """When something happens by itself: the countdown is over, or the button appears; None when nothing does."""
+        """The next moment at which the leader acts: the countdown is over, or the button is due; None if neither is
+        pending."""
         return self.starts_at or (self.open_at if self.offered_at is None else None)
 
 
 class RunState(StrEnum):
-    """Where a run is. UNKNOWN: an act's outcome could not be read back, and a person has to decide."""
+    """The state of a run. UNKNOWN: an act's outcome could not be read back, and a person has to decide."""
 
     PLANNED = "planned"  # waits for its requester's own confirmation only
     AWAITING_APPROVAL = "awaiting_approval"
@@ -50,7 +52,7 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"  # by a person, a denial or a run that pre-empted it; `outcome` says which
     EXPIRED = "expired"
-    VOIDED = "voided"  # what was approved is not what would happen any more
+    VOIDED = "voided"  # the approved plan is no longer what would happen
     UNKNOWN = "unknown"
 
     @property
@@ -59,7 +61,7 @@ class RunState(StrEnum):
 
 
 _GIVEN_UP = frozenset({RunState.CANCELLED, RunState.EXPIRED, RunState.VOIDED})
-UNDECIDED = frozenset({RunState.PLANNED, RunState.AWAITING_APPROVAL})  # waits for people
+UNDECIDED = frozenset({RunState.PLANNED, RunState.AWAITING_APPROVAL})  # these wait for people
 WAITING = frozenset({RunState.PLANNED, RunState.AWAITING_APPROVAL, RunState.APPROVED})  # not started yet
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
@@ -78,31 +80,32 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
 
 
 class StepState(StrEnum):
-    """Where a step is. INTENDED: written down, and the act may have been sent."""
+    """The state of a step. INTENDED: the intent is in the journal, and the act may have been sent."""
 
     PENDING = "pending"
     INTENDED = "intended"
     RUNNING = "running"
     DONE = "done"
-    NOT_PROVED = "not_proved"  # done, as far as can be known
+    NOT_PROVED = "not_proved"  # probably done, but nothing proves it
     FAILED = "failed"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
 
 
-MARKED_DONE = "marked done by a person"  # the note of a step that only a person marked done begins so
-IN_DOUBT = "Done, but not proved"  # so begins the outcome of a run that succeeded with doubts
+MARKED_DONE = "marked done by a person"  # begins the note of a step that only a person marked done
+IN_DOUBT = "Done, but not proved"  # begins the outcome of a run that succeeded without full proof
 
 _BY_ID = re.compile(r"(?:(?<=\bby )|(?<=\bsays ))a person \(([UW][A-Z0-9]+)\)")
 
 
 def note_words(text: str, name_of: Callable[[str], str] = lambda _: "a person") -> str:
-    """ "marked done by Ben Osei": the names of those who decided about steps, whose notes are stored with ids."""
+    """ "marked done by Ben Osei": replace the stored Slack ids of people who decided about steps with their names."""
     return _BY_ID.sub(lambda found: name_of(found[1]), text)
 
 
 def split_note(text: str) -> list[str]:
-    """Words and Slack ids in turn, words first and last: ["marked done by ", "U0BEN000001", ""]."""
+    """Split a note into words and Slack ids, alternating, words first and last: ["marked done by ", "U0BEN000001",
+    ""]."""
     return _BY_ID.split(text)
 
 
@@ -113,7 +116,7 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
         StepState.PENDING: frozenset({StepState.INTENDED, StepState.RUNNING, StepState.SKIPPED}),
         StepState.INTENDED: _ENDED | {StepState.RUNNING, StepState.UNKNOWN},
         StepState.RUNNING: _ENDED | {StepState.UNKNOWN},
-        # A person says: it is done, try it again, or give up.
+        # A person decides: it is done, try it again, or give up.
         StepState.UNKNOWN: frozenset({StepState.DONE, StepState.PENDING, StepState.FAILED}),
         **{state: frozenset() for state in _ENDED},
     }
@@ -122,13 +125,13 @@ STEP_TRANSITIONS: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class RequestedRun:
-    """What was requested, before and after it is stored.
+    """The request of a run, as it is before and after it is stored.
 
-    plan: `encode_plan`'s dict. plan_hash: 64 hexadecimal characters. requested_by: None when it came from a terminal.
-    services: full names, what the run takes while it runs. kinds: the names of its step kinds; with `format` they tell
-    a replica whether it can carry the run out. approvals_needed: how many distinct people have to approve.
-    start_at: not before this moment; None: as soon as it is approved.
-    pages_approvers: whether its approvers are mentioned and paged; False: one message counts it with others.
+    plan: `encode_plan`'s dict. plan_hash: 64 hexadecimal characters. requested_by: None if it came from a terminal.
+    services: full names, which the run locks while it runs. kinds: the names of its step kinds; with `format` they show
+    a replica whether it can execute the run. approvals_needed: how many distinct people have to approve. start_at: not
+    before this moment; None: as soon as it is approved. pages_approvers: whether its approvers are mentioned and paged;
+    False: one message counts it with others.
     """
 
     state: RunState
@@ -155,7 +158,8 @@ class NewRun(RequestedRun):
     """A plan to be stored as a run.
 
     expires_at_s: seconds from now until the request expires; an approval gives the run as long again to start.
-    delivery: the key of what asked for it; one delivery files one run, however often it is tried. None: not known.
+    delivery: the key of the delivery that requested it; one delivery stores one run, however often it is retried. None
+    if not known.
     """
 
     expires_at_s: float
@@ -177,17 +181,18 @@ class Run(RequestedRun):
 
     @property
     def is_scheduled(self) -> bool:
-        """Approved, and waiting for its own time."""
+        """True if it is approved and waits for its start time."""
         return self.state is RunState.APPROVED and self.start_at is not None
 
     @property
     def was_denied(self) -> bool:
-        """An approver said no; stored as cancelled, with an outcome that begins so."""
+        """True if an approver denied it; that is stored as cancelled, with an outcome that begins with "denied"."""
         return self.state is RunState.CANCELLED and (self.outcome or "").startswith("denied")
 
     @property
     def is_in_doubt(self) -> bool:
-        """It succeeded, and its outcome says that something is not proved. `is_proved` asks the steps themselves."""
+        """True if it succeeded but its outcome says that something is not proved. `is_proved` reads the steps
+        themselves."""
         return self.state is RunState.SUCCEEDED and (self.outcome or "").startswith(IN_DOUBT)
 
     @property
@@ -196,12 +201,12 @@ class Run(RequestedRun):
 
 
 def run_message_key(run_id: int) -> str:
-    """The outbox key of a run's one message."""
+    """The outbox key of a run's message."""
     return f"run:{run_id}"
 
 
 def run_lease(run_id: int) -> str:
-    """The name of the lease that a replica holds while it carries the run out."""
+    """The name of the lease that a replica holds while it executes the run."""
     return f"run:{run_id}"
 
 
@@ -209,7 +214,8 @@ def run_lease(run_id: int) -> str:
 class RunStep:
     """One line of the journal. `step` is `encode_step`'s dict; `position` counts from 0.
 
-    intent: what was seen right before the act was sent. evidence: what proves the outcome. note: plain words.
+    intent: the state that was read right before the act was sent. evidence: the proof of the outcome. note: plain
+    words.
     """
 
     run_id: int
@@ -224,18 +230,18 @@ class RunStep:
 
     @property
     def is_proved(self) -> bool:
-        """Done by what was read back, not by a person's word."""
+        """True if the outcome was read back; False if a person marked the step done."""
         return self.state is StepState.DONE and not (self.note or "").startswith(MARKED_DONE)
 
 
 def is_proved(state: RunState, steps: Sequence[RunStep]) -> bool:
-    """Whether a run in this state, with these steps, proved all that it did; never for steps that are not kept."""
+    """True if a run in this state, with these steps, proved all that it did; False if its steps are not kept."""
     return state is RunState.SUCCEEDED and bool(steps) and all(step.is_proved for step in steps)
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """An approved or running one, and whether a replica may claim it now."""
+    """A run that is approved or running. `is_claimable`: a replica may claim it now."""
 
     run_id: int
     playbook: str
@@ -244,7 +250,7 @@ class OpenRun:
 
 @dataclass(frozen=True)
 class PreemptedRun:
-    """A run that had to make way. An act that it sent may still take effect for `may_act_for_s` seconds."""
+    """A run that another one pre-empted. An act that it sent may still take effect for `may_act_for_s` seconds."""
 
     run_id: int
     may_act_for_s: float
@@ -252,7 +258,8 @@ class PreemptedRun:
 
 @dataclass(frozen=True)
 class Decision:
-    """`plan_hash` is what the person was shown, `policy_hash` the policy that let them decide."""
+    """A person's decision about a run. `plan_hash`: the plan that they saw; `policy_hash`: the policy that permitted
+    the decision."""
 
     run_id: int
     person: Person
@@ -265,7 +272,8 @@ class Decision:
 
 @dataclass(frozen=True)
 class Review:
-    """Of one run. It is open until a person other than `acted_by` has written a note. Times are the database's."""
+    """The review of one run. It is open until a person other than `acted_by` has written a note. Times are the
+    database's."""
 
     run_id: int
     acted_by: Person
@@ -281,9 +289,9 @@ class Review:
 
 @dataclass(frozen=True)
 class Record:
-    """`steps` in their order, `decisions` and `audit` oldest first. `review`: None for a run that was approved.
+    """Everything stored about one run: `steps` in their order, `decisions` and `audit` oldest first.
 
-    lone: None for a run that can't be self-approved.
+    `review`: None for a run that was approved. `self_approval`: None for a run that can't be self-approved.
     """
 
     run: Run

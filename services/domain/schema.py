@@ -1,4 +1,4 @@
-"""What a migration does to a schema: its effects, and which of them destroy something or break older code; pure."""
+"""Effects of a migration on a schema, and which of them destroy something or break older code; pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ MISSING = "the extra [schema] is not installed where the bot runs"  # why nothin
 
 @dataclass(frozen=True)
 class Effect:
-    """What one statement does, as a clause without a subject ("drops column ops.job_queue.note"). `line`: from 1.
+    """The effect of one statement, as a clause without a subject ("drops column ops.job_queue.note"). `line`: from 1.
 
-    `is_destructive`: data, or something that others use, is gone afterwards; or a table is rewritten, read as a whole
-    or closed to writers for as long as that takes. `breaks_older`: code from before the migration doesn't work with it.
+    `is_destructive`: it removes data, or something that others use; or it rewrites a table, reads all of it, or blocks
+    its writers for that time. `breaks_older`: code from before the migration doesn't work with it.
     """
 
     words: str
@@ -24,9 +24,9 @@ class Effect:
 
 @dataclass(frozen=True)
 class Examination:
-    """One migration. `unexamined`: the statements of which it is not known what they do ("DO in line 4").
+    """The examination of one migration. `unexamined`: statements with unknown effects ("DO in line 4").
 
-    `lint`: the rules of the linter that it breaks ("ban-drop-column in line 3"); None: it was not linted.
+    `lint`: the linter's rules that it breaks ("ban-drop-column in line 3"); None if it was not linted.
     """
 
     effects: tuple[Effect, ...]

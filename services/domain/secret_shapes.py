@@ -1,8 +1,8 @@
 """Finds secrets in any text by their shape, and hides them.
 
-A shape is a key's beginning, a name before a value (`PGPASSWORD=…`), a scheme (`Bearer …`), an address with a password,
-or digits as cards and accounts have them. Invisible characters are taken out first, so that none splits a key. Every
-repetition is bounded or consumed by its match: the time grows with the length of the text, whatever it holds.
+A shape is the beginning of a key, a name before a value (`PGPASSWORD=…`), a scheme (`Bearer …`), an address with a
+password, or digits as cards and accounts have them. Invisible characters are removed first, so that none splits a key.
+Every repetition is bounded or consumed by its match: the time grows linearly with the length of any text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from services.domain.masking_words import WITH_DIGITS, is_class_name, is_exception, is_identifier, is_known_word
 
 HIDDEN = "…"
-SHORTEST = 6  # characters; a shorter value is in too many words to be looked for
+SHORTEST = 6  # characters; a shorter value occurs in too many words to search for
 
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
@@ -29,18 +29,18 @@ _NUMERIC_NAMES = frozenset({"pin", "otp", "passcode", "cvc", "cvv"})  # their va
 _SECRET_NAMES = _NUMERIC_NAMES | {
     *("pass", "key", "auth", "dsn", "cookie", "signature", "credentials", "pat", "jwt", "sid", "passe")
 }
-# What programs say of a secret instead of showing it ("token: expired").
+# Words that programs write about a secret instead of its value ("token: expired").
 _NO_VALUE = re.compile(
     r"(?:not|is|was|has|must|no|none|null|true|false|expired?|missing|invalid|required|refused|wrong|empty|malformed|"
     r"unset|set|unknown|denied|rejected|cannot|unauthorized|authentication|failed|revoked|too|does|and|or|of|in|for)"
     r"[.,;:)]?\Z",
     re.IGNORECASE,
 )
-# Text within JSON within JSON: a quote of its own has more backslashes than the one that ends it.
+# Text within JSON within JSON: an inner quote has more backslashes than the one that ends the text.
 _ESCAPED = (
     r"""(?:\\"(?:[^"\n]|(?<=\\{3})"){0,2000}"?|\\{2,4}"(?:[^"\n]|(?<=\\{7})"){0,2000}"?|\\{1,4}'[^'\n]{0,2000}'?)"""
 )
-_VALUE = (  # YAML's block too
+_VALUE = (  # also a YAML block
     r"""(?:[|>][+-]?[ \t]*\n[ \t]*)?"""
     rf"""(?:{_ESCAPED}|"(?:[^"\\]|\\.){{0,2000}}"?|'[^'\n]{{0,2000}}'?|\S+)"""
 )
@@ -49,7 +49,7 @@ _SOURCE = r"(?:py|rb|js|jsx|ts|tsx|mjs|go|rs|sh|sql|java|php)"
 _KEYS = r"""sk-|[srp]k_(?:live|test)_|xox[a-z]-|xoxe\.|xapp-|gh[a-z]_|github_pat_|gl[a-z]{2,6}-|AKIA|ASIA
            |(?:df|npm|hf|rnd|gsk|lin_api|dckr_pat|shp[a-z]{2})_(?=\w{0,100}\d|[A-Za-z]{12})|AIza|GOCSPX-|ya29\.|SG\.|pypi-
            |dop_v1_|sbp_|sb_secret_|whsec_|eyJ"""
-_MORE_LINES = r"(?:\\?[ \t]*\n[ \t]*(?=[\w-]{0,40}\d)[\w-]{6,200})*"  # a key that a narrow terminal broke
+_MORE_LINES = r"(?:\\?[ \t]*\n[ \t]*(?=[\w-]{0,40}\d)[\w-]{6,200})*"  # a key that a narrow terminal wrapped
 _APART = "[ \u00a0\u2009\u202f._/\u2010-\u2015-]{1,2}"
 _IS = r"(?i:is|was|ist|war|lautet|est|es)\s{0,3}[:=]?"
 _PATTERN = re.compile(
@@ -98,24 +98,25 @@ _FILE = re.compile(
 )
 _WORD_AND_NUMBER = re.compile(r"([a-z]*|[A-Z][a-z]*|[A-Z]+)((?:19|20)\d{6}|\d{0,4})")
 _MOST_MIXED = 1  # parts of letters and digits in a name ("cache:v2:job"); a license key has more
-# Behind these, any word with a number is a name ("partition key p2024_03"); elsewhere only one of our own words is.
+# After these, any word with a number is a name ("partition key p2024_03"); elsewhere only our own words are.
 _KEY_OF_DATA = re.compile(
     r"\b(?:cache|duplicate|foreign|idempotency|index|lock|message|missing|object|partition|primary|redis|s3|shard|sort|unique|unknown)"
     r"[\s_-]{1,3}key\Z",
     re.IGNORECASE,
 )
 _FAILURES = frozenset({"invalid", "expired", "no", "not", "missing", "unknown", "bad", "wrong", "revoked", "malformed"})
-# "-u a:b" is a user with a password of the first ones, and an owner or a branch of the others.
+# "-u a:b" is a user with a password for the first programs, and an owner or a branch for the others.
 _PROGRAM = re.compile(r"\b(?:(?P<with_password>curl|wget|https?|xh|login)|git|docker|podman|nerdctl|chown|rsync)\b")
 _PLACEHOLDER = re.compile(r"<([A-Za-z][A-Za-z_-]{0,40})>\W{0,3}\Z")  # "--token <token>" in a usage line
-_MOST_IN_A_DATE = 8  # digits of a name with a number
-_MOST_IN_A_MONTH = 6  # the same in what has the length of a token
+_MOST_IN_A_DATE = 8  # digits in a name with a number
+_MOST_IN_A_MONTH = 6  # the same, in a text as long as a token
 _FEWEST_GROUPED = 8  # digits of a card or an account in groups
-_FEWEST_DIGITS = 3  # of a token; below, it is a name with a number ("dragonfly-worker-ingest-2")
+_FEWEST_DIGITS = 3  # in a token; with fewer it is a name with a number ("dragonfly-worker-ingest-2")
 
 
 def hide_secrets(text: str) -> str:
-    """The text without invisible characters, and with "…" for every secret by its shape; names of secrets stay."""
+    """Remove invisible characters, and replace each secret that has a known shape with "…"; the names of secrets
+    stay."""
     text, pieces, place = without_invisible(text), [], 0
     while found := _PATTERN.search(text, place):
         shown, end = _shown(found)
@@ -125,12 +126,12 @@ def hide_secrets(text: str) -> str:
 
 
 def without_invisible(text: str) -> str:
-    """The text without characters that are not seen: zero-width and bidirectional marks, tags, controls."""
+    """The text without invisible characters: zero-width and bidirectional marks, tags, controls."""
     return _INVISIBLE.sub("", text)
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable, an option or a field of this name holds a secret: `PGPASSWORD`, `apiKey`, `access_token`."""
+    """True if a variable, an option or a field of this name holds a secret: `PGPASSWORD`, `apiKey`, `access_token`."""
     if name.endswith(("Error", "Exception", "Warning")) or is_exception(name.rpartition(".")[2]):
         return False  # `KeyError: …` names no key
     parts = [hump.lower() for part in re.split(r"[_.\-]+", name) for hump in _HUMPS.findall(part)]
@@ -139,7 +140,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def _shown(found: re.Match[str]) -> tuple[str, int]:
-    """What stands for the match, and where to continue."""
+    """The replacement for the match, and the index at which the search continues."""
     whole = (found.group(), found.end())
     if found["header"]:
         return found["header"] + HIDDEN, found.end()
@@ -148,7 +149,7 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
     if found["scheme"]:
         return whole if _is_phrase(found["scheme"], found["scheme_value"]) else (found["scheme"] + HIDDEN, found.end())
     if found["named"]:
-        # What stands behind a name that holds no secret is looked at on its own.
+        # The value of a name that holds no secret is searched on its own.
         return _assigned(found) if is_secret_name(found["name"]) else whole
     if found["tagged"]:
         is_word = is_known_word((found["tag_word"] or "").lower().strip(".,;:!?()[]{}"))
@@ -162,7 +163,8 @@ def _shown(found: re.Match[str]) -> tuple[str, int]:
 
 
 def _option(found: re.Match[str]) -> tuple[str, int]:
-    """What is shown is looked at on its own: what seems to be a user may be the scheme of an address."""
+    """The rest of an option that holds no secret is searched on its own: what looks like a user may be the scheme of an
+    address."""
     if not (_is_owner(found) if found["user"] else _is_placeholder(found["option_value"])):
         return found["option"] + HIDDEN, found.end()
     rest = found.start("user") if found["user"] else found.end("option")
@@ -170,7 +172,7 @@ def _option(found: re.Match[str]) -> tuple[str, int]:
 
 
 def _is_phrase(scheme: str, value: str) -> bool:
-    """ "bearer token" and "basic configuration", not `Bearer abcdef`."""
+    """True for "bearer token" and "basic configuration", not for `Bearer abcdef`."""
     word = value.lower().rstrip(".")
     return (scheme.lower().startswith("basic") and value.islower() and word.isalpha()) or word in _PHRASES
 
@@ -185,13 +187,13 @@ def _assigned(found: re.Match[str]) -> tuple[str, int]:
 
 
 def _is_owner(found: re.Match[str]) -> bool:
-    """`docker run -u 1000:1000`, `git push -u origin:main`, `--user app:app`: no user with a password."""
+    """True for `docker run -u 1000:1000`, `git push -u origin:main`, `--user app:app`: no user with a password."""
     line = found.string[max(0, found.start() - 200) : found.start()].rpartition("\n")[2]
     value = found["option_value"].strip("\"'.,;)")
     programs = list(_PROGRAM.finditer(line))
     if not programs:
         return bool(found["user"] == value)
-    options = line[programs[-1].end() :].split()[1:]  # behind the subcommand; a program in the container has its own
+    options = line[programs[-1].end() :].split()[1:]  # after the subcommand, not a container program's
     is_its_own = (found["user"] + value).isdigit() or all(
         option.startswith("-") or option in ("exec", "run") for option in options
     )
@@ -204,7 +206,7 @@ def _is_placeholder(value: str) -> bool:
 
 
 def _is_no_value(found: re.Match[str], value: str) -> bool:
-    """Whether what follows the name of a secret is something else: a word of the sentence, a file, a number."""
+    """True if the text after a secret's name is not its value, but a word of the sentence, a file or a number."""
     name = found["name"]
     if found["mark"].isspace():
         is_of_data = _KEY_OF_DATA.search(found.string, max(0, found.start() - 20), found.end("name")) is not None
@@ -217,7 +219,7 @@ def _is_no_value(found: re.Match[str], value: str) -> bool:
 
 
 def _is_bare_value(name: str, value: str, *, is_of_data: bool) -> bool:
-    """Whether what follows a name without a mark ("the api key 3f1c9a7e") is its value, and no word or count."""
+    """True if the text after a name without a mark ("the api key 3f1c9a7e") is its value, not a word or a count."""
     if name.lower() in _NUMERIC_NAMES:
         return value.isdigit() and len(value) >= _FEWEST_DIGITS
     if not any(map(str.isalpha, value)) or len(value) < SHORTEST or value.lower() in WITH_DIGITS:
@@ -231,7 +233,8 @@ def _is_bare_value(name: str, value: str, *, is_of_data: bool) -> bool:
 
 
 def _is_word_with_number(text: str, *, is_any: bool = False) -> bool:
-    """`job_queue_2024_03`, `PORT8080`: words of ours, or any, each with a number or none behind it."""
+    """True for `job_queue_2024_03`, `PORT8080`: our own words (`is_any`: any words), each with or without a number
+    after it."""
     parts = [_WORD_AND_NUMBER.fullmatch(part) for part in re.split(r"[/._:@+-]+", text) if part]
     words = [part[1].lower() for part in parts if part and part[1]]
     mixed = [part for part in parts if part and part[1] and part[2] and part[1] != "v"]
@@ -240,12 +243,12 @@ def _is_word_with_number(text: str, *, is_any: bool = False) -> bool:
 
 
 def _is_few(text: str) -> bool:
-    """Digits in groups that are no card and no account: too few, or a date."""
+    """True if digits in groups are no card and no account: too few, or a date."""
     return bool(text) and (_count_digits(text) < _FEWEST_GROUPED or _DATE.match(text) is not None)
 
 
 def _is_moment(text: str) -> bool:
-    """`20251201000900`: the number of a migration."""
+    """True for `20251201000900`: the number of a migration."""
     return _MOMENT.match(text) is not None
 
 

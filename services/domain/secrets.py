@@ -1,8 +1,8 @@
-"""Our own secrets: values that must not be shown, and their removal from any text by value.
+"""Our own secrets, and their removal from any text by value.
 
-`secret_shapes` finds secrets by shape; a password such as "swordfish" has none. So the reader of the environment
-remembers every secret here, and every door (Slack, pagers, e-mail, terminal, log, API errors, model prompts) removes
-them by value: as they are, percent-encoded, in base64 at any offset, broken by whitespace or invisible characters.
+`secret_shapes` finds secrets by shape; a password such as "swordfish" has none. So the code that reads the environment
+registers every secret here, and every output (Slack, pagers, e-mail, terminal, log, API errors, model prompts) removes
+them by value: as they are, percent-encoded, in base64 at any offset, and broken by whitespace or invisible characters.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from services.domain.text import printable
 
 @dataclass(frozen=True)
 class Secret:
-    """Hides its value from `repr`, logs and tracebacks; `reveal()` is the only way to it."""
+    """A secret that hides its value from `repr`, logs and tracebacks; only `reveal()` returns it."""
 
     _value: str
 
     def reveal(self) -> str:
-        """The value itself: for comparing and calling, never for showing."""
+        """The value itself: for comparisons and calls, never for output."""
         return self._value
 
     def __repr__(self) -> str:
@@ -36,20 +36,21 @@ class Secret:
     __str__ = __repr__
 
 
-_SHORTEST_PATH = 16  # of a web address, the last part of the path is the secret from this length on
+_SHORTEST_PATH = 16  # characters; in a web address, a path part of this length or more is a secret
 
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 
 _remembered: dict[str, frozenset[str]] = {}
-_forms: tuple[str, ...] = ()  # of all that is remembered, without whitespace, the longest first
+_forms: tuple[str, ...] = ()  # of all remembered secrets, without whitespace, the longest first
 
 T = TypeVar("T")
 
 
 def remember_secrets(owner: str, secrets: Iterable[Secret]) -> None:
-    """From now on these values leave through no door. They replace what this owner ("bot", "API") had before.
+    """Remove these values from every output from now on. They replace the owner's ("bot", "API") previous ones.
 
-    A value that is one of our own common words ("postgres" as a password) is not looked for: it would hide the word.
+    A value that is one of our own common words ("postgres" as a password) is not searched for: that would hide the
+    word.
     """
     global _forms
     _remembered[owner] = frozenset(form for secret in secrets for form in _forms_of(secret.reveal()))
@@ -65,12 +66,13 @@ def without_own_secrets(text: str) -> str:
 
 
 def fit_to_print(text: str) -> str:
-    """The text without our own secrets, and with escapes for what would act on the terminal or imitate a line."""
+    """The text without our own secrets, with escapes for characters that would control the terminal or imitate a
+    line."""
     return printable(without_own_secrets(text))
 
 
 def redacted(value: T) -> T:
-    """The same JSON-able value with every text in it passed through `without_own_secrets`; keys stay."""
+    """The same JSON value with every text in it passed through `without_own_secrets`; keys stay."""
     if not _forms:
         return value
     squeezed = _squeezed("\0".join(_texts(value)))
@@ -117,7 +119,7 @@ def _found(squeezed: str) -> Iterator[tuple[int, int]]:
 
 
 def _around(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
-    """The text between the spans, and one mark for each that does not lie in one before it."""
+    """The text between the spans, and one "…" for each span that doesn't start inside the one before."""
     end = 0
     for start, stop in spans:
         if start >= end:
@@ -128,7 +130,7 @@ def _around(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
 
 
 def _squeezed(text: str) -> str:
-    """Without whitespace and invisible characters, and with percent escapes in capitals, as all forms are."""
+    """The text without whitespace and invisible characters, with percent escapes in upper case, as all forms are."""
     squeezed = without_invisible("".join(text.split()))
     return _ESCAPE.sub(lambda escape: escape[0].upper(), squeezed) if "%" in squeezed else squeezed
 
@@ -149,7 +151,7 @@ def _forms_of(value: str) -> Iterator[str]:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """The value; of an address, its password and the long end of its path as well."""
+    """The value; for an address also its password, and each path part that is long enough to be a secret."""
     yield value
     if "://" not in value:
         return
@@ -166,7 +168,8 @@ def _parts(value: str) -> Iterator[str]:
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
-    """What does not depend on the neighbours, for each of the three offsets at which the value may begin."""
+    """The characters that don't depend on the neighboring bytes, for each of the three offsets at which the value may
+    begin."""
     for offset in range(3):
         whole = base64.b64encode(bytes(offset) + value).decode()
         certain = whole[-(-offset * 8 // 6) : (offset + len(value)) * 8 // 6]

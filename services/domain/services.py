@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 
 class WorkerType(str):
-    """What a worker writes into `ops.worker_heartbeats.worker_type`."""
+    """A worker's type, as it writes it into `ops.worker_heartbeats.worker_type`."""
 
     __slots__ = ()
 
@@ -28,17 +28,16 @@ WorkerType.SIMPLICITY = WorkerType("simplicity_ingest_worker")
 
 
 class Service(str):
-    """A service by its full name, as runs, locks and audit rows store it. Two of one name are the same object.
+    """A service by its full name, as runs, locks and audit rows store it. Two with the same name are the same object.
 
     `short` is what people type, `worker_type` what its heartbeats report; both are declared once (`declare`). A name
-    that is not declared, such as one stored by a former release, has its last word for a short name, and no worker
-    type.
+    that is not declared, such as one stored by a former release, has its last word as short name, and no worker type.
     """
 
     __slots__ = ("is_api", "short", "worker_type")
 
     short: str
-    worker_type: WorkerType | None  # None for an API, which does not beat
+    worker_type: WorkerType | None  # None for an API, which writes no heartbeats
     is_api: bool
 
     API: ClassVar[Service]
@@ -59,7 +58,8 @@ class Service(str):
 
     @classmethod
     def declare(cls, name: str, short: str, worker_type: WorkerType | None = None) -> Self:
-        """Make the name known. Raises ValueError when it is declared otherwise already."""
+        """Declare a service and return it. Raises ValueError if it is already declared with another short name or
+        worker type."""
         made = cls._make(name, short, worker_type, is_api=worker_type is None)
         known = _DECLARED.setdefault(name, made)
         if (known.short, known.worker_type) != (short, worker_type) or not isinstance(known, cls):
@@ -79,7 +79,7 @@ _DECLARED: dict[str, Service] = {}
 
 @contextmanager
 def declared_for_a_while() -> Iterator[None]:
-    """What is declared within it is forgotten at its end, also after an error."""
+    """Forget, at its end, every declaration made within it, also after an error."""
     known = dict(_DECLARED)
     try:
         yield
@@ -94,36 +94,36 @@ Service.ENFORCEMENT = Service.declare("dragonfly-worker-enforcement", "enforceme
 Service.SIMPLICITY = Service.declare("dragonfly-worker-simplicity", "simplicity", WorkerType.SIMPLICITY)
 
 
-# Those of all systems: a word that a person types may name any of them.
+# The services of all systems: a word that a person types may name any of them.
 DECLARED: ValuesView[Service] = _DECLARED.values()
 GROUPS = ("workers", "all")
 
 
 def in_order(services: Iterable[Service]) -> tuple[Service, ...]:
-    """As they were declared, the API first; those that no system declares come last."""
+    """The services in the order of their declaration, the API first; undeclared ones come last."""
     known = list(DECLARED)
     return tuple(sorted(services, key=lambda one: known.index(one) if one in known else len(known)))
 
 
 def find_service(name: str) -> Service | None:
-    """The service of any system meant by a full or a short name, whatever its case; None when there is none."""
+    """The service, of any system, with this full or short name, in any case; None if there is none."""
     wanted = name.strip().lower()
     return next((service for service in DECLARED if wanted in (service.value, service.short)), None)
 
 
 WHOLE_SHA = 40  # characters
-SHORT_LENGTH = 8  # what the runbook's banner and health answer show
+SHORT_LENGTH = 8  # characters, as in the runbook's banner and health answer
 
 _SHA = re.compile(r"[0-9a-f]{7,40}\Z")  # 7: git's own default abbreviation; fewer characters match too easily
 
 
 def is_sha(text: str) -> bool:
-    """Whether the text is a commit SHA of 7 to 40 lower-case hexadecimal characters."""
+    """True if the text is a commit SHA of 7 to 40 lower-case hexadecimal characters."""
     return _SHA.match(text) is not None
 
 
 def same_sha(one: str, other: str) -> bool:
-    """Whether the two name the same commit: one is a prefix of the other. Never true for text that is no SHA."""
+    """True if both name the same commit: one is a prefix of the other. Never True for text that is no SHA."""
     one, other = one.lower(), other.lower()
     return is_sha(one) and is_sha(other) and (one.startswith(other) or other.startswith(one))
 
@@ -139,7 +139,7 @@ _DASHBOARD = "https://supabase.com/dashboard/project"
 
 
 def project_ref(supabase_url: str | None) -> str | None:
-    """The project's reference in `SUPABASE_URL`; None when the address is missing or is none of Supabase's."""
+    """The project's reference in `SUPABASE_URL`; None if the address is missing or isn't Supabase's."""
     match = _HOST.match(supabase_url or "")
     return match[1] if match else None
 
@@ -153,5 +153,5 @@ def log_links(ref: str) -> dict[str, str]:
 
 
 def database_log_link(ref: str) -> dict[str, str]:
-    """Of `log_links`, that of the database alone."""
+    """`{label: address}` of the database's log only."""
     return {label: url for label, url in log_links(ref).items() if label == "Database logs"}

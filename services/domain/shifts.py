@@ -1,4 +1,4 @@
-"""Who is on call from when until when, and what a change of file or overrides does to whom; pure."""
+"""Shifts of a rotation, and how a change of the file or of overrides moves them; pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from itertools import pairwise
 
 from services.domain.oncall import OnCallPerson, Override, Schedule, holder, moments_of_change
 
-FURTHEST = timedelta(days=92)  # a shift further away is nothing that people plan
+FURTHEST = timedelta(days=92)  # people plan no shift further ahead
 
 
 @dataclass(frozen=True)
 class Shift:
-    """`person` is on call for a rotation from `begins` until before `ends`; None: no one is."""
+    """`person` is on call for a rotation from `begins` until before `ends`; None if no one is."""
 
     rotation: str
     begins: datetime
@@ -26,9 +26,9 @@ class Shift:
 def shifts(
     schedule: Schedule, rotation: str, begins: datetime, ends: datetime, overrides: Sequence[Override]
 ) -> list[Shift]:
-    """Everything between the two moments, without a break; each shift is another person's than the one before.
+    """All shifts between the two moments, without a break; consecutive shifts have different people.
 
-    The first and the last are cut off there. Empty for a rotation that the file does not have.
+    The first and the last are cut off at these moments. Empty if the file has no such rotation.
     """
     if rotation not in schedule.rotations or begins >= ends:
         return []
@@ -46,28 +46,29 @@ def shifts(
 def find_shift(
     schedule: Schedule, rotation: str, user_id: str, since: datetime, overrides: Sequence[Override]
 ) -> Shift | None:
-    """The person's shift at `since`, from then on, or their next one within `FURTHEST`; whole at its end."""
+    """The person's shift at `since` (from then on), or their next one within `FURTHEST`; its end isn't cut off."""
     found = shifts(schedule, rotation, since, since + FURTHEST, overrides)
     return next((shift for shift in found if _slack(shift.person) == user_id), None)
 
 
 def end_of_shift(schedule: Schedule, rotation: str, at: datetime, overrides: Sequence[Override]) -> datetime | None:
-    """When another person's shift begins, after `at`; None when that is further away than `FURTHEST`, or unknown."""
+    """The next moment after `at` at which another person's shift begins; None if that is further away than `FURTHEST`,
+    or unknown."""
     found = shifts(schedule, rotation, at, at + FURTHEST, overrides)
     return found[0].ends if len(found) > 1 else None
 
 
 def is_whole(schedule: Schedule, shift: Shift, overrides: Sequence[Override]) -> bool:
-    """Whether its person is on call for all of it."""
+    """True if its person is on call for all of it."""
     found = shifts(schedule, shift.rotation, shift.begins, shift.ends, overrides)
     return [_slack(one.person) for one in found] == [_slack(shift.person)]
 
 
 @dataclass(frozen=True)
 class Move:
-    """From `begins` until before `ends` another person is on call for a rotation than before the change.
+    """A span, from `begins` until before `ends`, in which a change puts another person on call for a rotation.
 
-    `before`, `after`: None where no one is.
+    `before`, `after`: None if no one is on call.
     """
 
     rotation: str
@@ -79,7 +80,8 @@ class Move:
 
 @dataclass(frozen=True)
 class ShiftReminder:
-    """For a person whom a change moved. `gains`: they are on call then; else another one is instead of them."""
+    """A reminder for a person whose shifts changed. `gains`: they are now on call then; False: another person is on
+    call instead of them."""
 
     rotation: str
     user_id: str
@@ -89,7 +91,7 @@ class ShiftReminder:
 
 
 class SwapState(StrEnum):
-    """The values are stored."""
+    """The state of a swap. The values are stored."""
 
     OFFERED = "offered"
     ACCEPTED = "accepted"
@@ -99,7 +101,8 @@ class SwapState(StrEnum):
 
 @dataclass(frozen=True)
 class Swap:
-    """`user_id` asks `other_user` to take the shift from `begins_at` until `ends_at`, and takes the other for it."""
+    """`user_id` asks `other_user` to take the shift from `begins_at` until `ends_at`, and takes the other shift in
+    return."""
 
     id: int
     rotation: str
@@ -120,14 +123,14 @@ class Swap:
 
 @dataclass(frozen=True)
 class Plan:
-    """A file with the overrides that hold."""
+    """An on-call schedule with the overrides that are in force."""
 
     schedule: Schedule
     overrides: Sequence[Override]
 
 
 def moves(before: Plan, after: Plan, begins: datetime, ends: datetime) -> list[Move]:
-    """What differs between the two moments: by rotation, in the order of time."""
+    """The differences between the two plans from `begins` to `ends`: by rotation, in order of time."""
     names = dict.fromkeys([*before.schedule.rotations, *after.schedule.rotations])
     return [move for name in names for move in _moves_of(name, before, after, begins, ends)]
 

@@ -1,4 +1,4 @@
-"""A channel of Slack by its conversation object, and whether the bot may post there."""
+"""A Slack channel by its conversation object, and whether the bot may post there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from services.domain.slack_refusals import SHARED_OUTSIDE, place_words
 
 @dataclass(frozen=True)
 class ChannelState:
-    """`is_member`: whether the bot is. `is_shared_outside`: whether people of another company are in it, or were
-    invited."""
+    """`is_member`: the bot is a member. `is_shared_outside`: people of another company are in it, or were invited."""
 
     id: str
     is_archived: bool
@@ -21,7 +20,7 @@ class ChannelState:
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
-        """From a conversation object of Slack's API."""
+        """Read a conversation object of Slack's API."""
         return cls(
             id=str(found["id"]),
             is_archived=bool(found.get("is_archived")),
@@ -31,7 +30,7 @@ class ChannelState:
 
     @property
     def problem(self) -> str | None:
-        """Why it takes nothing from the bot, for people; None while it does."""
+        """Why the bot can't post there, for people; None if it can."""
         if self.is_shared_outside:
             return place_words(SHARED_OUTSIDE)
         if self.is_archived:

@@ -1,4 +1,4 @@
-"""What Slack's refusals mean: of the content, the thread, the channel or the token."""
+"""The meaning of Slack's error codes: a problem of the content, the thread, the channel or the token."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SOURCE = "Slack"
 
 
 class SlackRefusedError(SourceError):
-    """Slack answered with an error. `code` is its own word for it ("channel_not_found").
+    """Slack answered with an error. `code` is Slack's own word for it ("channel_not_found").
 
-    `retry_after_s`: it was called too often (429), and asks not to be called so again before.
+    `retry_after_s`: seconds to wait after too many calls (429).
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class SlackRefusedError(SourceError):
 
 
 class Refusal(Enum):
-    """CONTENT: of the message as it is; plain text may pass. THREAD: nothing can be posted there; the channel may take
-    it. PLACE: the channel or person takes no message of ours. TOKEN: Slack takes nothing of ours at all, until a person
-    fixes it. UNKNOWN: a code that is in no table."""
+    """CONTENT: the message as it is; plain text may pass. THREAD: nothing can be posted in the thread; the channel may
+    take it. PLACE: the channel or person takes no message of ours. TOKEN: Slack accepts none of our calls until a
+    person fixes the token. UNKNOWN: a code that no table has."""
 
     CONTENT = auto()
     THREAD = auto()
@@ -43,7 +43,7 @@ class Refusal(Enum):
     UNKNOWN = auto()
 
 
-SHARED_OUTSIDE = "shared_outside"  # our own: people of another company read the channel (Slack Connect)
+SHARED_OUTSIDE = "shared_outside"  # our own code: people of another company read the channel (Slack Connect)
 # Source: the errors of chat.postMessage, chat.postEphemeral, chat.update and conversations.open on docs.slack.dev.
 _CODES: Mapping[Refusal, tuple[str, ...]] = {
     Refusal.CONTENT: (
@@ -116,12 +116,12 @@ REFUSALS: Mapping[str, Refusal] = MappingProxyType({code: kind for kind, codes i
 
 
 def refusal_of(code: str) -> Refusal:
-    """What Slack's word for a refusal means."""
+    """The kind of refusal that Slack's code means."""
     return REFUSALS.get(code, Refusal.UNKNOWN)
 
 
 def place_words(code: str) -> str:
-    """Why a channel takes nothing, for people."""
+    """Why a channel takes no messages, for people."""
     return _PLACES.get(code, f"Slack refuses posts there ({code})")
 
 

@@ -1,4 +1,4 @@
-"""What can be found out about the app's setup in Slack; see `playbooks.checks.slack_setup` for what it means."""
+"""Facts about the app's setup in Slack; `playbooks.checks.slack_setup` judges them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ APPS_PAGE = "https://api.slack.com/apps"
 
 @dataclass(frozen=True)
 class Refused:
-    """Slack answered with an error. `code` is its own word for it ("invalid_auth"). `why`: one short clause.
+    """An error that Slack answered with. `code` is Slack's own word for it ("invalid_auth"). `why`: one short clause.
 
-    `is_unknown`: it did not answer, or asks to be called later, which says nothing about the setup.
+    `is_unknown`: Slack did not answer, or asks to be called later, which says nothing about the setup.
     """
 
     code: str
@@ -23,9 +23,11 @@ class Refused:
 
 @dataclass(frozen=True)
 class Installation:
-    """What the bot token is. `app_id`: "A0…"; None where Slack does not show it. `scopes`: None likewise.
+    """The app installation that the bot token belongs to. `app_id`: "A0…"; None if Slack does not show it. `scopes`:
+    None likewise.
 
-    `clock_ahead_s`: how far this machine's clock is before Slack's, negative behind it; None without a time to compare.
+    `clock_ahead_s`: seconds by which this machine's clock is ahead of Slack's, negative if behind; None without a time
+    to compare.
     """
 
     team: str
@@ -44,7 +46,7 @@ class Place:
 
 
 class Part(StrEnum):
-    """What a person tries in the live exchange."""
+    """A kind of event that a person tries in the live exchange."""
 
     BUTTON = "button"
     COMMAND = "command"
@@ -53,7 +55,7 @@ class Part(StrEnum):
 
 
 class Shown(StrEnum):
-    """What a person saw in Slack after the slash command."""
+    """The message that a person saw in Slack after the slash command."""
 
     NOT_VALID = "not valid"
     OTHER_APP = "other app"
@@ -61,7 +63,7 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True)
 class Hello:
-    """How Slack greets a connection. `connections`: of the app, this one included."""
+    """Slack's greeting for a new connection. `connections`: of the app, including this one."""
 
     app_id: str | None
     connections: int | None
@@ -69,12 +71,12 @@ class Hello:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What came of the live exchange. `hello`: None when no connection opened, and `refused` says why.
+    """The result of the live exchange. `hello`: None if no connection opened; then `refused` says why.
 
     `others`: how many connections of the app there were besides ours; with any, nothing was tried, because Slack would
-    deliver to them. `posted`, `direct`: None when our message was taken, in the channel and to the person; `direct` is
-    None too where no person was known yet. `shown`: what the person saw after the command; None where no one was asked.
-    `ended`: why the connection ended before everything had arrived; None when it held.
+    deliver to them. `posted`, `direct`: None if Slack took our message, in the channel and to the person; `direct` is
+    also None if no person was known yet. `shown`: what the person saw after the command; None if no person was asked.
+    `ended`: why the connection ended before everything had arrived; None if it held.
     """
 
     hello: Hello | None = None
@@ -93,10 +95,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class SetupFacts:
-    """`wanted`: the scopes of our manifest. `channel`: its name or id, and what Slack says of it. `app_token`: None
-    when Slack takes it; the string "" where none is set: HTTP mode. `app_of_token`: the app that the app-level token
-    names. `groups`, `people`: by Slack id, None when Slack answers for it. `exchange`: None where none was asked for.
-    `command`: as people type it.
+    """Everything read for the check of the setup.
+
+    `wanted`: the scopes of our manifest. `channel`: its name or id; `place`: Slack's answer about it. `app_token`: None
+    if Slack accepts it, or without socket mode. `app_of_token`: the app that the app-level token names. `groups`,
+    `people`: by Slack id, None if Slack knows it. `exchange`: None if none was requested. `command`: as people type it.
     """
 
     wanted: tuple[str, ...]

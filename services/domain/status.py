@@ -1,4 +1,4 @@
-"""How a check, an answer or a report turned out, and how risky a change is."""
+"""The status of a check, an answer or a report, and the risk of a change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What a check found. UNKNOWN: a fact was missing."""
+    """The status of a check. UNKNOWN: a fact was missing."""
 
     OK = "ok"
     WARN = "warn"
@@ -23,7 +23,7 @@ _URGENCY = {Status.OK: 0, Status.WARN: 1, Status.UNKNOWN: 2, Status.FAIL: 3}
 
 
 class Risk(StrEnum):
-    """Who has to agree before a plan runs."""
+    """The risk of a plan: it decides who has to agree before the plan runs."""
 
     LOW = "low"  # the requester confirms
     HIGH = "high"  # one approver who is not the requester

@@ -1,6 +1,6 @@
-"""The systems that the bot can operate, one value each, and how a database shows which of them it holds.
+"""The systems that the bot can operate, one value each, and how to recognize the one in a database.
 
-What differs between systems is here: services, words, tables, roles. How one is added: docs/systems.md.
+The differences between systems are here: services, words, tables, roles. How to add one: docs/systems.md.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from services.domain.database import Defaults
 from services.domain.services import Service, WorkerType
 
 JOB_TYPE = "simplicity_ingest"  # the runbook's name for the job that ingests one batch
-ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job a batch: what to do next about each of its judgments
+ENFORCEMENT_JOB_TYPE = "enforcement_next_step"  # one job per batch: finds the next step for each of its judgments
 MEMO_JOB_TYPE = "enforcement_memos"  # asks a language model about the cases of one batch
-REVIEW_JOB_TYPE = "enforcement_review"  # makes assessments again that are due, whatever their batch
+REVIEW_JOB_TYPE = "enforcement_review"  # repeats the assessments that are due, whatever their batch
 
 
 class CommitSource(StrEnum):
-    """Where a process shows which commit it runs."""
+    """The place where a process shows the commit that it runs."""
 
     HEALTH = "the API's health answer"
     HEARTBEAT = "the worker's heartbeat"
@@ -27,7 +27,7 @@ class CommitSource(StrEnum):
 
 
 class GoldenPathKind(StrEnum):
-    """What a made-up upload proves. FULL: each worker does its part, and every row is removed again.
+    """The scope of a golden path. FULL: each worker does its part, and every row is removed again.
 
     UPLOAD: the rows stay, and no worker is exercised.
     """
@@ -38,11 +38,12 @@ class GoldenPathKind(StrEnum):
 
 @dataclass(frozen=True)
 class OperatedService:
-    """`job_types`: what its workers claim. `start_commands`: any of them is right, the first is its own repository's.
+    """One service of a system. `job_types`: the types that its workers claim. `start_commands`: any of them is right,
+    the first is its own repository's.
 
-    `optional_variables`: judged where they are set. `roles`: which its database sessions may have.
-    `sessions`: what one replica's pool is made of; None: the system does not report it.
-    `railway_name`: "" where it is the service's own.
+    `optional_variables`: checked only if they are set. `roles`: the roles that its database sessions may have.
+    `sessions`: the size of one replica's pool; None if the system does not report it. `railway_name`: "" if it is the
+    service's own name.
     """
 
     service: Service
@@ -62,7 +63,8 @@ class OperatedService:
 
 @dataclass(frozen=True)
 class HeartbeatWords:
-    """The statuses of a heartbeat. `ended`: the process is gone and not missed. `warning`: it runs, not well."""
+    """The statuses of a heartbeat. `ended`: the process ended, so it isn't missing. `warning`: it runs, but with a
+    problem."""
 
     warning: frozenset[str]
     ended: frozenset[str]
@@ -70,12 +72,12 @@ class HeartbeatWords:
 
 @dataclass(frozen=True)
 class System:
-    """`name`: also by which a query in `sql/operated/` names it. `operated`: the API first.
+    """One system that can be operated. `name`: queries in `sql/operated/` use it too. `operated`: the API first.
 
-    `columns`: those by which it is recognized, as schema.table.column; all of them must be there.
-    `schemas`: what the bot reads besides its own. `roles`: those that its processes connect with.
-    `open_batches`: the statuses of an upload's batch that waits or is in work.
-    `log_patterns`: the name of its patterns (`playbooks.log_patterns`).
+    `columns`: the system is recognized by these columns (schema.table.column); all of them must exist. `schemas`: what
+    the bot reads besides its own. `roles`: those that its processes connect with. `open_batches`: the statuses of an
+    uploaded batch that waits or is being processed. `log_patterns`: the name of its patterns
+    (`playbooks.log_patterns`).
     """
 
     name: str
@@ -90,12 +92,12 @@ class System:
 
     @property
     def is_migrated(self) -> bool:
-        """Whether our own migrations make its tables. Another system stands already, and belongs to others."""
+        """True if our own migrations make its tables; any other system existed before and belongs to others."""
         return self.name == "runbook"
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """The API first."""
+        """The system's services, the API first."""
         return tuple(one.service for one in self.operated)
 
     @property
@@ -112,33 +114,33 @@ class System:
 
     @property
     def uploader(self) -> Service | None:
-        """The worker that takes uploaded files; None where the API does it itself."""
+        """The worker that takes uploaded files; None if the API does it itself."""
         return self.service_of_job(JOB_TYPE) if self.golden_path is GoldenPathKind.FULL else None
 
     @property
     def job_types(self) -> tuple[str, ...]:
-        """What some worker claims. A pending job of another type waits forever."""
+        """The job types that some worker claims. A pending job of another type waits forever."""
         return tuple(job_type for one in self.operated for job_type in one.job_types)
 
     def find(self, service: Service) -> OperatedService | None:
-        """What is known of the service; None when the system has none of that name."""
+        """The declaration of the service; None if the system has no service of that name."""
         return next((one for one in self.operated if one.service == service), None)
 
     def find_service(self, name: str) -> Service | None:
-        """The service meant by a full or a short name, or Railway's, whatever its case; None when there is none."""
+        """The service with this full, short or Railway name, in any case; None if there is none."""
         wanted = name.strip().lower()
         named = ((one.service, one.name_in_railway.lower()) for one in self.operated)
         return next((one for one, railways in named if wanted in (one.value, one.short, railways)), None)
 
     def find_services(self, name: str) -> tuple[Service, ...] | None:
-        """The services meant by a name, by `workers` or by `all`, workers first; None when there are none."""
+        """The services that a service's name, `workers` or `all` stands for, workers first; None if there are none."""
         if name.strip().lower() in ("workers", "all"):
             return self.workers if name.strip().lower() == "workers" else (*self.workers, self.api)
         service = self.find_service(name)
         return None if service is None else (service,)
 
     def service_of_job(self, job_type: str) -> Service | None:
-        """The service whose workers claim this type; None when none does."""
+        """The service whose workers claim this type; None if there is none."""
         return next((one.service for one in self.operated if job_type in one.job_types), None)
 
     def service_of_worker(self, worker_type: str) -> Service | None:
@@ -146,7 +148,7 @@ class System:
         return next((service for service in self.workers if service.worker_type == worker_type), None)
 
     def renamed(self, railway_names: Mapping[str, str]) -> System:
-        """The same with other names in Railway. `railway_names`: `{short name: name in Railway}`."""
+        """The same system with other names in Railway. `railway_names`: `{short name: name in Railway}`."""
         operated = tuple(
             replace(one, railway_name=railway_names.get(one.service.short, one.railway_name)) for one in self.operated
         )
@@ -276,25 +278,26 @@ TABLES = frozenset(column.rpartition(".")[0] for system in SYSTEMS for column in
 
 
 def find_system(name: str) -> System | None:
-    """The system of this name; None when there is none."""
+    """The system of this name; None if there is none."""
     return next((system for system in SYSTEMS if system.name == name.strip().lower()), None)
 
 
 def system_with(services: Collection[Service]) -> System | None:
-    """The system that has the most services of those whose services are all among these; None when there is none."""
+    """The system whose services are all among these; of several the one with the most services. None if there is
+    none."""
     fitting = (system for system in SYSTEMS if set(system.services) <= set(services))
     return max(fitting, key=lambda system: len(system.services), default=None)
 
 
-_SHOWN = 5  # missing columns
+_SHOWN = 5  # missing columns at most
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a database shows. `system`: the one that stands there, None for an unknown one. `adopted`: the name under
-    which the bot was installed there, None where it was not or our role may not see it.
+    """The system that a database holds. `system`: None if it is unknown. `adopted`: the system for which the bot was
+    installed there; None if it was not installed, or our role may not read that.
 
-    `nearest` is always one: `system`, or the one that comes nearest, of which the columns `missing` are not there.
+    `nearest`: `system`, or the closest match, whose columns `missing` don't exist.
     """
 
     system: System | None
@@ -304,7 +307,7 @@ class Recognition:
 
     @property
     def problem(self) -> str | None:
-        """Why nothing may be changed there; None when the system is the one for which the bot was installed."""
+        """Why nothing may be changed there; None if the system is the one for which the bot was installed."""
         if self.system is None:
             shown = ", ".join(self.missing[:_SHOWN])
             more = f" and {len(self.missing) - _SHOWN} more" if len(self.missing) > _SHOWN else ""
@@ -315,7 +318,7 @@ class Recognition:
 
 
 def recognize(columns: Collection[str], *, adopted: str | None = None) -> Recognition:
-    """The system whose columns are all there; the adopted one where there are several."""
+    """The system whose columns all exist; the adopted one if there are several."""
     fitting = [system for system in SYSTEMS if system.columns <= set(columns)]
     if fitting:
         system = next((one for one in fitting if one.name == adopted), fitting[0])

@@ -1,8 +1,8 @@
 """Makes outside text safe to store, send and print; formats ages, times and counts.
 
-Neither Postgres nor UTF-8 takes a lone surrogate (half an emoji), and Postgres takes no NUL. Either of them in a commit
-message would fail every statement that carries it, so each client replaces them at its door. What is then printed as a
-line shows what would move the cursor or turn the reading direction as an escape instead.
+Neither Postgres nor UTF-8 accepts a lone surrogate (half an emoji), and Postgres accepts no NUL. Either of them in a
+commit message would fail every statement that carries it, so each client replaces them in what it receives. In printed
+lines, characters that would move the cursor or change the reading direction are shown as escapes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TypeVar
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-# Escaped in JSON, these two are what may become such a character.
+# JSON escapes that may decode to such a character.
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
-# Controls (also DEL and C1), line separators, and marks that turn or hide what stands around them; no line feed or tab.
+# Controls (also DEL and C1), line separators, and marks that reverse or hide the text around them; no line feed or tab.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 
 def clean_text(text: str) -> str:
-    """The text with U+FFFD for NUL and for lone surrogates."""
+    """The text with U+FFFD in place of NUL and lone surrogates."""
     return _UNSTORABLE.sub(_REPLACEMENT, text)
 
 
 def without_colors(text: str) -> str:
-    """The text without the escape sequences by which terminals color it."""
+    """The text without the escape sequences that color it in a terminal."""
     return _COLOR.sub("", text)
 
 
@@ -44,9 +44,9 @@ def cleaned(value: T) -> T:
 
 
 def read_json(content: bytes | str) -> object:
-    """What `json.loads` gives, and raises, with nothing in it that cannot be stored.
+    """Parse JSON as `json.loads` does, with the same errors, and replace characters that cannot be stored.
 
-    Bytes that are no text in JSON's encoding are replaced too: one of them in a commit message must not cost the rest.
+    Invalid bytes are replaced too: one of them in a commit message must not make the rest unreadable.
     """
     text = content if isinstance(content, str) else content.decode(json.detect_encoding(content), "replace")
     value = json.loads(clean_text(text))
@@ -54,12 +54,12 @@ def read_json(content: bytes | str) -> object:
 
 
 def printable(text: str) -> str:
-    """The text for a terminal or a log: what would act on them is written as an escape (`\\x1b`, `\\u202e`)."""
+    """The text for a terminal or a log: characters that would control it are shown as escapes (`\\x1b`, `\\u202e`)."""
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def printable_json(text: str) -> str:
-    """JSON in which these characters are escaped as JSON has it; the value that it stands for is the same."""
+    """The JSON with these characters as JSON escapes; its value stays the same."""
     return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
@@ -95,29 +95,29 @@ def age(span: timedelta) -> str:
 
 
 def clock_time(moment: datetime) -> str:
-    """ "09:02 UTC", for what is stored and read later: an age would grow wrong."""
+    """ "09:02 UTC", for text that is stored and read later: an age would become wrong."""
     return f"{moment.astimezone(UTC):%H:%M} UTC"
 
 
 def dated_time(moment: datetime, now: datetime) -> str:
-    """ "09:02 UTC"; "27 Nov 09:02 UTC" for what is half a day away or more, before or after: a clock alone would
-    not tell which day."""
+    """ "09:02 UTC"; "27 Nov 09:02 UTC" if it is 12 hours or more before or after `now`, when a clock time alone would
+    not show the day."""
     day = "" if abs(now - moment) < timedelta(hours=12) else f"{moment.astimezone(UTC):%-d %b} "
     return f"{day}{clock_time(moment)}"
 
 
 def lasting(since: datetime, now: datetime, *, stored: bool) -> str:
-    """ "for 12 min"; "since 09:02 UTC" where it is stored."""
+    """ "for 12 min"; "since 09:02 UTC" for text that is stored."""
     return f"since {dated_time(since, now)}" if stored else f"for {age(now - since)}"
 
 
 def ago(moment: datetime, now: datetime, *, stored: bool) -> str:
-    """ "12 min ago"; "at 09:02 UTC" where it is stored."""
+    """ "12 min ago"; "at 09:02 UTC" for text that is stored."""
     return f"at {dated_time(moment, now)}" if stored else f"{age(now - moment)} ago"
 
 
 def read_span(written: str) -> timedelta | None:
-    """A span such as `90s`, `10m`, `30mins`, `1hr`, `2 hours` or `2d`; None when it is written otherwise."""
+    """Parse a span such as `90s`, `10m`, `30mins`, `1hr`, `2 hours` or `2d`; None for anything else."""
     match = _SPAN.fullmatch(written.strip())
     return timedelta(**{_UNITS[match[2][0].lower()]: int(match[1])}) if match else None
 

@@ -1,17 +1,17 @@
-"""Follow-ups: what people promised to do after an incident; pure."""
+"""Follow-ups: tasks that people agreed to do after an incident; pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-MOST = 100  # of one incident, or open ones of all: more is no list that people work off
+MOST = 100  # of one incident, or open ones of all: people would not work through a longer list
 
 
 @dataclass(frozen=True)
 class Todo:
-    """`owner`, `by_user`, `done_by`: Slack user ids; owner None: no one yet. `due_at` None: at no set time.
-    `issue_url`: of its GitHub issue, None without one."""
+    """A follow-up of an incident. `owner`, `by_user`, `done_by`: Slack user ids; owner None: not assigned. `due_at`
+    None: no due date. `issue_url`: of its GitHub issue, None without one."""
 
     id: int
     incident_id: int
@@ -30,10 +30,11 @@ class Todo:
 
 @dataclass(frozen=True)
 class WantedIssue:
-    """The GitHub issue that a follow-up is to have.
+    """The GitHub issue to create for a follow-up.
 
-    `sent_at`: from when on it may exist, None: it can't. `attempts`: so many were made. `title`: the incident's.
-    `channel_id`, `ts`: of the incident's message, None while it is not posted.
+    `sent_at`: when the first attempt was sent, so the issue may exist since then; None if none was sent. `attempts`:
+    their number so far. `title`: the incident's. `channel_id`, `ts`: of the incident's message, None while it is not
+    posted.
     """
 
     todo_id: int

@@ -1,4 +1,4 @@
-"""What services use, as Railway's metrics report it. Unknown is None or absent, never 0."""
+"""Resource use of services, as Railway's metrics report it. Unknown is None or absent, never 0."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-GONE_AFTER = timedelta(minutes=3)  # without a sample; they come every 30 s, and are asked for as often
+GONE_AFTER = timedelta(minutes=3)  # without a sample; Railway has one every 30 s, and the bot reads them as often
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a service uses, its busiest instance where several are known: GB, and vCPU. `received_gb`, `sent_gb`: over
-    the network, in one minute."""
+    """The resource use of a service (of its busiest instance, if several are known): GB, and vCPU. `received_gb`,
+    `sent_gb`: over the network, in 1 minute."""
 
     memory_gb: float | None = None
     memory_limit_gb: float | None = None
@@ -25,7 +25,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Sample:
-    """GB at one moment."""
+    """A memory value in GB at one moment."""
 
     at: datetime
     value: float
@@ -33,10 +33,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class InstanceUsage:
-    """One instance; `instance_id` is "" where Railway does not separate instances. `memory`: oldest first, GB.
+    """The resource use of one instance; `instance_id` is "" if Railway does not separate instances. `memory`: oldest
+    first, GB.
 
-    `received_gb`, `sent_gb`: over the network, in the last minute. `seen_at`: of the newest sample of what it uses;
-    None: of `memory`.
+    `received_gb`, `sent_gb`: over the network, in the last minute. `seen_at`: the time of its newest sample of any
+    kind; None: that of `memory`.
     """
 
     instance_id: str
@@ -50,18 +51,18 @@ class InstanceUsage:
     seen_at: datetime | None = None
 
     def is_current(self, now: datetime) -> bool:
-        """Whether it still runs, as far as its samples show."""
+        """True if it still runs, as far as its samples show."""
         seen_at = self.seen_at or (self.memory[-1].at if self.memory else None)
         return seen_at is not None and now - seen_at <= GONE_AFTER
 
     @property
     def memory_gb(self) -> float | None:
-        """The newest; None when there is none."""
+        """The newest value; None if there is none."""
         return self.memory[-1].value if self.memory else None
 
     @property
     def memory_share(self) -> float | None:
-        """0 to 1 of its limit; None when either is unknown."""
+        """Memory as a share of its limit, 0 to 1; None if either is unknown."""
         if self.memory_gb is None or not self.memory_limit_gb:
             return None
         return self.memory_gb / self.memory_limit_gb
@@ -69,17 +70,17 @@ class InstanceUsage:
 
 @dataclass(frozen=True)
 class ServiceUsage:
-    """All instances of one service of which there are metrics, those that are gone for up to an hour too."""
+    """All instances of one service that have metrics, including those that stopped up to 1 hour ago."""
 
     instances: Sequence[InstanceUsage]
 
     def current(self, now: datetime) -> ServiceUsage:
-        """Without those that are gone."""
+        """The same without instances that have stopped."""
         return ServiceUsage([one for one in self.instances if one.is_current(now)])
 
     @property
     def busiest(self) -> Usage:
-        """The highest of each figure over its instances."""
+        """The highest value of each figure over the instances."""
         return Usage(
             memory_gb=_highest([one.memory_gb for one in self.instances]),
             memory_limit_gb=_highest([one.memory_limit_gb for one in self.instances]),

@@ -1,4 +1,4 @@
-"""Windows of time as people type them, once or again and again: "sat 02:00 for 2h every week"; pure."""
+"""Time windows as people type them, once or recurring: "sat 02:00 for 2h every week"; pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.domain.moments import (
 )
 
 EVERY_DAY = frozenset(range(7))
-LONGEST = 7 * DAY  # of a window that comes again: a longer one would never end
+LONGEST = 7 * DAY  # of a recurring window: a longer one would never end
 _SETS = {
     "day": EVERY_DAY,
     "weekday": frozenset(range(5)),
@@ -33,7 +33,7 @@ _SETS = {
 
 @dataclass(frozen=True)
 class Span:
-    """From `begins` until before `ends`."""
+    """A span of time from `begins` until before `ends`."""
 
     begins: datetime
     ends: datetime
@@ -44,7 +44,7 @@ class Span:
 
 @dataclass(frozen=True)
 class WallEnd:
-    """It ends when the clock shows `clock`, `days` days after the day on which it began."""
+    """The end of a window by the clock: at `clock`, `days` days after the day on which it began."""
 
     days: int
     clock: time
@@ -52,10 +52,10 @@ class WallEnd:
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A window that comes again: on `days` (0 is Monday) from `begins`, by the clock of `zone`.
+    """A recurring window: on `days` (0 is Monday) from `begins`, by the clock of `zone`.
 
-    `ends`: how long it lasts, or when it ends by the clock. Of windows that overlap each counts for itself. On the
-    day on which clocks go forward one that would end no later than it begins is left out.
+    `ends`: its duration, or its end by the clock. Overlapping windows count separately. On the day on which clocks go
+    forward, a window that would end no later than it begins is left out.
     """
 
     days: frozenset[int]
@@ -64,7 +64,7 @@ class Recurrence:
     zone: ZoneInfo
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what no one can have meant, MomentError for a window that is too long."""
+        """Raises ValueError for values that can't be meant, MomentError for a window that is too long or empty."""
         if not self.days or not self.days <= EVERY_DAY:
             raise ValueError(f"{sorted(self.days)} are no days of the week")
         lasts = self.ends if isinstance(self.ends, timedelta) else self.ends.days * DAY
@@ -78,7 +78,7 @@ class Recurrence:
         return self.span_at(moment) is not None
 
     def span_at(self, moment: datetime) -> Span | None:
-        """The window that contains the moment; of several the one that ends last."""
+        """The window that contains the moment; of several the one that ends last; None without one."""
         found = [span for span in self._around(moment) if span.contains(moment)]
         return max(found, key=lambda span: span.ends, default=None)
 
@@ -87,7 +87,7 @@ class Recurrence:
         return next(span for span in self._around(moment) if span.begins > moment)
 
     def edges(self, moment: datetime) -> set[datetime]:
-        """When its windows begin and end, from the moment on, for a week at least."""
+        """The starts and ends of its windows, from the moment on, for at least 7 days."""
         return {edge for span in self._around(moment) for edge in (span.begins, span.ends) if edge >= moment}
 
     @property
@@ -111,10 +111,10 @@ class Recurrence:
         return f"until {day}{self.ends.clock:%H:%M}"
 
     def _around(self, moment: datetime) -> Iterator[Span]:
-        """Every window that may contain the moment, and those after it until more than a week later; in order."""
+        """Every window that may contain the moment, and the following ones until more than 7 days later; in order."""
         today = moment.astimezone(self.zone).date()
         longest = self.ends.days + 1 if isinstance(self.ends, WallEnd) else self.ends // DAY + 2
-        for offset in range(-longest, 17):  # a week more: the clock change may leave out the next one
+        for offset in range(-longest, 17):  # 7 days more: the clock change may leave out the next window
             day = today + offset * DAY
             if day.weekday() in self.days and (span := self._on(day)).ends > span.begins:
                 yield span
@@ -140,7 +140,7 @@ def _span_words(span: timedelta) -> str:
 
 
 def encode_recurrence(recurrence: Recurrence) -> dict[str, Any]:
-    """JSON-able; `decode_recurrence` reads it."""
+    """The recurrence as JSON values; `decode_recurrence` reads them."""
     ends = recurrence.ends
     end = (
         {"lasts_s": ends.total_seconds()}
@@ -156,10 +156,10 @@ def encode_recurrence(recurrence: Recurrence) -> dict[str, Any]:
 
 
 def decode_recurrence(stored: Mapping[str, Any]) -> Recurrence | None:
-    """What `encode_recurrence` wrote; None for what this version can't read."""
+    """Read what `encode_recurrence` wrote; None if this version can't read it."""
     try:
         return _decode(stored)
-    except (LookupError, TypeError, ValueError, OverflowError, OSError):  # of ZoneInfo too
+    except (LookupError, TypeError, ValueError, OverflowError, OSError):  # also those of ZoneInfo
         return None
 
 
@@ -174,10 +174,10 @@ def _decode(stored: Mapping[str, Any]) -> Recurrence:
 
 @dataclass(frozen=True)
 class Written:
-    """When something is to hold, as it was typed. `begins`: None where none is named. `ends`: None likewise.
+    """A time window as it was typed. `begins`, `ends`: None if not named.
 
-    With `recurrence` it comes again; then `begins` is the first of its windows, or the one that is open already, and
-    `ends` is its end.
+    With `recurrence`, `begins` is the start of its first window, or of the one that is already open, and `ends` is that
+    window's end.
     """
 
     begins: datetime | None = None
@@ -186,11 +186,11 @@ class Written:
 
 
 def take_window(words: Sequence[str], now: datetime, zone: ZoneInfo) -> tuple[Written, Sequence[str]]:
-    """When, as the words begin, and the words after it: `[from] fri 16:00`, `for 2h` or a span alone,
-    `until mon 08:00`, `every fri`, `every week`, each at most once and in any order.
+    """Parse the window at the start of the words, and return it with the words after it: `[from] fri 16:00`, `for 2h`
+    or a span alone, `until mon 08:00`, `every fri`, `every week`, each at most once and in any order.
 
-    Raises MomentError for what `from`, `until` or `every` introduce and is not understood. A time without `from` counts
-    where nothing else was read yet or after `every …`; so the words of a reason that follow are left alone.
+    Raises MomentError if the words after `from`, `until` or `every` are not understood. A time without `from` counts
+    only if no other part was read yet; so the words of a reason that follow are left alone.
     """
     read = _Reading(now, zone)
     rest = words
@@ -205,13 +205,13 @@ class _Reading:
     def __init__(self, now: datetime, zone: ZoneInfo) -> None:
         self._now = now
         self._zone = zone
-        self._begins: tuple[datetime, Sequence[str]] | None = None  # with the words that say so
+        self._begins: tuple[datetime, Sequence[str]] | None = None  # with its words
         self._until: Sequence[str] = ()
         self._lasts: timedelta | None = None
-        self._days: frozenset[int] | None = None  # empty: that of the beginning
+        self._days: frozenset[int] | None = None  # empty: the day of the beginning
 
     def take(self, words: Sequence[str]) -> Sequence[str] | None:
-        """The words after one more part; None when they begin with none."""
+        """The words after one more part; None if they begin with no part."""
         match words[0].lower():
             case "from" if self._begins is None:
                 return self._take_begin(words[1:], after="from")
@@ -263,7 +263,7 @@ class _Reading:
         return found[1]
 
     def _take_bare(self, words: Sequence[str]) -> Sequence[str] | None:
-        """A span or a time without a word before it: not among the words of a reason, that is, only at the start."""
+        """Take a span or a time without a word before it, only at the start: not from the words of a reason."""
         is_start = self._begins is None and self._lasts is None and not self._until
         if is_start and (found := take_span(words)) is not None:
             self._lasts = found[0]
@@ -280,7 +280,7 @@ class _Reading:
         return Written(begins, self._end(begins))
 
     def _check_day(self, recurrence: Recurrence, first: Span) -> None:
-        """Raises MomentError for a typed day that is none of the windows', and for a date that is after the first."""
+        """Raises MomentError for a typed day that isn't one of the windows', and for a date after the first window."""
         begins, words = self._begins or (None, ())
         if begins is None or words[0].lower() == "at" or read_clock(words[0]) is not None:
             return
