@@ -1,1 +1,2 @@
-"""The systems around the bot: a folder with `__main__.py` is a process, `clients/` has the systems that we call."""
+"""The systems around the bot: a folder with `__main__.py` is a process, `clients/` has the clients of outside
+systems."""

@@ -1,8 +1,9 @@
-"""What our processes share: settings, log format, listening sockets, and the database log lines of the runbook.
+"""Code that our processes share: settings, log format, listening sockets, and the runbook's log lines about the
+database.
 
-This is the door to the log: none of our own secrets leaves through it, and no text of others makes a line of its own or
-moves a cursor. Railway adds time, replica and severity: what is written to stderr counts as an error there, so only
-that goes there.
+All log output passes through here: none of our own secrets leaves through it, and outside text can't forge a line or
+move a cursor. Railway adds time, replica and severity: it marks everything on stderr as an error, so only errors go
+there.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from services.domain.text import clean_text, printable_json
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 100  # connections that wait to be accepted
+BACKLOG = 100  # connections that may wait to be accepted
 FIRST_RETRY_S = 1.0
-LONGEST_RETRY_S = 15.0  # an outage of minutes ends within this, and the server is not hammered meanwhile
+LONGEST_RETRY_S = 15.0  # quick enough after an outage of minutes, without flooding the server
 
-# The runbook's patterns for our words.
+# The runbook's patterns, by our own words.
 _RUNBOOK_WORDS = {
     "password refused": "FATAL: password authentication failed for user",
     "server not reachable": "Connection refused",
@@ -45,13 +46,13 @@ _RUNBOOK_WORDS = {
 
 
 def collect_garbage_again() -> None:
-    """After `gc.disable()` before a process's imports. What they made stays, and is not looked through any more."""
+    """Undo `gc.disable()` after a process's imports. Their objects stay, and are not scanned any more."""
     gc.freeze()
     gc.enable()
 
 
 def retry_delay_s(failures: int) -> float:
-    """How long to wait after the given number of failures in a row: doubling, with a limit. 1 is the first."""
+    """Seconds to wait after the given number of failures in a row (from 1): doubling, up to a limit."""
     return min(FIRST_RETRY_S * 2.0 ** min(failures - 1, 10), LONGEST_RETRY_S)
 
 
@@ -77,18 +78,19 @@ def _log_error(error: SourceError) -> None:
     log.error("PostgreSQL connection failed: %s", _RUNBOOK_WORDS.get(error.why, error.why))
 
 
-# What a machine without IPv6 says of it: the kernel does not have it, or no interface has an address.
+# Errors on a machine without IPv6: the kernel lacks it, or no interface has an address.
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}
 
 
 def listen(port: int, address: str | None = None) -> list[socket.socket]:
     """Sockets that listen on `port` (0: a free one, the same for each) of one address, or of all IPv4 and IPv6 ones.
 
-    One socket a family, so that an IPv4 caller keeps an IPv4 address. Without IPv6 there is one. Raises OSError.
+    One socket per address family, so that an IPv4 caller keeps an IPv4 address. Without IPv6 there is one. Raises
+    OSError.
     """
     if address:
         return [_listen(address, port)]
-    first = _listen("0.0.0.0", port)  # noqa: S104 - Railway's edge comes from outside, its private network by IPv6
+    first = _listen("0.0.0.0", port)  # noqa: S104 - Railway's edge connects from outside, its private network by IPv6
     try:
         return [first, _listen("::", first.getsockname()[1])]
     except OSError as error:
@@ -101,20 +103,20 @@ def listen(port: int, address: str | None = None) -> list[socket.socket]:
 def _listen(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.create_server((address, port), family=family, backlog=BACKLOG)
-    # Inherited by each connection: with Nagle's delay an acknowledgement waits 40 ms for the client's ACK.
+    # Each connection inherits this: with Nagle's delay an answer waits 40 ms for the client's ACK.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 LogFormat = Literal["plain", "json"]
 
-FRAMES_SHOWN = 4  # from our handler into the library that gave up
+FRAMES_SHOWN = 4  # innermost frames of the traceback that are shown
 
 
 class PlainFormatter(logging.Formatter):
-    """The message alone; of an exception only the class and where it was raised.
+    """Formats the message; for an exception only its class and where it was raised.
 
-    An exception's text may hold a row's values (Postgres' `DETAIL:`) or a DSN, and tracebacks carry it along.
+    An exception's text may hold a row's values (Postgres' `DETAIL:`) or a DSN, and tracebacks include it.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -124,9 +126,9 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """The same as one object a line, which Railway reads: `message`, `level`, `logger`, and `error` where there is one.
+    """The same as one object per line, which Railway parses: `message`, `level`, `logger`, and `error` if there is one.
 
-    The other fields can be searched for there as `@logger:…`; the runbook's words are found in the message as before.
+    The other fields can be searched for there as `@logger:…`; the runbook's words are still in the message.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -137,7 +139,8 @@ class JsonFormatter(logging.Formatter):
 
 
 def describe_error(error: BaseException) -> str:
-    """The error's class and the way to it: `KeyError at handler.py:12 > decide.py:41`; of our own, the reason too."""
+    """The error's class and its last frames, `KeyError at handler.py:12 > decide.py:41`; for a SourceError also the
+    reason."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]  # of several that failed together, the first is the cause
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
@@ -147,15 +150,15 @@ def describe_error(error: BaseException) -> str:
 
 
 def log_to_streams(log_format: LogFormat = "plain") -> None:
-    """Send everything from INFO to stdout, from ERROR to stderr; libraries speak from WARNING only."""
+    """Send everything from INFO to stdout, from ERROR to stderr; libraries log from WARNING only."""
     out, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
     out.addFilter(lambda record: record.levelno < logging.ERROR)
     errors.setLevel(logging.ERROR)
     for handler in (out, errors):
         handler.setFormatter(JsonFormatter() if log_format == "json" else PlainFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[out, errors], force=True)
-    # No line tells its place, thread or process, so none is looked for (logging HOWTO, "Optimization"): a job has four
-    # lines, and that shows.
+    # No line shows its source, thread or process, so these are not collected (logging HOWTO, "Optimization"):
+    # a job has four lines, and the cost was measurable.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("services").setLevel(logging.INFO)
@@ -172,7 +175,8 @@ _DSN = re.compile(r"(postgres|postgresql)://[^\s]+")
 
 
 class ProcessSettings(BaseSettings):
-    """Only `SUPABASE_DB_URL` and `ENVIRONMENT` are needed. An empty variable counts as not set."""
+    """Settings that every process has. Only `SUPABASE_DB_URL` and `ENVIRONMENT` are required. An empty variable counts
+    as not set."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
@@ -192,7 +196,7 @@ class ProcessSettings(BaseSettings):
     @field_validator("railway_git_commit_sha", "railway_replica_id")
     @classmethod
     def _can_be_stored(cls, value: str | None) -> str | None:
-        """They go into rows: a byte of the environment that is no UTF-8 comes as half a character."""
+        """These values go into rows: invalid UTF-8 in the environment arrives as lone surrogates."""
         return value and clean_text(value)
 
     @property
@@ -213,7 +217,7 @@ SettingsType = TypeVar("SettingsType", bound=ProcessSettings)
 
 
 def read_or_exit(settings_class: type[SettingsType]) -> SettingsType:
-    """The settings, or the end of the process with every fault on stderr: one failed deploy, not several."""
+    """Read the settings, or end the process with every fault on stderr: one failed deploy, not several."""
     try:
         settings = settings_class()
     except ValidationError as error:
@@ -224,7 +228,7 @@ def read_or_exit(settings_class: type[SettingsType]) -> SettingsType:
 
 
 def _secrets_of(settings: ProcessSettings) -> Iterator[Secret]:
-    """Each secret of the environment; of several in one variable, each."""
+    """Each secret of the environment; a variable with several, separated by commas, gives each of them."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         if isinstance(value, SecretStr):
@@ -232,7 +236,7 @@ def _secrets_of(settings: ProcessSettings) -> Iterator[Secret]:
 
 
 def describe_faults(error: ValidationError) -> str:
-    """What is wrong with the environment, one line a variable, without any value."""
+    """The faults of the environment, one line per variable, without any value."""
     lines = [f"  {'.'.join(map(str, fault['loc'])).upper()}: {_problem(fault)}" for fault in error.errors()]
     first = "CRITICAL: cannot start, the environment is incomplete or malformed:"
     return "\n".join([first, *lines, "Set these variables on the Railway service and deploy again."])

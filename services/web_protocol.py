@@ -1,6 +1,6 @@
-"""HTTP of our servers, with time limits: a connection on which no whole request arrives is closed.
+"""HTTP of our servers, with time limits: a connection on which no complete request arrives is closed.
 
-Each held connection takes a file of the process, and those of a stranger must not take all.
+Each open connection takes one of the process's file descriptors, and strangers must not exhaust them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-HEADERS_WITHIN_S = 10.0  # Slack, Railway and browsers send theirs in one packet
-ANSWERED_BODY_WITHIN_S = 60.0  # senders who write all before they read shall see why a long file was refused
+HEADERS_WITHIN_S = 10.0  # Slack, Railway and browsers send their headers in one packet
+ANSWERED_BODY_WITHIN_S = 60.0  # so that clients that send all before they read see why a long file was refused
 
 
 class TimeLimitedProtocol(H11Protocol):
-    """Headers are counted from the connection on, and from the first byte of each further request on it; what still
-    comes of a body after the answer, from its first byte on. What a body takes before the answer is its reader's
-    business; how long a connection stays on which nothing comes is uvicorn's (`timeout_keep_alive`)."""
+    """Limits the time for headers: from the start of the connection, and from the first byte of each further request.
+    Also the time for the rest of a body after the answer, from its first byte on. The body before the answer is its
+    reader's business; idle connections are uvicorn's (`timeout_keep_alive`)."""
 
     headers_within_s = HEADERS_WITHIN_S
     answered_body_within_s = ANSWERED_BODY_WITHIN_S
@@ -55,5 +55,5 @@ class TimeLimitedProtocol(H11Protocol):
         return self.conn.their_state is h11.IDLE or self._waits_for_body()
 
     def _waits_for_body(self) -> bool:
-        """Of a request that is answered already."""
+        """True if the request has been answered but its body is still arriving."""
         return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY

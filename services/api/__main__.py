@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+    gc.disable()  # during imports, which make no garbage: collections took a fifth of the time
 
 import logging
 import signal
@@ -20,13 +20,13 @@ from services.process import collect_garbage_again, listen, log_to_streams, read
 from services.web_protocol import TimeLimitedProtocol
 
 EXIT_NOT_SERVING = 3
-GRACE_S = 20  # for requests under way; Railway's draining time has to be longer
+GRACE_S = 20  # seconds for requests in progress; Railway's draining time has to be longer
 
 
 def main() -> None:
     settings = read_or_exit(ApiSettings)
     log_to_streams(settings.log_format)
-    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # when it listens, when it shuts down
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # so that starts and shutdowns are logged
     logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a malformed form is the sender's fault
     logging.getLogger("services.api").info(
         "Dragonfly API starting: environment %s, git SHA %s, port %d",
@@ -34,14 +34,14 @@ def main() -> None:
         settings.git_sha,
         settings.port,
     )
-    # uvicorn stops on these by itself, then raises them once more: without handlers of ours an orderly stop would
-    # end as "killed by SIGTERM".
+    # uvicorn stops on these by itself, then raises them once more: without our handlers an orderly stop would end
+    # as "killed by SIGTERM".
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, lambda *_: None)
     config = uvicorn.Config(
         build_app(settings),
         http=TimeLimitedProtocol,
-        proxy_headers=False,  # anyone may send X-Forwarded-For; services.api.access reads what the edge writes
+        proxy_headers=False,  # any client may send X-Forwarded-For; services.api.access reads the edge's header
         log_config=None,
         access_log=False,  # services.api.app logs without query strings
         server_header=False,

@@ -1,4 +1,4 @@
-"""Who may use the intake, and how often: API keys and rate limits."""
+"""Access to the intake: API keys and rate limits."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ KEY_HEADER = "X-DRAGONFLY-API-KEY"
 def key_check(
     keys: Sequence[Secret], *, closed: str = "The intake is closed"
 ) -> Callable[[str | None], Coroutine[Any, Any, None]]:
-    """A dependency for a whole router: no route of it can forget to ask. It comes before anything else is read.
+    """A dependency for a whole router, so that none of its routes can omit it. It runs before anything else is read.
 
-    `closed`: what is shown while no key is configured.
+    `closed`: the error text while no key is configured.
     """
     header = APIKeyHeader(name=KEY_HEADER, auto_error=False)
 
-    # Not Annotated: FastAPI reads annotations where `header` is not known.
+    # Not Annotated: FastAPI evaluates annotations outside this scope, without `header`.
     async def check(presented: str | None = Security(header)) -> None:
         require_key(presented, keys, closed=closed)
 
@@ -39,7 +39,7 @@ def key_check(
 
 
 def require_key(presented: str | None, keys: Sequence[Secret], *, closed: str = "The intake is closed") -> None:
-    """Raise RefusedError (401, or 503 when no key is configured) unless one of the keys was presented."""
+    """Raise RefusedError (401, or 503 if no key is configured) unless `presented` is one of the keys."""
     if not keys:
         raise RefusedError(
             503,
@@ -62,16 +62,16 @@ def _is_one_of(presented: str, keys: Sequence[Secret]) -> bool:
     return any(matches)
 
 
-UNLIMITED = "/api/live"  # Railway restarts what does not answer its health check
+UNLIMITED = "/api/live"  # Railway restarts a process that does not answer its health check
 REAL_ADDRESS = "x-real-ip"  # Railway's edge writes the caller's address there
-SUBSCRIBER_BITS = 64  # what a provider gives to one subscriber (RFC 6177)
+SUBSCRIBER_BITS = 64  # the prefix that a provider gives to one subscriber (RFC 6177)
 REMEMBERED = 10_000  # addresses and keys; the least recently seen one is dropped first
 
 
 class Allowance:
-    """`per_minute` requests at once, then as many as come back with time. Times are seconds of one rising clock.
+    """Allows `per_minute` requests at once, then more as the allowance refills. Times are seconds of a monotonic clock.
 
-    One number a name: the moment at which all of its allowance will be back (a leaky bucket, "GCRA").
+    It stores one number per name: the moment at which its whole allowance is back (a leaky bucket, "GCRA").
     """
 
     def __init__(self, per_minute: int, *, remembered: int = REMEMBERED) -> None:
@@ -81,10 +81,10 @@ class Allowance:
         self._back_at: OrderedDict[str, float] = OrderedDict()
 
     def wait_s(self, name: str, now: float) -> float:
-        """0 when the request may pass, and is counted; otherwise how long until one may."""
+        """0 if the request may pass, which is then counted; otherwise the seconds until one may."""
         back_at = max(self._back_at.pop(name, now), now) + self._each_s
         wait_s = back_at - now - self._most_s
-        passes = wait_s <= 1e-9  # sums of sixtieths
+        passes = wait_s <= 1e-9  # rounding error of sums of sixtieths
         self._back_at[name] = back_at if passes else back_at - self._each_s
         if len(self._back_at) > self._remembered:
             self._back_at.popitem(last=False)
@@ -92,7 +92,7 @@ class Allowance:
 
 
 class RateLimits:
-    """ASGI middleware. A key is kept as its hash only."""
+    """ASGI middleware that limits requests per address and per key. It stores only the hash of a key."""
 
     def __init__(
         self, app: ASGIApp, *, per_address: int, per_key: int, clock: Callable[[], float] = time.monotonic
@@ -124,9 +124,9 @@ class RateLimits:
 
 
 def _address_of(scope: Scope, headers: Headers) -> str:
-    """Behind a proxy the address that it reports, which a client can't forge; otherwise the peer's own.
+    """The address that our proxy reports, which a client can't forge; without a proxy the peer's own.
 
-    A proxy is connected from a network of its own: a client on the internet can't claim another address.
+    A proxy connects from a private network: a client on the internet can't claim another address.
     """
     peer = scope["client"][0] if scope.get("client") else ""
     forwarded = headers.get(REAL_ADDRESS, "")
@@ -134,7 +134,8 @@ def _address_of(scope: Scope, headers: Headers) -> str:
 
 
 def subscriber_of(address: str) -> str:
-    """Whose address it is: of IPv6 the /64, of which one subscriber has all; what is no address stays as it is."""
+    """The subscriber that an address belongs to: for IPv6 the /64, all of which one subscriber has. Text that is no
+    address stays as it is."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -27,14 +27,16 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestsSeen:
-    """ASGI middleware around the whole app. Probes that succeed are counted but not logged, unless they failed before:
-    that line is how a reader of the log knows that an outage is over.
+    """ASGI middleware around the whole app that counts and logs requests.
+
+    Successful probes are counted but not logged, unless the probe failed before: that line shows in the log that an
+    outage is over.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._failing: set[str] = set()  # quiet routes whose last answer was an error; a handful
+        self._failing: set[str] = set()  # quiet routes whose last answer was an error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,7 +74,7 @@ class RequestsSeen:
 
 
 def build_app(settings: ApiSettings) -> FastAPI:
-    """The app as ASGI servers run it. It starts and lives without the database, and reports it in its health."""
+    """The app as ASGI servers run it. It starts and runs without the database, and reports that in its health."""
     database = Database.connect_lazily(settings.dsn, application_name="dragonfly-api", max_size=settings.pool_size)
     probes = Database.connect_lazily(
         settings.dsn, application_name="dragonfly-api-probe", max_size=1, timeout_s=settings.health_timeout_s
@@ -92,7 +94,7 @@ def build_app(settings: ApiSettings) -> FastAPI:
             await database.close()
             await probes.close()
 
-    # Without an address of its own the document has no pages of FastAPI's either: they could not read it.
+    # Without an address for the document FastAPI serves no documentation pages either: they could not read it.
     address = None if settings.openapi_needs_key else DOCUMENT
     app = FastAPI(title="Dragonfly Civil API", version=settings.git_sha, lifespan=lifespan, openapi_url=address)
     if settings.openapi_needs_key:
@@ -102,7 +104,7 @@ def build_app(settings: ApiSettings) -> FastAPI:
         per_address=settings.requests_per_minute_per_address,
         per_key=settings.requests_per_minute_per_key,
     )
-    app.add_middleware(RequestsSeen, metrics=metrics)  # outermost: it sees what the limits refuse
+    app.add_middleware(RequestsSeen, metrics=metrics)  # outermost: it also counts requests that the limits refuse
     app.include_router(health_routes(settings, probes, metrics))
     app.include_router(intake_routes(settings, database, metrics))
     show_errors(app)
@@ -110,7 +112,7 @@ def build_app(settings: ApiSettings) -> FastAPI:
 
 
 def _serve_document(app: FastAPI, settings: ApiSettings) -> None:
-    """What the API offers, to those who may use it: the bot compares it with what it needs."""
+    """Serve the OpenAPI document to holders of a key: the bot compares it with the operations that it needs."""
     guard = Security(key_check(settings.api_keys, closed="The document is closed"))
 
     @app.get(DOCUMENT, include_in_schema=False, dependencies=[guard])

@@ -1,4 +1,4 @@
-"""Every error leaves the API as `{"error": {"what", "why", "what_next"}}`."""
+"""The API's errors: each is answered as `{"error": {"what", "why", "what_next"}}`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from services.domain.secrets import redacted
 
 log = logging.getLogger(__name__)
 
-DOCUMENT = "/openapi.json"  # wants the API key by default
-RETRY_AFTER_S = 10  # a database that restarts takes about as long
+DOCUMENT = "/openapi.json"  # needs the API key by default
+RETRY_AFTER_S = 10  # about the time that a database takes to restart
 
 
 class RefusedError(OperatorError):
-    """A request that is refused with an HTTP status. No sentence repeats what was sent: it may be personal."""
+    """A request that is refused with an HTTP status. No sentence repeats the request's content: it may be personal."""
 
     def __init__(self, status: int, what: str, *, why: str, what_next: str) -> None:
         super().__init__(what, why=why, what_next=what_next)
@@ -31,7 +31,7 @@ class RefusedError(OperatorError):
 
 
 class ErrorDetail(BaseModel):
-    """What failed, why, and what to do next: three sentences of ours."""
+    """An error in three sentences: what failed, why, and what to do next."""
 
     what: str
     why: str
@@ -39,18 +39,18 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """The body of every answer from 400 on."""
+    """The body of every answer with a status of 400 or more."""
 
     error: ErrorDetail
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These errors, for `responses=` of a route: the OpenAPI document names all possible ones."""
+    """The `responses=` of a route for these errors: the OpenAPI document names all possible ones."""
     return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in statuses}
 
 
 def show_errors(app: FastAPI) -> None:
-    """Register one handler for each kind of error; what no handler knows becomes a 500 without details."""
+    """Register one handler per kind of error; any other error becomes a 500 without details."""
 
     @app.exception_handler(RefusedError)
     async def refused(_: Request, error: RefusedError) -> JSONResponse:
@@ -89,7 +89,7 @@ def show_errors(app: FastAPI) -> None:
 
 
 def refusal(error: RefusedError) -> JSONResponse:
-    """The answer where no handler comes: in a middleware."""
+    """The error response for a middleware, where exception handlers don't apply."""
     return _answer(error.status, error.what, error.why, error.what_next)
 
 

@@ -1,4 +1,4 @@
-"""What the API reports about itself: to people and the bot, to Railway's health check, to Prometheus."""
+"""The API's report about itself: for people and the bot, Railway's health check, and Prometheus."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from services.domain.errors import SourceError
 
 
 class Metrics:
-    """Labels come from small closed sets: the route's template, never the path that was asked for."""
+    """The API's Prometheus metrics. Labels come from small closed sets: the route's template, never the requested
+    path."""
 
     def __init__(self, *, git_sha: str, environment: str) -> None:
         self._registry = CollectorRegistry()
@@ -63,7 +64,7 @@ Timestamp = Annotated[datetime, PlainSerializer(iso_seconds, return_type=str)]
 
 
 class Live(BaseModel):
-    """The process answers. Says nothing about the database: no rollback could go live while it is down."""
+    """The process answers. Says nothing about the database: otherwise no rollback could go live while it is down."""
 
     status: str = "ok"
 
@@ -71,7 +72,7 @@ class Live(BaseModel):
 class Health(BaseModel):
     """The runbook's keys ("API Health Check"); `status` is `ok` or `degraded`.
 
-    `db_writable` is there only as `false`: the database answers, and refuses what is written.
+    `db_writable` is present only as `false`: the database answers reads and refuses writes.
     """
 
     status: str
@@ -83,8 +84,8 @@ class Health(BaseModel):
 
 
 class IntakeHealth(BaseModel):
-    """`pending_jobs` and `last_batch_at` are null when the database does not report it, the latter also before any
-    batch.
+    """`pending_jobs` and `last_batch_at` are null if the database does not report them; `last_batch_at` also before the
+    first batch.
 
     `db_writable` as in `Health`.
     """
@@ -98,7 +99,8 @@ class IntakeHealth(BaseModel):
 
 
 def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
-    """`database` is only for probing, so that uploads which hold every other session do not look like an outage."""
+    """The health routes. `database` is only for probes, so that uploads that hold every other session don't look like
+    an outage."""
     router = APIRouter(tags=["health"], responses=documented(429))
     writes = WriteProbe(database, prove_upload, timeout_s=settings.health_timeout_s)
 
@@ -148,7 +150,7 @@ def health_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
 
 
 def _write_status(refuses: bool) -> dict[str, Literal[False]]:
-    """Only when it is so: the healthy answer has the runbook's keys and no other."""
+    """`db_writable`, only if it is false: the healthy answer has the runbook's keys and no others."""
     return {"db_writable": False} if refuses else {}
 
 
@@ -161,7 +163,8 @@ async def _is_connected(database: Database, timeout_s: float) -> bool:
 
 
 async def _intake_state(database: Database, timeout_s: float) -> IntakeState | None:
-    """None when the tables cannot be read although the database answers: a missing migration or grant."""
+    """The intake's state; None if its tables can't be read although the database answers (a missing migration or
+    grant)."""
     try:
         async with database.read(timeout_s=timeout_s) as conn:
             return await read_intake_state(conn)

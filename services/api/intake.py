@@ -28,14 +28,16 @@ PAGE_ROWS = 5000
 
 
 async def first_failed_rows(database: Database, batch_id: str) -> list[FailedRow]:
-    """The first page. Read before the answer begins, so that a failing database still gets its own status."""
+    """The first page, read before the response starts, so that a database error still gets its own status."""
     return await _page(database, batch_id, after=0)
 
 
 async def failed_rows_csv(database: Database, batch_id: str, page: Sequence[FailedRow]) -> AsyncIterator[bytes]:
-    """`page` and all that follow it: one line a fault; `row_number` 1 is the first below the header that is not blank.
+    """Yield `page` and all pages after it as CSV, one line per fault; `row_number` 1 is the first non-blank row below
+    the header.
 
-    Raises SourceError in the middle when the database fails: the connection breaks, and the file is seen to be short.
+    Raises SourceError halfway if the database fails: the connection then breaks, so the client sees that the file is
+    incomplete.
     """
     yield _as_csv([HEADINGS])
     while page:
@@ -44,7 +46,7 @@ async def failed_rows_csv(database: Database, batch_id: str, page: Sequence[Fail
 
 
 def faults_of(row: FailedRow) -> list[tuple[int, str, str]]:
-    """`(row number, column, reason)`; the column is empty when the line as a whole is at fault."""
+    """`(row number, column, reason)` for each fault; the column is empty if the line as a whole is at fault."""
     clauses = (clause.rpartition(": ") for clause in row.error.split("; "))
     return [(row.row_number, column, reason) for column, _, reason in clauses]
 
@@ -64,9 +66,9 @@ MAX_LISTED = 500
 
 
 class Accepted(BaseModel):
-    """The file is stored; its rows are judged later. Ask for the batch.
+    """The file is stored; its rows are judged later. Read the batch for the result.
 
-    `notes`: what was skipped or repaired in the file, a sentence each.
+    `notes`: lines that were skipped or repaired in the file, one sentence each.
     """
 
     batch_id: UUID
@@ -89,7 +91,8 @@ class BatchState(BaseModel):
 
 
 def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -> APIRouter:
-    """All routes want the header `X-DRAGONFLY-API-KEY`, and look at it before they read anything else."""
+    """The intake's routes. All require the header `X-DRAGONFLY-API-KEY`, and check it before they read anything
+    else."""
     router = APIRouter(
         prefix="/api/v1/intake",
         tags=["intake"],
@@ -125,7 +128,7 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
 
     @router.get("/batches/{batch_id}", responses=documented(404))
     async def show_batch(batch_id: UUID) -> BatchState:
-        """One upload and what became of its rows."""
+        """One upload, with the counts of its rows."""
         return BatchState.model_validate(await _known_batch(database, batch_id), from_attributes=True)
 
     @router.get(
@@ -134,7 +137,8 @@ def intake_routes(settings: ApiSettings, database: Database, metrics: Metrics) -
         responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **documented(404)},
     )
     async def show_failed_rows(batch_id: UUID) -> StreamingResponse:
-        """A CSV of `row_number,column,reason`, one line a fault; row 1 is the first below the header, blanks apart."""
+        """A CSV of `row_number,column,reason`, one line per fault; row 1 is the first non-blank row below the
+        header."""
         batch = await _known_batch(database, batch_id)
         page = await first_failed_rows(database, batch.id)
         name = f'attachment; filename="failed-rows-{batch.id}.csv"'
@@ -190,7 +194,7 @@ def _require_judgments(source_system: str) -> None:
         )
 
 
-# The body is read by hand, after the key was checked, so FastAPI cannot see its shape.
+# Our own code reads the body after the key check, so FastAPI cannot derive its shape.
 _UPLOAD_FORM = {
     "requestBody": {
         "required": True,
@@ -203,7 +207,7 @@ _UPLOAD_FORM = {
                         "file": {"type": "string", "format": "binary"},
                         "source_system": {"type": "string", "enum": list(LAYOUTS), "default": SOURCE_SYSTEM},
                         "force": {"type": "string", "enum": ["true", "false"], "default": "false"},
-                        # Test data of ours: stored and judged like any other, and never enforced.
+                        # Our own test data: stored and judged like other files, but never enforced.
                         "golden_path": {"type": "string", "enum": ["true", "false"], "default": "false"},
                     },
                 }

@@ -28,7 +28,8 @@ MAX_FIELDS = 4
 
 @asynccontextmanager
 async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[FormData]:
-    """The form, its file on disk beyond 1 MB; both are gone afterwards. Raises RefusedError (400, 413)."""
+    """Receive the form; a file over 1 MB goes to disk. The form is closed afterwards. Raises RefusedError (400,
+    413)."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes + FORM_OVERHEAD_BYTES:
         raise _too_large(max_bytes)
@@ -48,7 +49,7 @@ async def received_form(request: Request, *, max_bytes: int) -> AsyncIterator[Fo
 
 
 def file_of(form: FormData) -> UploadFile:
-    """The part called `file`. Raises RefusedError (400)."""
+    """The uploaded file in the part `file`. Raises RefusedError (400)."""
     part = form.get("file")
     if not isinstance(part, UploadFile):
         raise _malformed("no part called `file` holds a file")
@@ -60,7 +61,7 @@ async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, No
     async for chunk in request.stream():
         received += len(chunk)
         if received > max_bytes + FORM_OVERHEAD_BYTES:
-            raise _too_large(max_bytes)  # the parser closes its files and lets it pass
+            raise _too_large(max_bytes)  # the parser closes its files and re-raises this
         yield chunk
 
 
@@ -82,8 +83,8 @@ def _malformed(why: str) -> RefusedError:
     )
 
 
-TIMEOUT_S = 120.0  # the largest file that is allowed, on the smallest database
-# Together below the 10 s within which a sender hears that the database is silent.
+TIMEOUT_S = 120.0  # seconds for the largest allowed file, on the smallest database
+# Together below the 10 s within which a client must learn that the database does not answer.
 START_S, ANSWER_S = 5.0, 4.0
 NOTE_TIMEOUT_S = 3.0
 MAX_NAME_LENGTH = 200
@@ -91,7 +92,8 @@ MAX_NAME_LENGTH = 200
 
 @dataclass(frozen=True)
 class Stored:
-    """What was stored, the job that will judge it, and what was skipped or repaired in the file, a sentence each."""
+    """A stored upload, with the job that will judge it. `notes`: lines that were skipped or repaired in the file, one
+    sentence each."""
 
     batch_id: str
     job_id: str
@@ -115,10 +117,11 @@ async def store_file(
     force: bool = False,
     is_golden_path: bool = False,
 ) -> Stored:
-    """Store the file as it came, one of `LAYOUTS`. `is_golden_path` marks it as test data of ours: it is not enforced.
+    """Store an uploaded file unchanged, as one of `LAYOUTS`. `is_golden_path` marks it as our own test data: it is not
+    enforced.
 
-    Raises RefusedError for a file that is no usable CSV (422), and for one that was stored before (409), unless forced.
-    A refusal is an event of the intake's log too.
+    Raises RefusedError for a file that is not usable CSV (422), and for one that was stored before (409), unless
+    forced. A refusal is also logged as an event of the intake.
     """
     try:
         survey = await asyncio.to_thread(_survey, upload.file, LAYOUTS[source_system])
@@ -143,7 +146,7 @@ async def store_file(
 
 
 def _survey(content: BinaryIO, layout: Layout) -> _Survey:
-    """Read the whole file once: everything that is wrong with it as a whole is reported together."""
+    """Read the whole file once, so that all its faults are reported together."""
     try:
         with CsvFile(content, layout=layout) as file:
             order, day = DateOrder(), file.header.position_of(layout, layout.day)

@@ -1,8 +1,7 @@
-"""Finds out whether a file writes its dates as the United States do, with the month first; pure.
+"""Detects a file that does not write its dates with the month first, as the United States do; pure.
 
-`04/03/2024` is April 3 in one file and March 4 in another, and the row does not say which. Its neighbors do:
-`31/03/2024` has the day first, `03/31/2024` the month. Where they disagree, the majority proves nothing: a file may be
-put together from two.
+`04/03/2024` is April 3 in one file and March 4 in another, and the row does not show which. Other rows do: `31/03/2024`
+has the day first, `03/31/2024` the month. If they disagree, the majority proves nothing: a file may be merged from two.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from functools import lru_cache
 
 from services.csv_files.identifiers import normalize_identifier
 
-# What follows the year, a time for one, does not matter.
+# Text after the year, such as a time, does not matter.
 _DATE = re.compile(r"\s*([0-9]{1,2})([/.-])([0-9]{1,2})\2[0-9]{2}")
 _YEAR_FIRST = re.compile(r"[0-9]{4}-")
 _LONGEST = 500  # characters; the ingest worker fails longer cells
@@ -27,9 +26,9 @@ class _Order(Enum):
     EITHER = auto()
 
 
-@lru_cache(4096)  # days come again and again
+@lru_cache(4096)  # days repeat
 def _order_of(cell: str) -> _Order | None:
-    """None where both orders mean the same day, or neither a day, or the cell is written otherwise.
+    """The order of a cell's date; None if both orders give the same day or none, or if it has another format.
 
     The ingest worker reads the normalized cell. Normalizing is slow, and most cells start with a date without it.
     """
@@ -51,7 +50,7 @@ def _order_of(cell: str) -> _Order | None:
 
 
 def _bounded(cell: str) -> str:
-    """Without surplus spaces; empty where it is longer than any date, so that what is remembered stays small."""
+    """The cell without surplus spaces; empty if it is longer than any date, so that the cache stays small."""
     if len(cell) <= _LONGEST:
         return cell
     folded = " ".join(cell.split())
@@ -59,14 +58,14 @@ def _bounded(cell: str) -> str:
 
 
 class DateOrder:
-    """Counts the dates that only one order makes sense of, and those that both do."""
+    """Counts the dates that make sense in one order only, and those that make sense in both."""
 
     def __init__(self) -> None:
         self._rows = dict.fromkeys(_Order, 0)
         self._first: dict[_Order, int] = {}
 
     def count(self, cells: Iterable[str]) -> int:
-        """Take the date of each row, in their order; how many there were."""
+        """Count the date of each row, in order, and return the number of rows."""
         number = 0
         for number, cell in enumerate(cells, start=1):
             if (order := _order_of(_bounded(cell))) is not None:
@@ -75,7 +74,8 @@ class DateOrder:
         return number
 
     def fault(self, heading: str) -> str | None:
-        """Why dates of the file would be read wrongly, or may be; `heading` names their column. Rows count from 1."""
+        """Why dates of the file would or may be misread; None if they are fine. `heading` names their column. Rows
+        count from 1."""
         day_first, month_first, either = (self._rows[order] for order in _Order)
         if not (day_first and either):
             return None

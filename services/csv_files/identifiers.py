@@ -1,10 +1,10 @@
-"""Normalizes what identifies a case or a payment, and county names; pure.
+"""Normalizes the identifiers of cases and payments, and county names; pure.
 
-Two cells name the same thing when their normalized texts are equal. Normalizing means, in this order:
+Two cells name the same thing if their normalized texts are equal. Normalizing means, in this order:
 
 1. a formula's wrapping is removed: `="00123401"`, which keeps a spreadsheet from dropping the zeros,
-2. Unicode's NFKC: full-width digits, ligatures and non-breaking spaces become what they stand for,
-3. invisible characters are removed: zero-width, soft hyphen, byte order mark, directions of writing, controls,
+2. Unicode's NFKC: full-width digits, ligatures and non-breaking spaces become the usual characters,
+3. invisible characters are removed: zero-width, soft hyphen, byte order mark, writing directions, controls,
 4. every kind of dash is `-`, every kind of apostrophe is `'`,
 5. white space is folded, a leading apostrophe is removed (how a spreadsheet marks a number as text),
 6. letters are capitals.
@@ -21,7 +21,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-# What exports write where there is nothing: databases, spreadsheets' error values, statistics programs, people.
+# Text for a missing value, by databases, statistics programs and people, and spreadsheets' error values.
 _PLACEHOLDERS = frozenset(
     (
         *(
@@ -93,12 +93,12 @@ _DAMAGED = re.compile(
     r"|(?:[0-2]?[0-9]|3[01])/(?:0?[1-9]|1[0-2])/(?:18|19|20)[0-9]{2}"  # 17/3/2024
     r"|(?:18|19|20)[0-9]{2}-(?:0[1-9]|1[0-2])-(?:[0-2][0-9]|3[01])"  # 2024-03-17; a spreadsheet's zero is 1899-12-31
     r"|(?:18|19|20)[0-9]{2}/(?:0?[1-9]|1[0-2])/(?:[0-2]?[0-9]|3[01])"  # 2024/3/17
-    r"|NAT"  # "not a time", as data frames write a missing one
+    r"|NAT"  # "not a time", as data frames write a missing time
     r")(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[AP]M)?)?)"
 )
 _FORMULA = re.compile(r'=\s*(?:T\()?"(.*)"\)?', re.DOTALL)
-_APOSTROPHES: Mapping[int, str] = dict.fromkeys(map(ord, "‘’‛ʼʹ′`´＇"), "'")  # noqa: RUF001 - these are the ones meant
-# Letters and marks by category, of which nothing is drawn: joiners, fillers, Braille's blank, variation selectors.
+_APOSTROPHES: Mapping[int, str] = dict.fromkeys(map(ord, "‘’‛ʼʹ′`´＇"), "'")  # noqa: RUF001 - intended characters
+# Letters and marks by category that are drawn as nothing: joiners, fillers, Braille's blank, variation selectors.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
 PLACEHOLDER = "missing, the cell holds a placeholder"
 FORMULA = "holds a formula, export the values instead"
@@ -106,7 +106,7 @@ UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def normalize_identifier(text: str) -> str:
-    """The text by which two cells are compared; see the module. An empty text means that the cell shows nothing."""
+    """The normalized text by which two cells are compared; see the module. Empty if the cell shows nothing."""
     plain = unwrap_formula(text)
     if not plain.isascii() or not plain.isprintable():
         plain = unify_marks(visible(unicodedata.normalize("NFKC", plain)))
@@ -114,10 +114,10 @@ def normalize_identifier(text: str) -> str:
 
 
 def check_identifier(identifier: str, name: str) -> str:
-    """The normalized identifier as it is; `name` is what people call it, "case number" for one.
+    """Return the normalized identifier unchanged; `name` is its name for people, such as "case number".
 
-    Raises ValueError with the rule that is broken, never with the text, where it identifies nothing: a placeholder, a
-    formula, or what a spreadsheet has made of the real one.
+    Raises ValueError with the broken rule, never with the text, if it identifies nothing: a placeholder, a formula, or
+    text that a spreadsheet has damaged.
     """
     if not identifier:
         raise ValueError("empty")
@@ -133,13 +133,13 @@ def check_identifier(identifier: str, name: str) -> str:
 
 
 def find_damage(identifier: str, name: str) -> str | None:
-    """What a spreadsheet has made of a cell, as a reason; None where it left it alone. `identifier` is normalized."""
+    """The damage that a spreadsheet did to a cell, as a reason; None if there is none. `identifier` is normalized."""
     damaged = _DAMAGED.fullmatch(identifier)
     return f"a spreadsheet damaged the {name} ({_DAMAGE[damaged.lastgroup or '']})" if damaged else None
 
 
 def check_name(name: str) -> str:
-    """A party's name as it is. Raises ValueError where a spreadsheet left nothing of it; `May` and `True` are names."""
+    """Return a party's name unchanged. Raises ValueError if a spreadsheet destroyed it; `May` and `True` are names."""
     damaged = _DAMAGED.fullmatch(name.upper())
     if damaged and damaged.lastgroup in ("narrow", "error"):
         raise ValueError(f"a spreadsheet damaged the name ({_DAMAGE[damaged.lastgroup]})")
@@ -149,12 +149,12 @@ def check_name(name: str) -> str:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether the text stands for nothing: `NULL`, `#N/A`, `-`. `text` has no surplus spaces."""
+    """True if the text stands for no value: `NULL`, `#N/A`, `-`. `text` has no surplus spaces."""
     return len(text) <= LONGEST_PLACEHOLDER and text.lower() in _PLACEHOLDERS
 
 
 def unwrap_formula(text: str) -> str:
-    """`="00123401"` is `00123401`; any other text is left as it is."""
+    """Turn `="00123401"` into `00123401`; any other text stays as it is."""
     if not text.lstrip().startswith("="):
         return text
     match = _FORMULA.fullmatch(text.strip())
@@ -169,7 +169,7 @@ def visible(text: str) -> str:
 
 
 def unify_marks(text: str) -> str:
-    """One dash and one apostrophe instead of the many that look alike."""
+    """Replace the many similar dashes and apostrophes with `-` and `'`."""
     return "".join("-" if _is_dash(mark) else mark for mark in text.translate(_APOSTROPHES))
 
 
@@ -193,7 +193,7 @@ COUNTIES = (
     *("Wayne", "Westchester", "Wyoming", "Yates"),
 )
 
-# Boroughs of New York City that are a county of another name, and what clerks write for those that are not.
+# Boroughs of New York City whose county has another name, and other names that clerks write.
 _OTHER_NAMES = {
     "brooklyn": "Kings",
     "manhattan": "New York",
@@ -201,7 +201,7 @@ _OTHER_NAMES = {
     "the bronx": "Bronx",
     "ny": "New York",
 }
-# Capitals within a word, which no rule finds.
+# Names with capitals within a word, which no rule can derive.
 _IRREGULAR = (
     *("DeBaca", "DeKalb", "DeSoto", "DeWitt", "DuPage", "LaMoure", "LaPorte", "LaSalle", "LaGrange", "LaPlata"),
     *("McClain", "McCone", "McCook", "McCormick", "McCracken", "McCreary", "McCulloch", "McCurtain", "McDonald"),
@@ -235,21 +235,21 @@ _IRREGULAR_BY_LETTERS = {name.lower(): name for name in _IRREGULAR}
 _NAME = rf"(?:(?:st\.?|saint) ?lawrence|{'|'.join(key for key in map(_key, COUNTIES) if key != 'st lawrence')})\b"
 _NAMED = re.compile(rf"\bcounty of (?:the )?({_NAME})|\b({_NAME}) (?:county|co|cnty|cty)\b(?! of (?:the )?{_NAME})")
 _NAMED_TOGETHER = re.compile(rf"\b{_NAME} (?:and|&) {_NAME}")
-# Orange is a county of New York, of California and of Florida. Three states have the name of a county of New York.
+# Orange is a county in New York, California and Florida. Three counties of New York have the name of a state.
 _OTHER_STATE = re.compile(
     r"\b(?:alabama|alaska|arizona|arkansas|california|colorado|connecticut|florida|georgia|hawaii|idaho|illinois|indiana"
     r"|iowa|kansas|kentucky|louisiana|maine|maryland|massachusetts|michigan|minnesota|mississippi|missouri|montana"
     r"|nebraska|nevada|new (?:hampshire|jersey|mexico)|north (?:carolina|dakota)|ohio|oklahoma|oregon|pennsylvania"
     r"|rhode island|south (?:carolina|dakota)|tennessee|texas|utah|vermont|virginia|wisconsin)\b"
     r"|(?:,|(?<!county) of) (?:delaware|washington|wyoming)(?:,|$)"
-    r"|\b(?:superior|circuit|chancery) court\b|\bcommon pleas\b"  # New York has none of these
-    # By their codes. Not Colorado: "Kings, Co." is a county.
+    r"|\b(?:superior|circuit|chancery) court\b|\bcommon pleas\b"  # New York has no such courts
+    # States by their codes. Not Colorado: "Kings, Co." is a county.
     r"|(?:,| of|\bcourt|\bclerk) "
     r"(?:a\.?[klrz]|c\.?[at]|d\.?e|f\.?l|g\.?a|h\.?i|i\.?[adln]|k\.?[sy]|l\.?a|m\.?[adeinost]|n\.?[cdehjmv]"
     r"|o\.?[hkr]|p\.?a|r\.?i|s\.?[cd]|t\.?[nx]|u\.?t|v\.?[at]|w\.?[aivy])\.?(?: [0-9]{5}(?:-[0-9]{4})?)?(?:,|$)"
 )
 _CITY_OR_STATE = re.compile(r"\b(?:city|state) of new york\b")
-# Courts of a county each, while a town of the same name may lie in another county: the Town of Clinton is in Dutchess.
+# Courts of one county each; a town with a county's name may be elsewhere: the Town of Clinton is in Dutchess.
 _COURT_OF_A_COUNTY = re.compile(
     r".*\b(?:supreme court|surrogate'?s?'? court|civil court of the city of new york)\b.*(?:,| -) *"
     rf"(?P<name>(?!new york){_NAME})(?:,? *(?:n\.?y\.?|new york))?"
@@ -257,28 +257,28 @@ _COURT_OF_A_COUNTY = re.compile(
 
 
 def known_county(text: str) -> str | None:
-    """The county of New York that is meant, in its usual spelling; None when the text is anything else."""
+    """The county of New York that the text names, in its usual spelling; None for any other text."""
     name = canonical_county(text)
     return name if name in COUNTIES else None
 
 
 def canonical_county(text: str) -> str:
-    """The one spelling of a county, whatever state it is in: `County of Kings` and `KINGS CO` are `Kings`."""
+    """The canonical spelling of a county in any state: `County of Kings` and `KINGS CO` are `Kings`."""
     written = " ".join(unify_marks(visible(unicodedata.normalize("NFKC", text))).lower().split()).strip(" ,;")
     return _county_named_twice(written) or _spelled(_county_of_court(written) or written)
 
 
 def _county_named_twice(written: str) -> str | None:
-    """`Kings (Brooklyn)` and `Brooklyn/Kings` are one county of New York by both of its names."""
+    """The county that `Kings (Brooklyn)` or `Brooklyn/Kings` names by both of its names; None for other texts."""
     parts = [part for part in re.split(r"[()/\[\]]", written) if part.strip()]
     named = {_spelled(part.strip()) for part in parts} if len(parts) > 1 else set()
     return named.pop() if len(named) == 1 and named <= set(COUNTIES) else None
 
 
 def _county_of_court(written: str) -> str | None:
-    """`kings` of `Kings County Supreme Court`, `Supreme Court of the State of New York, Kings County` and the like.
+    """`kings` for `Kings County Supreme Court`, `Supreme Court of the State of New York, Kings County` and the like.
 
-    None where the text is of no court or clerk, or names no county, more than one, or New York's in another state.
+    None if the text names no court or clerk, no county, more than one county, or a county of New York in another state.
     """
     if not _OFFICE.search(written):
         return None
@@ -301,7 +301,7 @@ def _spelled(written: str) -> str:
 
 
 def _without_state(written: str) -> str:
-    """`kings county, ny` and `new york, kings county` name a county and its state; `new york` alone names a county."""
+    """Remove the state from `kings county, ny` or `new york, kings county`; `new york` alone is a county."""
     behind = _STATE_BEFORE.sub("", written).strip()
     if behind != written and _key(_KIND_BEHIND.sub("", _KIND_BEFORE.sub("", behind))) in _BY_KEY:
         return behind

@@ -1,11 +1,11 @@
-"""Reads a CSV file as offices save it. Pure but for the stream that it is given.
+"""Reads a CSV file as offices save it. Pure except for the given stream.
 
-What is wrong with the file as a whole is an `UnusableFileError`; what was passed over or repaired in it is a note; what
-is wrong with a row is for the ingest worker to judge. No message repeats a cell.
+A fault of the file as a whole is an `UnusableFileError`; lines that were skipped or repaired give a note; the ingest
+worker judges the rows. No message repeats a cell.
 
 Excel writes "CSV UTF-8" with a byte order mark, and plain "CSV" in the encoding of an American Windows. Files that were
-put together from both are UTF-8 with some bytes of Windows-1252: each such byte is read as what it was meant to be,
-and the cells around it are not touched.
+merged from both are UTF-8 with some bytes of Windows-1252: each such byte is decoded as Windows-1252, and the cells
+around it are not touched.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ REPAIRING = "dragonfly-windows-1252-bytes"  # the name of the error handler, for
 
 @dataclass(frozen=True)
 class Survey:
-    """The SHA-256 of the bytes in hex, how to decode them, and how many bytes have to be repaired, first in which line.
+    """The SHA-256 of the bytes in hex, the encoding, and the number of bytes to repair, with the line of the first one.
 
-    `nul_line` is the line of the first NUL character, None where there is none.
+    `nul_line` is the line of the first NUL character, None without one.
     """
 
     sha256: str
@@ -44,7 +44,7 @@ class Survey:
 
 
 def survey(content: BinaryIO) -> Survey:
-    """Read a file from its beginning to its end: the first letter beyond ASCII may be in its last line."""
+    """Read a file from beginning to end: the first letter beyond ASCII may be in its last line."""
     digest, counter = hashlib.sha256(), _Counter()
     while block := content.read(BLOCK_BYTES):
         digest.update(block)
@@ -63,7 +63,7 @@ def survey(content: BinaryIO) -> Survey:
 
 
 class _Counter:
-    """Counts, block by block, letters beyond ASCII in good UTF-8, and bytes that are none of it."""
+    """Counts, block by block, letters beyond ASCII in valid UTF-8, and bytes that are not valid UTF-8."""
 
     def __init__(self) -> None:
         self.letters = self.repaired = 0
@@ -109,7 +109,7 @@ class _Counter:
 
 
 def _repair(error: UnicodeError) -> tuple[str, int]:
-    """One byte at a time, as Windows-1252 has it; the five bytes that it does not have cannot be read."""
+    """Decode one byte as Windows-1252; the five bytes that it does not define become U+FFFD."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.start + 1].decode("cp1252", "replace") or UNREADABLE, error.start + 1
@@ -117,7 +117,7 @@ def _repair(error: UnicodeError) -> tuple[str, int]:
 
 codecs.register_error(REPAIRING, _repair)
 
-# The first bytes by which each kind is known, and what to do instead.
+# The first bytes that identify each kind of file, and advice for it.
 _EXPORT = "Open it in the program it comes from, and save it as “CSV UTF-8”."
 _TABLE = "Export the table itself as CSV."
 _SIGNATURES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
@@ -142,11 +142,11 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         (rb"(?:\xef\xbb\xbf)?\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]0-9])", "JSON", "Export the table as CSV."),
     )
 )
-SIGNATURE_BYTES = 4096  # how much of a file has to be seen
+SIGNATURE_BYTES = 4096  # bytes at the start of a file that the patterns need
 
 
 def name_kind(beginning: bytes) -> tuple[str, str] | None:
-    """What the file is and what to do, where it is known to be no CSV: `("a PDF", "Export …")`."""
+    """The kind of a file that is known not to be CSV, and advice: `("a PDF", "Export …")`; None for other files."""
     for pattern, kind, what_next in _SIGNATURES:
         if pattern.match(beginning):
             return kind, what_next
@@ -154,7 +154,7 @@ def name_kind(beginning: bytes) -> tuple[str, str] | None:
 
 
 DELIMITERS = (",", ";", "\t", "|")
-# A forgotten quote could make one row of the whole file, and memory would have to hold it.
+# A missing quote could turn the whole file into one row, which memory would have to hold.
 MAX_LINE_LENGTH = 100_000  # characters
 MAX_LINES = 100  # of one row
 MAX_LINES_BEFORE_HEADER = 20  # a title, the clerk's name, the range of dates
@@ -163,11 +163,11 @@ _SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?\r?\n", re.IGNORECASE)
 
 
 Row = tuple[str, list[str]]
-"""The row as it stands in the file, without its line's end, and its cells."""
+"""The row's text in the file, without its line ending, and its cells."""
 
 
 class UnusableFileError(Exception):
-    """`why` names the line and the rule that is broken."""
+    """The file as a whole can't be used. `why` names the line and the rule that is broken."""
 
     def __init__(self, why: str, *, what_next: str) -> None:
         super().__init__(why)
@@ -176,14 +176,15 @@ class UnusableFileError(Exception):
 
 
 class CsvFile:
-    """One file, never held in memory. `header` is read at once, `rows()` yields the rest; `sha256` is of its bytes.
+    """One file, never held in memory as a whole. `header` is read at once, `rows()` yields the rest; `sha256` is of its
+    bytes.
 
-    A context manager that lets go of the stream without closing it: the stream belongs to the caller.
+    A context manager that detaches the stream without closing it: the stream belongs to the caller.
 
     The encoding is UTF-8, with or without a byte order mark, or else Windows-1252; cells are separated by commas,
-    semicolons, tabs or bars. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` reports it, and
-    what else was not as it should be, one sentence each.
-    Raises UnusableFileError where the file is no such CSV, lacks a column or has no rows.
+    semicolons, tabs or bars. Lines before the header (a title, Excel's `sep=;`) are skipped; `notes` reports these and
+    all other repairs, one sentence each. Raises UnusableFileError if the file is no such CSV, lacks a column or has no
+    rows.
     """
 
     def __init__(self, content: BinaryIO, *, layout: Layout = JUDGMENTS) -> None:
@@ -213,14 +214,15 @@ class CsvFile:
         self._text.detach()
 
     def rows(self) -> Iterator[Row]:
-        """Every row that has more than white space in it. Once only: the file is read as they are taken."""
+        """Every row with more than white space in it. It can be called only once: the file is read as rows are
+        taken."""
         first = next(self._rows, None)
         if first is None:
             raise UnusableFileError("it has a header and no rows", what_next="Export it again with its rows.")
         return itertools.chain([first], self._rows)
 
     def _find_header(self, layout: Layout) -> tuple[str, Header, int]:
-        """The header as it stands, its columns, and how many lines are before it."""
+        """The header's text, its columns, and the number of lines before it."""
         first: Sequence[str] | None = None
         for raw, cells in itertools.islice(self._rows, MAX_LINES_BEFORE_HEADER + 1):
             header = layout.read(cells)
@@ -238,14 +240,14 @@ class CsvFile:
                 if any(map(str.strip, cells)):
                     yield raw.rstrip("\r\n"), cells
         except UnicodeDecodeError:
-            # Text is decoded some kilobytes ahead of the line that is being read.
+            # Text is decoded some kilobytes ahead of the current line.
             read = self._reader.line_num
             raise UnusableFileError(
                 "it is neither UTF-8 nor Windows-1252" + (f" somewhere after line {read}" if read else ""),
                 what_next="Save it as “CSV UTF-8”.",
             ) from None
         except csv.Error as error:
-            # The csv module's messages name the rule that is broken and never the text.
+            # The csv module's messages name the broken rule and never the text.
             raise self._describe_broken_row(str(error)) from None
 
     def _describe_broken_row(self, rule: str) -> UnusableFileError:
@@ -274,7 +276,7 @@ class CsvFile:
 
 
 def _quoted_cells(delimiter: str) -> re.Pattern[str]:
-    """The cells in quotes; `broken` where more than the cell's end follows, or none of it."""
+    """A pattern of quoted cells; `broken` matches if the closing quote is missing or more text follows it."""
     end = re.escape(delimiter)
     return re.compile(rf"""(?:\A|(?<=[\r\n{end}]))"(?:[^"]|"")*+(?:"(?=[\r\n{end}]|\Z)|(?P<broken>"|\Z))""")
 
@@ -289,7 +291,7 @@ def _describe_missing_header(layout: Layout, cells: Sequence[str]) -> UnusableFi
 
 
 def _names_columns(cells: Sequence[str], layout: Layout) -> bool:
-    """Whether this line was meant as the header: it names more than one column."""
+    """True if this line was meant as the header: it names more than one column."""
     return _columns_of(cells, layout) > 1
 
 
@@ -330,7 +332,7 @@ def _repaired_note(surveyed: Survey) -> list[str]:
 
 
 def _delimiter_of(beginning: str, layout: Layout) -> str:
-    """What Excel's `sep=` line names, else the one by which a header names the most columns; else the comma."""
+    """The delimiter in Excel's `sep=` line, else the one with which a header names the most columns; else the comma."""
     named = _SEPARATOR_LINE.match(beginning)
     if named is not None:
         return named[1]
@@ -338,7 +340,7 @@ def _delimiter_of(beginning: str, layout: Layout) -> str:
 
 
 def _count_columns(beginning: str, delimiter: str, layout: Layout) -> int:
-    """The most columns that one of the first lines names."""
+    """The highest number of columns that one of the first lines names."""
     found = 0
     try:
         lines = filter(any, csv.reader(io.StringIO(beginning, newline=""), delimiter=delimiter))

@@ -1,1 +1,1 @@
-"""Process: shows what to do next to collect a judgment."""
+"""Process: finds the next step to collect each judgment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+    gc.disable()  # during imports, which make no garbage: collections took a fifth of the time
 
 import sys
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from services.job_queue.process import MaintenanceTask, run_worker
 from services.job_queue.worker import WorkerSettings
 from services.process import collect_garbage_again, read_or_exit
 
-REVIEW_EVERY_S = 600.0  # how often it checks whether an assessment is due
+REVIEW_EVERY_S = 600.0  # between two checks for assessments that are due
 ATTEMPT_TIMEOUT_S, MAX_RETRIES = 30.0, 2  # of one question to the model
 
 _Dollars = Annotated[Decimal, Field(ge=0, le=10_000)]
@@ -36,22 +36,23 @@ _ON_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class EnforcementSettings(WorkerSettings):
-    """Without `OPENAI_API_KEY` no memo is asked for. The budget holds for one job, so for one batch."""
+    """Settings of the enforcement worker. Without `OPENAI_API_KEY` no memo is requested. The budget is per job, so per
+    batch."""
 
-    concurrency: PositiveInt = 2  # memos take one at most (ops.job_types), so figures never wait for them
+    concurrency: PositiveInt = 2  # memos take at most one (ops.job_types), so figures never wait for them
 
     openai_api_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
     openai_model: str = DEFAULT_MODEL
     openai_in_flight: PositiveInt = 4
     openai_budget_usd: _Dollars = Decimal(1)
-    openai_input_usd_per_mtok: _Dollars | None = None  # US dollars for a million tokens
+    openai_input_usd_per_mtok: _Dollars | None = None  # US dollars per million tokens
     openai_output_usd_per_mtok: _Dollars | None = None
 
     @field_validator("openai_base_url")
     @classmethod
     def _is_safe_url(cls, value: str) -> str:
-        """The key travels along, so it must be encrypted unless it stays on this machine."""
+        """The request carries the key, so it must be encrypted unless it stays on this machine."""
         parts = urlsplit(value)
         is_local = parts.scheme == "http" and parts.hostname in _ON_THIS_MACHINE
         if not parts.hostname or not (parts.scheme == "https" or is_local):
@@ -60,7 +61,7 @@ class EnforcementSettings(WorkerSettings):
 
     @property
     def prices(self) -> Prices | None:
-        """None while the prices of a configured model are unknown."""
+        """The prices of the configured model; None if they are unknown."""
         return prices_of(self.openai_model, self.openai_input_usd_per_mtok, self.openai_output_usd_per_mtok)
 
 
@@ -78,7 +79,7 @@ def main() -> int:
 
 
 def _memo_writer(settings: EnforcementSettings) -> tuple[str | None, Handler]:
-    """Why memos can't be requested, if so, and what happens to their jobs."""
+    """The reason why memos can't be requested (None if they can), and the handler of memo jobs."""
     if settings.openai_api_key is None:
         return NO_KEY, partial(write_no_memos, why=NO_KEY)
     if settings.prices is None:

@@ -3,8 +3,8 @@
 The rules follow New York's practice (CPLR articles 50 and 52; sources in docs/enforcement.md); they are a first sorting
 for a clerk, not legal advice.
 
-Interest grows every day, and that is arithmetic (`services.enforcement_worker.law.grown`). A step, its deadline and
-the score change on some days only, and these are known beforehand: nothing is reckoned in between.
+Interest grows every day, by arithmetic alone (`services.enforcement_worker.law.grown`). A step, its deadline and the
+score change only on some days, which are known in advance: nothing is computed in between.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PAYING_YEARS = 1
 
 @dataclass(frozen=True)
 class Score:
-    """0 (hopeless) to 100. Each reason is a sentence without the names or amounts of the case."""
+    """0 (hopeless) to 100 points. Each reason is a sentence without the names or amounts of the case."""
 
     points: int
     reasons: tuple[str, ...]
@@ -91,7 +91,7 @@ class Case:
 
 
 class Kind(StrEnum):
-    """What is stored in `enforcement.next_steps.kind`."""
+    """The kind of a next step, as stored in `enforcement.next_steps.kind`."""
 
     CLOSE = "close_presumed_paid"
     FILE_SATISFACTION = "file_satisfaction"
@@ -111,11 +111,12 @@ class NextStep:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What holds for one judgment on one day.
+    """The result for one judgment on one day.
 
-    `balance` follows the rates as they came, the unknown kind of debt counted as ordinary. `least` is what is owed at
-    least, should a court read the law the other way or the debt be consumer debt; equal to `balance` where nothing is
-    in doubt. `cautions` say what is, each in a sentence without names or amounts. `next_review_on`: see `due.py`.
+    `balance` uses the rates of each period, and counts an unknown kind of debt as ordinary. `least` is the lowest
+    possible debt, if a court reads the law the other way or the debt is consumer debt; equal to `balance` if nothing is
+    in doubt. `cautions` name the doubts, each in a sentence without names or amounts. `next_review_on`: see
+    `next_review_on()`.
     """
 
     as_of: date
@@ -130,7 +131,7 @@ class Assessment:
     next_review_on: date | None
 
 
-TRANSCRIPT_FROM = Decimal(2000)  # below that, a lien on a house rarely repays its fees
+TRANSCRIPT_FROM = Decimal(2000)  # US dollars; below that, a lien on a house rarely repays its fees
 
 DAYS_TO_ACT = {
     Kind.CLOSE: 30,
@@ -144,8 +145,8 @@ DAYS_TO_ACT = {
 def decide_next_step(case: Case, balance: Balance) -> NextStep:
     """The step for the case on the day of `balance`.
 
-    Its days are counted from when it first could be taken: the day on which the case was taken in, or the later one
-    from which the step made sense. So deciding again, on the same day or on another, moves no deadline.
+    Its deadline is counted from the first possible day: the day on which the case was taken in, or the later one from
+    which the step made sense. So deciding again, on any day, moves no deadline.
     """
     if balance.total == 0:
         return _satisfaction(case, balance)
@@ -163,14 +164,15 @@ def decide_next_step(case: Case, balance: Balance) -> NextStep:
 
 
 def _satisfaction(case: Case, balance: Balance) -> NextStep:
-    """The law counts from the last payment, whenever the case was taken in."""
+    """The law counts from the last payment, even if the case was taken in later."""
     reason = "Nothing is owed any more; the creditor has to say so to the court."
     since = balance.paid_off_on or case.taken_in_on
     return NextStep(Kind.FILE_SATISFACTION, since + timedelta(days=DAYS_TO_ACT[Kind.FILE_SATISFACTION]), reason)
 
 
 def _renewal(case: Case) -> NextStep:
-    """Before the lien ends, if that is still possible: until the renewal is granted, others may step in between."""
+    """Due before the lien ends, if that is still possible: until the renewal is granted, other liens may take
+    precedence."""
     reason = f"Its lien of {LIEN_YEARS} years has ended or ends within a year."
     step = _step(Kind.RENEW_LIEN, case, renewal_opens_on(case.entered_on), reason)
     end = lien_ends_on(case.entered_on)
@@ -182,16 +184,17 @@ def _step(kind: Kind, case: Case, possible_from: date, reason: str) -> NextStep:
     return NextStep(kind, began_on + timedelta(days=DAYS_TO_ACT[kind]), reason)
 
 
-REVIEW_AFTER_DAYS = 30  # also when nothing turns: bands of memos, and cautions that hang on a cent, follow by then
+REVIEW_AFTER_DAYS = 30  # even if nothing changes: it updates memo bands, and cautions that depend on a cent
 
 _ENDED = (Kind.CLOSE, Kind.FILE_SATISFACTION)
 _HALF_A_CENT = Decimal("0.005")
 
 
 def next_review_on(case: Case, balance: Balance, step: NextStep) -> date | None:
-    """The first later day on which the step, its deadline or the score may differ; 30 days on at the latest.
+    """The first later day on which the step, its deadline or the score may differ; 30 days later at the latest.
 
-    None where nothing changes until a payment or another file comes. A payment dated later counts from its day on.
+    None if nothing changes until a payment or another file arrives. A payment with a later date counts from that date
+    on.
     """
     day = balance.as_of
     to_come = [payment.received_on for payment in case.payments if payment.received_on > day]
@@ -214,7 +217,7 @@ def _turning_days(case: Case, day: date) -> Iterator[date]:
 
 
 def _days_of_growth(balance: Balance) -> Iterator[date]:
-    """Days on which interest may bring what is owed to a limit of the score: never late, early by a rounding."""
+    """Days on which interest may raise the debt to a limit of the score: never late, at most early by rounding."""
     a_day = balance.per_diem + _HALF_A_CENT
     for limit in (MODEST, LARGE):
         days = int(((limit - balance.total - 2 * _HALF_A_CENT) / a_day).to_integral_value(ROUND_CEILING))
@@ -223,7 +226,7 @@ def _days_of_growth(balance: Balance) -> Iterator[date]:
 
 
 def assess(given: Case, *, as_of: date) -> Assessment:
-    """The assessment of a case at the end of `as_of`; what is dated later is not known yet."""
+    """The assessment of a case at the end of `as_of`; later payments are not known yet."""
     counted = tuple(p for p in given.payments if given.entered_on <= p.received_on <= as_of)
     case = replace(given, payments=counted)
     paid_on = [payment.received_on for payment in counted]

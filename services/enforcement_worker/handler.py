@@ -1,4 +1,4 @@
-"""Assesses every judgment of a batch and stores it; reassesses on due dates."""
+"""Assesses every judgment of a batch and stores the results; reassesses on due dates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ _DEBT = {None: None, True: Debt.CONSUMER, False: Debt.ORDINARY}
 async def store_figures(
     conn: Connection, page: Sequence[FiledJudgment], *, as_of: date, known: AbstractSet[UUID] = frozenset()
 ) -> frozenset[UUID]:
-    """Assess these judgments; the ids of the memos that they want, beyond those that are `known` to be wanted."""
+    """Assess these judgments and store the results. Returns the ids of the memos that they need, without those in
+    `known`."""
     cases = [(judgment.id, _case(judgment)) for judgment in page]
     found = await asyncio.to_thread(assess_page, cases, as_of=as_of)
     new = {memo_id: facts for memo_id, facts in found.wanted.items() if memo_id not in known}
@@ -63,17 +64,17 @@ def _case(judgment: FiledJudgment) -> Case:
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 60.0  # one page
+TIMEOUT_S = 60.0  # seconds for one page
 
 MEMO_PRIORITY = -20  # advice comes last
-MEMO_ATTEMPTS = 8  # over some twenty minutes: models have outages
+MEMO_ATTEMPTS = 8  # over about 20 minutes: models have outages
 
 
 async def assess_batch(job: ClaimedJob, database: Database, *, why_no_memos: str | None) -> Result:
     """Handle one `enforcement_next_step` job, whose payload is `{"batch_id": …}`.
 
-    Repeating it on the same day changes nothing. Unless there is a reason why memos can't be requested, a job for
-    them is queued in the last of its transactions.
+    Repeating it on the same day changes nothing. Unless there is a reason why memos can't be requested, the last of its
+    transactions queues a job for them.
     """
     batch_id = batch_of(job)
     log.info("[%s] Processing batch: %s", WorkerType.ENFORCEMENT, batch_id)
@@ -87,7 +88,7 @@ async def assess_batch(job: ClaimedJob, database: Database, *, why_no_memos: str
 
 
 async def _assess_all(database: Database, batch_id: str, *, as_of: date, wants_memos: bool) -> int:
-    last, assessed, known = BEFORE_ALL, 0, frozenset[UUID]()  # a million judgments have some thousand profiles
+    last, assessed, known = BEFORE_ALL, 0, frozenset[UUID]()  # a million judgments have only some thousand profiles
     while True:
         async with database.transaction(timeout_s=TIMEOUT_S) as conn:
             await hold_payments(conn)
@@ -112,14 +113,14 @@ async def _queue_memos(conn: Connection, batch_id: str, as_of: date) -> None:
     )
 
 
-PAGES_A_JOB = 50  # a hundred thousand judgments; what is left goes into a job of its own, behind what waits meanwhile
+PAGES_A_JOB = 50  # 100,000 judgments; the rest goes into another job, queued after the jobs that wait
 PRIORITY = -10  # new files go first
 
 
 async def review_due(job: ClaimedJob, database: Database, *, pages: int = PAGES_A_JOB) -> Result:
-    """Handle one `enforcement_review` job: reckon all that is due today, page by page.
+    """Handle one `enforcement_review` job: reassess every judgment that is due today, page by page.
 
-    Each page that is stored is not due any more, so a job that is repeated continues where it was.
+    A stored page is not due any more, so a repeated job continues with the rest.
     """
     async with database.read(timeout_s=TIMEOUT_S) as conn:
         today = (await read_review_state(conn)).today

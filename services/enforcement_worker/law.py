@@ -1,16 +1,16 @@
-"""New York law: interest owed, and until when a judgment can be collected. Pure; docs/enforcement.md.
+"""New York law: interest on judgments, and the time limits for collecting them. Pure; docs/enforcement.md.
 
-Simple interest from the judgment's entry (CPLR 5003), 9 % a year, or 2 % where the debt is consumer debt (CPLR 5004).
-The 2 % came on 30 April 2022. What they do to older consumer judgments is a matter of `Reading`.
+Simple interest from the judgment's entry (CPLR 5003), 9 % per year, or 2 % for consumer debt (CPLR 5004). The 2 % took
+effect on 30 April 2022. Their effect on older consumer judgments depends on the `Reading`.
 
-A day's interest is a 365th of a year's. The day of entry earns nothing, the day asked about does (General Construction
-Law § 20). 29 February and the day before it count as one day (§ 58), so that every year earns the same. A payment pays
-accrued interest first, then principal. Nothing is rounded in between; results are rounded half up to cents.
+A day's interest is a 365th of a year's. The day of entry earns nothing, the day of the balance does (General
+Construction Law § 20). 29 February and the day before it count as one day (§ 58), so that every year earns the same. A
+payment pays accrued interest first, then principal. Only results are rounded, half up to cents.
 
-Inside, whole numbers of parts of a cent are counted: as exact as fractions, and several times faster.
+Internally, amounts are integers of a fraction of a cent: as exact as fractions, and several times faster.
 
-Everything is counted from the day of entry, on which the judgment-roll is filed (CPLR 5017); an uploaded file tells
-neither that nor the docketing by itself.
+Everything is counted from the day of entry, on which the judgment-roll is filed (CPLR 5017); an uploaded file reports
+neither that nor the docketing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-LIEN_YEARS = 10  # CPLR 5203(a): a docketed judgment binds real property until so long after the filing of its roll
-RENEWAL_OPENS_YEARS = 9  # CPLR 5014: the action for a renewal judgment may begin in the year before the ten are over
-PRESUMED_PAID_YEARS = 20  # CPLR 211(b): after that it is presumed paid
+LIEN_YEARS = 10  # CPLR 5203(a): a docketed judgment binds real property for so many years after the filing of its roll
+RENEWAL_OPENS_YEARS = 9  # CPLR 5014: the action for a renewal judgment may begin in the lien's last year
+PRESUMED_PAID_YEARS = 20  # CPLR 211(b): after so many years it is presumed paid
 
 
 def lien_ends_on(entered_on: date) -> date:
@@ -34,15 +34,15 @@ def lien_ends_on(entered_on: date) -> date:
 
 
 def renewal_opens_on(entered_on: date) -> date:
-    """From this day on an action may renew the lien. The renewed lien works only once it is granted, so begin early."""
+    """The first day for an action to renew the lien. The renewed lien works only once it is granted, so begin early."""
     return years_after(entered_on, RENEWAL_OPENS_YEARS)
 
 
 def presumed_paid_on(entered_on: date, paid_on: Iterable[date] = ()) -> date:
     """The day from which it is presumed paid.
 
-    A payment within the twenty years begins them again, as against the one who made it; a written acknowledgment does
-    too, but the files don't report those.
+    A payment within the 20 years starts them again, as against the person who made it; so does a written
+    acknowledgment, but the files don't report those.
     """
     end = years_after(entered_on, PRESUMED_PAID_YEARS)
     for day in sorted(paid_on):
@@ -52,7 +52,7 @@ def presumed_paid_on(entered_on: date, paid_on: Iterable[date] = ()) -> date:
 
 
 def years_after(day: date, years: int) -> date:
-    """The same day `years` later; where there is no 29 February, the 28th (General Construction Law §§ 30, 58)."""
+    """The same day `years` later; 28 February if that year has no 29 February (General Construction Law §§ 30, 58)."""
     try:
         return day.replace(year=day.year + years)
     except ValueError:
@@ -63,21 +63,21 @@ CONSUMER_RATE_FROM = date(2022, 4, 30)
 LAST_OLD_DAY = CONSUMER_RATE_FROM - timedelta(days=1)
 PER_CENT = 9
 CONSUMER_PER_CENT = 2
-A_YEAR = 365 * 100  # what a year's days, each with its rate in per cent, are to be divided by
+A_YEAR = 365 * 100  # divisor for a sum of daily rates in per cent
 
 
 class Debt(StrEnum):
-    """What the judgment is for: it decides the rate. Consumer debt is a natural person's (CPLR 5004(b))."""
+    """The kind of debt, which decides the rate. Consumer debt is a natural person's (CPLR 5004(b))."""
 
     ORDINARY = "ordinary"
     CONSUMER = "consumer"
 
 
 class Reading(StrEnum):
-    """What the 2 % mean for a consumer judgment that was entered before they came.
+    """The reading of the 2 % for a consumer judgment that was entered before they took effect.
 
-    `SPLIT`: days before stay at 9 %. `AS_ENACTED`: what was unpaid on that day has borne 2 % from the entry on (CPLR
-    5004(a)(ii)), so of the interest that had accrued and was unpaid, two ninths are left.
+    `SPLIT`: days before stay at 9 %. `AS_ENACTED`: the amount unpaid on that day has borne 2 % since the entry (CPLR
+    5004(a)(ii)), so of the accrued and unpaid interest two ninths remain.
     """
 
     SPLIT = "split"
@@ -86,7 +86,7 @@ class Reading(StrEnum):
 
 @dataclass(frozen=True)
 class Payment:
-    """`amount` US dollars, above zero, received on a day."""
+    """A payment of `amount` US dollars, above zero, received on a day."""
 
     received_on: date
     amount: Decimal
@@ -94,7 +94,8 @@ class Payment:
 
 @dataclass(frozen=True)
 class Balance:
-    """US dollars, to the cent. `per_diem` is what a day more adds; `paid_off_on` of the payment that left nothing."""
+    """The debt in US dollars, to the cent. `per_diem`: the interest of one more day; `paid_off_on`: the date of the
+    payment that left nothing."""
 
     as_of: date
     principal: Decimal
@@ -116,7 +117,7 @@ def balance_on(
     payments: Sequence[Payment] = (),
     reading: Reading = Reading.SPLIT,
 ) -> Balance:
-    """What is owed at the end of `as_of`; payments after that day are left out, and too much paid leaves zero.
+    """The debt at the end of `as_of`; later payments are ignored, and an overpayment leaves zero.
 
     Raises ValueError for a negative amount, a part of a cent, a payment of zero or less, or one before the entry.
     """
@@ -137,10 +138,10 @@ def balance_on(
 
 
 def grown(balance: Balance, *, until: date, debt: Debt) -> Balance:
-    """The balance on a later day on which nothing more has been paid, unchanged for an earlier one.
+    """The balance on a later day without further payments; unchanged for an earlier day.
 
-    It saves reckoning every day again: within two cents of `balance_on`, since both begin from rounded cents. For what
-    is owed by the law as enacted too, from the day on which the 2 % came.
+    It avoids a full computation every day: the result is within 2 cents of `balance_on`, since both start from rounded
+    cents. It also fits the amount by the law as enacted, from the day on which the 2 % took effect.
     """
     if until <= balance.as_of:
         return balance
@@ -155,12 +156,12 @@ def grown(balance: Balance, *, until: date, debt: Debt) -> Balance:
 
 
 def per_cent_on(day: date, debt: Debt) -> int:
-    """A year's rate on this day."""
+    """The yearly rate in per cent on this day."""
     return CONSUMER_PER_CENT if debt is Debt.CONSUMER and day >= CONSUMER_RATE_FROM else PER_CENT
 
 
 def percent_days(debt: Debt, *, after: date, until: date) -> int:
-    """The year's rates in per cent, summed over the days after `after` up to and including `until`."""
+    """The yearly rates in per cent, summed over the days after `after` up to and including `until`."""
     if debt is Debt.ORDINARY:
         return PER_CENT * counted_days(after, until)
     old_days = counted_days(after, min(until, LAST_OLD_DAY))
@@ -169,14 +170,14 @@ def percent_days(debt: Debt, *, after: date, until: date) -> int:
 
 
 def counted_days(after: date, until: date) -> int:
-    """The days after `after` up to and including `until`, without each 29 February; zero when there are none."""
+    """The days after `after` up to and including `until`, without each 29 February; 0 if there are none."""
     if until <= after:
         return 0
     return (until - after).days - (_leap_days(until) - _leap_days(after))
 
 
 class _Account(NamedTuple):
-    """What is owed at the end of `day`, exactly: whole numbers of which `scale` make a cent."""
+    """The exact debt at the end of `day`, in integers of which `scale` make a cent."""
 
     principal: int
     interest: int
@@ -186,7 +187,7 @@ class _Account(NamedTuple):
     reading: Reading
 
     def on(self, day: date) -> _Account:
-        """Later, with what accrues until then; unchanged for an earlier day."""
+        """The account on a later day, with the interest accrued until then; unchanged for an earlier day."""
         if day <= self.day:
             return self
         if not self._is_reduced_before(day):
@@ -218,7 +219,7 @@ class _Account(NamedTuple):
 
 
 def _leap_days(until: date) -> int:
-    """How many days named 29 February there were from year 1 to this day."""
+    """The number of days named 29 February from year 1 to this day."""
     this_year = calendar.isleap(until.year) and (until.month, until.day) >= (2, 29)
     return calendar.leapdays(1, until.year) + this_year
 

@@ -1,10 +1,11 @@
-"""The strategy memo: its prompt, cost limits, and the check of what the language model returns. Pure.
+"""The strategy memo: its prompt, cost limits, and the check of the language model's answer. Pure.
 
-Its words are advice beside our figures. They may name no figure, no address and no person: figures come from our own
-calculation only, and whatever looks like anything else is refused as a whole, not repaired.
+A memo is advice beside our figures. It may name no figure, no address and no person: figures come from our own
+calculation only, and an answer that contains anything of the kind is refused as a whole, not repaired.
 
-No name, no case number, no text of the file. Amounts and dates become bands, and a county that New York does not have
-becomes "unknown", because an uploaded cell may hold anything. Cases with the same profile share one memo.
+The prompt has no name, no case number and no text of the file. Amounts and dates become bands, and a county that New
+York does not have becomes "unknown", because an uploaded cell may hold anything. Cases with the same profile share one
+memo.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from services.csv_files.identifiers import known_county
 from services.enforcement_worker.assess import Assessment, Case, Kind, assess
 from services.enforcement_worker.law import years_after
 
-MAX_ANSWER = 8_000  # characters; six short texts are well below
+MAX_ANSWER = 8_000  # characters; six short texts are well below this
 MAX_TEXT = 600
 MAX_ITEM = 240
 MAX_ITEMS = 5
@@ -56,7 +57,7 @@ class Action(StrEnum):
 
 
 class RefusedAnswerError(Exception):
-    """The answer is not a memo. The text gives the reason, without quoting it."""
+    """The model's answer is not a memo. The text gives the reason, without quoting the answer."""
 
 
 _CITATION = re.compile(r"\bCPLR (?:article )?\d{2,4}(?:-[a-z])?(?:\([a-z0-9]{1,3}\))*")
@@ -86,13 +87,13 @@ def _few(items: list[Any]) -> list[Any]:
     return items
 
 
-# As functions, not as `max_length`: strict structured output knows only a part of JSON Schema.
+# As functions, not as `max_length`: strict structured output supports only a part of JSON Schema.
 Text = Annotated[str, AfterValidator(lambda text: _sentence(text, limit=MAX_TEXT))]
 Item = Annotated[str, AfterValidator(lambda text: _sentence(text, limit=MAX_ITEM))]
 
 
 class Memo(BaseModel):
-    """What is stored. All fields are needed and no others allowed."""
+    """A memo as it is stored. All fields are required and no others allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -103,7 +104,7 @@ class Memo(BaseModel):
 
 
 def read_memo(answer: str) -> Memo:
-    """The memo in the model's answer. Raises RefusedAnswerError."""
+    """Parse and check the memo in the model's answer. Raises RefusedAnswerError."""
     if len(answer) > MAX_ANSWER:
         raise RefusedAnswerError("the answer is too long")
     try:
@@ -138,7 +139,7 @@ _AGE_BANDS = (
 
 @dataclass(frozen=True)
 class Profile:
-    """Each field is one of a few words; `owed` in US dollars."""
+    """A case in bands. Each field is one of a few words; `owed` in US dollars."""
 
     county: str
     debt: str
@@ -153,7 +154,7 @@ class Profile:
 
 
 def profile_of(case: Case, assessment: Assessment) -> Profile | None:
-    """None where there is nothing to collect, so nothing to plan."""
+    """The profile of a case; None if there is nothing to collect, so nothing to plan."""
     if assessment.step.kind in NOTHING_TO_COLLECT:
         return None
     day = assessment.as_of
@@ -179,7 +180,7 @@ def facts_of(profile: Profile) -> str:
 
 @lru_cache(maxsize=4096)
 def memo_id_of(profile: Profile, *, question: str) -> UUID:
-    """The id of the memo about this profile: the same for the same `question` (the instructions that go with it)."""
+    """The id of the memo about this profile; the same `question` (the instructions) gives the same id."""
     return UUID(bytes=hashlib.sha256(f"{question}\n{facts_of(profile)}".encode()).digest()[:16])
 
 
@@ -211,14 +212,15 @@ _IN_ARRAY = str.maketrans({"\\": r"\\", '"': r"\""})
 
 @dataclass(frozen=True)
 class AssessedPage:
-    """`lines`: see `services.clients.postgres.enforcement.copy_assessments`. `wanted` is `{memo id: facts as JSON}`."""
+    """The results of one page. `lines`: for `services.clients.postgres.enforcement.copy_assessments`. `wanted` is
+    `{memo id: facts as JSON}`."""
 
     lines: bytes
     wanted: Mapping[UUID, str]
 
 
 def assess_page(page: Iterable[tuple[str, Case]], *, as_of: date) -> AssessedPage:
-    """Assess `(judgment id, case)` for the end of `as_of`."""
+    """Assess each `(judgment id, case)` at the end of `as_of`."""
     lines: list[str] = []
     wanted: dict[UUID, str] = {}
     for judgment_id, case in page:

@@ -1,6 +1,6 @@
 """Requests memos for the cases of a batch, a few at a time, within a budget.
 
-A job of its own, queued with the figures and after them: whatever becomes of it, they stand.
+Memos have their own job, queued together with the figures and run after them: its failure does not affect them.
 """
 
 from __future__ import annotations
@@ -37,32 +37,33 @@ from services.job_queue.jobs import OutsideError, Result, batch_of
 
 @dataclass
 class Budget:
-    """What is left to spend: reserve before a question, settle after it. Without an answer it stays reserved."""
+    """The budget for questions: reserve before a question, settle after it. Without an answer the money stays
+    reserved."""
 
     limit: Decimal
     reserved: Decimal = field(default=Decimal(0), init=False)
 
     def reserve(self, most: Decimal) -> bool:
-        """Whether the budget allows a question that may cost so much; if so, it is set aside."""
+        """Reserve the highest possible cost of a question. Returns False if the budget does not allow it."""
         if self.reserved + most > self.limit:
             return False
         self.reserved += most
         return True
 
     def settle(self, most: Decimal, cost: Decimal) -> None:
-        """Replace what was set aside by what it cost."""
+        """Replace the reserved amount with the actual cost."""
         self.reserved += cost - most
 
 
 log = logging.getLogger(__name__)
 
-MOST_A_JOB = 500  # profiles; what is left waits for the next job
-MOST_REQUESTS = 3  # for one profile, over all jobs: an answer refused so often will be refused again
+MOST_A_JOB = 500  # profiles; the rest waits for the next job
+MOST_REQUESTS = 3  # per profile, over all jobs: an answer refused so often will be refused again
 MAX_OUTPUT_TOKENS = 900
-LEASE = timedelta(minutes=10)  # longer than a question takes with all its retries
-REFUSED_QUESTION = frozenset({400, 413, 422})  # what is wrong with one question says nothing about the next
-ALL_REJECTED = 5  # so many of them, and no answer
-LIST_TIMEOUT_S = 60.0  # reads the largest batch once
+LEASE = timedelta(minutes=10)  # longer than one question takes with all its retries
+REFUSED_QUESTION = frozenset({400, 413, 422})  # HTTP statuses that blame one question, not the next ones
+ALL_REJECTED = 5  # refused questions in a row, without any answer
+LIST_TIMEOUT_S = 60.0  # seconds to read the largest batch once
 
 NO_KEY = "OPENAI_API_KEY is not set, so results are deterministic only"
 NO_PRICES = (
@@ -73,7 +74,7 @@ NO_BUDGET = "OPENAI_BUDGET_USD is used up"
 
 
 async def write_no_memos(_job: ClaimedJob, _database: Database, *, why: str) -> Result:
-    """For a worker without access to the model that finds a memo job of a worker with access."""
+    """Handle a memo job in a worker without access to the model; a worker with access queued it."""
     _log_missing(why)
     return {"written": 0, "note": why}
 
@@ -87,10 +88,10 @@ async def write_memos(
     in_flight: int,
     budget_usd: Decimal,
 ) -> Result:
-    """Handle one `enforcement_memos` job: ask for what its batch lacks, the most promising cases first.
+    """Handle one `enforcement_memos` job: request the memos that its batch lacks, the most promising cases first.
 
-    Each memo is stored as it comes, so a repeated job asks for the rest only, with what is left of the budget. Raises
-    OutsideError when the service fails: the queue tries again where that may help.
+    Each memo is stored when it arrives, so a repeated job requests only the rest, with the rest of the budget. Raises
+    OutsideError if the service fails: the queue retries if that may help.
     """
     batch_id = batch_of(job)
     async with database.read(timeout_s=LIST_TIMEOUT_S) as conn:
@@ -104,7 +105,7 @@ async def write_memos(
 
 
 class _Asking:
-    """The asking for one batch, shared by those who ask at the same time."""
+    """The questions for one batch, shared by the tasks that ask at the same time."""
 
     def __init__(
         self, database: Database, client: OpenAIClient, prices: Prices, budget: Budget, wanted: Iterator[WantedMemo]
@@ -121,7 +122,7 @@ class _Asking:
         self._answered = self._rejected = 0
 
     async def run(self) -> None:
-        """Ask for one memo after the other until there are none, the budget is used up, or the service fails."""
+        """Request one memo after the other until none is left, the budget is used up, or the service fails."""
         for wanted in self._wanted:
             if self._note or self._failure:
                 return
@@ -138,7 +139,7 @@ class _Asking:
                 self._budget.settle(most, Decimal(0))
 
     async def _ask(self, wanted: WantedMemo, question: Question, most: Decimal) -> None:
-        """One question with its further attempts, each within the budget. What may have been paid for stays spent."""
+        """Ask one question, with retries within the budget. Money that may have been spent counts as spent."""
         reserved = most
 
         async def again(error: SourceError) -> bool:
@@ -169,17 +170,17 @@ class _Asking:
         if reserved:
             self._failure = error
         else:
-            self._note = NO_BUDGET  # for another attempt
+            self._note = NO_BUDGET  # not enough for another attempt
         async with self._database.transaction() as conn:
             await release_memo(conn, memo_id=wanted.id, spent_usd=spent)
 
     def _may_be_the_question(self) -> bool:
-        """Not when it refuses one question after the other, and answers none: then it is the model, or a setting."""
+        """False if the service refuses every question and answers none: then the model or a setting is wrong."""
         self._rejected += 1
         return self._answered > 0 or self._rejected < ALL_REJECTED
 
     def _settle_failure(self, error: SourceError, reserved: Decimal) -> Decimal:
-        """What the attempt may have cost: nothing when the service surely did not work."""
+        """The cost in US dollars that the attempt may have had; 0 if the service surely did no work."""
         if error.outcome_unknown:
             self._cost += reserved
             return reserved
@@ -187,7 +188,7 @@ class _Asking:
         return Decimal(0)
 
     def result(self, wanted: int) -> Result:
-        """Counts, the cost in US dollars as text, and, where memos are missing, why; the log has it too.
+        """Counts, the cost in US dollars as text, and why memos are missing, if so; all of it is logged too.
 
         Raises OutsideError.
         """
@@ -203,7 +204,7 @@ class _Asking:
         return {"written": written, "refused": refused, "left": left, "cost_usd": str(self._cost), **note}
 
     async def _store(self, wanted: WantedMemo, answer: Answer, question: Question, most: Decimal) -> None:
-        usage = answer.usage or question.most_tokens  # one without usage counts as having used all it could
+        usage = answer.usage or question.most_tokens  # an answer without usage counts as the possible maximum
         cost = self._prices.cost_of(usage)
         self._budget.settle(most, cost)
         self._cost += cost

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # while modules are imported: none of them is garbage, and looking for it took a fifth of the time
+    gc.disable()  # during imports, which make no garbage: collections took a fifth of the time
 
 import sys
 from functools import partial
@@ -19,9 +19,9 @@ from services.process import collect_garbage_again, read_or_exit
 
 def main() -> int:
     settings = read_or_exit(IngestSettings)
-    # A page of rows is a hundred thousand objects and no cycle; looking for cycles took as long as judging.
+    # A page of rows is 100,000 objects without a cycle; searching for cycles took as long as judging.
     gc.set_threshold(200_000)
-    # One thread judges while the other stores; what the database answers must not wait 5 ms for its turn.
+    # One thread judges while the other stores; the database's answers must not wait 5 ms for the interpreter.
     sys.setswitchinterval(0.0005)
     retention = MaintenanceTask("retention", EVERY_S, partial(prune_old, settings=settings))
     return run_worker(WorkerType.INGEST, {JOB_TYPE: ingest_batch}, settings, maintenance=[retention])

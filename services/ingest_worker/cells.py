@@ -1,4 +1,4 @@
-"""Reads one cell: an amount, a day, a name, a number. Pure.
+"""Parses one cell: an amount, a date, a name, a number. Pure.
 
 Each function takes text without surplus spaces, and raises ValueError with the rule that is broken, never the text.
 """
@@ -23,24 +23,24 @@ from services.csv_files.identifiers import (
     visible,
 )
 
-MAX_AMOUNT = Decimal("999999999999.99")  # what numeric(14, 2) holds
+MAX_AMOUNT = Decimal("999999999999.99")  # the largest value of numeric(14, 2)
 EARLIEST_FILING = date(1900, 1, 1)
 
 _CENT = Decimal("0.01")
-# `.50`, `1200.` and the four decimals of a database's money have one meaning; the three of `1.200` have two.
+# `.50`, `1200.` and the four decimals of a database's money type are unambiguous; the three of `1.200` are not.
 _DOLLARS = re.compile(
     r"(?:USD )?([-(])?(?:US)?\$? ?([-(])?(?=\.?[0-9])"
     r"((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{0,13})(?:\.(?:[0-9]{0,2}|[0-9]{2}00+))?)(?:\)|(-| ?CR))?(?: USD)?"
 )
 _DECIMAL_COMMA = re.compile(r"[^0-9]*[0-9][0-9.' ]*,[0-9]{1,2}[^0-9]*")
-# Most cells of most files: for these the long way gives the same (tests compare the two), in a third of the time.
+# Most cells of most files match these, which takes a third of the time; tests compare both ways.
 _PLAIN_DOLLARS = re.compile(r"[0-9]{1,12}\.[0-9]{2}")
 _PLAIN_CASE_NUMBER = re.compile(r"[0-9]{4,9}(?:-[A-Z]{1,4}-[0-9]{3,12}|/[0-9]{4})")
 _TIME = re.compile(
     r"[ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AP]M)?( ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?$",
     re.IGNORECASE,
 )
-# What a spreadsheet shows of an empty or a zero cell that is formatted as a date, and of a date that is not.
+# A spreadsheet's text for an empty or zero cell formatted as a date, and for a date formatted as a number.
 _NO_DAY = re.compile(r"0?1/0?0/(?:19)?00|1899([-/.]?)12\1(?:30|31)|12/3[01]/1899|1900([-/.]?)01\2(?:00)")
 _DAY_NUMBER = re.compile(r"[1-6][0-9]{4}(?:\.[0-9]+)?|[1-6][0-9],[0-9]{3}")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -69,8 +69,8 @@ _DAY_FIRST = re.compile(r"(?:1[3-9]|2[0-9]|3[01])[/.-](?:0?[1-9]|1[0-2])[/.-](?:
 
 
 def parse_amount(text: str) -> Decimal:
-    """Dollars: `1200`, `$1,200.00`, `1200.0000`, `USD 1,200`. Parentheses, a minus behind and `CR` are a minus, as in
-    accounting; a judgment is above zero."""
+    """Parse US dollars: `1200`, `$1,200.00`, `1200.0000`, `USD 1,200`. Parentheses, a minus sign after the amount and
+    `CR` mean negative, as in accounting; a judgment must be above zero."""
     if _PLAIN_DOLLARS.fullmatch(text) and (plain := Decimal(text)):
         return plain
     text = normalize_identifier(text)
@@ -93,11 +93,12 @@ def _name_amount_fault(text: str) -> str:
 
 
 def parse_filing_date(text: str, *, today: date) -> date:
-    """A day: `3/31/2024`, `03-31-24`, `March 31, 2024`, `31-Mar-2024`, `2024-03-31`, `2024/3/31`, `20240331`.
+    """Parse a date: `3/31/2024`, `03-31-24`, `March 31, 2024`, `31-Mar-2024`, `2024-03-31`, `2024/3/31`, `20240331`.
 
-    A day of the week before it and a time behind it are passed over. With the year first the month is second.
+    A weekday before it and a time after it are ignored. If the year comes first, the month is second.
 
-    `today` bounds it: no court has filed tomorrow. Two digits mean the latest such year that has begun.
+    `today` is the latest possible date: no court has filed tomorrow. A two-digit year means the latest such year that
+    has begun.
     """
     normalized = normalize_identifier(text)
     written = _TIME.sub("", normalized)
@@ -114,7 +115,7 @@ def parse_filing_date(text: str, *, today: date) -> date:
 
 
 def parse_consumer_debt(text: str) -> bool | None:
-    """Whether it is consumer debt; None where the file marks it as unknown."""
+    """True if it is consumer debt; None if the file marks it as unknown."""
     known = _CONSUMER_DEBT.get(text.lower(), text)
     if isinstance(known, str):
         if is_placeholder(text):
@@ -124,14 +125,14 @@ def parse_consumer_debt(text: str) -> bool | None:
 
 
 def case_number(text: str) -> str:
-    """By which a case is known within its county, as `services.csv_files.identifiers` compares it."""
+    """The case number that identifies a case within its county, as `services.csv_files.identifiers` compares it."""
     if _PLAIN_CASE_NUMBER.fullmatch(text):
         return text
     return check_identifier(normalize_identifier(text), "case number")
 
 
 def payment_reference(text: str) -> str:
-    """By which a payment is known within its case."""
+    """The reference that identifies a payment within its case."""
     return check_identifier(normalize_identifier(text), "reference")
 
 
@@ -143,7 +144,7 @@ def party_name(text: str) -> str:
 
 
 def county_name(text: str) -> str:
-    """The usual spelling of the county that is meant: `KINGS COUNTY` and `County of Kings` are `Kings`."""
+    """The usual spelling of the county: `KINGS COUNTY` and `County of Kings` are `Kings`."""
     written = check_identifier(normalize_identifier(text), "county")
     if not any(map(str.isalpha, written)):
         raise ValueError("a number, not the county's name")
@@ -168,7 +169,8 @@ def _present(text: str) -> str:
 
 
 def _find_damaged_date(text: str) -> str | None:
-    """What a spreadsheet has made of a date; one that is written as a date is only not written as we read it."""
+    """The damage that a spreadsheet did to a date; None if the text still looks like a date, in a format that we don't
+    read."""
     if _DAY_NUMBER.fullmatch(text):
         return "a spreadsheet damaged the date (it became a number of days)"
     is_written = any(mark in text for mark in "/-")

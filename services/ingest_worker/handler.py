@@ -1,4 +1,4 @@
-"""Processes the rows of a batch page by page, so that a crash loses at most one page; and deletes what is old."""
+"""Processes the rows of a batch page by page, so that a crash loses at most one page; and deletes old data."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ class Pages(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """`store(conn, batch id, records)` stores a page; `next_job_type` is queued for the batch when all are stored."""
+    """One kind of file. `store(conn, batch id, records)` stores a page; `next_job_type` is queued for the batch after
+    its last page."""
 
     pages: Pages
     store: Callable[[Connection, str, Sequence[bytes]], Awaitable[None]]
@@ -65,7 +66,7 @@ class Kind:
 
 
 async def _store_judgments(conn: Connection, batch_id: str, records: Sequence[bytes]) -> None:
-    """Nearly every case of nearly every file is new, so the dearer statements run only where one is not."""
+    """Nearly every case of nearly every file is new, so the slower statements run only if one is not."""
     await create_staging(conn)
     staged = await copy_judgments(conn, blocks=records)
     await lock_judgments(conn)
@@ -76,7 +77,7 @@ async def _store_judgments(conn: Connection, batch_id: str, records: Sequence[by
 
 
 async def _store_payments(conn: Connection, batch_id: str, records: Sequence[bytes]) -> None:
-    """The rows are stored as good ones by now: those whose case is not known are refused afterwards, and kept."""
+    """The rows are already stored as valid: those with an unknown case are then marked as failed, and kept."""
     await create_payment_staging(conn)
     await copy_payments(conn, blocks=records)
     await insert_payments(conn)
@@ -90,25 +91,25 @@ KINDS: Mapping[str, Kind] = {
 
 log = logging.getLogger(__name__)
 
-BLOCKS_AT_ONCE = 4  # a megabyte
-TIMEOUT_S = 60.0  # a page, on the smallest database
+BLOCKS_AT_ONCE = 4  # 1 MB
+TIMEOUT_S = 60.0  # seconds for one page, on the smallest database
 
 T = TypeVar("T")
 
-# A second one would wait for the same interpreter, and keep megabytes of its own for good.
+# A second thread would wait for the same interpreter, and keep its own megabytes forever.
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judging")
 
 
 class OvertakenError(Exception):
-    """Another worker has gone on with this batch. Harmless: this attempt ends, and a later one finds the work done."""
+    """Another worker has continued this batch. Harmless: this attempt ends, and a later one finds the work done."""
 
 
 async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
     """Handle one `simplicity_ingest` job, whose payload is `{"batch_id": …}`.
 
-    Repeating it is harmless: the batch counts the rows that are judged, in the transaction that stores them, so each is
+    Repeating it is harmless: the batch counts the judged rows in the transaction that stores them, so each row is
     stored once. Judgments are merged by county and case number, payments by case and reference, and the job for the
-    enforcement worker has a key of its own. When the job fails for good, the database closes the batch.
+    enforcement worker has its own idempotency key. If the job fails for good, the database closes the batch.
     """
     batch_id = batch_of(job)
     log.info("[%s] Processing batch: %s", WorkerType.INGEST, batch_id)
@@ -132,7 +133,7 @@ async def ingest_batch(job: ClaimedJob, database: Database) -> Result:
 
 
 async def _fetch(database: Database, batch_id: str, content: BinaryIO) -> None:
-    """Bring the file to this machine, so that reading it holds no session."""
+    """Copy the file to this machine, so that reading it holds no database session."""
     number = 0
     while True:
         async with database.read(timeout_s=TIMEOUT_S) as conn:
@@ -153,7 +154,7 @@ def _open(content: BinaryIO, batch: StartedBatch) -> CsvFile:
 
 
 async def _ahead(pages: Iterator[Page]) -> AsyncGenerator[Page]:
-    """Each page is judged in a thread while the one before it is being stored."""
+    """Judge each page in a thread while the one before it is being stored."""
     judging = _in_thread(partial(next, pages, None))
     try:
         while (page := await asyncio.shield(judging)) is not None:
@@ -206,24 +207,24 @@ def _result(batch: StartedBatch) -> dict[str, str | int]:
 
 
 class IngestSettings(WorkerSettings):
-    """Ages in days after which the worker deletes data that is no longer needed; 0 keeps it for good."""
+    """Ages in days after which the worker deletes data that is no longer needed; 0 keeps it forever."""
 
     completed_jobs_keep_days: NonNegativeInt = 90
     failed_jobs_keep_days: NonNegativeInt = 365  # they may still be requeued
     intake_log_keep_days: NonNegativeInt = 365
-    raw_rows_keep_days: NonNegativeInt = 0  # the originals as uploaded: only who set an age has them deleted
+    raw_rows_keep_days: NonNegativeInt = 0  # the originals as uploaded: deleted only if an age is set
 
 
 EVERY_S = 3600.0
 AT_ONCE = 1000
-MOST_A_ROUND = 100_000  # what is left waits for the next hour
+MOST_A_ROUND = 100_000  # per kind; the rest waits for the next hour
 PAUSE_S = 0.05  # between two transactions
 
 Prune = Callable[[Connection], Awaitable[int]]
 
 
 async def prune_old(database: Database, *, settings: IngestSettings) -> None:
-    """One round over all that has an age. Raises SourceError."""
+    """Delete data that is older than the configured ages. Raises SourceError."""
     completed, failed = _age(settings.completed_jobs_keep_days), _age(settings.failed_jobs_keep_days)
     log_age, raw_age = _age(settings.intake_log_keep_days), _age(settings.raw_rows_keep_days)
     deleted = {

@@ -1,10 +1,10 @@
-"""Judges the rows of a file, judgments and payments, and lays them out for COPY, page by page. Pure.
+"""Judges the rows of a file, judgments and payments, and formats them for COPY, page by page. Pure.
 
-Many rows are judged at once, a column at a time: calls of Python are what costs here. Reasons name the column and the
-rule, never the cell: they are shown in places where personal data must not be.
+Many rows are judged at once, column by column, because Python calls are the main cost. Reasons name the column and the
+rule, never the cell: they are shown where personal data must not be.
 
-A file may name a case on several lines: a co-defendant, a correction, the same line twice. What then counts is for the
-database to say, which knows the rows of earlier pages too (`services.clients.postgres.intake.refuse_conflicts`).
+A file may name a case on several lines: a co-defendant, a correction, the same line twice. The database decides which
+one counts, because it also knows the rows of earlier pages (`services.clients.postgres.intake.refuse_conflicts`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from services.ingest_worker.cells import (
 
 @dataclass(slots=True)
 class Statement:
-    """What one row, and any further rows with the same words, say of a case; `is_first` of the page's on that case."""
+    """A judgment from one row, and from any further rows with the same words. `is_first`: the page's first one on that
+    case."""
 
     row_number: int
     judgment: Judgment
@@ -42,14 +43,14 @@ class Statement:
 
 
 class Cases:
-    """The judgments of rows that follow each other; those that are equal are one statement."""
+    """The judgments of consecutive rows; equal ones are one statement."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str], Statement] = {}
         self._others: dict[Judgment, Statement] = {}
 
     def add(self, first: int, judgments: Mapping[int, Judgment]) -> None:
-        """Take judgments by their position behind row `first`."""
+        """Add judgments by their position after row `first`."""
         add_first = self._first.setdefault
         for position, judgment in judgments.items():
             statement = Statement(first + position, judgment, True)
@@ -66,17 +67,17 @@ class Cases:
             known.also_in.append(statement.row_number)
 
     def statements(self) -> Iterator[Statement]:
-        """Each case's first, then all others, both in the order of the file."""
+        """Each case's first statement, then all others, both in the order of the file."""
         yield from self._first.values()
         yield from self._others.values()
 
 
-MAX_LENGTH = 500  # characters; longer is a paragraph that slipped into the wrong column
+MAX_LENGTH = 500  # characters; a longer text is a paragraph in the wrong column
 _TOO_LONG = "x" * (MAX_LENGTH + 1)
 SURPLUS = "the line has more cells than the header"
 CONFLICT = "conflicts with another row of this case, which was kept"
 
-_REMEMBERED = 4096  # dates and counties come again and again
+_REMEMBERED = 4096  # dates and counties that the readers cache, because they repeat
 
 _Readers = Mapping[Heading, Callable[[str], Any]]  # in the order of the layout
 _Cells = tuple[Any, ...]
@@ -84,14 +85,14 @@ _Cells = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What became of some rows, by their position: each is a judgment or has a reason why not."""
+    """The results of some rows, by their position: each is a judgment or has a reason why it failed."""
 
     judgments: Mapping[int, Judgment]
     reasons: Mapping[int, str]
 
 
 class PaymentRow(NamedTuple):
-    """What was paid on a case, by the file: `amount` in US dollars, above zero."""
+    """A payment on a case, as the file states it: `amount` in US dollars, above zero."""
 
     case_number: str
     county: str
@@ -102,13 +103,13 @@ class PaymentRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a cell does not hold what its column should."""
+    """The rule that a cell breaks."""
 
     rule: str
 
 
 def judge_rows(rows: Sequence[Sequence[str]], header: Header, *, today: date) -> Verdicts:
-    """Judge each row, and name everything that is wrong with it at once, in the order of the columns.
+    """Judge each row, and report all its faults at once, in the order of the columns.
 
     `today` bounds the filing date. Missing cells are empty; cells beyond the header may only be empty.
     """
@@ -119,8 +120,8 @@ def judge_rows(rows: Sequence[Sequence[str]], header: Header, *, today: date) ->
 def judge_payments(
     rows: Sequence[Sequence[str]], header: Header, *, today: date
 ) -> tuple[Mapping[int, PaymentRow], Mapping[int, str]]:
-    """The payments by their positions, and why the other rows are none. Whose they are is for the database to
-    decide."""
+    """The payments by their positions, and the reasons of the rows that failed. The database matches payments to
+    cases."""
     good, reasons = _judge(rows, header, _payment_readers(today))
     return {position: PaymentRow._make(cells) for position, cells in good.items()}, reasons
 
@@ -139,7 +140,7 @@ def _judge(
 
 
 def _bounded(cells: Sequence[str]) -> Sequence[str]:
-    """No cell is longer than what its reader refuses: some remember their cells."""
+    """The cells, each at most one character longer than readers accept, because some readers cache their cells."""
     return cells if max(map(len, cells), default=0) <= MAX_LENGTH else list(map(_folded, cells))
 
 
@@ -171,7 +172,7 @@ def _faults_of_width(rows: Sequence[Sequence[str]], header: Header) -> Iterable[
             yield position, SURPLUS
 
 
-@lru_cache(maxsize=2)  # a worker that runs over midnight
+@lru_cache(maxsize=2)  # 2, for a worker that runs past midnight
 def _readers(today: date) -> _Readers:
     return {
         Column.CASE_NUMBER: _reader(case_number),
@@ -196,7 +197,7 @@ def _payment_readers(today: date) -> _Readers:
 
 
 def _reader(parse: Callable[[str], Any], *, empty: Any = Fault("empty")) -> Callable[[str], Any]:
-    """Makes a value or a `Fault` of a cell; `empty` is what an empty one means."""
+    """A function that turns a cell into a value or a `Fault`; `empty` is the result for an empty cell."""
 
     def read(cell: str) -> Any:
         text = " ".join(cell.split())
@@ -212,18 +213,18 @@ def _reader(parse: Callable[[str], Any], *, empty: Any = Fault("empty")) -> Call
     return read
 
 
-ROWS = 5000  # little to lose, locks are held briefly, and 4 MB less than with 8,000 (docs/benchmarks.md)
-ROWS_AT_ONCE = 1000  # as objects of Python they take ten times the memory
+ROWS = 5000  # a crash loses little, locks are brief, and it takes 4 MB less than 8,000 (docs/benchmarks.md)
+ROWS_AT_ONCE = 1000  # as Python objects they take ten times the memory
 
 _IS_CONSUMER_DEBT = {None: "", True: "t", False: "f"}
 
 
 @dataclass(frozen=True)
 class Page:
-    """Rows behind the first `judged`.
+    """The rows after the first `judged` ones.
 
-    `raw_rows` and `records` are lines for COPY, in blocks of some 100 kB. The records are judgments or payments, as
-    `services.clients.postgres.intake` and `services.clients.postgres.intake` want them.
+    `raw_rows` and `records` are lines for COPY, in blocks of about 100 kB. The records are judgments or payments, in
+    the format of `services.clients.postgres.intake`.
     """
 
     judged: int
@@ -234,7 +235,7 @@ class Page:
 
 
 def judged_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]:
-    """The rest of the file, page by page, behind the rows that were judged before."""
+    """The rest of a file of judgments, page by page, after the rows that were judged before."""
     rows = islice(file.rows(), judged, None)
     while (page := _judge_page(rows, file.header, batch_id, judged, today)).raw_rows:
         yield page
@@ -257,7 +258,7 @@ def _judge_page(rows: Iterator[Row], header: Header, batch_id: str, judged: int,
 
 
 def payment_pages(file: CsvFile, batch_id: str, *, judged: int, today: date) -> Iterator[Page]:
-    """The same for a file of payments. Whether their cases are known is for the database to decide."""
+    """The rest of a file of payments, page by page. The database decides which cases are known."""
     rows = islice(file.rows(), judged, None)
     while some := list(islice(rows, ROWS)):
         raw, cells = zip(*some, strict=True)
@@ -283,16 +284,16 @@ def _raw_rows(batch_id: str, first: int, raw: Sequence[str], reasons: Mapping[in
 
 
 def _escaped(texts: Sequence[str]) -> list[str]:
-    """What COPY would read as its own, in all of them at once; no text holds NUL."""
+    """Escape the characters that COPY interprets, in all texts at once; no text holds NUL."""
     joined = "\0".join(texts).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return joined.split("\0")
 
 
 def _judgment_lines(batch_id: str, cases: Cases) -> Iterator[str]:
-    """A line per statement, as `services.clients.postgres.intake.copy_judgments` wants it.
+    """One line per statement, in the format of `services.clients.postgres.intake.copy_judgments`.
 
-    The id of a new judgment is its batch's with the row's number at the end: ids that follow each other cost the index
-    a fraction of what random ones do.
+    The id of a new judgment is its batch's with the row's number at the end: sequential ids cost the index a fraction
+    of what random ones do.
     """
     prefix = batch_id[: -len("000000000000")]
     for statement in cases.statements():
@@ -308,4 +309,4 @@ def _judgment_lines(batch_id: str, cases: Cases) -> Iterator[str]:
 def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
     rest = iter(lines)
     while block := "".join(islice(rest, ROWS_AT_ONCE)):
-        yield block.replace("\\", "\\\\").encode()  # tabs and newlines are gone from judged values
+        yield block.replace("\\", "\\\\").encode()  # judged values have no tabs or newlines

@@ -1,1 +1,1 @@
-"""The worker runtime: claim a job, handle it, settle it; send heartbeats meanwhile; stop in order."""
+"""The worker runtime: claims a job, handles it and settles it; sends heartbeats meanwhile; stops in order."""

@@ -1,4 +1,4 @@
-"""The worker's heartbeat: in a session of its own, so that a long job does not look dead."""
+"""The worker's heartbeat, in its own database session, so that a worker with a long job does not look dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.errors import SourceError
 
 
 async def wait_for_any(*events: asyncio.Event, timeout_s: float) -> None:
-    """Return when one of the events is set, at the latest after `timeout_s` seconds."""
+    """Return when one of the events is set, or after `timeout_s` seconds."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
@@ -26,7 +26,7 @@ async def wait_for_any(*events: asyncio.Event, timeout_s: float) -> None:
 
 
 async def run_unless(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
-    """Do the work, or leave it where it is as soon as `stop` is set. Raises what the work raises."""
+    """Do the work, or cancel it as soon as `stop` is set. Raises what the work raises."""
     task, stopped = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -40,18 +40,18 @@ async def run_unless(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> 
 
 log = logging.getLogger(__name__)
 
-BUSY_EVERY_S = 5.0  # with a job under way: should the process die, the job is missed that much sooner
-SHORTEST_GAP_S = 1.0  # a queue of tiny jobs changes the state a thousand times a second
+BUSY_EVERY_S = 5.0  # while a job runs: if the process dies, that is noticed sooner
+SHORTEST_GAP_S = 1.0  # a queue of tiny jobs changes the state 1,000 times per second
 TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 2.0
-DEAD_ROWS_KEPT = timedelta(days=7)  # long enough to ask which processes there were
+DEAD_ROWS_KEPT = timedelta(days=7)  # long enough to see which processes existed
 
 WorkerStatus = Literal["starting", "running", "stopping", "stopped", "error"]
 
 
 @dataclass
 class WorkerState:
-    """What the next heartbeat reports. Setting anything through its methods makes that heartbeat come soon."""
+    """The content of the next heartbeat. A change through its methods makes that heartbeat come soon."""
 
     status: WorkerStatus = "starting"
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,12 +59,12 @@ class WorkerState:
 
     @property
     def job(self) -> tuple[str, datetime] | tuple[None, None]:
-        """The job that has been under way for longest, and since when."""
+        """The id of the job that has been running longest, and its start; Nones without a job."""
         return next(((job_id, began) for (job_id, _), began in self._began.items()), (None, None))
 
     @property
     def claims(self) -> frozenset[tuple[str, int]]:
-        """`(job id, claim)` of all that are under way, also those whose outcome is not stored yet."""
+        """`(job id, claim)` of all running jobs, also those whose outcome is not stored yet."""
         return frozenset(self._began)
 
     def become(self, status: WorkerStatus) -> None:
@@ -81,7 +81,8 @@ class WorkerState:
 
 
 class WorkerHeartbeat:
-    """Beats for one worker. `database` is its own; `work_database` is the one that the jobs use, and is probed."""
+    """Writes the heartbeats of one worker. `database` has its own session; `work_database` is the jobs' pool, which it
+    probes."""
 
     def __init__(
         self,
@@ -102,9 +103,10 @@ class WorkerHeartbeat:
         self._logged_error = ""
 
     async def run(self, *, every_s: float) -> None:
-        """Beat every `every_s` seconds, with a job every `BUSY_EVERY_S`, and at each change of state, until cancelled.
+        """Beat every `every_s` seconds, every `BUSY_EVERY_S` while a job runs, and at each change of state, until
+        cancelled.
 
-        A failed beat is tried again.
+        A failed beat is retried with the next one.
         """
         await self._prune()
         while True:
@@ -115,7 +117,8 @@ class WorkerHeartbeat:
             await wait_for_any(self._state.changed, timeout_s=max(pace_s - SHORTEST_GAP_S, 0))
 
     async def beat(self) -> None:
-        """Write one beat now. A database that does not answer is logged, once a reason, and nothing is raised."""
+        """Write one beat now. If the database does not answer, that is logged, once per reason, and nothing is
+        raised."""
         probe = await self._probe()
         job_id, job_started_at = self._state.job
         try:
@@ -138,13 +141,13 @@ class WorkerHeartbeat:
             self._logged_error = ""
 
     async def _prune(self) -> None:
-        """Once a start: each start leaves a row, and no other role may delete here."""
-        with suppress(SourceError):  # the next start does it
+        """Delete old rows, once per start: each start leaves a row, and no other role may delete here."""
+        with suppress(SourceError):  # the next start retries
             async with self._database.transaction(timeout_s=TIMEOUT_S) as conn:
                 await prune_heartbeats(conn, older_than=DEAD_ROWS_KEPT)
 
     async def _probe(self) -> bool:
-        """Whether the jobs' own sessions work: the beat's session may be fine while theirs are exhausted."""
+        """True if the jobs' own sessions work: the beat's session may work while theirs are exhausted."""
         try:
             async with self._work_database.read(timeout_s=PROBE_TIMEOUT_S):
                 return True

@@ -1,4 +1,4 @@
-"""What a handler is, and how an attempt at a job can end."""
+"""Job handlers, and the outcomes of an attempt at a job."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from services.process import describe_error
 Result = Mapping[str, Any]  # JSON-able, stored in `ops.job_queue.result`; holds counts and ids, nothing personal
 
 Handler = Callable[[ClaimedJob, Database], Awaitable[Result]]
-"""Does the work of one job. It may run twice for the same job (a crash between the work and its settling), so it must
-come to the same end when it is repeated. Raises `UnusableJobError` when no repetition can help."""
+"""Does the work of one job. It may run twice for the same job (after a crash between the work and its settling), so a
+repetition must have the same result. Raises `UnusableJobError` if no retry can help."""
 
 
 class UnusableJobError(Exception):
-    """The job itself is wrong. The text names the fault and no personal data: it is stored and shown."""
+    """The job itself is invalid. The text names the fault and no personal data: it is stored and shown."""
 
 
 class OutsideError(Exception):
-    """A system outside failed that only this job needs. The text is stored and shown; the worker is not at fault."""
+    """An external system that only this job needs has failed. The text is stored and shown; the worker is not at
+    fault."""
 
     def __init__(self, why: str, *, may_retry: bool) -> None:
         super().__init__(why)
@@ -38,7 +39,8 @@ class Completed:
 
 @dataclass(frozen=True)
 class Failed:
-    """`why` holds no personal data. `ours`: a fault of this process or its data, not of the database being away."""
+    """A failed attempt. `why` holds no personal data. `ours`: a fault of this process or its data, not an outage of the
+    database."""
 
     why: str
     may_retry: bool = True
@@ -47,8 +49,8 @@ class Failed:
 
 @dataclass(frozen=True)
 class HandedBack:
-    """Stopped half-way, and begun again later: because the worker stops, or `why` gives the reason nothing can be
-    stored now.
+    """An attempt that stopped halfway and starts again later: because the worker stops, or because nothing can be
+    stored now (`why` gives the reason).
 
     The attempt does not count.
     """
@@ -60,9 +62,9 @@ Outcome = Completed | Failed | HandedBack
 
 
 def failure_of(error: Exception) -> Failed | HandedBack:
-    """The public part of an error: its class and place. An exception's own text may hold the values of a row.
+    """The outcome for an error, with its class and place only: an exception's own text may hold the values of a row.
 
-    A database that takes no writes fails every job alike, so no job loses an attempt to it.
+    A database that accepts no writes fails every job alike, so no job loses an attempt to it.
     """
     if isinstance(error, UnusableJobError):
         return Failed(str(error), may_retry=False)
@@ -76,7 +78,7 @@ def failure_of(error: Exception) -> Failed | HandedBack:
 
 
 def batch_of(job: ClaimedJob) -> str:
-    """The batch that the job is about. Raises UnusableJobError."""
+    """The id of the batch that the job is about. Raises UnusableJobError."""
     try:
         return str(UUID(job.payload["batch_id"]))
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -23,7 +23,7 @@ WIDTH = 69  # columns between the box's sides, as the runbook draws it
 
 
 def starting_banner(*, worker_id: str, worker_type: str, environment: str, git_sha: str, python: str) -> str:
-    """The box as one text of several lines; a value too long for it is cut."""
+    """The box as one text of several lines; a value that is too long for it is cut."""
     facts = [
         ("Worker ID:", worker_id),
         ("Worker Type:", worker_type),
@@ -46,14 +46,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MaintenanceTask:
-    """Done at the start and every `every_s` seconds, by each worker: what may happen once only is for it to see to."""
+    """A task that each worker runs at its start and every `every_s` seconds; it must itself prevent double work."""
 
     name: str
     every_s: float
     do: Callable[[Database], Awaitable[None]]
 
     async def run(self, database: Database) -> None:
-        """Do it again and again, until cancelled. A database that fails is waited for until the next time."""
+        """Run the task again and again, until cancelled. If the database fails, the next run retries."""
         while True:
             try:
                 await self.do(database)
@@ -74,9 +74,9 @@ def run_worker(
     notices: Sequence[str] = (),
     maintenance: Sequence[MaintenanceTask] = (),
 ) -> int:
-    """Run one worker until SIGTERM or SIGINT; the process's exit code.
+    """Run one worker until SIGTERM or SIGINT, and return the process's exit code.
 
-    `handlers` is `{job type: handler}`; `notices` are logged below the banner; `maintenance` are done beside the jobs.
+    `handlers` is `{job type: handler}`; `notices` are logged below the banner; `maintenance` tasks run beside the jobs.
     """
     log_to_streams(settings.log_format)
     return asyncio.run(_Worker(worker_type, handlers, settings, maintenance).run(notices))
@@ -93,16 +93,15 @@ class _Worker:
         self._settings = settings
         self._maintenance = maintenance
         self._type = worker_type
-        # New with each start, never Railway's replica id: a job of a crashed process must not look owned by its
-        # successor.
+        # A new id per start, never Railway's replica id: a crashed process's job must not look owned by its successor.
         service = RUNBOOK.service_of_worker(worker_type)
         assert service is not None  # noqa: S101 - our own worker
         self._id = f"{service.short}-{secrets.token_hex(3)}"
         self._stop, self._wake_up, self._state = asyncio.Event(), asyncio.Event(), WorkerState()
-        # LIKE 'dragonfly%' is how the runbook finds these sessions.
+        # The runbook finds these sessions with LIKE 'dragonfly%'.
         self._name = f"{service}:{self._id}"
         self._database = self._connect(self._name, settings.sessions)
-        # By this name the others see whether the process is there (ops.reap_jobs).
+        # This name shows other workers that the process is alive (ops.reap_jobs).
         self._heartbeat_database = self._connect(f"{self._name}:beat", 1)
         self._heartbeat = WorkerHeartbeat(
             self._state,

@@ -22,21 +22,21 @@ from services.process import LONGEST_RETRY_S, ProcessSettings, await_database, r
 
 
 class WorkerSettings(ProcessSettings):
-    """Times in seconds. `stop_grace_s` has to be shorter than the draining time that Railway gives."""
+    """Times in seconds. `stop_grace_s` has to be shorter than Railway's draining time."""
 
-    heartbeat_every_s: PositiveFloat = 30.0  # ten beats until one counts as stale
-    poll_every_s: PositiveFloat = 1.0  # only while no notice arrives: retries become due without one
-    stop_grace_s: PositiveFloat = 20.0  # for the job under way after SIGTERM, then it is handed back
+    heartbeat_every_s: PositiveFloat = 30.0  # ten beats fit into the limit for a stale one
+    poll_every_s: PositiveFloat = 1.0  # only while no notification arrives: retries become due without one
+    stop_grace_s: PositiveFloat = 20.0  # for the running job after SIGTERM; then it is handed back
     concurrency: PositiveInt = 1  # jobs at the same time, each with a session of its own
-    claim_batch: PositiveInt = 1  # jobs claimed and settled in one transaction; a crash repeats as many
-    pool_size: PositiveInt = 2  # one for the job, one for the heartbeat's probe
-    lock_timeout_s: PositiveFloat = 600.0  # a job whose worker has been silent for so long goes to another one
-    gone_after_s: PositiveFloat = 17.0  # the same when its sessions are gone too: three missed beats of a busy worker
+    claim_batch: PositiveInt = 1  # jobs claimed and settled in one transaction; a crash repeats up to as many
+    pool_size: PositiveInt = 2  # 1 for the job, 1 for the heartbeat's probe
+    lock_timeout_s: PositiveFloat = 600.0  # after this silence of a worker its job goes to another one
+    gone_after_s: PositiveFloat = 17.0  # the same if its sessions are gone too: 3 missed beats of a busy worker
     reap_every_s: PositiveFloat = 5.0
 
     @property
     def sessions(self) -> int:
-        """How many the pool may hold: one for each job at least, and one for the heartbeat's probe."""
+        """The size of the pool: at least one session per job, and one for the heartbeat's probe."""
         return max(self.pool_size, self.concurrency + 1)
 
 
@@ -50,9 +50,9 @@ TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
 async def settle_and_claim(
     database: Database, done: Sequence[Done], *, worker_id: str, job_types: Sequence[str], limit: int
 ) -> tuple[dict[str, str | None], list[ClaimedJob]]:
-    """Store how attempts ended and take the next jobs, or neither. Raises SourceError.
+    """Store the outcomes of attempts and claim the next jobs, in one transaction. Raises SourceError.
 
-    `{job id: its status now}`, None where a job is not ours any more, and what is ours now.
+    Returns `{job id: its status now}`, None for a job that is no longer ours, and the claimed jobs.
     """
     endings = [_ending(job, outcome) for job, outcome in done]
     return await finish_and_claim_jobs(
@@ -63,9 +63,10 @@ async def settle_and_claim(
 async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worker_id: str, stop: asyncio.Event) -> None:
     """Store the outcome after `settle_and_claim` failed with it.
 
-    Through an outage it is tried again, because the work is done and should not be done twice. An outcome that cannot
-    be stored is a failure. Given up when the worker stops meanwhile, or cannot even store that: the job then stays
-    `processing`, is handed back with the lost claims, and counts as an orphan once this worker's heartbeat is stale.
+    It retries through an outage, because the work is done and should not be done twice. An outcome that cannot be
+    stored becomes a failure. It gives up if the worker stops meanwhile, or cannot store that failure either: the job
+    then stays `processing`, is handed back with the lost claims, and counts as an orphan once this worker's heartbeat
+    is stale.
     """
     failures, logged = 0, ""
     while True:
@@ -88,7 +89,7 @@ async def settle(database: Database, job: ClaimedJob, outcome: Outcome, *, worke
 
 
 def log_status(job: ClaimedJob, status: str | None) -> None:
-    """The runbook's line, once it is stored."""
+    """Log the runbook's line, after the status is stored."""
     log.info("update_job_status: job %s -> %s", job.id, status or "no longer ours, left alone")
 
 
@@ -103,10 +104,11 @@ def _ending(job: ClaimedJob, outcome: Outcome) -> Ending:
 
 
 class LostClaims:
-    """No other worker reclaims such a job while this worker sends heartbeats.
+    """Jobs that this worker claimed without receiving the answer. No other worker reclaims them while this one sends
+    heartbeats.
 
-    A work loop holds `claiming` from before it claims until the jobs are in the worker's state: jobs that another loop
-    has just claimed, and whose answer is still on its way, are not lost.
+    A work loop holds `claiming` from before its claim until the jobs are in the worker's state: so jobs that another
+    loop has just claimed, and whose answer is still on its way, don't count as lost.
     """
 
     def __init__(self, database: Database, state: WorkerState, *, worker_id: str, slots: int) -> None:
@@ -115,10 +117,11 @@ class LostClaims:
         self._state = state
         self._worker_id = worker_id
         self._slots = slots
-        self._looking = asyncio.Lock()  # two that each waited for the other's place would wait forever
+        self._looking = asyncio.Lock()  # two callers that each hold some slots would wait forever
 
     async def hand_back(self) -> None:
-        """Between the claims: waits for those under way, and keeps the next ones waiting. Raises SourceError."""
+        """Return lost claims to the queue, between claims: wait for those in progress, and make the next ones wait.
+        Raises SourceError."""
         async with self._looking, AsyncExitStack() as held:
             for _ in range(self._slots):
                 await held.enter_async_context(self.claiming)
@@ -145,12 +148,13 @@ CLAIM_TIMEOUT_S = 5.0  # milliseconds in practice; a stop waits for it
 
 
 class CrashLoopError(Exception):
-    """So many failures in a row that something other than the jobs must be wrong; a restart may help."""
+    """So many failures in a row that the cause can't be the jobs; a restart may help."""
 
 
 @dataclass(kw_only=True)
 class WorkerLoop:
-    """Some jobs at a time. `stop` ends it after the jobs under way; `wake` cuts its waiting for work short."""
+    """Handles `concurrency` jobs at a time. `stop` ends it after the running jobs; `wake` ends its wait for work
+    early."""
 
     worker_id: str
     worker_type: WorkerType
@@ -162,7 +166,7 @@ class WorkerLoop:
     wake: asyncio.Event
     _lost_claims: LostClaims = field(init=False)
     _failures: int = field(default=0, init=False)
-    _refusals: int = field(default=0, init=False)  # in a row, of a database that fails whatever is asked
+    _refusals: int = field(default=0, init=False)  # in a row, by a database that refuses every write
     _logged_error: str = field(default="", init=False)
     _idle_noted_at: float | None = field(default=None, init=False)
     _reap_at: float = field(default=0.0, init=False)
@@ -176,7 +180,7 @@ class WorkerLoop:
     async def run(self) -> None:
         """Work until `stop` is set. Raises CrashLoopError after `CRASH_LOOP_AFTER` failures in a row."""
         log.info("Entering main loop...")
-        self._reap_at = time.monotonic() + self.settings.reap_every_s  # those that start together beat first
+        self._reap_at = time.monotonic() + self.settings.reap_every_s  # workers that start together beat first
         async with asyncio.TaskGroup() as group:
             grace = group.create_task(self._end_grace())
             slots = [group.create_task(self._work()) for _ in range(self.settings.concurrency)]
@@ -187,7 +191,7 @@ class WorkerLoop:
 
     @property
     def _longest_return_s(self) -> float:
-        """How long after an outage another worker may need until it beats again."""
+        """The seconds that another worker may need after an outage until it beats again."""
         return LONGEST_RETRY_S + self.settings.gone_after_s
 
     @property
@@ -252,24 +256,26 @@ class WorkerLoop:
             )
         for job_id, status in reaped.items():
             log.warning("reap_jobs: job %s of a silent worker -> %s", job_id, status)
-        # A claim that was sent into an outage may come through long after it.
+        # A claim that was sent during an outage may take effect long after it.
         await run_unless(self.stop, self._lost_claims.hand_back())
 
     def _gone_after(self) -> timedelta | None:
-        """None shortly after an outage: then the others are silent too, and on their way back."""
+        """The silence after which a worker counts as gone; None shortly after an outage, when other workers may still
+        be returning."""
         if time.monotonic() < self._trusts_silence_at:
             return None
         return timedelta(seconds=self.settings.gone_after_s)
 
     async def _recover(self, error: SourceError) -> None:
-        """After a failed claim: an outage is waited out; anything else (a missing grant, say) counts as a failure."""
+        """After a failed claim: wait until an outage is over; any other error (such as a missing grant) counts as a
+        failure."""
         if error.why != self._logged_error or not error.is_outage:
             log.error("claim_pending_job: %s", error.why)
         self._logged_error = error.why
         self._trusts_silence_at = time.monotonic() + self._longest_return_s
         if not error.is_outage:
             self._failures += 1
-        if error.takes_no_writes:  # it answers, so the next claim is what finds out
+        if error.takes_no_writes:  # it answers reads, so only the next claim can show the recovery
             await self._wait_for_writes()
             return
         await wait_for_any(self.stop, timeout_s=retry_delay_s(max(self._failures, 1)))
@@ -280,13 +286,13 @@ class WorkerLoop:
         await wait_for_any(self.stop, timeout_s=retry_delay_s(self._refusals))
 
     async def _reconnect(self) -> None:
-        """Wait for the database, then hand back what a claim took whose answer was lost."""
+        """Wait for the database, then hand back the jobs of a claim whose answer was lost."""
         await await_database(self.database, pool_size=self.settings.sessions)
-        with suppress(SourceError):  # gone again: the next claim notices
+        with suppress(SourceError):  # unavailable again: the next claim will see that
             await self._lost_claims.hand_back()
 
     async def _work_on(self, job: ClaimedJob) -> Outcome:
-        if self._is_ending:  # the rest of a batch
+        if self._is_ending:  # the rest of a claimed batch
             outcome: Outcome = HandedBack()
         else:
             log.info("[%s] Claimed job: %s", self.worker_type, job.id)
@@ -305,13 +311,13 @@ class WorkerLoop:
             async with asyncio.timeout(None) as grace:
                 self._handling.add(grace)
                 return Completed(await self.handlers[job.job_type](job, self.database))
-        except Exception as error:  # whatever a handler raises is the job's failure, never the worker's
+        except Exception as error:  # any exception of a handler is the job's failure, never the worker's
             return HandedBack() if grace.expired() else failure_of(error)
         finally:
             self._handling.discard(grace)
 
     async def _end_grace(self) -> None:
-        """What is under way when the worker has to stop gets so much longer, then it is handed back."""
+        """Once the worker has to stop, give running jobs `stop_grace_s` more, then hand them back."""
         await self.stop.wait()
         await asyncio.sleep(self.settings.stop_grace_s)
         for grace in self._handling:
