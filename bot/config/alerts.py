@@ -1,4 +1,4 @@
-"""The alert rules as `alerts.toml` declares them, and the names of alerts as people type them."""
+"""The alert rules that `alerts.toml` declares, and the names of alerts as people type them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class _Table(BaseModel):
 
 
 class Rule(_Table):
-    """What every rule has; any other key is a limit of this rule.
+    """The settings that every rule has; any other key is a limit of this rule.
 
-    subjects: what it is about one by one, "services" and "workers" stand for each of them. over: what its end means;
-    `{title}` is what its check says now that all is well. buttons: (label, command). The release decides these three: a
-    file that overrides them changes nothing.
+    subjects: the services, workers or parts that the rule checks one by one ("services" and "workers" stand for each of
+    them). over: the text when the alert ends; `{title}` is the title of its check, which is fine by then. buttons:
+    (label, command). The release decides these three: a file that overrides them changes nothing.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -46,7 +46,7 @@ class Rule(_Table):
         return timedelta(seconds=self.wait_s)
 
     def limit(self, name: str) -> float:
-        """A limit that no class of its own declares."""
+        """A limit that no subclass declares as a field."""
         return self.__pydantic_extra__[name]
 
 
@@ -92,8 +92,8 @@ class Deployments(Rule):
 
 
 class Rules(_Table):
-    """One per rule; its name is the beginning of what `why` and `silence` take. Named here are those with limits that
-    code reads by name or that have bounds of their own."""
+    """All rules by name; the name starts the names that `why` and `silence` accept. The declared fields are rules with
+    limits that code reads by name or that have bounds of their own."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Rule]
@@ -115,7 +115,7 @@ class Rules(_Table):
         return rule
 
     def find(self, name: str) -> Rule | None:
-        """None for a name that this version does not know."""
+        """The rule of this name; None for a name that this version does not know."""
         declared: Rule | None = vars(self).get(name)
         return declared or self.__pydantic_extra__.get(name)
 
@@ -126,7 +126,7 @@ class Rules(_Table):
 
 
 class AnnouncementSettings(_Table):
-    """How often, and how long after."""
+    """The limits and delays, in seconds, of announcing, repeating and editing alerts."""
 
     again_within_s: Seconds
     quiet_s: Seconds
@@ -143,7 +143,7 @@ class AnnouncementSettings(_Table):
 
 
 class AlertRules(_Table):
-    """The whole file. `runbook`: its address, empty when it is not configured."""
+    """The whole file. `runbook`: its address, empty if it is not configured."""
 
     version: Literal[1]
     runbook: str = Field(max_length=500, pattern=r"^(https?://\S+)?$")
@@ -161,7 +161,7 @@ _GROUPS = {
     "workers": tuple(service.short for service in DECLARED if service.worker_type is not None),
 }
 
-# The subjects of the rules that have several. A test compares them with what the rules say.
+# The subjects of the rules that have several. A test compares them with the rules' results.
 SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         name: tuple(subject for word in rule.subjects for subject in _GROUPS.get(word, (word,)))
@@ -176,7 +176,7 @@ FINGERPRINTS = tuple(
 
 
 def find_what(word: str) -> str | None:
-    """What a word means, in the form that `Silence.what` has; None for no name of an alert."""
+    """The name that a word means, in the form of `Silence.what`; None if it names no alert."""
     name = word.strip().lower().replace("-", "_")
     service = find_service(word)
     if service is not None:
@@ -185,7 +185,7 @@ def find_what(word: str) -> str | None:
 
 
 def nearest(word: str, services: Collection[Service]) -> str | None:
-    """The name that was probably meant, of these services, a rule or an alert; None when there is none near."""
+    """The most similar name among these services, the rules and the alerts; None if none is similar."""
     about = (name for name in FINGERPRINTS if service_of(name) is None or service_of(name) in services)
     names = [*(service.short for service in services), *RULES, *about]
     meant = get_close_matches(word.strip().lower(), names, n=1, cutoff=0.6)
@@ -193,10 +193,10 @@ def nearest(word: str, services: Collection[Service]) -> str | None:
 
 
 def service_of(what: str) -> Service | None:
-    """The service that is meant alone; None when it is about none, or about several."""
+    """The single service that a name is about; None if it is about none, or about several."""
     return find_service(what.rsplit(".", maxsplit=1)[-1])
 
 
 def covered(what: str) -> list[str]:
-    """The fingerprints that are meant."""
+    """The fingerprints that a name covers."""
     return [name for name in FINGERPRINTS if is_meant(what, name, service_of(name))]

@@ -1,7 +1,7 @@
 """Reads `alerts.toml`: thresholds and severities of the alert rules, with line numbers in its errors.
 
-A file holds only what differs from `bot/config/alerts.toml`. One with a mistake is not used at all: people would
-believe in a limit that is not there.
+A file holds only the differences from `bot/config/alerts.toml`. A file with a mistake is not used at all: people would
+rely on a limit that is not in force.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from bot.config.behavior import AlertSettings
 from bot.config.fields import Fault, Invalid
 from bot.config.toml_lines import decode_toml
 
-GROUP = "rules"  # its name among the groups of settings
+GROUP = "rules"  # the name of this file among the groups of settings
 
 
 def load_rules(settings: AlertSettings | Invalid) -> AlertRules | Invalid:
-    """The rules of the file that the settings name, the default's without one."""
+    """The rules of the file that the settings name, the defaults without one."""
     path = None if isinstance(settings, Invalid) else settings.rules_path
     if path is None:
         return default_rules()
@@ -36,24 +36,25 @@ def load_rules(settings: AlertSettings | Invalid) -> AlertRules | Invalid:
 
 
 def usable_rules(settings: AlertSettings | Invalid) -> AlertRules:
-    """The default's, where the file cannot be used: alerts with other limits are better than none."""
+    """The rules, or the defaults if the file cannot be used: alerts with other limits are better than none."""
     rules = load_rules(settings)
     return default_rules() if isinstance(rules, Invalid) else rules
 
 
 def rule_faults(settings: AlertSettings | Invalid) -> tuple[Fault, ...]:
-    """What is wrong with the file."""
+    """The faults of the file."""
     rules = load_rules(settings)
     return rules.faults if isinstance(rules, Invalid) else ()
 
 
 def default_rules() -> AlertRules:
-    """Those of `bot/config/alerts.toml`."""
+    """The rules of `bot/config/alerts.toml`."""
     return DEFAULT
 
 
 def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
-    """The rules in a file's content over the default's; `name` is what faults call the file. All faults at once."""
+    """Parse a file's content, merged over the defaults; `name` is the file's name in faults. Reports all faults at
+    once."""
     try:
         text = decode_toml(content)
         given = tomllib.loads(text)
@@ -71,7 +72,7 @@ def read_rules(content: bytes, name: str) -> AlertRules | Invalid:
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`below` with what `above` says, table by table."""
+    """`below` with the values of `above`, table by table."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
@@ -108,7 +109,7 @@ def _place(name: str, text: str, place: Sequence[str]) -> str:
 
 
 def _line_of(text: str, place: Sequence[str]) -> int | None:
-    """The line of a key below its table's header, or that header's; None when neither is written so."""
+    """The line of a key below its table's header, or of that header; None if the file has neither."""
     *tables, key = place
     header, found = ".".join(tables), None
     table = ""
@@ -123,7 +124,7 @@ def _line_of(text: str, place: Sequence[str]) -> int | None:
 
 
 def _quoted(place: Sequence[str]) -> str:
-    """A place in the file, harmless and short: faults are shown in Slack."""
+    """A place in the file, made harmless and short: faults are shown in Slack."""
     return "`" + re.sub(r"[^A-Za-z0-9_.-]", "?", ".".join(place))[:80] + "`"
 
 

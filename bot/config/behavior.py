@@ -1,4 +1,4 @@
-"""Variables of how the bot works: what it operates, who may do what, alerts, changes, and what it shows."""
+"""Variables of the bot's behavior: the operated system, permissions, alerts, changes, and what it shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 
 
 class AlertSettings(Group):
-    """When a heartbeat is too old. `rules_path`: the file with the other limits, None for the default.
+    """The age at which a heartbeat is stale. `rules_path`: the file with the other limits, None for the default.
 
     A worker type without a limit of its own has the general one.
     """
@@ -61,17 +61,20 @@ class AlertSettings(Group):
 
 
 class ChangeSettings(Group):
-    """How changes go about their work. `connection_limit`: the pooler's, which no query can show.
+    """The settings of changes. `connection_limit`: the pooler's, which no query can show.
 
-    alone_after_s: how long approvers may stay silent in an incident. alone_countdown_s: for a veto afterwards.
+    `alone_after_s`: how long approvers may stay silent in an incident before emergency self-approval.
+    `alone_countdown_s`: the time for a veto afterwards.
 
-    run_steps_keep_days: after the end of their run; None keeps them forever.
+    `run_steps_keep_days`: counted from the end of their run; None keeps them forever.
 
-    golden_path_in_prod: also where the uploaded rows stay, because the operated system removes none.
+    `golden_path_in_prod`: permits it in prod even if the uploaded rows stay there, because the operated system removes
+    none.
 
-    promotion_secret: signs what one environment proved for another's bot; None: nothing is promoted.
+    `promotion_secret`: signs proofs for another environment's bot; None: no commit is promoted.
 
-    sql_directory: has `migrations/` and `rollbacks/`; in another than ours a rollback is prepared without a new build.
+    `sql_directory`: has `migrations/` and `rollbacks/`; with another folder than ours, a rollback can be prepared
+    without a new build.
     """
 
     soak_s: int = Field(120, validation_alias="SOAK_SECONDS", ge=1, le=3600)  # the runbook's two minutes
@@ -107,7 +110,7 @@ class ChangeSettings(Group):
 
 
 class PeopleSettings(Group):
-    """Slack user or user-group ids. Empty allows no one. `policy_path`: the finer policy, None for the default."""
+    """Slack ids of users or user groups. Empty allows no one. `policy_path`: the policy file, None for the default."""
 
     operators: Ids = Field((), validation_alias="DRAGONFLY_OPERATORS")
     approvers: Ids = Field((), validation_alias="DRAGONFLY_APPROVERS")
@@ -123,7 +126,8 @@ class PeopleSettings(Group):
 
 
 class IdentitySettings(Group):
-    """Which environment this bot belongs to, and which commit it runs. `supabase_url` is for links to its dashboard."""
+    """The environment that this bot belongs to, and the commit that it runs. `supabase_url` is for links to its
+    dashboard."""
 
     environment: EnvironmentName = Field(validation_alias="ENVIRONMENT")
     supabase_mode: EnvironmentName = Field(validation_alias="SUPABASE_MODE")
@@ -133,7 +137,8 @@ class IdentitySettings(Group):
 
 
 class SystemSettings(Group):
-    """The system that is operated; None: the one that the database shows. Railway's name of its fourth service."""
+    """The operated system; None: the one that the database shows. `simplicity`: Railway's name of its fourth
+    service."""
 
     name: str | None = Field(None, validation_alias="OPERATED_SYSTEM")
     simplicity: str | None = Field(None, validation_alias="RAILWAY_SERVICE_SIMPLICITY", max_length=100)
@@ -147,7 +152,7 @@ class SystemSettings(Group):
 
     @property
     def railway_names(self) -> dict[str, str]:
-        """`{Railway's name: our name}` of services that are called otherwise there."""
+        """`{Railway's name: our name}` of services that have another name there."""
         return {self.simplicity: Service.SIMPLICITY.value} if self.simplicity else {}
 
     @property
@@ -156,30 +161,30 @@ class SystemSettings(Group):
         return self.named(found) if found else None
 
     def named(self, system: System) -> System:
-        """The system with the services' names in Railway."""
+        """The system with its services' names in Railway."""
         return system.renamed({"simplicity": self.simplicity}) if self.simplicity else system
 
 
 class WebSettings(Group):
-    """Where /healthz, /metrics and /slack/events listen. Port 0: the system picks one."""
+    """The port of /healthz, /metrics and /slack/events. 0: the operating system picks one."""
 
     port: int = Field(8080, validation_alias="PORT", ge=0, le=65_535)
 
 
 class PrivacySettings(Group):
-    """How much of a log line or an error the one who asked for it sees (docs/adr/0010)."""
+    """The masking of log lines and errors for their requester (docs/adr/0010)."""
 
     log_privacy: Literal["strict", "balanced"] = Field("balanced", validation_alias="LOG_PRIVACY")
 
 
 class LogSettings(Group):
-    """How the bot writes its own log."""
+    """The format of the bot's own log."""
 
     log_format: Literal["plain", "json"] = Field("plain", validation_alias="LOG_FORMAT")
 
 
 class TraceSettings(Group):
-    """Where spans go: an OTLP collector over HTTP; None: nowhere, and nothing is recorded."""
+    """The OTLP collector (HTTP) that spans are sent to; None: no spans are recorded."""
 
     endpoint: Url | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -189,7 +194,7 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True)
 class WeeklyTime:
-    """A moment of each week by a wall clock. `weekday`: 0 is Monday."""
+    """A weekly moment by a wall clock. `weekday`: 0 is Monday."""
 
     weekday: int
     clock: time

@@ -1,4 +1,4 @@
-"""Variables of the systems that the bot calls, and of what calls it."""
+"""Variables of the systems that the bot calls, and of the systems that call the bot."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _MACHINE_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,}\Z")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MARK_LIMIT = 30
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z")
-SIGN_AFTER_S = 0.7  # with Slack's own time, something is seen within a second
+SIGN_AFTER_S = 0.7  # together with Slack's own delay, a person sees something within 1 s
 
 
 class SlackSettings(Group):
-    """Socket Mode when `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation.
+    """Socket Mode if `app_token` is set, else HTTP mode. Two signing secrets are accepted during a rotation.
 
-    `command`, `mark`: of a bot that shares its workspace with another environment's. `sign_after_s`: how long a command
-    may stay without an answer before something is shown.
+    `command`, `mark`: for a bot that shares its workspace with another environment's. `sign_after_s`: seconds without
+    an answer after which a command shows that it is being processed.
     """
 
     bot_token: SecretValue = Field(validation_alias="SLACK_BOT_TOKEN")
@@ -99,7 +99,7 @@ class SlackSettings(Group):
 
     @property
     def origin(self) -> MessageOrigin:
-        """What each message is to say of where it is from."""
+        """The origin that each message shows."""
         named = find_environment(self.environment or "")
         return MessageOrigin(named.name if named else None, self.mark)
 
@@ -112,9 +112,10 @@ ADMIN_URL = "DRAGONFLY_ADMIN_DB_URL"
 
 
 class DatabaseSettings(Group):
-    """`admin_url` is the owner's, for migrations on a terminal; without it `url` is used for those too.
+    """The addresses of the database. `admin_url` is the owner's, for migrations on a terminal; without it these use
+    `url` too.
 
-    `rollback_url`: of a role that may undo migrations; None: `rollback-db` is not for this bot.
+    `rollback_url`: of a role that may undo migrations; None: this bot can't run `rollback-db`.
     """
 
     url: SecretValue = Field(validation_alias="SUPABASE_DB_URL")
@@ -130,8 +131,8 @@ class DatabaseSettings(Group):
 
 
 def with_owner(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """For what only the owner does, on a terminal: their address alone is enough, because the bot's role may not exist
-    yet."""
+    """The environment for a terminal command of the owner: their address alone is enough, because the bot's role may
+    not exist yet."""
     owner = environ.get(ADMIN_URL)
     return {**environ, "SUPABASE_DB_URL": owner} if owner and not environ.get("SUPABASE_DB_URL") else environ
 
@@ -153,14 +154,14 @@ class RailwaySettings(Group):
 
 
 class ApiSettings(Group):
-    """Our own API, and the key for its uploads."""
+    """The address of our own API, and the key for its uploads."""
 
     base: Url = Field(validation_alias="DRAGONFLY_API_BASE")
     api_key: SecretValue | None = Field(None, validation_alias="DRAGONFLY_API_KEY")
 
 
 class SupabaseSettings(Group):
-    """`key`: of the project's metrics; None: they are not read."""
+    """`key`: for the project's metrics; None: they are not read."""
 
     key: SecretValue | None = Field(None, validation_alias="SUPABASE_METRICS_KEY")
     url: str | None = Field(None, validation_alias="SUPABASE_URL", validate_default=True)
@@ -181,7 +182,7 @@ MOST_TOKENS = 1_000_000_000
 
 
 class AssistantSettings(Group):
-    """The model that answers questions in words. Without a key the rules answer alone."""
+    """The model that answers questions in words. Without a key only the rules answer."""
 
     api_key: SecretValue | None = Field(None, validation_alias="OPENAI_API_KEY")
     base_url: Url = Field("https://api.openai.com/v1", validation_alias="OPENAI_BASE_URL")
@@ -198,7 +199,7 @@ class AssistantSettings(Group):
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
-        """The key travels along, so it must be encrypted unless it stays on this machine."""
+        """The request carries the key, so it must be encrypted unless it stays on this machine."""
         parts = urlsplit(value)
         if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             raise ValueError("is not an https:// address")
@@ -214,7 +215,7 @@ class AssistantSettings(Group):
 
     @property
     def prices(self) -> Prices | None:
-        """None while the prices of a configured model are unknown."""
+        """The prices of the configured model; None if they are unknown."""
         return prices_of(self.model, self.input_usd, self.output_usd)
 
     @property
@@ -226,14 +227,14 @@ class AssistantSettings(Group):
 
 @dataclass(frozen=True)
 class Machine:
-    """What may call `POST /machines`, by its token. `name` is what the policy knows it by: "machine:ci"."""
+    """A machine that may call `POST /machines` with its token. The policy knows it by `name`: "machine:ci"."""
 
     name: str
     token: Secret
 
 
 def _to_machines(value: object) -> object:
-    """ "ci=<token>, laptop=<token>"."""
+    """Parse "ci=<token>, laptop=<token>"."""
     if not isinstance(value, str):
         return value
     pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
@@ -245,11 +246,11 @@ def _to_machines(value: object) -> object:
 
 
 class HookSettings(Group):
-    """What others call: the secrets by which they are known, and where. Several are accepted during a rotation; without
-    one no call is accepted. `machines`: what may call the door for machines.
+    """Calls from outside systems: the secrets that authenticate them. Several are accepted during a rotation; without
+    one no call is accepted. `machines`: the machines that may call `POST /machines`.
 
-    `pagerduty_token`: reads the e-mail address of a person there, None: they go by the name they have there.
-    `public_url`: where this bot is reached from outside; None: pages carry no one-time link.
+    `pagerduty_token`: reads a person's e-mail address there; None: people are shown by their names there. `public_url`:
+    the address of this bot from outside; None: pages carry no one-time link.
     """
 
     railway_secrets: Secrets = Field((), validation_alias="RAILWAY_WEBHOOK_SECRET")
@@ -279,8 +280,8 @@ class HookSettings(Group):
 
 
 class GitHubSettings(Group):
-    """`repo`, "owner/name", holds the code that is deployed, and gets an issue per follow-up. Both or neither are
-    given."""
+    """`repo`, "owner/name": the repository of the deployed code, which gets an issue per follow-up. Both or neither are
+    set."""
 
     token: SecretValue | None = Field(None, validation_alias="GITHUB_TOKEN")
     repo: str | None = Field(None, validation_alias="GITHUB_REPO", validate_default=True)

@@ -1,7 +1,7 @@
 """The bot's environment variables, read once: a missing group disables only the commands that need it.
 
-A group that is missing or malformed becomes `Invalid` with every fault it has, so that one answer names all. An empty
-value counts as not set, because Railway keeps emptied variables.
+A missing or malformed group becomes `Invalid` with every fault it has, so that one answer names all. An empty value
+counts as not set, because Railway keeps emptied variables.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from services.domain.thresholds import StaleLimits
 
 @dataclass(frozen=True)
 class Settings:
-    """All groups. Only `slack` is needed to start."""
+    """All groups of settings. Only `slack` is needed to start."""
 
     slack: SlackSettings | Invalid
     database: DatabaseSettings | Invalid
@@ -86,7 +86,7 @@ class Settings:
     runs: RunSettings = field(default_factory=RunSettings)
     outage: OutageSettings = field(default_factory=OutageSettings)
     evaluator: EvaluatorSettings = field(default_factory=EvaluatorSettings)
-    source_timeout_s: float = 5.0  # each source of facts answers within this or is unknown
+    source_timeout_s: float = 5.0  # a source of facts that takes longer is unknown
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
@@ -110,7 +110,7 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Every secret of the environment that can be used."""
+        """Every secret in the usable groups."""
         values = (value for group in self._usable for _, value in group)
         return tuple(_secrets_in(list(values)))
 
@@ -121,12 +121,12 @@ class Settings:
 
     @property
     def environment(self) -> str | None:
-        """One of `services.domain.environments`; None when the variables are missing or malformed."""
+        """One of `services.domain.environments`; None if the variables are missing or malformed."""
         return None if isinstance(self.identity, Invalid) else self.identity.environment
 
     @property
     def sign_after_s(self) -> float:
-        """Seconds after which a command without an answer shows something."""
+        """Seconds without an answer after which a command shows that it is being processed."""
         return SIGN_AFTER_S if isinstance(self.slack, Invalid) else self.slack.sign_after_s
 
     @property
@@ -136,43 +136,44 @@ class Settings:
 
     @property
     def operated(self) -> SystemSettings:
-        """Which system is operated; as the database shows it when a variable is malformed."""
+        """The settings of the operated system; the defaults (the system that the database shows) if a variable is
+        malformed."""
         return SystemSettings() if isinstance(self.system, Invalid) else self.system
 
     @property
     def git_sha(self) -> str | None:
-        """The commit this process runs; None when Railway did not report it."""
+        """The commit that this process runs; None if Railway did not report it."""
         return None if isinstance(self.identity, Invalid) else self.identity.git_sha
 
     @property
     def outside_targets(self) -> int:
-        """How many targets outside Slack there are."""
+        """The number of targets outside Slack."""
         return sum(len(group.targets) for group in (self.pager, self.mail) if not isinstance(group, Invalid))
 
     @property
     def log_privacy(self) -> Privacy:
-        """How much of the requested lines a requester sees; strict when the variable is malformed."""
+        """The masking of requested lines for their requester; strict if the variable is malformed."""
         return Privacy.STRICT if isinstance(self.privacy, Invalid) else Privacy(self.privacy.log_privacy)
 
     @property
     def keep_run_steps(self) -> timedelta | None:
-        """For how long after their run's end; None, also when a variable is malformed: forever."""
+        """The time for which steps are kept after their run's end; None (forever), also if a variable is malformed."""
         days = None if isinstance(self.changes, Invalid) else self.changes.run_steps_keep_days
         return None if days is None else timedelta(days=days)
 
     @property
     def stale_after(self) -> StaleLimits:
-        """The ages past which a heartbeat is stale; the defaults when a variable is malformed."""
+        """The ages past which a heartbeat is stale; the defaults if a variable is malformed."""
         return (AlertSettings() if isinstance(self.alerts, Invalid) else self.alerts).stale_after
 
     @property
     def changing(self) -> ChangeSettings:
-        """How changes go about their work; the defaults when a variable is malformed."""
+        """The settings of changes; the defaults if a variable is malformed."""
         return ChangeSettings() if isinstance(self.changes, Invalid) else self.changes
 
 
 def read_log_format(environ: Mapping[str, str]) -> Literal["plain", "json"]:
-    """How to write the log, before anything else is read; plain when the variable is malformed."""
+    """The log format, read before all other settings; plain if the variable is malformed."""
     group = _read("log", LogSettings, _without_blanks(environ))
     return "plain" if isinstance(group, Invalid) else group.log_format
 
@@ -181,7 +182,7 @@ GroupT = TypeVar("GroupT", bound=Group)
 
 
 def require(group: GroupT | Invalid) -> GroupT:
-    """The group, or an OperatorError that lists everything wrong with it."""
+    """Return the group, or raise an OperatorError that lists all its faults."""
     if isinstance(group, Invalid):
         raise OperatorError(
             f"The {group.group} settings cannot be used",
@@ -193,7 +194,7 @@ def require(group: GroupT | Invalid) -> GroupT:
 
 
 def _secrets_in(value: object) -> Iterator[Secret]:
-    """Those in a setting, however deep: pagers are a mapping of pagers."""
+    """All secrets in a setting, at any depth: pagers are a mapping of pagers."""
     match value:
         case Secret():
             yield value
@@ -212,7 +213,7 @@ def _without_blanks(environ: Mapping[str, str]) -> dict[str, str]:
 
 @cache
 def _kinds() -> Mapping[str, type[Group]]:
-    """`{name: group}` of the settings that are read from variables: those that may be invalid."""
+    """`{name: group}` of the settings that are read from variables, and so may be invalid."""
     hints = get_type_hints(Settings)
     return {name: kind for name, hint in hints.items() for kind in get_args(hint) if kind is not Invalid}
 

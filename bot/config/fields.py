@@ -1,4 +1,4 @@
-"""What groups of variables are made of: types of their fields, and faults that reveal no value."""
+"""The types of settings' fields, and faults that reveal no value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.domain.environments import NAMES, check_environment, one_of
 from services.domain.secrets import Secret
 
 WEBHOOK_URL, ROUTING_KEY, EMAIL = "PAGER_WEBHOOK_URL", "PAGER_ROUTING_KEY", "PAGER_EMAIL"
-CALENDAR_URL = "ONCALL_CALENDAR_URL"  # of a rotation; it has a name too
+CALENDAR_URL = "ONCALL_CALENDAR_URL"  # of a rotation; with a suffix, as targets have
 
 
 def _to_secret(value: object) -> object:
@@ -33,7 +33,7 @@ def _to_list(value: object) -> object:
 
 
 def check_url(value: str) -> str:
-    """The value, or ValueError in words that do not repeat it."""
+    """Return the value. Raises ValueError, without the value in its text."""
     try:
         parts = urlsplit(value)
         fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -51,23 +51,23 @@ EnvironmentName = Annotated[str, AfterValidator(check_environment)]
 Url = Annotated[str, BeforeValidator(lambda value: check_url(value) if isinstance(value, str) else value)]
 
 
-_STRONG = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of a path, and all that guards it
+_STRONG = re.compile(r"[A-Za-z0-9_-]{24,}\Z")  # part of an address's path, and its only protection
 
 
 def check_strength(*secrets: Secret) -> None:
-    """Raises ValueError for one that can be guessed."""
+    """Raises ValueError if one of the secrets can be guessed."""
     if any(not _STRONG.match(secret.reveal()) for secret in secrets):
         raise ValueError("is not at least 24 letters, digits, - or _")
 
 
 class Group(BaseModel):
-    """A frozen part of the environment. `hide_input_in_errors`: a malformed secret must not end in a traceback."""
+    """A frozen group of variables. `hide_input_in_errors`: a malformed secret must not appear in a traceback."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, extra="ignore", hide_input_in_errors=True)
 
 
-_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f]")  # urlsplit leaves some of them out
-_ADDRESS = re.compile(r"[!-~]+@[!-~]+\Z")  # ASCII, no blanks: not every mail server takes more
+_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f]")  # urlsplit removes some of them
+_ADDRESS = re.compile(r"[!-~]+@[!-~]+\Z")  # ASCII, no blanks: not every mail server accepts more
 
 
 def _check_secret_url(value: Secret) -> Secret:
@@ -96,7 +96,7 @@ def _check_address(value: str) -> str:
 def _check_authorities(path: Path) -> Path:
     try:
         ssl.create_default_context(cafile=path)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         raise ValueError("is not a file with certificates in PEM form") from error
     return path
 
@@ -121,7 +121,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Invalid:
-    """A group that cannot be used, with everything that is wrong with it."""
+    """A group that cannot be used, with all its faults."""
 
     group: str
     faults: tuple[Fault, ...]
@@ -133,20 +133,21 @@ class Invalid:
 
 
 def find_faults(kind: type[Group], error: ValidationError) -> tuple[Fault, ...]:
-    """Everything that pydantic finds wrong with this kind of group."""
+    """All the faults that pydantic finds in a group of this kind."""
     found = error.errors(include_url=False, include_input=False)
     return tuple(_to_fault(_variable(kind, one["loc"]), one) for one in found)
 
 
 def _variable(kind: type[Group], place: tuple[int | str, ...]) -> str:
-    """The variable an error is about: pydantic names a default that fails by its field, one of several by the last."""
+    """The variable that an error is about: pydantic gives the field of an invalid default, else the last of several
+    aliases."""
     name = [str(part) for part in place if isinstance(part, str)][-1]
     known = kind.model_fields.get(name)
     return str(known.validation_alias if known else name)
 
 
 def _to_fault(variable: str, error: Any) -> Fault:
-    """A pydantic error as a fault; its own words are used only where no value can be in them."""
+    """A pydantic error as a fault; its own words are used only if no value can be in them."""
     match error["type"]:
         case "missing":
             problem = "is not set"
@@ -160,7 +161,7 @@ def _to_fault(variable: str, error: Any) -> Fault:
 
 
 def _what_next(variable: str) -> str:
-    """Of a target's variable the part before its name counts."""
+    """The next step for a variable; for a target's variable, the one of the part before its name."""
     prefixes = (WEBHOOK_URL, ROUTING_KEY, EMAIL, CALENDAR_URL)
     known = next((prefix for prefix in prefixes if variable.startswith(prefix)), variable)
     return _WHAT_NEXT.get(known, "set it as docs/configuration.md describes")

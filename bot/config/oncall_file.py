@@ -47,7 +47,7 @@ _CALENDAR = r"^([a-z0-9][a-z0-9-]{0,98}|[A-Za-z0-9][A-Za-z0-9_-]{0,98}\.ics)$"  
 _BY_PEOPLE, _IN_CALENDAR = (
     "<people>",
     "<calendar>",
-)  # which kind of rotation pydantic reads a table as; no name of the file
+)  # pydantic's tags for the kinds of rotations, not valid as names
 
 
 def _span(value: object) -> timedelta:
@@ -156,7 +156,7 @@ class RotationTable(_TurnsTable):
 
 
 class CalendarTable(_Table):
-    """Of a rotation whose turns are in a calendar."""
+    """The table of a rotation whose turns are in a calendar."""
 
     calendar: CalendarName
     user_group: SlackGroup | None = None
@@ -183,7 +183,7 @@ _AnyRotationTable = Annotated[
 
 class FileTable(_Table):
     version: Literal[1]
-    time_zone: Zone = Field(default="UTC", validate_default=True)  # looked up with a file, not at the import
+    time_zone: Zone = Field(default="UTC", validate_default=True)  # looked up when a file is read, not at import
     remind_after: Span = REMIND_AFTER
     unacknowledge_after: Span = UNACKNOWLEDGE_AFTER
     people: dict[str, PersonTable] = Field(default_factory=dict)
@@ -191,14 +191,14 @@ class FileTable(_Table):
     levels: list[LevelTable] = Field(min_length=1)
 
 
-GROUP = "oncall"  # its name among the groups of settings
+GROUP = "oncall"  # the name of this file among the groups of settings
 
 _SLACK_GROUP = re.compile(_GROUP)
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 
 
 def load_schedule(settings: OnCallSettings | Invalid) -> Schedule | Invalid | None:
-    """The schedule of the file that the settings name; None when they name none."""
+    """The schedule of the file that the settings name; None if they name none."""
     if isinstance(settings, Invalid):
         return settings
     if settings.path is None:
@@ -213,13 +213,13 @@ def load_schedule(settings: OnCallSettings | Invalid) -> Schedule | Invalid | No
 
 
 def schedule_faults(settings: OnCallSettings | Invalid) -> tuple[Fault, ...]:
-    """What is wrong with the file; a malformed variable is the settings' own fault."""
+    """The faults of the file; a malformed variable is the settings' own fault."""
     schedule = None if isinstance(settings, Invalid) else load_schedule(settings)
     return schedule.faults if isinstance(schedule, Invalid) else ()
 
 
 def read_schedule(content: bytes, name: str) -> Schedule | Invalid:
-    """The schedule in a file's content; `name` is what faults call the file. All faults at once."""
+    """Parse a file's content as a schedule; `name` is the file's name in faults. Reports all faults at once."""
     try:
         text = decode_toml(content)
         document = tomllib.loads(text)
@@ -239,7 +239,7 @@ def read_schedule(content: bytes, name: str) -> Schedule | Invalid:
 
 
 class _Reading:
-    """Collects what is wrong with one file."""
+    """Collects the faults of one file."""
 
     def __init__(self, name: str, lines: TomlLines) -> None:
         self.faults: list[Fault] = []
@@ -247,7 +247,7 @@ class _Reading:
         self._lines = lines
 
     def check(self, file: FileTable) -> None:
-        """Faults that only the file as a whole shows."""
+        """Find the faults that only the file as a whole shows."""
         self._check_names(file)
         self._check_groups(file)
         for name, rotation in file.rotations.items():
@@ -312,12 +312,12 @@ _PATTERNS = {
 
 
 def _place(error: Any) -> tuple[str | int, ...]:
-    """Where in the file a pydantic error is."""
+    """The place in the file that a pydantic error is about."""
     return tuple(part for part in error["loc"] if part not in (_BY_PEOPLE, _IN_CALENDAR))
 
 
 def _malformed(error: Any) -> tuple[str, str]:
-    """A pydantic error as problem and what next; its own words hold no value of the file."""
+    """A pydantic error as problem and next step; its own words hold no value of the file."""
     names = [part for part in _place(error) if isinstance(part, str)]
     key = f"`{names[-1]}`" if names else "the file"
     match error["type"]:
@@ -371,7 +371,7 @@ def _rotation(name: str, table: RotationTable | CalendarTable, zone: ZoneInfo) -
 
 
 def _layer(rotation: Rotation, table: LayerTable) -> Rotation:
-    """What it does not say is as in its rotation, but `until`, `hours` and `weekdays`."""
+    """A layer of a rotation. Keys that it lacks are as in its rotation, except `until`, `hours` and `weekdays`."""
     return replace(
         rotation,
         people=tuple(table.people),
@@ -385,5 +385,5 @@ def _layer(rotation: Rotation, table: LayerTable) -> Rotation:
 
 
 def _quoted(word: str) -> str:
-    """A word of the file, harmless and short: faults are shown in Slack."""
+    """A word of the file, made harmless and short: faults are shown in Slack."""
     return f"`{re.sub(r'[^A-Za-z0-9_.*-]', '?', word)[:40]}`"

@@ -1,7 +1,8 @@
-"""Variables of how people are reached outside Slack, and who is on call.
+"""Variables of the channels that reach people outside Slack, and of the on-call file.
 
-A target has a name. `PAGER_WEBHOOK_URL` is the target "default", `PAGER_WEBHOOK_URL_ANN` the target "ann"; the same
-goes for `PAGER_ROUTING_KEY…` (PagerDuty) and `PAGER_EMAIL…`. Tables and files hold names only, never what is behind.
+A target has a name. `PAGER_WEBHOOK_URL` is the target "default", `PAGER_WEBHOOK_URL_ANN` the target "ann";
+`PAGER_ROUTING_KEY…` (PagerDuty) and `PAGER_EMAIL…` work the same way. Tables and files hold only names, never addresses
+or keys.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ DEFAULT_TARGET = "default"
 
 
 class PagerSettings(Group):
-    """Webhooks, each a mapping from the variable's name. Nothing is needed."""
+    """Pagers: webhook URLs and routing keys, each a mapping from the variable's name. None is required."""
 
     urls: Mapping[str, SecretUrl] = Field(default_factory=dict)
     routing_keys: Mapping[str, SecretValue] = Field(default_factory=dict)
@@ -46,8 +47,8 @@ class PagerSettings(Group):
 
     @property
     def targets(self) -> dict[str, PagerKind]:
-        """`{name: pager}`, of every kind. PagerDuty's form where there is a routing key, and its address unless another
-        is given. Imported here: a read on the terminal pages no one."""
+        """`{name: pager}` of every kind: in PagerDuty's format if there is a routing key, and at PagerDuty's address
+        unless another is given. The import is here because a read on the terminal pages no one."""
         from services.clients.pagers.formats import PAGERDUTY, Pager
 
         keys = {target_name(name, ROUTING_KEY): key for name, key in self.routing_keys.items()}
@@ -56,7 +57,7 @@ class PagerSettings(Group):
 
 
 class MailSettings(Group):
-    """`addresses` is a mapping from the variable's name. Nothing is needed; with an address all of it is."""
+    """`addresses` is a mapping from the variable's name. Nothing is required; with an address all the variables are."""
 
     addresses: Mapping[str, Address] = Field(default_factory=dict)
     server_url: SecretValue | None = Field(None, validation_alias="SMTP_URL", validate_default=True)
@@ -89,18 +90,18 @@ class MailSettings(Group):
 
 
 class MonitorSettings(Group):
-    """`url` is called while the bot works; the monitor behind it raises the alarm when the calls stop."""
+    """The dead man's switch. `url` is called while the bot works; the monitor behind it alerts when the calls stop."""
 
     url: SecretUrl | None = Field(None, validation_alias="DEAD_MANS_SWITCH_URL")
 
 
 def named(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The variables of this name, with and without a suffix."""
+    """The variables with this name, with and without a suffix."""
     return {name: value for name, value in data.items() if name == prefix or name.startswith(f"{prefix}_")}
 
 
 def target_name(variable: str, prefix: str) -> str:
-    """The name that a variable gives its target; "default" without one."""
+    """The name that a variable gives its target; "default" without a suffix."""
     return variable.removeprefix(prefix).removeprefix("_").lower().replace("_", "-") or DEFAULT_TARGET
 
 
@@ -113,7 +114,7 @@ def _is_mail_server(value: str) -> bool:
 
 
 class OnCallSettings(Group):
-    """`path`: the on-call file; without it incidents call the approvers."""
+    """`path`: the on-call file; without it incidents page the approvers."""
 
     path: Path | None = Field(None, validation_alias="DRAGONFLY_ONCALL")
 

@@ -1,4 +1,4 @@
-"""The approval policy as rules: who may request and who may approve; pure."""
+"""The approval policy as rules: the permissions to request and to approve; pure."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 ANYBODY = "*"  # in a deny only
 
-SILENCE = "silence"  # changes no system, but needs permission: a silence keeps people from being notified
-DRILL = "drill"  # nor this: people are really called
-ASK = "ask"  # nor this: a model costs money; the answer by rules is open to everyone, as every read is
-FREEZE = "freeze"  # nor this: it holds changes back, and lifting another person's lets them go
+SILENCE = "silence"  # changes no system, but needs permission: during a silence people are not notified
+DRILL = "drill"  # the same: a drill really pages people
+ASK = "ask"  # the same: a model costs money; answers by rules are open to everyone, as all reads are
+FREEZE = "freeze"  # the same: a freeze refuses changes, and lifting another person's freeze permits them
 READ = "read"  # a read by a machine; people need no rule for it
 MACHINE = "machine"  # "machine:ci" in `who`: the holder of the token of that name
 DIRECT = "direct"  # in a rule's channels: direct messages with the bot
-VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE, READ})  # what a policy file may name
+VERBS = frozenset({*CHANGES, SILENCE, DRILL, ASK, FREEZE, READ})  # the verbs that a policy file may name
 
 
 @dataclass(frozen=True)
 class Severities:
-    """Of the most severe open incident of each service that has one; under None, of them all.
+    """The severity of the most severe open incident per service that has one; under None, of all incidents.
 
-    `confirmed`: without what only the requester reports. An allow has to fit both, so no one gives themselves a right;
-    a deny holds if it fits one, so no one frees themselves from it.
+    `confirmed`: without incidents that only the requester reported. An allow has to fit both, so that no person grants
+    themselves a permission; a deny applies if it fits one, so that no person removes it.
     """
 
     stated: Mapping[Service | None, IncidentSeverity]
@@ -48,7 +48,7 @@ class Severities:
 
 
 class Right(StrEnum):
-    """What a rule is about."""
+    """The permission that a rule grants or denies."""
 
     REQUEST = "request"
     APPROVE = "approve"
@@ -56,12 +56,13 @@ class Right(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """What a request wants to change: the playbook, the services that it touches (none: the jobs, say), and where.
+    """The change that a request is about: the playbook, the services that it touches (none, if it only changes jobs,
+    say), and the environment.
 
-    `channel`: the id of the conversation. `at`: the moment. `parameters`: of the change, by which rules limit it; None
-    while they are not known. `incidents`: None where no one asked for them, Unavailable where they can't be read.
-    `any_moment`: channel, hours and severity count as met where they are not given, because the request was judged when
-    it was made, or is not made yet. Otherwise what is not known counts against the request.
+    `channel`: the id of the conversation. `at`: the moment. `parameters`: of the change, which rules may limit; None
+    while they are not known. `incidents`: None if they were not read, Unavailable if they can't be read. `any_moment`:
+    channel, hours and severity count as met if they are not given, because the request was judged when it was made, or
+    is not made yet. Otherwise an unknown value counts against the request.
     """
 
     playbook: str
@@ -85,13 +86,13 @@ class Target:
 
     @property
     def parts(self) -> frozenset[Service | None]:
-        """What has to be allowed one by one. A change that touches no service is one part, which no service names."""
+        """The services that need permission one by one. A change that touches no service is one part, None."""
         return frozenset(self.services) or frozenset({None})
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit of an argument that is a number: "replicas <= 3"."""
+    """A limit of a numeric argument: "replicas <= 3"."""
 
     name: str
     comparison: str
@@ -102,20 +103,20 @@ class Limit:
         return f"{self.name} {self.comparison} {self.number}"
 
     def fits(self, parameters: Mapping[str, str]) -> bool:
-        """What is no number fits no limit."""
+        """True if the argument is within the limit; False if it is not a number."""
         value = parameters.get(ARGUMENTS[self.name], "")
         return value.isdigit() and COMPARISONS[self.comparison](int(value), self.number)
 
 
-ARGUMENTS = {"replicas": "to"}  # as rules call them: the parameter that holds them
-EMERGENCIES = frozenset({"restart", "rollback", "rollback-db", "stop-workers"})  # what stops or brings back a service
-LIMITED = frozenset({"scale"})  # the verbs that have such arguments
+ARGUMENTS = {"replicas": "to"}  # an argument's name in rules: its parameter
+EMERGENCIES = frozenset({"restart", "rollback", "rollback-db", "stop-workers"})  # they stop or recover a service
+LIMITED = frozenset({"scale"})  # the verbs with these arguments
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One `allow` or `deny`. A set that is None is about everything. `place` is where the file has it ("line 12")."""
+    """One `allow` or `deny`. A set that is None matches everything. `place`: its place in the file ("line 12")."""
 
     denies: bool
     right: Right
@@ -130,7 +131,7 @@ class Rule:
     severities: frozenset[IncidentSeverity] | None = None
 
     def concerns(self, right: Right, target: Target, part: Service | None) -> bool:
-        """Whether the rule applies to this part of the target, for any requester."""
+        """True if the rule applies to this part of the target, for any requester."""
         return (
             self.right is right
             and self.is_about(target.playbook, target.environment)
@@ -142,16 +143,17 @@ class Rule:
         )
 
     def is_about(self, verb: str, environment: str) -> bool:
-        """Whether the rule can apply to the verb there, under some conditions."""
+        """True if the rule can apply to the verb in this environment, under some conditions."""
         return self._is_about(verb) and (self.environments is None or environment in self.environments)
 
     def is_about_same(self, other: Rule) -> bool:
-        """Whether the rules differ in their place and in whom they name only."""
+        """True if the rules differ only in their place and their people."""
         return replace(self, who=frozenset(), place="") == replace(other, who=frozenset(), place="")
 
     @property
     def conditions(self) -> str:
-        """ "replicas <= 3, mon-fri 09:00-17:00": what it asks besides verb, service and environment; or nothing."""
+        """The rule's conditions besides verb, service and environment: "replicas <= 3, mon-fri 09:00-17:00"; "" without
+        any."""
         limits = [limit.words for limit in self.arguments or ()]
         hours = [" or ".join(window.words for window in self.hours)] if self.hours else []
         channels = [f"in {' or '.join(sorted(self.channels))}"] if self.channels else []
@@ -160,7 +162,8 @@ class Rule:
         return ", ".join([*limits, *hours, *channels, *severity])
 
     def _is_about(self, verb: str) -> bool:
-        """A deny for some hours, channels or severities is meant for what can wait: it has to name an emergency."""
+        """True if the rule covers the verb. A deny for some hours, channels or severities must name an emergency to
+        cover it, because it is meant for changes that can wait."""
         if self.verbs is not None:
             return verb in self.verbs
         is_narrow = any(one is not None for one in (self.hours, self.channels, self.severities))
@@ -188,7 +191,8 @@ class Rule:
         return target.incidents.fits(self.severities, part, denies=self.denies)
 
     def _fits_arguments(self, target: Target) -> bool:
-        """While the arguments are not known, an allow may fit and a deny may not: the plan is judged with them."""
+        """True if the arguments are within the limits. Unknown ones fit an allow and no deny: the plan is judged with
+        the real ones."""
         if self.arguments is None or target.parameters is None:
             return self.arguments is None or not self.denies
         return all(limit.fits(target.parameters) for limit in self.arguments)
@@ -207,27 +211,27 @@ class Policy:
     hash: str
 
     def about(self, right: Right, target: Target, part: Service | None, *, denies: bool) -> tuple[Rule, ...]:
-        """The rules of one effect about this part of the target."""
+        """The rules, denies or allows, that apply to this part of the target."""
         return tuple(rule for rule in self.rules if rule.denies is denies and rule.concerns(right, target, part))
 
     def named(self, right: Right, target: Target, *, denies: bool = False) -> frozenset[str]:
-        """The ids in all rules of one effect about some part of the target."""
+        """The ids in all rules, denies or allows, that apply to some part of the target."""
         rules = (rule for part in target.parts for rule in self.about(right, target, part, denies=denies))
         return frozenset(one for rule in rules for one in rule.who)
 
     @property
     def rules_without_places(self) -> tuple[Rule, ...]:
-        """As they are compared with those of another file."""
+        """The rules as they are compared with those of another file."""
         return tuple(replace(rule, place="") for rule in self.rules)
 
     @property
     def slack_ids(self) -> frozenset[str]:
-        """All people and groups that some rule names."""
+        """The Slack ids of all people and groups that some rule names."""
         named = {one for rule in self.rules for one in rule.who}
         return frozenset(one for one in named if one != ANYBODY and not one.startswith(f"{MACHINE}:"))
 
     def asks_severity(self, verb: str, environment: str) -> bool:
-        """Whether some rule about the verb needs to know the open incidents."""
+        """True if some rule about the verb depends on the open incidents."""
         return any(rule.severities is not None and rule.is_about(verb, environment) for rule in self.rules)
 
     @property

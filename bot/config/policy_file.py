@@ -26,9 +26,9 @@ from services.domain.services import DECLARED, Service, find_service
 from services.domain.windows import Recurrence, WallEnd, take_days
 
 DEFAULT = Path(__file__).with_name("policy.toml")
-GROUP = "policy"  # its name among the groups of settings
+GROUP = "policy"  # the name of this file among the groups of settings
 VERSION = 1
-MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # longer, and people approve what they forgot
+MIN_EXPIRY_S, MAX_EXPIRY_S = 1, 24 * 3600  # with a longer time, people would approve requests that they forgot
 
 _SLACK_ID = re.compile(r"[UWS][A-Z0-9]{2,}\Z")
 _MACHINE_ID = re.compile(rf"{MACHINE}:[a-z0-9][a-z0-9-]{{0,31}}\Z")
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 def load_policy(people: PeopleSettings | Invalid, path: Path | None = None) -> Policy | Invalid:
-    """The policy of this file, the default's without one. Malformed lists of people make it unusable too."""
+    """The policy of this file, the default without one. Malformed lists of people make it unusable too."""
     if isinstance(people, Invalid):
         return people
     path = path or people.policy_path or DEFAULT
@@ -58,13 +58,13 @@ def load_policy(people: PeopleSettings | Invalid, path: Path | None = None) -> P
 
 
 def policy_faults(people: PeopleSettings | Invalid) -> tuple[Fault, ...]:
-    """What is wrong with the policy's file; faults of the lists of people are the settings' own."""
+    """The faults of the policy's file; faults of the lists of people are the settings' own."""
     policy = load_policy(people)
     return policy.faults if isinstance(policy, Invalid) and policy.group == GROUP else ()
 
 
 def read_policy(content: bytes, name: str, people: PeopleSettings) -> Policy | Invalid:
-    """The policy in a file's content; `name` is what faults call the file. All faults at once."""
+    """Parse a file's content as a policy; `name` is the file's name in faults. Reports all faults at once."""
     try:
         text = decode_toml(content)
         document = tomllib.loads(text)
@@ -80,7 +80,7 @@ def _invalid(*faults: Fault) -> Invalid:
 
 
 class _Reader:
-    """Reads one document and collects what is wrong with it."""
+    """Reads one document and collects its faults."""
 
     def __init__(self, name: str, text: str, people: PeopleSettings) -> None:
         self.faults: list[Fault] = []
@@ -154,7 +154,7 @@ class _Reader:
     def _read_list(
         self, key: str, table: Mapping[str, Any], place: tuple[str, int], read: Callable[[str], T | str]
     ) -> tuple[T, ...] | None:
-        """What each word means, in their order; None without the key."""
+        """The meaning of each word, in order; None without the key."""
         if key not in table:
             return None
         line, found = self._lines.find(*place, key), list[T]()
@@ -181,7 +181,7 @@ class _Reader:
     def _read_set(
         self, key: str, table: Mapping[str, Any], place: tuple[str, int], find: Callable[[str], frozenset[T] | str]
     ) -> frozenset[T] | None:
-        """What the words mean; None, which is everything, without the key."""
+        """The meanings of the words; None, which matches everything, without the key."""
         if key not in table:
             return None
         line, found = self._lines.find(*place, key), set[T]()
@@ -222,7 +222,7 @@ def _find_environment(word: str) -> frozenset[str] | str:
 
 
 def _find_channel(word: str) -> frozenset[str] | str:
-    """Names of channels may change hands, so only ids count."""
+    """Channel names can be reassigned, so only ids count."""
     return frozenset({word}) if word == DIRECT or _CHANNEL_ID.match(word) else f"use ids (C…, G…) or {DIRECT}"
 
 
@@ -232,7 +232,7 @@ def _find_severity(word: str) -> frozenset[IncidentSeverity] | str:
 
 
 def read_limit(word: str) -> Limit | str:
-    """ "replicas <= 3"; what to write instead, if it is written otherwise."""
+    """Parse "replicas <= 3"; returns advice for text in another format."""
     found = _LIMIT.fullmatch(word.strip())
     if found is None or found[1] not in ARGUMENTS:
         return 'write "replicas <= 3", with <=, >=, < or >'
@@ -240,7 +240,7 @@ def read_limit(word: str) -> Limit | str:
 
 
 def read_hours(word: str) -> Recurrence | str:
-    """ "mon-fri 09:00-17:00 Europe/Berlin"; UTC without a zone. What to write instead, if it is written otherwise."""
+    """Parse "mon-fri 09:00-17:00 Europe/Berlin"; UTC without a zone. Returns advice for text in another format."""
     found, what_next = _HOURS.fullmatch(word.strip()), 'write "mon-fri 09:00-17:00", with a zone such as Europe/Berlin'
     days = take_days(found[1].split()) if found else None
     begins, ends = (read_clock(found[2]), read_clock(found[3])) if found else (None, None)
@@ -264,5 +264,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word of the file, harmless and short: faults are shown in Slack."""
+    """A word of the file, made harmless and short: faults are shown in Slack."""
     return f"`{re.sub(r'[^A-Za-z0-9_.*-]', '?', word)[:40]}`"

@@ -1,4 +1,4 @@
-"""What every loader of a TOML file needs: its text, and the line of each place in it."""
+"""The text of a TOML file, and the line of each place in it, for the loaders of such files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*=")
 
 
 def decode_toml(content: bytes) -> str:
-    """The text of a file, without the byte order mark that some editors put first. Raises UnicodeDecodeError."""
+    """The text of a file, without the byte order mark that some editors write first. Raises UnicodeDecodeError."""
     return content.decode("utf-8-sig")
 
 
 class TomlLines:
-    """Headers and keys by their path; an array of tables counts its tables from 0."""
+    """The lines of headers and keys, by their path; an array of tables counts its tables from 0."""
 
     def __init__(self, text: str) -> None:
         self._lines: dict[Path, int] = {}
@@ -35,7 +35,7 @@ class TomlLines:
                 self._lines.setdefault((*path, key[1]), number)
 
     def find(self, *path: str | int) -> int | None:
-        """The line of this place, or of the nearest thing around it; None when there is none."""
+        """The line of this place, or of the nearest place around it; None if there is none."""
         while path:
             if path in self._lines:
                 return self._lines[path]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-Signature = tuple[int, int, int]  # of a file's state: when it was written, its size, and which file it is
+Signature = tuple[int, int, int]  # a file's state: modification time, size, and inode
 
 
 class WatchedFile:
-    """To be asked now and then. It reads at once the first time; later a file that is being written is left alone until
-    it is the same twice."""
+    """A file to poll. The first poll reads it at once; later a file that is being written is not read until two polls
+    see the same state."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -18,11 +18,11 @@ class WatchedFile:
         self._read: Signature | None = None
 
     async def read_if_changed(self) -> bytes | None:
-        """The content, when it is another file state than the one read last; else None. Raises OSError."""
+        """The content if the file changed since the last read, else None. Raises OSError."""
         try:
             seen = await asyncio.to_thread(_signature, self.path)
         except OSError:
-            self.forget()  # it may come back as it was
+            self.forget()  # it may reappear unchanged
             raise
         is_settled, self._seen = self._seen in (None, seen), seen
         if not is_settled or seen == self._read:
@@ -32,7 +32,7 @@ class WatchedFile:
         return content
 
     def forget(self) -> None:
-        """Read it again at the next look, changed or not."""
+        """Make the next poll read the file, changed or not."""
         self._read = None
 
 
